@@ -1,0 +1,60 @@
+"""What every channel promises: send one text, say honestly what became of it, and look up what was accepted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+Outcome = Literal["refused", "not_accepted", "unknown"]
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One text to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234"); `id` is ours, for the callback."""
+
+    id: str
+    to: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider has it, under this SID and first status; a callback tells the rest."""
+
+    sid: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A message in the provider's own list."""
+
+    sid: str
+    body: str
+    status: str
+    created_at: datetime
+
+
+class SendError(Exception):
+    """The text was not accepted, or nobody knows.
+
+    `refused`: for good (a wrong number, an opt-out); trying again gives the same answer.
+    `not_accepted`: certainly not taken (429, no connection); trying again is safe.
+    `unknown`: the request left and no answer came (a read time-out, a dropped connection, a 5xx): sending again may
+    send twice, so the provider's list is read first (twilio.md, section 5).
+    """
+
+    def __init__(self, outcome: Outcome, code: int | None = None) -> None:
+        super().__init__(f"{outcome} (code {code})")
+        self.outcome, self.code = outcome, code
+
+
+class Channel(Protocol):
+    """A way out: Twilio, or the simulator."""
+
+    def send(self, outgoing: Outgoing) -> Accepted:
+        """Hand one text over; raises `SendError`."""
+        ...
+
+    def listed(self, to: str, since: datetime) -> list[Listed]:
+        """What was accepted for this address since then; raises `SendError` if the list can't be read."""
+        ...

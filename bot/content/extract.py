@@ -1,0 +1,35 @@
+"""Babel extractor: the English of flows, facts and texts, for `messages/messages.pot` (see babel.cfg, `make messages`)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from bot.content.facts import Facts
+from bot.content.texts import Texts
+from bot.conversation.flow import Flow
+from bot.conversation.loader import texts_of
+from bot.conversation.source import Path, Source, parse
+
+Found = tuple[int, str, str, list[str]]
+LANGUAGE_NEUTRAL = "Do not translate words in braces, such as {office_phone}."
+
+
+def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterable[Found]:
+    """(line, function, text, comments) of every text that a family may read in one YAML file (Babel's interface)."""
+    source = parse(file.read().decode("utf-8"), getattr(file, "name", "flow"))
+    for path, text, comment in _texts(source):
+        comments = [comment, LANGUAGE_NEUTRAL] if "{" in text else [comment]
+        yield source.problem(path, "").line, "gettext", text, comments
+
+
+def _texts(source: Source) -> Iterator[tuple[Path, str, str]]:
+    if "facts" in source.data:
+        for name, fact in source.model(Facts).facts.items():
+            yield ("facts", name, "text"), fact.text, f"A fact ({name}): keep its meaning exactly."
+    elif "texts" in source.data:
+        for name, text in source.model(Texts).texts.items():
+            yield ("texts", name), text, f"Used by the program ({name})."
+    elif "flow" in source.data:
+        flow = source.model(Flow)
+        for path, text in texts_of(flow):
+            kind = {"label": "an answer to choose", "ask": "a question"}.get(str(path[-1]), "a text")
+            yield path, text, f"Flow '{flow.title}', step {path[1]}: {kind}."

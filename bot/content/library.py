@@ -1,0 +1,99 @@
+"""The library: flows, facts, texts, catalogs, phrases and the district, read once at start and checked whole."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from bot.content.catalog import Catalogs, load_catalogs
+from bot.content.district import District
+from bot.content.facts import Fact, Facts
+from bot.content.texts import TextId, Texts
+from bot.conversation.flow import FlowSet, Model
+from bot.conversation.loader import load_flows
+from bot.conversation.source import BadSource, Problem, parse
+from bot.understanding.phrasebook import Phrasebook, PhraseFile
+
+APART = ("facts.yaml", "texts.yaml")
+M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Library:
+    """Everything that is said and by whom it is answered.  Never changed while the program runs."""
+
+    flows: FlowSet
+    facts: dict[str, Fact]
+    texts: dict[TextId, str]
+    catalogs: Catalogs
+    phrasebook: Phrasebook
+    district: District
+
+
+def load_library(root: Path, district_file: Path) -> Library:
+    """The library of the checkout at `root`.  Raises `BadSource` with every problem of every file."""
+    problems: list[Problem] = []
+    district = _gather(problems, lambda: _model(district_file, District))
+    facts = _gather(problems, lambda: _model(root / "flows/facts.yaml", Facts))
+    texts = _gather(problems, lambda: _texts(root / "flows/texts.yaml"))
+    catalogs = _gather(problems, lambda: load_catalogs(_files(root / "messages", "*.po")))
+    phrasebook = _gather(problems, lambda: _phrasebook(root))
+    flow_files = {name: data.decode() for name, data in _flow_files(root)}
+    known = frozenset(facts.facts) if facts else frozenset()
+    roles = frozenset(district.on_call) if district else frozenset()
+    flows = _gather(problems, lambda: load_flows(flow_files, known, roles))
+    if problems or not (district and facts and texts and catalogs and phrasebook and flows):
+        raise BadSource(sorted(problems))
+    return Library(flows, facts.facts, texts.texts, catalogs, phrasebook, district)
+
+
+def _gather(problems: list[Problem], load: Callable[[], R]) -> R | None:
+    """What `load` gives; its problems are kept, so that all files' problems are told at once."""
+    try:
+        return load()
+    except BadSource as bad:
+        problems += bad.problems
+        return None
+
+
+def _model(path: Path, kind: type[M]) -> M:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadSource([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from None
+    return parse(text, _shown(path)).model(kind)
+
+
+def _texts(path: Path) -> Texts:
+    texts = _model(path, Texts)
+    missing = [name for name in get_args(TextId) if name not in texts.texts]
+    if missing:
+        raise BadSource([Problem(_shown(path), 1, 1, f"the text '{missing[0]}' is missing: add it")])
+    return texts
+
+
+def _phrasebook(root: Path) -> Phrasebook:
+    files = {}
+    for path in sorted((root / "flows/phrases").glob("*.yaml")):
+        source = parse(path.read_text(encoding="utf-8"), _shown(path))
+        files[path.stem] = source.model(PhraseFile)
+    return Phrasebook.build(files)
+
+
+def _flow_files(root: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted((root / "flows").glob("*.yaml")):
+        if path.name not in APART:
+            yield _shown(path), path.read_bytes()
+
+
+def _files(folder: Path, pattern: str) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in sorted(folder.glob(pattern))}
+
+
+def _shown(path: Path) -> str:
+    """A path as a person would type it from the checkout."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,25 @@
+"""`flows/texts.yaml`: the few texts that belong to no flow, named by the program by their ids."""
+
+from typing import Literal
+
+from bot.conversation.flow import Model
+
+TextId = Literal[
+    "notice_draft",
+    "notice_english",
+    "fact_unavailable",
+    "checked_on",
+    "try_later",
+    "cannot_read_audio",
+    "cannot_read_image",
+    "cannot_read_document",
+    "cannot_read_contact",
+    "cannot_read_location",
+    "cannot_read_unknown",
+]
+
+
+class Texts(Model):
+    """English wording by id."""
+
+    texts: dict[TextId, str]

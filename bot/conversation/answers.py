@@ -1,0 +1,79 @@
+"""Which of the choices does an answer mean?  By button, number, label, another word, in any language."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from rapidfuzz import fuzz
+
+from bot.conversation.flow import Choice
+from bot.understanding.text import normalise
+
+YES = (
+    "yes y yeah yep ok okay si claro sim wi oui نعم ايوه ايوا так да 是 是的 对 好 好的 có co vâng vang dạ da"
+    " بله بلی هو haa አዎ oo opo 네 예"
+).split()
+NO = "no nope n non não nao لا كلا ні нет 不 不是 没有 không khong نه نخیر یا maya አይ አይደለም hindi 아니요 아니".split()
+WORDS_OF_ID: Mapping[str, Sequence[str]] = {"yes": YES, "no": NO}
+"""A choice named `yes` or `no` is understood in every language without listing the words in the flow."""
+
+NUMBER_WORDS = {
+    1: "one first uno una primero primera um uma primeiro youn en premye واحد الاول один одна перший 一 một mot".split(),
+    2: "two second dos segundo segunda dois duas de dezyèm dezyem اثنين اثنان الثاني два дві другий 二 两 hai".split(),
+    3: "three third tres tercero tercera três terceiro twa twazyèm ثلاثة الثالث три третій 三 ba".split(),
+    4: "four fourth cuatro cuarto quatro quarto kat اربعة الرابع чотири четыре 四 bốn bon".split(),
+    5: "five fifth cinco quinto senk خمسة الخامس п'ять пять 五 năm nam".split(),
+}
+NUMBERS = {normalise(word): number for number, words in NUMBER_WORDS.items() for word in words}
+DIGITS = re.compile(r"\d+")
+LIKE_ENOUGH = 88
+"""rapidfuzz ratio from which a misspelt label still counts ("Sicknes")."""
+
+
+def choose(
+    text: str, payload: str | None, choices: Mapping[str, Choice], read: Callable[[str], str]
+) -> str | None:
+    """The name of the choice that `text` (or a button's `payload`) means, or None.  `read` translates a label."""
+    if payload in choices:
+        return payload
+    names = list(choices)
+    said = normalise(text)
+    number = number_in(said)
+    if number is not None:
+        return names[number - 1] if 1 <= number <= len(names) else None
+    if not said:
+        return None
+    wordings = {name: _wordings(name, choice, read) for name, choice in choices.items()}
+    for fits in (_same, _within, _alike):
+        found = [name for name in names if any(fits(said, wording) for wording in wordings[name])]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def number_in(said: str) -> int | None:
+    """The number that a short normalised answer stands for: '2', 'option 2', 'two', '2 please'; else None."""
+    if len(said) > 16:
+        return None
+    digits = DIGITS.findall(said)
+    if len(digits) == 1 and len(digits[0]) <= 2:
+        return int(digits[0])
+    return NUMBERS.get(said) if not digits else None
+
+
+def _wordings(name: str, choice: Choice, read: Callable[[str], str]) -> list[str]:
+    labels = [choice.label, read(choice.label)]
+    others = [word for words in choice.also.values() for word in words]
+    return [normalise(wording) for wording in (*labels, *others, *WORDS_OF_ID.get(name, ()))]
+
+
+def _same(said: str, wording: str) -> bool:
+    return said == wording
+
+
+def _within(said: str, wording: str) -> bool:
+    """'a bus' for 'Help with a bus'; not for answers so short that they stand in everything."""
+    return len(said) >= 3 and f" {said} " in f" {wording} "
+
+
+def _alike(said: str, wording: str) -> bool:
+    return len(said) >= 4 and fuzz.ratio(said, wording) >= LIKE_ENOUGH

@@ -1,0 +1,91 @@
+"""The few words that always work, in every language, whatever the conversation is doing: STOP, 0, español.
+
+Only a whole message is a command: "stop" ends the messages, "the bus did not stop" does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.understanding.phrasebook import Phrasebook
+from bot.understanding.text import normalise, with_accents
+
+Kind = Literal["stop", "start", "help", "person", "menu", "language", "choose_language"]
+
+_LONGEST = 60
+"""No command is longer, so most messages need no further look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the family ordered; `lang` is the language named, with kind "language" only."""
+
+    kind: Kind
+    lang: str | None = None
+
+
+def match(text: str, phrasebook: Phrasebook) -> Command | None:
+    """The command that the whole of `text` is, or None.
+
+    Case, accents, punctuation and polite words around it do not matter ("Stop, please!"); "0" asks for a person.
+    A word of any language of the phrasebook counts, because a family may order in another language than it writes.
+    """
+    normal = normalise(text)
+    if len(normal) > _LONGEST:
+        return None
+    if normal == "0":
+        return Command("person")
+    accented = phrasebook.accented.get(with_accents(text))
+    if accented:
+        return _command(accented)
+    return next((found for core in _cores(normal, phrasebook) if (found := _named(core, phrasebook))), None)
+
+
+def _command(word: Literal["stop", "start", "help", "person", "menu", "language"]) -> Command:
+    return Command("choose_language" if word == "language" else word)
+
+
+def _named(core: str, phrasebook: Phrasebook) -> Command | None:
+    word = phrasebook.commands.get(core)
+    if word:
+        return _command(word)
+    lang = phrasebook.names.get(core) or _after_language_word(core, phrasebook)
+    return Command("language", lang) if lang else None
+
+
+def _after_language_word(core: str, phrasebook: Phrasebook) -> str | None:
+    """The language of "LANG es" and "idioma español"; a bare code is no command ("es" is a Spanish word)."""
+    words = core.split()
+    for cut in range(1, min(len(words), 4)):
+        if phrasebook.commands.get(" ".join(words[:cut])) == "language":
+            name = " ".join(words[cut:])
+            return phrasebook.names.get(name) or (name if name in phrasebook.languages else None)
+    return None
+
+
+def _cores(normal: str, phrasebook: Phrasebook) -> Iterator[str]:
+    """The message as it is, said once instead of "stop stop", then less and less of the politeness around it."""
+    yield normal
+    words = normal.split()
+    if len(words) > 1 and len(set(words)) == 1:
+        yield words[0]
+    while shorter := _less_polite(normal, phrasebook.polite):
+        normal = shorter
+        yield normal
+
+
+def _less_polite(normal: str, polite: tuple[str, ...]) -> str:
+    for word in polite:
+        if normal.startswith(word + " "):
+            return normal[len(word) + 1 :]
+        if normal.endswith(" " + word):
+            return normal[: -len(word) - 1]
+        if _han(word) and normal.startswith(word) and normal != word:
+            return normal[len(word) :].strip()
+    return ""
+
+
+def _han(word: str) -> bool:
+    return "\u3400" <= word[0] <= "\u9fff"

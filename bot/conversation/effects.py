@@ -1,0 +1,99 @@
+"""What a turn asks the outside to do, as plain data.  The engine does none of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from bot.conversation.flow import Severity
+
+
+@dataclass(frozen=True)
+class Say:
+    """Send a text of the catalogs.  `text` is its English wording, `answers` fills its placeholders."""
+
+    text: str
+    answers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Send a question; `options` are the English labels in the order of their numbers."""
+
+    text: str
+    options: tuple[str, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class StateFact:
+    """State a dated fact by its id; if it is stale or unset, a person is offered instead."""
+
+    fact: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Send one of the texts of `flows/texts.yaml` by its id."""
+
+    text_id: str
+
+
+@dataclass(frozen=True)
+class AskLanguage:
+    """Send the list of languages, each in its own script."""
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """A person is needed.  `answers` is what the family told this flow (masked before it is stored)."""
+
+    to: str
+    severity: Severity
+    about: str
+    topic: str
+    answers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanFollowUp:
+    """Start `flow` after this span of time."""
+
+    after: timedelta
+    flow: str
+
+
+@dataclass(frozen=True)
+class SetNote:
+    """Write down a name and value that the flow sets."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class SetLanguage:
+    """Keep this language for the family."""
+
+    language: str
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The family stopped or started messages; `basis` says how (a word, Twilio's own handling)."""
+
+    kind: Literal["stop", "start"]
+    basis: str
+
+
+Effect = (
+    Say
+    | Ask
+    | StateFact
+    | Notice
+    | AskLanguage
+    | Escalation
+    | PlanFollowUp
+    | SetNote
+    | SetLanguage
+    | Consent
+)

@@ -1,0 +1,150 @@
+"""What a flow is made of: the grammar of `flows/*.yaml`, as checked models.
+
+English stands inline; it is at the same time the key under which `messages/<lang>.po` holds the translation.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
+UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+SPAN = re.compile(r"(\d{1,3}) (minute|hour|day|week)s?")
+
+
+def span(text: object) -> timedelta:
+    """'2 days' as a time span; raises ValueError with the ways to write one."""
+    match = SPAN.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError("write a time span as '30 minutes', '2 hours', '3 days' or '1 week'")
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+
+
+Span = Annotated[timedelta, BeforeValidator(span), PlainSerializer(lambda value: value.total_seconds())]
+
+
+def _as_tuple(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+"""One text or a list of them: each is its own entry in the catalogs."""
+
+
+class Model(BaseModel):
+    """Strict and unchangeable: a word that the grammar does not know is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Choice(Model):
+    """One answer to a question: chosen by its number, its label, or one of its other words."""
+
+    label: str
+    also: dict[str, tuple[str, ...]] = {}
+    then: Name | None = None
+    go: Name | None = None
+
+    @model_validator(mode="after")
+    def _leads_on(self) -> Self:
+        if (self.then is None) == (self.go is None):
+            raise ValueError("a choice needs one of 'then: <step>' or 'go: <flow>'")
+        return self
+
+
+class Otherwise(Model):
+    """What happens to an answer that fits no choice: asked again `times` times, then on to `then`."""
+
+    retry: str
+    times: int = Field(2, ge=1, le=5)
+    then: Name
+
+
+class Escalate(Model):
+    """A person is needed: `about` is English, for staff, and holds nothing that a family wrote."""
+
+    to: Name
+    severity: Severity
+    about: str = Field(max_length=200)
+
+
+class FollowUp(Model):
+    """Another flow that starts by itself later."""
+
+    after: Span
+    flow: Name
+
+
+class Step(Model):
+    """One step.  In order: set, fact, say, escalate, follow_up; then it asks and waits, goes on, or ends."""
+
+    set: dict[Name, Name] = {}
+    fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)] = ()
+    say: Texts = ()
+    escalate: Escalate | None = None
+    follow_up: FollowUp | None = None
+    ask: str | None = None
+    choices: dict[Name, Choice] = {}
+    otherwise: Otherwise | None = None
+    save: Name | None = None
+    then: Name | None = None
+    go: Name | None = None
+    end: bool = False
+
+    @model_validator(mode="after")
+    def _has_one_way_on(self) -> Self:
+        if self.ask is None:
+            if self.choices or self.otherwise or self.save:
+                raise ValueError("'choices', 'otherwise' and 'save' belong to a question: add 'ask:'")
+            if [self.then is not None, self.go is not None, self.end].count(True) != 1:
+                raise ValueError("a step that asks nothing needs one of 'then: <step>', 'go: <flow>' or 'end: true'")
+        else:
+            self._question_is_whole()
+        return self
+
+    def _question_is_whole(self) -> None:
+        if self.go or self.end:
+            raise ValueError("a step that asks waits for the answer: move 'go' or 'end' into a step of its own")
+        if self.choices and not self.otherwise:
+            raise ValueError("a question with choices needs 'otherwise: {retry, times, then}' for all other answers")
+        if self.choices and self.then:
+            raise ValueError("each choice says where it leads: remove 'then' from the step")
+        if not self.choices and not self.then:
+            raise ValueError("a free question needs 'then: <step>' for what comes after the answer")
+        if not self.choices and self.otherwise:
+            raise ValueError("a free question takes any answer: remove 'otherwise'")
+
+
+class StartOn(Model):
+    """What starts the flow: topics that the understanding recognised, or whole messages with these words."""
+
+    intents: tuple[Name, ...] = ()
+    words: dict[str, tuple[str, ...]] = {}
+
+
+class Flow(Model):
+    """A conversation about one thing.  The first step is where it starts."""
+
+    flow: Name
+    title: str
+    for_: Literal["family", "staff"] = Field("family", alias="for")
+    start_on: StartOn = StartOn()
+    steps: dict[Name, Step] = Field(min_length=1)
+
+    @property
+    def first(self) -> str:
+        """The name of the step that the flow starts with."""
+        return next(iter(self.steps))
+
+
+class FlowSet(Model):
+    """All flows of a district, by name, and what starts them."""
+
+    flows: dict[str, Flow]
+
+    def for_intent(self, intent: str) -> str | None:
+        """The flow that this topic starts."""
+        return next((name for name, flow in self.flows.items() if intent in flow.start_on.intents), None)

@@ -1,0 +1,256 @@
+"""One turn of a conversation, from what was understood to what is to be done.  Pure.
+
+The order is a promise (design): commands ▸ emergencies ▸ the step that waits ▸ topic.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.conversation.answers import number_in
+from bot.conversation.commands import Command
+from bot.conversation.effects import AskLanguage, Consent, Effect, Notice, SetLanguage
+from bot.conversation.engine import Input, State, advance, ask, waits_for
+from bot.conversation.flow import FlowSet
+from bot.understanding.text import normalise
+from bot.understanding.types import SEVERITY, Understanding
+
+EMERGENCY = "escalate_now"
+SURE_OF_LANGUAGE = 0.8
+"""Below this the first message is answered with the list of languages (dependencies.md: language identification)."""
+SURE_OF_TOPIC = 0.85
+"""From here a message that fits no choice of the waiting question starts its own topic instead of a retry."""
+MENU, PERSON, HELP, STOP, START = "menu", "talk_to_human", "help", "stop", "start"
+UNCLEAR, LANGUAGE_SET = "unclear", "language_set"
+ASKED_FOR_LANGUAGE = "ask_language"
+"""The state's flow while the list of languages waits for an answer; no file has a flow of this name."""
+OPT_OUT_TOPIC = "opt_out"
+HOPS = 8
+"""So many flows may follow one another without a question; the loader refuses endless ways, this is the net below."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Where a family stands between two messages.
+
+    `guessed` says that the language was taken for an emergency or a command without being sure; the next clear
+    message settles it.  `held` is a first message that waits until the family has named its language.
+    """
+
+    state: State | None = None
+    language: str | None = None
+    guessed: bool = False
+    unclear: int = 0
+    held: str | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message and what was understood of it.  `kind` is text, audio, image, document, contact, location, unknown."""
+
+    text: str
+    understood: Understanding
+    command: Command | None = None
+    payload: str | None = None
+    kind: str = "text"
+    twilio_opt: str | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class World:
+    """What a turn may look at: the flows, the district's languages in order, a label's wording, the understanding."""
+
+    flows: FlowSet
+    languages: tuple[str, ...]
+    understand: Callable[[str, str], Understanding]
+    read: Callable[[str, str], str] = lambda language, text: text
+
+
+Outcome = tuple[Talk, tuple[Effect, ...]]
+
+
+def take_turn(world: World, talk: Talk, heard: Heard) -> Outcome:
+    """The family's next state, and all that this message asks to be done.  Never raises, whatever was written."""
+    if heard.twilio_opt:
+        return _twilio_has_answered(talk, heard)
+    emergency = heard.understood.severity == EMERGENCY
+    if heard.command and not (heard.stopped and heard.command.kind != "start"):
+        outcome = _obey(world, talk, heard, heard.command)
+        if outcome:
+            return outcome
+    if emergency:
+        return _emergency(world, talk, heard)
+    if heard.stopped and not _in_emergency(world, talk):
+        return talk, ()
+    if not heard.text.strip() and heard.payload is None:
+        return _cannot_read(talk, heard)
+    return _converse(world, talk, heard)
+
+
+def start_flow(world: World, talk: Talk, name: str) -> Outcome:
+    """Begin a flow, and whatever flow it goes on to, until a question waits or the conversation ends."""
+    effects: list[Effect] = []
+    state: State | None = State(name)
+    for _ in range(HOPS):
+        if state is None or state.step is not None or state.flow not in world.flows.flows:
+            break
+        state, more = advance(world.flows.flows[state.flow], state, Input())
+        effects += more
+    waiting = state if state and state.step else None
+    return replace(talk, state=waiting), tuple(effects)
+
+
+def _twilio_has_answered(talk: Talk, heard: Heard) -> Outcome:
+    """Advanced Opt-Out: Twilio itself has answered STOP, START or HELP; a second answer would be one too many."""
+    kind = heard.twilio_opt
+    if kind == "STOP":
+        return replace(talk, state=None), (Consent("stop", "twilio"),)
+    return talk, (Consent("start", "twilio"),) if kind == "START" else ()
+
+
+def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome | None:
+    """A command's outcome; None where the word is no command here (START of somebody who never stopped)."""
+    talk = _with_a_language(talk, heard)
+    if command.kind == "stop":
+        return _prepend(Consent("stop", "word"), start_flow(world, replace(talk, held=None), STOP))
+    if command.kind == "start":
+        if not heard.stopped:
+            return None
+        return _prepend(Consent("start", "word"), start_flow(world, talk, START))
+    if command.kind == "choose_language":
+        return _ask_language(talk, held=None)
+    if command.kind == "language" and command.lang in world.languages:
+        return _change_language(world, talk, heard, command.lang)
+    if command.kind == "language":
+        return start_flow(world, talk, "language_interpreter")
+    flows = {"help": HELP, "person": PERSON, "menu": MENU}
+    return start_flow(world, replace(talk, unclear=0), flows[command.kind])
+
+
+def _emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
+    """The emergency's own flow at once; an answer to its question that sounds like the emergency is still an answer."""
+    name = world.flows.for_intent(heard.understood.intent or "")
+    before = _with_a_language(talk, heard)
+    if name is None:
+        return start_flow(world, before, PERSON)
+    if talk.state and talk.state.flow == name and not heard.stopped:
+        return _answer(world, before, heard)
+    return start_flow(world, replace(before, unclear=0, held=None), name)
+
+
+def _in_emergency(world: World, talk: Talk) -> bool:
+    """Whether an emergency's question is open: its answer is read even after STOP (TOPICS.md, hard rule 11)."""
+    flow = world.flows.flows.get(talk.state.flow) if talk.state else None
+    return flow is not None and any(SEVERITY.get(intent) == EMERGENCY for intent in flow.start_on.intents)
+
+
+def _cannot_read(talk: Talk, heard: Heard) -> Outcome:
+    """A voice note, a picture, a place …: say plainly what we can't do with it, and how to go on."""
+    talk_ = talk if talk.language else replace(talk, state=State(ASKED_FOR_LANGUAGE, "open"))
+    extra = () if talk.language else (AskLanguage(),)
+    return talk_, (Notice(f"cannot_read_{heard.kind}"), *extra)
+
+
+def _converse(world: World, talk: Talk, heard: Heard) -> Outcome:
+    if talk.state and talk.state.flow == ASKED_FOR_LANGUAGE:
+        return _language_was_asked(world, talk, heard)
+    if (talk.language is None or talk.guessed) and _knows_language(world, heard):
+        return _settle_language(world, talk, heard)
+    if talk.language is None:
+        return _ask_language(talk, held=heard.text)
+    return _go_on(world, talk, heard)
+
+
+def _settle_language(world: World, talk: Talk, heard: Heard) -> Outcome:
+    language = heard.understood.lang or "en"
+    known = replace(talk, language=language, guessed=False, held=None)
+    return _prepend(SetLanguage(language), _go_on(world, known, heard))
+
+
+def _go_on(world: World, talk: Talk, heard: Heard) -> Outcome:
+    if talk.state:
+        return _answer(world, talk, heard)
+    return _topic(world, talk, heard)
+
+
+def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
+    """The waiting step first; where the text fits none of its choices but clearly is a topic, that topic."""
+    state = talk.state
+    flow = world.flows.flows.get(state.flow) if state else None
+    if state is None or flow is None or waits_for(flow, state) is None:
+        return _topic(world, replace(talk, state=None), heard)
+    language = talk.language or "en"
+    given = Input(heard.text, heard.payload, lambda label: world.read(language, label))
+    after, effects = advance(flow, state, given)
+    understood = after is None or after.tries == 0
+    if not understood and _is_clear_topic(world, heard):
+        return _topic(world, replace(talk, state=None), heard)
+    if after and after.step is None:
+        return _append(effects, start_flow(world, replace(talk, unclear=0), after.flow))
+    return replace(talk, state=after, unclear=0 if understood else talk.unclear), effects
+
+
+def _topic(world: World, talk: Talk, heard: Heard) -> Outcome:
+    intent = heard.understood.intent
+    if intent == OPT_OUT_TOPIC:
+        return _prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
+    name = world.flows.for_intent(intent) if intent else None
+    if name:
+        return start_flow(world, replace(talk, unclear=0), name)
+    if talk.unclear:
+        return start_flow(world, replace(talk, unclear=0), PERSON)
+    return start_flow(world, replace(talk, unclear=1), UNCLEAR)
+
+
+def _is_clear_topic(world: World, heard: Heard) -> bool:
+    understood = heard.understood
+    known = understood.intent is not None and world.flows.for_intent(understood.intent) is not None
+    return known and understood.intent != "short_reply" and understood.confidence >= SURE_OF_TOPIC
+
+
+def _ask_language(talk: Talk, held: str | None) -> Outcome:
+    return replace(talk, state=State(ASKED_FOR_LANGUAGE, "open"), held=held), (AskLanguage(),)
+
+
+def _language_was_asked(world: World, talk: Talk, heard: Heard) -> Outcome:
+    """The answer is a number of the list, or (names are commands) another text whose language shows."""
+    number = number_in(normalise(heard.text))
+    if number is not None and 1 <= number <= len(world.languages):
+        return _change_language(world, talk, heard, world.languages[number - 1])
+    if number is None and _knows_language(world, heard):
+        return _settle_language(world, replace(talk, state=None), heard)
+    return _ask_language(talk, talk.held)
+
+
+def _change_language(world: World, talk: Talk, heard: Heard, language: str) -> Outcome:
+    """Confirm in the new language, then take up what was open: the question that waits, or the first message."""
+    asked = talk.state is not None and talk.state.flow == ASKED_FOR_LANGUAGE
+    changed = replace(talk, language=language, guessed=False, held=None, state=None if asked else talk.state)
+    _, confirmed = start_flow(world, changed, LANGUAGE_SET)
+    effects: tuple[Effect, ...] = (SetLanguage(language), *confirmed)
+    flow = world.flows.flows.get(changed.state.flow) if changed.state else None
+    step = waits_for(flow, changed.state) if flow and changed.state else None
+    if step and changed.state:
+        return changed, (*effects, ask(step, changed.state.answers))
+    understood = world.understand(talk.held, language) if talk.held else None
+    if talk.held and understood and understood.intent:
+        return _append(effects, _topic(world, changed, Heard(talk.held, understood)))
+    return _append(effects, start_flow(world, changed, MENU))
+
+
+def _knows_language(world: World, heard: Heard) -> bool:
+    understood = heard.understood
+    return understood.lang in world.languages and understood.lang_confidence >= SURE_OF_LANGUAGE
+
+
+def _with_a_language(talk: Talk, heard: Heard) -> Talk:
+    """Emergencies and commands are answered at once: in the stored language, else the likeliest, else English."""
+    return talk if talk.language else replace(talk, language=heard.understood.lang or "en", guessed=True)
+
+
+def _prepend(effect: Effect, outcome: Outcome) -> Outcome:
+    return outcome[0], (effect, *outcome[1])
+
+
+def _append(effects: tuple[Effect, ...], outcome: Outcome) -> Outcome:
+    return outcome[0], (*effects, *outcome[1])

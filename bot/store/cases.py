@@ -1,0 +1,140 @@
+"""Cases: what a family needs a person for.  Opened in the transaction of the message that caused it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, insert, select, update
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from bot.store.crypto import Vault
+from bot.store.db import Moment, metadata
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_sid", String(64), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("contact_id", ForeignKey("contacts.id"), nullable=False),
+    Column("topic", String(64), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("about", String(200), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("sealed_answers", Text, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("opened_at", Moment, nullable=False),
+    Column("alerted_at", Moment),
+    Column("handled_at", Moment),
+    Column("handled_by", String(64)),
+    UniqueConstraint("message_sid", "n"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that a person must see to.  `answers` is what the family told the flow, masked, step by step."""
+
+    id: int
+    contact_id: int
+    topic: str
+    severity: str
+    role: str
+    about: str
+    language: str
+    answers: dict[str, str]
+    state: str
+    opened_at: datetime
+    handled_at: datetime | None
+    handled_by: str | None
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """What an escalation says of the case that it opens."""
+
+    contact_id: int
+    topic: str
+    severity: str
+    role: str
+    about: str
+    language: str
+    answers: dict[str, str]
+
+
+def open_case(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> int:
+    """The number of the case that effect `n` of this message opened; a repeat of the message opens no second one."""
+    row = {
+        "message_sid": message_sid,
+        "n": n,
+        "contact_id": new.contact_id,
+        "topic": new.topic,
+        "severity": new.severity,
+        "role": new.role,
+        "about": new.about,
+        "language": new.language,
+        "sealed_answers": vault.seal(json.dumps(new.answers), _place(message_sid, n)),
+        "state": "new",
+        "opened_at": at,
+    }
+    try:
+        with db.begin_nested():
+            db.execute(insert(cases).values(row))
+    except IntegrityError:
+        pass  # the same message again: its case stands
+    key = (cases.c.message_sid == message_sid) & (cases.c.n == n)
+    return db.execute(select(cases.c.id).where(key)).scalar_one()
+
+
+def get(db: Connection, vault: Vault, case_id: int) -> Case:
+    """The case with this number; raises `sqlalchemy.exc.NoResultFound`."""
+    return _case(db.execute(select(cases).where(cases.c.id == case_id)).one(), vault)
+
+
+def newest(db: Connection, vault: Vault, limit: int) -> list[Case]:
+    """The cases that nobody has handled, then the handled ones; newest first."""
+    order = (cases.c.handled_at.is_not(None), cases.c.id.desc())
+    return [_case(row, vault) for row in db.execute(select(cases).order_by(*order).limit(limit))]
+
+
+def not_alerted(db: Connection, before: datetime) -> Sequence[int]:
+    """Cases opened before this moment for which no alert has been written yet."""
+    late = (cases.c.state == "new") & (cases.c.opened_at < before)
+    return db.execute(select(cases.c.id).where(late).order_by(cases.c.id)).scalars().all()
+
+
+def set_alerted(db: Connection, case_id: int, at: datetime) -> None:
+    """The alerts of this case stand as rows; from here on their deliveries are what is followed."""
+    key = (cases.c.id == case_id) & (cases.c.state == "new")
+    db.execute(update(cases).where(key).values(state="alerted", alerted_at=at))
+
+
+def set_handled(db: Connection, case_id: int, by: str, at: datetime) -> None:
+    """A member of staff has seen to it."""
+    key = (cases.c.id == case_id) & cases.c.handled_at.is_(None)
+    db.execute(update(cases).where(key).values(state="handled", handled_at=at, handled_by=by))
+
+
+def _case(row: Row[tuple[object, ...]], vault: Vault) -> Case:
+    answers = json.loads(vault.open(row.sealed_answers, _place(row.message_sid, row.n)))
+    return Case(
+        id=row.id,
+        contact_id=row.contact_id,
+        topic=row.topic,
+        severity=row.severity,
+        role=row.role,
+        about=row.about,
+        language=row.language,
+        answers=answers,
+        state=row.state,
+        opened_at=row.opened_at,
+        handled_at=row.handled_at,
+        handled_by=row.handled_by,
+    )
+
+
+def _place(message_sid: str, n: int) -> str:
+    return f"case:answers:{message_sid}:{n}"

@@ -1,0 +1,101 @@
+"""Contacts: who writes to us, known by channel and address, with the language and the consent that count."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from bot.store.crypto import Vault
+from bot.store.db import Moment, metadata
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("address_index", String(64), nullable=False, unique=True),
+    Column("sealed_address", String(400), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("language", String(8)),
+    Column("stopped_at", Moment),
+    Column("created_at", Moment, nullable=False),
+)
+
+notes = Table(
+    "contact_notes",
+    metadata,
+    Column("contact_id", ForeignKey("contacts.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("value", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("contact_id", "name"),
+)
+"""What a flow's `set:` wrote down (home_visit: not_now).  Names and values come from the flow, never from a text."""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A family, or anyone else who writes.  `address` is as Twilio gives it: `+1555…`, `whatsapp:US.1234` …"""
+
+    id: int
+    address: str
+    channel: str
+    language: str | None
+    stopped_at: datetime | None
+
+
+def find(db: Connection, vault: Vault, address: str) -> Contact | None:
+    """The contact with this address, if it ever wrote."""
+    index = vault.index(address)
+    row = db.execute(select(contacts).where(contacts.c.address_index == index)).one_or_none()
+    return Contact(row.id, address, row.channel, row.language, row.stopped_at) if row else None
+
+
+def get(db: Connection, vault: Vault, contact_id: int) -> Contact:
+    """The contact with this id; raises `sqlalchemy.exc.NoResultFound` if it was erased."""
+    row = db.execute(select(contacts).where(contacts.c.id == contact_id)).one()
+    address = vault.open(row.sealed_address, _place(row.address_index))
+    return Contact(row.id, address, row.channel, row.language, row.stopped_at)
+
+
+def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) -> Contact:
+    """A contact that is new, or the one that another process has just added."""
+    index = vault.index(address)
+    sealed = vault.seal(address, _place(index))
+    try:
+        with db.begin_nested():
+            row = {"address_index": index, "sealed_address": sealed, "channel": channel, "created_at": at}
+            db.execute(insert(contacts).values(row))
+    except IntegrityError:
+        pass
+    found = find(db, vault, address)
+    assert found is not None, "just added"
+    return found
+
+
+def set_language(db: Connection, contact_id: int, language: str) -> None:
+    """Keep the language that the family chose or wrote in."""
+    db.execute(update(contacts).where(contacts.c.id == contact_id).values(language=language))
+
+
+def set_stopped(db: Connection, contact_id: int, at: datetime | None) -> None:
+    """Nothing more is sent from `at` on; None lets messages through again."""
+    db.execute(update(contacts).where(contacts.c.id == contact_id).values(stopped_at=at))
+
+
+def note(db: Connection, contact_id: int, name: str, value: str, at: datetime) -> None:
+    """Write down what a flow set; the newest value counts."""
+    key = (notes.c.contact_id == contact_id) & (notes.c.name == name)
+    if db.execute(update(notes).where(key).values(value=value, at=at)).rowcount == 0:
+        db.execute(insert(notes).values(contact_id=contact_id, name=name, value=value, at=at))
+
+
+def notes_of(db: Connection, contact_id: int) -> dict[str, str]:
+    """All that flows wrote down about this contact."""
+    rows = db.execute(select(notes.c.name, notes.c.value).where(notes.c.contact_id == contact_id))
+    return {row.name: row.value for row in rows}
+
+
+def _place(address_index: str) -> str:
+    return f"contact:address:{address_index}"

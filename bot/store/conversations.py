@@ -1,0 +1,134 @@
+"""The conversation of the day, in Redis: sealed, for 24 hours, changed by one process at a time.
+
+Two scripts, one at the door and one on the way out.  `enter` looks whether the message was answered before, and takes
+the family's lock (an owner token with an expiry, so that a killed process frees it).  `leave` saves the conversation
+and the reply **only while the lock is still ours**: whoever was too slow cannot write over the one who came after.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from redis import Redis
+
+from bot.store.crypto import Unreadable, Vault
+
+KEPT_SECONDS = 24 * 3600
+"""How long a conversation is kept, and WhatsApp's service window, which is as long (twilio.md, section 3)."""
+LOCK_MS = 8_000
+"""Longer than any message takes, shorter than Twilio's 15 s: a retry after a kill -9 still gets its answer."""
+
+ENTER = """
+local reply = redis.call('GET', KEYS[1])
+if reply then return {'seen', reply} end
+if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', ''} end
+return {'go', redis.call('GET', KEYS[3]) or ''}
+"""
+
+LEAVE = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
+redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
+redis.call('SET', KEYS[4], '1', 'EX', ARGV[2])
+redis.call('DEL', KEYS[2])
+return 1
+"""
+
+CONTINUE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+
+RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+@dataclass
+class Conversation:
+    """Where a family stands.  `state` is the engine's; `held` a first message that waits for a language."""
+
+    state: dict[str, Any] | None = None
+    language: str | None = None
+    unclear: int = 0
+    noticed: list[str] = field(default_factory=list)
+    held: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What `enter` found: `seen` (with the reply), `busy`, or `go` (with the conversation, the lock is ours)."""
+
+    outcome: Literal["seen", "busy", "go"]
+    reply: str = ""
+    conversation: Conversation = field(default_factory=Conversation)
+
+
+class Conversations:
+    """All conversations of the last day.  `family` is always the keyed hash of an address."""
+
+    def __init__(self, redis: Redis, vault: Vault) -> None:
+        self.redis, self._vault = redis, vault
+        self._enter = redis.register_script(ENTER)
+        self._leave = redis.register_script(LEAVE)
+        self._continue = redis.register_script(CONTINUE)
+        self._release = redis.register_script(RELEASE)
+
+    def enter(self, family: str, message_sid: str, owner: str) -> Entry:
+        """Ask to handle this message as `owner` (a random token)."""
+        keys = [_seen(message_sid), _lock(family), _talk(family)]
+        outcome, found = (part.decode() for part in self._enter(keys=keys, args=[owner, LOCK_MS]))
+        if outcome == "seen":
+            return Entry("seen", reply=self._vault.open(found, f"reply:{message_sid}"))
+        return Entry(outcome, conversation=self._open(found, family))
+
+    def leave(self, family: str, message_sid: str, owner: str, conversation: Conversation, reply: str) -> bool:
+        """Save both and free the family; False (and nothing saved) if the lock was no longer ours."""
+        sealed = self._vault.seal(json.dumps(asdict(conversation)), _talk(family))
+        args = [owner, KEPT_SECONDS, self._vault.seal(reply, f"reply:{message_sid}"), sealed]
+        return bool(self._leave(keys=[_seen(message_sid), _lock(family), _talk(family), _window(family)], args=args))
+
+    def take(self, family: str, owner: str) -> Conversation | None:
+        """The conversation, locked, for a message of our own; None while the family's own message is handled."""
+        if not self.redis.set(_lock(family), owner, nx=True, px=LOCK_MS):
+            return None
+        found = self.redis.get(_talk(family))
+        return self._open(bytes(found).decode() if found else "", family)
+
+    def put_on(self, family: str, owner: str, conversation: Conversation) -> bool:
+        """Save what a message of our own changed; WhatsApp's window stays as it was. False if the lock was lost."""
+        sealed = self._vault.seal(json.dumps(asdict(conversation)), _talk(family))
+        return bool(self._continue(keys=[_lock(family), _talk(family)], args=[owner, sealed, KEPT_SECONDS]))
+
+    def release(self, family: str, owner: str) -> None:
+        """Free the family, if the lock is still ours."""
+        self._release(keys=[_lock(family)], args=[owner])
+
+    def window_open(self, family: str) -> bool:
+        """Whether the family wrote within the last 24 hours (WhatsApp's service window)."""
+        return bool(self.redis.exists(_window(family)))
+
+    def _open(self, sealed: str, family: str) -> Conversation:
+        """A conversation that no key opens any more starts anew: better a menu than no answer."""
+        try:
+            return Conversation(**json.loads(self._vault.open(sealed, _talk(family)))) if sealed else Conversation()
+        except (Unreadable, TypeError, ValueError):
+            return Conversation()
+
+
+def _talk(family: str) -> str:
+    return f"puente:talk:{family}"
+
+
+def _lock(family: str) -> str:
+    return f"puente:lock:{family}"
+
+
+def _window(family: str) -> str:
+    return f"puente:window:{family}"
+
+
+def _seen(message_sid: str) -> str:
+    return f"puente:seen:{message_sid}"

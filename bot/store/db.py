@@ -1,0 +1,96 @@
+"""The database: one engine a process, short transactions, the same on SQLite and PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.types import TypeDecorator
+
+from bot.store.crypto import Vault
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+BUSY_SECONDS = 5
+"""How long a SQLite writer waits for another one; half of Twilio's patience is left for the rest."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC, aware in Python on both databases (SQLite keeps no zone of its own)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses a moment without a zone: which hour it means would depend on the machine."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """The moment, in UTC."""
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)) if value else None
+
+
+class Database:
+    """The engine and the vault: what every query needs.  Open one per process, after the fork."""
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        self.vault = vault
+        self.engine = open_engine(url)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that is kept whole or not at all; on SQLite it takes the write lock at once."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; nothing done with it is kept."""
+        with self.engine.connect().execution_options(puente_read_only=True) as connection:
+            yield connection
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `DATABASE_URL`; `postgres://` and `postgresql://` both mean psycopg 3."""
+    scheme, rest = url.split("://", 1)
+    if scheme in ("postgres", "postgresql"):
+        url = f"postgresql+psycopg://{rest}"
+    sqlite = scheme.startswith("sqlite")
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 3}}
+    engine = create_engine(url, pool_pre_ping=not sqlite, pool_timeout=BUSY_SECONDS, **options)
+    if sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see below
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # an escalation that was answered survives a power cut too
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its lock at the start: two that read first and write later would block each other."""
+    read_only = connection.get_execution_options().get("puente_read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)

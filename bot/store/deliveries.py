@@ -1,0 +1,199 @@
+"""Deliveries: one row for each message that we send of our own accord, from the plan to the phone's receipt.
+
+States: waiting → claimed → (queued → sent → delivered → read | undelivered | failed), and two ways aside:
+`unknown` (the request was made and its outcome is not known: never sent again before Twilio's list was read) and
+`held` (a person must decide).  What Twilio reports only ever moves a row forward.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, insert, select, update
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from bot.store.crypto import Vault
+from bot.store.db import Moment, metadata
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("case_id", ForeignKey("cases.id")),
+    Column("staff", String(64)),
+    Column("follow_up_id", ForeignKey("follow_ups.id")),
+    Column("contact_id", ForeignKey("contacts.id")),
+    Column("sealed_body", Text),
+    Column("state", String(16), nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("claimed_at", Moment),
+    Column("sid", String(34), index=True),
+    Column("error_code", Integer),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("case_id", "staff"),
+    UniqueConstraint("follow_up_id"),
+)
+
+RANKS = {
+    "waiting": 0,
+    "claimed": 0,
+    "unknown": 0,
+    "held": 0,
+    "queued": 1,
+    "accepted": 1,
+    "scheduled": 1,
+    "sending": 2,
+    "sent": 3,
+    "delivered": 4,
+    "undelivered": 4,
+    "failed": 4,
+    "canceled": 4,
+    "read": 5,
+}
+"""How far a state is on its way; a report of a lower or equal rank comes late and is dropped (twilio.md, section 2)."""
+
+OPEN = ("waiting", "claimed", "unknown")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message to one person.  `staff` is an id of the district file; else `contact_id` says who gets it."""
+
+    id: str
+    kind: str
+    case_id: int | None
+    staff: str | None
+    contact_id: int | None
+    body: str
+    state: str
+    attempts: int
+    due_at: datetime
+    claimed_at: datetime | None
+    sid: str | None
+    error_code: int | None
+    created_at: datetime
+
+
+def plan_alert(db: Connection, vault: Vault, case_id: int, staff: str, body: str, at: datetime) -> None:
+    """The alert of a case to one member of staff: written once, however often the job runs."""
+    _plan(db, vault, {"kind": "alert", "case_id": case_id, "staff": staff}, body, at)
+
+
+def plan_follow_up(
+    db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime
+) -> None:
+    """The opening text of a follow-up: written once, however often the job runs."""
+    _plan(db, vault, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
+
+
+def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> None:
+    new = uuid4().hex
+    row = {"id": new, "sealed_body": vault.seal(body, _place(new)), "created_at": at, "due_at": at, **about}
+    try:
+        with db.begin_nested():
+            db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
+    except IntegrityError:
+        pass  # planned before
+
+
+def get(db: Connection, vault: Vault, delivery_id: str) -> Delivery | None:
+    """The delivery with this id, if there is one."""
+    row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
+    return _delivery(row, vault) if row else None
+
+
+def of_case(db: Connection, vault: Vault, case_id: int) -> list[Delivery]:
+    """The alerts of a case."""
+    query = select(deliveries).where(deliveries.c.case_id == case_id).order_by(deliveries.c.created_at)
+    return [_delivery(row, vault) for row in db.execute(query)]
+
+
+def waiting_of_case(db: Connection, case_id: int) -> Sequence[str]:
+    """The alerts of a case that wait to be sent."""
+    key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting")
+    return db.execute(select(deliveries.c.id).where(key)).scalars().all()
+
+
+def waiting_of_follow_up(db: Connection, follow_up_id: int) -> Sequence[str]:
+    """The message of a follow-up, if it waits to be sent."""
+    key = (deliveries.c.follow_up_id == follow_up_id) & (deliveries.c.state == "waiting")
+    return db.execute(select(deliveries.c.id).where(key)).scalars().all()
+
+
+def unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    """(id, kind) of what the sweep must carry on: due and waiting or unknown, or claimed before `lease_ended`."""
+    due = deliveries.c.state.in_(("waiting", "unknown")) & (deliveries.c.due_at <= at)
+    left = (deliveries.c.state == "claimed") & (deliveries.c.claimed_at <= lease_ended)
+    query = select(deliveries.c.id, deliveries.c.kind).where(due | left).order_by(deliveries.c.due_at).limit(limit)
+    return [(row.id, row.kind) for row in db.execute(query)]
+
+
+def claim(db: Connection, delivery_id: str, at: datetime) -> bool:
+    """Take a waiting row for sending; False if it is not due or another process has it."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
+    values = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1}
+    return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
+
+
+def claim_unknown(db: Connection, delivery: Delivery, at: datetime) -> bool:
+    """Take a row whose outcome is unknown for a look into Twilio's list; one process at a time gets it."""
+    key = (
+        (deliveries.c.id == delivery.id)
+        & (deliveries.c.state == delivery.state)
+        & (deliveries.c.claimed_at == delivery.claimed_at)
+    )
+    return db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=at)).rowcount == 1
+
+
+def settle(db: Connection, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None) -> None:
+    """Put a claimed row into an open state again (waiting, unknown, held), unless a report has overtaken us."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "claimed")
+    db.execute(update(deliveries).where(key).values(state=state, due_at=due_at, error_code=error_code))
+
+
+def advance(
+    db: Connection, delivery_id: str, status: str, sid: str | None = None, error_code: int | None = None
+) -> bool:
+    """Move a row forward to what Twilio says of it; False if it is there or further already.
+
+    The text is dropped with the first report: Twilio has it, and we need it no more.
+    """
+    rank = RANKS[status]
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.rank < rank)
+    values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": None}
+    if sid:
+        values["sid"] = sid
+    return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
+
+
+def id_of_sid(db: Connection, sid: str) -> str | None:
+    """The delivery that Twilio knows by this SID."""
+    return db.execute(select(deliveries.c.id).where(deliveries.c.sid == sid)).scalars().first()
+
+
+def _delivery(row: Row[tuple[object, ...]], vault: Vault) -> Delivery:
+    body = vault.open(row.sealed_body, _place(row.id)) if row.sealed_body else ""
+    return Delivery(
+        id=row.id,
+        kind=row.kind,
+        case_id=row.case_id,
+        staff=row.staff,
+        contact_id=row.contact_id,
+        body=body,
+        state=row.state,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        claimed_at=row.claimed_at,
+        sid=row.sid,
+        error_code=row.error_code,
+        created_at=row.created_at,
+    )
+
+
+def _place(delivery_id: str) -> str:
+    return f"delivery:body:{delivery_id}"

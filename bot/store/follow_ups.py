@@ -1,0 +1,76 @@
+"""Follow-ups: a flow that is to be started with a family later ("did this help?")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from bot.store.db import Moment, metadata
+
+follow_ups = Table(
+    "follow_ups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_sid", String(64), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("contact_id", ForeignKey("contacts.id"), nullable=False),
+    Column("flow", String(64), nullable=False),
+    Column("due_at", Moment, nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    UniqueConstraint("message_sid", "n"),
+)
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """`state` goes waiting → started, or waiting → dropped (the family stopped, or the flow is gone)."""
+
+    id: int
+    contact_id: int
+    flow: str
+    due_at: datetime
+    state: str
+
+
+def plan(db: Connection, message_sid: str, n: int, contact_id: int, flow: str, due_at: datetime) -> None:
+    """Write down that `flow` starts at `due_at`; a repeat of the message plans nothing twice."""
+    row = {"message_sid": message_sid, "n": n, "contact_id": contact_id, "flow": flow}
+    try:
+        with db.begin_nested():
+            db.execute(insert(follow_ups).values(**row, due_at=due_at, state="waiting"))
+    except IntegrityError:
+        pass  # the same message again
+
+
+def get(db: Connection, follow_up_id: int) -> FollowUp:
+    """The follow-up with this id; raises `sqlalchemy.exc.NoResultFound`."""
+    row = db.execute(select(follow_ups).where(follow_ups.c.id == follow_up_id)).one()
+    return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state)
+
+
+def due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
+    """Those whose time has come, earliest first."""
+    ready = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= at)
+    query = select(follow_ups.c.id).where(ready).order_by(follow_ups.c.due_at).limit(limit)
+    return db.execute(query).scalars().all()
+
+
+def claim(db: Connection, follow_up_id: int, state: str) -> bool:
+    """Move it on from waiting; False if another process did so first."""
+    key = (follow_ups.c.id == follow_up_id) & (follow_ups.c.state == "waiting")
+    return db.execute(update(follow_ups).where(key).values(state=state)).rowcount == 1
+
+
+def postpone(db: Connection, follow_up_id: int, due_at: datetime) -> None:
+    """Ask again later: the family is in the middle of another conversation, or it is night there."""
+    key = (follow_ups.c.id == follow_up_id) & (follow_ups.c.state == "waiting")
+    db.execute(update(follow_ups).where(key).values(due_at=due_at))
+
+
+def bring_forward(db: Connection, contact_id: int, at: datetime) -> int:
+    """The simulator's "let two days pass": this contact's follow-ups are due at once; how many there were."""
+    key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.state == "waiting")
+    return db.execute(update(follow_ups).where(key).values(due_at=at)).rowcount

@@ -1,0 +1,15 @@
+"""A stand-in of Twilio's Messages API for our tests; no test of ours ever talks to Twilio itself.
+
+`twilio.TwilioStandIn` runs inside the test process, `process.TwilioProcess` (or `python -m tests.stand_in`)
+beside it, and `payloads` holds the webhook forms.  What is known of Twilio comes from its public pages and
+from captures, read in November 2026; what is a guess says so where it stands.
+"""
+from .inbound import Inbound, Reply
+from .payloads import KINDS, STATUSES, build
+from .process import TwilioProcess
+from .records import Accepted, Callback, CallbackPlan, Request
+from .signing import sign
+from .twilio import TwilioStandIn
+
+__all__ = ["KINDS", "STATUSES", "Accepted", "Callback", "CallbackPlan", "Inbound", "Reply", "Request",
+           "TwilioProcess", "TwilioStandIn", "build", "sign"]

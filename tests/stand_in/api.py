@@ -1,0 +1,100 @@
+"""The routes of the Messages API, without HTTP around them."""
+import base64
+import hmac
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl
+
+from .ledger import Ledger
+from .listing import page
+from .records import Accepted, Fault, Form
+from .rules import Refused
+
+Answer = tuple[int, dict[str, Any]]
+PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages(?:/([^/]+))?\.json")
+BUSY = {"429": (20429, "Too Many Requests"), "500": (20500, "An internal server error has occurred"),
+        "503": (20503, "Service unavailable")}
+
+
+class Dropped(Exception):
+    """The connection is to be closed without an answer."""
+
+
+class Api:
+    """Answers calls from the ledger; `on_accept` is told of each message taken, `stopped` ends every hang."""
+
+    def __init__(self, ledger: Ledger, on_accept: Callable[[Accepted], None],
+                 stopped: threading.Event) -> None:
+        self.ledger, self.on_accept, self.stopped = ledger, on_accept, stopped
+
+    def answer(self, method: str, path: str, query: str, raw: bytes, authorization: str) -> Answer:
+        """Status and document; Refused or Dropped otherwise."""
+        pair = f"{self.ledger.account_sid}:{self.ledger.auth_token}".encode()
+        if not hmac.compare_digest(authorization.encode(), b"Basic " + base64.b64encode(pair)):
+            raise Refused(20003, "Authenticate", 401)
+        match = PATH.fullmatch(path)
+        if not match or match[1] != self.ledger.account_sid:
+            raise Refused(20404, f"The requested resource {path} was not found", 404)
+        if method == "POST":
+            form = read_form(raw)
+            return self._update(match[2], form) if match[2] else self._create(form)
+        return self._fetch(match[2]) if match[2] else self._list(query)
+
+    def _create(self, form: Form) -> Answer:
+        fault = self.ledger.take_fault(form.get("To", [""])[0], "create")
+        self._before(fault)
+        message = self.ledger.accept(form)
+        document = message.resource(self.ledger.account_sid)  # as it is now, before any callback
+        self.on_accept(message)
+        self._after(fault)
+        return 201, document
+
+    def _list(self, query: str) -> Answer:
+        given = dict(parse_qsl(query, keep_blank_values=True))
+        fault = self.ledger.take_fault(given.get("To"), "list")
+        self._before(fault)
+        document = page(self.ledger, given)
+        self._after(fault)
+        return 200, document
+
+    def _fetch(self, sid: str) -> Answer:
+        message = self.ledger.find(sid)
+        fault = self.ledger.take_fault(message.to, "fetch")
+        self._before(fault)
+        self._after(fault)
+        return 200, message.resource(self.ledger.account_sid)
+
+    def _update(self, sid: str, form: Form) -> Answer:
+        """Only a redaction, by an empty Body (update() of the Python client); there is nothing to cancel."""
+        message = self.ledger.find(sid)
+        fault = self.ledger.take_fault(message.to, "update")
+        self._before(fault)
+        if form != {"Body": [""]}:
+            raise Refused(20001, "Only an empty Body can be set")
+        message.redacted = True
+        self._after(fault)
+        return 200, message.resource(self.ledger.account_sid)
+
+    def _before(self, fault: Fault | None) -> None:
+        if fault and fault.kind in BUSY:
+            raise Refused(*BUSY[fault.kind], http=int(fault.kind))
+        if fault and fault.kind == "hang":
+            self.stopped.wait(fault.seconds)
+        if fault and fault.kind in ("hang", "drop_before"):
+            raise Dropped
+
+    def _after(self, fault: Fault | None) -> None:
+        if fault and fault.kind == "slow_after_accept":
+            self.stopped.wait(fault.seconds)
+        if fault and fault.kind == "drop_after_accept":
+            raise Dropped
+
+
+def read_form(raw: bytes) -> Form:
+    """The posted form, empty values kept; anything but UTF-8 is refused."""
+    try:
+        return parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise Refused(20001, "The form is not UTF-8") from None

@@ -1,0 +1,36 @@
+"""Looking in and arranging trouble from another process: `/_control/…`, JSON both ways, no password."""
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from .ledger import Ledger
+from .records import CallbackPlan
+
+
+def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
+    """GET messages, requests, callbacks, pending; POST fail_next, number, opt_out, close_window,
+    heard_from, plan.
+
+    The POSTs take the arguments of the Ledger's method of that name; `plan` those of CallbackPlan.
+    """
+    name = path.removeprefix("/_control/")
+    records: dict[str, list[Any]] = {"messages": ledger.messages, "requests": ledger.requests,
+                                     "callbacks": ledger.callbacks}
+    if name == "pending":
+        return 200, ledger.pending
+    if name in records:
+        with ledger.changed:
+            return 200, [asdict(record) for record in records[name]]
+    actions: dict[str, Callable[..., None]] = {
+        "fail_next": ledger.fail_next, "number": ledger.number, "opt_out": ledger.opt_out,
+        "close_window": ledger.close_window, "heard_from": ledger.heard_from,
+        "plan": lambda **given: setattr(ledger, "plan", CallbackPlan(**given)),
+    }
+    if name not in actions:
+        return 404, {"problem": f"no control route {name}"}
+    try:
+        actions[name](**json.loads(raw or b"{}"))
+    except (TypeError, ValueError) as problem:
+        return 400, {"problem": str(problem)}
+    return 200, {}

@@ -1,0 +1,132 @@
+"""The account as Twilio would hold it: what was accepted, who opted out, what is to go wrong."""
+import threading
+import time
+
+from .records import FAULTS, Accepted, Callback, CallbackPlan, Fault, Form, NumberRule, Request
+from .rules import Refused, check
+
+Step = tuple[str, int | None]
+
+
+class Ledger:
+    """All state of the stand-in; every change happens under `changed`, which wakes those who wait for one."""
+
+    def __init__(self, account_sid: str, auth_token: str) -> None:
+        self.account_sid, self.auth_token = account_sid, auth_token
+        self.changed = threading.Condition()
+        self.messages: list[Accepted] = []
+        self.requests: list[Request] = []
+        self.callbacks: list[Callback] = []
+        self.senders: set[str] = set()  # empty: any well-formed one
+        self.templates: dict[str, str] = {}  # Content SID -> text; empty: any well-formed SID, with no text
+        self.service_sender = "+15550006666"  # whom a Messaging Service chooses
+        self.lists_unsent = True  # does a DateSent filter find messages not sent yet?  Twilio does not say
+        self.plan = CallbackPlan()
+        self.plans: dict[str, CallbackPlan] = {}  # by number, instead of `plan`
+        self.pending = 0  # callbacks still to come
+        self._by_sid: dict[str, Accepted] = {}
+        self._faults: list[Fault] = []
+        self._rules: dict[str, NumberRule] = {}
+        self._opted_out: set[str] = set()
+        self._closed: dict[str, str] = {}
+
+    # ---- what a test arranges; numbers are exact: "whatsapp:+1…" and "+1…" are two
+
+    def fail_next(self, kind: str, count: int = 1, to: str | None = None, seconds: float = 30.0,
+                  on: str = "create") -> None:
+        """Spoil the next `count` calls (for `to`): one of FAULTS; `on` create, list, fetch or update."""
+        if kind not in FAULTS or on not in ("create", "list", "fetch", "update"):
+            raise ValueError(f"no such fault: {kind} on {on}")
+        with self.changed:
+            self._faults.append(Fault(kind, count, to, seconds, on))
+
+    def number(self, number: str, error_code: int | None, at: str = "callback",
+               status: str = "undelivered") -> None:
+        """Messages to this number fail so, in the "request" or by "callback"; None: they no longer do."""
+        if at not in ("request", "callback") or status not in ("failed", "undelivered"):
+            raise ValueError(f"no such failure: {at}, {status}")
+        with self.changed:
+            self._rules.pop(number, None)
+            if error_code is not None:
+                self._rules[number] = NumberRule(error_code, at, status)
+
+    def opt_out(self, number: str, opted_out: bool = True) -> None:
+        """Messages to this number are refused with 21610 until it opts in again."""
+        with self.changed:
+            (self._opted_out.add if opted_out else self._opted_out.discard)(number)
+
+    def close_window(self, number: str, status: str = "undelivered") -> None:
+        """WhatsApp's 24 hours are over: without a template, 63016 (`status` is a guess), until they write."""
+        with self.changed:
+            self._closed[number] = status
+
+    def heard_from(self, number: str, opt_out_type: str = "") -> None:
+        """An inbound message opens the window; Advanced Opt-Out acts on STOP and START by itself."""
+        with self.changed:
+            self._closed.pop(number, None)
+        if opt_out_type in ("STOP", "START"):
+            self.opt_out(number, opt_out_type == "STOP")
+
+    # ---- what the API does
+
+    def accept(self, form: Form) -> Accepted:
+        """Take the message on, or raise Refused."""
+        message = check(form, self.senders, self.templates)
+        with self.changed:
+            rule = self._rules.get(message.to)
+            if message.to in self._opted_out:
+                raise Refused(21610, "Attempt to send to unsubscribed recipient")
+            if rule and rule.at == "request":
+                raise Refused(rule.error_code, f"Cannot send to {message.to}")
+            self.messages.append(message)
+            self._by_sid[message.sid] = message
+            self.changed.notify_all()
+        return message
+
+    def find(self, sid: str) -> Accepted:
+        """The message with this SID, or Refused."""
+        with self.changed:
+            if sid in self._by_sid:
+                return self._by_sid[sid]
+        raise Refused(20404, f"The requested resource {sid} was not found", 404)
+
+    def take_fault(self, to: str | None, on: str) -> Fault | None:
+        """The oldest fault that fits this call, used up by one."""
+        with self.changed:
+            for fault in self._faults:
+                if fault.on == on and fault.count > 0 and fault.to in (None, to):
+                    fault.count -= 1
+                    return fault
+        return None
+
+    def plan_for(self, message: Accepted) -> CallbackPlan:
+        """How this message's callbacks come."""
+        return self.plans.get(message.to, self.plan)
+
+    def steps(self, message: Accepted) -> list[Step]:
+        """The statuses it will go through, in their true order.  Nothing calls back the first, queued."""
+        rule, closed = self._rules.get(message.to), self._closed.get(message.to)
+        if closed and not message.content_sid:
+            rule = NumberRule(63016, status=closed)
+        if rule:
+            end: Step = (rule.status, rule.error_code)
+            return [end] if rule.status == "failed" else [("sent", None), end]
+        read: list[Step] = [("read", None)] if message.whatsapp and self.plan_for(message).read else []
+        return [("sent", None), ("delivered", None), *read]
+
+    def advance(self, message: Accepted, step: Step) -> None:
+        """A step of a message's life; by the first one a Messaging Service has chosen the sender."""
+        with self.changed:
+            channel = "whatsapp:" if message.whatsapp else ""
+            message.sender = message.sender or channel + self.service_sender
+            message.move_to(*step, now=time.time())
+            self.changed.notify_all()
+
+    def note(self, record: Request | Callback) -> None:
+        """Remember a call of the API, or a callback with its answer."""
+        with self.changed:
+            if isinstance(record, Request):
+                self.requests.append(record)
+            else:
+                self.callbacks.append(record)
+            self.changed.notify_all()

@@ -1,0 +1,88 @@
+"""For the stand-in's own tests: the real Twilio client aimed at it, and a little app that takes webhooks."""
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped, unused-ignore]
+from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped, unused-ignore]
+from twilio.http.response import Response  # type: ignore[import-untyped, unused-ignore]
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped, unused-ignore]
+from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
+from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped, unused-ignore]
+
+# Twilio's package has no types; its names come to the tests from here, with one ignore each.
+__all__ = ["Client", "MessagingResponse", "Receiver", "RequestValidator", "TwilioRestException",
+           "aimed_client"]
+
+
+class Aimed(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
+    """Twilio's own HTTP client, with a timeout and another scheme and host."""
+
+    def __init__(self, base: str, timeout: float = 2.0) -> None:
+        super().__init__(timeout=timeout)
+        self.base = urlsplit(base)
+
+    def request(self, method: str, url: str, *args: Any, **given: Any) -> Response:
+        """As in the base class, elsewhere."""
+        there = urlsplit(url)._replace(scheme=self.base.scheme, netloc=self.base.netloc)
+        return super().request(method, there.geturl(), *args, **given)
+
+
+def aimed_client(base: str, account_sid: str, auth_token: str, timeout: float = 2.0) -> Client:
+    """A twilio.rest.Client that talks to `base`."""
+    return Client(account_sid, auth_token, http_client=Aimed(base, timeout))
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes webhooks at `url`; `got` has (path, form, was the signature good, idempotency token) of each.
+
+    The signature is judged by Twilio's RequestValidator, for `public` if the app has another name outside.
+    """
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, auth_token: str, public: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.public, self.validator = public or self.url, RequestValidator(auth_token)
+        self.got: list[tuple[str, dict[str, str], bool, str]] = []
+        self.hosts: set[str] = set()
+        self.answer = (200, "text/xml", "<Response/>")
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None = None, error: BaseException | None = None,
+                 trace: TracebackType | None = None) -> None:
+        """Stop."""
+        self.shutdown()
+        self.server_close()
+
+    def statuses(self) -> list[str]:
+        """The MessageStatus of each webhook, in order of arrival."""
+        return [form["MessageStatus"] for _, form, _, _ in self.got]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        form = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+        good = self.server.validator.validate(self.server.public + self.path, form,
+                                              self.headers.get("X-Twilio-Signature", ""))
+        self.server.hosts.add(self.headers["Host"])
+        self.server.got.append((self.path, form, good, self.headers["I-Twilio-Idempotency-Token"]))
+        status, kind, text = self.server.answer
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass

@@ -1,0 +1,145 @@
+"""What the Messages API refuses, and with which code (Twilio's error dictionary, twilio.com/docs/api/errors).
+
+In three places the stand-in is stricter than Twilio, so that a slip of ours shows: an unknown parameter, a
+repeated one and a sender we do not own are refused.  Scheduling is not played, so its parameters are unknown.
+"""
+import json
+import re
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from .records import Accepted, Form, new_sid
+from .sms_text import segments, utf16_units
+
+PHONE = re.compile(r"\+[1-9]\d{6,14}")
+SHORT_CODE = re.compile(r"\d{5,6}")
+USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")  # a WhatsApp user without a number: "US.1234"
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+KNOWN = {
+    "To", "From", "MessagingServiceSid", "Body", "MediaUrl", "ContentSid", "ContentVariables",
+    "StatusCallback", "ValidityPeriod", "SmartEncoded", "ProvideFeedback", "ShortenUrls", "MessageIntent",
+    "RiskCheck", "Attempt", "MaxPrice", "ForceDelivery", "ContentRetention", "AddressRetention", "SendAsMms",
+    "TrafficType", "PersistentAction",
+}
+REPEATABLE = {"MediaUrl", "PersistentAction"}
+MAGIC = {"+15005550001": 21211, "+15005550002": 21612, "+15005550003": 21408, "+15005550004": 21610,
+         "+15005550009": 21614}  # Twilio's documented test numbers
+
+
+class Refused(Exception):
+    """A request answered with Twilio's error document."""
+
+    def __init__(self, code: int, message: str, http: int = 400) -> None:
+        super().__init__(f"{code} {message}")
+        self.code, self.message, self.http = code, message, http
+
+    def as_json(self) -> dict[str, Any]:
+        """Code, message, page and HTTP status, as the 2010 API gives them."""
+        return {"code": self.code, "message": self.message, "status": self.http,
+                "more_info": f"https://www.twilio.com/docs/errors/{self.code}"}
+
+
+def check(form: Form, senders: Collection[str], templates: Mapping[str, str]) -> Accepted:
+    """The message these parameters ask for, or Refused.  Empty `senders` or `templates` allow any."""
+    _check_names(form)
+    one = {name: values[0] for name, values in form.items()}
+    to, sender, service = (one.get(name, "") for name in ("To", "From", "MessagingServiceSid"))
+    _check_to(to)
+    _check_sender(to, sender, service, senders)
+    _check_content(one, form.get("MediaUrl", []))
+    _check_callback(one.get("StatusCallback", ""))
+    variables = _variables(one)
+    content_sid, media = one.get("ContentSid", ""), form.get("MediaUrl", [])
+    body = _rendered(content_sid, variables, templates) if content_sid else one.get("Body", "")
+    return Accepted(
+        sid=new_sid("MM" if media or content_sid else "SM"), to=to, sender=sender, service=service, body=body,
+        media=media, at=time.time(), status_callback=one.get("StatusCallback", ""), content_sid=content_sid,
+        content_variables=variables, params=form, status="queued" if sender else "accepted",
+        segments=1 if to.startswith("whatsapp:") else segments(body))
+
+
+def _check_names(form: Form) -> None:
+    for name, values in form.items():
+        if name not in KNOWN or (len(values) > 1 and name not in REPEATABLE):
+            raise Refused(20001, f"Invalid parameter {name}")
+    period = form.get("ValidityPeriod", ["1"])[0]
+    if not (period.isascii() and period.isdigit() and 1 <= int(period) <= 36_000):
+        raise Refused(20001, "ValidityPeriod is from 1 to 36000 seconds")
+
+
+def _check_to(to: str) -> None:
+    if not to:
+        raise Refused(21604, "A 'To' phone number is required.")
+    whatsapp, plain = to.startswith("whatsapp:"), to.removeprefix("whatsapp:")
+    if not (PHONE.fullmatch(plain) or (whatsapp and USER_ID.fullmatch(plain))):
+        raise Refused(21211, f"Invalid 'To' Phone Number: {to}")
+    if plain in MAGIC:
+        raise Refused(MAGIC[plain], f"Cannot send to {to}")
+
+
+def _check_sender(to: str, sender: str, service: str, senders: Collection[str]) -> None:
+    if not sender and not service:
+        raise Refused(21603, "A 'From' or 'MessagingServiceSid' parameter is required.")
+    if service and not re.fullmatch("MG[0-9a-f]{32}", service):
+        raise Refused(21701, f"The Messaging Service {service} does not exist", 404)
+    if not sender:
+        return
+    whatsapp, plain = sender.startswith("whatsapp:"), sender.removeprefix("whatsapp:")
+    if not (PHONE.fullmatch(plain) or (not whatsapp and SHORT_CODE.fullmatch(plain))):
+        raise Refused(21212, f"Invalid From Number: {sender}")
+    if whatsapp != to.startswith("whatsapp:"):
+        raise Refused(21910, "Invalid From and To pair. From and To should be of the same channel")
+    if sender == to:
+        raise Refused(21266, "'To' and 'From' number cannot be the same")
+    if senders and sender not in senders:
+        raise Refused(63007 if whatsapp else 21606, f"{sender} is not a sender of this account")
+
+
+def _check_content(one: Mapping[str, str], media: list[str]) -> None:
+    if not (one.get("Body") or media or one.get("ContentSid")):
+        raise Refused(21602, "Message body is required.")
+    if utf16_units(one.get("Body", "")) > 1600:
+        raise Refused(21617, "The concatenated message body exceeds the 1600 character limit")
+    if len(media) > 10:
+        raise Refused(21623, "Number of media files exceeds the limit of 10")
+    if not all(_well_formed(url) for url in media):
+        raise Refused(21620, "Invalid media URL(s)")
+
+
+def _check_callback(url: str) -> None:
+    if url and not _well_formed(url):
+        raise Refused(21609, f"The 'StatusCallback' URL {url} is not a valid URL.")
+
+
+def _well_formed(url: str) -> bool:
+    """http(s), a host without underscore, a real port, and nothing that ought to be escaped."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    plain = url.isascii() and not re.search(r"[\s<>\"{}|\\^`\x00-\x1f\x7f]", url)
+    return plain and parts.scheme in ("http", "https") and HOST.fullmatch(host) is not None
+
+
+def _variables(one: Mapping[str, str]) -> dict[str, str]:
+    if "ContentVariables" not in one:
+        return {}
+    if not one.get("ContentSid"):
+        raise Refused(21654, "ContentSid Required")
+    try:
+        given = json.loads(one["ContentVariables"])
+    except ValueError:
+        given = None
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise Refused(21656, "The ContentVariables Parameter is invalid")
+    return given
+
+
+def _rendered(sid: str, variables: Mapping[str, str], templates: Mapping[str, str]) -> str:
+    """A template's text with its variables; a message made from one shows it as its Body."""
+    if not re.fullmatch("HX[0-9a-f]{32}", sid) or (templates and sid not in templates):
+        raise Refused(21655, "The ContentSid is Invalid")
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: variables.get(m[1], m[0]), templates.get(sid, ""))

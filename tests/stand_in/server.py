@@ -1,0 +1,103 @@
+"""The HTTP around the API: threads, connections that can be cut, and the record of every call."""
+import contextlib
+import json
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from . import control
+from .api import Api, Dropped
+from .records import Request
+from .rules import Refused
+
+
+class Server(ThreadingHTTPServer):
+    """Serves an Api from a thread of its own; `close` also cuts open connections, as a real outage does."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self, api: Api, port: int) -> None:
+        self.api = api
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), Handler)
+        threading.Thread(target=self.serve_forever, args=(0.02,), name="twilio-stand-in", daemon=True).start()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """As in the base class, and remember the connection."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """As in the base class, and forget the connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is no news; anything else is printed."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+    def close(self) -> None:
+        """Stop listening and cut what is open."""
+        self.shutdown()
+        self.server_close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):  # it may be gone already
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """List, fetch, or a control route."""
+        self._serve("GET")
+
+    def do_POST(self) -> None:
+        """Create, update, or a control route."""
+        self._serve("POST")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: `requests` has it all."""
+
+    def _serve(self, method: str) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = urlsplit(self.path)
+        if parts.path.startswith("/_control/"):
+            return self._send(*control.answer(self.server.api.ledger, parts.path, raw))
+        started = time.time()
+        status, document = self._answer(method, parts.path, parts.query, raw)
+        params = parse_qs((raw or parts.query.encode()).decode("utf-8", "replace"), keep_blank_values=True)
+        self.server.api.ledger.note(Request(method, self.path, params, status, started))
+        if status is None:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self._send(status, document)
+
+    def _answer(self, method: str, path: str, query: str, raw: bytes) -> tuple[int | None, dict[str, Any]]:
+        try:
+            return self.server.api.answer(method, path, query, raw, self.headers.get("Authorization", ""))
+        except Refused as refused:
+            return refused.http, refused.as_json()
+        except Dropped:
+            return None, {}
+
+    def _send(self, status: int, document: object) -> None:
+        data = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
