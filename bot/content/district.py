@@ -59,6 +59,11 @@ class Staff(Model):
     channel: Literal["sms", "whatsapp"] = "sms"
     languages: tuple[Language, ...] = ("en",)
 
+    @property
+    def address(self) -> str:
+        """Where alerts go, as Twilio writes addresses."""
+        return f"whatsapp:{self.phone}" if self.channel == "whatsapp" else self.phone
+
 
 class Policy(Model):
     """A rule of the district that may be stated to families, because counsel has signed it off until a day."""

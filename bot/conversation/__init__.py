@@ -1,1 +1,1 @@
-"""The conversation: flows, the engine that advances them, and the few words that always work.  Pure; no I/O."""
+"""The conversation: flows, the engine that advances them, the few words that always work.  Pure; no I/O."""

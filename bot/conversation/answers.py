@@ -8,20 +8,151 @@ from rapidfuzz import fuzz
 from bot.conversation.flow import Choice
 from bot.understanding.text import normalise
 
-YES = (
-    "yes y yeah yep ok okay si claro sim wi oui نعم ايوه ايوا так да 是 是的 对 好 好的 có co vâng vang dạ da"
-    " بله بلی هو haa አዎ oo opo 네 예"
-).split()
-NO = "no nope n non não nao لا كلا ні нет 不 不是 没有 không khong نه نخیر یا maya አይ አይደለም hindi 아니요 아니".split()
+YES = [
+    "yes",
+    "y",
+    "yeah",
+    "yep",
+    "ok",
+    "okay",
+    "si",
+    "claro",
+    "sim",
+    "wi",
+    "oui",
+    "نعم",
+    "ايوه",
+    "ايوا",
+    "так",
+    "да",
+    "是",
+    "是的",
+    "对",
+    "好",
+    "好的",
+    "có",
+    "co",
+    "vâng",
+    "vang",
+    "dạ",
+    "da",
+    "بله",
+    "بلی",
+    "هو",
+    "haa",
+    "አዎ",
+    "oo",
+    "opo",
+    "네",
+    "예",
+]
+NO = [
+    "no",
+    "nope",
+    "n",
+    "non",
+    "não",
+    "nao",
+    "لا",
+    "كلا",
+    "ні",
+    "нет",
+    "不",
+    "不是",
+    "没有",
+    "không",
+    "khong",
+    "نه",
+    "نخیر",
+    "یا",
+    "maya",
+    "አይ",
+    "አይደለም",
+    "hindi",
+    "아니요",
+    "아니",
+]
 WORDS_OF_ID: Mapping[str, Sequence[str]] = {"yes": YES, "no": NO}
 """A choice named `yes` or `no` is understood in every language without listing the words in the flow."""
 
 NUMBER_WORDS = {
-    1: "one first uno una primero primera um uma primeiro youn en premye واحد الاول один одна перший 一 một mot".split(),
-    2: "two second dos segundo segunda dois duas de dezyèm dezyem اثنين اثنان الثاني два дві другий 二 两 hai".split(),
-    3: "three third tres tercero tercera três terceiro twa twazyèm ثلاثة الثالث три третій 三 ba".split(),
-    4: "four fourth cuatro cuarto quatro quarto kat اربعة الرابع чотири четыре 四 bốn bon".split(),
-    5: "five fifth cinco quinto senk خمسة الخامس п'ять пять 五 năm nam".split(),
+    1: [
+        "one",
+        "first",
+        "uno",
+        "una",
+        "primero",
+        "primera",
+        "um",
+        "uma",
+        "primeiro",
+        "youn",
+        "en",
+        "premye",
+        "واحد",
+        "الاول",
+        "один",
+        "одна",
+        "перший",
+        "一",
+        "một",
+        "mot",
+    ],
+    2: [
+        "two",
+        "second",
+        "dos",
+        "segundo",
+        "segunda",
+        "dois",
+        "duas",
+        "de",
+        "dezyèm",
+        "dezyem",
+        "اثنين",
+        "اثنان",
+        "الثاني",
+        "два",
+        "дві",
+        "другий",
+        "二",
+        "两",
+        "hai",
+    ],
+    3: [
+        "three",
+        "third",
+        "tres",
+        "tercero",
+        "tercera",
+        "três",
+        "terceiro",
+        "twa",
+        "twazyèm",
+        "ثلاثة",
+        "الثالث",
+        "три",
+        "третій",
+        "三",
+        "ba",
+    ],
+    4: [
+        "four",
+        "fourth",
+        "cuatro",
+        "cuarto",
+        "quatro",
+        "quarto",
+        "kat",
+        "اربعة",
+        "الرابع",
+        "чотири",
+        "четыре",
+        "四",
+        "bốn",
+        "bon",
+    ],
+    5: ["five", "fifth", "cinco", "quinto", "senk", "خمسة", "الخامس", "п'ять", "пять", "五", "năm", "nam"],
 }
 NUMBERS = {normalise(word): number for number, words in NUMBER_WORDS.items() for word in words}
 DIGITS = re.compile(r"\d+")
@@ -29,9 +160,7 @@ LIKE_ENOUGH = 88
 """rapidfuzz ratio from which a misspelt label still counts ("Sicknes")."""
 
 
-def choose(
-    text: str, payload: str | None, choices: Mapping[str, Choice], read: Callable[[str], str]
-) -> str | None:
+def choose(text: str, payload: str | None, choices: Mapping[str, Choice], read: Callable[[str], str]) -> str | None:
     """The name of the choice that `text` (or a button's `payload`) means, or None.  `read` translates a label."""
     if payload in choices:
         return payload

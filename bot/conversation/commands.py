@@ -29,8 +29,8 @@ class Command:
 def match(text: str, phrasebook: Phrasebook) -> Command | None:
     """The command that the whole of `text` is, or None.
 
-    Case, accents, punctuation and polite words around it do not matter ("Stop, please!"); "0" asks for a person.
-    A word of any language of the phrasebook counts, because a family may order in another language than it writes.
+    Case, accents, punctuation polite words around it do not matter ("Stop, please!"); "0" asks for a person.
+    A word of any language counts, because a family may order in another language than it writes.
     """
     normal = normalise(text)
     if len(normal) > _LONGEST:
@@ -66,7 +66,7 @@ def _after_language_word(core: str, phrasebook: Phrasebook) -> str | None:
 
 
 def _cores(normal: str, phrasebook: Phrasebook) -> Iterator[str]:
-    """The message as it is, said once instead of "stop stop", then less and less of the politeness around it."""
+    """The message as it is, said once instead of "stop stop", then with ever less politeness around it."""
     yield normal
     words = normal.split()
     if len(words) > 1 and len(set(words)) == 1:

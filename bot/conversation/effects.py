@@ -85,15 +85,4 @@ class Consent:
     basis: str
 
 
-Effect = (
-    Say
-    | Ask
-    | StateFact
-    | Notice
-    | AskLanguage
-    | Escalation
-    | PlanFollowUp
-    | SetNote
-    | SetLanguage
-    | Consent
-)
+Effect = Say | Ask | StateFact | Notice | AskLanguage | Escalation | PlanFollowUp | SetNote | SetLanguage | Consent

@@ -27,9 +27,13 @@ class State:
 
 @dataclass(frozen=True)
 class Input:
-    """What the family did: a text, or a button with its id.  `read` gives a label in the family's language."""
+    """What the family did: a text, or a button with its id.
+
+    `kept` is the text with what must not be kept masked; `read` gives a label in the family's language.
+    """
 
     text: str = ""
+    kept: str = ""
     payload: str | None = None
     read: Callable[[str], str] = str
 
@@ -68,7 +72,7 @@ def ask(step: Step, answers: dict[str, str]) -> Ask:
 
 
 def _keep(flow: Flow, state: State, step: Step, given: Input) -> Turn:
-    text = given.text.strip()[:ANSWER_CHARACTERS]
+    text = given.kept.strip()[:ANSWER_CHARACTERS]
     answers = {**state.answers, step.save: text} if step.save else state.answers
     return _run(flow, step.then, answers)
 

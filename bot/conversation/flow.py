@@ -4,10 +4,13 @@ English stands inline; it is at the same time the key under which `messages/<lan
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from bot.understanding.text import normalise
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
@@ -140,11 +143,23 @@ class Flow(Model):
         return next(iter(self.steps))
 
 
-class FlowSet(Model):
+class FlowSet:
     """All flows of a district, by name, and what starts them."""
 
-    flows: dict[str, Flow]
+    def __init__(self, flows: Mapping[str, Flow]) -> None:
+        self.flows = dict(flows)
+        self._by_intent = {intent: name for name, flow in flows.items() for intent in flow.start_on.intents}
+        self._by_words = {
+            normalise(words): name
+            for name, flow in flows.items()
+            for all_words in flow.start_on.words.values()
+            for words in all_words
+        }
 
-    def for_intent(self, intent: str) -> str | None:
+    def for_intent(self, intent: str | None) -> str | None:
         """The flow that this topic starts."""
-        return next((name for name, flow in self.flows.items() if intent in flow.start_on.intents), None)
+        return self._by_intent.get(intent) if intent else None
+
+    def for_words(self, text: str) -> str | None:
+        """The flow that lists this whole message among its words."""
+        return self._by_words.get(normalise(text))

@@ -33,7 +33,7 @@ def load_flows(texts: Mapping[str, str], facts: frozenset[str], roles: frozenset
     problems += _endless(sources)
     if problems:
         raise BadSource(sorted(problems))
-    return FlowSet(flows={name: flow for name, (_, flow) in sources.items()})
+    return FlowSet({name: flow for name, (_, flow) in sources.items()})
 
 
 def _check(
@@ -150,5 +150,3 @@ def _after(flows: Mapping[str, Flow], here: tuple[str, str]) -> tuple[str, str] 
     if step.go and step.go in flows:
         return step.go, flows[step.go].first
     return (here[0], step.then) if step.then else None
-
-

@@ -87,9 +87,7 @@ def parse(text: str, file: str) -> Source:
     return Source(file, data, marks)
 
 
-def _walk(
-    node: yaml.Node, path: Path, marks: dict[Path, tuple[int, int]], twice: list[Problem], file: str
-) -> None:
+def _walk(node: yaml.Node, path: Path, marks: dict[Path, tuple[int, int]], twice: list[Problem], file: str) -> None:
     marks.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):

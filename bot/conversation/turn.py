@@ -4,11 +4,11 @@ The order is a promise (design): commands ▸ emergencies ▸ the step that wait
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot.conversation.answers import number_in
 from bot.conversation.commands import Command
-from bot.conversation.effects import AskLanguage, Consent, Effect, Notice, SetLanguage
+from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, SetLanguage
 from bot.conversation.engine import Input, State, advance, ask, waits_for
 from bot.conversation.flow import FlowSet
 from bot.understanding.text import normalise
@@ -33,21 +33,26 @@ class Talk:
     """Where a family stands between two messages.
 
     `guessed` says that the language was taken for an emergency or a command without being sure; the next clear
-    message settles it.  `held` is a first message that waits until the family has named its language.
+    message settles it.  `held` is what a first message would mean in each language, until the family has named its
+    own: topics only, the words themselves are not kept.
     """
 
     state: State | None = None
     language: str | None = None
     guessed: bool = False
     unclear: int = 0
-    held: str | None = None
+    held: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A message and what was understood of it.  `kind` is text, audio, image, document, contact, location, unknown."""
+    """A message and what was understood of it.
+
+    `kept` is the text as it may be kept (masked); `kind` is text, audio, image, document, contact, location, unknown.
+    """
 
     text: str
+    kept: str
     understood: Understanding
     command: Command | None = None
     payload: str | None = None
@@ -112,13 +117,13 @@ def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome |
     """A command's outcome; None where the word is no command here (START of somebody who never stopped)."""
     talk = _with_a_language(talk, heard)
     if command.kind == "stop":
-        return _prepend(Consent("stop", "word"), start_flow(world, replace(talk, held=None), STOP))
+        return _prepend(Consent("stop", "word"), start_flow(world, replace(talk, held={}), STOP))
     if command.kind == "start":
         if not heard.stopped:
             return None
         return _prepend(Consent("start", "word"), start_flow(world, talk, START))
     if command.kind == "choose_language":
-        return _ask_language(talk, held=None)
+        return _ask_language(talk, {})
     if command.kind == "language" and command.lang in world.languages:
         return _change_language(world, talk, heard, command.lang)
     if command.kind == "language":
@@ -129,13 +134,23 @@ def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome |
 
 def _emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
     """The emergency's own flow at once; an answer to its question that sounds like the emergency is still an answer."""
-    name = world.flows.for_intent(heard.understood.intent or "")
+    name = world.flows.for_intent(heard.understood.intent)
     before = _with_a_language(talk, heard)
     if name is None:
         return start_flow(world, before, PERSON)
     if talk.state and talk.state.flow == name and not heard.stopped:
         return _answer(world, before, heard)
-    return start_flow(world, replace(before, unclear=0, held=None), name)
+    return _append_pages(world, heard, start_flow(world, replace(before, unclear=0, held={}), name))
+
+
+def _append_pages(world: World, heard: Heard, outcome: Outcome) -> Outcome:
+    """Two emergencies in one message: the first leads the conversation, the people of the others are paged too."""
+    others = [world.flows.for_intent(intent) for intent in heard.understood.also]
+    pages: list[Effect] = []
+    for name in others:
+        _, effects = start_flow(world, Talk(), name) if name else (None, ())
+        pages += [effect for effect in effects if isinstance(effect, Escalation)]
+    return outcome[0], (*outcome[1], *pages)
 
 
 def _in_emergency(world: World, talk: Talk) -> bool:
@@ -157,13 +172,13 @@ def _converse(world: World, talk: Talk, heard: Heard) -> Outcome:
     if (talk.language is None or talk.guessed) and _knows_language(world, heard):
         return _settle_language(world, talk, heard)
     if talk.language is None:
-        return _ask_language(talk, held=heard.text)
+        return _ask_language(talk, _hold(world, heard))
     return _go_on(world, talk, heard)
 
 
 def _settle_language(world: World, talk: Talk, heard: Heard) -> Outcome:
     language = heard.understood.lang or "en"
-    known = replace(talk, language=language, guessed=False, held=None)
+    known = replace(talk, language=language, guessed=False, held={})
     return _prepend(SetLanguage(language), _go_on(world, known, heard))
 
 
@@ -180,7 +195,7 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     if state is None or flow is None or waits_for(flow, state) is None:
         return _topic(world, replace(talk, state=None), heard)
     language = talk.language or "en"
-    given = Input(heard.text, heard.payload, lambda label: world.read(language, label))
+    given = Input(heard.text, heard.kept, heard.payload, lambda label: world.read(language, label))
     after, effects = advance(flow, state, given)
     understood = after is None or after.tries == 0
     if not understood and _is_clear_topic(world, heard):
@@ -194,7 +209,7 @@ def _topic(world: World, talk: Talk, heard: Heard) -> Outcome:
     intent = heard.understood.intent
     if intent == OPT_OUT_TOPIC:
         return _prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
-    name = world.flows.for_intent(intent) if intent else None
+    name = world.flows.for_words(heard.text) or world.flows.for_intent(intent)
     if name:
         return start_flow(world, replace(talk, unclear=0), name)
     if talk.unclear:
@@ -204,11 +219,17 @@ def _topic(world: World, talk: Talk, heard: Heard) -> Outcome:
 
 def _is_clear_topic(world: World, heard: Heard) -> bool:
     understood = heard.understood
-    known = understood.intent is not None and world.flows.for_intent(understood.intent) is not None
+    known = world.flows.for_intent(understood.intent) is not None
     return known and understood.intent != "short_reply" and understood.confidence >= SURE_OF_TOPIC
 
 
-def _ask_language(talk: Talk, held: str | None) -> Outcome:
+def _hold(world: World, heard: Heard) -> dict[str, str]:
+    """What a message would mean in each language; most mean something in one or two."""
+    meant = {language: world.understand(heard.text, language).intent for language in world.languages}
+    return {language: intent for language, intent in meant.items() if intent}
+
+
+def _ask_language(talk: Talk, held: dict[str, str]) -> Outcome:
     return replace(talk, state=State(ASKED_FOR_LANGUAGE, "open"), held=held), (AskLanguage(),)
 
 
@@ -225,17 +246,15 @@ def _language_was_asked(world: World, talk: Talk, heard: Heard) -> Outcome:
 def _change_language(world: World, talk: Talk, heard: Heard, language: str) -> Outcome:
     """Confirm in the new language, then take up what was open: the question that waits, or the first message."""
     asked = talk.state is not None and talk.state.flow == ASKED_FOR_LANGUAGE
-    changed = replace(talk, language=language, guessed=False, held=None, state=None if asked else talk.state)
+    changed = replace(talk, language=language, guessed=False, held={}, state=None if asked else talk.state)
     _, confirmed = start_flow(world, changed, LANGUAGE_SET)
     effects: tuple[Effect, ...] = (SetLanguage(language), *confirmed)
     flow = world.flows.flows.get(changed.state.flow) if changed.state else None
     step = waits_for(flow, changed.state) if flow and changed.state else None
     if step and changed.state:
         return changed, (*effects, ask(step, changed.state.answers))
-    understood = world.understand(talk.held, language) if talk.held else None
-    if talk.held and understood and understood.intent:
-        return _append(effects, _topic(world, changed, Heard(talk.held, understood)))
-    return _append(effects, start_flow(world, changed, MENU))
+    held = world.flows.for_intent(talk.held.get(language))
+    return _append(effects, start_flow(world, changed, held or MENU))
 
 
 def _knows_language(world: World, heard: Heard) -> bool:

@@ -3,11 +3,21 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, insert, select, update
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection, Row
-from sqlalchemy.exc import IntegrityError
 
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
@@ -32,6 +42,9 @@ cases = Table(
     Column("handled_by", String(64)),
     UniqueConstraint("message_sid", "n"),
 )
+
+JOINED_FOR = {"escalate_now": timedelta(minutes=10), "other": timedelta(days=7)}
+"""How long what a family adds joins the case that is open."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +78,45 @@ class NewCase:
     answers: dict[str, str]
 
 
-def open_case(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> int:
-    """The number of the case that effect `n` of this message opened; a repeat of the message opens no second one."""
+def open_or_join(
+    db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime
+) -> tuple[int, bool]:
+    """The number of the case for effect `n` of this message, and whether it is new (somebody must be alerted).
+
+    A repeat of the message finds its own case.  What a family adds to something that nobody has handled yet joins
+    that case; an emergency joins only for ten minutes, after which staff are paged again.
+    """
+    key = (cases.c.message_sid == message_sid) & (cases.c.n == n)
+    own = db.execute(select(cases.c.id).where(key)).scalars().first()
+    if own is not None:
+        return own, True
+    open_one = _joinable(db, new, at)
+    if open_one is not None:
+        answers = {**get(db, vault, open_one.id).answers, **new.answers}
+        _set_answers(db, vault, open_one, answers)
+        return open_one.id, False
+    return _insert(db, vault, message_sid, n, new, at), True
+
+
+def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[tuple[int, str, int]] | None:
+    span = JOINED_FOR["escalate_now" if new.severity == "escalate_now" else "other"]
+    same = (
+        (cases.c.contact_id == new.contact_id)
+        & (cases.c.topic == new.topic)
+        & (cases.c.severity == new.severity)
+        & cases.c.handled_at.is_(None)
+        & (cases.c.opened_at > at - span)
+    )
+    query = select(cases.c.id, cases.c.message_sid, cases.c.n).where(same).order_by(cases.c.id.desc())
+    return db.execute(query).first()
+
+
+def _set_answers(db: Connection, vault: Vault, case: Row[tuple[int, str, int]], answers: dict[str, str]) -> None:
+    sealed = vault.seal(json.dumps(answers), _place(case.message_sid, case.n))
+    db.execute(update(cases).where(cases.c.id == case.id).values(sealed_answers=sealed))
+
+
+def _insert(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> int:
     row = {
         "message_sid": message_sid,
         "n": n,
@@ -80,13 +130,7 @@ def open_case(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCa
         "state": "new",
         "opened_at": at,
     }
-    try:
-        with db.begin_nested():
-            db.execute(insert(cases).values(row))
-    except IntegrityError:
-        pass  # the same message again: its case stands
-    key = (cases.c.message_sid == message_sid) & (cases.c.n == n)
-    return db.execute(select(cases.c.id).where(key)).scalar_one()
+    return db.execute(insert(cases).values(row).returning(cases.c.id)).scalar_one()
 
 
 def get(db: Connection, vault: Vault, case_id: int) -> Case:

@@ -48,13 +48,10 @@ return 0
 
 @dataclass
 class Conversation:
-    """Where a family stands.  `state` is the engine's; `held` a first message that waits for a language."""
+    """Where a family stands: the pure part as plain data (`talk`), and which notices it has had today."""
 
-    state: dict[str, Any] | None = None
-    language: str | None = None
-    unclear: int = 0
+    talk: dict[str, Any] = field(default_factory=dict)
     noticed: list[str] = field(default_factory=list)
-    held: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ class Conversations:
     def leave(self, family: str, message_sid: str, owner: str, conversation: Conversation, reply: str) -> bool:
         """Save both and free the family; False (and nothing saved) if the lock was no longer ours."""
         sealed = self._vault.seal(json.dumps(asdict(conversation)), _talk(family))
-        args = [owner, KEPT_SECONDS, self._vault.seal(reply, f"reply:{message_sid}"), sealed]
+        args: list[str | int] = [owner, KEPT_SECONDS, self._vault.seal(reply, f"reply:{message_sid}"), sealed]
         return bool(self._leave(keys=[_seen(message_sid), _lock(family), _talk(family), _window(family)], args=args))
 
     def take(self, family: str, owner: str) -> Conversation | None:
@@ -95,7 +92,7 @@ class Conversations:
         if not self.redis.set(_lock(family), owner, nx=True, px=LOCK_MS):
             return None
         found = self.redis.get(_talk(family))
-        return self._open(bytes(found).decode() if found else "", family)
+        return self._open(found.decode() if isinstance(found, bytes) else "", family)
 
     def put_on(self, family: str, owner: str, conversation: Conversation) -> bool:
         """Save what a message of our own changed; WhatsApp's window stays as it was. False if the lock was lost."""

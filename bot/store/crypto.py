@@ -47,7 +47,7 @@ class Vault:
             nonce, box = raw[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES], raw[KEY_ID_BYTES + NONCE_BYTES :]
             return cipher.decrypt(nonce, box, place.encode()).decode()
         except (KeyError, ValueError, InvalidTag):
-            raise Unreadable(f"no present key opens what is stored at {place.split(':')[0]}") from None
+            raise Unreadable(f"no present key opens what is stored at {place.split(':', maxsplit=1)[0]}") from None
 
     def index(self, address: str) -> str:
         """A keyed hash by which an address is found again, and from which it cannot be guessed without the key."""

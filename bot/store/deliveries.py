@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, insert, select, update
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
@@ -84,9 +95,7 @@ def plan_alert(db: Connection, vault: Vault, case_id: int, staff: str, body: str
     _plan(db, vault, {"kind": "alert", "case_id": case_id, "staff": staff}, body, at)
 
 
-def plan_follow_up(
-    db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime
-) -> None:
+def plan_follow_up(db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:
     """The opening text of a follow-up: written once, however often the job runs."""
     _plan(db, vault, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
 

@@ -1,4 +1,4 @@
-"""Understanding: language, emergency, topic, and what must be masked.  Pure; knows no conversation and no store."""
+"""Understanding: language, emergency, topic, what must be masked.  Pure; knows no conversation, no store."""
 
 from bot.understanding.emergencies import find
 from bot.understanding.language import SURE, detect, warm

@@ -10,8 +10,8 @@ from bot.understanding.types import EMERGENCIES
 def find(text: str, phrasebook: Phrasebook) -> tuple[tuple[str, str], ...]:
     """The emergencies in `text` with the language of the words that told, the leading one first, each once.
 
-    All languages are searched whatever language the message seems to be in, so that a wrong guess (or a message in
-    two languages) hides nothing.  The order is that of `EMERGENCIES`, where its reasons stand.
+    All languages are searched whatever language the message seems to be in, so that a wrong guess (or a
+    message in two languages) hides nothing.  The order is that of `EMERGENCIES`, where its reasons stand.
     """
     return find_normal(normalise(text), phrasebook)
 
@@ -22,6 +22,4 @@ def find_normal(normal: str, phrasebook: Phrasebook) -> tuple[tuple[str, str], .
     for pattern in phrasebook.matcher.match(normal):
         told.setdefault(pattern.intent, []).append(pattern.lang)
     # Of several languages the one with the most patterns told; "ICE" alone belongs to all of them.
-    return tuple(
-        (intent, max(told[intent], key=told[intent].count)) for intent in EMERGENCIES if intent in told
-    )
+    return tuple((intent, max(told[intent], key=told[intent].count)) for intent in EMERGENCIES if intent in told)

@@ -1,8 +1,9 @@
-"""In which of the district's languages is this message?  Statistics for sentences, the phrase files for words."""
+"""In which of the district's languages is a message?  Statistics for sentences, phrase files for words."""
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -17,6 +18,11 @@ SURE: Final = 0.8
 _PRIOR: Final = 3.0
 _CERTAIN: Final = 0.99
 _FLOOR: Final = 0.01
+_CHAT_ARABIC: Final = re.compile(
+    r"\b(?!(?:\d*1st|\d*2nd|\d*3rd|\d+(?:th|am|pm|h|hr|k|g|x))\b)(?=\w*[a-z])\w*[2357](?:\w*[a-z]|\b)"
+)
+"""A word with 2, 3, 5 or 7 for a letter, as Arabic is typed in Latin letters ("ijtima3", "7ada")."""
+
 _SCRIPTS: Final[tuple[tuple[str, str, str, int], ...]] = (
     ("Latin", "a", "\u024f", 1),
     ("Latin", "\u1e00", "\u1eff", 1),
@@ -30,7 +36,7 @@ _SCRIPTS: Final[tuple[tuple[str, str, str, int], ...]] = (
     ("Kana", "\u3040", "\u30ff", 2),
     ("Han", "\u3400", "\u9fff", 3),
 )
-"""Script, first and last letter, and how many Latin letters one letter is worth when two scripts are mixed."""
+"""Script, first and last letter, and how many Latin letters one is worth when two scripts are mixed."""
 
 _SCRIPT_OF: Final = {
     **dict.fromkeys(("ar", "fa", "ps", "ur", "ku"), "Arabic"),
@@ -99,10 +105,11 @@ def detect(
     stored: str | None = None,
     vocabulary: Mapping[str, frozenset[str]] | None = None,
 ) -> tuple[str | None, float]:
-    """The likeliest of `languages` and its probability; (None, 0.0) for no letters or a script that none uses.
+    """The likeliest of `languages` and its probability; (None, 0.0) without letters of a script they use.
 
-    `stored` is the family's language so far and counts three times.  `vocabulary` (of the phrasebook) says which
-    languages use a word: for one or two words ("hola", "bonjou") it decides, for a sentence it only helps.
+    `stored` is the family's language so far and counts three times.  `vocabulary` (of the phrasebook) says
+    which languages use a word: for one or two words ("hola", "bonjou") it decides, for a sentence it only
+    helps.
     """
     normal = normalise(text)
     script = _main_script(normal)
@@ -113,6 +120,8 @@ def detect(
         return None, 0.0
     scores = _statistics(text, languages, candidates)
     told = _vote(scores, normal.split(), vocabulary or {})
+    if "ar" in scores and script == "Latin":
+        scores["ar"] *= 100.0 ** len(_CHAT_ARABIC.findall(normal))
     if stored in scores:
         scores[stored] *= _PRIOR
     best = max(scores, key=scores.__getitem__)
@@ -122,14 +131,12 @@ def detect(
 
 
 def _statistics(text: str, languages: tuple[str, ...], candidates: tuple[str, ...]) -> dict[str, float]:
-    """A probability for each candidate, and next to nothing for the rest (Arabic in Latin letters: words decide)."""
+    """A probability for each candidate, next to nothing for the rest (Arabic in Latin letters)."""
     scores = dict.fromkeys(languages, _FLOOR)
     identifier = _identifier(candidates)
     if identifier is None:
         return scores | dict.fromkeys(candidates, 1.0)
-    return (
-        scores | dict.fromkeys(candidates, _FLOOR) | {lang: max(p, 1e-6) for lang, p in identifier.rank(text)}
-    )
+    return scores | dict.fromkeys(candidates, _FLOOR) | {lang: max(p, 1e-6) for lang, p in identifier.rank(text)}
 
 
 def _vote(scores: dict[str, float], words: list[str], vocabulary: Mapping[str, frozenset[str]]) -> bool:

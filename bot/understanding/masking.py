@@ -1,7 +1,8 @@
-"""What must never be stored: numbers that identify a person to an authority, e-mail, words of immigration status.
+"""What must never be stored: numbers that authorities know a person by, e-mail, immigration status.
 
-Families volunteer these although nobody asks (TOPICS.md, rule 1).  Masked text is what the rest of the program keeps
-and shows; staff still see what it was about.  Telephone numbers stay: a family types them to be called back.
+Families volunteer these although nobody asks (TOPICS.md, rule 1).  Masked text is what the rest of the
+program keeps and shows; staff still see what it was about.  Telephone numbers stay: a family types them to
+be called back.
 """
 
 from __future__ import annotations
@@ -19,33 +20,37 @@ MASK: Final = "[…]"
 
 _STATUS: Final = (
     # English
-    "undocumented|illegal alien|illegal immigrant|illegals|im illegal|am illegal|are illegal|is illegal|no papers|"
-    "without papers|not have papers|dont have papers|no documents|without documents|no legal status|legal status|"
-    "immigration status|not legal|out of status|overstayed|visa|visas|tps|daca|dreamer|parole|parolee|u4u|green card|"
-    "greencard|green cards|work permit|asylum|asylum seeker|refugee|refugees|deportation order|order of removal|"
-    "immigration court|court date|citizen|citizens|citizenship|a number|alien number|chnv|ead card|i 94|i94|"
+    "undocumented|illegal alien|illegal immigrant|illegals|im illegal|am illegal|are illegal|"
+    "is illegal|no papers|without papers|not have papers|dont have papers|no documents|"
+    "without documents|no legal status|legal status|immigration status|not legal|out of status|"
+    "overstayed|visa|visas|tps|daca|dreamer|parole|parolee|u4u|green card|greencard|green cards|"
+    "work permit|asylum|asylum seeker|refugee|refugees|deportation order|order of removal|"
+    "immigration court|court date|citizen|citizens|citizenship|alien number|chnv|ead card|i 94|i94|"
     # Spanish
-    "sin papeles|no tengo papeles|no tenemos papeles|no tiene papeles|no tengamos papeles|indocumentado|indocumentada|"
-    "indocumentados|indocumentadas|sin documentos|no tengo documentos|no tenemos documentos|ilegal|ilegales|"
-    "tarjeta verde|residencia permanente|permiso de trabajo|asilo|asilo politico|refugiado|refugiada|refugiados|"
-    "orden de deportacion|corte de inmigracion|corte de migracion|estatus|estatus migratorio|ciudadano|ciudadana|"
-    "ciudadanos|ciudadania|"
+    "sin papeles|no tengo papeles|no tenemos papeles|no tiene papeles|no tengamos papeles|"
+    "indocumentado|indocumentada|indocumentados|indocumentadas|sin documentos|no tengo documentos|"
+    "no tenemos documentos|ilegal|ilegales|tarjeta verde|residencia permanente|permiso de trabajo|"
+    "asilo|asilo politico|refugiado|refugiada|refugiados|orden de deportacion|corte de inmigracion|"
+    "corte de migracion|estatus|estatus migratorio|ciudadano|ciudadana|ciudadanos|ciudadania|"
     # Haitian Creole
-    "san papye|pa gen papye|pa genyen papye|papye imigrasyon|ilegal yo|kat vet|kat rezidans|pemi travay|azil|refijye|"
-    "tribinal imigrasyon|estati imigrasyon|sitwayen|"
+    "san papye|pa gen papye|pa genyen papye|papye imigrasyon|ilegal yo|kat vet|kat rezidans|"
+    "pemi travay|azil|refijye|tribinal imigrasyon|estati imigrasyon|sitwayen|"
     # Portuguese
-    "sem documento|sem documentos|sem papel|sem papeis|nao tenho documentos|nao temos documentos|nao tenho papeis|"
-    "ilegais|meu visto|tenho visto|temos visto|sem visto|visto vencido|visto de turista|autorizacao de trabalho|refugiados|corte de imigracao|"
-    "ordem de deportacao|meu status|my status|our status|cidadao|cidada|cidadania|"
+    "sem documento|sem documentos|sem papel|sem papeis|nao tenho documentos|nao temos documentos|"
+    "nao tenho papeis|ilegais|meu visto|tenho visto|temos visto|sem visto|visto vencido|"
+    "visto de turista|autorizacao de trabalho|refugiados|corte de imigracao|ordem de deportacao|"
+    "meu status|my status|our status|cidadao|cidada|cidadania|"
     # Arabic
-    "بدون اقامه|بدون اقامة|بلا اقامه|بدون اوراق|بلا اوراق|ما عندنا اوراق|ما عندي اوراق|ما عندنا اقامه|ما عندي اقامه|"
-    "غير شرعي|غير شرعيين|غير قانوني|لاجئ|لاجئه|لاجئين|اللاجئين|لجوء|اللجوء|تاشيره|فيزا|الفيزا|جرين كارد|غرين كارد|"
-    "البطاقه الخضراء|تصريح عمل|امر ترحيل|محكمه الهجره|حاله الهجره|bala awra2|bidun iqama|bdun iqama|"
+    "بدون اقامه|بدون اقامة|بلا اقامه|بدون اوراق|بلا اوراق|ما عندنا اوراق|ما عندي اوراق|"
+    "ما عندنا اقامه|ما عندي اقامه|غير شرعي|غير شرعيين|غير قانوني|لاجئ|لاجئه|لاجئين|اللاجئين|لجوء|"
+    "اللجوء|تاشيره|فيزا|الفيزا|جرين كارد|غرين كارد|البطاقه الخضراء|تصريح عمل|امر ترحيل|محكمه الهجره|"
+    "حاله الهجره|bala awra2|bidun iqama|bdun iqama|"
     # Ukrainian, Russian
-    "без документів|без документов|без статусу|без статуса|нелегал|нелегали|нелегалы|нелегально|нелегальна|статус|"
-    "статусу|статуса|віза|візи|візу|виза|визы|визу|грін карта|грін карти|грінкарта|гринкарта|грин карта|грин карты|"
-    "біженець|біженка|біженці|беженец|беженка|беженцы|притулок|пароль|пароля|паролі|парол|тпс|"
-    "дозвіл на роботу|разрешение на работу|громадянство|гражданство|міграційний суд|"
+    "без документів|без документов|без статусу|без статуса|нелегал|нелегали|нелегалы|нелегально|"
+    "нелегальна|статус|статусу|статуса|віза|візи|візу|виза|визы|визу|грін карта|грін карти|"
+    "грінкарта|гринкарта|грин карта|грин карты|біженець|біженка|біженці|беженец|беженка|беженцы|"
+    "притулок|пароль|пароля|паролі|парол|тпс|дозвіл на роботу|разрешение на работу|громадянство|"
+    "гражданство|міграційний суд|"
     # Chinese
     "没有身份|沒有身份|没身份|沒身份|没有合法身份|没有证件|没有绿卡|没绿卡|黑户|黑戶|无证|無證|非法移民|非法居留|"
     "绿卡|綠卡|签证|簽證|庇护|庇護|难民|難民|工卡|移民法庭|递解令|遣返令|移民身份|公民|"
@@ -53,7 +58,7 @@ _STATUS: Final = (
     "không giấy tờ|không có giấy tờ|chưa có giấy tờ|nhập cư lậu|bất hợp pháp|ở lậu|thẻ xanh|tị nạn|tỵ nạn|"
     "giấy phép lao động|lệnh trục xuất|tòa di trú|quốc tịch|tình trạng di trú"
 )
-"""Whole words; accents may be left out by the family.  A word too many costs little: the topic was read before."""
+"""Whole words; the family may leave out accents.  A word too many costs little: the topic was read before."""
 
 
 def _variants() -> dict[str, str]:

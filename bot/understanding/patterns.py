@@ -1,15 +1,16 @@
 """The small grammar of emergency patterns, and the search for hundreds of them at once.
 
-A pattern is written by a liaison in `flows/phrases/<lang>.yaml`; the header there explains it.  All patterns of all
-languages are searched together: the message is walked once, at each word start the alternatives that begin with the
-same two letters are tried, and a pattern has matched when one alternative of each of its groups was seen.
+A pattern is written by a liaison in `flows/phrases/<lang>.yaml`; the header there explains it.  All
+patterns of all languages are searched together: the message is walked once, at each word start the
+alternatives that begin with the same two letters are tried, and a pattern has matched when one alternative
+of each of its groups was seen.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,7 +34,7 @@ class Pattern:
     """Counts even if the message holds one of the `not if` words of its topic."""
 
 
-def alternatives(text: str, lists: Mapping[str, str]) -> tuple[str, ...]:
+def alternatives(text: str, lists: Mapping[str, str], whole: bool = False) -> tuple[str, ...]:
     """The needles of `a|=b|<list>`: a whole word ends in a space, anything else matches at a word's start."""
     found: list[str] = []
     for part in text.split("|"):
@@ -41,50 +42,53 @@ def alternatives(text: str, lists: Mapping[str, str]) -> tuple[str, ...]:
         if named:
             if named[1] not in lists:
                 raise ValueError(f"there is no list <{named[1]}>")
-            found += alternatives(lists[named[1]], {k: v for k, v in lists.items() if k != named[1]})
+            others = {name: line for name, line in lists.items() if name != named[1]}
+            found += alternatives(lists[named[1]], others, whole)
         else:
-            found.append(needle(part))
+            found.append(needle(part, whole))
     return tuple(found)
 
 
-def needle(part: str) -> str:
+def needle(part: str, whole: bool = False) -> str:
     """One alternative as it is searched: `=ice` whole, `hij*` and "knock" as the start of a word.
 
     Short Latin words are whole words unless starred: "man" would be found in "many" and in "mañana".
+    With `whole` all are: for languages without endings, where the start of a word is another word.
     """
     plain = normalise(part)
     if not plain:
         raise ValueError(f"an alternative is empty: {part!r}")
-    short = plain.isascii() and len(plain) <= 3 and not part.strip().endswith("*")
-    return plain + " " if short or part.strip().startswith("=") else plain
+    short = plain.isascii() and len(plain) <= 3
+    alone = part.strip().startswith("=") or ((whole or short) and not part.strip().endswith("*"))
+    return plain + " " if alone else plain
 
 
 def parse(
-    intent: str, lang: str, lines: Sequence[str], lists: Mapping[str, str]
+    intent: str, lang: str, lines: Sequence[str], lists: Mapping[str, str], whole: bool = False
 ) -> tuple[list[Pattern], tuple[str, ...]]:
-    """The patterns of one intent of one file, and its `not if` needles; ValueError names what cannot be read."""
+    """The patterns of one intent of one file, its `not if` needles; ValueError names what cannot be read."""
     never: list[str] = []
     patterns: list[Pattern] = []
     try:
         for line in lines:
             if line.startswith("not if "):
-                never += alternatives(line.removeprefix("not if "), lists)
+                never += alternatives(line.removeprefix("not if "), lists, whole)
             else:
-                patterns.append(_pattern(intent, lang, line, lists))
+                patterns.append(_pattern(intent, lang, line, lists, whole))
     except ValueError as error:
         raise ValueError(f"{lang}: {intent}: {error}") from None
     return patterns, tuple(never)
 
 
-def _pattern(intent: str, lang: str, line: str, lists: Mapping[str, str]) -> Pattern:
+def _pattern(intent: str, lang: str, line: str, lists: Mapping[str, str], whole: bool) -> Pattern:
     wanted, _, unwanted = line.removeprefix("always ").partition(" - ")
-    groups = tuple(alternatives(group, lists) for group in wanted.split(" + "))
-    vetoes = alternatives(unwanted, lists) if unwanted else ()
+    groups = tuple(alternatives(group, lists, whole) for group in wanted.split(" + "))
+    vetoes = alternatives(unwanted, lists, whole) if unwanted else ()
     return Pattern(intent, lang, groups, vetoes, line.startswith("always "))
 
 
 def _starts(text: str) -> Iterator[int]:
-    """Where an alternative may begin: each word, each Chinese character, and behind Arabic's joined little words."""
+    """Where an alternative may begin: a word, a Chinese character, behind Arabic's joined little words."""
     for word in _WORD.finditer(text):
         at = word.start()
         yield at
@@ -124,8 +128,8 @@ class Matcher:
     def never(self, intent: str, part: str) -> None:
         """Take no message with this needle for `intent`, in whatever language, `always` lines excepted.
 
-        In every language, because the languages share words: "es cierto que viene la migra" must not become an
-        emergency through another file that has "migra" too.
+        In every language, because the languages share words: "es cierto que viene la migra" must not become
+        an emergency through another file that has "migra" too.
         """
         self._index(part)
         self._never.setdefault(part, set()).add(intent)
@@ -155,7 +159,7 @@ class Matcher:
         if not blanks:
             return {part for _, part in hits}
         for at, part in blanks:
-            # A prefix takes the rest of its word along; the sign that stays keeps the neighbours from joining.
+            # A prefix takes the rest of its word along; the signs that stay keep the neighbours apart.
             end = text.find(" ", at + len(part.rstrip()))
             end = at + len(part) if re.match(rf"[{HAN}]", part) else end
             text = text[:at] + "_" * (end - at) + text[end:]

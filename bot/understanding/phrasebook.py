@@ -16,7 +16,7 @@ CommandWord = Literal["stop", "start", "help", "person", "menu", "language"]
 
 
 class PhraseFile(BaseModel):
-    """One language's file, as a liaison writes it; unknown keys and topics are refused with a clear message."""
+    """One language's file, as a liaison writes it; unknown keys and topics are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,6 +26,8 @@ class PhraseFile(BaseModel):
     names: list[str] = Field(default_factory=list)
     lists: dict[str, str] = Field(default_factory=dict)
     """Alternatives that several patterns share, used there as <name>."""
+    whole_words: bool = False
+    """Alternatives match whole words only: for a language whose words have no endings (Vietnamese)."""
     ignore: list[str] = Field(default_factory=list)
     """Sayings and things that only sound like an emergency; messages are read as if they were not there."""
     polite: list[str] = Field(default_factory=list)
@@ -51,7 +53,7 @@ def _known(value: dict[str, list[str]], names: tuple[str, ...]) -> dict[str, lis
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One way of asking about a topic: `normal` for exact comparison, `spaced` (word by word) for a fuzzy one."""
+    """One way of asking about a topic: `normal` to compare exactly, `spaced` by words."""
 
     intent: str
     normal: str
@@ -67,6 +69,8 @@ class Phrasebook:
     phrases: Mapping[str, tuple[Phrase, ...]]
     spaced: Mapping[str, tuple[str, ...]]
     """`Phrase.spaced` of the same phrases in the same order, as the fuzzy search takes them."""
+    exact: Mapping[str, Mapping[str, str]]
+    """The topic of each phrase (normalised), by language."""
     commands: Mapping[str, CommandWord]
     accented: Mapping[str, CommandWord]
     names: Mapping[str, str]
@@ -84,12 +88,11 @@ class Phrasebook:
             matcher=_matcher(files),
             phrases=phrases,
             spaced={lang: tuple(phrase.spaced for phrase in found) for lang, found in phrases.items()},
+            exact={lang: {phrase.normal: phrase.intent for phrase in found} for lang, found in phrases.items()},
             commands=commands,
             accented=accented,
             names=_names(files),
-            polite=tuple(
-                sorted({normalise(p) for f in files.values() for p in f.polite}, key=len, reverse=True)
-            ),
+            polite=tuple(sorted({normalise(p) for f in files.values() for p in f.polite}, key=len, reverse=True)),
             vocabulary=_vocabulary(files),
         )
 
@@ -98,13 +101,13 @@ def _matcher(files: Mapping[str, PhraseFile]) -> Matcher:
     matcher = Matcher()
     for lang, file in files.items():
         for intent, lines in file.emergencies.items():
-            patterns, never = parse(intent, lang, lines, file.lists)
+            patterns, never = parse(intent, lang, lines, file.lists, file.whole_words)
             for pattern in patterns:
                 matcher.add(pattern)
             for part in never:
                 matcher.never(intent, part)
         for saying in file.ignore:
-            matcher.ignore(needle(saying))
+            matcher.ignore(needle(saying, file.whole_words))
     return matcher
 
 

@@ -1,4 +1,4 @@
-"""One spelling for the many ways in which people type the same words, so that phrases can simply be compared."""
+"""One spelling for the many ways in which people type the same words, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
 _ONE_HAN = re.compile(rf"[{HAN}]")
 _NO_BREAK = "'’‘ʼʹ`´′\u02bb\u05f3"
 
-# What Unicode does not take apart, or what families do not tell apart: Arabic carriers, Persian letters, Russian ё.
+# What Unicode does not take apart, or families do not tell apart: Arabic carriers, Persian letters, ё.
 _LETTERS: Final = dict(zip("đøłıðþأإآٱىئؤةکیېۍھہۀёґ", "doliddااااييوهكيييهههег", strict=True)) | {
     "æ": "ae",
     "œ": "oe",
@@ -24,8 +24,10 @@ _LETTERS: Final = dict(zip("đøłıðþأإآٱىئؤةکیېۍھہۀёґ", "do
 
 
 def _is_mark(char: str) -> bool:
-    """Marks that people leave out: Latin accents and Arabic vowel signs (not, say, Hindi vowels, which are letters)."""
-    return "\u0300" <= char <= "\u036f" or unicodedata.category(char) == "Mn" and "\u0610" <= char <= "\u06ed"
+    """Marks that people leave out: Latin accents, Arabic vowels, emoji selectors; not Hindi vowels."""
+    if "\u0300" <= char <= "\u036f" or "\u20d0" <= char <= "\u20ff" or "\ufe00" <= char <= "\ufe0f":
+        return True
+    return unicodedata.category(char) == "Mn" and "\u0610" <= char <= "\u06ed"
 
 
 def fold(char: str) -> str:
@@ -44,7 +46,7 @@ def fold(char: str) -> str:
 
 
 class _Table(dict[int, str]):
-    """`fold` for `str.translate`, worked out once a character; beyond the basic plane (emoji) nothing is kept."""
+    """`fold` for `str.translate`, worked out once a character (beyond the basic plane: each time)."""
 
     def __missing__(self, code: int) -> str:
         plain = fold(chr(code))
@@ -61,11 +63,12 @@ def _lower(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """`text` in lower case, without accents and punctuation, ASCII digits, single spaces: for comparing, not showing.
+    """`text` in lower case, no accents or punctuation, ASCII digits, single spaces: to compare, not to show.
 
-    Latin and Vietnamese accents go (đ is d), Arabic alef, ya and ta marbuta become one letter each, apostrophes close
-    up ("don't" is "dont"), a letter drawn out ("ayudaaaa") is written once, and Chinese stands without spaces but
-    apart from other scripts ("ICE在这里" is "ice 在这里").  Cyrillic й and ї stay letters of their own.
+    Latin and Vietnamese accents go (đ is d), Arabic alef, ya and ta marbuta become one letter each,
+    apostrophes close up ("don't" is "dont"), a letter drawn out ("ayudaaaa") is written once, and Chinese
+    stands without spaces but apart from other scripts ("ICE在这里" is "ice 在这里").  Cyrillic й and ї stay
+    letters of their own.
     """
     plain = " ".join(_lower(text).translate(_TABLE).split())
     if _ONE_HAN.search(plain):

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz, process
 from bot.understanding.phrasebook import Phrasebook
 from bot.understanding.text import words
 
-THRESHOLD: Final = 0.66
+THRESHOLD: Final = 0.64
 """Below this a topic is only offered as a choice, never taken for granted."""
 
 _OFFER: Final = 0.5
@@ -19,12 +19,16 @@ _ONLY_WHOLE: Final = frozenset({"short_reply"})
 
 
 def rank(normal: str, languages: Iterable[str], phrasebook: Phrasebook) -> tuple[tuple[str, float], ...]:
-    """Up to three topics with a score between 0 and 1, best first; nothing that is not at least worth offering."""
+    """Up to three topics with a score between 0 and 1, best first; only what is at least worth offering."""
     if normal.isdigit() and len(normal) <= 2:
         return (("short_reply", 1.0),)
+    languages = tuple(dict.fromkeys(languages))
+    for language in languages:
+        if intent := phrasebook.exact.get(language, {}).get(normal):
+            return ((intent, 1.0),)
     best: dict[str, float] = {}
     text = " ".join(words(normal))
-    for language in dict.fromkeys(languages):
+    for language in languages:
         for intent, score in _scores(text, language, phrasebook):
             best[intent] = max(score, best.get(intent, 0.0))
     ranked = sorted(best.items(), key=lambda pair: -pair[1])
@@ -32,17 +36,13 @@ def rank(normal: str, languages: Iterable[str], phrasebook: Phrasebook) -> tuple
 
 
 def _scores(text: str, language: str, phrasebook: Phrasebook) -> list[tuple[str, float]]:
-    """The likest phrases of one language: how much of the phrase is there, less what else the message says."""
+    """The likest phrases of one language: how much of each is there, less what else the message says."""
     phrases = phrasebook.phrases.get(language, ())
     spaced = phrasebook.spaced.get(language, ())
-    likest = process.extract(
-        text, spaced, scorer=fuzz.token_set_ratio, processor=None, limit=6, score_cutoff=60
-    )
+    likest = process.extract(text, spaced, scorer=fuzz.token_set_ratio, processor=None, limit=6, score_cutoff=60)
     scored = []
     for phrase, overlap, number in likest:
         intent = phrases[number].intent
-        if text == phrase:
-            scored.append((intent, 1.0))
-        elif intent not in _ONLY_WHOLE or fuzz.ratio(text, phrase) > 85:
+        if intent not in _ONLY_WHOLE or fuzz.ratio(text, phrase) > 85:
             scored.append((intent, overlap / 100 * (0.45 + 0.5 * fuzz.token_sort_ratio(text, phrase) / 100)))
     return scored

@@ -1,4 +1,4 @@
-"""What the understanding of a message is made of: plain values that the rest of the program may keep and compare."""
+"""What the understanding of a message is made of: plain values that the program may keep and compare."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ EMERGENCIES: Final = (
 )
 """The five that page somebody, in the order in which one of them leads the answer when a message has several.
 
-First whoever may die by their own hand: that answer is the shortest, and a wrong one does the most harm.  Then violence
-at home before other danger: both say 911 first, but only its answer is neutral enough for a phone that the violent
-person may be reading.  A child alone before the agents: the child cannot act, the adult who writes can.
-The others are not lost: they stand in `Understanding.also`, and their people are paged as well.
+First whoever may die by their own hand: that answer is the shortest, and a wrong one does the most harm.
+Then violence at home before other danger: both say 911 first, but only its answer is neutral enough for a
+phone that the violent person may be reading.  A child alone before the agents: the child cannot act, the
+adult who writes can. The others are not lost: they stand in `Understanding.also`, and their people are
+paged as well.
 """
 
 SEVERITY: Final[Mapping[str, Severity]] = {
@@ -60,7 +61,7 @@ SEVERITY: Final[Mapping[str, Severity]] = {
     "self_harm_now": "escalate_now",
     "danger_now": "escalate_now",
     "abuse_violence_home": "escalate_now",
-    # A wrong alert costs a minute, a missed fishing for names a family: of the two that TOPICS.md allows, the higher.
+    # Of the two that TOPICS.md allows, the higher: a wrong alert costs a minute, missed fishing a family.
     "restricted_request": "escalate_day",
     "out_of_scope": "info",
 }
@@ -85,7 +86,7 @@ class Understanding:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known before the message is read: the phrases, the district's languages, the family's language."""
+    """What is known before the message is read: phrases, the district's languages, the family's language."""
 
     phrasebook: Phrasebook
     languages: tuple[str, ...]

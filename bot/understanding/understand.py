@@ -17,8 +17,8 @@ _FOUND = 0.95
 def understand(text: str, context: Context) -> Understanding:
     """What `text` says; never raises, whatever a phone sends.
 
-    An emergency is looked for in all languages.  Where the language itself is unsure, the one in whose words the
-    emergency was told is taken, because the answer must be read at once.
+    An emergency is looked for in all languages.  Where the language itself is unsure, the one in whose
+    words the emergency was told is taken, because the answer must be read at once.
     """
     normal = normalise(text)
     found = find_normal(normal, context.phrasebook)

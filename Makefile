@@ -1,0 +1,86 @@
+# Puente.  `make help` says what there is; all of it needs only Python 3.11 or newer and make.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install -q --no-input --disable-pip-version-check --no-compile --require-hashes
+LANGUAGES = $(basename $(notdir $(wildcard messages/*.po)))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup dev run test test-all check bench lock messages
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv from the lock; starts nothing
+	@$(call install,requirements.lock)
+
+run: setup ## start everything on this machine; Ctrl-C stops it (another port: make run PORT=8001)
+	@$(PY) -m bot.run
+
+test: dev ## the tests, in under three minutes
+	@$(PY) -m pytest -q -m "not long"
+
+test-all: dev ## those and the long ones; nothing is skipped
+	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q
+
+check: dev ## format, lint, types, flows, facts and catalogs
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m bot check
+	@$(call extract,$(VENV)/messages.pot)
+	@cmp -s $(VENV)/messages.pot messages/messages.pot || $(call fail,messages/messages.pot is not current: run 'make messages'.)
+
+bench: dev ## every figure in docs/performance.md, as ratios within one run
+	@$(PY) -m tests.bench
+
+lock: dev ## choose the newest versions that pyproject.toml allows, with hashes
+	$(call compile,requirements.lock)
+	$(call compile,requirements-dev.lock,-c requirements.lock --group dev)
+
+messages: dev ## bring messages/ up to date with the English in flows/
+	@$(call extract,messages/messages.pot)
+	@for language in $(LANGUAGES); do \
+		$(VENV)/bin/pybabel -q update -i messages/messages.pot -o messages/$$language.po -l $$language \
+			--no-wrap --previous --ignore-pot-creation-date || exit 1; \
+	done
+
+dev: setup
+	@$(call install,requirements-dev.lock)
+
+# --- How these are done -------------------------------------------------------------------------------------------
+
+fail = { echo "$(1)" >&2; exit 1; }
+
+# No dates and years in the header: a second run makes no difference.
+undated = sed -e '/^"POT-Creation-Date: /d' -e '/^\# FIRST AUTHOR /d' -e 's/^\# Copyright (C) [0-9]* /\# Copyright (C) /'
+define extract
+PYTHONPATH=. $(VENV)/bin/pybabel -q extract -F babel.cfg --no-wrap --sort-by-file --project=Puente --version=1 \
+	--copyright-holder="the Puente authors" -o $(VENV)/dated.pot . && $(undated) $(VENV)/dated.pot > $(1)
+endef
+
+compile = $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--upgrade $(2) pyproject.toml -o $(1)
+
+# A copy of the lock in .venv says what is installed.  `unfinished` is there while that is being changed: an
+# installation that was interrupted is done anew, from the ground.
+define install
+if ! test -x $(PY) || test -e $(VENV)/unfinished || ! cmp -s $(1) $(VENV)/$(1); then \
+	if ! $(PY) -m pip --version >/dev/null 2>&1 || test -e $(VENV)/unfinished; then $(new_venv); fi; \
+	echo "Installing what $(1) lists; this takes a minute." >&2; \
+	touch $(VENV)/unfinished && $(PIP) -r $(1) && cp $(1) $(VENV)/$(1) && rm $(VENV)/unfinished \
+		|| $(call fail,The installation failed (see above): mend that and run make again.); \
+fi
+endef
+
+define new_venv
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	|| $(call fail,Puente needs Python 3.11 or newer and $(PYTHON) is none: install it and name it: make PYTHON=python3.12 run); \
+$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	|| $(call fail,$(PYTHON) comes without venv or ensurepip: install them (Debian and Ubuntu: sudo apt install python3-venv).); \
+mkdir -p $(VENV) 2>/dev/null && touch $(VENV)/unfinished 2>/dev/null \
+	|| $(call fail,$(CURDIR) cannot be written: make it writable or copy Puente elsewhere.); \
+$(PYTHON) -m venv --clear $(VENV) || $(call fail,$(VENV) could not be made (see above): remove it and run make again.)
+endef

@@ -1,0 +1,94 @@
+"""Twilio's Messages API: one request, always with time-outs, and an honest word about what became of it."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.rest import Client
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from bot.channels.base import Accepted, Listed, Outgoing, SendError
+from bot.settings import Settings
+
+SECONDS = 10
+"""Twilio's client waits for ever by itself (twilio.md, section 0)."""
+MAY_CHANGE = frozenset({401, 403, 429})
+"""Nothing was accepted, and the same request may pass later: a token being rotated, too many requests at once."""
+
+
+class _Aimed(TwilioHttpClient):
+    """Twilio's own client, pointed at `TWILIO_API_BASE` (a proxy or a stand-in) if that is set."""
+
+    def __init__(self, base: str) -> None:
+        # No pooled connections: one that the other side has closed would look like an unknown outcome.
+        super().__init__(pool_connections=False, timeout=SECONDS)
+        self._base = urlsplit(base) if base else None
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        """As Twilio's client does, at our address."""
+        if self._base:
+            url = urlunsplit(urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc))
+        return super().request(method, url, *args, **kwargs)
+
+
+class TwilioChannel:
+    """SMS and WhatsApp by Twilio."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        http = _Aimed(settings.twilio_api_base)
+        self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
+
+    def send(self, outgoing: Outgoing) -> Accepted:
+        """Hand one text over; the callback carries our own id, so that it can't outrun our own record."""
+        options: dict[str, Any] = {"to": outgoing.to, "body": outgoing.body, **self._sender(outgoing.to)}
+        if self._settings.public_url:
+            options["status_callback"] = f"{self._settings.public_base}/webhooks/twilio/status?m={outgoing.id}"
+        try:
+            message = self._client.messages.create(**options)
+        except (TwilioException, requests.RequestException) as error:
+            raise _in_our_words(error) from None
+        return Accepted(message.sid, message.status)
+
+    def listed(self, to: str, since: datetime) -> list[Listed]:
+        """What Twilio accepted for this address since then.
+
+        Asked for by address alone and compared here: whether Twilio's date filter finds what is still queued is not
+        documented (twilio.md, section 5).
+        """
+        try:
+            found = self._client.messages.list(to=to, limit=100)
+        except (TwilioException, requests.RequestException) as error:
+            raise _in_our_words(error) from None
+        return [
+            Listed(message.sid, message.body or "", message.status, message.date_created)
+            for message in found
+            if message.date_created and message.date_created >= since
+        ]
+
+    def _sender(self, to: str) -> dict[str, str]:
+        settings = self._settings
+        whatsapp = to.startswith("whatsapp:")
+        sender = settings.twilio_whatsapp_from if whatsapp else settings.twilio_sms_from
+        if sender:
+            return {"from_": f"whatsapp:{sender.removeprefix('whatsapp:')}" if whatsapp else sender}
+        if settings.twilio_messaging_service_sid:
+            return {"messaging_service_sid": settings.twilio_messaging_service_sid}
+        raise SendError("refused")  # no sender for this channel is set
+
+
+def _in_our_words(error: Exception) -> SendError:
+    if isinstance(error, TwilioRestException):
+        if error.status in MAY_CHANGE:
+            return SendError("not_accepted", error.code)
+        return SendError("unknown" if error.status >= 500 else "refused", error.code)
+    return SendError("not_accepted" if _never_left(error) else "unknown")
+
+
+def _never_left(error: Exception) -> bool:
+    """Whether no connection was made at all: then nothing can have been accepted."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError | ConnectTimeoutError)

@@ -1,0 +1,103 @@
+"""The command line, `python -m bot …`: data on standard output, talk on standard error."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from bot import settings
+from bot.content.checks import findings
+from bot.content.library import Library, load_library
+from bot.conversation.source import BadSource
+from bot.understanding import Context, understand, warm
+
+
+@click.group()
+def main() -> None:
+    """Puente: the line between a school district and its families."""
+
+
+@main.command()
+@click.option("--from", "address", default="whatsapp:+12175550199", help="Whose phone this is.")
+def chat(address: str) -> None:
+    """A phone in the terminal: the whole line, with nothing else running; nothing is kept afterwards."""
+    from bot.chat import run_chat  # a database and a server start with it
+
+    run_chat(address)
+
+
+@main.command()
+@click.option("--why", is_flag=True, help="Add what was found besides the topic.")
+def route(why: bool) -> None:
+    """Read texts (or JSON objects with "text" and "lang"), a line each; write what was understood, a line each."""
+    library = _library()
+    languages = library.district.languages
+    warm(languages)
+    for line in sys.stdin:
+        given = _given(line)
+        context = Context(library.phrasebook, languages, given.get("lang"))
+        found = asdict(understand(given["text"], context))
+        also = found.pop("also")
+        answer = {"text": given["text"], **found, **({"also": also} if why else {})}
+        click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+@main.command()
+@click.option("--production", is_flag=True, help="What is only a warning otherwise fails too.")
+def check(production: bool) -> None:
+    """Check flows, catalogs, facts and the district file; a line for each finding, exit 1 on errors."""
+    try:
+        library = load_library(settings.ROOT, _settings().district_file)
+    except BadSource as bad:
+        for problem in bad.problems:
+            click.echo(str(problem))
+        sys.exit(1)
+    errors, warnings = findings(settings.ROOT, library)
+    for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):
+        click.echo(line)
+    click.echo(f"{len(errors)} errors, {len(warnings)} warnings", err=True)
+    sys.exit(1 if errors or (production and warnings) else 0)
+
+
+@main.command()
+def doctor() -> None:
+    """Say what is configured, reachable and missing; exit 1 if a message could not be answered fully."""
+    from bot.services import open_services
+    from bot.web.health import missing
+
+    services = open_services(_settings())
+    absent = missing(services)
+    click.echo(f"messages go to {'Twilio' if services.settings.live else 'the simulator'}")
+    click.echo(f"webhooks are signed for {services.settings.public_base}")
+    for part in ("database", "redis", "worker", "scheduler"):
+        click.echo(f"{part}: {'missing' if part in absent else 'seen'}")
+    sys.exit(1 if absent else 0)
+
+
+def _given(line: str) -> dict[str, Any]:
+    """A line of `route`: a JSON object where it begins with a brace, else the text itself."""
+    text = line.rstrip("\n")
+    if not text.startswith("{"):
+        return {"text": text}
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return {"text": text}
+    known = isinstance(given, dict) and isinstance(given.get("text"), str)
+    return given if known else {"text": text}
+
+
+def _settings() -> settings.Settings:
+    try:
+        return settings.load()
+    except settings.SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _library() -> Library:
+    try:
+        return load_library(settings.ROOT, _settings().district_file)
+    except BadSource as bad:
+        raise click.ClickException(str(bad)) from None

@@ -1,0 +1,60 @@
+"""`bot check`: what is wrong (errors), and what a person should look at soon (warnings), in catalogs and facts."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+
+from bot.content.catalog import SOURCE_LANGUAGE, parse_po
+from bot.content.library import Library
+from bot.conversation.loader import placeholders
+
+CHARACTERS = 1500
+"""The longest text that fits one message (twilio.md, 21617), with room for what is filled in."""
+
+
+def findings(root: Path, library: Library, today: date | None = None) -> tuple[list[str], list[str]]:
+    """(errors, warnings), each as `file:line:col: message`."""
+    template = parse_po("messages", (root / "messages/messages.pot").read_bytes())
+    wanted = [message for message in template if message.id]
+    errors: list[str] = []
+    warnings: list[str] = []
+    for language in library.district.languages:
+        if language != SOURCE_LANGUAGE:
+            bad, soft = _catalog(root, language, wanted)
+            errors += bad
+            warnings += soft
+    warnings += _facts(library, today or date.today())
+    return errors, warnings
+
+
+def _catalog(root: Path, language: str, wanted: list[Message]) -> tuple[list[str], list[str]]:
+    path = root / f"messages/{language}.po"
+    if not path.exists():
+        return [f"messages/{language}.po:1:1: the district lists '{language}': draft this catalog"], []
+    catalog = parse_po(language, path.read_bytes())
+    errors = list(_texts(language, catalog, wanted))
+    fuzzy = sum(1 for message in catalog if message.id and message.fuzzy)
+    soft = f"messages/{language}.po:1:1: {fuzzy} of {len(wanted)} texts are drafts that no person has reviewed"
+    return errors, [soft] if fuzzy else []
+
+
+def _texts(language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[str]:
+    for source in wanted:
+        found = catalog.get(source.id)
+        where = f"messages/{language}.po:{found.lineno if found and found.lineno else 1}:1"
+        if found is None or not found.string:
+            yield f"{where}: not drafted yet: {source.id!r}"
+            continue
+        lost = placeholders(str(source.id)) ^ placeholders(str(found.string))
+        if lost:
+            yield f"{where}: {{{'}, {'.join(sorted(lost))}}} must stand in both the English and the translation"
+        if len(str(found.string)) > CHARACTERS:
+            yield f"{where}: longer than {CHARACTERS} characters: say it in fewer words"
+
+
+def _facts(library: Library, today: date) -> Iterator[str]:
+    for name, fact in library.facts.items():
+        if not fact.usable(today, library.district):
+            yield f"flows/facts.yaml:1:1: '{name}' is not said now: review it (due {fact.review_due()}), or its policy"

@@ -1,0 +1,42 @@
+"""What RQ runs: each job a row's id and a line that calls the room it belongs to.  All may run twice, at any time."""
+
+from functools import cache
+
+from bot import settings
+from bot.cases import alerts, follow_ups
+from bot.content.library import Library, load_library
+from bot.jobs.sweep import sweep_all
+from bot.messaging import send
+from bot.services import Services, open_services
+
+
+@cache
+def services() -> Services:
+    """This process's services; a work-horse opens its own connections, after the fork."""
+    return open_services(settings.load(), library())
+
+
+@cache
+def library() -> Library:
+    """The library, read once: the worker calls this before it forks, so that no job has to."""
+    return load_library(settings.ROOT, settings.load().district_file)
+
+
+def alert_case(case_id: int) -> None:
+    """Tell the staff on call of a case."""
+    alerts.alert(services(), case_id)
+
+
+def deliver(delivery_id: str) -> None:
+    """Send one message, or find out what became of it."""
+    send.deliver(services(), delivery_id)
+
+
+def follow_up(follow_up_id: int) -> None:
+    """Start a follow-up with a family."""
+    follow_ups.start(services(), follow_up_id)
+
+
+def sweep() -> None:
+    """Queue what has no job."""
+    sweep_all(services())

@@ -1,0 +1,104 @@
+"""From effects to the words a family reads: its language, the values filled in, facts in date, notices where due."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from bot.content import dates
+from bot.content.languages import RIGHT_TO_LEFT, own_name
+from bot.content.library import Library
+from bot.content.texts import TextId
+from bot.conversation.effects import Ask, AskLanguage, Effect, Escalation, Notice, Say, StateFact
+
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+DRAFT, ENGLISH = "notice_draft", "notice_english"
+
+
+class _Values(dict[str, str]):
+    """Placeholders that nobody filled in are left out rather than shown in braces."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+@dataclass
+class Composer:
+    """Writes one reply.  `noticed` holds the notices that this conversation had before; `extra` the case and the like."""
+
+    library: Library
+    language: str
+    at: datetime
+    noticed: list[str] = field(default_factory=list)
+    extra: Mapping[str, str] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+
+    def compose(self, effects: Iterable[Effect]) -> str:
+        """All that is said, as one text; empty if nothing is."""
+        all_effects = list(effects)
+        urgent = any(isinstance(one, Escalation) and one.severity == "escalate_now" for one in all_effects)
+        parts = [part for effect in all_effects for part in self._say(effect, urgent)]
+        return "\n\n".join(part for part in [*parts, *self._notices()] if part)
+
+    def _say(self, effect: Effect, urgent: bool) -> Iterable[str]:
+        if isinstance(effect, Say):
+            yield self._text(effect.text, dict(effect.answers))
+        elif isinstance(effect, Ask):
+            lines = [self._text(effect.text, dict(effect.answers))]
+            lines += [f"{number}. {self._text(label)}" for number, label in enumerate(effect.options, 1)]
+            yield "\n".join(lines)
+        elif isinstance(effect, StateFact):
+            yield self._fact(effect.fact, urgent)
+        elif isinstance(effect, Notice):
+            yield self._named(effect.text_id)
+        elif isinstance(effect, AskLanguage):
+            yield self._languages()
+
+    def _text(self, english: str, answers: Mapping[str, str] | None = None) -> str:
+        wording = self.library.catalogs.wording(self.language, english)
+        if wording.missing or wording.draft:
+            self._seen.add(ENGLISH if wording.missing else DRAFT)
+        return wording.text.format_map(_Values(self._values(answers or {})))
+
+    def _named(self, text_id: str) -> str:
+        """One of the texts that belong to no flow; raises KeyError for an id that the library does not know."""
+        return self._text(self.library.texts[text_id])  # type: ignore[index]  # checked when the library is loaded
+
+    def _fact(self, name: str, urgent: bool) -> str:
+        """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it."""
+        fact, today = self.library.facts[name], self.library.district.local(self.at).date()
+        if fact.usable(today, self.library.district):
+            return f"{self._text(fact.text)} {self._checked(fact.reviewed_on)}"
+        return "" if urgent else self._named("fact_unavailable")
+
+    def _checked(self, day: date) -> str:
+        return self._text(self.library.texts["checked_on"], {"date": dates.full(day, self.language)})
+
+    def _languages(self) -> str:
+        names = [own_name(code) for code in self.library.district.languages]
+        lines = [f"{number}. {name}" for number, name in enumerate(names, 1)]
+        return "\n".join([f"{self.library.district.name} 🌐", *lines, "🚨 911"])
+
+    def _notices(self) -> Iterable[str]:
+        """Once a conversation: that a machine translated this, or that it is English for want of a translation."""
+        for text_id in sorted(self._seen - set(self.noticed)):
+            self.noticed.append(text_id)
+            yield self._notice(text_id)
+
+    def _notice(self, text_id: str) -> str:
+        key: TextId = "notice_draft" if text_id == DRAFT else "notice_english"
+        return self.library.catalogs.read(self.language, self.library.texts[key])
+
+    def _values(self, answers: Mapping[str, str]) -> dict[str, str]:
+        district = self.library.district
+        values = {
+            "district": district.name,
+            "office_phone": district.office_phone,
+            "website": district.website,
+            "schools": ", ".join(school.name for school in district.schools.values()),
+            "due": dates.day(district.answer_due(self.at), self.language),
+            **self.extra,
+            **answers,
+        }
+        if self.language in RIGHT_TO_LEFT:
+            return {name: f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" for name, value in values.items()}
+        return values

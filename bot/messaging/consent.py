@@ -1,0 +1,45 @@
+"""The one gate: may this contact be written to, and where?"""
+
+from dataclasses import dataclass
+
+from redis import RedisError
+
+from bot.services import Services
+from bot.store.contacts import Contact
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a message of ours may go; `address` None with the reason why it may not."""
+
+    address: str | None
+    reason: str = ""
+
+
+def way_to(services: Services, contact: Contact) -> Way:
+    """The address for a message that the contact did not just ask for.
+
+    Nobody who stopped is written to.  WhatsApp takes a free text only within 24 hours of the contact's last message
+    (twilio.md, section 3); after that it goes by SMS, if the contact has a number and we have an SMS sender.
+    """
+    if contact.stopped_at:
+        return Way(None, "stopped")
+    if contact.channel != "whatsapp" or _window_open(services, contact):
+        return Way(contact.address)
+    number = contact.address.removeprefix("whatsapp:")
+    if number.startswith("+") and can_send_sms(services):
+        return Way(number)
+    return Way(None, "outside WhatsApp's 24 hours, and no SMS")
+
+
+def can_send_sms(services: Services) -> bool:
+    """Whether an SMS sender is set (the simulator always has one)."""
+    settings = services.settings
+    return not settings.live or bool(settings.twilio_sms_from or settings.twilio_messaging_service_sid)
+
+
+def _window_open(services: Services, contact: Contact) -> bool:
+    try:
+        return services.conversations.window_open(services.family(contact.address))
+    except RedisError:
+        return False  # unknown: then the way that certainly arrives

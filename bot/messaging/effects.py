@@ -1,0 +1,74 @@
+"""What a turn asks for becomes rows, all in one transaction, each once however often the message is repeated."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from bot.conversation.effects import Consent, Effect, Escalation, PlanFollowUp, SetLanguage, SetNote
+from bot.messaging.inbound import Inbound
+from bot.services import Services
+from bot.store import cases, consents, contacts, follow_ups
+from bot.store.contacts import Contact
+from bot.understanding import mask
+
+LASTING = (Consent, Escalation, PlanFollowUp, SetLanguage, SetNote)
+"""The effects that become rows; the others are only said."""
+
+
+@dataclass
+class Kept:
+    """What the transaction wrote that comes after it: cases to alert for, and the newest case for the reply."""
+
+    to_alert: list[int] = field(default_factory=list)
+    case: int | None = None
+    role: str = "default"
+
+
+@dataclass(frozen=True)
+class Message:
+    """The message that caused the effects: whose it is, in which language it is answered, and when it came."""
+
+    contact: Contact
+    inbound: Inbound
+    language: str
+    at: datetime
+
+
+def keep(services: Services, db: Connection, message: Message, effects: Iterable[Effect]) -> Kept:
+    """Write the lasting effects of one message; `n` counts them, so that a repeat meets the same rows."""
+    contact, sid, at = message.contact, message.inbound.sid, message.at
+    kept = Kept()
+    lasting = [effect for effect in effects if isinstance(effect, LASTING)]
+    for n, effect in enumerate(lasting):
+        if isinstance(effect, Escalation):
+            _open_case(services, db, message, n, effect, kept)
+        elif isinstance(effect, PlanFollowUp):
+            due = services.library.district.waking(at + effect.after)
+            follow_ups.plan(db, sid, n, contact.id, effect.flow, due)
+        elif isinstance(effect, SetLanguage):
+            contacts.set_language(db, contact.id, effect.language)
+        elif isinstance(effect, SetNote):
+            contacts.note(db, contact.id, effect.name, effect.value, at)
+        elif isinstance(effect, Consent):
+            _consent(services, db, message, effect)
+    return kept
+
+
+def _open_case(services: Services, db: Connection, message: Message, n: int, effect: Escalation, kept: Kept) -> None:
+    answers = {name: mask(value)[0] for name, value in effect.answers}
+    new = cases.NewCase(
+        message.contact.id, effect.topic, effect.severity, effect.to, effect.about, message.language, answers
+    )
+    vault, sid = services.database.vault, message.inbound.sid
+    kept.case, opened = cases.open_or_join(db, vault, sid, n, new, message.at)
+    kept.role = effect.to
+    if opened:
+        kept.to_alert.append(kept.case)
+
+
+def _consent(services: Services, db: Connection, message: Message, effect: Consent) -> None:
+    family = services.family(message.contact.address)
+    consents.record(db, family, effect.kind, effect.basis, message.inbound.sid, message.at)
+    contacts.set_stopped(db, message.contact.id, message.at if effect.kind == "stop" else None)

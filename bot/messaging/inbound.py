@@ -1,0 +1,78 @@
+"""An inbound message as we need it, from the form that Twilio posts (twilio.md, section 1).
+
+Fields may be missing, new ones come without notice, and a WhatsApp sender may have no phone number at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+TEXT_CHARACTERS = 4096
+"""WhatsApp's own limit for a text; longer SMS do not exist (10 segments)."""
+MEDIA_KINDS = {"image": "image", "audio": "audio", "video": "image", "application": "document"}
+MESSAGE_TYPES = {
+    "text": "text",
+    "interactive": "text",
+    "button": "text",
+    "image": "image",
+    "sticker": "image",
+    "video": "image",
+    "audio": "audio",
+    "voice": "audio",
+    "document": "document",
+    "contacts": "contact",
+    "location": "location",
+}
+WITH_A_FILE_NAME = frozenset({"document", "contact"})
+"""WhatsApp puts the name of the file into Body here: not something the family said."""
+
+
+class BadForm(Exception):
+    """The form is no message: `MessageSid` or `From` is missing."""
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """One message.  `address` is `From` as it came; `payload` is the id of a button or list row."""
+
+    sid: str
+    address: str
+    text: str
+    payload: str | None = None
+    kind: str = "text"
+    twilio_opt: str | None = None
+
+    @property
+    def channel(self) -> str:
+        """`whatsapp` or `sms`."""
+        return "whatsapp" if self.address.startswith("whatsapp:") else "sms"
+
+
+def parse(form: Mapping[str, str]) -> Inbound:
+    """The message in this form; raises `BadForm`."""
+    sid, address = _clean(form.get("MessageSid", "")), _clean(form.get("From", ""))
+    if not sid or not address or len(sid) > 64 or len(address) > 128:
+        raise BadForm("a message needs MessageSid and From")
+    kind = _kind(form)
+    text = "" if kind in WITH_A_FILE_NAME else _clean(form.get("Body", ""))[:TEXT_CHARACTERS]
+    payload = form.get("ButtonPayload") or form.get("ListId") or None
+    opt = form.get("OptOutType", "").upper()
+    return Inbound(sid, address, text, payload, kind, opt if opt in ("STOP", "START", "HELP") else None)
+
+
+def _kind(form: Mapping[str, str]) -> str:
+    declared = form.get("MessageType", "")
+    if declared:
+        return MESSAGE_TYPES.get(declared, "unknown")
+    if form.get("Latitude"):
+        return "location"
+    media = form.get("MediaContentType0", "")
+    if media.startswith("text/") and "vcard" in media:
+        return "contact"
+    if media:
+        return MEDIA_KINDS.get(media.split("/")[0], "document")
+    return "text"
+
+
+def _clean(text: str) -> str:
+    """Without the characters that no database and no XML document takes (NUL and other controls)."""
+    return "".join(char for char in text if char in "\n\t" or (char >= " " and char != "\x7f")).strip()

@@ -1,0 +1,154 @@
+"""The one place that sends.  A row is claimed before the call; what became of the call decides what follows.
+
+After an unknown outcome nothing is sent again before Twilio's own list was read (twilio.md, section 5): a message
+that two people sent is as bad for a family as one that nobody sent.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from bot.channels.base import Listed, Outgoing, SendError
+from bot.messaging.consent import way_to
+from bot.services import Services
+from bot.store import consents, contacts, deliveries
+from bot.store.db import now
+from bot.store.deliveries import Delivery
+
+BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40, 60, 120, 300, 600))
+"""How long to wait after a request that was certainly not accepted; the last one again and again."""
+GIVE_UP = timedelta(hours=24)
+"""An alert of yesterday is seen to in the console; sending it then would only confuse."""
+LEASE = timedelta(seconds=30)
+"""A claim older than this belongs to a process that is dead: a request takes at most 20 s (two time-outs)."""
+LOOK_AFTER = timedelta(seconds=15)
+"""How long a callback may take to settle an unknown outcome before Twilio's list is read."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""Twilio's clock and ours may differ by so much when the list is compared."""
+OPTED_OUT = 21610
+
+log = logging.getLogger(__name__)
+
+
+def deliver(services: Services, delivery_id: str) -> None:
+    """Carry this delivery one step on, whatever state it is in; safe to call at any time, any number of times."""
+    at = now()
+    with services.database.read() as db:
+        delivery = deliveries.get(db, services.database.vault, delivery_id)
+    if delivery is None:
+        return
+    if delivery.state == "waiting":
+        _send_waiting(services, delivery, at)
+    elif delivery.state == "unknown" or (delivery.state == "claimed" and _lease_ended(delivery, at)):
+        _reconcile(services, delivery, at)
+
+
+def _lease_ended(delivery: Delivery, at: datetime) -> bool:
+    return delivery.claimed_at is not None and delivery.claimed_at <= at - LEASE
+
+
+def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
+    if at - delivery.created_at > GIVE_UP:
+        _claim_and_settle(services, delivery, "held", at)
+        return
+    address = _address(services, delivery)
+    if address is None:
+        _claim_and_settle(services, delivery, "held", at)
+        return
+    with services.database.write() as db:
+        if not deliveries.claim(db, delivery.id, at):
+            return  # another process has it
+    _send(services, delivery, address)
+
+
+def _send(services: Services, delivery: Delivery, address: str) -> None:
+    """The call itself.  No transaction is open while it waits for Twilio."""
+    try:
+        accepted = services.channel.send(Outgoing(delivery.id, address, delivery.body))
+    except SendError as error:
+        _after_error(services, delivery, error)
+        return
+    with services.database.write() as db:
+        deliveries.advance(db, delivery.id, accepted.status, accepted.sid)
+    log.info("sent: delivery=%s kind=%s sid=%s", delivery.id, delivery.kind, accepted.sid)
+
+
+def _after_error(services: Services, delivery: Delivery, error: SendError) -> None:
+    log.warning("not sent: delivery=%s outcome=%s code=%s", delivery.id, error.outcome, error.code)
+    at = now()
+    with services.database.write() as db:
+        if error.outcome == "refused":
+            deliveries.advance(db, delivery.id, "failed", error_code=error.code)
+        elif error.outcome == "unknown":
+            deliveries.settle(db, delivery.id, "unknown", at + LOOK_AFTER, error.code)
+        else:
+            wait = BACKOFF[min(delivery.attempts, len(BACKOFF) - 1)]
+            deliveries.settle(db, delivery.id, "waiting", at + wait, error.code)
+    if error.outcome == "refused":
+        after_failure(services, delivery, error.code)
+
+
+def after_failure(services: Services, delivery: Delivery, code: int | None) -> None:
+    """What a message that will never arrive means: an opt-out that Twilio knew of before us."""
+    if code == OPTED_OUT and delivery.contact_id is not None:
+        with services.database.write() as db:
+            contact = contacts.get(db, services.database.vault, delivery.contact_id)
+            contacts.set_stopped(db, contact.id, now())
+            consents.record(db, services.family(contact.address), "stop", "twilio 21610", delivery.id, now())
+
+
+def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:
+    """Find out whether Twilio took it; only if its list says no is it sent again."""
+    address = _address(services, delivery)
+    with services.database.write() as db:
+        if not deliveries.claim_unknown(db, delivery, at):
+            return  # another process looks, or a callback has settled it
+    if address is None:
+        _settle(services, delivery, "held", at)
+        return
+    try:
+        listed = services.channel.listed(address, delivery.created_at - CLOCK_SKEW)
+    except SendError as error:
+        log.warning("list not read: delivery=%s code=%s", delivery.id, error.code)
+        _settle(services, delivery, "unknown", at + LOOK_AFTER)
+        return
+    _settle_by_list(services, delivery, listed, at)
+
+
+def _settle_by_list(services: Services, delivery: Delivery, listed: list[Listed], at: datetime) -> None:
+    with services.database.write() as db:
+        mine = [one for one in listed if one.body == delivery.body]
+        free = [one for one in mine if deliveries.id_of_sid(db, one.sid) in (None, delivery.id)]
+        if free:
+            deliveries.advance(db, delivery.id, free[0].status, free[0].sid)
+            log.info("found at Twilio: delivery=%s sid=%s", delivery.id, free[0].sid)
+            return
+    # Alerts are sent again at once.  A family's follow-up is not worth the risk of a second text: a person decides.
+    _settle(services, delivery, "waiting" if delivery.kind == "alert" else "held", at)
+    if delivery.kind == "alert":
+        deliver(services, delivery.id)
+
+
+def _claim_and_settle(services: Services, delivery: Delivery, state: str, at: datetime) -> None:
+    with services.database.write() as db:
+        if deliveries.claim(db, delivery.id, at):
+            deliveries.settle(db, delivery.id, state, at)
+
+
+def _settle(services: Services, delivery: Delivery, state: str, due_at: datetime) -> None:
+    with services.database.write() as db:
+        deliveries.settle(db, delivery.id, state, due_at)
+
+
+def _address(services: Services, delivery: Delivery) -> str | None:
+    """Where it goes now: staff by the district file, a contact by the one gate."""
+    if delivery.staff is not None:
+        staff = services.library.district.staff.get(delivery.staff)
+        return staff.address if staff else None
+    if delivery.contact_id is None:
+        return None
+    with services.database.read() as db:
+        contact = contacts.get(db, services.database.vault, delivery.contact_id)
+    way = way_to(services, contact)
+    if way.address is None:
+        log.info("not to be sent: delivery=%s reason=%s", delivery.id, way.reason)
+    return way.address

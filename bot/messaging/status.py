@@ -1,0 +1,54 @@
+"""What Twilio reports of a message we sent.  Reports come late, twice and in any order; a row only moves forward."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.messaging.send import after_failure
+from bot.queues import ALERT_CASE, enqueue
+from bot.services import Services
+from bot.store import deliveries
+from bot.store.deliveries import RANKS, Delivery
+
+NEVER_ARRIVED = frozenset({"failed", "undelivered", "canceled"})
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One status callback.  `delivery_id` is our own id from the callback's address (`?m=`)."""
+
+    sid: str
+    status: str
+    delivery_id: str | None = None
+    error_code: int | None = None
+
+
+def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
+    """The report in this form; None for one that says nothing we follow."""
+    sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
+    code = form.get("ErrorCode", "")
+    if not sid or RANKS.get(status, 0) == 0:
+        return None
+    return Report(sid[:34], status, delivery_id, int(code) if code.isdigit() and len(code) < 9 else None)
+
+
+def record(services: Services, report: Report) -> None:
+    """Move the delivery forward; a report for a message that we do not know is dropped."""
+    with services.database.write() as db:
+        delivery_id = report.delivery_id or deliveries.id_of_sid(db, report.sid)
+        delivery = deliveries.get(db, services.database.vault, delivery_id) if delivery_id else None
+        if delivery is None or (delivery.sid and delivery.sid != report.sid):
+            log.info("report for no delivery of ours: sid=%s status=%s", report.sid, report.status)
+            return
+        moved = deliveries.advance(db, delivery.id, report.status, report.sid, report.error_code)
+    if moved and report.status in NEVER_ARRIVED:
+        _after_loss(services, delivery, report.error_code)
+
+
+def _after_loss(services: Services, delivery: Delivery, code: int | None) -> None:
+    log.warning("never arrived: delivery=%s kind=%s code=%s", delivery.id, delivery.kind, code)
+    after_failure(services, delivery, code)
+    if delivery.kind == "alert" and delivery.case_id is not None:
+        enqueue(services.redis, "urgent", ALERT_CASE, delivery.case_id)  # somebody else must be told

@@ -1,0 +1,67 @@
+"""What a process works with: settings, library, database, Redis, the way out.  Put together once, passed to all."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from bot.channels.base import Channel
+from bot.channels.simulator import SimulatorChannel
+from bot.channels.twilio import TwilioChannel
+from bot.content import dates
+from bot.content.library import Library, load_library
+from bot.settings import ROOT, Settings
+from bot.store.conversations import Conversations
+from bot.store.crypto import Vault
+from bot.store.db import Database
+from bot.understanding import warm
+
+REDIS_SECONDS = 2
+"""A Redis that does not answer in this time counts as away; Twilio waits 15 s in all."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything with a connection or a file behind it.  Safe to share between threads, not across a fork."""
+
+    settings: Settings
+    library: Library
+    redis: Redis
+    database: Database
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """The day's conversations."""
+        return Conversations(self.redis, self.database.vault)
+
+    @cached_property
+    def channel(self) -> Channel:
+        """Twilio where an account is set, else the simulator."""
+        if self.settings.live:
+            return TwilioChannel(self.settings)
+        return SimulatorChannel(self.redis)
+
+    def family(self, address: str) -> str:
+        """The keyed hash under which everything of this address is kept."""
+        return self.database.vault.index(address)
+
+
+def open_services(settings: Settings, library: Library | None = None) -> Services:
+    """The services for these settings.  Connects to nothing yet; raises `BadSource` if a file is wrong."""
+    library = library or load_library(ROOT, settings.district_file)
+    warm(library.district.languages)
+    dates.warm(library.district.languages)
+    return Services(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))
+
+
+def open_redis(settings: Settings) -> Redis:
+    """A client that fails soon: a family must not wait for a Redis that is gone."""
+    return Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=30,
+    )

@@ -1,0 +1,47 @@
+"""Logins: who may open the console.  Passwords are kept as argon2 hashes only."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Column, Integer, String, Table, func, insert, select
+from sqlalchemy.engine import Connection
+
+from bot.store.db import metadata
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("password_hash", String(200), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Login:
+    """A person who may open the console."""
+
+    id: int
+    name: str
+    password_hash: str
+
+
+def add(db: Connection, name: str, password_hash: str) -> None:
+    """A new login; raises `sqlalchemy.exc.IntegrityError` if the name is taken."""
+    db.execute(insert(logins).values(name=name, password_hash=password_hash))
+
+
+def by_name(db: Connection, name: str) -> Login | None:
+    """The login with this name."""
+    row = db.execute(select(logins).where(logins.c.name == name)).one_or_none()
+    return Login(row.id, row.name, row.password_hash) if row else None
+
+
+def by_id(db: Connection, login_id: int) -> Login | None:
+    """The login with this id."""
+    row = db.execute(select(logins).where(logins.c.id == login_id)).one_or_none()
+    return Login(row.id, row.name, row.password_hash) if row else None
+
+
+def none_yet(db: Connection) -> bool:
+    """Whether nobody can log in so far."""
+    return db.execute(select(func.count()).select_from(logins)).scalar_one() == 0

@@ -1,0 +1,45 @@
+"""The web process: `create_app` puts the pages together; each page is a thin edge round the rooms below it."""
+
+from flask import Flask, Response
+
+from bot import settings
+from bot.services import Services, open_services
+from bot.settings import Settings
+from bot.web import console, health, twilio
+from bot.web.simulator import simulator
+
+BODY_BYTES = 256 * 1024
+"""Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
+CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+
+def create_app(given: Settings | None = None, services: Services | None = None) -> Flask:
+    """The Flask app for these settings (or the environment's).
+
+    Raises `SettingsError` or `BadSource`: a program with a wrong file does not start.
+    """
+    ready = services or open_services(given or settings.load())
+    app = Flask("bot.web")
+    app.config.update(
+        SECRET_KEY=ready.settings.secret_key,
+        MAX_CONTENT_LENGTH=BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=BODY_BYTES,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=ready.settings.environment == "production",
+    )
+    app.extensions["puente"] = ready
+    app.register_blueprint(twilio.webhooks)
+    app.register_blueprint(health.health)
+    console.register(app)
+    if ready.settings.simulator_on:
+        app.register_blueprint(simulator)
+    app.after_request(_with_headers)
+    return app
+
+
+def _with_headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,2 @@
+from flask import Blueprint
+simulator = Blueprint("simulator", __name__, url_prefix="/simulator")

@@ -1,0 +1,102 @@
+"""Twilio's webhooks: signature, parse, hand over, TwiML.
+
+Status codes are promises to Twilio (twilio.md, section 1): 403 for what Twilio did not send, 400 and 413 for what is
+no message, 503 when the message could not be kept: then Twilio tries again, or calls the fallback address.
+"""
+
+from urllib.parse import unquote_to_bytes
+
+from flask import Blueprint, Response, abort, request
+from sqlalchemy.exc import SQLAlchemyError
+from twilio.request_validator import RequestValidator
+from twilio.twiml.messaging_response import MessagingResponse
+
+from bot.messaging import inbound, status
+from bot.messaging.receive import Unavailable, receive
+from bot.web.here import services
+
+MESSAGE_UNITS = 1500
+"""Twilio refuses a message of more than 1,600 UTF-16 units (21617); a longer reply is cut at a paragraph."""
+
+webhooks = Blueprint("twilio", __name__, url_prefix="/webhooks/twilio")
+
+
+@webhooks.before_request
+def only_twilio() -> None:
+    """Nothing is read of a request that Twilio did not sign for our address and account."""
+    settings = services().settings
+    _decodable(request.get_data(cache=True))
+    signature = request.headers.get("X-Twilio-Signature", "")
+    validator = RequestValidator(settings.twilio_auth_token)
+    path = request.full_path if request.query_string else request.path
+    signed = any(validator.validate(base + path, request.form, signature) for base in settings.signed_bases)
+    if not signature or not signed:
+        abort(403, "The signature does not fit PUBLIC_URL and TWILIO_AUTH_TOKEN.")
+    if request.form.get("AccountSid", settings.account_sid) != settings.account_sid:
+        abort(403, "Another account's message.")
+
+
+@webhooks.post("/messages")
+def messages() -> Response:
+    """A family's message; the answer is TwiML."""
+    try:
+        message = inbound.parse(request.form)
+    except inbound.BadForm as bad:
+        abort(400, str(bad))
+    try:
+        return twiml(receive(services(), message))
+    except Unavailable:
+        abort(503, "Not kept: please try again.")
+
+
+@webhooks.post("/status")
+def delivery_status() -> tuple[str, int]:
+    """What became of a message we sent."""
+    report = status.parse(request.form, request.args.get("m"))
+    if report:
+        try:
+            status.record(services(), report)
+        except SQLAlchemyError:
+            abort(503, "Not kept: please try again.")
+    return "", 204
+
+
+def twiml(reply: str) -> Response:
+    """A reply as TwiML; empty for saying nothing."""
+    document = MessagingResponse()
+    for part in parts(reply):
+        document.message(part)
+    return Response(str(document), mimetype="text/xml")
+
+
+def parts(reply: str) -> list[str]:
+    """The reply in messages that Twilio takes, cut between paragraphs where it can be."""
+    found: list[str] = []
+    for paragraph in reply.split("\n\n") if reply else []:
+        joined = f"{found[-1]}\n\n{paragraph}" if found else paragraph
+        if found and units(joined) <= MESSAGE_UNITS:
+            found[-1] = joined
+        else:
+            found += _pieces(paragraph)
+    return found
+
+
+def _pieces(paragraph: str) -> list[str]:
+    """A paragraph, whole if it fits, else cut; half the limit in characters never exceeds it in units."""
+    if units(paragraph) <= MESSAGE_UNITS:
+        return [paragraph]
+    size = MESSAGE_UNITS // 2
+    return [paragraph[start : start + size] for start in range(0, len(paragraph), size)]
+
+
+def units(text: str) -> int:
+    """Length as Twilio counts it, in UTF-16 units."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _decodable(body: bytes) -> None:
+    """Broken UTF-8 would be repaired silently, and what the family wrote changed: say no instead."""
+    try:
+        unquote_to_bytes(body).decode("utf-8")
+    except UnicodeDecodeError:
+        abort(400, "The form is not UTF-8.")

@@ -1,0 +1,30 @@
+"""Alembic's entry: brings `DATABASE_URL` up to date."""
+
+from alembic import context
+
+from bot import settings
+from bot.store import cases, consents, contacts, deliveries, follow_ups, logins
+from bot.store.db import metadata, open_engine
+
+TABLES = (
+    cases,
+    consents,
+    contacts,
+    deliveries,
+    follow_ups,
+    logins,
+)  # imported, so that `metadata` knows them
+
+
+def migrate() -> None:
+    """Run the migrations, all in one transaction where the database can."""
+    url = context.config.attributes.get("url") or settings.load().database_url
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+        with context.begin_transaction():
+            context.run_migrations()
+    engine.dispose()
+
+
+migrate()

@@ -1,0 +1,145 @@
+"""What the tests stand on: a real Valkey, a real database, the app, and Twilio's stand-in over HTTP."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from flask.testing import FlaskClient
+from redis import Redis
+
+from bot import settings
+from bot.content.library import Library, load_library
+from bot.run.embedded import embedded_server
+from bot.services import Services, open_services
+from bot.web import create_app
+from tests.stand_in import TwilioStandIn, sign
+from tests.stand_in.inbound import read_twiml
+
+PUBLIC = "https://puente.test"
+NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
+"""A Tuesday, 10 in the morning in the example district, the day after its facts were checked."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests last: what breaks quickly is seen quickly."""
+    items.sort(key=lambda item: bool(item.get_closest_marker("long")))
+
+
+def skip_or_fail(reason: str) -> None:
+    """What this machine lacks is skipped with a sentence; where nothing may be skipped it fails."""
+    if os.environ.get("PUENTE_NOTHING_SKIPPED"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    return load_library(settings.ROOT, settings.ROOT / "district.yaml")
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with embedded_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
+def clean_redis(redis_url: str) -> Iterator[Redis]:
+    client = Redis.from_url(redis_url)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def twilio() -> Iterator[TwilioStandIn]:
+    with TwilioStandIn() as stand_in:
+        yield stand_in
+
+
+def migrate(url: str) -> None:
+    config = Config(str(settings.ROOT / "alembic.ini"))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A migrated SQLite file: copied for each test, which is quicker than migrating again."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    migrate(f"sqlite:///{path}")
+    return path.read_bytes()
+
+
+@pytest.fixture
+def services(
+    tmp_path: Path,
+    empty_database: bytes,
+    redis_url: str,
+    clean_redis: Redis,
+    twilio: TwilioStandIn,
+    library: Library,
+) -> Iterator[Services]:
+    (tmp_path / "puente.db").write_bytes(empty_database)
+    given = settings.load(
+        var_dir=tmp_path,
+        redis_url=redis_url,
+        database_url=f"sqlite:///{tmp_path / 'puente.db'}",
+        public_url=PUBLIC,
+        twilio_account_sid=twilio.account_sid,
+        twilio_auth_token=twilio.auth_token,
+        twilio_sms_from="+12175550100",
+        twilio_whatsapp_from="+12175550100",
+        twilio_api_base=twilio.url,
+    )
+    opened = open_services(given, library)
+    yield opened
+    opened.database.engine.dispose()
+
+
+@pytest.fixture
+def client(services: Services) -> FlaskClient:
+    return create_app(services=services).test_client()
+
+
+class Family:
+    """A family's phone: `text()` posts a signed webhook and gives back what the phone shows."""
+
+    def __init__(self, services: Services, client: FlaskClient, address: str) -> None:
+        self.services, self.client, self.address = services, client, address
+        self.sid = ""
+        self.status = 0
+
+    def text(self, body: str, **fields: str) -> str:
+        """What comes back for a text; the status code is in `status`."""
+        self.sid = fields.pop("MessageSid", f"SM{uuid4().hex}")
+        form = {"MessageSid": self.sid, "From": self.address, "Body": body, "AccountSid": self.account, **fields}
+        return self.post(form)
+
+    def post(self, form: dict[str, str]) -> str:
+        """A form, signed as Twilio signs."""
+        url = f"{PUBLIC}/webhooks/twilio/messages"
+        signature = sign(self.services.settings.twilio_auth_token, url, form)
+        headers = {"X-Twilio-Signature": signature}
+        answer = self.client.post("/webhooks/twilio/messages", data=form, headers=headers)
+        self.status = answer.status_code
+        return "\n---\n".join(read_twiml(200, answer.content_type, answer.text)[0]) if self.status == 200 else ""
+
+    @property
+    def account(self) -> str:
+        return self.services.settings.account_sid
+
+
+@pytest.fixture
+def family(services: Services, client: FlaskClient) -> Family:
+    return Family(services, client, "whatsapp:+12175550177")
+
+
+@pytest.fixture
+def new_family(services: Services, client: FlaskClient) -> Callable[[str], Family]:
+    return lambda address: Family(services, client, address)

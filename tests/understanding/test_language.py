@@ -1,0 +1,51 @@
+"""The language of first messages: short, unaccented, misspelt, mixed."""
+
+import pytest
+
+from bot.understanding import Phrasebook, detect, warm
+from bot.understanding.language import SURE
+
+LANGUAGES = ("en", "es", "ht", "pt", "ar", "uk", "zh", "vi")
+FIRST = {
+    "en": ["hi", "hello", "thank you", "where is the bus", "my daughter is sick today"],
+    "es": ["hola", "buenas tardes", "gracias", "mi niño no va ir hoy", "a que hora salen los ninos"],
+    "ht": ["bonjou", "mèsi", "wi", "mwen pa konprann lèt la", "ki le lekol la ap ouvri"],
+    "pt": ["bom dia", "obrigada", "sim", "nao entendi o recado", "meu filho ta doente"],
+    "ar": ["مرحبا", "شكرا", "ابني مريض اليوم", "badi mutarjem", "3nd el bab"],
+    "uk": ["привіт", "дякую", "дитина захворіла сьогодні", "привет"],
+    "zh": ["你好", "孩子今天请假", "ICE在哪里"],
+    "vi": ["xin chào", "cam on", "con toi bi sot", "mấy giờ tan học"],
+}
+
+
+@pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in FIRST.items() for text in texts])
+def test_first_messages(lang: str, text: str, phrasebook: Phrasebook) -> None:
+    assert detect(text, LANGUAGES, None, phrasebook.vocabulary)[0] == lang
+
+
+@pytest.mark.parametrize("text", ["", " ", "12", "555-0100", "😀👍", "?!", "שלום"])
+def test_no_letters_or_a_foreign_script_say_nothing(text: str, phrasebook: Phrasebook) -> None:
+    assert detect(text, LANGUAGES, None, phrasebook.vocabulary) == (None, 0.0)
+
+
+def test_a_lone_name_is_not_sure_and_the_stored_language_wins(phrasebook: Phrasebook) -> None:
+    assert detect("Lincoln", LANGUAGES, None, phrasebook.vocabulary)[1] < SURE
+    assert detect("ok", LANGUAGES, "vi", phrasebook.vocabulary)[0] == "vi"
+
+
+def test_a_stored_language_does_not_hide_a_clear_one(phrasebook: Phrasebook) -> None:
+    lang, sure = detect("necesito hablar con la maestra de mi hija", LANGUAGES, "en", phrasebook.vocabulary)
+    assert lang == "es"
+    assert sure > SURE
+
+
+def test_only_the_districts_languages_are_answers() -> None:
+    assert detect("mi hija esta enferma", ("en", "vi"))[0] in {"en", "vi"}
+    assert detect("дитина захворіла", ("en", "vi")) == (None, 0.0)
+    assert detect("hello there", ("en",))[0] == "en"
+    assert detect("hello", ()) == (None, 0.0)
+
+
+def test_languages_that_the_model_does_not_know_do_no_harm() -> None:
+    warm(("en", "es", "quc"))
+    assert detect("donde esta la escuela de mi hija", ("en", "es", "quc"))[0] == "es"

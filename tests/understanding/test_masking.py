@@ -1,0 +1,95 @@
+"""What must never be stored is masked; what staff need stays."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.understanding import mask
+
+MASKED = {
+    "number": [
+        "A123456789",
+        "A# 123-456-789",
+        "a 123 456 789",
+        "123-45-6789",
+        "123456789",
+        "4111 1111 1111 1111",
+    ]
+    + ["G12345678", "EAC2190000001", "١٢٣٤٥٦٧٨٩", "۱۲۳ ۴۵ ۶۷۸۹", "１２３４５６７８９"],
+    "email": ["ana.perez@gmail.com", "x_1@school.k12.tx.us"],
+    "status": ["undocumented", "TPS", "my visa", "DACA", "parole", "green card", "no papers", "sin papeles"]
+    + [
+        "indocumentado",
+        "tarjeta verde",
+        "san papye",
+        "sem documentos",
+        "بدون إقامة",
+        "без документів",
+        "без статуса",
+    ]
+    + [
+        "没有身份",
+        "黑户",
+        "不是綠卡",
+        "không giấy tờ",
+        "khong giay to",
+        "thẻ xanh",
+        "SIN PAPELES",
+        "s\u0069n pape\u006ces",
+    ],
+}
+KEPT = [
+    "call 512-555-0199",
+    "(512) 555 0199",
+    "+1 512 555 0199",
+    "+52 55 1234 5678",
+    "llame a 5125550199 gracias",
+]
+KEPT += [
+    "05/14/2026 10:30",
+    "2026-05-14 8am",
+    "grade 3, room 12, bus 204, id 123456",
+    "avisa a la maestra",
+    "televisa",
+]
+KEPT += [
+    "mi hija María tiene fiebre",
+    "孩子生病了",
+    "عنده حرارة",
+    "con tôi bị sốt",
+    "I have a number of questions",
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in MASKED.items() for text in texts])
+def test_masked(kind: str, text: str) -> None:
+    masked, kinds = mask(f"hi {text}, ok")
+    assert "[…]" in masked
+    assert kinds == {kind}
+    assert masked.startswith("hi ")
+    assert masked.endswith(", ok")
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_kept(text: str) -> None:
+    assert mask(text) == (text, frozenset())
+
+
+def test_a_decomposed_accent_hides_nothing() -> None:
+    assert mask("no tengo estatus migrato\u0301rio sin papeles")[1] == {"status"}
+    assert "giấ" not in mask("khong co gia\u0302\u0301y to\u031b\u0300")[0]
+
+
+def test_no_trace_of_a_number_beside_a_phone() -> None:
+    assert mask("A123456789 or 512-555-0199")[0] == "[…] or 512-555-0199"
+
+
+pieces = st.sampled_from(
+    ["A12345678", "123-45-6789", "visa", "5125550199", "a@b.co", "sin papeles", "黑户", "١٢٣٤", " "]
+)
+
+
+@given(st.one_of(st.text(), st.lists(st.one_of(pieces, st.text(max_size=3))).map("".join)))
+def test_never_raises_and_is_idempotent(text: str) -> None:
+    once, _ = mask(text)
+    assert mask(once) == (once, frozenset())

@@ -1,0 +1,49 @@
+"""The worker: `python worker.py [QUEUE …]` does RQ's jobs, the most urgent queue first."""
+
+import sys
+
+from rq import Worker
+from rq.cli.cli import main as rq
+
+from bot import jobs, log, settings
+from bot.content import dates
+from bot.conversation.source import BadSource
+from bot.queues import NAMES
+from bot.understanding import warm
+
+
+class SoonBack(Worker):
+    """RQ's worker, but while Redis is away it looks again every few seconds; RQ's own pauses grow to a minute."""
+
+    max_connection_wait_time = 4.0
+
+
+# Why these (docs/dependencies.md): with RQ's defaults it takes a quarter of an hour until a killed worker is noticed.
+OPTIONS = (
+    *("--worker-class", "worker.SoonBack"),
+    *("--serializer", "rq.serializers.JSONSerializer"),
+    *("--job-monitoring-interval", "5"),
+    *("--maintenance-interval", "10"),
+    *("--worker-ttl", "30"),
+    *("--results-ttl", "0"),
+    "--disable-job-desc-logging",
+    "--quiet",
+)
+
+
+def main(queues: list[str]) -> None:
+    """Work until SIGTERM; exits with 1 if the settings are unusable or Redis is not there at the start."""
+    log.configure()
+    try:
+        redis_url = settings.load().redis_url
+        # Read before the fork, so that no job has to.  Nothing here may open a connection: a fork would share it.
+        languages = jobs.library().district.languages
+    except (settings.SettingsError, BadSource) as error:
+        sys.exit(f"The worker cannot start:\n{error}")
+    warm(languages)
+    dates.warm(languages)
+    rq(["worker", "--url", redis_url, *OPTIONS, *(queues or NAMES)])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
