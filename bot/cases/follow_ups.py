@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from bot.conversation.effects import Effect
@@ -71,7 +71,7 @@ def _open(
     noticed = list(conversation.noticed)
     body = _compose(services, language, noticed, effects, at)
     family, vault = services.family(contact.address), services.database.vault
-    if not services.conversations.put_on(family, owner, Conversation(asdict(talk), noticed)):
+    if not services.conversations.put_on(family, owner, replace(conversation, talk=asdict(talk), noticed=noticed)):
         return  # the lock ran out: the sweep comes back to it
     with services.database.write() as db:
         if follow_ups.claim(db, follow_up.id, "started"):

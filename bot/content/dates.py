@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 from babel.dates import format_date
 
@@ -11,6 +12,7 @@ HAITIAN_MONTHS = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=512)
 def day(moment: date, language: str) -> str:
     """A day with its weekday, no year: "Thursday, November 26"; for something close."""
     if language == "ht":
@@ -18,6 +20,7 @@ def day(moment: date, language: str) -> str:
     return format_date(moment, format=_pattern(language), locale=language)
 
 
+@lru_cache(maxsize=512)
 def full(moment: date, language: str) -> str:
     """A day with its year: "November 23, 2026"; for when something was checked."""
     if language == "ht":

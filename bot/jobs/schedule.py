@@ -1,12 +1,15 @@
-"""What runs by the clock (`rq cron bot/jobs/schedule.py`).  One such process is enough; two would do no harm."""
+"""What runs by the clock (`rq cron bot.jobs.schedule`).  One such process is enough; two would do no harm."""
 
-from rq import cron
+from functools import partial
+
+from rq import Queue, cron
+from rq.serializers import JSONSerializer
 
 from bot.jobs import sweep
 
 SWEEP_SECONDS = 10
 """Often, so that an alert whose worker was killed leaves well within 90 seconds."""
 
-cron.register(
-    sweep, "urgent", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, ttl=SWEEP_SECONDS, failure_ttl=3600
-)
+# rq 3.0's cron takes `--serializer` and does not use it: its jobs would be pickled, and our workers refuse pickles.
+cron.Queue = partial(Queue, serializer=JSONSerializer)  # type: ignore[assignment,attr-defined]
+cron.register(sweep, "urgent", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, ttl=SWEEP_SECONDS, failure_ttl=60)

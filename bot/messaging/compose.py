@@ -57,6 +57,8 @@ class Composer:
         wording = self.library.catalogs.wording(self.language, english)
         if wording.missing or wording.draft:
             self._seen.add(ENGLISH if wording.missing else DRAFT)
+        if "{" not in wording.text:
+            return wording.text
         return wording.text.format_map(_Values(self._values(answers or {})))
 
     def _named(self, text_id: str) -> str:

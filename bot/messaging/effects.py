@@ -19,8 +19,9 @@ LASTING = (Consent, Escalation, PlanFollowUp, SetLanguage, SetNote)
 
 @dataclass
 class Kept:
-    """What the transaction wrote that comes after it: cases to alert for, and the newest case for the reply."""
+    """What comes after the transaction: whose message it was, cases to alert for, the newest case for the reply."""
 
+    contact: int
     to_alert: list[int] = field(default_factory=list)
     case: int | None = None
     role: str = "default"
@@ -39,7 +40,7 @@ class Message:
 def keep(services: Services, db: Connection, message: Message, effects: Iterable[Effect]) -> Kept:
     """Write the lasting effects of one message; `n` counts them, so that a repeat meets the same rows."""
     contact, sid, at = message.contact, message.inbound.sid, message.at
-    kept = Kept()
+    kept = Kept(message.contact.id)
     lasting = [effect for effect in effects if isinstance(effect, LASTING)]
     for n, effect in enumerate(lasting):
         if isinstance(effect, Escalation):

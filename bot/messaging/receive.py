@@ -7,14 +7,15 @@ transaction · save the conversation and the reply · only then queue the jobs a
 import logging
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.conversation.commands import match
-from bot.conversation.effects import Effect, Notice
+from bot.conversation.effects import Consent, Effect, Notice
 from bot.conversation.engine import State
 from bot.conversation.turn import Heard, Talk, World, take_turn
 from bot.messaging.compose import Composer
@@ -97,14 +98,28 @@ def _enter(services: Services, family: str, sid: str, owner: str) -> Entry:
 def _handle(
     services: Services, inbound: Inbound, conversation: Conversation, at: datetime
 ) -> tuple[str, Conversation, Kept]:
-    with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, inbound.address)
-    talk = _talk(conversation, contact)
-    turn = _turn(services, inbound, talk, contact)
+    contact = _contact(services, inbound, conversation, at)
+    turn = _turn(services, inbound, _talk(conversation, contact), contact)
     kept = _keep(services, inbound, contact, turn, at)
     noticed = list(conversation.noticed)
     reply = _compose(services, turn, kept, noticed, at)
-    return reply, Conversation(talk=asdict(turn.talk), noticed=noticed), kept
+    stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
+    return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped), kept
+
+
+def _contact(services: Services, inbound: Inbound, conversation: Conversation, at: datetime) -> Contact | None:
+    """Who writes: as the conversation remembers it, else from the database."""
+    if conversation.contact is not None:
+        language = conversation.talk.get("language")
+        stopped_at = at if conversation.stopped else None
+        return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at)
+    with services.database.read() as db:
+        return contacts.find(db, services.database.vault, inbound.address)
+
+
+def _stopped_now(before: bool, effects: tuple[Effect, ...]) -> bool:
+    kinds = [effect.kind for effect in effects if isinstance(effect, Consent)]
+    return kinds[-1] == "stop" if kinds else before
 
 
 def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -> str:
@@ -154,6 +169,11 @@ def _world(services: Services) -> World:
     )
 
 
+def _plain(talk: Talk) -> dict[str, Any]:
+    """A talk as plain data; `dataclasses.asdict` would copy it deeply, for every message."""
+    return {**vars(talk), "state": vars(talk.state) if talk.state else None}
+
+
 def _talk(conversation: Conversation, contact: Contact | None) -> Talk:
     """Where the family stands: as the conversation says, with the language from the database where it has none."""
     found = dict(conversation.talk)
@@ -167,7 +187,7 @@ def _talk(conversation: Conversation, contact: Contact | None) -> Talk:
 def _keep(services: Services, inbound: Inbound, contact: Contact | None, turn: _Turn, at: datetime) -> Kept:
     """One transaction for everything that lasts; none at all for a message that changes nothing."""
     if contact and not any(isinstance(effect, LASTING) for effect in turn.effects):
-        return Kept()
+        return Kept(contact.id)
     vault = services.database.vault
     with services.database.write() as db:
         writer = contact or contacts.add(db, vault, inbound.address, inbound.channel, at)

@@ -7,6 +7,8 @@ that two people sent is as bad for a family as one that nobody sent.
 import logging
 from datetime import datetime, timedelta
 
+from redis import RedisError
+
 from bot.channels.base import Listed, Outgoing, SendError
 from bot.messaging.consent import way_to
 from bot.services import Services
@@ -94,6 +96,14 @@ def after_failure(services: Services, delivery: Delivery, code: int | None) -> N
             contact = contacts.get(db, services.database.vault, delivery.contact_id)
             contacts.set_stopped(db, contact.id, now())
             consents.record(db, services.family(contact.address), "stop", "twilio 21610", delivery.id, now())
+        _forget(services, services.family(contact.address))
+
+
+def _forget(services: Services, family: str) -> None:
+    try:
+        services.conversations.forget(family)
+    except RedisError as error:
+        log.warning("conversation not forgotten: %s", type(error).__name__)
 
 
 def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:

@@ -6,7 +6,7 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from redis import Redis
@@ -48,10 +48,16 @@ return 0
 
 @dataclass
 class Conversation:
-    """Where a family stands: the pure part as plain data (`talk`), and which notices it has had today."""
+    """Where a family stands: the pure part as plain data (`talk`), and which notices it has had today.
+
+    `contact` and `stopped` repeat what the database says of the contact, so that most messages need no query;
+    whoever changes that elsewhere calls `forget`.
+    """
 
     talk: dict[str, Any] = field(default_factory=dict)
     noticed: list[str] = field(default_factory=list)
+    contact: int | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Conversations:
 
     def leave(self, family: str, message_sid: str, owner: str, conversation: Conversation, reply: str) -> bool:
         """Save both and free the family; False (and nothing saved) if the lock was no longer ours."""
-        sealed = self._vault.seal(json.dumps(asdict(conversation)), _talk(family))
+        sealed = self._vault.seal(json.dumps(vars(conversation)), _talk(family))
         args: list[str | int] = [owner, KEPT_SECONDS, self._vault.seal(reply, f"reply:{message_sid}"), sealed]
         return bool(self._leave(keys=[_seen(message_sid), _lock(family), _talk(family), _window(family)], args=args))
 
@@ -96,12 +102,16 @@ class Conversations:
 
     def put_on(self, family: str, owner: str, conversation: Conversation) -> bool:
         """Save what a message of our own changed; WhatsApp's window stays as it was. False if the lock was lost."""
-        sealed = self._vault.seal(json.dumps(asdict(conversation)), _talk(family))
+        sealed = self._vault.seal(json.dumps(vars(conversation)), _talk(family))
         return bool(self._continue(keys=[_lock(family), _talk(family)], args=[owner, sealed, KEPT_SECONDS]))
 
     def release(self, family: str, owner: str) -> None:
         """Free the family, if the lock is still ours."""
         self._release(keys=[_lock(family)], args=[owner])
+
+    def forget(self, family: str) -> None:
+        """Start from the database again with the family's next message."""
+        self.redis.delete(_talk(family))
 
     def window_open(self, family: str) -> bool:
         """Whether the family wrote within the last 24 hours (WhatsApp's service window)."""

@@ -51,6 +51,11 @@ def _known(value: dict[str, list[str]], names: tuple[str, ...]) -> dict[str, lis
     return value
 
 
+START = 3
+COMMON = 0.12
+"""A beginning that more of the phrases share ("the", "que") says nothing about the topic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """One way of asking about a topic: `normal` to compare exactly, `spaced` by words."""
@@ -69,6 +74,8 @@ class Phrasebook:
     phrases: Mapping[str, tuple[Phrase, ...]]
     spaced: Mapping[str, tuple[str, ...]]
     """`Phrase.spaced` of the same phrases in the same order, as the fuzzy search takes them."""
+    starts: Mapping[str, Mapping[str, tuple[int, ...]]]
+    """Which phrases hold a word that begins so (three letters): the only ones worth a closer look."""
     exact: Mapping[str, Mapping[str, str]]
     """The topic of each phrase (normalised), by language."""
     commands: Mapping[str, CommandWord]
@@ -88,6 +95,7 @@ class Phrasebook:
             matcher=_matcher(files),
             phrases=phrases,
             spaced={lang: tuple(phrase.spaced for phrase in found) for lang, found in phrases.items()},
+            starts={lang: _starts(found) for lang, found in phrases.items()},
             exact={lang: {phrase.normal: phrase.intent for phrase in found} for lang, found in phrases.items()},
             commands=commands,
             accented=accented,
@@ -119,6 +127,15 @@ def _phrases(file: PhraseFile) -> tuple[Phrase, ...]:
             if found.setdefault(normal, Phrase(intent, normal, " ".join(words(normal)))).intent != intent:
                 raise ValueError(f"{line!r} stands under {found[normal].intent} and under {intent}")
     return tuple(found.values())
+
+
+def _starts(phrases: tuple[Phrase, ...]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, set[int]] = {}
+    for number, phrase in enumerate(phrases):
+        for word in phrase.spaced.split():
+            found.setdefault(word[:START], set()).add(number)
+    common = len(phrases) * COMMON
+    return {start: tuple(sorted(numbers)) for start, numbers in found.items() if len(numbers) <= common}
 
 
 def _commands(files: Mapping[str, PhraseFile]) -> tuple[dict[str, CommandWord], dict[str, CommandWord]]:

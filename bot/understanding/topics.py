@@ -7,7 +7,7 @@ from typing import Final
 
 from rapidfuzz import fuzz, process
 
-from bot.understanding.phrasebook import Phrasebook
+from bot.understanding.phrasebook import START, Phrasebook
 from bot.understanding.text import words
 
 THRESHOLD: Final = 0.64
@@ -35,10 +35,17 @@ def rank(normal: str, languages: Iterable[str], phrasebook: Phrasebook) -> tuple
     return tuple(pair for pair in ranked if pair[1] >= _OFFER)[:3]
 
 
+def _near(text: str, language: str, phrasebook: Phrasebook) -> dict[int, str]:
+    """The phrases that share the beginning of a telling word with the text: comparing all would take long."""
+    starts, spaced = phrasebook.starts.get(language, {}), phrasebook.spaced.get(language, ())
+    numbers = {number for word in set(text.split()) for number in starts.get(word[:START], ())}
+    return {number: spaced[number] for number in numbers}
+
+
 def _scores(text: str, language: str, phrasebook: Phrasebook) -> list[tuple[str, float]]:
     """The likest phrases of one language: how much of each is there, less what else the message says."""
     phrases = phrasebook.phrases.get(language, ())
-    spaced = phrasebook.spaced.get(language, ())
+    spaced = _near(text, language, phrasebook)
     likest = process.extract(text, spaced, scorer=fuzz.token_set_ratio, processor=None, limit=6, score_cutoff=60)
     scored = []
     for phrase, overlap, number in likest:
