@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -40,7 +41,7 @@ def run_chat(address: str) -> None:
 def _talk(services: Services, address: str) -> None:
     shown: set[str] = set()
     since = now()
-    stream = click.get_text_stream("stdin")
+    stream = sys.stdin
     while True:
         click.echo("> ", nl=False, err=True)
         line = stream.readline()

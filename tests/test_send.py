@@ -15,9 +15,9 @@ from bot.messaging.send import deliver
 from bot.services import Services
 from bot.store import contacts
 from bot.store.cases import cases
+from bot.store.db import now
 from bot.store.deliveries import deliveries
 from bot.store.follow_ups import bring_forward, follow_ups
-from bot.store.db import now
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
 
@@ -131,9 +131,7 @@ def test_reports_only_move_forward(family: Family) -> None:
     assert states(family.services)[first] == "delivered"
 
 
-def test_a_report_that_outruns_the_answer_settles_an_unknown_outcome(
-    family: Family, twilio: TwilioStandIn
-) -> None:
+def test_a_report_that_outruns_the_answer_settles_an_unknown_outcome(family: Family, twilio: TwilioStandIn) -> None:
     first, _ = alerted(family)
     twilio.fail_next("drop_after_accept", to=ANA)
     deliver(family.services, first)

@@ -120,9 +120,7 @@ def test_redis_away_emergencies_and_a_person_still_work(services: Services) -> N
     assert rows(services, cases) == 2
 
 
-def test_the_database_away_is_a_503_and_the_retry_is_answered(
-    family: Family, services: Services
-) -> None:
+def test_the_database_away_is_a_503_and_the_retry_is_answered(family: Family, services: Services) -> None:
     with services.database.engine.begin() as db:
         db.exec_driver_sql("ALTER TABLE contacts RENAME TO gone")
     family.text("I want to talk to a person")

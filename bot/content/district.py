@@ -94,7 +94,7 @@ class District(Model):
     schools: dict[Name, School] = Field(min_length=1)
     staff: dict[Name, Staff] = Field(min_length=1)
     on_call: dict[Name, tuple[Name, ...]]
-    policies: dict[Name, Policy] = {}
+    policies: dict[Name, Policy] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:

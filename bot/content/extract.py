@@ -1,4 +1,4 @@
-"""Babel extractor: the English of flows, facts and texts, for `messages/messages.pot` (see babel.cfg, `make messages`)."""
+"""Babel extractor: the English of flows, facts and texts, for `messages/messages.pot` (babel.cfg, `make messages`)."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO

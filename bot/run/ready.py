@@ -39,8 +39,8 @@ def _answers(url: str) -> bool:
 
 
 def _first_login(here: Settings) -> tuple[str, str] | None:
-    from bot.services import open_services  # noqa: PLC0415 - a second of imports, while web and workers start
-    from bot.web.console import first_login  # noqa: PLC0415
+    from bot.services import open_services
+    from bot.web.console import first_login
 
     return first_login(open_services(here))
 

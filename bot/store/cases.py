@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -98,7 +99,7 @@ def open_or_join(
     return _insert(db, vault, message_sid, n, new, at), True
 
 
-def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[tuple[int, str, int]] | None:
+def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[Any] | None:
     span = JOINED_FOR["escalate_now" if new.severity == "escalate_now" else "other"]
     same = (
         (cases.c.contact_id == new.contact_id)
@@ -111,7 +112,7 @@ def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[tuple[int, str,
     return db.execute(query).first()
 
 
-def _set_answers(db: Connection, vault: Vault, case: Row[tuple[int, str, int]], answers: dict[str, str]) -> None:
+def _set_answers(db: Connection, vault: Vault, case: Row[Any], answers: dict[str, str]) -> None:
     sealed = vault.seal(json.dumps(answers), _place(case.message_sid, case.n))
     db.execute(update(cases).where(cases.c.id == case.id).values(sealed_answers=sealed))
 
@@ -130,7 +131,7 @@ def _insert(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase
         "state": "new",
         "opened_at": at,
     }
-    return db.execute(insert(cases).values(row).returning(cases.c.id)).scalar_one()
+    return int(db.execute(insert(cases).values(row).returning(cases.c.id)).scalar_one())
 
 
 def get(db: Connection, vault: Vault, case_id: int) -> Case:

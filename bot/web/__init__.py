@@ -1,12 +1,13 @@
 """The web process: `create_app` puts the pages together; each page is a thin edge round the rooms below it."""
 
 from flask import Flask, Response
+from flask_wtf.csrf import CSRFProtect
 
 from bot import settings
 from bot.services import Services, open_services
 from bot.settings import Settings
 from bot.web import console, health, twilio
-from bot.web.simulator import simulator
+from bot.web.phones import simulator
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
@@ -28,6 +29,9 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
         SESSION_COOKIE_SECURE=ready.settings.environment == "production",
     )
     app.extensions["puente"] = ready
+    csrf = CSRFProtect(app)
+    csrf.exempt(twilio.webhooks)  # Twilio signs its requests instead
+    csrf.exempt(simulator)  # wants a header that no form can set
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
     console.register(app)

@@ -4,6 +4,7 @@
 beside it, and `payloads` holds the webhook forms.  What is known of Twilio comes from its public pages and
 from captures, read in November 2026; what is a guess says so where it stands.
 """
+
 from .inbound import Inbound, Reply
 from .payloads import KINDS, STATUSES, build
 from .process import TwilioProcess
@@ -11,5 +12,17 @@ from .records import Accepted, Callback, CallbackPlan, Request
 from .signing import sign
 from .twilio import TwilioStandIn
 
-__all__ = ["KINDS", "STATUSES", "Accepted", "Callback", "CallbackPlan", "Inbound", "Reply", "Request",
-           "TwilioProcess", "TwilioStandIn", "build", "sign"]
+__all__ = [
+    "KINDS",
+    "STATUSES",
+    "Accepted",
+    "Callback",
+    "CallbackPlan",
+    "Inbound",
+    "Reply",
+    "Request",
+    "TwilioProcess",
+    "TwilioStandIn",
+    "build",
+    "sign",
+]

@@ -2,6 +2,7 @@
 
 It prints its URL on one line when it serves, and stops on SIGTERM or SIGINT.
 """
+
 import argparse
 import signal
 import threading
@@ -12,20 +13,23 @@ from .twilio import TwilioStandIn
 
 def main() -> None:
     """Serve until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m tests.stand_in",
-                                     description="A stand-in of Twilio's Messages API")
+    parser = argparse.ArgumentParser(prog="python -m tests.stand_in", description="A stand-in of Twilio's Messages API")
     parser.add_argument("--port", type=int, default=8089, help="0: any free one")
     parser.add_argument("--account-sid", default=ACCOUNT)
     parser.add_argument("--auth-token", required=True)
-    parser.add_argument("--reach", action="append", default=[], metavar="PUBLIC=LOCAL",
-                        help="where a public base URL really is (may be repeated)")
+    parser.add_argument(
+        "--reach",
+        action="append",
+        default=[],
+        metavar="PUBLIC=LOCAL",
+        help="where a public base URL really is (may be repeated)",
+    )
     args = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     reach = dict(pair.split("=", 1) for pair in args.reach)
-    with TwilioStandIn(port=args.port, account_sid=args.account_sid, auth_token=args.auth_token,
-                       reach=reach) as twilio:
+    with TwilioStandIn(port=args.port, account_sid=args.account_sid, auth_token=args.auth_token, reach=reach) as twilio:
         print(twilio.url, flush=True)
         stop.wait()
 

@@ -1,4 +1,5 @@
 """The routes of the Messages API, without HTTP around them."""
+
 import base64
 import hmac
 import re
@@ -14,8 +15,11 @@ from .rules import Refused
 
 Answer = tuple[int, dict[str, Any]]
 PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages(?:/([^/]+))?\.json")
-BUSY = {"429": (20429, "Too Many Requests"), "500": (20500, "An internal server error has occurred"),
-        "503": (20503, "Service unavailable")}
+BUSY = {
+    "429": (20429, "Too Many Requests"),
+    "500": (20500, "An internal server error has occurred"),
+    "503": (20503, "Service unavailable"),
+}
 
 
 class Dropped(Exception):
@@ -25,8 +29,7 @@ class Dropped(Exception):
 class Api:
     """Answers calls from the ledger; `on_accept` is told of each message taken, `stopped` ends every hang."""
 
-    def __init__(self, ledger: Ledger, on_accept: Callable[[Accepted], None],
-                 stopped: threading.Event) -> None:
+    def __init__(self, ledger: Ledger, on_accept: Callable[[Accepted], None], stopped: threading.Event) -> None:
         self.ledger, self.on_accept, self.stopped = ledger, on_accept, stopped
 
     def answer(self, method: str, path: str, query: str, raw: bytes, authorization: str) -> Answer:

@@ -2,6 +2,7 @@
 
 One attempt each: Twilio calls them best-effort, and by default repeats only what found no connection.
 """
+
 import heapq
 import threading
 import time
@@ -60,12 +61,18 @@ class Postman:
     def _post(self, message: Accepted, step: Step) -> None:
         url = message.status_callback.split("#")[0]
         params = status_form(
-            step[0], sid=message.sid, to=message.to, sender=message.sender, service=message.service,
-            account_sid=self.ledger.account_sid, error_code=step[1], template=bool(message.content_sid),
-            at=time.strftime("%y%m%d%H%M", time.gmtime()))
+            step[0],
+            sid=message.sid,
+            to=message.to,
+            sender=message.sender,
+            service=message.service,
+            account_sid=self.ledger.account_sid,
+            error_code=step[1],
+            template=bool(message.content_sid),
+            at=time.strftime("%y%m%d%H%M", time.gmtime()),
+        )
         token = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{message.sid}/{step[0]}"))  # the same for each copy
-        headers = {"X-Twilio-Signature": sign(self.ledger.auth_token, url, params),
-                   "I-Twilio-Idempotency-Token": token}
+        headers = {"X-Twilio-Signature": sign(self.ledger.auth_token, url, params), "I-Twilio-Idempotency-Token": token}
         answer = post(url, urlencode(params).encode(), headers, self.reach)
         self.ledger.note(Callback(url, params, token, answer.status, answer.text[:2000], time.time()))
 

@@ -1,4 +1,5 @@
 """Looking in and arranging trouble from another process: `/_control/…`, JSON both ways, no password."""
+
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,16 +16,22 @@ def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
     The POSTs take the arguments of the Ledger's method of that name; `plan` those of CallbackPlan.
     """
     name = path.removeprefix("/_control/")
-    records: dict[str, list[Any]] = {"messages": ledger.messages, "requests": ledger.requests,
-                                     "callbacks": ledger.callbacks}
+    records: dict[str, list[Any]] = {
+        "messages": ledger.messages,
+        "requests": ledger.requests,
+        "callbacks": ledger.callbacks,
+    }
     if name == "pending":
         return 200, ledger.pending
     if name in records:
         with ledger.changed:
             return 200, [asdict(record) for record in records[name]]
     actions: dict[str, Callable[..., None]] = {
-        "fail_next": ledger.fail_next, "number": ledger.number, "opt_out": ledger.opt_out,
-        "close_window": ledger.close_window, "heard_from": ledger.heard_from,
+        "fail_next": ledger.fail_next,
+        "number": ledger.number,
+        "opt_out": ledger.opt_out,
+        "close_window": ledger.close_window,
+        "heard_from": ledger.heard_from,
         "plan": lambda **given: setattr(ledger, "plan", CallbackPlan(**given)),
     }
     if name not in actions:

@@ -1,4 +1,5 @@
 """Inbound webhooks: a family's message, posted and signed as Twilio does, and what the app says to it."""
+
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,10 +58,22 @@ class Inbound:
         return self.replies[-1].error
 
 
-def send_inbound(url: str, account_sid: str, auth_token: str, reach: Mapping[str, str], *,
-                 kind: str | None = None, times: int = 1, bad_signature: bool = False,
-                 signature: str | None = COMPUTED, raw: bytes | None = None, token: str | None = None,
-                 headers: Mapping[str, str] | None = None, timeout: float = 15.0, **params: str) -> Inbound:
+def send_inbound(
+    url: str,
+    account_sid: str,
+    auth_token: str,
+    reach: Mapping[str, str],
+    *,
+    kind: str | None = None,
+    times: int = 1,
+    bad_signature: bool = False,
+    signature: str | None = COMPUTED,
+    raw: bytes | None = None,
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 15.0,
+    **params: str,
+) -> Inbound:
     """Post an inbound message; see TwilioStandIn.inbound."""
     if raw is None:
         whatsapp = any(params.get(name, "").startswith("whatsapp:") for name in ("From", "To"))
@@ -68,15 +81,16 @@ def send_inbound(url: str, account_sid: str, auth_token: str, reach: Mapping[str
         params = build(kind, account_sid=params.pop("AccountSid", account_sid), **params)
         raw = urlencode(params).encode()
     signed = params or parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True)
-    url = url.split("#")[0]
+    url = url.split("#", maxsplit=1)[0]
     if signature == COMPUTED:
         signature = sign(auth_token + ("!" if bad_signature else ""), url, signed)
     token = token or str(uuid.uuid4())
     signed_as = {} if signature is None else {"X-Twilio-Signature": signature}
     sent = {"I-Twilio-Idempotency-Token": token, **signed_as, **(headers or {})}
     answers = [post(url, raw, sent, reach, timeout) for _ in range(times)]
-    return Inbound(params, token, [Reply(a.status, a.text, *read_twiml(a.status, a.content_type, a.text))
-                                   for a in answers])
+    return Inbound(
+        params, token, [Reply(a.status, a.text, *read_twiml(a.status, a.content_type, a.text)) for a in answers]
+    )
 
 
 def read_twiml(status: int | None, content_type: str, text: str) -> tuple[list[str], int | None]:
@@ -86,7 +100,7 @@ def read_twiml(status: int | None, content_type: str, text: str) -> tuple[list[s
         return [], 11200
     if not text:
         return [], None
-    if content_type.split(";")[0].strip() not in ("text/xml", "application/xml"):
+    if content_type.split(";", maxsplit=1)[0].strip() not in ("text/xml", "application/xml"):
         return [], 12300
     try:
         root = ElementTree.fromstring(text)
@@ -94,8 +108,10 @@ def read_twiml(status: int | None, content_type: str, text: str) -> tuple[list[s
         return [], 12100
     if root.tag != "Response":
         return [], 12100
-    bodies = ["".join((message if (body := message.find("Body")) is None else body).itertext())
-              for message in root.findall("Message")]
+    bodies = [
+        "".join((message if (body := message.find("Body")) is None else body).itertext())
+        for message in root.findall("Message")
+    ]
     if len(text.encode()) > 64 * 1024:
         return bodies, 11750
     return bodies, 21617 if any(utf16_units(body) > 1600 for body in bodies) else None

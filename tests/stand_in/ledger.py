@@ -1,4 +1,5 @@
 """The account as Twilio would hold it: what was accepted, who opted out, what is to go wrong."""
+
 import threading
 import time
 
@@ -32,16 +33,16 @@ class Ledger:
 
     # ---- what a test arranges; numbers are exact: "whatsapp:+1…" and "+1…" are two
 
-    def fail_next(self, kind: str, count: int = 1, to: str | None = None, seconds: float = 30.0,
-                  on: str = "create") -> None:
+    def fail_next(
+        self, kind: str, count: int = 1, to: str | None = None, seconds: float = 30.0, on: str = "create"
+    ) -> None:
         """Spoil the next `count` calls (for `to`): one of FAULTS; `on` create, list, fetch or update."""
         if kind not in FAULTS or on not in ("create", "list", "fetch", "update"):
             raise ValueError(f"no such fault: {kind} on {on}")
         with self.changed:
             self._faults.append(Fault(kind, count, to, seconds, on))
 
-    def number(self, number: str, error_code: int | None, at: str = "callback",
-               status: str = "undelivered") -> None:
+    def number(self, number: str, error_code: int | None, at: str = "callback", status: str = "undelivered") -> None:
         """Messages to this number fail so, in the "request" or by "callback"; None: they no longer do."""
         if at not in ("request", "callback") or status not in ("failed", "undelivered"):
             raise ValueError(f"no such failure: {at}, {status}")

@@ -1,4 +1,5 @@
 """The message list: filters, newest first, pages that stay put while messages arrive."""
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -27,10 +28,17 @@ def page(ledger: Ledger, query: dict[str, str]) -> dict[str, Any]:
         return base + urlencode({**filters, "PageSize": str(size), "Page": str(number), **token})
 
     token = {"PageToken": "PA" + found[size - 1].sid} if len(found) > size else {}
-    return {"messages": rows, "page": number, "page_size": size, "start": number * size,
-            "end": number * size + max(0, len(rows) - 1), "uri": uri(number), "first_page_uri": uri(0),
-            "previous_page_uri": uri(number - 1) if number else None,
-            "next_page_uri": uri(number + 1, **token) if token else None}
+    return {
+        "messages": rows,
+        "page": number,
+        "page_size": size,
+        "start": number * size,
+        "end": number * size + max(0, len(rows) - 1),
+        "uri": uri(number),
+        "first_page_uri": uri(0),
+        "previous_page_uri": uri(number - 1) if number else None,
+        "next_page_uri": uri(number + 1, **token) if token else None,
+    }
 
 
 def _after(newest_first: list[Accepted], query: dict[str, str]) -> list[Accepted]:
@@ -38,15 +46,18 @@ def _after(newest_first: list[Accepted], query: dict[str, str]) -> list[Accepted
     token = query.get("PageToken", "").removeprefix("PA")
     if token and token not in sids:
         raise Refused(20001, "Invalid PageToken")
-    return newest_first[sids.index(token) + 1:] if token else newest_first
+    return newest_first[sids.index(token) + 1 :] if token else newest_first
 
 
 def _fits(message: Accepted, query: dict[str, str], lists_unsent: bool) -> bool:
     if query.get("To", message.to) != message.to or query.get("From", message.sender) != message.sender:
         return False
     sent = message.sent_at or (message.at if lists_unsent else None)
-    return all(sent is not None and _within(sent, name, query[name])
-               for name in ("DateSent", "DateSent<", "DateSent>") if name in query)
+    return all(
+        sent is not None and _within(sent, name, query[name])
+        for name in ("DateSent", "DateSent<", "DateSent>")
+        if name in query
+    )
 
 
 def _within(sent: float, name: str, text: str) -> bool:

@@ -4,6 +4,7 @@ No SID here exists, every number is one of the 555-01xx kept for fiction.  Seen 
 list replies (read by public code), opt-out forms (Twilio's support pages), a sender without a number (public
 tests) and reactions (nobody's: they stand for the message types still to come).
 """
+
 import json
 from collections.abc import Mapping
 
@@ -13,12 +14,23 @@ ACCOUNT = "AC" + "5e" * 16
 SERVICE = "MG" + "5e" * 16
 PARENT, LINE = "+12065550142", "+12065550100"
 USER_ID = "whatsapp:US.1000000000000142"
-GEOGRAPHY = {"FromCity": "SEATTLE", "FromState": "WA", "FromZip": "98118", "FromCountry": "US",
-             "ToCity": "", "ToState": "WA", "ToZip": "", "ToCountry": "US"}
-REPLY = {"OriginalRepliedMessageSender": f"whatsapp:{LINE}", "OriginalRepliedMessageSid": "SM" + "0b" * 16,
-         "Forwarded": "false", "FrequentlyForwarded": "false"}
-IN_CONTEXT = ("ButtonText", "Forwarded", "FrequentlyForwarded", "Latitude", "Longitude", "ProfileName",
-              "WaId")
+GEOGRAPHY = {
+    "FromCity": "SEATTLE",
+    "FromState": "WA",
+    "FromZip": "98118",
+    "FromCountry": "US",
+    "ToCity": "",
+    "ToState": "WA",
+    "ToZip": "",
+    "ToCountry": "US",
+}
+REPLY = {
+    "OriginalRepliedMessageSender": f"whatsapp:{LINE}",
+    "OriginalRepliedMessageSid": "SM" + "0b" * 16,
+    "Forwarded": "false",
+    "FrequentlyForwarded": "false",
+}
+IN_CONTEXT = ("ButtonText", "Forwarded", "FrequentlyForwarded", "Latitude", "Longitude", "ProfileName", "WaId")
 
 
 def _media(content_type: str) -> dict[str, str]:
@@ -42,17 +54,42 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "whatsapp_reply": {**REPLY, "Body": "sí, gracias"},
     "whatsapp_picture": {**_media("image/jpeg"), "MessageType": "image", "Body": "Esta es la carta"},
     "whatsapp_voice": {**_media("audio/ogg"), "MessageType": "audio"},
-    "whatsapp_location": {"MessageType": "location", "Latitude": "47.5480", "Longitude": "-122.2770",
-                          "Address": "100 Example Ave, Seattle, WA", "Label": "Parada 12"},
-    "whatsapp_button": {**REPLY, "MessageType": "interactive", "Body": "Sí", "ButtonText": "Sí",
-                        "ButtonPayload": "absence:yes"},
-    "whatsapp_template_button": {**REPLY, "MessageType": "button", "Body": "Ver más", "ButtonText": "Ver más",
-                                 "ButtonPayload": "notice:more"},
-    "whatsapp_list": {**REPLY, "MessageType": "interactive", "Body": "Español", "ListId": "language:es",
-                      "ListTitle": "Español"},
+    "whatsapp_location": {
+        "MessageType": "location",
+        "Latitude": "47.5480",
+        "Longitude": "-122.2770",
+        "Address": "100 Example Ave, Seattle, WA",
+        "Label": "Parada 12",
+    },
+    "whatsapp_button": {
+        **REPLY,
+        "MessageType": "interactive",
+        "Body": "Sí",
+        "ButtonText": "Sí",
+        "ButtonPayload": "absence:yes",
+    },
+    "whatsapp_template_button": {
+        **REPLY,
+        "MessageType": "button",
+        "Body": "Ver más",
+        "ButtonText": "Ver más",
+        "ButtonPayload": "notice:more",
+    },
+    "whatsapp_list": {
+        **REPLY,
+        "MessageType": "interactive",
+        "Body": "Español",
+        "ListId": "language:es",
+        "ListTitle": "Español",
+    },
     "whatsapp_contact": {**_media("text/vcard"), "MessageType": "contacts"},
-    "whatsapp_document": {**_media("application/pdf"), "MessageType": "document", "Body": "vacunas.pdf",
-                          "Forwarded": "true", "FrequentlyForwarded": "false"},
+    "whatsapp_document": {
+        **_media("application/pdf"),
+        "MessageType": "document",
+        "Body": "vacunas.pdf",
+        "Forwarded": "true",
+        "FrequentlyForwarded": "false",
+    },
     "whatsapp_stop": {**_service("STOP")},
     "whatsapp_no_number": {"From": "whatsapp:US.1234", "Body": "hola"},
     "whatsapp_reaction": {**REPLY, "MessageType": "reaction", "Body": "👍"},
@@ -67,19 +104,29 @@ def build(kind: str, *, account_sid: str = ACCOUNT, **changes: str) -> dict[str,
     media = given.get("NumMedia", "0") != "0"
     sid = given.get("MessageSid") or new_sid("MM" if media else "SM")
     prefix = "whatsapp:" if whatsapp else ""
-    form = {"MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": account_sid,
-            "From": prefix + PARENT, "To": prefix + LINE, "Body": "", "NumMedia": "0", "NumSegments": "1",
-            "SmsStatus": "received", "ApiVersion": "2010-04-01", **({} if whatsapp else GEOGRAPHY), **given}
+    form = {
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "SmsMessageSid": sid,
+        "AccountSid": account_sid,
+        "From": prefix + PARENT,
+        "To": prefix + LINE,
+        "Body": "",
+        "NumMedia": "0",
+        "NumSegments": "1",
+        "SmsStatus": "received",
+        "ApiVersion": "2010-04-01",
+        **({} if whatsapp else GEOGRAPHY),
+        **given,
+    }
     if form.get("MediaUrl0") == "":
-        form["MediaUrl0"] = (f"https://api.twilio.com/2010-04-01/Accounts/{account_sid}/Messages/{sid}"
-                             f"/Media/ME{sid[2:]}")
+        form["MediaUrl0"] = f"https://api.twilio.com/2010-04-01/Accounts/{account_sid}/Messages/{sid}/Media/ME{sid[2:]}"
     return {**_whatsapp_fields(form), **form} if whatsapp else form
 
 
 def _whatsapp_fields(form: Mapping[str, str]) -> dict[str, str]:
     """What WhatsApp always adds; ChannelMetadata repeats some of the fields as JSON."""
-    fields = {"MessageType": "text", "ReferralNumMedia": "0", "ProfileName": "Ana Prueba",
-              "ExternalUserId": USER_ID}
+    fields = {"MessageType": "text", "ReferralNumMedia": "0", "ProfileName": "Ana Prueba", "ExternalUserId": USER_ID}
     if form["From"].startswith("whatsapp:+"):
         fields["WaId"] = form["From"].removeprefix("whatsapp:+")
     else:
@@ -90,19 +137,39 @@ def _whatsapp_fields(form: Mapping[str, str]) -> dict[str, str]:
     return {**fields, "ChannelMetadata": json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)}
 
 
-def status_form(status: str, *, sid: str, to: str, sender: str, account_sid: str = ACCOUNT,
-                service: str = "", error_code: int | None = None, template: bool = False,
-                at: str = "2611240930") -> dict[str, str]:
+def status_form(
+    status: str,
+    *,
+    sid: str,
+    to: str,
+    sender: str,
+    account_sid: str = ACCOUNT,
+    service: str = "",
+    error_code: int | None = None,
+    template: bool = False,
+    at: str = "2611240930",
+) -> dict[str, str]:
     """A status callback; WhatsApp's masks the last four digits of the number, SMS adds the carrier's time."""
-    form = {"MessageSid": sid, "SmsSid": sid, "MessageStatus": status, "SmsStatus": status, "To": to,
-            "From": sender, "AccountSid": account_sid, "ApiVersion": "2010-04-01"}
+    form = {
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "MessageStatus": status,
+        "SmsStatus": status,
+        "To": to,
+        "From": sender,
+        "AccountSid": account_sid,
+        "ApiVersion": "2010-04-01",
+    }
     if service:
         form["MessagingServiceSid"] = service
     if error_code is not None:
         form["ErrorCode"] = str(error_code)
     if to.startswith("whatsapp:"):
-        form |= {"ChannelPrefix": "whatsapp", "ChannelInstallSid": "XE" + "5e" * 16,
-                 "ChannelToAddress": to.removeprefix("whatsapp:")[:-4] + "XXXX"}
+        form |= {
+            "ChannelPrefix": "whatsapp",
+            "ChannelInstallSid": "XE" + "5e" * 16,
+            "ChannelToAddress": to.removeprefix("whatsapp:")[:-4] + "XXXX",
+        }
         if status == "sent":
             form["StructuredMessage"] = "true" if template else "false"
         if status in ("delivered", "read"):
@@ -119,8 +186,8 @@ def _examples() -> dict[str, dict[str, str]]:
         for key, code in codes.items():
             if (name, key) not in (("sms", "read"), ("whatsapp", "undelivered_30003")):
                 found[f"{name}_{key}"] = status_form(
-                    key.split("_")[0], sid="SM" + "0c" * 16, to=prefix + PARENT, sender=prefix + LINE,
-                    error_code=code)
+                    key.split("_")[0], sid="SM" + "0c" * 16, to=prefix + PARENT, sender=prefix + LINE, error_code=code
+                )
     return found
 
 

@@ -1,4 +1,5 @@
 """The stand-in beside the test process: it lives on when workers, web servers or tests are killed."""
+
 import http.client
 import json
 import secrets
@@ -25,16 +26,30 @@ class TwilioProcess:
     The same names as TwilioStandIn where both have them; each look at the records is a call of /_control/.
     """
 
-    def __init__(self, *, port: int = 0, account_sid: str = ACCOUNT, auth_token: str | None = None,
-                 reach: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        account_sid: str = ACCOUNT,
+        auth_token: str | None = None,
+        reach: Mapping[str, str] | None = None,
+    ) -> None:
         self.account_sid, self.auth_token = account_sid, auth_token or secrets.token_hex(16)
         self.reach = dict(reach or {})
-        command = [sys.executable, "-m", "tests.stand_in", "--port", str(port), "--account-sid", account_sid,
-                   "--auth-token", self.auth_token]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.stand_in",
+            "--port",
+            str(port),
+            "--account-sid",
+            account_sid,
+            "--auth-token",
+            self.auth_token,
+        ]
         for public, local in self.reach.items():
             command += ["--reach", f"{public}={local}"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True,
-                                        start_new_session=True)
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
         if not self.url:
@@ -44,8 +59,9 @@ class TwilioProcess:
         """It serves already."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close it."""
         self.close()
 
@@ -99,8 +115,9 @@ class TwilioProcess:
     def inbound(self, url: str, **given: Any) -> Inbound:
         """As TwilioStandIn.inbound."""
         answer = send_inbound(url, self.account_sid, self.auth_token, self.reach, **given)
-        self._control("heard_from", {"number": answer.params.get("From", ""),
-                                     "opt_out_type": answer.params.get("OptOutType", "")})
+        self._control(
+            "heard_from", {"number": answer.params.get("From", ""), "opt_out_type": answer.params.get("OptOutType", "")}
+        )
         return answer
 
     def _control(self, name: str, given: Mapping[str, object] | None = None) -> Any:

@@ -1,4 +1,5 @@
 """For the stand-in's own tests: the real Twilio client aimed at it, and a little app that takes webhooks."""
+
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -13,8 +14,7 @@ from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped, unused-ignore]
 
 # Twilio's package has no types; its names come to the tests from here, with one ignore each.
-__all__ = ["Client", "MessagingResponse", "Receiver", "RequestValidator", "TwilioRestException",
-           "aimed_client"]
+__all__ = ["Client", "MessagingResponse", "Receiver", "RequestValidator", "TwilioRestException", "aimed_client"]
 
 
 class Aimed(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
@@ -57,8 +57,12 @@ class Receiver(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None = None, error: BaseException | None = None,
-                 trace: TracebackType | None = None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
         """Stop."""
         self.shutdown()
         self.server_close()
@@ -74,8 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         form = dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
-        good = self.server.validator.validate(self.server.public + self.path, form,
-                                              self.headers.get("X-Twilio-Signature", ""))
+        good = self.server.validator.validate(
+            self.server.public + self.path, form, self.headers.get("X-Twilio-Signature", "")
+        )
         self.server.hosts.add(self.headers["Host"])
         self.server.got.append((self.path, form, good, self.headers["I-Twilio-Idempotency-Token"]))
         status, kind, text = self.server.answer

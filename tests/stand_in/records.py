@@ -1,4 +1,5 @@
 """What the stand-in remembers.  Plain values only, so that each record also travels as JSON."""
+
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,15 +60,25 @@ class Accepted:
         """The message as the API shows it (field names: Twilio's OpenAPI file of April 2026)."""
         uri = f"/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}"
         return {
-            "account_sid": account_sid, "api_version": "2010-04-01", "sid": self.sid, "uri": uri + ".json",
-            "body": "" if self.redacted else self.body, "direction": "outbound-api",
-            "to": self.to, "from": self.sender or None, "messaging_service_sid": self.service or None,
+            "account_sid": account_sid,
+            "api_version": "2010-04-01",
+            "sid": self.sid,
+            "uri": uri + ".json",
+            "body": "" if self.redacted else self.body,
+            "direction": "outbound-api",
+            "to": self.to,
+            "from": self.sender or None,
+            "messaging_service_sid": self.service or None,
             "num_media": str(len(self.media)),
             "num_segments": "0" if self.status == "accepted" else str(self.segments),
-            "status": self.status, "error_code": self.error_code,
+            "status": self.status,
+            "error_code": self.error_code,
             "error_message": None if self.error_code is None else f"Error {self.error_code}",
-            "date_created": rfc2822(self.at), "date_updated": rfc2822(self.updated_at or self.at),
-            "date_sent": rfc2822(self.sent_at), "price": None, "price_unit": "USD",
+            "date_created": rfc2822(self.at),
+            "date_updated": rfc2822(self.updated_at or self.at),
+            "date_sent": rfc2822(self.sent_at),
+            "price": None,
+            "price_unit": "USD",
             "subresource_uris": {"media": uri + "/Media.json"},
         }
 

@@ -3,6 +3,7 @@
 In three places the stand-in is stricter than Twilio, so that a slip of ours shows: an unknown parameter, a
 repeated one and a sender we do not own are refused.  Scheduling is not played, so its parameters are unknown.
 """
+
 import json
 import re
 import time
@@ -18,14 +19,37 @@ SHORT_CODE = re.compile(r"\d{5,6}")
 USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9]{1,128}")  # a WhatsApp user without a number: "US.1234"
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 KNOWN = {
-    "To", "From", "MessagingServiceSid", "Body", "MediaUrl", "ContentSid", "ContentVariables",
-    "StatusCallback", "ValidityPeriod", "SmartEncoded", "ProvideFeedback", "ShortenUrls", "MessageIntent",
-    "RiskCheck", "Attempt", "MaxPrice", "ForceDelivery", "ContentRetention", "AddressRetention", "SendAsMms",
-    "TrafficType", "PersistentAction",
+    "To",
+    "From",
+    "MessagingServiceSid",
+    "Body",
+    "MediaUrl",
+    "ContentSid",
+    "ContentVariables",
+    "StatusCallback",
+    "ValidityPeriod",
+    "SmartEncoded",
+    "ProvideFeedback",
+    "ShortenUrls",
+    "MessageIntent",
+    "RiskCheck",
+    "Attempt",
+    "MaxPrice",
+    "ForceDelivery",
+    "ContentRetention",
+    "AddressRetention",
+    "SendAsMms",
+    "TrafficType",
+    "PersistentAction",
 }
 REPEATABLE = {"MediaUrl", "PersistentAction"}
-MAGIC = {"+15005550001": 21211, "+15005550002": 21612, "+15005550003": 21408, "+15005550004": 21610,
-         "+15005550009": 21614}  # Twilio's documented test numbers
+MAGIC = {
+    "+15005550001": 21211,
+    "+15005550002": 21612,
+    "+15005550003": 21408,
+    "+15005550004": 21610,
+    "+15005550009": 21614,
+}  # Twilio's documented test numbers
 
 
 class Refused(Exception):
@@ -37,8 +61,12 @@ class Refused(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """Code, message, page and HTTP status, as the 2010 API gives them."""
-        return {"code": self.code, "message": self.message, "status": self.http,
-                "more_info": f"https://www.twilio.com/docs/errors/{self.code}"}
+        return {
+            "code": self.code,
+            "message": self.message,
+            "status": self.http,
+            "more_info": f"https://www.twilio.com/docs/errors/{self.code}",
+        }
 
 
 def check(form: Form, senders: Collection[str], templates: Mapping[str, str]) -> Accepted:
@@ -54,10 +82,20 @@ def check(form: Form, senders: Collection[str], templates: Mapping[str, str]) ->
     content_sid, media = one.get("ContentSid", ""), form.get("MediaUrl", [])
     body = _rendered(content_sid, variables, templates) if content_sid else one.get("Body", "")
     return Accepted(
-        sid=new_sid("MM" if media or content_sid else "SM"), to=to, sender=sender, service=service, body=body,
-        media=media, at=time.time(), status_callback=one.get("StatusCallback", ""), content_sid=content_sid,
-        content_variables=variables, params=form, status="queued" if sender else "accepted",
-        segments=1 if to.startswith("whatsapp:") else segments(body))
+        sid=new_sid("MM" if media or content_sid else "SM"),
+        to=to,
+        sender=sender,
+        service=service,
+        body=body,
+        media=media,
+        at=time.time(),
+        status_callback=one.get("StatusCallback", ""),
+        content_sid=content_sid,
+        content_variables=variables,
+        params=form,
+        status="queued" if sender else "accepted",
+        segments=1 if to.startswith("whatsapp:") else segments(body),
+    )
 
 
 def _check_names(form: Form) -> None:

@@ -1,4 +1,5 @@
 """The HTTP around the API: threads, connections that can be cut, and the record of every call."""
+
 import contextlib
 import json
 import socket

@@ -1,4 +1,5 @@
 """Twilio's webhook signature, written from its description and tested against Twilio's own validator."""
+
 import base64
 import hashlib
 import hmac

@@ -1,4 +1,5 @@
 """The stand-in's API, called by the real Twilio client."""
+
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -52,18 +53,32 @@ def test_a_service_chooses_its_sender_later(twilio: TwilioStandIn, client: Clien
     assert client.messages(made.sid or "").fetch().from_ == "whatsapp:" + twilio.service_sender
 
 
-@pytest.mark.parametrize(("given", "code"), [
-    ({"to": "2065550143"}, 21211), ({"to": "US.1234"}, 21211), ({"to": "+15005550009"}, 21614),
-    ({"to": ""}, 21604), ({"from_": ""}, 21603), ({"from_": "Puente"}, 21212), ({"from_": MARTA}, 21266),
-    ({"to": "whatsapp:" + MARTA}, 21910), ({"body": ""}, 21602), ({"body": "🤒" * 800 + "."}, 21617),
-    ({"status_callback": "https://my_app/status"}, 21609), ({"status_callback": "/status"}, 21609),
-    ({"status_callback": "https://app.example/a b"}, 21609), ({"media_url": ["a.jpg"]}, 21620),
-    ({"media_url": ["https://a.example/1.jpg"] * 11}, 21623), ({"content_variables": "{}"}, 21654),
-    ({"content_sid": "HX1"}, 21655), ({"content_sid": TEMPLATE, "content_variables": '{"1": 2}'}, 21656),
-    ({"validity_period": 36_001}, 20001), ({"schedule_type": "fixed"}, 20001),
-])
-def test_what_is_wrong_is_refused(twilio: TwilioStandIn, client: Client, given: dict[str, Any],
-                                  code: int) -> None:
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"to": "2065550143"}, 21211),
+        ({"to": "US.1234"}, 21211),
+        ({"to": "+15005550009"}, 21614),
+        ({"to": ""}, 21604),
+        ({"from_": ""}, 21603),
+        ({"from_": "Puente"}, 21212),
+        ({"from_": MARTA}, 21266),
+        ({"to": "whatsapp:" + MARTA}, 21910),
+        ({"body": ""}, 21602),
+        ({"body": "🤒" * 800 + "."}, 21617),
+        ({"status_callback": "https://my_app/status"}, 21609),
+        ({"status_callback": "/status"}, 21609),
+        ({"status_callback": "https://app.example/a b"}, 21609),
+        ({"media_url": ["a.jpg"]}, 21620),
+        ({"media_url": ["https://a.example/1.jpg"] * 11}, 21623),
+        ({"content_variables": "{}"}, 21654),
+        ({"content_sid": "HX1"}, 21655),
+        ({"content_sid": TEMPLATE, "content_variables": '{"1": 2}'}, 21656),
+        ({"validity_period": 36_001}, 20001),
+        ({"schedule_type": "fixed"}, 20001),
+    ],
+)
+def test_what_is_wrong_is_refused(twilio: TwilioStandIn, client: Client, given: dict[str, Any], code: int) -> None:
     assert refusal(client, **given) == (400, code)
     assert not twilio.messages
 
@@ -72,9 +87,15 @@ def test_the_longest_body_and_the_error_document(twilio: TwilioStandIn, client: 
     client.messages.create(to=MARTA, from_=LINE, body="🤒" * 800)
     url = f"{twilio.url}/2010-04-01/Accounts/{twilio.account_sid}/Messages.json"
     answer = requests.post(url, {"To": MARTA}, auth=(twilio.account_sid, "wrong"), timeout=2)
-    assert (answer.status_code, answer.json()) == (401, {
-        "code": 20003, "message": "Authenticate", "status": 401,
-        "more_info": "https://www.twilio.com/docs/errors/20003"})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {
+            "code": 20003,
+            "message": "Authenticate",
+            "status": 401,
+            "more_info": "https://www.twilio.com/docs/errors/20003",
+        },
+    )
     assert refusal(client, messaging_service_sid="MG1") == (404, 21701)
 
 
@@ -98,12 +119,12 @@ def test_templates_and_the_closed_window(twilio: TwilioStandIn, client: Client) 
     to, sender = "whatsapp:" + MARTA, "whatsapp:" + LINE
     twilio.close_window(to)
     free = client.messages.create(to=to, from_=sender, body="hola")
-    made = client.messages.create(to=to, from_=sender, content_sid=TEMPLATE,
-                                  content_variables='{"1": "Marta", "2": "no hay clases"}')
+    made = client.messages.create(
+        to=to, from_=sender, content_sid=TEMPLATE, content_variables='{"1": "Marta", "2": "no hay clases"}'
+    )
     twilio.idle()
     assert made.body == "Hola Marta, mañana no hay clases"
-    assert [(m.status, m.error_code) for m in twilio.messages] == [
-        ("undelivered", 63016), ("delivered", None)]
+    assert [(m.status, m.error_code) for m in twilio.messages] == [("undelivered", 63016), ("delivered", None)]
     assert free.sid == twilio.messages[0].sid
 
 
@@ -132,8 +153,7 @@ def test_a_redaction_empties_the_body(twilio: TwilioStandIn, client: Client) -> 
 
 
 @pytest.mark.parametrize(("kind", "http"), [("429", 429), ("500", 500), ("503", 503)])
-def test_an_answered_fault_accepts_nothing(twilio: TwilioStandIn, client: Client, kind: str,
-                                           http: int) -> None:
+def test_an_answered_fault_accepts_nothing(twilio: TwilioStandIn, client: Client, kind: str, http: int) -> None:
     twilio.fail_next(kind, to="+12065550144")
     twilio.fail_next(kind)
     assert refusal(client)[0] == http
@@ -141,8 +161,9 @@ def test_an_answered_fault_accepts_nothing(twilio: TwilioStandIn, client: Client
     client.messages.create(to=MARTA, from_=LINE, body="hola")
 
 
-@pytest.mark.parametrize(("kind", "accepted"), [
-    ("drop_before", 0), ("hang", 0), ("drop_after_accept", 1), ("slow_after_accept", 1)])
+@pytest.mark.parametrize(
+    ("kind", "accepted"), [("drop_before", 0), ("hang", 0), ("drop_after_accept", 1), ("slow_after_accept", 1)]
+)
 def test_a_lost_answer_leaves_it_open(twilio: TwilioStandIn, kind: str, accepted: int) -> None:
     impatient = aimed_client(twilio.url, twilio.account_sid, twilio.auth_token, timeout=0.1)
     twilio.fail_next(kind, seconds=0.2)
@@ -180,8 +201,9 @@ def test_it_runs_as_its_own_process() -> None:
             twilio.arrange("fail_next", kind="flood")
 
 
-@pytest.mark.parametrize(("body", "count"), [
-    ("ñ" * 160, 1), ("ñ" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("á" * 70, 1), ("á" * 71, 2),
-    ("🤒" * 67, 2)])
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [("ñ" * 160, 1), ("ñ" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("á" * 70, 1), ("á" * 71, 2), ("🤒" * 67, 2)],
+)
 def test_segments(body: str, count: int) -> None:
     assert segments(body) == count

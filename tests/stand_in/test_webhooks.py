@@ -1,4 +1,5 @@
 """What the stand-in posts: status callbacks and inbound messages, judged by Twilio's own validator."""
+
 import json
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -33,14 +34,18 @@ def send(twilio: TwilioStandIn, to: str = MARTA, path: str = "/status?m=7") -> N
     client.messages.create(to=to, from_=channel + LINE, body="hola", status_callback=PUBLIC + path)
 
 
-@pytest.mark.parametrize(("plan", "statuses"), [
-    (CallbackPlan(), ["sent", "delivered"]),
-    (CallbackPlan(out_of_order=True), ["delivered", "sent"]),
-    (CallbackPlan(copies=2), ["sent", "sent", "delivered", "delivered"]),
-    (CallbackPlan(none=True), []),
-])
-def test_callbacks_come_as_planned(twilio: TwilioStandIn, app: Receiver, plan: CallbackPlan,
-                                   statuses: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("plan", "statuses"),
+    [
+        (CallbackPlan(), ["sent", "delivered"]),
+        (CallbackPlan(out_of_order=True), ["delivered", "sent"]),
+        (CallbackPlan(copies=2), ["sent", "sent", "delivered", "delivered"]),
+        (CallbackPlan(none=True), []),
+    ],
+)
+def test_callbacks_come_as_planned(
+    twilio: TwilioStandIn, app: Receiver, plan: CallbackPlan, statuses: list[str]
+) -> None:
     twilio.plan = plan
     send(twilio)
     twilio.idle()
@@ -107,15 +112,21 @@ def test_retries_forgeries_and_raw_bodies(twilio: TwilioStandIn, app: Receiver) 
     assert app.got[-1][2] is False
 
 
-@pytest.mark.parametrize(("answer", "error"), [
-    ((200, "text/xml", "<Response>"), 12100), ((200, "text/html", "<p>"), 12300),
-    ((503, "text/xml", ""), 11200), ((302, "text/xml", "<Response/>"), 11200),
-    ((204, "text/plain", ""), None),
-    ((200, "text/xml", f"<Response><Message><Body>{'a' * 1601}</Body></Message></Response>"), 21617),
-    ((200, "text/xml", f"<Response><!--{'a' * 65_536}--></Response>"), 11750),
-])
-def test_an_answer_twilio_would_not_take(twilio: TwilioStandIn, app: Receiver, answer: tuple[int, str, str],
-                                         error: int | None) -> None:
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((200, "text/xml", "<Response>"), 12100),
+        ((200, "text/html", "<p>"), 12300),
+        ((503, "text/xml", ""), 11200),
+        ((302, "text/xml", "<Response/>"), 11200),
+        ((204, "text/plain", ""), None),
+        ((200, "text/xml", f"<Response><Message><Body>{'a' * 1601}</Body></Message></Response>"), 21617),
+        ((200, "text/xml", f"<Response><!--{'a' * 65_536}--></Response>"), 11750),
+    ],
+)
+def test_an_answer_twilio_would_not_take(
+    twilio: TwilioStandIn, app: Receiver, answer: tuple[int, str, str], error: int | None
+) -> None:
     app.answer = answer
     assert twilio.inbound(PUBLIC + "/in").error == error
 

@@ -1,4 +1,5 @@
 """The stand-in inside the test process."""
+
 import secrets
 import threading
 import time
@@ -24,8 +25,14 @@ class TwilioStandIn(Ledger):
     public URL and posts to the local one.  What a test can arrange and look at is in Ledger.
     """
 
-    def __init__(self, *, port: int = 0, account_sid: str = ACCOUNT, auth_token: str | None = None,
-                 reach: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        account_sid: str = ACCOUNT,
+        auth_token: str | None = None,
+        reach: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(account_sid, auth_token or secrets.token_hex(16))
         self.reach = dict(reach or {})
         self._stopped = threading.Event()
@@ -37,8 +44,9 @@ class TwilioStandIn(Ledger):
         """It serves already."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close it."""
         self.close()
 
@@ -61,8 +69,10 @@ class TwilioStandIn(Ledger):
         end = time.monotonic() + timeout
         while not (value := check(self)):
             if time.monotonic() > end:
-                raise TimeoutError(f"not within {timeout} s; {len(self.messages)} messages, "
-                                   f"{len(self.callbacks)} callbacks, {self.pending} to come")
+                raise TimeoutError(
+                    f"not within {timeout} s; {len(self.messages)} messages, "
+                    f"{len(self.callbacks)} callbacks, {self.pending} to come"
+                )
             with self.changed:
                 self.changed.wait(0.02)
         return value

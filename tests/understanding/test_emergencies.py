@@ -174,9 +174,7 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("intent", "text"), [(intent, text) for intent, texts in TOLD.items() for text in texts]
-)
+@pytest.mark.parametrize(("intent", "text"), [(intent, text) for intent, texts in TOLD.items() for text in texts])
 def test_found_whatever_the_language(intent: str, text: str, phrasebook: Phrasebook) -> None:
     assert intent in [found for found, _ in find(text, phrasebook)]
 

@@ -34,9 +34,7 @@ def test_topics(text: str, intent: str, context: Context) -> None:
     assert found.choices[0] == intent
 
 
-@pytest.mark.parametrize(
-    "text", ["best tacos in town", "quien gano el partido", "asdf qwer", "", "😀", "12345"]
-)
+@pytest.mark.parametrize("text", ["best tacos in town", "quien gano el partido", "asdf qwer", "", "😀", "12345"])
 def test_out_of_scope_is_no_topic(text: str, context: Context) -> None:
     found = understand(text, context)
     assert (found.intent, found.severity, found.also) == (None, "info", ())
@@ -48,8 +46,7 @@ def test_every_phrase_is_understood_as_its_topic(files: dict[str, PhraseFile], c
         for lang, file in files.items()
         for intent, phrases in file.topics.items()
         for phrase in phrases
-        if (found := understand(phrase, Context(context.phrasebook, context.languages, lang)).intent)
-        != intent
+        if (found := understand(phrase, Context(context.phrasebook, context.languages, lang)).intent) != intent
     ]
     assert wrong == []
 

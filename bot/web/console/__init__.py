@@ -8,7 +8,6 @@ from argon2.exceptions import Argon2Error
 from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
-from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.exc import NoResultFound
 
 from bot.content.languages import english_name
@@ -35,16 +34,12 @@ class Member(UserMixin):
 
 
 def register(app: Flask) -> None:
-    """Put the console into the app, with its logins and the protection of its forms."""
+    """Put the console into the app, with its logins."""
     app.register_blueprint(console)
     manager = LoginManager(app)
     manager.login_view = "console.login"
     manager.session_protection = "strong"
     manager.user_loader(_member)
-    csrf = CSRFProtect(app)
-    csrf.exempt("bot.web.twilio.messages")  # Twilio signs its requests instead
-    csrf.exempt("bot.web.twilio.delivery_status")
-    csrf.exempt("bot.web.simulator")  # needs its own header, development only
 
 
 def first_login(services: Services) -> tuple[str, str] | None:

@@ -1,0 +1,65 @@
+"""The simulator's way out: what would go to Twilio is put on a feed in Redis, which the simulator's phones show.
+
+Development only; everything on the feed is gone after a day.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+
+from bot.channels.base import Accepted, Listed, Outgoing
+
+FEED = "puente:simulator:feed"
+STATUSES = "puente:simulator:status"
+KEPT = 1000
+KEPT_SECONDS = 24 * 3600
+
+
+class SimulatorChannel:
+    """Sends to the phones of the simulator."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def send(self, outgoing: Outgoing) -> Accepted:
+        """Show a text on the phone with this address; its receipts come from the page, as Twilio's would."""
+        sid = f"SM{secrets.token_hex(16)}"
+        set_status(self._redis, sid, "queued")
+        put(self._redis, outgoing.to, "in", outgoing.body, sid=sid, delivery=outgoing.id)
+        return Accepted(sid, "queued")
+
+    def listed(self, to: str, since: datetime) -> list[Listed]:
+        """What the phone with this address got since then."""
+        sent = [item for _, item in read(self._redis, "") if item["phone"] == to and item.get("delivery")]
+        found = [Listed(item["sid"], item["body"], "sent", datetime.fromisoformat(item["at"])) for item in sent]
+        return [one for one in found if one.created_at >= since]
+
+
+def put(redis: Redis, phone: str, direction: str, body: str, **more: str) -> None:
+    """Add a message to the feed; `direction` is as the phone sees it: in, out, or system."""
+    item = {"phone": phone, "direction": direction, "body": body, "at": datetime.now(UTC).isoformat(), **more}
+    redis.xadd(FEED, {"item": json.dumps(item)}, maxlen=KEPT, approximate=True)
+    redis.expire(FEED, KEPT_SECONDS)
+
+
+def read(redis: Redis, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(id, message) of everything after this id (empty for all), oldest first."""
+    rows: Any = redis.xrange(FEED, f"({after}" if after else "-")
+    for number, fields in rows:
+        yield number.decode(), json.loads(fields[b"item"])
+
+
+def set_status(redis: Redis, sid: str, status: str) -> None:
+    """Keep how far a message has come: its ticks."""
+    redis.hset(STATUSES, sid, status)
+    redis.expire(STATUSES, KEPT_SECONDS)
+
+
+def statuses(redis: Redis) -> dict[str, str]:
+    """The status of every message on the feed, by SID."""
+    found: Any = redis.hgetall(STATUSES)
+    return {sid.decode(): status.decode() for sid, status in found.items()}

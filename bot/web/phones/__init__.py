@@ -1,0 +1,89 @@
+"""The phone simulator (development only): phones in a page, whose texts are real signed webhooks."""
+
+import re
+
+from flask import Blueprint, abort, current_app, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+
+from bot.channels.phones import put, read, set_status, statuses
+from bot.content.languages import own_name
+from bot.store import contacts, follow_ups
+from bot.store.db import now
+from bot.web.here import services
+from bot.web.phones.samples import SAMPLES
+from bot.web.phones.twilio_side import NotAnswered, Phone, report
+
+ADDRESS = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
+NEXT = {"queued": "sent", "sent": "delivered", "delivered": "read"}
+"""The receipts of a message, one with each look at the feed, as a phone that is switched on sends them."""
+
+simulator = Blueprint(
+    "simulator", __name__, url_prefix="/simulator", template_folder="templates", static_folder="static"
+)
+
+
+@simulator.before_request
+def only_the_page() -> None:
+    """A form on another site can't set this header: nobody else makes these phones write."""
+    if request.method == "POST" and request.headers.get("X-Puente-Simulator") != "1":
+        abort(403, "Use the page /simulator.")
+
+
+@simulator.get("/")
+def page() -> ResponseReturnValue:
+    """The page with the phones."""
+    district = services().library.district
+    samples = [(code, own_name(code), SAMPLES[code]) for code in district.languages if code in SAMPLES]
+    return render_template("simulator/page.html", district=district, samples=samples, live=services().settings.live)
+
+
+@simulator.post("/send")
+def send() -> ResponseReturnValue:
+    """Write as one of the phones; whatever goes wrong is shown in the phone."""
+    given = request.get_json()
+    address, text, kind = str(given.get("phone", "")), str(given.get("text", ""))[:5000], str(given.get("kind", "text"))
+    if not ADDRESS.fullmatch(address):
+        return jsonify(error="Write a number with its country code, such as +12175550177.")
+    here = services()
+    put(here.redis, address, "out", text or f"[{kind}]")
+    try:
+        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind)
+    except NotAnswered as error:
+        put(here.redis, address, "system", str(error))
+        return jsonify(replies=0)
+    for reply in replies:
+        put(here.redis, address, "in", reply)
+    return jsonify(replies=len(replies))
+
+
+@simulator.get("/feed")
+def feed() -> ResponseReturnValue:
+    """Everything after `?after=`, and how far the messages have come."""
+    here = services()
+    items = [{"id": number, **item} for number, item in read(here.redis, request.args.get("after", ""))]
+    _receipts()
+    known = statuses(here.redis)
+    return jsonify(items=items, statuses=known)
+
+
+@simulator.post("/follow-ups")
+def let_days_pass() -> ResponseReturnValue:
+    """This phone's follow-ups are due now; the next sweep sends them."""
+    here, address = services(), str(request.get_json().get("phone", ""))
+    with here.database.write() as db:
+        contact = contacts.find(db, here.database.vault, address)
+        count = follow_ups.bring_forward(db, contact.id, now()) if contact else 0
+    said = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
+    put(here.redis, address, "system", f"Days pass. {said}.")
+    return jsonify(count=count)
+
+
+def _receipts() -> None:
+    """Move each of our own messages one receipt on, by real signed status callbacks."""
+    here = services()
+    known = statuses(here.redis)
+    for _, item in read(here.redis, ""):
+        following = NEXT.get(known.get(item.get("sid", ""), ""))
+        if following and (following != "read" or item["phone"].startswith("whatsapp:")):
+            set_status(here.redis, item["sid"], following)
+            report(here.settings, current_app.config.get("SIMULATOR_BASE"), item, following)

@@ -1,0 +1,166 @@
+// The phones of the simulator.  Texts are only ever set as text, never as HTML.
+"use strict";
+
+const KEY = "puente-phones";
+const TICKS = { queued: "✓", sent: "✓", delivered: "✓✓", read: "✓✓" };
+const START = [{ who: "", channel: "whatsapp:", number: "+12175550177" }, { who: "first", channel: "", number: "" }];
+const phones = [];
+const seen = [];
+let last = "";
+
+const post = (path, body) => fetch(`/simulator/${path}`, {
+  method: "POST",
+  headers: { "Content-Type": "application/json", "X-Puente-Simulator": "1" },
+  body: JSON.stringify(body),
+});
+
+class Phone {
+  constructor(state) {
+    this.root = document.getElementById("phone").content.firstElementChild.cloneNode(true);
+    this.find = (name) => this.root.querySelector(`.${name}`);
+    document.getElementById("phones").append(this.root);
+    const who = this.find("who");
+    who.value = state.who === "first" ? who.options[1].value : state.who;
+    this.find("channel").value = state.channel;
+    this.find("number").value = state.number;
+    this.listen();
+    this.showSamples();
+    this.chosen();
+  }
+
+  get address() {
+    return this.find("who").value || this.find("channel").value + this.find("number").value.trim();
+  }
+
+  listen() {
+    this.find("who").addEventListener("change", () => this.chosen());
+    this.find("channel").addEventListener("change", () => this.chosen());
+    this.find("number").addEventListener("change", () => this.chosen());
+    this.find("language").addEventListener("change", () => this.showSamples());
+    this.find("remove").addEventListener("click", () => this.remove());
+    this.find("later").addEventListener("click", () => post("follow-ups", { phone: this.address }).then(poll));
+    this.find("write").addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
+    this.find("text").addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
+    });
+  }
+
+  chosen() {
+    const staff = this.find("who").value;
+    this.root.setAttribute("aria-label", `Phone of ${this.find("who").selectedOptions[0].text}, ${this.address}`);
+    for (const name of ["channel", "number", "samples", "later"]) this.find(name).closest("label, div, button").hidden = Boolean(staff);
+    this.find("log").replaceChildren();
+    seen.forEach((item) => this.show(item));
+    save();
+  }
+
+  showSamples() {
+    const option = this.find("language").selectedOptions[0];
+    const buttons = JSON.parse(option.dataset.texts).map((text) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dir = "auto";
+      button.lang = option.value;
+      button.textContent = text;
+      button.addEventListener("click", () => { this.find("text").value = text; this.find("text").focus(); });
+      return button;
+    });
+    this.find("buttons").replaceChildren(...buttons);
+  }
+
+  async send() {
+    const field = this.find("text");
+    const kind = this.find("kinds").value;
+    if (!field.value.trim() && kind === "text") return;
+    const body = { phone: this.address, text: field.value, kind };
+    field.value = "";
+    this.find("kinds").value = "text";
+    const answer = await post("send", body);
+    const { error } = await answer.json();
+    if (error) this.show({ phone: this.address, direction: "system", body: error });
+    poll();
+  }
+
+  show(item) {
+    if (item.phone !== this.address) return;
+    const bubble = document.createElement("div");
+    bubble.className = `message ${item.direction}`;
+    const text = document.createElement("div");
+    text.dir = "auto";
+    text.textContent = item.body;
+    bubble.append(text);
+    if (item.at) bubble.append(meta(item));
+    const log = this.find("log");
+    log.append(bubble);
+    log.scrollTop = log.scrollHeight;
+  }
+
+  remove() {
+    phones.splice(phones.indexOf(this), 1);
+    this.root.remove();
+    save();
+    document.getElementById("add").focus();
+  }
+}
+
+function meta(item) {
+  const line = document.createElement("span");
+  line.className = "meta";
+  line.textContent = new Date(item.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (item.sid) {
+    const tick = document.createElement("span");
+    tick.dataset.sid = item.sid;
+    line.append(" ", tick);
+  }
+  return line;
+}
+
+function tick(statuses) {
+  for (const mark of document.querySelectorAll("[data-sid]")) {
+    const status = statuses[mark.dataset.sid];
+    if (!status || mark.dataset.status === status) continue;
+    mark.dataset.status = status;
+    mark.textContent = `${TICKS[status] || "!"} ${status}`;
+    mark.className = status;
+  }
+}
+
+function save() {
+  const states = phones.map((phone) => ({ who: phone.find("who").value, channel: phone.find("channel").value, number: phone.find("number").value }));
+  localStorage.setItem(KEY, JSON.stringify(states));
+}
+
+let polling = null;
+function poll() {
+  polling = polling || look().finally(() => { polling = null; });
+  return polling;
+}
+
+async function look() {
+  const answer = await fetch(`/simulator/feed?after=${encodeURIComponent(last)}`);
+  if (!answer.ok) return;
+  const { items, statuses } = await answer.json();
+  for (const item of items) {
+    last = item.id;
+    seen.push(item);
+    phones.forEach((phone) => phone.show(item));
+  }
+  tick(statuses);
+}
+
+function add(state) {
+  phones.push(new Phone(state));
+  save();
+}
+
+function stored() {
+  try { return JSON.parse(localStorage.getItem(KEY)) || START; } catch { return START; }
+}
+
+stored().forEach(add);
+document.getElementById("add").addEventListener("click", () => {
+  add({ who: "", channel: "", number: `+1217555${String(180 + phones.length).padStart(4, "0")}` });
+  phones.at(-1).find("text").focus();
+});
+poll();
+setInterval(() => poll().catch(() => undefined), 1000);

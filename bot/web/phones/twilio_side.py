@@ -1,0 +1,63 @@
+"""A simulated phone's side of Twilio: forms as Twilio posts them, signed with the same token, over real HTTP."""
+
+import secrets
+from typing import Any
+from xml.etree import ElementTree
+
+import requests
+from twilio.request_validator import RequestValidator
+
+from bot.settings import Settings
+
+SECONDS = 15
+"""Twilio's own patience."""
+KINDS: dict[str, dict[str, str]] = {
+    "text": {},
+    "voice note": {"NumMedia": "1", "MediaContentType0": "audio/ogg", "MessageType": "audio"},
+    "picture": {"NumMedia": "1", "MediaContentType0": "image/jpeg", "MessageType": "image"},
+    "location": {"Latitude": "39.78", "Longitude": "-89.65", "MessageType": "location"},
+    "unknown kind": {"MessageType": "reaction"},
+}
+
+
+class NotAnswered(Exception):
+    """The webhook did not take the message; the text says what Twilio would see."""
+
+
+class Phone:
+    """Posts webhooks to this program; `base` is its local address if that is not the usual one."""
+
+    def __init__(self, settings: Settings, base: str | None = None) -> None:
+        self._settings, self._base = settings, base
+
+    def write(self, address: str, text: str, kind: str) -> list[str]:
+        """The replies to a message from this address; raises `NotAnswered`."""
+        sid = f"SM{secrets.token_hex(16)}"
+        form = {"MessageSid": sid, "SmsMessageSid": sid, "From": address, "Body": text, "NumMedia": "0"}
+        form |= {"AccountSid": self._settings.account_sid, "SmsStatus": "received", "ApiVersion": "2010-04-01"}
+        if address.startswith("whatsapp:"):
+            form |= {"MessageType": "text", "WaId": address.removeprefix("whatsapp:+"), "ProfileName": "Simulator"}
+        answer = _post(self._settings, self._base, "/webhooks/twilio/messages", form | KINDS.get(kind, {}))
+        return [message.text or "" for message in ElementTree.fromstring(answer).iter("Message")]
+
+
+def report(settings: Settings, base: str | None, item: dict[str, Any], status: str) -> None:
+    """Tell the program what became of one of its messages, as Twilio does; a failure changes nothing here."""
+    form = {"MessageSid": item["sid"], "MessageStatus": status, "To": item["phone"]}
+    try:
+        path = f"/webhooks/twilio/status?m={item['delivery']}"
+        _post(settings, base, path, form | {"AccountSid": settings.account_sid})
+    except NotAnswered:
+        return  # as with Twilio: a report that is not taken is not repeated
+
+
+def _post(settings: Settings, base: str | None, path: str, form: dict[str, str]) -> str:
+    signature = RequestValidator(settings.twilio_auth_token).compute_signature(settings.public_base + path, form)
+    local = base or f"http://127.0.0.1:{settings.port}"
+    try:
+        answer = requests.post(local + path, form, headers={"X-Twilio-Signature": signature}, timeout=SECONDS)
+    except requests.RequestException as error:
+        raise NotAnswered(f"The program did not answer ({type(error).__name__}).") from None
+    if answer.status_code >= 300:
+        raise NotAnswered(f"The program answered {answer.status_code}; Twilio would try again or use the fallback.")
+    return answer.text

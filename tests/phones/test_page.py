@@ -1,0 +1,89 @@
+"""The simulator as a person uses it, in real Chromium, on the real line."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from bot.channels.base import Outgoing
+from tests.phones.conftest import Served
+
+pytestmark = pytest.mark.browser
+ANA = "+12175550141"
+
+
+def phone(page: Page, who: str) -> Locator:
+    return page.get_by_role("region", name=re.compile(f"Phone of {who}"))
+
+
+def write(one: Locator, text: str) -> None:
+    one.get_by_role("textbox", name="Message").fill(text)
+    one.get_by_role("textbox", name="Message").press("Enter")
+
+
+def test_a_family_writes_and_is_answered(page: Page) -> None:
+    one = phone(page, "A family")
+    write(one, "Hello, who is this?")
+    log = one.get_by_role("log")
+    expect(log).to_contain_text("automated helper of Riverbend Public Schools", timeout=10_000)
+    expect(phone(page, "Ana Ruiz").get_by_role("log")).to_be_empty()
+
+
+def test_arabic_is_set_from_right_to_left(page: Page) -> None:
+    one = phone(page, "A family")
+    write(one, "مرحبا")
+    bubble = one.locator(".message div", has_text="مرحبا").first
+    expect(bubble).to_be_visible(timeout=10_000)
+    assert bubble.evaluate("node => getComputedStyle(node).direction") == "rtl"
+
+
+def test_an_alert_arrives_with_its_ticks(page: Page, served: Served) -> None:
+    served.services.channel.send(Outgoing("d" * 32, ANA, "case 7 (URGENT, now)"))
+    log = phone(page, "Ana Ruiz").get_by_role("log")
+    expect(log).to_contain_text("case 7", timeout=10_000)
+    expect(log).to_contain_text("✓✓ delivered", timeout=10_000)
+
+
+def test_everything_works_by_keyboard(page: Page) -> None:
+    page.get_by_role("button", name="Add a phone").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region")).to_have_count(3)
+    page.keyboard.type("menu")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region").last.get_by_role("log")).to_contain_text("menu", timeout=10_000)
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    for role in ("button", "textbox", "combobox"):
+        for control in page.get_by_role(role).all():
+            if control.is_visible():
+                assert control.evaluate("n => n.labels?.length || n.ariaLabel || n.textContent.trim()"), control
+
+
+def test_samples_fill_in_a_sentence(page: Page) -> None:
+    one = phone(page, "A family")
+    one.get_by_label("Language").select_option("es")
+    one.get_by_role("button", name="Mi hijo está enfermo hoy").click()
+    expect(one.get_by_role("textbox", name="Message")).to_have_value("Mi hijo está enfermo hoy")
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_days_can_pass(page: Page, served: Served) -> None:
+    one = phone(page, "A family")
+    write(one, "I want to talk to a person")
+    expect(one.get_by_role("log")).to_contain_text("write to you or call you", timeout=10_000)
+    one.get_by_role("button", name="Let some days pass").click()
+    expect(one.get_by_role("log")).to_contain_text("1 follow-up(s) are due now", timeout=10_000)
+
+
+def test_a_bad_number_is_told(page: Page) -> None:
+    one = phone(page, "A family")
+    one.get_by_label("Number").fill("12")
+    one.get_by_label("Number").press("Tab")
+    with page.expect_response("**/simulator/send"):
+        write(one, "hello")
+    expect(one.get_by_role("log")).to_contain_text("country code")
