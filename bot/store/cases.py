@@ -99,7 +99,7 @@ def open_or_join(
     return _insert(db, vault, message_sid, n, new, at), True
 
 
-def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[Any] | None:
+def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[Any, Any, Any] | None:
     span = JOINED_FOR["escalate_now" if new.severity == "escalate_now" else "other"]
     same = (
         (cases.c.contact_id == new.contact_id)
@@ -112,7 +112,7 @@ def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[Any] | None:
     return db.execute(query).first()
 
 
-def _set_answers(db: Connection, vault: Vault, case: Row[Any], answers: dict[str, str]) -> None:
+def _set_answers(db: Connection, vault: Vault, case: Row[Any, Any, Any], answers: dict[str, str]) -> None:
     sealed = vault.seal(json.dumps(answers), _place(case.message_sid, case.n))
     db.execute(update(cases).where(cases.c.id == case.id).values(sealed_answers=sealed))
 

@@ -1,0 +1,140 @@
+"""The whole line as `make run` starts it, against Twilio's stand-in, with its processes within reach of a kill -9."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import requests
+
+from bot.settings import ROOT
+from tests.stand_in import TwilioProcess, sign
+
+KINDS = {"web": "gunicorn", "worker": "worker.py", "scheduler": "rq cron", "redis": "valkey-server|redis-server"}
+CASE = re.compile(r"case (\d+) ")
+
+
+@dataclass
+class Line:
+    """A running line: `tell` writes as a family, `kill` strikes."""
+
+    port: int
+    var: Path
+    twilio: TwilioProcess
+
+    @property
+    def public(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def tell(self, address: str, text: str, sid: str | None = None, tries: int = 60) -> str:
+        """Post a signed message as Twilio does, again while nobody answers or the answer is a 5xx."""
+        sid = sid or f"SM{uuid4().hex}"
+        form = {"MessageSid": sid, "From": address, "Body": text, "AccountSid": self.twilio.account_sid}
+        url = f"{self.public}/webhooks/twilio/messages"
+        headers = {"X-Twilio-Signature": sign(self.twilio.auth_token, url, form)}
+        for _ in range(tries):
+            try:
+                answer = requests.post(url, form, headers=headers, timeout=15)
+                if answer.status_code < 500:
+                    assert answer.status_code == 200, answer.text
+                    return answer.text
+            except requests.RequestException:
+                pass
+            time.sleep(0.5)
+        raise AssertionError("the line did not come back")
+
+    def processes(self, kind: str) -> list[psutil.Process]:
+        """The line's processes of a kind, work-horses too; not their keepers."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            words = process.info["cmdline"] or []
+            command = " ".join(words)
+            ours = self._is_ours(process, command)
+            if ours and re.search(KINDS[kind], command) and "bot.run" not in command and words[0] != "sh":
+                found.append(process)
+        return found
+
+    def _is_ours(self, process: psutil.Process, command: str) -> bool:
+        if str(self.var) in command:
+            return True
+        try:
+            return process.environ().get("PUENTE_RUN") == str(self.var) or process.cwd() == str(self.var / "redis")
+        except psutil.Error:
+            return False
+
+    def kill(self, kind: str) -> int:
+        """kill -9 all processes of a kind; how many there were."""
+        victims = self.processes(kind)
+        for victim in victims:
+            try:
+                victim.kill()
+            except psutil.NoSuchProcess:
+                continue
+        return len(victims)
+
+    def alerts(self, phone: str) -> list[int]:
+        """The numbers of the cases that this phone was told of, in order."""
+        return [int(found[1]) for message in self.twilio.sent_to(phone) if (found := CASE.search(message.body))]
+
+    def until(self, check: Callable[[], bool], seconds: float) -> float:
+        """How long it took; fails after `seconds`."""
+        started = time.monotonic()
+        while not check():
+            assert time.monotonic() - started < seconds, f"not within {seconds} s"
+            time.sleep(0.2)
+        return time.monotonic() - started
+
+    def ready(self) -> bool:
+        try:
+            return requests.get(f"{self.public}/readyz", timeout=3).status_code == 200
+        except requests.RequestException:
+            return False
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Line]:
+    """A line of its own in `folder`, stopped at the end whatever happened to its parts."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with TwilioProcess() as twilio:
+        env = _environment(folder, port, twilio)
+        output = (folder / "output.log").open("w")
+        run = subprocess.Popen([sys.executable, "-m", "bot.run"], cwd=ROOT, env=env, stdout=output, stderr=output)
+        line = Line(port, folder, twilio)
+        try:
+            line.until(line.ready, 60)
+            yield line
+        finally:
+            run.send_signal(signal.SIGTERM)
+            try:
+                run.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                run.kill()
+            for kind in KINDS:
+                line.kill(kind)
+
+
+def _environment(folder: Path, port: int, twilio: TwilioProcess) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
+    return {
+        **kept,
+        "VAR_DIR": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/puente.db",
+        "PORT": str(port),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "TWILIO_API_BASE": twilio.url,
+        "TWILIO_ACCOUNT_SID": twilio.account_sid,
+        "TWILIO_AUTH_TOKEN": twilio.auth_token,
+        "TWILIO_SMS_FROM": "+12175550100",
+        "TWILIO_WHATSAPP_FROM": "+12175550100",
+    }
