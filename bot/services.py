@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bot.channels.base import Channel
-from bot.channels.phones import SimulatorChannel
+from bot.channels.simulator import SimulatorChannel
 from bot.channels.twilio import TwilioChannel
 from bot.content import dates
 from bot.content.library import Library, load_library

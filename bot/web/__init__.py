@@ -7,7 +7,7 @@ from bot import settings
 from bot.services import Services, open_services
 from bot.settings import Settings
 from bot.web import console, health, twilio
-from bot.web.phones import simulator
+from bot.web.simulator import simulator
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""

@@ -45,13 +45,14 @@ def test_worker_and_work_horse_killed_while_they_hold_the_alert(line: Line) -> N
 
 def test_killed_after_twilio_took_it_but_before_we_knew(line: Line) -> None:
     before = len(line.alerts(DANA))
-    line.twilio.arrange("plan", number=DANA, none=True)  # no callback helps
+    line.twilio.arrange("plan", none=True)  # no callback helps
     line.twilio.arrange("fail_next", kind="slow_after_accept", to=DANA, seconds=60)
     line.tell("+12175550152", EMERGENCY)
     line.until(lambda: len(line.alerts(DANA)) > before, 20)
     line.kill("worker")
     time.sleep(55)  # the lease, a sweep, and a look into the list
     assert len(line.alerts(DANA)) == before + 1 and told_once(line)
+    line.twilio.arrange("plan", none=False)
 
 
 @pytest.mark.parametrize("kind", ["redis", "scheduler", "web"])

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 
-from bot.channels.base import Accepted, Listed, Outgoing
+from bot.channels.base import Accepted, Listed, Outgoing, SendError
 
 FEED = "puente:simulator:feed"
 STATUSES = "puente:simulator:status"
@@ -28,14 +28,24 @@ class SimulatorChannel:
     def send(self, outgoing: Outgoing) -> Accepted:
         """Show a text on the phone with this address; its receipts come from the page, as Twilio's would."""
         sid = f"SM{secrets.token_hex(16)}"
-        set_status(self._redis, sid, "queued")
-        put(self._redis, outgoing.to, "in", outgoing.body, sid=sid, delivery=outgoing.id)
+        try:
+            set_status(self._redis, sid, "queued")
+            put(self._redis, outgoing.to, "in", outgoing.body, sid=sid, delivery=outgoing.id)
+        except RedisError:
+            raise SendError("unknown") from None
         return Accepted(sid, "queued")
 
     def listed(self, to: str, since: datetime) -> list[Listed]:
         """What the phone with this address got since then."""
-        sent = [item for _, item in read(self._redis, "") if item["phone"] == to and item.get("delivery")]
-        found = [Listed(item["sid"], item["body"], "sent", datetime.fromisoformat(item["at"])) for item in sent]
+        try:
+            sent = [item for _, item in read(self._redis, "") if item["phone"] == to and item.get("delivery")]
+            known = statuses(self._redis)
+        except RedisError:
+            raise SendError("unknown") from None
+        found = [
+            Listed(item["sid"], item["body"], known.get(item["sid"], "sent"), datetime.fromisoformat(item["at"]))
+            for item in sent
+        ]
         return [one for one in found if one.created_at >= since]
 
 
@@ -43,6 +53,8 @@ def put(redis: Redis, phone: str, direction: str, body: str, **more: str) -> Non
     """Add a message to the feed; `direction` is as the phone sees it: in, out, or system."""
     item = {"phone": phone, "direction": direction, "body": body, "at": datetime.now(UTC).isoformat(), **more}
     redis.xadd(FEED, {"item": json.dumps(item)}, maxlen=KEPT, approximate=True)
+    oldest = int((datetime.now(UTC).timestamp() - KEPT_SECONDS) * 1000)
+    redis.xtrim(FEED, minid=oldest, approximate=False)
     redis.expire(FEED, KEPT_SECONDS)
 
 

@@ -5,15 +5,16 @@ import re
 from flask import Blueprint, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from bot.channels.phones import put, read, set_status, statuses
+from bot.channels.simulator import put, read, set_status, statuses
 from bot.content.languages import own_name
 from bot.store import contacts, follow_ups
 from bot.store.db import now
 from bot.web.here import services
-from bot.web.phones.samples import SAMPLES
-from bot.web.phones.twilio_side import NotAnswered, Phone, report
+from bot.web.simulator.phone import NotAnswered, Phone, report
+from bot.web.simulator.samples import SAMPLES
 
 ADDRESS = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
+PLACE = re.compile(r"\d{1,16}-\d{1,8}")
 NEXT = {"queued": "sent", "sent": "delivered", "delivered": "read"}
 """The receipts of a message, one with each look at the feed, as a phone that is switched on sends them."""
 
@@ -60,7 +61,7 @@ def send() -> ResponseReturnValue:
 def feed() -> ResponseReturnValue:
     """Everything after `?after=`, and how far the messages have come."""
     here = services()
-    items = [{"id": number, **item} for number, item in read(here.redis, request.args.get("after", ""))]
+    items = [{"id": number, **item} for number, item in read(here.redis, _place(request.args.get("after", "")))]
     _receipts()
     known = statuses(here.redis)
     return jsonify(items=items, statuses=known)
@@ -76,6 +77,11 @@ def let_days_pass() -> ResponseReturnValue:
     said = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
     put(here.redis, address, "system", f"Days pass. {said}.")
     return jsonify(count=count)
+
+
+def _place(after: str) -> str:
+    """A place in the feed; anything else means its beginning."""
+    return after if PLACE.fullmatch(after) else ""
 
 
 def _receipts() -> None:

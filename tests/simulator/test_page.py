@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from bot.channels.base import Outgoing
-from tests.phones.conftest import Served
+from tests.simulator.conftest import Served
 
 pytestmark = pytest.mark.browser
 ANA = "+12175550141"

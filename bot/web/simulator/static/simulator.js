@@ -75,8 +75,9 @@ class Phone {
     const body = { phone: this.address, text: field.value, kind };
     field.value = "";
     this.find("kinds").value = "text";
-    const answer = await post("send", body);
-    const { error } = await answer.json();
+    const { error } = await post("send", body)
+      .then((answer) => answer.json())
+      .catch(() => ({ error: `Not sent, the program does not answer: ${body.text}` }));
     if (error) this.show({ phone: this.address, direction: "system", body: error });
     poll();
   }
@@ -159,7 +160,10 @@ function stored() {
 
 stored().forEach(add);
 document.getElementById("add").addEventListener("click", () => {
-  add({ who: "", channel: "", number: `+1217555${String(180 + phones.length).padStart(4, "0")}` });
+  const used = phones.map((phone) => phone.find("number").value);
+  let next = 180;
+  while (used.includes(`+12175550${next}`)) next += 1;
+  add({ who: "", channel: "", number: `+12175550${next}` });
   phones.at(-1).find("text").focus();
 });
 poll();
