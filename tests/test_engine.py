@@ -28,7 +28,7 @@ def world(library: Library) -> World:
 
 def heard(library: Library, text: str, stopped: bool = False) -> Heard:
     understood = understand(text, Context(library.phrasebook, library.district.languages))
-    return Heard(text, text, understood, match(text, library.phrasebook), stopped=stopped)
+    return Heard(text, understood, match(text, library.phrasebook), stopped=stopped)
 
 
 @settings(max_examples=300, deadline=None)

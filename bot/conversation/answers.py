@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -192,7 +193,13 @@ def number_in(said: str) -> int | None:
 def _wordings(name: str, choice: Choice, read: Callable[[str], str]) -> list[str]:
     labels = [choice.label, read(choice.label)]
     others = [word for words in choice.also.values() for word in words]
-    return [normalise(wording) for wording in (*labels, *others, *WORDS_OF_ID.get(name, ()))]
+    return [_normal(wording) for wording in (*labels, *others, *WORDS_OF_ID.get(name, ()))]
+
+
+@lru_cache(maxsize=8192)
+def _normal(wording: str) -> str:
+    """Of labels and their other words only: what a family writes is never kept here."""
+    return normalise(wording)
 
 
 def _same(said: str, wording: str) -> bool:

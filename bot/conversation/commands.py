@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from bot.understanding.phrasebook import Phrasebook
@@ -77,14 +78,28 @@ def _cores(normal: str, phrasebook: Phrasebook) -> Iterator[str]:
 
 
 def _less_polite(normal: str, polite: tuple[str, ...]) -> str:
-    for word in polite:
+    """The message without one polite word at either end; empty if there is none."""
+    words = normal.split()
+    starts, ends, han = _ends(polite)
+    for word in starts.get(words[0], ()) if words else ():
         if normal.startswith(word + " "):
             return normal[len(word) + 1 :]
+    for word in ends.get(words[-1], ()) if words else ():
         if normal.endswith(" " + word):
             return normal[: -len(word) - 1]
-        if _han(word) and normal.startswith(word) and normal != word:
-            return normal[len(word) :].strip()
-    return ""
+    fitting = (word for word in han if normal.startswith(word) and normal != word)
+    return next((normal[len(word) :].strip() for word in fitting), "")
+
+
+@lru_cache(maxsize=8)
+def _ends(polite: tuple[str, ...]) -> tuple[dict[str, list[str]], dict[str, list[str]], list[str]]:
+    """Polite words by their first and by their last word, and the Chinese ones, which stand without spaces."""
+    starts: dict[str, list[str]] = {}
+    ends: dict[str, list[str]] = {}
+    for word in polite:
+        starts.setdefault(word.split()[0], []).append(word)
+        ends.setdefault(word.split()[-1], []).append(word)
+    return starts, ends, [word for word in polite if _han(word)]
 
 
 def _han(word: str) -> bool:

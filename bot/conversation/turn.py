@@ -11,6 +11,7 @@ from bot.conversation.commands import Command
 from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, SetLanguage
 from bot.conversation.engine import Input, State, advance, ask, waits_for
 from bot.conversation.flow import FlowSet
+from bot.understanding.masking import mask
 from bot.understanding.text import normalise
 from bot.understanding.types import SEVERITY, Understanding
 
@@ -48,11 +49,10 @@ class Talk:
 class Heard:
     """A message and what was understood of it.
 
-    `kept` is the text as it may be kept (masked); `kind` is text, audio, image, document, contact, location, unknown.
+    `kind` is text, audio, image, document, contact, location or unknown.
     """
 
     text: str
-    kept: str
     understood: Understanding
     command: Command | None = None
     payload: str | None = None
@@ -195,7 +195,7 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     if state is None or flow is None or waits_for(flow, state) is None:
         return _topic(world, replace(talk, state=None), heard)
     language = talk.language or "en"
-    given = Input(heard.text, heard.kept, heard.payload, lambda label: world.read(language, label))
+    given = Input(heard.text, mask(heard.text)[0], heard.payload, lambda label: world.read(language, label))
     after, effects = advance(flow, state, given)
     understood = after is None or after.tries == 0
     if not understood and _is_clear_topic(world, heard):

@@ -27,7 +27,7 @@ from bot.store import contacts
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
-from bot.understanding import Context, Understanding, mask, understand
+from bot.understanding import Context, Understanding, understand
 
 WAIT_SECONDS = 10
 """How long a message waits for the one before it; with LOCK_MS it stays below Twilio's 15 s."""
@@ -145,7 +145,6 @@ def _turn(services: Services, inbound: Inbound, talk: Talk, contact: Contact | N
 def _heard(services: Services, inbound: Inbound, talk: Talk, contact: Contact | None) -> Heard:
     return Heard(
         text=inbound.text,
-        kept=mask(inbound.text)[0],
         understood=_understand(services, inbound.text, talk.language),
         command=match(inbound.text, services.library.phrasebook),
         payload=inbound.payload,
