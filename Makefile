@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install -q --no-input --disable-pip-version-check --no-compile --require-hashes
-LANGUAGES = $(basename $(notdir $(wildcard messages/*.po)))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -42,13 +41,7 @@ lock: dev ## choose the newest versions that pyproject.toml allows, with hashes
 
 messages: dev ## bring messages/ up to date with the English in flows/
 	@$(call extract,messages/messages.pot)
-	@for language in $(LANGUAGES); do \
-		reviewed=$$(grep '^"X-Reviewed' messages/$$language.po); \
-		$(VENV)/bin/pybabel -q update -i messages/messages.pot -o messages/$$language.po -l $$language \
-			--no-wrap --previous --ignore-pot-creation-date || exit 1; \
-		grep -q '^"X-Reviewed' messages/$$language.po || printf '%s\n' "$$reviewed" \
-			| sed -i '/^"MIME-Version/{h;r /dev/stdin'$$'\n''}' messages/$$language.po; \
-	done
+	@$(PY) -m bot.content.merge messages/messages.pot
 
 dev: setup
 	@$(call install,requirements-dev.lock)

@@ -1,0 +1,35 @@
+"""Bring the catalogs up to date with `messages.pot` (`make messages`); what Babel would lose is kept."""
+
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import write_po
+
+from bot.content.catalog import parse_po
+
+OWN_HEADERS = '"X-'
+"""Babel drops headers that it does not know: who reviewed the catalog, and when."""
+UNSTEADY = ('"POT-Creation-Date', '"PO-Revision-Date')
+"""Babel writes the day of today here: a merge that changes nothing must change nothing."""
+
+
+def merge(path: Path, template: Catalog) -> None:
+    """Merge new and changed English into one `messages/<lang>.po`; a changed text becomes fuzzy."""
+    before = path.read_text(encoding="utf-8").splitlines()
+    catalog = parse_po(path.stem, path.read_bytes())
+    catalog.update(template, update_header_comment=False)
+    buffer = BytesIO()
+    write_po(buffer, catalog, width=0, sort_by_file=True, include_previous=True)
+    after = [line for line in buffer.getvalue().decode().splitlines() if not line.startswith((*UNSTEADY, OWN_HEADERS))]
+    kept = [line for line in before if line.startswith((OWN_HEADERS, '"PO-Revision-Date'))]
+    end = next(number for number, line in enumerate(after) if line.startswith('"MIME-Version'))
+    path.write_text("\n".join([*after[:end], *kept, *after[end:]]).rstrip("\n") + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    pot = Path(sys.argv[1])
+    english = parse_po("en", pot.read_bytes())
+    for po in sorted(pot.parent.glob("*.po")):
+        merge(po, english)
