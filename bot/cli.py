@@ -76,6 +76,16 @@ def doctor() -> None:
     sys.exit(1 if absent else 0)
 
 
+@main.command()
+@click.argument("name")
+def login(name: str) -> None:
+    """Make a login for the console, or give NAME a new password; it is shown this once."""
+    from bot.services import open_services
+    from bot.web.console import new_password
+
+    click.echo(new_password(open_services(_settings()), name))
+
+
 def _given(line: str) -> dict[str, Any]:
     """A line of `route`: a JSON object where it begins with a brace, else the text itself."""
     text = line.rstrip("\n")

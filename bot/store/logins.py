@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Integer, String, Table, func, insert, select
+from sqlalchemy import Column, Integer, String, Table, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from bot.store.db import metadata
@@ -25,9 +25,11 @@ class Login:
     password_hash: str
 
 
-def add(db: Connection, name: str, password_hash: str) -> None:
-    """A new login; raises `sqlalchemy.exc.IntegrityError` if the name is taken."""
-    db.execute(insert(logins).values(name=name, password_hash=password_hash))
+def set_password(db: Connection, name: str, password_hash: str) -> None:
+    """Give a login this password; the login is made if there is none with this name."""
+    changed = db.execute(update(logins).where(logins.c.name == name).values(password_hash=password_hash))
+    if changed.rowcount == 0:
+        db.execute(insert(logins).values(name=name, password_hash=password_hash))
 
 
 def by_name(db: Connection, name: str) -> Login | None:

@@ -44,12 +44,18 @@ def register(app: Flask) -> None:
 
 def first_login(services: Services) -> tuple[str, str] | None:
     """Name and password of a first login, made if there is none yet; the password is told this once only."""
-    with services.database.write() as db:
+    with services.database.read() as db:
         if not logins.none_yet(db):
             return None
-        password = secrets.token_urlsafe(12)
-        logins.add(db, FIRST_NAME, HASHER.hash(password))
-    return FIRST_NAME, password
+    return FIRST_NAME, new_password(services, FIRST_NAME)
+
+
+def new_password(services: Services, name: str) -> str:
+    """A login with this name and a new password, which is told this once only."""
+    password = secrets.token_urlsafe(12)
+    with services.database.write() as db:
+        logins.set_password(db, name, HASHER.hash(password))
+    return password
 
 
 def _member(member_id: str) -> Member | None:
