@@ -1,6 +1,7 @@
 """The web process: `create_app` puts the pages together; each page is a thin edge round the rooms below it."""
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
 from bot import settings
@@ -14,6 +15,14 @@ BODY_BYTES = 256 * 1024
 CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """Sessions are for people with a browser; Twilio has none, and its messages should not wait for one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The browser's session; none for a webhook."""
+        return None if request.path.startswith("/webhooks/") else super().open_session(app, request)
+
+
 def create_app(given: Settings | None = None, services: Services | None = None) -> Flask:
     """The Flask app for these settings (or the environment's).
 
@@ -21,6 +30,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     """
     ready = services or open_services(given or settings.load())
     app = Flask("bot.web")
+    app.session_interface = PageSessions()
     app.config.update(
         SECRET_KEY=ready.settings.secret_key,
         MAX_CONTENT_LENGTH=BODY_BYTES,
