@@ -195,7 +195,8 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     if state is None or flow is None or waits_for(flow, state) is None:
         return _topic(world, replace(talk, state=None), heard)
     language = talk.language or "en"
-    given = Input(heard.text, mask(heard.text)[0], heard.payload, lambda label: world.read(language, label))
+    kept = "" if flow.steps[state.step or ""].choices else mask(heard.text)[0]
+    given = Input(heard.text, kept, heard.payload, lambda label: world.read(language, label))
     after, effects = advance(flow, state, given)
     understood = after is None or after.tries == 0
     if not understood and _is_clear_topic(world, heard):
