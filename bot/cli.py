@@ -11,7 +11,7 @@ from bot import settings
 from bot.content.checks import findings
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource
-from bot.understanding import Context, understand, warm
+from bot.understanding import Context, explain, understand, warm
 
 
 @click.group()
@@ -29,7 +29,7 @@ def chat(address: str) -> None:
 
 
 @main.command()
-@click.option("--why", is_flag=True, help="Add what was found besides the topic.")
+@click.option("--why", is_flag=True, help="Add the words and weights that decided, and what else was found.")
 def route(why: bool) -> None:
     """Read texts (or JSON objects with "text" and "lang"), a line each; write what was understood, a line each."""
     library = _library()
@@ -38,9 +38,11 @@ def route(why: bool) -> None:
     for line in sys.stdin:
         given = _given(line)
         context = Context(library.phrasebook, languages, given.get("lang"))
-        found = asdict(understand(given["text"], context))
+        understood = understand(given["text"], context)
+        found = asdict(understood)
         also = found.pop("also")
-        answer = {"text": given["text"], **found, **({"also": also} if why else {})}
+        told = {"also": also, "why": explain(given["text"], understood, context)} if why else {}
+        answer = {"text": given["text"], **found, **told}
         click.echo(json.dumps(answer, ensure_ascii=False))
 
 

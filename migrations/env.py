@@ -3,13 +3,14 @@
 from alembic import context
 
 from bot import settings
-from bot.store import cases, consents, contacts, deliveries, follow_ups, logins
+from bot.store import cases, consents, contacts, corrections, deliveries, follow_ups, logins
 from bot.store.db import metadata, open_engine
 
 TABLES = (
     cases,
     consents,
     contacts,
+    corrections,
     deliveries,
     follow_ups,
     logins,

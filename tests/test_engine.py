@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from bot.content.library import Library
 from bot.conversation.commands import match
 from bot.conversation.engine import Input, State, advance
-from bot.conversation.turn import Heard, Talk, World, take_turn
+from bot.conversation.talk import Heard, Talk, World
+from bot.conversation.turn import take_turn
 from bot.understanding import Context, understand
 
 WORDS = ["1", "2", "9", "yes", "no", "menu", "0", "STOP", "START", "español", "hello", "ICE is here now", "sick", ""]

@@ -64,7 +64,7 @@ def test_every_job_that_is_queued_exists(name: str) -> None:
 
 def test_every_console_page_wants_a_login_and_every_webhook_a_signature(client: FlaskClient) -> None:
     for rule in client.application.url_map.iter_rules():
-        path = rule.rule.replace("<int:case_id>", "1")
+        path = rule.rule.replace("<int:case_id>", "1").replace("<int:correction_id>", "1")
         if rule.rule in WITHOUT_LOGIN or rule.rule.startswith(("/simulator", "/static")):
             continue
         method = "post" if "POST" in (rule.methods or set()) else "get"

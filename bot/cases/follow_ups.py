@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from bot.conversation.effects import Effect
-from bot.conversation.turn import Talk, World, start_flow
+from bot.conversation.talk import Talk, World, start_flow
 from bot.messaging.compose import Composer
 from bot.queues import DELIVER, enqueue
 from bot.services import Services

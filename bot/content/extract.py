@@ -32,4 +32,5 @@ def _texts(source: Source) -> Iterator[tuple[Path, str, str]]:
         flow = source.model(Flow)
         for path, text in texts_of(flow):
             kind = {"label": "an answer to choose", "ask": "a question"}.get(str(path[-1]), "a text")
-            yield path, text, f"Flow '{flow.title}', step {path[1]}: {kind}."
+            place = f", step {path[1]}" if len(path) > 1 else ""
+            yield path, text, f"Flow '{flow.title}'{place}: {kind}."

@@ -12,7 +12,9 @@ from bot.content.texts import TextId, Texts
 from bot.conversation.flow import FlowSet, Model
 from bot.conversation.loader import load_flows
 from bot.conversation.source import BadSource, Problem, parse
-from bot.understanding.phrasebook import Phrasebook, PhraseFile
+from bot.understanding import taught
+from bot.understanding.phrasebook import Phrasebook, SignalFile
+from bot.understanding.taught import Taught
 
 APART = ("facts.yaml", "texts.yaml")
 M = TypeVar("M", bound=Model)
@@ -75,10 +77,18 @@ def _texts(path: Path) -> Texts:
 
 def _phrasebook(root: Path) -> Phrasebook:
     files = {}
-    for path in sorted((root / "flows/phrases").glob("*.yaml")):
+    for path in sorted((root / "flows/signals").glob("*.yaml")):
         source = parse(path.read_text(encoding="utf-8"), _shown(path))
-        files[path.stem] = source.model(PhraseFile)
-    return Phrasebook.build(files)
+        files[path.stem] = source.model(SignalFile)
+    return Phrasebook.build(files, _taught(root / "flows" / taught.FILE))
+
+
+def _taught(path: Path) -> Taught:
+    try:
+        return taught.read(path)
+    except (OSError, ValueError, KeyError) as error:
+        problem = Problem(_shown(path), 1, 1, f"cannot be read ({error}): run 'make teach'")
+        raise BadSource([problem]) from None
 
 
 def _flow_files(root: Path) -> Iterator[tuple[str, bytes]]:

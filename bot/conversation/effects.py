@@ -39,6 +39,14 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class AskTopic:
+    """Ask which of these topics was meant, with a person as the last choice; `beside`: a second one, asked after."""
+
+    flows: tuple[str, ...]
+    beside: bool = False
+
+
+@dataclass(frozen=True)
 class AskLanguage:
     """Send the list of languages, each in its own script."""
 
@@ -85,4 +93,16 @@ class Consent:
     basis: str
 
 
-Effect = Say | Ask | StateFact | Notice | AskLanguage | Escalation | PlanFollowUp | SetNote | SetLanguage | Consent
+Effect = (
+    Say
+    | Ask
+    | StateFact
+    | Notice
+    | AskTopic
+    | AskLanguage
+    | Escalation
+    | PlanFollowUp
+    | SetNote
+    | SetLanguage
+    | Consent
+)

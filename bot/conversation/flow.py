@@ -133,6 +133,8 @@ class Flow(Model):
 
     flow: Name
     title: str
+    label: str | None = None
+    """What a family would call it: its line when the bot asks which of two or three topics was meant."""
     for_: Literal["family", "staff"] = Field("family", alias="for")
     start_on: StartOn = StartOn()
     steps: dict[Name, Step] = Field(min_length=1)

@@ -82,6 +82,8 @@ def flows_to(flow: Flow) -> Iterator[tuple[Path, str]]:
 
 def texts_of(flow: Flow) -> Iterator[tuple[Path, str]]:
     """Every text of a flow that a family may read, in the order of the file."""
+    if flow.label:
+        yield ("label",), flow.label
     for name, step in flow.steps.items():
         for number, text in enumerate(step.say):
             yield ("steps", name, "say", number), text

@@ -3,81 +3,47 @@
 The order is a promise (design): commands ▸ emergencies ▸ the step that waits ▸ topic.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from bot.conversation.answers import number_in
 from bot.conversation.commands import Command
 from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, SetLanguage
 from bot.conversation.engine import Input, State, advance, ask, waits_for
-from bot.conversation.flow import FlowSet
+from bot.conversation.talk import Heard, Outcome, Talk, World, append, prepend, start_flow
+from bot.conversation.topics import (
+    ASKED_FOR_TOPIC,
+    PERSON,
+    STOP,
+    offer_later,
+    remember_later,
+    start_topic,
+    topic_was_asked,
+)
 from bot.understanding.masking import mask
 from bot.understanding.text import normalise
-from bot.understanding.types import SEVERITY, Understanding
+from bot.understanding.types import SEVERITY
 
 EMERGENCY = "escalate_now"
 SURE_OF_LANGUAGE = 0.8
 """Below this the first message is answered with the list of languages (dependencies.md: language identification)."""
+LIKELY_LANGUAGE = 0.6
+"""From here an emergency or a command of somebody new is answered in the language that it seems to be in."""
 SURE_OF_TOPIC = 0.85
 """From here a message that fits no choice of the waiting question starts its own topic instead of a retry."""
-MENU, PERSON, HELP, STOP, START = "menu", "talk_to_human", "help", "stop", "start"
-UNCLEAR, LANGUAGE_SET = "unclear", "language_set"
+MENU, HELP, START = "menu", "help", "start"
+LANGUAGE_SET = "language_set"
 ASKED_FOR_LANGUAGE = "ask_language"
 """The state's flow while the list of languages waits for an answer; no file has a flow of this name."""
-OPT_OUT_TOPIC = "opt_out"
-HOPS = 8
-"""So many flows may follow one another without a question; the loader refuses endless ways, this is the net below."""
-
-
-@dataclass(frozen=True)
-class Talk:
-    """Where a family stands between two messages.
-
-    `guessed` says that the language was taken for an emergency or a command without being sure; the next clear
-    message settles it.  `held` is what a first message would mean in each language, until the family has named its
-    own: topics only, the words themselves are not kept.
-    """
-
-    state: State | None = None
-    language: str | None = None
-    guessed: bool = False
-    unclear: int = 0
-    held: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A message and what was understood of it.
-
-    `kind` is text, audio, image, document, contact, location or unknown.
-    """
-
-    text: str
-    understood: Understanding
-    command: Command | None = None
-    payload: str | None = None
-    kind: str = "text"
-    twilio_opt: str | None = None
-    stopped: bool = False
-
-
-@dataclass(frozen=True)
-class World:
-    """What a turn may look at: the flows, the district's languages in order, a label's wording, the understanding."""
-
-    flows: FlowSet
-    languages: tuple[str, ...]
-    understand: Callable[[str, str], Understanding]
-    read: Callable[[str, str], str] = lambda language, text: text
-
-
-Outcome = tuple[Talk, tuple[Effect, ...]]
 
 
 def take_turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     """The family's next state, and all that this message asks to be done.  Never raises, whatever was written."""
     if heard.twilio_opt:
         return _twilio_has_answered(talk, heard)
+    return offer_later(world, _turn(world, remember_later(world, talk, heard), heard))
+
+
+def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     emergency = heard.understood.severity == EMERGENCY
     if heard.command and not (heard.stopped and heard.command.kind != "start"):
         outcome = _obey(world, talk, heard, heard.command)
@@ -92,19 +58,6 @@ def take_turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     return _converse(world, talk, heard)
 
 
-def start_flow(world: World, talk: Talk, name: str) -> Outcome:
-    """Begin a flow, and whatever flow it goes on to, until a question waits or the conversation ends."""
-    effects: list[Effect] = []
-    state: State | None = State(name)
-    for _ in range(HOPS):
-        if state is None or state.step is not None or state.flow not in world.flows.flows:
-            break
-        state, more = advance(world.flows.flows[state.flow], state, Input())
-        effects += more
-    waiting = state if state and state.step else None
-    return replace(talk, state=waiting), tuple(effects)
-
-
 def _twilio_has_answered(talk: Talk, heard: Heard) -> Outcome:
     """Advanced Opt-Out: Twilio itself has answered STOP, START or HELP; a second answer would be one too many."""
     kind = heard.twilio_opt
@@ -117,11 +70,11 @@ def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome |
     """A command's outcome; None where the word is no command here (START of somebody who never stopped)."""
     talk = _with_a_language(talk, heard)
     if command.kind == "stop":
-        return _prepend(Consent("stop", "word"), start_flow(world, replace(talk, held={}), STOP))
+        return prepend(Consent("stop", "word"), start_flow(world, replace(talk, held={}), STOP))
     if command.kind == "start":
         if not heard.stopped:
             return None
-        return _prepend(Consent("start", "word"), start_flow(world, talk, START))
+        return prepend(Consent("start", "word"), start_flow(world, talk, START))
     if command.kind == "choose_language":
         return _ask_language(talk, {})
     if command.kind == "language" and command.lang in world.languages:
@@ -179,13 +132,15 @@ def _converse(world: World, talk: Talk, heard: Heard) -> Outcome:
 def _settle_language(world: World, talk: Talk, heard: Heard) -> Outcome:
     language = heard.understood.lang or "en"
     known = replace(talk, language=language, guessed=False, held={})
-    return _prepend(SetLanguage(language), _go_on(world, known, heard))
+    return prepend(SetLanguage(language), _go_on(world, known, heard))
 
 
 def _go_on(world: World, talk: Talk, heard: Heard) -> Outcome:
+    if talk.state and talk.state.flow == ASKED_FOR_TOPIC:
+        return topic_was_asked(world, talk, talk.state, heard)
     if talk.state:
         return _answer(world, talk, heard)
-    return _topic(world, talk, heard)
+    return start_topic(world, talk, heard)
 
 
 def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
@@ -193,29 +148,19 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     state = talk.state
     flow = world.flows.flows.get(state.flow) if state else None
     if state is None or flow is None or waits_for(flow, state) is None:
-        return _topic(world, replace(talk, state=None), heard)
+        return start_topic(world, replace(talk, state=None), heard)
     language = talk.language or "en"
     kept = "" if flow.steps[state.step or ""].choices else mask(heard.text)[0]
     given = Input(heard.text, kept, heard.payload, lambda label: world.read(language, label))
     after, effects = advance(flow, state, given)
     understood = after is None or after.tries == 0
     if not understood and _is_clear_topic(world, heard):
-        return _topic(world, replace(talk, state=None), heard)
+        return start_topic(world, replace(talk, state=None), heard)
+    if after and after.flow == STOP:
+        return prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
     if after and after.step is None:
-        return _append(effects, start_flow(world, replace(talk, unclear=0), after.flow))
+        return append(effects, start_flow(world, replace(talk, unclear=0), after.flow))
     return replace(talk, state=after, unclear=0 if understood else talk.unclear), effects
-
-
-def _topic(world: World, talk: Talk, heard: Heard) -> Outcome:
-    intent = heard.understood.intent
-    if intent == OPT_OUT_TOPIC:
-        return _prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
-    name = world.flows.for_words(heard.text) or world.flows.for_intent(intent)
-    if name:
-        return start_flow(world, replace(talk, unclear=0), name)
-    if talk.unclear:
-        return start_flow(world, replace(talk, unclear=0), PERSON)
-    return start_flow(world, replace(talk, unclear=1), UNCLEAR)
 
 
 def _is_clear_topic(world: World, heard: Heard) -> bool:
@@ -255,7 +200,7 @@ def _change_language(world: World, talk: Talk, heard: Heard, language: str) -> O
     if step and changed.state:
         return changed, (*effects, ask(step, changed.state.answers))
     held = world.flows.for_intent(talk.held.get(language))
-    return _append(effects, start_flow(world, changed, held or MENU))
+    return append(effects, start_flow(world, changed, held or MENU))
 
 
 def _knows_language(world: World, heard: Heard) -> bool:
@@ -265,12 +210,6 @@ def _knows_language(world: World, heard: Heard) -> bool:
 
 def _with_a_language(talk: Talk, heard: Heard) -> Talk:
     """Emergencies and commands are answered at once: in the stored language, else the likeliest, else English."""
-    return talk if talk.language else replace(talk, language=heard.understood.lang or "en", guessed=True)
-
-
-def _prepend(effect: Effect, outcome: Outcome) -> Outcome:
-    return outcome[0], (effect, *outcome[1])
-
-
-def _append(effects: tuple[Effect, ...], outcome: Outcome) -> Outcome:
-    return outcome[0], (*effects, *outcome[1])
+    understood = heard.understood
+    likely = understood.lang if understood.lang_confidence >= LIKELY_LANGUAGE else None
+    return talk if talk.language else replace(talk, language=likely or "en", guessed=True)

@@ -8,7 +8,7 @@ from bot.content import dates
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
 from bot.content.texts import TextId
-from bot.conversation.effects import Ask, AskLanguage, Effect, Escalation, Notice, Say, StateFact
+from bot.conversation.effects import Ask, AskLanguage, AskTopic, Effect, Escalation, Notice, Say, StateFact
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 DRAFT, ENGLISH = "notice_draft", "notice_english"
@@ -50,6 +50,8 @@ class Composer:
             yield self._fact(effect.fact, urgent)
         elif isinstance(effect, Notice):
             yield self._named(effect.text_id)
+        elif isinstance(effect, AskTopic):
+            yield self._which_topic(effect)
         elif isinstance(effect, AskLanguage):
             yield self._languages()
 
@@ -74,6 +76,13 @@ class Composer:
 
     def _checked(self, day: date) -> str:
         return self._text(self.library.texts["checked_on"], {"date": dates.full(day, self.language)})
+
+    def _which_topic(self, effect: AskTopic) -> str:
+        flows = self.library.flows.flows
+        labels = [self._text(flows[name].label or flows[name].title) for name in effect.flows if name in flows]
+        last, question = ("not_now", "also_asked") if effect.beside else ("someone_else", "which_topic")
+        lines = [f"{number}. {label}" for number, label in enumerate([*labels, self._named(last)], 1)]
+        return "\n".join([self._named(question), *lines])
 
     def _languages(self) -> str:
         names = [own_name(code) for code in self.library.district.languages]

@@ -17,6 +17,10 @@ LASTING = (Consent, Escalation, PlanFollowUp, SetLanguage, SetNote)
 """The effects that become rows; the others are only said."""
 
 
+WROTE_CHARACTERS = 600
+"""So much of the message that opened a case is kept with it, masked, for the person who answers."""
+
+
 @dataclass
 class Kept:
     """What comes after the transaction: whose message it was, cases to alert for, the newest case for the reply."""
@@ -59,6 +63,9 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
 
 def _open_case(services: Services, db: Connection, message: Message, n: int, effect: Escalation, kept: Kept) -> None:
     answers = {name: mask(value)[0] for name, value in effect.answers}
+    wrote = mask(message.inbound.text)[0].strip()[:WROTE_CHARACTERS]
+    if " " in wrote and wrote not in answers.values():
+        answers = {cases.WROTE: wrote, **answers}
     new = cases.NewCase(
         message.contact.id, effect.topic, effect.severity, effect.to, effect.about, message.language, answers
     )

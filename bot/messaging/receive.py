@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.conversation.commands import match
 from bot.conversation.effects import Consent, Effect, Notice
 from bot.conversation.engine import State
-from bot.conversation.turn import Heard, Talk, World, take_turn
+from bot.conversation.talk import Heard, Talk, World
+from bot.conversation.turn import take_turn
 from bot.messaging.compose import Composer
 from bot.messaging.effects import LASTING, Kept, Message, keep
 from bot.messaging.inbound import Inbound

@@ -44,6 +44,9 @@ cases = Table(
     UniqueConstraint("message_sid", "n"),
 )
 
+WROTE = "wrote"
+"""The answer that holds what the family wrote when the case was opened; what it adds does not replace it."""
+
 JOINED_FOR = {"escalate_now": timedelta(minutes=10), "other": timedelta(days=7)}
 """How long what a family adds joins the case that is open."""
 
@@ -93,7 +96,9 @@ def open_or_join(
         return own, True
     open_one = _joinable(db, new, at)
     if open_one is not None:
-        answers = {**get(db, vault, open_one.id).answers, **new.answers}
+        before = get(db, vault, open_one.id).answers
+        kept = {WROTE: before[WROTE]} if WROTE in before else {}
+        answers = {**before, **new.answers, **kept}
         _set_answers(db, vault, open_one, answers)
         return open_one.id, False
     return _insert(db, vault, message_sid, n, new, at), True

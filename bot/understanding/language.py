@@ -1,27 +1,37 @@
-"""In which of the district's languages is a message?  Statistics for sentences, phrase files for words."""
+"""In which language is a message?  What the phrases taught, and py3langid as a second vote.
+
+The phrases know how families write (short, without accents, Arabic in Latin letters), the general model knows
+more words and more languages.  Their logarithms are added, so that neither decides alone when the other is sure
+of the opposite.
+"""
 
 from __future__ import annotations
 
 import copy
+import math
 import re
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from bot.understanding.text import normalise
+from bot.understanding.weights import Rows, Weights, softmax
 
 SURE: Final = 0.8
 """Below this the caller keeps the stored language or asks (measured: design/dependencies.md)."""
 
-_PRIOR: Final = 3.0
+_PRIOR, _PRIOR_OF_A_WORD = 3.0, 10.0
 _CERTAIN: Final = 0.99
-_FLOOR: Final = 0.01
+_FLOOR: Final = 0.02
+_GENERAL, _GENERAL_OF_A_WORD = 0.6, 0.2
+"""How much the general model's vote counts beside the phrases' (docs/understanding.md)."""
+_FEW_WORDS: Final = 2
 _CHAT_ARABIC: Final = re.compile(
     r"\b(?!(?:\d*1st|\d*2nd|\d*3rd|\d+(?:th|am|pm|h|hr|k|g|x))\b)(?=\w*[a-z])\w*[2357](?:\w*[a-z]|\b)"
 )
 """A word with 2, 3, 5 or 7 for a letter, as Arabic is typed in Latin letters ("ijtima3", "7ada")."""
+_CHAT_ARABIC_WEIGHT: Final = math.log(100)
+_UNKNOWN_WORD: Final = 0.5
 
 _SCRIPTS: Final[tuple[tuple[str, str, str, int], ...]] = (
     ("Latin", "a", "\u024f", 1),
@@ -69,7 +79,7 @@ def _identifier(languages: tuple[str, ...]) -> Any:
 
 def warm(languages: tuple[str, ...]) -> None:
     """Load the model now: it takes part of a second that the first family's message must not wait for."""
-    detect("hello, this is a first message", languages)
+    _general("hello, this is a first message", languages)
     _by_script(languages)
 
 
@@ -100,53 +110,51 @@ def _main_script(normal: str) -> str | None:
 
 
 def detect(
-    text: str,
-    languages: tuple[str, ...],
-    stored: str | None = None,
-    vocabulary: Mapping[str, frozenset[str]] | None = None,
+    text: str, rows: Rows, weights: Weights, languages: tuple[str, ...], stored: str | None = None
 ) -> tuple[str | None, float]:
     """The likeliest of `languages` and its probability; (None, 0.0) without letters of a script they use.
 
-    `stored` is the family's language so far and counts three times.  `vocabulary` (of the phrasebook) says
-    which languages use a word: for one or two words ("hola", "bonjou") it decides, for a sentence it only
-    helps.
+    `rows` are the words and letters of the text (features.lexical), `weights` what the phrases taught of them;
+    `stored` is the family's language so far and counts three times.
     """
-    normal = normalise(text)
-    script = _main_script(normal)
+    script = _main_script(text.casefold())
     candidates = _by_script(languages).get(script or "", ())
     if len(candidates) == 1 and script != "Latin":
         return candidates[0], _CERTAIN
     if not candidates:
         return None, 0.0
-    scores = _statistics(text, languages, candidates)
-    told = _vote(scores, normal.split(), vocabulary or {})
+    # Any language may be typed in Latin letters; no language but those of the script in another.
+    possible = languages if script == "Latin" else candidates
+    scores = _votes(text, rows, weights, possible, candidates)
     if "ar" in scores and script == "Latin":
-        scores["ar"] *= 100.0 ** len(_CHAT_ARABIC.findall(normal))
+        scores["ar"] += _CHAT_ARABIC_WEIGHT * len(_CHAT_ARABIC.findall(text.casefold()))
     if stored in scores:
-        scores[stored] *= _PRIOR
+        scores[stored] += math.log(_PRIOR_OF_A_WORD if _few(rows) else _PRIOR)
     best = max(scores, key=scores.__getitem__)
-    confidence = scores[best] / sum(scores.values())
-    # One word that no phrase file has (a name, a street) tells next to nothing about the language.
-    return best, confidence if told or " " in normal else min(confidence, 0.5)
+    confidence = 1 / sum(math.exp(score - scores[best]) for score in scores.values())
+    unknown = len(rows[0]) == 1 and rows[0][0] not in weights.rows[0]
+    # One word that nobody taught (a name, a street) tells next to nothing about the language.
+    return best, min(confidence, _UNKNOWN_WORD) if unknown else confidence
 
 
-def _statistics(text: str, languages: tuple[str, ...], candidates: tuple[str, ...]) -> dict[str, float]:
-    """A probability for each candidate, next to nothing for the rest (Arabic in Latin letters)."""
-    scores = dict.fromkeys(languages, _FLOOR)
+def _votes(
+    text: str, rows: Rows, weights: Weights, possible: tuple[str, ...], candidates: tuple[str, ...]
+) -> dict[str, float]:
+    weight = _GENERAL_OF_A_WORD if _few(rows) else _GENERAL
+    own = dict(zip(weights.classes, map(float, softmax(weights.scores(rows))), strict=True))
+    general = _general(text, candidates)
+    return {
+        lang: math.log(max(own.get(lang, _FLOOR), 1e-4)) + weight * math.log(max(general.get(lang, _FLOOR), 1e-4))
+        for lang in possible
+    }
+
+
+def _few(rows: Rows) -> bool:
+    """One or two words (each is a feature, and so is the pair)."""
+    return len(rows[0]) <= 2 * _FEW_WORDS - 1
+
+
+def _general(text: str, candidates: tuple[str, ...]) -> dict[str, float]:
+    """What the general model says of the languages that it knows."""
     identifier = _identifier(candidates)
-    if identifier is None:
-        return scores | dict.fromkeys(candidates, 1.0)
-    return scores | dict.fromkeys(candidates, _FLOOR) | {lang: max(p, 1e-6) for lang, p in identifier.rank(text)}
-
-
-def _vote(scores: dict[str, float], words: list[str], vocabulary: Mapping[str, frozenset[str]]) -> bool:
-    """Raise the languages whose phrase files have the words; True if any word told languages apart."""
-    factor = 60.0 if len(words) <= 2 else 4.0
-    votes = [langs for word in words[:12] if (langs := vocabulary.get(word)) and not langs.issuperset(scores)]
-    for lang in _each(votes, scores):
-        scores[lang] *= factor
-    return bool(votes)
-
-
-def _each(votes: Iterable[frozenset[str]], scores: Mapping[str, float]) -> Iterable[str]:
-    return (lang for langs in votes for lang in langs if lang in scores)
+    return {} if identifier is None else {lang: float(p) for lang, p in identifier.rank(text)}

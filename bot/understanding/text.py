@@ -9,6 +9,7 @@ from typing import Final
 HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Chinese characters, for use inside a `[...]` of a regular expression."""
 
+HAN_OR_HANGUL: Final = re.compile(rf"[{HAN}\uac00-\ud7a3]")
 _IN_HAN = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _HAN_EDGE = re.compile(rf"(?<=[{HAN}])(?=[^\s{HAN}])|(?<=[^\s{HAN}])(?=[{HAN}])")
 _DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")

@@ -75,18 +75,21 @@ class Understanding:
     lang: str | None
     lang_confidence: float
     intent: str | None
-    """None when no topic is likely enough; then `choices` may still be offered."""
+    """None when no topic is likely enough; then `choices` are offered."""
     confidence: float
     severity: Severity
     also: tuple[str, ...] = ()
-    """Emergencies in the same message besides `intent`: their people are to be paged too."""
+    """What else the message says besides `intent`: emergencies first (their people are paged too), then a topic."""
     choices: tuple[str, ...] = ()
     """Up to three likeliest topics, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known before the message is read: phrases, the district's languages, the family's language."""
+    """What is known before the message is read: phrases, the district's languages, the family's language.
+
+    `languages` are those that the district answers in; a message may be in any that was taught besides.
+    """
 
     phrasebook: Phrasebook
     languages: tuple[str, ...]

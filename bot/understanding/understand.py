@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from bot.understanding.emergencies import find_normal
-from bot.understanding.language import SURE, detect
-from bot.understanding.text import normalise
-from bot.understanding.topics import THRESHOLD, rank
-from bot.understanding.types import SEVERITY, Context, Understanding
+from bot.understanding.language import SURE
+from bot.understanding.reading import Reading, read, sentences
+from bot.understanding.types import EMERGENCIES, SEVERITY, Context, Severity, Understanding
 
-_FOUND = 0.95
-"""How sure a matched emergency pattern is; it is acted on in any case."""
+THRESHOLD: Final = 0.3
+"""Below this a topic is only offered as a choice, never taken for granted."""
+PAGE: Final = 0.4
+"""From this likelihood on somebody is paged, whatever the words."""
+DOUBT: Final = 0.06
+"""A pattern of an emergency pages too, unless the model is sure that the message is about something else:
+an emergency less likely than this, and another topic at least as likely as `_SURE`."""
+_SURE: Final = 0.7
+_ENOUGH: Final = 2
+"""A message of which fewer concepts are known was hardly understood: the patterns decide."""
+_BESIDE: Final = 0.6
+"""A second topic is offered afterwards if its sentence is as likely as this."""
+_HARMLESS: Final = frozenset({"PRETEND", "STUPID"})
+_FISHING: Final = frozenset({"OTHER_FAMILY", "REPORT_SOMEONE", "LIST", "ADDRESS", "POLICE", "AGENT", "STATUS"})
 
 
 def understand(text: str, context: Context) -> Understanding:
@@ -20,28 +32,85 @@ def understand(text: str, context: Context) -> Understanding:
     An emergency is looked for in all languages.  Where the language itself is unsure, the one in whose
     words the emergency was told is taken, because the answer must be read at once.
     """
-    normal = normalise(text)
-    found = find_normal(normal, context.phrasebook)
-    lang, sure = detect(text, context.languages, context.stored_language, context.phrasebook.vocabulary)
-    ranked = rank(normal, _languages(lang, sure, context), context.phrasebook)
-    if found:
-        if sure < SURE and found[0][1] in context.languages:
-            lang = found[0][1]
-        return _emergency(tuple(intent for intent, _ in found), lang, sure, ranked)
-    intent, confidence = ranked[0] if ranked else (None, 0.0)
-    taken = intent if confidence >= THRESHOLD else None
-    choices = tuple(topic for topic, _ in ranked)
-    return Understanding(lang, sure, taken, confidence, SEVERITY[taken] if taken else "info", (), choices)
+    whole = read(text, context)
+    exact = context.phrasebook.taught.exact.get(whole.normal)
+    if not whole.normal or (whole.normal.isdigit() and len(whole.normal) <= 2):
+        return _without_words(text, whole)
+    parts = () if exact else sentences(text, whole, context)
+    ranked = _ranked(whole, exact)
+    told = _emergencies(whole, parts, exact, context)
+    if told:
+        return _urgent(whole, [intent for intent, _ in told], _language(whole, told, context), ranked, parts)
+    intent, likely = ranked[0]
+    taken = intent if likely >= THRESHOLD else None
+    also = tuple(_beside(parts, taken))[:1]
+    choices = tuple(topic for topic, _ in ranked[:3])
+    return Understanding(whole.lang, whole.sure, taken, likely, severity(taken, whole), also, choices)
 
 
-def _emergency(
-    found: tuple[str, ...], lang: str | None, sure: float, ranked: Iterable[tuple[str, float]]
+def _without_words(text: str, whole: Reading) -> Understanding:
+    """A number or a sign ("2", a thumb) answers a question; nothing at all says nothing."""
+    intent = "short_reply" if text.strip() else None
+    return Understanding(
+        whole.lang, whole.sure, intent, 1.0 if intent else 0.0, "info", (), (intent,) if intent else ()
+    )
+
+
+def severity(intent: str | None, reading: Reading) -> Severity:
+    """How soon a person must see it; of attacks only those that are after a family or a pupil."""
+    if intent is None:
+        return "info"
+    told = {concept for concept, _ in reading.found}
+    if intent == "restricted_request" and told & _HARMLESS and not told & _FISHING:
+        return "info"
+    return SEVERITY[intent]
+
+
+def _ranked(whole: Reading, exact: str | None) -> list[tuple[str, float]]:
+    ranked = sorted(whole.topics.items(), key=lambda pair: -pair[1])
+    if exact is None:
+        return ranked
+    return [(exact, 1.0), *((intent, 0.0) for intent, _ in ranked if intent != exact)]
+
+
+def _emergencies(
+    whole: Reading, parts: Iterable[Reading], exact: str | None, context: Context
+) -> list[tuple[str, str | None]]:
+    """The emergencies with the language of the words that told (None where the model did), the leading one first."""
+    if exact is not None:
+        return [(exact, None)] if exact in EMERGENCIES else []
+    readings = (whole, *parts)
+    likeliest = max(readings, key=lambda reading: reading.emergency)
+    sure_of_another = (
+        likeliest.emergency < DOUBT and max(whole.topics.values()) >= _SURE and len(whole.found) >= _ENOUGH
+    )
+    patterns = {} if sure_of_another else dict(find_normal(whole.normal, context.phrasebook))
+    if likeliest.emergency < PAGE and not patterns:
+        return []
+    first = max(EMERGENCIES, key=lambda intent: likeliest.topics[intent])
+    sure = {intent for reading in readings for intent in EMERGENCIES if reading.topics[intent] >= PAGE}
+    named = {first, *sure, *patterns} if likeliest.emergency >= PAGE else set(patterns)
+    return [(intent, patterns.get(intent)) for intent in EMERGENCIES if intent in named]
+
+
+def _language(whole: Reading, told: list[tuple[str, str | None]], context: Context) -> str | None:
+    lang = told[0][1]
+    return lang if whole.sure < SURE and lang in context.languages else whole.lang
+
+
+def _urgent(
+    whole: Reading, found: list[str], lang: str | None, ranked: list[tuple[str, float]], parts: tuple[Reading, ...]
 ) -> Understanding:
-    choices = (*found, *(topic for topic, _ in ranked))[:3]
-    return Understanding(lang, sure, found[0], _FOUND, SEVERITY[found[0]], found[1:], choices)
+    others = tuple(found[1:]) or tuple(_beside(parts, found[0]))[:1]
+    choices = tuple(dict.fromkeys((*found, *(topic for topic, _ in ranked))))[:3]
+    sure = max(whole.emergency, PAGE)
+    return Understanding(lang, whole.sure, found[0], min(1.0, sure), SEVERITY[found[0]], others, choices)
 
 
-def _languages(lang: str | None, sure: float, context: Context) -> tuple[str, ...]:
-    """Whose phrases to compare: the message's language and English, more of them the less sure that is."""
-    likely = tuple(one for one in (lang, context.stored_language, "en") if one)
-    return likely if sure >= SURE else (*likely, *context.languages)
+def _beside(parts: Iterable[Reading], main: str | None) -> Iterable[str]:
+    """Ordinary topics of single sentences, besides the main one."""
+    for part in parts:
+        intent = max(part.topics, key=part.topics.__getitem__)
+        smalltalk = intent in ("short_reply", "greeting_identity", "out_of_scope", *EMERGENCIES)
+        if part.topics[intent] >= _BESIDE and intent != main and not smalltalk:
+            yield intent

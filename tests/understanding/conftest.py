@@ -1,27 +1,34 @@
-"""The phrase files as they ship, compiled once for all tests of this folder."""
+"""What ships, compiled once for all tests of this folder."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from bot.understanding import Context, Phrasebook, PhraseFile
+from bot.teaching.lessons import Lessons, read_lessons
+from bot.understanding import Context, Phrasebook, SignalFile
+from bot.understanding.taught import FILE, read
 
-FOLDER = Path(__file__).parents[2] / "flows" / "phrases"
+FLOWS = Path(__file__).parents[2] / "flows"
 LANGUAGES = ("en", "es", "ht", "pt", "ar", "uk", "zh", "vi")
 
 
 @pytest.fixture(scope="session")
-def files() -> dict[str, PhraseFile]:
+def files() -> dict[str, SignalFile]:
     return {
-        lang: PhraseFile.model_validate(yaml.safe_load((FOLDER / f"{lang}.yaml").read_text(encoding="utf-8")))
-        for lang in LANGUAGES
+        path.stem: SignalFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in sorted((FLOWS / "signals").glob("*.yaml"))
     }
 
 
 @pytest.fixture(scope="session")
-def phrasebook(files: dict[str, PhraseFile]) -> Phrasebook:
-    return Phrasebook.build(files)
+def lessons() -> Lessons:
+    return read_lessons(FLOWS)
+
+
+@pytest.fixture(scope="session")
+def phrasebook(files: dict[str, SignalFile]) -> Phrasebook:
+    return Phrasebook.build(files, read(FLOWS / FILE))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,10 @@
 import pytest
 
 from bot.conversation.commands import Command, match
-from bot.understanding import Phrasebook, PhraseFile, normalise
+from bot.teaching.lessons import Lessons
+from bot.understanding import Phrasebook, SignalFile, normalise
+from bot.understanding.taught import FILE, read
+from tests.understanding.conftest import FLOWS
 
 SAID = {
     "stop": [
@@ -76,7 +79,7 @@ def test_answers_and_sentences_are_no_commands(text: str, phrasebook: Phrasebook
     assert match(text, phrasebook) is None
 
 
-def test_a_word_means_one_kind_only(files: dict[str, PhraseFile], phrasebook: Phrasebook) -> None:
+def test_a_word_means_one_kind_only(files: dict[str, SignalFile], phrasebook: Phrasebook) -> None:
     meanings: dict[str, set[str]] = {}
     for lang, file in files.items():
         for kind, words in file.commands.items():
@@ -88,12 +91,12 @@ def test_a_word_means_one_kind_only(files: dict[str, PhraseFile], phrasebook: Ph
 
 
 def test_a_clash_is_refused() -> None:
-    one = PhraseFile.model_validate({"commands": {"stop": ["fin"]}})
-    other = PhraseFile.model_validate({"commands": {"menu": ["FIN"]}})
+    one = SignalFile.model_validate({"commands": {"stop": ["fin"]}})
+    other = SignalFile.model_validate({"commands": {"menu": ["FIN"]}})
     with pytest.raises(ValueError, match="FIN"):
-        Phrasebook.build({"es": one, "ht": other})
+        Phrasebook.build({"es": one, "ht": other}, read(FLOWS / FILE))
 
 
-def test_answers_are_not_commands_in_any_file(files: dict[str, PhraseFile], phrasebook: Phrasebook) -> None:
-    answers = {word for file in files.values() for word in file.topics["short_reply"]}
+def test_answers_are_not_commands_in_any_file(lessons: Lessons, phrasebook: Phrasebook) -> None:
+    answers = {lesson.text for lesson in lessons.phrases if lesson.intent == "short_reply"}
     assert {word for word in answers if match(word, phrasebook)} == set()

@@ -2,8 +2,10 @@
 
 import pytest
 
-from bot.understanding import Phrasebook, detect, warm
+from bot.understanding import Phrasebook, normalise, warm
+from bot.understanding.features import lexical, tokens
 from bot.understanding.language import SURE
+from bot.understanding.language import detect as _detect
 
 LANGUAGES = ("en", "es", "ht", "pt", "ar", "uk", "zh", "vi")
 FIRST = {
@@ -18,34 +20,40 @@ FIRST = {
 }
 
 
+def detect(
+    text: str, phrasebook: Phrasebook, languages: tuple[str, ...] = LANGUAGES, stored: str | None = None
+) -> tuple[str | None, float]:
+    return _detect(text, lexical(tokens(normalise(text))), phrasebook.taught.languages, languages, stored)
+
+
 @pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in FIRST.items() for text in texts])
 def test_first_messages(lang: str, text: str, phrasebook: Phrasebook) -> None:
-    assert detect(text, LANGUAGES, None, phrasebook.vocabulary)[0] == lang
+    assert detect(text, phrasebook)[0] == lang
 
 
 @pytest.mark.parametrize("text", ["", " ", "12", "555-0100", "😀👍", "?!", "שלום"])
 def test_no_letters_or_a_foreign_script_say_nothing(text: str, phrasebook: Phrasebook) -> None:
-    assert detect(text, LANGUAGES, None, phrasebook.vocabulary) == (None, 0.0)
+    assert detect(text, phrasebook) == (None, 0.0)
 
 
 def test_a_lone_name_is_not_sure_and_the_stored_language_wins(phrasebook: Phrasebook) -> None:
-    assert detect("Lincoln", LANGUAGES, None, phrasebook.vocabulary)[1] < SURE
-    assert detect("ok", LANGUAGES, "vi", phrasebook.vocabulary)[0] == "vi"
+    assert detect("Lincoln", phrasebook)[1] < SURE
+    assert detect("ok", phrasebook, stored="vi")[0] == "vi"
 
 
 def test_a_stored_language_does_not_hide_a_clear_one(phrasebook: Phrasebook) -> None:
-    lang, sure = detect("necesito hablar con la maestra de mi hija", LANGUAGES, "en", phrasebook.vocabulary)
+    lang, sure = detect("necesito hablar con la maestra de mi hija", phrasebook, stored="en")
     assert lang == "es"
     assert sure > SURE
 
 
-def test_only_the_districts_languages_are_answers() -> None:
-    assert detect("mi hija esta enferma", ("en", "vi"))[0] in {"en", "vi"}
-    assert detect("дитина захворіла", ("en", "vi")) == (None, 0.0)
-    assert detect("hello there", ("en",))[0] == "en"
-    assert detect("hello", ()) == (None, 0.0)
+def test_only_the_languages_asked_for_are_answers(phrasebook: Phrasebook) -> None:
+    assert detect("mi hija esta enferma", phrasebook, ("en", "vi"))[0] in {"en", "vi"}
+    assert detect("дитина захворіла", phrasebook, ("en", "vi")) == (None, 0.0)
+    assert detect("hello there", phrasebook, ("en",))[0] == "en"
+    assert detect("hello", phrasebook, ()) == (None, 0.0)
 
 
-def test_languages_that_the_model_does_not_know_do_no_harm() -> None:
+def test_languages_that_the_model_does_not_know_do_no_harm(phrasebook: Phrasebook) -> None:
     warm(("en", "es", "quc"))
-    assert detect("donde esta la escuela de mi hija", ("en", "es", "quc"))[0] == "es"
+    assert detect("donde esta la escuela de mi hija", phrasebook, ("en", "es", "quc"))[0] == "es"

@@ -3,12 +3,15 @@
 import pytest
 from pydantic import ValidationError
 
-from bot.understanding import Phrasebook, PhraseFile, find
+from bot.teaching.lessons import Lesson, Lessons
+from bot.understanding import Phrasebook, SignalFile, find
+from bot.understanding.taught import FILE, read
+from tests.understanding.conftest import FLOWS
 
 
 def book(*lines: str, **more: object) -> Phrasebook:
     file = {"emergencies": {"danger_now": list(lines)}, **more}
-    return Phrasebook.build({"en": PhraseFile.model_validate(file)})
+    return Phrasebook.build({"en": SignalFile.model_validate(file)}, read(FLOWS / FILE))
 
 
 def told(text: str, phrases: Phrasebook) -> bool:
@@ -50,9 +53,9 @@ def test_vetoes_of_a_line_of_a_topic_and_always() -> None:
 
 def test_a_topics_veto_holds_in_every_language() -> None:
     danger = {"danger_now": ["=bomba"]}
-    one = PhraseFile.model_validate({"emergencies": danger})
-    other = PhraseFile.model_validate({"emergencies": {"danger_now": ["not if jaja", "=bomba"]}})
-    assert not told("bomba jaja", Phrasebook.build({"pt": one, "es": other}))
+    one = SignalFile.model_validate({"emergencies": danger})
+    other = SignalFile.model_validate({"emergencies": {"danger_now": ["not if jaja", "=bomba"]}})
+    assert not told("bomba jaja", Phrasebook.build({"pt": one, "es": other}, read(FLOWS / FILE)))
 
 
 def test_what_is_ignored_hides_only_itself() -> None:
@@ -88,10 +91,14 @@ def test_chinese_matches_inside_and_arabic_behind_its_small_words() -> None:
 )
 def test_unknown_keys_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        PhraseFile.model_validate(wrong)
+        SignalFile.model_validate(wrong)
 
 
 def test_a_phrase_cannot_teach_two_topics() -> None:
-    twice = PhraseFile.model_validate({"topics": {"short_reply": ["ok"], "opt_out": ["OK!"]}})
+    twice = (Lesson("ok", "en", "short_reply"), Lesson("OK!", "en", "opt_out"))
     with pytest.raises(ValueError, match="OK!"):
-        Phrasebook.build({"en": twice})
+        Lessons(twice, {}).exact()
+
+
+def test_a_phrase_of_two_languages_with_two_meanings_is_left_to_the_model() -> None:
+    assert Lessons((Lesson("si", "es", "short_reply"), Lesson("si", "fr", "out_of_scope")), {}).exact() == {}

@@ -1,0 +1,83 @@
+"""What a turn works on: where a family stands, what it said, what may be looked at; and how a flow is started."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from bot.conversation.commands import Command
+from bot.conversation.effects import Effect
+from bot.conversation.engine import Input, State, advance
+from bot.conversation.flow import FlowSet
+from bot.understanding.types import Understanding
+
+HOPS = 8
+"""So many flows may follow one another without a question; the loader refuses endless ways, this is the net below."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Where a family stands between two messages.
+
+    `guessed` says that the language was taken for an emergency or a command without being sure; the next clear
+    message settles it.  `held` is what a first message would mean in each language, until the family has named its
+    own: topics only, the words themselves are not kept.  `later` is the second topic of a message, to be offered when
+    the first has come to its end.
+    """
+
+    state: State | None = None
+    language: str | None = None
+    guessed: bool = False
+    unclear: int = 0
+    held: dict[str, str] = field(default_factory=dict)
+    later: str | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message and what was understood of it.
+
+    `kind` is text, audio, image, document, contact, location or unknown.
+    """
+
+    text: str
+    understood: Understanding
+    command: Command | None = None
+    payload: str | None = None
+    kind: str = "text"
+    twilio_opt: str | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class World:
+    """What a turn may look at: the flows, the district's languages in order, a label's wording, the understanding."""
+
+    flows: FlowSet
+    languages: tuple[str, ...]
+    understand: Callable[[str, str], Understanding]
+    read: Callable[[str, str], str] = lambda language, text: text
+
+
+Outcome = tuple[Talk, tuple[Effect, ...]]
+
+
+def start_flow(world: World, talk: Talk, name: str) -> Outcome:
+    """Begin a flow, and whatever flow it goes on to, until a question waits or the conversation ends."""
+    effects: list[Effect] = []
+    state: State | None = State(name)
+    for _ in range(HOPS):
+        if state is None or state.step is not None or state.flow not in world.flows.flows:
+            break
+        state, more = advance(world.flows.flows[state.flow], state, Input())
+        effects += more
+    waiting = state if state and state.step else None
+    return replace(talk, state=waiting), tuple(effects)
+
+
+def prepend(effect: Effect, outcome: Outcome) -> Outcome:
+    """The outcome with one more thing done first."""
+    return outcome[0], (effect, *outcome[1])
+
+
+def append(effects: tuple[Effect, ...], outcome: Outcome) -> Outcome:
+    """The outcome after what was done already."""
+    return outcome[0], (*effects, *outcome[1])

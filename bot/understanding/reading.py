@@ -1,0 +1,82 @@
+"""One look at a text: its features, its language, and how likely each topic is.  Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from bot.understanding.concepts import Found
+from bot.understanding.features import concepts, conceptual, lexical, tokens
+from bot.understanding.language import SURE, detect
+from bot.understanding.text import normalise
+from bot.understanding.types import EMERGENCIES, Context
+from bot.understanding.weights import Rows
+
+_SENTENCES: Final = re.compile(r"[.!?;\n。！？؟؛።፧…]+")
+_LEAST_WORDS: Final = 3
+_MOST_SENTENCES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was seen in a text, or in one sentence of it."""
+
+    normal: str
+    lang: str | None
+    sure: float
+    rows: Rows
+    found: tuple[Found, ...]
+    """The concepts in order, each with the words that told it."""
+    topics: dict[str, float]
+    """How likely each topic is; the values add up to one."""
+
+    @property
+    def emergency(self) -> float:
+        """How likely it is that somebody needs help now, whatever the kind."""
+        return sum(self.topics[intent] for intent in EMERGENCIES)
+
+
+def read(text: str, context: Context) -> Reading:
+    """Read the whole text."""
+    taught = context.phrasebook.taught
+    normal = normalise(text)
+    parts = tokens(normal)
+    spelled = lexical(parts)
+    possible = tuple(dict.fromkeys((*context.languages, *taught.lexicons)))
+    lang, sure = detect(text, spelled, taught.languages, possible, context.stored_language)
+    return _reading(normal, parts, spelled, (lang, sure), context)
+
+
+def sentences(text: str, whole: Reading, context: Context) -> tuple[Reading, ...]:
+    """Each sentence by itself, where the text has several: one may hide another in the sum."""
+    cut = [part for part in _SENTENCES.split(text) if part.strip()]
+    if len(cut) < 2:
+        return ()
+    found = []
+    for part in cut[:_MOST_SENTENCES]:
+        normal = normalise(part)
+        parts = tokens(normal)
+        if len(parts) >= _LEAST_WORDS:
+            found.append(_reading(normal, parts, lexical(parts), (whole.lang, whole.sure), context))
+    return tuple(found) if len(found) > 1 else ()
+
+
+def _reading(
+    normal: str,
+    parts: list[str],
+    spelled: tuple[list[str], list[str]],
+    language: tuple[str | None, float],
+    context: Context,
+) -> Reading:
+    taught = context.phrasebook.taught
+    lexicons = [taught.lexicons[one] for one in _lexicons(*language, context) if one in taught.lexicons]
+    found = tuple(concepts(parts, lexicons))
+    rows = (*spelled, conceptual(found))
+    return Reading(normal, *language, rows, found, taught.likely(rows, [concept for concept, _ in found]))
+
+
+def _lexicons(lang: str | None, sure: float, context: Context) -> tuple[str, ...]:
+    """Whose words to know: the message's language and English, which many mix in; the stored one where unsure."""
+    likely = (lang, context.stored_language if sure < SURE else None, "en")
+    return tuple(dict.fromkeys(one for one in likely if one))

@@ -1,0 +1,53 @@
+"""Wrong topics: staff say what a message was about; somebody reviews the list before anything is taught."""
+
+from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+from sqlalchemy.exc import NoResultFound
+
+from bot.content.languages import english_name
+from bot.store import cases, corrections
+from bot.store.corrections import Correction
+from bot.store.db import now
+from bot.understanding import SEVERITY
+from bot.web.console.pages import console, title
+from bot.web.here import services
+
+
+@console.post("/cases/<int:case_id>/topic")
+@login_required
+def correct_topic(case_id: int) -> ResponseReturnValue:
+    """Say what a case was about: the masked words go on the review list."""
+    topic, here = request.form.get("topic", ""), services()
+    if topic not in SEVERITY:
+        abort(400, "Choose a topic of the list.")
+    with here.database.write() as db:
+        try:
+            case = cases.get(db, here.database.vault, case_id)
+        except NoResultFound:
+            abort(404, f"There is no case {case_id}.")
+        phrase = case.answers.get(cases.WROTE, "")
+        if not phrase:
+            abort(409, "This case keeps no words of the family: there is nothing to learn from.")
+        said = Correction(0, case_id, phrase, case.language, case.topic, topic, current_user.name)
+        corrections.correct(db, here.database.vault, said, now())
+    return redirect(url_for("console.case", case_id=case_id))
+
+
+@console.get("/review")
+@login_required
+def review() -> ResponseReturnValue:
+    """What staff said was understood wrongly, for the person who keeps `flows/phrases`."""
+    here = services()
+    with here.database.read() as db:
+        found = corrections.to_review(db, here.database.vault)
+    return render_template("console/review.html", corrections=found, title=title, language=english_name)
+
+
+@console.post("/review/<int:correction_id>")
+@login_required
+def reviewed(correction_id: int) -> ResponseReturnValue:
+    """Take one off the list: it stands in a phrase file now, or is not worth it."""
+    with services().database.write() as db:
+        corrections.set_reviewed(db, correction_id, current_user.name, now())
+    return redirect(url_for("console.review"))
