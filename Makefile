@@ -7,7 +7,7 @@ PIP := $(PY) -m pip install -q --no-input --disable-pip-version-check --no-compi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup dev run test test-all check bench lock messages
+.PHONY: help setup dev run test test-all check bench teach measure lock messages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,15 +29,25 @@ check: dev ## format, lint, types, flows, facts and catalogs
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m bot check
+	$(PY) -m bot.teaching.routing
 	@$(call extract,$(VENV)/messages.pot)
 	@cmp -s $(VENV)/messages.pot messages/messages.pot || $(call fail,messages/messages.pot is not current: run 'make messages'.)
 
 bench: dev ## every figure in docs/performance.md, as ratios within one run
 	@$(PY) -m tests.bench
 
+teach: dev ## learn flows/phrases and flows/concepts anew; writes flows/taught.npz
+	@$(call install,requirements-teach.lock)
+	@$(PY) -m bot.teaching
+
+measure: dev ## compare the methods of docs/understanding.md on messages that nobody taught
+	@$(call install,requirements-teach.lock)
+	@$(PY) -m bot.teaching.measure
+
 lock: dev ## choose the newest versions that pyproject.toml allows, with hashes
 	$(call compile,requirements.lock)
 	$(call compile,requirements-dev.lock,-c requirements.lock --group dev)
+	$(call compile,requirements-teach.lock,-c requirements.lock --group teach)
 
 messages: dev ## bring messages/ up to date with the English in flows/
 	@$(call extract,messages/messages.pot)

@@ -29,12 +29,14 @@ class Talk:
     unclear: int = 0
     held: dict[str, str] = field(default_factory=dict)
     later: str | None = None
+    told_private: bool = False
 
 
 @dataclass(frozen=True)
 class Heard:
     """A message and what was understood of it.
 
+    `volunteered`: it holds numbers or words that nobody asked for and nobody keeps (masking).
     `kind` is text, audio, image, document, contact, location or unknown.
     """
 
@@ -45,6 +47,7 @@ class Heard:
     kind: str = "text"
     twilio_opt: str | None = None
     stopped: bool = False
+    volunteered: bool = False
 
 
 @dataclass(frozen=True)

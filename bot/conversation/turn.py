@@ -40,7 +40,17 @@ def take_turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     """The family's next state, and all that this message asks to be done.  Never raises, whatever was written."""
     if heard.twilio_opt:
         return _twilio_has_answered(talk, heard)
-    return offer_later(world, _turn(world, remember_later(world, talk, heard), heard))
+    outcome = offer_later(world, _turn(world, remember_later(world, talk, heard), heard))
+    return _say_what_is_not_needed(outcome, heard)
+
+
+def _say_what_is_not_needed(outcome: Outcome, heard: Heard) -> Outcome:
+    """Once a conversation, and not in an emergency, which has more to say: papers and numbers need not be told."""
+    talk, effects = outcome
+    quiet = talk.told_private or heard.stopped or heard.understood.severity == EMERGENCY or not effects
+    if quiet or not heard.volunteered or talk.language is None:
+        return outcome
+    return replace(talk, told_private=True), (*effects[:-1], Notice("status_not_needed"), effects[-1])
 
 
 def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:

@@ -28,7 +28,7 @@ from bot.store import contacts
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
-from bot.understanding import Context, Understanding, understand
+from bot.understanding import Context, Understanding, mask, understand
 
 WAIT_SECONDS = 10
 """How long a message waits for the one before it; with LOCK_MS it stays below Twilio's 15 s."""
@@ -152,6 +152,7 @@ def _heard(services: Services, inbound: Inbound, talk: Talk, contact: Contact | 
         kind=inbound.kind,
         twilio_opt=inbound.twilio_opt,
         stopped=bool(contact and contact.stopped_at),
+        volunteered=bool(mask(inbound.text)[1] & {"status", "number"}),
     )
 
 

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final, Literal
 
-from bot.understanding.text import HAN, fold
+from bot.understanding.text import HAN, HAN_OR_HANGUL, fold
 
 Kind = Literal["number", "status", "email"]
 
@@ -56,7 +56,31 @@ _STATUS: Final = (
     "绿卡|綠卡|签证|簽證|庇护|庇護|难民|難民|工卡|移民法庭|递解令|遣返令|移民身份|公民|"
     # Vietnamese
     "không giấy tờ|không có giấy tờ|chưa có giấy tờ|nhập cư lậu|bất hợp pháp|ở lậu|thẻ xanh|tị nạn|tỵ nạn|"
-    "giấy phép lao động|lệnh trục xuất|tòa di trú|quốc tịch|tình trạng di trú"
+    "giấy phép lao động|lệnh trục xuất|tòa di trú|quốc tịch|tình trạng di trú|"
+    # French
+    "sans papiers|sans papier|pas de papiers|clandestin|clandestine|"
+    "clandestins|illegale|illegaux|en situation irreguliere|"
+    "titre de sejour|carte verte|demandeur d asile|demandeuse d asile|asile|refugie|refugiee|refugies|mon visa|"
+    "visa expire|permis de travail|avis d expulsion|citoyen|citoyenne|citoyens|citoyennete|"
+    # Persian, Dari
+    "بدون مدارک|مدارک نداریم|مدارک ندارم|بدون ویزا|ویزا|ویزام|ویزامون|"
+    "غیرقانونی|غیر قانونی|اقامت|پناهنده|پناهندگی|پناهنده ایم|"
+    "گرین کارت|اجازه کار|مجوز کار|حکم اخراج|شهروند|شهروندی|"
+    # Pashto
+    "بې اسنادو|اسناد نه لرو|اسناد نه لرم|غیرقانوني|ویزه|ویزې|"
+    "پناه غوښتونکی|پناه غوښتونکي|کډوال|ګرین کارت|د کار اجازه|تبعه|"
+    # Somali
+    "sharci la aan|sharci laan|sharci daro|sharci darro|sharci ma haysto|sharci ma haysanno|aan sharciga lahayn|"
+    "warqado la aan|warqado ma haysto|fiiso|fiisaha|fiisadii|fiisaday|qaxooti|qaxootiga|magangelyo|magangelyada|"
+    "muwaadin|ogolaanshaha shaqada|"
+    # Amharic
+    "ያለ ወረቀት|ወረቀት የለኝም|ወረቀት የለንም|ሰነድ የለኝም|ሰነድ አልባ|ሕገወጥ|ህገወጥ|ቪዛ|ቪዛዬ|ቪዛችን|ስደተኛ|ስደተኞች|ጥገኝነት|ግሪን ካርድ|የሥራ ፈቃድ|ዜጋ|"
+    # Tagalog
+    "walang papel|wala kaming papel|wala akong papel|walang papeles|tnt|tago ng tago|walang visa|ilegal|"
+    # Russian (what Ukrainian above does not have)
+    "нет документов|нет статуса|нет визы|убежище|убежища|убежищем|тпс|виза|просроченная виза|депортационный ордер|"
+    # Korean: found anywhere, like Chinese
+    "불법체류|서류미비|무비자|비자|영주권|시민권|난민|망명|노동허가|추방명령|체류신분|신분이 없"
 )
 """Whole words; the family may leave out accents.  A word too many costs little: the topic was read before."""
 
@@ -82,8 +106,8 @@ def _status_pattern() -> re.Pattern[str]:
         return f"[{char}{variants[char]}]" if char in variants else re.escape(char)
 
     plain = sorted({"".join(map(fold, word)) for word in _STATUS.split("|")}, key=len, reverse=True)
-    whole = "|".join("".join(map(letter, w)) for w in plain if not re.match(f"[{HAN}]", w))
-    inside = "|".join(w for w in plain if re.match(f"[{HAN}]", w))
+    whole = "|".join("".join(map(letter, w)) for w in plain if not HAN_OR_HANGUL.match(w))
+    inside = "|".join(w for w in plain if HAN_OR_HANGUL.match(w))
     # Not \b: Chinese characters are letters to Python, and "我有visa吗" has no spaces.
     edge = rf"[^\W_{HAN}]"
     return re.compile(rf"(?<!{edge})(?:{whole})(?!{edge})|{inside}", re.IGNORECASE)

@@ -15,6 +15,91 @@ from bot.understanding.weights import Rows
 
 _SENTENCES: Final = re.compile(r"[.!?;\n。！？؟؛።፧…]+")
 _LEAST_WORDS: Final = 3
+_HARM: Final = ("KILL", "DIE", "HURT", "GUN", "KNIFE", "CUT", "POISON")
+_OWN_WORDS: Final = {
+    "self_harm_now": frozenset((*_HARM, "SUICIDE", "NO_MORE", "PILLS", "JUMP", "LIVE", "SELF", "GOODBYE")),
+    "abuse_violence_home": frozenset(
+        (
+            *_HARM,
+            "HIT",
+            "CHOKE",
+            "THREATEN",
+            "TOUCH",
+            "FORCE",
+            "BRUISE",
+            "SECRET_PHONE",
+            "DRUNK",
+            "LOCKED",
+            "AFRAID",
+            "PUNISH",
+            "ATTACK",
+            "KNOCK",
+            "BREAK_IN",
+            "EX",
+        )
+    ),
+    "danger_now": frozenset(
+        (
+            *_HARM,
+            "SHOOT",
+            "BOMB",
+            "FIRE",
+            "GAS",
+            "ACCIDENT",
+            "BLEED",
+            "BREATHE",
+            "FAINT",
+            "AMBULANCE",
+            "ATTACK",
+            "KIDNAP",
+            "HIT",
+            "THREATEN",
+            "STRANGER",
+            "PILLS",
+            "BREAK_IN",
+            "FORCE",
+            "HIDE",
+            "TAKEN",
+        )
+    ),
+    "child_alone_now": frozenset(
+        (
+            "ALONE",
+            "LOST",
+            "NOBODY",
+            "TAKEN",
+            "LEAVE_ALONE",
+            "LOCKED",
+            "KIDNAP",
+            "DETENTION",
+            "HUNGRY_BABY",
+            "LOOK_FOR",
+            "CRY",
+            "STILL",
+            "STOP_BUS",
+            "AFRAID",
+            "SEE",
+        )
+    ),
+    "enforcement_now": frozenset(
+        (
+            "AGENT",
+            "POLICE",
+            "MASKED",
+            "RAID",
+            "VEHICLE_UNMARKED",
+            "KNOCK",
+            "BREAK_IN",
+            "TAKEN",
+            "WARRANT",
+            "HIDE",
+            "IMMIGRATION",
+            "DOCUMENTS",
+            "HELP",
+        )
+    ),
+}
+"""The concepts of which a message about each emergency holds at least one."""
 _MOST_SENTENCES: Final = 6
 
 
@@ -33,8 +118,12 @@ class Reading:
 
     @property
     def emergency(self) -> float:
-        """How likely it is that somebody needs help now, whatever the kind."""
-        return sum(self.topics[intent] for intent in EMERGENCIES)
+        """How likely it is that somebody needs help now, whatever the kind.
+
+        A kind of which the message holds no word of its own counts half: what else it says only resembles one.
+        """
+        told = {concept for concept, _ in self.found}
+        return sum(self.topics[one] * (1.0 if told & _OWN_WORDS[one] else 0.5) for one in EMERGENCIES)
 
 
 def read(text: str, context: Context) -> Reading:

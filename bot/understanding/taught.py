@@ -47,9 +47,9 @@ class Taught:
     """Of the files that taught it: `bot check` tells when they have changed since."""
 
     def likely(self, rows: Rows, concepts: Iterable[str]) -> dict[str, float]:
-        """How likely each topic is: the linear model's and the net's word count the same."""
+        """How likely each topic is: midway between what the linear model and the net say (their geometric mean)."""
         scores = log_softmax(self.topics.scores(rows)) + log_softmax(self.net.scores(concepts))
-        return dict(zip(self.topics.classes, softmax(scores).tolist(), strict=True))
+        return dict(zip(self.topics.classes, softmax(scores / 2).tolist(), strict=True))
 
 
 def fingerprint(flows: Path) -> str:

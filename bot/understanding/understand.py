@@ -12,12 +12,12 @@ from bot.understanding.types import EMERGENCIES, SEVERITY, Context, Severity, Un
 
 THRESHOLD: Final = 0.3
 """Below this a topic is only offered as a choice, never taken for granted."""
-PAGE: Final = 0.4
+PAGE: Final = 0.3
 """From this likelihood on somebody is paged, whatever the words."""
 DOUBT: Final = 0.06
 """A pattern of an emergency pages too, unless the model is sure that the message is about something else:
 an emergency less likely than this, and another topic at least as likely as `_SURE`."""
-_SURE: Final = 0.7
+_SURE: Final = 0.5
 _ENOUGH: Final = 2
 """A message of which fewer concepts are known was hardly understood: the patterns decide."""
 _BESIDE: Final = 0.6
@@ -103,7 +103,7 @@ def _urgent(
 ) -> Understanding:
     others = tuple(found[1:]) or tuple(_beside(parts, found[0]))[:1]
     choices = tuple(dict.fromkeys((*found, *(topic for topic, _ in ranked))))[:3]
-    sure = max(whole.emergency, PAGE)
+    sure = max(0.5, whole.emergency)
     return Understanding(lang, whole.sure, found[0], min(1.0, sure), SEVERITY[found[0]], others, choices)
 
 
