@@ -11,6 +11,7 @@ from bot import settings
 from bot.content.checks import findings
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource
+from bot.teaching.lessons import untaught
 from bot.understanding import Context, explain, understand, warm
 
 
@@ -57,6 +58,7 @@ def check(production: bool) -> None:
             click.echo(str(problem))
         sys.exit(1)
     errors, warnings = findings(settings.ROOT, library)
+    errors += untaught(settings.ROOT / "flows", library.phrasebook.taught)
     for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):
         click.echo(line)
     click.echo(f"{len(errors)} errors, {len(warnings)} warnings", err=True)

@@ -38,3 +38,21 @@ def test_a_case_is_seen_and_marked_as_done(services: Services, client: FlaskClie
     client.post("/console/cases/1/done", data={"csrf_token": token(page)})
     assert "Handled by ana" in client.get("/console/cases/1").text
     assert client.get("/console/cases/99").status_code == 404
+
+
+def test_a_wrong_topic_is_put_on_the_review_list_masked(
+    services: Services, client: FlaskClient, family: Family
+) -> None:
+    family.text("I want to talk to a person, my number is A123456789")
+    log_in(client, "ana", new_password(services, "ana"))
+    page = client.get("/console/cases/1").text
+    assert "They wrote" in page and "123456789" not in page
+    form = {"csrf_token": token(page), "topic": "legal_help"}
+    client.post("/console/cases/1/topic", data=form)
+    client.post("/console/cases/1/topic", data=form | {"topic": "immigration_case"})
+    listed = client.get("/console/review").text
+    assert listed.count("I want to talk to a person") == 1
+    assert "immigration_case" in listed and "ana" in listed and "123456789" not in listed
+    assert client.post("/console/cases/1/topic", data=form | {"topic": "no such"}).status_code == 400
+    client.post("/console/review/1", data={"csrf_token": token(listed)})
+    assert "Nothing to review" in client.get("/console/review").text

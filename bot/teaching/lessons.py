@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+from bot.understanding.taught import FILE, Taught, fingerprint
 from bot.understanding.text import normalise
 from bot.understanding.types import EMERGENCIES, SEVERITY
 
@@ -101,3 +102,14 @@ def _entries(path: Path, words: Mapping[str, str], glossary: Mapping[str, str]) 
     if unknown := sorted(set(words) - set(glossary)):
         raise ValueError(f"{path}: no concept is called {unknown[0]}: see {GLOSSARY}")
     return {name: [entry.strip() for entry in line.split(",") if entry.strip()] for name, line in words.items()}
+
+
+def untaught(flows: Path, taught: Taught) -> list[str]:
+    """What is wrong with the files that teach, or that they have changed since they taught; empty if all is well."""
+    try:
+        read_lessons(flows).exact()
+    except ValueError as error:
+        return [str(error)]
+    if taught.fingerprint == fingerprint(flows):
+        return []
+    return [f"flows/{FILE}:1:1: phrases or concepts have changed since it was taught: run 'make teach'"]

@@ -142,7 +142,9 @@ def _votes(
 ) -> dict[str, float]:
     weight = _GENERAL_OF_A_WORD if _few(rows) else _GENERAL
     own = dict(zip(weights.classes, map(float, softmax(weights.scores(rows))), strict=True))
-    general = _general(text, candidates)
+    # Where the phrases are sure, the slower vote would change nothing.
+    sure = max(own.values()) >= _CERTAIN and not _few(rows) and own.keys() >= set(candidates)
+    general = {} if sure else _general(text, candidates)
     return {
         lang: math.log(max(own.get(lang, _FLOOR), 1e-4)) + weight * math.log(max(general.get(lang, _FLOOR), 1e-4))
         for lang in possible

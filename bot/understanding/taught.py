@@ -49,7 +49,7 @@ class Taught:
     def likely(self, rows: Rows, concepts: Iterable[str]) -> dict[str, float]:
         """How likely each topic is: midway between what the linear model and the net say (their geometric mean)."""
         scores = log_softmax(self.topics.scores(rows)) + log_softmax(self.net.scores(concepts))
-        return dict(zip(self.topics.classes, softmax(scores / 2).tolist(), strict=True))
+        return dict(zip(self.topics.classes, softmax(scores * np.float32(0.5)).tolist(), strict=True))
 
 
 def fingerprint(flows: Path) -> str:

@@ -87,3 +87,12 @@ def test_a_bad_number_is_told(page: Page) -> None:
     with page.expect_response("**/simulator/send"):
         write(one, "hello")
     expect(one.get_by_role("log")).to_contain_text("country code")
+
+
+def test_why_a_message_was_understood_so(page: Page) -> None:
+    one = phone(page, "A family")
+    write(one, "there are agents at our door")
+    one.get_by_text("Why?").first.click()
+    panel = one.locator(".why pre").first
+    expect(panel).to_contain_text("enforcement_now", timeout=10_000)
+    expect(panel).to_contain_text("AGENT")

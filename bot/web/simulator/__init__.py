@@ -1,6 +1,7 @@
 """The phone simulator (development only): phones in a page, whose texts are real signed webhooks."""
 
 import re
+from dataclasses import asdict
 
 from flask import Blueprint, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -9,6 +10,7 @@ from bot.channels.simulator import put, read, set_status, statuses
 from bot.content.languages import own_name
 from bot.store import contacts, follow_ups
 from bot.store.db import now
+from bot.understanding import Context, explain, mask, understand
 from bot.web.here import services
 from bot.web.simulator.phone import NotAnswered, Phone, report
 from bot.web.simulator.samples import SAMPLES
@@ -65,6 +67,17 @@ def feed() -> ResponseReturnValue:
     _receipts()
     known = statuses(here.redis)
     return jsonify(items=items, statuses=known)
+
+
+@simulator.post("/why")
+def why() -> ResponseReturnValue:
+    """What was understood of a text, and what decided (the "why" panel)."""
+    text, library = str(request.get_json().get("text", ""))[:5000], services().library
+    context = Context(library.phrasebook, library.district.languages)
+    understood = understand(text, context)
+    masked, kinds = mask(text)
+    found = {**asdict(understood), "kept": masked, "masked": sorted(kinds)}
+    return jsonify(found=found, why=explain(text, understood, context))
 
 
 @simulator.post("/follow-ups")

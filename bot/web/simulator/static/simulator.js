@@ -91,6 +91,7 @@ class Phone {
     text.textContent = item.body;
     bubble.append(text);
     if (item.at) bubble.append(meta(item));
+    if (item.direction === "out") bubble.append(why(item.body));
     const log = this.find("log");
     log.append(bubble);
     log.scrollTop = log.scrollHeight;
@@ -102,6 +103,40 @@ class Phone {
     save();
     document.getElementById("add").focus();
   }
+}
+
+// What was understood of a message, and which of its words decided: fetched when somebody opens it.
+function why(text) {
+  const panel = document.createElement("details");
+  panel.className = "why";
+  const title = document.createElement("summary");
+  title.textContent = "Why?";
+  const told = document.createElement("pre");
+  told.dir = "auto";
+  panel.append(title, told);
+  panel.addEventListener("toggle", async () => {
+    if (!panel.open || told.textContent) return;
+    told.textContent = await post("why", { text })
+      .then((answer) => answer.json())
+      .then(explained)
+      .catch(() => "The program does not answer.");
+  });
+  return panel;
+}
+
+function explained({ found, why: reasons }) {
+  const percent = (share) => `${Math.round(share * 100)}%`;
+  const lines = [
+    `${found.intent || "not clear"} (${percent(found.confidence)}), ${found.severity}`,
+    `language: ${found.lang || "?"} (${percent(found.lang_confidence)})`,
+    `likely: ${Object.entries(reasons.likely).map(([topic, share]) => `${topic} ${percent(share)}`).join(", ")}`,
+    `an emergency: ${percent(reasons.emergency)}${reasons.patterns.length ? `, patterns: ${reasons.patterns.join(", ")}` : ""}`,
+    reasons.phrase ? `a taught phrase of ${reasons.phrase}` : `decided: ${reasons.weights.map(([piece, weight]) => `${piece} +${weight}`).join(", ")}`,
+    `heard: ${reasons.concepts.join(", ") || "no known words"}`,
+  ];
+  if (found.also.length) lines.push(`also: ${found.also.join(", ")}`);
+  if (found.masked.length) lines.push(`kept as: ${found.kept}`);
+  return lines.join("\n");
 }
 
 function meta(item) {
