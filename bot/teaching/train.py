@@ -11,7 +11,7 @@ import numpy as np
 
 from bot.teaching.lessons import Lesson
 from bot.understanding.concepts import Lexicon
-from bot.understanding.features import concepts, conceptual, lexical, tokens
+from bot.understanding.features import concepts, conceptual, lexical, marks, tokens
 from bot.understanding.text import normalise
 from bot.understanding.weights import Net, Rows, Weights
 
@@ -69,7 +69,7 @@ def features(text: str, lang: str, lexicons: Mapping[str, Lexicon]) -> Rows:
     """The features of a text whose language is known."""
     parts = tokens(normalise(text))
     own = [lexicons[one] for one in dict.fromkeys((lang, "en")) if one in lexicons]
-    return (*lexical(parts), conceptual(concepts(parts, own)))
+    return (*lexical(parts), conceptual(concepts(parts, own) + marks(text)))
 
 
 def fit(rows: Sequence[Rows], labels: Sequence[str], strength: float, gains: Sequence[float]) -> Weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import combinations, pairwise
 from typing import Final
@@ -12,6 +13,7 @@ from bot.understanding.text import words
 FAMILIES: Final = ("words", "letters", "concepts")
 """The kinds of features; each is scaled by its own number of features, so that none drowns another."""
 
+_ASKS: Final = re.compile("[?¿؟？]")
 _MOST_WORDS: Final = 60
 """Of a longer message the beginning and the end are read: a voice note says what it wants there."""
 _MOST_CONCEPTS: Final = 14
@@ -23,6 +25,11 @@ def tokens(normal: str) -> list[str]:
     """The words that are looked at: all of a usual message, the first and last of a very long one."""
     found = words(normal)
     return found if len(found) <= _MOST_WORDS else [*found[: _MOST_WORDS // 2], *found[-_MOST_WORDS // 2 :]]
+
+
+def marks(text: str) -> list[Found]:
+    """What only the signs say: a question, which asks whether something is, and does not tell that it is."""
+    return [("QUESTION", "?")] if _ASKS.search(text) else []
 
 
 def lexical(parts: list[str]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.understanding.concepts import Found
-from bot.understanding.features import concepts, conceptual, lexical, tokens
+from bot.understanding.features import concepts, conceptual, lexical, marks, tokens
 from bot.understanding.language import SURE, detect
 from bot.understanding.text import normalise
 from bot.understanding.types import EMERGENCIES, Context
@@ -134,7 +134,7 @@ def read(text: str, context: Context) -> Reading:
     spelled = lexical(parts)
     possible = tuple(dict.fromkeys((*context.languages, *taught.lexicons)))
     lang, sure = detect(text, spelled, taught.languages, possible, context.stored_language)
-    return _reading(normal, parts, spelled, (lang, sure), context)
+    return _reading(text, parts, spelled, (lang, sure), context)
 
 
 def sentences(text: str, whole: Reading, context: Context) -> tuple[Reading, ...]:
@@ -147,12 +147,12 @@ def sentences(text: str, whole: Reading, context: Context) -> tuple[Reading, ...
         normal = normalise(part)
         parts = tokens(normal)
         if len(parts) >= _LEAST_WORDS:
-            found.append(_reading(normal, parts, lexical(parts), (whole.lang, whole.sure), context))
+            found.append(_reading(part, parts, lexical(parts), (whole.lang, whole.sure), context))
     return tuple(found) if len(found) > 1 else ()
 
 
 def _reading(
-    normal: str,
+    text: str,
     parts: list[str],
     spelled: tuple[list[str], list[str]],
     language: tuple[str | None, float],
@@ -160,9 +160,9 @@ def _reading(
 ) -> Reading:
     taught = context.phrasebook.taught
     lexicons = [taught.lexicons[one] for one in _lexicons(*language, context) if one in taught.lexicons]
-    found = tuple(concepts(parts, lexicons))
+    found = (*concepts(parts, lexicons), *marks(text))
     rows = (*spelled, conceptual(found))
-    return Reading(normal, *language, rows, found, taught.likely(rows, [concept for concept, _ in found]))
+    return Reading(normalise(text), *language, rows, found, taught.likely(rows, [concept for concept, _ in found]))
 
 
 def _lexicons(lang: str | None, sure: float, context: Context) -> tuple[str, ...]:
