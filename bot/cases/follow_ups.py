@@ -5,6 +5,7 @@ import secrets
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
+from bot.cases import timeouts
 from bot.conversation.effects import Effect
 from bot.conversation.talk import Talk, World, start_flow
 from bot.messaging.compose import Composer
@@ -33,6 +34,9 @@ def start(services: Services, follow_up_id: int) -> None:
         return
     if contact.stopped_at or follow_up.flow not in services.library.flows.flows:
         _drop(services, follow_up)
+        return
+    if follow_up.step:
+        timeouts.start(services, _world(services), timeouts.Due(follow_up, contact, at))
         return
     waking = services.library.district.waking(at)
     if waking > at:

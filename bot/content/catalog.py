@@ -1,15 +1,17 @@
 """Catalogs: what a text reads in each language, whether a person has reviewed it, English where it is missing."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
 from babel.messages.catalog import Catalog as PoCatalog
-from babel.messages.pofile import PoFileError, read_po
+from babel.messages.pofile import PoFileError, denormalize, read_po
 
 from bot.conversation.source import BadSource, Problem
 
 SOURCE_LANGUAGE = "en"
+PREVIOUS = "#| "
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,36 @@ def load_catalogs(files: Mapping[str, bytes]) -> Catalogs:
 
 def parse_po(language: str, data: bytes) -> PoCatalog:
     """One `messages/<lang>.po`; raises `BadSource` with the line that Babel stumbles over."""
+    text = data.decode("utf-8")
+    steady = "\n".join(line for line in text.split("\n") if not line.startswith(PREVIOUS))
     try:
-        return read_po(BytesIO(data), locale=language, abort_invalid=True)
+        catalog = read_po(BytesIO(steady.encode()), locale=language, abort_invalid=True)
     except (PoFileError, ValueError) as error:
         line = int(getattr(error, "lineno", 0) or 0) + 1
         raise BadSource([Problem(f"messages/{language}.po", line, 1, f"not a PO file: {error}")]) from None
+    for new, old in _edited(text):
+        message = catalog.get(new)
+        if message:
+            message.previous_id = [old]
+    return catalog
+
+
+def _edited(text: str) -> Iterator[tuple[str, str]]:
+    """(English now, English that was translated) of entries with `#| msgid`, which Babel takes for comments."""
+    for block in re.split(r"\n\s*\n", text):
+        lines = block.split("\n")
+        old = " ".join(line[3:] for line in lines if line.startswith(PREVIOUS))
+        now = re.search(r'^msgid (".*"(?:\n".*")*)', block, re.MULTILINE)
+        if old and now:
+            yield denormalize(now[1]), denormalize(old.removeprefix("msgid "))
 
 
 def _wordings(catalog: PoCatalog) -> dict[str, Wording]:
+    """What may be sent: not where the English was edited since, so that nothing is said that is no longer meant."""
     found = {}
     for message in catalog:
+        if message.previous_id:
+            continue
         if isinstance(message.id, str) and message.id and isinstance(message.string, str) and message.string:
             found[message.id] = Wording(message.string, draft=message.fuzzy)
     return found

@@ -25,7 +25,8 @@ def findings(root: Path, library: Library, today: date | None = None) -> tuple[l
             bad, soft = _catalog(root, language, wanted)
             errors += bad
             warnings += soft
-    warnings += _facts(library, today or date.today())
+    on = today or date.today()
+    warnings += [*_facts(library, on), *_unset(library, on)]
     return errors, warnings
 
 
@@ -47,6 +48,9 @@ def _texts(language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[s
         if found is None or not found.string:
             yield f"{where}: not drafted yet: {source.id!r}"
             continue
+        if found.previous_id:
+            yield f"{where}: its English was edited: adapt it, and remove the line '#| msgid': {source.id!r}"
+            continue
         lost = placeholders(str(source.id)) ^ placeholders(str(found.string))
         if lost:
             yield f"{where}: {{{'}, {'.join(sorted(lost))}}} must stand in both the English and the translation"
@@ -54,7 +58,15 @@ def _texts(language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[s
             yield f"{where}: longer than {CHARACTERS} characters: say it in fewer words"
 
 
+def _unset(library: Library, today: date) -> Iterator[str]:
+    for name in sorted(library.from_district - frozenset(library.facts)):
+        yield f"district.yaml:1:1: '{name}' is not written under 'facts': families are offered a person instead"
+    for name, partner in library.district.partners.items():
+        if not partner.fresh(today):
+            yield f"district.yaml:1:1: partner '{name}' is not named to families now: call it, then set checked_on"
+
+
 def _facts(library: Library, today: date) -> Iterator[str]:
     for name, fact in library.facts.items():
-        if not fact.usable(today, library.district):
+        if not fact.usable(today, library.district.policies, library.district.partners.values()):
             yield f"flows/facts.yaml:1:1: '{name}' is not said now: review it (due {fact.review_due()}), or its policy"

@@ -5,9 +5,10 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator, Field, model_validator
 
+from bot.content.codes import Language
+from bot.content.facts import DistrictFact, Partner, Policy
 from bot.conversation.flow import Model, Name
 
 
@@ -30,17 +31,8 @@ def _zone(name: str) -> str:
     return name
 
 
-def _language(code: str) -> str:
-    try:
-        Locale.parse(code)
-    except (ValueError, UnknownLocaleError):
-        raise ValueError("write a language as its code, such as es or zh") from None
-    return code
-
-
 Phone = Annotated[str, AfterValidator(_phone)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Language = Annotated[str, AfterValidator(_language)]
 
 
 class School(Model):
@@ -65,15 +57,6 @@ class Staff(Model):
         return f"whatsapp:{self.phone}" if self.channel == "whatsapp" else self.phone
 
 
-class Policy(Model):
-    """A rule of the district that may be stated to families, because counsel has signed it off until a day."""
-
-    version: str
-    signed_off_by: str
-    signed_on: date
-    review_by: date
-
-
 class Hours(Model):
     """The hours in which families may be written to unasked, in the district's time zone."""
 
@@ -95,6 +78,8 @@ class District(Model):
     staff: dict[Name, Staff] = Field(min_length=1)
     on_call: dict[Name, tuple[Name, ...]]
     policies: dict[Name, Policy] = Field(default_factory=dict)
+    partners: dict[Name, Partner] = Field(default_factory=dict)
+    facts: dict[Name, DistrictFact] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:

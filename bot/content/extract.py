@@ -1,9 +1,10 @@
 """Babel extractor: the English of flows, facts and texts, for `messages/messages.pot` (babel.cfg, `make messages`)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-from bot.content.facts import Facts
+from bot.content.district import District
+from bot.content.facts import Fact, Facts
 from bot.content.texts import Texts
 from bot.conversation.flow import Flow
 from bot.conversation.loader import texts_of
@@ -23,7 +24,9 @@ def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> I
 
 def _texts(source: Source) -> Iterator[tuple[Path, str, str]]:
     if "facts" in source.data:
-        for name, fact in source.model(Facts).facts.items():
+        district = "schools" in source.data
+        facts: Mapping[str, Fact] = source.model(District).facts if district else source.model(Facts).facts
+        for name, fact in facts.items():
             yield ("facts", name, "text"), fact.text, f"A fact ({name}): keep its meaning exactly."
     elif "texts" in source.data:
         for name, text in source.model(Texts).texts.items():

@@ -1,15 +1,49 @@
 """Facts: what a flow may state, each with its source and the day it was last checked.  Past its time it is not said."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.content.district import District
+from bot.content.codes import Language
 from bot.conversation.flow import Model, Name
 
 DAYS = {"fast": 14, "medium": 120, "slow": 365}
 """How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""
+
+
+PartnerKind = Literal["legal", "needs"]
+PARTNER_DAYS = 120
+"""So long after somebody called it, an organization is named to families."""
+
+
+class Policy(Model):
+    """A rule of the district that may be stated to families, because counsel has signed it off until a day."""
+
+    version: str
+    signed_off_by: str
+    signed_on: date
+    review_by: date
+
+    def in_force(self, today: date) -> bool:
+        """Whether counsel's word covers this day."""
+        return self.signed_on <= today <= self.review_by
+
+
+class Partner(Model):
+    """An organization that helps families.  `cost` and `languages` are told with its name and number."""
+
+    name: str
+    kind: PartnerKind
+    phone: Annotated[str, Field(pattern=r"^[0-9+][0-9 ()-]{6,20}$")]
+    languages: tuple[Language, ...] = Field(min_length=1)
+    cost: Literal["free", "low"]
+    checked_on: date
+
+    def fresh(self, today: date) -> bool:
+        """Whether somebody checked it lately enough that families may be sent there."""
+        return self.checked_on <= today <= self.checked_on + timedelta(days=PARTNER_DAYS)
 
 
 class Reference(Model):
@@ -21,7 +55,10 @@ class Reference(Model):
 
 
 class Fact(Model):
-    """One dated statement.  `needs` names policies of the district file without which it is not said."""
+    """One dated statement.  `needs` names policies of the district file without which it is not said.
+
+    `partners`: it lists the organizations of this kind, and is not said where none was checked lately.
+    """
 
     text: str
     source: Reference
@@ -29,19 +66,28 @@ class Fact(Model):
     reviewed_on: date
     changes: Literal["fast", "medium", "slow"]
     needs: tuple[Name, ...] = ()
+    partners: PartnerKind | None = None
 
     def review_due(self) -> date:
         """The last day on which this may be stated without being checked again."""
         return self.reviewed_on + timedelta(days=DAYS[self.changes])
 
-    def usable(self, today: date, district: District) -> bool:
-        """Whether it may be stated today: in date, and all that it needs is signed off and in date."""
-        policies = [district.policies.get(need) for need in self.needs]
-        signed = all(policy and policy.signed_on <= today <= policy.review_by for policy in policies)
-        return signed and self.reviewed_on <= today <= self.review_due()
+    def usable(self, today: date, policies: Mapping[str, Policy], partners: Iterable[Partner]) -> bool:
+        """Whether it may be stated today: in date, and all that it rests on is signed off and in date."""
+        needed = [policies.get(need) for need in self.needs]
+        signed = all(policy and policy.in_force(today) for policy in needed)
+        listed = self.partners is None or any(one.kind == self.partners and one.fresh(today) for one in partners)
+        return signed and listed and self.reviewed_on <= today <= self.review_due()
+
+
+class DistrictFact(Fact):
+    """A statement that the district makes about itself: it is its own source."""
+
+    source: Reference | None = None  # type: ignore[assignment]  # a fact of flows/facts.yaml always has one
 
 
 class Facts(Model):
-    """`flows/facts.yaml`."""
+    """`flows/facts.yaml`: what is stated everywhere, and (id: what to write there) what each district says itself."""
 
     facts: dict[Name, Fact] = Field(min_length=1)
+    from_district: dict[Name, str] = Field(default_factory=dict)

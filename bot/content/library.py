@@ -27,6 +27,7 @@ class Library:
 
     flows: FlowSet
     facts: dict[str, Fact]
+    from_district: frozenset[str]
     texts: dict[TextId, str]
     catalogs: Catalogs
     phrasebook: Phrasebook
@@ -42,12 +43,13 @@ def load_library(root: Path, district_file: Path) -> Library:
     catalogs = _gather(problems, lambda: load_catalogs(_files(root / "messages", "*.po")))
     phrasebook = _gather(problems, lambda: _phrasebook(root))
     flow_files = {name: data.decode() for name, data in _flow_files(root)}
-    known = frozenset(facts.facts) if facts else frozenset()
+    known = frozenset((*facts.facts, *facts.from_district)) if facts else frozenset()
     roles = frozenset(district.on_call) if district else frozenset()
     flows = _gather(problems, lambda: load_flows(flow_files, known, roles))
     if problems or not (district and facts and texts and catalogs and phrasebook and flows):
         raise BadSource(sorted(problems))
-    return Library(flows, facts.facts, texts.texts, catalogs, phrasebook, district)
+    stated = {**facts.facts, **district.facts}
+    return Library(flows, stated, frozenset(facts.from_district), texts.texts, catalogs, phrasebook, district)
 
 
 def _gather(problems: list[Problem], load: Callable[[], R]) -> R | None:

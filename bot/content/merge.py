@@ -19,7 +19,11 @@ def merge(path: Path, template: Catalog) -> None:
     """Merge new and changed English into one `messages/<lang>.po`; a changed text becomes fuzzy."""
     before = path.read_text(encoding="utf-8").splitlines()
     catalog = parse_po(path.stem, path.read_bytes())
+    still_due = {message.id: message.previous_id for message in catalog if message.previous_id}
     catalog.update(template, update_header_comment=False)
+    for message in catalog:
+        if message.id in still_due:
+            message.previous_id = still_due[message.id]
     buffer = BytesIO()
     write_po(buffer, catalog, width=0, sort_by_file=True, include_previous=True)
     after = [line for line in buffer.getvalue().decode().splitlines() if not line.startswith((*UNSTEADY, OWN_HEADERS))]

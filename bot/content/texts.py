@@ -15,6 +15,8 @@ TextId = Literal[
     "someone_else",
     "not_now",
     "all_right",
+    "cost_free",
+    "cost_low",
     "status_not_needed",
     "cannot_read_audio",
     "cannot_read_image",

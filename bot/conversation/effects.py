@@ -71,6 +71,15 @@ class PlanFollowUp:
 
 
 @dataclass(frozen=True)
+class PlanTimeout:
+    """If this question of `flow` still waits after this span, the conversation goes on by itself."""
+
+    after: timedelta
+    flow: str
+    step: str
+
+
+@dataclass(frozen=True)
 class SetNote:
     """Write down a name and value that the flow sets."""
 
@@ -102,6 +111,7 @@ Effect = (
     | AskLanguage
     | Escalation
     | PlanFollowUp
+    | PlanTimeout
     | SetNote
     | SetLanguage
     | Consent

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.conversation.answers import choose
-from bot.conversation.effects import Ask, Effect, Escalation, PlanFollowUp, Say, SetNote, StateFact
+from bot.conversation.effects import Ask, Effect, Escalation, PlanFollowUp, PlanTimeout, Say, SetNote, StateFact
 from bot.conversation.flow import Flow, Step
 
 ANSWER_CHARACTERS = 500
@@ -59,6 +59,14 @@ def advance(flow: Flow, state: State | None, given: Input) -> Turn:
     return (State(option.go, answers=answers), ()) if option.go else _run(flow, option.then, answers)
 
 
+def time_out(flow: Flow, state: State) -> Turn:
+    """Nobody answered the question that waits: where its `timeout` leads; nothing if it has none (any more)."""
+    step = waits_for(flow, state)
+    if step is None or step.timeout is None:
+        return state, ()
+    return _run(flow, step.timeout.then, state.answers)
+
+
 def waits_for(flow: Flow, state: State) -> Step | None:
     """The question that a state waits at, if this flow still has it."""
     step = flow.steps.get(state.step) if state.step else None
@@ -93,6 +101,8 @@ def _run(flow: Flow, name: str | None, answers: dict[str, str]) -> Turn:
         walked.add(name)
         step = flow.steps[name]
         effects += _effects(flow, step, answers)
+        if step.timeout:
+            effects.append(PlanTimeout(step.timeout.after, flow.flow, name))
         if step.ask is not None:
             return State(flow.flow, name, answers=answers), tuple(effects)
         if step.go:

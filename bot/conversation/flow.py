@@ -81,6 +81,13 @@ class FollowUp(Model):
     flow: Name
 
 
+class Timeout(Model):
+    """What happens when nobody has answered a question for so long."""
+
+    after: Span
+    then: Name
+
+
 class Step(Model):
     """One step.  In order: set, fact, say, escalate, follow_up; then it asks and waits, goes on, or ends."""
 
@@ -92,6 +99,7 @@ class Step(Model):
     ask: str | None = None
     choices: dict[Name, Choice] = {}
     otherwise: Otherwise | None = None
+    timeout: Timeout | None = None
     save: Name | None = None
     then: Name | None = None
     go: Name | None = None
@@ -100,8 +108,8 @@ class Step(Model):
     @model_validator(mode="after")
     def _has_one_way_on(self) -> Self:
         if self.ask is None:
-            if self.choices or self.otherwise or self.save:
-                raise ValueError("'choices', 'otherwise' and 'save' belong to a question: add 'ask:'")
+            if self.choices or self.otherwise or self.save or self.timeout:
+                raise ValueError("'choices', 'otherwise', 'timeout' and 'save' belong to a question: add 'ask:'")
             if [self.then is not None, self.go is not None, self.end].count(True) != 1:
                 raise ValueError("a step that asks nothing needs one of 'then: <step>', 'go: <flow>' or 'end: true'")
         else:

@@ -63,6 +63,8 @@ def steps_to(flow: Flow) -> Iterator[tuple[Path, str]]:
             yield ("steps", name, "then"), step.then
         if step.otherwise:
             yield ("steps", name, "otherwise", "then"), step.otherwise.then
+        if step.timeout:
+            yield ("steps", name, "timeout", "then"), step.timeout.then
         for choice, option in step.choices.items():
             if option.then:
                 yield ("steps", name, "choices", choice, "then"), option.then

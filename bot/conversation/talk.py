@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.conversation.commands import Command
 from bot.conversation.effects import Effect
-from bot.conversation.engine import Input, State, advance
+from bot.conversation.engine import Input, State, advance, time_out
 from bot.conversation.flow import FlowSet
 from bot.understanding.types import Understanding
 
@@ -65,8 +65,18 @@ Outcome = tuple[Talk, tuple[Effect, ...]]
 
 def start_flow(world: World, talk: Talk, name: str) -> Outcome:
     """Begin a flow, and whatever flow it goes on to, until a question waits or the conversation ends."""
-    effects: list[Effect] = []
-    state: State | None = State(name)
+    return _follow(world, talk, State(name), ())
+
+
+def timed_out(world: World, talk: Talk, flow: str, step: str) -> Outcome:
+    """Go on from a question of `flow` that nobody has answered."""
+    asked = talk.state if talk.state and (talk.state.flow, talk.state.step) == (flow, step) else State(flow, step)
+    state, effects = time_out(world.flows.flows[flow], asked)
+    return _follow(world, talk, state, effects)
+
+
+def _follow(world: World, talk: Talk, state: State | None, before: tuple[Effect, ...]) -> Outcome:
+    effects = list(before)
     for _ in range(HOPS):
         if state is None or state.step is not None or state.flow not in world.flows.flows:
             break

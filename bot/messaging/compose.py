@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bot.content import dates
+from bot.content.facts import Partner
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
 from bot.content.texts import TextId
@@ -69,10 +70,24 @@ class Composer:
 
     def _fact(self, name: str, urgent: bool) -> str:
         """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it."""
-        fact, today = self.library.facts[name], self.library.district.local(self.at).date()
-        if fact.usable(today, self.library.district):
-            return f"{self._text(fact.text)} {self._checked(fact.reviewed_on)}"
+        fact, district = self.library.facts.get(name), self.library.district
+        today = district.local(self.at).date()
+        if fact and fact.usable(today, district.policies, district.partners.values()):
+            listed = {f"partners_{fact.partners}": self._partners(fact.partners)} if fact.partners else {}
+            return f"{self._text(fact.text, listed)} {self._checked(fact.reviewed_on)}"
         return "" if urgent else self._named("fact_unavailable")
+
+    def _partners(self, kind: str) -> str:
+        """Name, number, cost and languages of the organizations that were checked lately, a line each."""
+        district = self.library.district
+        today = district.local(self.at).date()
+        named = [one for one in district.partners.values() if one.kind == kind and one.fresh(today)]
+        return "\n".join(self._partner(one) for one in named)
+
+    def _partner(self, partner: Partner) -> str:
+        cost = self._named("cost_free" if partner.cost == "free" else "cost_low")
+        spoken = ", ".join(own_name(code) for code in partner.languages)
+        return f"- {partner.name}, {partner.phone} ({cost}; {spoken})"
 
     def _checked(self, day: date) -> str:
         return self._text(self.library.texts["checked_on"], {"date": dates.full(day, self.language)})
@@ -111,5 +126,10 @@ class Composer:
             **answers,
         }
         if self.language in RIGHT_TO_LEFT:
-            return {name: f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" for name, value in values.items()}
+            return {name: _isolated(value) for name, value in values.items()}
         return values
+
+
+def _isolated(value: str) -> str:
+    """Each line by itself: an isolate does not reach over the end of a line."""
+    return "\n".join(f"{FIRST_STRONG_ISOLATE}{line}{POP_ISOLATE}" for line in value.split("\n"))

@@ -6,14 +6,22 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from bot.conversation.effects import Consent, Effect, Escalation, PlanFollowUp, SetLanguage, SetNote
+from bot.conversation.effects import (
+    Consent,
+    Effect,
+    Escalation,
+    PlanFollowUp,
+    PlanTimeout,
+    SetLanguage,
+    SetNote,
+)
 from bot.messaging.inbound import Inbound
 from bot.services import Services
 from bot.store import cases, consents, contacts, follow_ups
 from bot.store.contacts import Contact
 from bot.understanding import mask
 
-LASTING = (Consent, Escalation, PlanFollowUp, SetLanguage, SetNote)
+LASTING = (Consent, Escalation, PlanFollowUp, PlanTimeout, SetLanguage, SetNote)
 """The effects that become rows; the others are only said."""
 
 
@@ -51,7 +59,10 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
             _open_case(services, db, message, n, effect, kept)
         elif isinstance(effect, PlanFollowUp):
             due = services.library.district.waking(at + effect.after)
-            follow_ups.plan(db, sid, n, contact.id, effect.flow, due)
+            follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow), due)
+        elif isinstance(effect, PlanTimeout):
+            place = follow_ups.Place(effect.flow, effect.step)
+            follow_ups.plan(db, (sid, n), contact.id, place, at + effect.after)
         elif isinstance(effect, SetLanguage):
             contacts.set_language(db, contact.id, effect.language)
         elif isinstance(effect, SetNote):

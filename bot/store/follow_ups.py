@@ -1,4 +1,4 @@
-"""Follow-ups: a flow that is to be started with a family later ("did this help?")."""
+"""Follow-ups: a flow to be started with a family later ("did this help?"), or a question that times out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ follow_ups = Table(
     Column("n", Integer, nullable=False),
     Column("contact_id", ForeignKey("contacts.id"), nullable=False),
     Column("flow", String(64), nullable=False),
+    Column("step", String(64)),
     Column("due_at", Moment, nullable=False, index=True),
     Column("state", String(16), nullable=False),
     UniqueConstraint("message_sid", "n"),
@@ -25,19 +26,34 @@ follow_ups = Table(
 
 
 @dataclass(frozen=True)
+class Place:
+    """A flow, or with `step` a question of it."""
+
+    flow: str
+    step: str | None = None
+
+
+@dataclass(frozen=True)
 class FollowUp:
-    """`state` goes waiting → started, or waiting → dropped (the family stopped, or the flow is gone)."""
+    """`state` goes waiting → started, or waiting → dropped (the family stopped, or the flow is gone).
+
+    With a `step` it is the time-out of that question: it starts only if the question still waits.
+    """
 
     id: int
     contact_id: int
     flow: str
     due_at: datetime
     state: str
+    step: str | None = None
 
 
-def plan(db: Connection, message_sid: str, n: int, contact_id: int, flow: str, due_at: datetime) -> None:
-    """Write down that `flow` starts at `due_at`; a repeat of the message plans nothing twice."""
-    row = {"message_sid": message_sid, "n": n, "contact_id": contact_id, "flow": flow}
+def plan(db: Connection, cause: tuple[str, int], contact_id: int, place: Place, due_at: datetime) -> None:
+    """Write down that a flow starts (or its step times out) at `due_at`.
+
+    `cause` is the message and the number of the effect in it: a repeat of the message plans nothing twice.
+    """
+    row = {"message_sid": cause[0], "n": cause[1], "contact_id": contact_id, "flow": place.flow, "step": place.step}
     try:
         with db.begin_nested():
             db.execute(insert(follow_ups).values(**row, due_at=due_at, state="waiting"))
@@ -48,7 +64,7 @@ def plan(db: Connection, message_sid: str, n: int, contact_id: int, flow: str, d
 def get(db: Connection, follow_up_id: int) -> FollowUp:
     """The follow-up with this id; raises `sqlalchemy.exc.NoResultFound`."""
     row = db.execute(select(follow_ups).where(follow_ups.c.id == follow_up_id)).one()
-    return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state)
+    return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state, row.step)
 
 
 def due(db: Connection, at: datetime, limit: int) -> Sequence[int]:

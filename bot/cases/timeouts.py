@@ -1,0 +1,107 @@
+"""Time-outs: nobody has answered a question that cannot wait ("are the children with a grown-up?"); we go on.
+
+The rows first, the conversation second: killed between the two, the page has gone out, and the family's next answer
+is read as the answer to the older question.  The other way round an alert could be lost.
+"""
+
+import logging
+import secrets
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from bot.conversation.engine import State
+from bot.conversation.talk import Outcome, Talk, World, timed_out
+from bot.messaging.compose import Composer
+from bot.messaging.effects import Kept, Message, keep
+from bot.messaging.inbound import Inbound
+from bot.queues import ALERT_CASE, DELIVER, enqueue
+from bot.services import Services
+from bot.store import deliveries, follow_ups
+from bot.store.contacts import Contact
+from bot.store.conversations import Conversation
+from bot.store.follow_ups import FollowUp
+
+
+@dataclass(frozen=True)
+class Due:
+    """A time-out whose time has come: whose question it is, and the moment."""
+
+    timeout: FollowUp
+    contact: Contact
+    at: datetime
+
+
+log = logging.getLogger(__name__)
+
+
+def start(services: Services, world: World, due: Due) -> None:
+    """Go on from the question that timed out, if it still waits.  A message of the family's own comes first.
+
+    Where the conversation was lost (Redis forgot it), nobody knows whether there was an answer: then we go on too.
+    """
+    family, owner = services.family(due.contact.address), secrets.token_hex(8)
+    conversation = services.conversations.take(family, owner)
+    if conversation is None:
+        return  # the sweep comes back to it
+    try:
+        if _waits(conversation, due.timeout):
+            _go_on(services, world, due, conversation, owner)
+        else:
+            _answered(services, due.timeout)
+    finally:
+        services.conversations.release(family, owner)
+
+
+def _waits(conversation: Conversation, timeout: FollowUp) -> bool:
+    state = conversation.talk.get("state") or {}
+    lost = conversation.contact is None
+    return lost or (state.get("flow"), state.get("step")) == (timeout.flow, timeout.step)
+
+
+def _go_on(services: Services, world: World, due: Due, conversation: Conversation, owner: str) -> None:
+    outcome = timed_out(world, _talk(conversation, due.contact), due.timeout.flow, due.timeout.step or "")
+    noticed = list(conversation.noticed)
+    with services.database.write() as db:
+        if not follow_ups.claim(db, due.timeout.id, "started"):
+            return
+        kept = _keep(services, db, due, outcome, noticed)
+    after = replace(conversation, talk=asdict(outcome[0]), noticed=noticed, contact=due.contact.id)
+    services.conversations.put_on(services.family(due.contact.address), owner, after)
+    _queue(services, due.timeout, kept)
+
+
+def _talk(conversation: Conversation, contact: Contact) -> Talk:
+    found = dict(conversation.talk)
+    state = found.pop("state", None)
+    language = found.pop("language", None) or contact.language or "en"
+    return Talk(**found, language=language, state=State(**state) if state else None)
+
+
+def _keep(services: Services, db: Connection, due: Due, outcome: Outcome, noticed: list[str]) -> Kept:
+    """The cases that are opened, and what the family reads, in one transaction."""
+    talk, effects = outcome
+    cause = Inbound(f"timeout:{due.timeout.id}", due.contact.address, "")
+    language = talk.language or "en"
+    kept = keep(services, db, Message(due.contact, cause, language, due.at), effects)
+    first = next(iter(services.library.district.alerted_for(kept.role).values()))
+    extra = {"staff_name": first.name, "case": str(kept.case or "")}
+    body = Composer(services.library, language, due.at, noticed, extra).compose(effects)
+    deliveries.plan_follow_up(db, services.database.vault, due.timeout.id, due.contact.id, body, due.at)
+    return kept
+
+
+def _queue(services: Services, timeout: FollowUp, kept: Kept) -> None:
+    with services.database.read() as db:
+        waiting = deliveries.waiting_of_follow_up(db, timeout.id)
+    for case in kept.to_alert:
+        enqueue(services.redis, "urgent", ALERT_CASE, case)
+    for delivery_id in waiting:
+        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+
+
+def _answered(services: Services, timeout: FollowUp) -> None:
+    with services.database.write() as db:
+        follow_ups.claim(db, timeout.id, "dropped")
+    log.info("answered in time: follow_up=%s", timeout.id)

@@ -1,0 +1,17 @@
+"""Language codes as they stand in files: `es`, `zh`, `ht`; anything that CLDR does not know is an error."""
+
+from typing import Annotated
+
+from babel import Locale, UnknownLocaleError
+from pydantic import AfterValidator
+
+
+def _language(code: str) -> str:
+    try:
+        Locale.parse(code)
+    except (ValueError, UnknownLocaleError):
+        raise ValueError("write a language as its code, such as es or zh") from None
+    return code
+
+
+Language = Annotated[str, AfterValidator(_language)]
