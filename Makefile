@@ -29,6 +29,7 @@ check: dev ## format, lint, types, flows, facts and catalogs
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m bot check
+	$(PY) -m bot test
 	$(PY) -m bot.teaching.routing
 	@$(call extract,$(VENV)/messages.pot)
 	@cmp -s $(VENV)/messages.pot messages/messages.pot || $(call fail,messages/messages.pot is not current: run 'make messages'.)

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,6 +64,29 @@ def check(production: bool) -> None:
         click.echo(line)
     click.echo(f"{len(errors)} errors, {len(warnings)} warnings", err=True)
     sys.exit(1 if errors or (production and warnings) else 0)
+
+
+@main.command()
+@click.argument("where", type=click.Path(exists=True, path_type=Path), default=settings.ROOT / "flows/tests")
+@click.option("--channel", type=click.Choice(["whatsapp", "sms"]), multiple=True, help="Both, if none is given.")
+@click.option("--left", is_flag=True, help="List the steps and choices that no transcript walks.")
+def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
+    """Play the transcripts in WHERE (flows/tests); a line for each difference, exit 1 if there is one."""
+    from bot.transcripts.play import play_all
+
+    library = _library()
+    try:
+        report = play_all(library, where, channel or ("whatsapp", "sms"))
+    except BadSource as bad:
+        raise click.ClickException(str(bad)) from None
+    for problem in report.problems:
+        click.echo(str(problem))
+    steps, choices = report.steps_left(library), report.choices_left(library)
+    for place in (*steps, *choices) if left else ():
+        click.echo(f"not walked: {'.'.join(place)}")
+    told = f"{report.played} conversations in {len(report.walked)} languages, {len(report.problems)} differences"
+    click.echo(f"{told}; not walked: {len(steps)} steps, {len(choices)} choices", err=True)
+    sys.exit(1 if report.problems else 0)
 
 
 @main.command()

@@ -66,21 +66,21 @@ def _model(path: Path, kind: type[M]) -> M:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadSource([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from None
-    return parse(text, _shown(path)).model(kind)
+    return parse(text, shown(path)).model(kind)
 
 
 def _texts(path: Path) -> Texts:
     texts = _model(path, Texts)
     missing = [name for name in get_args(TextId) if name not in texts.texts]
     if missing:
-        raise BadSource([Problem(_shown(path), 1, 1, f"the text '{missing[0]}' is missing: add it")])
+        raise BadSource([Problem(shown(path), 1, 1, f"the text '{missing[0]}' is missing: add it")])
     return texts
 
 
 def _phrasebook(root: Path) -> Phrasebook:
     files = {}
     for path in sorted((root / "flows/signals").glob("*.yaml")):
-        source = parse(path.read_text(encoding="utf-8"), _shown(path))
+        source = parse(path.read_text(encoding="utf-8"), shown(path))
         files[path.stem] = source.model(SignalFile)
     return Phrasebook.build(files, _taught(root / "flows" / taught.FILE))
 
@@ -89,21 +89,21 @@ def _taught(path: Path) -> Taught:
     try:
         return taught.read(path)
     except (OSError, ValueError, KeyError) as error:
-        problem = Problem(_shown(path), 1, 1, f"cannot be read ({error}): run 'make teach'")
+        problem = Problem(shown(path), 1, 1, f"cannot be read ({error}): run 'make teach'")
         raise BadSource([problem]) from None
 
 
 def _flow_files(root: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted((root / "flows").glob("*.yaml")):
         if path.name not in APART:
-            yield _shown(path), path.read_bytes()
+            yield shown(path), path.read_bytes()
 
 
 def _files(folder: Path, pattern: str) -> dict[str, bytes]:
     return {path.stem: path.read_bytes() for path in sorted(folder.glob(pattern))}
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """A path as a person would type it from the checkout."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))

@@ -25,6 +25,14 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Nothing to do: the conversation came to this step.  Transcripts and the drawing of a flow read it."""
+
+    flow: str
+    step: str
+
+
+@dataclass(frozen=True)
 class StateFact:
     """State a dated fact by its id; if it is stale or unset, a person is offered instead."""
 
@@ -105,6 +113,7 @@ class Consent:
 Effect = (
     Say
     | Ask
+    | Reach
     | StateFact
     | Notice
     | AskTopic

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.conversation.answers import choose
-from bot.conversation.effects import Ask, Effect, Escalation, PlanFollowUp, PlanTimeout, Say, SetNote, StateFact
+from bot.conversation.effects import Ask, Effect, Escalation, PlanFollowUp, PlanTimeout, Reach, Say, SetNote, StateFact
 from bot.conversation.flow import Flow, Step
 
 ANSWER_CHARACTERS = 500
@@ -100,7 +100,7 @@ def _run(flow: Flow, name: str | None, answers: dict[str, str]) -> Turn:
     while name is not None and name in flow.steps and name not in walked:
         walked.add(name)
         step = flow.steps[name]
-        effects += _effects(flow, step, answers)
+        effects += [Reach(flow.flow, name), *_effects(flow, step, answers)]
         if step.timeout:
             effects.append(PlanTimeout(step.timeout.after, flow.flow, name))
         if step.ask is not None:

@@ -1,0 +1,116 @@
+"""Run transcripts: what differs from what they say, line by line, and what nobody has walked."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.content.library import Library
+from bot.conversation.source import Problem, Source
+from bot.transcripts.script import Expect, Line, Transcript, Words, read_transcripts
+from bot.transcripts.stage import Channel, Stage, clock_of
+
+
+@dataclass
+class Report:
+    """Differences (`file:line:col: message`), and the coverage of steps, choices and languages."""
+
+    problems: list[Problem] = field(default_factory=list)
+    played: int = 0
+    walked: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    chosen: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def steps_left(self, library: Library) -> list[tuple[str, str]]:
+        """The steps that no transcript came to, in any language."""
+        seen = set().union(*self.walked.values()) if self.walked else set()
+        return [
+            (name, step)
+            for name, flow in library.flows.flows.items()
+            for step in flow.steps
+            if (name, step) not in seen
+        ]
+
+    def choices_left(self, library: Library) -> list[tuple[str, str, str]]:
+        """The choices that no transcript took."""
+        return [one for one in _choices(library) if one not in self.chosen]
+
+
+def play_all(library: Library, folder: Path, channels: Iterable[Channel]) -> Report:
+    """Play every transcript in each of its languages on each channel.  Raises `BadSource` for unusable files."""
+    report, files = Report(), list(read_transcripts(folder))
+    for channel in channels:
+        for source, file in files:
+            for number, transcript in enumerate(file.transcripts):
+                for language in transcript.run_in or library.district.languages:
+                    stage = Stage(library, language, channel, transcript.at or clock_of(library))
+                    report.problems += _play(stage, source, number, transcript)
+                    report.played += 1
+                    report.walked.setdefault(language, set()).update(stage.walked)
+                    report.chosen |= stage.chosen
+    return report
+
+
+def _choices(library: Library) -> Iterator[tuple[str, str, str]]:
+    for name, flow in library.flows.flows.items():
+        for step, asked in flow.steps.items():
+            yield from ((name, step, choice) for choice in asked.choices)
+
+
+def _play(stage: Stage, source: Source, number: int, transcript: Transcript) -> Iterator[Problem]:
+    """The differences of one conversation; after the first the rest means nothing."""
+    where = f"{transcript.name} ({stage.language}, {stage.channel})"
+    for line_number, line in enumerate(transcript.talk):
+        wrong = _line(stage, line)
+        if wrong:
+            yield source.problem(("transcripts", number, "talk", line_number), f"{where}: {wrong}")
+            return
+    for wrong in _at_the_end(stage, transcript.expect):
+        yield source.problem(("transcripts", number, "expect"), f"{where}: {wrong}")
+
+
+def _line(stage: Stage, line: Line) -> str | None:
+    """What is wrong with what happens at this line, or None."""
+    if line.bot is not None:
+        return _answer(stage, line)
+    try:
+        if line.family is not None:
+            stage.family(_in(line.family, stage.language))
+        elif line.start is not None:
+            stage.start(line.start)
+        elif line.choose is not None:
+            stage.choose(line.choose)
+        elif line.advance is not None:
+            stage.advance(line.advance)
+    except (ValueError, KeyError) as error:
+        return str(error)
+    return None
+
+
+def _answer(stage: Stage, line: Line) -> str | None:
+    reached = [f"{reach.flow}.{reach.step}" for reach in stage.reached]
+    wanted = line.bot or ""
+    if not any(name == wanted or name.endswith(f".{wanted}") for name in reached):
+        return f"expected the step '{wanted}', came to {', '.join(reached) or 'no step'}; it read:\n{stage.reply}"
+    part = _in(line.contains, stage.language) if line.contains is not None else ""
+    return None if part in stage.reply else f"expected to read '{part}'; it read:\n{stage.reply}"
+
+
+def _in(words: Words, language: str) -> str:
+    if isinstance(words, str):
+        return words
+    if language not in words:
+        raise ValueError(f"add the words for '{language}', or take it out of 'run_in'")
+    return words[language]
+
+
+def _at_the_end(stage: Stage, expect: Expect) -> Iterator[str]:
+    opened = [(case.to, case.severity) for case in stage.cases]
+    if expect.case and (expect.case.to, expect.case.severity) not in opened:
+        yield f"expected a case for {expect.case.to} ({expect.case.severity}), opened were {opened or 'none'}"
+    if expect.no_case and opened:
+        yield f"expected no case, opened were {opened}"
+    if expect.follow_up and expect.follow_up not in stage.follow_ups:
+        yield f"expected the follow-up {expect.follow_up}, planned were {stage.follow_ups or 'none'}"
+    if not expect.notes.items() <= stage.notes.items():
+        yield f"expected the notes {expect.notes}, kept were {stage.notes or 'none'}"
+    if expect.stopped is not None and expect.stopped != stage.stopped:
+        yield f"expected stopped: {expect.stopped}, it was {stage.stopped}"
