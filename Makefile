@@ -50,9 +50,10 @@ lock: dev ## choose the newest versions that pyproject.toml allows, with hashes
 	$(call compile,requirements-dev.lock,-c requirements.lock --group dev)
 	$(call compile,requirements-teach.lock,-c requirements.lock --group teach)
 
-messages: dev ## bring messages/ up to date with the English in flows/
+messages: dev ## bring messages/ and the JSON Schema up to date with flows/ and the grammar
 	@$(call extract,messages/messages.pot)
 	@$(PY) -m bot.content.merge messages/messages.pot
+	@$(PY) -m bot schema > flows/flow.schema.json
 
 dev: setup
 	@$(call install,requirements-dev.lock)

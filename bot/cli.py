@@ -50,8 +50,12 @@ def route(why: bool) -> None:
 
 @main.command()
 @click.option("--production", is_flag=True, help="What is only a warning otherwise fails too.")
-def check(production: bool) -> None:
+@click.option("--segments", is_flag=True, help="Show what the texts of each language cost as SMS, and the long ones.")
+def check(production: bool, segments: bool) -> None:
     """Check flows, catalogs, facts and the district file; a line for each finding, exit 1 on errors."""
+    if segments:
+        _show_segments()
+        return
     try:
         library = load_library(settings.ROOT, _settings().district_file)
     except BadSource as bad:
@@ -64,6 +68,26 @@ def check(production: bool) -> None:
         click.echo(line)
     click.echo(f"{len(errors)} errors, {len(warnings)} warnings", err=True)
     sys.exit(1 if errors or (production and warnings) else 0)
+
+
+@main.command()
+@click.argument("flow")
+def graph(flow: str) -> None:
+    """Draw FLOW in Mermaid, for any page that shows it (GitHub, mermaid.live)."""
+    from bot.conversation.draw import mermaid
+
+    flows = _library().flows.flows
+    if flow not in flows:
+        raise click.ClickException(f"there is no flow '{flow}': one of {', '.join(sorted(flows))}")
+    click.echo(mermaid(flows[flow]))
+
+
+@main.command()
+def schema() -> None:
+    """Write the JSON Schema of flows: editors complete and check flows/*.yaml with it (flows/flow.schema.json)."""
+    from bot.conversation.flow import Flow
+
+    click.echo(json.dumps(Flow.model_json_schema(by_alias=True), indent=2))
 
 
 @main.command()
@@ -112,6 +136,15 @@ def login(name: str) -> None:
     from bot.web.console import new_password
 
     click.echo(new_password(open_services(_settings()), name))
+
+
+def _show_segments() -> None:
+    from bot.content.figures import table, too_long
+
+    languages = _library().district.languages
+    click.echo(table(settings.ROOT, languages))
+    for line in too_long(settings.ROOT, languages):
+        click.echo(line)
 
 
 def _given(line: str) -> dict[str, Any]:

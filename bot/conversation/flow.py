@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from bot.understanding.text import normalise
 
@@ -26,14 +26,20 @@ def span(text: object) -> timedelta:
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
-Span = Annotated[timedelta, BeforeValidator(span), PlainSerializer(lambda value: value.total_seconds())]
+Span = Annotated[
+    timedelta,
+    BeforeValidator(span),
+    PlainSerializer(lambda value: value.total_seconds()),
+    WithJsonSchema({"type": "string", "pattern": f"^{SPAN.pattern}$", "examples": ["10 minutes", "3 days"]}),
+]
 
 
 def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)]
 """One text or a list of them: each is its own entry in the catalogs."""
 
 
@@ -92,7 +98,7 @@ class Step(Model):
     """One step.  In order: set, fact, say, escalate, follow_up; then it asks and waits, goes on, or ends."""
 
     set: dict[Name, Name] = {}
-    fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)] = ()
+    fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)] = ()
     say: Texts = ()
     escalate: Escalate | None = None
     follow_up: FollowUp | None = None
