@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bot.content.library import Library
 from bot.conversation.commands import match
+from bot.conversation.effects import Reach
 from bot.conversation.engine import Input, State, advance
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
@@ -39,7 +40,8 @@ def test_any_text_in_any_state_of_any_flow(library: Library, data: st.DataObject
     step = data.draw(st.one_of(st.none(), st.sampled_from(list(flow.steps)), names))
     tries = data.draw(st.integers(0, 9))
     after, effects = advance(flow, State(flow.flow, step, tries), Input(text, text))
-    assert effects or (after and after.step is None), "something is said, or another flow follows"
+    said = [effect for effect in effects if not isinstance(effect, Reach)]
+    assert said or (after and after.step is None), "something is said, or another flow follows"
     assert after is None or after.step is None or flow.steps[after.step].ask is not None, "it waits at questions only"
 
 
@@ -52,7 +54,7 @@ def test_any_conversation_is_answered_at_every_turn(library: Library, said: list
         talk, effects = take_turn(here, talk, heard(library, text, stopped))
         kinds = [type(effect).__name__ for effect in effects]
         stopped = "Consent" in kinds if not stopped else "Consent" not in kinds
-        assert stopped or effects
+        assert stopped or any(not isinstance(effect, Reach) for effect in effects)
         assert talk.state is None or talk.state.step is not None
 
 

@@ -8,6 +8,7 @@ from babel.messages.catalog import Catalog, Message
 
 from bot.content.catalog import SOURCE_LANGUAGE, parse_po
 from bot.content.library import Library
+from bot.content.upkeep import tasks
 from bot.conversation.loader import placeholders
 
 CHARACTERS = 1500
@@ -25,8 +26,7 @@ def findings(root: Path, library: Library, today: date | None = None) -> tuple[l
             bad, soft = _catalog(root, language, wanted)
             errors += bad
             warnings += soft
-    on = today or date.today()
-    warnings += [*_facts(library, on), *_unset(library, on)]
+    warnings += _upkeep(library, today or date.today())
     return errors, warnings
 
 
@@ -58,15 +58,12 @@ def _texts(language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[s
             yield f"{where}: longer than {CHARACTERS} characters: say it in fewer words"
 
 
-def _unset(library: Library, today: date) -> Iterator[str]:
-    for name in sorted(library.from_district - frozenset(library.facts)):
-        yield f"district.yaml:1:1: '{name}' is not written under 'facts': families are offered a person instead"
-    for name, partner in library.district.partners.items():
-        if not partner.fresh(today):
-            yield f"district.yaml:1:1: partner '{name}' is not named to families now: call it, then set checked_on"
-
-
-def _facts(library: Library, today: date) -> Iterator[str]:
-    for name, fact in library.facts.items():
-        if not fact.usable(today, library.district.policies, library.district.partners.values()):
-            yield f"flows/facts.yaml:1:1: '{name}' is not said now: review it (due {fact.review_due()}), or its policy"
+def _upkeep(library: Library, today: date) -> Iterator[str]:
+    for task in tasks(library, today):
+        if task.overdue(today):
+            file = (
+                "flows/facts.yaml"
+                if task.subject.startswith("fact ") and "facts.yaml" in task.todo
+                else "district.yaml"
+            )
+            yield f"{file}:1:1: {task.subject} is not said now ({task.owner}): {task.todo}"

@@ -2,5 +2,6 @@
 
 from bot.web.console.pages import first_login, new_password, register
 from bot.web.console.review import review
+from bot.web.console.upkeep import content
 
-__all__ = ["first_login", "new_password", "register", "review"]
+__all__ = ["content", "first_login", "new_password", "register", "review"]

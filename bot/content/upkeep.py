@@ -1,0 +1,64 @@
+"""What somebody has to look at so that families keep getting answers: facts, policies, partners out of date or nearly.
+
+Nothing of it is stored: it follows from the files and the calendar, so no task is ever lost or stays when it is done.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from bot.content.facts import PARTNER_DAYS
+from bot.content.library import Library
+
+SOON = timedelta(days=14)
+"""So long before its time ends the owner is told."""
+
+
+@dataclass(frozen=True, order=True)
+class Task:
+    """`since` is the day from which families are offered a person instead (in the future: from then on)."""
+
+    since: date
+    owner: str
+    subject: str
+    todo: str
+
+    def overdue(self, today: date) -> bool:
+        """Whether families are already sent to a person for want of this."""
+        return self.since <= today
+
+
+def tasks(library: Library, today: date) -> list[Task]:
+    """All that is due or will be within two weeks, the oldest first."""
+    found = [*_facts(library), *_policies(library), *_partners(library)]
+    return sorted([*(task for task in found if task.since <= today + SOON), *_unwritten(library, today)])
+
+
+def _facts(library: Library) -> Iterator[Task]:
+    for name, fact in library.facts.items():
+        file = "flows/facts.yaml" if name not in library.district.facts else "district.yaml"
+        todo = f"Read the source again, mend the text if it changed, then set reviewed_on in {file}."
+        yield Task(fact.review_due() + timedelta(days=1), fact.owner, f"fact {name}", todo)
+
+
+def _policies(library: Library) -> Iterator[Task]:
+    needed = {need for fact in library.facts.values() for need in fact.needs}
+    for name, policy in library.district.policies.items():
+        todo = "Have counsel sign the rule off again, then set signed_on, version and review_by in district.yaml."
+        yield Task(policy.review_by + timedelta(days=1), policy.signed_off_by, f"policy {name}", todo)
+    for name in sorted(needed - set(library.district.policies)):
+        yield Task(
+            date.min, "district counsel", f"policy {name}", "Have counsel sign it off: it is not in district.yaml."
+        )
+
+
+def _partners(library: Library) -> Iterator[Task]:
+    for name, partner in library.district.partners.items():
+        ends = partner.checked_on + timedelta(days=PARTNER_DAYS + 1)
+        todo = f"Call {partner.name}, mend number, languages and cost, then set checked_on in district.yaml."
+        yield Task(ends, "family liaison", f"partner {name}", todo)
+
+
+def _unwritten(library: Library, today: date) -> Iterator[Task]:
+    for name in sorted(library.from_district - frozenset(library.facts)):
+        yield Task(today, "office", f"fact {name}", "Write it under 'facts' in district.yaml: nobody else can say it.")
