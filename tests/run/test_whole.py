@@ -99,6 +99,10 @@ def test_everything_comes_up_survives_and_stops(tmp_path: Path, whole: subproces
     assert not marked(tmp_path)
 
 
+def waits_for_work(redis: Redis) -> bool:
+    return any(str(client["cmd"]).startswith("bl") or client["cmd"] == "brpop" for client in redis.client_list())
+
+
 @pytest.mark.long
 def test_a_worker_comes_back_within_seconds_after_redis_is_back(tmp_path: Path, start: Start) -> None:
     command, url = server_command(tmp_path / "redis")
@@ -108,6 +112,8 @@ def test_a_worker_comes_back_within_seconds_after_redis_is_back(tmp_path: Path, 
         worker = start(sys.executable, str(ROOT / "worker.py"), REDIS_URL=url, VAR_DIR=str(tmp_path))
         first = queue(redis).enqueue("os.getpid", result_ttl=60)
         wait_for(lambda: done(first), 30)
+        # A worker that loses Redis between two jobs ends instead, and is started again (test_a_killed_process_comes_back).
+        wait_for(lambda: waits_for_work(redis), 30)
         server.kill()
         server.wait()
         with pytest.raises(subprocess.TimeoutExpired):
