@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.conversation.loader import load_flows
+from bot.conversation.loader import Known, load_flows
 from bot.conversation.source import BadSource
 
 GOOD = """\
@@ -25,12 +25,12 @@ steps:
 def problems(text: str, **more: str) -> list[str]:
     files = {"flows/visit.yaml": text} | {f"flows/{name}.yaml": body for name, body in more.items()}
     with pytest.raises(BadSource) as bad:
-        load_flows(files, frozenset({"a_fact"}), frozenset({"default"}))
+        load_flows(files, Known(frozenset({"a_fact"}), frozenset({"default"})))
     return [str(problem) for problem in bad.value.problems]
 
 
 def test_a_good_flow_loads() -> None:
-    flows = load_flows({"flows/visit.yaml": GOOD}, frozenset(), frozenset())
+    flows = load_flows({"flows/visit.yaml": GOOD}, Known())
     assert flows.flows["visit"].first == "open"
 
 

@@ -1,6 +1,7 @@
 """Alerts: who must know of a case gets a text with its number, topic and language, and nothing else."""
 
 import logging
+from datetime import datetime
 
 from bot.content.languages import english_name
 from bot.queues import DELIVER, enqueue
@@ -30,7 +31,7 @@ def alert(services: Services, case_id: int) -> None:
     with services.database.write() as db:
         case = cases.get(db, vault, case_id)
         before = deliveries.of_case(db, vault, case_id)
-        for person in _recipients(services, case, before):
+        for person in _recipients(services, case, before, at):
             deliveries.plan_alert(db, vault, case_id, person, alert_text(services, case), at)
         cases.set_alerted(db, case_id, at)
         waiting = deliveries.waiting_of_case(db, case_id)
@@ -49,10 +50,10 @@ def alert_text(services: Services, case: Case) -> str:
     )
 
 
-def _recipients(services: Services, case: Case, before: list[Delivery]) -> list[str]:
+def _recipients(services: Services, case: Case, before: list[Delivery], at: datetime) -> list[str]:
     district = services.library.district
-    people = list(district.alerted_for(case.role))
+    people = list(district.alerted_for(case.role, at))
     told = {delivery.staff: delivery.state for delivery in before}
-    if told and all(told.get(person) in LOST for person in people):
-        people += [person for person in district.alerted_for("default") if person not in people]
+    if told and all(state in LOST for state in told.values()):
+        people += [person for person in district.alerted_for("default", at) if person not in people]
     return people

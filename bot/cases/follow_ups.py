@@ -2,21 +2,23 @@
 
 import logging
 import secrets
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from sqlalchemy.engine import Connection
+
 from bot.cases import timeouts
-from bot.conversation.effects import Effect
-from bot.conversation.talk import Talk, World, start_flow
-from bot.messaging.compose import Composer
-from bot.queues import DELIVER, enqueue
+from bot.conversation.talk import Outcome, Talk, World, start_flow
+from bot.messaging.effects import Kept, Message, keep
+from bot.messaging.inbound import Inbound
+from bot.messaging.world import composer_for, of_case, world_of
+from bot.queues import ALERT_CASE, DELIVER, enqueue
 from bot.services import Services
-from bot.store import contacts, deliveries, follow_ups
+from bot.store import contacts, deliveries, follow_ups, told
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.db import now
 from bot.store.follow_ups import FollowUp
-from bot.understanding import Context, understand
 
 LATER = timedelta(minutes=30)
 """A family that is in the middle of something is not interrupted; it is asked after this time."""
@@ -36,7 +38,7 @@ def start(services: Services, follow_up_id: int) -> None:
         _drop(services, follow_up)
         return
     if follow_up.step:
-        timeouts.start(services, _world(services), timeouts.Due(follow_up, contact, at))
+        timeouts.start(services, _world(services, contact, at), timeouts.Due(follow_up, contact, at))
         return
     waking = services.library.district.waking(at)
     if waking > at:
@@ -55,10 +57,10 @@ def _start_now(services: Services, follow_up: FollowUp, contact: Contact, at: da
         _postpone(services, follow_up, at + LATER)
         return
     try:
-        _open(services, follow_up, contact, conversation, owner, at)
+        kept = _open(services, follow_up, contact, conversation, owner, at)
     finally:
         services.conversations.release(family, owner)
-    _queue(services, follow_up)
+    _queue(services, follow_up, kept)
 
 
 def _open(
@@ -68,31 +70,58 @@ def _open(
     conversation: Conversation,
     owner: str,
     at: datetime,
-) -> None:
+) -> Kept | None:
     """The conversation first, the rows second: killed between the two, the sweep starts the same flow again."""
-    language = contact.language or "en"
-    talk, effects = start_flow(_world(services), Talk(language=language), follow_up.flow)
-    noticed = list(conversation.noticed)
-    body = _compose(services, language, noticed, effects, at)
-    family, vault = services.family(contact.address), services.database.vault
-    if not services.conversations.put_on(family, owner, replace(conversation, talk=asdict(talk), noticed=noticed)):
-        return  # the lock ran out: the sweep comes back to it
+    world = _world(services, contact, at)
+    outcome = start_flow(world, Talk(language=contact.language or "en"), follow_up.flow)
+    opening = _Opening(follow_up, contact, world, outcome, at)
+    after = replace(
+        conversation, talk=asdict(outcome[0]), noticed=list(conversation.noticed), told=list(conversation.told)
+    )
+    composer = composer_for(services, outcome[0], world, at, after.noticed)
+    composer.compose(outcome[1])
+    after.told += sorted(composer.said - set(after.told))
+    if not services.conversations.put_on(services.family(contact.address), owner, after):
+        return None  # the lock ran out: the sweep comes back to it
     with services.database.write() as db:
         if follow_ups.claim(db, follow_up.id, "started"):
-            deliveries.plan_follow_up(db, vault, follow_up.id, contact.id, body, at)
+            return _keep(services, db, opening, conversation)
+    return None
 
 
-def _compose(services: Services, language: str, noticed: list[str], effects: tuple[Effect, ...], at: datetime) -> str:
-    return Composer(services.library, language, at, noticed).compose(effects)
+@dataclass(frozen=True)
+class _Opening:
+    """A follow-up that starts: whose, in which world, with what outcome, when."""
+
+    follow_up: FollowUp
+    contact: Contact
+    world: World
+    outcome: Outcome
+    at: datetime
 
 
-def _world(services: Services) -> World:
-    library = services.library
-    context = Context(library.phrasebook, library.district.languages)
-    return World(library.flows, library.district.languages, lambda text, _: understand(text, context))
+def _keep(services: Services, db: Connection, opening: _Opening, before: Conversation) -> Kept:
+    (talk, effects), contact, at = opening.outcome, opening.contact, opening.at
+    cause = Inbound(f"follow-up:{opening.follow_up.id}", contact.address, "")
+    kept = keep(services, db, Message(contact, cause, talk.language or "en", at), effects)
+    composer = composer_for(services, talk, opening.world, at, list(before.noticed))
+    composer.extra = of_case(services.library, kept, at)
+    body = composer.compose(effects)
+    deliveries.plan_follow_up(db, services.database.vault, opening.follow_up.id, contact.id, body, at)
+    told.record(db, contact.id, composer.said, list(before.told), at)
+    return kept
 
 
-def _queue(services: Services, follow_up: FollowUp) -> None:
+def _world(services: Services, contact: Contact, at: datetime) -> World:
+    with services.database.read() as db:
+        notes = contacts.notes_of(db, contact.id)
+    language = {"language": contact.language} if contact.language else {}
+    return world_of(services.library, at, {**notes, **language, "channel": contact.channel})
+
+
+def _queue(services: Services, follow_up: FollowUp, kept: Kept | None) -> None:
+    for case in kept.to_alert if kept else []:
+        enqueue(services.redis, "urgent", ALERT_CASE, case)
     with services.database.read() as db:
         waiting = deliveries.waiting_of_follow_up(db, follow_up.id)
     for delivery_id in waiting:

@@ -13,12 +13,12 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.engine import State
 from bot.conversation.talk import Outcome, Talk, World, timed_out
-from bot.messaging.compose import Composer
 from bot.messaging.effects import Kept, Message, keep
 from bot.messaging.inbound import Inbound
+from bot.messaging.world import composer_for, of_case
 from bot.queues import ALERT_CASE, DELIVER, enqueue
 from bot.services import Services
-from bot.store import deliveries, follow_ups
+from bot.store import deliveries, follow_ups, told
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation
 from bot.store.follow_ups import FollowUp
@@ -62,12 +62,12 @@ def _waits(conversation: Conversation, timeout: FollowUp) -> bool:
 
 def _go_on(services: Services, world: World, due: Due, conversation: Conversation, owner: str) -> None:
     outcome = timed_out(world, _talk(conversation, due.contact), due.timeout.flow, due.timeout.step or "")
-    noticed = list(conversation.noticed)
+    after = replace(conversation, noticed=list(conversation.noticed), told=list(conversation.told))
+    after.talk, after.contact = asdict(outcome[0]), due.contact.id
     with services.database.write() as db:
         if not follow_ups.claim(db, due.timeout.id, "started"):
             return
-        kept = _keep(services, db, due, outcome, noticed)
-    after = replace(conversation, talk=asdict(outcome[0]), noticed=noticed, contact=due.contact.id)
+        kept = _keep(services, db, due, world, outcome, after)
     services.conversations.put_on(services.family(due.contact.address), owner, after)
     _queue(services, due.timeout, kept)
 
@@ -79,16 +79,16 @@ def _talk(conversation: Conversation, contact: Contact) -> Talk:
     return Talk(**found, language=language, state=State(**state) if state else None)
 
 
-def _keep(services: Services, db: Connection, due: Due, outcome: Outcome, noticed: list[str]) -> Kept:
+def _keep(services: Services, db: Connection, due: Due, world: World, outcome: Outcome, after: Conversation) -> Kept:
     """The cases that are opened, and what the family reads, in one transaction."""
     talk, effects = outcome
     cause = Inbound(f"timeout:{due.timeout.id}", due.contact.address, "")
-    language = talk.language or "en"
-    kept = keep(services, db, Message(due.contact, cause, language, due.at), effects)
-    first = next(iter(services.library.district.alerted_for(kept.role).values()))
-    extra = {"staff_name": first.name, "case": str(kept.case or "")}
-    body = Composer(services.library, language, due.at, noticed, extra).compose(effects)
+    kept = keep(services, db, Message(due.contact, cause, talk.language or "en", due.at), effects)
+    composer = composer_for(services, talk, world, due.at, after.noticed)
+    composer.extra = of_case(services.library, kept, due.at)
+    body = composer.compose(effects)
     deliveries.plan_follow_up(db, services.database.vault, due.timeout.id, due.contact.id, body, due.at)
+    told.record(db, due.contact.id, composer.said, after.told, due.at)
     return kept
 
 

@@ -1,13 +1,16 @@
 """Catalogs: what a text reads in each language, whether a person has reviewed it, English where it is missing."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from gettext import c2py
 from io import BytesIO
+from typing import Any
 
 from babel.messages.catalog import Catalog as PoCatalog
 from babel.messages.pofile import PoFileError, denormalize, read_po
 
+from bot.conversation.flow import Plural
 from bot.conversation.source import BadSource, Problem
 
 SOURCE_LANGUAGE = "en"
@@ -24,10 +27,20 @@ class Wording:
 
 
 @dataclass(frozen=True)
+class Forms:
+    """The plural forms of a text in a language, and which of them a number takes (the catalog's `Plural-Forms`)."""
+
+    texts: tuple[str, ...]
+    index: Callable[[int], int]
+    draft: bool
+
+
+@dataclass(frozen=True)
 class Catalogs:
     """All languages' wordings, in memory; nothing is parsed while a family waits."""
 
     wordings: Mapping[str, Mapping[str, Wording]]
+    plurals: Mapping[str, Mapping[str, Forms]] = field(default_factory=dict)
 
     def wording(self, language: str, text: str) -> Wording:
         """The English `text` in `language`, or the English itself, marked as missing."""
@@ -36,6 +49,13 @@ class Catalogs:
         found = self.wordings.get(language, {}).get(text)
         return found or Wording(text, missing=True)
 
+    def counted(self, language: str, text: Plural, count: int) -> Wording:
+        """The form of `text` that this number takes in `language`, or the English form, marked as missing."""
+        forms = self.plurals.get(language, {}).get(text.one)
+        if forms:
+            return Wording(forms.texts[forms.index(count)], draft=forms.draft)
+        return Wording(text.one if count == 1 else text.other, missing=language != SOURCE_LANGUAGE)
+
     def read(self, language: str, text: str) -> str:
         """Only the wording's text."""
         return self.wording(language, text).text
@@ -43,7 +63,11 @@ class Catalogs:
 
 def load_catalogs(files: Mapping[str, bytes]) -> Catalogs:
     """The catalogs in these PO files (language → bytes).  Raises `BadSource` for a file that is not PO."""
-    return Catalogs({language: _wordings(parse_po(language, data)) for language, data in files.items()})
+    parsed = {language: parse_po(language, data) for language, data in files.items()}
+    return Catalogs(
+        {language: _wordings(catalog) for language, catalog in parsed.items()},
+        {language: _plurals(catalog) for language, catalog in parsed.items()},
+    )
 
 
 def parse_po(language: str, data: bytes) -> PoCatalog:
@@ -81,3 +105,18 @@ def _wordings(catalog: PoCatalog) -> dict[str, Wording]:
         if isinstance(message.id, str) and message.id and isinstance(message.string, str) and message.string:
             found[message.id] = Wording(message.string, draft=message.fuzzy)
     return found
+
+
+def _plurals(catalog: PoCatalog) -> dict[str, Forms]:
+    """Those texts that have all their forms; one that lacks a form is missing (and an error of `bot check`)."""
+    found = {}
+    for message in catalog:
+        forms = message.string
+        if isinstance(message.id, tuple) and has_all_forms(catalog, forms) and not message.previous_id:
+            found[message.id[0]] = Forms(tuple(forms or ()), c2py(catalog.plural_expr), message.fuzzy)
+    return found
+
+
+def has_all_forms(catalog: PoCatalog, forms: Any) -> bool:
+    """Whether a plural text has as many forms as its language needs."""
+    return isinstance(forms, tuple) and len(forms) == catalog.num_plurals and all(forms)

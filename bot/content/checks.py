@@ -6,7 +6,7 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
 
-from bot.content.catalog import SOURCE_LANGUAGE, parse_po
+from bot.content.catalog import SOURCE_LANGUAGE, has_all_forms, parse_po
 from bot.content.library import Library
 from bot.content.upkeep import tasks
 from bot.conversation.loader import placeholders
@@ -45,17 +45,36 @@ def _texts(language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[s
     for source in wanted:
         found = catalog.get(source.id)
         where = f"messages/{language}.po:{found.lineno if found and found.lineno else 1}:1"
-        if found is None or not found.string:
+        if found is None or not _drafted(found.string):
             yield f"{where}: not drafted yet: {source.id!r}"
-            continue
-        if found.previous_id:
+        elif found.previous_id:
             yield f"{where}: its English was edited: adapt it, and remove the line '#| msgid': {source.id!r}"
-            continue
-        lost = placeholders(str(source.id)) ^ placeholders(str(found.string))
-        if lost:
-            yield f"{where}: {{{'}, {'.join(sorted(lost))}}} must stand in both the English and the translation"
-        if len(str(found.string)) > CHARACTERS:
-            yield f"{where}: longer than {CHARACTERS} characters: say it in fewer words"
+        elif source.pluralizable and not has_all_forms(catalog, found.string):
+            forms = f"{catalog.num_plurals} forms ({catalog.plural_expr})"
+            yield f"{where}: {language} needs {forms}, one is missing: {source.id!r}"
+        else:
+            yield from (f"{where}: {wrong}" for wrong in _wrong(source, found))
+
+
+def _wrong(source: Message, found: Message) -> Iterator[str]:
+    lost = _names(source.id) ^ _names(found.string)
+    if lost:
+        yield f"{{{'}, {'.join(sorted(lost))}}} must stand in both the English and the translation"
+    if max(len(text) for text in _all(found.string)) > CHARACTERS:
+        yield f"longer than {CHARACTERS} characters: say it in fewer words"
+
+
+def _drafted(text: object) -> bool:
+    return any(_all(text))
+
+
+def _all(text: object) -> tuple[str, ...]:
+    """A text's forms; a text that depends on no number has one."""
+    return tuple(str(form) for form in text) if isinstance(text, (tuple, list)) else (str(text or ""),)
+
+
+def _names(text: object) -> frozenset[str]:
+    return frozenset().union(*(placeholders(form) for form in _all(text)))
 
 
 def _upkeep(library: Library, today: date) -> Iterator[str]:

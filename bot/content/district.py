@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.content.codes import Language
 from bot.content.facts import DistrictFact, Partner, Policy
@@ -35,33 +35,61 @@ Phone = Annotated[str, AfterValidator(_phone)]
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
+Channel = Literal["whatsapp", "sms"]
+DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _yes_or_no(value: object) -> object:
+    """YAML reads a bare `yes` as true: both are the same here."""
+    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
 class School(Model):
-    """A school of the district."""
+    """A school of the district.  `facts` are what flows may ask of it (`school.uniform: yes`)."""
 
     name: str
     phone: Phone
+    facts: dict[Name, Annotated[Name, BeforeValidator(_yes_or_no)]] = Field(default_factory=dict)
+
+
+class Hours(Model):
+    """Hours of a day, in the district's time zone."""
+
+    start: time = time(8, 0)
+    end: time = time(20, 0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError("'start' must be before 'end', both as \"08:00\"")
+        return self
+
+
+class WorkingHours(Hours):
+    """When somebody works."""
+
+    start: time = time(7, 30)
+    end: time = time(16, 30)
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+
+    def hold(self, local: datetime) -> bool:
+        """Whether this moment on the district's clocks lies within them."""
+        return DAYS_OF_WEEK[local.weekday()] in self.days and self.start <= local.time() < self.end
 
 
 class Staff(Model):
-    """Somebody who gets alerts.  `phone` is a work phone; alerts go there by `channel`."""
+    """Somebody who gets alerts.  `phone` is a work phone; alerts go there by `channel`.
+
+    Outside `hours` the alerts go to `backup` as well, if that person works then.
+    """
 
     name: str
     role: str
     phone: Phone
-    channel: Literal["sms", "whatsapp"] = "sms"
+    channel: Channel = "sms"
     languages: tuple[Language, ...] = ("en",)
-
-    @property
-    def address(self) -> str:
-        """Where alerts go, as Twilio writes addresses."""
-        return f"whatsapp:{self.phone}" if self.channel == "whatsapp" else self.phone
-
-
-class Hours(Model):
-    """The hours in which families may be written to unasked, in the district's time zone."""
-
-    start: time = time(8, 0)
-    end: time = time(20, 0)
+    hours: WorkingHours = WorkingHours()
+    backup: Name | None = None
 
 
 class District(Model):
@@ -73,6 +101,7 @@ class District(Model):
     time_zone: Zone
     reply_within_days: int = Field(2, ge=1, le=10)
     waking_hours: Hours = Hours()
+    channels: tuple[Channel, ...] = Field(("whatsapp", "sms"), min_length=1)
     languages: tuple[Language, ...] = Field(min_length=1)
     schools: dict[Name, School] = Field(min_length=1)
     staff: dict[Name, Staff] = Field(min_length=1)
@@ -93,11 +122,32 @@ class District(Model):
                 raise ValueError(f"on_call '{role}' needs two different people: one may be ill, or asleep")
         if "default" not in self.on_call:
             raise ValueError("on_call needs 'default': who is alerted when a role has nobody of its own")
+        for name, person in self.staff.items():
+            if person.backup == name or (person.backup and person.backup not in self.staff):
+                raise ValueError(f"the backup of '{name}' must be somebody else who stands under 'staff'")
         return self
 
-    def alerted_for(self, role: str) -> dict[str, Staff]:
-        """Who gets the alerts of a role, by staff id."""
-        return {person: self.staff[person] for person in self.on_call.get(role, self.on_call["default"])}
+    def alerted_for(self, role: str, at: datetime) -> dict[str, Staff]:
+        """Who gets the alerts of a role, by staff id: who works at this moment first, backups of the others after."""
+        people = list(self.on_call.get(role, self.on_call["default"]))
+        local = self.local(at)
+        working = [person for person in people if self.staff[person].hours.hold(local)]
+        away = [person for person in people if person not in working]
+        backups = [self.staff[person].backup for person in away]
+        standing_in = [one for one in backups if one and self.staff[one].hours.hold(local)]
+        return {person: self.staff[person] for person in dict.fromkeys([*working, *standing_in, *away])}
+
+    def address_of(self, staff: Staff) -> str:
+        """Where alerts go, as Twilio writes addresses; by SMS where WhatsApp is off."""
+        whatsapp = staff.channel == "whatsapp" and "whatsapp" in self.channels
+        return f"whatsapp:{staff.phone}" if whatsapp else staff.phone
+
+    def moment(self, on: str, hour: time, after: datetime) -> datetime:
+        """A time of a day (ISO, or `next_school_day`) when families may be written to; never before `after`."""
+        local = self.local(after)
+        day = next_school_day(local.date()) if on == "next_school_day" else date.fromisoformat(on)
+        wanted = datetime.combine(day, hour, tzinfo=local.tzinfo).astimezone(after.tzinfo)
+        return self.waking(max(wanted, after))
 
     def local(self, at: datetime) -> datetime:
         """A moment on the district's clocks."""
@@ -113,8 +163,13 @@ class District(Model):
 
     def answer_due(self, at: datetime) -> date:
         """The day by which a family is answered: `reply_within_days` school days (Monday to Friday) from now."""
-        day, left = self.local(at).date(), self.reply_within_days
-        while left:
-            day += timedelta(days=1)
-            left -= day.weekday() < 5
+        day = self.local(at).date()
+        for _ in range(self.reply_within_days):
+            day = next_school_day(day)
         return day
+
+
+def next_school_day(day: date) -> date:
+    """The next day from Monday to Friday."""
+    day += timedelta(days=1)
+    return day if day.weekday() < 5 else next_school_day(day)

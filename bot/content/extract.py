@@ -6,11 +6,11 @@ from typing import Any, BinaryIO
 from bot.content.district import District
 from bot.content.facts import Fact, Facts
 from bot.content.texts import Texts
-from bot.conversation.flow import Flow
+from bot.conversation.flow import Flow, Plural, Text
 from bot.conversation.loader import texts_of
 from bot.conversation.source import Path, Source, parse
 
-Found = tuple[int, str, str, list[str]]
+Found = tuple[int, str, str | tuple[str, str], list[str]]
 LANGUAGE_NEUTRAL = "Do not translate words in braces, such as {office_phone}."
 
 
@@ -18,11 +18,15 @@ def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> I
     """(line, function, text, comments) of every text that a family may read in one YAML file (Babel's interface)."""
     source = parse(file.read().decode("utf-8"), getattr(file, "name", "flow"))
     for path, text, comment in _texts(source):
-        comments = [comment, LANGUAGE_NEUTRAL] if "{" in text else [comment]
-        yield source.problem(path, "").line, "gettext", text, comments
+        comments = [comment, LANGUAGE_NEUTRAL] if "{" in str(text) else [comment]
+        line = source.problem(path, "").line
+        if isinstance(text, Plural):
+            yield line, "ngettext", (text.one, text.other), comments
+        else:
+            yield line, "gettext", text, comments
 
 
-def _texts(source: Source) -> Iterator[tuple[Path, str, str]]:
+def _texts(source: Source) -> Iterator[tuple[Path, Text, str]]:
     if "facts" in source.data:
         district = "schools" in source.data
         facts: Mapping[str, Fact] = source.model(District).facts if district else source.model(Facts).facts
@@ -33,7 +37,9 @@ def _texts(source: Source) -> Iterator[tuple[Path, str, str]]:
             yield ("texts", name), text, f"Used by the program ({name})."
     elif "flow" in source.data:
         flow = source.model(Flow)
-        for path, text in texts_of(flow):
-            kind = {"label": "an answer to choose", "ask": "a question"}.get(str(path[-1]), "a text")
+        for path, said in texts_of(flow):
+            kind = {"label": "an answer to choose", "ask": "a question", "says": "goes with a picture or a file"}.get(
+                str(path[-1]), "a text"
+            )
             place = f", step {path[1]}" if len(path) > 1 else ""
-            yield path, text, f"Flow '{flow.title}'{place}: {kind}."
+            yield path, said, f"Flow '{flow.title}'{place}: {kind}."

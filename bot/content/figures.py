@@ -31,7 +31,7 @@ def texts(root: Path, language: str) -> Iterator[tuple[str, Cost, bool]]:
     source = language == SOURCE_LANGUAGE
     path = root / ("messages/messages.pot" if source else f"messages/{language}.po")
     for message in parse_po(language, path.read_bytes()):
-        text = str(message.id if source else message.string)
+        text = _longest(message.id if source else message.string)
         if message.id and text and not message.previous_id:
             yield text, cost(_filled(text)), source or not message.fuzzy
 
@@ -73,3 +73,8 @@ def too_long(root: Path, languages: tuple[str, ...]) -> Iterator[str]:
 def _filled(text: str) -> str:
     parts = text.split("{")
     return parts[0] + "".join(STANDING_IN + part.split("}", 1)[-1] for part in parts[1:])
+
+
+def _longest(text: object) -> str:
+    """Of a text that depends on a number, the longest form."""
+    return max((str(form) for form in text), key=len) if isinstance(text, (tuple, list)) else str(text or "")

@@ -8,20 +8,22 @@ from typing import TypeVar, get_args
 from bot.content.catalog import Catalogs, load_catalogs
 from bot.content.district import District
 from bot.content.facts import Fact, Facts
+from bot.content.named import names
 from bot.content.texts import TextId, Texts
 from bot.conversation.flow import FlowSet, Model
-from bot.conversation.loader import load_flows
+from bot.conversation.loader import Known, load_flows
 from bot.conversation.source import BadSource, Problem, parse
 from bot.understanding import taught
 from bot.understanding.phrasebook import Phrasebook, SignalFile
 from bot.understanding.taught import Taught
 
 APART = ("facts.yaml", "texts.yaml")
+MEDIA = "flows/media"
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Library:
     """Everything that is said and by whom it is answered.  Never changed while the program runs."""
 
@@ -43,13 +45,20 @@ def load_library(root: Path, district_file: Path) -> Library:
     catalogs = _gather(problems, lambda: load_catalogs(_files(root / "messages", "*.po")))
     phrasebook = _gather(problems, lambda: _phrasebook(root))
     flow_files = {name: data.decode() for name, data in _flow_files(root)}
-    known = frozenset((*facts.facts, *facts.from_district)) if facts else frozenset()
-    roles = frozenset(district.on_call) if district else frozenset()
-    flows = _gather(problems, lambda: load_flows(flow_files, known, roles))
+    named = _known(root, district, facts)
+    flows = _gather(problems, lambda: load_flows(flow_files, named))
     if problems or not (district and facts and texts and catalogs and phrasebook and flows):
         raise BadSource(sorted(problems))
     stated = {**facts.facts, **district.facts}
     return Library(flows, stated, frozenset(facts.from_district), texts.texts, catalogs, phrasebook, district)
+
+
+def _known(root: Path, district: District | None, facts: Facts | None) -> Known:
+    """What the flows may name; where a file could not be read, what stands in it is missed as well."""
+    all_facts = frozenset((*facts.facts, *facts.from_district)) if facts else frozenset()
+    roles = frozenset(district.on_call) if district else frozenset()
+    about = names(district, all_facts) if district else frozenset()
+    return Known(all_facts, roles, about, frozenset(path.name for path in (root / MEDIA).glob("*.*")))
 
 
 def _gather(problems: list[Problem], load: Callable[[], R]) -> R | None:

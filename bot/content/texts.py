@@ -9,6 +9,7 @@ TextId = Literal[
     "notice_english",
     "fact_unavailable",
     "checked_on",
+    "flow_changed",
     "try_later",
     "which_topic",
     "also_asked",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bot.conversation.flow import Flow, Step
+from bot.conversation.flow import Flow, Plural, Step, Text
 
 
 def mermaid(flow: Flow) -> str:
@@ -15,7 +15,7 @@ def mermaid(flow: Flow) -> str:
 
 
 def _box(name: str, step: Step) -> str:
-    says = [*(f"fact: {fact}" for fact in step.fact), *step.say, *([step.ask] if step.ask else [])]
+    says: list[Text] = [*(f"fact: {fact}" for fact in step.fact), *step.say, *([step.ask] if step.ask else [])]
     if step.escalate:
         says.append(f"→ {step.escalate.to}, {step.escalate.severity}")
     inside = "<br>".join([f"<b>{name}</b>", *(_text(line) for line in says)])
@@ -24,6 +24,9 @@ def _box(name: str, step: Step) -> str:
 
 
 def _arrows(step: Step) -> Iterator[str]:
+    for condition in step.when:
+        asked = " and ".join(f"{name}: {' or '.join(values)}" for name, values in condition.if_.items())
+        yield f'-- "if {asked}" --> {_id(condition.then)}'
     for choice in step.choices.values():
         target = _id(choice.then) if choice.then else _flow(choice.go or "")
         yield f'-- "{_text(choice.label)}" --> {target}'
@@ -35,6 +38,10 @@ def _arrows(step: Step) -> Iterator[str]:
         yield f"--> {_id(step.then)}"
     if step.go:
         yield f"--> {_flow(step.go)}"
+    if step.call:
+        yield f'-. "calls, and comes back" .-> {_flow(step.call)}'
+    if step.schedule:
+        yield f'-. "on the day {step.schedule.day}" .-> {_flow(step.schedule.flow)}'
     if step.follow_up:
         yield f'-. "after {step.follow_up.after}" .-> {_flow(step.follow_up.flow)}'
 
@@ -48,5 +55,5 @@ def _id(name: str) -> str:
     return f"step_{name}"
 
 
-def _text(text: str) -> str:
-    return text.replace('"', "#quot;").replace("\n", " ")
+def _text(text: Text) -> str:
+    return (text.other if isinstance(text, Plural) else text).replace('"', "#quot;").replace("\n", " ")

@@ -1,27 +1,31 @@
 """What a turn asks the outside to do, as plain data.  The engine does none of it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Literal
 
-from bot.conversation.flow import Severity
+from bot.conversation.flow import Severity, Text
 
 
 @dataclass(frozen=True)
 class Say:
     """Send a text of the catalogs.  `text` is its English wording, `answers` fills its placeholders."""
 
-    text: str
+    text: Text
     answers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Ask:
-    """Send a question; `options` are the English labels in the order of their numbers."""
+    """Send a question; `options` are the English labels in the order of their numbers.
 
-    text: str
+    `names`: the options are proper names (schools), the same in every language.
+    """
+
+    text: Text
     options: tuple[str, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
+    names: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,22 @@ class PlanFollowUp:
 
 
 @dataclass(frozen=True)
+class PlanOnDay:
+    """Start `flow` at this time of a day: `on` is an ISO date, or `next_school_day`."""
+
+    on: str
+    at: time
+    flow: str
+
+
+@dataclass(frozen=True)
+class ShowMedia:
+    """Send a file of `flows/media/` with the message."""
+
+    file: str
+
+
+@dataclass(frozen=True)
 class PlanTimeout:
     """If this question of `flow` still waits after this span, the conversation goes on by itself."""
 
@@ -120,7 +140,9 @@ Effect = (
     | AskLanguage
     | Escalation
     | PlanFollowUp
+    | PlanOnDay
     | PlanTimeout
+    | ShowMedia
     | SetNote
     | SetLanguage
     | Consent

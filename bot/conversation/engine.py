@@ -4,38 +4,56 @@ Whatever the text and whatever the state (a step that a newer flow no longer has
 in circles, and always either says something or ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 
-from bot.conversation.answers import choose
-from bot.conversation.effects import Ask, Effect, Escalation, PlanFollowUp, PlanTimeout, Reach, Say, SetNote, StateFact
-from bot.conversation.flow import Flow, Step
+from bot.conversation.answers import choose, number_in
+from bot.conversation.effects import Ask, Effect, Notice, PlanTimeout, Reach, Say, SetNote
+from bot.conversation.flow import UNSET, Choice, Flow, Step
+from bot.conversation.steps import effects_of
+from bot.conversation.typed import read_answer
+from bot.understanding.text import normalise
 
 ANSWER_CHARACTERS = 500
 """So much of a free answer is kept: enough to tell staff what happened, not a place to store letters."""
+CALLS = 5
+"""So deep may flows call one another; beyond it the oldest is not come back to."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a conversation stands: at a step that waits for an answer, or (`step` None) before a flow's first step."""
+    """Where a conversation stands: at a step that waits for an answer, or (`step` None) before the step `begin`.
+
+    `begin` None is the flow's first step.  `version` is the flow's when it asked.  `calls` are the (flow, step) to
+    come back to when this flow ends, the innermost last.
+    """
 
     flow: str
     step: str | None = None
     tries: int = 0
     answers: dict[str, str] = field(default_factory=dict)
+    begin: str | None = None
+    version: str = ""
+    calls: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Input:
-    """What the family did: a text, or a button with its id.
+    """What the family did (a text, or a button with its id), and what is known.
 
-    `kept` is the text with what must not be kept masked; `read` gives a label in the family's language.
+    `kept` is the text with what must not be kept masked; `read` gives a label in the family's language; `about` is
+    what conditions ask for, `schools` the district's (id → name), `today` the district's day.
     """
 
     text: str = ""
     kept: str = ""
     payload: str | None = None
     read: Callable[[str], str] = str
+    language: str = "en"
+    today: date = date.min
+    about: Mapping[str, str] = field(default_factory=dict)
+    schools: Mapping[str, str] = field(default_factory=dict)
 
 
 Turn = tuple[State | None, tuple[Effect, ...]]
@@ -44,27 +62,23 @@ Turn = tuple[State | None, tuple[Effect, ...]]
 def advance(flow: Flow, state: State | None, given: Input) -> Turn:
     """One step of the conversation: the next state (None: the flow has ended) and what is to be done.
 
-    A state that does not wait at a question of this flow starts the flow from its beginning.
+    A state that does not wait at a question of this flow starts it from `begin`, or from its first step.
     """
-    step = flow.steps.get(state.step) if state and state.step else None
-    if state is None or step is None or step.ask is None:
-        return _run(flow, flow.first, state.answers if state else {})
-    if not step.choices:
-        return _keep(flow, state, step, given)
-    chosen = choose(given.text, given.payload, step.choices, given.read)
-    if chosen is None:
-        return _ask_again(flow, state, step)
-    option = step.choices[chosen]
-    answers = {**state.answers, step.save: option.label} if step.save else state.answers
-    return (State(option.go, answers=answers), ()) if option.go else _run(flow, option.then, answers)
+    state = state or State(flow.flow)
+    step = waits_for(flow, state)
+    if step is None:
+        return _run(flow, replace(state, step=None), given)
+    if step.choices or step.answer:
+        return _choose(flow, state, step, given)
+    return _on(flow, state, step.then, given, **_saved(step, given.kept.strip()[:ANSWER_CHARACTERS]))
 
 
-def time_out(flow: Flow, state: State) -> Turn:
+def time_out(flow: Flow, state: State, given: Input) -> Turn:
     """Nobody answered the question that waits: where its `timeout` leads; nothing if it has none (any more)."""
     step = waits_for(flow, state)
     if step is None or step.timeout is None:
         return state, ()
-    return _run(flow, step.timeout.then, state.answers)
+    return _on(flow, state, step.timeout.then, given)
 
 
 def waits_for(flow: Flow, state: State) -> Step | None:
@@ -73,55 +87,108 @@ def waits_for(flow: Flow, state: State) -> Step | None:
     return step if step and step.ask is not None else None
 
 
-def ask(step: Step, answers: dict[str, str]) -> Ask:
-    """The question of a step, with its choices."""
-    labels = tuple(choice.label for choice in step.choices.values())
-    return Ask(step.ask or "", labels, tuple(answers.items()))
+def ask(step: Step, answers: Mapping[str, str], schools: Mapping[str, str]) -> Ask:
+    """The question of a step, with its choices; the district's schools are choices that nobody translates."""
+    given = dict(answers)
+    if step.timeout:
+        given["wait_minutes"] = str(int(step.timeout.after.total_seconds() // 60))
+    labels = schools.values() if step.answer == "school" else (choice.label for choice in step.choices.values())
+    return Ask(step.ask or "", tuple(labels), tuple(given.items()), names=step.answer == "school")
 
 
-def _keep(flow: Flow, state: State, step: Step, given: Input) -> Turn:
-    text = given.kept.strip()[:ANSWER_CHARACTERS]
-    answers = {**state.answers, step.save: text} if step.save else state.answers
-    return _run(flow, step.then, answers)
+def _choose(flow: Flow, state: State, step: Step, given: Input) -> Turn:
+    """An answer that must be one of several, or of a kind."""
+    if _meant_an_older_list(flow, state, given):
+        again = replace(state, version=flow.version)
+        return again, (
+            Reach(flow.flow, state.step or ""),
+            Notice("flow_changed"),
+            ask(step, state.answers, given.schools),
+        )
+    if step.answer == "school":
+        return _school(flow, state, step, given)
+    if step.answer:
+        found = read_answer(step.answer, given.text, given.language, given.today)
+        return _on(flow, state, step.then, given, **_saved(step, found)) if found else _again(flow, state, step, given)
+    chosen = choose(given.text, given.payload, step.choices, given.read)
+    if chosen is None:
+        return _again(flow, state, step, given)
+    option = step.choices[chosen]
+    answers = {**state.answers, **_saved(step, option.label)}
+    if option.go:
+        return State(option.go, answers=answers), ()
+    return _on(flow, state, option.then, given, **answers)
 
 
-def _ask_again(flow: Flow, state: State, step: Step) -> Turn:
+def _meant_an_older_list(flow: Flow, state: State, given: Input) -> bool:
+    """A bare number that answers the question as it stood before the flow was changed: 2 may mean another thing now."""
+    bare = given.payload is None and number_in(normalise(given.text)) is not None
+    return bare and bool(state.version) and state.version != flow.version
+
+
+def _school(flow: Flow, state: State, step: Step, given: Input) -> Turn:
+    schools = {name: Choice(label=label, then=step.then) for name, label in given.schools.items()}
+    chosen = choose(given.text, given.payload, schools, str)
+    if chosen is None:
+        return _again(flow, state, step, given)
+    after = replace(given, about={**given.about, "contact.school": chosen})
+    end, effects = _on(flow, state, step.then, after, **_saved(step, given.schools[chosen]))
+    return end, (SetNote("school", chosen), *effects)
+
+
+def _saved(step: Step, value: str) -> dict[str, str]:
+    return {step.save: value} if step.save else {}
+
+
+def _again(flow: Flow, state: State, step: Step, given: Input) -> Turn:
     otherwise = step.otherwise
     if otherwise is None or state.tries + 1 > otherwise.times:
-        return _run(flow, otherwise.then if otherwise else None, state.answers)
+        return _on(flow, state, otherwise.then if otherwise else None, given)
     retry = Say(otherwise.retry, tuple(state.answers.items()))
-    return replace(state, tries=state.tries + 1), (retry, ask(step, state.answers))
+    asked = Reach(flow.flow, state.step or ""), retry, ask(step, state.answers, given.schools)
+    return replace(state, tries=state.tries + 1), asked
 
 
-def _run(flow: Flow, name: str | None, answers: dict[str, str]) -> Turn:
+def _on(flow: Flow, state: State, name: str | None, given: Input, **answers: str) -> Turn:
+    if name is None:
+        return _over(state), ()
+    after = State(flow.flow, answers={**state.answers, **answers}, begin=name, calls=state.calls)
+    return _run(flow, after, given)
+
+
+def _run(flow: Flow, state: State, given: Input) -> Turn:
     """Walk from a step to the next question or to the end; each step at most once."""
     effects: list[Effect] = []
     walked: set[str] = set()
+    about = dict(given.about)
+    name: str | None = state.begin if state.begin in flow.steps else flow.first
     while name is not None and name in flow.steps and name not in walked:
         walked.add(name)
         step = flow.steps[name]
-        effects += [Reach(flow.flow, name), *_effects(flow, step, answers)]
+        effects.append(Reach(flow.flow, name))
+        if aside := [one.then for one in step.when if one.holds(about)]:
+            name = aside[0]
+            continue
+        effects += effects_of(flow, step, state.answers)
+        about |= {f"contact.{note}": value for note, value in step.set.items() if value != UNSET}
         if step.timeout:
             effects.append(PlanTimeout(step.timeout.after, flow.flow, name))
         if step.ask is not None:
-            return State(flow.flow, name, answers=answers), tuple(effects)
+            effects.append(ask(step, state.answers, given.schools))
+            waiting = replace(state, flow=flow.flow, step=name, begin=None, tries=0, version=flow.version)
+            return waiting, tuple(effects)
+        if step.call:
+            calls = (*state.calls, (flow.flow, step.then or ""))[-CALLS:]
+            return State(step.call, answers=state.answers, calls=calls), tuple(effects)
         if step.go:
-            return State(step.go, answers=answers), tuple(effects)
+            return State(step.go, answers=state.answers), tuple(effects)
         name = step.then
-    return None, tuple(effects)
+    return _over(state), tuple(effects)
 
 
-def _effects(flow: Flow, step: Step, answers: dict[str, str]) -> list[Effect]:
-    given = tuple(answers.items())
-    effects: list[Effect] = [SetNote(name, value) for name, value in step.set.items()]
-    effects += [StateFact(fact) for fact in step.fact]
-    effects += [Say(text, given) for text in step.say]
-    if step.escalate:
-        wanted = step.escalate
-        topic = flow.start_on.intents[0] if flow.start_on.intents else flow.flow
-        effects.append(Escalation(wanted.to, wanted.severity, wanted.about, topic, given))
-    if step.follow_up:
-        effects.append(PlanFollowUp(step.follow_up.after, step.follow_up.flow))
-    if step.ask is not None:
-        effects.append(ask(step, answers))
-    return effects
+def _over(state: State) -> State | None:
+    """The flow has ended: back to the one that called it, if one did."""
+    if not state.calls:
+        return None
+    *others, (flow, step) = state.calls
+    return State(flow, answers=state.answers, begin=step, calls=tuple(others))

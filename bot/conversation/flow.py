@@ -5,7 +5,9 @@ English stands inline; it is at the same time the key under which `messages/<lan
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
+from functools import cached_property
+from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -39,14 +41,39 @@ def _as_tuple(value: Any) -> Any:
 
 
 ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)]
-"""One text or a list of them: each is its own entry in the catalogs."""
 
 
 class Model(BaseModel):
     """Strict and unchangeable: a word that the grammar does not know is an error, not a silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plural(Model):
+    """A text that depends on a number: `count` names the placeholder with the number.
+
+    English has two forms; each catalog has as many as its language (GNU gettext's plural forms).
+    """
+
+    count: Name
+    one: str
+    other: str
+
+
+Text = str | Plural
+COUNTED = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("count", "one", "other")},
+    "required": ["count", "one", "other"],
+    "additionalProperties": False,
+}
+TEXTS = {"anyOf": [{"type": "string"}, COUNTED, {"type": "array", "items": {"anyOf": [{"type": "string"}, COUNTED]}}]}
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+"""One text or a list of them: each is its own entry in the catalogs."""
+
+About = Annotated[str, Field(pattern=r"^(contact|school|district)\.[a-z][a-z0-9_]*$")]
+"""Something that is known: `contact.language`, a note that a flow set, a `school.` or `district.` fact."""
+UNSET, KNOWN = "unset", "known"
 
 
 class Choice(Model):
@@ -87,6 +114,49 @@ class FollowUp(Model):
     flow: Name
 
 
+class Condition(Model):
+    """Where the conversation turns aside: if all that stands under `if` is so, it goes on at `then`.
+
+    A value is what the flow's `set`, the school or the district says; a list means one of these; `unset` means nothing,
+    `known` anything.
+    """
+
+    if_: dict[About, Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)]] = Field(
+        alias="if", min_length=1
+    )
+    then: Name
+
+    def holds(self, about: Mapping[str, str]) -> bool:
+        """Whether it is so; `school.…` is of the contact's own school."""
+        return all(self._fits(self._value(about, name), values) for name, values in self.if_.items())
+
+    @staticmethod
+    def _fits(value: str, values: tuple[str, ...]) -> bool:
+        return value in values or (KNOWN in values and value != UNSET)
+
+    @staticmethod
+    def _value(about: Mapping[str, str], name: str) -> str:
+        room, what = name.split(".", 1)
+        if room == "school":
+            name = f"school.{about.get('contact.school', '')}.{what}"
+        return about.get(name, UNSET)
+
+
+class Schedule(Model):
+    """Another flow that starts by itself at a time of a day: a day that the family named, or the next school day."""
+
+    day: Name
+    at: time
+    flow: Name
+
+
+class Media(Model):
+    """A file of `flows/media/` that goes with the message.  What it shows is said in words too: SMS shows none."""
+
+    file: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.(png|jpg|pdf|ogg|mp3)$")]
+    says: Text
+
+
 class Timeout(Model):
     """What happens when nobody has answered a question for so long."""
 
@@ -95,18 +165,24 @@ class Timeout(Model):
 
 
 class Step(Model):
-    """One step.  In order: set, fact, say, escalate, follow_up; then it asks and waits, goes on, or ends."""
+    """One step.  In order: when, set, fact, media, say, escalate, follow_up, schedule; then it asks and waits, goes
+    on, calls another flow and comes back, or ends."""
 
+    when: tuple[Condition, ...] = ()
     set: dict[Name, Name] = {}
     fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)] = ()
-    say: Texts = ()
+    media: Media | None = None
+    say: Annotated[Texts, WithJsonSchema(TEXTS)] = ()
     escalate: Escalate | None = None
     follow_up: FollowUp | None = None
-    ask: str | None = None
+    schedule: Schedule | None = None
+    ask: Text | None = None
+    answer: Literal["date", "phone", "school"] | None = None
     choices: dict[Name, Choice] = {}
     otherwise: Otherwise | None = None
     timeout: Timeout | None = None
     save: Name | None = None
+    call: Name | None = None
     then: Name | None = None
     go: Name | None = None
     end: bool = False
@@ -114,25 +190,36 @@ class Step(Model):
     @model_validator(mode="after")
     def _has_one_way_on(self) -> Self:
         if self.ask is None:
-            if self.choices or self.otherwise or self.save or self.timeout:
-                raise ValueError("'choices', 'otherwise', 'timeout' and 'save' belong to a question: add 'ask:'")
-            if [self.then is not None, self.go is not None, self.end].count(True) != 1:
-                raise ValueError("a step that asks nothing needs one of 'then: <step>', 'go: <flow>' or 'end: true'")
+            self._leads_on()
         else:
             self._question_is_whole()
         return self
 
+    def _leads_on(self) -> None:
+        if self.choices or self.otherwise or self.save or self.timeout or self.answer:
+            raise ValueError("'choices', 'answer', 'otherwise', 'timeout' and 'save' belong to a question: add 'ask:'")
+        if self.call and not self.then:
+            raise ValueError("'call: <flow>' comes back: say with 'then: <step>' where it goes on")
+        if [self.then is not None, self.go is not None, self.end].count(True) != 1:
+            raise ValueError("a step that asks nothing needs one of 'then: <step>', 'go: <flow>' or 'end: true'")
+
     def _question_is_whole(self) -> None:
-        if self.go or self.end:
-            raise ValueError("a step that asks waits for the answer: move 'go' or 'end' into a step of its own")
+        if self.go or self.end or self.call:
+            raise ValueError("a step that asks waits for the answer: move 'go', 'call' or 'end' into a step of its own")
+        if self.choices and self.answer:
+            raise ValueError("a question has 'choices' or 'answer: date, phone or school': remove one of the two")
         if self.choices and not self.otherwise:
             raise ValueError("a question with choices needs 'otherwise: {retry, times, then}' for all other answers")
+        if self.answer and not self.otherwise:
+            raise ValueError(f"'answer: {self.answer}' needs 'otherwise: {{retry, times, then}}' for all other answers")
+        if self.answer and not self.save:
+            raise ValueError(f"'answer: {self.answer}' needs 'save: <name>' to keep the answer under")
         if self.choices and self.then:
             raise ValueError("each choice says where it leads: remove 'then' from the step")
         if not self.choices and not self.then:
-            raise ValueError("a free question needs 'then: <step>' for what comes after the answer")
-        if not self.choices and self.otherwise:
-            raise ValueError("a free question takes any answer: remove 'otherwise'")
+            raise ValueError("a question without choices needs 'then: <step>' for what comes after the answer")
+        if not self.choices and not self.answer and self.otherwise:
+            raise ValueError("a free question takes any answer: remove 'otherwise', or add 'answer: date' or the like")
 
 
 class StartOn(Model):
@@ -157,6 +244,11 @@ class Flow(Model):
     def first(self) -> str:
         """The name of the step that the flow starts with."""
         return next(iter(self.steps))
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of all that the flow says and does: a conversation remembers which version asked its question."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
 class FlowSet:

@@ -5,15 +5,34 @@ Pure: it is given the texts.  `bot.content.library` reads the files.
 
 import string
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 
-from bot.conversation.flow import Flow, FlowSet, Step
+from bot.conversation.endless import endless
+from bot.conversation.flow import Flow, FlowSet, Plural, Step, Text
 from bot.conversation.source import BadSource, Path, Problem, Source, parse
+from bot.conversation.steps import NEXT_SCHOOL_DAY
 
-PLACEHOLDERS = frozenset({"district", "office_phone", "website", "staff_name", "due", "case", "schools"})
-"""What a text may hold besides the answers that its own flow saved."""
+PLACEHOLDERS = frozenset(
+    {"district", "office_phone", "website", "staff_name", "due", "case", "schools", "school_name", "school_phone"}
+)
+"""What a text may hold besides the answers that its own flow, or one that it calls, saved."""
+OF_A_QUESTION = "wait_minutes"
+"""How long a question with a time-out waits: only that question may say it."""
+OF_A_CONTACT = frozenset({"contact.language", "contact.channel", "contact.school"})
 
 
-def load_flows(texts: Mapping[str, str], facts: frozenset[str], roles: frozenset[str]) -> FlowSet:
+@dataclass(frozen=True)
+class Known:
+    """What flows may name: fact ids, on-call roles, `district.…` and `school.…` facts, files of `flows/media/`."""
+
+    facts: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    about: frozenset[str] = frozenset()
+    media: frozenset[str] = frozenset()
+
+
+def load_flows(texts: Mapping[str, str], known: Known) -> FlowSet:
     """The flows in these files (file name → text).  Raises `BadSource` with all problems of all files."""
     problems: list[Problem] = []
     sources: dict[str, tuple[Source, Flow]] = {}
@@ -27,38 +46,63 @@ def load_flows(texts: Mapping[str, str], facts: frozenset[str], roles: frozenset
         if flow.flow in sources:
             problems.append(source.problem(("flow",), f"another file has a flow '{flow.flow}': choose another name"))
         sources[flow.flow] = (source, flow)
-    names = frozenset(sources)
+    flows = {name: flow for name, (_, flow) in sources.items()}
     for source, flow in sources.values():
-        problems += _check(source, flow, names, facts, roles)
-    problems += _endless(sources)
+        problems += _check(source, flow, flows, known)
+    for name, step in endless(flows):
+        message = f"from '{step}' the flow comes round without asking anything: put a question in between"
+        problems.append(sources[name][0].problem(("steps", step), message))
     if problems:
         raise BadSource(sorted(problems))
-    return FlowSet({name: flow for name, (_, flow) in sources.items()})
+    return FlowSet(flows)
 
 
-def _check(
-    source: Source, flow: Flow, names: frozenset[str], facts: frozenset[str], roles: frozenset[str]
-) -> Iterator[Problem]:
+def _check(source: Source, flow: Flow, flows: Mapping[str, Flow], known: Known) -> Iterator[Problem]:
     for path, step in steps_to(flow):
         if step not in flow.steps:
-            yield source.problem(path, f"there is no step '{step}' in this flow")
+            yield source.problem(path, f"there is no step '{step}' in this flow: {_instead(step, flow.steps)}")
     for path, target in flows_to(flow):
-        if target not in names:
-            yield source.problem(path, f"there is no flow '{target}'")
+        if target not in flows:
+            yield source.problem(path, f"there is no flow '{target}': {_instead(target, flows)}")
     for name, step_ in flow.steps.items():
-        for number, fact in enumerate(step_.fact):
-            if fact not in facts:
-                yield source.problem(("steps", name, "fact", number), f"flows/facts.yaml has no fact '{fact}'")
-        if step_.escalate and step_.escalate.to not in roles:
-            where = ("steps", name, "escalate", "to")
-            yield source.problem(where, f"the district file has nobody on call for '{step_.escalate.to}'")
-    yield from _placeholders(source, flow)
+        for path, message in _names(flow, step_, flows, known):
+            yield source.problem(("steps", name, *path), message)
+    yield from _placeholders(source, flow, flows)
     yield from _unreached(source, flow)
+
+
+def _names(flow: Flow, step: Step, flows: Mapping[str, Flow], known: Known) -> Iterator[tuple[Path, str]]:
+    """What one step names that is not in a flow file."""
+    for number, fact in enumerate(step.fact):
+        if fact not in known.facts:
+            yield ("fact", number), f"flows/facts.yaml has no fact '{fact}': {_instead(fact, known.facts)}"
+    if step.escalate and step.escalate.to not in known.roles:
+        to = step.escalate.to
+        yield ("escalate", "to"), f"the district file has nobody on call for '{to}': {_instead(to, known.roles)}"
+    if step.media and step.media.file not in known.media:
+        yield ("media", "file"), f"flows/media has no file '{step.media.file}': put it there"
+    days = {one.save for one in flow.steps.values() if one.answer == "date" and one.save} | {NEXT_SCHOOL_DAY}
+    if step.schedule and step.schedule.day not in days:
+        yield ("schedule", "day"), f"write one of {', '.join(sorted(days))}: a day saved by 'answer: date', or that"
+    notes = {f"contact.{note}" for one in flows.values() for any_ in one.steps.values() for note in any_.set}
+    about = known.about | OF_A_CONTACT | notes
+    for number, condition in enumerate(step.when):
+        for name in condition.if_:
+            if name not in about:
+                yield ("when", number, "if", name), f"nothing says what '{name}' is: {_instead(name, about)}"
+
+
+def _instead(name: str, names: Mapping[str, object] | frozenset[str] | set[str]) -> str:
+    """What to write instead: the names most like it, or all of a few."""
+    near = get_close_matches(name, list(names), 3, 0.5) or sorted(names)[:8]
+    return f"write {' or '.join(near)}" if near else "there is none yet"
 
 
 def steps_to(flow: Flow) -> Iterator[tuple[Path, str]]:
     """Every place in a flow that names a step of it, with the name."""
     for name, step in flow.steps.items():
+        for number, condition in enumerate(step.when):
+            yield ("steps", name, "when", number, "then"), condition.then
         if step.then:
             yield ("steps", name, "then"), step.then
         if step.otherwise:
@@ -75,18 +119,24 @@ def flows_to(flow: Flow) -> Iterator[tuple[Path, str]]:
     for name, step in flow.steps.items():
         if step.go:
             yield ("steps", name, "go"), step.go
+        if step.call:
+            yield ("steps", name, "call"), step.call
         if step.follow_up:
             yield ("steps", name, "follow_up", "flow"), step.follow_up.flow
+        if step.schedule:
+            yield ("steps", name, "schedule", "flow"), step.schedule.flow
         for choice, option in step.choices.items():
             if option.go:
                 yield ("steps", name, "choices", choice, "go"), option.go
 
 
-def texts_of(flow: Flow) -> Iterator[tuple[Path, str]]:
+def texts_of(flow: Flow) -> Iterator[tuple[Path, Text]]:
     """Every text of a flow that a family may read, in the order of the file."""
     if flow.label:
         yield ("label",), flow.label
     for name, step in flow.steps.items():
+        if step.media:
+            yield ("steps", name, "media", "says"), step.media.says
         for number, text in enumerate(step.say):
             yield ("steps", name, "say", number), text
         if step.ask is not None:
@@ -97,22 +147,27 @@ def texts_of(flow: Flow) -> Iterator[tuple[Path, str]]:
             yield ("steps", name, "otherwise", "retry"), step.otherwise.retry
 
 
-def placeholders(text: str) -> frozenset[str]:
-    """The names in braces; raises ValueError for a brace that is not closed."""
+def placeholders(text: Text) -> frozenset[str]:
+    """The names in braces, and the number that a plural depends on; raises ValueError for an open brace."""
+    if isinstance(text, Plural):
+        return placeholders(text.one) | placeholders(text.other) | {text.count}
     return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
 
 
-def _placeholders(source: Source, flow: Flow) -> Iterator[Problem]:
-    allowed = PLACEHOLDERS | {step.save for step in flow.steps.values() if step.save}
+def _placeholders(source: Source, flow: Flow, flows: Mapping[str, Flow]) -> Iterator[Problem]:
+    called = [flows[step.call] for step in flow.steps.values() if step.call and step.call in flows]
+    saved = {step.save for one in (flow, *called) for step in one.steps.values() if step.save}
     for path, text in texts_of(flow):
+        asked = flow.steps[str(path[1])] if len(path) > 1 else None
+        own = {OF_A_QUESTION} if path[-1] == "ask" and asked and asked.timeout else set()
+        allowed = PLACEHOLDERS | saved | own
         try:
             unknown = placeholders(text) - allowed
         except ValueError as error:
             yield source.problem(path, f"a brace is not closed ({error}): write {{name}}")
             continue
         for name in sorted(unknown):
-            near = ", ".join(sorted(allowed))
-            yield source.problem(path, f"nothing fills in {{{name}}}: use one of {near}")
+            yield source.problem(path, f"nothing fills in {{{name}}}: use one of {', '.join(sorted(allowed))}")
 
 
 def _unreached(source: Source, flow: Flow) -> Iterator[Problem]:
@@ -125,32 +180,3 @@ def _unreached(source: Source, flow: Flow) -> Iterator[Problem]:
     for name in flow.steps:
         if name not in reached:
             yield source.problem(("steps", name), f"no step leads to '{name}': remove it, or lead to it")
-
-
-def _endless(sources: Mapping[str, tuple[Source, Flow]]) -> Iterator[Problem]:
-    """A way round that never asks anything would talk without end; with several flows it may cross them."""
-    flows = {name: flow for name, (_, flow) in sources.items()}
-    for name, (source, flow) in sources.items():
-        for step in flow.steps:
-            if _comes_back(flows, (name, step)):
-                yield source.problem(("steps", step), f"from '{step}' the flow comes round without asking anything")
-
-
-def _comes_back(flows: Mapping[str, Flow], start: tuple[str, str]) -> bool:
-    here: tuple[str, str] | None = start
-    for _ in range(sum(len(flow.steps) for flow in flows.values()) + 1):
-        here = _after(flows, here) if here else None
-        if here == start:
-            return True
-    return False
-
-
-def _after(flows: Mapping[str, Flow], here: tuple[str, str]) -> tuple[str, str] | None:
-    """Where a step that asks nothing leads."""
-    flow = flows.get(here[0])
-    step: Step | None = flow.steps.get(here[1]) if flow else None
-    if step is None or step.ask is not None:
-        return None
-    if step.go and step.go in flows:
-        return step.go, flows[step.go].first
-    return (here[0], step.then) if step.then else None

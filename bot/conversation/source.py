@@ -2,12 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
+NOT_A_PLACE = frozenset({"[key]", "str", "Plural"})
+"""What pydantic puts into a place that does not stand in the file: which reading of a text it tried."""
+INSTEAD = {
+    "string_type": "put the text in quotes",
+    "string_pattern_mismatch": "write small letters, digits and _, such as home_visit",
+    "bool_type": "write true or leave it out",
+    "bool_parsing": "write true or leave it out",
+    "dict_type": "write 'name: value' lines under it",
+    "model_type": "write 'name: value' lines under it",
+    "tuple_type": "write a list: [one, two]",
+    "int_parsing": "write a number",
+    "int_type": "write a number",
+    "time_parsing": 'write a time as "17:00"',
+    "date_from_datetime_parsing": "write a day as 2026-11-24",
+}
+"""What to write instead, by pydantic's name of the mistake."""
 
 
 @dataclass(frozen=True, order=True)
@@ -55,16 +72,28 @@ class Source:
         try:
             return kind.model_validate(self.data)
         except ValidationError as error:
-            raise BadSource([self._in_words(found) for found in error.errors()]) from None
+            found = [one for one in error.errors() if one["type"] != "model_type" or "Plural" not in one["loc"]]
+            raise BadSource(sorted({self._in_words(one, kind) for one in found})) from None
 
-    def _in_words(self, found: Any) -> Problem:
-        path = tuple(part for part in found["loc"] if part not in ("[key]",))
+    def _in_words(self, found: Any, kind: type[BaseModel]) -> Problem:
+        path = tuple(part for part in found["loc"] if part not in NOT_A_PLACE)
         message = found["msg"].removeprefix("Value error, ")
         if found["type"] == "extra_forbidden":
-            message = f"'{path[-1]}' is not a word of the grammar here: remove it or mend its spelling"
+            near = get_close_matches(str(path[-1]), _words(kind), 1, 0.6)
+            instead = f"write '{near[0]}'" if near else "remove it or mend its spelling"
+            message = f"'{path[-1]}' is not a word of the grammar here: {instead}"
         elif found["type"] == "missing":
             message = f"'{path[-1]}' is missing: add it"
+        elif found["type"] in INSTEAD:
+            message = f"{message[0].lower()}{message[1:]}: {INSTEAD[found['type']]}"
         return self.problem(path, message)
+
+
+def _words(kind: type[BaseModel]) -> list[str]:
+    """Every word that the grammar of this file has, wherever it stands."""
+    schema = kind.model_json_schema()
+    models = [schema, *schema.get("$defs", {}).values()]
+    return sorted({word for model in models for word in model.get("properties", {})})
 
 
 def parse(text: str, file: str) -> Source:

@@ -1,10 +1,11 @@
 """What a turn works on: where a family stands, what it said, what may be looked at; and how a flow is started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from bot.conversation.commands import Command
-from bot.conversation.effects import Effect
+from bot.conversation.effects import Effect, SetNote
 from bot.conversation.engine import Input, State, advance, time_out
 from bot.conversation.flow import FlowSet
 from bot.understanding.types import Understanding
@@ -52,12 +53,29 @@ class Heard:
 
 @dataclass(frozen=True)
 class World:
-    """What a turn may look at: the flows, the district's languages in order, a label's wording, the understanding."""
+    """What a turn may look at: the flows, the district's languages in order, a label's wording, the understanding.
+
+    `about` holds what conditions ask for (`contact.school`, `district.bus_information` …), `schools` the district's
+    schools (id → name), `today` its day.
+    """
 
     flows: FlowSet
     languages: tuple[str, ...]
     understand: Callable[[str, str], Understanding]
     read: Callable[[str, str], str] = lambda language, text: text
+    about: Mapping[str, str] = field(default_factory=dict)
+    schools: Mapping[str, str] = field(default_factory=dict)
+    today: date = date.min
+
+    def given(self, language: str | None, effects: Iterable[Effect] = ()) -> Input:
+        """An input that says nothing, with what is known after these effects."""
+        return Input(
+            read=lambda label: self.read(language or "en", label),
+            language=language or "en",
+            today=self.today,
+            about=known_after(self.about, effects),
+            schools=self.schools,
+        )
 
 
 Outcome = tuple[Talk, tuple[Effect, ...]]
@@ -65,25 +83,32 @@ Outcome = tuple[Talk, tuple[Effect, ...]]
 
 def start_flow(world: World, talk: Talk, name: str) -> Outcome:
     """Begin a flow, and whatever flow it goes on to, until a question waits or the conversation ends."""
-    return _follow(world, talk, State(name), ())
+    return follow(world, talk, State(name), ())
 
 
 def timed_out(world: World, talk: Talk, flow: str, step: str) -> Outcome:
     """Go on from a question of `flow` that nobody has answered."""
     asked = talk.state if talk.state and (talk.state.flow, talk.state.step) == (flow, step) else State(flow, step)
-    state, effects = time_out(world.flows.flows[flow], asked)
-    return _follow(world, talk, state, effects)
+    state, effects = time_out(world.flows.flows[flow], asked, world.given(talk.language))
+    return follow(world, talk, state, effects)
 
 
-def _follow(world: World, talk: Talk, state: State | None, before: tuple[Effect, ...]) -> Outcome:
+def follow(world: World, talk: Talk, state: State | None, before: tuple[Effect, ...]) -> Outcome:
+    """Go on from a state that may stand before a flow (another one's, or the one that called): to the next question."""
     effects = list(before)
     for _ in range(HOPS):
         if state is None or state.step is not None or state.flow not in world.flows.flows:
             break
-        state, more = advance(world.flows.flows[state.flow], state, Input())
+        state, more = advance(world.flows.flows[state.flow], state, world.given(talk.language, effects))
         effects += more
     waiting = state if state and state.step else None
     return replace(talk, state=waiting), tuple(effects)
+
+
+def known_after(about: Mapping[str, str], effects: Iterable[Effect]) -> dict[str, str]:
+    """What is known when these effects are done: what a flow set counts from the next step on."""
+    notes = {f"contact.{effect.name}": effect.value for effect in effects if isinstance(effect, SetNote)}
+    return {**about, **notes}
 
 
 def prepend(effect: Effect, outcome: Outcome) -> Outcome:

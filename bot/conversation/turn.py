@@ -8,8 +8,8 @@ from dataclasses import replace
 from bot.conversation.answers import number_in
 from bot.conversation.commands import Command
 from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, SetLanguage
-from bot.conversation.engine import Input, State, advance, ask, waits_for
-from bot.conversation.talk import Heard, Outcome, Talk, World, append, prepend, start_flow
+from bot.conversation.engine import State, advance, ask, waits_for
+from bot.conversation.talk import Heard, Outcome, Talk, World, append, follow, prepend, start_flow
 from bot.conversation.topics import (
     ASKED_FOR_TOPIC,
     PERSON,
@@ -157,20 +157,28 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     """The waiting step first; where the text fits none of its choices but clearly is a topic, that topic."""
     state = talk.state
     flow = world.flows.flows.get(state.flow) if state else None
-    if state is None or flow is None or waits_for(flow, state) is None:
+    if state is None or flow is None:
         return start_topic(world, replace(talk, state=None), heard)
-    language = talk.language or "en"
-    kept = "" if flow.steps[state.step or ""].choices else mask(heard.text)[0]
-    given = Input(heard.text, kept, heard.payload, lambda label: world.read(language, label))
+    step = waits_for(flow, state)
+    if step is None:
+        return _start_again(world, talk, heard, flow.flow)
+    kept = "" if step.choices else mask(heard.text)[0]
+    given = replace(world.given(talk.language), text=heard.text, kept=kept, payload=heard.payload)
     after, effects = advance(flow, state, given)
     understood = after is None or after.tries == 0
     if not understood and _is_clear_topic(world, heard):
         return start_topic(world, replace(talk, state=None), heard)
     if after and after.flow == STOP:
         return prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
-    if after and after.step is None:
-        return append(effects, start_flow(world, replace(talk, unclear=0), after.flow))
-    return replace(talk, state=after, unclear=0 if understood else talk.unclear), effects
+    return follow(world, replace(talk, unclear=0 if understood else talk.unclear), after, effects)
+
+
+def _start_again(world: World, talk: Talk, heard: Heard, flow: str) -> Outcome:
+    """The flow was changed and no longer has the question that waited: politely from its beginning."""
+    fresh = replace(talk, state=None)
+    if _is_clear_topic(world, heard):
+        return start_topic(world, fresh, heard)
+    return prepend(Notice("flow_changed"), start_flow(world, fresh, flow))
 
 
 def _is_clear_topic(world: World, heard: Heard) -> bool:
@@ -208,7 +216,7 @@ def _change_language(world: World, talk: Talk, heard: Heard, language: str) -> O
     flow = world.flows.flows.get(changed.state.flow) if changed.state else None
     step = waits_for(flow, changed.state) if flow and changed.state else None
     if step and changed.state:
-        return changed, (*effects, ask(step, changed.state.answers))
+        return changed, (*effects, ask(step, changed.state.answers, world.schools))
     held = world.flows.for_intent(talk.held.get(language))
     return append(effects, start_flow(world, changed, held or MENU))
 

@@ -1,15 +1,31 @@
 """From effects to the words a family reads: its language, the values filled in, facts in date, notices where due."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bot.content import dates
+from bot.content.catalog import Wording
 from bot.content.facts import Partner
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
 from bot.content.texts import TextId
-from bot.conversation.effects import Ask, AskLanguage, AskTopic, Effect, Escalation, Notice, Say, StateFact
+from bot.conversation.effects import (
+    Ask,
+    AskLanguage,
+    AskTopic,
+    Effect,
+    Escalation,
+    Notice,
+    Say,
+    ShowMedia,
+    StateFact,
+)
+from bot.conversation.flow import Plural, Text
+from bot.conversation.steps import ISO_DAY
+from bot.conversation.talk import known_after
+from bot.store import told
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 DRAFT, ENGLISH = "notice_draft", "notice_english"
@@ -24,18 +40,27 @@ class _Values(dict[str, str]):
 
 @dataclass
 class Composer:
-    """Writes one reply.  `noticed` holds the notices that this conversation had; `extra` the case and the like."""
+    """Writes one reply.
+
+    `noticed` holds the notices that this conversation had; `extra` the case and the like; `about` what is known of
+    the family (its school).  `said` collects which text was said in which wording.  Under `media_base` the files of
+    `flows/media/` are served; without it none is shown.
+    """
 
     library: Library
     language: str
     at: datetime
     noticed: list[str] = field(default_factory=list)
     extra: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+    media_base: str = ""
+    said: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
 
     def compose(self, effects: Iterable[Effect]) -> str:
         """All that is said, as one text; empty if nothing is."""
         all_effects = list(effects)
+        self.about = known_after(self.about, all_effects)
         urgent = any(isinstance(one, Escalation) and one.severity == "escalate_now" for one in all_effects)
         parts = [part for effect in all_effects for part in self._say(effect, urgent)]
         return "\n\n".join(part for part in [*parts, *self._notices()] if part)
@@ -45,10 +70,13 @@ class Composer:
             yield self._text(effect.text, dict(effect.answers))
         elif isinstance(effect, Ask):
             lines = [self._text(effect.text, dict(effect.answers))]
-            lines += [f"{number}. {self._text(label)}" for number, label in enumerate(effect.options, 1)]
+            options = effect.options if effect.names else [self._text(label) for label in effect.options]
+            lines += [f"{number}. {label}" for number, label in enumerate(options, 1)]
             yield "\n".join(lines)
         elif isinstance(effect, StateFact):
             yield self._fact(effect.fact, urgent)
+        elif isinstance(effect, ShowMedia):
+            yield f"{self.media_base}{effect.file}" if self.media_base else ""
         elif isinstance(effect, Notice):
             yield self._named(effect.text_id)
         elif isinstance(effect, AskTopic):
@@ -56,13 +84,21 @@ class Composer:
         elif isinstance(effect, AskLanguage):
             yield self._languages()
 
-    def _text(self, english: str, answers: Mapping[str, str] | None = None) -> str:
-        wording = self.library.catalogs.wording(self.language, english)
+    def _text(self, text: Text, answers: Mapping[str, str] | None = None) -> str:
+        wording = self._wording(text, answers or {})
+        english = text.one if isinstance(text, Plural) else text
+        self.said.add(told.key(english, self.language, wording.text))
         if wording.missing or wording.draft:
             self._seen.add(ENGLISH if wording.missing else DRAFT)
         if "{" not in wording.text:
             return wording.text
         return wording.text.format_map(_Values(self._values(answers or {})))
+
+    def _wording(self, text: Text, answers: Mapping[str, str]) -> Wording:
+        if isinstance(text, Plural):
+            number = answers.get(text.count, "")
+            return self.library.catalogs.counted(self.language, text, int(number) if number.isdecimal() else 0)
+        return self.library.catalogs.wording(self.language, text)
 
     def _named(self, text_id: str) -> str:
         """One of the texts that belong to no flow; raises KeyError for an id that the library does not know."""
@@ -116,18 +152,31 @@ class Composer:
 
     def _values(self, answers: Mapping[str, str]) -> dict[str, str]:
         district = self.library.district
+        school = district.schools.get(self.about.get("contact.school", ""))
         values = {
             "district": district.name,
             "office_phone": district.office_phone,
             "website": district.website,
             "schools": ", ".join(school.name for school in district.schools.values()),
             "due": dates.day(district.answer_due(self.at), self.language),
+            "school_name": school.name if school else district.name,
+            "school_phone": readable(school.phone) if school else district.office_phone,
             **self.extra,
-            **answers,
+            **{name: self._shown(value) for name, value in answers.items()},
         }
         if self.language in RIGHT_TO_LEFT:
             return {name: _isolated(value) for name, value in values.items()}
         return values
+
+    def _shown(self, answer: str) -> str:
+        """A day that the family named, in its own way of writing days; other answers as they are."""
+        return dates.day(date.fromisoformat(answer), self.language) if ISO_DAY.fullmatch(answer) else answer
+
+
+def readable(phone: str) -> str:
+    """An American number as people here write it, as in the district's own texts: 217-555-0110."""
+    match = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", phone)
+    return "-".join(match.groups()) if match else phone
 
 
 def _isolated(value: str) -> str:

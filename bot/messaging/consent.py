@@ -20,16 +20,18 @@ def way_to(services: Services, contact: Contact) -> Way:
     """The address for a message that the contact did not just ask for.
 
     Nobody who stopped is written to.  WhatsApp takes a free text only within 24 hours of the contact's last message
-    (twilio.md, section 3); after that it goes by SMS, if the contact has a number and we have an SMS sender.
+    (twilio.md, section 3); after that, and where the district has WhatsApp off, it goes by SMS, if the contact has a
+    number and we have an SMS sender.
     """
     if contact.stopped_at:
         return Way(None, "stopped")
-    if contact.channel != "whatsapp" or _window_open(services, contact):
+    whatsapp = "whatsapp" in services.library.district.channels
+    if contact.channel != "whatsapp" or (whatsapp and _window_open(services, contact)):
         return Way(contact.address)
     number = contact.address.removeprefix("whatsapp:")
     if number.startswith("+") and can_send_sms(services):
         return Way(number)
-    return Way(None, "outside WhatsApp's 24 hours, and no SMS")
+    return Way(None, "not by WhatsApp now, and no SMS")
 
 
 def can_send_sms(services: Services) -> bool:

@@ -11,6 +11,7 @@ from bot.conversation.effects import (
     Effect,
     Escalation,
     PlanFollowUp,
+    PlanOnDay,
     PlanTimeout,
     SetLanguage,
     SetNote,
@@ -21,7 +22,7 @@ from bot.store import cases, consents, contacts, follow_ups
 from bot.store.contacts import Contact
 from bot.understanding import mask
 
-LASTING = (Consent, Escalation, PlanFollowUp, PlanTimeout, SetLanguage, SetNote)
+LASTING = (Consent, Escalation, PlanFollowUp, PlanOnDay, PlanTimeout, SetLanguage, SetNote)
 """The effects that become rows; the others are only said."""
 
 
@@ -59,6 +60,9 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
             _open_case(services, db, message, n, effect, kept)
         elif isinstance(effect, PlanFollowUp):
             due = services.library.district.waking(at + effect.after)
+            follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow), due)
+        elif isinstance(effect, PlanOnDay):
+            due = services.library.district.moment(effect.on, effect.at, at)
             follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow), due)
         elif isinstance(effect, PlanTimeout):
             place = follow_ups.Place(effect.flow, effect.step)

@@ -15,20 +15,21 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.conversation.commands import match
-from bot.conversation.effects import Consent, Effect, Notice
+from bot.conversation.effects import Consent, Effect, Notice, SetNote
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
 from bot.messaging.compose import Composer
 from bot.messaging.effects import LASTING, Kept, Message, keep
 from bot.messaging.inbound import Inbound
+from bot.messaging.world import composer_for, of_case, understood, world_of
 from bot.queues import ALERT_CASE, enqueue
 from bot.services import Services
-from bot.store import contacts
+from bot.store import contacts, told
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
-from bot.understanding import Context, Understanding, mask, understand
+from bot.understanding import mask
 
 WAIT_SECONDS = 10
 """How long a message waits for the one before it; with LOCK_MS it stays below Twilio's 15 s."""
@@ -42,12 +43,22 @@ class Unavailable(Exception):
     """The message cannot be handled now and nothing of it was kept half: Twilio is to try again or elsewhere."""
 
 
+@dataclass
+class Saying:
+    """What this conversation has said before (notices, texts), to which the reply adds; and when it is said."""
+
+    noticed: list[str]
+    told: list[str]
+    at: datetime
+
+
 @dataclass(frozen=True)
 class _Turn:
-    """What one message led to, before anything of it is kept."""
+    """What one message led to, before anything of it is kept, and in which world."""
 
     talk: Talk
     effects: tuple[Effect, ...]
+    world: World
 
 
 def receive(services: Services, inbound: Inbound) -> str:
@@ -100,12 +111,21 @@ def _handle(
     services: Services, inbound: Inbound, conversation: Conversation, at: datetime
 ) -> tuple[str, Conversation, Kept]:
     contact = _contact(services, inbound, conversation, at)
-    turn = _turn(services, inbound, _talk(conversation, contact), contact)
-    kept = _keep(services, inbound, contact, turn, at)
-    noticed = list(conversation.noticed)
-    reply = _compose(services, turn, kept, noticed, at)
+    notes = _notes(services, conversation, contact)
+    turn = _turn(services, inbound, _talk(conversation, contact), contact, notes, at)
+    noticed, said = list(conversation.noticed), list(conversation.told)
+    reply, kept = _keep_and_compose(services, inbound, contact, turn, Saying(noticed, said, at))
     stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
-    return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped), kept
+    notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
+    return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said), kept
+
+
+def _notes(services: Services, conversation: Conversation, contact: Contact | None) -> dict[str, str]:
+    """What flows wrote down of who writes: as the conversation remembers it, else from the database."""
+    if conversation.contact is not None or contact is None:
+        return dict(conversation.notes)
+    with services.database.read() as db:
+        return contacts.notes_of(db, contact.id)
 
 
 def _contact(services: Services, inbound: Inbound, conversation: Conversation, at: datetime) -> Contact | None:
@@ -127,46 +147,41 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     """Redis away: emergencies, a person, stop and start still work; for the rest we say to come back soon."""
     with services.database.read() as db:
         contact = contacts.find(db, services.database.vault, inbound.address)
+        notes = contacts.notes_of(db, contact.id) if contact else {}
     talk = Talk(language=contact.language if contact else None)
     heard = _heard(services, inbound, talk, contact)
+    world = world_of(services.library, at, _known(talk, inbound, notes))
     works = heard.understood.severity == "escalate_now" or (heard.command and heard.command.kind in ALWAYS)
     if works or heard.stopped or heard.twilio_opt:
-        turn = _Turn(*take_turn(_world(services), talk, heard))
+        turn = _Turn(*take_turn(world, talk, heard), world)
     else:
         guess = heard.understood.lang if heard.understood.lang_confidence >= 0.8 else None
-        turn = _Turn(Talk(language=talk.language or guess), (Notice("try_later"),))
-    kept = _keep(services, inbound, contact, turn, at)
-    return _compose(services, turn, kept, [], at)
+        turn = _Turn(Talk(language=talk.language or guess), (Notice("try_later"),), world)
+    return _keep_and_compose(services, inbound, contact, turn, Saying([], [], at))[0]
 
 
-def _turn(services: Services, inbound: Inbound, talk: Talk, contact: Contact | None) -> _Turn:
-    return _Turn(*take_turn(_world(services), talk, _heard(services, inbound, talk, contact)))
+def _turn(
+    services: Services, inbound: Inbound, talk: Talk, contact: Contact | None, notes: dict[str, str], at: datetime
+) -> _Turn:
+    world = world_of(services.library, at, _known(talk, inbound, notes))
+    return _Turn(*take_turn(world, talk, _heard(services, inbound, talk, contact)), world)
+
+
+def _known(talk: Talk, inbound: Inbound, notes: dict[str, str]) -> dict[str, str]:
+    language = {"language": talk.language} if talk.language else {}
+    return {**notes, **language, "channel": inbound.channel}
 
 
 def _heard(services: Services, inbound: Inbound, talk: Talk, contact: Contact | None) -> Heard:
     return Heard(
         text=inbound.text,
-        understood=_understand(services, inbound.text, talk.language),
+        understood=understood(services.library, inbound.text, talk.language),
         command=match(inbound.text, services.library.phrasebook),
         payload=inbound.payload,
         kind=inbound.kind,
         twilio_opt=inbound.twilio_opt,
         stopped=bool(contact and contact.stopped_at),
         volunteered=bool(mask(inbound.text)[1] & {"status", "number"}),
-    )
-
-
-def _understand(services: Services, text: str, language: str | None) -> Understanding:
-    library = services.library
-    return understand(text, Context(library.phrasebook, library.district.languages, language))
-
-
-def _world(services: Services) -> World:
-    return World(
-        flows=services.library.flows,
-        languages=services.library.district.languages,
-        understand=lambda text, language: _understand(services, text, language),
-        read=services.library.catalogs.read,
     )
 
 
@@ -185,22 +200,32 @@ def _talk(conversation: Conversation, contact: Contact | None) -> Talk:
     return talk
 
 
-def _keep(services: Services, inbound: Inbound, contact: Contact | None, turn: _Turn, at: datetime) -> Kept:
-    """One transaction for everything that lasts; none at all for a message that changes nothing."""
+def _keep_and_compose(
+    services: Services, inbound: Inbound, contact: Contact | None, turn: _Turn, saying: Saying
+) -> tuple[str, Kept]:
+    """One transaction for everything that lasts, and the reply, which may name the case that it opened.
+
+    None at all for a message that changes nothing and is answered with what this family was told before.
+    """
+    composer = composer_for(services, turn.talk, turn.world, saying.at, saying.noticed)
     if contact and not any(isinstance(effect, LASTING) for effect in turn.effects):
-        return Kept(contact.id)
-    vault = services.database.vault
+        kept = Kept(contact.id)
+        reply = _compose(services, composer, turn, kept)
+        if composer.said - set(saying.told):
+            with services.database.write() as db:
+                told.record(db, contact.id, composer.said, saying.told, saying.at)
+        return reply, kept
     with services.database.write() as db:
-        writer = contact or contacts.add(db, vault, inbound.address, inbound.channel, at)
-        return keep(services, db, Message(writer, inbound, turn.talk.language or "en", at), turn.effects)
+        writer = contact or contacts.add(db, services.database.vault, inbound.address, inbound.channel, saying.at)
+        kept = keep(services, db, Message(writer, inbound, turn.talk.language or "en", saying.at), turn.effects)
+        reply = _compose(services, composer, turn, kept)
+        told.record(db, writer.id, composer.said, saying.told, saying.at)
+    return reply, kept
 
 
-def _compose(services: Services, turn: _Turn, kept: Kept, noticed: list[str], at: datetime) -> str:
-    district = services.library.district
-    first = next(iter(district.alerted_for(kept.role).values()))
-    extra = {"staff_name": first.name, "case": str(kept.case or "")}
-    language = turn.talk.language or "en"
-    return Composer(services.library, language, at, noticed, extra).compose(turn.effects)
+def _compose(services: Services, composer: Composer, turn: _Turn, kept: Kept) -> str:
+    composer.extra = of_case(services.library, kept, composer.at)
+    return composer.compose(turn.effects)
 
 
 def _queue(services: Services, kept: Kept) -> None:

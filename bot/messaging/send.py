@@ -153,7 +153,7 @@ def _address(services: Services, delivery: Delivery) -> str | None:
     """Where it goes now: staff by the district file, a contact by the one gate."""
     if delivery.staff is not None:
         staff = services.library.district.staff.get(delivery.staff)
-        return staff.address if staff else None
+        return services.library.district.address_of(staff) if staff else None
     if delivery.contact_id is None:
         return None
     with services.database.read() as db:

@@ -50,14 +50,16 @@ return 0
 class Conversation:
     """Where a family stands: the pure part as plain data (`talk`), and which notices it has had today.
 
-    `contact` and `stopped` repeat what the database says of the contact, so that most messages need no query;
-    whoever changes that elsewhere calls `forget`.
+    `contact`, `stopped`, `notes` and `told` repeat what the database says of the contact, so that most messages need
+    no query; whoever changes that elsewhere calls `forget`.
     """
 
     talk: dict[str, Any] = field(default_factory=dict)
     noticed: list[str] = field(default_factory=list)
     contact: int | None = None
     stopped: bool = False
+    notes: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def play_all(library: Library, folder: Path, channels: Iterable[Channel]) -> Rep
             for number, transcript in enumerate(file.transcripts):
                 for language in transcript.run_in or library.district.languages:
                     stage = Stage(library, language, channel, transcript.at or clock_of(library))
+                    stage.notes.update(transcript.contact)
                     report.problems += _play(stage, source, number, transcript)
                     report.played += 1
                     report.walked.setdefault(language, set()).update(stage.walked)

@@ -59,11 +59,15 @@ class Expect(Model):
 
 
 class Transcript(Model):
-    """One conversation, run once in each language of `run_in` (all of the district's if it is left out)."""
+    """One conversation, run once in each language of `run_in` (all of the district's if it is left out).
+
+    `contact`: what flows wrote down about this family before (`school: harbor`).
+    """
 
     name: str
     run_in: Annotated[tuple[Language, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = ()
     at: datetime | None = None
+    contact: dict[Name, Name] = Field(default_factory=dict)
     talk: tuple[Line, ...] = Field(min_length=1)
     expect: Expect = Expect()
 

@@ -9,15 +9,26 @@ from typing import Literal
 
 from bot.content.library import Library
 from bot.conversation.commands import match
-from bot.conversation.effects import Consent, Effect, Escalation, PlanFollowUp, PlanTimeout, Reach, SetNote
+from bot.conversation.effects import (
+    Consent,
+    Effect,
+    Escalation,
+    PlanFollowUp,
+    PlanOnDay,
+    PlanTimeout,
+    Reach,
+    SetNote,
+)
 from bot.conversation.engine import waits_for
 from bot.conversation.flow import Step
 from bot.conversation.talk import Heard, Outcome, Talk, World, start_flow, timed_out
 from bot.conversation.turn import take_turn
 from bot.messaging.compose import Composer
-from bot.understanding import Context, Understanding, mask, understand
+from bot.messaging.world import understood, world_of
+from bot.understanding import mask
 
 Channel = Literal["whatsapp", "sms"]
+MEDIA_BASE = "https://puente.example/media/"
 
 
 def clock_of(library: Library) -> datetime:
@@ -43,7 +54,7 @@ class Stage:
     cases: list[Escalation] = field(default_factory=list)
     follow_ups: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
-    _timers: list[tuple[datetime, PlanFollowUp | PlanTimeout]] = field(default_factory=list)
+    _timers: list[tuple[datetime, PlanFollowUp | PlanOnDay | PlanTimeout]] = field(default_factory=list)
     _noticed: list[str] = field(default_factory=list)
 
     def family(self, text: str, payload: str | None = None) -> None:
@@ -51,7 +62,7 @@ class Stage:
         library = self.library
         heard = Heard(
             text=text,
-            understood=self._understand(text, self.talk.language),
+            understood=understood(library, text, self.talk.language),
             command=match(text, library.phrasebook),
             payload=payload,
             stopped=self.stopped,
@@ -87,13 +98,13 @@ class Stage:
         for _, timer in due:
             self._fall_due(timer)
 
-    def _fall_due(self, timer: PlanFollowUp | PlanTimeout) -> None:
+    def _fall_due(self, timer: PlanFollowUp | PlanOnDay | PlanTimeout) -> None:
         state = self.talk.state
-        if isinstance(timer, PlanFollowUp):
-            if state is None and not self.stopped:
-                self._take(start_flow(self._world(), Talk(language=self.talk.language), timer.flow))
-        elif state and (state.flow, state.step) == (timer.flow, timer.step):
-            self._take(timed_out(self._world(), self.talk, timer.flow, timer.step))
+        if isinstance(timer, PlanTimeout):
+            if state and (state.flow, state.step) == (timer.flow, timer.step):
+                self._take(timed_out(self._world(), self.talk, timer.flow, timer.step))
+        elif state is None and not self.stopped:
+            self._take(start_flow(self._world(), Talk(language=self.talk.language), timer.flow))
 
     def _button(self, name: str) -> str | None:
         return name if self.channel == "whatsapp" else None
@@ -105,9 +116,10 @@ class Stage:
         for effect in effects:
             self._keep(effect)
         role = self.cases[-1].to if self.cases else "default"
-        first = next(iter(self.library.district.alerted_for(role).values()))
+        first = next(iter(self.library.district.alerted_for(role, self.at).values()))
         extra = {"staff_name": first.name, "case": str(len(self.cases))}
-        composer = Composer(self.library, self.talk.language or "en", self.at, self._noticed, extra)
+        language, about = self.talk.language or "en", self._world().about
+        composer = Composer(self.library, language, self.at, self._noticed, extra, about, MEDIA_BASE)
         self.reply = composer.compose(effects)
 
     def _keep(self, effect: Effect) -> None:
@@ -116,15 +128,14 @@ class Stage:
         elif isinstance(effect, (PlanFollowUp, PlanTimeout)):
             self._timers.append((self.at + effect.after, effect))
             self.follow_ups += [effect.flow] if isinstance(effect, PlanFollowUp) else []
+        elif isinstance(effect, PlanOnDay):
+            self._timers.append((self.library.district.moment(effect.on, effect.at, self.at), effect))
+            self.follow_ups.append(effect.flow)
         elif isinstance(effect, SetNote):
             self.notes[effect.name] = effect.value
         elif isinstance(effect, Consent):
             self.stopped = effect.kind == "stop"
 
-    def _understand(self, text: str, language: str | None) -> Understanding:
-        library = self.library
-        return understand(text, Context(library.phrasebook, library.district.languages, language))
-
     def _world(self) -> World:
-        library = self.library
-        return World(library.flows, library.district.languages, self._understand, library.catalogs.read)
+        known = {**self.notes, "language": self.language, "channel": self.channel}
+        return world_of(self.library, self.at, known)

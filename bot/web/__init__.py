@@ -8,6 +8,7 @@ from bot import settings
 from bot.services import Services, open_services
 from bot.settings import Settings
 from bot.web import console, health, twilio
+from bot.web.media import media
 from bot.web.simulator import simulator
 
 BODY_BYTES = 256 * 1024
@@ -44,6 +45,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     csrf.exempt(simulator)  # wants a header that no form can set
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
+    app.register_blueprint(media)
     console.register(app)
     if ready.settings.simulator_on:
         app.register_blueprint(simulator)

@@ -44,9 +44,11 @@ def messages() -> Response:
     except inbound.BadForm as bad:
         abort(400, str(bad))
     try:
-        return twiml(receive(services(), message))
+        reply = receive(services(), message)
     except Unavailable:
         abort(503, "Not kept: please try again.")
+    shown = message.channel == "whatsapp" and services().settings.public_base
+    return twiml(reply, f"{shown}/media/" if shown else None)
 
 
 @webhooks.post("/status")
@@ -61,11 +63,18 @@ def delivery_status() -> tuple[str, int]:
     return "", 204
 
 
-def twiml(reply: str) -> Response:
-    """A reply as TwiML; empty for saying nothing."""
+def twiml(reply: str, media_base: str | None = None) -> Response:
+    """A reply as TwiML; empty for saying nothing.
+
+    A paragraph that is the address of a file under `media_base` (WhatsApp) becomes the file itself.
+    """
     document = MessagingResponse()
-    for part in parts(reply):
-        document.message(part)
+    paragraphs = reply.split("\n\n") if reply else []
+    files = [one for one in paragraphs if media_base and one.startswith(media_base) and " " not in one]
+    for number, part in enumerate(parts("\n\n".join(one for one in paragraphs if one not in files))):
+        message = document.message(part)
+        if files and number == 0:
+            message.media(files[0])
     return Response(str(document), mimetype="text/xml")
 
 

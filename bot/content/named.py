@@ -1,0 +1,12 @@
+"""What flows of a district may name in their conditions."""
+
+from bot.content.district import District
+
+CHANNELS = ("whatsapp", "sms")
+
+
+def names(district: District, facts: frozenset[str]) -> frozenset[str]:
+    """Every `district.` and `school.` name that a flow of this district may use."""
+    of_district = {*facts, *district.policies, *CHANNELS}
+    of_schools = {fact for school in district.schools.values() for fact in school.facts}
+    return frozenset({f"district.{name}" for name in of_district} | {f"school.{name}" for name in of_schools})

@@ -1,0 +1,45 @@
+"""What one step of a flow does, in the order that the grammar promises; the question it ends with is the engine's."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from bot.conversation.effects import (
+    Effect,
+    Escalation,
+    PlanFollowUp,
+    PlanOnDay,
+    Say,
+    SetNote,
+    ShowMedia,
+    StateFact,
+)
+from bot.conversation.flow import Flow, Schedule, Step
+
+NEXT_SCHOOL_DAY = "next_school_day"
+ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def effects_of(flow: Flow, step: Step, answers: Mapping[str, str]) -> Iterator[Effect]:
+    """set, fact, media, say, escalate, follow_up, schedule."""
+    given = tuple(answers.items())
+    yield from (SetNote(name, value) for name, value in step.set.items())
+    yield from (StateFact(fact) for fact in step.fact)
+    if step.media:
+        yield ShowMedia(step.media.file)
+        yield Say(step.media.says, given)
+    yield from (Say(text, given) for text in step.say)
+    if step.escalate:
+        wanted = step.escalate
+        topic = flow.start_on.intents[0] if flow.start_on.intents else flow.flow
+        yield Escalation(wanted.to, wanted.severity, wanted.about, topic, given)
+    if step.follow_up:
+        yield PlanFollowUp(step.follow_up.after, step.follow_up.flow)
+    if step.schedule:
+        yield from _on_a_day(step.schedule, answers)
+
+
+def _on_a_day(schedule: Schedule, answers: Mapping[str, str]) -> Iterator[Effect]:
+    """Nothing where the family named no day: the way to this step then led around the question."""
+    day = NEXT_SCHOOL_DAY if schedule.day == NEXT_SCHOOL_DAY else answers.get(schedule.day, "")
+    if day == NEXT_SCHOOL_DAY or ISO_DAY.fullmatch(day):
+        yield PlanOnDay(day, schedule.at, schedule.flow)

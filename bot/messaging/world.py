@@ -1,0 +1,43 @@
+"""What a turn may look at, and who writes its reply: the same for a family's message, a follow-up and a time-out."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.content import known
+from bot.content.library import Library
+from bot.conversation.talk import Talk, World
+from bot.messaging.compose import Composer
+from bot.messaging.effects import Kept
+from bot.services import Services
+from bot.understanding import Context, Understanding, understand
+
+
+def world_of(library: Library, at: datetime, contact: Mapping[str, str]) -> World:
+    """The world of one message.  `contact`: what is known of who writes (language, channel, notes)."""
+    today = library.district.local(at).date()
+    return World(
+        flows=library.flows,
+        languages=library.district.languages,
+        understand=lambda text, language: understood(library, text, language),
+        read=library.catalogs.read,
+        about=known.about(library, today, contact),
+        schools={name: school.name for name, school in library.district.schools.items()},
+        today=today,
+    )
+
+
+def understood(library: Library, text: str, language: str | None) -> Understanding:
+    """What a text means, with the district's languages and phrases."""
+    return understand(text, Context(library.phrasebook, library.district.languages, language))
+
+
+def composer_for(services: Services, talk: Talk, world: World, at: datetime, noticed: list[str]) -> Composer:
+    """Who writes in the family's language; `noticed` is filled with the notices that it adds."""
+    base = f"{services.settings.public_base}/media/" if services.settings.public_url else ""
+    return Composer(services.library, talk.language or "en", at, noticed, about=world.about, media_base=base)
+
+
+def of_case(library: Library, kept: Kept, at: datetime) -> dict[str, str]:
+    """What a reply may say of the case that was opened: its number, and who answers first."""
+    first = next(iter(library.district.alerted_for(kept.role, at).values()))
+    return {"staff_name": first.name, "case": str(kept.case or "")}
