@@ -11,18 +11,19 @@ from bot.channels.base import Channel
 from bot.channels.simulator import SimulatorChannel
 from bot.channels.twilio import TwilioChannel
 from bot.content import dates
-from bot.content.library import Library, load_library
+from bot.content.library import Library, load_library, with_other_languages
 from bot.settings import ROOT, Settings
 from bot.store.conversations import Conversations
 from bot.store.crypto import Vault
 from bot.store.db import Database
+from bot.translation import GoogleTranslator, Translator
 from bot.understanding import warm
 
 REDIS_SECONDS = 2
 """A Redis that does not answer in this time counts as away; Twilio waits 15 s in all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Services:
     """Everything with a connection or a file behind it.  Safe to share between threads, not across a fork."""
 
@@ -43,6 +44,11 @@ class Services:
             return TwilioChannel(self.settings)
         return SimulatorChannel(self.redis)
 
+    @cached_property
+    def translator(self) -> Translator | None:
+        """The machine that translates, if the district allows one (`TRANSLATOR`)."""
+        return GoogleTranslator(self.settings.googletrans_base) if self.settings.translator == "googletrans" else None
+
     def family(self, address: str) -> str:
         """The keyed hash under which everything of this address is kept."""
         return self.database.vault.index(address)
@@ -51,6 +57,8 @@ class Services:
 def open_services(settings: Settings, library: Library | None = None) -> Services:
     """The services for these settings.  Connects to nothing yet; raises `BadSource` if a file is wrong."""
     library = library or load_library(ROOT, settings.district_file)
+    if settings.translator != "off":
+        library = with_other_languages(library)
     warm(library.district.languages)
     dates.warm(library.district.languages)
     return Services(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     twilio_whatsapp_from: str = Field("", pattern=r"^((whatsapp:)?\+[1-9]\d{6,14})?$")
     twilio_sms_from: str = Field("", pattern=r"^(\+[1-9]\d{6,14}|\d{3,8})?$")
     twilio_api_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
-    translator: Literal["googletrans", "off"] = "off"
+    translator: Literal["googletrans", "off"] = "googletrans"
     googletrans_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
     var_dir: Path = ROOT / "var"
 

@@ -96,6 +96,7 @@ def services(
         twilio_sms_from="+12175550100",
         twilio_whatsapp_from="+12175550100",
         twilio_api_base=twilio.url,
+        translator="off",
     )
     opened = open_services(given, library)
     yield opened

@@ -17,7 +17,8 @@ BELOW = {
     "content": {"conversation", "understanding"},
     "store": set(),
     "channels": {"settings"},
-    "messaging": {"conversation", "understanding", "content", "channels", "store", "queues", "services"},
+    "translation": set(),
+    "messaging": {"conversation", "understanding", "content", "channels", "store", "queues", "services", "translation"},
     "cases": {"messaging", "conversation", "understanding", "content", "channels", "store", "queues", "services"},
 }
 """What each room may import of the program; `docs/architecture.md` has the picture."""
@@ -63,7 +64,7 @@ def test_nobody_imports_web_or_jobs_but_the_entries() -> None:
         assert not {name for name in imports(path) if name.startswith(("bot.web", "bot.jobs"))}, path
 
 
-@pytest.mark.parametrize("name", [queues.ALERT_CASE, queues.DELIVER, queues.FOLLOW_UP, queues.SWEEP])
+@pytest.mark.parametrize("name", [queues.ALERT_CASE, queues.DELIVER, queues.FOLLOW_UP, queues.DRAFT, queues.SWEEP])
 def test_every_job_that_is_queued_exists(name: str) -> None:
     module, function = name.rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), function))

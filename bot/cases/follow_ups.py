@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from bot.cases import timeouts
 from bot.conversation.talk import Outcome, Talk, World, start_flow
+from bot.messaging.drafting import library_for
 from bot.messaging.effects import Kept, Message, keep
 from bot.messaging.inbound import Inbound
 from bot.messaging.world import composer_for, of_case, world_of
@@ -116,7 +117,9 @@ def _world(services: Services, contact: Contact, at: datetime) -> World:
     with services.database.read() as db:
         notes = contacts.notes_of(db, contact.id)
     language = {"language": contact.language} if contact.language else {}
-    return world_of(services.library, at, {**notes, **language, "channel": contact.channel})
+    return world_of(
+        library_for(services, contact.language or "en"), at, {**notes, **language, "channel": contact.channel}
+    )
 
 
 def _queue(services: Services, follow_up: FollowUp, kept: Kept | None) -> None:

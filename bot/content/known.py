@@ -13,7 +13,7 @@ def about(library: Library, today: date, contact: Mapping[str, str]) -> dict[str
     return {**_of_district(library, today), **{f"contact.{name}": value for name, value in contact.items()}}
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _of_district(library: Library, today: date) -> Mapping[str, str]:
     """Once a day: no message waits for it."""
     district, known = library.district, {}

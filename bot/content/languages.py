@@ -1,6 +1,6 @@
 """What each language calls itself, for the list that a family chooses from."""
 
-from babel import Locale
+from babel import Locale, localedata
 
 OWN_NAMES = {
     "en": "English", "es": "Español", "pt": "Português", "fr": "Français", "ht": "Kreyòl ayisyen",
@@ -11,10 +11,22 @@ RIGHT_TO_LEFT = frozenset({"ar", "fa", "ps", "ur", "he", "ku", "sd", "ug", "yi"}
 
 
 def own_name(code: str) -> str:
-    """The language's name for itself."""
-    return OWN_NAMES.get(code) or (Locale.parse(code).get_display_name() or code)
+    """The language's name for itself; the English one where Unicode's CLDR has no other."""
+    return OWN_NAMES.get(code) or _named(code) or english_name(code)
 
 
 def english_name(code: str) -> str:
-    """The language's name in English, for staff."""
-    return Locale.parse(code).get_display_name("en") or code
+    """The language's name in English, for staff; the code itself for one that nobody knows."""
+    return _ENGLISH.languages.get(code.replace("-", "_")) or code
+
+
+def has_calendar(code: str) -> bool:
+    """Whether days can be written in this language; else they are written in English."""
+    return code == "ht" or localedata.exists(code.replace("-", "_"))
+
+
+def _named(code: str) -> str:
+    return (Locale.parse(code).get_display_name() or "") if has_calendar(code) else ""
+
+
+_ENGLISH = Locale("en")

@@ -1,11 +1,12 @@
 """The library: flows, facts, texts, catalogs, phrases and the district, read once at start and checked whole."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from bot.content.catalog import Catalogs, load_catalogs
+from bot.content import other_languages
+from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, load_catalogs
 from bot.content.district import District
 from bot.content.facts import Fact, Facts
 from bot.content.named import names
@@ -34,6 +35,19 @@ class Library:
     catalogs: Catalogs
     phrasebook: Phrasebook
     district: District
+    others: frozenset[str] = frozenset()
+    """Languages that a family may choose although they have no catalog: a machine drafts them."""
+
+
+def with_other_languages(library: Library) -> Library:
+    """The library of a district that lets a machine draft: it knows the names of some 150 more languages."""
+    own = frozenset({SOURCE_LANGUAGE, *library.catalogs.wordings})
+    phrasebook = library.phrasebook
+    named = {**other_languages.names(own), **phrasebook.names}
+    others = frozenset(code for code in other_languages.CODES if code not in own)
+    return replace(
+        library, phrasebook=replace(phrasebook, names=named, languages=(*phrasebook.languages, *others)), others=others
+    )
 
 
 def load_library(root: Path, district_file: Path) -> Library:

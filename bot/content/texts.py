@@ -7,6 +7,7 @@ from bot.conversation.flow import Model
 TextId = Literal[
     "notice_draft",
     "notice_english",
+    "notice_soon",
     "fact_unavailable",
     "checked_on",
     "flow_changed",

@@ -66,6 +66,8 @@ class World:
     about: Mapping[str, str] = field(default_factory=dict)
     schools: Mapping[str, str] = field(default_factory=dict)
     today: date = date.min
+    others: frozenset[str] = frozenset()
+    """Languages beyond the district's that a family may choose by name."""
 
     def given(self, language: str | None, effects: Iterable[Effect] = ()) -> Input:
         """An input that says nothing, with what is known after these effects."""

@@ -87,7 +87,7 @@ def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome |
         return prepend(Consent("start", "word"), start_flow(world, talk, START))
     if command.kind == "choose_language":
         return _ask_language(talk, {})
-    if command.kind == "language" and command.lang in world.languages:
+    if command.kind == "language" and command.lang in (*world.languages, *world.others):
         return _change_language(world, talk, heard, command.lang)
     if command.kind == "language":
         return start_flow(world, talk, "language_interpreter")

@@ -6,7 +6,7 @@ from bot import settings
 from bot.cases import alerts, follow_ups
 from bot.content.library import Library, load_library
 from bot.jobs.sweep import sweep_all
-from bot.messaging import send
+from bot.messaging import drafting, send
 from bot.services import Services, open_services
 
 
@@ -35,6 +35,11 @@ def deliver(delivery_id: str) -> None:
 def follow_up(follow_up_id: int) -> None:
     """Start a follow-up with a family."""
     follow_ups.start(services(), follow_up_id)
+
+
+def draft_language(language: str) -> None:
+    """Draft the next texts of a language that has no catalog."""
+    drafting.draft(services(), language)
 
 
 def sweep() -> None:

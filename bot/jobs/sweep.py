@@ -6,10 +6,11 @@ from datetime import timedelta
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from bot.messaging.drafting import version_of
 from bot.messaging.send import LEASE
-from bot.queues import ALERT_CASE, DELIVER, FOLLOW_UP, NAMES, Name, enqueue
+from bot.queues import ALERT_CASE, DELIVER, DRAFT, FOLLOW_UP, NAMES, Name, enqueue
 from bot.services import Services
-from bot.store import cases, deliveries, follow_ups
+from bot.store import cases, deliveries, drafts, follow_ups
 from bot.store.db import now
 
 GRACE = timedelta(seconds=5)
@@ -21,13 +22,14 @@ log = logging.getLogger(__name__)
 
 
 def sweep_all(services: Services) -> None:
-    """Queue every case without alerts, every delivery that is due or whose sender died, every follow-up that is due."""
+    """Queue cases without alerts, deliveries that are due or whose sender died, due follow-ups, languages to draft."""
     at = now()
     room = {name: _has_room(services, name) for name in NAMES}
     with services.database.read() as db:
         late = cases.not_alerted(db, at - GRACE) if room["urgent"] else ()
         unfinished = deliveries.unfinished(db, at, at - LEASE, AT_ONCE)
         due = follow_ups.due(db, at, AT_ONCE) if room["default"] else ()
+        undrafted = drafts.due(db, version_of(services.library), at) if services.translator else ()
     for case_id in late:
         enqueue(services.redis, "urgent", ALERT_CASE, case_id)
     for delivery_id, kind in unfinished:
@@ -36,6 +38,8 @@ def sweep_all(services: Services) -> None:
             enqueue(services.redis, queue, DELIVER, delivery_id)
     for follow_up_id in due:
         enqueue(services.redis, "default", FOLLOW_UP, follow_up_id)
+    for language in undrafted:
+        enqueue(services.redis, "bulk", DRAFT, language)
     if late or unfinished or due:
         log.info("swept: cases=%s deliveries=%s follow_ups=%s", len(late), len(unfinished), len(due))
 

@@ -28,7 +28,8 @@ from bot.conversation.talk import known_after
 from bot.store import told
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
-DRAFT, ENGLISH = "notice_draft", "notice_english"
+DRAFT, ENGLISH, SOON = "notice_draft", "notice_english", "notice_soon"
+NOTICES: Mapping[str, TextId] = {DRAFT: "notice_draft", ENGLISH: "notice_english", SOON: "notice_soon"}
 
 
 class _Values(dict[str, str]):
@@ -89,7 +90,7 @@ class Composer:
         english = text.one if isinstance(text, Plural) else text
         self.said.add(told.key(english, self.language, wording.text))
         if wording.missing or wording.draft:
-            self._seen.add(ENGLISH if wording.missing else DRAFT)
+            self._seen.add(self._missing() if wording.missing else DRAFT)
         if "{" not in wording.text:
             return wording.text
         return wording.text.format_map(_Values(self._values(answers or {})))
@@ -147,8 +148,12 @@ class Composer:
             yield self._notice(text_id)
 
     def _notice(self, text_id: str) -> str:
-        key: TextId = "notice_draft" if text_id == DRAFT else "notice_english"
-        return self.library.catalogs.read(self.language, self.library.texts[key])
+        return self.library.catalogs.read(self.language, self.library.texts[NOTICES[text_id]])
+
+    def _missing(self) -> str:
+        """Why this is English: the language is being drafted, or it lacks this text."""
+        waits = self.language in self.library.others and self.language not in self.library.catalogs.wordings
+        return SOON if waits else ENGLISH
 
     def _values(self, answers: Mapping[str, str]) -> dict[str, str]:
         district = self.library.district

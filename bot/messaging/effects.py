@@ -18,7 +18,7 @@ from bot.conversation.effects import (
 )
 from bot.messaging.inbound import Inbound
 from bot.services import Services
-from bot.store import cases, consents, contacts, follow_ups
+from bot.store import cases, consents, contacts, drafts, follow_ups
 from bot.store.contacts import Contact
 from bot.understanding import mask
 
@@ -69,6 +69,8 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
             follow_ups.plan(db, (sid, n), contact.id, place, at + effect.after)
         elif isinstance(effect, SetLanguage):
             contacts.set_language(db, contact.id, effect.language)
+            if effect.language in services.library.others:
+                drafts.ask_for(db, effect.language, at)
         elif isinstance(effect, SetNote):
             contacts.note(db, contact.id, effect.name, effect.value, at)
         elif isinstance(effect, Consent):

@@ -20,6 +20,7 @@ from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
 from bot.messaging.compose import Composer
+from bot.messaging.drafting import library_for
 from bot.messaging.effects import LASTING, Kept, Message, keep
 from bot.messaging.inbound import Inbound
 from bot.messaging.world import composer_for, of_case, understood, world_of
@@ -150,7 +151,7 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
         notes = contacts.notes_of(db, contact.id) if contact else {}
     talk = Talk(language=contact.language if contact else None)
     heard = _heard(services, inbound, talk, contact)
-    world = world_of(services.library, at, _known(talk, inbound, notes))
+    world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
     works = heard.understood.severity == "escalate_now" or (heard.command and heard.command.kind in ALWAYS)
     if works or heard.stopped or heard.twilio_opt:
         turn = _Turn(*take_turn(world, talk, heard), world)
@@ -163,7 +164,7 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
 def _turn(
     services: Services, inbound: Inbound, talk: Talk, contact: Contact | None, notes: dict[str, str], at: datetime
 ) -> _Turn:
-    world = world_of(services.library, at, _known(talk, inbound, notes))
+    world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
     return _Turn(*take_turn(world, talk, _heard(services, inbound, talk, contact)), world)
 
 

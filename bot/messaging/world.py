@@ -7,6 +7,7 @@ from bot.content import known
 from bot.content.library import Library
 from bot.conversation.talk import Talk, World
 from bot.messaging.compose import Composer
+from bot.messaging.drafting import library_for
 from bot.messaging.effects import Kept
 from bot.services import Services
 from bot.understanding import Context, Understanding, understand
@@ -23,6 +24,7 @@ def world_of(library: Library, at: datetime, contact: Mapping[str, str]) -> Worl
         about=known.about(library, today, contact),
         schools={name: school.name for name, school in library.district.schools.items()},
         today=today,
+        others=library.others,
     )
 
 
@@ -34,7 +36,8 @@ def understood(library: Library, text: str, language: str | None) -> Understandi
 def composer_for(services: Services, talk: Talk, world: World, at: datetime, noticed: list[str]) -> Composer:
     """Who writes in the family's language; `noticed` is filled with the notices that it adds."""
     base = f"{services.settings.public_base}/media/" if services.settings.public_url else ""
-    return Composer(services.library, talk.language or "en", at, noticed, about=world.about, media_base=base)
+    library = library_for(services, talk.language or "en")
+    return Composer(library, talk.language or "en", at, noticed, about=world.about, media_base=base)
 
 
 def of_case(library: Library, kept: Kept, at: datetime) -> dict[str, str]:

@@ -1,0 +1,28 @@
+"""What a translation provider promises.  Whoever wants another one writes a class like `GoogleTranslator`."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+Reason = Literal["time-out", "busy", "broken", "garbage", "unchanged", "unreachable", "lost words"]
+
+
+class Failed(Exception):
+    """A text was not translated.  `reason` says why; the text itself stands in no error and no log."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Translator(Protocol):
+    """Turns texts of one language into another."""
+
+    name: str
+
+    def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | Failed]:
+        """Each text in `target` (BCP 47 codes), in order, or why this one could not be had.  Never raises for a text.
+
+        Placeholders in braces, numbers, links and addresses come back as they were: a translation that lost one
+        counts as failed.  A text that comes back as it was sent counts as failed as well.
+        """
+        ...
