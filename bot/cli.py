@@ -114,6 +114,31 @@ def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
 
 
 @main.command()
+@click.argument("language")
+@click.argument("start")
+@click.option("--send", is_flag=True, help="Send it; without this it only says what would be sent, and to how many.")
+def correct(language: str, start: str, send: bool) -> None:
+    """Send the right wording to everyone who was sent a wrong one.
+
+    First mend messages/LANGUAGE.po.  START is how the text begins in English, as far as only this one does.
+    """
+    from bot.messaging import correction
+    from bot.services import open_services
+    from bot.store.db import now
+
+    services = open_services(_settings())
+    try:
+        found = correction.prepare(services, language, start, now())
+    except correction.CannotCorrect as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(found.body)
+    if not send:
+        click.echo(f"{len(found.contacts)} families were sent another wording. Add --send to send this.", err=True)
+        return
+    click.echo(f"{correction.send(services, found)} families get this now, or in the morning.", err=True)
+
+
+@main.command()
 def doctor() -> None:
     """Say what is configured, reachable and missing; exit 1 if a message could not be answered fully."""
     from bot.services import open_services

@@ -76,6 +76,14 @@ class WorkingHours(Hours):
         """Whether this moment on the district's clocks lies within them."""
         return DAYS_OF_WEEK[local.weekday()] in self.days and self.start <= local.time() < self.end
 
+    def next_moment(self, local: datetime) -> datetime:
+        """`local`, or the next beginning of a working day after it."""
+        if not self.days or self.hold(local):
+            return local
+        start = local.replace(hour=self.start.hour, minute=self.start.minute, second=0, microsecond=0)
+        days = (start + timedelta(days=number) for number in range(9))
+        return next((day for day in days if day > local and self.hold(day)), local)
+
 
 class Staff(Model):
     """Somebody who gets alerts.  `phone` is a work phone; alerts go there by `channel`.
@@ -126,6 +134,12 @@ class District(Model):
             if person.backup == name or (person.backup and person.backup not in self.staff):
                 raise ValueError(f"the backup of '{name}' must be somebody else who stands under 'staff'")
         return self
+
+    def owners(self, role: str) -> tuple[str, ...]:
+        """Who owns content that is `role`'s ("legal partner"): the first of that chain or role, else the default."""
+        chain = self.on_call.get(role.replace(" ", "_"))
+        own = tuple(name for name, staff in self.staff.items() if staff.role.casefold() == role.casefold())
+        return (chain or own or self.on_call["default"])[:1]
 
     def alerted_for(self, role: str, at: datetime) -> dict[str, Staff]:
         """Who gets the alerts of a role, by staff id: who works at this moment first, backups of the others after."""

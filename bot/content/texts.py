@@ -8,6 +8,7 @@ TextId = Literal[
     "notice_draft",
     "notice_english",
     "notice_soon",
+    "corrected",
     "fact_unavailable",
     "checked_on",
     "flow_changed",

@@ -13,6 +13,9 @@ from bot.content.library import Library
 SOON = timedelta(days=14)
 """So long before its time ends the owner is told."""
 
+NEVER_WRITTEN = date.min
+"""The `since` of what a district has not set up yet: on the page and in `bot check`, but no text to anybody."""
+
 
 @dataclass(frozen=True, order=True)
 class Task:
@@ -31,7 +34,7 @@ class Task:
 def tasks(library: Library, today: date) -> list[Task]:
     """All that is due or will be within two weeks, the oldest first."""
     found = [*_facts(library), *_policies(library), *_partners(library)]
-    return sorted([*(task for task in found if task.since <= today + SOON), *_unwritten(library, today)])
+    return sorted([*(task for task in found if task.since <= today + SOON), *_unwritten(library)])
 
 
 def _facts(library: Library) -> Iterator[Task]:
@@ -48,7 +51,7 @@ def _policies(library: Library) -> Iterator[Task]:
         yield Task(policy.review_by + timedelta(days=1), policy.signed_off_by, f"policy {name}", todo)
     for name in sorted(needed - set(library.district.policies)):
         yield Task(
-            date.min, "district counsel", f"policy {name}", "Have counsel sign it off: it is not in district.yaml."
+            NEVER_WRITTEN, "district counsel", f"policy {name}", "Have counsel sign it off: it is not in district.yaml."
         )
 
 
@@ -59,6 +62,8 @@ def _partners(library: Library) -> Iterator[Task]:
         yield Task(ends, "family liaison", f"partner {name}", todo)
 
 
-def _unwritten(library: Library, today: date) -> Iterator[Task]:
+def _unwritten(library: Library) -> Iterator[Task]:
     for name in sorted(library.from_district - frozenset(library.facts)):
-        yield Task(today, "office", f"fact {name}", "Write it under 'facts' in district.yaml: nobody else can say it.")
+        yield Task(
+            NEVER_WRITTEN, "office", f"fact {name}", "Write it under 'facts' in district.yaml: nobody else can say it."
+        )

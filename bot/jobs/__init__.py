@@ -3,7 +3,7 @@
 from functools import cache
 
 from bot import settings
-from bot.cases import alerts, follow_ups
+from bot.cases import alerts, follow_ups, reminders
 from bot.content.library import Library, load_library
 from bot.jobs.sweep import sweep_all
 from bot.messaging import drafting, send
@@ -40,6 +40,11 @@ def follow_up(follow_up_id: int) -> None:
 def draft_language(language: str) -> None:
     """Draft the next texts of a language that has no catalog."""
     drafting.draft(services(), language)
+
+
+def remind() -> None:
+    """Tell the owners of texts that are past their time."""
+    reminders.remind(services())
 
 
 def sweep() -> None:

@@ -5,11 +5,16 @@ from functools import partial
 from rq import Queue, cron
 from rq.serializers import JSONSerializer
 
-from bot.jobs import sweep
+from bot.jobs import remind, sweep
 
 SWEEP_SECONDS = 10
 """Often, so that an alert whose worker was killed leaves well within 90 seconds."""
+REMIND_SECONDS = 3600
+"""What is past its time changes with the day; an hour is soon enough for every time zone."""
 
 # rq 3.0's cron takes `--serializer` and does not use it: its jobs would be pickled, and our workers refuse pickles.
 cron.Queue = partial(Queue, serializer=JSONSerializer)  # type: ignore[assignment,attr-defined]
 cron.register(sweep, "urgent", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, ttl=SWEEP_SECONDS, failure_ttl=60)
+cron.register(
+    remind, "default", interval=REMIND_SECONDS, job_timeout=60, result_ttl=0, ttl=REMIND_SECONDS, failure_ttl=60
+)

@@ -66,6 +66,11 @@ class Composer:
         parts = [part for effect in all_effects for part in self._say(effect, urgent)]
         return "\n\n".join(part for part in [*parts, *self._notices()] if part)
 
+    def outside_a_talk(self, english: str) -> str | None:
+        """A text by itself, with the district's values; None if it needs values that only a conversation has."""
+        wanted = set(re.findall(r"\{(\w+)\}", english))
+        return self._text(english) if wanted <= {"district", "office_phone", "website", "schools"} else None
+
     def _say(self, effect: Effect, urgent: bool) -> Iterable[str]:
         if isinstance(effect, Say):
             yield self._text(effect.text, dict(effect.answers))

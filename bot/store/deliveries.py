@@ -100,7 +100,18 @@ def plan_follow_up(db: Connection, vault: Vault, follow_up_id: int, contact_id: 
     _plan(db, vault, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
 
 
-def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> None:
+def plan_reminder(db: Connection, vault: Vault, staff: str, body: str, due: datetime) -> str:
+    """A text to one member of staff about content that needs a look; the caller sees to it that it is written once."""
+    return _plan(db, vault, {"kind": "reminder", "staff": staff}, body, due)
+
+
+def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, due: datetime) -> str:
+    """A right wording for a family that was sent a wrong one; the caller sees to it that it is written once."""
+    return _plan(db, vault, {"kind": "correction", "contact_id": contact_id}, body, due)
+
+
+def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> str:
+    """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
     new = uuid4().hex
     row = {"id": new, "sealed_body": vault.seal(body, _place(new)), "created_at": at, "due_at": at, **about}
     try:
@@ -108,6 +119,7 @@ def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at:
             db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
     except IntegrityError:
         pass  # planned before
+    return new
 
 
 def get(db: Connection, vault: Vault, delivery_id: str) -> Delivery | None:

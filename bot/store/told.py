@@ -49,6 +49,12 @@ def record(db: Connection, contact_id: int, said: Iterable[str], before: list[st
     before += new
 
 
+def add(db: Connection, contact_id: int, one: str, at: datetime) -> None:
+    """Write down one text (as `key` gives it); raises IntegrityError if this family was told it before."""
+    row = dict(zip(("text", "language", "wording"), one.split(":"), strict=True))
+    db.execute(insert(told).values(**row, contact_id=contact_id, at=at))
+
+
 def contacts_told(db: Connection, english: str, language: str, wording_now: str) -> list[int]:
     """The contacts that were sent this text in this language, in another wording than today's, and not in today's."""
     query = select(told.c.contact_id, told.c.wording).where(

@@ -1,0 +1,54 @@
+"""The owner of a text that is past its time is told, once, in working hours; until then families get a person."""
+
+import logging
+from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from bot.content.upkeep import NEVER_WRITTEN, Task, tasks
+from bot.queues import DELIVER, enqueue
+from bot.services import Services
+from bot.store import deliveries, reminders
+from bot.store.db import now
+
+NAMED = 5
+"""So many subjects stand in one text; the page has them all."""
+
+log = logging.getLogger(__name__)
+
+
+def remind(services: Services) -> None:
+    """Tell the owners of what has fallen due since the last time; the rows and the texts are written together."""
+    at = now()
+    today = services.library.district.local(at).date()
+    expired = [one for one in tasks(services.library, today) if one.overdue(today) and one.since > NEVER_WRITTEN]
+    with services.database.write() as db:
+        new = [task for task in expired if reminders.first_time(db, task.subject, task.since.isoformat(), at)]
+        planned = _plan(services, db, new, at)
+    for delivery_id in planned:
+        enqueue(services.redis, "default", DELIVER, delivery_id)
+    if new:
+        log.info("owners told: tasks=%s texts=%s", len(new), len(planned))
+
+
+def _plan(services: Services, db: Connection, new: list[Task], at: datetime) -> list[str]:
+    """One text to each person, whatever number of things that person has to look at."""
+    district, of_person = services.library.district, defaultdict(list)
+    for task in new:
+        for person in district.owners(task.owner):
+            of_person[person].append(task.subject)
+    planned = []
+    for person, subjects in of_person.items():
+        due = district.staff[person].hours.next_moment(district.local(at)).astimezone(at.tzinfo)
+        body = _text(services, subjects)
+        planned.append(deliveries.plan_reminder(db, services.database.vault, person, body, due))
+    return planned
+
+
+def _text(services: Services, subjects: list[str]) -> str:
+    more = f" and {len(subjects) - NAMED} more" if len(subjects) > NAMED else ""
+    return (
+        f"{services.library.district.name}: not said to families any more until you have checked it:"
+        f" {', '.join(subjects[:NAMED])}{more}. {services.settings.public_base}/console/content"
+    )
