@@ -2,8 +2,10 @@
 
 import logging
 from datetime import datetime
+from typing import Protocol
 
 from bot.content.languages import english_name
+from bot.content.library import Library
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
 from bot.store import cases, deliveries
@@ -19,6 +21,20 @@ URGENCY = {
     "info": "for information",
 }
 
+
+class About(Protocol):
+    """What an alert tells of a case."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+
+
 log = logging.getLogger(__name__)
 
 
@@ -31,8 +47,9 @@ def alert(services: Services, case_id: int) -> None:
     with services.database.write() as db:
         case = cases.get(db, vault, case_id)
         before = deliveries.of_case(db, vault, case_id)
+        body = alert_text(services.library, services.settings.public_base, case)
         for person in _recipients(services, case, before, at):
-            deliveries.plan_alert(db, vault, case_id, person, alert_text(services, case), at)
+            deliveries.plan_alert(db, vault, case_id, person, body, at)
         cases.set_alerted(db, case_id, at)
         waiting = deliveries.waiting_of_case(db, case_id)
     log.info("alerting: case=%s severity=%s people=%s", case_id, case.severity, len(waiting))
@@ -40,13 +57,13 @@ def alert(services: Services, case_id: int) -> None:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
 
 
-def alert_text(services: Services, case: Case) -> str:
+def alert_text(library: Library, base: str, about: About) -> str:
     """What staff read: never a name, a number or a family's words; those wait behind the console's login."""
-    flow = services.library.flows.for_intent(case.topic)
-    topic = services.library.flows.flows[flow].title if flow else case.topic
+    flow = library.flows.for_intent(about.topic)
+    topic = library.flows.flows[flow].title if flow else about.topic
     return (
-        f"{services.library.district.name}: case {case.id} ({URGENCY[case.severity]}). {topic}."
-        f" Language: {english_name(case.language)}. {services.settings.public_base}/console/cases/{case.id}"
+        f"{library.district.name}: case {about.id} ({URGENCY[about.severity]}). {topic}."
+        f" Language: {english_name(about.language)}. {base}/console/cases/{about.id}"
     )
 
 

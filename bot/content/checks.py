@@ -7,6 +7,7 @@ from pathlib import Path
 from babel.messages.catalog import Catalog, Message
 
 from bot.content.catalog import SOURCE_LANGUAGE, has_all_forms, parse_po
+from bot.content.figures import long_texts
 from bot.content.library import Library
 from bot.content.upkeep import tasks
 from bot.conversation.loader import placeholders
@@ -26,6 +27,7 @@ def findings(root: Path, library: Library, today: date | None = None) -> tuple[l
             bad, soft = _catalog(root, language, wanted)
             errors += bad
             warnings += soft
+    warnings += long_texts(root, library.district.languages)
     warnings += _upkeep(library, today or date.today())
     return errors, warnings
 

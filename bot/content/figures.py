@@ -70,6 +70,14 @@ def too_long(root: Path, languages: tuple[str, ...]) -> Iterator[str]:
                 yield f"{language}: {priced.segments} segments{spoilers}: {text[:60]}"
 
 
+def long_texts(root: Path, languages: tuple[str, ...]) -> Iterator[str]:
+    """A line for each language with texts over the limit, for `bot check`."""
+    for language in languages:
+        count = figures(root, language).long
+        if count:
+            yield f"messages/{language}.po:1:1: {count} texts cost over {MOST_SEGMENTS} SMS: check --segments names them"
+
+
 def _filled(text: str) -> str:
     parts = text.split("{")
     return parts[0] + "".join(STANDING_IN + part.split("}", 1)[-1] for part in parts[1:])

@@ -78,11 +78,15 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
     return kept
 
 
-def _open_case(services: Services, db: Connection, message: Message, n: int, effect: Escalation, kept: Kept) -> None:
+def answers_kept(effect: Escalation, text: str) -> dict[str, str]:
+    """What a case holds of a family's words: its answers and the message that opened the case, masked."""
     answers = {name: mask(value)[0] for name, value in effect.answers}
-    wrote = mask(message.inbound.text)[0].strip()[:WROTE_CHARACTERS]
-    if " " in wrote and wrote not in answers.values():
-        answers = {cases.WROTE: wrote, **answers}
+    wrote = mask(text)[0].strip()[:WROTE_CHARACTERS]
+    return {cases.WROTE: wrote, **answers} if " " in wrote and wrote not in answers.values() else answers
+
+
+def _open_case(services: Services, db: Connection, message: Message, n: int, effect: Escalation, kept: Kept) -> None:
+    answers = answers_kept(effect, message.inbound.text)
     new = cases.NewCase(
         message.contact.id, effect.topic, effect.severity, effect.to, effect.about, message.language, answers
     )

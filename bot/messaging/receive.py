@@ -26,7 +26,7 @@ from bot.messaging.inbound import Inbound
 from bot.messaging.world import composer_for, of_case, understood, world_of
 from bot.queues import ALERT_CASE, enqueue
 from bot.services import Services
-from bot.store import contacts, told
+from bot.store import contacts, told, walks
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
@@ -89,11 +89,18 @@ def _receive(services: Services, inbound: Inbound, at: datetime) -> str:
     except BaseException:
         services.conversations.release(family, owner)
         raise
-    if not services.conversations.leave(family, inbound.sid, owner, conversation, reply):
+    counts = walks.key(at), walks.walked(_place(entry.conversation), _place(conversation))
+    if not services.conversations.leave(family, inbound.sid, owner, conversation, reply, counts):
         log.warning("lock lost before the end: message=%s", inbound.sid)
         raise Unavailable
     _queue(services, kept)
     return reply
+
+
+def _place(conversation: Conversation) -> walks.Place | None:
+    """The question before which a family stands."""
+    state = conversation.talk.get("state")
+    return (state["flow"], state["step"]) if state and state["step"] else None
 
 
 def _enter(services: Services, family: str, sid: str, owner: str) -> Entry:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from redis import Redis
 
+from bot.store import walks
 from bot.store.crypto import Unreadable, Vault
 
 KEPT_SECONDS = 24 * 3600
@@ -30,6 +31,8 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
 redis.call('SET', KEYS[4], '1', 'EX', ARGV[2])
+for n = 6, #ARGV do redis.call('HINCRBY', KEYS[5], ARGV[n], 1) end
+if #ARGV > 5 then redis.call('EXPIRE', KEYS[5], ARGV[5]) end
 redis.call('DEL', KEYS[2])
 return 1
 """
@@ -44,6 +47,9 @@ RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
+
+
+Counts = tuple[str, list[str]] | None
 
 
 @dataclass
@@ -89,11 +95,20 @@ class Conversations:
             return Entry("seen", reply=self._vault.open(found, f"reply:{message_sid}"))
         return Entry(outcome, conversation=self._open(found, family))
 
-    def leave(self, family: str, message_sid: str, owner: str, conversation: Conversation, reply: str) -> bool:
-        """Save both and free the family; False (and nothing saved) if the lock was no longer ours."""
+    def leave(
+        self, family: str, message_sid: str, owner: str, conversation: Conversation, reply: str, counts: Counts = None
+    ) -> bool:
+        """Save both and free the family; False (and nothing saved) if the lock was no longer ours.
+
+        `counts`: the key of a month's figures and what is one more there (store/walks).
+        """
         sealed = self._vault.seal(json.dumps(vars(conversation)), _talk(family))
         args: list[str | int] = [owner, KEPT_SECONDS, self._vault.seal(reply, f"reply:{message_sid}"), sealed]
-        return bool(self._leave(keys=[_seen(message_sid), _lock(family), _talk(family), _window(family)], args=args))
+        keys = [_seen(message_sid), _lock(family), _talk(family), _window(family)]
+        if counts:
+            keys.append(counts[0])
+            args += [walks.KEPT_SECONDS, *counts[1]]
+        return bool(self._leave(keys=keys, args=args))
 
     def take(self, family: str, owner: str) -> Conversation | None:
         """The conversation, locked, for a message of our own; None while the family's own message is handled."""

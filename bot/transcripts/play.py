@@ -72,6 +72,8 @@ def _line(stage: Stage, line: Line) -> str | None:
     """What is wrong with what happens at this line, or None."""
     if line.bot is not None:
         return _answer(stage, line)
+    if line.staff is not None:
+        return _alert(stage, line)
     try:
         if line.family is not None:
             stage.family(_in(line.family, stage.language))
@@ -95,6 +97,13 @@ def _answer(stage: Stage, line: Line) -> str | None:
     return None if part in stage.reply else f"expected to read '{part}'; it read:\n{stage.reply}"
 
 
+def _alert(stage: Stage, line: Line) -> str | None:
+    if not stage.cases or stage.cases[-1].to != line.staff:
+        return f"expected an alert to {line.staff}, the newest case is for {[case.to for case in stage.cases[-1:]]}"
+    part = _in(line.contains, stage.language) if line.contains is not None else ""
+    return None if part in stage.alert() else f"expected the alert to hold '{part}'; it read:\n{stage.alert()}"
+
+
 def _in(words: Words, language: str) -> str:
     if isinstance(words, str):
         return words
@@ -107,6 +116,14 @@ def _at_the_end(stage: Stage, expect: Expect) -> Iterator[str]:
     opened = [(case.to, case.severity) for case in stage.cases]
     if expect.case and (expect.case.to, expect.case.severity) not in opened:
         yield f"expected a case for {expect.case.to} ({expect.case.severity}), opened were {opened or 'none'}"
+    if expect.case and not any(expect.case.answers.items() <= kept.items() for kept in stage.kept):
+        yield f"expected a case that holds {expect.case.answers}, kept was {stage.kept}"
+    held = "\n".join([*(text for kept in stage.kept for text in kept.values()), *stage.notes.values()])
+    for part in expect.never_kept:
+        if part in held:
+            yield f"'{part}' must not be kept; kept was {held}"
+    if expect.language and expect.language != stage.talk.language:
+        yield f"expected the language '{expect.language}', kept was '{stage.talk.language}'"
     if expect.no_case and opened:
         yield f"expected no case, opened were {opened}"
     if expect.follow_up and expect.follow_up not in stage.follow_ups:

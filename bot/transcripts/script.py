@@ -17,11 +17,12 @@ Words = str | dict[Language, str]
 
 
 class Line(Model):
-    """One thing that happens.  Exactly one of `family`, `start`, `choose`, `advance`, `bot`.
+    """One thing that happens.  Exactly one of `family`, `start`, `choose`, `advance`, `bot`, `staff`.
 
     `family`: the family writes this.  `start`: it asks about the topic of this flow.  `choose`: it takes this choice
     of the question that waits, by its button on WhatsApp and by its number in an SMS.  `advance`: time passes.
     `bot`: the step (`step`, or `flow.step`) that the answer came to; `contains` is a part of what it reads.
+    `staff`: the newest case was opened for this role; `contains` is a part of the alert that its people read.
     """
 
     family: Words | None = None
@@ -29,23 +30,25 @@ class Line(Model):
     choose: Name | None = None
     advance: Span | None = None
     bot: Annotated[str, Field(pattern=r"^([a-z0-9_]+\.)?[a-z0-9_]+$")] | None = None
+    staff: Name | None = None
     contains: Words | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
-        given = [self.family, self.start, self.choose, self.advance, self.bot]
+        given = [self.family, self.start, self.choose, self.advance, self.bot, self.staff]
         if sum(value is not None for value in given) != 1:
-            raise ValueError("a line holds one of 'family', 'start', 'choose', 'advance' or 'bot'")
-        if self.contains is not None and self.bot is None:
-            raise ValueError("'contains' belongs to a line with 'bot'")
+            raise ValueError("a line holds one of 'family', 'start', 'choose', 'advance', 'bot' or 'staff'")
+        if self.contains is not None and self.bot is None and self.staff is None:
+            raise ValueError("'contains' belongs to a line with 'bot' or 'staff'")
         return self
 
 
 class Case(Model):
-    """A case that must have been opened: whom it goes to and how urgent it is."""
+    """A case that must have been opened: whom it goes to, how urgent it is, and answers that it holds (masked)."""
 
     to: Name
     severity: Severity
+    answers: dict[str, str] = Field(default_factory=dict)
 
 
 class Expect(Model):
@@ -56,6 +59,9 @@ class Expect(Model):
     follow_up: Name | None = None
     notes: dict[Name, Name] = Field(default_factory=dict)
     stopped: bool | None = None
+    language: Language | None = None
+    never_kept: tuple[str, ...] = ()
+    """Parts of what the family wrote that no case and no note may hold."""
 
 
 class Transcript(Model):

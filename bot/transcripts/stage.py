@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from bot.cases.alerts import alert_text
 from bot.content.library import Library
 from bot.conversation.commands import match
 from bot.conversation.effects import (
@@ -24,6 +25,7 @@ from bot.conversation.flow import Step
 from bot.conversation.talk import Heard, Outcome, Talk, World, start_flow, timed_out
 from bot.conversation.turn import take_turn
 from bot.messaging.compose import Composer
+from bot.messaging.effects import answers_kept
 from bot.messaging.world import understood, world_of
 from bot.understanding import mask
 
@@ -35,6 +37,16 @@ def clock_of(library: Library) -> datetime:
     """Ten in the morning, the day after the newest fact was reviewed: so the calendar breaks no transcript."""
     newest = max(fact.reviewed_on for fact in library.facts.values()) + timedelta(days=1)
     return datetime(newest.year, newest.month, newest.day, 16, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class _About:
+    """A case that stands in no database."""
+
+    id: int
+    topic: str
+    severity: str
+    language: str
 
 
 @dataclass
@@ -54,7 +66,9 @@ class Stage:
     cases: list[Escalation] = field(default_factory=list)
     follow_ups: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    kept: list[dict[str, str]] = field(default_factory=list)
     _timers: list[tuple[datetime, PlanFollowUp | PlanOnDay | PlanTimeout]] = field(default_factory=list)
+    _wrote: str = ""
     _noticed: list[str] = field(default_factory=list)
 
     def family(self, text: str, payload: str | None = None) -> None:
@@ -68,6 +82,7 @@ class Stage:
             stopped=self.stopped,
             volunteered=bool(mask(text)[1] & {"status", "number"}),
         )
+        self._wrote = text
         self._take(take_turn(self._world(), self.talk, heard))
 
     def start(self, flow: str) -> None:
@@ -98,6 +113,14 @@ class Stage:
         for _, timer in due:
             self._fall_due(timer)
 
+    def alert(self) -> str:
+        """What the staff on call read of the newest case; empty if there is none."""
+        if not self.cases:
+            return ""
+        newest = self.cases[-1]
+        about = _About(len(self.cases), newest.topic, newest.severity, self.talk.language or "en")
+        return alert_text(self.library, "https://puente.example", about)
+
     def _fall_due(self, timer: PlanFollowUp | PlanOnDay | PlanTimeout) -> None:
         state = self.talk.state
         if isinstance(timer, PlanTimeout):
@@ -125,6 +148,7 @@ class Stage:
     def _keep(self, effect: Effect) -> None:
         if isinstance(effect, Escalation):
             self.cases.append(effect)
+            self.kept.append(answers_kept(effect, self._wrote))
         elif isinstance(effect, (PlanFollowUp, PlanTimeout)):
             self._timers.append((self.at + effect.after, effect))
             self.follow_ups += [effect.flow] if isinstance(effect, PlanFollowUp) else []

@@ -1,10 +1,13 @@
 """The content that needs somebody: what is not said any more, and what soon will not be."""
 
-from flask import render_template
+from flask import abort, render_template
 from flask_login import login_required
 
 from bot.content.upkeep import tasks
+from bot.conversation.flow import Flow
+from bot.store import walks
 from bot.store.db import now
+from bot.web.console.drawing import picture
 from bot.web.console.pages import console
 from bot.web.here import services
 
@@ -16,3 +19,30 @@ def content() -> str:
     library = services().library
     today = library.district.local(now()).date()
     return render_template("console/content.html", tasks=tasks(library, today), today=today)
+
+
+@console.get("/flows")
+@login_required
+def flows() -> str:
+    """All flows, those that stop most people first."""
+    here = services()
+    stops, listed = walks.read(here.redis, now()), here.library.flows.flows
+    worst = {name: _worst(stops, name, flow) for name, flow in listed.items()}
+    names = sorted(listed, key=lambda name: (-worst[name].silent, listed[name].title))
+    return render_template("console/flows.html", flows=listed, names=names, worst=worst)
+
+
+@console.get("/flows/<name>")
+@login_required
+def flow(name: str) -> str:
+    """One flow, drawn, with how many people each question stopped."""
+    here = services()
+    found = here.library.flows.flows.get(name) or abort(404, f"There is no flow {name}.")
+    counted = walks.read(here.redis, now())
+    stops = {step: counted.get((name, step), walks.Stop()) for step in found.steps}
+    return render_template("console/flow.html", flow=found, name=name, picture=picture(found), stops=stops)
+
+
+def _worst(stops: dict[walks.Place, walks.Stop], name: str, flow: Flow) -> walks.Stop:
+    """The figures of the question at which most people stopped."""
+    return max((stops.get((name, step), walks.Stop()) for step in flow.steps), key=lambda stop: stop.silent)

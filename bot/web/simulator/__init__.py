@@ -2,14 +2,16 @@
 
 import re
 from dataclasses import asdict
+from datetime import datetime
 
-from flask import Blueprint, abort, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from bot.channels.simulator import put, read, set_status, statuses
 from bot.content.languages import own_name
 from bot.store import contacts, follow_ups
 from bot.store.db import now
+from bot.transcripts.record import Wrote, record
 from bot.understanding import Context, explain, mask, understand
 from bot.web.here import services
 from bot.web.simulator.phone import NotAnswered, Phone, report
@@ -90,6 +92,20 @@ def let_days_pass() -> ResponseReturnValue:
     said = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
     put(here.redis, address, "system", f"Days pass. {said}.")
     return jsonify(count=count)
+
+
+@simulator.get("/transcript")
+def transcript() -> ResponseReturnValue:
+    """What was written with one phone, as a transcript for `flows/tests/`."""
+    here, address = services(), request.args.get("phone", "")
+    items = [item for _, item in read(here.redis, "") if item["phone"] == address and item["direction"] == "out"]
+    wrote = [Wrote(item["body"], datetime.fromisoformat(item["at"])) for item in items]
+    try:
+        recorded = record(here.library, wrote, "whatsapp" if address.startswith("whatsapp:") else "sms")
+    except ValueError as error:
+        abort(404, str(error))
+    headers = {"Content-Disposition": "attachment; filename=recorded.yaml"}
+    return Response(recorded, mimetype="application/yaml", headers=headers)
 
 
 def _place(after: str) -> str:

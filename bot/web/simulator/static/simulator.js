@@ -49,6 +49,8 @@ class Phone {
     const staff = this.find("who").value;
     this.root.setAttribute("aria-label", `Phone of ${this.find("who").selectedOptions[0].text}, ${this.address}`);
     for (const name of ["channel", "number", "samples", "later"]) this.find(name).closest("label, div, button").hidden = Boolean(staff);
+    this.find("record").hidden = Boolean(staff);
+    this.find("record").href = `/simulator/transcript?phone=${encodeURIComponent(this.address)}`;
     this.find("log").replaceChildren();
     seen.forEach((item) => this.show(item));
     save();
