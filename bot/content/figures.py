@@ -75,7 +75,7 @@ def long_texts(root: Path, languages: tuple[str, ...]) -> Iterator[str]:
     for language in languages:
         count = figures(root, language).long
         if count:
-            yield f"messages/{language}.po:1:1: {count} texts cost over {MOST_SEGMENTS} SMS: check --segments names them"
+            yield f"messages/{language}.po:1:1: {count} texts cost over {MOST_SEGMENTS} SMS: see check --segments"
 
 
 def _filled(text: str) -> str:

@@ -41,8 +41,9 @@ def served(services: Services) -> Iterator[Served]:
     server.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Chromium.  Not for the whole session: while Playwright is open, an event loop runs in the thread of the tests."""
     path = next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
     )
