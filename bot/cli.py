@@ -108,6 +108,8 @@ def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
     steps, choices = report.steps_left(library), report.choices_left(library)
     for place in (*steps, *choices) if left else ():
         click.echo(f"not walked: {'.'.join(place)}")
+    for flow, kind in report.kinds_left(library) if left else ():
+        click.echo(f"flows/tests/{flow}.yaml: no transcript with 'shows: {kind}'")
     told = f"{report.played} conversations in {len(report.walked)} languages, {len(report.problems)} differences"
     click.echo(f"{told}; not walked: {len(steps)} steps, {len(choices)} choices", err=True)
     sys.exit(1 if report.problems else 0)

@@ -1,5 +1,6 @@
 """The transcripts of `flows/tests`: all green, on WhatsApp and without it, and every step and choice walked."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bot import settings
 from bot.cli import main
 from bot.content.library import Library
 from bot.transcripts.play import play_all
+from bot.transcripts.record import Wrote, record
 from bot.transcripts.stage import Channel
 
 TRANSCRIPTS = settings.ROOT / "flows/tests"
@@ -48,3 +50,58 @@ def test_a_word_that_transcripts_do_not_know_is_an_error(tmp_path: Path) -> None
     )
     told = CliRunner().invoke(main, ["test", str(tmp_path)])
     assert told.exit_code == 1 and "one of 'family', 'start'" in told.output
+
+
+def test_each_flow_shows_its_way_a_confused_family_and_an_emergency(library: Library) -> None:
+    assert play_all(library, TRANSCRIPTS, ["sms"]).kinds_left(library) == []
+
+
+def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
+    """What `bot test` says of a conversation with an ID number, with this line or expectation added."""
+    (tmp_path / "one.yaml").write_text(
+        "transcripts:\n  - name: x\n    run_in: [en]\n    talk:\n"
+        f"      - family: I want to talk to a person, my A-number is A123456789\n{line}"
+        f"      - family: call me at five\n    expect: {{{expect}}}\n"
+    )
+    told = CliRunner().invoke(main, ["test", str(tmp_path), "--channel", "sms"])
+    return "" if told.exit_code == 0 else told.stdout
+
+
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ("language: en", ""),
+        ("language: es", "expected the language 'es', kept was 'en'"),
+        ("never_kept: ['123456789']", ""),
+        ("never_kept: [five]", "'five' must not be kept"),
+        ("case: {to: family_liaison, severity: follow_up, answers: {wish: call me at five}}", ""),
+        ("case: {to: family_liaison, severity: follow_up, answers: {wish: at six}}", "expected a case that holds"),
+    ],
+)
+def test_what_is_kept_can_be_expected(tmp_path: Path, expect: str, said: str) -> None:
+    told = told_of(tmp_path, expect=expect)
+    assert said in told and bool(said) == bool(told)
+
+
+def test_what_staff_read_can_be_expected(tmp_path: Path) -> None:
+    right = "      - staff: family_liaison\n        contains: 'Language: English'\n"
+    assert told_of(tmp_path, line=right) == ""
+    assert "expected an alert to counselor" in told_of(tmp_path, line="      - staff: counselor\n")
+    wrong = told_of(tmp_path, line="      - staff: family_liaison\n        contains: '123456789'\n")
+    assert "one.yaml:6:9" in wrong and "expected the alert to hold '123456789'" in wrong
+
+
+def test_a_recorded_conversation_is_a_transcript_that_passes(library: Library, tmp_path: Path) -> None:
+    start = datetime(2026, 11, 24, 16, tzinfo=UTC)
+    said = ["tengo miedo de mandar a mi hija a la escuela", "1", "gracias"]
+    wrote = [Wrote(text, start + timedelta(minutes=10 * number)) for number, text in enumerate(said)]
+    recorded = record(library, wrote, "sms")
+    (tmp_path / "recorded.yaml").write_text(recorded)
+    assert "choose: bus" in recorded and "advance: 10 minutes" in recorded and "staff: family_liaison" in recorded
+    report = play_all(library, tmp_path, ["whatsapp", "sms"])
+    assert report.problems == [] and report.played == 2
+
+
+def test_nothing_written_is_nothing_to_record(library: Library) -> None:
+    with pytest.raises(ValueError, match="Nothing was written"):
+        record(library, [], "sms")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.content.library import Library
 from bot.conversation.source import Problem, Source
-from bot.transcripts.script import Expect, Line, Transcript, Words, read_transcripts
+from bot.transcripts.script import KINDS, Expect, Kind, Line, Transcript, Words, read_transcripts
 from bot.transcripts.stage import Channel, Stage, clock_of
 
 
@@ -18,6 +18,7 @@ class Report:
     played: int = 0
     walked: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     chosen: set[tuple[str, str, str]] = field(default_factory=set)
+    shown: set[tuple[str, Kind]] = field(default_factory=set)
 
     def steps_left(self, library: Library) -> list[tuple[str, str]]:
         """The steps that no transcript came to, in any language."""
@@ -33,6 +34,10 @@ class Report:
         """The choices that no transcript took."""
         return [one for one in _choices(library) if one not in self.chosen]
 
+    def kinds_left(self, library: Library) -> list[tuple[str, Kind]]:
+        """The flows, with the kind of transcript that the file of their name lacks."""
+        return [(flow, kind) for flow in library.flows.flows for kind in KINDS if (flow, kind) not in self.shown]
+
 
 def play_all(library: Library, folder: Path, channels: Iterable[Channel]) -> Report:
     """Play every transcript in each of its languages on each channel.  Raises `BadSource` for unusable files."""
@@ -40,6 +45,7 @@ def play_all(library: Library, folder: Path, channels: Iterable[Channel]) -> Rep
     for channel in channels:
         for source, file in files:
             for number, transcript in enumerate(file.transcripts):
+                report.shown.add((Path(source.file).stem, transcript.shows))
                 for language in transcript.run_in or library.district.languages:
                     stage = Stage(library, language, channel, transcript.at or clock_of(library))
                     stage.notes.update(transcript.contact)

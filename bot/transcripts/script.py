@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -12,6 +12,9 @@ from bot.content.library import shown
 from bot.conversation.flow import Model, Name, Severity, Span
 from bot.conversation.source import BadSource, Problem, Source, parse
 
+Kind = Literal["happy", "confused", "emergency"]
+KINDS: tuple[Kind, ...] = ("happy", "confused", "emergency")
+"""What each flow needs a transcript of: its way to the end, nobody understood, an emergency."""
 Words = str | dict[Language, str]
 """The same in every language, or one for each language that the transcript is run in."""
 
@@ -71,6 +74,7 @@ class Transcript(Model):
     """
 
     name: str
+    shows: Kind = "happy"
     run_in: Annotated[tuple[Language, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = ()
     at: datetime | None = None
     contact: dict[Name, Name] = Field(default_factory=dict)

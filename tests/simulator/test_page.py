@@ -1,11 +1,13 @@
 """The simulator as a person uses it, in real Chromium, on the real line."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from bot.channels.base import Outgoing
+from bot.transcripts.play import play_all
 from tests.simulator.conftest import Served
 
 pytestmark = pytest.mark.browser
@@ -96,3 +98,19 @@ def test_why_a_message_was_understood_so(page: Page) -> None:
     panel = one.locator(".why pre").first
     expect(panel).to_contain_text("enforcement_now", timeout=10_000)
     expect(panel).to_contain_text("AGENT")
+
+
+def test_a_conversation_is_recorded_as_a_test(page: Page, tmp_path: Path, served: Served) -> None:
+    one = phone(page, "A family")
+    write(one, "my son is sick today, how do I report it")
+    expect(one.get_by_role("log")).to_contain_text("first name", timeout=10_000)
+    with page.expect_download() as waiting:
+        one.get_by_role("link", name="Record as a test").click()
+    waiting.value.save_as(tmp_path / "recorded.yaml")
+    assert "report_absence.open" in (tmp_path / "recorded.yaml").read_text()
+    assert play_all(served.services.library, tmp_path, ["sms"]).problems == []
+
+
+def test_a_phone_that_wrote_nothing_has_nothing_to_record(served: Served) -> None:
+    answer = served.app.test_client().get("/simulator/transcript?phone=%2B12175550177")
+    assert answer.status_code == 404 and "Nothing was written" in answer.text
