@@ -1,10 +1,10 @@
 """Days in the family's words.  Babel writes them; for Haitian Creole it would write French, so we do it."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 from functools import lru_cache
 
-from babel.dates import format_date
+from babel.dates import format_date, format_time, get_day_names
 
 from bot.content.languages import has_calendar
 
@@ -28,6 +28,25 @@ def full(moment: date, language: str) -> str:
     if language == "ht":
         return f"{moment.day} {HAITIAN_MONTHS[moment.month - 1]} {moment.year}"
     return format_date(moment, format="long", locale=_calendar(language))
+
+
+@lru_cache(maxsize=128)
+def hours(start: time, end: time, days: Sequence[int], language: str) -> str:
+    """Hours of work: "Mon-Fri, 7:30 AM-4:30 PM"; `days` are weekdays from 0 (Monday), the first to the last."""
+    named = [_weekday(days[0], language), *([_weekday(days[-1], language)] if len(days) > 1 else [])]
+    return f"{'-'.join(named)}, {_time(start, language)}-{_time(end, language)}"
+
+
+def _weekday(day: int, language: str) -> str:
+    if language == "ht":
+        return HAITIAN_DAYS[day]
+    return str(get_day_names("abbreviated", "stand-alone", _calendar(language))[day])
+
+
+def _time(moment: time, language: str) -> str:
+    """Narrow spaces would make a text twice as dear (UCS-2)."""
+    pattern, locale = ("HH:mm", "en") if language == "ht" else ("short", _calendar(language))
+    return format_time(moment, pattern, locale=locale).replace("\u202f", " ")
 
 
 def warm(languages: Sequence[str]) -> None:

@@ -108,6 +108,8 @@ class District(Model):
     website: str
     time_zone: Zone
     reply_within_days: int = Field(2, ge=1, le=10)
+    office_hours: WorkingHours = WorkingHours()
+    closed_days: tuple[date, ...] = ()
     waking_hours: Hours = Hours()
     channels: tuple[Channel, ...] = Field(("whatsapp", "sms"), min_length=1)
     languages: tuple[Language, ...] = Field(min_length=1)
@@ -159,7 +161,7 @@ class District(Model):
     def moment(self, on: str, hour: time, after: datetime) -> datetime:
         """A time of a day (ISO, or `next_school_day`) when families may be written to; never before `after`."""
         local = self.local(after)
-        day = next_school_day(local.date()) if on == "next_school_day" else date.fromisoformat(on)
+        day = self.next_school_day(local.date()) if on == "next_school_day" else date.fromisoformat(on)
         wanted = datetime.combine(day, hour, tzinfo=local.tzinfo).astimezone(after.tzinfo)
         return self.waking(max(wanted, after))
 
@@ -175,15 +177,14 @@ class District(Model):
             return start.astimezone(at.tzinfo)
         return at if local.time() < hours.end else (start + timedelta(days=1)).astimezone(at.tzinfo)
 
-    def answer_due(self, at: datetime) -> date:
-        """The day by which a family is answered: `reply_within_days` school days (Monday to Friday) from now."""
+    def answer_due(self, at: datetime, severity: str = "follow_up") -> date:
+        """The day by which a family is answered: `reply_within_days` school days from now; `escalate_day` the next."""
         day = self.local(at).date()
-        for _ in range(self.reply_within_days):
-            day = next_school_day(day)
+        for _ in range(1 if severity == "escalate_day" else self.reply_within_days):
+            day = self.next_school_day(day)
         return day
 
-
-def next_school_day(day: date) -> date:
-    """The next day from Monday to Friday."""
-    day += timedelta(days=1)
-    return day if day.weekday() < 5 else next_school_day(day)
+    def next_school_day(self, day: date) -> date:
+        """The next day from Monday to Friday that is not one of the `closed_days`."""
+        day += timedelta(days=1)
+        return day if day.weekday() < 5 and day not in self.closed_days else self.next_school_day(day)

@@ -9,6 +9,7 @@ TextId = Literal[
     "notice_english",
     "notice_soon",
     "corrected",
+    "added",
     "fact_unavailable",
     "checked_on",
     "flow_changed",

@@ -73,8 +73,38 @@ NO = [
     "아니요",
     "아니",
 ]
-WORDS_OF_ID: Mapping[str, Sequence[str]] = {"yes": YES, "no": NO}
-"""A choice named `yes` or `no` is understood in every language without listing the words in the flow."""
+THANKS = [
+    "thanks",
+    "thank you",
+    "thank you very much",
+    "gracias",
+    "muchas gracias",
+    "obrigado",
+    "obrigada",
+    "merci",
+    "mèsi",
+    "mesi",
+    "شكرا",
+    "شكرا لك",
+    "дякую",
+    "спасибо",
+    "谢谢",
+    "多谢",
+    "cảm ơn",
+    "cam on",
+    "متشکرم",
+    "ممنون",
+    "تشکر",
+    "مننه",
+    "mahadsanid",
+    "አመሰግናለሁ",
+    "salamat",
+    "salamat po",
+    "감사합니다",
+    "고맙습니다",
+]
+WORDS_OF_ID: Mapping[str, Sequence[str]] = {"yes": YES, "no": NO, "done": THANKS}
+"""A choice named `yes`, `no` or `done` is understood in every language without listing the words in the flow."""
 
 NUMBER_WORDS = {
     1: [
@@ -177,7 +207,19 @@ def choose(text: str, payload: str | None, choices: Mapping[str, Choice], read: 
         found = [name for name in names if any(fits(said, wording) for wording in wordings[name])]
         if len(found) == 1:
             return found[0]
-    return None
+    return _begins(said, names)
+
+
+def _begins(said: str, names: Sequence[str]) -> str | None:
+    """'Yes, they are with my sister' is a yes."""
+    first = said.split(" ", 1)[0]
+    found = [name for name in ("yes", "no") if name in names and first in _first_words(name)]
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=2)
+def _first_words(name: str) -> frozenset[str]:
+    return frozenset(_normal(word) for word in WORDS_OF_ID[name])
 
 
 def number_in(said: str) -> int | None:

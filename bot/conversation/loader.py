@@ -14,7 +14,18 @@ from bot.conversation.source import BadSource, Path, Problem, Source, parse
 from bot.conversation.steps import NEXT_SCHOOL_DAY
 
 PLACEHOLDERS = frozenset(
-    {"district", "office_phone", "website", "staff_name", "due", "case", "schools", "school_name", "school_phone"}
+    {
+        "district",
+        "office_phone",
+        "website",
+        "staff_name",
+        "due",
+        "case",
+        "schools",
+        "school_name",
+        "school_phone",
+        "office_hours",
+    }
 )
 """What a text may hold besides the answers that its own flow, or one that it calls, saved."""
 OF_A_QUESTION = "wait_minutes"

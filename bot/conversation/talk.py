@@ -21,7 +21,7 @@ class Talk:
     `guessed` says that the language was taken for an emergency or a command without being sure; the next clear
     message settles it.  `held` is what a first message would mean in each language, until the family has named its
     own: topics only, the words themselves are not kept.  `later` is the second topic of a message, to be offered when
-    the first has come to its end.
+    the first has come to its end.  `emergency` is the topic of one whose flow has ended: what is written next joins it.
     """
 
     state: State | None = None
@@ -31,6 +31,7 @@ class Talk:
     held: dict[str, str] = field(default_factory=dict)
     later: str | None = None
     told_private: bool = False
+    emergency: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,20 @@
 from dataclasses import replace
 
 from bot.conversation.answers import number_in
-from bot.conversation.effects import AskTopic, Consent, Notice
-from bot.conversation.engine import State
+from bot.conversation.effects import AskTopic, Consent, Escalation, Notice
+from bot.conversation.engine import ANSWER_CHARACTERS, State
 from bot.conversation.talk import Heard, Outcome, Talk, World, prepend, start_flow
+from bot.understanding.masking import mask
 from bot.understanding.text import normalise
 from bot.understanding.types import EMERGENCIES, SEVERITY, Understanding
 
 PERSON, STOP = "talk_to_human", "stop"
 UNCLEAR, STOP_QUESTION, FISHING = "unclear", "stop_question", "fishing"
 OPT_OUT_TOPIC, FISHED_FOR = "opt_out", "restricted_request"
-SURE_OF_STOP = 0.7
+SURE_OF_STOP = 0.8
 """Below this a family that seems to want no more messages is asked once; nobody is silenced by a guess."""
+MORE = "more"
+"""What a family adds to an emergency after its questions; each addition is kept (store/cases)."""
 ASKED_FOR_TOPIC = "ask_topic"
 """The state's flow while two or three topics are offered; its step says "which" or "beside"."""
 ANSWERED_BY_A_PERSON = frozenset(SEVERITY) - {"short_reply", "greeting_identity", "out_of_scope", FISHED_FOR}
@@ -82,6 +85,26 @@ def remember_later(world: World, talk: Talk, heard: Heard) -> Talk:
         return talk
     beside = [intent for intent in understood.also if intent not in EMERGENCIES]
     return replace(talk, later=world.flows.for_intent(beside[0])) if beside else talk
+
+
+def remember_emergency(world: World, outcome: Outcome) -> Outcome:
+    """Where an emergency's flow has just ended, what the family writes next still belongs to it."""
+    talk, effects = outcome
+    paged = [one.topic for one in effects if isinstance(one, Escalation) and one.topic in EMERGENCIES]
+    if talk.state is not None:
+        return replace(talk, emergency=None), effects
+    if not paged or world.flows.for_intent(paged[-1]) is None:
+        return outcome
+    return replace(talk, emergency=paged[-1]), effects
+
+
+def add_to_emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
+    """More words after an emergency ("yes, kids are outside", "what do I do"): to the same people, not a new topic."""
+    flow = world.flows.flows[world.flows.for_intent(talk.emergency) or PERSON]
+    asked = [step.escalate for step in flow.steps.values() if step.escalate][-1]
+    told = mask(heard.text)[0].strip()[:ANSWER_CHARACTERS]
+    again = Escalation(asked.to, asked.severity, asked.about, talk.emergency or "", ((MORE, told),))
+    return talk, (again, Notice("added"))
 
 
 def offer_later(world: World, outcome: Outcome) -> Outcome:

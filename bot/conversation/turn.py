@@ -14,7 +14,9 @@ from bot.conversation.topics import (
     ASKED_FOR_TOPIC,
     PERSON,
     STOP,
+    add_to_emergency,
     offer_later,
+    remember_emergency,
     remember_later,
     start_topic,
     topic_was_asked,
@@ -30,6 +32,8 @@ LIKELY_LANGUAGE = 0.6
 """From here an emergency or a command of somebody new is answered in the language that it seems to be in."""
 SURE_OF_TOPIC = 0.85
 """From here a message that fits no choice of the waiting question starts its own topic instead of a retry."""
+SMALL_TALK = frozenset({"greeting_identity", "short_reply", "out_of_scope", "restricted_request"})
+"""After an emergency "did somebody go?" is no greeting, whatever it sounds like."""
 MENU, HELP, START = "menu", "help", "start"
 LANGUAGE_SET = "language_set"
 ASKED_FOR_LANGUAGE = "ask_language"
@@ -40,7 +44,8 @@ def take_turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     """The family's next state, and all that this message asks to be done.  Never raises, whatever was written."""
     if heard.twilio_opt:
         return _twilio_has_answered(talk, heard)
-    outcome = offer_later(world, _turn(world, remember_later(world, talk, heard), heard))
+    turned = _turn(world, remember_later(world, talk, heard), heard)
+    outcome = offer_later(world, remember_emergency(world, turned))
     return _say_what_is_not_needed(outcome, heard)
 
 
@@ -103,12 +108,17 @@ def _emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
         return start_flow(world, before, PERSON)
     if talk.state and talk.state.flow == name and not heard.stopped:
         return _answer(world, before, heard)
+    if _in_emergency(world, talk) and heard.understood.confidence < SURE_OF_TOPIC:
+        return _append_pages(world, heard, _answer(world, before, heard), name)
     return _append_pages(world, heard, start_flow(world, replace(before, unclear=0, held={}), name))
 
 
-def _append_pages(world: World, heard: Heard, outcome: Outcome) -> Outcome:
-    """Two emergencies in one message: the first leads the conversation, the people of the others are paged too."""
-    others = [world.flows.for_intent(intent) for intent in heard.understood.also]
+def _append_pages(world: World, heard: Heard, outcome: Outcome, beside: str | None = None) -> Outcome:
+    """Two emergencies in one message: the first leads the conversation, the people of the others are paged too.
+
+    `beside`: the flow of one that was heard in the answer to another's question ("no, I am alone").
+    """
+    others = [beside, *(world.flows.for_intent(intent) for intent in heard.understood.also)]
     pages: list[Effect] = []
     for name in others:
         _, effects = start_flow(world, Talk(), name) if name else (None, ())
@@ -150,7 +160,10 @@ def _go_on(world: World, talk: Talk, heard: Heard) -> Outcome:
         return topic_was_asked(world, talk, talk.state, heard)
     if talk.state:
         return _answer(world, talk, heard)
-    return start_topic(world, talk, heard)
+    small = heard.understood.intent in SMALL_TALK
+    if talk.emergency and heard.payload is None and (small or not _is_clear_topic(world, heard)):
+        return add_to_emergency(world, talk, heard)
+    return start_topic(world, replace(talk, emergency=None), heard)
 
 
 def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
@@ -166,7 +179,7 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     given = replace(world.given(talk.language), text=heard.text, kept=kept, payload=heard.payload)
     after, effects = advance(flow, state, given)
     understood = after is None or after.tries == 0
-    if not understood and _is_clear_topic(world, heard):
+    if not understood and _is_clear_topic(world, heard) and not _is_topic_of(world, heard, flow.flow):
         return start_topic(world, replace(talk, state=None), heard)
     if after and after.flow == STOP:
         return prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
@@ -185,6 +198,11 @@ def _is_clear_topic(world: World, heard: Heard) -> bool:
     understood = heard.understood
     known = world.flows.for_intent(understood.intent) is not None
     return known and understood.intent != "short_reply" and understood.confidence >= SURE_OF_TOPIC
+
+
+def _is_topic_of(world: World, heard: Heard, flow: str) -> bool:
+    """ "He has a fever", where the reason for an absence was asked, is not a new absence."""
+    return world.flows.for_intent(heard.understood.intent) == flow
 
 
 def _hold(world: World, heard: Heard) -> dict[str, str]:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from bot.content import dates
 from bot.content.catalog import Wording
+from bot.content.district import DAYS_OF_WEEK
 from bot.content.facts import Partner
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
@@ -57,12 +58,15 @@ class Composer:
     media_base: str = ""
     said: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
+    _severity: str = "follow_up"
 
     def compose(self, effects: Iterable[Effect]) -> str:
         """All that is said, as one text; empty if nothing is."""
         all_effects = list(effects)
         self.about = known_after(self.about, all_effects)
-        urgent = any(isinstance(one, Escalation) and one.severity == "escalate_now" for one in all_effects)
+        severities = [one.severity for one in all_effects if isinstance(one, Escalation)]
+        self._severity = severities[-1] if severities else "follow_up"
+        urgent = "escalate_now" in severities
         parts = [part for effect in all_effects for part in self._say(effect, urgent)]
         return "\n\n".join(part for part in [*parts, *self._notices()] if part)
 
@@ -111,12 +115,14 @@ class Composer:
         return self._text(self.library.texts[text_id])  # type: ignore[index]  # checked when the library is loaded
 
     def _fact(self, name: str, urgent: bool) -> str:
-        """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it."""
+        """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it,
+        and the day is left out: it is short, and the page shows it to staff."""
         fact, district = self.library.facts.get(name), self.library.district
         today = district.local(self.at).date()
         if fact and fact.usable(today, district.policies, district.partners.values()):
             listed = {f"partners_{fact.partners}": self._partners(fact.partners)} if fact.partners else {}
-            return f"{self._text(fact.text, listed)} {self._checked(fact.reviewed_on)}"
+            stated = self._text(fact.text, listed)
+            return stated if urgent else f"{stated} {self._checked(fact.reviewed_on)}"
         return "" if urgent else self._named("fact_unavailable")
 
     def _partners(self, kind: str) -> str:
@@ -144,7 +150,8 @@ class Composer:
     def _languages(self) -> str:
         names = [own_name(code) for code in self.library.district.languages]
         lines = [f"{number}. {name}" for number, name in enumerate(names, 1)]
-        return "\n".join([f"{self.library.district.name} 🌐", *lines, "🚨 911"])
+        person = f"0. 👤 {self.library.district.office_phone}"
+        return "\n".join([f"{self.library.district.name} 🌐", *lines, person, "🚨 911"])
 
     def _notices(self) -> Iterable[str]:
         """Once a conversation: that a machine translated this, or that it is English for want of a translation."""
@@ -168,7 +175,8 @@ class Composer:
             "office_phone": district.office_phone,
             "website": district.website,
             "schools": ", ".join(school.name for school in district.schools.values()),
-            "due": dates.day(district.answer_due(self.at), self.language),
+            "due": dates.day(district.answer_due(self.at, self._severity), self.language),
+            "office_hours": self._office_hours(),
             "school_name": school.name if school else district.name,
             "school_phone": readable(school.phone) if school else district.office_phone,
             **self.extra,
@@ -177,6 +185,11 @@ class Composer:
         if self.language in RIGHT_TO_LEFT:
             return {name: _isolated(value) for name, value in values.items()}
         return values
+
+    def _office_hours(self) -> str:
+        office = self.library.district.office_hours
+        days = tuple(DAYS_OF_WEEK.index(day) for day in office.days)
+        return dates.hours(office.start, office.end, days, self.language)
 
     def _shown(self, answer: str) -> str:
         """A day that the family named, in its own way of writing days; other answers as they are."""

@@ -47,6 +47,9 @@ cases = Table(
 WROTE = "wrote"
 """The answer that holds what the family wrote when the case was opened; what it adds does not replace it."""
 
+MORE = "more"
+"""The answer that holds what the family wrote after an emergency's questions, a line each."""
+
 JOINED_FOR = {"escalate_now": timedelta(minutes=10), "other": timedelta(days=7)}
 """How long what a family adds joins the case that is open."""
 
@@ -98,10 +101,18 @@ def open_or_join(
     if open_one is not None:
         before = get(db, vault, open_one.id).answers
         kept = {WROTE: before[WROTE]} if WROTE in before else {}
-        answers = {**before, **new.answers, **kept}
+        answers = {**before, **new.answers, **kept, **_more(before, new.answers)}
         _set_answers(db, vault, open_one, answers)
         return open_one.id, False
     return _insert(db, vault, message_sid, n, new, at), True
+
+
+def _more(before: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    """What is added to an emergency stands in lines, each once: a repeat of the message adds nothing."""
+    if MORE not in new:
+        return {}
+    lines = before.get(MORE, "").split("\n") if MORE in before else []
+    return {MORE: "\n".join(lines if new[MORE] in lines else [*lines, new[MORE]])}
 
 
 def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[Any, Any, Any] | None:

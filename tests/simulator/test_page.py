@@ -77,7 +77,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(page: Page) -> None:
 def test_days_can_pass(page: Page, served: Served) -> None:
     one = phone(page, "A family")
     write(one, "I want to talk to a person")
-    expect(one.get_by_role("log")).to_contain_text("write to you or call you", timeout=10_000)
+    expect(one.get_by_role("log")).to_contain_text("should write or call you", timeout=10_000)
     one.get_by_role("button", name="Let some days pass").click()
     expect(one.get_by_role("log")).to_contain_text("1 follow-up(s) are due now", timeout=10_000)
 
