@@ -119,6 +119,8 @@ class District(Model):
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)
+    answers: dict[Name, str] = Field(default_factory=dict)
+    """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:

@@ -28,10 +28,12 @@ def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> I
 
 def _texts(source: Source) -> Iterator[tuple[Path, Text, str]]:
     if "facts" in source.data:
-        district = "schools" in source.data
-        facts: Mapping[str, Fact] = source.model(District).facts if district else source.model(Facts).facts
+        district = source.model(District) if "schools" in source.data else None
+        facts: Mapping[str, Fact] = district.facts if district else source.model(Facts).facts
         for name, fact in facts.items():
             yield ("facts", name, "text"), fact.text, f"A fact ({name}): keep its meaning exactly."
+        for name, text in district.answers.items() if district else ():
+            yield ("answers", name), text, f"What a member of staff writes to a family ({name})."
     elif "texts" in source.data:
         for name, text in source.model(Texts).texts.items():
             yield ("texts", name), text, f"Used by the program ({name})."
