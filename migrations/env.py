@@ -3,17 +3,41 @@
 from alembic import context
 
 from bot import settings
-from bot.store import cases, consents, contacts, corrections, deliveries, follow_ups, logins
-from bot.store.db import metadata, open_engine
-
-TABLES = (
+from bot.store import (
+    audit,
+    case_messages,
     cases,
     consents,
     contacts,
     corrections,
     deliveries,
+    drafts,
     follow_ups,
+    interpreters,
+    links,
     logins,
+    phrases,
+    reminders,
+    told,
+)
+from bot.store.db import metadata, open_engine
+
+TABLES = (
+    audit,
+    case_messages,
+    cases,
+    consents,
+    contacts,
+    corrections,
+    deliveries,
+    drafts,
+    follow_ups,
+    interpreters,
+    links,
+    logins,
+    phrases,
+    reminders,
+    told,
 )  # imported, so that `metadata` knows them
 
 

@@ -143,7 +143,7 @@ def test_what_twilio_answered_is_not_answered_again(family: Family) -> None:
 def test_twice_unclear_leads_to_a_person(family: Family) -> None:
     family.text("hello, good morning")
     family.text("7")
-    assert "write to you or call you" in family.text("9")
+    assert "should write or call you" in family.text("9")
 
 
 def test_an_absence_reaches_the_attendance_office(family: Family) -> None:

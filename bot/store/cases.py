@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ForeignKey,
+    Index,
     Integer,
     String,
     Table,
@@ -36,12 +37,30 @@ cases = Table(
     Column("about", String(200), nullable=False),
     Column("language", String(8), nullable=False),
     Column("sealed_answers", Text, nullable=False),
+    Column("school", String(48)),
     Column("state", String(16), nullable=False, index=True),
     Column("opened_at", Moment, nullable=False),
     Column("alerted_at", Moment),
-    Column("handled_at", Moment),
-    Column("handled_by", String(64)),
+    Column("rounds", Integer, nullable=False, server_default="0"),
+    Column("page_at", Moment, index=True),
+    Column("paged_for", String(80), nullable=False, server_default=""),
+    Column("told_at", Moment),
+    Column("claimed_by", String(64)),
+    Column("claimed_at", Moment),
+    Column("resolved_by", String(64)),
+    Column("resolved_at", Moment),
+    Column("closed_at", Moment),
+    Column("flagged", String(32), nullable=False, server_default=""),
     UniqueConstraint("message_sid", "n"),
+)
+OPEN_STATES = ("new", "alerted", "claimed", "waiting")
+Index(
+    "uq_cases_open",
+    cases.c.contact_id,
+    cases.c.topic,
+    unique=True,
+    sqlite_where=cases.c.state.in_(OPEN_STATES),
+    postgresql_where=cases.c.state.in_(OPEN_STATES),
 )
 
 WROTE = "wrote"

@@ -20,6 +20,8 @@ contacts = Table(
     Column("language", String(8)),
     Column("stopped_at", Moment),
     Column("created_at", Moment, nullable=False),
+    Column("talking_case", Integer),
+    Column("unanswered", Integer, nullable=False, server_default="0"),
 )
 
 notes = Table(

@@ -46,7 +46,10 @@ deliveries = Table(
     Column("sid", String(34), index=True),
     Column("error_code", Integer),
     Column("created_at", Moment, nullable=False),
-    UniqueConstraint("case_id", "staff"),
+    Column("round", Integer, nullable=False, server_default="0"),
+    Column("means", String(8), nullable=False, server_default="text"),
+    Column("template", String(40)),
+    UniqueConstraint("case_id", "staff", "kind", "round", "means"),
     UniqueConstraint("follow_up_id"),
 )
 

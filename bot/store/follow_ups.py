@@ -21,6 +21,7 @@ follow_ups = Table(
     Column("step", String(64)),
     Column("due_at", Moment, nullable=False, index=True),
     Column("state", String(16), nullable=False),
+    Column("case_id", Integer),
     UniqueConstraint("message_sid", "n"),
 )
 

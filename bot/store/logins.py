@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Integer, String, Table, func, insert, select, update
+from sqlalchemy import Column, Integer, String, Table, Text, func, insert, select, update
 from sqlalchemy.engine import Connection
 
-from bot.store.db import metadata
+from bot.store.db import Moment, metadata
 
 logins = Table(
     "logins",
@@ -13,6 +13,16 @@ logins = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
     Column("password_hash", String(200), nullable=False),
+    Column("role", String(16), nullable=False, server_default="administrator"),
+    Column("staff", String(64)),
+    Column("language", String(8), nullable=False, server_default="en"),
+    Column("sealed_secret", Text),
+    Column("secret_since", Moment),
+    Column("last_step", Integer, nullable=False, server_default="0"),
+    Column("recovery", Text, nullable=False, server_default=""),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("locked_until", Moment),
+    Column("epoch", Integer, nullable=False, server_default="0"),
 )
 
 
