@@ -157,12 +157,21 @@ def doctor() -> None:
 
 @main.command()
 @click.argument("name")
-def login(name: str) -> None:
-    """Make a login for the console, or give NAME a new password; it is shown this once."""
+@click.option("--role", help="What NAME may; an administrator, if the login is new and this is left out.")
+@click.option("--staff", help="Who this is under 'staff' in the district file.")
+def login(name: str, role: str | None, staff: str | None) -> None:
+    """Make a login for the console, or give NAME a new password; it is shown this once.
+
+    A second factor is taken away and a lock opened: the way back in for who lost the phone.
+    """
     from bot.services import open_services
     from bot.web.console import new_password
+    from bot.web.console.people import unfit
 
-    click.echo(new_password(open_services(_settings()), name))
+    services = open_services(_settings())
+    if wrong := unfit(services, name, role, staff):
+        raise click.ClickException(wrong)
+    click.echo(new_password(services, name, role, staff))
 
 
 def _show_segments() -> None:

@@ -19,6 +19,7 @@ NAMES: tuple[Name, ...] = ("urgent", "default", "bulk")
 ALERT_CASE = "bot.jobs.alert_case"
 DELIVER = "bot.jobs.deliver"
 FOLLOW_UP = "bot.jobs.follow_up"
+TRANSLATE = "bot.jobs.translate"
 DRAFT = "bot.jobs.draft_language"
 SWEEP = "bot.jobs.sweep"
 

@@ -11,12 +11,16 @@ from bot.channels.base import Channel
 from bot.channels.simulator import SimulatorChannel
 from bot.channels.twilio import TwilioChannel
 from bot.content import dates
+from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library, load_library, with_other_languages
 from bot.settings import ROOT, Settings
+from bot.store import phrases
 from bot.store.conversations import Conversations
 from bot.store.crypto import Vault
 from bot.store.db import Database
-from bot.translation import GoogleTranslator, Translator
+from bot.translation import Translator
+from bot.translation.careful import CarefulTranslator
+from bot.translation.google import GoogleTranslator
 from bot.understanding import warm
 
 REDIS_SECONDS = 2
@@ -48,6 +52,21 @@ class Services:
     def translator(self) -> Translator | None:
         """The machine that translates, if the district allows one (`TRANSLATOR`)."""
         return GoogleTranslator(self.settings.googletrans_base) if self.settings.translator == "googletrans" else None
+
+    @cached_property
+    def careful(self) -> CarefulTranslator:
+        """How people's texts are translated: approved phrases first, then the machine, which sees nothing personal."""
+        vault, glossary = self.database.vault, self.library.glossary
+        return CarefulTranslator(self.translator, self.redis, vault, glossary, self._approved)
+
+    def _approved(self, source: str, target: str, text: str) -> str | None:
+        """A person's wording: one of the district's answers whose translation is reviewed, or an approved phrase."""
+        if source == SOURCE_LANGUAGE and text.strip() in self.library.district.answers.values():
+            wording = self.library.catalogs.wording(target, text.strip())
+            if not (wording.draft or wording.missing):
+                return wording.text
+        with self.database.read() as db:
+            return phrases.find(db, source, target, text)
 
     def family(self, address: str) -> str:
         """The keyed hash under which everything of this address is kept."""

@@ -49,11 +49,14 @@ class Settings(BaseSettings):
     twilio_api_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
     translator: Literal["googletrans", "off"] = "googletrans"
     googletrans_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
+    oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$")
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
     var_dir: Path = ROOT / "var"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        complaints = [*self._twilio_complaints(), *self._production_complaints()]
+        complaints = [*self._twilio_complaints(), *self._oidc_complaints(), *self._production_complaints()]
         if complaints:
             raise ValueError(" ".join(complaints))
         return self
@@ -69,6 +72,15 @@ class Settings(BaseSettings):
                 "A Twilio account needs a sender: set TWILIO_SMS_FROM, TWILIO_WHATSAPP_FROM"
                 " or TWILIO_MESSAGING_SERVICE_SID."
             )
+        return complaints
+
+    def _oidc_complaints(self) -> list[str]:
+        given = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        complaints = []
+        if any(given) and not all(given):
+            complaints.append("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: set all, or none.")
+        if self.environment == "production" and self.oidc_issuer.startswith("http://"):
+            complaints.append("OIDC_ISSUER must be an https address in production.")
         return complaints
 
     def _production_complaints(self) -> list[str]:
@@ -102,6 +114,11 @@ class Settings(BaseSettings):
     def live(self) -> bool:
         """Whether messages leave through Twilio; otherwise they go to the simulator."""
         return bool(self.twilio_account_sid)
+
+    @property
+    def oidc_on(self) -> bool:
+        """Whether staff may log in with the district's OpenID Connect provider."""
+        return bool(self.oidc_issuer)
 
     @property
     def simulator_on(self) -> bool:

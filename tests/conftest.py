@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import time_machine
 from alembic import command
 from alembic.config import Config
 from flask.testing import FlaskClient
@@ -23,11 +24,22 @@ from tests.stand_in.inbound import read_twiml
 PUBLIC = "https://puente.test"
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 """A Tuesday, 10 in the morning in the example district, the day after its facts were checked."""
+REAL_CLOCK = frozenset({"run", "faults", "simulator", "stand_in", "bench"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests last: what breaks quickly is seen quickly."""
     items.sort(key=lambda item: bool(item.get_closest_marker("long")))
+
+
+@pytest.fixture(autouse=True)
+def clock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """It is `NOW` when a test begins, in school hours, with facts in date; real processes have the real clock."""
+    if request.path.parent.name in REAL_CLOCK:
+        yield
+        return
+    with time_machine.travel(NOW, tick=True):
+        yield
 
 
 def skip_or_fail(reason: str) -> None:

@@ -89,7 +89,7 @@ def test_the_answer_to_an_emergencys_question_joins_its_case(family: Family) -> 
 def test_status_that_a_family_volunteers_is_not_kept(family: Family) -> None:
     family.text("I want to talk to a person")
     family.text("we are undocumented, my A-number is A123456789, call after 3")
-    kept = case_of(family).answers["wish"]  # type: ignore[attr-defined]
+    kept = case_of(family).answers["time"]  # type: ignore[attr-defined]
     assert "undocumented" not in kept and "123456789" not in kept and "call after 3" in kept
 
 
@@ -158,7 +158,7 @@ def test_an_absence_reaches_the_attendance_office(family: Family) -> None:
 
 def test_a_person_is_promised_by_a_day_and_asked_about_later(family: Family) -> None:
     reply = family.text("I need to talk to a person")
-    assert "by Thursday, November 26" in reply and "Ana Ruiz" in reply
+    assert "by Monday, November 30" in reply and "Ana Ruiz" in reply
     with family.services.database.read() as db:
         planned = db.execute(select(follow_ups)).one()
     assert planned.flow == "was_it_solved" and (planned.due_at - NOW).days == 3
@@ -169,7 +169,7 @@ def test_right_to_left_and_emoji_arrive_intact(family: Family) -> None:
     assert "\u2068217-555-0100\u2069" in reply
     family.text("0")
     family.text("أمي ተማሪ 👩🏽‍🎓 tiếng Việt")
-    assert case_of(family).answers["wish"] == "أمي ተማሪ 👩🏽‍🎓 tiếng Việt"  # type: ignore[attr-defined]
+    assert case_of(family).answers["time"] == "أمي ተማሪ 👩🏽‍🎓 tiếng Việt"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("kind", ["audio/ogg", "image/jpeg", "application/pdf"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from bot.cases.alerts import alert
+from bot.cases.paging import page as alert
 from bot.messaging.send import deliver
 from bot.services import Services
 from bot.store.cases import cases

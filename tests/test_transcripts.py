@@ -74,8 +74,8 @@ def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
         ("language: es", "expected the language 'es', kept was 'en'"),
         ("never_kept: ['123456789']", ""),
         ("never_kept: [five]", "'five' must not be kept"),
-        ("case: {to: family_liaison, severity: follow_up, answers: {wish: call me at five}}", ""),
-        ("case: {to: family_liaison, severity: follow_up, answers: {wish: at six}}", "expected a case that holds"),
+        ("case: {to: family_liaison, severity: follow_up, answers: {time: call me at five}}", ""),
+        ("case: {to: family_liaison, severity: follow_up, answers: {time: at six}}", "expected a case that holds"),
     ],
 )
 def test_what_is_kept_can_be_expected(tmp_path: Path, expect: str, said: str) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.content import other_languages
-from bot.translation import Failed, GoogleTranslator, google
+from bot.translation import Failed, google
+from bot.translation.google import GoogleTranslator
 from bot.translation.shield import shield, unshield
 from tests.stand_in.google import GoogleStandIn, Mood
 

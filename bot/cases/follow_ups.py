@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from bot.cases import timeouts
-from bot.conversation.talk import Outcome, Talk, World, start_flow
+from bot.conversation.effects import Notice
+from bot.conversation.talk import Outcome, Talk, World, append, start_flow
 from bot.messaging.drafting import library_for
-from bot.messaging.effects import Kept, Message, keep
+from bot.messaging.effects import ABOUT_CASE, Kept, Message, keep
 from bot.messaging.inbound import Inbound
 from bot.messaging.world import composer_for, of_case, world_of
 from bot.queues import ALERT_CASE, DELIVER, enqueue
@@ -21,6 +22,8 @@ from bot.store.conversations import Conversation
 from bot.store.db import now
 from bot.store.follow_ups import FollowUp
 
+MOST_UNANSWERED = 3
+"""After so many questions without an answer nothing more is asked unasked; the last one says so."""
 LATER = timedelta(minutes=30)
 """A family that is in the middle of something is not interrupted; it is asked after this time."""
 
@@ -35,11 +38,15 @@ def start(services: Services, follow_up_id: int) -> None:
         contact = contacts.get(db, services.database.vault, follow_up.contact_id)
     if follow_up.state != "waiting" or follow_up.due_at > at:
         return
-    if contact.stopped_at or follow_up.flow not in services.library.flows.flows:
+    tired = contact.unanswered >= MOST_UNANSWERED and not follow_up.step
+    if contact.stopped_at or tired or follow_up.flow not in services.library.flows.flows:
         _drop(services, follow_up)
         return
     if follow_up.step:
         timeouts.start(services, _world(services, contact, at), timeouts.Due(follow_up, contact, at))
+        return
+    if contact.talking_case and not follow_up.step:
+        _postpone(services, follow_up, at + LATER)
         return
     waking = services.library.district.waking(at)
     if waking > at:
@@ -75,6 +82,8 @@ def _open(
     """The conversation first, the rows second: killed between the two, the sweep starts the same flow again."""
     world = _world(services, contact, at)
     outcome = start_flow(world, Talk(language=contact.language or "en"), follow_up.flow)
+    if contact.unanswered + 1 == MOST_UNANSWERED:
+        outcome = append(outcome[1], (outcome[0], (Notice("last_question"),)))
     opening = _Opening(follow_up, contact, world, outcome, at)
     after = replace(
         conversation, talk=asdict(outcome[0]), noticed=list(conversation.noticed), told=list(conversation.told)
@@ -82,10 +91,16 @@ def _open(
     composer = composer_for(services, outcome[0], world, at, after.noticed)
     composer.compose(outcome[1])
     after.told += sorted(composer.said - set(after.told))
+    after.asked = True
+    if follow_up.case_id:
+        after.notes = {**after.notes, ABOUT_CASE: str(follow_up.case_id)}
     if not services.conversations.put_on(services.family(contact.address), owner, after):
         return None  # the lock ran out: the sweep comes back to it
     with services.database.write() as db:
         if follow_ups.claim(db, follow_up.id, "started"):
+            contacts.set_unanswered(db, contact.id, contact.unanswered + 1)
+            if follow_up.case_id:
+                contacts.note(db, contact.id, ABOUT_CASE, str(follow_up.case_id), at)
             return _keep(services, db, opening, conversation)
     return None
 

@@ -1,10 +1,23 @@
-"""What every channel promises: send one text, say honestly what became of it, and look up what was accepted."""
+"""What every channel promises: send a text or call, say honestly what became of it, look up what was accepted."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 Outcome = Literal["refused", "not_accepted", "unknown"]
+
+CALL_STATUSES = {
+    "queued": "queued",
+    "initiated": "sending",
+    "ringing": "sending",
+    "in-progress": "sent",
+    "completed": "delivered",
+    "busy": "undelivered",
+    "no-answer": "undelivered",
+    "failed": "failed",
+    "canceled": "canceled",
+}
+"""What is said of a call, in the words of a text: one that was picked up is sent, one that was heard out delivered."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,10 @@ class Channel(Protocol):
 
     def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one text over; raises `SendError`."""
+        ...
+
+    def call(self, outgoing: Outgoing) -> Accepted:
+        """Ring this number and read the body out; raises `SendError`.  A call has no list: unknown stays unknown."""
         ...
 
     def listed(self, to: str, since: datetime) -> list[Listed]:

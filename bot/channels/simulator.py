@@ -35,6 +35,17 @@ class SimulatorChannel:
             raise SendError("unknown") from None
         return Accepted(sid, "queued")
 
+    def call(self, outgoing: Outgoing) -> Accepted:
+        """Let the phone with this address ring; its owner presses a key on the page."""
+        sid = f"CA{secrets.token_hex(16)}"
+        body = f"📞 {outgoing.body} Press 1 to take it."
+        try:
+            set_status(self._redis, sid, "queued")
+            put(self._redis, outgoing.to, "in", body, kind="call", sid=sid, delivery=outgoing.id)
+        except RedisError:
+            raise SendError("unknown") from None
+        return Accepted(sid, "queued")
+
     def listed(self, to: str, since: datetime) -> list[Listed]:
         """What the phone with this address got since then."""
         try:
@@ -69,6 +80,11 @@ def set_status(redis: Redis, sid: str, status: str) -> None:
     """Keep how far a message has come: its ticks."""
     redis.hset(STATUSES, sid, status)
     redis.expire(STATUSES, KEPT_SECONDS)
+
+
+def call_with(redis: Redis, sid: str) -> dict[str, Any] | None:
+    """The call on the feed that has this SID."""
+    return next((item for _, item in read(redis, "") if item.get("kind") == "call" and item["sid"] == sid), None)
 
 
 def statuses(redis: Redis) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""Twilio's Messages API: one request, always with time-outs, and an honest word about what became of it."""
+"""Twilio's Messages and Calls APIs: one request, always with time-outs, and an honest word about what became of it."""
 
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -8,15 +9,22 @@ import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
+from twilio.twiml.voice_response import Gather, VoiceResponse
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from bot.channels.base import Accepted, Listed, Outgoing, SendError
+from bot.channels.base import CALL_STATUSES, Accepted, Listed, Outgoing, SendError
 from bot.settings import Settings
 
 SECONDS = 10
 """Twilio's client waits for ever by itself (twilio.md, section 0)."""
 MAY_CHANGE = frozenset({401, 403, 429})
 """Nothing was accepted, and the same request may pass later: a token being rotated, too many requests at once."""
+
+RINGS = 25
+"""Seconds: shorter than most voicemail boxes take to answer."""
+CALL_EVENTS = ["initiated", "ringing", "answered", "completed"]
+LINK = re.compile(r"\s*https?://\S+")
+SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 class _Aimed(TwilioHttpClient):
@@ -35,7 +43,7 @@ class _Aimed(TwilioHttpClient):
 
 
 class TwilioChannel:
-    """SMS and WhatsApp by Twilio."""
+    """SMS, WhatsApp and calls by Twilio."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -52,6 +60,25 @@ class TwilioChannel:
         except (TwilioException, requests.RequestException) as error:
             raise _in_our_words(error) from None
         return Accepted(message.sid, message.status)
+
+    def call(self, outgoing: Outgoing) -> Accepted:
+        """Ring somebody; what is said, and the key that is pressed, come and go by our own webhook."""
+        sender, to = self._settings.twilio_sms_from, outgoing.to.removeprefix("whatsapp:")
+        if not (sender.startswith("+") and to.startswith("+")):
+            raise SendError("refused")  # a short code cannot call, a user id without a number cannot be called
+        try:
+            call = self._client.calls.create(to=to, from_=sender, timeout=RINGS, **self._said(outgoing))
+        except (TwilioException, requests.RequestException) as error:
+            raise _in_our_words(error) from None
+        return Accepted(call.sid, CALL_STATUSES.get(call.status, "queued"))
+
+    def _said(self, outgoing: Outgoing) -> dict[str, Any]:
+        """Where Twilio asks what to say; without a public address the words themselves, and no key to press."""
+        if not self._settings.public_url:
+            return {"twiml": _only_read(outgoing.body)}
+        base, own = f"{self._settings.public_base}/webhooks/twilio", f"m={outgoing.id}"
+        callback = {"status_callback": f"{base}/status?{own}", "status_callback_event": CALL_EVENTS}
+        return {"url": f"{base}/voice?{own}", **callback}
 
     def listed(self, to: str, since: datetime) -> list[Listed]:
         """What Twilio accepted for this address since then.
@@ -78,6 +105,20 @@ class TwilioChannel:
         if settings.twilio_messaging_service_sid:
             return {"messaging_service_sid": settings.twilio_messaging_service_sid}
         raise SendError("refused")  # no sender for this channel is set
+
+
+def read_aloud(document: VoiceResponse | Gather, text: str) -> None:
+    """Read a text, with a breath after each sentence; the link in it is for the eye."""
+    for sentence in SENTENCE.split(LINK.sub("", text).strip()):
+        document.say(sentence, language="en-US")
+        document.pause(length=1)
+
+
+def _only_read(text: str) -> str:
+    document = VoiceResponse()
+    for _ in range(2):
+        read_aloud(document, text)
+    return str(document)
 
 
 def _in_our_words(error: Exception) -> SendError:

@@ -1,7 +1,7 @@
 """Days in the family's words.  Babel writes them; for Haitian Creole it would write French, so we do it."""
 
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import date, datetime, time
 from functools import lru_cache
 
 from babel.dates import format_date, format_time, get_day_names
@@ -28,6 +28,11 @@ def full(moment: date, language: str) -> str:
     if language == "ht":
         return f"{moment.day} {HAITIAN_MONTHS[moment.month - 1]} {moment.year}"
     return format_date(moment, format="long", locale=_calendar(language))
+
+
+def moment(when: datetime, language: str) -> str:
+    """A day and an hour: "Monday, November 30, 7:30 AM"."""
+    return f"{day(when.date(), language)}, {_time(when.time(), language)}"
 
 
 @lru_cache(maxsize=128)

@@ -1,5 +1,6 @@
 """The district file: who is on call, which languages families get, where the schools are.  Checked like the flows."""
 
+import re
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from bot.content.codes import Language
 from bot.content.facts import DistrictFact, Partner, Policy
 from bot.conversation.flow import Model, Name
+from bot.understanding.text import normalise
 
 
 def _phone(text: str) -> str:
@@ -36,6 +38,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 
 Channel = Literal["whatsapp", "sms"]
+EL_COORDINATOR = re.compile(r"\b(el|ml|ell|esl|english learners?|multilingual)\b.*\b(coordinator|teacher|specialist)\b")
 DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -98,6 +101,39 @@ class Staff(Model):
     languages: tuple[Language, ...] = ("en",)
     hours: WorkingHours = WorkingHours()
     backup: Name | None = None
+    schools: tuple[Name, ...] = ()
+    """The schools whose cases this person sees; none: all."""
+
+
+class OnCall(Model):
+    """Who is alerted for one kind of thing.  In YAML a plain list of people will do.
+
+    `rotate`: who comes first changes every day or week.  `schools`: a chain of its own for a school.
+    """
+
+    people: tuple[Name, ...] = Field(min_length=1)
+    rotate: Literal["never", "daily", "weekly"] = "never"
+    schools: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+
+    def order(self, school: str | None, day: date) -> tuple[str, ...]:
+        """Everybody, the school's own people first; the first of the others is whose turn it is."""
+        turn = {"never": 0, "daily": day.toordinal(), "weekly": day.toordinal() // 7}[self.rotate] % len(self.people)
+        turned = (*self.people[turn:], *self.people[:turn])
+        return tuple(dict.fromkeys((*self.schools.get(school or "", ()), *turned)))
+
+
+def _chain(value: object) -> object:
+    return {"people": value} if isinstance(value, (list, tuple)) else value
+
+
+class Paging(Model):
+    """How an emergency is carried on until somebody takes it."""
+
+    every_minutes: int = Field(default=5, ge=1, le=60)
+    widen_to: tuple[Name, ...] = ("default",)
+    """The chains that join round by round, in this order."""
+    chase_minutes: int = Field(default=30, ge=5, le=240)
+    """After so long without a sign of the one who took it, the others are told."""
 
 
 class District(Model):
@@ -115,7 +151,8 @@ class District(Model):
     languages: tuple[Language, ...] = Field(min_length=1)
     schools: dict[Name, School] = Field(min_length=1)
     staff: dict[Name, Staff] = Field(min_length=1)
-    on_call: dict[Name, tuple[Name, ...]]
+    on_call: dict[Name, Annotated[OnCall, BeforeValidator(_chain)]]
+    paging: Paging = Paging()
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)
@@ -126,34 +163,78 @@ class District(Model):
     def _someone_answers(self) -> Self:
         if "en" not in self.languages:
             raise ValueError("languages must hold 'en': it is what every text falls back to")
-        for role, people in self.on_call.items():
-            unknown = [person for person in people if person not in self.staff]
-            if unknown:
-                raise ValueError(f"on_call '{role}' names '{unknown[0]}', who is not under 'staff'")
-            if len(set(people)) < 2:
-                raise ValueError(f"on_call '{role}' needs two different people: one may be ill, or asleep")
+        for role, chain in self.on_call.items():
+            self._chain_is_safe(role, chain)
         if "default" not in self.on_call:
             raise ValueError("on_call needs 'default': who is alerted when a role has nobody of its own")
         for name, person in self.staff.items():
             if person.backup == name or (person.backup and person.backup not in self.staff):
                 raise ValueError(f"the backup of '{name}' must be somebody else who stands under 'staff'")
+            unknown = [school for school in person.schools if school not in self.schools]
+            if unknown:
+                raise ValueError(f"'{name}' works at '{unknown[0]}', which is not under 'schools'")
+        missing = [role for role in self.paging.widen_to if role not in self.on_call]
+        if missing:
+            raise ValueError(f"paging widens to '{missing[0]}', which is not under 'on_call'")
         return self
+
+    def _chain_is_safe(self, role: str, chain: OnCall) -> None:
+        """Nobody alone, no role alone, never the EL/ML coordinator alone (SEED_MAP.md, C2c)."""
+        for school in chain.schools:
+            if school not in self.schools:
+                raise ValueError(f"on_call '{role}' names the school '{school}', which is not under 'schools'")
+        people = {*chain.people, *(one for own in chain.schools.values() for one in own)}
+        unknown = sorted(people - self.staff.keys())
+        if unknown:
+            raise ValueError(f"on_call '{role}' names '{unknown[0]}', who is not under 'staff'")
+        if len(set(chain.people)) < 2:
+            raise ValueError(f"on_call '{role}' needs two different people: one may be ill, or asleep")
+        roles = {self.staff[person].role.casefold() for person in chain.people}
+        if len(roles) < 2:
+            raise ValueError(f"on_call '{role}' ends in one role only ({roles.pop()}): add somebody of another role")
+        if all(EL_COORDINATOR.search(one) for one in roles):
+            raise ValueError(f"on_call '{role}' rests on the EL/ML coordinator alone: add a leader or the office")
 
     def owners(self, role: str) -> tuple[str, ...]:
         """Who owns content that is `role`'s ("legal partner"): the first of that chain or role, else the default."""
-        chain = self.on_call.get(role.replace(" ", "_"))
+        named = self.on_call.get(role.replace(" ", "_"))
+        chain = named.people if named else ()
         own = tuple(name for name, staff in self.staff.items() if staff.role.casefold() == role.casefold())
-        return (chain or own or self.on_call["default"])[:1]
+        return (chain or own or self.on_call["default"].people)[:1]
 
-    def alerted_for(self, role: str, at: datetime) -> dict[str, Staff]:
+    def staff_at(self, address: str) -> str | None:
+        """The id of the member of staff whose registered phone this address is."""
+        number = address.removeprefix("whatsapp:")
+        return next((name for name, staff in self.staff.items() if staff.phone == number), None)
+
+    def school_in(self, text: str) -> str | None:
+        """The school that a text names by the first word of its name; None if it names none, or two."""
+        words = set(normalise(text).split())
+        named = [name for name, school in self.schools.items() if normalise(school.name).split()[0] in words]
+        return named[0] if len(named) == 1 else None
+
+    def chain(self, role: str, school: str | None, at: datetime) -> tuple[str, ...]:
+        """The people of a role, the school's own first, in this day's order; the default chain for an unknown role."""
+        found = self.on_call.get(role, self.on_call["default"])
+        return found.order(school, self.local(at).date())
+
+    def alerted_for(self, role: str, at: datetime, school: str | None = None) -> dict[str, Staff]:
         """Who gets the alerts of a role, by staff id: who works at this moment first, backups of the others after."""
-        people = list(self.on_call.get(role, self.on_call["default"]))
+        people = list(self.chain(role, school, at))
         local = self.local(at)
         working = [person for person in people if self.staff[person].hours.hold(local)]
         away = [person for person in people if person not in working]
         backups = [self.staff[person].backup for person in away]
         standing_in = [one for one in backups if one and self.staff[one].hours.hold(local)]
         return {person: self.staff[person] for person in dict.fromkeys([*working, *standing_in, *away])}
+
+    def at_work(self, person: str, at: datetime) -> datetime:
+        """`at`, or the next moment after it at which this person works."""
+        return self.staff[person].hours.next_moment(self.local(at)).astimezone(at.tzinfo)
+
+    def read_when(self, role: str, at: datetime, school: str | None = None) -> datetime:
+        """The first moment at which somebody of a chain reads an alert that can wait."""
+        return min(self.at_work(person, at) for person in self.alerted_for(role, at, school))
 
     def address_of(self, staff: Staff) -> str:
         """Where alerts go, as Twilio writes addresses; by SMS where WhatsApp is off."""

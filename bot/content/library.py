@@ -9,11 +9,13 @@ from bot.content import other_languages
 from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, load_catalogs
 from bot.content.district import District
 from bot.content.facts import Fact, Facts
+from bot.content.glossary import glossary, read_glossary
 from bot.content.named import names
 from bot.content.texts import TextId, Texts
 from bot.conversation.flow import FlowSet, Model
 from bot.conversation.loader import Known, load_flows
-from bot.conversation.source import BadSource, Problem, parse
+from bot.conversation.source import BadSource, Problem, Source, parse
+from bot.translation.glossary import Glossary
 from bot.understanding import taught
 from bot.understanding.phrasebook import Phrasebook, SignalFile
 from bot.understanding.taught import Taught
@@ -35,6 +37,7 @@ class Library:
     catalogs: Catalogs
     phrasebook: Phrasebook
     district: District
+    glossary: Glossary
     others: frozenset[str] = frozenset()
     """Languages that a family may choose although they have no catalog: a machine drafts them."""
 
@@ -58,13 +61,15 @@ def load_library(root: Path, district_file: Path) -> Library:
     texts = _gather(problems, lambda: _texts(root / "flows/texts.yaml"))
     catalogs = _gather(problems, lambda: load_catalogs(_files(root / "messages", "*.po")))
     phrasebook = _gather(problems, lambda: _phrasebook(root))
+    terms = _gather(problems, lambda: read_glossary(_parsed(root / "messages/glossary.yaml")))
     flow_files = {name: data.decode() for name, data in _flow_files(root)}
     named = _known(root, district, facts)
     flows = _gather(problems, lambda: load_flows(flow_files, named))
-    if problems or not (district and facts and texts and catalogs and phrasebook and flows):
+    if problems or not (district and facts and texts and catalogs and phrasebook and flows) or terms is None:
         raise BadSource(sorted(problems))
     stated = {**facts.facts, **district.facts}
-    return Library(flows, stated, frozenset(facts.from_district), texts.texts, catalogs, phrasebook, district)
+    own, said = frozenset(facts.from_district), glossary(terms, district)
+    return Library(flows, stated, own, texts.texts, catalogs, phrasebook, district, said)
 
 
 def _known(root: Path, district: District | None, facts: Facts | None) -> Known:
@@ -85,11 +90,15 @@ def _gather(problems: list[Problem], load: Callable[[], R]) -> R | None:
 
 
 def _model(path: Path, kind: type[M]) -> M:
+    return _parsed(path).model(kind)
+
+
+def _parsed(path: Path) -> Source:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadSource([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from None
-    return parse(text, shown(path)).model(kind)
+    return parse(text, shown(path))
 
 
 def _texts(path: Path) -> Texts:

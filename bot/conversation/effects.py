@@ -72,6 +72,18 @@ class Escalation:
     about: str
     topic: str
     answers: tuple[tuple[str, str], ...] = ()
+    again: bool = False
+    """It opens the case again that the family was asked about, if there is one."""
+
+
+@dataclass(frozen=True)
+class CloseCase:
+    """The case that the family was asked about was solved."""
+
+
+@dataclass(frozen=True)
+class PassOn:
+    """A person talks with the family: the message is theirs, and the helper says nothing."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,8 @@ Effect = (
     | AskTopic
     | AskLanguage
     | Escalation
+    | PassOn
+    | CloseCase
     | PlanFollowUp
     | PlanOnDay
     | PlanTimeout

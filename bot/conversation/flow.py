@@ -174,6 +174,8 @@ class Step(Model):
     media: Media | None = None
     say: Annotated[Texts, WithJsonSchema(TEXTS)] = ()
     escalate: Escalate | None = None
+    case: Literal["close", "reopen"] | None = None
+    """For the flow that asks whether a case was solved: what becomes of that case."""
     follow_up: FollowUp | None = None
     schedule: Schedule | None = None
     ask: Text | None = None
@@ -196,6 +198,8 @@ class Step(Model):
         return self
 
     def _leads_on(self) -> None:
+        if self.case == "reopen" and not self.escalate:
+            raise ValueError("'case: reopen' alerts somebody anew: say whom with 'escalate:'")
         if self.choices or self.otherwise or self.save or self.timeout or self.answer:
             raise ValueError("'choices', 'answer', 'otherwise', 'timeout' and 'save' belong to a question: add 'ask:'")
         if self.call and not self.then:

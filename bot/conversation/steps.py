@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bot.conversation.effects import (
+    CloseCase,
     Effect,
     Escalation,
     PlanFollowUp,
@@ -31,7 +32,10 @@ def effects_of(flow: Flow, step: Step, answers: Mapping[str, str]) -> Iterator[E
     if step.escalate:
         wanted = step.escalate
         topic = flow.start_on.intents[0] if flow.start_on.intents else flow.flow
-        yield Escalation(wanted.to, wanted.severity, wanted.about, topic, given)
+        again = step.case == "reopen"
+        yield Escalation(wanted.to, wanted.severity, wanted.about, topic, given, again)
+    if step.case == "close":
+        yield CloseCase()
     if step.follow_up:
         yield PlanFollowUp(step.follow_up.after, step.follow_up.flow)
     if step.schedule:

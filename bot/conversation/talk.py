@@ -50,6 +50,8 @@ class Heard:
     twilio_opt: str | None = None
     stopped: bool = False
     volunteered: bool = False
+    talking: bool = False
+    """A person of the school talks with this family."""
 
 
 @dataclass(frozen=True)

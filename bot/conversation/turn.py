@@ -1,13 +1,13 @@
 """One turn of a conversation, from what was understood to what is to be done.  Pure.
 
-The order is a promise (design): commands ▸ emergencies ▸ the step that waits ▸ topic.
+The order is a promise (design): commands ▸ emergencies ▸ the step that waits ▸ a person who talks ▸ topic.
 """
 
 from dataclasses import replace
 
 from bot.conversation.answers import number_in
 from bot.conversation.commands import Command
-from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, SetLanguage
+from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, PassOn, SetLanguage
 from bot.conversation.engine import State, advance, ask, waits_for
 from bot.conversation.talk import Heard, Outcome, Talk, World, append, follow, prepend, start_flow
 from bot.conversation.topics import (
@@ -70,6 +70,8 @@ def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
         return talk, ()
     if not heard.text.strip() and heard.payload is None:
         return _cannot_read(talk, heard)
+    if heard.talking and talk.state is None:
+        return talk, (PassOn(),)
     return _converse(world, talk, heard)
 
 

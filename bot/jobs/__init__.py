@@ -3,7 +3,7 @@
 from functools import cache
 
 from bot import settings
-from bot.cases import alerts, follow_ups, reminders
+from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.jobs.sweep import sweep_all
 from bot.messaging import drafting, send
@@ -23,8 +23,13 @@ def library() -> Library:
 
 
 def alert_case(case_id: int) -> None:
-    """Tell the staff on call of a case."""
-    alerts.alert(services(), case_id)
+    """Carry a case to the staff on call, or on to the next round."""
+    paging.page(services(), case_id)
+
+
+def translate(message_id: int) -> None:
+    """Translate one message of a talk, and pass it on."""
+    talk.translate(services(), message_id)
 
 
 def deliver(delivery_id: str) -> None:

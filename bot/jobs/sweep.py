@@ -8,15 +8,18 @@ from rq.serializers import JSONSerializer
 
 from bot.messaging.drafting import version_of
 from bot.messaging.send import LEASE
-from bot.queues import ALERT_CASE, DELIVER, DRAFT, FOLLOW_UP, NAMES, Name, enqueue
+from bot.queues import ALERT_CASE, DELIVER, DRAFT, FOLLOW_UP, NAMES, TRANSLATE, Name, enqueue
 from bot.services import Services
-from bot.store import cases, deliveries, drafts, follow_ups
+from bot.store import case_messages, cases, deliveries, drafts, follow_ups
 from bot.store.db import now
 
 GRACE = timedelta(seconds=5)
 """A case younger than this has its job on the way."""
 AT_ONCE = 500
 """So many rows of a kind are queued in one sweep, and none into a queue that holds as many: jobs must not pile up."""
+
+URGENT = frozenset({"alert", "notice", "talk"})
+"""Kinds of deliveries that a person waits for."""
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +29,17 @@ def sweep_all(services: Services) -> None:
     at = now()
     room = {name: _has_room(services, name) for name in NAMES}
     with services.database.read() as db:
-        late = cases.not_alerted(db, at - GRACE) if room["urgent"] else ()
+        late = cases.to_page(db, at - GRACE, at) if room["urgent"] else ()
+        untranslated = case_messages.waiting(db, at - LEASE, AT_ONCE) if room["urgent"] else ()
         unfinished = deliveries.unfinished(db, at, at - LEASE, AT_ONCE)
         due = follow_ups.due(db, at, AT_ONCE) if room["default"] else ()
         undrafted = drafts.due(db, version_of(services.library), at) if services.translator else ()
     for case_id in late:
         enqueue(services.redis, "urgent", ALERT_CASE, case_id)
+    for message_id in untranslated:
+        enqueue(services.redis, "urgent", TRANSLATE, message_id)
     for delivery_id, kind in unfinished:
-        queue: Name = "urgent" if kind == "alert" else "default"
+        queue: Name = "urgent" if kind in URGENT else "default"
         if room[queue]:
             enqueue(services.redis, queue, DELIVER, delivery_id)
     for follow_up_id in due:

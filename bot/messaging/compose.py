@@ -30,6 +30,7 @@ from bot.store import told
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 DRAFT, ENGLISH, SOON = "notice_draft", "notice_english", "notice_soon"
+AFTER_HOURS = "after_hours"
 NOTICES: Mapping[str, TextId] = {DRAFT: "notice_draft", ENGLISH: "notice_english", SOON: "notice_soon"}
 
 
@@ -68,6 +69,7 @@ class Composer:
         self._severity = severities[-1] if severities else "follow_up"
         urgent = "escalate_now" in severities
         parts = [part for effect in all_effects for part in self._say(effect, urgent)]
+        parts += [self._after_hours(effect) for effect in all_effects if isinstance(effect, Escalation)]
         return "\n\n".join(part for part in [*parts, *self._notices()] if part)
 
     def outside_a_talk(self, english: str) -> str | None:
@@ -93,6 +95,18 @@ class Composer:
             yield self._which_topic(effect)
         elif isinstance(effect, AskLanguage):
             yield self._languages()
+
+    def _after_hours(self, effect: Escalation) -> str:
+        """When staff will read what can wait, if nobody of the chain works now; once a conversation."""
+        if effect.severity in ("escalate_now", "info") or AFTER_HOURS in self.noticed:
+            return ""
+        district = self.library.district
+        when = district.read_when(effect.to, self.at, self.about.get("contact.school"))
+        if when <= self.at:
+            return ""
+        self.noticed.append(AFTER_HOURS)
+        told = dates.moment(district.local(when), self.language)
+        return self._text(self.library.texts["after_hours"], {"when": told})
 
     def _text(self, text: Text, answers: Mapping[str, str] | None = None) -> str:
         wording = self._wording(text, answers or {})

@@ -1,15 +1,17 @@
 """What a turn asks for becomes rows, all in one transaction, each once however often the message is repeated."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
 from bot.conversation.effects import (
+    CloseCase,
     Consent,
     Effect,
     Escalation,
+    PassOn,
     PlanFollowUp,
     PlanOnDay,
     PlanTimeout,
@@ -18,14 +20,19 @@ from bot.conversation.effects import (
 )
 from bot.messaging.inbound import Inbound
 from bot.services import Services
-from bot.store import cases, consents, contacts, drafts, follow_ups
+from bot.store import case_messages, case_steps, cases, consents, contacts, drafts, follow_ups
+from bot.store.case_messages import New
 from bot.store.contacts import Contact
 from bot.understanding import mask
 
-LASTING = (Consent, Escalation, PlanFollowUp, PlanOnDay, PlanTimeout, SetLanguage, SetNote)
+LASTING = (CloseCase, Consent, Escalation, PassOn, PlanFollowUp, PlanOnDay, PlanTimeout, SetLanguage, SetNote)
 """The effects that become rows; the others are only said."""
 
 
+ABOUT_CASE = "about_case"
+"""The note that holds the number of the case which a follow-up asks about."""
+STAFF_LANGUAGE = "en"
+"""What staff read of a case that nobody has taken yet."""
 WROTE_CHARACTERS = 600
 """So much of the message that opened a case is kept with it, masked, for the person who answers."""
 
@@ -36,18 +43,28 @@ class Kept:
 
     contact: int
     to_alert: list[int] = field(default_factory=list)
+    to_translate: list[int] = field(default_factory=list)
     case: int | None = None
     role: str = "default"
+    school: str | None = None
 
 
 @dataclass(frozen=True)
 class Message:
-    """The message that caused the effects: whose it is, in which language it is answered, and when it came."""
+    """The message that caused the effects: whose it is, in which language it is answered, and when it came.
+
+    `turns` are those before it; `school` the family's own, if it is known; `talking` the case a person talks about.
+    """
 
     contact: Contact
     inbound: Inbound
     language: str
     at: datetime
+    turns: tuple[tuple[str, str], ...] = ()
+    school: str | None = None
+    talking: int | None = None
+    about_case: int | None = None
+    """The case that the family was asked about ("did a person help you?")."""
 
 
 def keep(services: Services, db: Connection, message: Message, effects: Iterable[Effect]) -> Kept:
@@ -58,9 +75,13 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
     for n, effect in enumerate(lasting):
         if isinstance(effect, Escalation):
             _open_case(services, db, message, n, effect, kept)
+        elif isinstance(effect, CloseCase) and message.about_case:
+            case_steps.close(db, message.about_case, "family", at, "helped")
+        elif isinstance(effect, PassOn):
+            _pass_on(services, db, message, kept)
         elif isinstance(effect, PlanFollowUp):
             due = services.library.district.waking(at + effect.after)
-            follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow), due)
+            follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow, case=kept.case), due)
         elif isinstance(effect, PlanOnDay):
             due = services.library.district.moment(effect.on, effect.at, at)
             follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow), due)
@@ -86,15 +107,67 @@ def answers_kept(effect: Escalation, text: str) -> dict[str, str]:
 
 
 def _open_case(services: Services, db: Connection, message: Message, n: int, effect: Escalation, kept: Kept) -> None:
-    answers = answers_kept(effect, message.inbound.text)
-    new = cases.NewCase(
-        message.contact.id, effect.topic, effect.severity, effect.to, effect.about, message.language, answers
-    )
     vault, sid = services.database.vault, message.inbound.sid
-    kept.case, opened = cases.open_or_join(db, vault, sid, n, new, message.at)
-    kept.role = effect.to
-    if opened:
-        kept.to_alert.append(kept.case)
+    answers = answers_kept(effect, message.inbound.text)
+    if effect.again and message.about_case and _reopen(services, db, message, effect, kept):
+        return
+    school = message.school or services.library.district.school_in(message.inbound.text)
+    contact, language = message.contact.id, message.language
+    new = cases.NewCase(contact, effect.topic, effect.severity, effect.to, effect.about, language, answers, school)
+    opened = cases.open_or_join(db, vault, sid, n, new, message.at)
+    kept.case, kept.role, kept.school = opened.id, effect.to, school
+    if opened.page:
+        kept.to_alert.append(opened.id)
+    kept.to_translate += _keep_turns(services, db, message, opened)
+
+
+def _reopen(services: Services, db: Connection, message: Message, effect: Escalation, kept: Kept) -> bool:
+    """The family says that nobody helped: its case again, not a new one that knows nothing."""
+    case = cases.find(db, services.database.vault, message.about_case or 0)
+    if case is None:
+        return False
+    case_steps.reopen(db, case.id, case.role, message.inbound.sid, message.at)
+    kept.case, kept.role, kept.school = case.id, case.role, case.school
+    kept.to_alert.append(case.id)
+    return True
+
+
+def _keep_turns(services: Services, db: Connection, message: Message, opened: cases.Opened) -> Iterator[int]:
+    """What led to a new case, and this message: masked, sealed, in the family's words.  The numbers to translate."""
+    sid = message.inbound.sid
+    turns = [(f"{sid}:turn {number}", *turn) for number, turn in enumerate(message.turns if opened.new else ())]
+    wrote = mask(message.inbound.text)[0].strip()
+    for cause, author, text in [*turns, *([(f"{sid}:{opened.id}", "family", wrote)] if wrote else [])]:
+        foreign = author == "family" and message.language != STAFF_LANGUAGE
+        new = New(
+            opened.id,
+            f"{opened.id}:{cause}",
+            "family" if author == "family" else "helper",
+            message.language,
+            text[:WROTE_CHARACTERS],
+            to_language=STAFF_LANGUAGE if foreign else None,
+            state="before" if foreign else "kept",
+        )
+        number = case_messages.add(db, services.database.vault, new, message.at)
+        if foreign:
+            yield number
+
+
+def _pass_on(services: Services, db: Connection, message: Message, kept: Kept) -> None:
+    """The family's turn in a talk: kept with the case, translated by a job; a case that was done is open again."""
+    vault, at = services.database.vault, message.at
+    case = cases.find(db, vault, message.talking or 0)
+    if case is None:
+        return
+    staff = services.library.district.staff.get(case.claimed_by or "")
+    to = staff.languages[0] if staff else STAFF_LANGUAGE
+    wrote = mask(message.inbound.text)[0].strip()
+    new = New(case.id, message.inbound.sid, "family", message.language, wrote, to_language=to, state="waiting")
+    kept.to_translate.append(case_messages.add(db, vault, new, at))
+    chase = at + timedelta(minutes=services.library.district.paging.chase_minutes)
+    if not case_steps.family_wrote(db, case.id, chase, at) and not case.open:
+        case_steps.reopen(db, case.id, case.role, message.inbound.sid, at)
+        kept.to_alert.append(case.id)
 
 
 def _consent(services: Services, db: Connection, message: Message, effect: Consent) -> None:

@@ -7,7 +7,7 @@ transaction · save the conversation and the reply · only then queue the jobs a
 import logging
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +21,10 @@ from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
-from bot.messaging.effects import LASTING, Kept, Message, keep
+from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
 from bot.messaging.inbound import Inbound
 from bot.messaging.world import composer_for, of_case, understood, world_of
-from bot.queues import ALERT_CASE, enqueue
+from bot.queues import ALERT_CASE, TRANSLATE, enqueue
 from bot.services import Services
 from bot.store import contacts, told, walks
 from bot.store.contacts import Contact
@@ -32,6 +32,8 @@ from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
 from bot.understanding import mask
 
+TURNS, TURN_CHARACTERS = 6, 300
+"""So much of a conversation is kept for the day, for the person who takes over."""
 WAIT_SECONDS = 10
 """How long a message waits for the one before it; with LOCK_MS it stays below Twilio's 15 s."""
 ALWAYS = frozenset({"stop", "start", "person"})
@@ -51,6 +53,10 @@ class Saying:
     noticed: list[str]
     told: list[str]
     at: datetime
+    turns: list[list[str]] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    answers_us: bool = False
+    """The family writes after a question that we asked unasked: it does answer."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def _receive(services: Services, inbound: Inbound, at: datetime) -> str:
     if entry.outcome == "seen":
         return entry.reply
     try:
-        reply, conversation, kept = _handle(services, inbound, entry.conversation, at)
+        reply, conversation, kept = _handle(services, inbound, entry, at)
     except BaseException:
         services.conversations.release(family, owner)
         raise
@@ -115,17 +121,26 @@ def _enter(services: Services, family: str, sid: str, owner: str) -> Entry:
         time.sleep(0.03)
 
 
-def _handle(
-    services: Services, inbound: Inbound, conversation: Conversation, at: datetime
-) -> tuple[str, Conversation, Kept]:
-    contact = _contact(services, inbound, conversation, at)
+def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) -> tuple[str, Conversation, Kept]:
+    conversation = entry.conversation
+    contact = _contact(services, inbound, conversation, at, entry.talking)
     notes = _notes(services, conversation, contact)
     turn = _turn(services, inbound, _talk(conversation, contact), contact, notes, at)
     noticed, said = list(conversation.noticed), list(conversation.told)
-    reply, kept = _keep_and_compose(services, inbound, contact, turn, Saying(noticed, said, at))
+    answers_us = conversation.asked or bool(contact and contact.unanswered)
+    saying = Saying(noticed, said, at, conversation.turns, notes, answers_us)
+    reply, kept = _keep_and_compose(services, inbound, contact, turn, saying)
     stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
-    return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said), kept
+    turns = _turns(conversation.turns, inbound, reply)
+    return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns), kept
+
+
+def _turns(before: list[list[str]], inbound: Inbound, reply: str) -> list[list[str]]:
+    """The last turns, masked and cut: enough for the person who takes over to see what it is about."""
+    wrote = mask(inbound.text)[0].strip()
+    new = [["family", wrote], ["helper", reply]]
+    return [[who, text[:TURN_CHARACTERS]] for who, text in [*before, *new] if text][-TURNS:]
 
 
 def _notes(services: Services, conversation: Conversation, contact: Contact | None) -> dict[str, str]:
@@ -136,12 +151,14 @@ def _notes(services: Services, conversation: Conversation, contact: Contact | No
         return contacts.notes_of(db, contact.id)
 
 
-def _contact(services: Services, inbound: Inbound, conversation: Conversation, at: datetime) -> Contact | None:
+def _contact(
+    services: Services, inbound: Inbound, conversation: Conversation, at: datetime, talking: int | None
+) -> Contact | None:
     """Who writes: as the conversation remembers it, else from the database."""
     if conversation.contact is not None:
         language = conversation.talk.get("language")
         stopped_at = at if conversation.stopped else None
-        return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at)
+        return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at, talking)
     with services.database.read() as db:
         return contacts.find(db, services.database.vault, inbound.address)
 
@@ -189,6 +206,7 @@ def _heard(services: Services, inbound: Inbound, talk: Talk, contact: Contact | 
         kind=inbound.kind,
         twilio_opt=inbound.twilio_opt,
         stopped=bool(contact and contact.stopped_at),
+        talking=bool(contact and contact.talking_case),
         volunteered=bool(mask(inbound.text)[1] & {"status", "number"}),
     )
 
@@ -216,7 +234,7 @@ def _keep_and_compose(
     None at all for a message that changes nothing and is answered with what this family was told before.
     """
     composer = composer_for(services, turn.talk, turn.world, saying.at, saying.noticed)
-    if contact and not any(isinstance(effect, LASTING) for effect in turn.effects):
+    if contact and not saying.answers_us and not any(isinstance(effect, LASTING) for effect in turn.effects):
         kept = Kept(contact.id)
         reply = _compose(services, composer, turn, kept)
         if composer.said - set(saying.told):
@@ -225,10 +243,20 @@ def _keep_and_compose(
         return reply, kept
     with services.database.write() as db:
         writer = contact or contacts.add(db, services.database.vault, inbound.address, inbound.channel, saying.at)
-        kept = keep(services, db, Message(writer, inbound, turn.talk.language or "en", saying.at), turn.effects)
+        if saying.answers_us:
+            contacts.set_unanswered(db, writer.id, 0)
+        kept = keep(services, db, _message(writer, inbound, turn, saying), turn.effects)
         reply = _compose(services, composer, turn, kept)
         told.record(db, writer.id, composer.said, saying.told, saying.at)
     return reply, kept
+
+
+def _message(writer: Contact, inbound: Inbound, turn: _Turn, saying: Saying) -> Message:
+    turns = tuple((who, text) for who, text in saying.turns)
+    language = turn.talk.language or "en"
+    about = saying.notes.get(ABOUT_CASE, "")
+    case = int(about) if about.isdecimal() else None
+    return Message(writer, inbound, language, saying.at, turns, saying.notes.get("school"), writer.talking_case, case)
 
 
 def _compose(services: Services, composer: Composer, turn: _Turn, kept: Kept) -> str:
@@ -239,3 +267,5 @@ def _compose(services: Services, composer: Composer, turn: _Turn, kept: Kept) ->
 def _queue(services: Services, kept: Kept) -> None:
     for case in kept.to_alert:
         enqueue(services.redis, "urgent", ALERT_CASE, case)
+    for message in kept.to_translate:
+        enqueue(services.redis, "default", TRANSLATE, message)

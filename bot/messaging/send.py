@@ -65,7 +65,8 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
 def _send(services: Services, delivery: Delivery, address: str) -> None:
     """The call itself.  No transaction is open while it waits for Twilio."""
     try:
-        accepted = services.channel.send(Outgoing(delivery.id, address, delivery.body))
+        way = services.channel.call if delivery.means == "call" else services.channel.send
+        accepted = way(Outgoing(delivery.id, address, delivery.body))
     except SendError as error:
         _after_error(services, delivery, error)
         return
@@ -81,7 +82,8 @@ def _after_error(services: Services, delivery: Delivery, error: SendError) -> No
         if error.outcome == "refused":
             deliveries.advance(db, delivery.id, "failed", error_code=error.code)
         elif error.outcome == "unknown":
-            deliveries.settle(db, delivery.id, "unknown", at + LOOK_AFTER, error.code)
+            state = "failed" if delivery.means == "call" else "unknown"
+            deliveries.settle(db, delivery.id, state, at + LOOK_AFTER, error.code)
         else:
             wait = BACKOFF[min(delivery.attempts, len(BACKOFF) - 1)]
             deliveries.settle(db, delivery.id, "waiting", at + wait, error.code)
@@ -112,6 +114,9 @@ def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:
     with services.database.write() as db:
         if not deliveries.claim_unknown(db, delivery, at):
             return  # another process looks, or a callback has settled it
+    if delivery.means == "call":
+        _settle(services, delivery, "failed", at)  # there is no list to look in; the next round calls again
+        return
     if address is None:
         _settle(services, delivery, "held", at)
         return

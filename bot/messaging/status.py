@@ -1,9 +1,13 @@
-"""What Twilio reports of a message we sent.  Reports come late, twice and in any order; a row only moves forward."""
+"""What Twilio reports of a message or a call of ours.
+
+Reports come late, twice and in any order; a row only moves forward.
+"""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.channels.base import CALL_STATUSES
 from bot.messaging.send import after_failure
 from bot.queues import ALERT_CASE, enqueue
 from bot.services import Services
@@ -26,8 +30,10 @@ class Report:
 
 
 def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
-    """The report in this form; None for one that says nothing we follow."""
+    """The report in this form, of a call in the words of a text; None for one that says nothing we follow."""
     sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
+    if "CallSid" in form:
+        sid, status = form["CallSid"], CALL_STATUSES.get(form.get("CallStatus", ""), "")
     code = form.get("ErrorCode", "")
     if not sid or RANKS.get(status, 0) == 0:
         return None
@@ -50,5 +56,5 @@ def record(services: Services, report: Report) -> None:
 def _after_loss(services: Services, delivery: Delivery, code: int | None) -> None:
     log.warning("never arrived: delivery=%s kind=%s code=%s", delivery.id, delivery.kind, code)
     after_failure(services, delivery, code)
-    if delivery.kind == "alert" and delivery.case_id is not None:
+    if delivery.kind == "alert" and delivery.case_id is not None and delivery.means != "call":
         enqueue(services.redis, "urgent", ALERT_CASE, delivery.case_id)  # somebody else must be told

@@ -42,5 +42,5 @@ def composer_for(services: Services, talk: Talk, world: World, at: datetime, not
 
 def of_case(library: Library, kept: Kept, at: datetime) -> dict[str, str]:
     """What a reply may say of the case that was opened: its number, and who answers first."""
-    first = next(iter(library.district.alerted_for(kept.role, at).values()))
+    first = next(iter(library.district.alerted_for(kept.role, at, kept.school).values()))
     return {"staff_name": first.name, "case": str(kept.case or "")}

@@ -1,7 +1,8 @@
 """What was said about a case: the last turns before it, the talk between staff and the family, internal notes.
 
 All words are sealed.  The original always stands beside the translation; `state` says what became of it:
-`kept` (nothing to translate), `waiting` (for the translator), `done`, `untranslated`, `draft` (staff look at it first).
+`kept` (nothing to translate), `before` (a turn before the case, for the translator), `waiting` (for the translator),
+`done`, `untranslated`, `draft` (staff look at it first), `dropped`.
 """
 
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ case_messages = Table(
     Column("delivery_id", ForeignKey("deliveries.id")),
     Column("at", Moment, nullable=False),
 )
+
+TO_TRANSLATE = ("waiting", "before")
 
 
 @dataclass(frozen=True)
@@ -113,14 +116,14 @@ def of_case(db: Connection, vault: Vault, case_id: int) -> list[CaseMessage]:
 
 def waiting(db: Connection, before: datetime, limit: int) -> list[int]:
     """Messages that a translator has not seen, said before this moment: the sweep queues them."""
-    late = (case_messages.c.state == "waiting") & (case_messages.c.at < before)
+    late = case_messages.c.state.in_(TO_TRANSLATE) & (case_messages.c.at < before)
     return list(db.execute(select(case_messages.c.id).where(late).order_by(case_messages.c.id).limit(limit)).scalars())
 
 
 def set_translated(db: Connection, vault: Vault, message_id: int, made: Translation, state: str) -> bool:
     """Keep the translation (empty: none could be had); False if another process was first."""
     cause = db.execute(select(case_messages.c.cause).where(case_messages.c.id == message_id)).scalar_one()
-    key = (case_messages.c.id == message_id) & (case_messages.c.state == "waiting")
+    key = (case_messages.c.id == message_id) & case_messages.c.state.in_(TO_TRANSLATE)
     values = {
         "sealed_translation": vault.seal(made.text, _place(cause, "translation")),
         "sealed_back": vault.seal(made.back, _place(cause, "back")),

@@ -1,4 +1,8 @@
-"""Cases: what a family needs a person for.  Opened in the transaction of the message that caused it."""
+"""Cases: what a family needs a person for.  Opened in the transaction of the message that caused it.
+
+States: new → alerted → claimed ⇄ waiting (for the family) → resolved → closed; a "no, nobody helped" opens it again.
+How a case moves on stands in `case_steps`; here it is opened, joined and read.
+"""
 
 import json
 from collections.abc import Sequence
@@ -21,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection, Row
 
+from bot.store import audit
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
 
@@ -70,12 +75,17 @@ MORE = "more"
 """The answer that holds what the family wrote after an emergency's questions, a line each."""
 
 JOINED_FOR = {"escalate_now": timedelta(minutes=10), "other": timedelta(days=7)}
-"""How long what a family adds joins the case that is open."""
+"""How long what a family adds joins the open case without a new page."""
+RANK = {"info": 0, "follow_up": 1, "escalate_day": 2, "escalate_now": 3}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that a person must see to.  `answers` is what the family told the flow, masked, step by step."""
+    """One thing that a person must see to.  `answers` is what the family told the flow, masked, step by step.
+
+    `rounds` counts the pages that went out, `page_at` is when the next is due; `told_at` when the family was told that
+    nobody has taken it; `flagged` why a person must look at the talk ("not translated").
+    """
 
     id: int
     contact_id: int
@@ -84,11 +94,24 @@ class Case:
     role: str
     about: str
     language: str
+    school: str | None
     answers: dict[str, str]
     state: str
     opened_at: datetime
-    handled_at: datetime | None
-    handled_by: str | None
+    alerted_at: datetime | None
+    rounds: int
+    page_at: datetime | None
+    told_at: datetime | None
+    claimed_by: str | None
+    claimed_at: datetime | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+    flagged: str
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still has to see to it."""
+        return self.state in OPEN_STATES
 
 
 @dataclass(frozen=True)
@@ -102,54 +125,70 @@ class NewCase:
     about: str
     language: str
     answers: dict[str, str]
+    school: str | None = None
 
 
-def open_or_join(
-    db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime
-) -> tuple[int, bool]:
-    """The number of the case for effect `n` of this message, and whether it is new (somebody must be alerted).
+@dataclass(frozen=True)
+class Opened:
+    """The case of an escalation: is it `new`, and must staff be paged (for a joined emergency: again)?"""
 
-    A repeat of the message finds its own case.  What a family adds to something that nobody has handled yet joins
-    that case; an emergency joins only for ten minutes, after which staff are paged again.
+    id: int
+    new: bool
+    page: bool
+
+
+def open_or_join(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> Opened:
+    """The case for effect `n` of this message.  A family has one open case a topic: what it adds joins that.
+
+    A repeat of the message finds the same.  An emergency that joins after ten minutes, or that is graver than what
+    was known, pages again and must be taken again.
     """
     key = (cases.c.message_sid == message_sid) & (cases.c.n == n)
     own = db.execute(select(cases.c.id).where(key)).scalars().first()
     if own is not None:
-        return own, True
-    open_one = _joinable(db, new, at)
+        return Opened(own, new=True, page=True)
+    open_one = _open_of(db, new.contact_id, new.topic)
     if open_one is not None:
-        before = get(db, vault, open_one.id).answers
-        kept = {WROTE: before[WROTE]} if WROTE in before else {}
-        answers = {**before, **new.answers, **kept, **_more(before, new.answers)}
-        _set_answers(db, vault, open_one, answers)
-        return open_one.id, False
-    return _insert(db, vault, message_sid, n, new, at), True
+        return _join(db, vault, open_one, f"{message_sid}:{n}", new, at)
+    number = _insert(db, vault, message_sid, n, new, at)
+    audit.record(db, "family", "opened", f"case {number}", at, new.severity)
+    return Opened(number, new=True, page=True)
+
+
+def _open_of(db: Connection, contact_id: int, topic: str) -> Row[Any] | None:
+    same = (cases.c.contact_id == contact_id) & (cases.c.topic == topic) & cases.c.state.in_(OPEN_STATES)
+    return db.execute(select(cases).where(same)).first()
+
+
+def _join(db: Connection, vault: Vault, row: Row[Any], cause: str, new: NewCase, at: datetime) -> Opened:
+    before = _case(row, vault)
+    kept = {WROTE: before.answers[WROTE]} if WROTE in before.answers else {}
+    answers = {**before.answers, **new.answers, **kept, **_more(before.answers, new.answers)}
+    values: dict[str, object] = {"sealed_answers": vault.seal(json.dumps(answers), _place(row.message_sid, row.n))}
+    values["school"] = before.school or new.school
+    again = row.paged_for == cause or _must_page_again(before, new, at)
+    if again and row.paged_for != cause:
+        graver = max(before.severity, new.severity, key=RANK.__getitem__)
+        values |= {"state": "new", "severity": graver, "role": new.role, "about": new.about, "paged_for": cause}
+        values |= {"claimed_by": None, "claimed_at": None, "page_at": None, "told_at": None, "opened_at": at}
+        audit.record(db, "family", "asked again", f"case {row.id}", at, graver)
+    db.execute(update(cases).where(cases.c.id == row.id).values(values))
+    return Opened(row.id, new=False, page=again)
+
+
+def _must_page_again(before: Case, new: NewCase, at: datetime) -> bool:
+    span = JOINED_FOR["escalate_now" if new.severity == "escalate_now" else "other"]
+    graver = RANK[new.severity] > RANK[before.severity]
+    urgent_or_left = new.severity == "escalate_now" or before.claimed_by is None
+    return graver or (urgent_or_left and before.opened_at <= at - span)
 
 
 def _more(before: dict[str, str], new: dict[str, str]) -> dict[str, str]:
     """What is added to an emergency stands in lines, each once: a repeat of the message adds nothing."""
     if MORE not in new:
         return {}
-    lines = before.get(MORE, "").split("\n") if MORE in before else []
+    lines = before[MORE].split("\n") if MORE in before else []
     return {MORE: "\n".join(lines if new[MORE] in lines else [*lines, new[MORE]])}
-
-
-def _joinable(db: Connection, new: NewCase, at: datetime) -> Row[Any, Any, Any] | None:
-    span = JOINED_FOR["escalate_now" if new.severity == "escalate_now" else "other"]
-    same = (
-        (cases.c.contact_id == new.contact_id)
-        & (cases.c.topic == new.topic)
-        & (cases.c.severity == new.severity)
-        & cases.c.handled_at.is_(None)
-        & (cases.c.opened_at > at - span)
-    )
-    query = select(cases.c.id, cases.c.message_sid, cases.c.n).where(same).order_by(cases.c.id.desc())
-    return db.execute(query).first()
-
-
-def _set_answers(db: Connection, vault: Vault, case: Row[Any, Any, Any], answers: dict[str, str]) -> None:
-    sealed = vault.seal(json.dumps(answers), _place(case.message_sid, case.n))
-    db.execute(update(cases).where(cases.c.id == case.id).values(sealed_answers=sealed))
 
 
 def _insert(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> int:
@@ -162,6 +201,7 @@ def _insert(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase
         "role": new.role,
         "about": new.about,
         "language": new.language,
+        "school": new.school,
         "sealed_answers": vault.seal(json.dumps(new.answers), _place(message_sid, n)),
         "state": "new",
         "opened_at": at,
@@ -174,46 +214,35 @@ def get(db: Connection, vault: Vault, case_id: int) -> Case:
     return _case(db.execute(select(cases).where(cases.c.id == case_id)).one(), vault)
 
 
+def find(db: Connection, vault: Vault, case_id: int) -> Case | None:
+    """The case with this number, if there is one."""
+    row = db.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
+    return _case(row, vault) if row else None
+
+
 def newest(db: Connection, vault: Vault, limit: int) -> list[Case]:
-    """The cases that nobody has handled, then the handled ones; newest first."""
-    order = (cases.c.handled_at.is_not(None), cases.c.id.desc())
+    """The open cases, then the others; newest first."""
+    order = (cases.c.state.not_in(OPEN_STATES), cases.c.id.desc())
     return [_case(row, vault) for row in db.execute(select(cases).order_by(*order).limit(limit))]
 
 
-def not_alerted(db: Connection, before: datetime) -> Sequence[int]:
-    """Cases opened before this moment for which no alert has been written yet."""
-    late = (cases.c.state == "new") & (cases.c.opened_at < before)
-    return db.execute(select(cases.c.id).where(late).order_by(cases.c.id)).scalars().all()
+def of_contact(db: Connection, vault: Vault, contact_id: int) -> list[Case]:
+    """All cases of one family, newest first."""
+    query = select(cases).where(cases.c.contact_id == contact_id).order_by(cases.c.id.desc())
+    return [_case(row, vault) for row in db.execute(query)]
 
 
-def set_alerted(db: Connection, case_id: int, at: datetime) -> None:
-    """The alerts of this case stand as rows; from here on their deliveries are what is followed."""
-    key = (cases.c.id == case_id) & (cases.c.state == "new")
-    db.execute(update(cases).where(key).values(state="alerted", alerted_at=at))
+def to_page(db: Connection, opened_before: datetime, at: datetime) -> Sequence[int]:
+    """Cases opened before this moment without an alert so far, and those whose next page is due."""
+    late = (cases.c.state == "new") & (cases.c.opened_at < opened_before)
+    due = cases.c.state.in_(OPEN_STATES) & (cases.c.page_at <= at)
+    return db.execute(select(cases.c.id).where(late | due).order_by(cases.c.id)).scalars().all()
 
 
-def set_handled(db: Connection, case_id: int, by: str, at: datetime) -> None:
-    """A member of staff has seen to it."""
-    key = (cases.c.id == case_id) & cases.c.handled_at.is_(None)
-    db.execute(update(cases).where(key).values(state="handled", handled_at=at, handled_by=by))
-
-
-def _case(row: Row[tuple[object, ...]], vault: Vault) -> Case:
+def _case(row: Row[Any], vault: Vault) -> Case:
     answers = json.loads(vault.open(row.sealed_answers, _place(row.message_sid, row.n)))
-    return Case(
-        id=row.id,
-        contact_id=row.contact_id,
-        topic=row.topic,
-        severity=row.severity,
-        role=row.role,
-        about=row.about,
-        language=row.language,
-        answers=answers,
-        state=row.state,
-        opened_at=row.opened_at,
-        handled_at=row.handled_at,
-        handled_by=row.handled_by,
-    )
+    names = Case.__dataclass_fields__.keys() - {"answers"}
+    return Case(answers=answers, **{name: getattr(row, name) for name in names})
 
 
 def _place(message_sid: str, n: int) -> str:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from bot.store.crypto import Vault
@@ -45,20 +46,22 @@ class Contact:
     channel: str
     language: str | None
     stopped_at: datetime | None
+    talking_case: int | None = None
+    unanswered: int = 0
 
 
 def find(db: Connection, vault: Vault, address: str) -> Contact | None:
     """The contact with this address, if it ever wrote."""
     index = vault.index(address)
     row = db.execute(select(contacts).where(contacts.c.address_index == index)).one_or_none()
-    return Contact(row.id, address, row.channel, row.language, row.stopped_at) if row else None
+    return _contact(row, address) if row else None
 
 
 def get(db: Connection, vault: Vault, contact_id: int) -> Contact:
     """The contact with this id; raises `sqlalchemy.exc.NoResultFound` if it was erased."""
     row = db.execute(select(contacts).where(contacts.c.id == contact_id)).one()
     address = vault.open(row.sealed_address, _place(row.address_index))
-    return Contact(row.id, address, row.channel, row.language, row.stopped_at)
+    return _contact(row, address)
 
 
 def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) -> Contact:
@@ -74,6 +77,20 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
     found = find(db, vault, address)
     assert found is not None, "just added"
     return found
+
+
+def _contact(row: Row[Any], address: str) -> Contact:
+    return Contact(row.id, address, row.channel, row.language, row.stopped_at, row.talking_case, row.unanswered)
+
+
+def set_talking(db: Connection, contact_id: int, case_id: int | None) -> None:
+    """A person talks with this family about a case; None: the helper is back."""
+    db.execute(update(contacts).where(contacts.c.id == contact_id).values(talking_case=case_id))
+
+
+def set_unanswered(db: Connection, contact_id: int, count: int) -> None:
+    """So many questions of ours in a row had no answer."""
+    db.execute(update(contacts).where(contacts.c.id == contact_id).values(unanswered=count))
 
 
 def set_language(db: Connection, contact_id: int, language: str) -> None:

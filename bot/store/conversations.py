@@ -21,9 +21,9 @@ LOCK_MS = 8_000
 
 ENTER = """
 local reply = redis.call('GET', KEYS[1])
-if reply then return {'seen', reply} end
-if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', ''} end
-return {'go', redis.call('GET', KEYS[3]) or ''}
+if reply then return {'seen', reply, ''} end
+if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', '', ''} end
+return {'go', redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[4]) or ''}
 """
 
 LEAVE = """
@@ -66,6 +66,10 @@ class Conversation:
     stopped: bool = False
     notes: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    turns: list[list[str]] = field(default_factory=list)
+    """The last turns, [who, text], masked: they go with a case that is opened."""
+    asked: bool = False
+    """We wrote last, unasked; the family's next message is an answer."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Entry:
     outcome: Literal["seen", "busy", "go"]
     reply: str = ""
     conversation: Conversation = field(default_factory=Conversation)
+    talking: int | None = None
+    """The case about which a person talks with this family."""
 
 
 class Conversations:
@@ -89,11 +95,23 @@ class Conversations:
 
     def enter(self, family: str, message_sid: str, owner: str) -> Entry:
         """Ask to handle this message as `owner` (a random token)."""
-        keys = [_seen(message_sid), _lock(family), _talk(family)]
-        outcome, found = (part.decode() for part in self._enter(keys=keys, args=[owner, LOCK_MS]))
+        keys = [_seen(message_sid), _lock(family), _talk(family), _talking(family)]
+        outcome, found, talking = (part.decode() for part in self._enter(keys=keys, args=[owner, LOCK_MS]))
         if outcome == "seen":
             return Entry("seen", reply=self._vault.open(found, f"reply:{message_sid}"))
-        return Entry(outcome, conversation=self._open(found, family))
+        return Entry(outcome, conversation=self._open(found, family), talking=int(talking) if talking else None)
+
+    def set_talking(self, family: str, case_id: int | None) -> None:
+        """A person talks with this family from now on (None: no more); a question of the helper's is dropped."""
+        if case_id is None:
+            self.redis.delete(_talking(family))
+        elif self.redis.set(_talking(family), case_id, get=True) is None:
+            self.forget(family)
+
+    def window_seconds(self, family: str) -> int:
+        """How long WhatsApp's service window is still open; 0 if it is not."""
+        left = self.redis.ttl(_window(family))
+        return max(0, int(left))
 
     def leave(
         self, family: str, message_sid: str, owner: str, conversation: Conversation, reply: str, counts: Counts = None
@@ -144,6 +162,10 @@ class Conversations:
 
 def _talk(family: str) -> str:
     return f"puente:talk:{family}"
+
+
+def _talking(family: str) -> str:
+    return f"puente:talking:{family}"
 
 
 def _lock(family: str) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
     insert,
     select,
     update,
@@ -91,11 +92,37 @@ class Delivery:
     sid: str | None
     error_code: int | None
     created_at: datetime
+    means: str = "text"
+    round: int = 0
+    template: str | None = None
 
 
-def plan_alert(db: Connection, vault: Vault, case_id: int, staff: str, body: str, at: datetime) -> None:
-    """The alert of a case to one member of staff: written once, however often the job runs."""
-    _plan(db, vault, {"kind": "alert", "case_id": case_id, "staff": staff}, body, at)
+@dataclass(frozen=True)
+class Page:
+    """One page of a case to one member of staff: in which round, by text or by call, and when."""
+
+    case_id: int
+    staff: str
+    round: int
+    means: str
+    body: str
+    due: datetime
+
+
+def plan_page(db: Connection, vault: Vault, page: Page, at: datetime) -> None:
+    """A page as a row: written once, however often the job runs."""
+    about = {"kind": "alert", "case_id": page.case_id, "staff": page.staff, "round": page.round, "means": page.means}
+    _plan(db, vault, about | {"due_at": page.due}, page.body, at)
+
+
+def plan_notice(db: Connection, vault: Vault, about: dict[str, object], body: str, due: datetime) -> str:
+    """A text that tells staff (`staff`) or a family (`contact_id`) how a case stands; the caller writes it once."""
+    return _plan(db, vault, {"kind": "notice", **about}, body, due)
+
+
+def plan_talk(db: Connection, vault: Vault, contact_id: int, body: str, at: datetime) -> str:
+    """What a member of staff writes to a family; the caller sees to it that it is written once."""
+    return _plan(db, vault, {"kind": "talk", "contact_id": contact_id}, body, at)
 
 
 def plan_follow_up(db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:
@@ -116,7 +143,8 @@ def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, du
 def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> str:
     """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
     new = uuid4().hex
-    row = {"id": new, "sealed_body": vault.seal(body, _place(new)), "created_at": at, "due_at": at, **about}
+    due = about.get("due_at", at)  # a page for the morning is not old when the morning comes
+    row = {"id": new, "sealed_body": vault.seal(body, _place(new)), "created_at": due, "due_at": due} | about
     try:
         with db.begin_nested():
             db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
@@ -137,9 +165,15 @@ def of_case(db: Connection, vault: Vault, case_id: int) -> list[Delivery]:
     return [_delivery(row, vault) for row in db.execute(query)]
 
 
-def waiting_of_case(db: Connection, case_id: int) -> Sequence[str]:
-    """The alerts of a case that wait to be sent."""
-    key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting")
+def cancel_pages(db: Connection, case_id: int) -> None:
+    """Pages that have not left are not sent any more: somebody has taken the case."""
+    key = (deliveries.c.case_id == case_id) & (deliveries.c.kind == "alert") & (deliveries.c.state == "waiting")
+    db.execute(update(deliveries).where(key).values(state="canceled", rank=RANKS["canceled"], sealed_body=None))
+
+
+def waiting_of_case(db: Connection, case_id: int, at: datetime) -> Sequence[str]:
+    """What is to be sent about a case now."""
+    key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
 
 
@@ -185,11 +219,13 @@ def advance(
 ) -> bool:
     """Move a row forward to what Twilio says of it; False if it is there or further already.
 
-    The text is dropped with the first report: Twilio has it, and we need it no more.
+    The text is dropped with the first report: Twilio has it, and we need it no more.  A call's is read out later, so
+    it stays until the call is over.
     """
     rank = RANKS[status]
     key = (deliveries.c.id == delivery_id) & (deliveries.c.rank < rank)
-    values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": None}
+    kept = case((deliveries.c.means == "call", deliveries.c.sealed_body)) if rank < RANKS["delivered"] else None
+    values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": kept}
     if sid:
         values["sid"] = sid
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
@@ -216,6 +252,9 @@ def _delivery(row: Row[tuple[object, ...]], vault: Vault) -> Delivery:
         sid=row.sid,
         error_code=row.error_code,
         created_at=row.created_at,
+        means=row.means,
+        round=row.round,
+        template=row.template,
     )
 
 

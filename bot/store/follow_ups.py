@@ -32,6 +32,7 @@ class Place:
 
     flow: str
     step: str | None = None
+    case: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class FollowUp:
     due_at: datetime
     state: str
     step: str | None = None
+    case_id: int | None = None
 
 
 def plan(db: Connection, cause: tuple[str, int], contact_id: int, place: Place, due_at: datetime) -> None:
@@ -54,7 +56,14 @@ def plan(db: Connection, cause: tuple[str, int], contact_id: int, place: Place, 
 
     `cause` is the message and the number of the effect in it: a repeat of the message plans nothing twice.
     """
-    row = {"message_sid": cause[0], "n": cause[1], "contact_id": contact_id, "flow": place.flow, "step": place.step}
+    row: dict[str, object] = {
+        "message_sid": cause[0],
+        "n": cause[1],
+        "contact_id": contact_id,
+        "flow": place.flow,
+        "step": place.step,
+    }
+    row["case_id"] = place.case
     try:
         with db.begin_nested():
             db.execute(insert(follow_ups).values(**row, due_at=due_at, state="waiting"))
@@ -65,7 +74,7 @@ def plan(db: Connection, cause: tuple[str, int], contact_id: int, place: Place, 
 def get(db: Connection, follow_up_id: int) -> FollowUp:
     """The follow-up with this id; raises `sqlalchemy.exc.NoResultFound`."""
     row = db.execute(select(follow_ups).where(follow_ups.c.id == follow_up_id)).one()
-    return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state, row.step)
+    return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state, row.step, row.case_id)
 
 
 def due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
@@ -85,6 +94,12 @@ def postpone(db: Connection, follow_up_id: int, due_at: datetime) -> None:
     """Ask again later: the family is in the middle of another conversation, or it is night there."""
     key = (follow_ups.c.id == follow_up_id) & (follow_ups.c.state == "waiting")
     db.execute(update(follow_ups).where(key).values(due_at=due_at))
+
+
+def drop(db: Connection, contact_id: int, flow: str) -> None:
+    """A flow that was planned for later is not started any more: something better was planned instead."""
+    key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.flow == flow) & (follow_ups.c.state == "waiting")
+    db.execute(update(follow_ups).where(key).values(state="dropped"))
 
 
 def bring_forward(db: Connection, contact_id: int, at: datetime) -> int:

@@ -49,7 +49,7 @@ def ask(db: Connection, vault: Vault, cause: str, wanted: Request, at: datetime)
     """Write down that an interpreter is wanted; `cause` makes a repeated form ask once."""
     known = db.execute(select(interpreters.c.id).where(interpreters.c.cause == cause)).scalars().first()
     if known is not None:
-        return known
+        return int(known)
     row = {
         "case_id": wanted.case_id, "cause": cause, "language": wanted.language, "how": wanted.how,
         "kind": wanted.kind, "asked_by": wanted.asked_by, "asked_at": at,

@@ -47,6 +47,7 @@ class _About:
     topic: str
     severity: str
     language: str
+    school: str | None = None
 
 
 @dataclass

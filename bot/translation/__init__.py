@@ -1,6 +1,9 @@
-"""Machine translation: one interface, googletrans behind it, and the shield that keeps what must not change."""
+"""Machine translation: one interface, googletrans behind it, and care for what leaves and what comes back.
 
-from bot.translation.google import GoogleTranslator
+`careful.py` is what the program asks for people's texts; `google.py` is the provider,
+imported only where it is used.
+"""
+
 from bot.translation.provider import Failed, Translator
 
-__all__ = ["Failed", "GoogleTranslator", "Translator"]
+__all__ = ["Failed", "Translator"]

@@ -7,12 +7,13 @@ it hands back the source text as if it were translated, unless told to raise; th
 import asyncio
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import googletrans
 import httpx
 
 from bot.translation.provider import Failed, Reason
-from bot.translation.shield import has_words, shield, unshield
+from bot.translation.shield import has_words, letters, shield, unshield
 
 SECONDS = 8
 """For one text; a batch as a whole has `BATCH_SECONDS`, which is less than a job's minute."""
@@ -50,15 +51,22 @@ class GoogleTranslator:
         self._base = base
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | Failed]:
-        """As `Translator.translate` promises."""
-        return asyncio.run(self._all(texts, source, target))
+        """As `Translator.translate` promises; a thread whose event loop runs already lends it another thread."""
+        if not knows(source) or not knows(target):
+            return [Failed("off") for _ in texts]
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self._all(texts, source, target))
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(lambda: asyncio.run(self._all(texts, source, target))).result()
 
     async def _all(self, texts: Sequence[str], source: str, target: str) -> list[str | Failed]:
         client = self._client()
         turn = asyncio.Semaphore(AT_ONCE)
         async with client.client:
             tasks = [asyncio.create_task(self._one(client, turn, text, source, target)) for text in texts]
-            await asyncio.wait(tasks, timeout=BATCH_SECONDS) if tasks else None
+            await asyncio.wait(tasks, timeout=min(BATCH_SECONDS, 2 * SECONDS * len(tasks))) if tasks else None
             late = [task for task in tasks if not task.done()]
             for task in late:
                 task.cancel()
@@ -85,10 +93,15 @@ class GoogleTranslator:
         return _checked(bare, answer.text, kept)
 
 
+def knows(language: str) -> bool:
+    """Whether Google translates this language (it has no K'iche', no Mam)."""
+    return CODES.get(language, language).lower() in googletrans.LANGUAGES
+
+
 def _checked(sent: str, came: str, kept: list[str]) -> str | Failed:
     if not came.strip():
         return Failed("garbage")
-    if came.strip().casefold() == sent.strip().casefold():
+    if letters(came) == letters(sent):
         return Failed("unchanged")
     whole = unshield(came, kept)
     return whole if whole is not None else Failed("lost words")

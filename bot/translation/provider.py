@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-Reason = Literal["time-out", "busy", "broken", "garbage", "unchanged", "unreachable", "lost words"]
+Reason = Literal[
+    "time-out",
+    "busy",
+    "broken",
+    "garbage",
+    "unchanged",
+    "unreachable",
+    "lost words",
+    "resting",  # it failed too often of late and is left alone for a minute
+    "off",  # no machine translates here: TRANSLATOR=off, or it does not know the language
+]
 
 
 class Failed(Exception):
@@ -22,7 +32,7 @@ class Translator(Protocol):
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | Failed]:
         """Each text in `target` (BCP 47 codes), in order, or why this one could not be had.  Never raises for a text.
 
-        Placeholders in braces, numbers, links and addresses come back as they were: a translation that lost one
-        counts as failed.  A text that comes back as it was sent counts as failed as well.
+        Placeholders in braces, numbers, links, addresses and the shield's marks come back as they were: a
+        translation that lost one counts as failed.  A text that comes back as it was sent counts as failed as well.
         """
         ...

@@ -1,19 +1,31 @@
 """The web process: `create_app` puts the pages together; each page is a thin edge round the rooms below it."""
 
+from typing import Any
+
 from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 
 from bot import settings
 from bot.services import Services, open_services
 from bot.settings import Settings
 from bot.web import console, health, twilio
+from bot.web.console.words import _
 from bot.web.media import media
 from bot.web.simulator import simulator
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
-CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+CONTENT_POLICY = "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+"""No script and no style stands in a page: what somebody smuggles into one does nothing."""
+TRIES = "20 per minute; 200 per hour"
+"""Log-ins of one address.  A school's staff share one; the lock of a single login is tighter (`store/logins.py`)."""
+TRIED = (
+    *("console.log_in", "console.check_code", "console.to_district", "console.from_district"),
+    *("console.change_password", "console.set_factor"),
+)
 
 
 class PageSessions(SecureCookieSessionInterface):
@@ -36,8 +48,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
         SECRET_KEY=ready.settings.secret_key,
         MAX_CONTENT_LENGTH=BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=BODY_BYTES,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=ready.settings.environment == "production",
+        **_cookie(ready.settings),
     )
     app.extensions["puente"] = ready
     csrf = CSRFProtect(app)
@@ -47,15 +58,43 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.register_blueprint(health.health)
     app.register_blueprint(media)
     console.register(app)
+    _limit(app, ready)
     if ready.settings.simulator_on:
         app.register_blueprint(simulator)
     app.after_request(_with_headers)
     return app
 
 
+def _cookie(given: Settings) -> dict[str, object]:
+    """Scripts do not read it, other sites do not send it; in production only https, and only this very host sets it."""
+    secure = given.environment == "production"
+    flags = {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax", "SESSION_COOKIE_SECURE": secure}
+    return {**flags, "SESSION_COOKIE_NAME": "__Host-puente" if secure else "puente"}
+
+
+def _limit(app: Flask, ready: Services) -> None:
+    """Count tries to log in, in Redis; each process by itself while Redis is away."""
+    pool = {"connection_pool": ready.redis.connection_pool}
+    limiter = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri="redis://",  # the pool says where; what stands here is only its kind
+        storage_options=pool,  # type: ignore[arg-type]  # limits takes a pool, Flask-Limiter's types do not know
+        in_memory_fallback_enabled=True,
+        key_prefix="puente",
+    )
+    for endpoint in TRIED:
+        limited: Any = limiter.limit(TRIES, error_message=_too_many)(app.view_functions[endpoint])
+        app.view_functions[endpoint] = limited
+
+
+def _too_many() -> str:
+    return _("Too many tries from your network. Please wait some minutes.")
+
+
 def _with_headers(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", "no-store")
     return response

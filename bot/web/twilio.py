@@ -11,8 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
+from bot.cases import by_text
 from bot.messaging import inbound, status
 from bot.messaging.receive import Unavailable, receive
+from bot.web import voice
 from bot.web.here import services
 
 MESSAGE_UNITS = 1500
@@ -44,8 +46,9 @@ def messages() -> Response:
     except inbound.BadForm as bad:
         abort(400, str(bad))
     try:
-        reply = receive(services(), message)
-    except Unavailable:
+        reply = by_text.answer(services(), message)
+        reply = receive(services(), message) if reply is None else reply
+    except (Unavailable, SQLAlchemyError):
         abort(503, "Not kept: please try again.")
     shown = message.channel == "whatsapp" and services().settings.public_base
     return twiml(reply, f"{shown}/media/" if shown else None)
@@ -61,6 +64,12 @@ def delivery_status() -> tuple[str, int]:
         except SQLAlchemyError:
             abort(503, "Not kept: please try again.")
     return "", 204
+
+
+@webhooks.post("/voice")
+def call() -> Response:
+    """A call: an alert that is read to staff, or somebody who rings the line."""
+    return voice.answer(services(), request.form, request.args.get("m"))
 
 
 def twiml(reply: str, media_base: str | None = None) -> Response:

@@ -1,10 +1,12 @@
-"""A stand-in of Twilio's Messages API for our tests; no test of ours ever talks to Twilio itself.
+"""A stand-in of Twilio's Messages and Calls APIs for our tests; no test of ours ever talks to Twilio itself.
 
 `twilio.TwilioStandIn` runs inside the test process, `process.TwilioProcess` (or `python -m tests.stand_in`)
 beside it, and `payloads` holds the webhook forms.  What is known of Twilio comes from its public pages and
 from captures, read in November 2026; what is a guess says so where it stands.
 """
 
+from .answering import Heard, Line
+from .calls import Call
 from .inbound import Inbound, Reply
 from .payloads import KINDS, STATUSES, build
 from .process import TwilioProcess
@@ -16,9 +18,12 @@ __all__ = [
     "KINDS",
     "STATUSES",
     "Accepted",
+    "Call",
     "Callback",
     "CallbackPlan",
+    "Heard",
     "Inbound",
+    "Line",
     "Reply",
     "Request",
     "TwilioProcess",

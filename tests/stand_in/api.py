@@ -1,4 +1,4 @@
-"""The routes of the Messages API, without HTTP around them."""
+"""The routes of the Messages and Calls APIs, without HTTP around them."""
 
 import base64
 import hmac
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
+from .calls import page_of_calls
 from .ledger import Ledger
 from .listing import page
 from .records import Accepted, Fault, Form
@@ -15,6 +16,7 @@ from .rules import Refused
 
 Answer = tuple[int, dict[str, Any]]
 PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages(?:/([^/]+))?\.json")
+CALLS = re.compile(r"/2010-04-01/Accounts/([^/]+)/Calls(?:/([^/]+))?\.json")
 BUSY = {
     "429": (20429, "Too Many Requests"),
     "500": (20500, "An internal server error has occurred"),
@@ -37,6 +39,9 @@ class Api:
         pair = f"{self.ledger.account_sid}:{self.ledger.auth_token}".encode()
         if not hmac.compare_digest(authorization.encode(), b"Basic " + base64.b64encode(pair)):
             raise Refused(20003, "Authenticate", 401)
+        called = CALLS.fullmatch(path)
+        if called and called[1] == self.ledger.account_sid:
+            return self._call(read_form(raw)) if method == "POST" and not called[2] else self._calls(called[2], query)
         match = PATH.fullmatch(path)
         if not match or match[1] != self.ledger.account_sid:
             raise Refused(20404, f"The requested resource {path} was not found", 404)
@@ -53,6 +58,23 @@ class Api:
         self.on_accept(message)
         self._after(fault)
         return 201, document
+
+    def _call(self, form: Form) -> Answer:
+        fault = self.ledger.take_fault(form.get("To", [""])[0], "call")
+        self._before(fault)
+        document = self.ledger.accept_call(form).resource(self.ledger.account_sid)
+        self._after(fault)
+        return 201, document
+
+    def _calls(self, sid: str | None, query: str) -> Answer:
+        """The list of calls, or one of them."""
+        with self.ledger.changed:
+            calls = [call for call in self.ledger.calls if sid in (None, call.sid)]
+        if sid is None:
+            return 200, page_of_calls(calls, self.ledger.account_sid, dict(parse_qsl(query)))
+        if not calls:
+            raise Refused(20404, f"The requested resource {sid} was not found", 404)
+        return 200, calls[0].resource(self.ledger.account_sid)
 
     def _list(self, query: str) -> Answer:
         given = dict(parse_qsl(query, keep_blank_values=True))

@@ -10,7 +10,7 @@ from .records import CallbackPlan
 
 
 def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
-    """GET messages, requests, callbacks, pending; POST fail_next, number, opt_out, close_window,
+    """GET messages, calls, requests, callbacks, pending; POST fail_next, number, opt_out, close_window,
     heard_from, plan.
 
     The POSTs take the arguments of the Ledger's method of that name; `plan` those of CallbackPlan.
@@ -18,6 +18,7 @@ def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
     name = path.removeprefix("/_control/")
     records: dict[str, list[Any]] = {
         "messages": ledger.messages,
+        "calls": ledger.calls,
         "requests": ledger.requests,
         "callbacks": ledger.callbacks,
     }

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from .calls import Call, check_call
 from .records import FAULTS, Accepted, Callback, CallbackPlan, Fault, Form, NumberRule, Request
 from .rules import Refused, check
 
@@ -16,6 +17,7 @@ class Ledger:
         self.account_sid, self.auth_token = account_sid, auth_token
         self.changed = threading.Condition()
         self.messages: list[Accepted] = []
+        self.calls: list[Call] = []
         self.requests: list[Request] = []
         self.callbacks: list[Callback] = []
         self.senders: set[str] = set()  # empty: any well-formed one
@@ -36,8 +38,8 @@ class Ledger:
     def fail_next(
         self, kind: str, count: int = 1, to: str | None = None, seconds: float = 30.0, on: str = "create"
     ) -> None:
-        """Spoil the next `count` calls (for `to`): one of FAULTS; `on` create, list, fetch or update."""
-        if kind not in FAULTS or on not in ("create", "list", "fetch", "update"):
+        """Spoil the next `count` calls (for `to`): one of FAULTS; `on` create, list, fetch, update or call."""
+        if kind not in FAULTS or on not in ("create", "list", "fetch", "update", "call"):
             raise ValueError(f"no such fault: {kind} on {on}")
         with self.changed:
             self._faults.append(Fault(kind, count, to, seconds, on))
@@ -83,6 +85,17 @@ class Ledger:
             self._by_sid[message.sid] = message
             self.changed.notify_all()
         return message
+
+    def accept_call(self, form: Form) -> Call:
+        """Take the call on, or raise Refused."""
+        call = check_call(form, self.senders)
+        with self.changed:
+            rule = self._rules.get(call.to)
+            if rule and rule.at == "request":
+                raise Refused(rule.error_code, f"Cannot call {call.to}")
+            self.calls.append(call)
+            self.changed.notify_all()
+        return call
 
     def find(self, sid: str) -> Accepted:
         """The message with this SID, or Refused."""

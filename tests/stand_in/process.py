@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from .calls import Call
 from .inbound import Inbound, send_inbound
 from .payloads import ACCOUNT
 from .records import Accepted, Callback, Request
@@ -80,6 +81,11 @@ class TwilioProcess:
     def messages(self) -> list[Accepted]:
         """Everything accepted, oldest first."""
         return [Accepted(**row) for row in self._control("messages")]
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every call accepted, oldest first."""
+        return [Call(**row) for row in self._control("calls")]
 
     @property
     def requests(self) -> list[Request]:

@@ -12,9 +12,18 @@ from twilio.http.response import Response  # type: ignore[import-untyped, unused
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped, unused-ignore]
 from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped, unused-ignore]
+from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped, unused-ignore]
 
 # Twilio's package has no types; its names come to the tests from here, with one ignore each.
-__all__ = ["Client", "MessagingResponse", "Receiver", "RequestValidator", "TwilioRestException", "aimed_client"]
+__all__ = [
+    "Client",
+    "MessagingResponse",
+    "Receiver",
+    "RequestValidator",
+    "TwilioRestException",
+    "VoiceResponse",
+    "aimed_client",
+]
 
 
 class Aimed(TwilioHttpClient):  # type: ignore[misc, unused-ignore]

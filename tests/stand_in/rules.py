@@ -142,16 +142,16 @@ def _check_content(one: Mapping[str, str], media: list[str]) -> None:
         raise Refused(21617, "The concatenated message body exceeds the 1600 character limit")
     if len(media) > 10:
         raise Refused(21623, "Number of media files exceeds the limit of 10")
-    if not all(_well_formed(url) for url in media):
+    if not all(well_formed(url) for url in media):
         raise Refused(21620, "Invalid media URL(s)")
 
 
 def _check_callback(url: str) -> None:
-    if url and not _well_formed(url):
+    if url and not well_formed(url):
         raise Refused(21609, f"The 'StatusCallback' URL {url} is not a valid URL.")
 
 
-def _well_formed(url: str) -> bool:
+def well_formed(url: str) -> bool:
     """http(s), a host without underscore, a real port, and nothing that ought to be escaped."""
     try:
         parts = urlsplit(url)

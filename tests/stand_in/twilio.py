@@ -3,16 +3,18 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from .answering import Heard, Line, form_of_inbound
 from .api import Api
 from .callbacks import Postman
+from .calls import Call
 from .inbound import Inbound, send_inbound
 from .ledger import Ledger
 from .payloads import ACCOUNT
-from .records import Accepted
+from .records import Accepted, Callback
 from .server import Server
 
 T = TypeVar("T")
@@ -60,6 +62,35 @@ class TwilioStandIn(Ledger):
         """The messages accepted for exactly this address, oldest first."""
         with self.changed:
             return [message for message in self.messages if message.to == number]
+
+    def calls_to(self, number: str) -> list[Call]:
+        """The calls accepted for exactly this number, oldest first."""
+        with self.changed:
+            return [call for call in self.calls if call.to == number]
+
+    def answer(self, call: Call, press: str | None = None) -> list[Heard]:
+        """Somebody picks up this call and presses a key (or none): what was heard, then what after the key."""
+        steps = list(self.line.pick_up(call, press))
+        self._note_all(steps)
+        return [step for step in steps if isinstance(step, Heard)]
+
+    def miss(self, call: Call, how: str = "no-answer") -> None:
+        """Nobody picks up: "busy", "no-answer", "failed" or "canceled"."""
+        self._note_all(list(self.line.miss(call, how)))
+
+    def ring_in(self, url: str, caller: str, line: str, **more: str) -> Heard:
+        """Somebody calls our line, whose voice webhook is `url`."""
+        return self.line.ask(url, form_of_inbound(caller, line, **more))
+
+    @property
+    def line(self) -> Line:
+        """This account's way to the app."""
+        return Line(self.account_sid, self.auth_token, self.reach)
+
+    def _note_all(self, steps: Sequence[object]) -> None:
+        for step in steps:
+            if isinstance(step, Callback):
+                self.note(step)
 
     def wait_for(self, check: Callable[[Self], T], timeout: float = 5.0) -> T:
         """The first true value of `check(self)`, looked at on every change and every 20 ms; or TimeoutError.

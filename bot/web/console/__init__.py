@@ -1,7 +1,26 @@
 """The staff console: log in, see who needs a person, call back, mark as done, say what was understood wrongly."""
 
-from bot.web.console.pages import first_login, new_password, register
+from flask import Flask
+from flask_login import LoginManager
+
+from bot.services import Services
+from bot.web.console import access, login, oidc, sessions, words
+from bot.web.console.account import account
+from bot.web.console.pages import console
+from bot.web.console.people import first_login, new_password, people
 from bot.web.console.review import review
 from bot.web.console.upkeep import content
 
-__all__ = ["content", "first_login", "new_password", "register", "review"]
+__all__ = ["account", "content", "first_login", "login", "new_password", "people", "register", "review"]
+
+
+def register(app: Flask) -> None:
+    """Put the console into the app, with its logins and the guard that asks every route who may."""
+    ready: Services = app.extensions["puente"]
+    app.register_blueprint(console)
+    words.register_words(app)
+    manager = LoginManager(app)
+    manager.session_protection = "strong"
+    manager.user_loader(sessions.of_session)
+    access.guard(app)
+    oidc.connect(app, ready)

@@ -2,7 +2,7 @@
 
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
+from flask_login import current_user
 from sqlalchemy.exc import NoResultFound
 
 from bot.content.languages import english_name
@@ -10,12 +10,13 @@ from bot.store import cases, corrections
 from bot.store.corrections import Correction
 from bot.store.db import now
 from bot.understanding import SEVERITY
+from bot.web.console.access import STAFF, allowed
 from bot.web.console.pages import console, title
 from bot.web.here import services
 
 
 @console.post("/cases/<int:case_id>/topic")
-@login_required
+@allowed(STAFF)
 def correct_topic(case_id: int) -> ResponseReturnValue:
     """Say what a case was about: the masked words go on the review list."""
     topic, here = request.form.get("topic", ""), services()
@@ -35,7 +36,7 @@ def correct_topic(case_id: int) -> ResponseReturnValue:
 
 
 @console.get("/review")
-@login_required
+@allowed(STAFF)
 def review() -> ResponseReturnValue:
     """What staff said was understood wrongly, for the person who keeps `flows/phrases`."""
     here = services()
@@ -45,7 +46,7 @@ def review() -> ResponseReturnValue:
 
 
 @console.post("/review/<int:correction_id>")
-@login_required
+@allowed(STAFF)
 def reviewed(correction_id: int) -> ResponseReturnValue:
     """Take one off the list: it stands in a phrase file now, or is not worth it."""
     with services().database.write() as db:

@@ -1,19 +1,19 @@
 """The content that needs somebody: what is not said any more, and what soon will not be."""
 
 from flask import abort, render_template
-from flask_login import login_required
 
 from bot.content.upkeep import tasks
 from bot.conversation.flow import Flow
 from bot.store import walks
 from bot.store.db import now
+from bot.web.console.access import ROLES, allowed
 from bot.web.console.drawing import picture
 from bot.web.console.pages import console
 from bot.web.here import services
 
 
 @console.get("/content")
-@login_required
+@allowed(*ROLES)
 def content() -> str:
     """Facts, policies and partners to look at, with their owners, the oldest first."""
     library = services().library
@@ -22,7 +22,7 @@ def content() -> str:
 
 
 @console.get("/flows")
-@login_required
+@allowed(*ROLES)
 def flows() -> str:
     """All flows, those that stop most people first."""
     here = services()
@@ -33,7 +33,7 @@ def flows() -> str:
 
 
 @console.get("/flows/<name>")
-@login_required
+@allowed(*ROLES)
 def flow(name: str) -> str:
     """One flow, drawn, with how many people each question stopped."""
     here = services()

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from bot.channels.simulator import put, read, set_status, statuses
+from bot.channels.simulator import call_with, put, read, set_status, statuses
 from bot.content.languages import own_name
 from bot.store import contacts, follow_ups
 from bot.store.db import now
@@ -21,6 +21,8 @@ ADDRESS = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
 PLACE = re.compile(r"\d{1,16}-\d{1,8}")
 NEXT = {"queued": "sent", "sent": "delivered", "delivered": "read"}
 """The receipts of a message, one with each look at the feed, as a phone that is switched on sends them."""
+NEXT_OF_CALL = {"queued": "initiated", "initiated": "ringing", "in-progress": "completed"}
+"""A call rings until a key is pressed."""
 
 simulator = Blueprint(
     "simulator", __name__, url_prefix="/simulator", template_folder="templates", static_folder="static"
@@ -59,6 +61,23 @@ def send() -> ResponseReturnValue:
     for reply in replies:
         put(here.redis, address, "in", reply)
     return jsonify(replies=len(replies))
+
+
+@simulator.post("/press")
+def press() -> ResponseReturnValue:
+    """Press 1 in a call that rings; what the call then says is shown in the phone."""
+    here, base = services(), current_app.config.get("SIMULATOR_BASE")
+    call = call_with(here.redis, str(request.get_json().get("sid", "")))
+    if call is None:
+        return jsonify(error="This call is not on the feed any more.")
+    try:
+        said = Phone(here.settings, base).press(call, "1")
+        set_status(here.redis, call["sid"], "in-progress")
+        report(here.settings, base, call, "in-progress")
+    except NotAnswered as error:
+        said = str(error)
+    put(here.redis, call["phone"], "system", f"📞 {said}")
+    return jsonify(said=said)
 
 
 @simulator.get("/feed")
@@ -114,11 +133,12 @@ def _place(after: str) -> str:
 
 
 def _receipts() -> None:
-    """Move each of our own messages one receipt on, by real signed status callbacks."""
+    """Move each of our own messages and calls one receipt on, by real signed status callbacks."""
     here = services()
     known = statuses(here.redis)
     for _, item in read(here.redis, ""):
-        following = NEXT.get(known.get(item.get("sid", ""), ""))
+        steps = NEXT_OF_CALL if item.get("kind") == "call" else NEXT
+        following = steps.get(known.get(item.get("sid", ""), ""))
         if following and (following != "read" or item["phone"].startswith("whatsapp:")):
             set_status(here.redis, item["sid"], following)
             report(here.settings, current_app.config.get("SIMULATOR_BASE"), item, following)

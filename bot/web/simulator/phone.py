@@ -40,6 +40,17 @@ class Phone:
         answer = _post(self._settings, self._base, "/webhooks/twilio/messages", form)
         return [message.text or "" for message in ElementTree.fromstring(answer).iter("Message")]
 
+    def press(self, call: dict[str, Any], digit: str) -> str:
+        """Pick up this call of the feed and press a key; what the call then says.  Raises `NotAnswered`."""
+        form = {"CallSid": call["sid"], "CallStatus": "in-progress", "Direction": "outbound-api", "Digits": digit}
+        form |= {
+            "From": SENDER,
+            "To": call["phone"].removeprefix("whatsapp:"),
+            "AccountSid": self._settings.account_sid,
+        }
+        answer = _post(self._settings, self._base, f"/webhooks/twilio/voice?m={call['delivery']}", form)
+        return " ".join(said.text or "" for said in ElementTree.fromstring(answer).iter("Say"))
+
     def _form(self, address: str, text: str, kind: dict[str, str]) -> dict[str, str]:
         """As twilio.md, section 1, lists the fields; those of WhatsApp only where Twilio sends them."""
         sid = f"{'MM' if 'NumMedia' in kind else 'SM'}{secrets.token_hex(16)}"
@@ -55,8 +66,9 @@ class Phone:
 
 
 def report(settings: Settings, base: str | None, item: dict[str, Any], status: str) -> None:
-    """Tell the program what became of one of its messages, as Twilio does; a failure changes nothing here."""
-    form = {"MessageSid": item["sid"], "MessageStatus": status, "To": item["phone"]}
+    """Tell the program what became of one of its messages or calls, as Twilio does; a failure changes nothing here."""
+    what = "Call" if item.get("kind") == "call" else "Message"
+    form = {f"{what}Sid": item["sid"], f"{what}Status": status, "To": item["phone"]}
     try:
         path = f"/webhooks/twilio/status?m={item['delivery']}"
         _post(settings, base, path, form | {"AccountSid": settings.account_sid})

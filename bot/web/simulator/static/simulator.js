@@ -2,7 +2,7 @@
 "use strict";
 
 const KEY = "puente-phones";
-const TICKS = { queued: "✓", sent: "✓", delivered: "✓✓", read: "✓✓" };
+const TICKS = { queued: "✓", sent: "✓", delivered: "✓✓", read: "✓✓", initiated: "…", ringing: "🔔", "in-progress": "✓", completed: "✓✓" };
 const START = [{ who: "", channel: "whatsapp:", number: "+12175550177" }, { who: "first", channel: "", number: "" }];
 const phones = [];
 const seen = [];
@@ -94,6 +94,7 @@ class Phone {
     bubble.append(text);
     if (item.at) bubble.append(meta(item));
     if (item.direction === "out") bubble.append(why(item.body));
+    if (item.kind === "call") bubble.append(key(item));
     const log = this.find("log");
     log.append(bubble);
     log.scrollTop = log.scrollHeight;
@@ -105,6 +106,24 @@ class Phone {
     save();
     document.getElementById("add").focus();
   }
+}
+
+// The key of a call: once it is pressed, the phone shows what the call says.
+function key(item) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "key";
+  button.textContent = "Press 1";
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const { error } = await post("press", { sid: item.sid })
+      .then((answer) => answer.json())
+      .catch(() => ({ error: "The program does not answer." }));
+    if (error) phones.forEach((phone) => phone.show({ phone: item.phone, direction: "system", body: error }));
+    button.disabled = false;
+    poll();
+  });
+  return button;
 }
 
 // What was understood of a message, and which of its words decided: fetched when somebody opens it.

@@ -1,0 +1,77 @@
+"""Short texts about how a case stands: to the family (taken, nobody yet), and to the other staff (taken, no word yet).
+
+To a family only where it does no harm: never about violence at home, where somebody else may read the phone.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.engine import Connection
+
+from bot.cases.alerts import subject
+from bot.content.texts import TextId
+from bot.conversation.effects import Notice
+from bot.messaging.compose import Composer
+from bot.messaging.drafting import library_for
+from bot.services import Services
+from bot.store import case_steps, deliveries, told
+from bot.store.cases import Case
+from bot.store.contacts import Contact
+
+SILENT = frozenset({"abuse_violence_home"})
+"""Topics about which nothing is sent unasked (TOPICS.md: a partner may read it)."""
+
+
+def to_family(
+    services: Services, db: Connection, contact: Contact, text: TextId, at: datetime, extra: Mapping[str, str]
+) -> str:
+    """Plan one of the program's own texts in the family's language; the delivery's id."""
+    language = contact.language or "en"
+    composer = Composer(library_for(services, language), language, at, extra=extra)
+    body = composer.compose([Notice(text)])
+    told.record(db, contact.id, composer.said, [], at)
+    return deliveries.plan_notice(db, services.database.vault, {"contact_id": contact.id}, body, at)
+
+
+def taken(services: Services, db: Connection, case: Case, contact: Contact, by: str, at: datetime) -> list[str]:
+    """After an emergency was taken: the family hears who reads its words, the others paged hear that they need not."""
+    name = services.library.district.staff[by].name
+    planned = []
+    if case.severity == "escalate_now" and case.topic not in SILENT:
+        planned.append(to_family(services, db, contact, "taken", at, {"staff_name": name}))
+    paged = {one.staff for one in deliveries.of_case(db, services.database.vault, case.id) if one.kind == "alert"}
+    body = f"{services.library.district.name}: case {case.id} was taken by {name}."
+    for person in sorted(one for one in paged if one and one != by) if case.severity == "escalate_now" else ():
+        planned.append(to_staff(services, db, person, body, at))
+    return planned
+
+
+def to_staff(services: Services, db: Connection, person: str, body: str, at: datetime) -> str:
+    """Plan a text to one member of staff; the delivery's id."""
+    return deliveries.plan_notice(db, services.database.vault, {"staff": person}, body, at)
+
+
+def nobody_yet(services: Services, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
+    """The family is told honestly, once, and given the numbers that answer."""
+    if case.topic in SILENT or not case_steps.set_told(db, case.id, at):
+        return
+    due = at if case.severity == "escalate_now" else services.library.district.waking(at)
+    to_family(services, db, contact, "nobody_yet", due, {})
+
+
+def chase(services: Services, db: Connection, case: Case, at: datetime) -> None:
+    """Who took it has given no sign: that person and the role's chain hear so, again and again until there is one."""
+    district = services.library.district
+    who = district.staff[case.claimed_by].name if case.claimed_by in district.staff else "somebody"
+    urgent = case.severity == "escalate_now"
+    pause = timedelta(minutes=district.paging.chase_minutes) if urgent else timedelta(days=1)
+    later = district.office_hours.next_moment(district.local(at + pause)).astimezone(at.tzinfo)
+    if not case_steps.set_paged(db, case.id, case.rounds + 1, at + pause if urgent else later, at):
+        return
+    people = [case.claimed_by or "", *(district.alerted_for(case.role, at, case.school) if urgent else ())]
+    body = (
+        f"{district.name}: case {case.id}, taken by {who}, has had no answer yet. {subject(services.library, case)}"
+        f" {services.settings.public_base}/console/cases/{case.id}"
+    )
+    for person in dict.fromkeys(one for one in people if one in district.staff):
+        to_staff(services, db, person, body, at)

@@ -1,0 +1,65 @@
+"""Paging: a case is carried to staff in rounds, to more people each time, until somebody takes it.
+
+The rows of a round and its number are written together; the job may run twice, and the sweep runs it when it is due.
+"""
+
+import logging
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from bot.cases import chain, notices
+from bot.cases.alerts import alert_text, spoken
+from bot.queues import DELIVER, enqueue
+from bot.services import Services
+from bot.store import case_steps, cases, contacts, deliveries
+from bot.store.cases import Case
+from bot.store.db import now
+from bot.store.deliveries import Page
+
+LOST = frozenset({"failed", "undelivered", "canceled", "held"})
+
+log = logging.getLogger(__name__)
+
+
+def page(services: Services, case_id: int) -> None:
+    """Carry this case on: the next round if nobody has it, a word to the others if who has it is silent."""
+    at = now()
+    with services.database.write() as db:
+        case = cases.find(db, services.database.vault, case_id)
+        if case is None or not case.open:
+            return
+        due = case.page_at is None or case.page_at <= at
+        if case.claimed_by and case.page_at and due:
+            notices.chase(services, db, case, at)
+        elif case.claimed_by is None and (
+            case.state == "new" or (case.page_at and due) or _all_lost(services, db, case)
+        ):
+            _round(services, db, case, at)
+        waiting = deliveries.waiting_of_case(db, case_id, at)
+    for delivery_id in waiting:
+        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+
+
+def _all_lost(services: Services, db: Connection, case: Case) -> bool:
+    """No text of this case arrived anywhere: the next people at once, not in some minutes."""
+    texts = [one for one in deliveries.of_case(db, services.database.vault, case.id) if one.means == "text"]
+    return bool(texts) and all(one.state in LOST for one in texts if one.kind == "alert")
+
+
+def _round(services: Services, db: Connection, case: Case, at: datetime) -> None:
+    district, vault = services.library.district, services.database.vault
+    round_ = case.rounds
+    if not case_steps.set_paged(db, case.id, round_ + 1, chain.next_page(district, case, round_, at), at):
+        return
+    text = alert_text(services.library, services.settings.public_base, case)
+    for one in chain.asked(district, case, round_, at):
+        deliveries.plan_page(db, vault, Page(case.id, one.staff, round_, "text", text, one.due), at)
+        if one.call:
+            called = Page(case.id, one.staff, round_, "call", spoken(services.library, case), at + chain.CALL_AFTER)
+            deliveries.plan_page(db, vault, called, at)
+    due_day_over = district.local(at).date() > district.answer_due(case.opened_at, case.severity)
+    if chain.must_be_honest(case, round_, due_day_over):
+        contact = contacts.get(db, vault, case.contact_id)
+        notices.nobody_yet(services, db, case, contact, at)
+    log.info("paged: case=%s severity=%s round=%s", case.id, case.severity, round_)

@@ -1,0 +1,233 @@
+"""Talking through translation: staff write in their language, the family reads its own, and back.
+
+The original always stands beside the translation, on both sides.  While a person talks with a family the helper is
+silent, but for emergencies and commands; it says when it hands over and when it is back.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redis import RedisError
+from sqlalchemy.engine import Connection
+
+from bot.cases import notices
+from bot.conversation.effects import Notice
+from bot.messaging.compose import Composer
+from bot.messaging.drafting import library_for
+from bot.queues import DELIVER, TRANSLATE, enqueue
+from bot.services import Services
+from bot.store import case_messages, case_steps, cases, contacts, deliveries
+from bot.store.case_messages import CaseMessage, New, Translation
+from bot.store.cases import Case
+from bot.store.contacts import Contact
+from bot.store.db import now
+
+TOLD_EVERY = 300
+"""Seconds between two texts to staff that the family has written: one is enough to open the console."""
+CHASE = timedelta(minutes=30)
+NOT_TRANSLATED = "not translated"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wrote:
+    """What a member of staff wants a family to read.  `cause` makes a repeated form or text count once."""
+
+    case_id: int
+    staff: str
+    text: str
+    cause: str
+
+
+def language_of(services: Services, staff: str | None) -> str:
+    """The language in which a member of staff reads and writes: the first of the district file."""
+    member = services.library.district.staff.get(staff or "")
+    return member.languages[0] if member else "en"
+
+
+def draft(services: Services, wrote: Wrote) -> int:
+    """Translate what staff wrote and keep it as a draft, for a look before it is sent; the message's number."""
+    message = get(services, _add(services, wrote))
+    if message.state == "waiting":
+        _keep_translation(services, message, "draft")
+    return message.id
+
+
+def write_at_once(services: Services, wrote: Wrote) -> int:
+    """For a text from a staff phone: a job translates and sends it; a doubtful translation waits in the console."""
+    message_id = _add(services, wrote)
+    enqueue(services.redis, "urgent", TRANSLATE, message_id)
+    return message_id
+
+
+def _add(services: Services, wrote: Wrote) -> int:
+    with services.database.write() as db:
+        vault = services.database.vault
+        case = cases.get(db, vault, wrote.case_id)
+        to = contacts.get(db, vault, case.contact_id).language or "en"
+        new = New(
+            case.id, wrote.cause, "staff", language_of(services, wrote.staff), wrote.text, wrote.staff, to, "waiting"
+        )
+        return case_messages.add(db, vault, new, now())
+
+
+def get(services: Services, message_id: int) -> CaseMessage:
+    """One message of a talk; raises `sqlalchemy.exc.NoResultFound`."""
+    with services.database.read() as db:
+        return case_messages.get(db, services.database.vault, message_id)
+
+
+def translate(services: Services, message_id: int) -> None:
+    """The job: translate what waits for it, then tell staff (a family's words) or send it (staff's)."""
+    message = get(services, message_id)
+    if message.state not in case_messages.TO_TRANSLATE:
+        return
+    if message.author != "staff":
+        _keep_translation(services, message, "done")
+        if message.state == "waiting":
+            _tell_staff(services, message)
+        return
+    made = _keep_translation(services, message, "draft")
+    if made.warnings:
+        _ask_to_look(services, message)
+    else:
+        send(services, message_id)
+
+
+def _keep_translation(services: Services, message: CaseMessage, state: str) -> Translation:
+    """Ask the translator; where none can be had the case is flagged and the original stands for itself."""
+    target = message.to_language or message.language
+    found = services.careful.translate(message.original, message.language, target, check=message.author == "staff")
+    made = Translation(found.text, found.back, found.warnings, found.machine)
+    with services.database.write() as db:
+        kept = "untranslated" if found.failed and state == "done" else state
+        case_messages.set_translated(db, services.database.vault, message.id, made, kept)
+        if found.failed and message.state == "waiting":
+            case_steps.flag(db, message.case_id, NOT_TRANSLATED)
+    if found.failed:
+        log.warning("not translated: case=%s message=%s reason=%s", message.case_id, message.id, found.failed)
+    return made
+
+
+def send(services: Services, message_id: int) -> bool:
+    """A draft goes to the family, and the talk has begun; False if it was sent or thrown away before."""
+    at, vault = now(), services.database.vault
+    with services.database.write() as db:
+        message = case_messages.get(db, vault, message_id)
+        case = cases.get(db, vault, message.case_id)
+        contact = contacts.get(db, vault, case.contact_id)
+        body = for_family(services, message, contact, first=contact.talking_case != case.id)
+        if message.state != "draft" or message.delivery_id:
+            return False
+        delivery_id = deliveries.plan_talk(db, vault, contact.id, body, at)
+        case_messages.set_sent(db, message_id, delivery_id, ("draft",))
+        case_steps.wait_for_family(db, case.id, message.staff or "staff", at)
+        contacts.set_talking(db, contact.id, case.id)
+    _silence(services, contact, case.id)
+    enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    return True
+
+
+def send_again(services: Services, message_id: int) -> bool:
+    """What did not arrive is sent once more; False while it is under way or has arrived."""
+    at, vault = now(), services.database.vault
+    with services.database.write() as db:
+        message = case_messages.get(db, vault, message_id)
+        before = deliveries.get(db, vault, message.delivery_id or "")
+        if before is None or before.state not in ("failed", "undelivered", "held", "canceled"):
+            return False
+        contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
+        delivery_id = deliveries.plan_talk(db, vault, contact.id, for_family(services, message, contact, False), at)
+        case_messages.set_delivery(db, message_id, delivery_id)
+    enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    return True
+
+
+def for_family(services: Services, message: CaseMessage, contact: Contact, first: bool) -> str:
+    """What the phone shows: who writes (the first time), the translation, the notice, and the original."""
+    language, district = contact.language or "en", services.library.district
+    name = district.staff[message.staff].name if message.staff in district.staff else district.name
+    composer = Composer(library_for(services, language), language, message.at, extra={"staff_name": name})
+    parts = [composer.compose([Notice("talk_starts")])] if first else []
+    if message.language == language:
+        return "\n\n".join([*parts, message.original])
+    if not message.translation:
+        return "\n\n".join([*parts, f"{_label(services, language, 'not_translated')}\n{message.original}"])
+    label = _label(services, language, "by_machine") if message.machine == "yes" else "—"
+    return "\n\n".join([*parts, message.translation, f"{label}\n{message.original}"])
+
+
+def _label(services: Services, language: str, text: str) -> str:
+    library = library_for(services, language)
+    return library.catalogs.read(language, library.texts[text])  # type: ignore[index]  # checked at load
+
+
+def end(services: Services, db: Connection, case: Case, at: datetime) -> list[str]:
+    """The helper is back: the family is told, if it was talking about this case.  Then call `forget`."""
+    contact = contacts.get(db, services.database.vault, case.contact_id)
+    if contact.talking_case != case.id:
+        return []
+    contacts.set_talking(db, contact.id, None)
+    return [] if contact.stopped_at else [notices.to_family(services, db, contact, "talk_ends", at, {})]
+
+
+def hand_back(services: Services, case_id: int) -> bool:
+    """Staff give the family back to the helper while the case goes on; False if there was no talk."""
+    at = now()
+    with services.database.write() as db:
+        case = cases.get(db, services.database.vault, case_id)
+        planned = end(services, db, case, at)
+    forget(services, case.contact_id)
+    for delivery_id in planned:
+        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    return bool(planned)
+
+
+def forget(services: Services, contact_id: int) -> None:
+    """The day's conversation no longer says that a person talks with this family."""
+    with services.database.read() as db:
+        contact = contacts.get(db, services.database.vault, contact_id)
+    _silence(services, contact, contact.talking_case)
+
+
+def _silence(services: Services, contact: Contact, case_id: int | None) -> None:
+    """Redis away: the next message reads the database, which knows."""
+    try:
+        services.conversations.set_talking(services.family(contact.address), case_id)
+    except RedisError as error:
+        log.warning("talk not marked: %s", type(error).__name__)
+
+
+def _tell_staff(services: Services, message: CaseMessage) -> None:
+    """Who has the case hears that the family wrote; not what."""
+    at, district = now(), services.library.district
+    with services.database.read() as db:
+        case = cases.get(db, services.database.vault, message.case_id)
+    if case.claimed_by not in district.staff or not _first_in_a_while(services, case.id):
+        return
+    body = (
+        f"{district.name}: the family has written in case {case.id}."
+        f" {services.settings.public_base}/console/cases/{case.id}"
+    )
+    with services.database.write() as db:
+        planned = notices.to_staff(services, db, case.claimed_by, body, at)
+    enqueue(services.redis, "urgent", DELIVER, planned)
+
+
+def _ask_to_look(services: Services, message: CaseMessage) -> None:
+    body = (
+        f"{services.library.district.name}: your text in case {message.case_id} was not sent: the translation may"
+        f" differ. Please look at it. {services.settings.public_base}/console/cases/{message.case_id}"
+    )
+    with services.database.write() as db:
+        planned = notices.to_staff(services, db, message.staff or "", body, now())
+    enqueue(services.redis, "urgent", DELIVER, planned)
+
+
+def _first_in_a_while(services: Services, case_id: int) -> bool:
+    try:
+        return bool(services.redis.set(f"told:case:{case_id}", 1, nx=True, ex=TOLD_EVERY))
+    except RedisError:
+        return True

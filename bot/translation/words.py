@@ -1,0 +1,116 @@
+"""Words for telling names from other words: common given and family names, and words that are no names.
+
+Both lists only have to be good where capitals do not tell: at the beginning of a sentence, and in texts of people who
+write no capitals.  A name that is also a word ("Grace", "Rosa", "Will") is in neither.
+"""
+
+import unicodedata
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+
+_NAMES = (
+    # given names
+    "maria juan jose luis carlos miguel pedro jorge fernando alejandro eduardo ricardo roberto francisco antonio "
+    "manuel raul javier sergio diego mateo santiago sebastian emiliano rodrigo andres felipe pablo guillermo "
+    "enrique arturo alberto hector oscar ernesto gerardo ramon ruben cesar hugo ivan omar joaquin guadalupe lupe "
+    "patricia veronica alejandra gabriela daniela adriana claudia leticia silvia yolanda sofia camila valentina "
+    "isabella lucia mariana fernanda ximena jimena natalia paola marisol maribel carmen elena beatriz teresa "
+    "juana josefina margarita lorena karina brenda erika yesenia xiomara daniel david gabriel samuel joshua "
+    "matthew michael christopher andrew anthony kevin brandon bryan jonathan emily emma olivia jessica jennifer "
+    "ashley stephanie elizabeth joao thiago caio luana leticia vinicius mohammed muhammad mohamed mohamad ahmed "
+    "ahmad fatima fatuma aisha khadija yusuf ibrahim mustafa hussein hassan abdullah abdi abdullahi ayaan amina "
+    "zahra maryam oleksandr olena oksana iryna tetiana dmytro andriy serhiy volodymyr maksym yevhen wilson wesley "
+    "widline roseline mirlande guerline fabienne jean-baptiste jean-pierre marie-ange "
+    # family names
+    "garcia rodriguez martinez hernandez lopez gonzalez perez sanchez ramirez gomez diaz ortiz gutierrez chavez "
+    "ruiz alvarez jimenez vasquez vazquez velasquez dominguez fernandez suarez mendez juarez munoz castaneda "
+    "quispe oliveira pereira ferreira souza rodrigues fernandes nguyen kovalenko shevchenko bondarenko "
+    # Ukrainian, Russian
+    "іван марія олена оксана наталія андрій сергій дмитро олександр володимир тетяна ірина юлія максим иван мария "
+    "елена ольга наталья александр сергей дмитрий алексей екатерина татьяна анастасия ирина анна"
+)
+_ORDINARY = (
+    # English
+    "please thank thanks hello hi hey dear good the a an my our your his her their its is are am was were be been "
+    "do does did can could will would should shall may might must have has had if when where why how what who "
+    "whom whose which we you they he she it me us him them i this that these those there here yes no not and but "
+    "or so because as at in on of to for from by with about after before until since then than now today tomorrow "
+    "yesterday tonight also still only just always never very too all any some every each ok okay sorry welcome "
+    "call tell ask see meet bring contact give send text email help pick visit remind let come go get take make "
+    "need needs want wants know write read sign return remember check say speak talk teacher principal mom mommy "
+    "dad daddy mother father parent parents school student students class classes grade room bus homework lunch "
+    "phone doctor friend name birthday office district god lord sir madam ma'am miss sick late old older oldest "
+    "younger youngest little first last new christmas thanksgiving easter halloween internet american mexican "
+    "english spanish again soon maybe family families "
+    "note mr mrs ms miss dr prof "
+    # Spanish
+    "por favor gracias hola buenos buenas dias tardes noches el la los las un una unos unas mi mis tu tus su sus "
+    "nuestro nuestra es son esta estan estoy era fue ser soy tengo tiene tienen hay va voy van no si sí y e o u "
+    "pero porque que como cuando donde quien cual ya hoy ayer manana mañana tambien tampoco siempre nunca nada "
+    "muy mas en a al de del con sin para se le lo les me te nos usted ustedes ud uds yo ella ellos nosotros ellas "
+    "mayor menor pequeno pequena chiquito chiquita grande todavia aun ahora necesito necesita quiero quiere puede "
+    "puedo senor senora senorita maestro maestra director directora escuela estimado estimada querido querida "
+    "dios enfermo enferma hijo hija nino nina anos vive tiene favor llame llamo digale dile "
+    "familia familias sr sra srta "
+    # Portuguese, French, Haitian Creole
+    "obrigado obrigada ola bom boa os as um uma meu minha seu sua e sao esta nao sim com sem para ele ela nos "
+    "voce voces senhor senhora professor professora escola bonjour merci le les des du un une mon ma mes notre "
+    "votre vos est sont je tu il elle nous vous ils elles ne pas et ou mais parce que pour avec sans dans chez "
+    "monsieur madame ecole mwen ou li nou yo pitit gason fi se pa gen ap te pral ak epi men pou nan lekol bonjou "
+    "mesi tanpri souple ki sa mme mlle fanmi "
+    # Ukrainian, Russian: also the polite "you" with a capital
+    "вы вас вам вами ваш ваша ваше ваши вашего вашей вашему вашим ви ваші вашого вашої я мы он она они и а но не "
+    "нет да в на с у к по за из от до это что как где когда мой моя мое наш наша здравствуйте пожалуйста спасибо "
+    "ми він вона вони і й та але ні так в з до це що як де коли мій моє доброго дня вітаю будь ласка дякую живу "
+    "болеет хворіє "
+    # Arabic, Persian, Pashto, Somali, Tagalog
+    "و في من على انا أنا عمري عمره عمرها ابني ابنتي هو هي است هست دی ده waa iyo ay ang ng ko po na si at"
+)
+_VIETNAMESE = "tôi con em anh chị cô thầy ông bà xin chào cảm ơn là không và hôm nay mai trường cháu bị"
+LANGUAGES = "en es pt fr ht ar uk ru zh vi fa ps so am tl ko de it pl hi ur bn ja ro sw quc"
+HAITIAN = (
+    "lendi madi mèkredi jedi vandredi samdi dimanch "
+    "janvye fevriye mas avril me jen jiyè out septanm oktòb novanm desanm"
+)
+"""CLDR has no calendar in Haitian Creole."""
+
+
+def fold(word: str) -> str:
+    """A word without capitals and accents; й and ї keep theirs, which are letters of their own."""
+    plain = unicodedata.normalize("NFD", word.casefold())
+    return unicodedata.normalize(
+        "NFC", "".join(c for c in plain if c in "\u0306\u0308" or not unicodedata.combining(c))
+    )
+
+
+NAMES = frozenset(_NAMES.split())
+ORDINARY = frozenset(map(fold, _ORDINARY.split()))
+VIETNAMESE = frozenset(map(fold, _VIETNAMESE.split()))
+"""Apart: "An", "Em" and "Le" are names there, and ordinary words elsewhere."""
+
+
+def is_name(word: str) -> bool:
+    """Whether this word, however it is written, is known as a person's name."""
+    return fold(word) in NAMES
+
+
+def is_ordinary(word: str, language: str) -> bool:
+    """Whether this word is no name: of the list, a day, a month or a language, in English or `language`."""
+    plain = fold(word)
+    listed = VIETNAMESE if language == "vi" else ORDINARY
+    return plain in listed or plain in _calendar("en") or plain in _calendar(language)
+
+
+@lru_cache(maxsize=256)
+def _calendar(language: str) -> frozenset[str]:
+    """Days, months and languages in this language, as far as CLDR has them."""
+    try:
+        locale = Locale.parse(language.replace("-", "_"))
+    except (ValueError, UnknownLocaleError):
+        return frozenset(map(fold, HAITIAN.split()))
+    times = [*locale.days["format"]["wide"].values(), *locale.months["format"]["wide"].values()]
+    short = [*locale.days["format"]["abbreviated"].values(), *locale.months["format"]["abbreviated"].values()]
+    spoken = [locale.languages.get(code, "") for code in LANGUAGES.split()]
+    words = " ".join((*times, *short, *spoken, HAITIAN if language == "ht" else "")).split()
+    return frozenset(fold(word.strip(".,()")) for word in words)

@@ -1,0 +1,106 @@
+"""What somebody proves who they are with: a password, then a code.  Five wrong tries lock a login for 15 minutes.
+
+Names that nobody has are answered alike, in the same time, and locked alike: the answer does not tell which exist.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error
+from redis import RedisError
+from sqlalchemy.engine import Connection
+
+from bot.store import audit, logins
+from bot.store.db import now
+from bot.store.logins import LOCKED_FOR, TRIES, Login
+from bot.web.console import factor
+from bot.web.here import services
+
+HASHER = PasswordHasher()
+NOBODY = HASHER.hash("nobody has this password")
+"""Compared for unknown names, so that the time taken does not tell which names exist."""
+REMEMBERED = timedelta(days=1)
+"""How long wrong tries with an unknown name are counted."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Whose proof it was, if it was right; `locked`: there are no more tries for now."""
+
+    login: Login | None
+    locked: bool = False
+
+
+def password(name: str, given: str) -> Tried:
+    """Whether this is the password of that login."""
+    here = services()
+    with here.database.write() as db:
+        found = logins.by_name(db, name)
+        left = logins.count_try(db, found.id if found else 0, now())
+    unknown = _count_unknown(name)
+    fits = _fits(found.password_hash if found else NOBODY, given)
+    if found is None or found.closed:
+        return Tried(None, locked=not unknown)
+    if left is None or not fits:
+        return _failed(found, left)
+    with here.database.write() as db:
+        logins.give_back(db, found.id, whole=found.sealed_secret is None)
+    return Tried(found)
+
+
+def code(login: Login, given: str) -> Tried:
+    """Whether this is a code of the login's phone, or one of its recovery codes; each is good once."""
+    with services().database.write() as db:
+        left = logins.count_try(db, login.id, now())
+        fits = left is not None and _uses(db, login, given)
+        if fits:
+            logins.give_back(db, login.id, whole=True)
+    return Tried(login) if fits else _failed(login, left)
+
+
+def secret_of(login: Login) -> str:
+    """The second factor's secret; raises `Unreadable` if `DATA_KEY` lost its key."""
+    return services().database.vault.open(login.sealed_secret or "", place(login.id))
+
+
+def place(login_id: int) -> str:
+    """Where a secret is sealed for."""
+    return f"login:secret:{login_id}"
+
+
+def _uses(db: Connection, login: Login, given: str) -> bool:
+    step = factor.step_of(secret_of(login), given, now())
+    if step is not None:
+        return logins.use_step(db, login.id, step)
+    if not logins.use_recovery(db, login, factor.digest(services().database.vault, login.id, given)):
+        return False
+    audit.record(db, login.name, "recovery code used", f"login {login.id}", now())
+    return True
+
+
+def _failed(login: Login, left: int | None) -> Tried:
+    if left == 0:
+        with services().database.write() as db:
+            audit.record(db, "unknown", "login locked", f"login {login.id}", now(), "too many wrong tries")
+    return Tried(None, locked=not left)
+
+
+def _fits(password_hash: str, given: str) -> bool:
+    try:
+        return HASHER.verify(password_hash, given)
+    except Argon2Error:
+        return False
+
+
+def _count_unknown(name: str) -> int:
+    """How many tries a name that nobody has would have left.  Where Redis is away it is never locked."""
+    here = services()
+    key = f"login:tries:{here.database.vault.index(f'login:{name.lower()}')}"
+    try:
+        tries = int(here.redis.incr(key))
+        if tries in (1, TRIES):
+            here.redis.expire(key, REMEMBERED if tries == 1 else LOCKED_FOR)
+    except RedisError:
+        return 1
+    return max(0, TRIES - tries)

@@ -1,0 +1,50 @@
+"""A call in the simulator: the staff phone rings, 1 is pressed in real Chromium, and the call answers."""
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select, update
+
+from bot.cases.paging import page as carry_on
+from bot.messaging.send import deliver
+from bot.services import Services
+from bot.store.cases import cases
+from bot.store.db import now
+from bot.store.deliveries import deliveries
+from tests.simulator.conftest import Served
+from tests.simulator.test_page import phone, write
+
+
+def call_everybody(services: Services) -> str:
+    """Page the only case, and make its calls at once; the number of the first who is called."""
+    with services.database.read() as db:
+        case = db.execute(select(cases.c.id)).scalar_one()
+    carry_on(services, case)
+    called = deliveries.c.means == "call"
+    with services.database.write() as db:
+        db.execute(update(deliveries).where(called).values(due_at=now()))
+        rows = db.execute(select(deliveries.c.id, deliveries.c.staff).where(called).order_by(deliveries.c.staff)).all()
+    for row in rows:
+        deliver(services, row.id)
+    return services.library.district.staff[rows[0].staff].phone
+
+
+@pytest.mark.browser
+def test_a_call_rings_and_1_takes_it(page: Page, served: Served) -> None:
+    family = phone(page, "A family")
+    write(family, "ICE is at our door right now")
+    expect(family.get_by_role("log")).to_contain_text("911", timeout=10_000)
+    address = call_everybody(served.services)
+    staff = page.get_by_role("region").last
+    staff.get_by_label("Who").select_option(address)
+    log = staff.get_by_role("log")
+    expect(log).to_contain_text("📞 Riverbend Public Schools. Urgent. Case 1.", timeout=10_000)
+    expect(log).to_contain_text("ringing", timeout=10_000)
+    log.get_by_role("button", name="Press 1").click()
+    expect(log).to_contain_text("You have case 1.", timeout=10_000)
+    expect(log).to_contain_text("completed", timeout=10_000)
+
+
+def test_a_call_that_is_gone_is_told(served: Served) -> None:
+    client, header = served.app.test_client(), {"X-Puente-Simulator": "1"}
+    assert "not on the feed" in client.post("/simulator/press", json={"sid": "CA1"}, headers=header).text
+    assert client.post("/simulator/press", json={"sid": "CA1"}).status_code == 403

@@ -1,0 +1,117 @@
+"""Calls come to life: a phone that rings, is picked up, on which a key is pressed; or the app's own line is called."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urljoin
+from xml.etree import ElementTree
+
+from .calls import Call
+from .inbound import COMPUTED, read_twiml
+from .records import Callback, new_sid
+from .signing import sign
+from .wire import post
+
+ENDS = ("busy", "no-answer", "failed", "canceled")
+EVENT_OF = {"in-progress": "answered", "completed": "completed", **dict.fromkeys(ENDS, "completed")}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One answer of the app to a call: what is said while a key may be pressed (`asked`), and afterwards (`said`)."""
+
+    status: int | None
+    text: str
+    error: int | None
+    asked: list[str]
+    said: list[str]
+    languages: set[str]
+    action: str | None
+    seconds: int | None
+    hangs_up: bool
+
+    @property
+    def words(self) -> str:
+        """Everything that is said, in order."""
+        return " ".join(self.asked + self.said)
+
+
+@dataclass(frozen=True)
+class Line:
+    """An account's way to the app: who signs, and where the app really is."""
+
+    account_sid: str
+    auth_token: str
+    reach: Mapping[str, str]
+
+    def ask(self, url: str, params: Mapping[str, str], signature: str | None = COMPUTED) -> Heard:
+        """Ask the app what to say, as Twilio does."""
+        form = {"AccountSid": self.account_sid, "ApiVersion": "2010-04-01", **params}
+        if signature == COMPUTED:
+            signature = sign(self.auth_token, url, form)
+        headers = {} if signature is None else {"X-Twilio-Signature": signature}
+        answer = post(url, urlencode(form).encode(), headers, self.reach)
+        return read_voice(answer.status, answer.content_type, answer.text)
+
+    def report(self, call: Call, status: str) -> Callback | None:
+        """The status callback, if the call asked for one of this event."""
+        call.status = status
+        if not call.status_callback or EVENT_OF.get(status, status) not in call.events:
+            return None
+        form = {**form_of(call), "AccountSid": self.account_sid, "CallbackSource": "call-progress-events"}
+        headers = {"X-Twilio-Signature": sign(self.auth_token, call.status_callback, form)}
+        answer = post(call.status_callback, urlencode(form).encode(), headers, self.reach)
+        return Callback(call.status_callback, form, "", answer.status, answer.text[:2000], time.time())
+
+    def pick_up(self, call: Call, press: str | None = None) -> Iterator[Heard | Callback | None]:
+        """A person answers, listens, presses a key if the call asks for one, and is hung up on."""
+        for status in ("initiated", "ringing", "in-progress"):
+            yield self.report(call, status)
+        heard = self.ask(call.url, form_of(call)) if call.url else read_voice(200, "text/xml", call.twiml)
+        yield heard
+        if press is not None and heard.action is not None:
+            yield self.ask(urljoin(call.url, heard.action), {**form_of(call), "Digits": press})
+        yield self.report(call, "completed")
+
+    def miss(self, call: Call, how: str) -> Iterator[Callback | None]:
+        """Nobody answers: one of ENDS."""
+        if how not in ENDS:
+            raise ValueError(f"no such end of a call: {how}")
+        for status in ("initiated", how) if how in ("failed", "canceled") else ("initiated", "ringing", how):
+            yield self.report(call, status)
+
+
+def form_of(call: Call) -> dict[str, str]:
+    """What Twilio says of a call in each of its requests."""
+    parties = {"From": call.sender, "Caller": call.sender, "To": call.to, "Called": call.to}
+    return {"CallSid": call.sid, "CallStatus": call.status, "Direction": "outbound-api", **parties}
+
+
+def form_of_inbound(caller: str, line: str, **more: str) -> dict[str, str]:
+    """What Twilio says when somebody rings the line."""
+    parties = {"From": caller, "Caller": caller, "To": line, "Called": line, "FromCity": "SEATTLE", "FromState": "WA"}
+    return {"CallSid": new_sid("CA"), "CallStatus": "ringing", "Direction": "inbound", **parties, **more}
+
+
+def read_voice(status: int | None, content_type: str, text: str) -> Heard:
+    """An answer, read as TwiML for voice."""
+    _, error = read_twiml(status, content_type, text)
+    root = ElementTree.fromstring(text) if error is None and text else ElementTree.Element("Response")
+    gather = root.find("Gather")
+    given: dict[str, Any] = {} if gather is None else gather.attrib
+    return Heard(
+        status=status,
+        text=text,
+        error=error,
+        asked=[] if gather is None else [_words(one) for one in gather.findall("Say")],
+        said=[_words(one) for one in root.findall("Say")],
+        languages={one.get("language", "") for one in root.iter("Say")},
+        action=given.get("action"),
+        seconds=int(given["timeout"]) if "timeout" in given else None,
+        hangs_up=root.find("Hangup") is not None,
+    )
+
+
+def _words(said: ElementTree.Element) -> str:
+    return "".join(said.itertext())

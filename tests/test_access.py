@@ -1,0 +1,208 @@
+"""Who may what: every route of the program × every role, against one table; and which cases staff see."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bot.content.district import OnCall
+from bot.content.library import Library
+from bot.services import Services
+from bot.store.cases import Case
+from bot.web import create_app
+from bot.web.console import new_password
+from bot.web.console.access import ROLES, Member, in_scope, roles_of
+from tests.conftest import Family
+from tests.test_console import log_in, token
+
+EVERY = frozenset(ROLES)
+ADMINISTRATOR = frozenset({"administrator"})
+CASES = frozenset({"staff", "approver", "administrator"})
+READS = CASES | {"records_officer"}
+ANYONE, SIGNED, PUBLIC, DEVELOPMENT = "anyone", "signed", "public", "development"
+
+TABLE: dict[str, frozenset[str] | str] = {
+    "GET /console/": EVERY,
+    "GET /console/account": EVERY,
+    "POST /console/account/end": EVERY,
+    "GET /console/account/factor": EVERY,
+    "POST /console/account/factor": EVERY,
+    "POST /console/account/language": EVERY,
+    "POST /console/account/password": EVERY,
+    "GET /console/cases/<int:case_id>": READS,
+    "POST /console/cases/<int:case_id>/done": CASES,
+    "POST /console/cases/<int:case_id>/topic": CASES,
+    "GET /console/content": EVERY,
+    "GET /console/flows": EVERY,
+    "GET /console/flows/<name>": EVERY,
+    "GET /console/login": ANYONE,
+    "POST /console/login": ANYONE,
+    "GET /console/login/code": ANYONE,
+    "POST /console/login/code": ANYONE,
+    "GET /console/login/district": ANYONE,
+    "GET /console/login/district/back": ANYONE,
+    "POST /console/logout": EVERY,
+    "GET /console/people": ADMINISTRATOR,
+    "POST /console/people": ADMINISTRATOR,
+    "POST /console/people/do": ADMINISTRATOR,
+    "POST /console/people/password": ADMINISTRATOR,
+    "POST /console/people/role": ADMINISTRATOR,
+    "GET /console/review": CASES,
+    "POST /console/review/<int:correction_id>": CASES,
+    "GET /console/static/<path:filename>": PUBLIC,
+    "GET /healthz": PUBLIC,
+    "GET /media/<file>": PUBLIC,
+    "GET /readyz": PUBLIC,
+    "GET /static/<path:filename>": PUBLIC,
+    "GET /simulator/": DEVELOPMENT,
+    "GET /simulator/feed": DEVELOPMENT,
+    "POST /simulator/follow-ups": DEVELOPMENT,
+    "POST /simulator/press": DEVELOPMENT,
+    "POST /simulator/send": DEVELOPMENT,
+    "GET /simulator/static/<path:filename>": DEVELOPMENT,
+    "GET /simulator/transcript": DEVELOPMENT,
+    "POST /simulator/why": DEVELOPMENT,
+    "POST /webhooks/twilio/messages": SIGNED,
+    "POST /webhooks/twilio/status": SIGNED,
+    "POST /webhooks/twilio/voice": SIGNED,
+}
+"""Every route and who may call it.  A route without a row fails: say here, and with `allowed`, who may."""
+
+
+def routes(app: Flask) -> set[str]:
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def call(client: FlaskClient, route: str) -> tuple[int, str]:
+    """Status and where it sends the browser."""
+    method, rule = route.split(" ", 1)
+    path = re.sub(r"<[^>]*>", "x", re.sub(r"<int:[^>]*>", "1", rule))
+    answer = client.open(path, method=method)
+    return answer.status_code, answer.headers.get("Location", "")
+
+
+def logged_in(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+    client = app.test_client()
+    password = new_password(services, f"{role} {staff}", role, staff)
+    assert log_in(client, f"{role} {staff}", password) == 302
+    return client
+
+
+@pytest.fixture
+def app(services: Services, family: Family) -> Iterator[Flask]:
+    """The app with one case, of the family liaisons; forms need no token here."""
+    family.text("I want to talk to a person")
+    yield family.client.application
+
+
+def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Services) -> None:
+    assert routes(app) == set(TABLE)
+    strict = services.settings.model_copy(update={"environment": "production"})
+    in_production = routes(create_app(services=replace(services, settings=strict)))
+    assert in_production == {route for route, who in TABLE.items() if who != DEVELOPMENT}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Services, role: str) -> None:
+    client = logged_in(services, app, role, "ana_ruiz")
+    for route, who in TABLE.items():
+        app.config["WTF_CSRF_ENABLED"] = False
+        if who == SIGNED:
+            assert call(client, route)[0] in (400, 403), route
+        elif who != DEVELOPMENT:
+            allowed = who in (ANYONE, PUBLIC) or role in who
+            assert (call(client, route)[0] == 403) is not allowed, (route, role)
+        if route in ("POST /console/logout", "POST /console/account/end"):
+            app.config["WTF_CSRF_ENABLED"] = True
+            client = logged_in(services, app, role, "ana_ruiz")
+
+
+def test_nobody_opens_nothing_but_the_door(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    for route, who in TABLE.items():
+        client = app.test_client()
+        if who == SIGNED:
+            assert call(client, route)[0] in (400, 403), route
+        elif isinstance(who, frozenset):
+            status, where = call(client, route)
+            assert status == 302 and where.startswith("/console/login"), route
+        elif who != DEVELOPMENT:
+            assert call(client, route)[0] != 403, route
+
+
+def test_a_route_that_states_nothing_is_refused_to_all(app: Flask, services: Services) -> None:
+    app = create_app(services=services)
+    app.add_url_rule("/console/new", view_func=lambda: "secret")
+    app.add_url_rule("/new", endpoint="other", view_func=lambda: "secret")
+    client = logged_in(services, app, "administrator")
+    for path in ("/console/new", "/new"):
+        assert client.get(path).status_code == 403
+        assert app.test_client().get(path).status_code == 302
+
+
+def test_a_case_outside_ones_scope_is_as_if_it_was_not_there(app: Flask, services: Services) -> None:
+    assert logged_in(services, app, "staff", "ana_ruiz").get("/console/cases/1").status_code == 200
+    other = logged_in(services, app, "staff", "grace_wu")
+    hidden, absent = other.get("/console/cases/1"), other.get("/console/cases/99")
+    assert hidden.status_code == 404 and hidden.text.replace("case 1", "case 99") == absent.text
+    form = {"csrf_token": token(other.get("/console/account").text), "topic": "legal_help"}
+    for action in ("done", "topic"):
+        assert other.post(f"/console/cases/1/{action}", data=form).status_code == 404
+    for role in ("records_officer", "approver", "administrator"):
+        assert logged_in(services, app, role).get("/console/cases/1").status_code == 200
+
+
+CASE = Case(
+    id=1, contact_id=1, topic="bullying", severity="escalate_day", role="principal", about="", language="es",
+    school="lincoln", answers={}, state="alerted", opened_at=datetime(2026, 11, 24, tzinfo=UTC), alerted_at=None,
+    rounds=1, page_at=None, told_at=None, claimed_by=None, claimed_at=None, resolved_by=None, resolved_at=None,
+    flagged="",
+)  # fmt: skip
+
+
+def sees(library: Library, staff: str | None, case: Case, schools: tuple[str, ...] = (), **chains: OnCall) -> bool:
+    district = library.district
+    people = {name: one.model_copy(update={"schools": schools}) for name, one in district.staff.items()}
+    own = district.model_copy(update={"staff": people, "on_call": {**district.on_call, **chains}})
+    return in_scope(own, Member(1, "login", "staff", staff), case)
+
+
+def test_staff_see_the_cases_of_their_roles(library: Library) -> None:
+    assert {who for who in library.district.staff if sees(library, who, CASE)} == {"sam_ortiz", "ruth_adams"}
+    assert not sees(library, None, CASE) and not sees(library, "gone", CASE)
+    for_default = {who for who in library.district.staff if sees(library, who, replace(CASE, role="no such chain"))}
+    assert set(library.district.on_call["default"].people) <= for_default
+
+
+def test_staff_see_the_cases_of_their_schools(library: Library) -> None:
+    assert sees(library, "sam_ortiz", CASE, schools=("lincoln", "harbor"))
+    assert not sees(library, "sam_ortiz", CASE, schools=("harbor",))
+    assert sees(library, "sam_ortiz", replace(CASE, school=None), schools=("harbor",))
+    own = OnCall(people=("ruth_adams", "dana_cole"), schools={"lincoln": ("kim_novak",), "harbor": ("lee_tran",)})
+    assert sees(library, "kim_novak", CASE, principal=own) and not sees(library, "lee_tran", CASE, principal=own)
+
+
+def test_what_somebody_took_or_is_paged_for_is_seen(library: Library) -> None:
+    mine = replace(CASE, claimed_by="grace_wu")
+    assert sees(library, "grace_wu", mine, schools=("harbor",)) and not sees(library, "kim_novak", mine)
+    backup = library.district.staff["ana_ruiz"].backup
+    role = OnCall(people=("ana_ruiz", "dana_cole"))
+    assert backup and sees(library, backup, CASE, principal=role)
+    first = library.district.on_call["default"].people[0]
+    assert "default" in library.district.paging.widen_to and "default" in roles_of(library.district, first)
+    widened = replace(CASE, rounds=2 + library.district.paging.widen_to.index("default"))
+    assert sees(library, first, widened) and not sees(library, first, CASE)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_three_roles_see_every_case(library: Library, role: str) -> None:
+    seen = in_scope(library.district, Member(1, "login", role, None), CASE)
+    assert seen is (role in {"records_officer", "approver", "administrator"})
