@@ -20,6 +20,7 @@ from bot.store.crypto import Vault
 from bot.store.db import Database
 from bot.translation import Translator
 from bot.translation.careful import CarefulTranslator
+from bot.translation.glossary import Glossary
 from bot.translation.google import GoogleTranslator
 from bot.understanding import warm
 
@@ -56,8 +57,8 @@ class Services:
     @cached_property
     def careful(self) -> CarefulTranslator:
         """How people's texts are translated: approved phrases first, then the machine, which sees nothing personal."""
-        vault, glossary = self.database.vault, self.library.glossary
-        return CarefulTranslator(self.translator, self.redis, vault, glossary, self._approved)
+        glossary = Glossary(self.library.glossary.terms, self.library.glossary.names)
+        return CarefulTranslator(self.translator, self.redis, self.database.vault, glossary, self._approved)
 
     def _approved(self, source: str, target: str, text: str) -> str | None:
         """A person's wording: one of the district's answers whose translation is reviewed, or an approved phrase."""

@@ -18,6 +18,9 @@ from bot.web.console import new_password
 from bot.web.console.access import ROLES, Member, in_scope, roles_of
 from tests.conftest import Family
 from tests.test_console import log_in, token
+from tests.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
 
 EVERY = frozenset(ROLES)
 ADMINISTRATOR = frozenset({"administrator"})

@@ -86,7 +86,9 @@ def test_an_unknown_outcome_is_not_called_again(
 ) -> None:
     monkeypatch.setattr(pager.services.channel._client.http_client, "timeout", 0.5)  # type: ignore[attr-defined]
     pager.twilio.fail_next(fault, seconds=1, on="call")
-    for seconds in (90, 180, 600, 3600):
+    pager.deliver()
+    assert pager.row()["state"] == "failed", "at once: nobody waits for a list that does not exist"
+    for seconds in (180, 600, 3600):
         pager.deliver(seconds=seconds)
     assert len(pager.calls()) == rung and pager.row()["state"] == "failed"
 

@@ -1,10 +1,20 @@
-"""The console: who is not logged in sees nothing; who is, sees who needs a person and can say it is done."""
+"""The console: who needs a person is seen, taken, talked with and done; what nobody may see is not there."""
 
+import re
+from collections.abc import Callable
+
+import pytest
 from flask.testing import FlaskClient
 
+from bot.cases.paging import page
 from bot.services import Services
+from bot.store import audit, cases, interpreters, logins
 from bot.web.console import first_login, new_password
 from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+from tests.test_paging import send_all
+
+ANA = "+12175550141"
 
 
 def token(page: str) -> str:
@@ -16,28 +26,173 @@ def log_in(client: FlaskClient, name: str, password: str) -> int:
     return client.post("/console/login", data=form).status_code
 
 
+def log_in_as(services: Services, client: FlaskClient, staff: str, role: str = "staff") -> None:
+    """A login of a member of staff, with the role."""
+    password = new_password(services, staff)
+    with services.database.write() as db:
+        found = logins.by_name(db, staff)
+        assert found
+        from sqlalchemy import update
+
+        db.execute(update(logins.logins).where(logins.logins.c.id == found.id).values(role=role, staff=staff))
+    assert log_in(client, staff, password) == 302
+
+
+def post(client: FlaskClient, path: str, **form: str) -> str:
+    """A form of the case page, and what the page says after it."""
+    token_ = token(client.get("/console/account").text)
+    answer = client.post(path, data={"csrf_token": token_, **form}, follow_redirects=True)
+    assert answer.status_code < 400, answer.text
+    return answer.text
+
+
+@pytest.fixture
+def opened(services: Services, family: Family) -> Family:
+    """A family that waits for a person in case 1."""
+    family.text("I want to talk to a person")
+    family.text("after <script>alert(1)</script> three")
+    page(services, 1)
+    return family
+
+
 def test_the_first_login_is_told_once(services: Services) -> None:
     assert first_login(services) is not None and first_login(services) is None
 
 
-def test_a_wrong_password_and_a_form_without_token_are_refused(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
-    assert log_in(client, "ana", password + "x") == 401
-    assert log_in(client, "nobody", password) == 401
-    assert client.post("/console/login", data={"name": "ana", "password": password}).status_code == 400
-    assert client.get("/console/").status_code == 302
+def test_a_case_is_taken_answered_and_done(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    assert "nobody has it" in client.get("/console/").text
+    read = client.get("/console/cases/1").text
+    assert opened.address in read and "<script>alert" not in read and 'name="text"' not in read
+    assert "You have this case" in post(client, "/console/cases/1/take")
+    assert "By WhatsApp, open until Nov 25" in client.get("/console/cases/1").text
+    checked = post(client, "/console/cases/1/draft", text="The bus comes at 8:15.", once="a1")
+    assert "Not sent yet" in checked and twilio.sent_to(opened.address) == []
+    assert "On its way" in post(client, "/console/cases/1/messages/%s/send" % message_id(checked))
+    send_all(services)
+    assert twilio.sent_to(opened.address)[-1].body.endswith("The bus comes at 8:15.")
+    assert opened.text("thank you") == "" and "thank you" in client.get("/console/cases/1/talk").text
+    assert "Done" in post(client, "/console/cases/1/resolve", why="answered")
+    assert "The bus" in client.get("/console/cases/1").text
+    assert "No case" not in client.get("/console/?show=done").text
 
 
-def test_a_case_is_seen_and_marked_as_done(services: Services, client: FlaskClient, family: Family) -> None:
-    family.text("I want to talk to a person")
-    family.text("it is about <script>alert(1)</script> the bus")
-    assert log_in(client, "ana", new_password(services, "ana")) == 302
-    assert "Talk to a person" in client.get("/console/").text
-    page = client.get("/console/cases/1").text
-    assert family.address in page and "<script>alert" not in page
-    client.post("/console/cases/1/done", data={"csrf_token": token(page)})
-    assert "Handled by ana" in client.get("/console/cases/1").text
-    assert client.get("/console/cases/99").status_code == 404
+def message_id(page: str) -> str:
+    found = re.search(r"/messages/(\d+)/send", page)
+    assert found, page
+    return found[1]
+
+
+def test_news_of_the_talk_come_only_when_there_are_some(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    seen = re.search(r"seen=([0-9a-f]{16})", client.get("/console/cases/1").text)
+    assert seen and client.get(f"/console/cases/1/talk?seen={seen[1]}").status_code == 204
+    post(client, "/console/cases/1/note", note="She works until three.", once="n1")
+    assert "She works until three." in client.get(f"/console/cases/1/talk?seen={seen[1]}").text
+
+
+def test_the_reply_box_takes_no_text_that_cannot_arrive(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    services.redis.flushall()  # the window of 24 hours is over
+    log_in_as(services, client, "ana_ruiz")
+    assert "WhatsApp is closed: your text goes by SMS." in client.get("/console/cases/1").text
+    opened.text("STOP")
+    read = client.get("/console/cases/1").text
+    assert "wants no texts (STOP). Please call." in read and 'name="text"' not in read
+    assert "Please call." in post(client, "/console/cases/1/draft", text="Hello?", once="b1")
+    assert "Hello?" not in client.get("/console/cases/1/talk").text
+
+
+def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    twilio.number(opened.address, error_code=63033, at="request")
+    number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="c1"))
+    post(client, f"/console/cases/1/messages/{number}/send")
+    send_all(services)
+    assert "The family has blocked this number on WhatsApp." in client.get("/console/cases/1").text
+    twilio.number(opened.address, error_code=None)
+    post(client, f"/console/cases/1/messages/{number}/again")
+    send_all(services)
+    assert len(twilio.sent_to(opened.address)) == 1
+
+
+def test_a_ready_answer_is_one_tap(services: Services, client: FlaskClient, opened: Family) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    assert "Which phone number may we call?" in post(client, "/console/cases/1/draft", answer="which_number", once="d1")
+
+
+def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    for _ in range(2):
+        post(client, "/console/cases/1/interpreter", when="Tuesday at 3", how="phone", kind="trained", once="e1")
+    send_all(services)
+    with services.database.read() as db:
+        assert len(interpreters.of_case(db, services.database.vault, 1)) == 1
+    told = [one.body for one in twilio.sent_to("+12175550142") if "interpreter" in one.body]
+    assert len(told) == 1 and "English, phone, trained" in told[0] and "Tuesday" not in told[0]
+
+
+def test_handing_over_and_giving_the_family_back(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    assert "not yours" in post(client, "/console/cases/1/give", to="jean_pierre")
+    post(client, "/console/cases/1/take")
+    assert "Jean Pierre has it" in post(client, "/console/cases/1/give", to="jean_pierre")
+    send_all(services)
+    assert "gives you case 1" in twilio.sent_to("+12175550142")[-1].body
+
+
+def test_a_case_is_found_by_its_number_or_by_a_phone_that_is_typed(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    for asked in ("1", "#1", "217-555-0177", "+1 217 555 0177"):
+        assert "/console/cases/1" in post(client, "/console/search", **{"for": asked}), asked
+    for asked in ("2", "217-555-0178", "5550177"):
+        assert "No case that you may see." in post(client, "/console/search", **{"for": asked}), asked
+
+
+def test_a_one_time_link_opens_the_case_once(
+    services: Services, client: FlaskClient, opened: Family, new_family: Callable[[str], Family]
+) -> None:
+    link = new_family(ANA).text("TAKE 1").rsplit("/", 1)[1]
+    assert "/login" in client.get(f"/console/open/{link}").headers["Location"], "after login"
+    log_in_as(services, client, "ana_ruiz")
+    assert client.get(f"/console/open/{link}").headers["Location"].endswith("/console/cases/1")
+    assert client.get(f"/console/open/{link}").status_code == 404
+
+
+def test_whoever_reads_a_case_stands_in_the_audit_log(services: Services, client: FlaskClient, opened: Family) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    client.get("/console/cases/1")
+    with services.database.read() as db:
+        assert ("ana_ruiz", "read") in [(one.who, one.what) for one in audit.newest(db, 10, "case 1")]
+
+
+def test_an_approved_translation_needs_somebody_who_speaks_the_language(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="f1"))
+    token_ = token(client.get("/console/cases/1").text)
+    answer = client.post(f"/console/cases/1/messages/{number}/approve", data={"csrf_token": token_})
+    assert answer.status_code == 400, "nothing was translated"
 
 
 def test_a_wrong_topic_is_put_on_the_review_list_masked(
@@ -56,3 +211,10 @@ def test_a_wrong_topic_is_put_on_the_review_list_masked(
     assert client.post("/console/cases/1/topic", data=form | {"topic": "no such"}).status_code == 400
     client.post("/console/review/1", data={"csrf_token": token(listed)})
     assert "Nothing to review" in client.get("/console/review").text
+
+
+def test_there_is_no_such_case(services: Services, client: FlaskClient) -> None:
+    log_in(client, "ana", new_password(services, "ana"))
+    assert client.get("/console/cases/99").status_code == 404
+    with services.database.read() as db:
+        assert cases.find(db, services.database.vault, 99) is None

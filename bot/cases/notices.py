@@ -35,7 +35,8 @@ def to_family(
 
 def taken(services: Services, db: Connection, case: Case, contact: Contact, by: str, at: datetime) -> list[str]:
     """After an emergency was taken: the family hears who reads its words, the others paged hear that they need not."""
-    name = services.library.district.staff[by].name
+    member = services.library.district.staff.get(by)
+    name = member.name if member else services.library.district.name
     planned = []
     if case.severity == "escalate_now" and case.topic not in SILENT:
         planned.append(to_family(services, db, contact, "taken", at, {"staff_name": name}))

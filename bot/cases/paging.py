@@ -4,12 +4,14 @@ The rows of a round and its number are written together; the job may run twice, 
 """
 
 import logging
+import time
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
 from bot.cases import chain, notices
 from bot.cases.alerts import alert_text, spoken
+from bot.messaging.send import deliver
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
 from bot.store import case_steps, cases, contacts, deliveries
@@ -17,6 +19,8 @@ from bot.store.cases import Case
 from bot.store.db import now
 from bot.store.deliveries import Page
 
+HAND_OVER_SECONDS = 20
+"""With the last request's own time-outs this stays below a job's minute."""
 LOST = frozenset({"failed", "undelivered", "canceled", "held"})
 
 log = logging.getLogger(__name__)
@@ -37,8 +41,20 @@ def page(services: Services, case_id: int) -> None:
         ):
             _round(services, db, case, at)
         waiting = deliveries.waiting_of_case(db, case_id, at)
+    _hand_over(services, list(waiting))
+
+
+def _hand_over(services: Services, waiting: list[str]) -> None:
+    """Send the pages here and now: a job for each would cost a fork each, when two hundred families write at once.
+
+    What would take too long (Twilio hangs) is left to jobs of its own; what a kill -9 leaves, to the sweep.
+    """
+    until = time.monotonic() + HAND_OVER_SECONDS
     for delivery_id in waiting:
-        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+        if time.monotonic() < until:
+            deliver(services, delivery_id)
+        else:
+            enqueue(services.redis, "urgent", DELIVER, delivery_id)
 
 
 def _all_lost(services: Services, db: Connection, case: Case) -> bool:

@@ -22,11 +22,16 @@ CALL_STATUSES = {
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One text to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234"); `id` is ours, for the callback."""
+    """One text to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234"); `id` is ours, for the callback.
+
+    `template`: the ContentSid of an approved WhatsApp template that is sent instead of `body`, with `variables`.
+    """
 
     id: str
     to: str
     body: str
+    template: str = ""
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,10 @@ class District(Model):
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)
+    templates: dict[Name, dict[Language, Annotated[str, Field(pattern=r"^HX[0-9a-f]{32}$")]]] = Field(
+        default_factory=dict
+    )
+    """Approved WhatsApp templates: for what (`follow_up`), in which language, the ContentSid; {{1}} is the district."""
     answers: dict[Name, str] = Field(default_factory=dict)
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
 

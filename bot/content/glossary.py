@@ -1,6 +1,7 @@
 """`messages/glossary.yaml`: how terms of American schools are said in each language, and which stay English."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,7 +10,6 @@ from bot.content.codes import Language
 from bot.content.district import District
 from bot.conversation.flow import Model
 from bot.conversation.source import BadSource, Source
-from bot.translation.glossary import Glossary, Term
 
 _GENERAL = "the school escuela academy saint san santa north south east west high new central"
 GENERAL = frozenset(_GENERAL.split())
@@ -41,13 +41,21 @@ class GlossaryFile(Model):
     terms: dict[str, Entry]
 
 
-def read_glossary(source: Source) -> dict[str, Term]:
+@dataclass(frozen=True)
+class Agreed:
+    """What is said as agreed: terms by their English form, and names that stay as they are."""
+
+    terms: Mapping[str, Entry]
+    names: tuple[str, ...]
+
+
+def read_glossary(source: Source) -> dict[str, Entry]:
     """The terms of the file; raises `BadSource` where it is wrong, or a form stands under two terms."""
     file = source.model(GlossaryFile)
     twice = [source.problem(("terms", term), message) for term, message in _twice(file)]
     if twice:
         raise BadSource(twice)
-    return {name: Term(entry.say, entry.also) for name, entry in file.terms.items()}
+    return file.terms
 
 
 def _twice(file: GlossaryFile) -> Iterator[tuple[str, str]]:
@@ -59,10 +67,10 @@ def _twice(file: GlossaryFile) -> Iterator[tuple[str, str]]:
             seen[form] = name
 
 
-def glossary(terms: dict[str, Term], district: District) -> Glossary:
-    """The terms, and the names of this district, its schools, staff and partners."""
+def own_names(district: District) -> tuple[str, ...]:
+    """Of this district, its schools (their first words too), staff and partners."""
     schools = [school.name for school in district.schools.values()]
     first = [name.split()[0] for name in schools if name.split()[0].casefold() not in GENERAL]
     staff = [person.name for person in district.staff.values()]
     partners = [partner.name for partner in district.partners.values()]
-    return Glossary(terms, [district.name, *schools, *first, *staff, *partners])
+    return tuple(dict.fromkeys([district.name, *schools, *first, *staff, *partners]))

@@ -9,13 +9,12 @@ from bot.content import other_languages
 from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, load_catalogs
 from bot.content.district import District
 from bot.content.facts import Fact, Facts
-from bot.content.glossary import glossary, read_glossary
+from bot.content.glossary import Agreed, own_names, read_glossary
 from bot.content.named import names
 from bot.content.texts import TextId, Texts
 from bot.conversation.flow import FlowSet, Model
 from bot.conversation.loader import Known, load_flows
 from bot.conversation.source import BadSource, Problem, Source, parse
-from bot.translation.glossary import Glossary
 from bot.understanding import taught
 from bot.understanding.phrasebook import Phrasebook, SignalFile
 from bot.understanding.taught import Taught
@@ -37,7 +36,7 @@ class Library:
     catalogs: Catalogs
     phrasebook: Phrasebook
     district: District
-    glossary: Glossary
+    glossary: Agreed
     others: frozenset[str] = frozenset()
     """Languages that a family may choose although they have no catalog: a machine drafts them."""
 
@@ -68,8 +67,8 @@ def load_library(root: Path, district_file: Path) -> Library:
     if problems or not (district and facts and texts and catalogs and phrasebook and flows) or terms is None:
         raise BadSource(sorted(problems))
     stated = {**facts.facts, **district.facts}
-    own, said = frozenset(facts.from_district), glossary(terms, district)
-    return Library(flows, stated, own, texts.texts, catalogs, phrasebook, district, said)
+    own, agreed = frozenset(facts.from_district), Agreed(terms, own_names(district))
+    return Library(flows, stated, own, texts.texts, catalogs, phrasebook, district, agreed)
 
 
 def _known(root: Path, district: District | None, facts: Facts | None) -> Known:

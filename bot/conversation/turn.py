@@ -71,7 +71,8 @@ def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     if not heard.text.strip() and heard.payload is None:
         return _cannot_read(talk, heard)
     if heard.talking and talk.state is None:
-        return talk, (PassOn(),)
+        more = add_to_emergency(world, talk, heard)[1] if talk.emergency else ()
+        return talk, (PassOn(), *more)
     return _converse(world, talk, heard)
 
 

@@ -14,20 +14,24 @@ class Way:
 
     address: str | None
     reason: str = ""
+    template: str = ""
 
 
-def way_to(services: Services, contact: Contact) -> Way:
-    """The address for a message that the contact did not just ask for.
+def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
+    """The address for a message that the contact did not just ask for; for its `kind` there may be a template.
 
     Nobody who stopped is written to.  WhatsApp takes a free text only within 24 hours of the contact's last message
-    (twilio.md, section 3); after that, and where the district has WhatsApp off, it goes by SMS, if the contact has a
-    number and we have an SMS sender.
+    (twilio.md, section 3); after that as an approved template, if the district has one for this kind and language;
+    else, and where WhatsApp is off, by SMS, if the contact has a number and we have an SMS sender.
     """
     if contact.stopped_at:
         return Way(None, "stopped")
     whatsapp = "whatsapp" in services.library.district.channels
     if contact.channel != "whatsapp" or (whatsapp and _window_open(services, contact)):
         return Way(contact.address)
+    template = services.library.district.templates.get(kind, {}).get(contact.language or "en", "")
+    if whatsapp and template:
+        return Way(contact.address, template=template)
     number = contact.address.removeprefix("whatsapp:")
     if number.startswith("+") and can_send_sms(services):
         return Way(number)

@@ -8,11 +8,12 @@ import logging
 from datetime import datetime, timedelta
 
 from redis import RedisError
+from sqlalchemy.engine import Connection
 
 from bot.channels.base import Listed, Outgoing, SendError
-from bot.messaging.consent import way_to
+from bot.messaging.consent import Way, way_to
 from bot.services import Services
-from bot.store import consents, contacts, deliveries
+from bot.store import cases, consents, contacts, deliveries
 from bot.store.db import now
 from bot.store.deliveries import Delivery
 
@@ -52,21 +53,33 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
     if at - delivery.created_at > GIVE_UP:
         _claim_and_settle(services, delivery, "held", at)
         return
-    address = _address(services, delivery)
-    if address is None:
+    way = _way(services, delivery)
+    if way.address is None:
         _claim_and_settle(services, delivery, "held", at)
         return
     with services.database.write() as db:
-        if not deliveries.claim(db, delivery.id, at):
+        if _is_taken(services, db, delivery):
+            deliveries.advance(db, delivery.id, "canceled")
+            return
+        if not deliveries.claim(db, delivery.id, at, way.template):
             return  # another process has it
-    _send(services, delivery, address)
+    _send(services, delivery, way)
 
 
-def _send(services: Services, delivery: Delivery, address: str) -> None:
+def _is_taken(services: Services, db: Connection, delivery: Delivery) -> bool:
+    """A page whose case somebody has taken meanwhile is not sent any more."""
+    if delivery.kind != "alert" or delivery.case_id is None:
+        return False
+    case = cases.find(db, services.database.vault, delivery.case_id)
+    return case is None or case.claimed_by is not None or not case.open
+
+
+def _send(services: Services, delivery: Delivery, way: Way) -> None:
     """The call itself.  No transaction is open while it waits for Twilio."""
+    outgoing = Outgoing(delivery.id, way.address or "", delivery.body, way.template, (services.library.district.name,))
     try:
-        way = services.channel.call if delivery.means == "call" else services.channel.send
-        accepted = way(Outgoing(delivery.id, address, delivery.body))
+        hand_over = services.channel.call if delivery.means == "call" else services.channel.send
+        accepted = hand_over(outgoing)
     except SendError as error:
         _after_error(services, delivery, error)
         return
@@ -110,7 +123,7 @@ def _forget(services: Services, family: str) -> None:
 
 def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:
     """Find out whether Twilio took it; only if its list says no is it sent again."""
-    address = _address(services, delivery)
+    address = _way(services, delivery).address
     with services.database.write() as db:
         if not deliveries.claim_unknown(db, delivery, at):
             return  # another process looks, or a callback has settled it
@@ -131,7 +144,7 @@ def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:
 
 def _settle_by_list(services: Services, delivery: Delivery, listed: list[Listed], at: datetime) -> None:
     with services.database.write() as db:
-        mine = [one for one in listed if one.body == delivery.body]
+        mine = [one for one in listed if one.body == delivery.body or delivery.template]
         free = [one for one in mine if deliveries.id_of_sid(db, one.sid) in (None, delivery.id)]
         if free:
             deliveries.advance(db, delivery.id, free[0].status, free[0].sid)
@@ -154,16 +167,16 @@ def _settle(services: Services, delivery: Delivery, state: str, due_at: datetime
         deliveries.settle(db, delivery.id, state, due_at)
 
 
-def _address(services: Services, delivery: Delivery) -> str | None:
+def _way(services: Services, delivery: Delivery) -> Way:
     """Where it goes now: staff by the district file, a contact by the one gate."""
     if delivery.staff is not None:
         staff = services.library.district.staff.get(delivery.staff)
-        return services.library.district.address_of(staff) if staff else None
+        return Way(services.library.district.address_of(staff) if staff else None)
     if delivery.contact_id is None:
-        return None
+        return Way(None)
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, delivery.contact_id)
-    way = way_to(services, contact)
+    way = way_to(services, contact, delivery.kind)
     if way.address is None:
         log.info("not to be sent: delivery=%s reason=%s", delivery.id, way.reason)
-    return way.address
+    return way

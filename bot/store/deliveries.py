@@ -191,10 +191,10 @@ def unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) 
     return [(row.id, row.kind) for row in db.execute(query)]
 
 
-def claim(db: Connection, delivery_id: str, at: datetime) -> bool:
-    """Take a waiting row for sending; False if it is not due or another process has it."""
+def claim(db: Connection, delivery_id: str, at: datetime, template: str = "") -> bool:
+    """Take a waiting row for sending (as this template); False if it is not due or another process has it."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
-    values = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1}
+    values = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1, "template": template or None}
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 

@@ -45,17 +45,17 @@ class Request:
     booked_by: str | None = None
 
 
-def ask(db: Connection, vault: Vault, cause: str, wanted: Request, at: datetime) -> int:
-    """Write down that an interpreter is wanted; `cause` makes a repeated form ask once."""
+def ask(db: Connection, vault: Vault, cause: str, wanted: Request, at: datetime) -> tuple[int, bool]:
+    """The number of the request, and whether it is new: `cause` makes a repeated form ask once."""
     known = db.execute(select(interpreters.c.id).where(interpreters.c.cause == cause)).scalars().first()
     if known is not None:
-        return int(known)
+        return int(known), False
     row = {
         "case_id": wanted.case_id, "cause": cause, "language": wanted.language, "how": wanted.how,
         "kind": wanted.kind, "asked_by": wanted.asked_by, "asked_at": at,
         "sealed_when": vault.seal(wanted.when, _place(cause)),
     }  # fmt: skip
-    return int(db.execute(insert(interpreters).values(row).returning(interpreters.c.id)).scalar_one())
+    return int(db.execute(insert(interpreters).values(row).returning(interpreters.c.id)).scalar_one()), True
 
 
 def book(db: Connection, request_id: int, who: str, at: datetime) -> bool:

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 
 from redis import Redis
 
-from bot.store.crypto import Vault
 from bot.translation.addresses import addresses
 from bot.translation.breaker import Breaker
 from bot.translation.compare import warnings
 from bot.translation.glossary import Glossary
-from bot.translation.memory import Memory, key_of
+from bot.translation.memory import Memory, Vault, key_of
 from bot.translation.names import names
 from bot.translation.provider import Failed, Reason, Translator
 from bot.translation.shield import has_words, same_marks, shield, unshield

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import Protocol
 
 from bot.translation.shield import Span
 
@@ -10,13 +10,16 @@ WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u3
 ENGLISH = "en"
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(Protocol):
     """An English term: `say` holds its wordings by language, the preferred one first; none: it stays as it is."""
 
-    say: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    also: tuple[str, ...] = ()
-    """Other English forms, such as the plural."""
+    @property
+    def say(self) -> Mapping[str, tuple[str, ...]]:
+        """Language → wordings."""
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Other English forms, such as the plural."""
 
 
 class Glossary:

@@ -5,12 +5,10 @@ import logging
 import time
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
-
-from bot.store.crypto import Unreadable, Vault
 
 KEPT_SECONDS = 30 * 24 * 3600
 AWAY_SECONDS = 10
@@ -18,6 +16,16 @@ AWAY_SECONDS = 10
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Vault(Protocol):
+    """Seals and opens (`bot.store.crypto.Vault`)."""
+
+    def seal(self, text: str, place: str) -> str:
+        """Encrypted for this place."""
+
+    def open(self, sealed: str, place: str) -> str:
+        """The text again; raises an `Exception` if it was not sealed there with a present key."""
 
 
 class Memory:
@@ -45,7 +53,7 @@ class Memory:
             return None
         try:
             return self._vault.open(sealed.decode() if isinstance(sealed, bytes) else sealed, key)
-        except Unreadable:
+        except Exception:  # a key that was taken away: it is translated anew
             return None
 
     def keep(self, key: str, text: str) -> None:

@@ -6,12 +6,26 @@ from flask_login import LoginManager
 from bot.services import Services
 from bot.web.console import access, login, oidc, sessions, words
 from bot.web.console.account import account
+from bot.web.console.case_page import case
+from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
 from bot.web.console.review import review
+from bot.web.console.talk_page import draft
 from bot.web.console.upkeep import content
 
-__all__ = ["account", "content", "first_login", "login", "new_password", "people", "register", "review"]
+__all__ = [
+    "account",
+    "case",
+    "content",
+    "draft",
+    "first_login",
+    "login",
+    "new_password",
+    "people",
+    "register",
+    "review",
+]
 
 
 def register(app: Flask) -> None:
@@ -19,6 +33,7 @@ def register(app: Flask) -> None:
     ready: Services = app.extensions["puente"]
     app.register_blueprint(console)
     words.register_words(app)
+    register_menu(app)
     manager = LoginManager(app)
     manager.session_protection = "strong"
     manager.user_loader(sessions.of_session)

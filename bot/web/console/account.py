@@ -35,7 +35,7 @@ def change_password() -> ResponseReturnValue:
     wrong = _unfit(new) or _not_proved()
     if wrong:
         return _page(wrong), 400
-    kept = proof.HASHER.hash(new)
+    kept = proof.hashed(new)
     with services().database.write() as db:
         logins.set_password(db, current_user.id, kept)
         _record("password changed", db)

@@ -1,63 +1,147 @@
-"""Who needs a person, one case."""
+"""The inbox: who needs a person, the gravest first; finding a case by its number or by a family's phone."""
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy.engine import Connection
 
 from bot.content.languages import english_name
-from bot.store import cases, contacts, corrections, deliveries
+from bot.services import Services
+from bot.store import audit, cases, contacts, links
+from bot.store.cases import RANK, Case
 from bot.store.db import now
-from bot.understanding import SEVERITY
-from bot.web.console.access import RECORDS, ROLES, STAFF, allowed
+from bot.web.console.access import RECORDS, ROLES, STAFF, VIEWER, allowed, in_scope
+from bot.web.console.shown import age, name_of
+from bot.web.console.words import _
 from bot.web.here import services
 
-SHOWN = 100
+SHOWN = 300
+DONE_SHOWN = 20
+SHOWS = ("open", "nobody", "mine", "done")
 
 console = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case as a line of the inbox; `opens` says whether this person may open it."""
+
+    case: Case
+    title: str
+    language: str
+    school: str
+    who: str
+    age: str
+    opens: bool
 
 
 @console.get("/")
 @allowed(*ROLES)
 def inbox() -> ResponseReturnValue:
-    """Who needs a person: what nobody has handled first."""
+    """Who needs a person; the list asks for news by itself."""
+    return render_template("console/inbox.html", rows=_rows(), show=_show(), shows=_tabs())
+
+
+@console.get("/inbox/rows")
+@allowed(*ROLES)
+def inbox_rows() -> ResponseReturnValue:
+    """Only the list, for the page that asks every few seconds."""
+    return render_template("console/rows.html", rows=_rows(), show=_show())
+
+
+def _show() -> str:
+    wanted = request.args.get("show", "open")
+    return wanted if wanted in SHOWS else "open"
+
+
+def _tabs() -> dict[str, str]:
+    return {"open": _("Open"), "nobody": _("Nobody has it"), "mine": _("Mine"), "done": _("Done")}
+
+
+def _rows() -> list[Row]:
     here = services()
     with here.database.read() as db:
         found = cases.newest(db, here.database.vault, SHOWN)
-    return render_template("console/inbox.html", cases=found, title=title, language=english_name)
+    viewer = current_user.role == VIEWER
+    mine = [one for one in found if viewer or in_scope(here.library.district, current_user, one)]
+    return [_row(here, one) for one in _chosen(mine)]
 
 
-@console.get("/cases/<int:case_id>")
+def _chosen(found: list[Case]) -> list[Case]:
+    """The gravest first, and of those the oldest; what is done by the day it was done."""
+    show = _show()
+    if show == "done":
+        return [one for one in found if not one.open][:DONE_SHOWN]
+    wanted = [one for one in found if one.open and _fits(show, one)]
+    return sorted(wanted, key=lambda one: (-RANK[one.severity], one.opened_at))
+
+
+def _fits(show: str, one: Case) -> bool:
+    if show == "nobody":
+        return one.claimed_by is None
+    return show == "open" or one.claimed_by == str(current_user.by)
+
+
+def _row(here: Services, one: Case) -> Row:
+    school = here.library.district.schools.get(one.school or "")
+    return Row(
+        case=one,
+        title=title(one.topic),
+        language=english_name(one.language),
+        school=school.name if school else "",
+        who=name_of(here, one.claimed_by),
+        age=age(one.opened_at),
+        opens=current_user.role != VIEWER,
+    )
+
+
+@console.get("/open/<secret>")
 @allowed(STAFF, RECORDS)
-def case(case_id: int) -> ResponseReturnValue:
-    """One case: what the family told, how to call back, who was alerted."""
-    here = services()
-    with here.database.read() as db:
-        try:
-            found = cases.get(db, here.database.vault, case_id)
-        except NoResultFound:
-            abort(404, f"There is no case {case_id}.")
-        contact = contacts.get(db, here.database.vault, found.contact_id)
-        alerts = deliveries.of_case(db, here.database.vault, case_id)
-        notes = contacts.notes_of(db, contact.id)
-        corrected = corrections.of_case(db, here.database.vault, case_id)
-    staff = {person: member.name for person, member in here.library.district.staff.items()}
-    page = {"case": found, "contact": contact, "alerts": alerts, "notes": notes, "staff": staff}
-    page |= {"corrected": corrected, "topics": sorted(SEVERITY, key=title)}
-    return render_template("console/case.html", **page, title=title, language=english_name)
-
-
-@console.post("/cases/<int:case_id>/done")
-@allowed(STAFF)
-def done(case_id: int) -> ResponseReturnValue:
-    """Mark a case as handled."""
+def open_link(secret: str) -> ResponseReturnValue:
+    """A link that staff got by text: it opens its case once, for whoever may see that."""
+    at = now()
     with services().database.write() as db:
-        cases.set_handled(db, case_id, current_user.name, now())
+        case_id = links.use(db, secret[:64], at)
+        if case_id is not None:
+            audit.record(db, current_user.by, "opened a link", f"case {case_id}", at)
+    if case_id is None:
+        abort(404, _("This link was used before, or is too old. Look for the case by its number."))
     return redirect(url_for("console.case", case_id=case_id))
+
+
+@console.get("/search")
+@allowed(STAFF, RECORDS)
+def search() -> ResponseReturnValue:
+    """The form: by number, or by a phone that somebody types; nothing is listed by itself."""
+    return render_template("console/search.html", rows=None, asked="")
+
+
+@console.post("/search")
+@allowed(STAFF, RECORDS)
+def found() -> ResponseReturnValue:
+    """The cases that fit; the number typed stands in no address and no log."""
+    asked, here = request.form.get("for", "").strip()[:40], services()
+    with here.database.read() as db:
+        fitting = _find(here, db, asked)
+    rows = [_row(here, one) for one in fitting if in_scope(here.library.district, current_user, one)]
+    return render_template("console/search.html", rows=rows, asked=asked)
+
+
+def _find(here: Services, db: Connection, asked: str) -> list[Case]:
+    vault = here.database.vault
+    if asked.lstrip("#").isdecimal() and len(asked) < 8:
+        one = cases.find(db, vault, int(asked.lstrip("#")))
+        return [one] if one else []
+    digits = "".join(char for char in asked if char.isdecimal())
+    number = f"+1{digits}" if len(digits) == 10 else f"+{digits}"
+    who = [contacts.find(db, vault, address) for address in (number, f"whatsapp:{number}")]
+    return [case for one in who if one for case in cases.of_contact(db, vault, one.id)]
 
 
 def title(topic: str) -> str:
     """A topic in the words of its flow's title."""
     flows = services().library.flows
     name = flows.for_intent(topic) or topic
-    return flows.flows[name].title if name in flows.flows else topic
+    return flows.flows[name].title if name in flows.flows else topic.replace("_", " ")

@@ -14,7 +14,7 @@ from bot.store.db import now
 from bot.store.logins import Login
 from bot.web.console.access import ADMINISTRATOR, ROLES, STAFF, allowed
 from bot.web.console.pages import console
-from bot.web.console.proof import HASHER
+from bot.web.console.proof import hashed
 from bot.web.console.words import _
 from bot.web.here import services
 
@@ -155,7 +155,7 @@ def _other(db: Connection) -> Login:
 def _password() -> tuple[str, str]:
     """A new password, and what is kept of it."""
     given = secrets.token_urlsafe(12)
-    return given, HASHER.hash(given)
+    return given, hashed(given)
 
 
 def _make(db: Connection, name_and_hash: tuple[str, str], role: str, staff: str | None, who: str) -> None:

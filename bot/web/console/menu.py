@@ -1,0 +1,37 @@
+"""The menu: every page in the order in which staff need it; a template shows those that this login opens."""
+
+from flask import Flask
+from flask_login import current_user
+
+from bot.web.console.words import _
+from bot.web.here import services
+
+
+def menu() -> list[tuple[str, str]]:
+    """(endpoint, words) of each page."""
+    return [
+        ("console.inbox", _("Who needs a person")),
+        ("console.my_alerts", _("My alerts")),
+        ("console.search", _("Find a case")),
+        ("console.on_call", _("Who is on call")),
+        ("console.interpreters", _("Interpreters")),
+        ("console.phrases", _("Approved phrases")),
+        ("console.figures", _("Figures")),
+        ("console.review", _("Wrong topics")),
+        ("console.flows", _("Flows")),
+        ("console.content", _("Content to check")),
+        ("console.audit", _("Who did what")),
+        ("console.people", _("Logins")),
+        ("console.account", _("My login")),
+    ]
+
+
+def speaks(language: str | None) -> bool:
+    """Whether who is logged in speaks this language, as the district file says."""
+    person = services().library.district.staff.get(current_user.staff or "")
+    return bool(person and language in person.languages)
+
+
+def register_menu(app: Flask) -> None:
+    """Templates call both."""
+    app.jinja_env.globals.update(menu=menu, speaks=speaks)

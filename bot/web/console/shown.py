@@ -1,0 +1,127 @@
+"""What the case page shows, as plain values: the talk, its translations, how far each text has come, the reply box."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from redis import RedisError
+from sqlalchemy.engine import Connection
+
+from bot.content.languages import RIGHT_TO_LEFT, english_name
+from bot.content.reasons import MAY_BE_SENT_AGAIN, in_words
+from bot.messaging.consent import way_to
+from bot.services import Services
+from bot.store import case_messages, deliveries
+from bot.store.case_messages import CaseMessage
+from bot.store.contacts import Contact
+from bot.store.db import now
+from bot.web.console.words import _
+
+WARNINGS = {
+    "numbers": "A number may differ.",
+    "dates": "A day or time may differ.",
+    "names": "A name may differ.",
+    "negation": "A “not” may be lost or added.",
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One thing said, ready to be shown; `language` is for the `lang` of the words, `rtl` for their direction."""
+
+    message: CaseMessage
+    who: str
+    at: str
+    arrived: str
+    again: bool
+    language: str
+    to_language: str
+    rtl: bool
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a text gets to the family now: `how` in words; `possible` False: nothing can be sent, `how` says why."""
+
+    possible: bool
+    how: str
+
+
+def talk_of(services: Services, db: Connection, case_id: int) -> list[Said]:
+    """Everything said about a case that was not thrown away."""
+    vault = services.database.vault
+    return [
+        _said(services, db, message)
+        for message in case_messages.of_case(db, vault, case_id)
+        if message.state != "dropped"
+    ]
+
+
+def digest(said: list[Said]) -> str:
+    """Changes when anything of the talk does: the page asks for news by it."""
+    states = [f"{one.message.id}:{one.message.state}:{one.message.translation}:{one.arrived}" for one in said]
+    return sha256("|".join(states).encode()).hexdigest()[:16]
+
+
+def _said(services: Services, db: Connection, message: CaseMessage) -> Said:
+    delivery = deliveries.get(db, services.database.vault, message.delivery_id) if message.delivery_id else None
+    return Said(
+        message=message,
+        who=_who(services, message),
+        at=shown_time(services, message.at),
+        arrived=_(in_words(delivery.state, delivery.error_code)) if delivery else "",
+        again=bool(delivery and delivery.state in MAY_BE_SENT_AGAIN),
+        language=english_name(message.language),
+        to_language=english_name(message.to_language) if message.to_language else "",
+        rtl=message.language in RIGHT_TO_LEFT,
+        warnings=tuple(_(WARNINGS[one]) for one in message.warnings if one in WARNINGS),
+    )
+
+
+def _who(services: Services, message: CaseMessage) -> str:
+    if message.author in ("staff", "note"):
+        return name_of(services, message.staff)
+    return _("The family") if message.author == "family" else _("The automated helper")
+
+
+def name_of(services: Services, staff: str | None) -> str:
+    """A member of staff by name; a login that is nobody of the district file by its own."""
+    member = services.library.district.staff.get(staff or "")
+    return member.name if member else (staff or "")
+
+
+def shown_time(services: Services, at: datetime) -> str:
+    """A moment on the district's clocks: "Nov 24, 10:05"."""
+    return services.library.district.local(at).strftime("%b %-d, %H:%M")
+
+
+def age(at: datetime) -> str:
+    """How long ago, in the largest unit that says enough."""
+    minutes = max(0, int((now() - at).total_seconds() // 60))
+    if minutes < 60:
+        return _("{count} min", count=minutes)
+    return _("{count} h", count=minutes // 60) if minutes < 48 * 60 else _("{count} days", count=minutes // 1440)
+
+
+def reach(services: Services, contact: Contact) -> Reach:
+    """What the reply box promises: it never takes a text that would silently fail."""
+    if contact.stopped_at:
+        return Reach(False, _("The family wants no texts (STOP). Please call."))
+    way = way_to(services, contact)
+    if way.address is None:
+        return Reach(
+            False, _("WhatsApp is closed (the family last wrote more than 24 hours ago), and there is no SMS.")
+        )
+    if not way.address.startswith("whatsapp:"):
+        late = contact.channel == "whatsapp"
+        return Reach(True, _("WhatsApp is closed: your text goes by SMS.") if late else _("By SMS."))
+    return Reach(True, _("By WhatsApp, open until {time}; after that by SMS.", time=_closes(services, contact)))
+
+
+def _closes(services: Services, contact: Contact) -> str:
+    try:
+        seconds = services.conversations.window_seconds(services.family(contact.address))
+    except RedisError:
+        seconds = 0
+    return shown_time(services, now() + timedelta(seconds=seconds))

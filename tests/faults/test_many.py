@@ -1,0 +1,57 @@
+"""Two hundred emergencies at once, two workers: every first alert within a minute, none twice, none lost."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.line import Line, running
+from tests.faults.test_kill import DANA, EMERGENCY, SAM, told_once
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+MANY = 200
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    with running(tmp_path.resolve()) as line:
+        yield line
+
+
+def all_at_once(line: Line, first: int) -> list[threading.Thread]:
+    """So many families write in the same moment."""
+    families = [f"+1217556{first + number:04d}" for number in range(MANY)]
+    writers = [threading.Thread(target=line.tell, args=(family, EMERGENCY)) for family in families]
+    for writer in writers:
+        writer.start()
+    return writers
+
+
+def everybody_told(line: Line) -> bool:
+    return all(len(set(line.alerts(phone))) == MANY for phone in (DANA, SAM))
+
+
+def test_all_first_alerts_leave_within_a_minute(line: Line) -> None:
+    started = time.monotonic()
+    writers = all_at_once(line, 0)
+    line.until(lambda: everybody_told(line), 60)
+    print(f"\n{MANY} emergencies at once: all first alerts handed over in {time.monotonic() - started:.0f} s")
+    for writer in writers:
+        writer.join()
+    assert told_once(line)
+
+
+def test_none_is_lost_or_sent_twice_when_a_worker_and_redis_are_killed_in_the_middle(line: Line) -> None:
+    started = time.monotonic()
+    writers = all_at_once(line, 1000)
+    line.until(lambda: len(line.alerts(DANA)) > MANY // 10, 60)
+    assert line.kill("worker", most=1) == 1 and line.kill("redis") >= 1
+    line.until(lambda: everybody_told(line), 240)
+    print(f"\nwith a worker and Redis killed in the middle: {time.monotonic() - started:.0f} s")
+    for writer in writers:
+        writer.join()
+    time.sleep(35)  # whatever was claimed by the dead is looked into by now
+    assert told_once(line), Counter(line.alerts(DANA)).most_common(3)
