@@ -31,8 +31,10 @@ check: dev ## format, lint, types, flows, facts and catalogs
 	$(PY) -m bot check
 	$(PY) -m bot test
 	$(PY) -m bot.teaching.routing
-	@$(call extract,$(VENV)/messages.pot)
+	@$(call extract,$(VENV)/messages.pot,$(FAMILIES))
+	@$(call extract,$(VENV)/console.pot,$(CONSOLE))
 	@cmp -s $(VENV)/messages.pot messages/messages.pot || $(call fail,messages/messages.pot is not current: run 'make messages'.)
+	@cmp -s $(VENV)/console.pot $(WORDS)/console.pot || $(call fail,$(WORDS)/console.pot is not current: run 'make messages'.)
 
 bench: dev ## every figure in docs/performance.md, as ratios within one run
 	@$(PY) -m tests.bench
@@ -50,9 +52,11 @@ lock: dev ## choose the newest versions that pyproject.toml allows, with hashes
 	$(call compile,requirements-dev.lock,-c requirements.lock --group dev)
 	$(call compile,requirements-teach.lock,-c requirements.lock --group teach)
 
-messages: dev ## bring messages/ and the JSON Schema up to date with flows/ and the grammar
-	@$(call extract,messages/messages.pot)
+messages: dev ## bring messages/, the console's words and the JSON Schema up to date with flows/, pages and the grammar
+	@$(call extract,messages/messages.pot,$(FAMILIES))
 	@$(PY) -m bot.content.merge messages/messages.pot
+	@$(call extract,$(WORDS)/console.pot,$(CONSOLE))
+	@$(PY) -m bot.content.merge $(WORDS)/console.pot
 	@$(PY) -m bot schema > flows/flow.schema.json
 
 dev: setup
@@ -65,9 +69,13 @@ fail = { echo "$(1)" >&2; exit 1; }
 # No dates and years in the header: a second run makes no difference.
 undated = sed -e '/^"POT-Creation-Date: /d' -e '/^\# FIRST AUTHOR /d' -e 's/^\# Copyright (C) [0-9]* /\# Copyright (C) /'
 define extract
-PYTHONPATH=. $(VENV)/bin/pybabel -q extract -F babel.cfg --no-wrap --sort-by-file --project=Puente --version=1 \
-	--copyright-holder="the Puente authors" -o $(VENV)/dated.pot . && $(undated) $(VENV)/dated.pot > $(1)
+PYTHONPATH=. $(VENV)/bin/pybabel -q extract --no-wrap --sort-by-file --project=Puente --version=1 \
+	--copyright-holder="the Puente authors" -o $(VENV)/dated.pot $(2) && $(undated) $(VENV)/dated.pot > $(1)
 endef
+# What families read, and what staff read in the console (by file, not by line: a page may grow).
+FAMILIES := -F babel.cfg .
+WORDS := bot/web/console/words
+CONSOLE := -F $(WORDS)/babel.cfg --add-location=file -k N_ bot
 
 compile = $(VENV)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--upgrade $(2) pyproject.toml -o $(1)

@@ -23,8 +23,8 @@ from bot.translation.google import GoogleTranslator
 from tests.stand_in.google import GoogleStandIn, Mood
 
 VAULT = Vault(["a key of the tests"])
-PLANTED = "Call Xochitl Perez at 217-555-0133, 412 Oak Street apt 5, A-number A204 567 891, mail x@y.org, by Friday."
-SECRETS = ("Xochitl", "Perez", "555", "0133", "Oak", "412", "204", "567", "891", "y.org")
+PLANTED = "Call Xochitl Perez at 217-555-0133, 412 oak street apt 5, A-number A204 567 891, mail x@y.org, by Friday."
+SECRETS = ("Xochitl", "Perez", "555", "0133", "oak", "412", "204", "567", "891", "y.org")
 Make = Callable[..., CarefulTranslator]
 
 

@@ -289,6 +289,19 @@ def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
         assert not inside(client), "twelve hours are over, though somebody was there all the time"
 
 
+def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    asks = {"HX-Request": "true", "HX-Current-URL": "https://puente.test/console/flows?a=b"}
+    with time_machine.travel(START, tick=False) as clock:
+        log_in(client, "ana", password)
+        for _ in range(2):
+            assert client.get("/console/", headers=asks).status_code == 200
+            clock.shift(timedelta(minutes=20))
+        answer = client.get("/console/", headers=asks)
+    assert answer.status_code == 401 and answer.headers["HX-Redirect"] == "/console/login?next=/console/flows"
+    assert answer.data == b"", "htmx would put the login into the page"
+
+
 def test_all_sessions_of_a_login_end_at_once(services: Services, client: FlaskClient) -> None:
     password = new_password(services, "ana")
     phone = fresh(client)
@@ -439,7 +452,9 @@ def test_the_pages_hold_no_script_and_no_style(services: Services, client: Flask
     log_in(client, "ana", new_password(services, "ana"))
     for path in ("/console/login", "/console/account", "/console/account/factor", "/console/people"):
         page = client.get(path)
-        assert not re.search(r"<script|<style|style=| on\w+=", page.text), path
+        scripts = re.findall(r"<script[^>]*>[^<]*", page.text)
+        assert all("src=" in one and one.endswith(">") for one in scripts), "only files of our own"
+        assert not re.search(r"<style|style=| on\w+=", page.text), path
         assert "object-src 'none'" in page.headers["Content-Security-Policy"]
         assert "unsafe" not in page.headers["Content-Security-Policy"]
         assert page.headers["Cache-Control"] == "no-store"

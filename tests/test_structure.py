@@ -19,7 +19,17 @@ BELOW = {
     "channels": {"settings"},
     "translation": set(),
     "messaging": {"conversation", "understanding", "content", "channels", "store", "queues", "services", "translation"},
-    "cases": {"messaging", "conversation", "understanding", "content", "channels", "store", "queues", "services"},
+    "cases": {
+        "messaging",
+        "translation",
+        "conversation",
+        "understanding",
+        "content",
+        "channels",
+        "store",
+        "queues",
+        "services",
+    },
 }
 """What each room may import of the program; `docs/architecture.md` has the picture."""
 OUTSIDE = {"sqlalchemy", "redis", "rq", "flask", "twilio", "requests", "time", "os", "random", "logging"}
@@ -64,7 +74,9 @@ def test_nobody_imports_web_or_jobs_but_the_entries() -> None:
         assert not {name for name in imports(path) if name.startswith(("bot.web", "bot.jobs"))}, path
 
 
-@pytest.mark.parametrize("name", [queues.ALERT_CASE, queues.DELIVER, queues.FOLLOW_UP, queues.DRAFT, queues.SWEEP])
+@pytest.mark.parametrize(
+    "name", [queues.ALERT_CASE, queues.DELIVER, queues.FOLLOW_UP, queues.DRAFT, queues.SWEEP, queues.TRANSLATE]
+)
 def test_every_job_that_is_queued_exists(name: str) -> None:
     module, function = name.rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), function))
@@ -72,7 +84,9 @@ def test_every_job_that_is_queued_exists(name: str) -> None:
 
 def test_every_console_page_wants_a_login_and_every_webhook_a_signature(client: FlaskClient) -> None:
     for rule in client.application.url_map.iter_rules():
-        path = rule.rule.replace("<int:case_id>", "1").replace("<int:correction_id>", "1")
+        path = (
+            rule.rule.replace("<int:case_id>", "1").replace("<int:correction_id>", "1").replace("<int:message_id>", "1")
+        )
         if rule.rule in WITHOUT_LOGIN or rule.rule.startswith(("/simulator", "/static")):
             continue
         method = "post" if "POST" in (rule.methods or set()) else "get"

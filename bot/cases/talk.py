@@ -90,7 +90,8 @@ def translate(services: Services, message_id: int) -> None:
             _tell_staff(services, message)
         return
     made = _keep_translation(services, message, "draft")
-    if made.warnings:
+    unchecked = made.machine == "yes" and not made.back
+    if made.warnings or unchecked:
         _ask_to_look(services, message)
     else:
         send(services, message_id)

@@ -11,42 +11,52 @@ from bot.content.figures import long_texts
 from bot.content.library import Library
 from bot.content.upkeep import tasks
 from bot.conversation.loader import placeholders
+from bot.conversation.source import BadSource
 
+FAMILIES, CONSOLE = Path("messages/messages.pot"), Path("bot/web/console/words/console.pot")
+"""What is translated for families, and of the pages for staff; the catalogs stand beside each."""
 CHARACTERS = 1500
 """The longest text that fits one message (twilio.md, 21617), with room for what is filled in."""
 
 
 def findings(root: Path, library: Library, today: date | None = None) -> tuple[list[str], list[str]]:
     """(errors, warnings), each as `file:line:col: message`."""
-    template = parse_po("messages", (root / "messages/messages.pot").read_bytes())
-    wanted = [message for message in template if message.id]
     errors: list[str] = []
     warnings: list[str] = []
-    for language in library.district.languages:
-        if language != SOURCE_LANGUAGE:
-            bad, soft = _catalog(root, language, wanted)
-            errors += bad
-            warnings += soft
+    for template, languages in ((FAMILIES, library.district.languages), (CONSOLE, _console_languages(root))):
+        wanted = [message for message in parse_po("en", (root / template).read_bytes()) if message.id]
+        for language in languages:
+            if language != SOURCE_LANGUAGE:
+                bad, soft = _catalog(root, f"{template.parent}/{language}.po", language, wanted)
+                errors += bad
+                warnings += soft
     warnings += long_texts(root, library.district.languages)
     warnings += _upkeep(library, today or date.today())
     return errors, warnings
 
 
-def _catalog(root: Path, language: str, wanted: list[Message]) -> tuple[list[str], list[str]]:
-    path = root / f"messages/{language}.po"
+def _console_languages(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / CONSOLE).parent.glob("*.po"))
+
+
+def _catalog(root: Path, file: str, language: str, wanted: list[Message]) -> tuple[list[str], list[str]]:
+    path = root / file
     if not path.exists():
-        return [f"messages/{language}.po:1:1: the district lists '{language}': draft this catalog"], []
-    catalog = parse_po(language, path.read_bytes())
-    errors = list(_texts(language, catalog, wanted))
+        return [f"{file}:1:1: the district lists '{language}': draft this catalog"], []
+    try:
+        catalog = parse_po(language, path.read_bytes())
+    except BadSource as bad:
+        return [f"{file}:{problem.line}:{problem.column}: {problem.message}" for problem in bad.problems], []
+    errors = list(_texts(file, language, catalog, wanted))
     fuzzy = sum(1 for message in catalog if message.id and message.fuzzy)
-    soft = f"messages/{language}.po:1:1: {fuzzy} of {len(wanted)} texts are drafts that no person has reviewed"
+    soft = f"{file}:1:1: {fuzzy} of {len(wanted)} texts are drafts that no person has reviewed"
     return errors, [soft] if fuzzy else []
 
 
-def _texts(language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[str]:
+def _texts(file: str, language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[str]:
     for source in wanted:
         found = catalog.get(source.id)
-        where = f"messages/{language}.po:{found.lineno if found and found.lineno else 1}:1"
+        where = f"{file}:{found.lineno if found and found.lineno else 1}:1"
         if found is None or not _drafted(found.string):
             yield f"{where}: not drafted yet: {source.id!r}"
         elif found.previous_id:

@@ -111,7 +111,9 @@ def _open_case(services: Services, db: Connection, message: Message, n: int, eff
     answers = answers_kept(effect, message.inbound.text)
     if effect.again and message.about_case and _reopen(services, db, message, effect, kept):
         return
-    school = message.school or services.library.district.school_in(message.inbound.text)
+    said = [text for who, text in message.turns if who == "family"]
+    named = (services.library.district.school_in(text) for text in (message.inbound.text, *reversed(said)))
+    school = message.school or next((one for one in named if one), None)
     contact, language = message.contact.id, message.language
     new = cases.NewCase(contact, effect.topic, effect.severity, effect.to, effect.about, language, answers, school)
     opened = cases.open_or_join(db, vault, sid, n, new, message.at)

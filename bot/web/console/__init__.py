@@ -7,21 +7,29 @@ from bot.services import Services
 from bot.web.console import access, login, oidc, sessions, words
 from bot.web.console.account import account
 from bot.web.console.case_page import case
+from bot.web.console.lists import my_alerts
 from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
+from bot.web.console.records import audit_page
+from bot.web.console.reports import figures_page
 from bot.web.console.review import review
+from bot.web.console.rota import on_call
 from bot.web.console.talk_page import draft
 from bot.web.console.upkeep import content
 
 __all__ = [
     "account",
+    "audit_page",
     "case",
     "content",
     "draft",
+    "figures_page",
     "first_login",
     "login",
+    "my_alerts",
     "new_password",
+    "on_call",
     "people",
     "register",
     "review",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -74,14 +75,27 @@ def _refused() -> ResponseReturnValue | None:
     if ANYONE in roles:
         return None
     if not current_user.is_authenticated:
-        wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect(url_for("console.login", next=wanted))
+        return _to_login()
     if current_user.role not in roles:
         abort(403, _("Your login does not open this page. An administrator can change that."))
     if current_user.must_set_up and request.endpoint not in WITHOUT_FACTOR:
         return redirect(url_for("console.factor_form"))
     _check_scope()
     return None
+
+
+def asks_by_itself() -> bool:
+    """Whether nobody clicked: a page that stands open asks for news (htmx)."""
+    return request.method == "GET" and "HX-Request" in request.headers
+
+
+def _to_login() -> ResponseReturnValue:
+    """To the login, and from there back.  A page that stood open goes there whole: nobody may be sitting before it."""
+    if asks_by_itself():
+        shown = urlsplit(request.headers.get("HX-Current-URL", "")).path
+        return "", 401, {"HX-Redirect": url_for("console.login", next=shown)}
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("console.login", next=wanted))
 
 
 def _stated(endpoint: str) -> frozenset[str]:

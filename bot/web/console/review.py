@@ -5,13 +5,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.exc import NoResultFound
 
-from bot.content.languages import english_name
 from bot.store import cases, corrections
 from bot.store.corrections import Correction
 from bot.store.db import now
 from bot.understanding import SEVERITY
 from bot.web.console.access import STAFF, allowed
 from bot.web.console.pages import console, title
+from bot.web.console.words import _
 from bot.web.here import services
 
 
@@ -21,15 +21,15 @@ def correct_topic(case_id: int) -> ResponseReturnValue:
     """Say what a case was about: the masked words go on the review list."""
     topic, here = request.form.get("topic", ""), services()
     if topic not in SEVERITY:
-        abort(400, "Choose a topic of the list.")
+        abort(400, _("Choose a topic of the list."))
     with here.database.write() as db:
         try:
             case = cases.get(db, here.database.vault, case_id)
         except NoResultFound:
-            abort(404, f"There is no case {case_id}.")
+            abort(404, _("There is no case {number}.", number=case_id))
         phrase = case.answers.get(cases.WROTE, "")
         if not phrase:
-            abort(409, "This case keeps no words of the family: there is nothing to learn from.")
+            abort(409, _("This case keeps no words of the family: there is nothing to learn from."))
         said = Correction(0, case_id, phrase, case.language, case.topic, topic, current_user.name)
         corrections.correct(db, here.database.vault, said, now())
     return redirect(url_for("console.case", case_id=case_id))
@@ -42,7 +42,7 @@ def review() -> ResponseReturnValue:
     here = services()
     with here.database.read() as db:
         found = corrections.to_review(db, here.database.vault)
-    return render_template("console/review.html", corrections=found, title=title, language=english_name)
+    return render_template("console/review.html", corrections=found, title=title)
 
 
 @console.post("/review/<int:correction_id>")

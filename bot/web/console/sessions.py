@@ -11,7 +11,7 @@ from redis import RedisError
 from bot.store import logins
 from bot.store.db import now
 from bot.store.logins import Login
-from bot.web.console.access import SEE_ALL, Member
+from bot.web.console.access import SEE_ALL, Member, asks_by_itself
 from bot.web.here import services
 
 IDLE = timedelta(minutes=30)
@@ -29,12 +29,13 @@ def begin(login: Login, how: str) -> None:
 
 
 def of_session(member_id: str) -> Member | None:
-    """Who this session belongs to, if it has not ended; with this it goes on."""
+    """Who this session belongs to, if it has not ended; with this it goes on, unless a page only asks for news."""
     with services().database.read() as db:
         login = logins.by_id(db, int(member_id)) if member_id.isdigit() else None
     if login is None or login.closed or not _goes_on(login.epoch):
         return None
-    session["seen"] = int(now().timestamp())
+    if not asks_by_itself():
+        session["seen"] = int(now().timestamp())
     return _member(login, session["how"])
 
 

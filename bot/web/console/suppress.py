@@ -25,8 +25,11 @@ def table(
     """The table with its sums, by (row, column); None: hidden."""
     full = with_totals(rows, columns, counts)
     hidden = {key for key, count in full.items() if count < least}
-    while exposed := next((key for key in full if key in hidden and _room(full, hidden, key, least) < least - 1), None):
-        hidden.add(_another(full, hidden, exposed))
+    waiting = sorted(hidden)
+    for key in waiting:  # it grows while it is read; hiding more takes room from none
+        while _room(full, hidden, key, least) < least - 1:
+            waiting.append(_another(full, hidden, key))
+            hidden.add(waiting[-1])
     return {key: None if key in hidden else count for key, count in full.items()}
 
 

@@ -9,6 +9,7 @@ from bot.store.db import now
 from bot.web.console.access import ROLES, allowed
 from bot.web.console.drawing import picture
 from bot.web.console.pages import console
+from bot.web.console.words import _
 from bot.web.here import services
 
 
@@ -37,7 +38,7 @@ def flows() -> str:
 def flow(name: str) -> str:
     """One flow, drawn, with how many people each question stopped."""
     here = services()
-    found = here.library.flows.flows.get(name) or abort(404, f"There is no flow {name}.")
+    found = here.library.flows.flows.get(name) or abort(404, _("There is no flow {name}.", name=name))
     counted = walks.read(here.redis, now())
     stops = {step: counted.get((name, step), walks.Stop()) for step in found.steps}
     return render_template("console/flow.html", flow=found, name=name, picture=picture(found), stops=stops)

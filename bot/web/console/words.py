@@ -24,7 +24,7 @@ def _(text: str, /, **values: object) -> str:
     return words.format(**values) if values else words
 
 
-def N_(text: str) -> str:  # noqa: N802  # gettext's own name for it
+def N_(text: str) -> str:
     """Marks a text of a constant for the catalogs; `_` is called where it is shown."""
     return text
 
@@ -53,6 +53,11 @@ def day(on: date) -> str:
     return dates.day(on, page_language())
 
 
+def full_day(on: date) -> str:
+    """A day with its year, in the page's language."""
+    return dates.full(on, page_language())
+
+
 def language_name(code: str) -> str:
     """What a family's language is called in the page's language."""
     return _names(page_language()).get(code.replace("-", "_")) or code
@@ -61,7 +66,7 @@ def language_name(code: str) -> str:
 def register_words(app: Flask) -> None:
     """Templates write `_("...")` as Python does.  Raises `BadSource` for a catalog that cannot be read."""
     _catalogs()
-    given = (page_language, page_is_draft, moment, day, language_name)
+    given = (page_language, page_is_draft, moment, day, full_day, language_name)
     app.jinja_env.globals.update({"_": _, **{one.__name__: one for one in given}})
 
 

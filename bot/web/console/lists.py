@@ -1,0 +1,106 @@
+"""Lists for staff: one's own alerts, interpreters who are wanted, phrases whose translation a person has approved."""
+
+from datetime import timedelta
+
+from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.engine import Connection
+
+from bot.store import audit, cases, figures, interpreters, phrases
+from bot.store.db import now
+from bot.web.console.access import STAFF, allowed, may_see
+from bot.web.console.pages import console
+from bot.web.console.shown import name_of
+from bot.web.console.words import N_, _
+from bot.web.here import services
+
+BACK, ALERTS = timedelta(days=30), 200
+KINDS = {
+    "alert": N_("Somebody needs a person"),
+    "notice": N_("News of a case"),
+    "reminder": N_("Content to check"),
+}
+HOW = {"in person": N_("in person"), "phone": N_("by phone"), "video": N_("by video")}
+WHOM = {"trained": N_("a trained interpreter"), "bilingual": N_("a bilingual colleague")}
+STATES = {
+    "waiting": N_("Waits for its time"),
+    "claimed": N_("Is being sent"),
+    "unknown": N_("We ask whether it was taken"),
+    "held": N_("Not sent: this phone cannot be reached now"),
+    "queued": N_("On its way"),
+    "accepted": N_("On its way"),
+    "scheduled": N_("On its way"),
+    "sending": N_("On its way"),
+    "sent": N_("Sent"),
+    "delivered": N_("Arrived"),
+    "read": N_("Read"),
+    "undelivered": N_("Did not arrive"),
+    "failed": N_("Did not arrive"),
+    "canceled": N_("Not sent: somebody had taken the case"),
+}
+
+
+@console.get("/alerts")
+@allowed(STAFF)
+def my_alerts() -> str:
+    """What was sent to me in the last 30 days, and whether it arrived."""
+    with services().database.read() as db:
+        found = figures.alerts_of(db, current_user.staff, now() - BACK, ALERTS) if current_user.staff else []
+        seen = _seen(db, {one.case_id for one in found if one.case_id is not None})
+    return render_template("console/alerts.html", alerts=found, seen=seen, kinds=KINDS, states=STATES)
+
+
+@console.get("/interpreters", endpoint="interpreters")
+@allowed(STAFF)
+def interpreters_page() -> str:
+    """Requests that nobody has booked; when it is wanted is read only by who may see the case."""
+    here = services()
+    with here.database.read() as db:
+        wanted = interpreters.open_ones(db, here.database.vault)
+        seen = _seen(db, {one.case_id for one in wanted})
+    names = {one.asked_by: name_of(here, one.asked_by) for one in wanted}
+    return render_template("console/interpreters.html", wanted=wanted, seen=seen, names=names, how=HOW, whom=WHOM)
+
+
+@console.post("/interpreters")
+@allowed(STAFF)
+def book_interpreter() -> ResponseReturnValue:
+    """Somebody was found: the request leaves the list."""
+    here, at, number = services(), now(), request.form.get("id", type=int)
+    with here.database.write() as db:
+        open_ones = interpreters.open_ones(db, here.database.vault)
+        wanted = next((one for one in open_ones if one.id == number), None)
+        if wanted is not None and interpreters.book(db, wanted.id, current_user.by, at):
+            audit.record(db, current_user.by, "booked an interpreter", f"case {wanted.case_id}", at)
+    return redirect(url_for("console.interpreters"))
+
+
+@console.get("/phrases", endpoint="phrases")
+@allowed(STAFF)
+def phrases_page() -> str:
+    """The phrases by language: their translation is used before any machine's."""
+    with services().database.read() as db:
+        found = phrases.every(db)
+    names = {one.approved_by: name_of(services(), one.approved_by) for one in found}
+    return render_template("console/phrases.html", phrases=found, names=names)
+
+
+@console.post("/phrases")
+@allowed(STAFF)
+def remove_phrase() -> ResponseReturnValue:
+    """Take one off the list: from now on a machine translates it."""
+    source, target, original = (request.form.get(name, "") for name in ("source", "target", "original"))
+    at = now()
+    with services().database.write() as db:
+        if phrases.find(db, source, target, original) is None:
+            abort(404, _("This phrase is not on the list any more."))
+        phrases.remove(db, source, target, original)
+        audit.record(db, current_user.by, "removed a phrase", f"phrases {source} {target}"[:64], at)
+    return redirect(url_for("console.phrases"))
+
+
+def _seen(db: Connection, numbers: set[int]) -> frozenset[int]:
+    """Those of these cases that this person may see."""
+    found = (cases.find(db, services().database.vault, number) for number in numbers)
+    return frozenset(one.id for one in found if one is not None and may_see(current_user, one))

@@ -1,0 +1,31 @@
+"""The audit log: who did what to which case or login, for who answers for the records."""
+
+from flask import render_template, request
+
+from bot.store import audit
+from bot.web.console.access import APPROVER, RECORDS, allowed
+from bot.web.console.pages import console
+from bot.web.console.words import N_
+from bot.web.here import services
+
+ENTRIES = 200
+WHAT = (
+    *(N_("opened"), N_("asked again"), N_("took"), N_("handed over"), N_("wrote to the family"), N_("wrote")),
+    *(N_("resolved"), N_("closed"), N_("not helped yet"), N_("read"), N_("noted"), N_("looked at the flag")),
+    *(N_("opened a link"), N_("approved a phrase"), N_("removed a phrase"), N_("asked for an interpreter")),
+    *(N_("booked an interpreter"), N_("logged in"), N_("login made"), N_("login locked"), N_("login unlocked")),
+    *(N_("login closed"), N_("password changed"), N_("role changed"), N_("second factor set")),
+    *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
+)
+"""What the audit log tells, for the catalogs; it is kept in English."""
+
+
+@console.get("/audit", endpoint="audit")
+@allowed(RECORDS, APPROVER)
+def audit_page() -> str:
+    """Who did what, the newest first; of one case or login, if it is named; and whether anything was taken out."""
+    subject = request.args.get("subject", "").strip()[:64]
+    with services().database.read() as db:
+        entries = audit.newest(db, ENTRIES, subject or None)
+        broken = audit.broken(db)
+    return render_template("console/audit.html", entries=entries, subject=subject, broken=broken, most=ENTRIES)
