@@ -218,3 +218,17 @@ def test_there_is_no_such_case(services: Services, client: FlaskClient) -> None:
     assert client.get("/console/cases/99").status_code == 404
     with services.database.read() as db:
         assert cases.find(db, services.database.vault, 99) is None
+
+
+def test_the_review_list_holds_only_cases_of_ones_own_scope(
+    services: Services, client: FlaskClient, family: Family
+) -> None:
+    family.text("I want to talk to a person about the bus")
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/topic", topic="transport_bus")
+    assert "about the bus" in client.get("/console/review").text
+    post(client, "/console/logout")
+    log_in_as(services, client, "grace_wu")
+    assert "about the bus" not in client.get("/console/review").text
+    form = {"csrf_token": token(client.get("/console/account").text)}
+    assert client.post("/console/review/1", data=form).status_code == 404

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,17 +29,23 @@ class Served:
     app: Flask
 
 
-@pytest.fixture
-def served(services: Services) -> Iterator[Served]:
-    """The app on a port of its own, with no Twilio account: messages go to the simulator."""
-    alone = services.settings.model_copy(update={"twilio_account_sid": "", "public_url": ""})
-    own = replace(services, settings=alone)
-    app = create_app(services=own)
+@contextmanager
+def serve(services: Services) -> Iterator[Served]:
+    """The app on a port of its own."""
+    app = create_app(services=services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     app.config["SIMULATOR_BASE"] = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Served(app.config["SIMULATOR_BASE"], own, app)
+    yield Served(app.config["SIMULATOR_BASE"], services, app)
     server.shutdown()
+
+
+@pytest.fixture
+def served(services: Services) -> Iterator[Served]:
+    """With no Twilio account: messages go to the simulator."""
+    alone = services.settings.model_copy(update={"twilio_account_sid": "", "public_url": ""})
+    with serve(replace(services, settings=alone)) as served:
+        yield served
 
 
 @pytest.fixture(scope="package")

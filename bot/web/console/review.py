@@ -3,13 +3,15 @@
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import NoResultFound
 
+from bot.services import Services
 from bot.store import cases, corrections
 from bot.store.corrections import Correction
 from bot.store.db import now
 from bot.understanding import SEVERITY
-from bot.web.console.access import STAFF, allowed
+from bot.web.console.access import STAFF, allowed, in_scope
 from bot.web.console.pages import console, title
 from bot.web.console.words import _
 from bot.web.here import services
@@ -41,7 +43,7 @@ def review() -> ResponseReturnValue:
     """What staff said was understood wrongly, for the person who keeps `flows/phrases`."""
     here = services()
     with here.database.read() as db:
-        found = corrections.to_review(db, here.database.vault)
+        found = [one for one in corrections.to_review(db, here.database.vault) if _in_scope(here, db, one.case_id)]
     return render_template("console/review.html", corrections=found, title=title)
 
 
@@ -49,6 +51,16 @@ def review() -> ResponseReturnValue:
 @allowed(STAFF)
 def reviewed(correction_id: int) -> ResponseReturnValue:
     """Take one off the list: it stands in a phrase file now, or is not worth it."""
-    with services().database.write() as db:
+    here = services()
+    with here.database.write() as db:
+        listed = {one.id: one.case_id for one in corrections.to_review(db, here.database.vault)}
+        if correction_id in listed and not _in_scope(here, db, listed[correction_id]):
+            abort(404, _("There is no such line on your list."))
         corrections.set_reviewed(db, correction_id, current_user.name, now())
     return redirect(url_for("console.review"))
+
+
+def _in_scope(here: Services, db: Connection, case_id: int) -> bool:
+    """Staff see the words of their own cases only."""
+    case = cases.find(db, here.database.vault, case_id)
+    return case is not None and in_scope(here.library.district, current_user, case)

@@ -1,0 +1,97 @@
+"""The console served for a browser, with a case and something on every list."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
+from werkzeug.serving import make_server
+
+from bot.cases import paging
+from bot.services import Services
+from bot.store import corrections, interpreters, phrases
+from bot.store.corrections import Correction
+from bot.store.db import now
+from bot.store.interpreters import Request
+from bot.store.phrases import Phrase
+from bot.web import create_app
+from bot.web.console import new_password
+from tests.conftest import NOW, Family, skip_or_fail
+from tests.simulator.conftest import FLAGS
+from tests.test_console import log_in
+from tests.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+
+@pytest.fixture(autouse=True)
+def clock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`NOW`, as everywhere; a browser has the real clock, and so has what serves it."""
+    if request.node.get_closest_marker("browser"):
+        yield
+        return
+    with time_machine.travel(NOW, tick=True):
+        yield
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium.  Not for the whole session: while Playwright is open, an event loop runs in the thread of the tests."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        skip_or_fail("This test needs Chromium: on Debian and Ubuntu, `sudo apt install chromium`.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Served:
+    url: str
+    services: Services
+    app: Flask
+
+
+@pytest.fixture
+def served(services: Services, busy: None) -> Iterator[Served]:
+    """The console on a port of its own."""
+    app = create_app(services=services)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Served(f"http://127.0.0.1:{server.server_port}", services, app)
+    server.shutdown()
+
+
+@pytest.fixture
+def busy(services: Services, family: Family) -> None:
+    """Case 1, paged and wrongly understood, with an interpreter asked for; an approved phrase."""
+    family.text("I want to talk to a person")
+    family.text("it is about the bus")
+    paging.page(services, 1)
+    vault, at = services.database.vault, now()
+    with services.database.write() as db:
+        interpreters.ask(db, vault, "form:1", Request(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at)
+        said = Correction(0, 1, "the bus is late", "en", "talk_to_person", "transport", "ana_ruiz")
+        corrections.correct(db, vault, said, at)
+        for target, wording in (("ar", "المكتب يفتح في الثامنة."), ("es", "La oficina abre a las 8.")):
+            phrases.approve(db, Phrase("en", target, "The office opens at 8.", wording, "ana_ruiz"), at)
+
+
+def member(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+    """A browser in which somebody with this role is logged in."""
+    client = app.test_client()
+    assert log_in(client, f"{role} {staff}", new_password(services, f"{role} {staff}", role, staff)) == 302
+    return client
+
+
+@pytest.fixture
+def ana(services: Services, client: FlaskClient) -> FlaskClient:
+    """Logged in as Ana Ruiz, family liaison."""
+    return member(services, client.application, "staff", "ana_ruiz")
