@@ -26,6 +26,7 @@ EVERY = frozenset(ROLES)
 ADMINISTRATOR = frozenset({"administrator"})
 CASES = frozenset({"staff", "approver", "administrator"})
 READS = CASES | {"records_officer"}
+OFFICE = frozenset({"records_officer", "approver", "administrator"})
 ANYONE, SIGNED, PUBLIC, DEVELOPMENT = "anyone", "signed", "public", "development"
 
 TABLE: dict[str, frozenset[str] | str] = {
@@ -36,6 +37,8 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/account/factor": EVERY,
     "POST /console/account/language": EVERY,
     "POST /console/account/password": EVERY,
+    "GET /console/alerts": CASES,
+    "GET /console/audit": OFFICE,
     "GET /console/cases/<int:case_id>": READS,
     "POST /console/cases/<int:case_id>/draft": CASES,
     "POST /console/cases/<int:case_id>/give": CASES,
@@ -52,9 +55,12 @@ TABLE: dict[str, frozenset[str] | str] = {
     "GET /console/cases/<int:case_id>/talk": READS,
     "POST /console/cases/<int:case_id>/topic": CASES,
     "GET /console/content": EVERY,
+    "GET /console/figures": EVERY,
     "GET /console/flows": EVERY,
     "GET /console/flows/<name>": EVERY,
     "GET /console/inbox/rows": EVERY,
+    "GET /console/interpreters": CASES,
+    "POST /console/interpreters": CASES,
     "GET /console/login": ANYONE,
     "POST /console/login": ANYONE,
     "GET /console/login/code": ANYONE,
@@ -62,12 +68,15 @@ TABLE: dict[str, frozenset[str] | str] = {
     "GET /console/login/district": ANYONE,
     "GET /console/login/district/back": ANYONE,
     "POST /console/logout": EVERY,
+    "GET /console/on-call": EVERY,
     "GET /console/open/<secret>": READS,
     "GET /console/people": ADMINISTRATOR,
     "POST /console/people": ADMINISTRATOR,
     "POST /console/people/do": ADMINISTRATOR,
     "POST /console/people/password": ADMINISTRATOR,
     "POST /console/people/role": ADMINISTRATOR,
+    "GET /console/phrases": CASES,
+    "POST /console/phrases": CASES,
     "GET /console/review": CASES,
     "POST /console/review/<int:correction_id>": CASES,
     "GET /console/search": READS,

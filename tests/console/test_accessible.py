@@ -22,6 +22,10 @@ LEADS_ON = {"console.static", "console.to_district", "console.from_district", "c
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {"/console/", "/console/cases/1", "/console/on-call", "/console/figures", "/console/interpreters"}
 
+OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"
+OPEN_ALL = OPEN_MAIN.replace("main ", "")
+"""The menu covers what is below it, so that axe cannot judge its colors: it is opened on one page only."""
+
 
 @contextmanager
 def opened(browser: Browser, served: Served, language: str, screen: dict[str, int], scheme: str) -> Iterator[Page]:
@@ -117,8 +121,7 @@ def test_every_page(browser: Browser, served: Served, language: str, screen: dic
         wrong = []
         for path in pages:
             page.goto(path)
-            for closed in page.locator("details:not([open]) > summary").all():
-                closed.click()
+            page.evaluate(OPEN_ALL if path == "/console/" else OPEN_MAIN)
             wrong += faults(page, language)
     assert set(pages) >= MAIN and len(pages) > 12
     assert wrong == []

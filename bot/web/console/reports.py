@@ -62,8 +62,8 @@ def figures_page() -> str:
         unclaimed = figures.unclaimed(db)
     district = here.library.district
     tables = [
-        _table(_("Cases opened"), district, ((one.school, one.severity) for one in timed)),
-        _table(_("Nobody has taken them now"), district, unclaimed),
+        counted(_("Cases opened"), district, ((one.school, one.severity) for one in timed)),
+        counted(_("Nobody has taken them now"), district, unclaimed),
     ]
     shown = {"days": days, "periods": PERIODS, "medians": medians(timed), "tables": tables}
     return render_template("console/figures.html", **shown, least=LEAST, total=TOTAL)
@@ -93,7 +93,8 @@ def in_words(span: timedelta) -> str:
     return _("{count} h", count=hours) if hours < 48 else _("{count} days", count=round(hours / 24))
 
 
-def _table(caption: str, district: District, places: Iterable[tuple[str | None, str]]) -> Table:
+def counted(caption: str, district: District, places: Iterable[tuple[str | None, str]]) -> Table:
+    """The table of these cases, each a (school, severity)."""
     rows = {name: school.name for name, school in district.schools.items()}
     rows[NO_SCHOOL] = _("No school named")
     columns = {name: _(words) for name, words in SEVERITIES.items()}

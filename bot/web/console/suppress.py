@@ -4,11 +4,13 @@ Everything under `LEAST` is hidden.  Then more is, until each hidden figure coul
 for somebody who knows all the shown ones, that totals are sums, and that nothing is counted below zero.
 
 Rows and columns (each with its total) are nodes, hidden figures the lines between them.  A figure can only be another
-number if the difference goes round a circle of hidden figures, so the room it has is a maximum flow through them.
+number if the difference goes round a circle of hidden figures, so the room it has is a maximum flow through them, and
+what is hidden besides is the cheapest way that closes such a circle.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 
 LEAST = 10
 TOTAL = ""
@@ -16,7 +18,8 @@ TOTAL = ""
 UNLIMITED = 10**9
 
 Key = tuple[str, str]
-Arcs = dict[Key, dict[Key, int]]
+Node = tuple[str, str]
+Arcs = dict[Node, dict[Node, int]]
 
 
 def table(
@@ -24,12 +27,12 @@ def table(
 ) -> dict[Key, int | None]:
     """The table with its sums, by (row, column); None: hidden."""
     full = with_totals(rows, columns, counts)
-    hidden = {key for key, count in full.items() if count < least}
-    waiting = sorted(hidden)
+    waiting = [key for key, count in full.items() if count < least]
+    hidden = set(waiting)
     for key in waiting:  # it grows while it is read; hiding more takes room from none
-        while _room(full, hidden, key, least) < least - 1:
-            waiting.append(_another(full, hidden, key))
-            hidden.add(waiting[-1])
+        while more := _to_hide(full, hidden, key, least):
+            waiting += more
+            hidden.update(more)
     return {key: None if key in hidden else count for key, count in full.items()}
 
 
@@ -40,39 +43,35 @@ def with_totals(rows: Sequence[str], columns: Sequence[str], counts: Mapping[Key
     return full | {(TOTAL, one): sum(full[row, one] for row in rows) for one in (*columns, TOTAL)}
 
 
-def _another(full: Mapping[Key, int], hidden: set[Key], exposed: Key) -> Key:
-    """What to hide next: the smallest figure in the row or column where the exposed one is most alone."""
-    lines = [[key for key in full if key[side] == exposed[side]] for side in (0, 1)]
-    lines.sort(key=lambda line: sum(full[key] for key in line if key in hidden and key != exposed))
-    for line in (*lines, list(full)):
-        if shown := [key for key in line if key not in hidden]:
-            return min(shown, key=lambda key: (TOTAL in key, full[key]))
-    raise AssertionError("where all is hidden nothing is exposed")
+def _to_hide(full: Mapping[Key, int], hidden: set[Key], key: Key, least: int) -> list[Key]:
+    """What to hide besides, so that this figure gets more room; empty: it has enough."""
+    here, there = _ends(key)
+    others = hidden - {key}
+    down = _flow(_arcs(full, others), here, there, min(full[key], least - 1))
+    left = _arcs(full, others)
+    if down + _flow(left, there, here, least - 1 - down) >= least - 1:
+        return []
+    return _cheapest(full, hidden, left, (there, here))
 
 
-def _room(full: Mapping[Key, int], hidden: set[Key], key: Key, least: int) -> int:
-    """By how much this figure could be larger or smaller, as far as `least` needs to know."""
+def _ends(key: Key) -> tuple[Node, Node]:
+    """A figure rises along this arc and falls against it; a total counts against its line, so its arc is turned."""
     row, column = ("row", key[0]), ("column", key[1])
-    arcs = _arcs(full, hidden)
-    up, down = arcs[row].pop(column), arcs[column].pop(row)
-    room = _flow(arcs, column, row, min(up, least - 1))
-    return room + _flow(arcs, row, column, min(down, least - 1 - room))
+    return (column, row) if (key[0] == TOTAL) != (key[1] == TOTAL) else (row, column)
 
 
-def _arcs(full: Mapping[Key, int], hidden: set[Key]) -> Arcs:
-    """How far each hidden figure can move.  A total counts against its line, so its directions are the other way."""
+def _arcs(full: Mapping[Key, int], keys: Iterable[Key]) -> Arcs:
+    """How far each of these figures can move: up without end, down to zero."""
     arcs: Arcs = {}
-    for row, column in hidden:
-        moves = (UNLIMITED, full[row, column])
-        up, down = reversed(moves) if (row == TOTAL) != (column == TOTAL) else moves
-        arcs.setdefault(("row", row), {})["column", column] = up
-        arcs.setdefault(("column", column), {})["row", row] = down
+    for key in keys:
+        here, there = _ends(key)
+        arcs.setdefault(here, {})[there] = UNLIMITED
+        arcs.setdefault(there, {})[here] = full[key]
     return arcs
 
 
-def _flow(arcs: Arcs, source: Key, sink: Key, wanted: int) -> int:
-    """The maximum flow, or `wanted` if it is more (Edmonds and Karp)."""
-    left = {node: dict(to) for node, to in arcs.items()}
+def _flow(left: Arcs, source: Node, sink: Node, wanted: int) -> int:
+    """The maximum flow, or `wanted` if it is more (Edmonds and Karp); `left` is what it leaves."""
     found = 0
     while found < wanted and (path := _path(left, source, sink)):
         step = min(wanted - found, *(left[here][there] for here, there in path))
@@ -83,17 +82,49 @@ def _flow(arcs: Arcs, source: Key, sink: Key, wanted: int) -> int:
     return found
 
 
-def _path(left: Arcs, source: Key, sink: Key) -> list[tuple[Key, Key]]:
+def _path(left: Arcs, source: Node, sink: Node) -> list[tuple[Node, Node]]:
     """The shortest way with something left on each arc; empty: there is none."""
     came, waiting = {source: source}, deque([source])
     while waiting and sink not in came:
         here = waiting.popleft()
-        for there, capacity in left[here].items():
+        for there, capacity in left.get(here, {}).items():
             if capacity > 0 and there not in came:
                 came[there] = here
                 waiting.append(there)
-    path: list[tuple[Key, Key]] = []
-    while sink in came and sink != source:
-        path.append((came[sink], sink))
+    return _back(came, source, sink) if sink in came else []
+
+
+def _back(came: Mapping[Node, Node], source: Node, sink: Node) -> list[tuple[Node, Node]]:
+    steps = []
+    while sink != source:
+        steps.append((came[sink], sink))
         sink = came[sink]
-    return path
+    return steps
+
+
+def _cheapest(full: Mapping[Key, int], hidden: set[Key], left: Arcs, ends: tuple[Node, Node]) -> list[Key]:
+    """The shown figures on the way between the ends that hides the least (Dijkstra); there always is one."""
+    ways = {node: dict.fromkeys(to, 0) for node, to in _arcs(full, full).items()}
+    for key in full.keys() - hidden:
+        here, there = _ends(key)
+        ways[here][there] = ways[there][here] = full[key]
+    for key in hidden:
+        for here, there in (_ends(key), _ends(key)[::-1]):
+            if left.get(here, {}).get(there, 0) <= 0:
+                del ways[here][there]
+    steps = _back(_reached(ways, ends[0]), *ends)
+    keys = {frozenset(_ends(key)): key for key in full.keys() - hidden}
+    return [keys[frozenset(step)] for step in steps if frozenset(step) in keys]
+
+
+def _reached(ways: Arcs, source: Node) -> dict[Node, Node]:
+    """From where each node is reached most cheaply."""
+    came: dict[Node, Node] = {}
+    waiting = [(0, source, source)]
+    while waiting:
+        cost, here, before = heappop(waiting)
+        if here not in came:
+            came[here] = before
+            for there, more in ways[here].items():
+                heappush(waiting, (cost + more, there, here))
+    return came
