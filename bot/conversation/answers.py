@@ -207,13 +207,24 @@ def choose(text: str, payload: str | None, choices: Mapping[str, Choice], read: 
         found = [name for name in names if any(fits(said, wording) for wording in wordings[name])]
         if len(found) == 1:
             return found[0]
-    return _begins(said, names)
+    return _begins(said, names) or _holds(said, choices)
 
 
 def _begins(said: str, names: Sequence[str]) -> str | None:
     """'Yes, they are with my sister' is a yes."""
     first = said.split(" ", 1)[0]
     found = [name for name in ("yes", "no") if name in names and first in _first_words(name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _holds(said: str, choices: Mapping[str, Choice]) -> str | None:
+    """'They are with my sister' holds another word of a choice ("with my")."""
+    padded = f" {said} "
+    found = [
+        name
+        for name, choice in choices.items()
+        if any(f" {_normal(word)} " in padded for words in choice.also.values() for word in words)
+    ]
     return found[0] if len(found) == 1 else None
 
 

@@ -32,8 +32,10 @@ LIKELY_LANGUAGE = 0.6
 """From here an emergency or a command of somebody new is answered in the language that it seems to be in."""
 SURE_OF_TOPIC = 0.85
 """From here a message that fits no choice of the waiting question starts its own topic instead of a retry."""
-SMALL_TALK = frozenset({"greeting_identity", "short_reply", "out_of_scope", "restricted_request"})
-"""After an emergency "did somebody go?" is no greeting, whatever it sounds like."""
+SMALL_TALK = frozenset(
+    {"greeting_identity", "short_reply", "out_of_scope", "restricted_request", "fear_attendance", "mental_health"}
+)
+"""After an emergency "did somebody go?" is no greeting and "I'm scared" no new topic, whatever they sound like."""
 MENU, HELP, START = "menu", "help", "start"
 LANGUAGE_SET = "language_set"
 ASKED_FOR_LANGUAGE = "ask_language"
@@ -179,6 +181,8 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     if step is None:
         return _start_again(world, talk, heard, flow.flow)
     kept = "" if step.choices else mask(heard.text)[0]
+    if not step.choices and not step.answer and _is_graver_topic(world, heard, flow.flow):
+        return start_topic(world, replace(talk, state=None), heard)
     given = replace(world.given(talk.language), text=heard.text, kept=kept, payload=heard.payload)
     after, effects = advance(flow, state, given)
     understood = after is None or after.tries == 0
@@ -201,6 +205,12 @@ def _is_clear_topic(world: World, heard: Heard) -> bool:
     understood = heard.understood
     known = world.flows.for_intent(understood.intent) is not None
     return known and understood.intent != "short_reply" and understood.confidence >= SURE_OF_TOPIC
+
+
+def _is_graver_topic(world: World, heard: Heard, flow: str) -> bool:
+    """"ICE took my husband" answers no open question about the day of an absence."""
+    grave = heard.understood.severity == "escalate_day" and heard.understood.intent != "restricted_request"
+    return grave and _is_clear_topic(world, heard) and not _is_topic_of(world, heard, flow)
 
 
 def _is_topic_of(world: World, heard: Heard, flow: str) -> bool:

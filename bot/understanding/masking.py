@@ -1,4 +1,4 @@
-"""What must never be stored: numbers that authorities know a person by, e-mail, immigration status.
+"""What must never be stored: numbers that authorities know a person by, e-mail, immigration status, nationality.
 
 Families volunteer these although nobody asks (TOPICS.md, rule 1).  Masked text is what the rest of the
 program keeps and shows; staff still see what it was about.  Telephone numbers stay: a family types them to
@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final, Literal
 
+from bot.understanding.origins import origin
 from bot.understanding.text import HAN, HAN_OR_HANGUL, fold
 
 Kind = Literal["number", "status", "email"]
@@ -144,6 +145,7 @@ def mask(text: str) -> tuple[str, frozenset[str]]:
         current = _replace(_EMAIL, "email", current, kinds)
         current = _numbers(current, kinds)
         current = _replace(_STATUS_WORDS, "status", current, kinds)
+        current = _replace(origin(), "status", current, kinds)
     return current, frozenset(kinds)
 
 

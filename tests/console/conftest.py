@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
 from werkzeug.serving import make_server
 
-from bot.cases import paging
+from bot.cases import claims, paging, talk
 from bot.services import Services
 from bot.store import corrections, interpreters, phrases
 from bot.store.corrections import Correction
@@ -70,11 +70,19 @@ def served(services: Services, busy: None) -> Iterator[Served]:
 
 
 @pytest.fixture
-def busy(services: Services, family: Family) -> None:
-    """Case 1, paged and wrongly understood, with an interpreter asked for; an approved phrase."""
+def busy(services: Services, new_family: Callable[[str], Family]) -> None:
+    """Case 1, paged, taken and talked about, with an interpreter asked for; case 2, which nobody has; two phrases."""
+    family, other = new_family("whatsapp:+12175550177"), new_family("+12175550178")
     family.text("I want to talk to a person")
     family.text("it is about the bus")
-    paging.page(services, 1)
+    other.text("La migra está en mi puerta ahorita")
+    for case in (1, 2):
+        paging.page(services, case)
+    claims.take(services, 1, "ana_ruiz", "in the console")
+    family.text("thank you, when does the bus come?")
+    sent = talk.draft(services, talk.Wrote(1, "ana_ruiz", "The bus comes at 7:15.", "form:a"))
+    talk.send(services, sent)
+    talk.draft(services, talk.Wrote(1, "ana_ruiz", "Does your child know the driver?", "form:b"))
     vault, at = services.database.vault, now()
     with services.database.write() as db:
         interpreters.ask(db, vault, "form:1", Request(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at)

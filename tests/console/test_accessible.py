@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 
 import pyotp
 import pytest
@@ -16,11 +17,18 @@ from tests.console.conftest import Served
 pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-FILL = {"case_id": "1", "name": "report_absence"}
+FILL = {"case_id": ["1", "2"], "name": ["report_absence"]}
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {"console.static", "console.to_district", "console.from_district", "console.open_link"}
 """No pages: they send the browser elsewhere, or a file."""
-MAIN = {"/console/", "/console/cases/1", "/console/on-call", "/console/figures", "/console/interpreters"}
+MAIN = {
+    "/console/",
+    "/console/cases/1",
+    "/console/cases/2",
+    "/console/on-call",
+    "/console/figures",
+    "/console/interpreters",
+}
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"
 OPEN_ALL = OPEN_MAIN.replace("main ", "")
@@ -76,10 +84,13 @@ def paths(served: Served) -> list[str]:
     rules = [rule for rule in served.app.url_map.iter_rules() if rule.endpoint.startswith("console.")]
     asked = [rule for rule in rules if "GET" in (rule.methods or ()) and rule.endpoint not in LEADS_ON]
     with served.app.test_request_context():
-        return sorted(
-            served.app.url_map.bind("").build(rule.endpoint, {part: FILL[part] for part in rule.arguments})
-            for rule in asked
-        )
+        build = served.app.url_map.bind("").build
+        return sorted(build(rule.endpoint, dict(parts)) for rule in asked for parts in _filled(rule.arguments))
+
+
+def _filled(arguments: set[str]) -> Iterator[tuple[tuple[str, str], ...]]:
+    """The parts of an address, in every combination."""
+    yield from product(*([(part, value) for value in FILL[part]] for part in sorted(arguments)))
 
 
 def is_page(page: Page, path: str) -> bool:

@@ -132,3 +132,28 @@ def test_few_ordinary_words_are_masked() -> None:
     lessons = [one for one in read_lessons(FLOWS).phrases if one.intent in about]
     touched = [one for one in lessons if mask(one.text)[1]]
     assert len(touched) <= len(lessons) / 100, touched
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "we are from Honduras and need food", "my family is from guatemala, no papers", "I was born in Mexico",
+        "soy hondureña y tengo miedo", "somos de El Salvador", "nací en México", "sou do Brasil", "je viens d'Haïti",
+        "I'm Venezuelan",
+    ],
+)  # fmt: skip
+def test_where_a_family_is_from_is_not_kept(text: str) -> None:
+    masked, kinds = mask(text)
+    countries = ("onduras", "guatemala", "xico", "ondure", "Salvador", "Brasil", "Ha", "Venezuelan")
+    assert not any(name in masked for name in countries) and "status" in kinds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "he has homework about Mexico", "el bus viene de Lincoln", "we come back from school", "chile con carne",
+        "my son is from Lincoln Elementary", "we speak Ukrainian", "la clase es de historia",
+    ],
+)  # fmt: skip
+def test_the_name_of_a_country_by_itself_stays(text: str) -> None:
+    assert mask(text)[0] == text

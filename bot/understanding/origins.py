@@ -1,0 +1,64 @@
+"""Where a family is from: volunteered often, never needed, and not kept (TOPICS.md, rule 1: nationality).
+
+In English, Spanish, Portuguese and French, where somebody says it of a person ("we are from Honduras", "soy
+hondureña"); the name of a country by itself (homework, a trip, ice cream) stays.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from babel import Locale
+
+_SAYS: Final = {
+    "en": (r"(?:from|born\s+in|citizens?\s+of)\s+(?:the\s+)?",),
+    "es": (
+        r"(?:soy|somos|es|son|era|vengo|venimos|viene|vienen|vine|vinimos)\s+(?:de|desde)\s+(?:l[ao]s?\s+|el\s+)?",
+        r"(?:llegu[eé]|llegamos)\s+(?:de|desde)\s+(?:l[ao]s?\s+|el\s+)?",
+        r"nac(?:[ií]|i[oó]|imos|ieron|id[oa]s?)\s+en\s+(?:l[ao]s?\s+|el\s+)?",
+    ),
+    "pt": (
+        r"(?:sou|somos|[eé]|s[aã]o|venho|viemos|vim|veio|vieram)\s+d[eoa]s?\s+",
+        r"nasc(?:i|eu|emos|eram)\s+n?[eoa][ms]?\s+",
+    ),
+    "fr": (
+        r"(?:suis|sommes|est|sont|viens|venons|vient|viennent)\s+(?:d['’]|de\s+l['’]|d(?:e|u|es)\s+)(?:la\s+)?",
+        r"n[eé]e?s?\s+(?:en|au|aux|à)\s+",
+    ),
+}
+_PEOPLE: Final = {
+    "en": "guatemalan|honduran|salvadoran|salvadorian|mexican|venezuelan|haitian|cuban|colombian|ecuadorian|nicaraguan|"
+    "dominican|peruvian|bolivian|brazilian|ukrainian|russian|afghan|somali|syrian|iraqi|iranian|congolese|chinese|"
+    "vietnamese|filipino|filipina|ethiopian|eritrean|sudanese|burmese|nepali|indian|pakistani",
+    "es": "guatemaltec[oa]|hondureñ[oa]|salvadoreñ[oa]|mexican[oa]|venezolan[oa]|haitian[oa]|cuban[oa]|colombian[oa]|"
+    "ecuatorian[oa]|nicarag[uü]ense|dominican[oa]|peruan[oa]|bolivian[oa]|brasileñ[oa]",
+    "pt": "brasileir[oa]|venezuelan[oa]|haitian[oa]|cuban[oa]|angolan[oa]|caboverdian[oa]|cabo-verdian[oa]",
+    "fr": "ha[iï]tien(?:ne)?|congolais(?:e)?|camerounais(?:e)?|ivoirien(?:ne)?|guin[eé]en(?:ne)?|malien(?:ne)?",
+}
+_ARE: Final = {
+    "en": r"(?:i\s*a?['’]?m|we\s*a?['’]?re|(?:s?he|family|kids|husband|wife|parents)\s+(?:is|are))\s+(?:an?\s+)?",
+    "es": r"(?:soy|somos|es|son)\s+(?:una?\s+)?",
+    "pt": r"(?:sou|somos|[eé]|s[aã]o)\s+(?:uma?\s+)?",
+    "fr": r"(?:suis|sommes|est|sont)\s+(?:une?\s+)?",
+}
+HERE: Final = frozenset({"US", "UM", "PR"})
+"""Whoever says that it is from here has told nothing that could harm."""
+
+
+@lru_cache(maxsize=1)
+def origin() -> re.Pattern[str]:
+    """Finds "from Honduras", "soy hondureña", with the words that say so."""
+    parts = []
+    for language, says in _SAYS.items():
+        parts.append(rf"(?:{'|'.join(says)})(?:{_countries(language)})")
+        parts.append(rf"(?:{_ARE[language]})(?:{_PEOPLE[language]})s?")
+    return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
+
+
+def _countries(language: str) -> str:
+    territories = Locale.parse(language).territories
+    names = [name for code, name in territories.items() if len(code) == 2 and code.isalpha() and code not in HERE]
+    plain = {name.split(" (")[0] for name in names} | {name.replace("é", "e").replace("í", "i") for name in names}
+    return "|".join(re.escape(name) for name in sorted(plain, key=len, reverse=True))
