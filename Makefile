@@ -19,10 +19,11 @@ run: setup ## start everything on this machine; Ctrl-C stops it (another port: m
 	@$(PY) -m bot.run
 
 test: dev ## the tests, in under three minutes
-	@$(PY) -m pytest -q -m "not long"
+	@$(PY) -m pytest -q -n auto -m "not long"
 
 test-all: dev ## those and the long ones; nothing is skipped
-	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q
+	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -n auto -m "not long"
+	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -m long
 
 check: dev ## format, lint, types, flows, facts and catalogs
 	$(PY) -m ruff format --check .

@@ -24,6 +24,12 @@ from tests.stand_in import TwilioStandIn
 ANA, JEAN, OMAR = "+12175550141", "+12175550142", "+12175550148"
 
 
+@pytest.fixture(autouse=True)
+def pages_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paging writes its rows and leaves the sending to jobs, which these tests play."""
+    monkeypatch.setattr("bot.cases.paging.HAND_OVER_SECONDS", -1)
+
+
 def alerted(family: Family) -> list[str]:
     """A case with its alerts planned; the ids of its deliveries."""
     family.text("I want to talk to a person")

@@ -41,7 +41,11 @@ class GoogleStandIn:
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing: `asked` has it all."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Quiet(ThreadingHTTPServer):
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Whoever asked has hung up, as a test wanted: nothing to print into another test's output."""
+
+        self._server = Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
