@@ -44,6 +44,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/cases/<int:case_id>/give": CASES,
     "POST /console/cases/<int:case_id>/hand-back": CASES,
     "POST /console/cases/<int:case_id>/interpreter": CASES,
+    "POST /console/cases/<int:case_id>/knock": CASES,
     "POST /console/cases/<int:case_id>/messages/<int:message_id>/again": CASES,
     "POST /console/cases/<int:case_id>/messages/<int:message_id>/approve": CASES,
     "POST /console/cases/<int:case_id>/messages/<int:message_id>/drop": CASES,

@@ -82,7 +82,10 @@ def test_done_asks_the_family_later_and_says_so(services: Services, opened: Fami
 
 @pytest.mark.parametrize("number", [KIM, "+12175550199"])
 def test_who_is_not_asked_about_a_case_learns_nothing_of_it(
-    services: Services, opened: Family, phones, number: str  # type: ignore[no-untyped-def]
+    services: Services,
+    opened: Family,
+    phones,
+    number: str,  # type: ignore[no-untyped-def]
 ) -> None:
     for text in ("TAKE 1", "1?", "1 hello there", "DONE 1"):
         reply = phones(number).text(text)

@@ -67,10 +67,10 @@ def test_a_case_is_taken_answered_and_done(
     read = client.get("/console/cases/1").text
     assert opened.address in read and "<script>alert" not in read and 'name="text"' not in read
     assert "You have this case" in post(client, "/console/cases/1/take")
-    assert "By WhatsApp, open until Nov 25" in client.get("/console/cases/1").text
+    assert "By WhatsApp, open until Wednesday, November 25" in client.get("/console/cases/1").text
     checked = post(client, "/console/cases/1/draft", text="The bus comes at 8:15.", once="a1")
     assert "Not sent yet" in checked and twilio.sent_to(opened.address) == []
-    assert "On its way" in post(client, "/console/cases/1/messages/%s/send" % message_id(checked))
+    assert "On its way" in post(client, f"/console/cases/1/messages/{message_id(checked)}/send")
     send_all(services)
     assert twilio.sent_to(opened.address)[-1].body.endswith("The bus comes at 8:15.")
     assert opened.text("thank you") == "" and "thank you" in client.get("/console/cases/1/talk").text

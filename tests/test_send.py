@@ -1,6 +1,7 @@
 """Sending: each alert once, nothing lost, whatever Twilio does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -229,6 +230,26 @@ def test_outside_whatsapps_window_it_goes_by_sms(family: Family, twilio: TwilioS
     for delivery in states(family.services):
         deliver(family.services, delivery)
     assert twilio.sent_to(family.address) == [] and len(twilio.sent_to("+12175550177")) == 1
+
+
+TEMPLATE = "HX" + "a" * 32
+
+
+@time_machine.travel(NOW, tick=True)
+def test_outside_whatsapps_window_an_approved_template_goes_first(family: Family, twilio: TwilioStandIn) -> None:
+    twilio.templates[TEMPLATE] = "{{1}}: did a person help you?"
+    district = family.services.library.district.model_copy(update={"templates": {"follow_up": {"en": TEMPLATE}}})
+    library = replace(family.services.library, district=district)
+    services = replace(family.services, library=library)
+    family.text("I want to talk to a person")
+    finish(family)
+    number = follow_up(family)
+    services.redis.flushall()
+    start(services, number)
+    for delivery in states(services):
+        deliver(services, delivery)
+    sent = twilio.sent_to(family.address)
+    assert len(sent) == 1 and "Riverbend Public Schools" in sent[0].body and twilio.sent_to("+12175550177") == []
 
 
 @time_machine.travel(NOW, tick=True)

@@ -73,7 +73,7 @@ def test_the_family_reads_its_language_and_the_original_beside_it(
     write(line, "The bus comes at 8:15 tomorrow.")
     body = twilio.sent_to(FAMILY)[-1].body
     assert "Ana Ruiz" in body and "es: " in body and "8:15" in body
-    assert body.endswith("The bus comes at 8:15 tomorrow.") and "El original" in body or "original" in body.lower()
+    assert (body.endswith("The bus comes at 8:15 tomorrow.") and "El original" in body) or "original" in body.lower()
 
 
 def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_commands(
@@ -165,7 +165,9 @@ def test_a_reviewed_answer_needs_no_machine(line: Services, parent: Family, goog
 
     asked = len(google.asked)
     with line.database.write() as db:
-        phrases.approve(db, Phrase("en", "es", "The office opens at eight.", "La oficina abre a las ocho.", "ana"), now())
+        phrases.approve(
+            db, Phrase("en", "es", "The office opens at eight.", "La oficina abre a las ocho.", "ana"), now()
+        )
     draft = talk.get(line, talk.draft(line, Wrote(1, "ana_ruiz", "The office opens at eight.", "form:4")))
     assert draft.translation == "La oficina abre a las ocho." and draft.machine == "no"
     assert len(google.asked) == asked

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from bot.cases import notices
 from bot.conversation.effects import Notice
 from bot.messaging.compose import Composer
+from bot.messaging.consent import way_to
 from bot.messaging.drafting import library_for
 from bot.queues import DELIVER, TRANSLATE, enqueue
 from bot.services import Services
@@ -26,6 +27,8 @@ from bot.store.db import now
 TOLD_EVERY = 300
 """Seconds between two texts to staff that the family has written: one is enough to open the console."""
 CHASE = timedelta(minutes=30)
+KNOCK = "waiting"
+"""The approved WhatsApp template that says: the school has a message, please write (`templates` in district.yaml)."""
 NOT_TRANSLATED = "not translated"
 
 log = logging.getLogger(__name__)
@@ -142,6 +145,18 @@ def send_again(services: Services, message_id: int) -> bool:
         contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
         delivery_id = deliveries.plan_talk(db, vault, contact.id, for_family(services, message, contact, False), at)
         case_messages.set_delivery(db, message_id, delivery_id)
+    enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    return True
+
+
+def knock(services: Services, case_id: int) -> bool:
+    """Ask a family that no free text reaches to write, by an approved template; False if there is none for it."""
+    at = now()
+    with services.database.write() as db:
+        contact = contacts.get(db, services.database.vault, cases.get(db, services.database.vault, case_id).contact_id)
+        if not way_to(services, contact, KNOCK).template:
+            return False
+        delivery_id = deliveries.plan_talk(db, services.database.vault, contact.id, KNOCK, at, kind=KNOCK)
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return True
 

@@ -28,7 +28,7 @@ def _phone(text: str) -> str:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         raise ValueError("name a time zone such as America/Chicago") from None
     return name
 

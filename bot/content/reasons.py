@@ -35,10 +35,3 @@ STATES = {
 }
 FAILED = frozenset({"failed", "undelivered"})
 MAY_BE_SENT_AGAIN = FAILED | {"held"}
-
-
-def in_words(state: str, code: int | None) -> str:
-    """How far a delivery has come; for one that failed, why and what to do."""
-    if state in FAILED:
-        return f"Did not arrive. {WHY.get(code or 0, UNKNOWN)}"
-    return STATES.get(state, state)

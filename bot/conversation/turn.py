@@ -208,7 +208,7 @@ def _is_clear_topic(world: World, heard: Heard) -> bool:
 
 
 def _is_graver_topic(world: World, heard: Heard, flow: str) -> bool:
-    """"ICE took my husband" answers no open question about the day of an absence."""
+    """ "ICE took my husband" answers no open question about the day of an absence."""
     grave = heard.understood.severity == "escalate_day" and heard.understood.intent != "restricted_request"
     return grave and _is_clear_topic(world, heard) and not _is_topic_of(world, heard, flow)
 

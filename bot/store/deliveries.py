@@ -120,9 +120,9 @@ def plan_notice(db: Connection, vault: Vault, about: dict[str, object], body: st
     return _plan(db, vault, {"kind": "notice", **about}, body, due)
 
 
-def plan_talk(db: Connection, vault: Vault, contact_id: int, body: str, at: datetime) -> str:
+def plan_talk(db: Connection, vault: Vault, contact_id: int, body: str, at: datetime, kind: str = "talk") -> str:
     """What a member of staff writes to a family; the caller sees to it that it is written once."""
-    return _plan(db, vault, {"kind": "talk", "contact_id": contact_id}, body, at)
+    return _plan(db, vault, {"kind": kind, "contact_id": contact_id}, body, at)
 
 
 def plan_follow_up(db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:

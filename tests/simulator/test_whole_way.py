@@ -122,7 +122,7 @@ def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) ->
     staff.get_by_role("button", name="Ask for an interpreter").click()
     expect(staff.get_by_text("not booked yet")).to_be_visible()
 
-    staff.locator("summary", has_text="Done").click()
+    staff.locator("summary", has_text="Finish").click()
     staff.get_by_role("button", name="It is done").click()
     work(line.services)
     expect(family.get_by_role("log")).to_contain_text("0", timeout=10_000)

@@ -1,6 +1,7 @@
 """One case: what the family told, who has it, the talk; taking it, handing it over, saying that it is done."""
 
 import secrets
+from functools import partial
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -8,8 +9,6 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from bot.cases import claims, talk
-from bot.content.languages import english_name
-from bot.content.reasons import in_words
 from bot.services import Services
 from bot.store import audit, case_steps, cases, contacts, corrections, deliveries, interpreters
 from bot.store.case_messages import New, add
@@ -18,8 +17,8 @@ from bot.store.db import now
 from bot.understanding import SEVERITY
 from bot.web.console.access import RECORDS, STAFF, allowed
 from bot.web.console.pages import console, title
-from bot.web.console.shown import age, digest, name_of, reach, shown_time, talk_of
-from bot.web.console.words import _
+from bot.web.console.shown import age, digest, how_far, name_of, reach, talk_of
+from bot.web.console.words import _, language_name, moment
 from bot.web.here import services
 
 OUTCOMES = ("answered", "called", "met", "referred", "no need")
@@ -57,10 +56,10 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
     school = district.schools.get(found.school or "")
     page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}
     page |= {"school": school.name if school else "", "may_act": _may_act(found), "mine": _mine(found)}
-    page |= {"who": name_of(here, found.claimed_by), "title": title, "language": english_name, "outcomes": _outcomes()}
-    page |= {"name": lambda staff: name_of(here, staff), "time": lambda at: shown_time(here, at), "age": age}
+    page |= {"who": name_of(here, found.claimed_by), "title": title, "language": language_name, "outcomes": _outcomes()}
+    page |= {"name": partial(name_of, here), "time": moment, "age": age}
     page |= {"answers": district.answers, "staff": district.staff, "once": secrets.token_hex(12)}
-    return page | {"arrived": in_words, "topics": sorted(SEVERITY, key=title)}
+    return page | {"arrived": how_far, "topics": sorted(SEVERITY, key=title)}
 
 
 def _may_act(found: Case) -> bool:
@@ -94,7 +93,7 @@ def case_talk(case_id: int) -> ResponseReturnValue:
         return "", 204
     once, mine = secrets.token_hex(12), _mine(found)
     return render_template(
-        "console/talk.html", case=found, said=said, digest=digest(said), once=once, mine=mine, language=english_name
+        "console/talk.html", case=found, said=said, digest=digest(said), once=once, mine=mine, language=language_name
     )
 
 

@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.engine import Connection
 
+from bot.cases.interpreting import COORDINATOR
 from bot.store import audit, cases, figures, interpreters, phrases
 from bot.store.db import now
-from bot.web.console.access import STAFF, allowed, may_see
+from bot.web.console.access import SEE_ALL, STAFF, allowed, may_see, roles_of
 from bot.web.console.pages import console
 from bot.web.console.shown import name_of
 from bot.web.console.words import N_, _
@@ -71,6 +72,8 @@ def book_interpreter() -> ResponseReturnValue:
     with here.database.write() as db:
         open_ones = interpreters.open_ones(db, here.database.vault)
         wanted = next((one for one in open_ones if one.id == number), None)
+        if wanted is not None and not (_coordinates() or wanted.case_id in _seen(db, {wanted.case_id})):
+            abort(403, _("Only the coordinator, or who may see the case, can say that it is booked."))
         if wanted is not None and interpreters.book(db, wanted.id, current_user.by, at):
             audit.record(db, current_user.by, "booked an interpreter", f"case {wanted.case_id}", at)
     return redirect(url_for("console.interpreters"))
@@ -98,6 +101,11 @@ def remove_phrase() -> ResponseReturnValue:
         phrases.remove(db, source, target, original)
         audit.record(db, current_user.by, "removed a phrase", f"phrases {source} {target}"[:64], at)
     return redirect(url_for("console.phrases"))
+
+
+def _coordinates() -> bool:
+    """Whether who is logged in is asked for interpreters."""
+    return current_user.role in SEE_ALL or COORDINATOR in roles_of(services().library.district, current_user.staff)
 
 
 def _seen(db: Connection, numbers: set[int]) -> frozenset[int]:

@@ -7,14 +7,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.engine import Connection
 
-from bot.content.languages import english_name
 from bot.services import Services
 from bot.store import audit, cases, contacts, links
 from bot.store.cases import RANK, Case
 from bot.store.db import now
 from bot.web.console.access import RECORDS, ROLES, STAFF, VIEWER, allowed, in_scope
 from bot.web.console.shown import age, name_of
-from bot.web.console.words import _
+from bot.web.console.words import _, language_name
 from bot.web.here import services
 
 SHOWN = 300
@@ -89,7 +88,7 @@ def _row(here: Services, one: Case) -> Row:
     return Row(
         case=one,
         title=title(one.topic),
-        language=english_name(one.language),
+        language=language_name(one.language),
         school=school.name if school else "",
         who=name_of(here, one.claimed_by),
         age=age(one.opened_at),

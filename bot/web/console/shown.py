@@ -7,21 +7,22 @@ from hashlib import sha256
 from redis import RedisError
 from sqlalchemy.engine import Connection
 
-from bot.content.languages import RIGHT_TO_LEFT, english_name
-from bot.content.reasons import MAY_BE_SENT_AGAIN, in_words
+from bot.cases import talk
+from bot.content.languages import RIGHT_TO_LEFT
+from bot.content.reasons import FAILED, MAY_BE_SENT_AGAIN, STATES, UNKNOWN, WHY
 from bot.messaging.consent import way_to
 from bot.services import Services
 from bot.store import case_messages, deliveries
 from bot.store.case_messages import CaseMessage
 from bot.store.contacts import Contact
 from bot.store.db import now
-from bot.web.console.words import _
+from bot.web.console.words import N_, _, language_name, moment
 
 WARNINGS = {
-    "numbers": "A number may differ.",
-    "dates": "A day or time may differ.",
-    "names": "A name may differ.",
-    "negation": "A “not” may be lost or added.",
+    "numbers": N_("A number may differ."),
+    "dates": N_("A day or time may differ."),
+    "names": N_("A name may differ."),
+    "negation": N_("A “not” may be lost or added."),
 }
 
 
@@ -42,10 +43,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Reach:
-    """How a text gets to the family now: `how` in words; `possible` False: nothing can be sent, `how` says why."""
+    """How a text gets to the family now: `how` in words; `possible` False: no free text can be sent, `how` says why.
+
+    `template`: then an approved WhatsApp template may ask the family to write ("we have a message for you").
+    """
 
     possible: bool
     how: str
+    template: bool = False
 
 
 def talk_of(services: Services, db: Connection, case_id: int) -> list[Said]:
@@ -69,14 +74,21 @@ def _said(services: Services, db: Connection, message: CaseMessage) -> Said:
     return Said(
         message=message,
         who=_who(services, message),
-        at=shown_time(services, message.at),
-        arrived=_(in_words(delivery.state, delivery.error_code)) if delivery else "",
+        at=moment(message.at),
+        arrived=how_far(delivery.state, delivery.error_code) if delivery else "",
         again=bool(delivery and delivery.state in MAY_BE_SENT_AGAIN),
-        language=english_name(message.language),
-        to_language=english_name(message.to_language) if message.to_language else "",
+        language=language_name(message.language),
+        to_language=language_name(message.to_language) if message.to_language else "",
         rtl=message.language in RIGHT_TO_LEFT,
         warnings=tuple(_(WARNINGS[one]) for one in message.warnings if one in WARNINGS),
     )
+
+
+def how_far(state: str, code: int | None) -> str:
+    """How far a text has come; for one that failed, why and what the office can do."""
+    if state in FAILED:
+        return _("Did not arrive. {why}", why=_(WHY.get(code or 0, UNKNOWN)))
+    return _(STATES.get(state, state))
 
 
 def _who(services: Services, message: CaseMessage) -> str:
@@ -89,11 +101,6 @@ def name_of(services: Services, staff: str | None) -> str:
     """A member of staff by name; a login that is nobody of the district file by its own."""
     member = services.library.district.staff.get(staff or "")
     return member.name if member else (staff or "")
-
-
-def shown_time(services: Services, at: datetime) -> str:
-    """A moment on the district's clocks: "Nov 24, 10:05"."""
-    return services.library.district.local(at).strftime("%b %-d, %H:%M")
 
 
 def age(at: datetime) -> str:
@@ -110,9 +117,8 @@ def reach(services: Services, contact: Contact) -> Reach:
         return Reach(False, _("The family wants no texts (STOP). Please call."))
     way = way_to(services, contact)
     if way.address is None:
-        return Reach(
-            False, _("WhatsApp is closed (the family last wrote more than 24 hours ago), and there is no SMS.")
-        )
+        closed = _("WhatsApp is closed (the family last wrote more than 24 hours ago), and there is no SMS.")
+        return Reach(False, closed, template=bool(way_to(services, contact, talk.KNOCK).template))
     if not way.address.startswith("whatsapp:"):
         late = contact.channel == "whatsapp"
         return Reach(True, _("WhatsApp is closed: your text goes by SMS.") if late else _("By SMS."))
@@ -124,4 +130,4 @@ def _closes(services: Services, contact: Contact) -> str:
         seconds = services.conversations.window_seconds(services.family(contact.address))
     except RedisError:
         seconds = 0
-    return shown_time(services, now() + timedelta(seconds=seconds))
+    return moment(now() + timedelta(seconds=seconds))

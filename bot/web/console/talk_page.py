@@ -101,6 +101,15 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
     return _back(case_id)
 
 
+@console.post("/cases/<int:case_id>/knock")
+@allowed(STAFF)
+def knock(case_id: int) -> ResponseReturnValue:
+    """Send the approved template that asks the family to write; its answer opens WhatsApp for 24 hours."""
+    told = _("The approved text is on its way. When the family writes, WhatsApp is open again.")
+    flash(told if talk.knock(services(), case_id) else _("There is no approved text for this family."))
+    return _back(case_id)
+
+
 @console.post("/cases/<int:case_id>/interpreter")
 @allowed(STAFF)
 def interpreter(case_id: int) -> ResponseReturnValue:
