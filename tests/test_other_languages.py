@@ -119,6 +119,7 @@ def test_without_a_translator_an_interpreter_is_offered(
     assert SOON not in answer
 
 
+@pytest.mark.long
 def test_texts_that_the_machine_cannot_do_stay_english(
     family: Family, translating: Services, google: GoogleStandIn
 ) -> None:

@@ -130,14 +130,18 @@ def test_an_interpreter_is_booked_once_and_when_is_read_by_few(
     page = other.get("/console/interpreters").text
     assert "Haitian Creole" in page and "Ana Ruiz" in page
     assert "Tuesday at 3" not in page and "/console/cases/1" not in page
+    form = {"csrf_token": token(page), "id": "1"}
+    assert other.post("/console/interpreters", data=form).status_code == 403, "neither hers nor her case"
+    rosa = member(services, ana.application, "staff", "rosa_lind")  # she is asked for interpreters
+    form = {"csrf_token": token(rosa.get("/console/interpreters").text), "id": "1"}
     for _ in range(2):
-        assert other.post("/console/interpreters", data={"csrf_token": token(page), "id": "1"}).status_code == 302
+        assert rosa.post("/console/interpreters", data=form).status_code == 302
     assert "No request is open" in ana.get("/console/interpreters").text
     with services.database.read() as db:
         booked = [one for one in audit.newest(db, 100, "case 1") if one.what == "booked an interpreter"]
-        assert [one.who for one in booked] == ["grace_wu"]
+        assert [one.who for one in booked] == ["rosa_lind"]
         (request,) = interpreters.of_case(db, services.database.vault, 1)
-    assert request.booked_by == "grace_wu"
+    assert request.booked_by == "rosa_lind"
     assert ana.post("/console/interpreters", data={"id": "1"}).status_code == 400, "no form without its token"
 
 

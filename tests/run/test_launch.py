@@ -63,6 +63,7 @@ def heard(process: subprocess.Popen[str]) -> str:
     return process.communicate(timeout=15)[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_stops_everything(tmp_path: Path, run: Start, number: signal.Signals) -> None:
     running = run()
@@ -87,6 +88,7 @@ def test_a_given_server_is_used_instead(tmp_path: Path, run: Start, redis_url: s
     assert not (tmp_path / "var" / "redis").exists()
 
 
+@pytest.mark.long
 def test_a_killed_process_comes_back(tmp_path: Path, run: Start) -> None:
     run()
     wait_for(lambda: is_up(tmp_path))
@@ -95,6 +97,7 @@ def test_a_killed_process_comes_back(tmp_path: Path, run: Start) -> None:
     wait_for(lambda: (tmp_path / "web.id").read_text().strip() not in ("", first.strip()))
 
 
+@pytest.mark.long
 def test_a_second_run_says_that_one_lives(tmp_path: Path, run: Start) -> None:
     running = run()
     wait_for(lambda: is_up(tmp_path))
@@ -105,6 +108,7 @@ def test_a_second_run_says_that_one_lives(tmp_path: Path, run: Start) -> None:
     assert lives(int((tmp_path / "web.id").read_text()))
 
 
+@pytest.mark.long
 def test_what_a_killed_run_left_is_stopped_at_the_next_start(tmp_path: Path, run: Start) -> None:
     running = run()
     wait_for(lambda: is_up(tmp_path))
@@ -124,6 +128,7 @@ def test_what_a_killed_run_left_is_stopped_at_the_next_start(tmp_path: Path, run
     assert not marked(tmp_path)
 
 
+@pytest.mark.long
 def test_a_server_whose_keeper_was_killed_is_stopped_too(tmp_path: Path, run: Start) -> None:
     run()
     wait_for(lambda: is_up(tmp_path) and any(process.name() in SERVERS for process in marked(tmp_path)))

@@ -85,7 +85,7 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=ROOT / f"docs/images/{name}.png")
 
 
-@pytest.mark.parametrize("size", ["phone", "desk"])
+@pytest.mark.parametrize("size", ["phone", pytest.param("desk", marks=pytest.mark.long)])
 def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) -> None:
     phones = browser.new_page(viewport={"width": 1200, "height": 900})
     phones.goto(f"{line.url}/simulator/")
