@@ -23,6 +23,11 @@ from tests.stand_in.google import GoogleStandIn
 pytestmark = pytest.mark.browser
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 WROTE, READ = "Gracias. ¿A qué hora regresa?", "Thank you. At what time does it come back?"
+FIRST = {
+    "quiero hablar con una persona": "I want to talk with a person",
+    "después de las tres": "after three",
+    "es sobre el autobús": "it is about the bus",
+}
 ASKED, SAID = (
     "The bus comes in the morning. Do not wait at the corner.",
     "El autobús llega por la mañana. No espere en la esquina.",
@@ -32,7 +37,7 @@ ASKED, SAID = (
 @pytest.fixture
 def google() -> Iterator[GoogleStandIn]:
     with GoogleStandIn() as stand_in:
-        stand_in.says = {ASKED: SAID, SAID: ASKED, WROTE: READ}
+        stand_in.says = {ASKED: SAID, SAID: ASKED, WROTE: READ, **FIRST}
         yield stand_in
 
 
@@ -90,7 +95,7 @@ def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) ->
     phones = browser.new_page(viewport={"width": 1200, "height": 900})
     phones.goto(f"{line.url}/simulator/")
     family = phone(phones, "A family")
-    for text in ("quiero hablar con una persona", "después de las tres", "es sobre el autobús"):
+    for text in FIRST:
         write(family, text)
         expect(family.get_by_role("log")).to_contain_text(text, timeout=10_000)
     staff = staff_page(browser, line, size)
@@ -104,6 +109,8 @@ def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) ->
     staff.get_by_role("button", name="Look at the translation").click()
     expect(staff.get_by_text(SAID)).to_be_visible()
     expect(staff.get_by_text("Translated back:")).to_be_visible()
+    staff.get_by_text("it is about the bus").scroll_into_view_if_needed()
+    picture(staff, f"case-{size}")
     staff.get_by_role("button", name="Send it").click()
     work(line.services)
     expect(family.get_by_role("log")).to_contain_text(SAID, timeout=10_000)
@@ -114,8 +121,6 @@ def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) ->
     work(line.services)
     expect(staff.get_by_text(READ)).to_be_visible(timeout=10_000)  # by itself, without a click
     expect(staff.get_by_text(WROTE)).to_be_visible()
-    staff.get_by_role("heading", name="The talk").scroll_into_view_if_needed()
-    picture(staff, f"case-{size}")
 
     staff.locator("summary", has_text="Interpreter").click()
     staff.get_by_label("When?").fill("Tuesday at 3")

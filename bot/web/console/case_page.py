@@ -18,7 +18,7 @@ from bot.understanding import SEVERITY
 from bot.web.console.access import RECORDS, STAFF, allowed
 from bot.web.console.pages import console, title
 from bot.web.console.shown import age, digest, how_far, name_of, reach, talk_of
-from bot.web.console.words import _, language_name, moment
+from bot.web.console.words import _, language_name, short_moment
 from bot.web.here import services
 
 OUTCOMES = ("answered", "called", "met", "referred", "no need")
@@ -57,7 +57,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
     page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}
     page |= {"school": school.name if school else "", "may_act": _may_act(found), "mine": _mine(found)}
     page |= {"who": name_of(here, found.claimed_by), "title": title, "language": language_name, "outcomes": _outcomes()}
-    page |= {"name": partial(name_of, here), "time": moment, "age": age}
+    page |= {"name": partial(name_of, here), "time": short_moment, "age": age}
     page |= {"answers": district.answers, "staff": district.staff, "once": secrets.token_hex(12)}
     return page | {"arrived": how_far, "topics": sorted(SEVERITY, key=title)}
 

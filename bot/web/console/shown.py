@@ -16,7 +16,7 @@ from bot.store import case_messages, deliveries
 from bot.store.case_messages import CaseMessage
 from bot.store.contacts import Contact
 from bot.store.db import now
-from bot.web.console.words import N_, _, language_name, moment
+from bot.web.console.words import N_, _, language_name, moment, short_moment
 
 WARNINGS = {
     "numbers": N_("A number may differ."),
@@ -74,7 +74,7 @@ def _said(services: Services, db: Connection, message: CaseMessage) -> Said:
     return Said(
         message=message,
         who=_who(services, message),
-        at=moment(message.at),
+        at=short_moment(message.at),
         arrived=how_far(delivery.state, delivery.error_code) if delivery else "",
         again=bool(delivery and delivery.state in MAY_BE_SENT_AGAIN),
         language=language_name(message.language),

@@ -6,11 +6,13 @@ from functools import cache
 from pathlib import Path
 
 from babel import Locale
+from babel.dates import format_skeleton, format_time
 from flask import Flask, has_request_context, request
 from flask_login import current_user
 
 from bot.content import dates
 from bot.content.catalog import Catalogs, load_catalogs
+from bot.store.db import now
 from bot.web.here import services
 
 ENGLISH = "en"
@@ -46,6 +48,14 @@ def page_is_draft() -> bool:
 def moment(at: datetime) -> str:
     """A moment on the district's clocks, in the page's language."""
     return dates.moment(services().library.district.local(at), page_language())
+
+
+def short_moment(at: datetime) -> str:
+    """The hour of a moment of today, the day with it for an older one."""
+    here = services().library.district.local
+    local, language = here(at), page_language()
+    hour = format_time(local, "short", locale=language)
+    return hour if local.date() == here(now()).date() else f"{format_skeleton('MMMd', local, locale=language)}, {hour}"
 
 
 def day(on: date) -> str:
