@@ -208,3 +208,23 @@ def test_what_did_not_arrive_is_sent_once_more(line: Services, parent: Family, t
     assert talk.send_again(line, number)
     send_all(line)
     assert len(twilio.sent_to(FAMILY)) == 1 and not talk.send_again(line, number)
+
+
+def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line: Services, parent: Family) -> None:
+    write(line, "The bus comes at 8:15.")
+    told = parent.text("", NumMedia="1", MediaContentType0="audio/ogg", MessageType="audio")
+    assert told != "" and said(line)[-1].original == "[audio]"
+    parent.text("STOP")
+    assert parent.text("llámeme por favor") == "" and said(line)[-1].original == "llámeme por favor"
+
+
+def test_a_talk_goes_on_while_redis_is_away(line: Services, parent: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    from redis import RedisError
+
+    write(line, "The bus comes at 8:15.")
+
+    def away(*_: object, **__: object) -> None:
+        raise RedisError("away")
+
+    monkeypatch.setattr(line.conversations, "enter", away)
+    assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"

@@ -6,7 +6,7 @@ silent, but for emergencies and commands; it says when it hands over and when it
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from redis import RedisError
 from sqlalchemy.engine import Connection
@@ -26,7 +26,6 @@ from bot.store.db import now
 
 TOLD_EVERY = 300
 """Seconds between two texts to staff that the family has written: one is enough to open the console."""
-CHASE = timedelta(minutes=30)
 KNOCK = "waiting"
 """The approved WhatsApp template that says: the school has a message, please write (`templates` in district.yaml)."""
 NOT_TRANSLATED = "not translated"

@@ -69,9 +69,10 @@ def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     if emergency:
         return _emergency(world, talk, heard)
     if heard.stopped and not _in_emergency(world, talk):
-        return talk, ()
+        return talk, (PassOn(),) if heard.talking else ()
     if not heard.text.strip() and heard.payload is None:
-        return _cannot_read(talk, heard)
+        outcome = _cannot_read(talk, heard)
+        return prepend(PassOn(), outcome) if heard.talking else outcome
     if heard.talking and talk.state is None:
         more = add_to_emergency(world, talk, heard)[1] if talk.emergency else ()
         return talk, (PassOn(), *more)

@@ -163,7 +163,7 @@ def _pass_on(services: Services, db: Connection, message: Message, kept: Kept) -
         return
     staff = services.library.district.staff.get(case.claimed_by or "")
     to = staff.languages[0] if staff else STAFF_LANGUAGE
-    wrote = mask(message.inbound.text)[0].strip()
+    wrote = mask(message.inbound.text)[0].strip() or f"[{message.inbound.kind}]"
     new = New(case.id, message.inbound.sid, "family", message.language, wrote, to_language=to, state="waiting")
     kept.to_translate.append(case_messages.add(db, vault, new, at))
     chase = at + timedelta(minutes=services.library.district.paging.chase_minutes)

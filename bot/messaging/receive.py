@@ -177,7 +177,7 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     heard = _heard(services, inbound, talk, contact)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
     works = heard.understood.severity == "escalate_now" or (heard.command and heard.command.kind in ALWAYS)
-    if works or heard.stopped or heard.twilio_opt:
+    if works or heard.stopped or heard.twilio_opt or heard.talking:
         turn = _Turn(*take_turn(world, talk, heard), world)
     else:
         guess = heard.understood.lang if heard.understood.lang_confidence >= 0.8 else None
