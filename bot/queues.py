@@ -20,6 +20,7 @@ ALERT_CASE = "bot.jobs.alert_case"
 DELIVER = "bot.jobs.deliver"
 FOLLOW_UP = "bot.jobs.follow_up"
 TRANSLATE = "bot.jobs.translate"
+TALK_LOST = "bot.jobs.talk_lost"
 DRAFT = "bot.jobs.draft_language"
 SWEEP = "bot.jobs.sweep"
 

@@ -46,6 +46,8 @@ def migrate() -> None:
     url = context.config.attributes.get("url") or settings.load().database_url
     engine = open_engine(url)
     with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":  # it alters a table by making it anew; says nothing inside BEGIN
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
         context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
         with context.begin_transaction():
             context.run_migrations()

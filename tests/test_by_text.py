@@ -89,7 +89,7 @@ def test_who_is_not_asked_about_a_case_learns_nothing_of_it(
 ) -> None:
     for text in ("TAKE 1", "1?", "1 hello there", "DONE 1"):
         reply = phones(number).text(text)
-        assert "Talk to a person" not in reply or number != KIM
+        assert "nobody has it" not in reply and "Language: English" not in reply
         if number == KIM:
             assert reply == phones(KIM).text(text.replace("1", "99")).replace("99", "1"), "as if there was no such case"
     assert state(services).state == "alerted"
@@ -101,3 +101,7 @@ def test_staff_are_parents_too(phones) -> None:  # type: ignore[no-untyped-def]
 
 def test_words_of_every_kind_have_something_that_does_them() -> None:
     assert set(by_text.WORDS.values()) | {"ask", "write"} == set(by_text._DO)
+
+
+def test_an_emergency_of_ones_own_is_no_text_to_a_case(phones) -> None:  # type: ignore[no-untyped-def]
+    assert "911" in phones(KIM).text("911 help, someone has a gun at the school")

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from bot.cases.paging import page
 from bot.services import Services
 from bot.store import audit, cases, interpreters, logins
+from bot.translation.careful import personal
 from bot.web.console import first_login, new_password
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
@@ -193,6 +194,11 @@ def test_an_approved_translation_needs_somebody_who_speaks_the_language(
     token_ = token(client.get("/console/cases/1").text)
     answer = client.post(f"/console/cases/1/messages/{number}/approve", data={"csrf_token": token_})
     assert answer.status_code == 400, "nothing was translated"
+
+
+def test_only_general_sentences_are_approved() -> None:
+    assert personal("Señora Gómez, José was absent", "en") and personal("call 217-555-0100", "en")
+    assert not personal("The office opens in the morning.", "en")
 
 
 def test_a_wrong_topic_is_put_on_the_review_list_masked(

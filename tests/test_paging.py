@@ -240,3 +240,89 @@ def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services:
         assert audit.broken(db) is None
         db.execute(update(audit.audit).where(audit.audit.c.who == "ana_ruiz").values(who="somebody"))
         assert audit.broken(db) == 2
+
+
+def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text(AT_THE_DOOR)
+    page_at(services, 0)
+    claims.take(services, 1, "dana_cole", "by phone")
+    assert claims.take(services, 1, "sam_ortiz", "by text").outcome == "theirs"
+    page_at(services, 31)  # Dana gave no sign
+    assert claims.take(services, 1, "sam_ortiz", "by text").outcome == "yours"
+    send_all(services)
+    assert "Sam Ortiz has taken over case 1" in twilio.sent_to(DANA)[-1].body
+    assert case_of(services).claimed_by == "sam_ortiz" and case_of(services).chased_at is None
+
+
+def test_who_leads_may_take_and_give_any_case(services: Services, family: Family) -> None:
+    family.text("I want to talk to a person")
+    page_at(services, 0)
+    claims.take(services, 1, "somebody who left", "in the console")
+    assert claims.take(services, 1, "ana_ruiz", "by text").outcome == "yours", "nobody of the district file has it"
+    assert claims.take(services, 1, "principal login", "in the console", leads=True).outcome == "yours"
+    assert not claims.hand_over(services, 1, "ana_ruiz", "jean_pierre")
+    assert claims.hand_over(services, 1, "ana_ruiz", "jean_pierre", leads=True)
+    assert case_of(services).page_at is not None, "a new claimant is reminded too"
+
+
+def test_rounds_begin_anew_when_it_happens_again(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text(AT_THE_DOOR)
+    for minutes in (0, 5.2, 10.4):
+        page_at(services, minutes)
+    assert len(twilio.sent_to(family.address)) == 1
+    with time_machine.travel(NOW + timedelta(hours=3), tick=True):
+        family.text("menu")
+        family.text("ICE agents are at my door again right now, help")
+    before = len(twilio.sent_to(RUTH))
+    page_at(services, 181)
+    again = case_of(services)
+    assert again.round == 1 and again.page_at is not None and len(twilio.sent_to(RUTH)) == before, (
+        "the first people first"
+    )
+    assert len(twilio.sent_to(family.address)) == 1, "nobody says at once that nobody came"
+
+
+def test_a_no_finds_the_newer_case_about_the_same(services: Services, family: Family) -> None:
+    family.text("I want to talk to a person")
+    family.text("after three")
+    family.text("the bus")
+    page_at(services, 0)
+    claims.take(services, 1, "ana_ruiz", "by text")
+    claims.resolve(services, 1, "ana_ruiz")
+    family.text("0")  # a new case about the same topic
+    family.text("now")
+    family.text("the bus again")
+    with time_machine.travel(NOW + timedelta(days=1, hours=1), tick=True):
+        start_follow_ups(services)
+        assert "number 2" in family.text("no")
+    assert case_of(services, 2).severity == "escalate_day" and case_of(services, 1).state == "resolved"
+
+
+def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("I want to talk to a person")
+    at = NOW
+    for _ in range(12):
+        with time_machine.travel(at, tick=True):
+            page(services, 1)
+            send_all(services)
+        following = case_of(services).page_at
+        assert following is not None, "there is always a next time"
+        at = following + timedelta(minutes=1)
+    told = [one.body for one in twilio.sent_to(family.address.removeprefix("whatsapp:"))]
+    told += [one.body for one in twilio.sent_to(family.address)]
+    assert len([one for one in told if "Nobody at the school has taken this yet" in one]) == 1
+
+
+def test_texts_that_all_fail_do_not_call_everybody_without_end(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    for person in services.library.district.staff.values():
+        twilio.number(person.phone, error_code=30007, at="request")
+    family.text(AT_THE_DOOR)
+    for _ in range(20):
+        page(services, 1)
+    assert case_of(services).rounds <= 3, "as many as there are others to ask"

@@ -75,7 +75,16 @@ def test_nobody_imports_web_or_jobs_but_the_entries() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [queues.ALERT_CASE, queues.DELIVER, queues.FOLLOW_UP, queues.DRAFT, queues.SWEEP, queues.TRANSLATE]
+    "name",
+    [
+        queues.ALERT_CASE,
+        queues.DELIVER,
+        queues.FOLLOW_UP,
+        queues.DRAFT,
+        queues.SWEEP,
+        queues.TRANSLATE,
+        queues.TALK_LOST,
+    ],
 )
 def test_every_job_that_is_queued_exists(name: str) -> None:
     module, function = name.rsplit(".", 1)

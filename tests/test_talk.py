@@ -90,7 +90,8 @@ def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_comma
     assert "regresa" not in twilio.sent_to(ANA)[-1].body
     assert "911" in parent.text("la migra está en mi puerta ahorita")
     parent.text("en mi casa")
-    assert parent.text("ok") != "", "what follows an emergency belongs to it"
+    assert parent.text("ok") == "" and said(line)[-1].original == "ok", "the person reads on"
+    assert any("migra" in one.original for one in said(line)), "the emergency too"
     assert "español" in parent.text("español").lower() or parent.text("menu") != ""
 
 
@@ -228,3 +229,46 @@ def test_a_talk_goes_on_while_redis_is_away(line: Services, parent: Family, monk
 
     monkeypatch.setattr(line.conversations, "enter", away)
     assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
+
+
+def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
+    line: Services, parent: Family, twilio: TwilioStandIn
+) -> None:
+    twilio.number(FAMILY, error_code=63033, at="request")
+    number = write(line, "The bus comes at 8:15.")
+    talk.lost(line, talk.get(line, number).delivery_id or "")
+    send_all(line)
+    assert "your text in case 1 did not arrive" in twilio.sent_to(ANA)[-1].body
+    with line.database.read() as db:
+        case = cases.get(db, line.database.vault, 1)
+    assert case.state == "claimed" and case.page_at is not None
+
+
+def test_a_console_draft_is_never_sent_by_a_job(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+    number = talk.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:9"))
+    talk.translate(line, number)
+    send_all(line)
+    assert twilio.sent_to(FAMILY) == [] and talk.get(line, number).state == "draft"
+
+
+def test_nothing_is_sent_about_a_case_that_is_done(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+    number = talk.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:8"))
+    claims.resolve(line, 1, "ana_ruiz")
+    assert not talk.send(line, number)
+    with line.database.read() as db:
+        contact = contacts.find(db, line.database.vault, FAMILY)
+    assert contact and contact.talking_case is None
+
+
+def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Services, parent: Family) -> None:
+    assert talk.fits(line, talk.get(line, talk.draft(line, Wrote(1, "ana_ruiz", "short", "form:6"))))
+    long = " ".join(["word"] * 160)
+    assert not talk.fits(line, talk.get(line, talk.draft(line, Wrote(1, "ana_ruiz", long, "form:7"))))
+
+
+def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Services, parent: Family) -> None:
+    number = talk.draft(line, Wrote(1, "ana_ruiz", "Hello.", "form:5"))
+    talk.send(line, number)
+    line.conversations.set_talking(line.family(FAMILY), None)  # what a kill -9 after the commit leaves
+    send_all(line)
+    assert parent.text("gracias") == ""

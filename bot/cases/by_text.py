@@ -14,9 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cases import claims, talk
 from bot.cases.alerts import subject
+from bot.messaging.consent import way_to
 from bot.messaging.inbound import Inbound
+from bot.messaging.world import understood
 from bot.services import Services
-from bot.store import cases, links
+from bot.store import cases, contacts, links
 from bot.store.cases import Case
 from bot.store.db import now
 
@@ -32,6 +34,8 @@ FORMS = re.compile(
     r"|#?(?P<case>\d{1,9})[:,.]?\s+(?P<text>\S.*))\s*$",
     re.IGNORECASE | re.DOTALL,
 )
+TEXT_CHARACTERS = 400
+"""With its translation and the original it still fits one message."""
 NO_LINK = "Open the console to see it."
 
 log = logging.getLogger(__name__)
@@ -67,9 +71,13 @@ def answer(services: Services, inbound: Inbound) -> str | None:
     asked = parse(inbound.text) if staff else None
     if staff is None or asked is None:
         return None
+    if asked.kind == "write" and understood(services.library, inbound.text, None).severity == "escalate_now":
+        return None  # "911 help, a man with a gun": an emergency of one's own, not a text to case 911
     with services.database.read() as db:
         case = cases.find(db, services.database.vault, asked.case)
     if case is None or not _may(services, staff, case):
+        if asked.kind == "write":
+            return None
         return f"There is no case {asked.case} for you. Write TAKE and the number of the alert."
     log.info("staff text: case=%s kind=%s message=%s", case.id, asked.kind, inbound.sid)
     return _DO[asked.kind](services, staff, case, asked, inbound.sid)
@@ -78,7 +86,7 @@ def answer(services: Services, inbound: Inbound) -> str | None:
 def _may(services: Services, staff: str, case: Case) -> bool:
     """Whether the case is this person's, or of a chain that may be asked about it."""
     district = services.library.district
-    wide = (case.role, *district.paging.widen_to)
+    wide = (case.role, *district.paging.widen_to[: max(0, case.round - 1)])
     return staff == case.claimed_by or any(staff in district.alerted_for(role, now(), case.school) for role in wide)
 
 
@@ -116,6 +124,14 @@ def _write(services: Services, staff: str, case: Case, asked: Asked, sid: str) -
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
     if not case.open:
         return f"Case {case.id} is done. Open the console to write."
+    with services.database.read() as db:
+        way = way_to(services, contacts.get(db, services.database.vault, case.contact_id))
+    if way.address is None:
+        return (
+            f"Case {case.id}: no text reaches this family now ({way.reason}). Please call; the console has the number."
+        )
+    if len(asked.rest) > TEXT_CHARACTERS:
+        return f"Case {case.id}: not sent, it is too long. Please write up to {TEXT_CHARACTERS} characters."
     talk.write_at_once(services, talk.Wrote(case.id, staff, asked.rest, f"text:{sid}"))
     return f"Case {case.id}: your text goes to the family now, with its translation."
 

@@ -13,8 +13,9 @@ REPEAT = {DAY: timedelta(hours=4), "follow_up": timedelta(days=1)}
 """How long what can wait stays with the first people before more are told, in office hours."""
 HONEST_AFTER = 2
 """After so many rounds of an emergency that nobody took, the family is told so."""
-MOST_ROUNDS = {NOW: 60, DAY: 4, "follow_up": 3, INFO: 1}
-"""An emergency is repeated for hours; the console shows what is left."""
+EVERY_HOUR = timedelta(hours=1)
+MOST_ROUNDS = {NOW: 60, DAY: 4, "follow_up": 3}
+"""So many rounds in a row; after them an emergency is repeated every hour, the rest once a day, until it is taken."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,29 @@ def _people(district: District, case: Case, round_: int, at: datetime) -> list[s
 
 
 def next_page(district: District, case: Case, round_: int, at: datetime) -> datetime | None:
-    """When the round after `round_` is due if nobody takes the case; None if there is none."""
-    if round_ + 1 >= MOST_ROUNDS[case.severity]:
+    """When the round after `round_` is due if nobody takes the case; None only for what is for information."""
+    if case.severity == INFO:
+        return None
+    more = round_ + 1 < MOST_ROUNDS[case.severity]
+    if case.severity == NOW:
+        return at + (timedelta(minutes=district.paging.every_minutes) if more else EVERY_HOUR)
+    later = at + REPEAT[case.severity]
+    if not more:  # the day after the answer was due, and every day from then on
+        due = district.answer_due(case.opened_at, case.severity) + timedelta(days=1)
+        morning = district.local(at).replace(year=due.year, month=due.month, day=due.day, hour=0, minute=1)
+        later = max(morning, district.local(at + timedelta(days=1)))
+    return district.office_hours.next_moment(district.local(later)).astimezone(at.tzinfo)
+
+
+def chase_after(district: District, case: Case, at: datetime) -> datetime | None:
+    """When whoever has it is reminded if the family hears nothing; None for what is for information."""
+    if case.severity == INFO:
         return None
     if case.severity == NOW:
-        return at + timedelta(minutes=district.paging.every_minutes)
-    later = district.local(at + REPEAT[case.severity])
-    return district.office_hours.next_moment(later).astimezone(at.tzinfo)
+        return at + timedelta(minutes=district.paging.chase_minutes)
+    day = district.answer_due(at, case.severity)
+    noon = district.local(at).replace(year=day.year, month=day.month, day=day.day, hour=12, minute=0)
+    return noon.astimezone(at.tzinfo)
 
 
 def must_be_honest(case: Case, round_: int, due_day_over: bool) -> bool:

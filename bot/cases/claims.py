@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy.engine import Connection
 
-from bot.cases import notices, talk
+from bot.cases import chain, notices, talk
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
 from bot.store import case_steps, cases, contacts, deliveries, follow_ups
@@ -31,31 +31,69 @@ class Taken:
     by: str = ""
 
 
-def take(services: Services, case_id: int, staff: str, how: str) -> Taken:
-    """Take a case; the first one gets it, and pages that have not left are not sent any more."""
-    at, district = now(), services.library.district
+@dataclass(frozen=True)
+class _Wish:
+    """Who wants a case, how it was said, whether that person leads, and when."""
+
+    staff: str
+    how: str
+    leads: bool
+    at: datetime
+
+
+def take(services: Services, case_id: int, staff: str, how: str, leads: bool = False) -> Taken:
+    """Take a case; the first one gets it, and pages that have not left are not sent any more.
+
+    A case that somebody has taken is given only where that person was reminded and gave no sign, is nobody of the
+    district file, or whoever asks `leads` (an administrator, an approver): then that person hears of it.
+    """
+    at = now()
     with services.database.write() as db:
         case = cases.find(db, services.database.vault, case_id)
         if case is None:
             return Taken("unknown")
         if not case.open:
             return Taken("closed")
-        if case.claimed_by:
-            return Taken("yours") if case.claimed_by == staff else Taken("theirs", _name(services, case.claimed_by))
-        case_steps.claim(db, case_id, staff, _chase_at(services, case, at), at, how)
-        deliveries.cancel_pages(db, case_id)
-        contact = contacts.get(db, services.database.vault, case.contact_id)
-        planned = notices.taken(services, db, case, contact, staff, at)
-    log.info("taken: case=%s how=%s staff_of=%s", case_id, how, len(district.staff))
+        if case.claimed_by == staff:
+            return Taken("yours")
+        planned = _claim(services, db, case, _Wish(staff, how, leads, at))
+        if planned is None:
+            again = cases.get(db, services.database.vault, case_id)
+            return Taken("yours") if again.claimed_by == staff else Taken("theirs", _name(services, again.claimed_by))
+    log.info("taken: case=%s how=%s", case_id, how)
     _send(services, planned)
     return Taken("yours")
 
 
-def hand_over(services: Services, case_id: int, from_: str, to: str) -> bool:
-    """Give a case to somebody else, who gets a text; False if it was not `from_`'s to give."""
+def may_take_over(services: Services, case: Case, leads: bool) -> bool:
+    """Whether somebody else may take a case that is taken."""
+    return leads or case.chased_at is not None or case.claimed_by not in services.library.district.staff
+
+
+def _claim(services: Services, db: Connection, case: Case, wish: _Wish) -> list[str] | None:
+    """The texts about it, or None if it is, or has just become, somebody else's."""
+    staff, at, vault = wish.staff, wish.at, services.database.vault
+    chase_at = chain.chase_after(services.library.district, case, at)
+    if case.claimed_by:
+        if not may_take_over(services, case, wish.leads) or not case_steps.take_over(db, case, staff, chase_at, at):
+            return None
+        body = f"{services.library.district.name}: {_name(services, staff)} has taken over case {case.id}."
+        known = case.claimed_by in services.library.district.staff
+        return [notices.to_staff(services, db, case.claimed_by, body, at)] if known else []
+    if not case_steps.claim(db, case.id, staff, chase_at, at, wish.how):
+        return None
+    deliveries.cancel_pages(db, case.id)
+    return notices.taken(services, db, case, contacts.get(db, vault, case.contact_id), staff, at)
+
+
+def hand_over(services: Services, case_id: int, from_: str, to: str, leads: bool = False) -> bool:
+    """Give a case to somebody else, who gets a text; False if it was not `from_`'s to give (who `leads` may always)."""
     at = now()
     with services.database.write() as db:
-        if not case_steps.hand_over(db, case_id, from_, to, at):
+        case = cases.find(db, services.database.vault, case_id)
+        if case is None or not (case.claimed_by == from_ or (leads and case.claimed_by)):
+            return False
+        if not case_steps.hand_over(db, case, to, chain.chase_after(services.library.district, case, at), at, from_):
             return False
         where = f"{services.settings.public_base}/console/cases/{case_id}"
         body = f"{services.library.district.name}: {_name(services, from_)} gives you case {case_id}. {where}"
@@ -88,21 +126,9 @@ def _ask_later(services: Services, db: Connection, case: Case, at: datetime) -> 
     follow_ups.plan(db, cause, case.contact_id, follow_ups.Place(DID_IT_HELP, case=case.id), due)
 
 
-def _chase_at(services: Services, case: Case, at: datetime) -> datetime | None:
-    """When whoever takes it is reminded if the family hears nothing."""
-    district = services.library.district
-    if case.severity == "escalate_now":
-        return at + timedelta(minutes=district.paging.chase_minutes)
-    if case.severity == "info":
-        return None
-    day = district.answer_due(at, case.severity)
-    noon = district.local(at).replace(year=day.year, month=day.month, day=day.day, hour=12, minute=0)
-    return noon.astimezone(at.tzinfo)
-
-
-def _name(services: Services, staff: str) -> str:
-    member = services.library.district.staff.get(staff)
-    return member.name if member else staff
+def _name(services: Services, staff: str | None) -> str:
+    member = services.library.district.staff.get(staff or "")
+    return member.name if member else (staff or "")
 
 
 def _send(services: Services, planned: list[str]) -> None:

@@ -61,18 +61,22 @@ def nobody_yet(services: Services, db: Connection, case: Case, contact: Contact,
 
 
 def chase(services: Services, db: Connection, case: Case, at: datetime) -> None:
-    """Who took it has given no sign: that person and the role's chain hear so, again and again until there is one."""
+    """Who took it has given no sign: that person hears so, of an emergency the whole chain, until there is one.
+
+    From now on somebody else may take it over.
+    """
     district = services.library.district
-    who = district.staff[case.claimed_by].name if case.claimed_by in district.staff else "somebody"
     urgent = case.severity == "escalate_now"
     pause = timedelta(minutes=district.paging.chase_minutes) if urgent else timedelta(days=1)
     later = district.office_hours.next_moment(district.local(at + pause)).astimezone(at.tzinfo)
-    if not case_steps.set_paged(db, case.id, case.rounds + 1, at + pause if urgent else later, at):
+    if not case_steps.set_chased(db, case, at + pause if urgent else later, at):
         return
-    people = [case.claimed_by or "", *(district.alerted_for(case.role, at, case.school) if urgent else ())]
+    member = district.staff.get(case.claimed_by or "")
     body = (
-        f"{district.name}: case {case.id}, taken by {who}, has had no answer yet. {subject(services.library, case)}"
+        f"{district.name}: case {case.id}, taken by {member.name if member else case.claimed_by}, has had no answer"
+        f" yet. {subject(services.library, case)} To take it over, reply TAKE {case.id}."
         f" {services.settings.public_base}/console/cases/{case.id}"
     )
-    for person in dict.fromkeys(one for one in people if one in district.staff):
-        to_staff(services, db, person, body, at)
+    chain = list(district.alerted_for(case.role, at, case.school)) if urgent or not member else []
+    for person in dict.fromkeys([*([case.claimed_by] if member else []), *chain]):
+        to_staff(services, db, person or "", body, at)

@@ -58,21 +58,24 @@ def _hand_over(services: Services, waiting: list[str]) -> None:
 
 
 def _all_lost(services: Services, db: Connection, case: Case) -> bool:
-    """No text of this case arrived anywhere: the next people at once, not in some minutes."""
-    texts = [one for one in deliveries.of_case(db, services.database.vault, case.id) if one.means == "text"]
-    return bool(texts) and all(one.state in LOST for one in texts if one.kind == "alert")
+    """No text of the last round arrived anywhere: the next people at once, as long as there are others to ask."""
+    if case.round > len(services.library.district.paging.widen_to):
+        return False
+    pages = [one for one in deliveries.of_case(db, services.database.vault, case.id) if one.kind == "alert"]
+    texts = [one for one in pages if one.means == "text" and one.round == case.rounds - 1]
+    return bool(texts) and all(one.state in LOST for one in texts)
 
 
 def _round(services: Services, db: Connection, case: Case, at: datetime) -> None:
     district, vault = services.library.district, services.database.vault
-    round_ = case.rounds
-    if not case_steps.set_paged(db, case.id, round_ + 1, chain.next_page(district, case, round_, at), at):
+    number, round_ = case.rounds, case.round
+    if not case_steps.set_paged(db, case.id, number + 1, chain.next_page(district, case, round_, at), at):
         return
     text = alert_text(services.library, services.settings.public_base, case)
     for one in chain.asked(district, case, round_, at):
-        deliveries.plan_page(db, vault, Page(case.id, one.staff, round_, "text", text, one.due), at)
+        deliveries.plan_page(db, vault, Page(case.id, one.staff, number, "text", text, one.due), at)
         if one.call:
-            called = Page(case.id, one.staff, round_, "call", spoken(services.library, case), at + chain.CALL_AFTER)
+            called = Page(case.id, one.staff, number, "call", spoken(services.library, case), at + chain.CALL_AFTER)
             deliveries.plan_page(db, vault, called, at)
     due_day_over = district.local(at).date() > district.answer_due(case.opened_at, case.severity)
     if chain.must_be_honest(case, round_, due_day_over):

@@ -6,12 +6,13 @@ silent, but for emergencies and commands; it says when it hands over and when it
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from redis import RedisError
 from sqlalchemy.engine import Connection
 
-from bot.cases import notices
+from bot.cases import chain, notices
+from bot.channels.lengths import MESSAGE_UNITS, units
 from bot.conversation.effects import Notice
 from bot.messaging.compose import Composer
 from bot.messaging.consent import way_to
@@ -23,9 +24,13 @@ from bot.store.case_messages import CaseMessage, New, Translation
 from bot.store.cases import Case
 from bot.store.contacts import Contact
 from bot.store.db import now
+from bot.translation.careful import Translated
 
 TOLD_EVERY = 300
 """Seconds between two texts to staff that the family has written: one is enough to open the console."""
+QUIET = timedelta(days=1)
+"""So long a family may take to answer before who has the case is reminded of it."""
+LOST = frozenset({"failed", "undelivered", "held", "canceled"})
 KNOCK = "waiting"
 """The approved WhatsApp template that says: the school has a message, please write (`templates` in district.yaml)."""
 NOT_TRANSLATED = "not translated"
@@ -51,27 +56,25 @@ def language_of(services: Services, staff: str | None) -> str:
 
 def draft(services: Services, wrote: Wrote) -> int:
     """Translate what staff wrote and keep it as a draft, for a look before it is sent; the message's number."""
-    message = get(services, _add(services, wrote))
-    if message.state == "waiting":
+    message = get(services, _add(services, wrote, "drafting"))
+    if message.state == "drafting":
         _keep_translation(services, message, "draft")
     return message.id
 
 
 def write_at_once(services: Services, wrote: Wrote) -> int:
     """For a text from a staff phone: a job translates and sends it; a doubtful translation waits in the console."""
-    message_id = _add(services, wrote)
+    message_id = _add(services, wrote, "waiting")
     enqueue(services.redis, "urgent", TRANSLATE, message_id)
     return message_id
 
 
-def _add(services: Services, wrote: Wrote) -> int:
+def _add(services: Services, wrote: Wrote, state: str) -> int:
     with services.database.write() as db:
         vault = services.database.vault
         case = cases.get(db, vault, wrote.case_id)
         to = contacts.get(db, vault, case.contact_id).language or "en"
-        new = New(
-            case.id, wrote.cause, "staff", language_of(services, wrote.staff), wrote.text, wrote.staff, to, "waiting"
-        )
+        new = New(case.id, wrote.cause, "staff", language_of(services, wrote.staff), wrote.text, wrote.staff, to, state)
         return case_messages.add(db, vault, new, now())
 
 
@@ -82,51 +85,65 @@ def get(services: Services, message_id: int) -> CaseMessage:
 
 
 def translate(services: Services, message_id: int) -> None:
-    """The job: translate what waits for it, then tell staff (a family's words) or send it (staff's)."""
+    """The job: translate what waits for it, then tell staff (a family's words) or send it (staff's, by text)."""
     message = get(services, message_id)
-    if message.state not in case_messages.TO_TRANSLATE:
-        return
-    if message.author != "staff":
+    if message.state == "to_send":
+        send(services, message_id)
+    elif message.state == "drafting":
+        _keep_translation(services, message, "draft")
+    elif message.state in case_messages.TO_TRANSLATE and message.author == "staff":
+        _translate_and_send(services, message)
+    elif message.state in case_messages.TO_TRANSLATE:
         _keep_translation(services, message, "done")
         if message.state == "waiting":
             _tell_staff(services, message)
-        return
-    made = _keep_translation(services, message, "draft")
-    unchecked = made.machine == "yes" and not made.back
-    if made.warnings or unchecked:
+
+
+def _translate_and_send(services: Services, message: CaseMessage) -> None:
+    made = _made(services, message)
+    doubtful = bool(made.warnings) or (made.machine == "yes" and not made.back)
+    _keep(services, message, made, "draft" if doubtful else "to_send")
+    if doubtful:
         _ask_to_look(services, message)
     else:
-        send(services, message_id)
+        send(services, message.id)
 
 
-def _keep_translation(services: Services, message: CaseMessage, state: str) -> Translation:
-    """Ask the translator; where none can be had the case is flagged and the original stands for itself."""
+def _keep_translation(services: Services, message: CaseMessage, state: str) -> None:
+    _keep(services, message, _made(services, message), state)
+
+
+def _made(services: Services, message: CaseMessage) -> Translated:
     target = message.to_language or message.language
-    found = services.careful.translate(message.original, message.language, target, check=message.author == "staff")
+    return services.careful.translate(message.original, message.language, target, check=message.author == "staff")
+
+
+def _keep(services: Services, message: CaseMessage, found: Translated, state: str) -> None:
+    """Where no translation can be had the case is flagged and the original stands for itself."""
     made = Translation(found.text, found.back, found.warnings, found.machine)
     with services.database.write() as db:
         kept = "untranslated" if found.failed and state == "done" else state
         case_messages.set_translated(db, services.database.vault, message.id, made, kept)
-        if found.failed and message.state == "waiting":
+        if found.failed and message.state != "before":
             case_steps.flag(db, message.case_id, NOT_TRANSLATED)
     if found.failed:
         log.warning("not translated: case=%s message=%s reason=%s", message.case_id, message.id, found.failed)
-    return made
 
 
 def send(services: Services, message_id: int) -> bool:
-    """A draft goes to the family, and the talk has begun; False if it was sent or thrown away before."""
+    """A draft goes to the family, and the talk has begun; False if it was sent or thrown away, or the case is done."""
     at, vault = now(), services.database.vault
     with services.database.write() as db:
         message = case_messages.get(db, vault, message_id)
         case = cases.get(db, vault, message.case_id)
         contact = contacts.get(db, vault, case.contact_id)
-        body = for_family(services, message, contact, first=contact.talking_case != case.id)
-        if message.state != "draft" or message.delivery_id:
+        if not case.open or not case_messages.claim(db, message_id):
             return False
+        body = for_family(services, message, contact, first=contact.talking_case != case.id)
         delivery_id = deliveries.plan_talk(db, vault, contact.id, body, at)
-        case_messages.set_sent(db, message_id, delivery_id, ("draft",))
-        case_steps.wait_for_family(db, case.id, message.staff or "staff", at)
+        case_messages.set_delivery(db, message_id, None, delivery_id)
+        later = chain.chase_after(services.library.district, case, at + QUIET) or at + QUIET
+        case_steps.wait_for_family(db, case.id, message.staff or "staff", later, at)
         contacts.set_talking(db, contact.id, case.id)
     _silence(services, contact, case.id)
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
@@ -136,24 +153,59 @@ def send(services: Services, message_id: int) -> bool:
 def send_again(services: Services, message_id: int) -> bool:
     """What did not arrive is sent once more; False while it is under way or has arrived."""
     at, vault = now(), services.database.vault
-    with services.database.write() as db:
-        message = case_messages.get(db, vault, message_id)
-        before = deliveries.get(db, vault, message.delivery_id or "")
-        if before is None or before.state not in ("failed", "undelivered", "held", "canceled"):
-            return False
-        contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
-        delivery_id = deliveries.plan_talk(db, vault, contact.id, for_family(services, message, contact, False), at)
-        case_messages.set_delivery(db, message_id, delivery_id)
+    try:
+        with services.database.write() as db:
+            message = case_messages.get(db, vault, message_id)
+            before = deliveries.get(db, vault, message.delivery_id or "")
+            if before is None or before.state not in LOST:
+                return False
+            contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
+            body = for_family(services, message, contact, False)
+            delivery_id = deliveries.plan_talk(db, vault, contact.id, body, at)
+            if not case_messages.set_delivery(db, message_id, before.id, delivery_id):
+                raise _SentMeanwhile  # and nothing of this is kept
+    except _SentMeanwhile:
+        return False
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return True
 
 
+class _SentMeanwhile(Exception):
+    """Another click was faster."""
+
+
+def lost(services: Services, delivery_id: str) -> None:
+    """A text of staff did not arrive: the case does not wait for an answer to it, and who wrote it is told."""
+    at, district = now(), services.library.district
+    with services.database.write() as db:
+        message = case_messages.of_delivery(db, services.database.vault, delivery_id)
+        if message is None:
+            return
+        case = cases.get(db, services.database.vault, message.case_id)
+        chase_at = chain.chase_after(district, case, at) or at + QUIET
+        if not case_steps.turn_of_staff(db, case.id, chase_at) or message.staff not in district.staff:
+            return
+        where = f"{services.settings.public_base}/console/cases/{case.id}"
+        body = f"{district.name}: your text in case {case.id} did not arrive. {where}"
+        planned = notices.to_staff(services, db, message.staff or "", body, at)
+    enqueue(services.redis, "urgent", DELIVER, planned)
+
+
+def fits(services: Services, message: CaseMessage) -> bool:
+    """Whether the text, its original and the first words about who writes go into one message (twilio.md, 21617)."""
+    with services.database.read() as db:
+        vault = services.database.vault
+        contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
+    return bool(units(for_family(services, message, contact, first=True)) <= MESSAGE_UNITS)
+
+
 def knock(services: Services, case_id: int) -> bool:
-    """Ask a family that no free text reaches to write, by an approved template; False if there is none for it."""
+    """Ask a family that no free text reaches to write, by an approved template, once a day; False if there is none."""
     at = now()
     with services.database.write() as db:
         contact = contacts.get(db, services.database.vault, cases.get(db, services.database.vault, case_id).contact_id)
-        if not way_to(services, contact, KNOCK).template:
+        asked = deliveries.newest_of(db, contact.id, KNOCK)
+        if not way_to(services, contact, KNOCK).template or (asked and asked > at - timedelta(days=1)):
             return False
         delivery_id = deliveries.plan_talk(db, services.database.vault, contact.id, KNOCK, at, kind=KNOCK)
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
@@ -194,6 +246,7 @@ def hand_back(services: Services, case_id: int) -> bool:
     with services.database.write() as db:
         case = cases.get(db, services.database.vault, case_id)
         planned = end(services, db, case, at)
+        case_steps.turn_of_staff(db, case_id, chain.chase_after(services.library.district, case, at) or at + QUIET)
     forget(services, case.contact_id)
     for delivery_id in planned:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
@@ -220,15 +273,18 @@ def _tell_staff(services: Services, message: CaseMessage) -> None:
     at, district = now(), services.library.district
     with services.database.read() as db:
         case = cases.get(db, services.database.vault, message.case_id)
-    if case.claimed_by not in district.staff or not _first_in_a_while(services, case.id):
+    if not _first_in_a_while(services, case.id):
         return
+    known = case.claimed_by in district.staff
+    people = [case.claimed_by or ""] if known else list(district.alerted_for(case.role, at, case.school))
     body = (
         f"{district.name}: the family has written in case {case.id}."
         f" {services.settings.public_base}/console/cases/{case.id}"
     )
     with services.database.write() as db:
-        planned = notices.to_staff(services, db, case.claimed_by, body, at)
-    enqueue(services.redis, "urgent", DELIVER, planned)
+        planned = [notices.to_staff(services, db, person, body, at) for person in people]
+    for delivery_id in planned:
+        enqueue(services.redis, "urgent", DELIVER, delivery_id)
 
 
 def _ask_to_look(services: Services, message: CaseMessage) -> None:

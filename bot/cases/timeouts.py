@@ -46,7 +46,7 @@ def start(services: Services, world: World, due: Due) -> None:
     if conversation is None:
         return  # the sweep comes back to it
     try:
-        if _waits(conversation, due.timeout):
+        if _waits(conversation, due.timeout) and not (due.contact.talking_case and conversation.contact is None):
             _go_on(services, world, due, conversation, owner)
         else:
             _answered(services, due.timeout)

@@ -67,16 +67,17 @@ def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
         if outcome:
             return outcome
     if emergency:
-        return _emergency(world, talk, heard)
+        outcome = _emergency(world, talk, heard)
+        return prepend(PassOn(), outcome) if heard.talking else outcome
     if heard.stopped and not _in_emergency(world, talk):
         return talk, (PassOn(),) if heard.talking else ()
     if not heard.text.strip() and heard.payload is None:
         outcome = _cannot_read(talk, heard)
         return prepend(PassOn(), outcome) if heard.talking else outcome
     if heard.talking and talk.state is None:
-        more = add_to_emergency(world, talk, heard)[1] if talk.emergency else ()
-        return talk, (PassOn(), *more)
-    return _converse(world, talk, heard)
+        return talk, (PassOn(),)
+    outcome = _converse(world, talk, heard)
+    return prepend(PassOn(), outcome) if heard.talking else outcome
 
 
 def _twilio_has_answered(talk: Talk, heard: Heard) -> Outcome:

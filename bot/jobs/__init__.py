@@ -32,6 +32,11 @@ def translate(message_id: int) -> None:
     talk.translate(services(), message_id)
 
 
+def talk_lost(delivery_id: str) -> None:
+    """A text of staff to a family did not arrive."""
+    talk.lost(services(), delivery_id)
+
+
 def deliver(delivery_id: str) -> None:
     """Send one message, or find out what became of it."""
     send.deliver(services(), delivery_id)

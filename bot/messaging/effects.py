@@ -128,9 +128,9 @@ def _reopen(services: Services, db: Connection, message: Message, effect: Escala
     case = cases.find(db, services.database.vault, message.about_case or 0)
     if case is None:
         return False
-    case_steps.reopen(db, case.id, case.role, message.inbound.sid, message.at)
-    kept.case, kept.role, kept.school = case.id, case.role, case.school
-    kept.to_alert.append(case.id)
+    number = case_steps.open_again(db, case, message.inbound.sid, message.at, effect.severity)
+    kept.case, kept.role, kept.school = number, case.role, case.school
+    kept.to_alert.append(number)
     return True
 
 
@@ -139,6 +139,7 @@ def _keep_turns(services: Services, db: Connection, message: Message, opened: ca
     sid = message.inbound.sid
     turns = [(f"{sid}:turn {number}", *turn) for number, turn in enumerate(message.turns if opened.new else ())]
     wrote = mask(message.inbound.text)[0].strip()
+    news = opened.claimed and not opened.page  # who has the case is told
     for cause, author, text in [*turns, *([(f"{sid}:{opened.id}", "family", wrote)] if wrote else [])]:
         foreign = author == "family" and message.language != STAFF_LANGUAGE
         new = New(
@@ -147,11 +148,11 @@ def _keep_turns(services: Services, db: Connection, message: Message, opened: ca
             "family" if author == "family" else "helper",
             message.language,
             text[:WROTE_CHARACTERS],
-            to_language=STAFF_LANGUAGE if foreign else None,
-            state="before" if foreign else "kept",
+            to_language=STAFF_LANGUAGE if foreign or news else None,
+            state="waiting" if news else "before" if foreign else "kept",
         )
         number = case_messages.add(db, services.database.vault, new, message.at)
-        if foreign:
+        if foreign or news:
             yield number
 
 
@@ -168,8 +169,7 @@ def _pass_on(services: Services, db: Connection, message: Message, kept: Kept) -
     kept.to_translate.append(case_messages.add(db, vault, new, at))
     chase = at + timedelta(minutes=services.library.district.paging.chase_minutes)
     if not case_steps.family_wrote(db, case.id, chase, at) and not case.open:
-        case_steps.reopen(db, case.id, case.role, message.inbound.sid, at)
-        kept.to_alert.append(case.id)
+        kept.to_alert.append(case_steps.open_again(db, case, message.inbound.sid, at))
 
 
 def _consent(services: Services, db: Connection, message: Message, effect: Consent) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from bot.channels.base import Listed, Outgoing, SendError
 from bot.messaging.consent import Way, way_to
+from bot.queues import TALK_LOST, enqueue
 from bot.services import Services
 from bot.store import cases, consents, contacts, deliveries
 from bot.store.db import now
@@ -53,6 +54,7 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
     if at - delivery.created_at > GIVE_UP:
         _claim_and_settle(services, delivery, "held", at)
         return
+    _mark_talk(services, delivery)
     way = _way(services, delivery)
     if way.address is None:
         _claim_and_settle(services, delivery, "held", at)
@@ -64,6 +66,18 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
         if not deliveries.claim(db, delivery.id, at, way.template):
             return  # another process has it
     _send(services, delivery, way)
+
+
+def _mark_talk(services: Services, delivery: Delivery) -> None:
+    """What the database says of a talk is said to Redis again: a note made right after a commit may have been lost."""
+    if delivery.kind not in ("talk", "notice") or delivery.contact_id is None:
+        return
+    with services.database.read() as db:
+        contact = contacts.get(db, services.database.vault, delivery.contact_id)
+    try:
+        services.conversations.set_talking(services.family(contact.address), contact.talking_case)
+    except RedisError as error:
+        log.warning("talk not marked: delivery=%s %s", delivery.id, type(error).__name__)
 
 
 def _is_taken(services: Services, db: Connection, delivery: Delivery) -> bool:
@@ -105,7 +119,9 @@ def _after_error(services: Services, delivery: Delivery, error: SendError) -> No
 
 
 def after_failure(services: Services, delivery: Delivery, code: int | None) -> None:
-    """What a message that will never arrive means: an opt-out that Twilio knew of before us."""
+    """What a message that will never arrive means: staff must know; an opt-out that Twilio knew of before us."""
+    if delivery.kind == "talk":
+        enqueue(services.redis, "urgent", TALK_LOST, delivery.id)
     if code == OPTED_OUT and delivery.contact_id is not None:
         with services.database.write() as db:
             contact = contacts.get(db, services.database.vault, delivery.contact_id)
@@ -158,8 +174,11 @@ def _settle_by_list(services: Services, delivery: Delivery, listed: list[Listed]
 
 def _claim_and_settle(services: Services, delivery: Delivery, state: str, at: datetime) -> None:
     with services.database.write() as db:
-        if deliveries.claim(db, delivery.id, at):
-            deliveries.settle(db, delivery.id, state, at)
+        if not deliveries.claim(db, delivery.id, at):
+            return
+        deliveries.settle(db, delivery.id, state, at)
+    if delivery.kind == "talk":
+        enqueue(services.redis, "urgent", TALK_LOST, delivery.id)
 
 
 def _settle(services: Services, delivery: Delivery, state: str, due_at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 All words are sealed.  The original always stands beside the translation; `state` says what became of it:
 `kept` (nothing to translate), `before` (a turn before the case, for the translator), `waiting` (for the translator),
-`done`, `untranslated`, `draft` (staff look at it first), `dropped`.
+`done`, `untranslated`, `drafting` and `draft` (staff look at it first), `to_send` (from a staff phone), `dropped`.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ case_messages = Table(
     Column("at", Moment, nullable=False),
 )
 
-TO_TRANSLATE = ("waiting", "before")
+TO_TRANSLATE = ("waiting", "before", "drafting")
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def of_case(db: Connection, vault: Vault, case_id: int) -> list[CaseMessage]:
 
 
 def waiting(db: Connection, before: datetime, limit: int) -> list[int]:
-    """Messages that a translator has not seen, said before this moment: the sweep queues them."""
-    late = case_messages.c.state.in_(TO_TRANSLATE) & (case_messages.c.at < before)
+    """Messages that no translator has seen, or that were not handed over yet: the sweep queues them."""
+    late = case_messages.c.state.in_((*TO_TRANSLATE, "to_send")) & (case_messages.c.at < before)
     return list(db.execute(select(case_messages.c.id).where(late).order_by(case_messages.c.id).limit(limit)).scalars())
 
 
@@ -134,15 +134,22 @@ def set_translated(db: Connection, vault: Vault, message_id: int, made: Translat
     return db.execute(update(case_messages).where(key).values(values)).rowcount == 1
 
 
-def set_sent(db: Connection, message_id: int, delivery_id: str, before: tuple[str, ...]) -> bool:
-    """A text of staff is on its way; False if it was sent, or thrown away, already."""
-    key = (case_messages.c.id == message_id) & case_messages.c.state.in_(before) & case_messages.c.delivery_id.is_(None)
-    return db.execute(update(case_messages).where(key).values(state="done", delivery_id=delivery_id)).rowcount == 1
+def claim(db: Connection, message_id: int) -> bool:
+    """Take a text of staff for sending; one process gets it, once."""
+    key = (case_messages.c.id == message_id) & case_messages.c.state.in_(("draft", "to_send"))
+    return db.execute(update(case_messages).where(key).values(state="done")).rowcount == 1
 
 
-def set_delivery(db: Connection, message_id: int, delivery_id: str) -> None:
-    """Sent once more: the newest delivery is the one that is followed."""
-    db.execute(update(case_messages).where(case_messages.c.id == message_id).values(delivery_id=delivery_id))
+def set_delivery(db: Connection, message_id: int, before: str | None, delivery_id: str) -> bool:
+    """The delivery that is followed from now on; False if another process has put a newer one there."""
+    key = (case_messages.c.id == message_id) & case_messages.c.delivery_id.is_not_distinct_from(before)
+    return db.execute(update(case_messages).where(key).values(delivery_id=delivery_id)).rowcount == 1
+
+
+def of_delivery(db: Connection, vault: Vault, delivery_id: str) -> CaseMessage | None:
+    """The text of staff that this delivery carries."""
+    row = db.execute(select(case_messages).where(case_messages.c.delivery_id == delivery_id)).one_or_none()
+    return _message(row, vault) if row else None
 
 
 def drop_draft(db: Connection, message_id: int) -> bool:

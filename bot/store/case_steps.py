@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
 from bot.store import audit
-from bot.store.cases import OPEN_STATES, cases
+from bot.store.cases import OPEN_STATES, Case, anew, cases, open_of
 
 UNCLAIMED = ("new", "alerted")
 TAKEN = ("claimed", "waiting")
@@ -30,30 +30,51 @@ def set_told(db: Connection, case_id: int, at: datetime) -> bool:
     return db.execute(update(cases).where(key).values(told_at=at)).rowcount == 1
 
 
+def set_chased(db: Connection, case: Case, page_at: datetime, at: datetime) -> bool:
+    """Who took it is reminded; False if another process has just done so."""
+    key = (cases.c.id == case.id) & (cases.c.page_at == case.page_at) & cases.c.state.in_(TAKEN)
+    return db.execute(update(cases).where(key).values(page_at=page_at, chased_at=at)).rowcount == 1
+
+
 def claim(db: Connection, case_id: int, who: str, chase_at: datetime | None, at: datetime, how: str) -> bool:
     """Somebody takes it; False if somebody has it, or it is done."""
     key = (cases.c.id == case_id) & cases.c.state.in_(UNCLAIMED)
-    values = {"state": "claimed", "claimed_by": who, "claimed_at": at, "page_at": chase_at}
+    values = {"state": "claimed", "claimed_by": who, "claimed_at": at, "page_at": chase_at, "chased_at": None}
     return _step(db, key, values, (who, "took", case_id, at, how))
 
 
-def hand_over(db: Connection, case_id: int, from_: str, to: str, at: datetime) -> bool:
-    """Who has it gives it to somebody else."""
-    key = (cases.c.id == case_id) & (cases.c.claimed_by == from_) & cases.c.state.in_(TAKEN)
-    values = {"claimed_by": to, "claimed_at": at, "state": "claimed"}
-    return _step(db, key, values, (from_, "handed over", case_id, at, f"to {to}"))
+def take_over(db: Connection, case: Case, who: str, chase_at: datetime | None, at: datetime) -> bool:
+    """Somebody takes it from who has it and gives no sign; False if that has just changed."""
+    key = (cases.c.id == case.id) & (cases.c.claimed_by == case.claimed_by) & cases.c.state.in_(TAKEN)
+    values = {"claimed_by": who, "claimed_at": at, "state": "claimed", "page_at": chase_at, "chased_at": None}
+    return _step(db, key, values, (who, "took over", case.id, at, f"from {case.claimed_by}"))
 
 
-def wait_for_family(db: Connection, case_id: int, who: str, at: datetime) -> bool:
-    """Staff have written: the family's turn.  Nobody is chased while it is."""
+def hand_over(db: Connection, case: Case, to: str, chase_at: datetime | None, at: datetime, by: str) -> bool:
+    """It is given to somebody else; False if who has it has just changed."""
+    key = (cases.c.id == case.id) & (cases.c.claimed_by == case.claimed_by) & cases.c.state.in_(TAKEN)
+    values = {"claimed_by": to, "claimed_at": at, "state": "claimed", "page_at": chase_at, "chased_at": None}
+    return _step(db, key, values, (by, "handed over", case.id, at, f"to {to}"))
+
+
+def wait_for_family(db: Connection, case_id: int, who: str, page_at: datetime, at: datetime) -> bool:
+    """Staff have written: the family's turn, until `page_at`; then who has the case is reminded of it."""
     key = (cases.c.id == case_id) & cases.c.state.in_(TAKEN)
-    return _step(db, key, {"state": "waiting", "page_at": None}, (who, "wrote to the family", case_id, at, ""))
+    values = {"state": "waiting", "page_at": page_at, "chased_at": None}
+    return _step(db, key, values, (who, "wrote to the family", case_id, at, ""))
 
 
 def family_wrote(db: Connection, case_id: int, chase_at: datetime, at: datetime) -> bool:
     """The family has answered: the turn of whoever has the case."""
     key = (cases.c.id == case_id) & cases.c.state.in_(TAKEN)
-    return _step(db, key, {"state": "claimed", "page_at": chase_at}, ("family", "wrote", case_id, at, ""))
+    values = {"state": "claimed", "page_at": chase_at, "chased_at": None}
+    return _step(db, key, values, ("family", "wrote", case_id, at, ""))
+
+
+def turn_of_staff(db: Connection, case_id: int, chase_at: datetime) -> bool:
+    """A text to the family did not arrive, or the helper answers it again: the case must not sleep."""
+    key = (cases.c.id == case_id) & (cases.c.state == "waiting")
+    return db.execute(update(cases).where(key).values(state="claimed", page_at=chase_at)).rowcount == 1
 
 
 def resolve(db: Connection, case_id: int, who: str, at: datetime, why: str) -> bool:
@@ -69,13 +90,17 @@ def close(db: Connection, case_id: int, who: str, at: datetime, why: str) -> boo
     return _step(db, key, {"state": "closed", "closed_at": at}, (who, "closed", case_id, at, why))
 
 
-def reopen(db: Connection, case_id: int, role: str, cause: str, at: datetime) -> bool:
-    """The family says that nobody helped: staff are paged anew, within the day.  False if it is open already."""
-    key = (cases.c.id == case_id) & cases.c.state.in_(("resolved", "closed"))
-    values = {"state": "new", "severity": "escalate_day", "role": role, "opened_at": at, "paged_for": cause}
-    values |= {"claimed_by": None, "claimed_at": None, "resolved_at": None, "resolved_by": None, "closed_at": None}
-    values |= {"page_at": None, "told_at": None}
-    return _step(db, key, values, ("family", "not helped yet", case_id, at, ""))
+def open_again(db: Connection, case: Case, cause: str, at: datetime, graver: str | None = None) -> int:
+    """The case is open and staff are paged anew; where the family has another one about the topic, that one.
+
+    The number of that case.  A repeat of the same `cause` changes nothing.
+    """
+    twin = open_of(db, case.contact_id, case.topic)
+    number = int(twin.id) if twin else case.id
+    key = (cases.c.id == number) & (cases.c.paged_for != cause)
+    values = anew(cause, at) | ({"severity": graver} if graver else {})
+    _step(db, key, values, ("family", "not helped yet", number, at, ""))
+    return number
 
 
 def flag(db: Connection, case_id: int, why: str) -> None:

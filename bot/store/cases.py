@@ -47,6 +47,8 @@ cases = Table(
     Column("opened_at", Moment, nullable=False),
     Column("alerted_at", Moment),
     Column("rounds", Integer, nullable=False, server_default="0"),
+    Column("first_round", Integer, nullable=False, server_default="0"),
+    Column("chased_at", Moment),
     Column("page_at", Moment, index=True),
     Column("paged_for", String(80), nullable=False, server_default=""),
     Column("told_at", Moment),
@@ -83,7 +85,8 @@ RANK = {"info": 0, "follow_up": 1, "escalate_day": 2, "escalate_now": 3}
 class Case:
     """One thing that a person must see to.  `answers` is what the family told the flow, masked, step by step.
 
-    `rounds` counts the pages that went out, `page_at` is when the next is due; `told_at` when the family was told that
+    `rounds` counts the pages that went out, those before `first_round` for an earlier time that the case was open;
+    `page_at` is when the next is due, `chased_at` when who took it was reminded without a sign since; `told_at` when
     nobody has taken it; `flagged` why a person must look at the talk ("not translated").
     """
 
@@ -100,6 +103,8 @@ class Case:
     opened_at: datetime
     alerted_at: datetime | None
     rounds: int
+    first_round: int
+    chased_at: datetime | None
     page_at: datetime | None
     told_at: datetime | None
     claimed_by: str | None
@@ -107,6 +112,11 @@ class Case:
     resolved_by: str | None
     resolved_at: datetime | None
     flagged: str
+
+    @property
+    def round(self) -> int:
+        """How many rounds went out since the case was opened, or opened again."""
+        return self.rounds - self.first_round
 
     @property
     def open(self) -> bool:
@@ -130,11 +140,12 @@ class NewCase:
 
 @dataclass(frozen=True)
 class Opened:
-    """The case of an escalation: is it `new`, and must staff be paged (for a joined emergency: again)?"""
+    """The case of an escalation: is it `new`, must staff be paged (for a joined emergency: again), has somebody it?"""
 
     id: int
     new: bool
     page: bool
+    claimed: bool = False
 
 
 def open_or_join(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> Opened:
@@ -147,7 +158,7 @@ def open_or_join(db: Connection, vault: Vault, message_sid: str, n: int, new: Ne
     own = db.execute(select(cases.c.id).where(key)).scalars().first()
     if own is not None:
         return Opened(own, new=True, page=True)
-    open_one = _open_of(db, new.contact_id, new.topic)
+    open_one = open_of(db, new.contact_id, new.topic)
     if open_one is not None:
         return _join(db, vault, open_one, f"{message_sid}:{n}", new, at)
     number = _insert(db, vault, message_sid, n, new, at)
@@ -155,7 +166,8 @@ def open_or_join(db: Connection, vault: Vault, message_sid: str, n: int, new: Ne
     return Opened(number, new=True, page=True)
 
 
-def _open_of(db: Connection, contact_id: int, topic: str) -> Row[Any] | None:
+def open_of(db: Connection, contact_id: int, topic: str) -> Row[Any] | None:
+    """The open case of a family about a topic, as a row; there is at most one."""
     same = (cases.c.contact_id == contact_id) & (cases.c.topic == topic) & cases.c.state.in_(OPEN_STATES)
     return db.execute(select(cases).where(same)).first()
 
@@ -169,16 +181,24 @@ def _join(db: Connection, vault: Vault, row: Row[Any], cause: str, new: NewCase,
     again = row.paged_for == cause or _must_page_again(before, new, at)
     if again and row.paged_for != cause:
         graver = max(before.severity, new.severity, key=RANK.__getitem__)
-        values |= {"state": "new", "severity": graver, "role": new.role, "about": new.about, "paged_for": cause}
-        values |= {"claimed_by": None, "claimed_at": None, "page_at": None, "told_at": None, "opened_at": at}
+        values |= {"severity": graver, "role": new.role, "about": new.about, **anew(cause, at)}
         audit.record(db, "family", "asked again", f"case {row.id}", at, graver)
     db.execute(update(cases).where(cases.c.id == row.id).values(values))
-    return Opened(row.id, new=False, page=again)
+    return Opened(row.id, new=False, page=again, claimed=bool(before.claimed_by))
+
+
+def anew(cause: str, at: datetime) -> dict[str, object]:
+    """What a case is set to when staff must be paged from the first round on; `cause` makes it count once."""
+    free: dict[str, object] = {"claimed_by": None, "claimed_at": None, "chased_at": None, "page_at": None}
+    free |= {"told_at": None, "resolved_by": None, "resolved_at": None, "closed_at": None}
+    return {**free, "state": "new", "opened_at": at, "paged_for": cause, "first_round": cases.c.rounds}
 
 
 def _must_page_again(before: Case, new: NewCase, at: datetime) -> bool:
     span = JOINED_FOR["escalate_now" if new.severity == "escalate_now" else "other"]
     graver = RANK[new.severity] > RANK[before.severity]
+    if MORE in new.answers and before.claimed_by:
+        return False  # who has the case is told; nobody is called out again for "thank you"
     urgent_or_left = new.severity == "escalate_now" or before.claimed_by is None
     return graver or (urgent_or_left and before.opened_at <= at - span)
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     case,
+    func,
     insert,
     select,
     update,
@@ -175,6 +176,12 @@ def waiting_of_case(db: Connection, case_id: int, at: datetime) -> Sequence[str]
     """What is to be sent about a case now."""
     key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
+
+
+def newest_of(db: Connection, contact_id: int, kind: str) -> datetime | None:
+    """When something of this kind was last planned for a family."""
+    key = (deliveries.c.contact_id == contact_id) & (deliveries.c.kind == kind)
+    return db.execute(select(func.max(deliveries.c.created_at)).where(key)).scalar_one_or_none()
 
 
 def waiting_of_follow_up(db: Connection, follow_up_id: int) -> Sequence[str]:

@@ -118,3 +118,8 @@ def _machine(provider: Translator, bare: str, source: str, target: str) -> str |
     if isinstance(answer, str) and not same_marks(bare, answer):
         return Failed("lost words")
     return answer
+
+
+def personal(text: str, language: str) -> bool:
+    """Whether a text holds a name, an address or any number: then it is no general sentence."""
+    return bool([*addresses(text), *names(text, language)]) or any(char.isdigit() for char in text)

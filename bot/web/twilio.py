@@ -12,13 +12,11 @@ from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
 from bot.cases import by_text
+from bot.channels.lengths import parts
 from bot.messaging import inbound, status
 from bot.messaging.receive import Unavailable, receive
 from bot.web import voice
 from bot.web.here import services
-
-MESSAGE_UNITS = 1500
-"""Twilio refuses a message of more than 1,600 UTF-16 units (21617); a longer reply is cut at a paragraph."""
 
 webhooks = Blueprint("twilio", __name__, url_prefix="/webhooks/twilio")
 
@@ -85,31 +83,6 @@ def twiml(reply: str, media_base: str | None = None) -> Response:
         if files and number == 0:
             message.media(files[0])
     return Response(str(document), mimetype="text/xml")
-
-
-def parts(reply: str) -> list[str]:
-    """The reply in messages that Twilio takes, cut between paragraphs where it can be."""
-    found: list[str] = []
-    for paragraph in reply.split("\n\n") if reply else []:
-        joined = f"{found[-1]}\n\n{paragraph}" if found else paragraph
-        if found and units(joined) <= MESSAGE_UNITS:
-            found[-1] = joined
-        else:
-            found += _pieces(paragraph)
-    return found
-
-
-def _pieces(paragraph: str) -> list[str]:
-    """A paragraph, whole if it fits, else cut; half the limit in characters never exceeds it in units."""
-    if units(paragraph) <= MESSAGE_UNITS:
-        return [paragraph]
-    size = MESSAGE_UNITS // 2
-    return [paragraph[start : start + size] for start in range(0, len(paragraph), size)]
-
-
-def units(text: str) -> int:
-    """Length as Twilio counts it, in UTF-16 units."""
-    return len(text.encode("utf-16-le")) // 2
 
 
 def _decodable(body: bytes) -> None:

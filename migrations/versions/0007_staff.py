@@ -39,6 +39,8 @@ def _cases() -> None:
         table.alter_column("handled_by", new_column_name="resolved_by")
         table.add_column(sa.Column("school", sa.String(length=48)))
         table.add_column(sa.Column("rounds", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("first_round", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("chased_at", MOMENT))
         table.add_column(sa.Column("page_at", MOMENT))
         table.add_column(sa.Column("paged_for", sa.String(length=80), nullable=False, server_default=""))
         table.add_column(sa.Column("told_at", MOMENT))
@@ -53,6 +55,9 @@ def _cases() -> None:
         f"UPDATE cases SET state = 'closed', closed_at = opened_at WHERE {OPEN} AND id NOT IN"  # noqa: S608
         f" (SELECT MAX(id) FROM cases WHERE {OPEN} GROUP BY contact_id, topic)"
     )
+    # What was alerted before has had its round 0, and is paged on from here if nobody took it.
+    op.execute("UPDATE cases SET rounds = 1 WHERE id IN (SELECT case_id FROM deliveries WHERE case_id IS NOT NULL)")
+    op.execute("UPDATE cases SET page_at = CURRENT_TIMESTAMP WHERE state = 'alerted'")
     where = sa.text(OPEN)
     columns = ["contact_id", "topic"]
     op.create_index("uq_cases_open", "cases", columns, unique=True, sqlite_where=where, postgresql_where=where)
@@ -161,7 +166,17 @@ def downgrade() -> None:
         table.drop_index("ix_cases_page_at")
         table.alter_column("resolved_at", new_column_name="handled_at")
         table.alter_column("resolved_by", new_column_name="handled_by")
-        for name in ("school", "rounds", "page_at", "paged_for", "told_at", "claimed_by", "claimed_at"):
+        for name in (
+            "school",
+            "rounds",
+            "first_round",
+            "chased_at",
+            "page_at",
+            "paged_for",
+            "told_at",
+            "claimed_by",
+            "claimed_at",
+        ):
             table.drop_column(name)
         table.drop_column("closed_at")
         table.drop_column("flagged")

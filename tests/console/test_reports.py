@@ -27,7 +27,8 @@ def open_cases(services: Services, contact: int, count: int, severity: str, scho
             new = NewCase(contact, f"t{number}{severity}{school}", severity, "default", "", "es", {}, school)
             case = cases.open_or_join(db, vault, f"SM{number}{severity}{school}", 0, new, at).id
             case_steps.claim(db, case, "ana_ruiz", None, at + timedelta(minutes=10 * (number + 1)), "by text")
-            case_steps.hand_over(db, case, "ana_ruiz", "dana_cole", at + timedelta(days=2))
+            taken = cases.get(db, vault, case)
+            case_steps.hand_over(db, taken, "dana_cole", None, at + timedelta(days=2), "ana_ruiz")
             made.append(case)
     return made
 

@@ -140,7 +140,7 @@ def roles_of(district: District, staff: str | None, school: str | None = None) -
 def _alerted(district: District, member: Member, case: Case) -> bool:
     """Whether its role is this person's, or one that paging has widened to (`bot/cases/chain.py`)."""
     role = case.role if case.role in district.on_call else "default"
-    widened = district.paging.widen_to[: max(0, case.rounds - 1)]
+    widened = district.paging.widen_to[: max(0, case.round - 1)]
     return bool(roles_of(district, member.staff, case.school) & {role, *widened})
 
 

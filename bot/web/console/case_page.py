@@ -15,12 +15,14 @@ from bot.store.case_messages import New, add
 from bot.store.cases import Case
 from bot.store.db import now
 from bot.understanding import SEVERITY
-from bot.web.console.access import RECORDS, STAFF, allowed
+from bot.web.console.access import ADMINISTRATOR, APPROVER, RECORDS, STAFF, allowed
 from bot.web.console.pages import console, title
 from bot.web.console.shown import age, digest, how_far, name_of, reach, talk_of
 from bot.web.console.words import _, language_name, short_moment
 from bot.web.here import services
 
+LEADS = frozenset({APPROVER, ADMINISTRATOR})
+"""Who may take a case from whoever has it, and give it to somebody."""
 OUTCOMES = ("answered", "called", "met", "referred", "no need")
 NOTE_CHARACTERS = 2000
 AUDIT_SHOWN = 20
@@ -56,6 +58,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
     school = district.schools.get(found.school or "")
     page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}
     page |= {"school": school.name if school else "", "may_act": _may_act(found), "mine": _mine(found)}
+    page["may_take"] = page["may_act"] and not page["mine"] and _may_take(here, found)
     page |= {"who": name_of(here, found.claimed_by), "title": title, "language": language_name, "outcomes": _outcomes()}
     page |= {"name": partial(name_of, here), "time": short_moment, "age": age}
     page |= {"answers": district.answers, "staff": district.staff, "once": secrets.token_hex(12)}
@@ -64,6 +67,10 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
 
 def _may_act(found: Case) -> bool:
     return current_user.role != RECORDS and found.open
+
+
+def _may_take(here: Services, found: Case) -> bool:
+    return found.claimed_by is None or claims.may_take_over(here, found, current_user.role in LEADS)
 
 
 def _mine(found: Case) -> bool:
@@ -101,7 +108,7 @@ def case_talk(case_id: int) -> ResponseReturnValue:
 @allowed(STAFF)
 def take(case_id: int) -> ResponseReturnValue:
     """Take a case; the first one gets it."""
-    taken = claims.take(services(), case_id, current_user.by, "in the console")
+    taken = claims.take(services(), case_id, current_user.by, "in the console", leads=current_user.role in LEADS)
     if taken.outcome == "theirs":
         flash(_("{name} was faster and has this case.", name=taken.by))
     return _back(case_id)
@@ -114,7 +121,7 @@ def give(case_id: int) -> ResponseReturnValue:
     to = request.form.get("to", "")
     if to not in services().library.district.staff:
         abort(400, _("Choose a colleague of the list."))
-    if not claims.hand_over(services(), case_id, current_user.by, to):
+    if not claims.hand_over(services(), case_id, current_user.by, to, leads=current_user.role in LEADS):
         flash(_("This case is not yours: take it first."))
     return _back(case_id)
 

@@ -8,19 +8,19 @@ from flask_login import current_user
 from sqlalchemy.exc import NoResultFound
 
 from bot.cases import interpreting, talk
+from bot.cases.by_text import TEXT_CHARACTERS
 from bot.services import Services
 from bot.store import audit, case_messages, cases, contacts, phrases
 from bot.store.case_messages import CaseMessage
 from bot.store.db import now
 from bot.store.phrases import Phrase
+from bot.translation.careful import personal
+from bot.understanding import mask
 from bot.web.console.access import STAFF, allowed
 from bot.web.console.pages import console
 from bot.web.console.shown import reach
 from bot.web.console.words import _
 from bot.web.here import services
-
-TEXT_CHARACTERS = 1000
-"""With its translation and the original it still fits one message."""
 
 
 @console.post("/cases/<int:case_id>/draft")
@@ -57,8 +57,10 @@ def _may_write(here: Services, case_id: int) -> bool:
 @allowed(STAFF)
 def send(case_id: int, message_id: int) -> ResponseReturnValue:
     """Send a draft that somebody has looked at."""
-    _own(case_id, message_id)
-    if _may_write(services(), case_id) and not talk.send(services(), message_id):
+    message = _own(case_id, message_id)
+    if not talk.fits(services(), message):
+        flash(_("With its translation this is too long for one message. Please write it shorter."))
+    elif _may_write(services(), case_id) and not talk.send(services(), message_id):
         flash(_("This text was sent already."))
     return _back(case_id)
 
@@ -93,6 +95,9 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
     who = services().library.district.staff.get(current_user.staff or "")
     if who is None or message.to_language not in who.languages:
         abort(403, _("Only somebody who speaks this language can approve a translation."))
+    if personal(message.original, message.language) or mask(message.original)[1]:
+        flash(_("This text holds a name, a number or an address: only general sentences can be approved."))
+        return _back(case_id)
     phrase = Phrase(message.language, message.to_language, message.original, message.translation, current_user.by)
     with services().database.write() as db:
         phrases.approve(db, phrase, at)
@@ -105,8 +110,14 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
 @allowed(STAFF)
 def knock(case_id: int) -> ResponseReturnValue:
     """Send the approved template that asks the family to write; its answer opens WhatsApp for 24 hours."""
-    told = _("The approved text is on its way. When the family writes, WhatsApp is open again.")
-    flash(told if talk.knock(services(), case_id) else _("There is no approved text for this family."))
+    with services().database.read() as db:
+        found = cases.get(db, services().database.vault, case_id)
+    if found.claimed_by != current_user.by or not found.open:
+        flash(_("This case is not yours: take it first."))
+    elif talk.knock(services(), case_id):
+        flash(_("The approved text is on its way. When the family writes, WhatsApp is open again."))
+    else:
+        flash(_("There is no approved text for this family, or it was sent today."))
     return _back(case_id)
 
 
