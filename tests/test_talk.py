@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from bot.cases import claims, talk
 from bot.cases.paging import page
 from bot.cases.talk import Wrote
+from bot.cases.wording import fits
 from bot.services import Services, open_services
 from bot.store import case_messages, cases, contacts
 from bot.store.case_messages import CaseMessage
@@ -261,9 +262,9 @@ def test_nothing_is_sent_about_a_case_that_is_done(line: Services, parent: Famil
 
 
 def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Services, parent: Family) -> None:
-    assert talk.fits(line, talk.get(line, talk.draft(line, Wrote(1, "ana_ruiz", "short", "form:6"))))
+    assert fits(line, talk.get(line, talk.draft(line, Wrote(1, "ana_ruiz", "short", "form:6"))))
     long = " ".join(["word"] * 160)
-    assert not talk.fits(line, talk.get(line, talk.draft(line, Wrote(1, "ana_ruiz", long, "form:7"))))
+    assert not fits(line, talk.get(line, talk.draft(line, Wrote(1, "ana_ruiz", long, "form:7"))))
 
 
 def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Services, parent: Family) -> None:

@@ -12,11 +12,8 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.cases import chain, notices
-from bot.channels.lengths import MESSAGE_UNITS, units
-from bot.conversation.effects import Notice
-from bot.messaging.compose import Composer
+from bot.cases.wording import for_family
 from bot.messaging.consent import way_to
-from bot.messaging.drafting import library_for
 from bot.queues import DELIVER, TRANSLATE, enqueue
 from bot.services import Services
 from bot.store import case_messages, case_steps, cases, contacts, deliveries
@@ -191,14 +188,6 @@ def lost(services: Services, delivery_id: str) -> None:
     enqueue(services.redis, "urgent", DELIVER, planned)
 
 
-def fits(services: Services, message: CaseMessage) -> bool:
-    """Whether the text, its original and the first words about who writes go into one message (twilio.md, 21617)."""
-    with services.database.read() as db:
-        vault = services.database.vault
-        contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
-    return bool(units(for_family(services, message, contact, first=True)) <= MESSAGE_UNITS)
-
-
 def knock(services: Services, case_id: int) -> bool:
     """Ask a family that no free text reaches to write, by an approved template, once a day; False if there is none."""
     at = now()
@@ -210,25 +199,6 @@ def knock(services: Services, case_id: int) -> bool:
         delivery_id = deliveries.plan_talk(db, services.database.vault, contact.id, KNOCK, at, kind=KNOCK)
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return True
-
-
-def for_family(services: Services, message: CaseMessage, contact: Contact, first: bool) -> str:
-    """What the phone shows: who writes (the first time), the translation, the notice, and the original."""
-    language, district = contact.language or "en", services.library.district
-    name = district.staff[message.staff].name if message.staff in district.staff else district.name
-    composer = Composer(library_for(services, language), language, message.at, extra={"staff_name": name})
-    parts = [composer.compose([Notice("talk_starts")])] if first else []
-    if message.language == language:
-        return "\n\n".join([*parts, message.original])
-    if not message.translation:
-        return "\n\n".join([*parts, f"{_label(services, language, 'not_translated')}\n{message.original}"])
-    label = _label(services, language, "by_machine") if message.machine == "yes" else "—"
-    return "\n\n".join([*parts, message.translation, f"{label}\n{message.original}"])
-
-
-def _label(services: Services, language: str, text: str) -> str:
-    library = library_for(services, language)
-    return library.catalogs.read(language, library.texts[text])  # type: ignore[index]  # checked at load
 
 
 def end(services: Services, db: Connection, case: Case, at: datetime) -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import NoResultFound
 
 from bot.cases import interpreting, talk
 from bot.cases.by_text import TEXT_CHARACTERS
+from bot.cases.wording import fits
 from bot.services import Services
 from bot.store import audit, case_messages, cases, contacts, phrases
 from bot.store.case_messages import CaseMessage
@@ -58,7 +59,7 @@ def _may_write(here: Services, case_id: int) -> bool:
 def send(case_id: int, message_id: int) -> ResponseReturnValue:
     """Send a draft that somebody has looked at."""
     message = _own(case_id, message_id)
-    if not talk.fits(services(), message):
+    if not fits(services(), message):
         flash(_("With its translation this is too long for one message. Please write it shorter."))
     elif _may_write(services(), case_id) and not talk.send(services(), message_id):
         flash(_("This text was sent already."))
