@@ -112,6 +112,8 @@ def test_every_flow_can_be_drawn_with_all_its_steps(library: Library) -> None:
     for flow in library.flows.flows.values():
         drawn = mermaid(flow)
         assert all(f"step_{step}" in drawn for step in flow.steps)
+    assert '"after 3 days"' in mermaid(library.flows.flows["talk_to_human"])
+    assert '"no answer in 10 minutes"' in mermaid(library.flows.flows["family_detained"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.conversation.flow import Flow, Plural, Step, Text
+from bot.conversation.flow import Flow, Plural, Step, Text, span_in_words
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def arrows(step: Step) -> Iterator[Arrow]:
     if step.otherwise:
         yield Arrow(f"anything else, {step.otherwise.times} times", step.otherwise.then, aside=True)
     if step.timeout:
-        yield Arrow(f"no answer in {step.timeout.after}", step.timeout.then, aside=True)
+        yield Arrow(f"no answer in {span_in_words(step.timeout.after)}", step.timeout.then, aside=True)
     if step.then:
         yield Arrow("", step.then)
     if step.go:
@@ -53,7 +53,7 @@ def arrows(step: Step) -> Iterator[Arrow]:
     if step.schedule:
         yield Arrow(f"on the day {step.schedule.day}", step.schedule.flow, flow=True, aside=True)
     if step.follow_up:
-        yield Arrow(f"after {step.follow_up.after}", step.follow_up.flow, flow=True, aside=True)
+        yield Arrow(f"after {span_in_words(step.follow_up.after)}", step.follow_up.flow, flow=True, aside=True)
 
 
 def _box(name: str, step: Step) -> str:

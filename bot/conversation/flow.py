@@ -28,6 +28,14 @@ def span(text: object) -> timedelta:
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
+def span_in_words(value: timedelta) -> str:
+    """A time span as a flow writes it: '2 days', '10 minutes'."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in reversed(UNITS) if seconds % UNITS[unit] == 0)
+    count = seconds // UNITS[unit]
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
 Span = Annotated[
     timedelta,
     BeforeValidator(span),
