@@ -77,7 +77,8 @@ def test_a_case_is_taken_answered_and_done(
     assert opened.text("thank you") == "" and "thank you" in client.get("/console/cases/1/talk").text
     assert "Done" in post(client, "/console/cases/1/resolve", why="answered")
     assert "The bus" in client.get("/console/cases/1").text
-    assert "No case" not in client.get("/console/?show=done").text
+    assert "/console/cases/1" in client.get("/console/?show=done").text
+    assert "/console/cases/1" not in client.get("/console/").text
 
 
 def message_id(page: str) -> str:

@@ -326,3 +326,21 @@ def test_texts_that_all_fail_do_not_call_everybody_without_end(
     for _ in range(20):
         page(services, 1)
     assert case_of(services).rounds <= 3, "as many as there are others to ask"
+
+
+def test_a_no_about_an_old_case_takes_nobody_off_an_emergency(services: Services, family: Family) -> None:
+    from bot.store import case_steps
+
+    family.text(AT_THE_DOOR)
+    claims.take(services, 1, "dana_cole", "by text")
+    claims.resolve(services, 1, "dana_cole")
+    family.text("menu")
+    family.text("ICE agents are at my door again right now, help")
+    old = case_of(services)
+    with services.database.write() as db:
+        assert case_steps.open_again(db, old, "no:1", now(), "escalate_day") == 2
+    assert case_of(services, 2).severity == "escalate_now", "as urgent as before"
+    claims.take(services, 2, "sam_ortiz", "by text")
+    with services.database.write() as db:
+        assert case_steps.open_again(db, old, "no:2", now(), "escalate_day") == 2
+    assert case_of(services, 2).claimed_by == "sam_ortiz"

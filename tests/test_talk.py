@@ -74,7 +74,8 @@ def test_the_family_reads_its_language_and_the_original_beside_it(
     write(line, "The bus comes at 8:15 tomorrow.")
     body = twilio.sent_to(FAMILY)[-1].body
     assert "Ana Ruiz" in body and "es: " in body and "8:15" in body
-    assert (body.endswith("The bus comes at 8:15 tomorrow.") and "El original" in body) or "original" in body.lower()
+    assert body.endswith("The bus comes at 8:15 tomorrow.")
+    assert line.library.catalogs.read("es", line.library.texts["by_machine"]) in body
 
 
 def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_commands(
@@ -93,7 +94,7 @@ def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_comma
     parent.text("en mi casa")
     assert parent.text("ok") == "" and said(line)[-1].original == "ok", "the person reads on"
     assert any("migra" in one.original for one in said(line)), "the emergency too"
-    assert "español" in parent.text("español").lower() or parent.text("menu") != ""
+    assert parent.text("menu") != "", "a command is still obeyed"
 
 
 def test_a_repeated_message_of_a_talk_is_kept_once(line: Services, parent: Family) -> None:
@@ -184,13 +185,17 @@ def test_a_text_from_a_staff_phone_goes_through_and_a_doubtful_one_waits(
     send_all(line)
     assert "8:15" in twilio.sent_to(FAMILY)[-1].body
     before = len(twilio.sent_to(FAMILY))
-    google.cannot = "ZEBRA"  # what comes back differs
-    ana.text("1 Do not send Luis to zebra on Monday.")
+    wrong = "Wait at the corner on Monday."
+    google.says = {
+        "Do not wait at the corner on Monday.": "Espere en la esquina el lunes.",
+        "Espere en la esquina el lunes.": wrong,
+    }
+    ana.text("1 Do not wait at the corner on Monday.")
     translate_all(line)
     send_all(line)
     last = said(line)[-1]
-    if last.warnings:
-        assert len(twilio.sent_to(FAMILY)) == before and "was not sent" in twilio.sent_to(ANA)[-1].body
+    assert last.back == wrong and last.warnings == ("negation",) and last.state == "draft"
+    assert len(twilio.sent_to(FAMILY)) == before and "was not sent" in twilio.sent_to(ANA)[-1].body
 
 
 def test_what_led_to_the_case_is_kept_masked(line: Services, page_client: FlaskClient) -> None:

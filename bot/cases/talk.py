@@ -5,14 +5,14 @@ silent, but for emergencies and commands; it says when it hands over and when it
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.cases import chain, notices
-from bot.cases.wording import for_family
+from bot.cases.wording import fits, for_family
 from bot.messaging.consent import way_to
 from bot.queues import DELIVER, TRANSLATE, enqueue
 from bot.services import Services
@@ -98,7 +98,8 @@ def translate(services: Services, message_id: int) -> None:
 
 def _translate_and_send(services: Services, message: CaseMessage) -> None:
     made = _made(services, message)
-    doubtful = bool(made.warnings) or (made.machine == "yes" and not made.back)
+    whole = replace(message, translation=made.text, machine=made.machine)
+    doubtful = bool(made.warnings) or (made.machine == "yes" and not made.back) or not fits(services, whole)
     _keep(services, message, made, "draft" if doubtful else "to_send")
     if doubtful:
         _ask_to_look(services, message)

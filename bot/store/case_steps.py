@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
 from bot.store import audit
-from bot.store.cases import OPEN_STATES, Case, anew, cases, open_of
+from bot.store.cases import OPEN_STATES, RANK, Case, anew, cases, open_of
 
 UNCLAIMED = ("new", "alerted")
 TAKEN = ("claimed", "waiting")
@@ -93,12 +93,16 @@ def close(db: Connection, case_id: int, who: str, at: datetime, why: str) -> boo
 def open_again(db: Connection, case: Case, cause: str, at: datetime, graver: str | None = None) -> int:
     """The case is open and staff are paged anew; where the family has another one about the topic, that one.
 
-    The number of that case.  A repeat of the same `cause` changes nothing.
+    The number of that case.  A repeat of the same `cause` changes nothing.  Another case keeps its urgency, and whoever
+    is looking after it.
     """
     twin = open_of(db, case.contact_id, case.topic)
     number = int(twin.id) if twin else case.id
+    if twin and number != case.id and twin.claimed_by:
+        return number
     key = (cases.c.id == number) & (cases.c.paged_for != cause)
-    values = anew(cause, at) | ({"severity": graver} if graver else {})
+    urgency = max(twin.severity, graver, key=RANK.__getitem__) if twin and graver else graver
+    values = anew(cause, at) | ({"severity": urgency} if urgency else {})
     _step(db, key, values, ("family", "not helped yet", number, at, ""))
     return number
 
