@@ -22,6 +22,9 @@ FOLLOW_UP = "bot.jobs.follow_up"
 TRANSLATE = "bot.jobs.translate"
 TALK_LOST = "bot.jobs.talk_lost"
 DRAFT = "bot.jobs.draft_language"
+TRANSLATE_ANNOUNCEMENT = "bot.jobs.translate_announcement"
+START_ANNOUNCEMENT = "bot.jobs.start_announcement"
+BROADCAST = "bot.jobs.broadcast"
 SWEEP = "bot.jobs.sweep"
 
 JOB_SECONDS = 60

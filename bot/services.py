@@ -49,6 +49,10 @@ class Services:
             return TwilioChannel(self.settings)
         return SimulatorChannel(self.redis)
 
+    def channel_for_many(self, at_a_time: int) -> Channel:
+        """The same way out, with so many connections that stay open."""
+        return TwilioChannel(self.settings, at_a_time) if self.settings.live else self.channel
+
     @cached_property
     def translator(self) -> Translator | None:
         """The machine that translates, if the district allows one (`TRANSLATOR`)."""

@@ -4,6 +4,8 @@ from alembic import context
 
 from bot import settings
 from bot.store import (
+    announcements,
+    approvals,
     audit,
     case_messages,
     cases,
@@ -12,17 +14,23 @@ from bot.store import (
     corrections,
     deliveries,
     drafts,
+    families,
     follow_ups,
     interpreters,
     links,
     logins,
     phrases,
+    recipients,
     reminders,
+    roster_imports,
     told,
+    wordings,
 )
 from bot.store.db import metadata, open_engine
 
 TABLES = (
+    announcements,
+    approvals,
     audit,
     case_messages,
     cases,
@@ -31,13 +39,17 @@ TABLES = (
     corrections,
     deliveries,
     drafts,
+    families,
     follow_ups,
     interpreters,
     links,
     logins,
     phrases,
+    recipients,
     reminders,
+    roster_imports,
     told,
+    wordings,
 )  # imported, so that `metadata` knows them
 
 

@@ -24,7 +24,8 @@ CALL_STATUSES = {
 class Outgoing:
     """One text to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234"); `id` is ours, for the callback.
 
-    `template`: the ContentSid of an approved WhatsApp template that is sent instead of `body`, with `variables`.
+    `template`: the ContentSid of an approved WhatsApp template that is sent instead of `body`, with `variables`;
+    `media`: the address of a picture or sound that goes with it (WhatsApp).
     """
 
     id: str
@@ -32,6 +33,7 @@ class Outgoing:
     body: str
     template: str = ""
     variables: tuple[str, ...] = ()
+    media: str = ""
 
 
 @dataclass(frozen=True)

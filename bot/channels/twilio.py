@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
 from twilio.rest import Client
 from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
 from twilio.twiml.voice_response import Gather, VoiceResponse
@@ -39,17 +40,56 @@ class _Aimed(TwilioHttpClient):
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         """As Twilio's client does, at our address."""
-        if self._base:
-            url = urlunsplit(urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc))
-        return super().request(method, url, *args, **kwargs)
+        return super().request(method, self._aim(url), *args, **kwargs)
+
+    def _aim(self, url: str) -> str:
+        if not self._base:
+            return url
+        return urlunsplit(urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc))
+
+
+class _Pooled(_Aimed):
+    """The same with connections that stay open, for many messages in a row.
+
+    One that the other side has closed meanwhile looks like an unknown outcome: announcements look that up by
+    themselves.  What the environment says of proxies is read once, not for every message.
+    """
+
+    def __init__(self, base: str, connections: int) -> None:
+        super().__init__(base)
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=connections))
+        self._around: dict[str, Any] | None = None
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
+        """As in the base class."""
+        named = dict(zip(("params", "data", "headers", "auth", "timeout"), args, strict=False)) | kwargs
+        aimed = self._aim(url)
+        whole = requests.Request(
+            method,
+            aimed,
+            named.get("headers"),
+            None,
+            named.get("data"),
+            named.get("params"),
+            named.get("auth"),
+        )
+        if self._around is None:
+            self._around = dict(self._session.merge_environment_settings(aimed, {}, None, None, None))
+        answer = self._session.send(
+            self._session.prepare_request(whole), allow_redirects=False, timeout=SECONDS, **self._around
+        )
+        return Response(answer.status_code, answer.text, answer.headers)
 
 
 class TwilioChannel:
-    """SMS, WhatsApp and calls by Twilio."""
+    """SMS, WhatsApp and calls by Twilio.  `connections`: so many stay open, for an announcement's many messages."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, connections: int = 0) -> None:
         self._settings = settings
-        http = _Aimed(settings.twilio_api_base)
+        base = settings.twilio_api_base
+        http = _Pooled(base, connections) if connections else _Aimed(base)
         self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
 
     def send(self, outgoing: Outgoing) -> Accepted:
@@ -123,10 +163,10 @@ def _only_read(text: str) -> str:
     return str(document)
 
 
-def _content(outgoing: Outgoing) -> dict[str, str]:
+def _content(outgoing: Outgoing) -> dict[str, Any]:
     """A free text, or an approved template with its variables as JSON of texts (twilio.md, section 3)."""
     if not outgoing.template:
-        return {"body": outgoing.body}
+        return {"body": outgoing.body, **({"media_url": [outgoing.media]} if outgoing.media else {})}
     numbered = {str(number): value for number, value in enumerate(outgoing.variables, 1)}
     return {"content_sid": outgoing.template, "content_variables": json.dumps(numbered)}
 

@@ -136,6 +136,38 @@ class Paging(Model):
     """After so long without a sign of the one who took it, the others are told."""
 
 
+class Pace(Model):
+    """What the provider allows one sender: messages a second, and for WhatsApp people a day outside a talk.
+
+    Left out: as fast as it goes (twilio.md, sections 3 and 4: 10DLC 1 to 75, WhatsApp 80 a second and 250 to 100,000
+    a day).
+    """
+
+    per_second: float | None = Field(default=None, gt=0, le=1000)
+    per_day: int | None = Field(default=None, ge=1)
+
+
+class Rates(Model):
+    """What one message costs, in dollars, for the preview."""
+
+    sms_segment: float = Field(default=0.0, ge=0)
+    whatsapp: float = Field(default=0.0, ge=0)
+    whatsapp_template: float = Field(default=0.0, ge=0)
+
+
+class Announcing(Model):
+    """Who may speak for the district to many families, and how fast it goes out."""
+
+    senders: tuple[Name, ...] = ()
+    """In whose name an announcement may stand; none: anybody's under `staff`."""
+    released_by_sender: tuple[Name, ...] = ()
+    """Whose announcements leave only when this person has approved them (the superintendent)."""
+    two_people_over: int = Field(default=200, ge=0)
+    """Over so many families two people besides the writer approve."""
+    pace: dict[Channel, Pace] = Field(default_factory=dict)
+    rates: Rates = Rates()
+
+
 class District(Model):
     """`district.yaml`: everything that one district sets for itself."""
 
@@ -153,6 +185,7 @@ class District(Model):
     staff: dict[Name, Staff] = Field(min_length=1)
     on_call: dict[Name, Annotated[OnCall, BeforeValidator(_chain)]]
     paging: Paging = Paging()
+    announcements: Announcing = Announcing()
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)
@@ -177,6 +210,10 @@ class District(Model):
             unknown = [school for school in person.schools if school not in self.schools]
             if unknown:
                 raise ValueError(f"'{name}' works at '{unknown[0]}', which is not under 'schools'")
+        named = (*self.announcements.senders, *self.announcements.released_by_sender)
+        nobody = [one for one in named if one not in self.staff]
+        if nobody:
+            raise ValueError(f"announcements names '{nobody[0]}', who is not under 'staff'")
         missing = [role for role in self.paging.widen_to if role not in self.on_call]
         if missing:
             raise ValueError(f"paging widens to '{missing[0]}', which is not under 'on_call'")

@@ -5,15 +5,22 @@ Only a whole message is a command: "stop" ends the messages, "the bus did not st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from bot.understanding.phrasebook import Phrasebook
+from bot.understanding.phrasebook import CommandWord, Phrasebook
 from bot.understanding.text import normalise, with_accents
 
-Kind = Literal["stop", "start", "help", "person", "menu", "language", "choose_language"]
+Kind = Literal["stop", "start", "help", "person", "menu", "language", "choose_language", "join", "check"]
+JOINED_WORDS = 4
+"""The name of a school has so many words at most."""
+
+LINK_CODE = re.compile(r"/m/([A-HJ-NP-Z2-9]{6})\b", re.IGNORECASE)
+CODE = re.compile(r"(?=.*\d)[A-HJ-NP-Z2-9]{6}", re.IGNORECASE)
+"""An announcement's code (store/announcements): with a digit, so that no word is one."""
 
 _LONGEST = 60
 """No command is longer, so most messages need no further look."""
@@ -21,10 +28,14 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the family ordered; `lang` is the language named, with kind "language" only."""
+    """What the family ordered; `lang` is the language named, with kind "language" only.
+
+    `rest`: what stands after "join" (a school, if it is one) or after "check" (the code of a message).
+    """
 
     kind: Kind
     lang: str | None = None
+    rest: str = ""
 
 
 def match(text: str, phrasebook: Phrasebook) -> Command | None:
@@ -33,6 +44,9 @@ def match(text: str, phrasebook: Phrasebook) -> Command | None:
     Case, accents, punctuation polite words around it do not matter ("Stop, please!"); "0" asks for a person.
     A word of any language counts, because a family may order in another language than it writes.
     """
+    forwarded = LINK_CODE.search(text)
+    if forwarded:
+        return Command("check", rest=forwarded[1].upper())
     normal = normalise(text)
     if len(normal) > _LONGEST:
         return None
@@ -44,7 +58,7 @@ def match(text: str, phrasebook: Phrasebook) -> Command | None:
     return next((found for core in _cores(normal, phrasebook) if (found := _named(core, phrasebook))), None)
 
 
-def _command(word: Literal["stop", "start", "help", "person", "menu", "language"]) -> Command:
+def _command(word: CommandWord) -> Command:
     return Command("choose_language" if word == "language" else word)
 
 
@@ -53,7 +67,19 @@ def _named(core: str, phrasebook: Phrasebook) -> Command | None:
     if word:
         return _command(word)
     lang = phrasebook.names.get(core) or _after_language_word(core, phrasebook)
-    return Command("language", lang) if lang else None
+    return Command("language", lang) if lang else _with_more(core, phrasebook)
+
+
+def _with_more(core: str, phrasebook: Phrasebook) -> Command | None:
+    """ "JOIN Lincoln" and "CHECK K7Q2MX"; a word before anything else ("check the bus") is an ordinary message."""
+    words = core.split()
+    for cut in range(1, min(len(words), 4)):
+        word, rest = phrasebook.commands.get(" ".join(words[:cut])), " ".join(words[cut:])
+        if word == "check" and CODE.fullmatch(rest):
+            return Command("check", rest=rest.upper())
+        if word == "join" and len(words) - cut <= JOINED_WORDS:
+            return Command("join", rest=rest)
+    return None
 
 
 def _after_language_word(core: str, phrasebook: Phrasebook) -> str | None:

@@ -3,6 +3,8 @@
 from functools import cache
 
 from bot import settings
+from bot.announcements import broadcast as broadcasting
+from bot.announcements import starting, translating
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.jobs.sweep import sweep_all
@@ -50,6 +52,21 @@ def follow_up(follow_up_id: int) -> None:
 def draft_language(language: str) -> None:
     """Draft the next texts of a language that has no catalog."""
     drafting.draft(services(), language)
+
+
+def translate_announcement(announcement_id: int, language: str) -> None:
+    """Draft one language of an announcement."""
+    translating.translate(services(), announcement_id, language)
+
+
+def start_announcement(announcement_id: int) -> None:
+    """Freeze the audience of a released announcement, and send it."""
+    starting.start(services(), announcement_id)
+
+
+def broadcast(announcement_id: int, slot: int) -> None:
+    """Send an announcement for some seconds."""
+    broadcasting.broadcast(services(), announcement_id, slot)
 
 
 def remind() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from bot.announcements.sweeping import sweep_announcements
 from bot.messaging.drafting import version_of
 from bot.messaging.send import LEASE
 from bot.queues import ALERT_CASE, DELIVER, DRAFT, FOLLOW_UP, NAMES, TRANSLATE, Name, enqueue
@@ -46,6 +47,7 @@ def sweep_all(services: Services) -> None:
         enqueue(services.redis, "default", FOLLOW_UP, follow_up_id)
     for language in undrafted:
         enqueue(services.redis, "bulk", DRAFT, language)
+    sweep_announcements(services)
     if late or unfinished or due:
         log.info("swept: cases=%s deliveries=%s follow_ups=%s", len(late), len(unfinished), len(due))
 

@@ -7,12 +7,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from redis import RedisError
+
 from bot.channels.base import CALL_STATUSES
 from bot.messaging.send import after_failure
 from bot.queues import ALERT_CASE, enqueue
 from bot.services import Services
-from bot.store import deliveries
+from bot.store import deliveries, recipients, reports
+from bot.store.db import now
 from bot.store.deliveries import RANKS, Delivery
+from bot.store.recipients import Change
 
 NEVER_ARRIVED = frozenset({"failed", "undelivered", "canceled"})
 
@@ -42,6 +46,9 @@ def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
 
 def record(services: Services, report: Report) -> None:
     """Move the delivery forward; a report for a message that we do not know is dropped."""
+    if recipients.is_recipient(report.delivery_id):
+        _of_an_announcement(services, report)
+        return
     with services.database.write() as db:
         delivery_id = report.delivery_id or deliveries.id_of_sid(db, report.sid)
         delivery = deliveries.get(db, services.database.vault, delivery_id) if delivery_id else None
@@ -51,6 +58,17 @@ def record(services: Services, report: Report) -> None:
         moved = deliveries.advance(db, delivery.id, report.status, report.sid, report.error_code)
     if moved and report.status in NEVER_ARRIVED:
         _after_loss(services, delivery, report.error_code)
+
+
+def _of_an_announcement(services: Services, report: Report) -> None:
+    """Kept in Redis and written down many at a time; at once while Redis is away."""
+    try:
+        reports.put(services.redis, reports.Kept(report.delivery_id, report.sid, report.status, report.error_code))
+    except RedisError:
+        at = now()
+        change = Change(report.delivery_id or "", report.status, at, report.sid, report.error_code)
+        with services.database.write() as db:
+            recipients.apply(db, [change], at)
 
 
 def _after_loss(services: Services, delivery: Delivery, code: int | None) -> None:

@@ -1,8 +1,10 @@
 """Consent events: every stop and start, with how it came.  They outlive the contact, as a keyed hash."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, Integer, String, Table, UniqueConstraint, insert
+from sqlalchemy import Column, Integer, String, Table, UniqueConstraint, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -14,7 +16,7 @@ consent_events = Table(
     Column("id", Integer, primary_key=True),
     Column("address_index", String(64), nullable=False, index=True),
     Column("kind", String(8), nullable=False),
-    Column("basis", String(40), nullable=False),
+    Column("basis", String(80), nullable=False),
     Column("message_sid", String(64), nullable=False),
     Column("at", Moment, nullable=False),
     UniqueConstraint("message_sid", "kind"),
@@ -22,10 +24,30 @@ consent_events = Table(
 
 
 def record(db: Connection, address_index: str, kind: str, basis: str, message_sid: str, at: datetime) -> None:
-    """Write down a "stop" or "start" once per message (47 CFR 64.1200(a)(10): by any reasonable means)."""
+    """Write down a "stop", "start", "joined" or "given" (a roster) once per message.
+
+    47 CFR 64.1200(a)(10): by any reasonable means.
+    """
     row = {"address_index": address_index, "kind": kind, "basis": basis, "message_sid": message_sid, "at": at}
     try:
         with db.begin_nested():
             db.execute(insert(consent_events).values(row))
     except IntegrityError:
         pass  # the same message again
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the proof: what happened ("stop", "start", "joined", "given", "denied"), how, and when."""
+
+    kind: str
+    basis: str
+    message_sid: str
+    at: datetime
+
+
+def history(db: Connection, address_indexes: Iterable[str]) -> list[Event]:
+    """Everything that was said about consent from these addresses, oldest first."""
+    key = consent_events.c.address_index.in_(tuple(address_indexes))
+    query = select(consent_events).where(key).order_by(consent_events.c.at, consent_events.c.id)
+    return [Event(row.kind, row.basis, row.message_sid, row.at) for row in db.execute(query)]

@@ -8,6 +8,7 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstra
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from bot.store import families
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
 
@@ -23,6 +24,7 @@ contacts = Table(
     Column("created_at", Moment, nullable=False),
     Column("talking_case", Integer),
     Column("unanswered", Integer, nullable=False, server_default="0"),
+    Column("family_id", ForeignKey("families.id"), index=True),
 )
 
 notes = Table(
@@ -48,6 +50,7 @@ class Contact:
     stopped_at: datetime | None
     talking_case: int | None = None
     unanswered: int = 0
+    family_id: int | None = None
 
 
 def find(db: Connection, vault: Vault, address: str) -> Contact | None:
@@ -64,13 +67,29 @@ def get(db: Connection, vault: Vault, contact_id: int) -> Contact:
     return _contact(row, address)
 
 
+def open_address(vault: Vault, sealed: str, address_index: str) -> str:
+    """The address of a row that was read elsewhere, many at a time."""
+    return vault.open(sealed, _place(address_index))
+
+
 def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) -> Contact:
-    """A contact that is new, or the one that another process has just added."""
+    """A contact that is new, or the one that another process has just added.
+
+    It reads the language that the same number uses elsewhere (a roster, the other channel) until it says otherwise.
+    """
     index = vault.index(address)
-    sealed = vault.seal(address, _place(index))
+    family = families.of_address(db, vault, address, at)
+    known = db.execute(select(contacts.c.language).where(contacts.c.family_id == family)).scalars()
+    row = {
+        "address_index": index,
+        "sealed_address": vault.seal(address, _place(index)),
+        "channel": channel,
+        "language": next((language for language in known if language), None),
+        "created_at": at,
+        "family_id": family,
+    }
     try:
         with db.begin_nested():
-            row = {"address_index": index, "sealed_address": sealed, "channel": channel, "created_at": at}
             db.execute(insert(contacts).values(row))
     except IntegrityError:
         pass
@@ -80,7 +99,9 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
 
 
 def _contact(row: Row[Any], address: str) -> Contact:
-    return Contact(row.id, address, row.channel, row.language, row.stopped_at, row.talking_case, row.unanswered)
+    return Contact(
+        row.id, address, row.channel, row.language, row.stopped_at, row.talking_case, row.unanswered, row.family_id
+    )
 
 
 def set_talking(db: Connection, contact_id: int, case_id: int | None) -> None:

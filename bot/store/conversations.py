@@ -152,6 +152,13 @@ class Conversations:
         """Whether the family wrote within the last 24 hours (WhatsApp's service window)."""
         return bool(self.redis.exists(_window(family)))
 
+    def windows_open(self, families: list[str]) -> list[bool]:
+        """The same for many families, in one request."""
+        pipe = self.redis.pipeline(transaction=False)
+        for family in families:
+            pipe.exists(_window(family))
+        return [bool(one) for one in pipe.execute()] if families else []
+
     def _open(self, sealed: str, family: str) -> Conversation:
         """A conversation that no key opens any more starts anew: better a menu than no answer."""
         try:

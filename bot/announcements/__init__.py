@@ -1,0 +1,1 @@
+"""Announcements: from what somebody writes to what fifty thousand phones show, each once."""

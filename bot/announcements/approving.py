@@ -1,0 +1,112 @@
+"""Who must approve an announcement before it leaves, and what is still missing.
+
+Who writes it cannot approve it alone; over a set number of families two people besides the writer do; what stands in
+the name of somebody who releases in person (the superintendent) waits for exactly that person.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from bot.announcements.audience import meant, reached
+from bot.announcements.words import unknown_placeholders
+from bot.content.district import District
+from bot.services import Services
+from bot.store import announcements, approvals, audit
+from bot.store.announcements import Announcement, Draft
+from bot.store.approvals import Approval
+from bot.store.db import now
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the approvals are: by whom, how many people are still needed, and whether a certain one."""
+
+    by: tuple[str, ...]
+    people_missing: int
+    sender_missing: str | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it may leave."""
+        return self.people_missing == 0 and self.sender_missing is None
+
+
+class CannotRelease(Exception):
+    """Why not, in a sentence for the person who asked."""
+
+
+def digest(announcement: Announcement) -> str:
+    """All that is approved: whatever of it changes needs new approvals.  Each wording has a reviewer of its own."""
+    audience = {name: sorted(values) for name, values in vars(announcement.audience).items()}
+    moments = [moment.isoformat() if moment else "" for moment in (announcement.send_at, announcement.until)]
+    words = [announcement.kind, announcement.sender, announcement.text, announcement.link, announcement.unapproved]
+    whole = json.dumps([words, sorted(announcement.channels), audience, moments], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def standing(district: District, announcement: Announcement, given: list[Approval], families: int) -> Standing:
+    """What is missing.  The writer's own approval counts for nobody but the sender."""
+    valid = {one.by for one in given if one.digest == digest(announcement)}
+    others = valid - {announcement.written_by}
+    wanted = 2 if families > district.announcements.two_people_over else 1
+    in_person = announcement.sender in district.announcements.released_by_sender
+    sender_missing = announcement.sender if in_person and announcement.sender not in valid else None
+    return Standing(tuple(sorted(valid)), max(0, wanted - len(others)), sender_missing)
+
+
+def size_of(services: Services, draft: Draft) -> int:
+    """So many families are reached, as far as one knows now."""
+    with services.database.read() as db:
+        return sum(1 for one in reached(services, draft, meant(db, draft.audience)) if not one.reason)
+
+
+def meant_in_all(services: Services, draft: Draft) -> int:
+    """So many families are meant, whether they can be reached or not: what the number of approvals goes by."""
+    with services.database.read() as db:
+        return sum(1 for _ in meant(db, draft.audience))
+
+
+def approve(services: Services, announcement_id: int, by: str) -> None:
+    """Say that this announcement is right, as it reads now.  Raises `CannotRelease` for one that has left."""
+    at = now()
+    with services.database.write() as db:
+        announcement = announcements.find(db, announcement_id)
+        if announcement is None or announcement.state != "draft":
+            raise CannotRelease("This announcement is no draft any more.")
+        approvals.add(db, announcement_id, Approval(by, digest(announcement), at))
+        audit.record(db, by, "approved an announcement", f"announcement {announcement_id}", at)
+
+
+def release(services: Services, announcement_id: int, by: str) -> Announcement:
+    """Let it go, now or at its hour.  Raises `CannotRelease` with what is missing."""
+    at = now()
+    with services.database.read() as db:
+        announcement = announcements.find(db, announcement_id)
+        given = approvals.of(db, announcement_id)
+    if announcement is None or announcement.state != "draft":
+        raise CannotRelease("This announcement has been sent, or is no draft any more.")
+    missing = standing(services.library.district, announcement, given, meant_in_all(services, announcement))
+    if not missing.complete:
+        raise CannotRelease(f"Not approved yet: {_in_words(services.library.district, missing)}.")
+    if announcement.until <= at:
+        raise CannotRelease("It holds until a time that is past: give it a later one.")
+    if unknown_placeholders(announcement.text):
+        raise CannotRelease("The text holds a placeholder that nothing fills in.")
+    with services.database.write() as db:
+        fresh = announcements.find(db, announcement_id)
+        if fresh is None or digest(fresh) != digest(announcement):
+            raise CannotRelease("It was changed just now: look at it again.")
+        if not announcements.move(db, announcement_id, ["draft"], "ready"):
+            raise CannotRelease("Somebody has released it just now.")
+        audit.record(db, by, "released an announcement", f"announcement {announcement_id}", at)
+    return announcement
+
+
+def _in_words(district: District, missing: Standing) -> str:
+    parts = []
+    if missing.people_missing:
+        parts.append("one more person" if missing.people_missing == 1 else f"{missing.people_missing} more people")
+    if missing.sender_missing:
+        parts.append(district.staff[missing.sender_missing].name)
+    return " and ".join(parts) + " must approve it"

@@ -1,0 +1,143 @@
+"""What each phone of an announcement gets: its words, its address at this moment, its template; or why nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redis import RedisError
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from bot.announcements.audience import template_for
+from bot.announcements.kit import kit_words
+from bot.announcements.pacing import Bucket
+from bot.announcements.words import body
+from bot.channels.base import Outgoing
+from bot.messaging.drafting import library_for
+from bot.services import Services
+from bot.store import wordings
+from bot.store.announcements import Announcement
+from bot.store.contacts import contacts, open_address
+from bot.store.families import families, number_of
+from bot.store.recipients import Change, Recipient
+
+TEMPLATE_CHARACTERS = 1000
+"""WhatsApp takes 1,024 in a template's body (twilio.md, section 3); the district's name stands there too."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One message that can leave."""
+
+    recipient: Recipient
+    outgoing: Outgoing
+
+
+@dataclass(frozen=True)
+class _Now:
+    """A family at this moment."""
+
+    address: str
+    index: str
+    stopped: bool
+    bad_number: bool
+
+
+class Messages:
+    """The messages of one announcement.  Each language's words are put together once."""
+
+    def __init__(self, services: Services, announcement: Announcement) -> None:
+        self._services, self._announcement = services, announcement
+        with services.database.read() as db:
+            self._wordings = wordings.of(db, announcement.id)
+        self._bodies: dict[tuple[str, str], str] = {}
+
+    def body(self, kind: str, language: str) -> str:
+        """What a phone shows by SMS, or by WhatsApp inside the window."""
+        key = (kind, language)
+        if key not in self._bodies:
+            library, base = library_for(self._services, language), self._services.settings.public_base
+            wording = self._wordings.get(language)
+            said = body(library, self._announcement, language, wording, base)
+            more = kit_words(library, self._announcement, language, base) if kind == "kit" else ""
+            self._bodies[key] = f"{said}\n\n{more}" if more else said
+        return self._bodies[key]
+
+    def ready(
+        self, db: Connection, rows: list[Recipient], bucket: Bucket, at: datetime
+    ) -> tuple[list[Ready], list[Change]]:
+        """The messages for these claimed rows, and what becomes of those that cannot leave now."""
+        current = self._current(db, rows)
+        open_now = self._windows(rows, current)
+        ready: list[Ready] = []
+        aside: list[Change] = []
+        for row in rows:
+            one = self._one(row, current.get(row.contact_id), row.contact_id in open_now, bucket, at)
+            (ready if isinstance(one, Ready) else aside).append(one)  # type: ignore[arg-type]
+        return ready, aside
+
+    def _one(self, row: Recipient, now: _Now | None, opened: bool, bucket: Bucket, at: datetime) -> Ready | Change:
+        if now is None or now.stopped:
+            return Change(row.id, "canceled", at, reason="stopped")
+        text = self.body(row.kind, row.language)
+        if row.channel == "sms":
+            if now.bad_number or not number_of(now.address).startswith("+"):
+                return Change(row.id, "held", at, reason="bad number")
+            return Ready(row, Outgoing(row.id, number_of(now.address), text))
+        if opened:
+            return Ready(row, Outgoing(row.id, now.address, text))
+        template = template_for(self._services, self._announcement, row.language)
+        variables = (self._services.library.district.name, _one_line(text))
+        if not template or len(variables[1]) > TEMPLATE_CHARACTERS:
+            return Change(row.id, "waiting", at, channel="sms")
+        if not bucket.take_day(1):
+            return self._over_the_day(row, at)
+        return Ready(row, Outgoing(row.id, now.address, text, template, variables))
+
+    def _over_the_day(self, row: Recipient, at: datetime) -> Change:
+        """WhatsApp allows no more people today: by SMS, or when a place is free again."""
+        if "sms" in self._announcement.channels:
+            return Change(row.id, "waiting", at, channel="sms")
+        return Change(row.id, "waiting", at + timedelta(minutes=30))
+
+    def bodies_of(self, db: Connection, rows: list[Recipient]) -> dict[str, tuple[str, str]]:
+        """(address, text) that these rows were sent to and with, to look for in Twilio's list."""
+        current = self._current(db, rows)
+        found = {}
+        for row in rows:
+            address = current[row.contact_id].address if row.contact_id in current else ""
+            address = number_of(address) if row.channel == "sms" else address
+            found[row.id] = (address, self.body(row.kind, row.language))
+        return found
+
+    def _current(self, db: Connection, rows: Iterable[Recipient]) -> dict[int, _Now]:
+        """Contact → its family now: an opt-out of a minute ago counts, on whichever of its addresses."""
+        vault = self._services.database.vault
+        wanted = tuple({row.family_id for row in rows})
+        columns = (contacts.c.id, contacts.c.family_id, contacts.c.address_index, contacts.c.sealed_address)
+        query = select(*columns, contacts.c.stopped_at, families.c.bad_number)
+        query = query.join(families, families.c.id == contacts.c.family_id).where(contacts.c.family_id.in_(wanted))
+        found = db.execute(query).all() if wanted else []
+        stopped = {row.family_id for row in found if row.stopped_at}
+        return {
+            row.id: _Now(
+                open_address(vault, row.sealed_address, row.address_index),
+                row.address_index,
+                row.family_id in stopped,
+                row.bad_number is not None,
+            )
+            for row in found
+        }
+
+    def _windows(self, rows: list[Recipient], current: dict[int, _Now]) -> frozenset[int]:
+        asked = [row.contact_id for row in rows if row.channel == "whatsapp" and row.contact_id in current]
+        try:
+            there = self._services.conversations.windows_open([current[one].index for one in asked])
+        except RedisError:
+            return frozenset()
+        return frozenset(one for one, is_open in zip(asked, there, strict=True) if is_open)
+
+
+def _one_line(text: str) -> str:
+    """A template's variable holds no line breaks and no run of spaces (Meta refuses them)."""
+    return " ".join(text.split())

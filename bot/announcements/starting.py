@@ -1,0 +1,165 @@
+"""From a released announcement to one row for each family, and the orders to send, pause, go on and stop."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+from bot.announcements.audience import AT_ONCE, Reach, leaders_of, meant, reached
+from bot.announcements.outcomes import NO_NUMBER, OPTED_OUT
+from bot.announcements.words import marked_as
+from bot.queues import BROADCAST, START_ANNOUNCEMENT, enqueue
+from bot.services import Services
+from bot.store import announcements, audit, recipients, wordings
+from bot.store.announcements import Announcement, Audience
+from bot.store.db import now
+from bot.store.recipients import Planned
+
+SLOTS = 2
+"""So many workers send one announcement at the same time."""
+LANGUAGE = "language"
+"""Why a row is held: no person has approved its language, and the writer wants that."""
+
+NEVER_AGAIN = frozenset({*NO_NUMBER, OPTED_OUT})
+"""Failures after which no further try can arrive."""
+
+log = logging.getLogger(__name__)
+
+
+def send_when_due(services: Services, announcement: Announcement) -> None:
+    """Queue a released announcement if its hour has come; the sweep asks again."""
+    if announcement.send_at is None or announcement.send_at <= now():
+        enqueue(services.redis, "default", START_ANNOUNCEMENT, announcement.id)
+
+
+def start(services: Services, announcement_id: int) -> None:
+    """Freeze the audience as rows, then send.  Killed in between, it goes on where it stood: each row stands once."""
+    at = now()
+    with services.database.write() as db:
+        announcements.move(db, announcement_id, ["ready"], "freezing", started_at=at)
+        announcement = announcements.find(db, announcement_id)
+    if announcement is None or announcement.state != "freezing":
+        return
+    for batch in _in_batches(_planned(services, announcement, announcement.started_at or at)):
+        with services.database.write() as db:
+            if announcements.state_of(db, announcement_id) != "freezing":
+                return  # stopped meanwhile
+            recipients.add_all(db, announcement_id, batch, at)
+    with services.database.write() as db:
+        announcements.move(db, announcement_id, ["freezing"], "sending")
+    log.info("frozen: announcement=%s", announcement_id)
+    send(services, announcement_id)
+
+
+def send(services: Services, announcement_id: int) -> None:
+    """Queue the jobs that send it."""
+    for slot in range(SLOTS):
+        enqueue(services.redis, "bulk", BROADCAST, announcement_id, slot)
+
+
+def _in_batches(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
+    while batch := list(islice(planned, AT_ONCE)):
+        yield batch
+
+
+def _planned(services: Services, announcement: Announcement, at: datetime) -> Iterator[Planned]:
+    """Leaders first, so that what they pass on is there as early as the announcement itself."""
+    held = _held_languages(services, announcement)
+    emergency = announcement.kind == "emergency"
+    due = at if emergency else services.library.district.waking(at)
+    with services.database.read() as db:
+        to_leaders = reached(services, announcement, meant(db, leaders_of(announcement)))
+        yield from _rows(to_leaders, "kit", held, due - timedelta(seconds=1))
+    with services.database.read() as db:
+        to_all = reached(services, announcement, meant(db, announcement.audience))
+        to_families = (one for one in to_all if one.family.role != "leader")
+        yield from _rows(to_families, "text", held, due)
+
+
+def _rows(found: Iterable[Reach], kind: str, held: frozenset[str], due: datetime) -> Iterator[Planned]:
+    for one in found:
+        language = one.family.language
+        reason = one.reason or (LANGUAGE if language in held else "")
+        yield Planned(one.family.family_id, one.contact_id, language, one.channel, due, reason, kind)
+
+
+def _held_languages(services: Services, announcement: Announcement) -> frozenset[str]:
+    """Languages whose families wait, because no person has approved their wording and the writer wants that."""
+    if announcement.unapproved != "hold":
+        return frozenset()
+    with services.database.read() as db:
+        found = wordings.of(db, announcement.id)
+        spoken = {one.language for audience in _audiences(announcement) for one in meant(db, audience)}
+    return frozenset(language for language in spoken if marked_as(language, found.get(language)))
+
+
+def _audiences(announcement: Announcement) -> tuple[Audience, Audience]:
+    return announcement.audience, leaders_of(announcement)
+
+
+def wording_approved(services: Services, announcement_id: int, language: str) -> int:
+    """A wording was approved while it is sent or after: the families who waited for it get it now; how many."""
+    at = now()
+    with services.database.write() as db:
+        announcement = announcements.find(db, announcement_id)
+        if announcement is None or announcement.state in ("draft", "stopped") or announcement.until <= at:
+            return 0
+        due = at if announcement.kind == "emergency" else services.library.district.waking(at)
+        released = recipients.release_language(db, announcement_id, language, due)
+        if released:
+            announcements.move(db, announcement_id, ["done"], "sending", ended_at=None)
+    if released:
+        send(services, announcement_id)
+    return released
+
+
+def pause(services: Services, announcement_id: int, by: str) -> bool:
+    """Nothing more leaves until somebody lets it go on; False if it is not being sent."""
+    return _order(services, announcement_id, ("sending",), "paused", by, "paused an announcement")
+
+
+def go_on(services: Services, announcement_id: int, by: str) -> bool:
+    """Send on; False if it was not paused."""
+    done = _order(services, announcement_id, ("paused",), "sending", by, "resumed an announcement", why_paused="")
+    if done:
+        send(services, announcement_id)
+    return done
+
+
+def stop(services: Services, announcement_id: int, by: str) -> bool:
+    """Nothing more leaves, for good; whoever checks it reads that it was taken back.  False if it never was on its
+    way, or was stopped before."""
+    before = ("ready", "freezing", "sending", "paused", "done")
+    at = now()
+    done = _order(services, announcement_id, before, "stopped", by, "stopped an announcement", ended_at=at)
+    while done:
+        with services.database.write() as db:
+            if recipients.cancel_waiting(db, announcement_id, AT_ONCE, at) < AT_ONCE:
+                break
+    return done
+
+
+def try_failed_again(services: Services, announcement_id: int, by: str) -> int:
+    """One more try for those whom it did not reach, except where the number is known to be wrong; how many."""
+    at = now()
+    with services.database.write() as db:
+        if announcements.state_of(db, announcement_id) not in ("sending", "done"):
+            return 0
+        planned = recipients.plan_again(db, announcement_id, None, None, at, without=NEVER_AGAIN)
+        if planned:
+            announcements.move(db, announcement_id, ["done"], "sending", ended_at=None)
+            audit.record(db, by, "tried the failed again", f"announcement {announcement_id}", at)
+    if planned:
+        send(services, announcement_id)
+    return planned
+
+
+def _order(
+    services: Services, announcement_id: int, before: tuple[str, ...], to: str, by: str, did: str, **more: object
+) -> bool:
+    at = now()
+    with services.database.write() as db:
+        moved = announcements.move(db, announcement_id, before, to, **more)
+        if moved:
+            audit.record(db, by, did, f"announcement {announcement_id}", at)
+    return moved

@@ -1,0 +1,52 @@
+"""Announcements that no job will carry on: released ones whose hour has come, rows whose worker died, late reports."""
+
+from redis import RedisError
+
+from bot.announcements import outcomes, starting
+from bot.announcements.broadcast import LEASE
+from bot.queues import BROADCAST, START_ANNOUNCEMENT, TRANSLATE_ANNOUNCEMENT, enqueue
+from bot.services import Services
+from bot.store import announcements, recipients, wordings
+from bot.store.db import now
+
+QUEUED_SECONDS = 30
+"""So long a job that was queued here is not queued again; it may wait behind others."""
+AT_ONCE = 50
+
+
+def sweep_announcements(services: Services) -> None:
+    """Queue what is due."""
+    at = now()
+    with services.database.read() as db:
+        ready = announcements.in_state(db, "ready")
+        freezing = announcements.in_state(db, "freezing")
+        sending = announcements.in_state(db, "sending")
+        work = [one.id for one in sending if recipients.has_work(db, one.id, at, at - LEASE)]
+        ended = [one.id for one in sending if not recipients.any_open(db, one.id)]
+        untranslated = wordings.due(db, at, AT_ONCE)
+    for announcement in ready:
+        starting.send_when_due(services, announcement)
+    for announcement in freezing:
+        _queue(services, "default", START_ANNOUNCEMENT, announcement.id)
+    for announcement_id in dict.fromkeys((*work, *ended)):
+        for slot in range(starting.SLOTS):
+            _queue(services, "bulk", BROADCAST, announcement_id, slot)
+    for announcement_id, language in untranslated:
+        _queue(services, "default", TRANSLATE_ANNOUNCEMENT, announcement_id, language)
+    _write_down(services)
+
+
+def _queue(services: Services, queue: str, job: str, *ids: int | str) -> None:
+    """Once in a while, not at each sweep while the job waits behind others."""
+    mark = f"puente:queued:{job}:{':'.join(map(str, ids))}"
+    try:
+        if services.redis.set(mark, 1, nx=True, ex=QUEUED_SECONDS):
+            enqueue(services.redis, queue, job, *ids)  # type: ignore[arg-type]  # one of the queues' names
+    except RedisError:
+        return  # the next sweep
+
+
+def _write_down(services: Services) -> None:
+    """Reports that came after the last job of an announcement."""
+    while outcomes.write_down(services) >= outcomes.AT_ONCE:
+        pass

@@ -1,0 +1,130 @@
+"""Drafts in every language: sentence by sentence, approved ones first, then the machine; a person looks at each."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.announcements.audience import meant
+from bot.announcements.words import sentences
+from bot.content.catalog import SOURCE_LANGUAGE
+from bot.queues import TRANSLATE_ANNOUNCEMENT, enqueue
+from bot.services import Services
+from bot.store import announcements, audit, phrases, wordings
+from bot.store.announcements import Announcement
+from bot.store.db import now
+from bot.store.phrases import Phrase
+from bot.store.wordings import Part, Review
+from bot.translation.shield import shield
+
+LEASE = timedelta(minutes=2)
+OFFERED = 3
+"""So many approved sentences that are like a new one are offered to who reviews it."""
+ALIKE = 75
+"""From here (of 100) a sentence is like another (rapidfuzz.fuzz.ratio)."""
+
+log = logging.getLogger(__name__)
+
+
+def languages_of(services: Services, announcement: Announcement) -> list[str]:
+    """The languages in which it is needed: the district's, and those of the families who are meant."""
+    if announcement.audience.languages:
+        return [one for one in announcement.audience.languages if one != SOURCE_LANGUAGE]
+    own = [one for one in services.library.district.languages if one != SOURCE_LANGUAGE]
+    with services.database.read() as db:
+        theirs = {one.language for one in meant(db, announcement.audience)}
+    return [*own, *sorted(theirs - {*own, SOURCE_LANGUAGE})]
+
+
+def ask(services: Services, announcement: Announcement) -> None:
+    """Have every language drafted whose sentences are new."""
+    parts, at = sentences(announcement.text), now()
+    languages = languages_of(services, announcement)
+    with services.database.write() as db:
+        new = [one for one in languages if wordings.ask_for(db, announcement.id, one, parts, at)]
+    for language in new:
+        enqueue(services.redis, "default", TRANSLATE_ANNOUNCEMENT, announcement.id, language)
+
+
+def translate(services: Services, announcement_id: int, language: str) -> None:
+    """Draft one language.  Safe to run at any time, any number of times."""
+    at = now()
+    with services.database.write() as db:
+        found = wordings.find(db, announcement_id, language)
+        if found is None or not wordings.claim(db, announcement_id, language, at, at + LEASE):
+            return
+    done = [_translated(services, part, language) for part in found.parts]
+    failed = next((why for _, why in done if why), "")
+    with services.database.write() as db:
+        wordings.save_draft(db, announcement_id, language, [part for part, _ in done], failed)
+    log.info("drafted: announcement=%s language=%s failed=%s", announcement_id, language, failed or "no")
+
+
+def _translated(services: Services, part: Part, language: str) -> tuple[Part, str]:
+    """The sentence with its draft, and why there is none."""
+    made = services.careful.translate(part.english, SOURCE_LANGUAGE, language)
+    new = replace(part, wording=made.text, machine=made.machine, back=made.back, warnings=made.warnings)
+    return new, str(made.failed or "")
+
+
+class CannotApprove(Exception):
+    """Why not, in a sentence for the person who asked."""
+
+
+def approve(services: Services, announcement_id: int, language: str, given: Iterable[str], review: Review) -> None:
+    """A named person says that these sentences are right; they are remembered for the next announcement.
+
+    Raises `CannotApprove` if a sentence is missing, or one has lost a placeholder, a number or a link.
+    """
+    with services.database.write() as db:
+        found = wordings.find(db, announcement_id, language)
+        texts = [" ".join(one.split()) for one in given]
+        if found is None or len(texts) != len(found.parts):
+            raise CannotApprove("The text was changed meanwhile: look at it again.")
+        parts = [_checked(part, text) for part, text in zip(found.parts, texts, strict=True)]
+        wordings.approve(db, announcement_id, language, parts, review)
+        for part in parts:
+            phrase = Phrase(SOURCE_LANGUAGE, language, part.english, part.wording, review.reviewed_by)
+            phrases.approve(db, phrase, review.at)
+        about = f"announcement {announcement_id} {language}"
+        audit.record(db, review.recorded_by, "approved a wording", about, review.at)
+    log.info("approved: announcement=%s language=%s", announcement_id, language)
+
+
+def _checked(part: Part, text: str) -> Part:
+    if not text:
+        raise CannotApprove("A sentence has no translation yet: write it, then approve.")
+    lost = [one for one in kept_words(part.english) if one not in text]
+    if lost:
+        raise CannotApprove(f"“{lost[0]}” of the English is missing in the translation: put it back.")
+    same = text == " ".join(part.wording.split())
+    return replace(part, wording=text, machine=part.machine if same else "no")
+
+
+def kept_words(english: str) -> list[str]:
+    """What must stand in every language as it is: placeholders, links, e-mail addresses, telephone numbers."""
+    return [one for one in shield(english)[1] if not (one.isdigit() and len(one) < 3)]
+
+
+def offered(services: Services, announcement_id: int, language: str) -> dict[str, list[Phrase]]:
+    """For each English sentence the approved ones most like it, with their translations."""
+    from rapidfuzz import fuzz, process  # loaded by who reviews, not by every process
+
+    with services.database.read() as db:
+        found = wordings.find(db, announcement_id, language)
+        known = {one.original: one for one in phrases.every(db) if one.target == language}
+    like: dict[str, list[Phrase]] = {}
+    for part in found.parts if found else ():
+        best = process.extract(part.english, known.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE, limit=OFFERED)
+        like[part.english] = [known[original] for original, _, _ in best]
+    return like
+
+
+def again(services: Services, announcement_id: int, language: str) -> None:
+    """Ask the machine once more for a language that has no approved wording."""
+    with services.database.write() as db:
+        announcement = announcements.find(db, announcement_id)
+        if announcement is None:
+            return
+        wordings.ask_again(db, announcement_id, language, now())
+    enqueue(services.redis, "default", TRANSLATE_ANNOUNCEMENT, announcement_id, language)

@@ -1,0 +1,87 @@
+"""The words of an announcement: sentence by sentence for whoever translates, and as a phone shows them."""
+
+import re
+from collections.abc import Mapping
+
+from bot.content.catalog import SOURCE_LANGUAGE
+from bot.content.district import District
+from bot.content.library import Library
+from bot.content.texts import TextId
+from bot.store.announcements import Announcement, Draft
+from bot.store.wordings import Part, Wording
+
+PARTS = re.compile(r"(?<=[.!?。？！])(\s+)(?=\S)|(\n+)")
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
+PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link")
+"""What an announcement may hold in braces; the same for every family, so that one approval is for all."""
+ENGLISH, MACHINE = "english", "machine"
+
+
+def sentences(text: str) -> tuple[Part, ...]:
+    """A text in sentences, each with what stands between it and the next."""
+    parts: list[Part] = []
+    start = 0
+    for gap in PARTS.finditer(text.strip()):
+        parts.append(Part(text.strip()[start : gap.start()], after=gap[0]))
+        start = gap.end()
+    return (*parts, Part(text.strip()[start:], after=""))
+
+
+def unknown_placeholders(text: str) -> list[str]:
+    """Names in braces that nothing fills in."""
+    return [name for name in PLACEHOLDER.findall(text) if name not in PLACEHOLDERS]
+
+
+def sender_name(district: District, sender: str) -> str:
+    """In whose name it is sent."""
+    return district.staff[sender].name if sender in district.staff else district.name
+
+
+def filled(text: str, district: District, draft: Draft) -> str:
+    """The text with its placeholders filled in."""
+    values = {
+        "district": district.name,
+        "office_phone": district.office_phone,
+        "website": district.website,
+        "sender": sender_name(district, draft.sender),
+        "link": draft.link,
+    }
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def link_to(public_base: str, code: str) -> str:
+    """Where anyone can see that an announcement is genuine."""
+    return f"{public_base}/m/{code}"
+
+
+def text_in(library: Library, announcement: Announcement, language: str, wording: Wording | None) -> str:
+    """What is said in this language, without what stands around it; English where there is no whole wording."""
+    own = wording.text if wording and wording.complete else announcement.text.strip()
+    return filled(own if language != SOURCE_LANGUAGE else announcement.text.strip(), library.district, announcement)
+
+
+def marked_as(language: str, wording: Wording | None) -> str:
+    """How a text must be marked: "" (English, or approved), "machine" (no person has checked it) or "english"."""
+    if language == SOURCE_LANGUAGE or (wording and wording.state == "approved"):
+        return ""
+    return MACHINE if wording and wording.complete else ENGLISH
+
+
+def body(library: Library, announcement: Announcement, language: str, wording: Wording | None, base: str) -> str:
+    """The whole message: who writes, what, the link, how to check it, and the notice if no person has checked it."""
+    said = text_in(library, announcement, language, wording)
+    link = announcement.link if announcement.link and announcement.link not in said else ""
+    check = fixed(library, language, "announced_check", {"link": link_to(base, announcement.code)})
+    notices: Mapping[str, TextId] = {MACHINE: "notice_draft", ENGLISH: "notice_english"}
+    notice = notices.get(marked_as(language, wording))
+    opening = f"{library.district.name}, {sender_name(library.district, announcement.sender)}:"
+    shown = [f"{opening}\n{said}", link, fixed(library, language, notice, {}) if notice else "", check]
+    return "\n\n".join(part for part in shown if part)
+
+
+def fixed(library: Library, language: str, text: TextId, values: Mapping[str, str]) -> str:
+    """One of the program's own texts in this language."""
+    district = library.district
+    known = {"district": district.name, "office_phone": district.office_phone, **values}
+    wording = library.catalogs.read(language, library.texts[text])
+    return PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), wording)

@@ -1,0 +1,162 @@
+"""What stands in the cells: numbers, roles, channels, tags, consent and its date.
+
+Each raises `BadLine` where the line cannot be used, and takes `warn` where it can.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
+
+from bot.roster.columns import spaced
+from bot.roster.report import BadLine
+from bot.understanding.text import normalise
+
+Warn = Callable[[str], None]
+
+LONGEST_CELL = 120
+_SEVERAL = re.compile(r"[/;,|&\n]|\bor\b|\band\b", re.IGNORECASE)
+_DIGITS = re.compile(r"\d")
+_SHORTENED = re.compile(r"\s*\d(?:[.,]\d+)?E\+?\d+\s*", re.IGNORECASE)
+_NUMBER_INSIDE = re.compile(r"(?:\d[\s().-]*){7,}")
+DIGITS_OF_A_NUMBER = 7
+NO_FAMILY = frozenset({PhoneNumberType.TOLL_FREE, PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
+
+_FAMILY = (
+    "family parent parents guardian guardians mother father mom dad mum parent guardian|legal guardian|step mother|"
+    "stepmother|step father|stepfather|step parent|grandmother|grandfather|grandparent|aunt|uncle|relative|brother|"
+    "sister|sibling|foster parent|host parent|caregiver|caretaker|padre|madre|tutor|tutora|mother father"
+)
+ROLES: dict[str, str] = {
+    **dict.fromkeys(_FAMILY.split(" parent guardian|")[0].split(), "family"),
+    **dict.fromkeys(["parent guardian", *_FAMILY.split("|")[1:]], "family"),
+    **dict.fromkeys(["leader", "community leader", "family leader", "parent leader", "ambassador"], "leader"),
+    **dict.fromkeys(
+        ["staff", "teacher", "administrator", "aide", "proctor", "principal", "counselor", "employee",
+         "district administrator", "site administrator", "system administrator", "paraprofessional"],
+        "staff",
+    ),
+    **dict.fromkeys(["student", "child", "self", "pupil", "learner"], "student"),
+}  # fmt: skip
+CHANNELS = {
+    **dict.fromkeys(["sms", "text", "texts", "text message", "texto", "cell", "phone"], "sms"),
+    **dict.fromkeys(["whatsapp", "whats app", "wa"], "whatsapp"),
+}
+YES = frozenset("yes y true t 1 x si sim oui wi given granted ok checked accepted".split()) | {"opt in", "opted in"}
+NO = frozenset("no n false f 0 non denied declined refused revoked withdrawn never".split()) | {"opt out", "opted out"}
+UNKNOWN = frozenset({"unknown", "n a", "na", "pending", "not asked", "none", "null", "not answered"})
+LONGEST_BASIS, LONGEST_TAG = 80, 48
+FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d", "%b %d, %Y", "%B %d, %Y",
+           "%d %b %Y", "%d %B %Y", "%m.%d.%Y", "%d.%m.%Y")  # fmt: skip
+"""American first: 3/4/2026 is the fourth of March."""
+OLDEST = date(1990, 1, 1)
+
+
+def numbers(cell: str) -> list[str]:
+    """Every telephone number of a cell, as E.164: several in one cell are several families."""
+    if len(cell) > LONGEST_CELL:
+        raise BadLine("the phone cell holds far more than a number: leave only the number in it")
+    parts = [part for part in _SEVERAL.split(cell) if part.strip()]
+    several = len(parts) > 1 and all(len(_DIGITS.findall(part)) >= DIGITS_OF_A_NUMBER for part in parts)
+    return list(dict.fromkeys(number(part) for part in (parts if several else [cell])))
+
+
+def number(text: str) -> str:
+    """One telephone number as E.164, of a kind that a family has."""
+    if _SHORTENED.fullmatch(text):
+        raise BadLine("a spreadsheet has shortened the phone number: format the column as text, and export it again")
+    try:
+        parsed = phonenumbers.parse(text, "US")
+    except NumberParseException:
+        raise BadLine("there is no phone number in the phone column: write it as 217-555-0123") from None
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.UNKNOWN:
+        raise BadLine(_wrong_with(parsed))
+    if kind in NO_FAMILY:
+        raise BadLine("the phone number is a toll-free or paid service number, no family's: give the family's own")
+    if parsed.extension:
+        raise BadLine("the phone number has an extension, where texts do not arrive: give a mobile number")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _wrong_with(parsed: phonenumbers.PhoneNumber) -> str:
+    reason = phonenumbers.is_possible_number_with_reason(parsed)
+    if reason in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY):
+        return "the phone number has too few digits: write it with its area code"
+    if reason == ValidationResult.TOO_LONG:
+        return "the phone number has too many digits: look for a digit typed twice, or two numbers without a slash"
+    return "the phone number is none that can exist: check its area code and digits"
+
+
+def role(cell: str) -> str:
+    """`family`, `leader`, `staff` or `student`."""
+    found = ROLES.get(spaced(cell)) if cell.strip() else "family"
+    if found is None:
+        raise BadLine("the role is not known: write parent, guardian, leader, staff or student, or leave it empty")
+    return found
+
+
+def channel(cell: str, warn: Warn) -> tuple[str, ...]:
+    """The channel that the file names; none if it names none."""
+    if not cell.strip():
+        return ()
+    found = CHANNELS.get(normalise(cell))
+    if found is None:
+        warn("the channel is not known: write sms or whatsapp; the family gets SMS")
+    return (found,) if found else ()
+
+
+def tags(cell: str, warn: Warn) -> tuple[str, ...]:
+    """The tags of a cell, in small letters."""
+    found = [" ".join(part.split()).casefold() for part in re.split(r"[,;|\n]", cell)]
+    fine = [one for one in found if one and len(one) <= LONGEST_TAG and not _NUMBER_INSIDE.search(one)]
+    if len(fine) < sum(1 for one in found if one):
+        warn(f"a tag was left out: tags have up to {LONGEST_TAG} letters and hold no phone number")
+    return tuple(dict.fromkeys(fine))
+
+
+def basis(cell: str, usual: str, warn: Warn) -> str | None | bool:
+    """On what basis consent was given; None: it was refused; False: nobody knows."""
+    said = " ".join(char for char in cell.split() if char.isprintable())
+    plain = normalise(said)
+    if not plain or plain in YES:
+        return usual
+    if plain in NO:
+        return None
+    if plain in UNKNOWN:
+        warn("the consent is neither yes nor no: the family gets no announcements until it is")
+        return False
+    return _as_basis(said, usual, warn)
+
+
+def _as_basis(said: str, usual: str, warn: Warn) -> str:
+    if _NUMBER_INSIDE.search(said):
+        warn("the consent holds what looks like a phone number; it was not kept, the usual basis stands instead")
+        return usual
+    if len(said) > LONGEST_BASIS:
+        warn(f"the consent is longer than {LONGEST_BASIS} letters: only its beginning is kept")
+    return said[:LONGEST_BASIS]
+
+
+def day(cell: str, today: date, warn: Warn) -> date | None:
+    """The day of a consent; None where none is given or it cannot be read."""
+    text = cell.strip().split("T")[0] if re.match(r"\s*\d{4}-", cell) else cell.strip()
+    text = re.sub(r"\s+\d{1,2}:\d\d.*$", "", text)
+    if not text:
+        return None
+    found = _parsed(text, FORMATS)
+    if found is None or not OLDEST <= found <= today:
+        warn("the date of the consent cannot be read or lies ahead: write it as 2026-08-31; it counts as not given")
+        return None
+    return found
+
+
+def _parsed(text: str, formats: Iterable[str]) -> date | None:
+    for pattern in formats:
+        try:
+            return datetime.strptime(text, pattern).date()  # noqa: DTZ007
+        except ValueError:
+            continue
+    return None

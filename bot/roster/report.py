@@ -1,0 +1,96 @@
+"""What became of an import: findings as they are met, counts at the end.  Never a name, a number or a cell of a file."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TextIO
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
+
+
+class Unusable(Exception):
+    """A file of which nothing can be read; the message says why, and how to mend it.  Nothing was imported."""
+
+
+class BadLine(Exception):
+    """A line that cannot be used; the message says what is wrong and how to mend it, without quoting it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to look at.  A `bad` line was left out; otherwise the line was used, but for what is said here."""
+
+    file: str
+    line: int | None
+    what: str
+    bad: bool = True
+
+    def __str__(self) -> str:
+        place = f"{self.file}, line {self.line}" if self.line else self.file
+        return f"{place}: {self.what}{'' if self.bad else ' (warning)'}"
+
+
+@dataclass
+class Report:
+    """The counts.  Families are counted once, however many lines name them; after a kill only those of this run."""
+
+    dry_run: bool = False
+    lines: int = 0
+    used: int = 0
+    bad: int = 0
+    warnings: int = 0
+    left_out: int = 0
+    kept_before: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    joined: int = 0
+    left: int = 0
+    remarks: list[str] = field(default_factory=list)
+    """What else the reader should know, a sentence each."""
+
+    @property
+    def nothing_new(self) -> bool:
+        """Whether everything in the files was there before."""
+        return not (self.new or self.changed or self.joined or self.left or self.kept_before)
+
+    def __str__(self) -> str:
+        would = "would be " if self.dry_run else ""
+        said = [
+            f"{self.lines} lines: {self.used} used, {self.bad} bad, {self.left_out} not families; "
+            f"{self.warnings} warnings.",
+            f"Families: {self.new} {would}new, {self.changed} {would}changed, {self.unchanged} unchanged.",
+            f"Schools: {self.joined} times a family {would}joined to one, {self.left} times {would}taken off one.",
+        ]
+        if self.kept_before:
+            said.append(f"An earlier run that was broken off had kept the first {self.kept_before} lines.")
+        if self.used and self.nothing_new:
+            said.append("Nothing changed: all of it was known.")
+        return "\n".join([*said, *self.remarks])
+
+
+Found = Callable[[Finding], None]
+"""Where findings go as they are met: a file may have more than fit into memory."""
+
+
+def write_to(file: TextIO) -> Found:
+    """Findings as CSV lines (file, line, what), safe to open in a spreadsheet."""
+    writer = csv.writer(file)
+    writer.writerow(("file", "line", "kind", "what"))
+
+    def write(one: Finding) -> None:
+        kind = "bad" if one.bad else "warning"
+        writer.writerow((plain(one.file), "" if one.line is None else one.line, kind, plain(one.what)))
+
+    return write
+
+
+def plain(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def shown(name: str) -> str:
+    """A file's name, without what could lead a terminal astray."""
+    return "".join(char if char.isprintable() else "?" for char in name)[-120:]

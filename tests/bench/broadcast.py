@@ -1,0 +1,198 @@
+"""Announcements: how fast they leave against what is allowed, how long freezing takes, and how flat a worker's memory is.
+
+The stand-in answers after 200 ms; it, both workers and the database share this machine's cores.
+"""
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import requests
+from sqlalchemy import insert
+
+from bot import settings
+from bot.announcements import starting
+from bot.run.embedded import embedded_server
+from bot.run.launch import migrate
+from bot.services import Services, open_services
+from bot.settings import ROOT
+from bot.store import announcements
+from bot.store.announcements import Audience, Draft
+from bot.store.contacts import contacts
+from bot.store.db import now
+from bot.store.families import families, schools
+
+LATENCY_MS = 200
+ALLOWED = 80.0
+TEXT = "School is closed on Friday. The buses do not run. Lunch can be picked up at the front door from 11 to 1."
+
+
+def broadcast(fast: int = 50_000, paced: int = 4_000) -> dict[str, float]:
+    """`fast` families at an unlimited rate, 1,000 for the memory, and `paced` ones at 80 a second, two workers each."""
+    small = _run(1_000, None)
+    large = _run(fast, None)
+    slow = _run(paced, ALLOWED)
+    return {
+        "families": fast,
+        "freezing_seconds": large["freezing"],
+        "per_second_unlimited": large["rate"],
+        "worker_mb_1000": small["mb"],
+        "worker_mb_all": large["mb"],
+        "paced_families": paced,
+        "allowed_per_second": ALLOWED,
+        "share_of_allowed": round(slow["rate"] / ALLOWED, 3),
+        "twice": large["twice"] + slow["twice"] + small["twice"],
+        "missing": large["missing"] + slow["missing"] + small["missing"],
+    }
+
+
+def _run(number: int, per_second: float | None) -> dict[str, float]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        redis_url = stack.enter_context(embedded_server(folder / "redis"))
+        twilio = stack.enter_context(lean_twilio())
+        given = given_settings(folder, redis_url, twilio, per_second)
+        migrate(given.database_url)
+        services = open_services(given)
+        fill(services, number)
+        announcement = _released(services)
+        workers = [stack.enter_context(_worker(environment(given))) for _ in range(2)]
+        started = time.perf_counter()
+        starting.start(services, announcement)
+        frozen = time.perf_counter() - started
+        mb = _watch(services, announcement, workers)
+        whole = time.perf_counter() - started - frozen
+        counted = requests.get(f"{twilio}/_count", timeout=5).json()
+        services.database.engine.dispose()
+    return {
+        "freezing": round(frozen, 1),
+        "rate": round(counted["messages"] / counted["seconds"], 1),
+        "whole": round(whole, 1),
+        "mb": mb,
+        "twice": counted["messages"] - counted["numbers"],
+        "missing": number - counted["numbers"],
+    }
+
+
+def fill(services: Services, number: int) -> None:
+    """So many families, each with one number and one school."""
+    vault, at = services.database.vault, now()
+    for start in range(0, number, 1000):
+        with services.database.write() as db:
+            numbers = range(start + 1, min(start + 1000, number) + 1)
+            people = [{"id": one, "person_index": vault.index(_phone(one)), "created_at": at} for one in numbers]
+            basis = {"consent_basis": "roster", "consent_at": at}
+            db.execute(insert(families), [{**person, **basis} for person in people])
+            db.execute(insert(schools), [{"family_id": one, "school": "lincoln", "source": "roster"} for one in numbers])
+            rows = [
+                {
+                    "id": one,
+                    "address_index": person["person_index"],
+                    "sealed_address": vault.seal(_phone(one), f"contact:address:{person['person_index']}"),
+                    "channel": "sms",
+                    "language": "en",
+                    "created_at": at,
+                    "family_id": one,
+                }
+                for one, person in zip(numbers, people, strict=True)
+            ]
+            db.execute(insert(contacts), rows)
+
+
+def _phone(number: int) -> str:
+    return f"+1217{number + 2_000_000:07d}"
+
+
+def _released(services: Services) -> int:
+    draft = Draft("emergency", "ruth_adams", TEXT, Audience(), now() + timedelta(days=2), channels=("sms",))
+    with services.database.write() as db:
+        number = announcements.add(db, draft, "bench", now())
+        announcements.move(db, number, ["draft"], "ready")
+    return number
+
+
+def _watch(services: Services, announcement: int, workers: list[subprocess.Popen[bytes]]) -> float:
+    """Until it is done; the most memory that a work-horse had to itself."""
+    most = 0.0
+    state = ""
+    while state != "done":
+        time.sleep(0.5)
+        with services.database.read() as db:
+            state = announcements.state_of(db, announcement)
+        most = max([most, *(_mb(horse) for worker in workers for horse in psutil.Process(worker.pid).children())])
+    return round(most, 1)
+
+
+def _mb(process: psutil.Process) -> float:
+    try:
+        return process.memory_full_info().uss / 1e6
+    except psutil.Error:
+        return 0.0
+
+
+def given_settings(folder: Path, redis_url: str, twilio: str, per_second: float | None) -> settings.Settings:
+    """The settings of a district that may send so many a second."""
+    told = (ROOT / "district.yaml").read_text()
+    pace = f"pace: {{sms: {{per_second: {per_second}}}}}" if per_second else "pace: {}"
+    told, changed = re.subn(r"pace: \{.*\}\}", pace, told)
+    assert changed == 1, "the example district has one line for the pace"
+    (folder / "district.yaml").write_text(told)
+    return settings.load(
+        var_dir=folder,
+        redis_url=redis_url,
+        database_url=f"sqlite:///{folder}/bench.db",
+        district_file=folder / "district.yaml",
+        public_url="http://127.0.0.1:9",
+        data_key=secrets.token_hex(32),
+        twilio_account_sid="AC" + "1" * 32,
+        twilio_auth_token="t" * 32,
+        twilio_sms_from="+12175550100",
+        twilio_api_base=twilio,
+        translator="off",
+    )
+
+
+def environment(given: settings.Settings) -> dict[str, str]:
+    """The same settings for a process of its own."""
+    names = ("var_dir", "redis_url", "database_url", "district_file", "public_url", "data_key", "translator")
+    twilio = ("twilio_account_sid", "twilio_auth_token", "twilio_sms_from", "twilio_api_base")
+    return {**os.environ, **{name.upper(): str(getattr(given, name)) for name in (*names, *twilio)}}
+
+
+@contextmanager
+def _worker(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=env)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def lean_twilio() -> Iterator[str]:
+    """The address of a lean stand-in in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.lean_twilio", str(port), str(LATENCY_MS)], cwd=ROOT)
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,23 @@
+"""What drawing and speaking need of this machine: without it these tests are skipped with a sentence."""
+
+import pytest
+
+from bot.sharing import page, speech
+from tests.conftest import skip_or_fail
+from tests.sharing.said import ANYTHING_ELSE, LANGUAGES, said
+
+
+@pytest.fixture(scope="session")
+def drawing() -> None:
+    """Pango, and fonts for every language."""
+    texts = [page.element("p", said(ANYTHING_ELSE, language), language) for language in LANGUAGES]
+    try:
+        page.pdf(page.document("", texts[0] + "".join(texts[1:]), "en"))
+    except page.NoRenderer as missing:
+        skip_or_fail(str(missing))
+
+
+@pytest.fixture(scope="session")
+def speaking() -> None:
+    if not speech.voices():
+        skip_or_fail("This test needs espeak-ng and ffmpeg: on Debian and Ubuntu, `sudo apt install espeak-ng ffmpeg`.")
