@@ -12,6 +12,8 @@ from bot import settings
 from bot.content.checks import findings
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource
+from bot.poster import poster
+from bot.roster.command import import_command
 from bot.teaching.lessons import untaught
 from bot.understanding import Context, explain, understand, warm
 
@@ -138,6 +140,43 @@ def correct(language: str, start: str, send: bool) -> None:
         click.echo(f"{len(found.contacts)} families were sent another wording. Add --send to send this.", err=True)
         return
     click.echo(f"{correction.send(services, found)} families get this now, or in the morning.", err=True)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--by", default="command line", help="Who writes it: an id under 'staff' in the district file.")
+def announce(file: Path, by: str) -> None:
+    """Keep the announcement of FILE (YAML, docs/announcements.md) as a draft, and have it translated.
+
+    It leaves only after its translations were looked at and somebody else has approved it in the console.  Writes its
+    number and where it stands.
+    """
+    from bot.announcements import composing, preview, translating
+    from bot.announcements.files import read_file
+    from bot.services import open_services
+    from bot.store.db import now
+
+    services = open_services(_settings())
+    try:
+        draft = composing.draft_of(services.library.district, read_file(file), now())
+        kept = composing.keep(services, draft, by)
+    except BadSource as bad:
+        raise click.ClickException("\n".join(str(problem) for problem in bad.problems)) from None
+    except composing.CannotSay as error:
+        raise click.ClickException("\n".join(error.problems)) from None
+    translating.ask(services, kept)
+    click.echo(json.dumps({"id": kept.id, "url": f"{services.settings.public_base}/console/announcements/{kept.id}"}))
+    for line in preview.in_words(preview.preview(services, kept)):
+        click.echo(line, err=True)
+
+
+@main.group()
+def roster() -> None:
+    """Families from the district's own files."""
+
+
+roster.add_command(import_command)
+main.add_command(poster)
 
 
 @main.command()

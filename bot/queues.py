@@ -25,6 +25,7 @@ DRAFT = "bot.jobs.draft_language"
 TRANSLATE_ANNOUNCEMENT = "bot.jobs.translate_announcement"
 START_ANNOUNCEMENT = "bot.jobs.start_announcement"
 BROADCAST = "bot.jobs.broadcast"
+MAKE_KIT = "bot.jobs.make_kit"
 SWEEP = "bot.jobs.sweep"
 
 JOB_SECONDS = 60

@@ -87,7 +87,7 @@ class Messages:
         if opened:
             return Ready(row, Outgoing(row.id, now.address, text))
         template = template_for(self._services, self._announcement, row.language)
-        variables = (self._services.library.district.name, _one_line(text))
+        variables = (self._services.library.district.name, one_line(text))
         if not template or len(variables[1]) > TEMPLATE_CHARACTERS:
             return Change(row.id, "waiting", at, channel="sms")
         if not bucket.take_day(1):
@@ -138,6 +138,6 @@ class Messages:
         return frozenset(one for one, is_open in zip(asked, there, strict=True) if is_open)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A template's variable holds no line breaks and no run of spaces (Meta refuses them)."""
     return " ".join(text.split())

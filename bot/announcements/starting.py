@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
+from bot.announcements import kit
 from bot.announcements.audience import AT_ONCE, Reach, leaders_of, meant, reached
 from bot.announcements.outcomes import NO_NUMBER, OPTED_OUT
 from bot.announcements.words import marked_as
@@ -49,6 +50,7 @@ def start(services: Services, announcement_id: int) -> None:
         announcements.move(db, announcement_id, ["freezing"], "sending")
     log.info("frozen: announcement=%s", announcement_id)
     send(services, announcement_id)
+    kit.prepare(services, announcement)
 
 
 def send(services: Services, announcement_id: int) -> None:
@@ -108,6 +110,7 @@ def wording_approved(services: Services, announcement_id: int, language: str) ->
         released = recipients.release_language(db, announcement_id, language, due)
         if released:
             announcements.move(db, announcement_id, ["done"], "sending", ended_at=None)
+    kit.prepare(services, announcement)
     if released:
         send(services, announcement_id)
     return released

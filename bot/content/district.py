@@ -193,6 +193,8 @@ class District(Model):
         default_factory=dict
     )
     """Approved WhatsApp templates: for what (`follow_up`), in which language, the ContentSid; {{1}} is the district."""
+    template_texts: dict[Name, dict[Language, str]] = Field(default_factory=dict)
+    """What these templates say, as Meta approved them ({{1}} the district, {{2}} an announcement): for the preview."""
     answers: dict[Name, str] = Field(default_factory=dict)
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
 

@@ -136,9 +136,9 @@ class SetLanguage:
 
 @dataclass(frozen=True)
 class Consent:
-    """The family stopped or started messages; `basis` says how (a word, Twilio's own handling)."""
+    """The family stopped or started messages, or asked for a school's; `basis` says how (a word, Twilio's own)."""
 
-    kind: Literal["stop", "start"]
+    kind: Literal["stop", "start", "joined"]
     basis: str
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.conversation.answers import number_in
 from bot.conversation.commands import Command
-from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, PassOn, SetLanguage
+from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, PassOn, SetLanguage, SetNote
 from bot.conversation.engine import State, advance, ask, waits_for
 from bot.conversation.talk import Heard, Outcome, Talk, World, append, follow, prepend, start_flow
 from bot.conversation.topics import (
@@ -38,6 +38,11 @@ SMALL_TALK = frozenset(
 """After an emergency "did somebody go?" is no greeting and "I'm scared" no new topic, whatever they sound like."""
 MENU, HELP, START = "menu", "help", "start"
 LANGUAGE_SET = "language_set"
+JOIN, JOINED = "join", "joined"
+EVEN_AFTER_STOP = frozenset({"start", "join"})
+"""Commands by which somebody who stopped comes back."""
+AFTER_LANGUAGE = "flow"
+"""The key of `Talk.held` that names the flow which goes on once the language is chosen."""
 ASKED_FOR_LANGUAGE = "ask_language"
 """The state's flow while the list of languages waits for an answer; no file has a flow of this name."""
 
@@ -62,7 +67,7 @@ def _say_what_is_not_needed(outcome: Outcome, heard: Heard) -> Outcome:
 
 def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     emergency = heard.understood.severity == EMERGENCY
-    if heard.command and not (heard.stopped and heard.command.kind != "start"):
+    if heard.command and not (heard.stopped and heard.command.kind not in EVEN_AFTER_STOP):
         outcome = _obey(world, talk, heard, heard.command)
         if outcome:
             return outcome
@@ -90,6 +95,10 @@ def _twilio_has_answered(talk: Talk, heard: Heard) -> Outcome:
 
 def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome | None:
     """A command's outcome; None where the word is no command here (START of somebody who never stopped)."""
+    if command.kind == "join":
+        return _join(world, talk, heard, command.rest)
+    if command.kind == "check":
+        return None  # without a code that is known (bot/announcements/genuine.py) it is an ordinary message
     talk = _with_a_language(talk, heard)
     if command.kind == "stop":
         return prepend(Consent("stop", "word"), start_flow(world, replace(talk, held={}), STOP))
@@ -105,6 +114,29 @@ def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome |
         return start_flow(world, talk, "language_interpreter")
     flows = {"help": HELP, "person": PERSON, "menu": MENU}
     return start_flow(world, replace(talk, unclear=0), flows[command.kind])
+
+
+def _join(world: World, talk: Talk, heard: Heard, named: str) -> Outcome | None:
+    """ "JOIN Lincoln": messages of this school from now on; None where what follows the word is no school."""
+    school = _school_named(world, named)
+    if heard.understood.severity == EMERGENCY or (named and school is None):
+        return None
+    consent: tuple[Effect, ...] = (Consent("joined", "word"),)
+    joined = (*consent, SetNote("school", school)) if school else consent
+    flow = JOINED if school else JOIN
+    if talk.language is None and not _knows_language(world, heard):
+        asked, effects = _ask_language(talk, {AFTER_LANGUAGE: flow})
+        return asked, (*joined, *effects)
+    known = talk if talk.language else replace(talk, language=heard.understood.lang)
+    settled = joined if talk.language else (*joined, SetLanguage(known.language or "en"))
+    return follow(world, replace(known, unclear=0), State(flow), settled)
+
+
+def _school_named(world: World, named: str) -> str | None:
+    """The one school whose name holds all these words."""
+    words = set(named.split())
+    found = [one for one, name in world.schools.items() if words and words <= set(normalise(name).split())]
+    return found[0] if len(found) == 1 else None
 
 
 def _emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
@@ -250,7 +282,7 @@ def _change_language(world: World, talk: Talk, heard: Heard, language: str) -> O
     step = waits_for(flow, changed.state) if flow and changed.state else None
     if step and changed.state:
         return changed, (*effects, ask(step, changed.state.answers, world.schools))
-    held = world.flows.for_intent(talk.held.get(language))
+    held = talk.held.get(AFTER_LANGUAGE) or world.flows.for_intent(talk.held.get(language))
     return append(effects, start_flow(world, changed, held or MENU))
 
 

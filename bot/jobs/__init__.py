@@ -4,7 +4,7 @@ from functools import cache
 
 from bot import settings
 from bot.announcements import broadcast as broadcasting
-from bot.announcements import starting, translating
+from bot.announcements import kit, starting, translating
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.jobs.sweep import sweep_all
@@ -62,6 +62,11 @@ def translate_announcement(announcement_id: int, language: str) -> None:
 def start_announcement(announcement_id: int) -> None:
     """Freeze the audience of a released announcement, and send it."""
     starting.start(services(), announcement_id)
+
+
+def make_kit(announcement_id: int, language: str) -> None:
+    """Draw and speak one language of an announcement, for leaders to pass on."""
+    kit.make(services(), announcement_id, language)
 
 
 def broadcast(announcement_id: int, slot: int) -> None:

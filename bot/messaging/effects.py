@@ -20,7 +20,7 @@ from bot.conversation.effects import (
 )
 from bot.messaging.inbound import Inbound
 from bot.services import Services
-from bot.store import case_messages, case_steps, cases, consents, contacts, drafts, follow_ups
+from bot.store import case_messages, case_steps, cases, consents, contacts, drafts, families, follow_ups, recipients
 from bot.store.case_messages import New
 from bot.store.contacts import Contact
 from bot.understanding import mask
@@ -29,8 +29,13 @@ LASTING = (CloseCase, Consent, Escalation, PassOn, PlanFollowUp, PlanOnDay, Plan
 """The effects that become rows; the others are only said."""
 
 
+SCHOOL = "school"
+"""The note that holds the family's school; whoever names one gets its messages."""
+JOINED = "asked for messages by text"
 ABOUT_CASE = "about_case"
 """The note that holds the number of the case which a follow-up asks about."""
+ANSWERED_WITHIN = timedelta(days=3)
+"""So long after an announcement a family's new question is shown beside it."""
 STAFF_LANGUAGE = "en"
 """What staff read of a case that nobody has taken yet."""
 WROTE_CHARACTERS = 600
@@ -94,6 +99,8 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
                 drafts.ask_for(db, effect.language, at)
         elif isinstance(effect, SetNote):
             contacts.note(db, contact.id, effect.name, effect.value, at)
+            if effect.name == SCHOOL and (family := contacts.family_of(db, contact.id)) is not None:
+                families.join_school(db, family, effect.value, "self")
         elif isinstance(effect, Consent):
             _consent(services, db, message, effect)
     return kept
@@ -118,9 +125,19 @@ def _open_case(services: Services, db: Connection, message: Message, n: int, eff
     new = cases.NewCase(contact, effect.topic, effect.severity, effect.to, effect.about, language, answers, school)
     opened = cases.open_or_join(db, vault, sid, n, new, message.at)
     kept.case, kept.role, kept.school = opened.id, effect.to, school
+    if opened.new:
+        _note_announcement(db, message, opened.id)
     if opened.page:
         kept.to_alert.append(opened.id)
     kept.to_translate += _keep_turns(services, db, message, opened)
+
+
+def _note_announcement(db: Connection, message: Message, case_id: int) -> None:
+    """Which announcement this answers: the one that was replied to by name, else the last one of these days."""
+    named = recipients.of_sid(db, message.inbound.answers) if message.inbound.answers else None
+    last = named or recipients.newest_to(db, message.contact.id, message.at - ANSWERED_WITHIN)
+    if last is not None:
+        cases.answers_announcement(db, case_id, last.announcement_id)
 
 
 def _reopen(services: Services, db: Connection, message: Message, effect: Escalation, kept: Kept) -> bool:
@@ -176,3 +193,6 @@ def _consent(services: Services, db: Connection, message: Message, effect: Conse
     family = services.family(message.contact.address)
     consents.record(db, family, effect.kind, effect.basis, message.inbound.sid, message.at)
     contacts.set_stopped(db, message.contact.id, message.at if effect.kind == "stop" else None)
+    family_id = contacts.family_of(db, message.contact.id)
+    if effect.kind == "joined" and family_id is not None:
+        families.set_consent(db, family_id, JOINED, message.at)

@@ -40,6 +40,8 @@ class Inbound:
     payload: str | None = None
     kind: str = "text"
     twilio_opt: str | None = None
+    answers: str | None = None
+    """The SID of the message that this is a reply to, where the phone says so (WhatsApp)."""
 
     @property
     def channel(self) -> str:
@@ -56,7 +58,9 @@ def parse(form: Mapping[str, str]) -> Inbound:
     text = "" if kind in WITH_A_FILE_NAME else _clean(form.get("Body", ""))[:TEXT_CHARACTERS]
     payload = form.get("ButtonPayload") or form.get("ListId") or None
     opt = form.get("OptOutType", "").upper()
-    return Inbound(sid, address, text, payload, kind, opt if opt in ("STOP", "START", "HELP") else None)
+    known_opt = opt if opt in ("STOP", "START", "HELP") else None
+    answers = form.get("OriginalRepliedMessageSid", "")[:64] or None
+    return Inbound(sid, address, text, payload, kind, known_opt, answers)
 
 
 def _kind(form: Mapping[str, str]) -> str:

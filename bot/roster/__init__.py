@@ -1,4 +1,4 @@
-"""Rosters: a district's own lists become families, from plain CSV files and from OneRoster 1.1 and 1.2 (docs/roster.md)."""
+"""Rosters: a district's own lists become families; plain CSV files, and OneRoster 1.1 and 1.2 (docs/roster.md)."""
 
 from bot.roster.importing import Options, import_files
 from bot.roster.report import Finding, Report, Unusable

@@ -4,8 +4,9 @@ Each raises `BadLine` where the line cannot be used, and takes `warn` where it c
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
@@ -19,19 +20,22 @@ Warn = Callable[[str], None]
 LONGEST_CELL = 120
 _SEVERAL = re.compile(r"[/;,|&\n]|\bor\b|\band\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d")
+_WORDS = re.compile(r"\([^\d)]*\)|(?<![^\W\d_])(?!ext)[^\W\d_]{2,}", re.IGNORECASE)
+"""Such as "(mom)": the library would take its letters for the digits of a keypad."""
 _SHORTENED = re.compile(r"\s*\d(?:[.,]\d+)?E\+?\d+\s*", re.IGNORECASE)
 _NUMBER_INSIDE = re.compile(r"(?:\d[\s().-]*){7,}")
 DIGITS_OF_A_NUMBER = 7
 NO_FAMILY = frozenset({PhoneNumberType.TOLL_FREE, PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
 
-_FAMILY = (
-    "family parent parents guardian guardians mother father mom dad mum parent guardian|legal guardian|step mother|"
-    "stepmother|step father|stepfather|step parent|grandmother|grandfather|grandparent|aunt|uncle|relative|brother|"
-    "sister|sibling|foster parent|host parent|caregiver|caretaker|padre|madre|tutor|tutora|mother father"
-)
 ROLES: dict[str, str] = {
-    **dict.fromkeys(_FAMILY.split(" parent guardian|")[0].split(), "family"),
-    **dict.fromkeys(["parent guardian", *_FAMILY.split("|")[1:]], "family"),
+    **dict.fromkeys(
+        ["family", "parent", "parents", "guardian", "guardians", "parent guardian", "legal guardian", "mother",
+         "father", "mother father", "mom", "mum", "dad", "madre", "padre", "tutor", "tutora", "stepmother",
+         "step mother",
+         "stepfather", "step father", "step parent", "grandmother", "grandfather", "grandparent", "aunt", "uncle",
+         "brother", "sister", "sibling", "relative", "foster parent", "host parent", "caregiver", "caretaker"],
+        "family",
+    ),
     **dict.fromkeys(["leader", "community leader", "family leader", "parent leader", "ambassador"], "leader"),
     **dict.fromkeys(
         ["staff", "teacher", "administrator", "aide", "proctor", "principal", "counselor", "employee",
@@ -44,8 +48,14 @@ CHANNELS = {
     **dict.fromkeys(["sms", "text", "texts", "text message", "texto", "cell", "phone"], "sms"),
     **dict.fromkeys(["whatsapp", "whats app", "wa"], "whatsapp"),
 }
-YES = frozenset("yes y true t 1 x si sim oui wi given granted ok checked accepted".split()) | {"opt in", "opted in"}
-NO = frozenset("no n false f 0 non denied declined refused revoked withdrawn never".split()) | {"opt out", "opted out"}
+YES = frozenset(
+    {"yes", "y", "true", "t", "1", "x", "si", "sim", "oui", "wi", "given", "granted", "ok", "checked", "accepted",
+     "opt in", "opted in"}
+)  # fmt: skip
+NO = frozenset(
+    {"no", "n", "false", "f", "0", "non", "denied", "declined", "refused", "revoked", "withdrawn", "never",
+     "opt out", "opted out"}
+)  # fmt: skip
 UNKNOWN = frozenset({"unknown", "n a", "na", "pending", "not asked", "none", "null", "not answered"})
 LONGEST_BASIS, LONGEST_TAG = 80, 48
 FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y%m%d", "%b %d, %Y", "%B %d, %Y",
@@ -68,7 +78,7 @@ def number(text: str) -> str:
     if _SHORTENED.fullmatch(text):
         raise BadLine("a spreadsheet has shortened the phone number: format the column as text, and export it again")
     try:
-        parsed = phonenumbers.parse(text, "US")
+        parsed = phonenumbers.parse(_WORDS.sub(" ", text).strip(" #"), "US")
     except NumberParseException:
         raise BadLine("there is no phone number in the phone column: write it as 217-555-0123") from None
     kind = phonenumbers.number_type(parsed)
@@ -117,18 +127,18 @@ def tags(cell: str, warn: Warn) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fine))
 
 
-def basis(cell: str, usual: str, warn: Warn) -> str | None | bool:
-    """On what basis consent was given; None: it was refused; False: nobody knows."""
+def bases(cell: str, usual: str, warn: Warn) -> tuple[str | None, ...]:
+    """On what basis consent was given (None: it was refused); none at all where nobody knows."""
     said = " ".join(char for char in cell.split() if char.isprintable())
     plain = normalise(said)
     if not plain or plain in YES:
-        return usual
+        return (usual,)
     if plain in NO:
-        return None
+        return (None,)
     if plain in UNKNOWN:
         warn("the consent is neither yes nor no: the family gets no announcements until it is")
-        return False
-    return _as_basis(said, usual, warn)
+        return ()
+    return (_as_basis(said, usual, warn),)
 
 
 def _as_basis(said: str, usual: str, warn: Warn) -> str:
@@ -146,17 +156,18 @@ def day(cell: str, today: date, warn: Warn) -> date | None:
     text = re.sub(r"\s+\d{1,2}:\d\d.*$", "", text)
     if not text:
         return None
-    found = _parsed(text, FORMATS)
+    found = _parsed(text)
     if found is None or not OLDEST <= found <= today:
         warn("the date of the consent cannot be read or lies ahead: write it as 2026-08-31; it counts as not given")
         return None
     return found
 
 
-def _parsed(text: str, formats: Iterable[str]) -> date | None:
-    for pattern in formats:
+@lru_cache(maxsize=4096)  # most families of a file signed on one of a few hundred days
+def _parsed(text: str) -> date | None:
+    for pattern in FORMATS:
         try:
-            return datetime.strptime(text, pattern).date()  # noqa: DTZ007
+            return datetime.strptime(text, pattern).date()
         except ValueError:
             continue
     return None

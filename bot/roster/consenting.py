@@ -1,8 +1,8 @@
 """What a roster may say about consent, beside what families said themselves.
 
-What a family said itself (STOP, JOIN) always counts more.  Of what rosters say the newest counts, and where two are of
-the same moment a no.  A consent whose date the file does not give never undoes a no, and never takes the place of one
-with a date: the same file, read again next week, must change nothing.
+What a family said itself (STOP, JOIN) always counts more.  Of what rosters say with a date the newest counts, and of the
+same day a no.  A yes without a date gives way to anything with one, and never undoes a no: the same file, read again
+next week, must change nothing.
 """
 
 import hashlib
@@ -82,22 +82,26 @@ def _may_give(standing: Standing, consent: Consent) -> bool:
     if standing.at is None:
         no = _newest(standing, "denied")
         return no is None or (consent.dated and consent.at > no)
-    now_counts = [event for event in standing.events if _by_roster(event) and _is(event, standing)]
-    if not (now_counts and consent.dated):
-        return False
-    return now_counts[-1].message_sid.startswith(UNDATED) or consent.at > standing.at
+    counting = _counting(standing)
+    return bool(counting and consent.dated and (_undated(counting) or consent.at > standing.at))
 
 
 def _may_deny(standing: Standing, consent: Consent, event: Event) -> bool:
     if consent.dated:
         known = any(one.message_sid == event.message_sid for one in standing.events)
-        return not known and not (standing.at and standing.at > consent.at)
+        return not known and (standing.at is None or consent.at >= standing.at or _undated(_counting(standing)))
     no, yes = _newest(standing, "denied"), _newest(standing, "given")
     return no is None or (yes is not None and yes > no)
 
 
-def _is(event: Event, standing: Standing) -> bool:
-    return event.kind == "given" and (event.basis, event.at) == (standing.basis, standing.at)
+def _counting(standing: Standing) -> Event | None:
+    """The roster's word on which the present consent rests, if it rests on one."""
+    given = (event for event in reversed(standing.events) if _by_roster(event) and event.kind == "given")
+    return next((event for event in given if (event.basis, event.at) == (standing.basis, standing.at)), None)
+
+
+def _undated(event: Event | None) -> bool:
+    return event is not None and event.message_sid.startswith(UNDATED)
 
 
 def _newest(standing: Standing, kind: str) -> datetime | None:

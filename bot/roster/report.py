@@ -1,4 +1,4 @@
-"""What became of an import: findings as they are met, counts at the end.  Never a name, a number or a cell of a file."""
+"""What became of an import: findings as they are met, counts at the end.  Never a name, a number, a cell of a file."""
 
 import csv
 from collections.abc import Callable

@@ -4,7 +4,9 @@ import codecs
 import csv
 import hashlib
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +135,7 @@ def _encoding(name: str, opened: Callable[[], IO[bytes]]) -> str:
             while chunk:
                 is_utf8 = is_utf8 and _decodes(decoder, chunk)
                 chunk = raw.read(CHUNK)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise Unusable(f"{name} is damaged ({type(error).__name__}): export it again.") from None
     return "utf-8-sig" if is_utf8 and _decodes(decoder, b"", final=True) else "cp1252"
 

@@ -1,7 +1,7 @@
 """What a roster says of one telephone number, and what that changes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.roster.consenting import Consent, Standing, weigh
@@ -14,7 +14,7 @@ ROLE_RANK = ("staff", "family", "leader")
 
 @dataclass(frozen=True)
 class Told:
-    """One line, or several lines of the same number.  `channels` only where the file names them; `leaves`: it is gone."""
+    """One line, or several lines of one number.  `channels` only where the file names them; `leaves`: it is gone."""
 
     number: str
     schools: tuple[str, ...] = ()
@@ -24,6 +24,10 @@ class Told:
     tags: tuple[str, ...] = ()
     consents: tuple[Consent, ...] = ()
     leaves: bool = False
+
+    def of(self, number: str) -> "Told":
+        """The same said of another number."""
+        return replace(self, number=number)
 
     def __add__(self, other: "Told") -> "Told":
         """Both lines of one number (two children) as one."""
@@ -58,19 +62,19 @@ def decide(state: State, told: Told, person: Person, import_id: str) -> list[Cha
     stopped = _stopped(state)
     language = next((one.language for one in state.addresses if one.language), None)
     missing = _missing(state, told)
-    first, *more = [NewAddress(channel, language or told.language, stopped) for channel in missing] or [None]
+    made = [NewAddress(channel, language or told.language, stopped) for channel in missing]
     change = Change(
         person,
         state.family_id,
         role=_role(state, told),
         language=told.language if state.addresses and not language else None,
-        address=first,
+        address=made[0] if made else None,
         events=_events(state, told, person, missing),
         joined=[school for school in told.schools if school not in state.schools],
         touched=[school for school in told.schools if state.schools.get(school, import_id) != import_id],
         tags=[name for name in told.tags if name not in state.tags],
     )
-    return [change, *(Change(person, state.family_id, address=address) for address in more)]
+    return [change, *(Change(person, state.family_id, address=address) for address in made[1:])]
 
 
 def _both(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:

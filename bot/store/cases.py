@@ -58,6 +58,7 @@ cases = Table(
     Column("resolved_at", Moment),
     Column("closed_at", Moment),
     Column("flagged", String(32), nullable=False, server_default=""),
+    Column("announcement_id", Integer, index=True),
     UniqueConstraint("message_sid", "n"),
 )
 OPEN_STATES = ("new", "alerted", "claimed", "waiting")
@@ -112,6 +113,8 @@ class Case:
     resolved_by: str | None
     resolved_at: datetime | None
     flagged: str
+    announcement_id: int | None = None
+    """The announcement that the family answers with it."""
 
     @property
     def round(self) -> int:
@@ -250,6 +253,18 @@ def of_contact(db: Connection, vault: Vault, contact_id: int) -> list[Case]:
     """All cases of one family, newest first."""
     query = select(cases).where(cases.c.contact_id == contact_id).order_by(cases.c.id.desc())
     return [_case(row, vault) for row in db.execute(query)]
+
+
+def answers_announcement(db: Connection, case_id: int, announcement_id: int) -> None:
+    """The family wrote this after that announcement; the first that is noted stays."""
+    key = (cases.c.id == case_id) & cases.c.announcement_id.is_(None)
+    db.execute(update(cases).where(key).values(announcement_id=announcement_id))
+
+
+def answering(db: Connection, announcement_id: int) -> Sequence[int]:
+    """The numbers of the cases that answer this announcement, newest first."""
+    query = select(cases.c.id).where(cases.c.announcement_id == announcement_id).order_by(cases.c.id.desc())
+    return db.execute(query).scalars().all()
 
 
 def to_page(db: Connection, opened_before: datetime, at: datetime) -> Sequence[int]:

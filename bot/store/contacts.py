@@ -67,6 +67,11 @@ def get(db: Connection, vault: Vault, contact_id: int) -> Contact:
     return _contact(row, address)
 
 
+def family_of(db: Connection, contact_id: int) -> int | None:
+    """The family whose address this is."""
+    return db.execute(select(contacts.c.family_id).where(contacts.c.id == contact_id)).scalar_one_or_none()
+
+
 def open_address(vault: Vault, sealed: str, address_index: str) -> str:
     """The address of a row that was read elsewhere, many at a time."""
     return vault.open(sealed, _place(address_index))

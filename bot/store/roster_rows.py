@@ -205,7 +205,7 @@ def _update_families(db: Connection, changes: Sequence[Change]) -> None:
 
 def _update(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
-        values = {name: bindparam(f"new_{name}") for name in rows[0] if name != "which"}
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "which"}
         given = [{("which" if name == "which" else f"new_{name}"): row[name] for name in row} for row in rows]
         db.execute(update(table).where(table.c.id == bindparam("which")).values(values), given)
 

@@ -13,6 +13,7 @@ from bot.services import Services, open_services
 from bot.settings import Settings
 from bot.web import console, health, twilio
 from bot.web.console.words import _
+from bot.web.genuine import genuine
 from bot.web.media import media
 from bot.web.simulator import simulator
 
@@ -26,6 +27,9 @@ TRIED = (
     *("console.log_in", "console.check_code", "console.to_district", "console.from_district"),
     *("console.change_password", "console.set_factor"),
 )
+LOOKS = "60 per minute"
+"""Looks of one address at each of the public pages: far too few to find a code by trying."""
+LOOKED = ("genuine.message", "genuine.kit_page", "genuine.picture", "genuine.sound")
 
 
 class PageSessions(SecureCookieSessionInterface):
@@ -57,6 +61,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
     app.register_blueprint(media)
+    app.register_blueprint(genuine)
     console.register(app)
     _limit(app, ready)
     if ready.settings.simulator_on:
@@ -73,7 +78,7 @@ def _cookie(given: Settings) -> dict[str, object]:
 
 
 def _limit(app: Flask, ready: Services) -> None:
-    """Count tries to log in, in Redis; each process by itself while Redis is away."""
+    """Count tries to log in and looks at the public pages, in Redis; each process by itself while Redis is away."""
     pool = {"connection_pool": ready.redis.connection_pool}
     limiter = Limiter(
         get_remote_address,
@@ -86,6 +91,9 @@ def _limit(app: Flask, ready: Services) -> None:
     for endpoint in TRIED:
         limited: Any = limiter.limit(TRIES, error_message=_too_many)(app.view_functions[endpoint])
         app.view_functions[endpoint] = limited
+    for endpoint in LOOKED:
+        looked: Any = limiter.limit(LOOKS)(app.view_functions[endpoint])
+        app.view_functions[endpoint] = looked
 
 
 def _too_many() -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
+from bot.announcements import genuine
 from bot.cases import by_text
 from bot.channels.lengths import parts
 from bot.messaging import inbound, status
@@ -45,6 +46,7 @@ def messages() -> Response:
         abort(400, str(bad))
     try:
         reply = by_text.answer(services(), message)
+        reply = genuine.answer(services(), message) if reply is None else reply
         reply = receive(services(), message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):
         abort(503, "Not kept: please try again.")

@@ -28,6 +28,7 @@ def upgrade() -> None:
     _fill_families()
     with op.batch_alter_table("cases") as table:
         table.add_column(sa.Column("announcement_id", sa.Integer()))
+        table.create_index("ix_cases_announcement_id", ["announcement_id"])
     with op.batch_alter_table("consent_events") as table:
         table.alter_column("basis", existing_type=sa.String(length=40), type_=sa.String(length=80))
 
@@ -105,6 +106,16 @@ def _announcements() -> None:
         sa.UniqueConstraint("announcement_id", "by", "digest"),
     )
     op.create_table(
+        "announcement_kits",
+        sa.Column("announcement_id", sa.Integer(), sa.ForeignKey("announcements.id"), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("picture", sa.LargeBinary()),
+        sa.Column("sound", sa.LargeBinary()),
+        sa.Column("made_at", MOMENT, nullable=False),
+        sa.UniqueConstraint("announcement_id", "language"),
+    )
+    op.create_table(
         "recipients",
         sa.Column("id", sa.String(length=32), primary_key=True),
         sa.Column("announcement_id", sa.Integer(), sa.ForeignKey("announcements.id"), nullable=False),
@@ -180,13 +191,14 @@ def _person(vault: Vault | None, row: sa.Row[tuple[object, ...]]) -> str:
 def downgrade() -> None:
     """Back; announcements and what is kept of families are lost."""
     with op.batch_alter_table("cases") as table:
+        table.drop_index("ix_cases_announcement_id")
         table.drop_column("announcement_id")
     with op.batch_alter_table("contacts") as table:
         table.drop_index("ix_contacts_family_id")
         table.drop_constraint("fk_contacts_family_id", type_="foreignkey")
         table.drop_column("family_id")
     for name in (
-        "roster_imports", "recipients", "announcement_approvals", "announcement_wordings", "announcements",
+        "roster_imports", "recipients", "announcement_kits", "announcement_approvals", "announcement_wordings", "announcements",
         "family_tags", "family_schools", "families",
     ):  # fmt: skip
         op.drop_table(name)

@@ -93,7 +93,9 @@ def fill(services: Services, number: int) -> None:
             people = [{"id": one, "person_index": vault.index(_phone(one)), "created_at": at} for one in numbers]
             basis = {"consent_basis": "roster", "consent_at": at}
             db.execute(insert(families), [{**person, **basis} for person in people])
-            db.execute(insert(schools), [{"family_id": one, "school": "lincoln", "source": "roster"} for one in numbers])
+            db.execute(
+                insert(schools), [{"family_id": one, "school": "lincoln", "source": "roster"} for one in numbers]
+            )
             rows = [
                 {
                     "id": one,

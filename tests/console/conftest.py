@@ -10,19 +10,25 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy.engine import Connection
 from werkzeug.serving import make_server
 
+from bot.announcements import translating
 from bot.cases import claims, paging, talk
 from bot.services import Services
-from bot.store import corrections, interpreters, phrases
+from bot.store import announcements, cases, corrections, interpreters, phrases, wordings
+from bot.store.announcements import Announcement
 from bot.store.corrections import Correction
 from bot.store.db import now
 from bot.store.interpreters import Request
 from bot.store.phrases import Phrase
+from bot.store.wordings import Part
 from bot.web import create_app
 from bot.web.console import new_password
+from tests.announcements.conftest import District
 from tests.conftest import NOW, Family, skip_or_fail
 from tests.simulator.conftest import FLAGS
+from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in
 from tests.test_login import cheap_passwords
 
@@ -60,7 +66,7 @@ class Served:
 
 
 @pytest.fixture
-def served(services: Services, busy: None) -> Iterator[Served]:
+def served(services: Services, busy: None, announced: District) -> Iterator[Served]:
     """The console on a port of its own."""
     app = create_app(services=services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -90,6 +96,70 @@ def busy(services: Services, new_family: Callable[[str], Family]) -> None:
         corrections.correct(db, vault, said, at)
         for target, wording in (("ar", "المكتب يفتح في الثامنة."), ("es", "La oficina abre a las 8.")):
             phrases.approve(db, Phrase("en", target, "The office opens at 8.", wording, "ana_ruiz"), at)
+
+
+DRAFTED = {
+    "es": (
+        ("No hay clases el jueves.", "There is no school on Thursday.", ("dates",)),
+        ("Los autobuses no circulan.", "The buses do not run.", ()),
+        ("Llame al {office_phone} si tiene preguntas.", "Call {office_phone} if you have questions.", ()),
+    ),
+    "ar": (
+        ("لا توجد مدرسة يوم الجمعة.", "There is no school on Friday.", ()),
+        ("الحافلات لا تعمل.", "The buses do not run.", ()),
+        ("اتصل على {office_phone} إذا كانت لديك أسئلة.", "Call {office_phone} if you have questions.", ()),
+    ),
+}
+"""What a machine has made of the announcements' text: wording, the way back, warnings."""
+
+
+def drafted(services: Services, one: Announcement) -> None:
+    """Every language is asked for; these two have a machine's draft."""
+    translating.ask(services, one)
+    with services.database.write() as db:
+        for language, made in DRAFTED.items():
+            found = wordings.find(db, one.id, language)
+            assert found is not None
+            pairs = zip(found.parts, made, strict=True)
+            parts = [Part(part.english, text, "yes", back, warns, part.after) for part, (text, back, warns) in pairs]
+            wordings.save_draft(db, one.id, language, parts)
+
+
+@pytest.fixture
+def district(services: Services, twilio: TwilioStandIn) -> District:
+    """Its roster and its announcements (`tests/announcements/conftest.py`)."""
+    return District(services, twilio)
+
+
+@pytest.fixture
+def announced(services: Services, busy: None, district: District) -> District:
+    """Announcement 1, a draft of Ana's; 2, which was sent, did not reach everybody, and which case 1 answers."""
+    for number, language in enumerate(("en", "es", "es", "ar")):
+        district.family(f"+1217555023{number}", "lincoln", language=language)
+    district.family("+12175550240", "lincoln", consent=False)
+    district.family("+15005550001", "lincoln")
+    drafted(services, district.draft(sender="ruth_adams", link="https://example.org/snow"))
+    number = district.say(kind="emergency", unapproved="machine")
+    nothing_urgent(services)
+    district.send(number)
+    district.report(number, "+12175550230", "undelivered", 30003)
+    with services.database.write() as db:
+        cases.answers_announcement(db, 1, number)
+    with services.database.read() as db:
+        translating.ask(services, found_in(db, number))
+    return district
+
+
+def nothing_urgent(services: Services) -> None:
+    """As if workers had done all that waits for them: a broadcast makes way as long as something does."""
+    services.redis.delete("rq:queue:urgent", "rq:queue:default")
+
+
+def found_in(db: Connection, number: int) -> Announcement:
+    """The announcement with this number."""
+    found = announcements.find(db, number)
+    assert found is not None
+    return found
 
 
 def member(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:

@@ -17,9 +17,12 @@ from tests.console.conftest import Served
 pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-FILL = {"case_id": ["1", "2"], "name": ["report_absence"]}
+FILL = {"case_id": ["1", "2"], "name": ["report_absence"], "announcement_id": ["1", "2"], "language": ["es"]}
 """What a page with such a part in its address is tried with.  A new part: say it here."""
-LEADS_ON = {"console.static", "console.to_district", "console.from_district", "console.open_link"}
+LEADS_ON = {
+    *("console.static", "console.to_district", "console.from_district", "console.open_link"),
+    *("console.recording", "console.announcement_report"),
+}
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {
     "/console/",
@@ -28,6 +31,11 @@ MAIN = {
     "/console/on-call",
     "/console/figures",
     "/console/interpreters",
+    "/console/announcements/new",
+    "/console/announcements/1",
+    "/console/announcements/1/languages/es",
+    "/console/announcements/1/preview",
+    "/console/announcements/2/watch",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

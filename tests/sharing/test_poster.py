@@ -83,6 +83,7 @@ def test_columns_keep_the_order(count: int) -> None:
     assert [one for column in found for one in column] == list(lines)
 
 
+@pytest.mark.long
 def test_too_much_text_is_refused(drawing: None) -> None:
     with pytest.raises(page.TooLong):
         poster_pdf(Poster("D", "S", (Line("en", "t", "many words " * 1500, "s"),), LINK, "1", "W"))

@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from bot.cases import claims, talk
 from bot.services import Services
-from bot.store import audit, case_steps, cases, contacts, corrections, deliveries, interpreters
+from bot.store import announcements, audit, case_steps, cases, contacts, corrections, deliveries, interpreters
 from bot.store.case_messages import New, add
 from bot.store.cases import Case
 from bot.store.db import now
@@ -50,6 +50,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
         said = talk_of(here, db, found.id)
         page: dict[str, Any] = {
             "alerts": deliveries.of_case(db, vault, found.id),
+            "answers_to": announcements.find(db, found.announcement_id) if found.announcement_id else None,
             "notes": contacts.notes_of(db, contact.id),
             "corrected": corrections.of_case(db, vault, found.id),
             "log": audit.newest(db, AUDIT_SHOWN, f"case {found.id}"),

@@ -15,6 +15,11 @@ WHAT = (
     *(N_("opened a link"), N_("approved a phrase"), N_("removed a phrase"), N_("asked for an interpreter")),
     *(N_("booked an interpreter"), N_("logged in"), N_("login made"), N_("login locked"), N_("login unlocked")),
     *(N_("login closed"), N_("password changed"), N_("role changed"), N_("second factor set")),
+    *(N_("wrote an announcement"), N_("changed an announcement"), N_("approved an announcement")),
+    *(N_("released an announcement"), N_("paused an announcement"), N_("resumed an announcement")),
+    *(N_("stopped an announcement"), N_("tried the failed again"), N_("approved a wording")),
+    *(N_("recorded an announcement"), N_("removed a recording"), N_("took the report of an announcement")),
+    *(N_("looked up consent"),),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""

@@ -1,0 +1,137 @@
+"""What each phone will show, what it costs, and whom it will not reach: before anything is sent."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.announcements.audience import Reach, leaders_of, meant, reached, template_for
+from bot.announcements.messages import Messages, one_line
+from bot.announcements.translating import languages_of
+from bot.announcements.words import marked_as
+from bot.channels.lengths import MESSAGE_UNITS, units
+from bot.content.catalog import SOURCE_LANGUAGE
+from bot.content.segments import cost
+from bot.services import Services
+from bot.store import wordings
+from bot.store.announcements import Announcement
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One language.  `template` is what WhatsApp shows outside the 24 hours, if there is a template; `mark` "", or
+    why it is not approved ("machine", "english"); counts are families."""
+
+    language: str
+    text: str
+    template: str
+    mark: str
+    reviewed_by: str
+    segments: int
+    gsm: bool
+    by_sms: int
+    by_whatsapp: int
+    by_template: int
+    held: int
+    dollars: float
+    too_long: bool
+
+
+@dataclass(frozen=True)
+class Preview:
+    """All languages, the largest first.  `unreached` counts families by reason; `leaders` get the kit."""
+
+    shown: tuple[Shown, ...]
+    unreached: dict[str, int]
+    meant: int
+    leaders: int
+    dollars: float
+
+    @property
+    def reached(self) -> int:
+        """So many families get it."""
+        return sum(one.by_sms + one.by_whatsapp + one.by_template for one in self.shown)
+
+    @property
+    def unapproved(self) -> tuple[Shown, ...]:
+        """The languages that no person has approved and some family reads."""
+        return tuple(
+            one for one in self.shown if one.mark and (one.by_sms or one.by_whatsapp or one.by_template or one.held)
+        )
+
+
+def preview(services: Services, announcement: Announcement) -> Preview:
+    """As things stand now: who is reached how, in which words."""
+    with services.database.read() as db:
+        everybody = [
+            one for one in reached(services, announcement, meant(db, announcement.audience)) if not _leads(one)
+        ]
+        leading = list(reached(services, announcement, meant(db, leaders_of(announcement))))
+        found = wordings.of(db, announcement.id)
+    ways = Counter(_way(one) for one in (*everybody, *leading) if not one.reason)
+    messages = Messages(services, announcement)
+    languages = dict.fromkeys((SOURCE_LANGUAGE, *languages_of(services, announcement), *(key[0] for key in ways)))
+    shown = [_shown(services, announcement, messages, language, ways, found.get(language)) for language in languages]
+    shown.sort(key=lambda one: (-(one.by_sms + one.by_whatsapp + one.by_template + one.held), one.language))
+    unreached = Counter(one.reason for one in (*everybody, *leading) if one.reason)
+    dollars = round(sum(one.dollars for one in shown), 2)
+    return Preview(tuple(shown), dict(unreached), len(everybody) + len(leading), len(leading), dollars)
+
+
+def _leads(one: Reach) -> bool:
+    return one.family.role == "leader"
+
+
+def _way(one: Reach) -> tuple[str, str]:
+    return one.family.language, "template" if one.template else one.channel
+
+
+def _shown(
+    services: Services, announcement: Announcement, messages: Messages, language: str,
+    ways: Counter[tuple[str, str]], wording: wordings.Wording | None,
+) -> Shown:  # fmt: skip
+    text = messages.body("text", language)
+    counted, mark = cost(text), marked_as(language, wording)
+    held = bool(mark) and announcement.unapproved == "hold"
+    sms, whatsapp, template = (ways[(language, way)] for way in ("sms", "whatsapp", "template"))
+    rates = services.library.district.announcements.rates
+    dollars = (
+        sms * counted.segments * rates.sms_segment + whatsapp * rates.whatsapp + template * rates.whatsapp_template
+    )
+    return Shown(
+        language=language,
+        text=text,
+        template=template_text(services, announcement, language, text),
+        mark=mark,
+        reviewed_by=(wording.reviewed_by or "") if wording else "",
+        segments=counted.segments,
+        gsm=counted.gsm,
+        by_sms=0 if held else sms,
+        by_whatsapp=0 if held else whatsapp,
+        by_template=0 if held else template,
+        held=sms + whatsapp + template if held else 0,
+        dollars=0.0 if held else round(dollars, 4),
+        too_long=units(text) > MESSAGE_UNITS,
+    )
+
+
+def template_text(services: Services, announcement: Announcement, language: str, text: str) -> str:
+    """What WhatsApp shows of the template: its own words (`template_texts` of the district file) with ours put in."""
+    if not template_for(services, announcement, language):
+        return ""
+    district = services.library.district
+    texts = district.template_texts.get(f"announcement_{announcement.kind}", {}) or district.template_texts.get(
+        "announcement", {}
+    )
+    whole = texts.get(language, "{{1}}: {{2}}")
+    return whole.replace("{{1}}", district.name).replace("{{2}}", one_line(text))
+
+
+def in_words(shown: Preview) -> Iterator[str]:
+    """The same in a few lines, for a terminal."""
+    yield f"{shown.reached} of {shown.meant} families are reached, for about ${shown.dollars:.2f}."
+    for reason, number in shown.unreached.items():
+        yield f"{number} are not: {reason}."
+    for one in shown.unapproved:
+        what = "wait until somebody approves it" if one.held else "get it with the notice of the machine"
+        families = one.held or one.by_sms + one.by_whatsapp + one.by_template
+        yield f"{one.language}: not approved; {families} families {what}."

@@ -1,0 +1,170 @@
+"""Announcements: the list, one announcement with its languages and approvals, and the form in which one is written."""
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.announcements import approving, composing, translating
+from bot.announcements.composing import CannotSay
+from bot.announcements.words import PLACEHOLDERS
+from bot.store import announcements, audit, families
+from bot.store.announcements import Announcement, Audience, Draft
+from bot.store.db import now
+from bot.web.console.access import ROLES, STAFF, allowed
+from bot.web.console.announced import (
+    CHANNELS,
+    KINDS,
+    STATES,
+    audience_words,
+    languages,
+    may_approve,
+    may_release,
+    missing_words,
+    of_id,
+    standing_of,
+)
+from bot.web.console.compose_form import Typed, Wrong, draft_of
+from bot.web.console.pages import console
+from bot.web.console.shown import name_of
+from bot.web.console.words import _
+from bot.web.here import services
+
+SHOWN = 50
+LOG_SHOWN = 30
+
+
+@console.get("/announcements", endpoint="announcements")
+@allowed(*ROLES)
+def announcement_list() -> str:
+    """The newest announcements, and how each stands."""
+    with services().database.read() as db:
+        found = announcements.newest(db, SHOWN)
+    return render_template("console/announcements.html", found=found, name=_name, states=STATES, kinds=KINDS)
+
+
+@console.get("/announcements/<int:announcement_id>", endpoint="announcement")
+@allowed(*ROLES)
+def overview(announcement_id: int) -> str:
+    """One announcement: its text, whom it is for, its languages, its approvals, and what can be done next."""
+    found, here = of_id(announcement_id), services()
+    standing = standing_of(here, found)
+    page: dict[str, Any] = {
+        "missing": missing_words(here, standing),
+        "approved_by": [_name(one) for one in standing.by],
+    }
+    page |= {"may_approve": may_approve(found), "may_release": may_release(found), "log": _log(found)}
+    return render_template("console/announcement.html", **_about(found), **page)
+
+
+def _about(found: Announcement) -> dict[str, Any]:
+    """What stands on every page of one announcement."""
+    shown = {"one": found, "states": STATES, "kinds": KINDS, "channels": CHANNELS, "name": _name}
+    return {**shown, "audience": audience_words(found.audience), "languages": languages(services(), found)}
+
+
+def _log(found: Announcement) -> list[audit.Entry]:
+    with services().database.read() as db:
+        return list(audit.newest(db, LOG_SHOWN, f"announcement {found.id}"))
+
+
+def _name(staff: str | None) -> str:
+    return name_of(services(), staff)
+
+
+@console.get("/announcements/<int:announcement_id>/languages", endpoint="announcement_languages")
+@allowed(*ROLES)
+def languages_part(announcement_id: int) -> str:
+    """Only the languages, for the page that asks while some are being translated."""
+    return render_template("console/announcement_languages.html", **_about(of_id(announcement_id)))
+
+
+@console.post("/announcements/<int:announcement_id>/languages")
+@allowed(STAFF)
+def ask_languages(announcement_id: int) -> ResponseReturnValue:
+    """Have those languages drafted that nobody has asked for: families with a new one have come in since."""
+    translating.ask(services(), of_id(announcement_id))
+    return redirect(url_for("console.announcement", announcement_id=announcement_id))
+
+
+@console.get("/announcements/new")
+@allowed(STAFF)
+def new_announcement() -> str:
+    """The empty form: nothing of the audience is chosen for anybody."""
+    return _form(Typed(channels=tuple(services().library.district.channels)))
+
+
+@console.post("/announcements/new")
+@allowed(STAFF)
+def write_announcement() -> ResponseReturnValue:
+    """Keep what was written, and have it drafted in every language."""
+    return _keep()
+
+
+@console.get("/announcements/<int:announcement_id>/edit")
+@allowed(STAFF)
+def edit_announcement(announcement_id: int) -> ResponseReturnValue:
+    """The form with a draft in it."""
+    found = of_id(announcement_id)
+    if found.state != "draft":
+        return _no_draft(found)
+    return _form(Typed.again(services().library.district, found), found)
+
+
+@console.post("/announcements/<int:announcement_id>/edit")
+@allowed(STAFF)
+def change_announcement(announcement_id: int) -> ResponseReturnValue:
+    """Keep a draft that was written anew; whoever had approved it must do so again."""
+    found = of_id(announcement_id)
+    return _keep(found) if found.state == "draft" else _no_draft(found)
+
+
+def _no_draft(found: Announcement) -> ResponseReturnValue:
+    flash(_("This announcement has been released: stop it, and write a new one."))
+    return redirect(url_for("console.announcement", announcement_id=found.id))
+
+
+def _keep(before: Announcement | None = None) -> ResponseReturnValue:
+    here, typed = services(), Typed.of(request.form)
+    try:
+        draft = draft_of(here.library.district, typed)
+        kept = composing.keep(here, draft, current_user.by, before.id if before else None)
+    except Wrong as wrong:
+        return _form(typed, before, wrong.problems), 422
+    except CannotSay as wrong:
+        return _form(typed, before, {"text": _(str(wrong))}), 409
+    translating.ask(here, kept)
+    return redirect(url_for("console.announcement", announcement_id=kept.id))
+
+
+def _form(typed: Typed, before: Announcement | None = None, problems: dict[str, str] | None = None) -> str:
+    district = services().library.district
+    with services().database.read() as db:
+        known = families.all_tags(db)
+    chosen = {"senders": composing.senders_of(district), "district": district, "tags": known, "name": _name}
+    more = {"kinds": KINDS, "channels": CHANNELS, "placeholders": PLACEHOLDERS}
+    most = composing.TEXT_CHARACTERS
+    return render_template(
+        "console/compose.html", typed=typed, before=before, problems=problems or {}, most=most, **chosen, **more
+    )
+
+
+@console.get("/announcements/count")
+@allowed(STAFF)
+def count_audience() -> str:
+    """So many families are meant and can be reached, for the form that asks while somebody chooses."""
+    typed = Typed.of(request.args)
+    if typed.everyone == bool(typed.roles):
+        return _("Choose who gets it to see how many families that is.")
+    draft = _counted(typed)
+    meant, reached = approving.meant_in_all(services(), draft), approving.size_of(services(), draft)
+    return _("{meant} people are meant, {reached} of them can be reached now.", meant=meant, reached=reached)
+
+
+def _counted(typed: Typed) -> Draft:
+    """As much of a draft as the counting needs."""
+    roles = tuple(composing.ROLE_OF[one] for one in typed.roles if one in composing.ROLE_OF)
+    everyone = tuple(composing.ROLE_OF.values())
+    audience = Audience(everyone if typed.everyone else roles, typed.schools, typed.languages, typed.tags)
+    return Draft(typed.kind or "general", "", "", audience, now(), channels=typed.channels)

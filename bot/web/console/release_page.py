@@ -1,0 +1,133 @@
+"""Before one leaves: what each phone will show, what it costs, whom it misses; approval, release, a test."""
+
+from babel.numbers import format_currency
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.announcements import approving, starting, trying
+from bot.announcements import preview as previews
+from bot.announcements.approving import CannotRelease
+from bot.announcements.composing import CannotSay
+from bot.announcements.preview import Preview
+from bot.announcements.watching import HELD
+from bot.channels.lengths import MESSAGE_UNITS
+from bot.store.announcements import Announcement
+from bot.web.console.access import STAFF, allowed
+from bot.web.console.announced import (
+    KINDS,
+    STATES,
+    audience_words,
+    may_approve,
+    may_release,
+    missing_words,
+    of_id,
+    standing_of,
+)
+from bot.web.console.pages import console
+from bot.web.console.words import _, language_name, page_language
+from bot.web.here import services
+
+
+@console.get("/announcements/<int:announcement_id>/preview", endpoint="preview")
+@allowed(STAFF)
+def preview_page(announcement_id: int) -> str:
+    """By language what phones show, the segments, the cost, who gets it how, and who does not and why."""
+    one, here = of_id(announcement_id), services()
+    standing, shown = standing_of(here, one), previews.preview(here, one)
+    page = {"audience": audience_words(one.audience), "may_approve": may_approve(one), "may_release": may_release(one)}
+    page |= {"approved": current_user.by in standing.by, "missing": missing_words(here, standing)}
+    page |= {"states": STATES, "kinds": KINDS, "held": HELD, "dollars": _dollars, "most": MESSAGE_UNITS}
+    return render_template(
+        "console/preview.html",
+        one=one,
+        shown=shown,
+        standing=standing,
+        sure=sure(shown),
+        too_long=_too_long(shown),
+        **page,
+    )
+
+
+def sure(shown: Preview) -> str:
+    """What the confirmation names: each language that nobody has approved, and how it stands."""
+    return ",".join(sorted(f"{one.language}:{one.mark}" for one in shown.unapproved)) or "none"
+
+
+def _too_long(shown: Preview) -> list[str]:
+    """The languages in which somebody would get more than one message may hold."""
+    found = [one for one in shown.shown if one.too_long and one.by_sms + one.by_whatsapp + one.by_template + one.held]
+    return [language_name(one.language) for one in found]
+
+
+def _dollars(amount: float) -> str:
+    return str(format_currency(amount, "USD", locale=page_language()))
+
+
+@console.post("/announcements/<int:announcement_id>/approve")
+@allowed(STAFF)
+def approve_announcement(announcement_id: int) -> ResponseReturnValue:
+    """Say that it is right as it reads now.  Who wrote it cannot do so for another's name."""
+    one = of_id(announcement_id)
+    if not may_approve(one):
+        abort(403, _("Only an approver, or in whose name it is sent, approves an announcement; not who wrote it."))
+    try:
+        approving.approve(services(), announcement_id, current_user.by)
+    except CannotRelease as error:
+        flash(_(str(error)))
+    return _back(announcement_id)
+
+
+@console.post("/announcements/<int:announcement_id>/release")
+@allowed(STAFF)
+def release_announcement(announcement_id: int) -> ResponseReturnValue:
+    """Let it go, once somebody has confirmed how many families and which unapproved languages that means."""
+    one = of_id(announcement_id)
+    if not may_release(one):
+        abort(403, _("Only an approver, who wrote it or in whose name it is sent releases an announcement."))
+    problem = _not_yet(one)
+    if problem:
+        flash(problem)
+        return _back(announcement_id)
+    try:
+        released = approving.release(services(), announcement_id, current_user.by)
+    except CannotRelease as error:
+        flash(_cannot(one, error))
+        return _back(announcement_id)
+    starting.send_when_due(services(), released)
+    return redirect(url_for("console.watch", announcement_id=announcement_id))
+
+
+def _not_yet(one: Announcement) -> str:
+    """Why the page must be looked at again first; "" if it need not."""
+    shown = previews.preview(services(), one)
+    given = request.form.get("sure", "")
+    if not given:
+        return _("Tick the box that says what happens when it is released.")
+    if given != sure(shown):
+        return _("The languages have changed meanwhile: look at the preview again.")
+    return _("It is too long for one message. Please write it shorter.") if _too_long(shown) else ""
+
+
+def _cannot(one: Announcement, error: CannotRelease) -> str:
+    missing = missing_words(services(), standing_of(services(), one))
+    return " ".join(missing) if missing and one.state == "draft" else _(str(error))
+
+
+@console.post("/announcements/<int:announcement_id>/test")
+@allowed(STAFF)
+def send_test(announcement_id: int) -> ResponseReturnValue:
+    """Send it in one language to one's own phone."""
+    one, language = of_id(announcement_id), request.form.get("language", "")
+    if language not in {shown.language for shown in previews.preview(services(), one).shown}:
+        abort(400, _("Choose a language of the list."))
+    try:
+        trying.send_test(services(), one, language, current_user.staff)
+        flash(_("The test is on its way to your phone. It begins with [TEST]."))
+    except CannotSay as error:
+        flash(_(str(error)))
+    return _back(announcement_id)
+
+
+def _back(announcement_id: int) -> ResponseReturnValue:
+    return redirect(url_for("console.preview", announcement_id=announcement_id))

@@ -1,0 +1,112 @@
+"""Families of a roster, and announcements that are written, released and sent by the real jobs, in this process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from bot.announcements import approving, composing, outcomes, starting
+from bot.announcements.broadcast import broadcast
+from bot.messaging import status
+from bot.messaging.status import Report
+from bot.services import Services
+from bot.store import announcements, contacts, families, recipients
+from bot.store.announcements import Announcement, Audience, Draft
+from bot.store.db import now
+from tests.stand_in import TwilioStandIn
+
+TEXT = "There is no school on Friday. The buses do not run. Call {office_phone} with questions."
+
+
+@dataclass
+class District:
+    """Families come in by `family`; `say` writes and releases an announcement; `send` runs the jobs."""
+
+    services: Services
+    twilio: TwilioStandIn
+    made: list[int] = field(default_factory=list)
+
+    def family(
+        self,
+        address: str,
+        *schools: str,
+        language: str | None = "en",
+        role: str = "family",
+        consent: bool = True,
+        tag: str | None = None,
+    ) -> int:
+        """A contact of a roster; the number of its family."""
+        at = now()
+        channel = "whatsapp" if address.startswith("whatsapp:") else "sms"
+        with self.services.database.write() as db:
+            contact = contacts.add(db, self.services.database.vault, address, channel, at)
+            assert contact.family_id is not None
+            if language:
+                contacts.set_language(db, contact.id, language)
+            families.set_role(db, contact.family_id, role)
+            families.set_consent(db, contact.family_id, "roster" if consent else None, at if consent else None)
+            for school in schools:
+                families.join_school(db, contact.family_id, school, "roster")
+            if tag:
+                families.tag(db, contact.family_id, tag)
+        return contact.family_id
+
+    def draft(self, text: str = TEXT, **given: object) -> Announcement:
+        """A draft of Dana's, written by Ana."""
+        given = {"kind": "general", "sender": "dana_cole", "until": now() + timedelta(days=3), **given}
+        return composing.keep(self.services, Draft(text=text, **{"audience": Audience(), **given}), "ana_ruiz")  # type: ignore[arg-type]
+
+    def say(self, text: str = TEXT, **given: object) -> int:
+        """One that somebody else has approved, and that is released."""
+        draft = self.draft(text, **given)
+        for person in ("rosa_lind", "lee_tran"):
+            approving.approve(self.services, draft.id, person)
+        approving.release(self.services, draft.id, "rosa_lind")
+        return draft.id
+
+    def send(self, announcement: int, jobs: int = 6) -> None:
+        """The jobs that a worker would do, one after the other, until nothing is left that is due."""
+        starting.start(self.services, announcement)
+        self.services.redis.delete("rq:queue:default")  # another worker has done those jobs: sending makes way for them
+        for _ in range(jobs):
+            broadcast(self.services, announcement, 0)
+            outcomes.write_down(self.services)
+
+    def report(self, announcement: int, number: str, state: str, code: int | None = None) -> None:
+        """Twilio's report on the newest message to this number."""
+        sent = self.twilio.sent_to(number)[-1]
+        row = sent.status_callback.split("m=")[1]
+        status.record(self.services, Report(sent.sid, state, row, code))
+        outcomes.write_down(self.services)
+
+    def got(self, number: str) -> list[str]:
+        """The texts that this address got."""
+        return [message.body for message in self.twilio.sent_to(number)]
+
+    def states(self, announcement: int) -> dict[str, int]:
+        """State (with its reason) → number of families, each by its newest try."""
+        with self.services.database.read() as db:
+            counted = recipients.counts(db, announcement)
+        return {f"{one.state} {one.reason}".strip(): one.number for one in counted}
+
+    def state(self, announcement: int) -> str:
+        """Of the announcement."""
+        with self.services.database.read() as db:
+            return announcements.state_of(db, announcement)
+
+
+@pytest.fixture
+def district(services: Services, twilio: TwilioStandIn) -> District:
+    return District(services, twilio)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What is looked up is looked up at once."""
+
+    def set_to(**seconds: float) -> None:
+        for name, value in seconds.items():
+            monkeypatch.setattr(f"bot.announcements.broadcast.{name}", timedelta(seconds=value))
+
+    return set_to

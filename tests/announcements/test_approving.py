@@ -1,0 +1,114 @@
+"""Who must approve what, before it leaves."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.announcements import approving, composing
+from bot.announcements.approving import CannotRelease, digest, standing
+from bot.announcements.composing import CannotSay, draft_of, written_from
+from bot.content.library import Library
+from bot.store.announcements import Announcement, Audience
+from bot.store.approvals import Approval
+from bot.store.db import now
+from tests.announcements.conftest import District
+from tests.conftest import NOW
+
+
+def test_who_writes_it_cannot_release_it_alone(district: District) -> None:
+    draft = district.draft()
+    approving.approve(district.services, draft.id, "ana_ruiz")
+    with pytest.raises(CannotRelease, match="one more person must approve"):
+        approving.release(district.services, draft.id, "ana_ruiz")
+    approving.approve(district.services, draft.id, "rosa_lind")
+    approving.release(district.services, draft.id, "ana_ruiz")
+
+
+def test_over_a_set_size_two_people_approve(district: District) -> None:
+    for one in range(205):
+        district.family(f"+12175556{one:03d}")
+    draft = district.draft()
+    approving.approve(district.services, draft.id, "rosa_lind")
+    with pytest.raises(CannotRelease, match="one more person"):
+        approving.release(district.services, draft.id, "rosa_lind")
+    approving.approve(district.services, draft.id, "lee_tran")
+    approving.release(district.services, draft.id, "rosa_lind")
+
+
+def test_the_superintendents_words_wait_for_her(district: District) -> None:
+    draft = district.draft(sender="ruth_adams")
+    approving.approve(district.services, draft.id, "rosa_lind")
+    with pytest.raises(CannotRelease, match="Ruth Adams must approve"):
+        approving.release(district.services, draft.id, "rosa_lind")
+    approving.approve(district.services, draft.id, "ruth_adams")
+    approving.release(district.services, draft.id, "rosa_lind")
+
+
+def test_a_change_asks_for_new_approvals(district: District) -> None:
+    draft = district.draft()
+    approving.approve(district.services, draft.id, "rosa_lind")
+    changed = district.draft(text="School is open on Friday after all.")
+    composing.keep(district.services, changed, "ana_ruiz", draft.id)
+    with pytest.raises(CannotRelease):
+        approving.release(district.services, draft.id, "rosa_lind")
+
+
+def test_it_is_released_once(district: District) -> None:
+    number = district.say()
+    with pytest.raises(CannotRelease):
+        approving.release(district.services, number, "rosa_lind")
+    with pytest.raises(CannotSay, match="has been released"):
+        composing.keep(district.services, district.draft(), "ana_ruiz", number)
+
+
+@given(
+    st.sets(st.sampled_from(["ana_ruiz", "rosa_lind", "lee_tran", "ruth_adams"])), st.integers(0, 500), st.booleans()
+)
+def test_nobody_but_others_and_the_sender_ever_count(
+    library: Library, people: set[str], families: int, superintendent: bool
+) -> None:
+    sender = "ruth_adams" if superintendent else "dana_cole"
+    one = Announcement("general", sender, "Text.", Audience(), NOW, written_by="ana_ruiz")
+    given = [Approval(person, digest(one), NOW) for person in people]
+    found = standing(library.district, one, given, families)
+    enough = len(people - {"ana_ruiz"}) >= (2 if families > 200 else 1)
+    assert found.complete == (enough and (not superintendent or "ruth_adams" in people))
+
+
+WRITTEN = {"kind": "general", "sender": "dana_cole", "text": "There is a fair.", "audience": {}, "unapproved": "hold"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"audience": {"schools": ["hogwarts"]}}, "There is no school 'hogwarts'"),
+        ({"sender": "lee_tran"}, "cannot stand in the name of 'lee_tran'"),
+        ({"send_at": NOW - timedelta(hours=2)}, "is past"),
+        ({"until": NOW - timedelta(hours=2)}, "before it is sent"),
+    ],
+)
+def test_what_is_wrong_is_told_plainly(library: Library, changed: dict[str, object], told: str) -> None:
+    with pytest.raises(CannotSay, match=told):
+        draft_of(library.district, written_from({**WRITTEN, **changed}), now())
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"text": "Dear {parent}"}, "nothing fills in {parent}"),
+        ({"link": "http://example.org"}, "begins with https://"),
+        ({"text": "See {link}"}, "no link is given"),
+        ({"kind": "gossip"}, "kind"),
+        ({"unapproved": None}, "unapproved"),
+    ],
+)
+def test_what_is_no_announcement_is_refused(changed: dict[str, object], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        written_from({**WRITTEN, **changed})
+
+
+def test_everyone_is_families_leaders_and_staff(library: Library) -> None:
+    draft = draft_of(library.district, written_from({**WRITTEN, "audience": "everyone"}), now())
+    assert set(draft.audience.roles) == {"family", "leader", "staff"}

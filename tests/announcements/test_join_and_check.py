@@ -1,0 +1,146 @@
+"""Families join by a word, and find out whether a message is genuine; what they answer knows what it answers."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from bot.announcements import starting, translating
+from bot.store import announcements, cases, consents, contacts, families
+from bot.store.db import now
+from bot.store.wordings import Review
+from tests.announcements.conftest import District
+from tests.conftest import NOW, Family
+
+A = "+12175550201"
+
+
+def family_of(family: Family):  # type: ignore[no-untyped-def]
+    with family.services.database.read() as db:
+        contact = contacts.find(db, family.services.database.vault, family.address)
+        assert contact and contact.family_id
+        return families.get(db, contact.family_id), families.schools_of(db, contact.family_id), contact
+
+
+def code_of(district: District, number: int) -> str:
+    with district.services.database.read() as db:
+        found = announcements.find(db, number)
+    assert found
+    return found.code
+
+
+def test_join_with_the_name_of_a_school(family: Family, district: District) -> None:
+    asked = family.text("JOIN Lincoln")
+    assert "Español" in asked, "the language is asked for first"
+    assert "Lincoln Elementary" in family.text("español")
+    found, schools, contact = family_of(family)
+    assert schools == ["lincoln"] and found.consent_basis and contact.language == "es"
+    family.text("join harbor")
+    assert family_of(family)[1] == ["harbor", "lincoln"]
+    district.send(district.say())
+    assert district.states(1) == {"queued": 1} or district.states(1)["held language"] == 1
+
+
+def test_join_alone_asks_for_the_school(family: Family) -> None:
+    family.text("English")
+    assert "2. Harbor Middle School" in family.text("join")
+    assert "Harbor Middle School" in family.text("2")
+    assert family_of(family)[1] == ["harbor"]
+
+
+def test_join_after_stop_is_a_way_back(family: Family) -> None:
+    family.text("English")
+    family.text("STOP")
+    family.text("JOIN lincoln")
+    found, _, contact = family_of(family)
+    assert contact.stopped_at is None and found.consent_at is not None
+
+
+def test_joining_something_else_is_an_ordinary_message(family: Family) -> None:
+    family.text("English")
+    family.text("join the meeting on monday")
+    assert family_of(family)[0].consent_at is None
+
+
+def test_the_proof_of_consent_names_every_step(family: Family) -> None:
+    family.text("English")
+    for text in ("JOIN lincoln", "STOP", "START"):
+        family.text(text)
+    with family.services.database.read() as db:
+        told = consents.history(db, [family.services.family(family.address)])
+    assert [one.kind for one in told] == ["joined", "stop", "start"]
+    assert all(one.basis == "word" and one.message_sid for one in told)
+
+
+def test_check_tells_genuine_from_false(district: District, family: Family) -> None:
+    family.text("English")
+    district.family(A)
+    number = district.say()
+    code = code_of(district, number)
+    assert "has sent no message" in family.text(f"check {code}"), "not before it was sent"
+    district.send(number)
+    genuine = family.text(f"Check {code.lower()}")
+    assert genuine.startswith("Yes, this is a message from Riverbend") and "no school on Friday" in genuine
+    assert "has sent no message" in family.text("CHECK K2Q2MX")
+    assert "like this" in family.text("check")
+    with time_machine.travel(NOW + timedelta(days=4)):
+        assert "It is over now" in family.text(f"check {code}")
+    starting.stop(district.services, number, "ana_ruiz")
+    assert "took it back" in family.text(f"check {code}")
+
+
+def test_check_answers_in_the_familys_language(district: District, family: Family) -> None:
+    family.text("español")
+    district.family(A)
+    draft = district.draft("There is a fair.")
+    translating.ask(district.services, draft)
+    translating.approve(district.services, draft.id, "es", ["Hay una feria."], Review("Ana", "ana_ruiz", now()))
+    from bot.announcements import approving
+
+    approving.approve(district.services, draft.id, "rosa_lind")
+    approving.release(district.services, draft.id, "rosa_lind")
+    district.send(draft.id)
+    assert "Hay una feria." in family.text(f"CHECK {draft.code}")
+
+
+def test_a_message_that_is_sent_back_is_checked_not_taken_for_an_emergency(district: District, family: Family) -> None:
+    family.text("English")
+    district.family(A)
+    district.send(district.say("ICE agents were at the door of the school. They have left.", kind="emergency"))
+    (text,) = district.got(A)
+    assert family.text(text).startswith("Yes, this is a message from Riverbend")
+    with family.services.database.read() as db:
+        assert cases.newest(db, family.services.database.vault, 5) == []
+    family.text(f"{text} ICE is at my door right now, please help us, my children are alone")
+    with family.services.database.read() as db:
+        assert {one.severity for one in cases.newest(db, family.services.database.vault, 5)} == {"escalate_now"}
+
+
+def test_an_answer_knows_its_announcement(district: District, new_family: Callable[[str], Family]) -> None:
+    writer = new_family(A)
+    writer.text("English")
+    district.family(A)
+    number = district.say()
+    district.send(number)
+    writer.text("I want to talk to a person")
+    with district.services.database.read() as db:
+        assert len(cases.answering(db, number)) == 1
+
+
+def test_an_answer_long_after_is_a_new_question(district: District, new_family: Callable[[str], Family]) -> None:
+    writer = new_family(A)
+    writer.text("English")
+    district.family(A)
+    number = district.say()
+    district.send(number)
+    with time_machine.travel(NOW + timedelta(days=5)):
+        writer.text("I want to talk to a person")
+    with district.services.database.read() as db:
+        assert cases.answering(db, number) == []
+
+
+@pytest.mark.parametrize("text", ["check the bus", "verificar placas", "check on my son please"])
+def test_a_word_before_anything_else_is_no_check(family: Family, text: str) -> None:
+    family.text("English")
+    assert "no message with this code" not in family.text(text)

@@ -1,0 +1,85 @@
+"""A roster in a file, imported into a real database."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.roster import Finding, Options, Report, import_files
+from bot.services import Services
+from bot.store import families
+from bot.store.consents import Event, history
+from bot.store.contacts import Contact, contacts, find
+
+Importer = Callable[..., Report]
+
+
+class Roster:
+    """Imports texts, and looks at what is kept of a number."""
+
+    def __init__(self, services: Services, folder: Path) -> None:
+        self.services, self.folder = services, folder
+        self.findings: list[Finding] = []
+        self.said: list[str] = []
+
+    def file(self, content: str | bytes, name: str = "roster.csv") -> Path:
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def read(self, *files: str | bytes | Path, **options: Any) -> Report:
+        paths = [one if isinstance(one, Path) else self.file(one, f"roster{at}.csv") for at, one in enumerate(files)]
+        self.findings.clear()
+        self.said.clear()
+        return import_files(self.services, paths, Options(**options), self.said.append, self.findings.append)
+
+    @property
+    def bad(self) -> list[str]:
+        return [str(one) for one in self.findings if one.bad]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [str(one) for one in self.findings if not one.bad]
+
+    def contact(self, address: str) -> Contact | None:
+        with self.services.database.read() as db:
+            return find(db, self.services.database.vault, address)
+
+    def family(self, number: str) -> families.Family:
+        with self.services.database.read() as db:
+            key = families.families.c.person_index == self.services.family(number)
+            return families.get(db, db.execute(select(families.families.c.id).where(key)).scalar_one())
+
+    def schools(self, number: str) -> list[str]:
+        with self.services.database.read() as db:
+            return families.schools_of(db, self.family(number).id)
+
+    def events(self, number: str) -> list[Event]:
+        with self.services.database.read() as db:
+            return history(db, [self.services.family(number), self.services.family(f"whatsapp:{number}")])
+
+    def numbers(self) -> set[str]:
+        """Every number that there is a family of."""
+        vault = self.services.database.vault
+        with self.services.database.read() as db:
+            rows = db.execute(select(contacts.c.sealed_address, contacts.c.address_index)).all()
+        opened = (vault.open(row.sealed_address, f"contact:address:{row.address_index}") for row in rows)
+        return {address.removeprefix("whatsapp:") for address in opened}
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All that is kept, but for which import named it last."""
+        with self.services.database.read() as db:
+            tables = ("families", "contacts", "family_tags", "consent_events")
+            found = {
+                name: [tuple(row) for row in db.exec_driver_sql(f"SELECT * FROM {name} ORDER BY 1, 2")]
+                for name in tables
+            }
+            places = db.exec_driver_sql("SELECT family_id, school, source FROM family_schools ORDER BY 1, 2")
+            return {**found, "family_schools": [tuple(row) for row in places]}
+
+
+@pytest.fixture
+def roster(services: Services, tmp_path: Path) -> Roster:
+    return Roster(services, tmp_path)

@@ -1,0 +1,165 @@
+"""Consent: on which basis, since when, and that a roster brings nobody back."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+
+from bot.store import consents, contacts, families
+from bot.store.consents import consent_events
+from tests.conftest import NOW
+from tests.roster.conftest import Roster
+
+ANA = "+12175550123"
+USUAL = "number given to the school (roster)"
+
+
+def midnight(text: str) -> datetime:
+    """The beginning of a day in the example district, in November and in summer."""
+    day = date.fromisoformat(text)
+    return datetime(day.year, day.month, day.day, 5 if 3 < day.month < 11 else 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "basis", "at"),
+    [
+        (",", {}, USUAL, None),
+        ("yes,", {}, USUAL, None),
+        ("Sí,8/31/2026", {}, USUAL, "2026-08-31"),
+        ("signed form,2026-08-31", {}, "signed form", "2026-08-31"),
+        ('signed form,"Aug 31, 2026"', {}, "signed form", "2026-08-31"),
+        (",", {"basis": "enrollment form 2026", "basis_on": date(2026, 8, 15)}, "enrollment form 2026", "2026-08-15"),
+        ("signed form,2026-08-31", {"basis_on": date(2026, 8, 15)}, "signed form", "2026-08-31"),
+    ],
+)
+def test_basis_and_date(roster: Roster, cells: str, options: dict[str, object], basis: str, at: str | None) -> None:
+    roster.read(f"phone,consent,consent date\n217-555-0123,{cells}\n", **options)
+    family = roster.family(ANA)
+    assert family.consent_basis == basis and family.consent_at
+    assert family.consent_at == midnight(at) if at else abs(family.consent_at - NOW) < timedelta(minutes=2)
+    (event,) = roster.events(ANA)
+    assert (event.kind, event.basis, event.at) == ("given", basis, family.consent_at)
+    assert event.message_sid.startswith("roster:") and len(event.message_sid) <= 64
+
+
+def test_no_is_kept_as_no(roster: Roster) -> None:
+    roster.read("phone,consent\n217-555-0123,No\n")
+    assert roster.family(ANA).consent_at is None
+    assert [event.kind for event in roster.events(ANA)] == ["denied"]
+
+
+def test_neither_yes_nor_no_is_no_consent(roster: Roster) -> None:
+    roster.read("phone,consent\n217-555-0123,pending\n")
+    assert roster.family(ANA).consent_at is None and roster.events(ANA) == [] and len(roster.warnings) == 1
+
+
+@pytest.mark.parametrize("day", ["2026-13-45", "soon", "2031-01-01", "0001-01-01"])
+def test_a_date_that_cannot_be_is_a_warning(roster: Roster, day: str) -> None:
+    roster.read(f"phone,consent,consent on\n217-555-0123,yes,{day}\n")
+    given = roster.family(ANA).consent_at
+    assert given and abs(given - NOW) < timedelta(minutes=2) and "date" in roster.warnings[0]
+
+
+def test_a_basis_with_a_number_in_it_is_not_kept(roster: Roster) -> None:
+    roster.read("phone,consent\n217-555-0123,call 217-555-0199\n")
+    assert roster.family(ANA).consent_basis == USUAL and len(roster.warnings) == 1
+
+
+def test_no_undoes_yes_and_only_a_later_dated_yes_undoes_no(roster: Roster) -> None:
+    head = "phone,consent,consent date\n"
+    roster.read(f"{head}217-555-0123,yes,\n")
+    roster.read(f"{head}217-555-0123,no,2026-11-24\n")
+    assert roster.family(ANA).consent_at is None
+    for weaker in ("yes,", ",", "signed form,2026-11-01", "signed form,2026-11-24"):
+        roster.read(f"{head}217-555-0123,{weaker}\n")
+        assert roster.family(ANA).consent_at is None, weaker
+    with time_machine.travel(NOW + timedelta(days=9)):
+        roster.read(f"{head}217-555-0123,signed form,2026-12-01\n")
+        assert roster.family(ANA).consent_basis == "signed form"
+        before = roster.dump()
+        roster.read(f"{head}217-555-0123,no,2026-11-24\n")
+        assert roster.dump() == before, "an old no"
+
+
+@pytest.mark.parametrize("lines", [("yes", "no"), ("no", "yes")])
+def test_a_yes_and_a_no_in_one_file_are_a_no(roster: Roster, lines: tuple[str, str]) -> None:
+    text = "phone,consent\n" + "".join(f"217-555-0123,{line}\n" for line in lines)
+    roster.read(text)
+    assert roster.family(ANA).consent_at is None
+    before = roster.dump()
+    with time_machine.travel(NOW + timedelta(days=7)):
+        assert roster.read(text).nothing_new
+    assert roster.dump() == before
+
+
+def test_next_week_the_date_is_still_the_first(roster: Roster) -> None:
+    roster.read("phone\n217-555-0123\n")
+    before = roster.dump()
+    with time_machine.travel(NOW + timedelta(days=7)):
+        roster.read("phone\n217-555-0123\n")
+    assert roster.dump() == before
+
+
+def test_a_dated_consent_takes_the_place_of_one_without(roster: Roster) -> None:
+    roster.read("phone\n217-555-0123\n")
+    roster.read("phone,consent,consent date\n217-555-0123,signed form,2026-08-31\n")
+    assert roster.family(ANA).consent_basis == "signed form"
+    roster.read("phone\n217-555-0123\n")
+    assert roster.family(ANA).consent_basis == "signed form"
+
+
+def test_what_a_family_said_itself_is_not_downgraded(roster: Roster) -> None:
+    database = roster.services.database
+    with database.write() as db:
+        contact = contacts.add(db, database.vault, ANA, "sms", NOW)
+        families.set_consent(db, contact.family_id or 0, "joined by text", NOW)
+        consents.record(db, database.vault.index(ANA), "joined", "joined by text", "SM1", NOW)
+    with time_machine.travel(NOW + timedelta(days=7)):
+        roster.read("phone,consent,consent date\n217-555-0123,signed form,2026-12-01\n")
+    assert roster.family(ANA).consent_basis == "joined by text"
+
+
+def stop(roster: Roster, address: str) -> None:
+    database = roster.services.database
+    with database.write() as db:
+        contact = contacts.add(
+            db, database.vault, address, address.split(":", maxsplit=1)[0] if ":" in address else "sms", NOW
+        )
+        contacts.set_stopped(db, contact.id, NOW)
+        consents.record(db, database.vault.index(address), "stop", "keyword", "SM9", NOW)
+
+
+@pytest.mark.parametrize("channel", ["", "sms", "whatsapp"])
+@pytest.mark.parametrize("address", [ANA, f"whatsapp:{ANA}"])
+def test_who_stopped_stays_stopped_on_every_channel(roster: Roster, address: str, channel: str) -> None:
+    stop(roster, address)
+    roster.read(f"phone,channel,consent,consent date\n217-555-0123,{channel},yes,2026-11-24\n")
+    there = [found for one in (ANA, f"whatsapp:{ANA}") if (found := roster.contact(one))]
+    assert there and all(one.stopped_at for one in there)
+    assert roster.family(ANA).consent_at is None
+
+
+def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster) -> None:
+    database = roster.services.database
+    with database.write() as db:
+        consents.record(db, database.vault.index(f"whatsapp:{ANA}"), "stop", "keyword", "SM9", NOW)
+    roster.read("phone,consent\n217-555-0123,yes\n")
+    contact = roster.contact(ANA)
+    assert contact and contact.stopped_at and roster.family(ANA).consent_at is None
+
+
+def test_who_started_again_is_written_to(roster: Roster) -> None:
+    database = roster.services.database
+    with database.write() as db:
+        consents.record(db, database.vault.index(ANA), "stop", "keyword", "SM9", NOW)
+        consents.record(db, database.vault.index(ANA), "start", "keyword", "SM10", NOW + timedelta(minutes=1))
+        assert db.execute(consent_events.select()).all()
+    roster.read("phone,consent\n217-555-0123,yes\n")
+    contact = roster.contact(ANA)
+    assert contact and not contact.stopped_at and roster.family(ANA).consent_at
+
+
+def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster) -> None:
+    roster.read("phone,channel\n217-555-0123,whatsapp\n")
+    with roster.services.database.read() as db:
+        assert len(consents.history(db, [roster.services.family(f"whatsapp:{ANA}")])) == 1

@@ -1,0 +1,192 @@
+"""OneRoster 1.1 and 1.2: who is a guardian, of which schools, and who is not taken."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bot.roster import Unusable, sheets
+from tests.roster.conftest import Roster
+
+ANA, JEAN, TEACHER, CHILD = "+12175550123", "+12175550145", "+12175550187", "+12175550199"
+
+ORGS = """sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId
+o1,active,2026-08-01,Lincoln Elementary,school,101,d1
+o2,active,2026-08-01,Site two,school,harbor,d1
+o9,active,2026-08-01,Zebulon Academy,school,109,d1
+d1,active,2026-08-01,Riverbend Public Schools,district,1,
+"""
+USERS_11 = """sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,userIds,givenName,familyName,middleName,identifier,email,sms,phone,agentSourcedIds,grades,password,metadata.homeLanguage
+s1,active,2026-08-01,true,o1,student,s1,,Kid,Planted,,,,217-555-0199,,g1,03,,
+s2,active,2026-08-01,true,o2,student,s2,,Kid,Planted,,,,,217-555-0199,,06,,
+g1,active,2026-08-01,true,,guardian,g1,,Ana,Planted,,,,217-555-0123,217-555-0101,"s2",,,spa
+g2,active,2026-08-01,true,"o2,o9",parent,g2,,Jean,Planted,,,,,217-555-0145,,,,hat
+t1,active,2026-08-01,true,o1,teacher,t1,,Ms,Planted,,,,217-555-0187,,,,,
+"""
+USERS_12 = """sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName,middleName,identifier,email,sms,phone,agentSourcedIds,grades,password,userMasterIdentifier,resourceSourcedIds,preferredGivenName,preferredMiddleName,preferredFamilyName,primaryOrgSourcedId,pronouns,metadata.preferredLanguage
+s1,active,2026-08-01,true,s1,,Kid,Planted,,,,217-555-0199,,"g1,g3",03,,,,,,,o1,,
+s2,active,2026-08-01,true,s2,,Kid,Planted,,,,,217-555-0199,,06,,,,,,,o2,,
+g1,active,2026-08-01,true,g1,,Ana,Planted,,,,217-555-0123,,s2,,,,,,,,,,Spanish
+g2,active,2026-08-01,,g2,,Jean,Planted,,,,,217-555-0145,,,,,,,,,,,ht
+g3,active,2026-08-01,true,g3,,Old,Planted,,,,,217-555-0190,,,,,,,,,,,
+t1,active,2026-08-01,true,t1,,Ms,Planted,,,,217-555-0187,,,,,,,,,,,,
+"""
+ROLES_12 = """sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,userProfileSourcedId
+r1,active,2026-08-01,s1,primary,student,,,o1,
+r2,active,2026-08-01,s2,primary,student,,,o2,
+r3,active,2026-08-01,g1,primary,guardian,,,d1,
+r4,active,2026-08-01,g2,primary,parent,,2027-06-30,o2,
+r5,active,2026-08-01,g3,primary,guardian,,2025-06-30,o1,
+r6,active,2026-08-01,t1,primary,teacher,,,o1,
+"""
+
+
+def bundle(*members: tuple[str, str]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in members:
+            made.writestr(name, content)
+    return held.getvalue()
+
+
+MEMBERS_11 = (("orgs.csv", ORGS), ("users.csv", USERS_11))
+MEMBERS_12 = (("orgs.csv", ORGS), ("users.csv", USERS_12), ("roles.csv", ROLES_12))
+
+
+def expect_guardians(roster: Roster) -> None:
+    """Both versions say the same: a guardian by both sides of the link, and one by its own organization."""
+    assert roster.numbers() == {ANA, JEAN}, "no student's number, no teacher's, nobody former"
+    assert roster.schools(ANA) == ["harbor", "lincoln"]
+    assert roster.schools(JEAN) == ["harbor"]
+    found = [roster.contact(one) for one in (ANA, JEAN)]
+    assert [one.language for one in found if one] == ["es", "ht"]
+
+
+@pytest.mark.parametrize("members", [MEMBERS_11, MEMBERS_12], ids=["1.1", "1.2"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_files_known_by_their_headers(roster: Roster, members: tuple[tuple[str, str], ...], order: int) -> None:
+    report = roster.read(*[content for _, content in members][::order])
+    expect_guardians(roster)
+    assert report.new == 2 and report.bad == 0
+    (warning,) = roster.warnings
+    assert ", line 4: this organization is no school" in warning and "Zebulon" not in warning
+
+
+@pytest.mark.parametrize("members", [MEMBERS_11, MEMBERS_12], ids=["1.1", "1.2"])
+def test_zip(roster: Roster, members: tuple[tuple[str, str], ...]) -> None:
+    extra = (("manifest.csv", "propertyName,value\nmanifest.version,1.0\n"), ("courses.csv", "sourcedId,title\nc,x\n"))
+    given = bundle(*members, *extra, ("__notes.txt", "x"))
+    roster.read(given)
+    expect_guardians(roster)
+    before = roster.dump()
+    assert roster.read(given).nothing_new
+    assert roster.dump() == before
+
+
+def test_staff_if_wanted(roster: Roster) -> None:
+    roster.read(ORGS, USERS_11, staff=True)
+    assert roster.numbers() == {ANA, JEAN, TEACHER}
+    assert roster.family(TEACHER).role == "staff" and roster.schools(TEACHER) == ["lincoln"]
+
+
+@pytest.mark.parametrize(
+    ("row", "gone"),
+    [
+        ("g1,active,2026-08-01,true", "g1,tobedeleted,2026-09-01,true"),
+        ("g1,active,2026-08-01,true", "g1,active,2026-09-01,false"),
+    ],
+)
+def test_a_guardian_marked_as_gone_loses_its_schools(roster: Roster, row: str, gone: str) -> None:
+    roster.read(ORGS, USERS_11)
+    report = roster.read(ORGS, USERS_11.replace(row, gone))
+    assert (roster.schools(ANA), report.left, report.changed) == ([], 2, 1)
+    assert roster.schools(JEAN) == ["harbor"]
+    assert roster.read(ORGS, USERS_11.replace(row, gone)).nothing_new
+
+
+def test_a_number_that_somebody_still_has_keeps_its_schools(roster: Roster) -> None:
+    """The father is marked as gone, the mother has the same telephone."""
+    father = "g0,tobedeleted,2026-08-01,true,o1,guardian,g0,,X,Planted,,,,217-555-0123,,,,,\n"
+    head, *lines = USERS_11.splitlines(keepends=True)
+    for users in (head + father + "".join(lines), USERS_11 + father):
+        roster.read(ORGS, users)
+        assert roster.schools(ANA) == ["harbor", "lincoln"]
+        assert roster.read(ORGS, users).nothing_new
+        assert roster.read(ORGS, users, dry_run=True).left == 0
+
+
+def test_in_12_a_role_that_was_taken_back(roster: Roster) -> None:
+    roster.read(ORGS, USERS_12, ROLES_12)
+    report = roster.read(ORGS, USERS_12, ROLES_12.replace("r4,active", "r4,tobedeleted"))
+    assert roster.schools(JEAN) == [] and report.left == 1
+
+
+def test_a_student_marked_as_gone_gives_no_school(roster: Roster) -> None:
+    roster.read(ORGS, USERS_11.replace("s2,active", "s2,tobedeleted"))
+    assert roster.schools(ANA) == ["lincoln"]
+
+
+def test_bad_and_empty_numbers(roster: Roster) -> None:
+    users = USERS_11.replace("217-555-0145", "").replace("217-555-0123", "12")
+    report = roster.read(ORGS, users)
+    assert report.bad == 2 and roster.bad == [
+        "roster1.csv, line 4: the phone number has too few digits: write it with its area code",
+        "roster1.csv, line 5: there is no number under sms or phone: without one nobody can be written to",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [((USERS_12,), "roles.csv"), ((ORGS,), "users.csv is not among them"), ((USERS_12, ORGS), "roles.csv")],
+)
+def test_a_file_that_is_missing_is_named(roster: Roster, files: tuple[str, ...], why: str) -> None:
+    with pytest.raises(Unusable, match=why):
+        roster.read(*files)
+
+
+def test_organizations_in_no_file_are_told_once(roster: Roster) -> None:
+    roster.read(USERS_11.replace("o2", "harbor"))
+    assert roster.schools(JEAN) == ["harbor"], "an id of the district file"
+    assert [one for one in roster.warnings if "organizations" in one] == [
+        "roster0.csv: 2 organizations that people belong to are in no orgs.csv: their families get no school from them (warning)"
+    ]
+
+
+def test_a_zip_that_would_burst_is_refused(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "RATIO_FROM", 1 << 20)
+    with pytest.raises(Unusable, match="unpacks to"):
+        roster.read(bundle(*MEMBERS_11, ("big.csv", "phone\n" + "\n" * (2 << 20))))
+    assert roster.numbers() == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (bundle(("sheet.xml", "x")), "holds no CSV file"),
+        (bundle(*((f"{at}.csv", "phone\n") for at in range(201))), "more than 200 files"),
+        (bundle(*MEMBERS_11).replace(b"guardian", b"guardiam"), "damaged"),
+    ],
+)
+def test_zips_that_are_no_roster(roster: Roster, content: bytes, why: str) -> None:
+    if why == "damaged":
+        at = content.index(b"users.csv") + 40
+        content = content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
+    with pytest.raises(Unusable, match=why):
+        roster.read(content)
+
+
+def test_a_name_in_a_zip_cannot_lead_the_terminal_astray(roster: Roster) -> None:
+    roster.read(bundle(("\x1b[31m.csv", "phone\n1\n")))
+    assert "\x1b" not in roster.bad[0]
+
+
+def test_nothing_of_names_or_numbers_is_on_the_disk(roster: Roster, tmp_path: Path) -> None:
+    roster.read(bundle(*MEMBERS_12))
+    plain = "Parent name,phone,school,consent,tags\nAna Planted,217-555-0150,lincoln,signed form,bus 4\n"
+    roster.read(plain)
+    roster.services.database.engine.dispose()
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("puente.db*")).lower()
+    assert b"signed form" in kept and b"lincoln" in kept, "it is the right file"
+    for planted in ("planted", "5550123", "5550145", "555-0123", "5550150", "5550199", "g1@", "s1,"):
+        assert planted.encode() not in kept, planted

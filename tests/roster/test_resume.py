@@ -1,0 +1,157 @@
+"""An import that is killed goes on where it stood; the command, its report, and its exit codes."""
+
+import csv
+import multiprocessing
+import signal
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from bot.roster import Options, command, importing
+from bot.services import Services
+from bot.store.contacts import contacts
+from bot.store.db import Database
+from bot.store.roster_imports import roster_imports
+from tests.conftest import NOW
+from tests.roster.conftest import Roster
+
+LINES = 4000
+
+
+def numbered(lines: int) -> str:
+    rows = (f"(217) {200 + line // 9999}-{line % 9999 + 1:04},lincoln\n" for line in range(lines))
+    return "phone,school\n" + "".join(rows)
+
+
+def kept(services: Services) -> tuple[int, int]:
+    """(lines done, contacts) of one moment."""
+    with services.database.read() as db:
+        done = db.execute(select(func.max(roster_imports.c.line))).scalar_one()
+        return done or 0, db.execute(select(func.count()).select_from(contacts)).scalar_one()
+
+
+def import_it(services: Services, path: Path) -> None:
+    """In a child: a connection of its own, and nothing else of its parent's."""
+    own = replace(services, database=Database(services.settings.database_url, services.database.vault))
+    importing.import_files(own, [path], Options(), lambda _: None)
+
+
+def test_killed_in_the_middle_it_goes_on(roster: Roster) -> None:
+    path = roster.file(numbered(LINES) + "1,lincoln\n")
+    roster.services.database.engine.dispose()
+    process = multiprocessing.get_context("fork").Process(target=import_it, args=(roster.services, path))
+    process.start()
+    while kept(roster.services)[0] < 1000 and process.is_alive():
+        time.sleep(0.005)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    done, people = kept(roster.services)
+    assert 1000 <= done < LINES and people == done, "what was read is kept, no more"
+    report = roster.read(path)
+    assert (report.new, report.kept_before) == (LINES - done, done)
+    assert report.bad == 1 and f"line {LINES + 2}: " in roster.bad[0]
+    assert kept(roster.services)[1] == LINES
+
+
+def stop_after(roster: Roster, monkeypatch: pytest.MonkeyPatch, batches: int, *files: Path, **options: bool) -> None:
+    """Let an import fail after so many batches."""
+    keep, left = importing._keep, [batches]
+
+    def failing(*given: object) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        keep(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(importing, "_keep", failing)
+    with pytest.raises(KeyboardInterrupt):
+        roster.read(*files, **options)
+    monkeypatch.setattr(importing, "_keep", keep)
+
+
+def test_a_whole_roster_that_was_broken_off_takes_nobody_off_wrongly(
+    roster: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    path = roster.file(numbered(40), "whole.csv")
+    stop_after(roster, monkeypatch, 2, path, whole=True)
+    report = roster.read(path, whole=True)
+    assert (report.kept_before, report.new, report.left) == (20, 20, 0)
+    stop_after(roster, monkeypatch, 2, path, whole=True)
+    with time_machine.travel(NOW + timedelta(hours=1)):
+        roster.read(roster.file(numbered(40), "other.csv"))  # now `seen` no longer says whom the first had named
+        report = roster.read(path, whole=True)
+    assert (report.kept_before, report.left) == (0, 0)
+
+
+def test_two_at_once_do_not_take_each_others_families_off(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = roster.file(numbered(10), "whole.csv"), roster.file(numbered(11), "other.csv")
+    finish = importing._finish
+
+    def meanwhile(run: importing._Run) -> None:
+        monkeypatch.setattr(importing, "_finish", finish)
+        Roster(roster.services, roster.folder).read(other)
+        finish(run)
+
+    monkeypatch.setattr(importing, "_finish", meanwhile)
+    report = roster.read(path, whole=True)
+    assert report.left == 0 and "Another import ran meanwhile" in str(report)
+
+
+def test_options_make_another_import(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    path = roster.file(numbered(40))
+    stop_after(roster, monkeypatch, 2, path)
+    assert roster.read(path, basis="form").kept_before == 0
+
+
+def invoke(services: Services, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(command, "_services", lambda: services)
+    done = CliRunner().invoke(command.import_command, words)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_command(roster: Roster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = roster.file("phone,school\n217-555-0123,lincoln\n12,lincoln\n", "=fam\x07ilies.csv")
+    code, out, err = invoke(roster.services, monkeypatch, str(path), "--report", str(tmp_path / "bad.csv"))
+    assert code == 0
+    assert "=fam?ilies.csv, line 3: the phone number has too few digits" in out and "1 new" in out
+    assert "read as UTF-8" in err
+    with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["file", "line", "kind", "what"], ["'=fam?ilies.csv", "3", "bad", rows[1][3]]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "code"),
+    [
+        ("phone\n12\n", (), 1),
+        ("phone\n", (), 1),
+        ("name\nx\n", (), 1),
+        ("phone\n217-555-0123\n", ("--basis", "x" * 81), 2),
+        ("phone\n217-555-0123\n", ("--basis-on", "2031-01-01"), 2),
+        ("phone\n217-555-0123\n", ("--dry-run",), 0),
+    ],
+)
+def test_exit_codes(
+    roster: Roster, monkeypatch: pytest.MonkeyPatch, content: str, words: tuple[str, ...], code: int
+) -> None:
+    path = roster.file(content)
+    assert invoke(roster.services, monkeypatch, str(path), *words)[0] == code
+    assert roster.numbers() == set()
+
+
+def test_a_database_that_fails_shows_nothing_of_the_families(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    with roster.services.database.write() as db:
+        db.exec_driver_sql("DROP TABLE family_tags")
+    path = roster.file("phone,tags\n217-555-0123,bus 4\n")
+    code, out, err = invoke(roster.services, monkeypatch, str(path))
+    assert code == 1 and "Run the same command again" in err
+    assert "bus 4" not in out + err and "INSERT" not in out + err
