@@ -13,5 +13,5 @@ def configure(level: int = logging.INFO) -> None:
         force=True,
     )
     # These libraries write addresses, bodies or statements into their info and debug lines.
-    for name in ("twilio", "urllib3", "sqlalchemy", "httpx", "werkzeug"):
+    for name in ("twilio", "urllib3", "sqlalchemy", "httpx", "werkzeug", "weasyprint", "fontTools"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 
 from bot.announcements.audience import meant, reached
+from bot.announcements.preview import preview
 from bot.announcements.words import unknown_placeholders
 from bot.content.district import District
 from bot.services import Services
@@ -93,6 +94,9 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
         raise CannotRelease("It holds until a time that is past: give it a later one.")
     if unknown_placeholders(announcement.text):
         raise CannotRelease("The text holds a placeholder that nothing fills in.")
+    too_long = [one.language for one in preview(services, announcement).shown if one.too_long]
+    if too_long:
+        raise CannotRelease(f"It does not fit one message in {', '.join(too_long)}: say it in fewer words.")
     with services.database.write() as db:
         fresh = announcements.find(db, announcement_id)
         if fresh is None or digest(fresh) != digest(announcement):

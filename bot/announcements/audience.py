@@ -127,8 +127,8 @@ def _reach(services: Services, draft: Draft, family: Candidate, windows: frozens
         return Reach(family, first, "", reason=STOPPED)
     if draft.kind not in WITHOUT_CONSENT and not family.consented:
         return Reach(family, first, "", reason=NO_CONSENT)
-    whatsapp = family.by("whatsapp") if _may(services, draft, "whatsapp") and not family.no_whatsapp else None
-    template = template_for(services, draft, family.language)
+    whatsapp = family.by("whatsapp") if _may(services, draft, "whatsapp") else None
+    template = "" if family.no_whatsapp else template_for(services, draft, family.language)
     if whatsapp and (whatsapp.contact_id in windows or template):
         opened = whatsapp.contact_id in windows
         return Reach(family, whatsapp.contact_id, "whatsapp", "" if opened else template)

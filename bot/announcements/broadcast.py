@@ -37,7 +37,7 @@ PATIENCE, PATIENCE_URGENT = 12.0, 0.5
 """Seconds for the last answers of a job."""
 LOOK_SECONDS = 0.5
 """So often it looks whether it was paused or stopped, and whether something urgent waits."""
-WRITE_SECONDS = 0.2
+WRITE_SECONDS = 0.4
 """So often results are written down, many in one transaction."""
 LEASE = timedelta(seconds=30)
 """A claim older than this belongs to a process that is dead (a request takes at most 20 s) …"""
@@ -167,15 +167,21 @@ class _Broadcast:
         at = now()
         with self.services.database.write() as db:
             rows = recipients.claim(db, self.announcement_id, channel, granted, at)
+        with self.services.database.read() as db:
             ready, aside = self.messages.ready(db, rows, bucket, at)
-            recipients.note_templates(
-                db, {one.recipient.id: one.outgoing.template for one in ready if one.outgoing.template}
-            )
-            recipients.apply(db, aside, at)
+        self._note(ready, aside, at)
         bucket.give_back(granted - len(ready))
         for one in ready:
             self.running[pool.submit(_send, self.channel, one, at)] = one.recipient.id
         return len(rows)
+
+    def _note(self, ready: list[Ready], aside: list[Change], at: datetime) -> None:
+        """Before anything leaves: which go as a template (Twilio lists another text of it), and which not at all."""
+        templates = {one.recipient.id: one.outgoing.template for one in ready if one.outgoing.template}
+        if templates or aside:
+            with self.services.database.write() as db:
+                recipients.note_templates(db, templates)
+                recipients.apply(db, aside, at)
 
     def _bucket(self, channel: str) -> Bucket:
         pace = self.services.library.district.announcements.pace.get(channel, Pace())  # type: ignore[call-overload]
@@ -225,8 +231,11 @@ class _Broadcast:
     def _look_up_lost(self, pool: ThreadPoolExecutor) -> None:
         at = now()
         free = IN_FLIGHT - len(self.running)
+        with self.services.database.read() as db:
+            if free <= 0 or not recipients.any_lost(db, self.announcement_id, at, at - LEASE):
+                return
         with self.services.database.write() as db:
-            lost = recipients.claim_lost(db, self.announcement_id, at, at - LEASE, min(free, 20)) if free > 0 else []
+            lost = recipients.claim_lost(db, self.announcement_id, at, at - LEASE, min(free, 20))
             bodies = self.messages.bodies_of(db, lost)
         for one in lost:
             address, body = bodies[one.id]

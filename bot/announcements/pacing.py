@@ -1,7 +1,8 @@
 """How fast each sender number may go: a token bucket in Redis, shared by all workers, and WhatsApp's limit of a day.
 
-The bucket holds a fifth of a second's worth: after a pause nothing leaves in a rush, and two workers together never
-go faster than one may.  Redis' own clock counts, so the machines need not agree on the time.
+The bucket holds less than half a second's worth: after a pause nothing leaves in a rush, and two workers together
+never go faster than one may.  Leave is given for a fifth of a second's worth at a time: a claim is a transaction, and
+families' messages need the database too.  Redis' own clock counts, so the machines need not agree on the time.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from redis import Redis
 
 from bot.content.district import Pace
 
-BURST_SECONDS = 0.2
+BURST_SECONDS, WORTH_SECONDS = 0.4, 0.2
 REST_SECONDS = 1.0
 """After "too many requests" a sender rests so long, longer each time it happens again."""
 DAY_SLOTS, SLOT_SECONDS = 144, 600
@@ -26,6 +27,7 @@ local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local tokens, last = tonumber(kept[1]) or 0, tonumber(kept[2]) or at
 tokens = math.min(most, tokens + math.max(0, at - last) * rate)
 local given = math.min(want, math.floor(tokens))
+if given < math.min(want, tonumber(ARGV[4])) then given = 0 end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - given), 'at', string.format('%.6f', at))
 redis.call('EXPIRE', KEYS[1], 3600)
 return given
@@ -54,11 +56,11 @@ class Bucket:
     pace: Pace
 
     def take(self, want: int) -> int:
-        """Leave for so many messages now, up to `want`."""
+        """Leave for so many messages now, up to `want`; 0 until there is enough for it to be worth a claim."""
         rate = self.pace.per_second or 0.0
-        most = max(1.0, rate * BURST_SECONDS)
+        most, worth = max(1.0, rate * BURST_SECONDS), max(1.0, rate * WORTH_SECONDS)
         keys = [f"puente:pace:{self.sender}", f"puente:rest:{self.sender}"]
-        return int(self.redis.eval(TAKE, 2, *keys, want, rate, most))
+        return int(self.redis.eval(TAKE, 2, *keys, want, rate, most, worth))
 
     def give_back(self, unused: int) -> None:
         """Leave that was not used, because no message was there for it."""

@@ -1,5 +1,6 @@
 """What RQ runs: each job a row's id and a line that calls the room it belongs to.  All may run twice, at any time."""
 
+import os
 from functools import cache
 
 from bot import settings
@@ -10,6 +11,10 @@ from bot.content.library import Library, load_library
 from bot.jobs.sweep import sweep_all
 from bot.messaging import drafting, send
 from bot.services import Services, open_services
+
+BEHIND = 5
+"""How far announcements stand behind families' messages and alerts for a machine's processor (a work-horse does one
+job, so nothing else is slowed down)."""
 
 
 @cache
@@ -66,11 +71,13 @@ def start_announcement(announcement_id: int) -> None:
 
 def make_kit(announcement_id: int, language: str) -> None:
     """Draw and speak one language of an announcement, for leaders to pass on."""
+    os.nice(BEHIND)
     kit.make(services(), announcement_id, language)
 
 
 def broadcast(announcement_id: int, slot: int) -> None:
     """Send an announcement for some seconds."""
+    os.nice(BEHIND)
     broadcasting.broadcast(services(), announcement_id, slot)
 
 

@@ -1,7 +1,7 @@
 """What a roster may say about consent, beside what families said themselves.
 
-What a family said itself (STOP, JOIN) always counts more.  Of what rosters say with a date the newest counts, and of the
-same day a no.  A yes without a date gives way to anything with one, and never undoes a no: the same file, read again
+What a family said itself (STOP, JOIN) always counts more.  Of what rosters say with a date the newest counts, and of
+one day a no.  A yes without a date gives way to anything with one, and never undoes a no: the same file, read again
 next week, must change nothing.
 """
 

@@ -5,6 +5,7 @@ The names and codes are Unicode's (CLDR, through Babel); what lists of schools w
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from babel import Locale
 from babel.core import get_global
@@ -53,7 +54,7 @@ class Languages:
 
     def __init__(self, spoken: Iterable[str]) -> None:
         self._spoken = {_canonical(code): code for code in reversed(tuple(spoken))}
-        self._names = dict(_names(self._spoken.values()))
+        self._names = _table(tuple(self._spoken.values()))
         self._known: dict[str, str | None] = {}
 
     def find(self, cell: str) -> str | None:
@@ -86,6 +87,11 @@ def _canonical(code: str) -> str:
     base = re.split("[-_]", code)[0].casefold()
     found = str(get_global("language_aliases").get(base, base)).split("_")[0]
     return SAME.get(found, found)
+
+
+@cache
+def _table(spoken: tuple[str, ...]) -> dict[str, str]:
+    return dict(_names(spoken))
 
 
 def _names(spoken: Iterable[str]) -> Iterator[tuple[str, str]]:

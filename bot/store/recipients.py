@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -161,11 +162,20 @@ def claim(db: Connection, announcement_id: int, channel: str, most: int, at: dat
     return rows
 
 
-def claim_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime, most: int) -> list[Recipient]:
-    """Take rows of which nobody knows what became, for a look into Twilio's list."""
+def any_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
+    """Whether `claim_lost` would find one: asked often, and it must not cost a transaction."""
+    return bool(db.execute(select(exists().where(_lost(announcement_id, at, lease_ended)))).scalar())
+
+
+def _lost(announcement_id: int, at: datetime, lease_ended: datetime) -> ColumnElement[bool]:
     unknown = (recipients.c.state == "unknown") & (recipients.c.due_at <= at)
     left = (recipients.c.state == "claimed") & (recipients.c.claimed_at <= lease_ended)
-    key = (recipients.c.announcement_id == announcement_id) & (unknown | left)
+    return (recipients.c.announcement_id == announcement_id) & (unknown | left)
+
+
+def claim_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime, most: int) -> list[Recipient]:
+    """Take rows of which nobody knows what became, for a look into Twilio's list."""
+    key = _lost(announcement_id, at, lease_ended)
     rows = [
         _recipient(row)
         for row in db.execute(select(recipients).where(key).limit(most).with_for_update(skip_locked=True))

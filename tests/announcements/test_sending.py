@@ -1,13 +1,16 @@
 """Sending: one message a family, the right way, nothing twice and nobody left out, whatever Twilio does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import time_machine
 
 from bot.announcements import starting
+from bot.announcements.approving import CannotRelease
 from bot.announcements.broadcast import broadcast
+from bot.content.district import Pace
 from bot.jobs.sweep import sweep_all
 from bot.store import contacts, families, recipients
 from bot.store.announcements import Audience
@@ -310,3 +313,34 @@ def test_the_failed_are_tried_again_but_not_wrong_numbers(district: District) ->
     assert starting.try_failed_again(district.services, number, "ana_ruiz") == 1
     district.send(number)
     assert len(district.got(A)) == 2
+
+
+HX = "HX" + "0" * 32
+
+
+def with_templates(district: District, per_day: int) -> District:
+    """The same district with an approved template and WhatsApp's tier."""
+    library = district.services.library
+    pace = library.district.announcements.model_copy(update={"pace": {"whatsapp": Pace(per_day=per_day)}})
+    changed = library.district.model_copy(update={"templates": {"announcement": {"en": HX}}, "announcements": pace})
+    return replace(district, services=replace(district.services, library=replace(library, district=changed)))
+
+
+def test_outside_the_window_an_approved_template_goes_and_over_the_day_sms(district: District) -> None:
+    district = with_templates(district, per_day=2)
+    district.twilio.templates[HX] = "Message from {{1}}: {{2}} Answer here."
+    numbers = [f"+1217555025{one}" for one in range(4)]
+    for number in numbers:
+        district.family(f"whatsapp:{number}")
+    district.send(district.say())
+    by_template = [number for number in numbers if district.got(f"whatsapp:{number}")]
+    by_sms = [number for number in numbers if district.got(number)]
+    assert len(by_template) == len(by_sms) == 2 and not set(by_template) & set(by_sms)
+    sent = district.twilio.sent_to(f"whatsapp:{by_template[0]}")[0]
+    assert all("\n" not in value for value in sent.content_variables.values())
+    assert sent.content_variables["1"] == "Riverbend Public Schools"
+
+
+def test_a_text_that_fits_no_message_is_not_released(district: District) -> None:
+    with pytest.raises(CannotRelease, match="does not fit"):
+        district.say("School is closed. " * 100)

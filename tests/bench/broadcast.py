@@ -32,6 +32,7 @@ from bot.store.contacts import contacts
 from bot.store.db import now
 from bot.store.families import families, schools
 
+ACCOUNT, TOKEN = "AC" + "1" * 32, "t" * 32
 LATENCY_MS = 200
 ALLOWED = 80.0
 TEXT = "School is closed on Friday. The buses do not run. Lunch can be picked up at the front door from 11 to 1."
@@ -65,8 +66,8 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
         migrate(given.database_url)
         services = open_services(given)
         fill(services, number)
-        announcement = _released(services)
-        workers = [stack.enter_context(_worker(environment(given))) for _ in range(2)]
+        announcement = released(services)
+        workers = [stack.enter_context(worker(environment(given))) for _ in range(2)]
         started = time.perf_counter()
         starting.start(services, announcement)
         frozen = time.perf_counter() - started
@@ -115,7 +116,7 @@ def _phone(number: int) -> str:
     return f"+1217{number + 2_000_000:07d}"
 
 
-def _released(services: Services) -> int:
+def released(services: Services) -> int:
     draft = Draft("emergency", "ruth_adams", TEXT, Audience(), now() + timedelta(days=2), channels=("sms",))
     with services.database.write() as db:
         number = announcements.add(db, draft, "bench", now())
@@ -142,7 +143,9 @@ def _mb(process: psutil.Process) -> float:
         return 0.0
 
 
-def given_settings(folder: Path, redis_url: str, twilio: str, per_second: float | None) -> settings.Settings:
+def given_settings(
+    folder: Path, redis_url: str, twilio: str, per_second: float | None, public: str = "http://127.0.0.1:9"
+) -> settings.Settings:
     """The settings of a district that may send so many a second."""
     told = (ROOT / "district.yaml").read_text()
     pace = f"pace: {{sms: {{per_second: {per_second}}}}}" if per_second else "pace: {}"
@@ -154,10 +157,10 @@ def given_settings(folder: Path, redis_url: str, twilio: str, per_second: float 
         redis_url=redis_url,
         database_url=f"sqlite:///{folder}/bench.db",
         district_file=folder / "district.yaml",
-        public_url="http://127.0.0.1:9",
+        public_url=public,
         data_key=secrets.token_hex(32),
-        twilio_account_sid="AC" + "1" * 32,
-        twilio_auth_token="t" * 32,
+        twilio_account_sid=ACCOUNT,
+        twilio_auth_token=TOKEN,
         twilio_sms_from="+12175550100",
         twilio_api_base=twilio,
         translator="off",
@@ -172,7 +175,7 @@ def environment(given: settings.Settings) -> dict[str, str]:
 
 
 @contextmanager
-def _worker(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def worker(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=env)
     try:
         yield process
@@ -182,12 +185,13 @@ def _worker(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def lean_twilio() -> Iterator[str]:
-    """The address of a lean stand-in in a process of its own."""
+def lean_twilio(token: str = "") -> Iterator[str]:
+    """The address of a lean stand-in in a process of its own; with the account's token it reports on messages."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.lean_twilio", str(port), str(LATENCY_MS)], cwd=ROOT)
+    command = [sys.executable, "-m", "tests.bench.lean_twilio", str(port), str(LATENCY_MS), token]
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
         for _ in range(100):
             with socket.socket() as probe:

@@ -1,7 +1,8 @@
-"""`python -m tests.bench.lean_twilio PORT MILLISECONDS`: a stand-in of Twilio's Messages API that costs little.
+"""`python -m tests.bench.lean_twilio PORT MILLISECONDS [TOKEN]`: a stand-in of Twilio's Messages API that costs little.
 
 The full stand-in checks what it gets and would itself be what is measured; this one waits, answers and counts how
-often each number got something.  `GET /_count` tells.
+often each number got something; given the account's token it posts two signed reports on each message, as Twilio
+does.  `GET /_count` tells.
 """
 
 import asyncio
@@ -10,11 +11,19 @@ import secrets
 import sys
 import time
 from collections import Counter
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+from tests.stand_in import sign
+
+ACCOUNT = "AC" + "1" * 32
 GOT: Counter[str] = Counter()
 TIMES: list[float] = []
 """When the first and the last came."""
+
+
+REPORTS: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+"""(callback address, SID) of messages that are to be reported on."""
+CARRIERS = 4
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
@@ -28,12 +37,15 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
                 await _answer(writer, b"200 OK", found)
                 continue
             await asyncio.sleep(seconds)
-            to = parse_qs(body.decode())["To"][0]
+            form = parse_qs(body.decode())
+            to = form["To"][0]
             GOT[to] += 1
             TIMES[1:] = [time.monotonic()] if TIMES else []
             TIMES[:1] = TIMES[:1] or [time.monotonic()]
-            found = {"sid": f"SM{secrets.token_hex(16)}", "status": "queued", "to": to, "body": ""}
+            sid = f"SM{secrets.token_hex(16)}"
+            found = {"sid": sid, "status": "queued", "to": to, "body": ""}
             await _answer(writer, b"201 Created", found)
+            REPORTS.put_nowait((form.get("StatusCallback", [""])[0], sid))
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
@@ -54,14 +66,38 @@ async def _answer(writer: asyncio.StreamWriter, status: bytes, found: dict[str, 
     await writer.drain()
 
 
-async def main(port: int, milliseconds: float) -> None:
+async def carry(token: str) -> None:
+    """Post "sent" and "delivered" for each message, over one connection."""
+    streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    while True:
+        address, sid = await REPORTS.get()
+        parts = urlsplit(address)
+        for status in ("sent", "delivered"):
+            form = {"MessageSid": sid, "MessageStatus": status, "AccountSid": ACCOUNT}
+            body = urlencode(form).encode()
+            head = (
+                f"POST {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+                f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+                f"X-Twilio-Signature: {sign(token, address, form)}\r\n\r\n"
+            )
+            try:
+                streams = streams or await asyncio.open_connection(parts.hostname, parts.port)
+                streams[1].write(head.encode() + body)
+                answer = await streams[0].readuntil(b"\r\n\r\n")
+                await streams[0].readexactly(_length(answer))
+            except (OSError, asyncio.IncompleteReadError):
+                streams = None
+
+
+async def main(port: int, milliseconds: float, token: str) -> None:
     """Serve until killed."""
+    carriers = [asyncio.create_task(carry(token)) for _ in range(CARRIERS if token else 0)]
     server = await asyncio.start_server(
         lambda reader, writer: serve(reader, writer, milliseconds / 1000), "127.0.0.1", port, backlog=512
     )
     async with server:
-        await server.serve_forever()
+        await asyncio.gather(server.serve_forever(), *carriers)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else ""))

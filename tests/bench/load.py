@@ -48,7 +48,20 @@ def send_all(port: int, families: Sequence[Sequence[bytes]], connections: int) -
     return len(times) / (time.perf_counter() - started), times
 
 
-def _send_share(port: int, share: Sequence[Sequence[bytes]], times: list[float]) -> None:
+def send_paced(port: int, families: Sequence[Sequence[bytes]], per_second: float) -> list[float]:
+    """The time of each message in seconds, if they come at this rate from four connections."""
+    times: list[float] = []
+    pause = 4 / per_second
+    threads = [threading.Thread(target=_send_share, args=(port, families[one::4], times, pause)) for one in range(4)]
+    for number, thread in enumerate(threads):
+        threading.Timer(number * pause / 4, thread.start).start()
+    time.sleep(pause)
+    for thread in threads:
+        thread.join()
+    return times
+
+
+def _send_share(port: int, share: Sequence[Sequence[bytes]], times: list[float], pause: float = 0.0) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         answers = connection.makefile("rb")
         for family in share:
@@ -57,6 +70,7 @@ def _send_share(port: int, share: Sequence[Sequence[bytes]], times: list[float])
                 connection.sendall(request)
                 _read(answers)
                 times.append(time.perf_counter() - started)
+                time.sleep(max(0.0, pause - times[-1]))
 
 
 def _read(answers) -> None:  # type: ignore[no-untyped-def]

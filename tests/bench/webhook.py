@@ -26,7 +26,7 @@ def webhook() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name, embedded_server(Path(name)) as redis_url:
         env = _environment(name, redis_url)
         migrate(env["DATABASE_URL"])
-        with _serving("tests.bench.bare:app", env) as bare, _serving("app:app", env) as ours:
+        with serving("tests.bench.bare:app", env) as bare, serving("app:app", env) as ours:
             return _figures([_round(bare, ours, number) for number in range(ROUNDS)])
 
 
@@ -69,11 +69,17 @@ def _environment(folder: str, redis_url: str) -> dict[str, str]:
     }
 
 
-@contextmanager
-def _serving(app: str, env: dict[str, str]) -> Iterator[int]:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(app: str, env: dict[str, str], port: int = 0) -> Iterator[int]:
+    """The port where gunicorn serves this app."""
+    port = port or free_port()
     options = ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--log-level", "warning"]
     command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "--bind", f"127.0.0.1:{port}", app]
     process = subprocess.Popen(command, env=env, cwd=ROOT)

@@ -48,6 +48,12 @@ def test_no_is_kept_as_no(roster: Roster) -> None:
     assert [event.kind for event in roster.events(ANA)] == ["denied"]
 
 
+def test_a_dated_no_is_kept_once(roster: Roster) -> None:
+    text = "phone,consent,consent date\n217-555-0123,no,2026-09-01\n"
+    roster.read(text)
+    assert roster.read(text).nothing_new
+
+
 def test_neither_yes_nor_no_is_no_consent(roster: Roster) -> None:
     roster.read("phone,consent\n217-555-0123,pending\n")
     assert roster.family(ANA).consent_at is None and roster.events(ANA) == [] and len(roster.warnings) == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.roster import Unusable
+from bot.roster import Unusable, importing
 from bot.store import contacts, families
 from tests.roster.conftest import Roster
 
@@ -257,7 +257,11 @@ def test_a_broken_file_is_not_taken_for_the_whole_roster(roster: Roster) -> None
     assert roster.schools(ANA) == ["lincoln"]
 
 
-def test_a_trial_changes_nothing_and_counts_the_same(roster: Roster) -> None:
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_a_trial_changes_nothing_and_counts_the_same(
+    roster: Roster, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(importing, "AT_ONCE", at_once)
     text = "phone,school\n217-555-0123,lincoln\n217-555-0123,harbor\n217-555-0145,lincoln\n217-555-0145,lincoln\n"
     before = roster.dump()
     trial = roster.read(text, dry_run=True)
@@ -279,7 +283,7 @@ LINES = st.lists(
 
 
 @settings(
-    max_examples=150,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

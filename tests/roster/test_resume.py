@@ -55,7 +55,7 @@ def test_killed_in_the_middle_it_goes_on(roster: Roster) -> None:
     done, people = kept(roster.services)
     assert 1000 <= done < LINES and people == done, "what was read is kept, no more"
     report = roster.read(path)
-    assert (report.new, report.kept_before) == (LINES - done, done)
+    assert (report.new, report.unchanged, report.kept_before) == (LINES - done, 0, done), "nothing is done twice"
     assert report.bad == 1 and f"line {LINES + 2}: " in roster.bad[0]
     assert kept(roster.services)[1] == LINES
 

@@ -134,7 +134,7 @@ def try_again(announcement_id: int) -> ResponseReturnValue:
     """One more try for those whom it did not reach."""
     one = _of_mine(announcement_id)
     count = starting.try_failed_again(services(), one.id, current_user.by)
-    flash(_("{count} are tried once more.", count=count) if count else _("There is nobody to try again."))
+    flash(_("Tried once more: {count}.", count=count) if count else _("There is nobody to try again."))
     return _back(one)
 
 

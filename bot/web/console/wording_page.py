@@ -111,7 +111,7 @@ def _tell(announcement: Announcement, language: str) -> None:
         return
     released = starting.wording_approved(services(), announcement.id, language)
     if released:
-        flash(_("{count} families who waited for this language get it now.", count=released))
+        flash(_("Families who waited for this language and get it now: {count}.", count=released))
 
 
 @console.post(f"{PLACE}/again")

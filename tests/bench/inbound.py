@@ -1,0 +1,56 @@
+"""Families' messages while an announcement is sent at 80 a second: how long they wait, against how long they wait alone.
+
+The reports on what was sent come in by the same web process.
+"""
+
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from bot.announcements import starting
+from bot.run.embedded import embedded_server
+from bot.run.launch import migrate
+from bot.services import open_services
+from tests.bench.broadcast import ACCOUNT, TOKEN, environment, fill, given_settings, lean_twilio, released, worker
+from tests.bench.load import requests, send_paced
+from tests.bench.webhook import free_port, serving
+
+FAMILIES, PER_SECOND, ALLOWED = 60, 20.0, 80.0
+
+
+def inbound() -> dict[str, float]:
+    """p95 of the webhook alone and during a broadcast; `p95_ratio` is wanted at 1.5 or less."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        redis_url = stack.enter_context(embedded_server(folder / "redis"))
+        twilio = stack.enter_context(lean_twilio(TOKEN))
+        port = free_port()
+        public = f"http://127.0.0.1:{port}"
+        given = given_settings(folder, redis_url, twilio, ALLOWED, public)
+        migrate(given.database_url)
+        services = open_services(given)
+        fill(services, 8000)
+        env = environment(given)
+        stack.enter_context(serving("app:app", env, port))
+        for _ in range(2):
+            stack.enter_context(worker(env))
+        send_paced(port, requests(public, TOKEN, ACCOUNT, FAMILIES, "warm"), PER_SECOND)
+        alone = send_paced(port, requests(public, TOKEN, ACCOUNT, FAMILIES, "warm"), PER_SECOND)
+        sender = threading.Thread(target=starting.start, args=(services, released(services)))
+        sender.start()
+        time.sleep(5)
+        during = send_paced(port, requests(public, TOKEN, ACCOUNT, FAMILIES, "warm"), PER_SECOND)
+        sender.join()
+        services.database.engine.dispose()
+    return {
+        "p95_ms_alone": round(p95(alone) * 1000, 1),
+        "p95_ms_during": round(p95(during) * 1000, 1),
+        "p95_ratio": round(p95(during) / p95(alone), 2),
+    }
+
+
+def p95(times: list[float]) -> float:
+    """What 95 of 100 stay below."""
+    return sorted(times)[int(len(times) * 0.95)]
