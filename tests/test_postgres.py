@@ -7,20 +7,26 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from bot.announcements import starting
+from bot.announcements.broadcast import broadcast
+from bot.announcements.watching import report
 from bot.cases.paging import page as alert
 from bot.messaging.send import deliver
 from bot.services import Services
+from bot.store.announcements import Audience
 from bot.store.cases import cases
 from bot.store.crypto import Vault
 from bot.store.db import Database
 from bot.store.deliveries import deliveries
 from bot.web import create_app
+from tests.announcements.conftest import District
 from tests.conftest import Family, migrate, skip_or_fail
 from tests.stand_in import TwilioStandIn
 
@@ -91,4 +97,23 @@ def test_the_line_on_postgresql(url: str, services: Services, twilio: TwilioStan
         deliver(here, delivery)
     assert len(twilio.messages) == 2
     assert "START" in family.text("STOP") and family.text("hello") == ""
+    here.database.engine.dispose()
+
+
+def test_an_announcement_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+    migrate(url)
+    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    district = District(here, twilio)
+    for one in range(60):
+        district.family(f"+12175557{one:03d}", "lincoln", "harbor")
+    number = district.say(audience=Audience(schools=("lincoln", "harbor")))
+    starting.start(here, number)
+    with ThreadPoolExecutor(2) as two:  # two workers on one announcement
+        list(two.map(lambda slot: broadcast(here, number, slot), (0, 1)))
+    district.send(number, jobs=2)
+    assert sorted(len(district.got(f"+12175557{one:03d}")) for one in range(60)) == [1] * 60
+    assert district.state(number) == "done"
+    district.report(number, "+12175557001", "delivered")
+    assert district.states(number) == {"queued": 59, "delivered": 1}
+    assert "".join(report(here, number)).count("family") == 60
     here.database.engine.dispose()
