@@ -19,6 +19,8 @@ Warn = Callable[[str], None]
 
 LONGEST_CELL = 120
 _SEVERAL = re.compile(r"[/;,|&\n]|\bor\b|\band\b", re.IGNORECASE)
+_GAP = r"[\s().-]*"
+_AMERICAN = re.compile(rf"{_GAP}(?:\+?1{_GAP})?([2-9]\d\d){_GAP}([2-9]\d\d){_GAP}(\d{{4}}){_GAP}", re.ASCII)
 _DIGITS = re.compile(r"\d")
 _WORDS = re.compile(r"\([^\d)]*\)|(?<![^\W\d_])(?!ext)[^\W\d_]{2,}", re.IGNORECASE)
 """Such as "(mom)": the library would take its letters for the digits of a keypad."""
@@ -77,10 +79,7 @@ def number(text: str) -> str:
     """One telephone number as E.164, of a kind that a family has."""
     if _SHORTENED.fullmatch(text):
         raise BadLine("a spreadsheet has shortened the phone number: format the column as text, and export it again")
-    try:
-        parsed = phonenumbers.parse(_WORDS.sub(" ", text).strip(" #"), "US")
-    except NumberParseException:
-        raise BadLine("there is no phone number in the phone column: write it as 217-555-0123") from None
+    parsed = _parsed_number(text)
     kind = phonenumbers.number_type(parsed)
     if kind == PhoneNumberType.UNKNOWN:
         raise BadLine(_wrong_with(parsed))
@@ -89,6 +88,16 @@ def number(text: str) -> str:
     if parsed.extension:
         raise BadLine("the phone number has an extension, where texts do not arrive: give a mobile number")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _parsed_number(text: str) -> phonenumbers.PhoneNumber:
+    """What stands there, valid or not; the plain ways need no parser, which is most of the time of an import."""
+    if plain := _AMERICAN.fullmatch(text):
+        return phonenumbers.PhoneNumber(country_code=1, national_number=int("".join(plain.groups())))
+    try:
+        return phonenumbers.parse(_WORDS.sub(" ", text).strip(" #"), "US")
+    except NumberParseException:
+        raise BadLine("there is no phone number in the phone column: write it as 217-555-0123") from None
 
 
 def _wrong_with(parsed: phonenumbers.PhoneNumber) -> str:
@@ -156,7 +165,7 @@ def day(cell: str, today: date, warn: Warn) -> date | None:
     text = re.sub(r"\s+\d{1,2}:\d\d.*$", "", text)
     if not text:
         return None
-    found = _parsed(text)
+    found = _day(text)
     if found is None or not OLDEST <= found <= today:
         warn("the date of the consent cannot be read or lies ahead: write it as 2026-08-31; it counts as not given")
         return None
@@ -164,7 +173,7 @@ def day(cell: str, today: date, warn: Warn) -> date | None:
 
 
 @lru_cache(maxsize=4096)  # most families of a file signed on one of a few hundred days
-def _parsed(text: str) -> date | None:
+def _day(text: str) -> date | None:
     for pattern in FORMATS:
         try:
             return datetime.strptime(text, pattern).date()

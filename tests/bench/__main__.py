@@ -1,13 +1,21 @@
 """Run all benchmarks, print them, and keep them in `var/bench.json`."""
 
 import json
+import sys
 from datetime import UTC, datetime
 
 from bot.settings import ROOT
+from tests.bench.broadcast import broadcast
+from tests.bench.inbound import inbound
+from tests.bench.roster import roster
 from tests.bench.webhook import webhook
 
+FIGURES = {"webhook": webhook, "broadcast": broadcast, "inbound": inbound, "roster": roster}
+"""`python -m tests.bench NAME …` measures only these."""
+
 if __name__ == "__main__":
-    found = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "webhook": webhook()}
+    wanted = sys.argv[1:] or list(FIGURES)
+    found = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **{name: FIGURES[name]() for name in wanted}}
     print(json.dumps(found, indent=2))
     (ROOT / "var").mkdir(exist_ok=True)
     (ROOT / "var/bench.json").write_text(json.dumps(found, indent=2) + "\n")
