@@ -443,6 +443,7 @@ def test_nobody_writes_there(line: Line, client: FlaskClient) -> None:
         assert client.post(door).status_code in (400, 405)
 
 
+@pytest.mark.long
 def test_sixty_looks_a_minute(line: Line, look: Look) -> None:
     announcement = line.say()
     line.made(announcement, "es")

@@ -292,6 +292,7 @@ LINES = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(
     max_examples=80,
     deadline=None,
