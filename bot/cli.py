@@ -236,10 +236,15 @@ def _given(line: str) -> dict[str, Any]:
 
 
 def _settings() -> settings.Settings:
+    """The environment's settings; in development with the Redis of a line that runs beside this command."""
+    from bot.run.embedded import running_url
+
     try:
-        return settings.load()
+        given = settings.load()
     except settings.SettingsError as error:
         raise click.ClickException(str(error)) from None
+    beside = running_url(given.var_dir / "redis") if given.redis_url == settings.DEVELOPMENT_REDIS else None
+    return given.model_copy(update={"redis_url": beside}) if beside else given
 
 
 def _library() -> Library:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: flows, messages and the example district are found from here."""
 
+DEVELOPMENT_REDIS = "redis://127.0.0.1:6379/0"
 DEVELOPMENT_ACCOUNT = "AC" + "0" * 32
 """The account id that the simulator's webhooks carry when no Twilio account is set."""
 
@@ -176,7 +177,7 @@ def _with_development_defaults(settings: Settings) -> Settings:
             "secret_key": settings.secret_key or made["SECRET_KEY"],
             "data_key": settings.data_key or made["DATA_KEY"],
             "twilio_auth_token": settings.twilio_auth_token or made["TWILIO_AUTH_TOKEN"],
-            "redis_url": settings.redis_url or "redis://127.0.0.1:6379/0",
+            "redis_url": settings.redis_url or DEVELOPMENT_REDIS,
             "database_url": settings.database_url or f"sqlite:///{settings.var_dir / 'puente.db'}",
         }
     )

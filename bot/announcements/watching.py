@@ -5,7 +5,7 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.announcements.starting import LANGUAGE, NEVER_AGAIN
 from bot.content.reasons import UNKNOWN, WHY
@@ -31,7 +31,7 @@ HELD = {
     LANGUAGE: "Nobody has approved their language yet. It leaves as soon as somebody does.",
 }
 """Why nothing was sent, and what the office can do."""
-MEASURED = timedelta(seconds=30)
+MEASURED, SOON = timedelta(seconds=30), timedelta(minutes=2)
 
 
 @dataclass
@@ -64,6 +64,8 @@ class Watch:
     seconds_left: int | None
     can_try_again: int
     replies: tuple[int, ...]
+    waits_until: datetime | None = None
+    """When the next of them leaves, if that is later than now: the morning."""
 
     @property
     def families(self) -> int:
@@ -81,6 +83,7 @@ def watch(services: Services, announcement_id: int) -> Watch | None:
         kits = recipients.counts(db, announcement_id, "kit")
         recent = recipients.left_since(db, announcement_id, now() - MEASURED)
         replies = cases.answering(db, announcement_id)
+        due = recipients.next_due(db, announcement_id)
     total = _by(counted, "state")
     again = [one for one in (*counted, *kits) if GROUPS[one.state] == "failed" and one.error_code not in NEVER_AGAIN]
     return Watch(
@@ -93,6 +96,7 @@ def watch(services: Services, announcement_id: int) -> Watch | None:
         seconds_left=_left(announcement, total["queued"], recent),
         can_try_again=sum(one.number for one in again),
         replies=tuple(replies),
+        waits_until=due if due and due > now() + SOON and announcement.state == "sending" else None,
     )
 
 

@@ -61,6 +61,14 @@ def server_command(folder: Path) -> tuple[list[str], str]:
     return [server_binary(), *flags], f"unix://{quote(str(socket))}?db=0"
 
 
+def running_url(folder: Path) -> str | None:
+    """The URL of the server that `make run` keeps in this folder, if it is up: for commands beside it."""
+    if not folder.is_dir():
+        return None
+    socket = _socket(folder)
+    return f"unix://{quote(str(socket))}?db=0" if socket.exists() else None
+
+
 @contextmanager
 def embedded_server(folder: Path) -> Iterator[str]:
     """The URL of a server that runs as long as this context."""
