@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from bot.announcements import kit
 from bot.announcements.kit import kit_link
-from bot.announcements.words import link_to
+from bot.announcements.words import link_to, sentences
 from bot.services import Services
 from bot.store import announcements, kits, wordings
 from bot.store.announcements import Announcement, Audience, Draft
@@ -29,7 +29,7 @@ ENGLISH = "School is closed on Friday. Call 217-555-0110 & ask."
 WORDS = {
     "es": "El viernes no hay clases. Llame al 217-555-0110.",
     "ar": "لا توجد دروس يوم الجمعة. اتصلوا بالرقم 217-555-0110 للسؤال.",
-    "zh": "星期五停课。请致电 217-555-0110。",
+    "zh": "星期五停课。 请致电 217-555-0110。",
 }
 DRAFT = "ነገ ትምህርት የለም።"
 """In Amharic, by a machine."""
@@ -38,6 +38,14 @@ UNKNOWN = "ZZZZZ2"
 NOT_STARTED, STARTED = ("draft", "ready"), ("freezing", "sending", "paused", "done")
 UNTIL_EN = "You can pass this on until Friday, November 27, 10:00"
 OVER = timedelta(days=4)
+
+
+def _parts(text: str, wording: str, machine: str = "") -> tuple[Part, ...]:
+    """The wording, however its sentences are cut, over the sentences of the text."""
+    english, words = sentences(text), wording.split(" ")
+    cut = [*range(len(english) - 1)]
+    pieces = [*(words[one] for one in cut), " ".join(words[len(cut) :])]
+    return tuple(replace(part, wording=piece, machine=machine) for part, piece in zip(english, pieces, strict=True))
 
 
 @dataclass
@@ -54,11 +62,11 @@ class Line:
             number = announcements.add(db, draft, "ana_ruiz", at)
             announcements.move(db, number, ["draft"], state, started_at=at if started else None)
             for language, wording in WORDS.items():
-                part = Part(text, wording)
-                wordings.ask_for(db, number, language, (part,), at)
-                wordings.approve(db, number, language, (part,), Review("Ana Ruiz", "ana_ruiz", at))
-            wordings.ask_for(db, number, "am", (Part(text),), at)
-            wordings.save_draft(db, number, "am", (Part(text, DRAFT, machine="yes"),))
+                parts = _parts(text, wording)
+                wordings.ask_for(db, number, language, parts, at)
+                wordings.approve(db, number, language, parts, Review("Ana Ruiz", "ana_ruiz", at))
+            wordings.ask_for(db, number, "am", sentences(text), at)
+            wordings.save_draft(db, number, "am", _parts(text, DRAFT, machine="yes"))
             found = announcements.find(db, number)
         assert found is not None
         return found

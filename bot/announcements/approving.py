@@ -6,9 +6,14 @@ the name of somebody who releases in person (the superintendent) waits for exact
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
 
 from bot.announcements.audience import meant, reached
+from bot.announcements.current import wordings_now
 from bot.announcements.preview import preview
 from bot.announcements.words import unknown_placeholders
 from bot.content.district import District
@@ -37,18 +42,26 @@ class CannotRelease(Exception):
     """Why not, in a sentence for the person who asked."""
 
 
-def digest(announcement: Announcement) -> str:
-    """All that is approved: whatever of it changes needs new approvals.  Each wording has a reviewer of its own."""
+def digest(announcement: Announcement, approved: Mapping[str, str]) -> str:
+    """All that is approved, with the approved wordings (language → text): whatever changes needs new approvals."""
     audience = {name: sorted(values) for name, values in vars(announcement.audience).items()}
     moments = [moment.isoformat() if moment else "" for moment in (announcement.send_at, announcement.until)]
     words = [announcement.kind, announcement.sender, announcement.text, announcement.link, announcement.unapproved]
-    whole = json.dumps([words, sorted(announcement.channels), audience, moments], sort_keys=True)
+    whole = json.dumps([words, sorted(announcement.channels), audience, moments, dict(approved)], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def standing(district: District, announcement: Announcement, given: list[Approval], families: int) -> Standing:
-    """What is missing.  The writers' own approvals count for nobody but the sender."""
-    valid = {one.by for one in given if one.digest == digest(announcement)}
+def digest_now(db: Connection, announcement: Announcement) -> str:
+    """The digest of what stands in the database now."""
+    found = wordings_now(db, announcement)
+    return digest(announcement, {language: one.text for language, one in found.items() if one.state == "approved"})
+
+
+def standing(
+    district: District, announcement: Announcement, given: list[Approval], families: int, seen: str
+) -> Standing:
+    """What is missing; `seen` is the digest of now.  The writers' own approvals count for nobody but the sender."""
+    valid = {one.by for one in given if one.digest == seen}
     others = valid - announcement.writers
     wanted = 2 if families > district.announcements.two_people_over else 1
     in_person = announcement.sender in district.announcements.released_by_sender
@@ -68,14 +81,20 @@ def meant_in_all(services: Services, draft: Draft) -> int:
         return sum(1 for _ in meant(db, draft.audience))
 
 
-def approve(services: Services, announcement_id: int, by: str) -> None:
-    """Say that this announcement is right, as it reads now.  Raises `CannotRelease` for one that has left."""
+def approve(services: Services, announcement_id: int, by: str, seen: str | None = None) -> None:
+    """Say that this announcement is right.  `seen`: the digest of what was looked at.
+
+    Raises `CannotRelease` for one that has left, or that was changed while somebody looked at it.
+    """
     at = now()
     with services.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None or announcement.state != "draft":
             raise CannotRelease("This announcement is no draft any more.")
-        approvals.add(db, announcement_id, Approval(by, digest(announcement), at))
+        now_reads = digest_now(db, announcement)
+        if seen not in (None, now_reads):
+            raise CannotRelease("It was changed just now: look at it again.")
+        approvals.add(db, announcement_id, Approval(by, now_reads, at))
         audit.record(db, by, "approved an announcement", f"announcement {announcement_id}", at)
 
 
@@ -85,13 +104,15 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
     with services.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         given = approvals.of(db, announcement_id)
+        seen = digest_now(db, announcement) if announcement else ""
     if announcement is None or announcement.state != "draft":
         raise CannotRelease("This announcement has been sent, or is no draft any more.")
-    missing = standing(services.library.district, announcement, given, meant_in_all(services, announcement))
+    families = meant_in_all(services, announcement)
+    missing = standing(services.library.district, announcement, given, families, seen)
     if not missing.complete:
         raise CannotRelease(f"Not approved yet: {_in_words(services.library.district, missing)}.")
-    if announcement.until <= at:
-        raise CannotRelease("It holds until a time that is past: give it a later one.")
+    if announcement.until <= _leaves(services, announcement, at):
+        raise CannotRelease("It would leave after the time until which it holds: give it a later one.")
     if unknown_placeholders(announcement.text):
         raise CannotRelease("The text holds a placeholder that nothing fills in.")
     too_long = [one.language for one in preview(services, announcement).shown if one.too_long]
@@ -99,12 +120,18 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
         raise CannotRelease(f"It does not fit one message in {', '.join(too_long)}: say it in fewer words.")
     with services.database.write() as db:
         fresh = announcements.find(db, announcement_id)
-        if fresh is None or digest(fresh) != digest(announcement):
+        if fresh is None or digest_now(db, fresh) != seen:
             raise CannotRelease("It was changed just now: look at it again.")
         if not announcements.move(db, announcement_id, ["draft"], "ready"):
             raise CannotRelease("Somebody has released it just now.")
         audit.record(db, by, "released an announcement", f"announcement {announcement_id}", at)
     return announcement
+
+
+def _leaves(services: Services, announcement: Announcement, at: datetime) -> datetime:
+    """When the first family gets it: nobody is written to at night but in an emergency."""
+    due = max(at, announcement.send_at or at)
+    return due if announcement.kind == "emergency" else services.library.district.waking(due)
 
 
 def _in_words(district: District, missing: Standing) -> str:

@@ -149,6 +149,14 @@ def template_for(services: Services, draft: Draft, language: str) -> str:
     return own.get(language, "")
 
 
-def leaders_of(announcement: Announcement) -> Audience:
-    """The community leaders who get it to pass on: those of its schools, whatever language or tag it is for."""
+def leaders_of(announcement: Announcement) -> Audience | None:
+    """The community leaders who get it to pass on: those of its schools, whatever language or tag it is for; none for
+    what is for staff alone."""
+    if not {"family", "leader"} & set(announcement.audience.roles):
+        return None
     return Audience(roles=("leader",), schools=announcement.audience.schools)
+
+
+def readers_of(announcement: Announcement) -> list[Audience]:
+    """The audience, and the leaders who pass it on."""
+    return [one for one in (announcement.audience, leaders_of(announcement)) if one]

@@ -122,7 +122,7 @@ class _Broadcast:
                 self.looked = time.monotonic()
                 if not self._may_go_on():
                     return False
-                if self._urgent():
+                if self._urgent() or self._asleep(announcement):
                     return True
                 outcomes.write_down(self.services)
                 self._look_up_lost(pool)
@@ -138,6 +138,16 @@ class _Broadcast:
         self.services.redis.expire(self.lease, SLOT_SECONDS)
         with self.services.database.read() as db:
             return announcements.state_of(db, self.announcement_id) == "sending"
+
+    def _asleep(self, announcement: Announcement) -> bool:
+        """Families are not written to at this hour, but in an emergency: what waits leaves in the morning."""
+        at = now()
+        morning = self.services.library.district.waking(at)
+        if announcement.kind == "emergency" or morning <= at:
+            return False
+        with self.services.database.write() as db:
+            recipients.postpone(db, self.announcement_id, morning)
+        return True
 
     def _urgent(self) -> bool:
         """Whether a worker is wanted elsewhere: alerts and replies go first."""
@@ -236,10 +246,10 @@ class _Broadcast:
                 return
         with self.services.database.write() as db:
             lost = recipients.claim_lost(db, self.announcement_id, at, at - LEASE, min(free, 20))
-            bodies = self.messages.bodies_of(db, lost)
+            addresses = self.messages.addresses_of(db, lost)
         for one in lost:
-            address, body = bodies[one.id]
-            self.running[pool.submit(_look_up, self.services, self.channel, one, address, body)] = one.id
+            look = _Look(addresses[one.id], self.messages.code)
+            self.running[pool.submit(_look_up, self.services, self.channel, one, look)] = one.id
 
     def _finished(self) -> bool:
         """Whether all is done: then it says so, unless a report has brought more to do."""
@@ -289,15 +299,23 @@ def _after_error(recipient: Recipient, error: SendError) -> _Result:
     return _Result(recipient, Change(recipient.id, "waiting", due, error_code=error.code), busy=True)
 
 
-def _look_up(services: Services, channel: Channel, one: Recipient, address: str, body: str) -> _Result:
+@dataclass(frozen=True)
+class _Look:
+    """What to look for: at which address, with which announcement's code in its text (template or not)."""
+
+    address: str
+    code: str
+
+
+def _look_up(services: Services, channel: Channel, one: Recipient, look: _Look) -> _Result:
     """Whether Twilio has it; only after its list has said no twice is it sent again."""
     at = now()
     since = (one.claimed_at or at) - timedelta(minutes=10)
     try:
-        listed = channel.listed(address, since)
+        listed = channel.listed(look.address, since)
     except SendError as error:
         return _Result(one, Change(one.id, "unknown", at + LOOK_AFTER, error_code=error.code, looks=one.looks))
-    mine = [message for message in listed if message.body == body or one.template]
+    mine = [message for message in listed if look.code in message.body]
     with services.database.read() as db:
         others = recipients.sids_of_others(db, [message.sid for message in mine], one.id)
     free = [message for message in mine if message.sid not in others]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.announcements.words import fixed, marked_as, text_in
+from bot.announcements.current import wording_now, wordings_now
+from bot.announcements.words import body, fixed, marked_as, sentences, text_in
 from bot.content import dates
 from bot.content.library import Library
 from bot.content.texts import TextId
@@ -14,17 +15,18 @@ from bot.messaging.drafting import library_for
 from bot.messaging.inbound import Inbound
 from bot.messaging.world import understood
 from bot.services import Services
-from bot.store import announcements, contacts, wordings
+from bot.store import announcements, contacts
 from bot.store.announcements import CODE_LENGTH, Announcement
 from bot.store.db import now
-from bot.store.wordings import Wording
 
 Verdict = Literal["genuine", "genuine_over", "genuine_stopped", "not_genuine"]
 EXAMPLE = "CHECK K7Q2MX"
 SURE_OF_LANGUAGE = 0.6
-WORD = re.compile(r"\w+")
+LINK = re.compile(r"https?://\S+")
 OWN_WORDS = 3
-"""Whoever adds more than so many words to a message that they send back says something of their own."""
+"""Whoever adds more than so many words to a message that they send back may say something of their own."""
+ABOUT_THE_MESSAGE = frozenset({None, "greeting_identity", "short_reply", "out_of_scope", "safety_rumor"})
+"""What "hello, is this true?" may be taken for; everything else beside a message is a matter of its own."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def answer(services: Services, inbound: Inbound) -> str | None:
         return None
     looked = look_up(services, command.rest) if command.rest else None
     forwarded = bool(LINK_CODE.search(inbound.text))
-    if looked and forwarded and _own_emergency(services, inbound.text, looked):
+    if looked and forwarded and _says_something_else(services, inbound.text, looked):
         return None
     language = _language(services, inbound)
     library = library_for(services, language)
@@ -83,33 +85,40 @@ def text_shown(services: Services, library: Library, announcement: Announcement,
     """Its text in this language, where a person has approved it or it went out with the machine's notice; else
     English."""
     with services.database.read() as db:
-        wording = wordings.find(db, announcement.id, language)
+        wording = wording_now(db, announcement, language)
     mark = marked_as(language, wording)
     if mark and not (mark == "machine" and announcement.unapproved == "machine"):
         return text_in(library, announcement, "en", None)
     return text_in(library, announcement, language, wording)
 
 
-def _own_emergency(services: Services, text: str, looked: Looked) -> bool:
-    """An emergency that stands beside the message that was sent back, or in one that is none of ours."""
-    if understood(services.library, text, None).severity != "escalate_now":
-        return False
-    if looked.announcement is None:
+def _says_something_else(services: Services, text: str, looked: Looked) -> bool:
+    """Whether a message that was sent back stands beside words of one's own that need another answer: "… my child is
+    sick today", "stop sending me this", an emergency."""
+    own = _own_words(services, text, looked.announcement)
+    meant = understood(services.library, own, None)
+    if meant.severity == "escalate_now":
         return True
-    with services.database.read() as db:
-        found = list(wordings.of(db, looked.announcement.id).values())
-    ours = _words_of(services, looked.announcement, found)
-    return len([word for word in WORD.findall(text.casefold()) if word not in ours]) > OWN_WORDS
+    return len(own.split()) > OWN_WORDS and meant.intent not in ABOUT_THE_MESSAGE
 
 
-def _words_of(services: Services, announcement: Announcement, found: list[Wording]) -> set[str]:
-    """Every word that some phone got with this announcement."""
+def _own_words(services: Services, text: str, announcement: Announcement | None) -> str:
+    """What is left of a text without the sentences that some phone got with this announcement."""
+    left = " ".join(LINK.sub(" ", text).split())
+    for sentence in _sent(services, announcement) if announcement else ():
+        left = re.sub(re.escape(sentence), " ", left, flags=re.IGNORECASE)
+    return " ".join(left.split())
+
+
+def _sent(services: Services, announcement: Announcement) -> list[str]:
+    """Its lines and sentences in every language, the longest first."""
     library, base = services.library, services.settings.public_base
-    texts = [text_in(library, announcement, "en", None), base, announcement.code, announcement.link, "m"]
-    texts += [text_in(library, announcement, one.language, one) for one in found]
-    texts += [fixed(library, one, "announced_check", {}) for one in library.district.languages]
-    texts += [library.district.name, *(person.name for person in library.district.staff.values())]
-    return {word for text in texts for word in WORD.findall(text.casefold())}
+    with services.database.read() as db:
+        found = wordings_now(db, announcement)
+    whole = [body(library, announcement, one, found.get(one), base) for one in (*library.district.languages, *found)]
+    lines = {LINK.sub("", line).strip() for text in whole for line in text.splitlines()}
+    parts = {part.english.strip() for line in lines for part in sentences(line)}
+    return sorted((one for one in lines | parts if len(one) > 1), key=len, reverse=True)
 
 
 def _language(services: Services, inbound: Inbound) -> str:

@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from hashlib import sha256
 
+from bot.announcements.current import wording_now, wordings_now
 from bot.announcements.words import MACHINE, fixed, link_to, marked_as, text_in
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
@@ -17,7 +18,7 @@ from bot.services import Services
 from bot.sharing import speech
 from bot.sharing.page import NoRenderer
 from bot.sharing.picture import Picture, picture_png
-from bot.store import announcements, kits, wordings
+from bot.store import announcements, kits
 from bot.store.announcements import Announcement
 from bot.store.db import now
 from bot.store.kits import Kit
@@ -57,7 +58,7 @@ def items(services: Services, announcement: Announcement) -> list[Item]:
     """The languages in which it can be passed on: English, and those that a person has approved or that may go out
     with the machine's notice."""
     with services.database.read() as db:
-        found = wordings.of(db, announcement.id)
+        found = wordings_now(db, announcement)
         made = kits.digests(db, announcement.id)
     languages = [SOURCE_LANGUAGE, *(one for one, wording in found.items() if _may_pass(announcement, one, wording))]
     return [_item(services, announcement, language, found.get(language), made) for language in languages]
@@ -102,7 +103,7 @@ def make(services: Services, announcement_id: int, language: str) -> None:
     """Draw and speak one language.  What cannot be made is left out, and the page says nothing of it."""
     with services.database.read() as db:
         announcement = announcements.find(db, announcement_id)
-        wording = wordings.find(db, announcement_id, language)
+        wording = wording_now(db, announcement, language) if announcement else None
     if announcement is None:
         return
     text = to_pass_on(services, announcement, language, wording)

@@ -8,19 +8,22 @@ from redis import RedisError
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from bot.announcements.audience import template_for
+from bot.announcements.audience import NO_CONSENT, NO_WAY, WITHOUT_CONSENT, template_for
+from bot.announcements.current import wordings_now
 from bot.announcements.kit import kit_words
 from bot.announcements.pacing import Bucket
-from bot.announcements.words import body
+from bot.announcements.words import body, marked_as
 from bot.channels.base import Outgoing
 from bot.messaging.drafting import library_for
 from bot.services import Services
-from bot.store import wordings
 from bot.store.announcements import Announcement
 from bot.store.contacts import contacts, open_address
 from bot.store.families import families, number_of
 from bot.store.recipients import Change, Recipient
+from bot.store.wordings import Wording
 
+LANGUAGE, OVER = "language", "over"
+"""Why a row is held: no person has approved its language, and the writer wants that; its time is past."""
 TEMPLATE_CHARACTERS = 1000
 """WhatsApp takes 1,024 in a template's body (twilio.md, section 3); the district's name stands there too."""
 
@@ -41,16 +44,29 @@ class _Now:
     index: str
     stopped: bool
     bad_number: bool
+    consented: bool
 
 
 class Messages:
-    """The messages of one announcement.  Each language's words are put together once."""
+    """The messages of one announcement.  A language's words are put together once, and anew when they change."""
 
     def __init__(self, services: Services, announcement: Announcement) -> None:
         self._services, self._announcement = services, announcement
-        with services.database.read() as db:
-            self._wordings = wordings.of(db, announcement.id)
+        self._wordings: dict[str, Wording] = {}
         self._bodies: dict[tuple[str, str], str] = {}
+        with services.database.read() as db:
+            self._read(db)
+
+    @property
+    def code(self) -> str:
+        """What stands in each of its messages, whatever the language: by it one is known in Twilio's list."""
+        return self._announcement.code
+
+    def _read(self, db: Connection) -> None:
+        """The wordings of this moment: one may be approved while the others are sent."""
+        found = wordings_now(db, self._announcement)
+        if found != self._wordings:
+            self._wordings, self._bodies = found, {}
 
     def body(self, kind: str, language: str) -> str:
         """What a phone shows by SMS, or by WhatsApp inside the window."""
@@ -67,6 +83,7 @@ class Messages:
         self, db: Connection, rows: list[Recipient], bucket: Bucket, at: datetime
     ) -> tuple[list[Ready], list[Change]]:
         """The messages for these claimed rows, and what becomes of those that cannot leave now."""
+        self._read(db)
         current = self._current(db, rows)
         open_now = self._windows(rows, current)
         ready: list[Ready] = []
@@ -79,6 +96,8 @@ class Messages:
     def _one(self, row: Recipient, now: _Now | None, opened: bool, bucket: Bucket, at: datetime) -> Ready | Change:
         if now is None or now.stopped:
             return Change(row.id, "canceled", at, reason="stopped")
+        if reason := self._held(row, now, at):
+            return Change(row.id, "held", at, reason=reason)
         text = self.body(row.kind, row.language)
         if row.channel == "sms":
             if now.bad_number or not number_of(now.address).startswith("+"):
@@ -89,33 +108,40 @@ class Messages:
         template = template_for(self._services, self._announcement, row.language)
         variables = (self._services.library.district.name, one_line(text))
         if not template or len(variables[1]) > TEMPLATE_CHARACTERS:
-            return Change(row.id, "waiting", at, channel="sms")
+            return self._by_sms(row, at) or Change(row.id, "held", at, reason=NO_WAY)
         if not bucket.take_day(1):
             return self._over_the_day(row, at)
         return Ready(row, Outgoing(row.id, now.address, text, template, variables))
 
     def _over_the_day(self, row: Recipient, at: datetime) -> Change:
         """WhatsApp allows no more people today: by SMS, or when a place is free again."""
-        if "sms" in self._announcement.channels:
-            return Change(row.id, "waiting", at, channel="sms")
-        return Change(row.id, "waiting", at + timedelta(minutes=30))
+        return self._by_sms(row, at) or Change(row.id, "waiting", at + timedelta(minutes=30))
 
-    def bodies_of(self, db: Connection, rows: list[Recipient]) -> dict[str, tuple[str, str]]:
-        """(address, text) that these rows were sent to and with, to look for in Twilio's list."""
+    def _by_sms(self, row: Recipient, at: datetime) -> Change | None:
+        return Change(row.id, "waiting", at, channel="sms") if "sms" in self._announcement.channels else None
+
+    def _held(self, row: Recipient, now: _Now, at: datetime) -> str:
+        """Why it must not leave at this moment, although it was planned: "" if it may."""
+        announcement = self._announcement
+        if announcement.until <= at:
+            return OVER
+        if announcement.kind not in WITHOUT_CONSENT and not now.consented:
+            return NO_CONSENT
+        unapproved = marked_as(row.language, self._wordings.get(row.language))
+        return LANGUAGE if unapproved and announcement.unapproved == "hold" else ""
+
+    def addresses_of(self, db: Connection, rows: list[Recipient]) -> dict[str, str]:
+        """Where these rows were sent to, to look for them in Twilio's list."""
         current = self._current(db, rows)
-        found = {}
-        for row in rows:
-            address = current[row.contact_id].address if row.contact_id in current else ""
-            address = number_of(address) if row.channel == "sms" else address
-            found[row.id] = (address, self.body(row.kind, row.language))
-        return found
+        found = {row.id: current[row.contact_id].address if row.contact_id in current else "" for row in rows}
+        return {row.id: number_of(found[row.id]) if row.channel == "sms" else found[row.id] for row in rows}
 
     def _current(self, db: Connection, rows: Iterable[Recipient]) -> dict[int, _Now]:
         """Contact → its family now: an opt-out of a minute ago counts, on whichever of its addresses."""
         vault = self._services.database.vault
         wanted = tuple({row.family_id for row in rows})
         columns = (contacts.c.id, contacts.c.family_id, contacts.c.address_index, contacts.c.sealed_address)
-        query = select(*columns, contacts.c.stopped_at, families.c.bad_number)
+        query = select(*columns, contacts.c.stopped_at, families.c.bad_number, families.c.consent_at)
         query = query.join(families, families.c.id == contacts.c.family_id).where(contacts.c.family_id.in_(wanted))
         found = db.execute(query).all() if wanted else []
         stopped = {row.family_id for row in found if row.stopped_at}
@@ -125,6 +151,7 @@ class Messages:
                 row.address_index,
                 row.family_id in stopped,
                 row.bad_number is not None,
+                row.consent_at is not None,
             )
             for row in found
         }

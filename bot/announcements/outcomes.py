@@ -16,7 +16,8 @@ from bot.store.deliveries import RANKS
 from bot.store.recipients import Change, Recipient
 
 AT_ONCE = 1000
-OPTED_OUT = 21610
+OPTED_OUT = frozenset({21610, 63033})
+"""STOP to Twilio, and a block on WhatsApp: who has blocked us wants nothing from us (twilio.md, section 2)."""
 NO_WHATSAPP = frozenset({63003, 63024})
 """The number is not on WhatsApp (twilio.md, section 2)."""
 NO_NUMBER = frozenset({21211, 21214, 21217, 21421, 21614, 30005, 30006})
@@ -25,7 +26,7 @@ TO_SMS = frozenset(
     {*NO_WHATSAPP, 63001, 63007, 63013, 63015, 63016, 63018, 63020, 63021, 63027, 63028, 63032, 63038, 63040, 63041}
     | {63042, 63049, 63051, 63062}
 )
-"""It did not arrive by WhatsApp, but may by SMS.  Not 63033: who has blocked us wants nothing from us."""
+"""It did not arrive by WhatsApp, but may by SMS."""
 LATE = timedelta(hours=48)
 """So long after the end a failure still leads to an SMS."""
 
@@ -68,7 +69,7 @@ def refused(services: Services, db: Connection, failed: Iterable[Recipient], at:
 
 def _after_failures(services: Services, db: Connection, failed: Iterable[Recipient], at: datetime) -> None:
     for one in failed:
-        if one.error_code == OPTED_OUT:
+        if one.error_code in OPTED_OUT:
             _stop(services, db, one, at)
         elif one.error_code in NO_WHATSAPP and one.channel == "whatsapp":
             families.mark_no_whatsapp(db, one.family_id, at)
@@ -81,7 +82,7 @@ def _stop(services: Services, db: Connection, one: Recipient, at: datetime) -> N
     contact = contacts.get(db, services.database.vault, one.contact_id)
     contacts.set_stopped(db, contact.id, at)
     family = services.family(contact.address)
-    consents.record(db, family, "stop", "twilio 21610", one.id, at)
+    consents.record(db, family, "stop", f"twilio {one.error_code}", one.id, at)
     try:
         services.conversations.forget(family)
     except RedisError as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.announcements.audience import Reach, leaders_of, meant, reached, template_for
+from bot.announcements.current import wordings_now
 from bot.announcements.messages import Messages, one_line
 from bot.announcements.translating import languages_of
 from bot.announcements.words import marked_as
@@ -12,8 +13,8 @@ from bot.channels.lengths import MESSAGE_UNITS, units
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.segments import cost
 from bot.services import Services
-from bot.store import wordings
 from bot.store.announcements import Announcement
+from bot.store.wordings import Wording
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ def preview(services: Services, announcement: Announcement) -> Preview:
         everybody = [
             one for one in reached(services, announcement, meant(db, announcement.audience)) if not _leads(one)
         ]
-        leading = list(reached(services, announcement, meant(db, leaders_of(announcement))))
-        found = wordings.of(db, announcement.id)
+        leaders = leaders_of(announcement)
+        leading = list(reached(services, announcement, meant(db, leaders))) if leaders else []
+        found = wordings_now(db, announcement)
     ways = Counter(_way(one) for one in (*everybody, *leading) if not one.reason)
     messages = Messages(services, announcement)
     languages = dict.fromkeys((SOURCE_LANGUAGE, *languages_of(services, announcement), *(key[0] for key in ways)))
@@ -87,7 +89,7 @@ def _way(one: Reach) -> tuple[str, str]:
 
 def _shown(
     services: Services, announcement: Announcement, messages: Messages, language: str,
-    ways: Counter[tuple[str, str]], wording: wordings.Wording | None,
+    ways: Counter[tuple[str, str]], wording: Wording | None,
 ) -> Shown:  # fmt: skip
     text = messages.body("text", language)
     counted, mark = cost(text), marked_as(language, wording)

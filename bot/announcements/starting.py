@@ -6,22 +6,22 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from bot.announcements import kit
-from bot.announcements.audience import AT_ONCE, Reach, leaders_of, meant, reached
+from bot.announcements.audience import AT_ONCE, Reach, leaders_of, meant, reached, readers_of
+from bot.announcements.current import wordings_now
+from bot.announcements.messages import LANGUAGE
 from bot.announcements.outcomes import NO_NUMBER, OPTED_OUT
 from bot.announcements.words import marked_as
 from bot.queues import BROADCAST, START_ANNOUNCEMENT, enqueue
 from bot.services import Services
-from bot.store import announcements, audit, recipients, wordings
-from bot.store.announcements import Announcement, Audience
+from bot.store import announcements, audit, recipients
+from bot.store.announcements import Announcement
 from bot.store.db import now
 from bot.store.recipients import Planned
 
 SLOTS = 2
 """So many workers send one announcement at the same time."""
-LANGUAGE = "language"
-"""Why a row is held: no person has approved its language, and the writer wants that."""
 
-NEVER_AGAIN = frozenset({*NO_NUMBER, OPTED_OUT})
+NEVER_AGAIN = NO_NUMBER | OPTED_OUT
 """Failures after which no further try can arrive."""
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def start(services: Services, announcement_id: int) -> None:
             recipients.add_all(db, announcement_id, batch, at)
     with services.database.write() as db:
         announcements.move(db, announcement_id, ["freezing"], "sending")
+    release_approved(services, announcement_id)
     log.info("frozen: announcement=%s", announcement_id)
     send(services, announcement_id)
     kit.prepare(services, announcement)
@@ -69,9 +70,11 @@ def _planned(services: Services, announcement: Announcement, at: datetime) -> It
     held = _held_languages(services, announcement)
     emergency = announcement.kind == "emergency"
     due = at if emergency else services.library.district.waking(at)
-    with services.database.read() as db:
-        to_leaders = reached(services, announcement, meant(db, leaders_of(announcement)))
-        yield from _rows(to_leaders, "kit", held, due - timedelta(seconds=1))
+    leaders = leaders_of(announcement)
+    if leaders:
+        with services.database.read() as db:
+            to_leaders = reached(services, announcement, meant(db, leaders))
+            yield from _rows(to_leaders, "kit", held, due - timedelta(seconds=1))
     with services.database.read() as db:
         to_all = reached(services, announcement, meant(db, announcement.audience))
         to_families = (one for one in to_all if one.family.role != "leader")
@@ -90,13 +93,21 @@ def _held_languages(services: Services, announcement: Announcement) -> frozenset
     if announcement.unapproved != "hold":
         return frozenset()
     with services.database.read() as db:
-        found = wordings.of(db, announcement.id)
-        spoken = {one.language for audience in _audiences(announcement) for one in meant(db, audience)}
+        found = wordings_now(db, announcement)
+        spoken = {one.language for audience in readers_of(announcement) for one in meant(db, audience)}
     return frozenset(language for language in spoken if marked_as(language, found.get(language)))
 
 
-def _audiences(announcement: Announcement) -> tuple[Audience, Audience]:
-    return announcement.audience, leaders_of(announcement)
+def release_approved(services: Services, announcement_id: int) -> None:
+    """Send to whoever is held for a language that is approved by now: it was while the audience was frozen, or the
+    process that approved it died."""
+    with services.database.read() as db:
+        announcement = announcements.find(db, announcement_id)
+        found = wordings_now(db, announcement) if announcement else {}
+        held = recipients.held_languages(db, announcement_id)
+    for language in held:
+        if language in found and found[language].state == "approved":
+            wording_approved(services, announcement_id, language)
 
 
 def wording_approved(services: Services, announcement_id: int, language: str) -> int:

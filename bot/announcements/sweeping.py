@@ -24,6 +24,10 @@ def sweep_announcements(services: Services) -> None:
         work = [one.id for one in sending if recipients.has_work(db, one.id, at, at - LEASE)]
         ended = [one.id for one in sending if not recipients.any_open(db, one.id)]
         untranslated = wordings.due(db, at, AT_ONCE)
+        holding = [one.id for one in (*sending, *announcements.holding_true(db, at))]
+        held = [one for one in holding if recipients.held_languages(db, one)]
+    for announcement_id in held:
+        starting.release_approved(services, announcement_id)
     for announcement in ready:
         starting.send_when_due(services, announcement)
     for announcement in freezing:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.announcements.audience import meant
+from bot.announcements.audience import meant, readers_of
 from bot.announcements.words import sentences
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.queues import TRANSLATE_ANNOUNCEMENT, enqueue
@@ -14,7 +14,7 @@ from bot.store import announcements, audit, phrases, wordings
 from bot.store.announcements import Announcement
 from bot.store.db import now
 from bot.store.phrases import Phrase
-from bot.store.wordings import Part, Review
+from bot.store.wordings import Part, Review, Wording
 from bot.translation.shield import shield
 
 LEASE = timedelta(minutes=2)
@@ -27,12 +27,11 @@ log = logging.getLogger(__name__)
 
 
 def languages_of(services: Services, announcement: Announcement) -> list[str]:
-    """The languages in which it is needed: the district's, and those of the families who are meant."""
-    if announcement.audience.languages:
-        return [one for one in announcement.audience.languages if one != SOURCE_LANGUAGE]
-    own = [one for one in services.library.district.languages if one != SOURCE_LANGUAGE]
+    """The languages in which it is needed: the district's (or those it is for), the families' and the leaders'."""
+    wanted = announcement.audience.languages or services.library.district.languages
+    own = [one for one in wanted if one != SOURCE_LANGUAGE]
     with services.database.read() as db:
-        theirs = {one.language for one in meant(db, announcement.audience)}
+        theirs = {one.language for audience in readers_of(announcement) for one in meant(db, audience)}
     return [*own, *sorted(theirs - {*own, SOURCE_LANGUAGE})]
 
 
@@ -74,10 +73,13 @@ class CannotApprove(Exception):
 def approve(services: Services, announcement_id: int, language: str, given: Iterable[str], review: Review) -> None:
     """A named person says that these sentences are right; they are remembered for the next announcement.
 
-    Raises `CannotApprove` if a sentence is missing, or one has lost a placeholder, a number or a link.
+    Once it was released, only what nobody has approved may be, and not by a writer: those who approved the whole
+    have seen the rest.  Raises `CannotApprove` if that, or if a sentence is missing, or one has lost a placeholder, a
+    number or a link.
     """
     with services.database.write() as db:
         found = wordings.find(db, announcement_id, language)
+        _check_open(announcements.find(db, announcement_id), found, review)
         texts = [" ".join(one.split()) for one in given]
         if found is None or len(texts) != len(found.parts):
             raise CannotApprove("The text was changed meanwhile: look at it again.")
@@ -89,6 +91,15 @@ def approve(services: Services, announcement_id: int, language: str, given: Iter
         about = f"announcement {announcement_id} {language}"
         audit.record(db, review.recorded_by, "approved a wording", about, review.at)
     log.info("approved: announcement=%s language=%s", announcement_id, language)
+
+
+def _check_open(announcement: Announcement | None, found: Wording | None, review: Review) -> None:
+    if announcement is None or announcement.state == "draft":
+        return
+    if found is not None and found.state == "approved":
+        raise CannotApprove("It has left with the approved wording: write a new announcement.")
+    if review.recorded_by in announcement.writers:
+        raise CannotApprove("It was released: somebody else than who wrote it approves this language now.")
 
 
 def _checked(part: Part, text: str) -> Part:

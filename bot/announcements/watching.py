@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.announcements.starting import LANGUAGE, NEVER_AGAIN
+from bot.announcements.messages import LANGUAGE, OVER
+from bot.announcements.starting import NEVER_AGAIN
 from bot.content.reasons import UNKNOWN, WHY
 from bot.services import Services
 from bot.store import announcements, cases, recipients
@@ -28,6 +29,7 @@ HELD = {
     "no consent": "They have not agreed to this kind of message. Emergencies still reach them.",
     "bad number": "The number gets no texts. Ask the family for the right one.",
     "no way": "No channel of this announcement reaches them. Call.",
+    OVER: "It held true only until a time that had come before it could leave.",
     LANGUAGE: "Nobody has approved their language yet. It leaves as soon as somebody does.",
 }
 """Why nothing was sent, and what the office can do."""

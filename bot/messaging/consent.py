@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from redis import RedisError
 
 from bot.services import Services
+from bot.store import contacts
 from bot.store.contacts import Contact
 
 
@@ -24,8 +25,9 @@ def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
     (twilio.md, section 3); after that as an approved template, if the district has one for this kind and language;
     else, and where WhatsApp is off, by SMS, if the contact has a number and we have an SMS sender.
     """
-    if contact.stopped_at:
-        return Way(None, "stopped")
+    with services.database.read() as db:
+        if contacts.any_stopped(db, contact):
+            return Way(None, "stopped")
     whatsapp = "whatsapp" in services.library.district.channels
     if contact.channel != "whatsapp" or (whatsapp and _window_open(services, contact)):
         return Way(contact.address)

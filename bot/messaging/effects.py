@@ -1,9 +1,11 @@
 """What a turn asks for becomes rows, all in one transaction, each once however often the message is repeated."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.conversation.effects import (
@@ -24,6 +26,8 @@ from bot.store import case_messages, case_steps, cases, consents, contacts, draf
 from bot.store.case_messages import New
 from bot.store.contacts import Contact
 from bot.understanding import mask
+
+log = logging.getLogger(__name__)
 
 LASTING = (CloseCase, Consent, Escalation, PassOn, PlanFollowUp, PlanOnDay, PlanTimeout, SetLanguage, SetNote)
 """The effects that become rows; the others are only said."""
@@ -189,10 +193,22 @@ def _pass_on(services: Services, db: Connection, message: Message, kept: Kept) -
         kept.to_alert.append(case_steps.open_again(db, case, message.inbound.sid, at))
 
 
+def _forget(services: Services, families: Iterable[str]) -> None:
+    """What other addresses of this number remember of a STOP is not true any more."""
+    try:
+        for family in families:
+            services.conversations.forget(family)
+    except RedisError as error:
+        log.warning("conversation not forgotten: %s", type(error).__name__)
+
+
 def _consent(services: Services, db: Connection, message: Message, effect: Consent) -> None:
     family = services.family(message.contact.address)
     consents.record(db, family, effect.kind, effect.basis, message.inbound.sid, message.at)
-    contacts.set_stopped(db, message.contact.id, message.at if effect.kind == "stop" else None)
+    if effect.kind == "stop":
+        contacts.set_stopped(db, message.contact.id, message.at)
+    else:
+        _forget(services, contacts.start_again(db, message.contact.id))
     family_id = contacts.family_of(db, message.contact.id)
     if effect.kind == "joined" and family_id is not None:
         families.set_consent(db, family_id, JOINED, message.at)

@@ -166,6 +166,12 @@ def in_state(db: Connection, *states: str) -> list[Announcement]:
     return [_announcement(row) for row in db.execute(select(announcements).where(announcements.c.state.in_(states)))]
 
 
+def holding_true(db: Connection, at: datetime) -> list[Announcement]:
+    """Those that are done and still hold true: a language may yet be approved."""
+    key = (announcements.c.state == "done") & (announcements.c.until > at)
+    return [_announcement(row) for row in db.execute(select(announcements).where(key))]
+
+
 def state_of(db: Connection, announcement_id: int) -> str:
     """Its state alone: asked every half second while it is sent."""
     query = select(announcements.c.state).where(announcements.c.id == announcement_id)

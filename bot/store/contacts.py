@@ -129,6 +129,25 @@ def set_stopped(db: Connection, contact_id: int, at: datetime | None) -> None:
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(stopped_at=at))
 
 
+def start_again(db: Connection, contact_id: int) -> list[str]:
+    """Messages may come again, on every address of this number; the indexes of the other addresses that had stopped."""
+    family = family_of(db, contact_id)
+    key = (contacts.c.family_id == family) & contacts.c.stopped_at.is_not(None) & (contacts.c.id != contact_id)
+    others = list(db.execute(select(contacts.c.address_index).where(key)).scalars()) if family else []
+    same = (contacts.c.id == contact_id) | contacts.c.address_index.in_(others)
+    db.execute(update(contacts).where(same).values(stopped_at=None))
+    return others
+
+
+def any_stopped(db: Connection, contact: Contact) -> bool:
+    """Whether somebody with this number wants no messages, on whichever address they said so."""
+    if contact.stopped_at:
+        return True
+    family = contact.family_id or family_of(db, contact.id)
+    key = (contacts.c.family_id == family) & contacts.c.stopped_at.is_not(None)
+    return family is not None and db.execute(select(contacts.c.id).where(key)).first() is not None
+
+
 def note(db: Connection, contact_id: int, name: str, value: str, at: datetime) -> None:
     """Write down what a flow set; the newest value counts."""
     key = (notes.c.contact_id == contact_id) & (notes.c.name == name)

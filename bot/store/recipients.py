@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    case,
     exists,
     func,
     literal,
@@ -208,6 +209,7 @@ _SETTLE = (
         reason=bindparam("b_reason"),
         looks=bindparam("b_looks"),
         channel=func.coalesce(bindparam("b_channel", type_=String), recipients.c.channel),
+        template=case((bindparam("b_channel", type_=String).is_not(None), None), else_=recipients.c.template),
         moved_at=bindparam("b_at", type_=Moment),
     )
 )
@@ -286,6 +288,19 @@ def any_open(db: Connection, announcement_id: int) -> bool:
     """Whether anything of it is still to be done."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(OPEN)
     return bool(db.execute(select(exists().where(key))).scalar())
+
+
+def postpone(db: Connection, announcement_id: int, until: datetime) -> None:
+    """Nothing that waits leaves before this moment."""
+    key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "waiting")
+    db.execute(update(recipients).where(key & (recipients.c.due_at < until)).values(due_at=until))
+
+
+def held_languages(db: Connection, announcement_id: int) -> list[str]:
+    """The languages whose families wait for an approval."""
+    key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "held")
+    query = select(recipients.c.language).where(key & (recipients.c.reason == "language")).distinct()
+    return list(db.execute(query).scalars())
 
 
 def has_work(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:

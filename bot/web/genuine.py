@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
 from bot.announcements import kit
+from bot.announcements.current import wording_now
 from bot.announcements.genuine import Looked, look_up, text_shown
 from bot.announcements.kit import Item
 from bot.announcements.words import MACHINE, fixed, marked_as, text_in
@@ -138,7 +139,7 @@ def _unknown(language: str) -> ResponseReturnValue:
 def _shown(announcement: Announcement, language: str) -> dict[str, object]:
     """What the message says, in the reader's language or else, with a word about that, in English."""
     with services().database.read() as db:
-        wording = wordings.find(db, announcement.id, language)
+        wording = wording_now(db, announcement, language)
     library = library_for(services(), language)
     text = text_shown(services(), library, announcement, language)
     english = language == SOURCE_LANGUAGE or text == text_in(library, announcement, SOURCE_LANGUAGE, None)

@@ -3,16 +3,19 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.announcements import approving, composing
+from bot.announcements import approving, composing, translating
 from bot.announcements.approving import CannotRelease, digest, standing
 from bot.announcements.composing import CannotSay, draft_of, written_from
+from bot.announcements.translating import CannotApprove
 from bot.content.library import Library
 from bot.store.announcements import Announcement, Audience
 from bot.store.approvals import Approval
 from bot.store.db import now
+from bot.store.wordings import Review
 from tests.announcements.conftest import District
 from tests.conftest import NOW
 
@@ -80,8 +83,9 @@ def test_nobody_but_others_and_the_sender_ever_count(
 ) -> None:
     sender = "ruth_adams" if superintendent else "dana_cole"
     one = Announcement("general", sender, "Text.", Audience(), NOW, written_by="ana_ruiz")
-    given = [Approval(person, digest(one), NOW) for person in people]
-    found = standing(library.district, one, given, families)
+    seen = digest(one, {})
+    given = [Approval(person, seen, NOW) for person in people]
+    found = standing(library.district, one, given, families, seen)
     enough = len(people - {"ana_ruiz"}) >= (2 if families > 200 else 1)
     assert found.complete == (enough and (not superintendent or "ruth_adams" in people))
 
@@ -121,3 +125,42 @@ def test_what_is_no_announcement_is_refused(changed: dict[str, object], told: st
 def test_everyone_is_families_leaders_and_staff(library: Library) -> None:
     draft = draft_of(library.district, written_from({**WRITTEN, "audience": "everyone"}), now())
     assert set(draft.audience.roles) == {"family", "leader", "staff"}
+
+
+def test_what_was_looked_at_is_what_is_approved(district: District) -> None:
+    draft = district.draft()
+    with district.services.database.read() as db:
+        seen = approving.digest_now(db, draft)
+    composing.keep(district.services, district.draft(text="School is open on Friday."), "ana_ruiz", draft.id)
+    with pytest.raises(CannotRelease, match="changed just now"):
+        approving.approve(district.services, draft.id, "rosa_lind", seen)
+
+
+def test_a_wording_that_changes_asks_for_new_approvals(district: District) -> None:
+    draft = district.draft("There is a fair.")
+    translating.ask(district.services, draft)
+    translating.translate(district.services, draft.id, "es")
+    approving.approve(district.services, draft.id, "rosa_lind")
+    translating.approve(district.services, draft.id, "es", ["Paguen aquí."], Review("Ana", "ana_ruiz", now()))
+    with pytest.raises(CannotRelease):
+        approving.release(district.services, draft.id, "rosa_lind")
+
+
+def test_after_the_release_only_what_nobody_approved_can_be_approved_and_not_by_the_writer(district: District) -> None:
+    draft = district.draft("There is a fair.")
+    translating.ask(district.services, draft)
+    translating.approve(district.services, draft.id, "es", ["Hay una feria."], Review("Ana", "ana_ruiz", now()))
+    approving.approve(district.services, draft.id, "rosa_lind")
+    approving.release(district.services, draft.id, "rosa_lind")
+    with pytest.raises(CannotApprove, match="has left with the approved wording"):
+        translating.approve(district.services, draft.id, "es", ["Paguen aquí."], Review("Ana", "lee_tran", now()))
+    with pytest.raises(CannotApprove, match="somebody else"):
+        translating.approve(district.services, draft.id, "ht", ["Gen yon fwa."], Review("Ana", "ana_ruiz", now()))
+    translating.approve(district.services, draft.id, "ht", ["Gen yon fwa."], Review("Jean", "jean_pierre", now()))
+
+
+def test_what_would_leave_too_late_is_not_released(district: District) -> None:
+    with time_machine.travel(NOW.replace(hour=4)):  # ten in the evening
+        with pytest.raises(CannotRelease, match="would leave after"):
+            district.say(until=now() + timedelta(hours=3))
+        district.say(until=now() + timedelta(hours=3), kind="emergency")

@@ -144,3 +144,54 @@ def test_an_answer_long_after_is_a_new_question(district: District, new_family: 
 def test_a_word_before_anything_else_is_no_check(family: Family, text: str) -> None:
     family.text("English")
     assert "no message with this code" not in family.text(text)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "my child is sick and stays at home today",
+        "please stop sending me these messages",
+        "ICE took my husband this morning",
+    ],
+)
+def test_words_of_ones_own_beside_a_forwarded_message_are_heard(district: District, family: Family, own: str) -> None:
+    family.text("English")
+    district.family(A)
+    district.send(district.say())
+    answer = family.text(f"{district.got(A)[0]} {own}")
+    assert "Yes, this is a message from" not in answer
+
+
+def test_is_this_true_is_a_question_about_the_message(district: District, family: Family) -> None:
+    family.text("English")
+    district.family(A)
+    district.send(district.say())
+    assert "Yes, this is a message from" in family.text(f"Hello, is this true? {district.got(A)[0]}")
+
+
+def test_join_by_sms_after_stop_by_whatsapp_brings_the_whole_number_back(
+    district: District, new_family: Callable[[str], Family]
+) -> None:
+    by_whatsapp, by_sms = new_family(f"whatsapp:{A}"), new_family(A)
+    by_whatsapp.text("English")
+    by_whatsapp.text("STOP")
+    by_sms.text("JOIN lincoln")
+    number = district.say()
+    district.send(number)
+    assert "held stopped" not in district.states(number)
+    assert len(district.got(A)) + len(district.got(f"whatsapp:{A}")) == 1
+    assert by_whatsapp.text("is it safe at school?")
+
+
+def test_a_stop_by_sms_holds_for_texts_that_would_come_by_whatsapp_and_sms(
+    district: District, new_family: Callable[[str], Family]
+) -> None:
+    from bot.messaging.consent import way_to
+
+    by_sms = new_family(A)
+    by_sms.text("English")
+    district.family(f"whatsapp:{A}")
+    by_sms.text("STOP")
+    with district.services.database.read() as db:
+        contact = contacts.find(db, district.services.database.vault, f"whatsapp:{A}")
+    assert contact and way_to(district.services, contact).address is None

@@ -261,7 +261,7 @@ def test_a_language_that_nobody_approved_waits_and_leaves_when_somebody_does(dis
     assert district.got(A) == [] and len(district.got(B)) == 1
     assert district.states(number)["held language"] == 1
     words = ["No hay clases el viernes.", "Los autobuses no circulan.", "Llame al {office_phone} si tiene preguntas."]
-    translating.approve(district.services, number, "es", words, Review("Ana Ruiz", "ana_ruiz", now()))
+    translating.approve(district.services, number, "es", words, Review("Ana Ruiz", "lee_tran", now()))
     assert starting.wording_approved(district.services, number, "es") == 1
     broadcast(district.services, number, 0)
     (text,) = district.got(A)
@@ -344,3 +344,74 @@ def test_outside_the_window_an_approved_template_goes_and_over_the_day_sms(distr
 def test_a_text_that_fits_no_message_is_not_released(district: District) -> None:
     with pytest.raises(CannotRelease, match="does not fit"):
         district.say("School is closed. " * 100)
+
+
+def test_what_failed_by_whatsapp_at_night_goes_by_sms_in_the_morning(
+    district: District, new_family: Callable[[str], Family]
+) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    district.twilio.heard_from(whatsapp)
+    number = district.say()
+    district.send(number)
+    with time_machine.travel(NOW.replace(hour=4) + timedelta(days=1)):
+        district.report(number, whatsapp, "undelivered", 63024)
+        broadcast(district.services, number, 0)
+        assert district.got(A) == []
+    with time_machine.travel(NOW + timedelta(days=1)):
+        broadcast(district.services, number, 0)
+    assert len(district.got(A)) == 1
+
+
+def test_a_whatsapp_only_announcement_comes_to_an_end(district: District, new_family: Callable[[str], Family]) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    number = district.say(channels=("whatsapp",))
+    starting.start(district.services, number)
+    district.services.redis.flushall()  # the window has closed before it could leave
+    district.send(number)
+    assert district.states(number) == {"held no way": 1} and district.state(number) == "done"
+
+
+def test_consent_that_was_taken_back_before_it_left_counts(district: District) -> None:
+    family = district.family(A)
+    number = district.say()
+    starting.start(district.services, number)
+    with district.services.database.write() as db:
+        families.set_consent(db, family, None, None)
+    district.send(number)
+    assert district.got(A) == []
+
+
+def test_a_text_of_staff_is_not_taken_for_the_announcement(district: District, quick: Callable[..., None]) -> None:
+    from bot.channels.base import Outgoing
+
+    quick(LOOK_AFTER=0.1, LOOK_AGAIN=0.1)
+    district.family(A)
+    district.services.channel.send(Outgoing("x", A, "Hello, this is Ana."))
+    district.twilio.fail_next("drop_before", to=A)
+    district.send(district.say())
+    assert len([text for text in district.got(A) if "no school on Friday" in text]) == 1
+
+
+def test_what_is_for_staff_goes_to_no_leader(district: District) -> None:
+    district.family(A, "lincoln", role="leader")
+    district.family(B, role="staff")
+    district.send(district.say("Staff meeting at 3.", audience=Audience(roles=("staff",))))
+    assert district.got(A) == [] and len(district.got(B)) == 1
+
+
+def test_who_blocks_us_on_whatsapp_is_left_alone_next_time_too(
+    district: District, new_family: Callable[[str], Family]
+) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    district.twilio.heard_from(whatsapp)
+    number = district.say()
+    district.send(number)
+    district.report(number, whatsapp, "failed", 63033)
+    district.send(district.say())
+    assert len(district.got(whatsapp)) == 1 and district.got(A) == []

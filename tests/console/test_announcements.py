@@ -38,6 +38,9 @@ MP3 = b"ID3\x04" + bytes(400_000)
 def send(client: FlaskClient, path: str, follow: bool = False, **form: Any) -> Any:
     """A form, with its token."""
     given = {"csrf_token": token(client.get("/console/account").text), **form}
+    if path.endswith("/approve"):  # somebody looks at the preview, then approves what they saw
+        shown = re.search(r'name="seen" value="(\w+)"', client.get(path.replace("/approve", "/preview")).text)
+        given = {"seen": shown[1] if shown else "", **given}
     return client.post(path, data=given, follow_redirects=follow)
 
 
@@ -224,7 +227,9 @@ def test_the_families_who_waited_get_it_when_their_language_is_approved(
     nothing_urgent(services)
     district.send(number)
     assert district.got(A) == []
-    page = send(ana, f"{HOME}/{number}/languages/es", follow=True, text=SPANISH).text
+    assert "somebody else" in send(ana, f"{HOME}/{number}/languages/es", text=SPANISH).text
+    other = who(services, ana, "rosa_lind", "approver")
+    page = send(other, f"{HOME}/{number}/languages/es", follow=True, text=SPANISH).text
     assert "Families who waited for this language and get it now: 1." in page
     nothing_urgent(services)
     district.send(number)

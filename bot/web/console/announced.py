@@ -8,9 +8,10 @@ from sqlalchemy.engine import Connection
 
 from bot.announcements import approving, translating
 from bot.announcements.approving import Standing
+from bot.announcements.current import wordings_now
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.services import Services
-from bot.store import announcements, approvals, wordings
+from bot.store import announcements, approvals
 from bot.store.announcements import Announcement, Audience
 from bot.store.wordings import Wording
 from bot.web.console.access import VIEWER
@@ -47,9 +48,11 @@ SENTENCES = (
     N_("This announcement is no draft any more."),
     N_("This announcement has been sent, or is no draft any more."),
     N_("This announcement has been released: stop it, and write a new one."),
-    N_("It holds until a time that is past: give it a later one."),
-    N_("The text holds a placeholder that nothing fills in."),
+    N_("It would leave after the time until which it holds: give it a later one."),
     N_("It was changed just now: look at it again."),
+    N_("It has left with the approved wording: write a new announcement."),
+    N_("It was released: somebody else than who wrote it approves this language now."),
+    N_("The text holds a placeholder that nothing fills in."),
     N_("Somebody has released it just now."),
     N_("The text was changed meanwhile: look at it again."),
     N_("A sentence has no translation yet: write it, then approve."),
@@ -83,7 +86,7 @@ def of_id_in(db: Connection, announcement_id: int) -> Announcement:
 def languages(here: Services, announcement: Announcement) -> list[Language]:
     """English, then every language in which it is needed, and those that were asked for before."""
     with here.database.read() as db:
-        found = wordings.of(db, announcement.id)
+        found = wordings_now(db, announcement)
     needed = dict.fromkeys([*translating.languages_of(here, announcement), *found])
     english = Language(SOURCE_LANGUAGE, SOURCE_LANGUAGE, _("The original"), False)
     return [english, *(_language(code, found.get(code)) for code in needed)]
@@ -122,8 +125,9 @@ def standing_of(here: Services, announcement: Announcement) -> Standing:
     """How far the approvals are."""
     with here.database.read() as db:
         given = approvals.of(db, announcement.id)
+        seen = approving.digest_now(db, announcement)
     size = approving.meant_in_all(here, announcement)
-    return approving.standing(here.library.district, announcement, given, size)
+    return approving.standing(here.library.district, announcement, given, size, seen)
 
 
 def missing_words(here: Services, standing: Standing) -> list[str]:

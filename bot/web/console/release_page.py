@@ -22,6 +22,7 @@ from bot.web.console.announced import (
     may_release,
     missing_words,
     of_id,
+    of_id_in,
     standing_of,
 )
 from bot.web.console.pages import console
@@ -33,7 +34,10 @@ from bot.web.here import services
 @allowed(STAFF)
 def preview_page(announcement_id: int) -> str:
     """By language what phones show, the segments, the cost, who gets it how, and who does not and why."""
-    one, here = of_id(announcement_id), services()
+    here = services()
+    with here.database.read() as db:
+        one = of_id_in(db, announcement_id)
+        seen = approving.digest_now(db, one)
     standing, shown = standing_of(here, one), previews.preview(here, one)
     page = {"audience": audience_words(one.audience), "may_approve": may_approve(one), "may_release": may_release(one)}
     page |= {"approved": current_user.by in standing.by, "missing": missing_words(here, standing)}
@@ -43,6 +47,7 @@ def preview_page(announcement_id: int) -> str:
         one=one,
         shown=shown,
         standing=standing,
+        seen=seen,
         sure=sure(shown),
         too_long=_too_long(shown),
         **page,
@@ -72,7 +77,7 @@ def approve_announcement(announcement_id: int) -> ResponseReturnValue:
     if not may_approve(one):
         abort(403, _("Only an approver, or in whose name it is sent, approves an announcement; not who wrote it."))
     try:
-        approving.approve(services(), announcement_id, current_user.by)
+        approving.approve(services(), announcement_id, current_user.by, request.form.get("seen", ""))
     except CannotRelease as error:
         flash(_(str(error)))
     return _back(announcement_id)

@@ -34,6 +34,7 @@ GROUPS = {
 """What each state of `watching.ORDER` is called here."""
 HELD_WORDS = (
     N_("They texted STOP. Call, or write a letter."),
+    N_("It held true only until a time that had come before it could leave."),
     N_("They have not agreed to this kind of message. Emergencies still reach them."),
     N_("The number gets no texts. Ask the family for the right one."),
     N_("No channel of this announcement reaches them. Call."),
