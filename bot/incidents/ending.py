@@ -23,6 +23,12 @@ TOLD = {
     "mistake": "it was a mistake, nobody came.",
 }
 """What those who were alerted read of the end."""
+ENDED = {
+    "ended": "ended an incident",
+    "idle": "closed an idle incident",
+    "mistake": "ended an incident as a mistake",
+}
+"""What the audit log says of it."""
 
 
 def over(turn: Turn, incident: Incident, person: Person, stop_word: bool = False) -> str:
@@ -61,7 +67,7 @@ def summary(turn: Turn, incident: Incident, person: Person) -> str:
 
 def _settle(turn: Turn, incident: Incident, how: str) -> None:
     """The case, and the word to those who were alerted and to the others in it."""
-    audit.record(turn.db, turn.staff, f"{how} an incident"[:48], f"incident {incident.id}", turn.at)
+    audit.record(turn.db, turn.staff, ENDED[how], f"incident {incident.id}", turn.at)
     paged = _paged(turn, incident)
     if (incident.drill or how == "mistake") and incident.case_id is not None:
         _close_case(turn, incident.case_id, how)

@@ -19,7 +19,7 @@ ANSWER_CHARACTERS = 1500
 def said_in(turn: Turn, incident: Incident, person: Person, text: str, kind: str = "text") -> str:
     """What follows from a text of somebody in an incident."""
     if kind != "text":
-        return _answer(turn, incident, person, f"[{kind}] {text}".strip(), picture=True)
+        return answer(turn, incident, person, f"[{kind}] {text}".strip(), picture=True)
     word = heard.word(text)
     if word in ("next", "again", "back"):
         return show(turn, incident, person, word)
@@ -34,7 +34,7 @@ def said_in(turn: Turn, incident: Incident, person: Person, text: str, kind: str
     school = _school(turn, incident, person, text)
     if school:
         return starting.name_school(turn, incident, person, school)
-    return _answer(turn, incident, person, text)
+    return answer(turn, incident, person, text)
 
 
 def _is_real(turn: Turn, person: Person, text: str, word: Word | None) -> bool:
@@ -87,7 +87,7 @@ def _move(turn: Turn, incident: Incident, person: Person, number: int) -> None:
     incidents.move(turn.db, person, number, turn.at if last else None)
 
 
-def _answer(turn: Turn, incident: Incident, person: Person, text: str, picture: bool = False) -> str:
+def answer(turn: Turn, incident: Incident, person: Person, text: str, picture: bool = False) -> str:
     """Keep it, masked and sealed, with its time; the next step if this one had asked for it."""
     language, district = person.language, turn.services.library.district
     when = telling.clock(district, turn.at, language)
