@@ -1,21 +1,28 @@
 """The page "Agents at school": one tap with a confirming step, the record, who has drilled, the quiz, the samples."""
 
 import re
+from datetime import UTC, date, datetime
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 
+from bot import settings
 from bot.cases import claims
 from bot.cases.paging import page
+from bot.cases.reminders import remind
+from bot.content.checks import findings
+from bot.content.upkeep import tasks
 from bot.incidents import samples
 from bot.services import Services
 from bot.store import audit, quizzes
 from bot.web import create_app
 from tests.conftest import Family
 from tests.console.conftest import member
-from tests.incidents.conftest import IRIS, SAM, case_of, entries, incident
+from tests.incidents.conftest import IRIS, NORA, SAM, case_of, entries, incident
 from tests.stand_in import TwilioStandIn
 from tests.test_console import token
+from tests.test_paging import send_all
 
 HOME = "/console/agents"
 
@@ -64,7 +71,7 @@ def test_one_tap_a_confirming_step_and_the_record(live: Services, iris: FlaskCli
 
 def test_who_has_drilled_and_the_quiz(live: Services, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="yes", once="d1")
-    row = re.compile(r"Iris Vega.*?</tr>", re.DOTALL)
+    row = re.compile(r'row">Iris Vega.*?</tr>', re.DOTALL)
     assert "1 of 9" in row.findall(iris.get(HOME).text)[0] and "Lincoln Elementary · 0 of 2" in iris.get(HOME).text
     for number in range(8):
         send(iris, f"{HOME}/1/do", word="next", once=f"n{number}")
@@ -119,3 +126,22 @@ def test_a_login_without_a_phone_may_begin_too(live: Services, iris: FlaskClient
 def test_what_is_begun_in_the_console_goes_on_by_text(live: Services, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="u")
     assert "Step 2 of 9" in Family(live, iris, IRIS).text("NEXT")
+
+
+def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:  # fmt: skip
+    assert "protocol for agents" not in iris.get("/console/content").text
+    with time_machine.travel(datetime(2027, 7, 20, 16, tzinfo=UTC), tick=True):
+        for _ in range(2):
+            remind(live)
+        send_all(live)
+        told = [one.body for one in twilio.sent_to(NORA) if "protocol for agents" in one.body]
+        assert len(told) == 1 and "not live from 2027-08-01 on" in told[0]
+    subjects = {one.subject: one for one in tasks(live.library, date(2027, 8, 2))}
+    assert subjects["protocol for agents at school"].overdue(date(2027, 8, 2))
+
+
+def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Services, client: FlaskClient) -> None:
+    page_ = member(services, client.application, "viewer").get("/console/content").text
+    assert "protocol for agents at school" in page_ and "not live now" in page_
+    _, soft = findings(settings.ROOT, services.library, date(2026, 11, 24))
+    assert any("protocol for agents at school is not live now" in line for line in soft)
