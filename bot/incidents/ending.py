@@ -126,6 +126,7 @@ def end_idle(services: Services) -> None:
         if not incidents.running(db):
             return
     with services.database.write() as db:
+        incidents.one_at_a_time(db)
         turn = Turn(services, db, PROGRAM, "", at)
         for drill, span in IDLE.items():
             for one in incidents.idle(db, drill, at - span):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
 from bot.cases import talk
 from bot.content.protocol import Protocol
@@ -47,14 +46,8 @@ def once(services: Services, staff: str, cause: str, do: Callable[[Turn], str | 
 
     Raises `SQLAlchemyError` if the database is away.
     """
-    try:
-        return _once(services, staff, cause, do)
-    except IntegrityError:  # the same message in another process, a moment earlier
-        return _once(services, staff, cause, do)
-
-
-def _once(services: Services, staff: str, cause: str, do: Callable[[Turn], str | None]) -> str | None:
     with services.database.write() as db:
+        incidents.one_at_a_time(db)
         before = incidents.written(db, services.database.vault, cause)
         if before is not None:
             return before.reply
