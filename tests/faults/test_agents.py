@@ -1,7 +1,6 @@
 """A front office texts ICE to the whole line, real processes and all: how long until the chain has it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
