@@ -163,14 +163,14 @@ def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Services, pho
 def test_within_an_incident_a_number_is_no_text_to_a_family(
     live: Services, phone: Phone, family: Family, twilio: TwilioStandIn
 ) -> None:
-    """ "1 agent with a vest" must never be translated and sent to the family of case 1."""
+    """ "1 paper with a blue stamp" must never be translated and sent to the family of case 1."""
     family.text("I want to talk to a person")
     claims.take(live, 1, "ana_ruiz", "by text")
     ana = phone("+12175550141")
     ana.text("ICE LINCOLN")
-    assert "Kept" in ana.text("1 agent with a vest")
+    assert "Kept" in ana.text("1 paper with a blue stamp")
     send_all(live)
-    assert not any("vest" in one.body for one in twilio.sent_to(family.address))
+    assert not any("stamp" in one.body for one in twilio.sent_to(family.address))
     assert "Case 1: Ana Ruiz has it" in ana.text("1?"), "what is unmistakable still works"
 
 

@@ -91,10 +91,12 @@ def may_see(one: Incident) -> bool:
 
 @console.get("/agents/start")
 @allowed(STAFF)
-def ask_start() -> str:
+def ask_start() -> ResponseReturnValue:
     """The confirming step: what will happen, and the one button that does it."""
-    school, drill = _place(), request.args.get("drill") == "yes"
     district = services().library.district
+    school, drill = request.args.get("school", ""), request.args.get("drill") == "yes"
+    if school not in district.schools:
+        return redirect(url_for("console.agents"))
     shown = {"school": school, "name": district.schools[school].name, "drill": drill}
     shown |= {"people": telling.alerted(district, school, now()), "once": secrets.token_hex(12)}
     return render_template("console/agents_start.html", **shown, **standing())
