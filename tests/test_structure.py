@@ -54,7 +54,7 @@ BELOW = {
         "queues",
         "services",
     },
-    "roster": {"content", "understanding", "store", "services"},
+    "roster": {"content", "conversation", "understanding", "store", "services", "settings"},
 }
 """What each room may import of the program; `docs/architecture.md` has the picture."""
 OUTSIDE = {"sqlalchemy", "redis", "rq", "flask", "twilio", "requests", "time", "os", "random", "logging"}
