@@ -25,6 +25,7 @@ from bot.store.cases import cases
 from bot.store.crypto import Vault
 from bot.store.db import Database
 from bot.store.deliveries import deliveries
+from bot.store.incidents import incidents
 from bot.web import create_app
 from tests.announcements.conftest import District
 from tests.conftest import Family, migrate, skip_or_fail
@@ -116,4 +117,26 @@ def test_an_announcement_on_postgresql(url: str, services: Services, twilio: Twi
     district.report(number, "+12175557001", "delivered")
     assert district.states(number) == {"queued": 59, "delivered": 1}
     assert "".join(report(here, number)).count("family") == 60
+    here.database.engine.dispose()
+
+
+def test_two_colleagues_text_ice_at_the_same_moment(url: str, services: Services) -> None:
+    """One record, one case, every step once; the same message handed over eight times counts once."""
+    migrate(url)
+    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    app = create_app(services=here)
+
+    def texts(phone: str, body: str, sid: str) -> str:
+        return Family(here, app.test_client(), phone).text(body, MessageSid=sid)
+
+    iris, pat = "+12175550183", "+12175550146"
+    starts = [(iris, "DRILL LINCOLN", "SMi"), (pat, "DRILL LINCOLN", "SMp")] * 4
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda one: texts(*one), starts))
+        shown = list(pool.map(lambda number: texts(iris, "NEXT", f"SMn{number}"), range(6)))
+    assert len(set(said)) == 2 and sum("Iris Vega started" in one or "Pat Moore started" in one for one in said) == 4
+    assert sorted(one.split("Step ")[1][0] for one in shown) == ["2", "3", "4", "5", "6", "7"]
+    with here.database.read() as db:
+        assert len(db.execute(select(incidents.c.id)).all()) == 1
+        assert len(db.execute(select(cases.c.id).where(cases.c.topic == "agents_drill")).all()) == 1
     here.database.engine.dispose()

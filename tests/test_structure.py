@@ -44,6 +44,16 @@ BELOW = {
         "queues",
         "services",
     },
+    "incidents": {  # `cases`: the chain is paged by a case, and its TAKE, notices and talk are those of every emergency
+        "cases",
+        "messaging",
+        "conversation",
+        "understanding",
+        "content",
+        "store",
+        "queues",
+        "services",
+    },
     "roster": {"content", "conversation", "understanding", "store", "services", "settings"},
 }
 """What each room may import of the program; `docs/architecture.md` has the picture."""

@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cases import claims, talk
-from bot.cases.alerts import subject
+from bot.cases.alerts import marked, subject
 from bot.messaging.consent import way_to
 from bot.messaging.inbound import Inbound
 from bot.messaging.world import understood
@@ -80,7 +80,7 @@ def answer(services: Services, inbound: Inbound) -> str | None:
             return None
         return f"There is no case {asked.case} for you. Write TAKE and the number of the alert."
     log.info("staff text: case=%s kind=%s message=%s", case.id, asked.kind, inbound.sid)
-    return _DO[asked.kind](services, staff, case, asked, inbound.sid)
+    return marked(case, _DO[asked.kind](services, staff, case, asked, inbound.sid))
 
 
 def _may(services: Services, staff: str, case: Case) -> bool:
@@ -153,6 +153,8 @@ def _done(services: Services, staff: str, case: Case, asked: Asked, sid: str) ->
     if case.claimed_by != staff:
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
     claims.resolve(services, case.id, staff, "by text")
+    if case.topic in cases.OF_STAFF:
+        return f"Case {case.id} is done. The front office goes on with its steps until it writes END."
     return f"Case {case.id} is done. The family will be asked whether it was helped."
 
 

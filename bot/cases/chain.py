@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.content.district import District
-from bot.store.cases import Case
+from bot.store.cases import AGENTS_DRILL, Case
 
 NOW, DAY, INFO = "escalate_now", "escalate_day", "info"
 CALL_AFTER = timedelta(seconds=60)
@@ -16,6 +16,10 @@ HONEST_AFTER = 2
 EVERY_HOUR = timedelta(hours=1)
 MOST_ROUNDS = {NOW: 60, DAY: 4, "follow_up": 3}
 """So many rounds in a row; after them an emergency is repeated every hour, the rest once a day, until it is taken."""
+
+
+DRILL_ROUNDS = 2
+"""A drill calls its own chain this often and nobody else: who is not part of it sleeps on."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,14 @@ def asked(district: District, case: Case, round_: int, at: datetime) -> list[Ask
 
 
 def _people(district: District, case: Case, round_: int, at: datetime) -> list[str]:
-    wide = [case.role, *district.paging.widen_to[:round_]]
+    wide = [case.role, *(district.paging.widen_to[:round_] if case.topic != AGENTS_DRILL else ())]
     found = [person for role in wide for person in district.alerted_for(role, at, case.school)]
     return list(dict.fromkeys(found))
 
 
 def next_page(district: District, case: Case, round_: int, at: datetime) -> datetime | None:
-    """When the round after `round_` is due if nobody takes the case; None only for what is for information."""
-    if case.severity == INFO:
+    """When the round after `round_` is due if nobody takes the case; None for what is for information or a drill."""
+    if case.severity == INFO or (case.topic == AGENTS_DRILL and round_ + 1 >= DRILL_ROUNDS):
         return None
     more = round_ + 1 < MOST_ROUNDS[case.severity]
     if case.severity == NOW:
@@ -57,8 +61,8 @@ def next_page(district: District, case: Case, round_: int, at: datetime) -> date
 
 
 def chase_after(district: District, case: Case, at: datetime) -> datetime | None:
-    """When whoever has it is reminded if the family hears nothing; None for what is for information."""
-    if case.severity == INFO:
+    """When whoever has it is reminded if the family hears nothing; None for what is for information or a drill."""
+    if case.severity == INFO or case.topic == AGENTS_DRILL:
         return None
     if case.severity == NOW:
         return at + timedelta(minutes=district.paging.chase_minutes)

@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy.engine import Connection
 
 from bot.cases import chain, notices, talk
+from bot.cases.alerts import marked
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
 from bot.store import case_steps, cases, contacts, deliveries, follow_ups
@@ -17,7 +18,7 @@ from bot.store.db import now
 HELPED_AFTER = timedelta(days=1)
 """The day after a case is done the family is asked whether it was helped."""
 DID_IT_HELP = "was_it_solved"
-NEVER_ASKED = frozenset({"abuse_violence_home", "report_absence", "fishing"})
+NEVER_ASKED = frozenset({"abuse_violence_home", "report_absence", "fishing"}) | cases.OF_STAFF
 """Topics after which nobody is asked: it could do harm, or there is nothing to ask."""
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def _claim(services: Services, db: Connection, case: Case, wish: _Wish) -> list[
             return None
         body = f"{services.library.district.name}: {_name(services, staff)} has taken over case {case.id}."
         known = case.claimed_by in services.library.district.staff
-        return [notices.to_staff(services, db, case.claimed_by, body, at)] if known else []
+        return [notices.to_staff(services, db, case.claimed_by, marked(case, body), at)] if known else []
     if not case_steps.claim(db, case.id, staff, chase_at, at, wish.how):
         return None
     deliveries.cancel_pages(db, case.id)
@@ -97,7 +98,7 @@ def hand_over(services: Services, case_id: int, from_: str, to: str, leads: bool
             return False
         where = f"{services.settings.public_base}/console/cases/{case_id}"
         body = f"{services.library.district.name}: {_name(services, from_)} gives you case {case_id}. {where}"
-        planned = [notices.to_staff(services, db, to, body, at)]
+        planned = [notices.to_staff(services, db, to, marked(case, body), at)]
     _send(services, planned)
     return True
 

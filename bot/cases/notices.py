@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from bot.cases.alerts import subject
+from bot.cases.alerts import marked, subject
 from bot.content.texts import TextId
 from bot.conversation.effects import Notice
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.services import Services
 from bot.store import case_steps, deliveries, told
-from bot.store.cases import Case
+from bot.store.cases import AGENTS, OF_STAFF, Case
 from bot.store.contacts import Contact
 
-SILENT = frozenset({"abuse_violence_home"})
-"""Topics about which nothing is sent unasked (TOPICS.md: a partner may read it)."""
+SILENT = frozenset({"abuse_violence_home"}) | OF_STAFF
+"""Topics about which no family is written to: a partner may read it (TOPICS.md); or it was staff who opened it."""
 
 
 def to_family(
@@ -40,8 +40,9 @@ def taken(services: Services, db: Connection, case: Case, contact: Contact, by: 
     planned = []
     if case.severity == "escalate_now" and case.topic not in SILENT:
         planned.append(to_family(services, db, contact, "taken", at, {"staff_name": name}))
-    paged = {one.staff for one in deliveries.of_case(db, services.database.vault, case.id) if one.kind == "alert"}
-    body = f"{services.library.district.name}: case {case.id} was taken by {name}."
+    paged: set[str | None] = {services.library.district.staff_at(contact.address)} if case.topic in OF_STAFF else set()
+    paged |= {one.staff for one in deliveries.of_case(db, services.database.vault, case.id) if one.kind == "alert"}
+    body = marked(case, f"{services.library.district.name}: case {case.id} was taken by {name}.")
     for person in sorted(one for one in paged if one and one != by) if case.severity == "escalate_now" else ():
         planned.append(to_staff(services, db, person, body, at))
     return planned
@@ -53,11 +54,24 @@ def to_staff(services: Services, db: Connection, person: str, body: str, at: dat
 
 
 def nobody_yet(services: Services, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
-    """The family is told honestly, once, and given the numbers that answer."""
+    """The family is told honestly, once, and given the numbers that answer; so is a front office."""
+    if case.topic == AGENTS and case_steps.set_told(db, case.id, at):
+        _front_office_alone(services, db, case, contact, at)
     if case.topic in SILENT or not case_steps.set_told(db, case.id, at):
         return
     due = at if case.severity == "escalate_now" else services.library.district.waking(at)
     to_family(services, db, contact, "nobody_yet", due, {})
+
+
+def _front_office_alone(services: Services, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
+    """Whoever stands at the desk hears whom to call, by name and work number."""
+    district = services.library.district
+    starter = district.staff_at(contact.address)
+    if starter:
+        people = district.alerted_for(case.role, at, case.school).values()
+        numbers = ", ".join(f"{one.name} {one.phone}" for one in people)
+        body = f"{district.name}: nobody has taken case {case.id} yet. We go on calling. Please call too: {numbers}."
+        to_staff(services, db, starter, body, at)
 
 
 def chase(services: Services, db: Connection, case: Case, at: datetime) -> None:
@@ -72,10 +86,11 @@ def chase(services: Services, db: Connection, case: Case, at: datetime) -> None:
     if not case_steps.set_chased(db, case, at + pause if urgent else later, at):
         return
     member = district.staff.get(case.claimed_by or "")
-    body = (
+    body = marked(
+        case,
         f"{district.name}: case {case.id}, taken by {member.name if member else case.claimed_by}, has had no answer"
         f" yet. {subject(services.library, case)} To take it over, reply TAKE {case.id}."
-        f" {services.settings.public_base}/console/cases/{case.id}"
+        f" {services.settings.public_base}/console/cases/{case.id}",
     )
     chain = list(district.alerted_for(case.role, at, case.school)) if urgent or not member else []
     for person in dict.fromkeys([*([case.claimed_by] if member else []), *chain]):

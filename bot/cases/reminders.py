@@ -22,10 +22,13 @@ def remind(services: Services) -> None:
     """Tell the owners of what has fallen due since the last time; the rows and the texts are written together."""
     at = now()
     today = services.library.district.local(at).date()
-    expired = [one for one in tasks(services.library, today) if one.overdue(today) and one.since > NEVER_WRITTEN]
+    dated = [one for one in tasks(services.library, today) if one.since > NEVER_WRITTEN]
+    expired = [one for one in dated if one.overdue(today)]
+    soon = [one for one in dated if one.early and not one.overdue(today)]
     with services.database.write() as db:
         new = [task for task in expired if reminders.first_time(db, task.subject, task.since.isoformat(), at)]
-        planned = _plan(services, db, new, at)
+        near = [task for task in soon if reminders.first_time(db, f"{task.subject}, soon", task.since.isoformat(), at)]
+        planned = [*_plan(services, db, new, at), *_plan_early(services, db, near, at)]
     for delivery_id in planned:
         enqueue(services.redis, "default", DELIVER, delivery_id)
     if new:
@@ -43,6 +46,17 @@ def _plan(services: Services, db: Connection, new: list[Task], at: datetime) -> 
         due = district.staff[person].hours.next_moment(district.local(at)).astimezone(at.tzinfo)
         body = _text(services, subjects)
         planned.append(deliveries.plan_reminder(db, services.database.vault, person, body, due))
+    return planned
+
+
+def _plan_early(services: Services, db: Connection, near: list[Task], at: datetime) -> list[str]:
+    """Before its time is over: counsel needs days, not minutes."""
+    district, planned = services.library.district, []
+    for task in near:
+        body = f"{district.name}: {task.subject} is {task.effect} from {task.since.isoformat()} on. {task.todo}"
+        for person in district.owners(task.owner):
+            due = district.staff[person].hours.next_moment(district.local(at)).astimezone(at.tzinfo)
+            planned.append(deliveries.plan_reminder(db, services.database.vault, person, body, due))
     return planned
 
 

@@ -97,4 +97,4 @@ def _upkeep(library: Library, today: date) -> Iterator[str]:
                 if task.subject.startswith("fact ") and "facts.yaml" in task.todo
                 else "district.yaml"
             )
-            yield f"{file}:1:1: {task.subject} is not said now ({task.owner}): {task.todo}"
+            yield f"{file}:1:1: {task.subject} is {task.effect} now ({task.owner}): {task.todo}"

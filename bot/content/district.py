@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.content.codes import Language
 from bot.content.facts import DistrictFact, Partner, Policy
+from bot.content.protocol import Protocol
 from bot.conversation.flow import Model, Name
 from bot.understanding.text import normalise
 
@@ -197,6 +198,8 @@ class District(Model):
     """What these templates say, as Meta approved them ({{1}} the district, {{2}} an announcement): for the preview."""
     answers: dict[Name, str] = Field(default_factory=dict)
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
+    protocol: Protocol | None = None
+    """What the front office does when agents come; counsel signs it."""
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:

@@ -25,6 +25,10 @@ class Task:
     owner: str
     subject: str
     todo: str
+    effect: str = "not said"
+    """What its being overdue means: families are not told it, or (`not live`) the front office gets no steps."""
+    early: bool = False
+    """Whether the owner gets a text before its time is over, and not only after."""
 
     def overdue(self, today: date) -> bool:
         """Whether families are already sent to a person for want of this."""
@@ -33,8 +37,8 @@ class Task:
 
 def tasks(library: Library, today: date) -> list[Task]:
     """All that is due or will be within two weeks, the oldest first."""
-    found = [*_facts(library), *_policies(library), *_partners(library)]
-    return sorted([*(task for task in found if task.since <= today + SOON), *_unwritten(library)])
+    found = [*_facts(library), *_policies(library), *_partners(library), *_protocol(library)]
+    return sorted([*(task for task in found if task.since <= today + SOON), *_unwritten(library), *_unsigned(library)])
 
 
 def _facts(library: Library) -> Iterator[Task]:
@@ -60,6 +64,26 @@ def _partners(library: Library) -> Iterator[Task]:
         ends = partner.checked_on + timedelta(days=PARTNER_DAYS + 1)
         todo = f"Call {partner.name}, mend number, languages and cost, then set checked_on in district.yaml."
         yield Task(ends, "family liaison", f"partner {name}", todo)
+
+
+PROTOCOL = "protocol for agents at school"
+
+
+def _protocol(library: Library) -> Iterator[Task]:
+    protocol = library.district.protocol
+    if protocol and protocol.review_by and protocol.signed_off_by:
+        todo = "Review it with counsel, then set signed_on, version and review_by in district.yaml."
+        ends = protocol.review_by + timedelta(days=1)
+        yield Task(ends, protocol.signed_off_by, PROTOCOL, todo, "not live", early=True)
+
+
+def _unsigned(library: Library) -> Iterator[Task]:
+    protocol = library.district.protocol
+    if protocol is None or protocol.review_by is None:
+        todo = (
+            "Have counsel sign your own steps (bot/incidents/samples has one to begin from): district.yaml, 'protocol'."
+        )
+        yield Task(NEVER_WRITTEN, "district counsel", PROTOCOL, todo, "not live")
 
 
 def _unwritten(library: Library) -> Iterator[Task]:

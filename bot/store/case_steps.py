@@ -24,6 +24,17 @@ def set_paged(db: Connection, case_id: int, rounds: int, page_at: datetime | Non
     return True
 
 
+def page_anew(db: Connection, case_id: int, school: str | None, cause: str, who: str, at: datetime) -> None:
+    """The chain is paged from the first round on, for what has just begun; `cause` makes it count once."""
+    key = (cases.c.id == case_id) & (cases.c.paged_for != cause)
+    _step(db, key, anew(cause, at) | {"school": school}, (who, "began again", case_id, at, ""))
+
+
+def set_school(db: Connection, case_id: int, school: str) -> None:
+    """Where it is, as soon as somebody says so."""
+    db.execute(update(cases).where((cases.c.id == case_id) & cases.c.school.is_(None)).values(school=school))
+
+
 def set_told(db: Connection, case_id: int, at: datetime) -> bool:
     """The family is told that nobody has taken it; once."""
     key = (cases.c.id == case_id) & cases.c.told_at.is_(None)

@@ -79,6 +79,9 @@ MORE = "more"
 
 JOINED_FOR = {"escalate_now": timedelta(minutes=10), "other": timedelta(days=7)}
 """How long what a family adds joins the open case without a new page."""
+AGENTS, AGENTS_DRILL = "agents_at_school", "agents_drill"
+"""Topics of cases that the front office opens, not a family: agents have come, and the exercise of it."""
+OF_STAFF = frozenset({AGENTS, AGENTS_DRILL})
 RANK = {"info": 0, "follow_up": 1, "escalate_day": 2, "escalate_now": 3}
 
 

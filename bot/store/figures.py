@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from bot.store.audit import audit
 from bot.store.case_steps import UNCLAIMED
-from bot.store.cases import cases
+from bot.store.cases import OF_STAFF, cases
 from bot.store.deliveries import deliveries
 
 
@@ -42,7 +42,8 @@ def opened(db: Connection, since: datetime, until: datetime) -> list[Timed]:
     )
     first = func.coalesce(took.scalar_subquery(), cases.c.claimed_at, type_=audit.c.at.type)
     columns = (cases.c.school, cases.c.severity, cases.c.opened_at, cases.c.resolved_at, first.label("taken_at"))
-    rows = db.execute(select(*columns).where(cases.c.opened_at >= since, cases.c.opened_at < until))
+    families = cases.c.topic.not_in(OF_STAFF)  # no family waits for what the front office opened, least of all a drill
+    rows = db.execute(select(*columns).where(cases.c.opened_at >= since, cases.c.opened_at < until, families))
     return [
         Timed(row.school, row.severity, _between(row.opened_at, row.taken_at), _between(row.opened_at, row.resolved_at))
         for row in rows
@@ -51,7 +52,8 @@ def opened(db: Connection, since: datetime, until: datetime) -> list[Timed]:
 
 def unclaimed(db: Connection) -> list[tuple[str | None, str]]:
     """(school, severity) of every case that nobody has taken."""
-    rows = db.execute(select(cases.c.school, cases.c.severity).where(cases.c.state.in_(UNCLAIMED)))
+    key = cases.c.state.in_(UNCLAIMED) & cases.c.topic.not_in(OF_STAFF)
+    rows = db.execute(select(cases.c.school, cases.c.severity).where(key))
     return [(row.school, row.severity) for row in rows]
 
 

@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from bot.announcements import translating
 from bot.cases import claims, paging, talk
+from bot.incidents import starting
 from bot.services import Services
 from bot.store import announcements, cases, corrections, interpreters, phrases, wordings
 from bot.store.announcements import Announcement
@@ -67,7 +68,8 @@ class Served:
 
 @pytest.fixture
 def served(services: Services, busy: None, announced: District) -> Iterator[Served]:
-    """The console on a port of its own."""
+    """The console on a port of its own; with a drill that runs (incident 1)."""
+    starting.start(services, starting.Wish("ana_ruiz", True, "lincoln"), "form:drill")
     app = create_app(services=services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -6,6 +6,9 @@ from flask_login import LoginManager
 from bot.services import Services
 from bot.web.console import access, login, oidc, sessions, words
 from bot.web.console.account import account
+from bot.web.console.agents import agents
+from bot.web.console.agents_quiz import quiz
+from bot.web.console.agents_record import incident
 from bot.web.console.announcements import announcement_list
 from bot.web.console.case_page import case
 from bot.web.console.consent_page import consent_page
@@ -25,6 +28,7 @@ from bot.web.console.wording_page import wording
 
 __all__ = [
     "account",
+    "agents",
     "announcement_list",
     "audit_page",
     "case",
@@ -33,12 +37,14 @@ __all__ = [
     "draft",
     "figures_page",
     "first_login",
+    "incident",
     "login",
     "my_alerts",
     "new_password",
     "on_call",
     "people",
     "preview_page",
+    "quiz",
     "register",
     "review",
     "watch_page",

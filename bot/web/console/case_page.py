@@ -10,7 +10,17 @@ from flask_login import current_user
 
 from bot.cases import claims, talk
 from bot.services import Services
-from bot.store import announcements, audit, case_steps, cases, contacts, corrections, deliveries, interpreters
+from bot.store import (
+    announcements,
+    audit,
+    case_steps,
+    cases,
+    contacts,
+    corrections,
+    deliveries,
+    incidents,
+    interpreters,
+)
 from bot.store.case_messages import New, add
 from bot.store.cases import Case
 from bot.store.db import now
@@ -55,6 +65,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
             "corrected": corrections.of_case(db, vault, found.id),
             "log": audit.newest(db, AUDIT_SHOWN, f"case {found.id}"),
             "wanted": interpreters.of_case(db, vault, found.id),
+            "incident": incidents.of_case(db, found.id) if found.topic in cases.OF_STAFF else None,
         }
     school = district.schools.get(found.school or "")
     page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}

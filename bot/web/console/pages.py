@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.engine import Connection
 
+from bot.cases.alerts import TITLES
 from bot.services import Services
 from bot.store import audit, cases, contacts, links
 from bot.store.cases import RANK, Case
@@ -143,4 +144,4 @@ def title(topic: str) -> str:
     """A topic in the words of its flow's title."""
     flows = services().library.flows
     name = flows.for_intent(topic) or topic
-    return flows.flows[name].title if name in flows.flows else topic.replace("_", " ")
+    return flows.flows[name].title if name in flows.flows else TITLES.get(topic, topic.replace("_", " "))

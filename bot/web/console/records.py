@@ -20,6 +20,14 @@ WHAT = (
     *(N_("stopped an announcement"), N_("tried the failed again"), N_("approved a wording")),
     *(N_("recorded an announcement"), N_("removed a recording"), N_("took the report of an announcement")),
     *(N_("looked up consent"),),
+    *(N_("started an incident"), N_("started a drill"), N_("ended an incident"), N_("closed an idle incident")),
+    *(
+        N_("ended an incident as a mistake"),
+        N_("ended a drill: real"),
+        N_("began again"),
+        N_("read an incident"),
+        N_("took the quiz"),
+    ),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""

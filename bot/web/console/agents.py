@@ -1,0 +1,132 @@
+"""Agents at school: one tap for each school, what is running, who has drilled; whether the protocol is live."""
+
+import secrets
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.content.protocol import Protocol
+from bot.incidents import drilled, samples, telling
+from bot.incidents.starting import Wish, start
+from bot.incidents.telling import language_for
+from bot.store import cases, incidents
+from bot.store.db import now
+from bot.store.incidents import Incident
+from bot.web.console.access import RECORDS, ROLES, SEE_ALL, STAFF, allowed, roles_of
+from bot.web.console.pages import console
+from bot.web.console.shown import name_of
+from bot.web.console.words import N_, _, page_language
+from bot.web.here import services
+
+ENDED_SHOWN = 30
+ENDINGS = {
+    "": N_("running"),
+    "ended": N_("over"),
+    "idle": N_("ended by itself"),
+    "mistake": N_("a mistake"),
+    "real": N_("cut short: it got real"),
+}
+
+
+@console.get("/agents", endpoint="agents")
+@allowed(STAFF, RECORDS)
+def agents() -> str:
+    """The page that a front office opens first."""
+    here, at = services(), now()
+    with here.database.read() as db:
+        running = [one for one in incidents.running(db) if may_see(one)]
+        ended = [one for one in incidents.ended(db, ENDED_SHOWN) if may_see(one)]
+        groups = drilled.per_school(here, db, at)
+        taken = {one.id: _taken(db, one) for one in running}
+    page = {"running": running, "ended": ended, "groups": groups, "taken": taken, "schools": _schools()}
+    page |= {"may_act": current_user.role != RECORDS, "known": here.library.district.schools, "endings": ENDINGS}
+    return render_template("console/agents.html", **page, **standing(), name=lambda who: name_of(here, who))
+
+
+def standing() -> dict[str, Any]:
+    """Whether the protocol is live, why not, and whom a front office calls then."""
+    district, at = services().library.district, now()
+    protocol = district.protocol
+    live = bool(protocol and protocol.live(district.local(at).date()))
+    return {
+        "protocol": protocol,
+        "live": live,
+        "whom": telling.whom_to_call(district, at),
+        "why_not": _why_not(protocol),
+    }
+
+
+def _why_not(protocol: Protocol | None) -> str:
+    if protocol is None:
+        return _("There is no protocol in the district file.")
+    if protocol.sample or protocol.review_by is None:
+        return _("It is a sample, not policy: counsel has not signed it.")
+    return _("Its review date is past, or its signature begins later.")
+
+
+def _schools() -> dict[str, str]:
+    """The schools where this person may be, the own ones first."""
+    district = services().library.district
+    own = telling.choices(district, current_user.staff or "")
+    return {one: district.schools[one].name for one in own}
+
+
+def _taken(db: Any, one: Incident) -> str:
+    case = cases.find(db, services().database.vault, one.case_id or 0)
+    return name_of(services(), case.claimed_by) if case and case.claimed_by else ""
+
+
+def may_see(one: Incident) -> bool:
+    """Staff see what happens at their schools, what their chain is paged for, and what they began."""
+    if current_user.role in SEE_ALL or one.started_by == current_user.by:
+        return True
+    district = services().library.district
+    person = district.staff.get(current_user.staff or "")
+    if person is not None and (not person.schools or one.school is None or one.school in person.schools):
+        return True
+    return telling.ROLE in roles_of(district, current_user.staff, one.school)
+
+
+@console.get("/agents/start")
+@allowed(STAFF)
+def ask_start() -> ResponseReturnValue:
+    """The confirming step: what will happen, and the one button that does it."""
+    district = services().library.district
+    school, drill = request.args.get("school", ""), request.args.get("drill") == "yes"
+    if school not in district.schools:
+        return redirect(url_for("console.agents"))
+    shown = {"school": school, "name": district.schools[school].name, "drill": drill}
+    shown |= {"people": telling.alerted(district, school, now()), "once": secrets.token_hex(12)}
+    return render_template("console/agents_start.html", **shown, **standing())
+
+
+@console.post("/agents/start")
+@allowed(STAFF)
+def begin_incident() -> ResponseReturnValue:
+    """Begin it, page the chain, and show the first step."""
+    school, drill, here = _place(), request.form.get("drill") == "yes", services()
+    language = language_for(page_language(), here.library.district.protocol)
+    cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
+    said = start(here, Wish(current_user.by, drill, school, language), cause)
+    with here.database.read() as db:
+        entry = incidents.written(db, here.database.vault, cause)
+    if entry is None:
+        flash(said)
+        return redirect(url_for("console.agents"))
+    return redirect(url_for("console.incident", incident_id=entry.incident_id))
+
+
+def _place() -> str:
+    school = request.values.get("school", "")
+    if school not in services().library.district.schools:
+        abort(400, _("Choose a school of the list."))
+    return school
+
+
+@console.get("/agents/protocol")
+@allowed(*ROLES)
+def agents_protocol() -> str:
+    """The district's protocol as it stands, and the samples to begin from, with sources and dates."""
+    return render_template("console/agents_protocol.html", **standing(), samples=samples.every())
