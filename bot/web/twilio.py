@@ -16,6 +16,7 @@ from bot.cases import by_text
 from bot.channels.lengths import parts
 from bot.messaging import inbound, status
 from bot.messaging.receive import Unavailable, receive
+from bot.statuses import by_text as school_status
 from bot.web import voice
 from bot.web.here import services
 
@@ -46,6 +47,7 @@ def messages() -> Response:
         abort(400, str(bad))
     try:
         reply = by_text.answer(services(), message)
+        reply = school_status.answer(services(), message) if reply is None else reply
         reply = genuine.answer(services(), message) if reply is None else reply
         reply = receive(services(), message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):
