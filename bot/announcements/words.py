@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
+from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
 from bot.content.library import Library
 from bot.content.texts import TextId
 from bot.store.announcements import Announcement, Draft
+from bot.store.db import now
 from bot.store.wordings import Part, Wording
 
 PARTS = re.compile(r"(?<=[.!?。？！])(\s+)(?=\S)|(\n+)")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
-PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link")
-"""What an announcement may hold in braces; the same for every family, so that one approval is for all."""
+PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link", "school", "date", "time")
+"""What an announcement may hold in braces; the same for every family, so that one approval is for all.
+
+`school` is the one it is for; `date` and `time` are those at which it leaves, as each language writes them.
+"""
 ENGLISH, MACHINE = "english", "machine"
 
 
@@ -37,9 +43,19 @@ def sender_name(district: District, sender: str) -> str:
     return district.staff[sender].name if sender in district.staff else district.name
 
 
-def filled(text: str, district: District, draft: Draft) -> str:
+def leaves_at(draft: Draft) -> datetime:
+    """When it leaves or left; of a draft that waits for nothing: now."""
+    return draft.send_at or getattr(draft, "started_at", None) or now()
+
+
+def filled(text: str, district: District, draft: Draft, language: str) -> str:
     """The text with its placeholders filled in."""
+    local = district.local(leaves_at(draft))
+    of_school = district.schools.get(draft.audience.schools[0]) if len(draft.audience.schools) == 1 else None
     values = {
+        "school": of_school.name if of_school else district.name,
+        "date": dates.day(local.date(), language),
+        "time": dates.clock(local.time(), language),
         "district": district.name,
         "office_phone": district.office_phone,
         "website": district.website,
@@ -57,7 +73,9 @@ def link_to(public_base: str, code: str) -> str:
 def text_in(library: Library, announcement: Announcement, language: str, wording: Wording | None) -> str:
     """What is said in this language, without what stands around it; English where there is no whole wording."""
     own = wording.text if wording and wording.complete else announcement.text.strip()
-    return filled(own if language != SOURCE_LANGUAGE else announcement.text.strip(), library.district, announcement)
+    said = own if language != SOURCE_LANGUAGE else announcement.text.strip()
+    whole = language == SOURCE_LANGUAGE or bool(wording and wording.complete)
+    return filled(said, library.district, announcement, language if whole else SOURCE_LANGUAGE)
 
 
 def marked_as(language: str, wording: Wording | None) -> str:

@@ -17,7 +17,13 @@ from tests.console.conftest import Served
 pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-FILL = {"case_id": ["1", "2"], "name": ["report_absence"], "announcement_id": ["1", "2"], "language": ["es"]}
+FILL = {
+    "case_id": ["1", "2"],
+    "name": ["report_absence"],
+    "announcement_id": ["1", "2"],
+    "language": ["es"],
+    "school": ["lincoln"],
+}
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
@@ -36,6 +42,7 @@ MAIN = {
     "/console/announcements/1/languages/es",
     "/console/announcements/1/preview",
     "/console/announcements/2/watch",
+    "/console/schools/lincoln",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

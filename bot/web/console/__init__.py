@@ -18,6 +18,7 @@ from bot.web.console.release_page import preview_page
 from bot.web.console.reports import figures_page
 from bot.web.console.review import review
 from bot.web.console.rota import on_call
+from bot.web.console.schools_page import schools_page
 from bot.web.console.talk_page import draft
 from bot.web.console.upkeep import content
 from bot.web.console.watch_page import watch_page
@@ -41,6 +42,7 @@ __all__ = [
     "preview_page",
     "register",
     "review",
+    "schools_page",
     "watch_page",
     "wording",
 ]

@@ -20,6 +20,8 @@ WHAT = (
     *(N_("stopped an announcement"), N_("tried the failed again"), N_("approved a wording")),
     *(N_("recorded an announcement"), N_("removed a recording"), N_("took the report of an announcement")),
     *(N_("looked up consent"),),
+    *(N_("set a school status"), N_("withdrew a school status"), N_("proposed an announcement")),
+    *(N_("dropped a proposal"), N_("looked at content"), N_("read the digest")),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""
