@@ -9,7 +9,7 @@ import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.content.codes import Language
-from bot.content.facts import DistrictFact, Partner, Policy
+from bot.content.facts import Context, DistrictFact, Partner, Policy, Watched
 from bot.conversation.flow import Model, Name
 from bot.understanding.text import normalise
 
@@ -197,6 +197,10 @@ class District(Model):
     """What these templates say, as Meta approved them ({{1}} the district, {{2}} an announcement): for the preview."""
     answers: dict[Name, str] = Field(default_factory=dict)
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
+    watch: dict[Name, Watched] = Field(default_factory=dict)
+    """Sources that somebody reads every week; the digest names them."""
+    context: dict[Name, Context] = Field(default_factory=dict)
+    """Dated notes for staff, on the page of the digest."""
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:

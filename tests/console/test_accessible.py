@@ -43,6 +43,7 @@ MAIN = {
     "/console/announcements/1/preview",
     "/console/announcements/2/watch",
     "/console/schools/lincoln",
+    "/console/register",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

@@ -14,6 +14,7 @@ from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
 from bot.web.console.records import audit_page
+from bot.web.console.register_page import register_page
 from bot.web.console.release_page import preview_page
 from bot.web.console.reports import figures_page
 from bot.web.console.review import review
@@ -41,6 +42,7 @@ __all__ = [
     "people",
     "preview_page",
     "register",
+    "register_page",
     "review",
     "schools_page",
     "watch_page",

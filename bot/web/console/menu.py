@@ -22,6 +22,8 @@ def menu() -> list[tuple[str, str]]:
         ("console.review", _("Wrong topics")),
         ("console.flows", _("Flows")),
         ("console.content", _("Content to check")),
+        ("console.register", _("All facts and sources")),
+        ("console.digest", _("Weekly digest")),
         ("console.consent", _("Proof of consent")),
         ("console.audit", _("Who did what")),
         ("console.people", _("Logins")),
