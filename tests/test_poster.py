@@ -20,6 +20,8 @@ from bot.web.simulator.phone import SENDER
 from tests.sharing.conftest import drawing
 from tests.sharing.seen import codes_on, on_paper, text_of
 
+pytestmark = pytest.mark.long
+
 __all__ = ["drawing"]  # this fixture holds here too
 
 TWILIO = {"twilio_account_sid": "AC" + "1" * 32, "twilio_auth_token": "token"}

@@ -44,7 +44,7 @@ BELOW = {
         "queues",
         "services",
     },
-    "roster": {"content", "understanding", "store", "services"},
+    "roster": {"content", "conversation", "understanding", "store", "services", "settings"},
     "statuses": {"messaging", "understanding", "conversation", "content", "store", "queues", "services"},
     "informed": {"messaging", "understanding", "content", "store", "queues", "services"},
 }

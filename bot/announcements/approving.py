@@ -47,9 +47,9 @@ def digest(announcement: Announcement) -> str:
 
 
 def standing(district: District, announcement: Announcement, given: list[Approval], families: int) -> Standing:
-    """What is missing.  The writer's own approval counts for nobody but the sender."""
+    """What is missing.  The writers' own approvals count for nobody but the sender."""
     valid = {one.by for one in given if one.digest == digest(announcement)}
-    others = valid - {announcement.written_by}
+    others = valid - announcement.writers
     wanted = 2 if families > district.announcements.two_people_over else 1
     in_person = announcement.sender in district.announcements.released_by_sender
     sender_missing = announcement.sender if in_person and announcement.sender not in valid else None

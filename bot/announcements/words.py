@@ -7,8 +7,10 @@ from datetime import datetime
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
+from bot.content.languages import RIGHT_TO_LEFT
 from bot.content.library import Library
 from bot.content.texts import TextId
+from bot.messaging.compose import FIRST_STRONG_ISOLATE, POP_ISOLATE
 from bot.store.announcements import Announcement, Draft
 from bot.store.db import now
 from bot.store.wordings import Part, Wording
@@ -48,21 +50,26 @@ def leaves_at(draft: Draft) -> datetime:
     return draft.send_at or getattr(draft, "started_at", None) or now()
 
 
-def filled(text: str, district: District, draft: Draft, language: str) -> str:
+def filled(text: str, district: District, draft: Draft, language: str = SOURCE_LANGUAGE) -> str:
     """The text with its placeholders filled in."""
     local = district.local(leaves_at(draft))
     of_school = district.schools.get(draft.audience.schools[0]) if len(draft.audience.schools) == 1 else None
     values = {
-        "school": of_school.name if of_school else district.name,
+        "school": _isolated(of_school.name if of_school else district.name, language),
         "date": dates.day(local.date(), language),
-        "time": dates.clock(local.time(), language),
-        "district": district.name,
-        "office_phone": district.office_phone,
-        "website": district.website,
-        "sender": sender_name(district, draft.sender),
+        "time": _isolated(dates.clock(local.time(), language), language),
+        "district": _isolated(district.name, language),
+        "office_phone": _isolated(district.office_phone, language),
+        "website": _isolated(district.website, language),
+        "sender": _isolated(sender_name(district, draft.sender), language),
         "link": draft.link,
     }
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def _isolated(value: str, language: str) -> str:
+    """A number or name in Latin letters inside a line that runs from right to left keeps its own order."""
+    return f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" if language in RIGHT_TO_LEFT else value
 
 
 def link_to(public_base: str, code: str) -> str:
@@ -73,9 +80,9 @@ def link_to(public_base: str, code: str) -> str:
 def text_in(library: Library, announcement: Announcement, language: str, wording: Wording | None) -> str:
     """What is said in this language, without what stands around it; English where there is no whole wording."""
     own = wording.text if wording and wording.complete else announcement.text.strip()
-    said = own if language != SOURCE_LANGUAGE else announcement.text.strip()
-    whole = language == SOURCE_LANGUAGE or bool(wording and wording.complete)
-    return filled(said, library.district, announcement, language if whole else SOURCE_LANGUAGE)
+    english = language == SOURCE_LANGUAGE or own == announcement.text.strip()
+    text = announcement.text.strip() if english else own
+    return filled(text, library.district, announcement, SOURCE_LANGUAGE if english else language)
 
 
 def marked_as(language: str, wording: Wording | None) -> str:
@@ -100,6 +107,7 @@ def body(library: Library, announcement: Announcement, language: str, wording: W
 def fixed(library: Library, language: str, text: TextId, values: Mapping[str, str]) -> str:
     """One of the program's own texts in this language."""
     district = library.district
-    known = {"district": district.name, "office_phone": district.office_phone, **values}
+    own = {"district": district.name, "office_phone": district.office_phone}
+    known = {**{name: _isolated(value, language) for name, value in own.items()}, **values}
     wording = library.catalogs.read(language, library.texts[text])
     return PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), wording)

@@ -161,6 +161,7 @@ def _as_basis(said: str, usual: str, warn: Warn) -> str:
 
 def day(cell: str, today: date, warn: Warn) -> date | None:
     """The day of a consent; None where none is given or it cannot be read."""
+    cell = cell if len(cell) <= LONGEST_CELL else "far too long for a day"
     text = cell.strip().split("T")[0] if re.match(r"\s*\d{4}-", cell) else cell.strip()
     text = re.sub(r"\s+\d{1,2}:\d\d.*$", "", text)
     if not text:

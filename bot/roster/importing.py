@@ -29,9 +29,9 @@ from bot.store.roster_rows import Change, Person, State
 
 USUAL_BASIS = "number given to the school (roster)"
 """A number given to the school is consent to messages about school (FCC 16-88)."""
-AT_ONCE = 500
+AT_ONCE = 250
 """Lines a transaction: a web request that wants to write waits for one of these at most."""
-TELL_EVERY = 20
+TELL_EVERY = 40
 MOST_BAD = 0.1
 """With more bad lines than this a file is not taken for the whole roster: nobody is taken off a school."""
 

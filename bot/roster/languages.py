@@ -46,7 +46,7 @@ NAMED_IN = ("en", "es", "fr", "pt")
 """Languages in which American school lists name languages."""
 _CODE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
 _PARTS = re.compile(r"[;,/()\[\]&|]|\s-\s|\bor\b|\band\b", re.IGNORECASE)
-MOST_REMEMBERED = 2000
+MOST_REMEMBERED, LONGEST_NAME = 2000, 200
 
 
 class Languages:
@@ -59,6 +59,8 @@ class Languages:
 
     def find(self, cell: str) -> str | None:
         """The district's code for what a cell names; None for what is not known, not spoken here, or two at once."""
+        if len(cell) > LONGEST_NAME:
+            return None
         if cell not in self._known:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()

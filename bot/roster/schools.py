@@ -12,7 +12,7 @@ from bot.understanding.text import normalise
 _SEVERAL = re.compile(r"[;,/|\n]|\band\b", re.IGNORECASE)
 SHORTEST_BEGINNING = 3
 NEAREST, NEAR = 2, 45
-MOST_REMEMBERED = 2000
+MOST_REMEMBERED, LONGEST_CELL = 2000, 500
 
 
 class Schools:
@@ -26,6 +26,8 @@ class Schools:
 
     def find(self, cell: str) -> tuple[str, ...]:
         """The schools of a cell, none for an empty one; raises `BadLine` with the nearest names."""
+        if len(cell) > LONGEST_CELL:
+            raise BadLine("the school cell is far too long: write the school's name or id as in the district file")
         if cell not in self._known:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()

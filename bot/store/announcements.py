@@ -33,6 +33,7 @@ announcements = Table(
     Column("state", String(12), nullable=False, index=True),
     Column("why_paused", String(200), nullable=False, server_default=""),
     Column("written_by", String(64), nullable=False),
+    Column("changed_by", Text, nullable=False, server_default=""),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("ended_at", Moment),
@@ -83,9 +84,16 @@ class Announcement(Draft):
     state: str = CAN_CHANGE
     why_paused: str = ""
     written_by: str = ""
+    changed_by: str = ""
+    """Who else has changed it, a line each."""
     created_at: datetime = field(default_factory=lambda: datetime.min)
     started_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def writers(self) -> frozenset[str]:
+        """Everybody whose words these are: none of them counts as somebody else who approves."""
+        return frozenset({self.written_by, *self.changed_by.splitlines()})
 
     @property
     def title(self) -> str:
@@ -114,8 +122,11 @@ def _new_code() -> str:
 
 def change(db: Connection, announcement_id: int, draft: Draft, by: str) -> bool:
     """Put what was written anew in place of a draft; False if it is no draft any more."""
+    before = find(db, announcement_id)
     key = (announcements.c.id == announcement_id) & (announcements.c.state == CAN_CHANGE)
-    return db.execute(update(announcements).where(key).values({**_values(draft), "written_by": by})).rowcount == 1
+    others = sorted((before.writers | {by}) - {before.written_by}) if before else []
+    values = {**_values(draft), "changed_by": "\n".join(others)}
+    return db.execute(update(announcements).where(key).values(values)).rowcount == 1
 
 
 def _values(draft: Draft) -> dict[str, object]:

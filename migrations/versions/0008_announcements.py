@@ -79,6 +79,7 @@ def _announcements() -> None:
         sa.Column("state", sa.String(length=12), nullable=False, index=True),
         sa.Column("why_paused", sa.String(length=200), nullable=False, server_default=""),
         sa.Column("written_by", sa.String(length=64), nullable=False),
+        sa.Column("changed_by", sa.Text(), nullable=False, server_default=""),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("started_at", MOMENT),
         sa.Column("ended_at", MOMENT),

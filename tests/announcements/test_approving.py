@@ -55,6 +55,15 @@ def test_a_change_asks_for_new_approvals(district: District) -> None:
         approving.release(district.services, draft.id, "rosa_lind")
 
 
+def test_whoever_changed_it_is_a_writer_too(district: District) -> None:
+    draft = district.draft()
+    composing.keep(district.services, district.draft(text="No school on Friday."), "rosa_lind", draft.id)
+    for writer in ("ana_ruiz", "rosa_lind"):
+        approving.approve(district.services, draft.id, writer)
+    with pytest.raises(CannotRelease, match="one more person"):
+        approving.release(district.services, draft.id, "rosa_lind")
+
+
 def test_it_is_released_once(district: District) -> None:
     number = district.say()
     with pytest.raises(CannotRelease):

@@ -42,6 +42,7 @@ def import_it(services: Services, path: Path) -> None:
     importing.import_files(own, [path], Options(), lambda _: None)
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_it_goes_on(roster: Roster) -> None:
     path = roster.file(numbered(LINES) + "1,lincoln\n")
     roster.services.database.engine.dispose()

@@ -12,6 +12,8 @@ from bot.sharing.picture import Picture, picture_png
 from tests.sharing.said import ANYTHING_ELSE, BUSES, HOURS, LANGUAGES, STATUS, said
 from tests.sharing.seen import codes_on, opened, text_of
 
+pytestmark = pytest.mark.long
+
 LINK = "https://puente.test/n/7KQ2-XM4P"
 
 

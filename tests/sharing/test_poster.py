@@ -9,6 +9,8 @@ from bot.sharing.poster import Line, Poster, columns, poster_pdf
 from tests.sharing.said import ANYTHING_ELSE, BUSES, LANGUAGES, STATUS, said
 from tests.sharing.seen import codes_on, on_paper, text_of
 
+pytestmark = pytest.mark.long
+
 LINK = "https://wa.me/12175550100?text=HOLA"
 
 

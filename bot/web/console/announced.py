@@ -146,11 +146,11 @@ def missing_words(here: Services, standing: Standing) -> list[str]:
 def may_approve(announcement: Announcement) -> bool:
     """Whether the approval of who is logged in counts: approvers and the sender, but not who wrote it for another."""
     by = current_user.by
-    return bool(by == announcement.sender or (current_user.role in LEADS and by != announcement.written_by))
+    return bool(by == announcement.sender or (current_user.role in LEADS and by not in announcement.writers))
 
 
 def may_release(announcement: Announcement) -> bool:
     """Whether who is logged in may let it go, and go on after a pause."""
     if current_user.role == VIEWER:
         return False
-    return current_user.role in LEADS or current_user.by in (announcement.written_by, announcement.sender)
+    return current_user.role in LEADS or current_user.by in (*announcement.writers, announcement.sender)

@@ -104,7 +104,7 @@ def _not_yet(one: Announcement) -> str:
     given = request.form.get("sure", "")
     if not given:
         return _("Tick the box that says what happens when it is released.")
-    if False:
+    if given != sure(shown):
         return _("The languages have changed meanwhile: look at the preview again.")
     return _("It is too long for one message. Please write it shorter.") if _too_long(shown) else ""
 
