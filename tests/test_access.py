@@ -50,6 +50,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "GET /console/announcements/<int:announcement_id>/languages/<language>": CASES,
     "POST /console/announcements/<int:announcement_id>/languages/<language>": CASES,
     "POST /console/announcements/<int:announcement_id>/languages/<language>/again": CASES,
+    "GET /console/announcements/<int:announcement_id>/languages/<language>/flyer": CASES,
     "GET /console/announcements/<int:announcement_id>/languages/<language>/recording": CASES,
     "POST /console/announcements/<int:announcement_id>/languages/<language>/recording": CASES,
     "POST /console/announcements/<int:announcement_id>/languages/<language>/recording/remove": CASES,

@@ -1,15 +1,17 @@
 """Schools today, in the console: who may say how a school is, and two people for a ready-made announcement."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
-from bot.announcements import approving, ready
+from bot.announcements import approving, ready, translating
 from bot.services import Services
 from bot.store import announcements, ready_made, statuses
 from bot.store.db import now
 from bot.store.ready_made import WERE_HERE
+from bot.store.wordings import Review
 from tests.announcements.conftest import District
 from tests.conftest import Family
 from tests.console.conftest import member
@@ -89,3 +91,36 @@ def test_who_may_not_release_is_refused(services: Services, as_: Callable[..., F
     for step in ("propose", "confirm", "drop"):
         assert refused(as_("staff", "grace_wu"), f"/console/schools/ready/{step}", id="1") == 403
     assert refused(as_("staff", "sam_ortiz"), "/console/schools/ready/propose", id="3") == 403, "Harbor's"
+
+
+def test_the_calendar_says_what_is_planned_and_what_was_sent(
+    services: Services, district: District, as_: Callable[..., FlaskClient]
+) -> None:
+    planned = district.draft(
+        "There is a fair on Monday.", send_at=now() + timedelta(days=3), until=now() + timedelta(days=9)
+    )
+    page = as_("staff", "ana_ruiz").get("/console/announcements").text
+    assert "Friday, November 27" in page and "to come" in page and "There is a fair on Monday." in page
+    district.family("+12175550230")
+    district.send(district.say("There is no school on Friday."))
+    page = as_("viewer").get("/console/announcements").text
+    assert page.index("Tuesday, November 24") < page.index("Friday, November 27") and planned.id
+
+
+def test_the_same_announcement_in_each_form(
+    services: Services, district: District, as_: Callable[..., FlaskClient]
+) -> None:
+    one = district.draft("There is a fair. Call {office_phone}.", link="https://example.org/fair")
+    translating.ask(services, one)
+    dana = as_("approver", "dana_cole")
+    page = dana.get(f"/console/announcements/{one.id}/preview").text
+    for form in ("By SMS", "By WhatsApp", "Read aloud", "Flyer to print"):
+        assert form in page
+    assert "2 1 7, 5 5 5, 0 1 0 0" in page, "a number is read digit by digit"
+    sheet = dana.get(f"/console/announcements/{one.id}/languages/en/flyer").text
+    assert "There is a fair. Call 217-555-0100." in sheet and "Is this real?" in sheet and "Do not hand it out" in sheet
+    assert "nothing to print" in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
+    translating.approve(
+        services, one.id, "es", ["Hay una feria.", "Llame al {office_phone}."], Review("Ana", "ana_ruiz", now())
+    )
+    assert "Hay una feria." in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text

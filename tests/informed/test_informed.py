@@ -96,7 +96,7 @@ def test_who_has_read_it_is_seen_by_role(services: Services, client: FlaskClient
         for _ in range(2):
             page = post(grace, "/console/digest/read", week="2026-11-30")
         assert "special education</span>: Grace Wu" in page and "You have read it" in page
-        assert page.count("Grace Wu") == 2, "in the list once, and as who is logged in"
+        assert page.count("Grace Wu") == 1
         assert "Immigration enforcement has grown" in page
         assert "Nobody yet" not in member(services, client.application, "viewer").get("/console/digest").text
 
@@ -104,15 +104,15 @@ def test_who_has_read_it_is_seen_by_role(services: Services, client: FlaskClient
 def test_who_looked_is_written_down_and_no_file_changes(
     services: Services, client: FlaskClient, twilio: TwilioStandIn
 ) -> None:
-    rosa = member(services, client.application, "staff", "grace_wu")
+    grace = member(services, client.application, "staff", "grace_wu")
     form = {"subject": "watch nilc", "right": "yes"}
-    page = post(rosa, "/console/register/looked", **form)
+    page = post(grace, "/console/register/looked", **form)
     assert "Grace Wu looked at it" in page and "was read lately" in page
     assert texts(services, twilio) == []
     page = post(
-        rosa, "/console/register/looked", subject="fact meals_rule", right="no", note="Lunch costs, call 217-555-0177"
+        grace, "/console/register/looked", subject="fact meals_rule", right="no", note="Lunch costs, says A123456789"
     )
-    assert "must change" in page and "555-0177" not in page, "a number does not stay"
+    assert "must change" in page and "123456789" not in page
     assert any("Grace Wu says that fact meals_rule must change" in one for one in texts(services, twilio))
     with services.database.read() as db:
         assert [one.why for one in audit.newest(db, 9) if one.what == "looked at content"] == [

@@ -9,6 +9,7 @@ from bot.web.console.account import account
 from bot.web.console.announcements import announcement_list
 from bot.web.console.case_page import case
 from bot.web.console.consent_page import consent_page
+from bot.web.console.flyer_page import flyer
 from bot.web.console.lists import my_alerts
 from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
@@ -35,6 +36,7 @@ __all__ = [
     "draft",
     "figures_page",
     "first_login",
+    "flyer",
     "login",
     "my_alerts",
     "new_password",
