@@ -16,6 +16,7 @@ from bot.announcements import starting, translating
 from bot.announcements.approving import CannotRelease, digest, meant_in_all, standing
 from bot.announcements.composing import HOLDS, senders_of
 from bot.announcements.preview import preview
+from bot.announcements.words import sentences
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
 from bot.content.texts import TextId
@@ -113,15 +114,15 @@ def _sender(district: District) -> str:
 def _draft_from_catalog(
     services: Services, db: Connection, number: int, what: str, language: str, at: datetime
 ) -> None:
-    """The catalogs' wordings as a draft for the person who approves this language; else the translator is asked."""
+    """The catalogs' wordings as a draft for who approves this language; else it waits for the translator."""
     if language == SOURCE_LANGUAGE:
         return
     english = [services.library.texts[one] for one in SENTENCES[what]]
     found = [(text, services.library.catalogs.wording(language, text)) for text in english]
     parts = [Part(text, one.text, "yes" if one.draft else "no") for text, one in found if not one.missing]
+    wordings.ask_for(db, number, language, sentences(" ".join(english)), at)
     if len(parts) == len(english):
         parts[-1] = replace(parts[-1], after="")
-        wordings.ask_for(db, number, language, parts, at)
         wordings.save_draft(db, number, language, parts)
 
 

@@ -79,7 +79,7 @@ def tell(services: Services, db: Connection, status: Status, at: datetime) -> li
             planned.append(telling.plan(contact, (Notice("status_found"), StateFact("school_status")), due))
             statuses.set_delivery(db, status.id, case_id, planned[-1])
         families |= {contact.family_id} if contact.family_id else set()
-        telling.note(case_id, "status", "The family is told")
+        telling.note(case_id, "status", "To the family")
     return planned
 
 
@@ -87,7 +87,7 @@ def take_back(services: Services, db: Connection, status: Status, at: datetime) 
     """Plan the texts to those who were told it; one that has not left is not sent at all."""
     telling, planned = _Telling(services, db, status, at), []
     for one in statuses.take_back(db, status.id, at):
-        telling.note(one.case_id, "back", "This counts no more, and the family hears so")
+        telling.note(one.case_id, "back", "Taken back, and to the family")
         if not one.delivery_id or deliveries.cancel_waiting(db, one.delivery_id):
             continue
         contact = contacts.get(db, services.database.vault, one.contact_id)

@@ -1,6 +1,7 @@
 """Ready-made announcements: written once, approved before the day, released by two people, there again another day."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import time_machine
 
 from bot.announcements import approving, ready, translating
 from bot.announcements.approving import CannotRelease
+from bot.content.catalog import Wording
 from bot.services import Services
 from bot.store import announcements, approvals, audit, ready_made, wordings
 from bot.store.announcements import Announcement
@@ -182,3 +184,16 @@ def test_who_gets_it_can_check_it(made: District, new_family: Callable[[str], Fa
     answer = new_family(EN).text(text)
     assert answer.startswith("Yes, this is a message from Riverbend") and "November 24" in answer
     assert found(made.services, number).until == found(made.services, number).send_at + timedelta(days=1)  # type: ignore[operator]
+
+
+def test_the_catalogs_wordings_are_the_first_draft(services: Services) -> None:
+    texts = [services.library.texts[one] for one in ready.SENTENCES[WERE_HERE]]
+    spanish = {english: Wording(text, draft=True) for english, text in zip(texts, SPANISH, strict=True)}
+    catalogs = replace(services.library.catalogs, wordings={**services.library.catalogs.wordings, "es": spanish})
+    own = replace(services, library=replace(services.library, catalogs=catalogs))
+    ready.make(own, "ana_ruiz")
+    with services.database.read() as db:
+        found = wordings.find(db, the(services).announcement_id, "es")
+        other = wordings.find(db, the(services).announcement_id, "fr")
+    assert found and found.state == "draft" and found.text == " ".join(SPANISH)
+    assert other and other.state == "waiting"

@@ -124,3 +124,8 @@ def test_the_same_announcement_in_each_form(
         services, one.id, "es", ["Hay una feria.", "Llame al {office_phone}."], Review("Ana", "ana_ruiz", now())
     )
     assert "Hay una feria." in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
+
+
+def test_ready_made_drafts_do_not_fill_the_list(services: Services, as_: Callable[..., FlaskClient]) -> None:
+    ready.make(services, "ana_ruiz")
+    assert "Nothing was announced yet" in as_("staff", "ana_ruiz").get("/console/announcements").text

@@ -116,7 +116,7 @@ def test_who_reported_a_rumour_is_told_what_was_found_once(
         notes = [one for one in case_messages.of_case(db, services.database.vault, 1) if one.author == "note"]
     assert (
         len(notes) == 1
-        and notes[0].original.startswith("The family is told: We checked Lincoln")
+        and notes[0].original.startswith("To the family: We checked Lincoln")
         and notes[0].staff == "dana_cole"
     )
 

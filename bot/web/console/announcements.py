@@ -11,7 +11,7 @@ from flask_login import current_user
 from bot.announcements import approving, composing, translating
 from bot.announcements.composing import CannotSay
 from bot.announcements.words import PLACEHOLDERS
-from bot.store import announcements, audit, families
+from bot.store import announcements, audit, families, ready_made
 from bot.store.announcements import Announcement, Audience, Draft
 from bot.store.db import now
 from bot.web.console.access import ROLES, STAFF, allowed
@@ -43,7 +43,7 @@ LOG_SHOWN = 30
 def announcement_list() -> str:
     """The newest announcements, and how each stands."""
     with services().database.read() as db:
-        found = announcements.newest(db, SHOWN)
+        found = announcements.newest(db, SHOWN, [one.announcement_id for one in ready_made.every(db)])
     page = {"name": _name, "states": STATES, "kinds": KINDS, "days": _by_day(found)}
     page["hour"] = short_moment
     return render_template("console/announcements.html", found=found, **page)
