@@ -143,20 +143,27 @@ def correct(language: str, start: str, send: bool) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--by", default="command line", help="Who writes it: an id under 'staff' in the district file.")
-def announce(file: Path, by: str) -> None:
+@click.option("--presets", is_flag=True, help="Instead: write the ready-made pair for every school that lacks it.")
+def announce(file: Path | None, by: str, presets: bool) -> None:
     """Keep the announcement of FILE (YAML, docs/announcements.md) as a draft, and have it translated.
 
     It leaves only after its translations were looked at and somebody else has approved it in the console.  Writes its
     number and where it stands.
     """
-    from bot.announcements import composing, preview, translating
+    from bot.announcements import composing, preview, ready, translating
     from bot.announcements.files import read_file
     from bot.services import open_services
     from bot.store.db import now
 
+    if presets == (file is not None):
+        raise click.UsageError("name a FILE, or say --presets")
     services = open_services(_settings())
+    if file is None:
+        made = ready.make(services, by)
+        click.echo(json.dumps({"made": made, "url": f"{services.settings.public_base}/console/schools"}))
+        return
     try:
         draft = composing.draft_of(services.library.district, read_file(file), now())
         kept = composing.keep(services, draft, by)

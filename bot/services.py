@@ -14,7 +14,7 @@ from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library, load_library, with_other_languages
 from bot.settings import ROOT, Settings
-from bot.store import phrases
+from bot.store import phrases, statuses
 from bot.store.conversations import Conversations
 from bot.store.crypto import Vault
 from bot.store.db import Database
@@ -41,6 +41,11 @@ class Services:
     def conversations(self) -> Conversations:
         """The day's conversations."""
         return Conversations(self.redis, self.database.vault)
+
+    @cached_property
+    def statuses(self) -> statuses.Lately:
+        """What is verified about the schools now."""
+        return statuses.Lately(self.database)
 
     @cached_property
     def channel(self) -> Channel:

@@ -74,6 +74,8 @@ class Written(Model):
             raise ValueError(f"nothing fills in {{{unknown[0]}}}: an announcement may hold {known}")
         if "{link}" in self.text and not self.link:
             raise ValueError("the text holds {link}, but no link is given")
+        if "{school}" in self.text and (isinstance(self.audience, str) or len(self.audience.schools) != 1):
+            raise ValueError("the text holds {school}, but it is not for exactly one school")
         return self
 
 

@@ -8,11 +8,13 @@ from bot.announcements.audience import Reach, leaders_of, meant, reached, templa
 from bot.announcements.current import wordings_now
 from bot.announcements.messages import Messages, one_line
 from bot.announcements.translating import languages_of
-from bot.announcements.words import marked_as
+from bot.announcements.words import marked_as, text_in
 from bot.channels.lengths import MESSAGE_UNITS, units
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.segments import cost
+from bot.messaging.drafting import library_for
 from bot.services import Services
+from bot.sharing.speech import spoken
 from bot.store.announcements import Announcement
 from bot.store.wordings import Wording
 
@@ -35,6 +37,8 @@ class Shown:
     held: int
     dollars: float
     too_long: bool
+    script: str
+    """What is read aloud, by a machine or by a person on the phone."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def _shown(
         held=sms + whatsapp + template if held else 0,
         dollars=0.0 if held else round(dollars, 4),
         too_long=units(text) > MESSAGE_UNITS,
+        script=spoken(text_in(library_for(services, language), announcement, language, wording)),
     )
 
 

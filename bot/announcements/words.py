@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
+from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
 from bot.content.languages import RIGHT_TO_LEFT
@@ -10,12 +12,16 @@ from bot.content.library import Library
 from bot.content.texts import TextId
 from bot.messaging.compose import FIRST_STRONG_ISOLATE, POP_ISOLATE
 from bot.store.announcements import Announcement, Draft
+from bot.store.db import now
 from bot.store.wordings import Part, Wording
 
 PARTS = re.compile(r"(?<=[.!?。？！])(\s+)(?=\S)|(\n+)")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
-PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link")
-"""What an announcement may hold in braces; the same for every family, so that one approval is for all."""
+PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link", "school", "date", "time")
+"""What an announcement may hold in braces; the same for every family, so that one approval is for all.
+
+`school` is the one it is for; `date` and `time` are those at which it leaves, as each language writes them.
+"""
 ENGLISH, MACHINE = "english", "machine"
 
 
@@ -39,9 +45,19 @@ def sender_name(district: District, sender: str) -> str:
     return district.staff[sender].name if sender in district.staff else district.name
 
 
+def leaves_at(draft: Draft) -> datetime:
+    """When it leaves or left; of a draft that waits for nothing: now."""
+    return draft.send_at or getattr(draft, "started_at", None) or now()
+
+
 def filled(text: str, district: District, draft: Draft, language: str = SOURCE_LANGUAGE) -> str:
     """The text with its placeholders filled in."""
+    local = district.local(leaves_at(draft))
+    of_school = district.schools.get(draft.audience.schools[0]) if len(draft.audience.schools) == 1 else None
     values = {
+        "school": _isolated(of_school.name if of_school else district.name, language),
+        "date": dates.day(local.date(), language),
+        "time": _isolated(dates.clock(local.time(), language), language),
         "district": _isolated(district.name, language),
         "office_phone": _isolated(district.office_phone, language),
         "website": _isolated(district.website, language),

@@ -32,14 +32,14 @@ def full(moment: date, language: str) -> str:
 
 def moment(when: datetime, language: str) -> str:
     """A day and an hour: "Monday, November 30, 7:30 AM"."""
-    return f"{day(when.date(), language)}, {_time(when.time(), language)}"
+    return f"{day(when.date(), language)}, {clock(when.time(), language)}"
 
 
 @lru_cache(maxsize=128)
 def hours(start: time, end: time, days: Sequence[int], language: str) -> str:
     """Hours of work: "Mon-Fri, 7:30 AM-4:30 PM"; `days` are weekdays from 0 (Monday), the first to the last."""
     named = [_weekday(days[0], language), *([_weekday(days[-1], language)] if len(days) > 1 else [])]
-    return f"{'-'.join(named)}, {_time(start, language)}-{_time(end, language)}"
+    return f"{'-'.join(named)}, {clock(start, language)}-{clock(end, language)}"
 
 
 def _weekday(day: int, language: str) -> str:
@@ -48,8 +48,8 @@ def _weekday(day: int, language: str) -> str:
     return str(get_day_names("abbreviated", "stand-alone", _calendar(language))[day])
 
 
-def _time(moment: time, language: str) -> str:
-    """Narrow spaces would make a text twice as dear (UCS-2)."""
+def clock(moment: time, language: str) -> str:
+    """An hour: "7:30 AM".  Narrow spaces would make a text twice as dear (UCS-2)."""
     pattern, locale = ("HH:mm", "en") if language == "ht" else ("short", _calendar(language))
     return format_time(moment, pattern, locale=locale).replace("\u202f", " ")
 

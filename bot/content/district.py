@@ -9,7 +9,7 @@ import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.content.codes import Language
-from bot.content.facts import DistrictFact, Partner, Policy
+from bot.content.facts import Context, DistrictFact, Partner, Policy, Watched
 from bot.content.protocol import Protocol
 from bot.conversation.flow import Model, Name
 from bot.understanding.text import normalise
@@ -200,6 +200,10 @@ class District(Model):
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
     protocol: Protocol | None = None
     """What the front office does when agents come; counsel signs it."""
+    watch: dict[Name, Watched] = Field(default_factory=dict)
+    """Sources that somebody reads every week; the digest names them."""
+    context: dict[Name, Context] = Field(default_factory=dict)
+    """Dated notes for staff, on the page of the digest."""
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:

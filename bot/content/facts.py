@@ -13,6 +13,10 @@ DAYS = {"fast": 14, "medium": 120, "slow": 365}
 """How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""
 
 
+OF_THE_MOMENT = frozenset({"school_status"})
+"""Stated like a fact, but kept in the database for some hours: how the family's school is (bot/store/statuses).  Where
+nothing is verified now, nothing is said in its place."""
+
 PartnerKind = Literal["legal", "needs"]
 PARTNER_DAYS = 120
 """So long after somebody called it, an organization is named to families."""
@@ -91,3 +95,28 @@ class Facts(Model):
 
     facts: dict[Name, Fact] = Field(min_length=1)
     from_district: dict[Name, str] = Field(default_factory=dict)
+
+
+class Watched(Model):
+    """A source that somebody reads every week, because what it tells may change what the district does."""
+
+    title: str
+    url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=300)]
+    owner: str
+    every_days: int = Field(7, ge=1, le=92)
+
+
+class Context(Model):
+    """A dated note for staff: why families ask what they ask.  Families are never told it: the line states no news."""
+
+    text: Annotated[str, Field(max_length=600)]
+    source: Reference
+    owner: str
+
+    def due(self) -> date:
+        """The last day on which staff are shown it without its being read again."""
+        return self.source.read_on + timedelta(days=DAYS["medium"])
+
+    def current(self, today: date) -> bool:
+        """Whether it was read lately enough."""
+        return self.source.read_on <= today <= self.due()

@@ -8,7 +8,7 @@ from typing import TypeVar, get_args
 from bot.content import other_languages
 from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, load_catalogs
 from bot.content.district import District
-from bot.content.facts import Fact, Facts
+from bot.content.facts import OF_THE_MOMENT, Fact, Facts
 from bot.content.glossary import Agreed, own_names, read_glossary
 from bot.content.named import names
 from bot.content.texts import TextId, Texts
@@ -76,7 +76,7 @@ def _known(root: Path, district: District | None, facts: Facts | None) -> Known:
     all_facts = frozenset((*facts.facts, *facts.from_district)) if facts else frozenset()
     roles = frozenset(district.on_call) if district else frozenset()
     about = names(district, all_facts) if district else frozenset()
-    return Known(all_facts, roles, about, frozenset(path.name for path in (root / MEDIA).glob("*.*")))
+    return Known(all_facts | OF_THE_MOMENT, roles, about, frozenset(path.name for path in (root / MEDIA).glob("*.*")))
 
 
 def _gather(problems: list[Problem], load: Callable[[], R]) -> R | None:

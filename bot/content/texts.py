@@ -55,6 +55,17 @@ TextId = Literal[
     "poster_title",
     "poster_how",
     "poster_safe",
+    "status_no_agents",
+    "status_checking",
+    "status_normal_day",
+    "status_until",
+    "status_found",
+    "status_taken_back",
+    "ready_were_here",
+    "ready_have_left",
+    "ready_checked",
+    "ready_ask",
+    "ready_danger",
 ]
 
 

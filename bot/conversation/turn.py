@@ -237,6 +237,8 @@ def _start_again(world: World, talk: Talk, heard: Heard, flow: str) -> Outcome:
 
 def _is_clear_topic(world: World, heard: Heard) -> bool:
     understood = heard.understood
+    if world.flows.for_words(heard.text):
+        return True
     known = world.flows.for_intent(understood.intent) is not None
     return known and understood.intent != "short_reply" and understood.confidence >= SURE_OF_TOPIC
 

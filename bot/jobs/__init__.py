@@ -8,6 +8,7 @@ from bot.announcements import broadcast as broadcasting
 from bot.announcements import kit, starting, translating
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
+from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.messaging import drafting, send
 from bot.services import Services, open_services
@@ -84,6 +85,11 @@ def broadcast(announcement_id: int, slot: int) -> None:
 def remind() -> None:
     """Tell the owners of texts that are past their time."""
     reminders.remind(services())
+
+
+def digest() -> None:
+    """Make this week's digest, if it is not there yet, and send it to the owners."""
+    weekly.make(services())
 
 
 def sweep() -> None:

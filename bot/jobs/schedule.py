@@ -5,7 +5,7 @@ from functools import partial
 from rq import Queue, cron
 from rq.serializers import JSONSerializer
 
-from bot.jobs import remind, sweep
+from bot.jobs import digest, remind, sweep
 
 SWEEP_SECONDS = 10
 """Often, so that an alert whose worker was killed leaves well within 90 seconds."""
@@ -17,4 +17,7 @@ cron.Queue = partial(Queue, serializer=JSONSerializer)  # type: ignore[assignmen
 cron.register(sweep, "urgent", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, ttl=SWEEP_SECONDS, failure_ttl=60)
 cron.register(
     remind, "default", interval=REMIND_SECONDS, job_timeout=60, result_ttl=0, ttl=REMIND_SECONDS, failure_ttl=60
+)
+cron.register(
+    digest, "default", interval=REMIND_SECONDS, job_timeout=60, result_ttl=0, ttl=REMIND_SECONDS, failure_ttl=60
 )

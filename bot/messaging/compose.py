@@ -1,14 +1,14 @@
 """From effects to the words a family reads: its language, the values filled in, facts in date, notices where due."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bot.content import dates
 from bot.content.catalog import Wording
 from bot.content.district import DAYS_OF_WEEK
-from bot.content.facts import Partner
+from bot.content.facts import OF_THE_MOMENT, Partner
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
 from bot.content.texts import TextId
@@ -27,10 +27,14 @@ from bot.conversation.flow import Plural, Text
 from bot.conversation.steps import ISO_DAY
 from bot.conversation.talk import known_after
 from bot.store import told
+from bot.store.statuses import Status
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 DRAFT, ENGLISH, SOON = "notice_draft", "notice_english", "notice_soon"
 AFTER_HOURS = "after_hours"
+STATUSES: Mapping[str, TextId] = {
+    "no_agents": "status_no_agents", "checking": "status_checking", "normal_day": "status_normal_day"
+}  # fmt: skip
 NOTICES: Mapping[str, TextId] = {DRAFT: "notice_draft", ENGLISH: "notice_english", SOON: "notice_soon"}
 
 
@@ -46,7 +50,9 @@ class Composer:
     """Writes one reply.
 
     `noticed` holds the notices that this conversation had; `extra` the case and the like; `about` what is known of
-    the family (its school).  `said` collects which text was said in which wording.  Under `media_base` the files of
+    the family (its school); `text` the message that is answered, where a school may be named; `statuses` gives what is
+    verified about schools now, and is asked only where that is stated.  `said` collects which text was said in which
+    wording.  Under `media_base` the files of
     `flows/media/` are served; without it none is shown.
     """
 
@@ -57,6 +63,8 @@ class Composer:
     extra: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
     media_base: str = ""
+    text: str = ""
+    statuses: Callable[[], Mapping[str, Status]] = dict
     said: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
     _severity: str = "follow_up"
@@ -131,6 +139,8 @@ class Composer:
     def _fact(self, name: str, urgent: bool) -> str:
         """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it,
         and the day is left out: it is short, and the page shows it to staff."""
+        if name in OF_THE_MOMENT:
+            return self._school_now()
         fact, district = self.library.facts.get(name), self.library.district
         today = district.local(self.at).date()
         if fact and fact.usable(today, district.policies, district.partners.values()):
@@ -138,6 +148,26 @@ class Composer:
             stated = self._text(fact.text, listed)
             return stated if urgent else f"{stated} {self._checked(fact.reviewed_on)}"
         return "" if urgent else self._named("fact_unavailable")
+
+    def _school_now(self) -> str:
+        """What is verified about the school that the message names, else the family's own; once a conversation."""
+        found = self.statuses()
+        own = self.about.get("contact.school", "")
+        status = found.get((self.library.district.school_in(self.text) or own) if found else own)
+        mark = f"status:{status.id}" if status else ""
+        if status is None or mark in self.noticed:
+            return ""
+        self.noticed.append(mark)
+        return self.statement(status)
+
+    def statement(self, status: Status) -> str:
+        """A statement as families read it, with its time and until when it counts."""
+        local, school = self.library.district.local, self.library.district.schools.get(status.school)
+        values = {"school_name": school.name if school else self.library.district.name}
+        values["time"] = dates.moment(local(status.checked_at), self.language)
+        values["until"] = dates.moment(local(status.expires_at), self.language)
+        texts: tuple[TextId, TextId] = (STATUSES[status.kind], "status_until")
+        return " ".join(self._text(self.library.texts[one], values) for one in texts)
 
     def _partners(self, kind: str) -> str:
         """Name, number, cost and languages of the organizations that were checked lately, a line each."""

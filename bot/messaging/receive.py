@@ -233,7 +233,7 @@ def _keep_and_compose(
 
     None at all for a message that changes nothing and is answered with what this family was told before.
     """
-    composer = composer_for(services, turn.talk, turn.world, saying.at, saying.noticed)
+    composer = composer_for(services, turn.talk, turn.world, saying.at, saying.noticed, inbound.text)
     if contact and not saying.answers_us and not any(isinstance(effect, LASTING) for effect in turn.effects):
         kept = Kept(contact.id)
         reply = _compose(services, composer, turn, kept)

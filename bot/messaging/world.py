@@ -33,11 +33,19 @@ def understood(library: Library, text: str, language: str | None) -> Understandi
     return understand(text, Context(library.phrasebook, library.district.languages, language))
 
 
-def composer_for(services: Services, talk: Talk, world: World, at: datetime, noticed: list[str]) -> Composer:
-    """Who writes in the family's language; `noticed` is filled with the notices that it adds."""
+def composer_for(
+    services: Services, talk: Talk, world: World, at: datetime, noticed: list[str], text: str = ""
+) -> Composer:
+    """Who writes in the family's language; `noticed` is filled with the notices that it adds.
+
+    `text`: the message that is answered, if one is.
+    """
     base = f"{services.settings.public_base}/media/" if services.settings.public_url else ""
     library = library_for(services, talk.language or "en")
-    return Composer(library, talk.language or "en", at, noticed, about=world.about, media_base=base)
+    return Composer(
+        library, talk.language or "en", at, noticed, about=world.about, media_base=base, text=text,
+        statuses=lambda: services.statuses.now(at),
+    )  # fmt: skip
 
 
 def of_case(library: Library, kept: Kept, at: datetime) -> dict[str, str]:

@@ -155,9 +155,10 @@ def by_code(db: Connection, code: str) -> Announcement | None:
     return _announcement(row) if row else None
 
 
-def newest(db: Connection, limit: int) -> list[Announcement]:
-    """The newest first."""
+def newest(db: Connection, limit: int, without: Sequence[int] = ()) -> list[Announcement]:
+    """The newest first; `without` those that have a page of their own."""
     query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
+    query = query.where(announcements.c.id.not_in(without)) if without else query
     return [_announcement(row) for row in db.execute(query)]
 
 

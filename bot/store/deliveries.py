@@ -172,6 +172,13 @@ def cancel_pages(db: Connection, case_id: int) -> None:
     db.execute(update(deliveries).where(key).values(state="canceled", rank=RANKS["canceled"], sealed_body=None))
 
 
+def cancel_waiting(db: Connection, delivery_id: str) -> bool:
+    """What it says counts no more: one that has not left is not sent; False if it is on its way or there."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
+    values = {"state": "canceled", "rank": RANKS["canceled"], "sealed_body": None}
+    return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
+
+
 def waiting_of_case(db: Connection, case_id: int, at: datetime) -> Sequence[str]:
     """What is to be sent about a case now."""
     key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     insert,
+    literal,
     select,
     update,
 )
@@ -166,6 +167,15 @@ def set_audio(db: Connection, announcement_id: int, language: str, audio: bytes 
 def audio(db: Connection, announcement_id: int, language: str) -> bytes | None:
     """The recording, if there is one."""
     return db.execute(select(wordings.c.audio).where(_is(announcement_id, language))).scalar_one_or_none()
+
+
+def copy(db: Connection, announcement_id: int, to: int) -> None:
+    """The same wordings, with who approved them, for another announcement of the same words; recordings are not copied
+    (what is read aloud names no time)."""
+    names = [column.name for column in wordings.c if column.name not in ("announcement_id", "audio")]
+    whose = wordings.c.announcement_id == announcement_id
+    chosen = select(literal(to), *(wordings.c[name] for name in names)).where(whose)
+    db.execute(insert(wordings).from_select(["announcement_id", *names], chosen))
 
 
 def _plain() -> Select[Any]:

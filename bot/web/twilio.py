@@ -17,6 +17,7 @@ from bot.channels.lengths import parts
 from bot.incidents import by_text as agents
 from bot.messaging import inbound, status
 from bot.messaging.receive import Unavailable, receive
+from bot.statuses import by_text as school_status
 from bot.web import voice
 from bot.web.here import services
 
@@ -48,6 +49,7 @@ def messages() -> Response:
     try:
         reply = agents.answer(services(), message)
         reply = by_text.answer(services(), message) if reply is None else reply
+        reply = school_status.answer(services(), message) if reply is None else reply
         reply = genuine.answer(services(), message) if reply is None else reply
         reply = receive(services(), message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):

@@ -23,6 +23,7 @@ FILL = {
     "announcement_id": ["1", "2"],
     "language": ["es"],
     "incident_id": ["1"],
+    "school": ["lincoln"],
 }
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {
@@ -42,6 +43,8 @@ MAIN = {
     "/console/announcements/1/languages/es",
     "/console/announcements/1/preview",
     "/console/announcements/2/watch",
+    "/console/schools/lincoln",
+    "/console/register",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

@@ -12,15 +12,18 @@ from bot.web.console.agents_record import incident
 from bot.web.console.announcements import announcement_list
 from bot.web.console.case_page import case
 from bot.web.console.consent_page import consent_page
+from bot.web.console.flyer_page import flyer
 from bot.web.console.lists import my_alerts
 from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
 from bot.web.console.records import audit_page
+from bot.web.console.register_page import register_page
 from bot.web.console.release_page import preview_page
 from bot.web.console.reports import figures_page
 from bot.web.console.review import review
 from bot.web.console.rota import on_call
+from bot.web.console.schools_page import schools_page
 from bot.web.console.talk_page import draft
 from bot.web.console.upkeep import content
 from bot.web.console.watch_page import watch_page
@@ -37,6 +40,7 @@ __all__ = [
     "draft",
     "figures_page",
     "first_login",
+    "flyer",
     "incident",
     "login",
     "my_alerts",
@@ -46,7 +50,9 @@ __all__ = [
     "preview_page",
     "quiz",
     "register",
+    "register_page",
     "review",
+    "schools_page",
     "watch_page",
     "wording",
 ]

@@ -1,5 +1,7 @@
 """Announcements: the list, one announcement with its languages and approvals, and the form in which one is written."""
 
+from collections import defaultdict
+from datetime import date, timedelta
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -9,7 +11,7 @@ from flask_login import current_user
 from bot.announcements import approving, composing, translating
 from bot.announcements.composing import CannotSay
 from bot.announcements.words import PLACEHOLDERS
-from bot.store import announcements, audit, families
+from bot.store import announcements, audit, families, ready_made
 from bot.store.announcements import Announcement, Audience, Draft
 from bot.store.db import now
 from bot.web.console.access import ROLES, STAFF, allowed
@@ -28,10 +30,11 @@ from bot.web.console.announced import (
 from bot.web.console.compose_form import Typed, Wrong, draft_of
 from bot.web.console.pages import console
 from bot.web.console.shown import name_of
-from bot.web.console.words import _
+from bot.web.console.words import _, short_moment
 from bot.web.here import services
 
 SHOWN = 50
+CALENDAR_BACK = timedelta(days=14)
 LOG_SHOWN = 30
 
 
@@ -40,8 +43,21 @@ LOG_SHOWN = 30
 def announcement_list() -> str:
     """The newest announcements, and how each stands."""
     with services().database.read() as db:
-        found = announcements.newest(db, SHOWN)
-    return render_template("console/announcements.html", found=found, name=_name, states=STATES, kinds=KINDS)
+        found = announcements.newest(db, SHOWN, [one.announcement_id for one in ready_made.every(db)])
+    page = {"name": _name, "states": STATES, "kinds": KINDS, "days": _by_day(found)}
+    page["hour"] = short_moment
+    return render_template("console/announcements.html", found=found, **page)
+
+
+def _by_day(found: list[Announcement]) -> list[tuple[date, bool, list[Announcement]]]:
+    """The last two weeks and all that is planned, by day: what leaves or left, and whether the day is to come."""
+    here, days = services().library.district.local, defaultdict(list)
+    today = here(now()).date()
+    for one in found:
+        when = one.started_at or one.send_at
+        if when and one.state != "stopped" and here(when).date() >= today - CALENDAR_BACK:
+            days[here(when).date()].append(one)
+    return [(day, day >= today, sorted(days[day], key=lambda one: one.send_at or now())) for day in sorted(days)]
 
 
 @console.get("/announcements/<int:announcement_id>", endpoint="announcement")

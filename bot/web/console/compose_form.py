@@ -118,6 +118,8 @@ def _text_wrong(typed: Typed) -> str:
         return _("Nothing fills in {name}. See below which words in braces there are.", name=f"{{{unknown[0]}}}")
     if "{link}" in typed.text and not typed.link:
         return _("The text has a place for a link, but no link is given.")
+    if "{school}" in typed.text and len(typed.schools) != 1:
+        return _("The text has a place for a school's name: choose exactly one school.")
     return _("Write a text of 3 to {count} characters.", count=TEXT_CHARACTERS)
 
 

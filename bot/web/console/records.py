@@ -28,6 +28,8 @@ WHAT = (
         N_("read an incident"),
         N_("took the quiz"),
     ),
+    *(N_("set a school status"), N_("withdrew a school status"), N_("proposed an announcement")),
+    *(N_("dropped a proposal"), N_("looked at content"), N_("read the digest")),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""
