@@ -4,6 +4,7 @@ from alembic import context
 
 from bot import settings
 from bot.store import (
+    absences,
     announcements,
     approvals,
     audit,
@@ -20,11 +21,14 @@ from bot.store import (
     kits,
     links,
     logins,
+    needs,
     phrases,
     recipients,
     reminders,
     roster_imports,
     told,
+    verified_events,
+    visits,
     wordings,
 )
 from bot.store.db import metadata, open_engine
@@ -52,6 +56,10 @@ TABLES = (
     roster_imports,
     told,
     wordings,
+    absences,
+    needs,
+    verified_events,
+    visits,
 )  # imported, so that `metadata` knows them
 
 

@@ -65,6 +65,8 @@ TABLE: dict[str, frozenset[str] | str] = {
     "GET /console/announcements/count": CASES,
     "GET /console/announcements/new": CASES,
     "POST /console/announcements/new": CASES,
+    "GET /console/attendance": EVERY,
+    "GET /console/attendance.csv": EVERY,
     "GET /console/audit": OFFICE,
     "GET /console/cases/<int:case_id>": READS,
     "POST /console/cases/<int:case_id>/draft": CASES,

@@ -45,6 +45,7 @@ BELOW = {
         "services",
     },
     "roster": {"content", "understanding", "store", "services"},
+    "attendance": {"messaging", "understanding", "content", "store", "queues", "services"},
 }
 """What each room may import of the program; `docs/architecture.md` has the picture."""
 OUTSIDE = {"sqlalchemy", "redis", "rq", "flask", "twilio", "requests", "time", "os", "random", "logging"}

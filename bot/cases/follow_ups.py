@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from bot.cases import timeouts
 from bot.conversation.effects import Notice
 from bot.conversation.talk import Outcome, Talk, World, append, start_flow
+from bot.messaging import holding
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, Kept, Message, keep
 from bot.messaging.inbound import Inbound
@@ -48,11 +49,25 @@ def start(services: Services, follow_up_id: int) -> None:
     if contact.talking_case and not follow_up.step:
         _postpone(services, follow_up, at + LATER)
         return
+    held = _held_until(services, follow_up, at)
+    if held:
+        _postpone(services, follow_up, held)
+        return
     waking = services.library.district.waking(at)
     if waking > at:
         _postpone(services, follow_up, waking)
         return
     _start_now(services, follow_up, contact, at)
+
+
+def _held_until(services: Services, follow_up: FollowUp, at: datetime) -> datetime | None:
+    """After a verified event at the family's school nothing about truancy leaves; when it may, None: now."""
+    if follow_up.flow not in holding.ABOUT_TRUANCY:
+        return None
+    district = services.library.district
+    with services.database.read() as db:
+        again = holding.family_held(db, district, follow_up.contact_id, at)
+    return district.moment(again.isoformat(), district.waking_hours.start, at) if again else None
 
 
 def _start_now(services: Services, follow_up: FollowUp, contact: Contact, at: datetime) -> None:

@@ -7,6 +7,7 @@ from bot.services import Services
 from bot.web.console import access, login, oidc, sessions, words
 from bot.web.console.account import account
 from bot.web.console.announcements import announcement_list
+from bot.web.console.attendance_figures import attendance_page
 from bot.web.console.case_page import case
 from bot.web.console.consent_page import consent_page
 from bot.web.console.lists import my_alerts
@@ -26,6 +27,7 @@ from bot.web.console.wording_page import wording
 __all__ = [
     "account",
     "announcement_list",
+    "attendance_page",
     "audit_page",
     "case",
     "consent_page",

@@ -24,6 +24,7 @@ def menu() -> list[tuple[str, str]]:
         ("console.consent", _("Proof of consent")),
         ("console.audit", _("Who did what")),
         ("console.people", _("Logins")),
+        ("console.attendance", _("Attendance")),
         ("console.account", _("My login")),
     ]
 
