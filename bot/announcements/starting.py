@@ -68,18 +68,21 @@ def _held(services: Services, db: Connection, announcement_id: int, at: datetime
 
 
 def pause_held(services: Services, by: str) -> int:
-    """An event was verified: announcements about attendance that are on their way pause; how many."""
+    """An event was verified: what is on its way about attendance pauses; how many.
+
+    One whose audience is still being written down is as if it had not begun: it begins anew after those days.
+    """
     at, district = now(), services.library.district
     with services.database.write() as db:
-        moving = [one for one in announcements.newest(db, AT_ONCE) if one.state in ("freezing", "sending")]
         held = [
             one
-            for one in moving
+            for one in announcements.in_state(db, "freezing", "sending")
             if holding.announcement_held(db, district, one.kind, one.audience.schools, at)
-            and announcements.move(db, one.id, [one.state], "paused", why_paused="a verified event at a school")
         ]
         for one in held:
-            audit.record(db, by, "paused an announcement", f"announcement {one.id}", at, "verified event")
+            to, why = ("ready", "") if one.state == "freezing" else ("paused", "a verified event at a school")
+            if announcements.move(db, one.id, [one.state], to, why_paused=why):
+                audit.record(db, by, "paused an announcement", f"announcement {one.id}", at, "verified event")
     return len(held)
 
 

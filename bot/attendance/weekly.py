@@ -91,7 +91,8 @@ def counts_of(district: District, found: Iterable[absences.Counted]) -> dict[Key
     schools, languages = schools_of(district), languages_of(district)
     cells = Counter[Key]()
     for one in found:
-        cells[SCHOOL, one.school if one.school in district.schools else NONE, one.reason] += 1  # type: ignore[index]
+        school = one.school if one.school in district.schools else None
+        cells[SCHOOL, school or NONE, one.reason] += 1
         cells[LANGUAGE, one.language if one.language in district.languages else NONE, one.reason] += 1
     rows = [(SCHOOL, one) for one in schools] + [(LANGUAGE, one) for one in languages]
     return {(table, row, reason): cells[table, row, reason] for table, row in rows for reason in REASONS}

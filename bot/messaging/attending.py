@@ -1,4 +1,4 @@
-"""What a case says of attendance becomes rows in the same transaction: an absence with its reason, a need with an owner.
+"""What a case says of attendance becomes rows in the same transaction: an absence with its reason, an owned need.
 
 The reason is one of five words, whatever the family wrote; its own words stay with the case, masked and sealed.
 """

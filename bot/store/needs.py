@@ -173,12 +173,12 @@ def forget_contact(db: Connection, contact_id: int) -> None:
 
 
 def _need(row: Row[Any], vault: Vault) -> Need:
-    read = {
-        name: vault.open(sealed, _place(row.cause, name)) if sealed else ""
-        for name, sealed in (("words", row.sealed_words), ("done", row.sealed_done))
-    }
-    names = Need.__dataclass_fields__.keys() - read.keys()
-    return Need(**read, **{name: getattr(row, name) for name in names})
+    def read(sealed: str | None, part: str) -> str:
+        return vault.open(sealed, _place(row.cause, part)) if sealed else ""
+
+    names = Need.__dataclass_fields__.keys() - {"words", "done"}
+    plain = {name: getattr(row, name) for name in names}
+    return Need(words=read(row.sealed_words, "words"), done=read(row.sealed_done, "done"), **plain)
 
 
 def _place(cause: str, part: str) -> str:

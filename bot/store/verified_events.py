@@ -1,4 +1,4 @@
-"""Verified events at a school (agents came, something happened): for the days after one, nobody is told off for truancy."""
+"""Verified events at a school (agents came, say): for the days after one, nobody is told off for truancy."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

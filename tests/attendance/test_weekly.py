@@ -168,7 +168,7 @@ def fill(services: Services, weeks: int, size: int, seed: int) -> None:
 
 def cells_of(page: str, caption: str) -> dict[tuple[str, int], int | None]:
     """What a table of the page shows: (row's words, column's number) → count, None: hidden."""
-    part = page.split(f'role="region" aria-label="{caption}"')[1].split("</table>")[0]
+    part = page.split(f'role="region" aria-label="{caption}"')[1].split("</table>", maxsplit=1)[0]
     found: dict[tuple[str, int], int | None] = {}
     for row in part.split("<tbody>")[1].split("<tr>")[1:]:
         name = unescape(row.split('<th scope="row">')[1].split("</th>")[0])

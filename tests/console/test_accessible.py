@@ -32,6 +32,8 @@ MAIN = {
     "/console/figures",
     "/console/interpreters",
     "/console/attendance",
+    "/console/check-ins",
+    "/console/needs",
     "/console/announcements/new",
     "/console/announcements/1",
     "/console/announcements/1/languages/es",

@@ -9,9 +9,11 @@ from bot.web.console.account import account
 from bot.web.console.announcements import announcement_list
 from bot.web.console.attendance_figures import attendance_page
 from bot.web.console.case_page import case
+from bot.web.console.check_in_page import check_ins_page
 from bot.web.console.consent_page import consent_page
 from bot.web.console.lists import my_alerts
 from bot.web.console.menu import register_menu
+from bot.web.console.needs_page import needs_page
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
 from bot.web.console.records import audit_page
@@ -30,6 +32,7 @@ __all__ = [
     "attendance_page",
     "audit_page",
     "case",
+    "check_ins_page",
     "consent_page",
     "content",
     "draft",
@@ -37,6 +40,7 @@ __all__ = [
     "first_login",
     "login",
     "my_alerts",
+    "needs_page",
     "new_password",
     "on_call",
     "people",

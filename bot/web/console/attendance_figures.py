@@ -157,7 +157,7 @@ def attendance_csv() -> ResponseReturnValue:
 
 
 def lines(here: Services, weeks: Sequence[Week]) -> Iterator[list[str]]:
-    """A line for each figure; names are the district's own, so none can begin a formula, and one that would is kept tame."""
+    """A line for each figure.  Names are the district's own; one that would begin a formula is kept tame."""
     yield [_("Week of"), _("By"), _("Row"), _("Column"), _("Count")]
     hidden = _("hidden")
     rows, everything = rows_of(here), _("All")

@@ -25,6 +25,8 @@ def menu() -> list[tuple[str, str]]:
         ("console.audit", _("Who did what")),
         ("console.people", _("Logins")),
         ("console.attendance", _("Attendance")),
+        ("console.needs", _("Needs")),
+        ("console.check_ins", _("Check-in texts")),
         ("console.account", _("My login")),
     ]
 

@@ -28,7 +28,7 @@ Any_ = TypeVar("Any_", bound=Hashable)
 Ends = Mapping[Any_, tuple[Node, Node]]
 """The nodes of each figure's line: it rises along the line and falls against it."""
 Linked = tuple[str, str, str]
-"""(which table, row, column) of two tables that count the same people; the sums of all rows stand in neither (`ALL`)."""
+"""(which table, row, column) of two tables that count the same people; sums of all rows are in neither (`ALL`)."""
 ALL = ""
 
 
