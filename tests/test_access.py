@@ -87,6 +87,8 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/cases/<int:case_id>/topic": CASES,
     "GET /console/check-ins": CASES,
     "POST /console/check-ins": CASES,
+    "POST /console/cases/<int:case_id>/visit": CASES,
+    "POST /console/cases/<int:case_id>/visit/stop": CASES,
     "GET /console/consent": RECORDS,
     "POST /console/consent": RECORDS,
     "GET /console/content": EVERY,

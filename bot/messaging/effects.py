@@ -18,7 +18,7 @@ from bot.conversation.effects import (
     SetLanguage,
     SetNote,
 )
-from bot.messaging import attending
+from bot.messaging import attending, visiting
 from bot.messaging.inbound import Inbound
 from bot.services import Services
 from bot.store import case_messages, case_steps, cases, consents, contacts, drafts, families, follow_ups, recipients
@@ -100,6 +100,7 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
                 drafts.ask_for(db, effect.language, at)
         elif isinstance(effect, SetNote):
             contacts.note(db, contact.id, effect.name, effect.value, at)
+            visiting.noted(services, db, contact.id, effect, at)
             if effect.name == SCHOOL and (family := contacts.family_of(db, contact.id)) is not None:
                 families.join_school(db, family, effect.value, "self")
         elif isinstance(effect, Consent):

@@ -47,7 +47,11 @@ def verify(services: Services, school: str = "lincoln", days_ago: int = 0) -> No
 
 def counts_of(page: str) -> dict[str, int]:
     """What became of the list, in the page's words."""
-    part = page.split("What became of the list")[1].split("</dl>", maxsplit=1)[0] if "What became of the list" in page else ""
+    part = (
+        page.split("What became of the list")[1].split("</dl>", maxsplit=1)[0]
+        if "What became of the list" in page
+        else ""
+    )
     return {one.split("</dt>")[0]: int(one.split("<b>")[1].split("</b>")[0]) for one in part.split("<dt>")[1:]}
 
 

@@ -23,12 +23,14 @@ from bot.web.console.review import review
 from bot.web.console.rota import on_call
 from bot.web.console.talk_page import draft
 from bot.web.console.upkeep import content
+from bot.web.console.visit_page import ask_for_visit
 from bot.web.console.watch_page import watch_page
 from bot.web.console.wording_page import wording
 
 __all__ = [
     "account",
     "announcement_list",
+    "ask_for_visit",
     "attendance_page",
     "audit_page",
     "case",
