@@ -42,7 +42,7 @@ NEED_WORDS = {
 }
 ALL = {TOTAL: N_("All")}
 STATE_WORDS = {"done": N_("Done when the week ended"), "open": N_("Still open then")}
-CHART_WIDTH, BAR, LABEL, ROOM = 640, 36, 190, 60
+CHART_WIDTH, BAR, LABEL, ROOM = 440, 36, 160, 60
 """The chart's sizes: its width, a bar's height with its gap, what stands before and behind the bars."""
 
 
