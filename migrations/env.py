@@ -4,6 +4,7 @@ from alembic import context
 
 from bot import settings
 from bot.store import (
+    absences,
     announcements,
     approvals,
     audit,
@@ -22,6 +23,7 @@ from bot.store import (
     kits,
     links,
     logins,
+    needs,
     phrases,
     quizzes,
     ready_made,
@@ -31,6 +33,8 @@ from bot.store import (
     roster_imports,
     statuses,
     told,
+    verified_events,
+    visits,
     wordings,
 )
 from bot.store.db import metadata, open_engine
@@ -64,6 +68,10 @@ TABLES = (
     statuses,
     told,
     wordings,
+    absences,
+    needs,
+    verified_events,
+    visits,
 )  # imported, so that `metadata` knows them
 
 

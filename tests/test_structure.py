@@ -57,6 +57,7 @@ BELOW = {
     "roster": {"content", "conversation", "understanding", "store", "services", "settings"},
     "statuses": {"messaging", "understanding", "conversation", "content", "store", "queues", "services"},
     "informed": {"messaging", "understanding", "content", "store", "queues", "services"},
+    "attendance": {"messaging", "understanding", "content", "store", "queues", "services"},
 }
 """What each room may import of the program; `docs/architecture.md` has the picture."""
 OUTSIDE = {"sqlalchemy", "redis", "rq", "flask", "twilio", "requests", "time", "os", "random", "logging"}

@@ -17,6 +17,7 @@ from bot.announcements.current import wordings_now
 from bot.announcements.preview import preview
 from bot.announcements.words import unknown_placeholders
 from bot.content.district import District
+from bot.messaging import holding
 from bot.services import Services
 from bot.store import announcements, approvals, audit, ready_made
 from bot.store.announcements import Announcement, Draft
@@ -122,6 +123,11 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
     if too_long:
         raise CannotRelease(f"It does not fit one message in {', '.join(too_long)}: say it in fewer words.")
     with services.database.write() as db:
+        again = holding.announcement_held(
+            db, services.library.district, announcement.kind, announcement.audience.schools, announcement.send_at or at
+        )
+        if again:
+            raise CannotRelease(f"After a verified event nothing about attendance leaves before {again}.")
         fresh = announcements.find(db, announcement_id)
         if fresh is None or digest_now(db, fresh) != seen:
             raise CannotRelease("It was changed just now: look at it again.")

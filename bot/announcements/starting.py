@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
+from sqlalchemy.engine import Connection
+
 from bot.announcements import kit
 from bot.announcements.audience import AT_ONCE, Reach, leaders_of, meant, reached, readers_of
 from bot.announcements.current import wordings_now
 from bot.announcements.messages import LANGUAGE
 from bot.announcements.outcomes import NO_NUMBER, OPTED_OUT
 from bot.announcements.words import marked_as
+from bot.messaging import holding
 from bot.queues import BROADCAST, START_ANNOUNCEMENT, enqueue
 from bot.services import Services
 from bot.store import announcements, audit, recipients
@@ -34,9 +37,14 @@ def send_when_due(services: Services, announcement: Announcement) -> None:
 
 
 def start(services: Services, announcement_id: int) -> None:
-    """Freeze the audience as rows, then send.  Killed in between, it goes on where it stood: each row stands once."""
+    """Freeze the audience as rows, then send.  Killed in between, it goes on where it stood: each row stands once.
+
+    One about attendance waits where an event was verified since it was released.
+    """
     at = now()
     with services.database.write() as db:
+        if _held(services, db, announcement_id, at):
+            return  # the sweep comes back to it
         announcements.move(db, announcement_id, ["ready"], "freezing", started_at=at)
         announcement = announcements.find(db, announcement_id)
     if announcement is None or announcement.state != "freezing":
@@ -52,6 +60,31 @@ def start(services: Services, announcement_id: int) -> None:
     log.info("frozen: announcement=%s", announcement_id)
     send(services, announcement_id)
     kit.prepare(services, announcement)
+
+
+def _held(services: Services, db: Connection, announcement_id: int, at: datetime) -> bool:
+    found = announcements.find(db, announcement_id)
+    meant = (found.kind, found.audience.schools) if found and found.state in ("ready", "paused") else None
+    return bool(meant and holding.announcement_held(db, services.library.district, *meant, at))
+
+
+def pause_held(services: Services, by: str) -> int:
+    """An event was verified: what is on its way about attendance pauses; how many.
+
+    One whose audience is still being written down is as if it had not begun: it begins anew after those days.
+    """
+    at, district = now(), services.library.district
+    with services.database.write() as db:
+        held = [
+            one
+            for one in announcements.in_state(db, "freezing", "sending")
+            if holding.announcement_held(db, district, one.kind, one.audience.schools, at)
+        ]
+        for one in held:
+            to, why = ("ready", "") if one.state == "freezing" else ("paused", "a verified event at a school")
+            if announcements.move(db, one.id, [one.state], to, why_paused=why):
+                audit.record(db, by, "paused an announcement", f"announcement {one.id}", at, "verified event")
+    return len(held)
 
 
 def send(services: Services, announcement_id: int) -> None:
@@ -133,7 +166,10 @@ def pause(services: Services, announcement_id: int, by: str) -> bool:
 
 
 def go_on(services: Services, announcement_id: int, by: str) -> bool:
-    """Send on; False if it was not paused."""
+    """Send on; False if it was not paused, or nothing about attendance may leave now."""
+    with services.database.read() as db:
+        if _held(services, db, announcement_id, now()):
+            return False
     done = _order(services, announcement_id, ("paused",), "sending", by, "resumed an announcement", why_paused="")
     if done:
         send(services, announcement_id)

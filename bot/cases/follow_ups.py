@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from bot.cases import timeouts
 from bot.conversation.effects import Notice
 from bot.conversation.talk import Outcome, Talk, World, append, start_flow
+from bot.messaging import holding, visiting
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, Kept, Message, keep
 from bot.messaging.inbound import Inbound
@@ -39,7 +40,8 @@ def start(services: Services, follow_up_id: int) -> None:
     if follow_up.state != "waiting" or follow_up.due_at > at:
         return
     tired = contact.unanswered >= MOST_UNANSWERED and not follow_up.step
-    if contact.stopped_at or tired or follow_up.flow not in services.library.flows.flows:
+    over = follow_up.flow == visiting.FLOW and not visiting.still_asked(services, contact, at)
+    if contact.stopped_at or tired or over or follow_up.flow not in services.library.flows.flows:
         _drop(services, follow_up)
         return
     if follow_up.step:
@@ -48,11 +50,25 @@ def start(services: Services, follow_up_id: int) -> None:
     if contact.talking_case and not follow_up.step:
         _postpone(services, follow_up, at + LATER)
         return
+    held = _held_until(services, follow_up, at)
+    if held:
+        _postpone(services, follow_up, held)
+        return
     waking = services.library.district.waking(at)
     if waking > at:
         _postpone(services, follow_up, waking)
         return
     _start_now(services, follow_up, contact, at)
+
+
+def _held_until(services: Services, follow_up: FollowUp, at: datetime) -> datetime | None:
+    """After a verified event at the family's school nothing about truancy leaves; when it may, None: now."""
+    if follow_up.flow not in holding.ABOUT_TRUANCY:
+        return None
+    district = services.library.district
+    with services.database.read() as db:
+        again = holding.family_held(db, district, follow_up.contact_id, at)
+    return district.moment(again.isoformat(), district.waking_hours.start, at) if again else None
 
 
 def _start_now(services: Services, follow_up: FollowUp, contact: Contact, at: datetime) -> None:
@@ -121,7 +137,7 @@ def _keep(services: Services, db: Connection, opening: _Opening, before: Convers
     cause = Inbound(f"follow-up:{opening.follow_up.id}", contact.address, "")
     kept = keep(services, db, Message(contact, cause, talk.language or "en", at), effects)
     composer = composer_for(services, talk, opening.world, at, list(before.noticed))
-    composer.extra = of_case(services.library, kept, at)
+    composer.extra = of_case(services.library, kept, at) | visiting.words_of(services, db, contact, at)
     body = composer.compose(effects)
     deliveries.plan_follow_up(db, services.database.vault, opening.follow_up.id, contact.id, body, at)
     told.record(db, contact.id, composer.said, list(before.told), at)

@@ -54,6 +54,8 @@ class School(Model):
     name: str
     phone: Phone
     facts: dict[Name, Annotated[Name, BeforeValidator(_yes_or_no)]] = Field(default_factory=dict)
+    home_visits: bool = False
+    """Whether visits at home are the custom here; if not, the console offers other ways only (SEED_MAP.md, P3)."""
 
 
 class Hours(Model):
@@ -169,6 +171,18 @@ class Announcing(Model):
     rates: Rates = Rates()
 
 
+class Attending(Model):
+    """How absences are followed up."""
+
+    hold_days: int = Field(default=5, ge=0, le=30)
+    """For so many school days after a verified event no text about truancy leaves for that school's families."""
+
+    @property
+    def longest(self) -> int:
+        """No hold lasts longer than so many days of the calendar: three weeks of holidays may lie in it."""
+        return self.hold_days * 3 + 30
+
+
 class District(Model):
     """`district.yaml`: everything that one district sets for itself."""
 
@@ -187,6 +201,7 @@ class District(Model):
     on_call: dict[Name, Annotated[OnCall, BeforeValidator(_chain)]]
     paging: Paging = Paging()
     announcements: Announcing = Announcing()
+    attendance: Attending = Attending()
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)

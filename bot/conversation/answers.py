@@ -7,7 +7,7 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 
 from bot.conversation.flow import Choice
-from bot.understanding.text import normalise
+from bot.understanding.text import HAN_OR_HANGUL, normalise
 
 YES = [
     "yes",
@@ -223,9 +223,14 @@ def _holds(said: str, choices: Mapping[str, Choice]) -> str | None:
     found = [
         name
         for name, choice in choices.items()
-        if any(f" {_normal(word)} " in padded for words in choice.also.values() for word in words)
+        if any(_stands_in(_normal(word), padded) for words in choice.also.values() for word in words)
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _stands_in(word: str, padded: str) -> bool:
+    """As words of their own; Chinese has no spaces, and Korean adds to its words, so there anywhere."""
+    return (word if HAN_OR_HANGUL.search(word) else f" {word} ") in padded
 
 
 @lru_cache(maxsize=2)

@@ -25,6 +25,8 @@ PLACEHOLDERS = frozenset(
         "school_name",
         "school_phone",
         "office_hours",
+        "visitors",
+        "visit_day",
     }
 )
 """What a text may hold besides the answers that its own flow, or one that it calls, saved."""

@@ -6,6 +6,7 @@ from functools import cache
 from bot import settings
 from bot.announcements import broadcast as broadcasting
 from bot.announcements import kit, starting, translating
+from bot.attendance import overdue
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.informed import digest as weekly
@@ -85,6 +86,8 @@ def broadcast(announcement_id: int, slot: int) -> None:
 def remind() -> None:
     """Tell the owners of texts that are past their time."""
     reminders.remind(services())
+    overdue.remind(services())
+    overdue.forget(services())
 
 
 def digest() -> None:

@@ -20,6 +20,7 @@ from bot.conversation.effects import (
     SetLanguage,
     SetNote,
 )
+from bot.messaging import attending, visiting
 from bot.messaging.inbound import Inbound
 from bot.services import Services
 from bot.store import case_messages, case_steps, cases, consents, contacts, drafts, families, follow_ups, recipients
@@ -103,6 +104,7 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
                 drafts.ask_for(db, effect.language, at)
         elif isinstance(effect, SetNote):
             contacts.note(db, contact.id, effect.name, effect.value, at)
+            visiting.noted(services, db, contact.id, effect, at)
             if effect.name == SCHOOL and (family := contacts.family_of(db, contact.id)) is not None:
                 families.join_school(db, family, effect.value, "self")
         elif isinstance(effect, Consent):
@@ -123,12 +125,15 @@ def _open_case(services: Services, db: Connection, message: Message, n: int, eff
     if effect.again and message.about_case and _reopen(services, db, message, effect, kept):
         return
     said = [text for who, text in message.turns if who == "family"]
-    named = (services.library.district.school_in(text) for text in (message.inbound.text, *reversed(said)))
+    told = [message.inbound.text, *(value for _, value in effect.answers), *reversed(said)]
+    named = (services.library.district.school_in(text) for text in told)
     school = message.school or next((one for one in named if one), None)
     contact, language = message.contact.id, message.language
     new = cases.NewCase(contact, effect.topic, effect.severity, effect.to, effect.about, language, answers, school)
     opened = cases.open_or_join(db, vault, sid, n, new, message.at)
     kept.case, kept.role, kept.school = opened.id, effect.to, school
+    cause = f"{sid}:{n}"
+    attending.keep(services, db, effect, attending.Said(cause, opened.id, contact, school, language, message.at))
     if opened.new:
         _note_announcement(db, message, opened.id)
     if opened.page:

@@ -109,6 +109,11 @@ def _contact(row: Row[Any], address: str) -> Contact:
     )
 
 
+def ids_of_family(db: Connection, family_id: int) -> list[int]:
+    """All addresses of a family."""
+    return list(db.execute(select(contacts.c.id).where(contacts.c.family_id == family_id)).scalars())
+
+
 def set_talking(db: Connection, contact_id: int, case_id: int | None) -> None:
     """A person talks with this family about a case; None: the helper is back."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(talking_case=case_id))

@@ -96,6 +96,13 @@ def postpone(db: Connection, follow_up_id: int, due_at: datetime) -> None:
     db.execute(update(follow_ups).where(key).values(due_at=due_at))
 
 
+def on_day(db: Connection, contact_ids: Sequence[int], flow: str, start: datetime, end: datetime) -> bool:
+    """Whether this flow started, or starts, with one of these contacts between two moments."""
+    mine = follow_ups.c.contact_id.in_(tuple(contact_ids)) & (follow_ups.c.flow == flow)
+    then = (follow_ups.c.due_at >= start) & (follow_ups.c.due_at < end) & (follow_ups.c.state != "dropped")
+    return db.execute(select(follow_ups.c.id).where(mine & then)).first() is not None
+
+
 def drop(db: Connection, contact_id: int, flow: str) -> None:
     """A flow that was planned for later is not started any more: something better was planned instead."""
     key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.flow == flow) & (follow_ups.c.state == "waiting")

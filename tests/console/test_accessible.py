@@ -28,7 +28,7 @@ FILL = {
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
-    *("console.recording", "console.announcement_report"),
+    *("console.recording", "console.announcement_report", "console.attendance_csv"),
 }
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {
@@ -38,6 +38,9 @@ MAIN = {
     "/console/on-call",
     "/console/figures",
     "/console/interpreters",
+    "/console/attendance",
+    "/console/check-ins",
+    "/console/needs",
     "/console/announcements/new",
     "/console/announcements/1",
     "/console/announcements/1/languages/es",

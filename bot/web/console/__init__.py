@@ -10,11 +10,14 @@ from bot.web.console.agents import agents
 from bot.web.console.agents_quiz import quiz
 from bot.web.console.agents_record import incident
 from bot.web.console.announcements import announcement_list
+from bot.web.console.attendance_figures import attendance_page
 from bot.web.console.case_page import case
+from bot.web.console.check_in_page import check_ins_page
 from bot.web.console.consent_page import consent_page
 from bot.web.console.flyer_page import flyer
 from bot.web.console.lists import my_alerts
 from bot.web.console.menu import register_menu
+from bot.web.console.needs_page import needs_page
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
 from bot.web.console.records import audit_page
@@ -26,6 +29,7 @@ from bot.web.console.rota import on_call
 from bot.web.console.schools_page import schools_page
 from bot.web.console.talk_page import draft
 from bot.web.console.upkeep import content
+from bot.web.console.visit_page import ask_for_visit
 from bot.web.console.watch_page import watch_page
 from bot.web.console.wording_page import wording
 
@@ -33,8 +37,11 @@ __all__ = [
     "account",
     "agents",
     "announcement_list",
+    "ask_for_visit",
+    "attendance_page",
     "audit_page",
     "case",
+    "check_ins_page",
     "consent_page",
     "content",
     "draft",
@@ -44,6 +51,7 @@ __all__ = [
     "incident",
     "login",
     "my_alerts",
+    "needs_page",
     "new_password",
     "on_call",
     "people",

@@ -26,6 +26,7 @@ from bot.store.cases import Case
 from bot.store.db import now
 from bot.understanding import SEVERITY
 from bot.web.console.access import ADMINISTRATOR, APPROVER, RECORDS, STAFF, allowed
+from bot.web.console.guide import guide_of
 from bot.web.console.pages import console, title
 from bot.web.console.shown import age, digest, how_far, name_of, reach, talk_of
 from bot.web.console.words import _, language_name, short_moment
@@ -66,6 +67,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
             "log": audit.newest(db, AUDIT_SHOWN, f"case {found.id}"),
             "wanted": interpreters.of_case(db, vault, found.id),
             "incident": incidents.of_case(db, found.id) if found.topic in cases.OF_STAFF else None,
+            **guide_of(here, db, found),
         }
     school = district.schools.get(found.school or "")
     page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}

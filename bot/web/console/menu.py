@@ -28,6 +28,9 @@ def menu() -> list[tuple[str, str]]:
         ("console.audit", _("Who did what")),
         ("console.people", _("Logins")),
         ("console.agents", _("Agents at school")),
+        ("console.attendance", _("Attendance")),
+        ("console.needs", _("Needs")),
+        ("console.check_ins", _("Check-in texts")),
         ("console.account", _("My login")),
     ]
 

@@ -1,5 +1,7 @@
 """Before one leaves: what each phone will show, what it costs, whom it misses; approval, release, a test."""
 
+from datetime import date
+
 from babel.numbers import format_currency
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,7 +14,9 @@ from bot.announcements.composing import CannotSay
 from bot.announcements.preview import Preview
 from bot.announcements.watching import HELD
 from bot.channels.lengths import MESSAGE_UNITS
+from bot.messaging import holding
 from bot.store.announcements import Announcement
+from bot.store.db import now
 from bot.web.console.access import STAFF, allowed
 from bot.web.console.announced import (
     KINDS,
@@ -26,7 +30,7 @@ from bot.web.console.announced import (
     standing_of,
 )
 from bot.web.console.pages import console
-from bot.web.console.words import _, language_name, page_language
+from bot.web.console.words import _, full_day, language_name, page_language
 from bot.web.here import services
 
 
@@ -41,6 +45,7 @@ def preview_page(announcement_id: int) -> str:
     standing, shown = standing_of(here, one), previews.preview(here, one)
     page = {"audience": audience_words(one.audience), "may_approve": may_approve(one), "may_release": may_release(one)}
     page |= {"approved": current_user.by in standing.by, "missing": missing_words(here, standing)}
+    page["held_until"] = held_until(one)
     page |= {"states": STATES, "kinds": KINDS, "held": HELD, "dollars": _dollars, "most": MESSAGE_UNITS}
     return render_template(
         "console/preview.html",
@@ -52,6 +57,14 @@ def preview_page(announcement_id: int) -> str:
         too_long=_too_long(shown),
         **page,
     )
+
+
+def held_until(one: Announcement) -> date | None:
+    """Until when one about attendance cannot leave, after a verified event at a school that it is for; None: it can."""
+    here = services()
+    with here.database.read() as db:
+        meant, at = one.audience.schools, one.send_at or now()
+        return holding.announcement_held(db, here.library.district, one.kind, meant, at)
 
 
 def sure(shown: Preview) -> str:
@@ -107,6 +120,8 @@ def _not_yet(one: Announcement) -> str:
     """Why the page must be looked at again first; "" if it need not."""
     shown = previews.preview(services(), one)
     given = request.form.get("sure", "")
+    if until := held_until(one):
+        return _("After a verified event nothing about attendance leaves before {day}.", day=full_day(until))
     if not given:
         return _("Tick the box that says what happens when it is released.")
     if given != sure(shown):

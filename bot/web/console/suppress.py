@@ -6,11 +6,15 @@ for somebody who knows all the shown ones, that totals are sums, and that nothin
 Rows and columns (each with its total) are nodes, hidden figures the lines between them.  A figure can only be another
 number if the difference goes round a circle of hidden figures, so the room it has is a maximum flow through them, and
 what is hidden besides is the cheapest way that closes such a circle.
+
+Two tables of the same people (by school, by language) share their sums: then a sum is a line from a column of one to
+that of the other (`linked`), and both are protected as one.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
+from typing import TypeVar
 
 LEAST = 10
 TOTAL = ""
@@ -20,6 +24,12 @@ UNLIMITED = 10**9
 Key = tuple[str, str]
 Node = tuple[str, str]
 Arcs = dict[Node, dict[Node, int]]
+Any_ = TypeVar("Any_", bound=Hashable)
+Ends = Mapping[Any_, tuple[Node, Node]]
+"""The nodes of each figure's line: it rises along the line and falls against it."""
+Linked = tuple[str, str, str]
+"""(which table, row, column) of two tables that count the same people; sums of all rows are in neither (`ALL`)."""
+ALL = ""
 
 
 def table(
@@ -27,10 +37,50 @@ def table(
 ) -> dict[Key, int | None]:
     """The table with its sums, by (row, column); None: hidden."""
     full = with_totals(rows, columns, counts)
+    return protected(full, {key: _ends(key) for key in full}, least)
+
+
+def linked(
+    tables: tuple[str, str], columns: Sequence[str], counts: Mapping[Linked, int], least: int = LEAST
+) -> dict[Linked, int | None]:
+    """Two tables over the same people with the same columns, with all sums, by (table, row, column); None: hidden.
+
+    Sums of rows are (table, row, TOTAL), of columns (ALL, TOTAL, column), of everything (ALL, TOTAL, TOTAL).  Raises
+    ValueError if the tables do not count the same.
+    """
+    full, ends = dict(counts), {}
+    rows = {name: list(dict.fromkeys(row for table, row, _ in counts if table == name)) for name in tables}
+    for name in tables:
+        full |= {(name, row, TOTAL): sum(counts[name, row, one] for one in columns) for row in rows[name]}
+    for column in columns:
+        first, second = (sum(counts[name, row, column] for row in rows[name]) for name in tables)
+        if first != second:
+            raise ValueError(f"the tables differ in '{column}': {first} and {second}")
+        full[ALL, TOTAL, column] = first
+    full[ALL, TOTAL, TOTAL] = sum(full[ALL, TOTAL, column] for column in columns)
+    ends = {key: _linked_ends(key, tables) for key in full}
+    return protected(full, ends, least)
+
+
+def _linked_ends(key: Linked, tables: tuple[str, str]) -> tuple[Node, Node]:
+    """One circle: all → rows of the first → its columns → columns of the second → its rows → all."""
+    first, second = tables
+    name, row, column = key
+    if name == ALL:
+        down = (f"column {first}", column), (f"column {second}", column)
+        return down if column != TOTAL else (("all", second), ("all", first))
+    outer = ("all", name) if column == TOTAL else (f"column {name}", column)
+    inner = f"row {name}", row
+    along = (outer, inner) if column == TOTAL else (inner, outer)
+    return along if name == first else along[::-1]
+
+
+def protected(full: Mapping[Any_, int], ends: Ends[Any_], least: int) -> dict[Any_, int | None]:
+    """The figures, so many hidden that none under `least` can be computed; every node's lines must add up."""
     waiting = [key for key, count in full.items() if count < least]
     hidden = set(waiting)
     for key in waiting:  # it grows while it is read; hiding more takes room from none
-        while more := _to_hide(full, hidden, key, least):
+        while more := _to_hide(full, ends, hidden, key, least):
             waiting += more
             hidden.update(more)
     return {key: None if key in hidden else count for key, count in full.items()}
@@ -43,15 +93,15 @@ def with_totals(rows: Sequence[str], columns: Sequence[str], counts: Mapping[Key
     return full | {(TOTAL, one): sum(full[row, one] for row in rows) for one in (*columns, TOTAL)}
 
 
-def _to_hide(full: Mapping[Key, int], hidden: set[Key], key: Key, least: int) -> list[Key]:
+def _to_hide(full: Mapping[Any_, int], ends: Ends[Any_], hidden: set[Any_], key: Any_, least: int) -> list[Any_]:
     """What to hide besides, so that this figure gets more room; empty: it has enough."""
-    here, there = _ends(key)
+    here, there = ends[key]
     others = hidden - {key}
-    down = _flow(_arcs(full, others), here, there, min(full[key], least - 1))
-    left = _arcs(full, others)
+    down = _flow(_arcs(full, ends, others), here, there, min(full[key], least - 1))
+    left = _arcs(full, ends, others)
     if down + _flow(left, there, here, least - 1 - down) >= least - 1:
         return []
-    return _cheapest(full, hidden, left, (there, here))
+    return _cheapest(full, ends, hidden, left, (there, here))
 
 
 def _ends(key: Key) -> tuple[Node, Node]:
@@ -60,11 +110,11 @@ def _ends(key: Key) -> tuple[Node, Node]:
     return (column, row) if (key[0] == TOTAL) != (key[1] == TOTAL) else (row, column)
 
 
-def _arcs(full: Mapping[Key, int], keys: Iterable[Key]) -> Arcs:
+def _arcs(full: Mapping[Any_, int], ends: Ends[Any_], keys: Iterable[Any_]) -> Arcs:
     """How far each of these figures can move: up without end, down to zero."""
     arcs: Arcs = {}
     for key in keys:
-        here, there = _ends(key)
+        here, there = ends[key]
         arcs.setdefault(here, {})[there] = UNLIMITED
         arcs.setdefault(there, {})[here] = full[key]
     return arcs
@@ -102,18 +152,20 @@ def _back(came: Mapping[Node, Node], source: Node, sink: Node) -> list[tuple[Nod
     return steps
 
 
-def _cheapest(full: Mapping[Key, int], hidden: set[Key], left: Arcs, ends: tuple[Node, Node]) -> list[Key]:
-    """The shown figures on the way between the ends that hides the least (Dijkstra); there always is one."""
-    ways = {node: dict.fromkeys(to, 0) for node, to in _arcs(full, full).items()}
+def _cheapest(
+    full: Mapping[Any_, int], ends: Ends[Any_], hidden: set[Any_], left: Arcs, wanted: tuple[Node, Node]
+) -> list[Any_]:
+    """The shown figures on the way between these nodes that hides the least (Dijkstra); there always is one."""
+    ways = {node: dict.fromkeys(to, 0) for node, to in _arcs(full, ends, full).items()}
     for key in full.keys() - hidden:
-        here, there = _ends(key)
+        here, there = ends[key]
         ways[here][there] = ways[there][here] = full[key]
     for key in hidden:
-        for here, there in (_ends(key), _ends(key)[::-1]):
+        for here, there in (ends[key], ends[key][::-1]):
             if left.get(here, {}).get(there, 0) <= 0:
                 del ways[here][there]
-    steps = _back(_reached(ways, ends[0]), *ends)
-    keys = {frozenset(_ends(key)): key for key in full.keys() - hidden}
+    steps = _back(_reached(ways, wanted[0]), *wanted)
+    keys = {frozenset(ends[key]): key for key in full.keys() - hidden}
     return [keys[frozenset(step)] for step in steps if frozenset(step) in keys]
 
 

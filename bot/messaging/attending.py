@@ -1,0 +1,107 @@
+"""What a case says of attendance becomes rows in the same transaction: an absence with its reason, an owned need.
+
+The reason is one of five words, whatever the family wrote; its own words stay with the case, masked and sealed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from bot.content.library import Library
+from bot.conversation.answers import choose
+from bot.conversation.effects import Escalation
+from bot.conversation.flow import Choice
+from bot.services import Services
+from bot.store import absences, contacts, families, needs
+from bot.store.absences import Absence, Reason
+from bot.store.needs import Kind, New
+from bot.understanding import mask
+
+ABSENCE, FEAR = "report_absence", "fear_attendance"
+"""Topics (and flows) of which something is kept here."""
+REASON_OF: Mapping[str, Reason] = {
+    "sick": "illness",
+    "appointment": "other",
+    "travel": "transport",
+    "work": "work",
+    "afraid": "fear",
+    "other": "other",
+}
+"""The choices of the question for the reason, and as what each counts."""
+OWNS_NEEDS = "family_liaison"
+WORDS = 500
+
+
+@dataclass(frozen=True)
+class Said:
+    """Whose case it is, and by which effect of which message."""
+
+    cause: str
+    case_id: int
+    contact_id: int
+    school: str | None
+    language: str
+    at: datetime
+
+
+def keep(services: Services, db: Connection, effect: Escalation, said: Said) -> None:
+    """Write down the absence, or the need, that this escalation tells of; once for each message."""
+    answers = dict(effect.answers)
+    if effect.topic in (ABSENCE, FEAR):
+        said = replace(said, school=said.school or _only_school(db, said.contact_id))
+    if effect.topic == ABSENCE:
+        reason = reason_of(services.library, answers.get("reason", ""))
+        day = services.library.district.local(said.at).date()
+        new = Absence(said.cause, said.case_id, said.contact_id, said.school, day, reason, said.language)
+        absences.add(db, new, said.at)
+    elif effect.topic == FEAR:
+        kind, words = need_of(services.library, answers.get("would_help", ""))
+        add_need(services, db, said, kind, words)
+
+
+def _only_school(db: Connection, contact_id: int) -> str | None:
+    """The school that the roster knows, where the family named none and has one only."""
+    family = contacts.family_of(db, contact_id)
+    known = families.schools_of(db, family) if family is not None else []
+    return known[0] if len(known) == 1 else None
+
+
+def add_need(services: Services, db: Connection, said: Said, kind: Kind, words: str) -> bool:
+    """A need with an owner (whoever hears of it first at that school) and a day; False if it is there already."""
+    district = services.library.district
+    owner = next(iter(district.alerted_for(OWNS_NEEDS, said.at, said.school)))
+    due, day = district.answer_due(said.at), district.local(said.at).date()
+    words = mask(words)[0].strip()[:WORDS]
+    new = New(said.cause, said.case_id, said.contact_id, said.school, kind, words, said.language, owner, due, day)
+    return needs.add(db, services.database.vault, new, said.at)
+
+
+def reason_of(library: Library, answer: str) -> Reason:
+    """As what an answer counts: the label of a choice, or words; what nobody understands is "other"."""
+    return REASON_OF.get(_chosen(library, ABSENCE, "reason", answer) or "", "other")
+
+
+def need_of(library: Library, answer: str) -> tuple[Kind, str]:
+    """The kind of a need, and the words that say more than the kind."""
+    choices = _choices(library, FEAR, "would_help")
+    if label := next((name for name, choice in choices.items() if choice.label == answer), None):
+        return _kind(label), ""
+    return _kind(choose(answer, None, choices, str)), answer
+
+
+def _kind(name: str | None) -> Kind:
+    return next((kind for kind in needs.KINDS if kind == name), "other")
+
+
+def _chosen(library: Library, flow: str, save: str, answer: str) -> str | None:
+    choices = _choices(library, flow, save)
+    same = next((name for name, choice in choices.items() if choice.label == answer), None)
+    return same or (choose(answer, None, choices, str) if answer else None)
+
+
+def _choices(library: Library, flow: str, save: str) -> Mapping[str, Choice]:
+    """The choices of the question whose answer is saved under this name."""
+    steps = library.flows.flows[flow].steps.values() if flow in library.flows.flows else ()
+    return next((step.choices for step in steps if step.save == save and step.choices), {})

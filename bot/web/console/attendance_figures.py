@@ -1,0 +1,186 @@
+"""Attendance by week: why children were away, by school and language, and what would help; small numbers are hidden."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from io import StringIO
+
+from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.attendance import weekly
+from bot.attendance.weekly import LANGUAGE, NONE, SCHOOL, TABLES, WEEK, Key, Week
+from bot.messaging import holding
+from bot.services import Services
+from bot.store import absences, audit, needs
+from bot.store.absences import REASONS
+from bot.store.db import now
+from bot.store.needs import KINDS
+from bot.web.console import suppress
+from bot.web.console.access import ROLES, allowed
+from bot.web.console.pages import console
+from bot.web.console.suppress import LEAST, TOTAL
+from bot.web.console.words import N_, _, language_name
+from bot.web.here import services
+
+REASON_WORDS = {
+    "illness": N_("Illness"),
+    "fear": N_("Fear"),
+    "transport": N_("Getting to school"),
+    "work": N_("Work"),
+    "other": N_("Something else"),
+}
+NEED_WORDS = {
+    "bus": N_("A bus or a ride"),
+    "together": N_("Somebody to walk with"),
+    "call": N_("A call with someone at school"),
+    "home": N_("School work for home"),
+    "other": N_("Something else"),
+}
+ALL = {TOTAL: N_("All")}
+STATE_WORDS = {"done": N_("Done when the week ended"), "open": N_("Still open then")}
+CHART_WIDTH, BAR, LABEL, ROOM = 440, 36, 160, 60
+"""The chart's sizes: its width, a bar's height with its gap, what stands before and behind the bars."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of the chart: `count` None is hidden, and its bar has no length."""
+
+    words: str
+    count: int | None
+    y: int
+    width: int
+
+
+@console.get("/attendance", endpoint="attendance")
+@allowed(*ROLES)
+def attendance_page() -> str:
+    """The weeks that have ended, one of them in full, and a comparison of weeks before and after a day."""
+    here = services()
+    weeks = weeks_of(here)
+    chosen = next((one for one in weeks if one.monday.isoformat() == request.args.get("week")), weeks[0])
+    day = _day(request.args.get("day", ""))
+    words = {"reasons": REASON_WORDS, "needs": NEED_WORDS, "states": STATE_WORDS, "least": LEAST, "total": TOTAL}
+    page = {"weeks": weeks, "week": chosen, "bars": bars(chosen), "rows": rows_of(here), "day": day}
+    page |= {"around": weekly.around(weeks, day) if day else None, "held": holding.now_held(here, now())}
+    page |= {
+        "height": BAR * len(REASONS) + 8,
+        "chart_width": CHART_WIDTH,
+        "label": LABEL,
+        "tables": captions(),
+        "limits": limits,
+    }
+    page["every"] = {"reasons": REASON_WORDS | ALL, "needs": NEED_WORDS | ALL, "states": STATE_WORDS | ALL}
+    return render_template("console/attendance.html", **words, **page)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def captions() -> dict[str, str]:
+    """What the two tables are called."""
+    return {SCHOOL: _("Reasons by school"), LANGUAGE: _("Reasons by language")}
+
+
+def rows_of(here: Services) -> dict[str, dict[str, str]]:
+    """The rows of both tables, in words."""
+    district = here.library.district
+    schools = {one: district.schools[one].name for one in district.schools} | {NONE: _("No school named")}
+    languages = {one: language_name(one) for one in district.languages} | {NONE: _("Another language")}
+    return {SCHOOL: schools, LANGUAGE: languages}
+
+
+def weeks_of(here: Services) -> list[Week]:
+    """The last weeks that have ended, the newest first, with everything hidden that must be."""
+    district = here.library.district
+    mondays = weekly.mondays(district.local(now()).date())
+    ends = {monday: weekly.end_of(district, monday) for monday in mondays}
+    first, last = mondays[-1], mondays[0] + WEEK
+    with here.database.read() as db:
+        found = [one for one in absences.between(db, first, last, ends) if one.day < last]
+        named = [one for one in needs.between(db, first, last) if one.day < last]
+    return [
+        Week(
+            monday,
+            protected(weekly.counts_of(district, (one for one in found if weekly.monday_of(one.day) == monday))),
+            _needs(weekly.needs_of((one for one in named if weekly.monday_of(one.day) == monday), ends[monday])),
+        )
+        for monday in mondays
+    ]
+
+
+def protected(counts: Mapping[Key, int]) -> Mapping[Key, int | None]:
+    """Both tables of one week with their sums; None: hidden."""
+    return _protected(tuple(counts.items()))
+
+
+@lru_cache(maxsize=64)
+def _protected(counts: tuple[tuple[Key, int], ...]) -> Mapping[Key, int | None]:
+    """A week that has ended does not change: worked out once."""
+    return suppress.linked(TABLES, REASONS, dict(counts))
+
+
+def _needs(counts: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int | None]:
+    return suppress.table(KINDS, weekly.NEED_STATES, counts)
+
+
+def bars(week: Week) -> list[Bar]:
+    """The reasons of a week as bars, the longest as long as there is room."""
+    counts = [week.reason(name) for name in REASONS]
+    most = max((count for count in counts if count is not None), default=0)
+    room = CHART_WIDTH - LABEL - ROOM
+    return [
+        Bar(_(REASON_WORDS[name]), count, BAR * number, round(room * count / most) if count and most else 0)
+        for number, (name, count) in enumerate(zip(REASONS, counts, strict=True))
+    ]
+
+
+@console.get("/attendance.csv")
+@allowed(*ROLES)
+def attendance_csv() -> ResponseReturnValue:
+    """The same figures as on the page, hidden where they are hidden there, for a spreadsheet."""
+    here = services()
+    written = StringIO()
+    csv.writer(written).writerows(lines(here, weeks_of(here)))
+    with here.database.write() as db:
+        audit.record(db, current_user.by, "took the attendance figures", "attendance", now())
+    name = "attachment; filename=attendance.csv"
+    return Response(written.getvalue(), mimetype="text/csv", headers={"Content-Disposition": name})
+
+
+def lines(here: Services, weeks: Sequence[Week]) -> Iterator[list[str]]:
+    """A line for each figure.  Names are the district's own; one that would begin a formula is kept tame."""
+    yield [_("Week of"), _("By"), _("Row"), _("Column"), _("Count")]
+    hidden = _("hidden")
+    rows, everything = rows_of(here), _("All")
+    for week in weeks:
+        for (table, row, reason), count in week.absences.items():
+            named = rows[table].get(row, row) if table else everything
+            column = _(REASON_WORDS[reason]) if reason else everything
+            shown = hidden if count is None else str(count)
+            yield [week.monday.isoformat(), table or "all", tame(named), column, shown]
+        for (kind, state), count in week.needs.items():
+            named, column = _(NEED_WORDS[kind]) if kind else everything, _(STATE_WORDS[state]) if state else everything
+            yield [week.monday.isoformat(), "need", named, column, hidden if count is None else str(count)]
+    yield [limits()]
+
+
+def tame(text: str) -> str:
+    """A cell that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+
+
+def limits() -> str:
+    """What these figures cannot say (SEED_MAP.md, Z1)."""
+    return _(
+        "These figures show what families told us. They do not show causes, and families who did not write are not"
+        " in them. What helps one family may not help another."
+    )
