@@ -44,6 +44,17 @@ BELOW = {
         "queues",
         "services",
     },
+    "gatherings": {
+        "announcements",  # the invitation is an announcement: translated, approved and sent like any other
+        "messaging",
+        "conversation",
+        "understanding",
+        "translation",
+        "content",
+        "store",
+        "queues",
+        "services",
+    },
     "roster": {"content", "understanding", "store", "services"},
 }
 """What each room may import of the program; `docs/architecture.md` has the picture."""
@@ -59,6 +70,8 @@ WITHOUT_LOGIN = {
     "/m/<code>/kit",
     "/m/<code>/kit/<language>.mp3",
     "/m/<code>/kit/<language>.png",
+    "/g/<code>",
+    "/g/<code>.ics",
 }
 
 

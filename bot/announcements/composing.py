@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from bot.announcements.words import PLACEHOLDERS, unknown_placeholders
+from bot.announcements.words import PLACEHOLDERS, reply_to, unknown_placeholders
 from bot.content.codes import Language
 from bot.content.district import Channel, District
 from bot.conversation.flow import Model, Name
@@ -74,6 +74,8 @@ class Written(Model):
             raise ValueError(f"nothing fills in {{{unknown[0]}}}: an announcement may hold {known}")
         if "{link}" in self.text and not self.link:
             raise ValueError("the text holds {link}, but no link is given")
+        if "{reply}" in self.text and not reply_to(self.link):
+            raise ValueError("the text holds {reply}, but the link is not the page of a gathering")
         return self
 
 

@@ -12,8 +12,10 @@ from bot.store.wordings import Part, Wording
 
 PARTS = re.compile(r"(?<=[.!?。？！])(\s+)(?=\S)|(\n+)")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
-PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link")
+PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link", "reply")
 """What an announcement may hold in braces; the same for every family, so that one approval is for all."""
+GATHERING = re.compile(r"/g/([A-HJ-NP-Z2-9]{6})$")
+"""The page of a gathering: whoever is invited to it answers with its code."""
 ENGLISH, MACHINE = "english", "machine"
 
 
@@ -45,8 +47,15 @@ def filled(text: str, district: District, draft: Draft) -> str:
         "website": district.website,
         "sender": sender_name(district, draft.sender),
         "link": draft.link,
+        "reply": reply_to(draft.link),
     }
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def reply_to(link: str) -> str:
+    """What says yes to the gathering of this link, in any language; "" if it is the link of something else."""
+    found = GATHERING.search(link)
+    return f"GO {found[1]}" if found else ""
 
 
 def link_to(public_base: str, code: str) -> str:

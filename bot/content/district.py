@@ -168,6 +168,12 @@ class Announcing(Model):
     rates: Rates = Rates()
 
 
+class Gatherings(Model):
+    """Meetings with families: `hosts` may stand behind one; none: whoever's role leads (principal, superintendent)."""
+
+    hosts: tuple[Name, ...] = ()
+
+
 class District(Model):
     """`district.yaml`: everything that one district sets for itself."""
 
@@ -197,6 +203,7 @@ class District(Model):
     """What these templates say, as Meta approved them ({{1}} the district, {{2}} an announcement): for the preview."""
     answers: dict[Name, str] = Field(default_factory=dict)
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
+    gatherings: Gatherings = Gatherings()
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:
@@ -216,6 +223,9 @@ class District(Model):
         nobody = [one for one in named if one not in self.staff]
         if nobody:
             raise ValueError(f"announcements names '{nobody[0]}', who is not under 'staff'")
+        strangers = [one for one in self.gatherings.hosts if one not in self.staff]
+        if strangers:
+            raise ValueError(f"gatherings names '{strangers[0]}', who is not under 'staff'")
         missing = [role for role in self.paging.widen_to if role not in self.on_call]
         if missing:
             raise ValueError(f"paging widens to '{missing[0]}', which is not under 'on_call'")

@@ -1,0 +1,1 @@
+"""The register of community leaders (filled in below)."""
