@@ -30,7 +30,14 @@ TRIED = (
 )
 LOOKS = "60 per minute"
 """Looks of one address at each of the public pages: far too few to find a code by trying."""
-LOOKED = ("genuine.message", "genuine.kit_page", "genuine.picture", "genuine.sound", "gathering.page", "gathering.calendar_file")
+LOOKED = (
+    "genuine.message",
+    "genuine.kit_page",
+    "genuine.picture",
+    "genuine.sound",
+    "gathering.page",
+    "gathering.calendar_file",
+)
 
 
 class PageSessions(SecureCookieSessionInterface):

@@ -1,6 +1,6 @@
 """`/g/<code>`: a gathering's page and its calendar file.  Public: whoever has the code may look; nothing is kept."""
 
-from flask import Blueprint, Response, abort, render_template
+from flask import Blueprint, Response, abort
 from flask.typing import ResponseReturnValue
 
 from bot.content.catalog import SOURCE_LANGUAGE

@@ -132,7 +132,9 @@ def _refused(looked: Looked, language: str) -> ResponseReturnValue:
 
 def _unknown(language: str) -> ResponseReturnValue:
     """One page for what does not exist and for what has not started: nothing leaks before its hour."""
-    return public_page("genuine/message.html", language, verdict=_said(language, "not_genuine"), kind="not_genuine"), 404
+    return public_page(
+        "genuine/message.html", language, verdict=_said(language, "not_genuine"), kind="not_genuine"
+    ), 404
 
 
 def _shown(announcement: Announcement, language: str) -> dict[str, object]:

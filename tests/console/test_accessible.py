@@ -17,11 +17,12 @@ from tests.console.conftest import Served
 pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-FILL = {"case_id": ["1", "2"], "name": ["report_absence"], "announcement_id": ["1", "2"], "language": ["es"]}
+FILL = {"case_id": ["1", "2"], "name": ["report_absence"], "announcement_id": ["1", "2"], "language": ["es"], "gathering_id": ["1"]}
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
     *("console.recording", "console.announcement_report"),
+    *("console.questions_file", "console.coming_file"),
 }
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {
@@ -36,6 +37,9 @@ MAIN = {
     "/console/announcements/1/languages/es",
     "/console/announcements/1/preview",
     "/console/announcements/2/watch",
+    "/console/gatherings/new",
+    "/console/gatherings/1",
+    "/console/gatherings/1/questions",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

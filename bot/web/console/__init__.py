@@ -9,6 +9,8 @@ from bot.web.console.account import account
 from bot.web.console.announcements import announcement_list
 from bot.web.console.case_page import case
 from bot.web.console.consent_page import consent_page
+from bot.web.console.gathering_listen import gathering_themes
+from bot.web.console.gatherings import gathering_list
 from bot.web.console.lists import my_alerts
 from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
@@ -33,6 +35,8 @@ __all__ = [
     "draft",
     "figures_page",
     "first_login",
+    "gathering_list",
+    "gathering_themes",
     "login",
     "my_alerts",
     "new_password",

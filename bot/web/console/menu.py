@@ -14,6 +14,7 @@ def menu() -> list[tuple[str, str]]:
         ("console.my_alerts", _("My alerts")),
         ("console.search", _("Find a case")),
         ("console.announcements", _("Announcements")),
+        ("console.gatherings", _("Gatherings")),
         ("console.on_call", _("Who is on call")),
         ("console.interpreters", _("Interpreters")),
         ("console.phrases", _("Approved phrases")),
