@@ -174,6 +174,14 @@ class Gatherings(Model):
     hosts: tuple[Name, ...] = ()
 
 
+class Board(Model):
+    """How anyone comments to the school board: in person at a place, by email, by phone."""
+
+    place: str = ""
+    email: Annotated[str, Field(pattern=r"^$|^[^@\s]+@[^@\s]+$")] = ""
+    phone: Annotated[str, Field(pattern=r"^$|^[0-9+][0-9 ()-]{6,20}$")] = ""
+
+
 class District(Model):
     """`district.yaml`: everything that one district sets for itself."""
 
@@ -204,6 +212,9 @@ class District(Model):
     answers: dict[Name, str] = Field(default_factory=dict)
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
     gatherings: Gatherings = Gatherings()
+    board: Board = Board()
+    board_meetings: tuple[datetime, ...] = ()
+    """When the school board meets, on the district's clocks."""
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:
@@ -288,6 +299,12 @@ class District(Model):
     def read_when(self, role: str, at: datetime, school: str | None = None) -> datetime:
         """The first moment at which somebody of a chain reads an alert that can wait."""
         return min(self.at_work(person, at) for person in self.alerted_for(role, at, school))
+
+    def next_board_meeting(self, day: date) -> datetime | None:
+        """The next meeting of the school board, on this day or after it; None: no date is set, or no way to comment."""
+        complete = self.board.place and self.board.email and self.board.phone
+        coming = [one for one in self.board_meetings if one.date() >= day] if complete else []
+        return min(coming, default=None)
 
     def address_of(self, staff: Staff) -> str:
         """Where alerts go, as Twilio writes addresses; by SMS where WhatsApp is off."""

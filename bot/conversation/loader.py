@@ -25,6 +25,10 @@ PLACEHOLDERS = frozenset(
         "school_name",
         "school_phone",
         "office_hours",
+        "board_next",
+        "board_place",
+        "board_email",
+        "board_phone",
     }
 )
 """What a text may hold besides the answers that its own flow, or one that it calls, saved."""
