@@ -44,6 +44,7 @@ BELOW = {
         "queues",
         "services",
     },
+    "leaders": {"content", "store", "services"},
     "gatherings": {
         "announcements",  # the invitation is an announcement: translated, approved and sent like any other
         "messaging",

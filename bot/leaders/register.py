@@ -1,4 +1,4 @@
-"""What staff do with the register: write a leader in, ask for a contact, say that it was made.  Each in the audit log."""
+"""What staff do with the register: write a leader in, ask for a contact, say that it was made; all is recorded."""
 
 from datetime import datetime
 

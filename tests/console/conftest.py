@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 from bot.announcements import translating
 from bot.cases import claims, paging, talk
 from bot.gatherings import planning
+from bot.leaders import register
 from bot.services import Services
 from bot.store import (
     announcements,
@@ -38,6 +39,7 @@ from bot.store.db import now
 from bot.store.gathering_interpreters import Booked
 from bot.store.gatherings import Plan
 from bot.store.interpreters import Request
+from bot.store.leaders import Leader
 from bot.store.phrases import Phrase
 from bot.store.wordings import Part
 from bot.web import create_app
@@ -105,6 +107,20 @@ def gathered(services: Services) -> None:
         gatherings.set_sheet(db, number, "Will there be buses? Yes.", "dana_cole")
         booked.book(db, number, Booked(0, "es", "trained", "Maria, Bridge Interpreters", "ana_ruiz"), at)
         themes.note(db, number, "buses", None, "ana_ruiz", at)
+    known = Leader(
+        0,
+        "Rev. Paul",
+        "+12175550188",
+        "Grace Church",
+        "faith",
+        ("ht",),
+        "at worship",
+        "ana_ruiz",
+        due_on=at.date() - timedelta(days=2),
+    )
+    register.tasks(services)
+    register.keep(services, known, "ana_ruiz")
+    register.ask(services, replace(known, id=1), "the gathering", "sam_ortiz")
 
 
 @pytest.fixture

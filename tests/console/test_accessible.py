@@ -17,7 +17,14 @@ from tests.console.conftest import Served
 pytestmark = pytest.mark.browser
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-FILL = {"case_id": ["1", "2"], "name": ["report_absence"], "announcement_id": ["1", "2"], "language": ["es"], "gathering_id": ["1"]}
+FILL = {
+    "case_id": ["1", "2"],
+    "name": ["report_absence"],
+    "announcement_id": ["1", "2"],
+    "language": ["es"],
+    "gathering_id": ["1"],
+    "leader_id": ["1"],
+}
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
@@ -40,6 +47,7 @@ MAIN = {
     "/console/gatherings/new",
     "/console/gatherings/1",
     "/console/gatherings/1/questions",
+    "/console/leaders",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

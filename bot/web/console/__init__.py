@@ -11,7 +11,9 @@ from bot.web.console.case_page import case
 from bot.web.console.consent_page import consent_page
 from bot.web.console.gathering_listen import gathering_themes
 from bot.web.console.gatherings import gathering_list
+from bot.web.console.leaders import leader_list
 from bot.web.console.lists import my_alerts
+from bot.web.console.load import load_page
 from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
@@ -37,6 +39,8 @@ __all__ = [
     "first_login",
     "gathering_list",
     "gathering_themes",
+    "leader_list",
+    "load_page",
     "login",
     "my_alerts",
     "new_password",

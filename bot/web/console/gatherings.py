@@ -89,7 +89,7 @@ class Typed:
         online = self.where != "place"
         if online and self.link and (not self.link.startswith("https://") or " " in self.link or "{" in self.link):
             wrong["link"] = "Write a link that begins with https://."
-        phone = _phone(self.dial_in) if online else ""
+        phone = phone_of(self.dial_in) if online else ""
         if phone is None:
             wrong["dial_in"] = "Write a phone number such as 217-555-0199."
         if wrong:
@@ -99,7 +99,7 @@ class Typed:
         return Plan(self.title[:80], self.host, starts, ends, *way, self.schools, self.helpers, self.languages)
 
 
-def _phone(typed: str) -> str | None:
+def phone_of(typed: str) -> str | None:
     """As E.164; "" for nothing, None for what is no number."""
     if not typed:
         return ""

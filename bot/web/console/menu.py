@@ -15,6 +15,8 @@ def menu() -> list[tuple[str, str]]:
         ("console.search", _("Find a case")),
         ("console.announcements", _("Announcements")),
         ("console.gatherings", _("Gatherings")),
+        ("console.leaders", _("Community leaders")),
+        ("console.load", _("Who carries how much")),
         ("console.on_call", _("Who is on call")),
         ("console.interpreters", _("Interpreters")),
         ("console.phrases", _("Approved phrases")),
