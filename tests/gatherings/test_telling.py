@@ -49,7 +49,7 @@ def test_nobody_is_reminded_who_took_it_back_or_stopped(
     other.text("English")
     other.text(f"GO {host.get().code}")
     comes.text(f"NOGO {host.get().code}")
-    other.text("STOP")
+    new_family("whatsapp:+12175550182").text("STOP")  # on another address of the same person
     with time_machine.travel(STARTS - timedelta(hours=23)):
         host.sweep()
     assert got(twilio) == [] and got(twilio, "+12175550182") == []
