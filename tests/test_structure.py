@@ -54,6 +54,18 @@ BELOW = {
         "queues",
         "services",
     },
+    "leaders": {"content", "store", "services"},
+    "gatherings": {
+        "announcements",  # the invitation is an announcement: translated, approved and sent like any other
+        "messaging",
+        "conversation",
+        "understanding",
+        "translation",
+        "content",
+        "store",
+        "queues",
+        "services",
+    },
     "roster": {"content", "conversation", "understanding", "store", "services", "settings"},
     "statuses": {"messaging", "understanding", "conversation", "content", "store", "queues", "services"},
     "informed": {"messaging", "understanding", "content", "store", "queues", "services"},
@@ -72,6 +84,8 @@ WITHOUT_LOGIN = {
     "/m/<code>/kit",
     "/m/<code>/kit/<language>.mp3",
     "/m/<code>/kit/<language>.png",
+    "/g/<code>",
+    "/g/<code>.ics",
 }
 
 

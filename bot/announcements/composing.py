@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from bot.announcements.words import PLACEHOLDERS, unknown_placeholders
+from bot.announcements.words import PLACEHOLDERS, reply_to, unknown_placeholders
 from bot.content.codes import Language
 from bot.content.district import Channel, District
 from bot.conversation.flow import Model, Name
@@ -76,6 +76,8 @@ class Written(Model):
             raise ValueError("the text holds {link}, but no link is given")
         if "{school}" in self.text and (isinstance(self.audience, str) or len(self.audience.schools) != 1):
             raise ValueError("the text holds {school}, but it is not for exactly one school")
+        if "{reply}" in self.text and not reply_to(self.link):
+            raise ValueError("the text holds {reply}, but the link is not the page of a gathering")
         return self
 
 

@@ -17,11 +17,13 @@ from bot.store.wordings import Part, Wording
 
 PARTS = re.compile(r"(?<=[.!?。？！])(\s+)(?=\S)|(\n+)")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
-PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link", "school", "date", "time")
+PLACEHOLDERS = ("district", "office_phone", "website", "sender", "link", "school", "date", "time", "reply")
 """What an announcement may hold in braces; the same for every family, so that one approval is for all.
 
 `school` is the one it is for; `date` and `time` are those at which it leaves, as each language writes them.
 """
+GATHERING = re.compile(r"/g/([A-HJ-NP-Z2-9]{6})$")
+"""The page of a gathering: whoever is invited to it answers with its code."""
 ENGLISH, MACHINE = "english", "machine"
 
 
@@ -63,6 +65,7 @@ def filled(text: str, district: District, draft: Draft, language: str = SOURCE_L
         "website": _isolated(district.website, language),
         "sender": _isolated(sender_name(district, draft.sender), language),
         "link": draft.link,
+        "reply": reply_to(draft.link),
     }
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
@@ -70,6 +73,12 @@ def filled(text: str, district: District, draft: Draft, language: str = SOURCE_L
 def _isolated(value: str, language: str) -> str:
     """A number or name in Latin letters inside a line that runs from right to left keeps its own order."""
     return f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" if language in RIGHT_TO_LEFT else value
+
+
+def reply_to(link: str) -> str:
+    """What says yes to the gathering of this link, in any language; "" if it is the link of something else."""
+    found = GATHERING.search(link)
+    return f"GO {found[1]}" if found else ""
 
 
 def link_to(public_base: str, code: str) -> str:

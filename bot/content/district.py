@@ -183,6 +183,20 @@ class Attending(Model):
         return self.hold_days * 3 + 30
 
 
+class Gatherings(Model):
+    """Meetings with families: `hosts` may stand behind one; none: whoever's role leads (principal, superintendent)."""
+
+    hosts: tuple[Name, ...] = ()
+
+
+class Board(Model):
+    """How anyone comments to the school board: in person at a place, by email, by phone."""
+
+    place: str = ""
+    email: Annotated[str, Field(pattern=r"^$|^[^@\s]+@[^@\s]+$")] = ""
+    phone: Annotated[str, Field(pattern=r"^$|^[0-9+][0-9 ()-]{6,20}$")] = ""
+
+
 class District(Model):
     """`district.yaml`: everything that one district sets for itself."""
 
@@ -219,6 +233,10 @@ class District(Model):
     """Sources that somebody reads every week; the digest names them."""
     context: dict[Name, Context] = Field(default_factory=dict)
     """Dated notes for staff, on the page of the digest."""
+    gatherings: Gatherings = Gatherings()
+    board: Board = Board()
+    board_meetings: tuple[datetime, ...] = ()
+    """When the school board meets, on the district's clocks."""
 
     @model_validator(mode="after")
     def _someone_answers(self) -> Self:
@@ -238,6 +256,9 @@ class District(Model):
         nobody = [one for one in named if one not in self.staff]
         if nobody:
             raise ValueError(f"announcements names '{nobody[0]}', who is not under 'staff'")
+        strangers = [one for one in self.gatherings.hosts if one not in self.staff]
+        if strangers:
+            raise ValueError(f"gatherings names '{strangers[0]}', who is not under 'staff'")
         missing = [role for role in self.paging.widen_to if role not in self.on_call]
         if missing:
             raise ValueError(f"paging widens to '{missing[0]}', which is not under 'on_call'")
@@ -300,6 +321,12 @@ class District(Model):
     def read_when(self, role: str, at: datetime, school: str | None = None) -> datetime:
         """The first moment at which somebody of a chain reads an alert that can wait."""
         return min(self.at_work(person, at) for person in self.alerted_for(role, at, school))
+
+    def next_board_meeting(self, day: date) -> datetime | None:
+        """The next meeting of the school board, on this day or after it; None: no date is set, or no way to comment."""
+        complete = self.board.place and self.board.email and self.board.phone
+        coming = [one for one in self.board_meetings if one.date() >= day] if complete else []
+        return min(coming, default=None)
 
     def address_of(self, staff: Staff) -> str:
         """Where alerts go, as Twilio writes addresses; by SMS where WhatsApp is off."""

@@ -5,7 +5,7 @@ from datetime import date
 from functools import lru_cache
 
 from bot.content.library import Library
-from bot.content.named import CHANNELS
+from bot.content.named import BOARD, CHANNELS
 
 
 def about(library: Library, today: date, contact: Mapping[str, str]) -> dict[str, str]:
@@ -23,6 +23,7 @@ def _of_district(library: Library, today: date) -> Mapping[str, str]:
         known[f"district.{name}"] = _yes(bool(fact and fact.usable(today, district.policies, partners)))
     known |= {f"district.{name}": _yes(policy.in_force(today)) for name, policy in district.policies.items()}
     known |= {f"district.{channel}": _yes(channel in district.channels) for channel in CHANNELS}
+    known[f"district.{BOARD}"] = _yes(district.next_board_meeting(today) is not None)
     for school_id, school in district.schools.items():
         known |= {f"school.{school_id}.{name}": value for name, value in school.facts.items()}
     return known

@@ -66,6 +66,23 @@ TextId = Literal[
     "ready_checked",
     "ready_ask",
     "ready_danger",
+    "gathering_yes",
+    "gathering_online",
+    "gathering_dial_in",
+    "gathering_dial_in_code",
+    "gathering_place",
+    "gathering_reminds",
+    "gathering_calendar",
+    "gathering_no",
+    "gathering_over",
+    "gathering_unknown",
+    "gathering_canceled",
+    "gathering_changed",
+    "gathering_reminder",
+    "gathering_genuine",
+    "gathering_asked",
+    "gathering_ask_how",
+    "gathering_go_how",
 ]
 
 

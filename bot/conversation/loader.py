@@ -27,6 +27,10 @@ PLACEHOLDERS = frozenset(
         "office_hours",
         "visitors",
         "visit_day",
+        "board_next",
+        "board_place",
+        "board_email",
+        "board_phone",
     }
 )
 """What a text may hold besides the answers that its own flow, or one that it calls, saved."""

@@ -7,6 +7,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from bot.announcements.sweeping import sweep_announcements
+from bot.gatherings.telling import sweep_gatherings
 from bot.incidents.ending import end_idle
 from bot.messaging.drafting import version_of
 from bot.messaging.send import LEASE
@@ -50,6 +51,7 @@ def sweep_all(services: Services) -> None:
         enqueue(services.redis, "bulk", DRAFT, language)
     sweep_announcements(services)
     end_idle(services)
+    sweep_gatherings(services)
     if late or unfinished or due:
         log.info("swept: cases=%s deliveries=%s follow_ups=%s", len(late), len(unfinished), len(due))
 

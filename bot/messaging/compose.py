@@ -221,6 +221,7 @@ class Composer:
             "schools": ", ".join(school.name for school in district.schools.values()),
             "due": dates.day(district.answer_due(self.at, self._severity), self.language),
             "office_hours": self._office_hours(),
+            **self._board(),
             "school_name": school.name if school else district.name,
             "school_phone": readable(school.phone) if school else district.office_phone,
             **self.extra,
@@ -229,6 +230,13 @@ class Composer:
         if self.language in RIGHT_TO_LEFT:
             return {name: _isolated(value) for name, value in values.items()}
         return values
+
+    def _board(self) -> dict[str, str]:
+        district = self.library.district
+        meeting = district.next_board_meeting(district.local(self.at).date())
+        ways = {"board_place": district.board.place, "board_email": district.board.email}
+        when = dates.moment(meeting, self.language) if meeting else ""
+        return {**ways, "board_phone": district.board.phone, "board_next": when}
 
     def _office_hours(self) -> str:
         office = self.library.district.office_hours

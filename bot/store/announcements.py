@@ -109,11 +109,11 @@ class Announcement(Draft):
 
 def add(db: Connection, draft: Draft, by: str, at: datetime) -> int:
     """Keep a new draft, written by `by` (a staff id or a login's name); its number."""
-    values = {**_values(draft), "code": _new_code(), "state": CAN_CHANGE, "written_by": by, "created_at": at}
+    values = {**_values(draft), "code": new_code(), "state": CAN_CHANGE, "written_by": by, "created_at": at}
     return int(db.execute(insert(announcements).values(values).returning(announcements.c.id)).scalar_one())
 
 
-def _new_code() -> str:
+def new_code() -> str:
     """Six letters and digits, one digit at least: no word of any language is a code."""
     others = [secrets.choice(CODE_LETTERS + CODE_DIGITS) for _ in range(CODE_LENGTH - 1)]
     others.insert(secrets.randbelow(CODE_LENGTH), secrets.choice(CODE_DIGITS))

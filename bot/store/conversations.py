@@ -148,6 +148,12 @@ class Conversations:
         """Start from the database again with the family's next message."""
         self.redis.delete(_talk(family))
 
+    def waits(self, family: str) -> bool:
+        """Whether a question of ours waits for this family's answer."""
+        found = self.redis.get(_talk(family))
+        talk = self._open(found.decode(), family).talk if isinstance(found, bytes) else {}
+        return bool(talk.get("state") or talk.get("held") or talk.get("later"))
+
     def window_open(self, family: str) -> bool:
         """Whether the family wrote within the last 24 hours (WhatsApp's service window)."""
         return bool(self.redis.exists(_window(family)))

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from bot.store.audit import audit
 from bot.store.case_steps import UNCLAIMED
-from bot.store.cases import OF_STAFF, cases
+from bot.store.cases import OF_STAFF, OPEN_STATES, cases
 from bot.store.deliveries import deliveries
 
 
@@ -55,6 +55,12 @@ def unclaimed(db: Connection) -> list[tuple[str | None, str]]:
     key = cases.c.state.in_(UNCLAIMED) & cases.c.topic.not_in(OF_STAFF)
     rows = db.execute(select(cases.c.school, cases.c.severity).where(key))
     return [(row.school, row.severity) for row in rows]
+
+
+def carried(db: Connection) -> list[tuple[str | None, str]]:
+    """(who took it, whom it is for) of every open case."""
+    rows = db.execute(select(cases.c.claimed_by, cases.c.role).where(cases.c.state.in_(OPEN_STATES)))
+    return [(row.claimed_by, row.role) for row in rows]
 
 
 def alerts_of(db: Connection, staff: str, since: datetime, limit: int) -> list[Alert]:

@@ -13,6 +13,7 @@ from bot.services import Services, open_services
 from bot.settings import Settings
 from bot.web import console, health, twilio
 from bot.web.console.words import _
+from bot.web.gathering import gathering
 from bot.web.genuine import genuine
 from bot.web.media import media
 from bot.web.simulator import simulator
@@ -29,7 +30,14 @@ TRIED = (
 )
 LOOKS = "60 per minute"
 """Looks of one address at each of the public pages: far too few to find a code by trying."""
-LOOKED = ("genuine.message", "genuine.kit_page", "genuine.picture", "genuine.sound")
+LOOKED = (
+    "genuine.message",
+    "genuine.kit_page",
+    "genuine.picture",
+    "genuine.sound",
+    "gathering.page",
+    "gathering.calendar_file",
+)
 
 
 class PageSessions(SecureCookieSessionInterface):
@@ -62,6 +70,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.register_blueprint(health.health)
     app.register_blueprint(media)
     app.register_blueprint(genuine)
+    app.register_blueprint(gathering)
     console.register(app)
     _limit(app, ready)
     if ready.settings.simulator_on:

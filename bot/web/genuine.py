@@ -73,24 +73,24 @@ class Shared:
 @genuine.get("/m/<code>")
 def message(code: str) -> ResponseReturnValue:
     """Whether this is ours: what it says and until when it holds, that it is over or taken back, or that it is none."""
-    language, looked = _language(), look_up(services(), code)
+    language, looked = reader_language(), look_up(services(), code)
     if looked.announcement is None:
         return _unknown(language)
     verdict = _said(language, looked.verdict, when=_when(looked.announcement, language))
     shown = _shown(looked.announcement, language) if looked.verdict == "genuine" else {}
-    return _page("genuine/message.html", language, verdict=verdict, kind=looked.verdict, **shown)
+    return public_page("genuine/message.html", language, verdict=verdict, kind=looked.verdict, **shown)
 
 
 @genuine.get("/m/<code>/kit")
 def kit_page(code: str) -> ResponseReturnValue:
     """What is passed on, language by language, the reader's own first; nothing of it once it is over or stopped."""
-    language, looked = _language(), look_up(services(), code)
+    language, looked = reader_language(), look_up(services(), code)
     if looked.announcement is None or looked.verdict != "genuine":
         return _refused(looked, language)
     items = sorted(kit.items(services(), looked.announcement), key=lambda item: item.language != language)
     shared = [Shared(item, own_name(item.language), Said(item.text, item.language)) for item in items]
     until = _said(language, "kit_until", until=_until(looked.announcement, language))
-    return _page("genuine/kit.html", language, code=looked.announcement.code, shared=shared, until=until)
+    return public_page("genuine/kit.html", language, code=looked.announcement.code, shared=shared, until=until)
 
 
 @genuine.get("/m/<code>/kit/<language>.png")
@@ -108,8 +108,8 @@ def sound(code: str, language: str) -> ResponseReturnValue:
 @genuine.errorhandler(429)
 def too_many(error: Exception) -> ResponseReturnValue:
     """Too many looks from this address: the way to a person, in the reader's language."""
-    language = _language()
-    return _page("genuine/message.html", language, verdict=_said(language, "try_later"), kind="later"), 429
+    language = reader_language()
+    return public_page("genuine/message.html", language, verdict=_said(language, "try_later"), kind="later"), 429
 
 
 @genuine.after_request
@@ -128,12 +128,14 @@ def _refused(looked: Looked, language: str) -> ResponseReturnValue:
         verdict = _said(language, "genuine_stopped", when=_when(looked.announcement, language))
     else:
         verdict = _said(language, "kit_over", until=_until(looked.announcement, language))
-    return _page("genuine/message.html", language, verdict=verdict, kind=looked.verdict), 410
+    return public_page("genuine/message.html", language, verdict=verdict, kind=looked.verdict), 410
 
 
 def _unknown(language: str) -> ResponseReturnValue:
     """One page for what does not exist and for what has not started: nothing leaks before its hour."""
-    return _page("genuine/message.html", language, verdict=_said(language, "not_genuine"), kind="not_genuine"), 404
+    return public_page(
+        "genuine/message.html", language, verdict=_said(language, "not_genuine"), kind="not_genuine"
+    ), 404
 
 
 def _shown(announcement: Announcement, language: str) -> dict[str, object]:
@@ -157,7 +159,7 @@ def _shown(announcement: Announcement, language: str) -> dict[str, object]:
 def _file(code: str, language: str, kind: str) -> ResponseReturnValue:
     looked = look_up(services(), code)
     if looked.announcement is None or looked.verdict != "genuine":
-        return _refused(looked, _language())
+        return _refused(looked, reader_language())
     data = _made(looked.announcement, language, kind)
     if data is None:
         abort(404)
@@ -185,7 +187,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", normalise(name)).strip("-") or "message"
 
 
-def _page(template: str, language: str, **shown: object) -> str:
+def public_page(template: str, language: str, **shown: object) -> str:
     """The page in this language, with the ways to a person and to the other languages."""
     district = services().library.district
     names = [(code, own_name(code), direction(code)) for code in district.languages]
@@ -222,7 +224,7 @@ def _until(announcement: Announcement, language: str) -> str:
     return kit.until(services().library, announcement, language)
 
 
-def _language() -> str:
+def reader_language() -> str:
     """The language that was clicked; else the first of the browser's wishes that the district writes; else English.
 
     Not Werkzeug's best match: for "es-MX, en;q=0.5" it finds English, for "fil-PH" nothing.

@@ -14,6 +14,7 @@ from twilio.twiml.messaging_response import MessagingResponse
 from bot.announcements import genuine
 from bot.cases import by_text
 from bot.channels.lengths import parts
+from bot.gatherings import by_text as invited
 from bot.incidents import by_text as agents
 from bot.messaging import inbound, status
 from bot.messaging.receive import Unavailable, receive
@@ -50,6 +51,7 @@ def messages() -> Response:
         reply = agents.answer(services(), message)
         reply = by_text.answer(services(), message) if reply is None else reply
         reply = school_status.answer(services(), message) if reply is None else reply
+        reply = invited.answer(services(), message) if reply is None else reply
         reply = genuine.answer(services(), message) if reply is None else reply
         reply = receive(services(), message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):

@@ -3,7 +3,8 @@
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -15,13 +16,31 @@ from werkzeug.serving import make_server
 
 from bot.announcements import translating
 from bot.cases import claims, paging, talk
+from bot.gatherings import planning
 from bot.incidents import starting
+from bot.leaders import register
 from bot.services import Services
-from bot.store import announcements, cases, corrections, interpreters, phrases, wordings
+from bot.store import (
+    announcements,
+    cases,
+    contacts,
+    corrections,
+    gatherings,
+    interpreters,
+    phrases,
+    questions,
+    rsvps,
+    themes,
+    wordings,
+)
+from bot.store import gathering_interpreters as booked
 from bot.store.announcements import Announcement
 from bot.store.corrections import Correction
 from bot.store.db import now
+from bot.store.gathering_interpreters import Booked
+from bot.store.gatherings import Plan
 from bot.store.interpreters import Request
+from bot.store.leaders import Leader
 from bot.store.phrases import Phrase
 from bot.store.wordings import Part
 from bot.web import create_app
@@ -67,7 +86,46 @@ class Served:
 
 
 @pytest.fixture
-def served(services: Services, busy: None, announced: District) -> Iterator[Served]:
+def gathered(services: Services) -> None:
+    """Gathering 1, to which a family comes, with an interpreter, a question and a sheet of answers."""
+    at = now()
+    starts = at + timedelta(days=9)
+    plan = Plan(
+        "Your questions",
+        "sam_ortiz",
+        starts,
+        starts + timedelta(hours=1),
+        "https://meet.example.org/a",
+        "+12175550199",
+        "4711#",
+        languages=("es", "ht"),
+    )
+    number = planning.keep(services, plan, "ana_ruiz")
+    with services.database.write() as db:
+        contact = contacts.add(db, services.database.vault, "+12175550189", "sms", at)
+        rsvps.say(db, (number, 0), (contact.family_id or 0, contact.id), "es", 2, at)
+        questions.ask(db, services.database.vault, number, "¿Habrá autobuses?", "es", at.date())
+        gatherings.set_sheet(db, number, "Will there be buses? Yes.", "dana_cole")
+        booked.book(db, number, Booked(0, "es", "trained", "Maria, Bridge Interpreters", "ana_ruiz"), at)
+        themes.note(db, number, "buses", None, "ana_ruiz", at)
+    known = Leader(
+        0,
+        "Rev. Paul",
+        "+12175550188",
+        "Grace Church",
+        "faith",
+        ("ht",),
+        "at worship",
+        "ana_ruiz",
+        due_on=at.date() - timedelta(days=2),
+    )
+    register.tasks(services)
+    register.keep(services, known, "ana_ruiz")
+    register.ask(services, replace(known, id=1), "the gathering", "sam_ortiz")
+
+
+@pytest.fixture
+def served(services: Services, busy: None, announced: District, gathered: None) -> Iterator[Served]:
     """The console on a port of its own; with a drill that runs (incident 1)."""
     starting.start(services, starting.Wish("ana_ruiz", True, "lincoln"), "form:drill")
     app = create_app(services=services)

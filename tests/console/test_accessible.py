@@ -24,11 +24,15 @@ FILL = {
     "language": ["es"],
     "incident_id": ["1"],
     "school": ["lincoln"],
+    "gathering_id": ["1"],
+    "leader_id": ["1"],
 }
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
     *("console.recording", "console.announcement_report", "console.attendance_csv"),
+    *("console.recording", "console.announcement_report"),
+    *("console.questions_file", "console.coming_file"),
 }
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {
@@ -48,6 +52,10 @@ MAIN = {
     "/console/announcements/2/watch",
     "/console/schools/lincoln",
     "/console/register",
+    "/console/gatherings/new",
+    "/console/gatherings/1",
+    "/console/gatherings/1/questions",
+    "/console/leaders",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

@@ -15,7 +15,11 @@ from bot.web.console.case_page import case
 from bot.web.console.check_in_page import check_ins_page
 from bot.web.console.consent_page import consent_page
 from bot.web.console.flyer_page import flyer
+from bot.web.console.gathering_listen import gathering_themes
+from bot.web.console.gatherings import gathering_list
+from bot.web.console.leaders import leader_list
 from bot.web.console.lists import my_alerts
+from bot.web.console.load import load_page
 from bot.web.console.menu import register_menu
 from bot.web.console.needs_page import needs_page
 from bot.web.console.pages import console
@@ -48,7 +52,11 @@ __all__ = [
     "figures_page",
     "first_login",
     "flyer",
+    "gathering_list",
+    "gathering_themes",
     "incident",
+    "leader_list",
+    "load_page",
     "login",
     "my_alerts",
     "needs_page",

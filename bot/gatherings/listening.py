@@ -1,0 +1,71 @@
+"""What families asked before and said after: for staff in English, as files that hold no number and no small count."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from bot.content.languages import english_name
+from bot.gatherings.telling import AFTER_FLOW
+from bot.services import Services
+from bot.store import cases, questions, rsvps
+from bot.store.cases import Case
+from bot.store.gatherings import Gathering
+from bot.store.questions import Question
+
+STAFF_LANGUAGE = "en"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+SHOWN_FROM = 3
+"""A theme that fewer answers hold is named without its number: it could tell who said it."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with a machine's English; `english` "" where none could be had or none is needed."""
+
+    question: Question
+    english: str
+
+
+def asked(services: Services, gathering: Gathering) -> list[Asked]:
+    """The question box, by language.  The machine sees no name and no number, and each text once (it is cached)."""
+    with services.database.read() as db:
+        found = questions.of(db, services.database.vault, gathering.id)
+    return [Asked(one, _english(services, one)) for one in found]
+
+
+def _english(services: Services, one: Question) -> str:
+    if not one.language or one.language == STAFF_LANGUAGE:
+        return ""
+    return services.careful.translate(one.text, one.language, STAFF_LANGUAGE, check=False).text
+
+
+def answers(services: Services, gathering: Gathering) -> list[Case]:
+    """What those who came wrote afterwards, each a case that a person reads, newest first."""
+    vault = services.database.vault
+    with services.database.read() as db:
+        came = rsvps.contacts_of(db, gathering.id)
+        found = [case for contact in came for case in cases.of_contact(db, vault, contact)]
+    own = [one for one in found if one.topic == AFTER_FLOW and one.opened_at >= gathering.ends_at]
+    return sorted(own, key=lambda one: -one.id)
+
+
+def as_csv(found: Iterable[Asked]) -> Iterator[str]:
+    """The questions as a file.  A cell that a spreadsheet would compute gets an apostrophe (OWASP, CSV injection)."""
+    yield _line(("language", "question", "machine translation", "day"))
+    for one in found:
+        language = english_name(one.question.language) if one.question.language else ""
+        yield _line((language, one.question.text, one.english, one.question.day.isoformat()))
+
+
+def coming_as_csv(rows: Iterable[tuple[str, int | None]]) -> Iterator[str]:
+    """How many families come, by language; None is a number that could tell of one family."""
+    yield _line(("language", "families"))
+    for language, count in rows:
+        yield _line((language, "" if count is None else str(count)))
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow([f"'{one}" if one.startswith(FORMULA) else one for one in cells])
+    return out.getvalue()

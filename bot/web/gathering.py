@@ -1,0 +1,86 @@
+"""`/g/<code>`: a gathering's page and its calendar file.  Public: whoever has the code may look; nothing is kept."""
+
+from flask import Blueprint, Response, abort
+from flask.typing import ResponseReturnValue
+
+from bot.content.catalog import SOURCE_LANGUAGE
+from bot.content.texts import TextId
+from bot.conversation.effects import Notice
+from bot.gatherings import calendar, words
+from bot.gatherings.by_text import CODE_LENGTH
+from bot.messaging.compose import readable
+from bot.store import gatherings
+from bot.store.db import now
+from bot.store.gatherings import Gathering
+from bot.web.genuine import Said, public_page, reader_language
+from bot.web.here import services
+
+gathering = Blueprint("gathering", __name__)
+
+
+@gathering.get("/g/<code>")
+def page(code: str) -> ResponseReturnValue:
+    """When it is, how to come with a link or by phone, how to answer and to ask; the sheet of answers once approved."""
+    language, found = reader_language(), _found(code)
+    if found is None:
+        return _page(language, [_said(language, None, "gathering_unknown")]), 404
+    if found.state == "canceled":
+        return _page(language, [_said(language, found, "gathering_canceled")])
+    if not found.to_come or found.ends_at <= now():
+        return _page(language, [_said(language, found, "gathering_over")], sheet=_sheet(found))
+    texts: list[TextId] = ["gathering_genuine", *words.how_to_come(found), "gathering_go_how"]
+    said = [_said(language, found, text) for text in texts]
+    return _page(language, said, title=found.title, code=found.code, sheet=_sheet(found))
+
+
+@gathering.get("/g/<code>.ics")
+def calendar_file(code: str) -> ResponseReturnValue:
+    """For the calendar of a phone, in the reader's language; a canceled one takes itself out again."""
+    found = _found(code)
+    if found is None:
+        abort(404)
+    language = reader_language()
+    says = "\n".join(_said(language, found, text).text for text in words.how_to_come(found))
+    made = calendar.ics(found, says, words.page_of(services(), found), services().library.district.name, now())
+    headers = {"Content-Disposition": f'attachment; filename="{found.code}.ics"'}
+    return Response(made, mimetype="text/calendar", headers=headers)
+
+
+@gathering.after_request
+def quiet(response: Response) -> Response:
+    """No other site learns who looked, and no search engine lists it."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _found(code: str) -> Gathering | None:
+    if len(code) != CODE_LENGTH:
+        return None
+    with services().database.read() as db:
+        return gatherings.by_code(db, code)
+
+
+def _said(language: str, found: Gathering | None, text: TextId) -> Said:
+    """One of the program's texts with this gathering's values, in the language that it really is in."""
+    here, at = services(), now()
+    about = found or Gathering("", "", at, at)
+    made = words.composer(here, about, language, at)
+    made.extra = {**made.extra, "number": _number()}
+    missing = made.library.catalogs.wording(language, made.library.texts[text]).missing
+    body = made.compose([Notice(text)]).split("\n\n")[0]
+    return Said(body, SOURCE_LANGUAGE if missing else language)
+
+
+def _number() -> str:
+    settings = services().settings
+    return readable((settings.twilio_sms_from or settings.twilio_whatsapp_from or "").removeprefix("whatsapp:"))
+
+
+def _sheet(found: Gathering) -> Said | None:
+    return Said(found.sheet, SOURCE_LANGUAGE) if found.sheet and found.sheet_approved_by else None
+
+
+def _page(language: str, said: list[Said], title: str = "", code: str = "", sheet: Said | None = None) -> str:
+    shown = {"said": said, "titled": Said(title, SOURCE_LANGUAGE) if title else None, "code": code, "sheet": sheet}
+    return public_page("genuine/gathering.html", language, **shown)

@@ -1,0 +1,164 @@
+"""A gathering in the console, from the form to the themes; its public page and calendar file."""
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+
+from bot.cases import follow_ups as starting
+from bot.gatherings import planning
+from bot.services import Services
+from bot.store import announcements, contacts, follow_ups, gatherings, questions, rsvps
+from bot.store.db import now
+from bot.store.gathering_interpreters import Booked
+from tests.conftest import Family
+from tests.console.conftest import member
+from tests.gatherings.conftest import STARTS, Host
+from tests.test_console import token
+from tests.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+HOME = "/console/gatherings"
+FORM: dict[str, Any] = {
+    "title": "Your questions about school", "host": "sam_ortiz", "helpers": ["ana_ruiz"], "where": "online",
+    "starts_at": "2026-12-02T18:00", "ends_at": "2026-12-02T19:00", "link": "https://meet.example.org/abc",
+    "dial_in": "217-555-0199", "dial_code": "4711#", "place": "", "schools": ["lincoln"], "languages": ["es"],
+}  # fmt: skip
+
+
+def send(client: FlaskClient, path: str, **form: Any) -> Any:
+    given = {"csrf_token": token(client.get("/console/account").text), **form}
+    return client.post(path, data=given, follow_redirects=True)
+
+
+@pytest.fixture
+def ana(services: Services, client: FlaskClient) -> FlaskClient:
+    return member(services, client.application, "staff", "ana_ruiz")
+
+
+def test_from_the_form_to_the_invitation(ana: FlaskClient, host: Host) -> None:
+    assert 'value="online" checked' in ana.get(f"{HOME}/new").text, "online unless somebody says otherwise"
+    page = send(ana, f"{HOME}/new", **FORM).text
+    found = host.get()
+    assert found.starts_at == STARTS and found.dial_in == "+12175550199" and f"GO {found.code}" in page
+    refused = send(ana, f"{HOME}/1/ready")
+    assert refused.status_code == 409 and "no trained interpreter is booked for Spanish" in refused.text
+    send(ana, f"{HOME}/1/interpreters", language="es", kind="trained", name="Maria")
+    send(ana, f"{HOME}/1/ready")
+    page = send(ana, f"{HOME}/1/invite").text
+    assert "Have each language approved" in page
+    with host.services.database.read() as db:
+        draft = announcements.find(db, host.get().announcement_id or 0)
+    assert draft and draft.state == "draft" and draft.audience.schools == ("lincoln",) and draft.kind == "event"
+    assert draft.sender == "sam_ortiz" and draft.link.endswith(f"/g/{found.code}")
+    assert "2026-12-02T18:00" in ana.get(f"{HOME}/1/edit").text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("host", "grace_wu", "cannot host it alone"),
+        ("dial_in", "", "not every family has internet"),
+        ("dial_in", "12", "Write a phone number"),
+        ("link", "http://x", "begins with https"),
+        ("starts_at", "2026-11-01T18:00", "a time that is past"),
+        ("starts_at", "", "a time that is past"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_kept(
+    ana: FlaskClient, services: Services, field: str, value: str, says: str
+) -> None:
+    answer = send(ana, f"{HOME}/new", **{**FORM, field: value})
+    assert answer.status_code == 422 and says in answer.text and "Your questions about school" in answer.text
+    with services.database.read() as db:
+        assert gatherings.newest(db, 5) == []
+
+
+def test_files_hold_no_number_and_no_small_count(ana: FlaskClient, host: Host) -> None:
+    code = host.plan().code
+    with host.services.database.write() as db:
+        vault = host.services.database.vault
+        for number in range(13):
+            contact = contacts.add(db, vault, f"+1217555{200 + number:04}", "sms", now())
+            contacts.set_language(db, contact.id, "es" if number < 12 else "ht")
+            rsvps.say(db, (1, 0), (contact.family_id or 0, contact.id), "", 1, now())
+        questions.ask(db, vault, 1, "=HYPERLINK(1) buses?", "en", now().date())
+    page = ana.get(f"{HOME}/1").text
+    assert "<td>12</td>" in page and "<td>1</td>" in page, "staff book interpreters by these"
+    rows = list(csv.reader(io.StringIO(ana.get(f"{HOME}/1/families.csv").text)))
+    assert ["Haitian Creole", ""] in rows and not any(row[-1] == "1" for row in rows)
+    asked = list(csv.reader(io.StringIO(ana.get(f"{HOME}/1/questions.csv").text)))
+    assert asked[1] == ["English", "'=HYPERLINK(1) buses?", "", "2026-11-24"]
+    assert "555" not in ana.get(f"{HOME}/1/questions.csv").text and code
+
+
+def test_the_sheet_is_seen_by_families_once_somebody_else_approved_it(
+    ana: FlaskClient, host: Host, client: FlaskClient
+) -> None:
+    code = host.plan().code
+    send(ana, f"{HOME}/1/sheet", sheet="Will there be buses?\r\nYes.")
+    assert "not approved" in send(ana, f"{HOME}/1/sheet/approve", sheet="Will there be buses?\nYes.").text.casefold()
+    assert "buses" not in client.get(f"/g/{code}?lang=en").text
+    sam = member(host.services, client.application, "staff", "sam_ortiz")
+    assert "Not approved" in send(sam, f"{HOME}/1/sheet/approve", sheet="Something else.").text
+    send(sam, f"{HOME}/1/sheet/approve", sheet="Will there be buses?\r\nYes.")
+    assert "Will there be buses?" in client.get(f"/g/{code}?lang=en").text
+    send(ana, f"{HOME}/1/sheet", sheet="Will there be buses? No.")
+    assert "buses" not in client.get(f"/g/{code}?lang=en").text
+
+
+def test_themes_of_answers(host: Host, new_family: Callable[[str], Family], client: FlaskClient) -> None:
+    code = host.plan().code
+    one = new_family("+12175550181")
+    one.text("English")
+    one.text(f"GO {code}")
+    with time_machine.travel(STARTS + timedelta(hours=16)):
+        host.services.conversations.forget(host.services.family(one.address))
+        host.sweep()
+        with host.services.database.read() as db:
+            due = list(follow_ups.due(db, now(), 9))
+        for number in due:
+            starting.start(host.services, number)
+        one.text("A bus that stops near our street")
+        ana = member(host.services, client.application, "staff", "ana_ruiz")
+        page = ana.get(f"{HOME}/1/themes").text
+        assert "A bus that stops near our street" in page
+        page = send(ana, f"{HOME}/1/themes", case="1", theme="Buses").text
+        assert "buses" in page and "buses: 1" not in page, "one answer is not counted aloud"
+        grace = member(host.services, client.application, "staff", "grace_wu")
+        assert "near our street" not in grace.get(f"{HOME}/1/themes").text
+        assert send(grace, f"{HOME}/1/themes", case="1", theme="x").status_code == 404
+        for theme in ("buses", "buses"):
+            send(grace, f"{HOME}/1/themes", theme=theme)
+        assert "buses: 3" in ana.get(f"{HOME}/1/themes").text
+
+
+def test_the_public_page_and_the_calendar_file(host: Host, client: FlaskClient) -> None:
+    code = host.plan().code
+    page = client.get(f"/g/{code.lower()}?lang=en")
+    assert page.status_code == 200 and "Wednesday, December 2, 6:00 PM" in page.text
+    assert f"text GO {code}" in page.text and "217-555-0100" in page.text and "217-555-0199" in page.text
+    assert page.headers["X-Robots-Tag"] == "noindex"
+    file = client.get(f"/g/{code}.ics?lang=en")
+    assert file.mimetype == "text/calendar" and "DTSTART:20261203T000000Z\r\n" in file.text
+    assert client.get("/g/K7Q2MX").status_code == client.get("/g/K7Q2MX.ics").status_code == 404
+    planning.cancel(host.services, host.get(), "ana_ruiz")
+    assert "does not take place" in client.get(f"/g/{code}?lang=en").text
+    assert (
+        "STATUS:CANCELLED" in client.get(f"/g/{code}.ics").text and "meet.example" not in client.get(f"/g/{code}").text
+    )
+
+
+def test_an_interpreter_who_cannot_come_makes_it_planned_again(ana: FlaskClient, host: Host) -> None:
+    host.plan()
+    planning.book(host.services, host.get(), Booked(0, "es", "trained", "Maria", "ana_ruiz"))
+    send(ana, f"{HOME}/1/ready")
+    assert host.get().state == "ready"
+    send(ana, f"{HOME}/1/interpreters/remove", id="1")
+    assert host.get().state == "planned" and "No trained interpreter yet" in ana.get(f"{HOME}/1").text
