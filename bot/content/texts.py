@@ -55,6 +55,23 @@ TextId = Literal[
     "poster_title",
     "poster_how",
     "poster_safe",
+    "service_asylum",
+    "service_family_petitions",
+    "service_work_permits",
+    "service_court_help",
+    "service_food",
+    "service_clothes",
+    "service_rent",
+    "service_shelter",
+    "service_clinic",
+    "service_counseling",
+    "service_english_classes",
+    "service_interpreters",
+    "referral",
+    "referral_say",
+    "referral_together",
+    "handout_dated",
+    "handout_draft",
 ]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.content import known
 from bot.content.library import Library
 from bot.conversation.talk import Talk, World
+from bot.messaging import directory
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import Kept
@@ -37,7 +38,8 @@ def composer_for(services: Services, talk: Talk, world: World, at: datetime, not
     """Who writes in the family's language; `noticed` is filled with the notices that it adds."""
     base = f"{services.settings.public_base}/media/" if services.settings.public_url else ""
     library = library_for(services, talk.language or "en")
-    return Composer(library, talk.language or "en", at, noticed, about=world.about, media_base=base)
+    partners = directory.standing(services, at)
+    return Composer(library, talk.language or "en", at, noticed, about=world.about, media_base=base, partners=partners)
 
 
 def of_case(library: Library, kept: Kept, at: datetime) -> dict[str, str]:
