@@ -71,6 +71,7 @@ TextId = Literal[
     "referral_say",
     "referral_together",
     "handout_dated",
+    "handout_danger",
     "handout_draft",
 ]
 
