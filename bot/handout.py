@@ -19,6 +19,7 @@ from bot.content.facts import Partner
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
 from bot.content.texts import TextId
+from bot.conversation.flow import Plural, Text
 from bot.conversation.source import BadSource
 from bot.messaging import directory
 from bot.messaging.compose import FIRST_STRONG_ISOLATE, POP_ISOLATE, readable
@@ -31,8 +32,10 @@ from bot.store.db import now
 
 STANDARD_OUTPUT = Path("-")
 RIGHTS = ("right_to_school", "no_status_questions")
-AGENTS = ("enforcement_visit", "stay_silent")
 IN_DANGER = "crisis_line"
+MOST = 4
+"""So many organizations stand under one heading: who speaks the language first, and among equals another one each
+day, so that nobody is left out for good."""
 
 
 @click.command()
@@ -98,7 +101,7 @@ def handout_of(
     sections = tuple(section for section in _sections(writer, listed, school) if section)
     say = {"word": way.word, "number": way.number}
     shown = (writer.text("poster_how", say), writer.text("poster_safe"))
-    dated = writer.text("handout_dated", {"date": writer.day(writer.today), "until": writer.day(writer.until)})
+    dated = writer.text("handout_dated", {"date": writer.today, "until": writer.until})
     notice = writer.text("handout_draft") if writer.draft else None
     return Handout(language, way.district, way.school, sections, shown, dated, way.link, way.number, notice)
 
@@ -113,18 +116,19 @@ class _Writer:
     until: date = date.max
     draft: bool = False
 
-    def words(self, english: str, values: Mapping[str, str] | None = None) -> Words:
+    def words(self, english: Text, values: Mapping[str, str | date] | None = None) -> Words:
         """This text, in English where it has no translation; the values are held apart from what is around them."""
+        english = english.other if isinstance(english, Plural) else english
         found = self.library.catalogs.wording(self.language, english)
         self.draft |= found.draft or found.missing
         language = "en" if found.missing else self.language
         known = {"district": self.library.district.name, "office_phone": self.library.district.office_phone}
-        filled = {**known, **(values or {})}
+        filled = {**known, **{name: _shown(value, language) for name, value in (values or {}).items()}}
         if language in RIGHT_TO_LEFT:
             filled = {name: f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" for name, value in filled.items()}
         return Words(found.text.format_map(filled) if "{" in found.text else found.text, language)
 
-    def text(self, name: TextId, values: Mapping[str, str] | None = None) -> Words:
+    def text(self, name: TextId, values: Mapping[str, str | date] | None = None) -> Words:
         """One of the program's own texts."""
         return self.words(self.library.texts[name], values)
 
@@ -132,6 +136,11 @@ class _Writer:
         """What a family calls a topic."""
         found = self.library.flows.flows[flow]
         return self.words(found.label or found.title)
+
+    def opening(self, flow: str) -> tuple[Words, ...]:
+        """What this flow says first ("… general information, not legal advice")."""
+        found = self.library.flows.flows[flow]
+        return tuple(map(self.words, found.steps[found.first].say))
 
     def facts(self, *names: str) -> tuple[Words, ...]:
         """Those of these facts that may be stated today, to the day on which the first of them ends."""
@@ -146,31 +155,34 @@ class _Writer:
     def helpers(self, found: Iterable[Partner]) -> tuple[Helper, ...]:
         """Each with what it does, costs and speaks, and the day on which somebody called it."""
         fresh = [one for one in found if one.fresh(self.today)]
-        for partner in fresh:
+        shown = partners.in_turn(fresh, self.language, self.today)[:MOST]
+        for partner in shown:
             self.until = min(self.until, partner.good_until())
-        return tuple(map(self._helper, partners.in_turn(fresh, self.language, self.today)))
+        return tuple(map(self._helper, shown))
 
     def _helper(self, partner: Partner) -> Helper:
         does = [self.text(f"service_{service}").text for service in partner.services]  # type: ignore[arg-type]
         cost = self.text("cost_free" if partner.cost == "free" else "cost_low").text
         spoken = ", ".join(own_name(code) for code in partner.languages)
-        checked = self.text("checked_on", {"date": self.day(partner.checked_on)}).text
+        checked = self.text("checked_on", {"date": partner.checked_on}).text
         lines = [", ".join(does), f"{cost} · {self._apart(spoken)} {checked}"]
         return Helper(partner.name, partner.phone, tuple(Words(line, self.language) for line in lines if line))
 
     def _apart(self, text: str) -> str:
         return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}" if self.language in RIGHT_TO_LEFT else text
 
-    def day(self, on: date) -> str:
-        """A day with its year."""
-        return dates.full(on, self.language)
+
+def _shown(value: str | date, language: str) -> str:
+    return value if isinstance(value, str) else dates.full(value, language)
 
 
 def _sections(writer: _Writer, listed: Mapping[str, Partner], school: str | None) -> Iterable[Section | None]:
     legal = [one for one in listed.values() if one.kind == "legal"]
     others = [one for one in listed.values() if one.kind != "legal"]
     yield _section(writer.label("right_to_school"), writer.facts(*RIGHTS))
-    yield _section(writer.label("school_ice_policy"), writer.facts(*AGENTS))
+    yield _section(writer.label("school_ice_policy"), writer.facts("enforcement_visit"))
+    if rights := writer.facts("stay_silent"):
+        yield _section(writer.label("know_your_rights"), (*rights, *writer.opening("know_your_rights")))
     yield _section(writer.label("legal_help"), writer.facts("who_may_advise"), writer.helpers(legal))
     yield _section(writer.label("find_help"), (), writer.helpers(others))
     person = (*_offices(writer, school),)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bot.content.facts import Partner
 from bot.conversation.flow import Need
@@ -40,7 +40,10 @@ class Family:
     near: str = ""
 
 
-def last_check(name: str, partner: Partner, checks: Iterable[Check]) -> Check | None:
+C = TypeVar("C", bound=Check)
+
+
+def last_check(name: str, partner: Partner, checks: Iterable[C]) -> C | None:
     """The last call to the number that stands in the file, if it is not older than the file's own check."""
     own = [one for one in checks if (one.partner, one.phone) == (name, partner.phone) and one.on >= partner.checked_on]
     return own[-1] if own else None

@@ -137,9 +137,11 @@ class Composer:
         and the day is left out: it is short, and the page shows it to staff."""
         fact, district = self.library.facts.get(name), self.library.district
         if fact and fact.usable(self._today(), district.policies, self._standing()):
-            listed = {f"partners_{fact.partners}": self._partners(fact.partners)} if fact.partners else {}
+            named = self._named_here(fact.partners)
+            listed = {f"partners_{fact.partners}": "\n".join(map(self._partner, named))} if fact.partners else {}
             stated = self._text(fact.text, listed)
-            return stated if urgent else f"{stated} {self._checked(fact.reviewed_on)}"
+            checked = min((one.checked_on for one in named), default=fact.reviewed_on)
+            return stated if urgent else f"{stated} {self._checked(checked)}"
         return "" if urgent else self._named("fact_unavailable")
 
     def _today(self) -> date:
@@ -149,10 +151,10 @@ class Composer:
         known = self.library.district.partners if self.partners is None else self.partners
         return list(known.values())
 
-    def _partners(self, kind: str) -> str:
-        """Name, number, cost and languages of the organizations that were checked lately, a line each."""
+    def _named_here(self, kind: str | None) -> list[Partner]:
+        """The organizations of this kind that were checked lately, in this family's order."""
         named = [one for one in self._standing() if one.kind == kind and one.fresh(self._today())]
-        return "\n".join(self._partner(one) for one in partners.in_turn(named, self.language, self._today()))
+        return partners.in_turn(named, self.language, self._today())
 
     def _partner(self, partner: Partner) -> str:
         cost = self._named("cost_free" if partner.cost == "free" else "cost_low")

@@ -9,6 +9,8 @@ from bot.web.console.account import account
 from bot.web.console.announcements import announcement_list
 from bot.web.console.case_page import case
 from bot.web.console.consent_page import consent_page
+from bot.web.console.directory import directory_page
+from bot.web.console.handouts import handouts_page
 from bot.web.console.lists import my_alerts
 from bot.web.console.menu import register_menu
 from bot.web.console.pages import console
@@ -30,9 +32,11 @@ __all__ = [
     "case",
     "consent_page",
     "content",
+    "directory_page",
     "draft",
     "figures_page",
     "first_login",
+    "handouts_page",
     "login",
     "my_alerts",
     "new_password",

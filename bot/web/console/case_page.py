@@ -15,6 +15,7 @@ from bot.store.case_messages import New, add
 from bot.store.cases import Case
 from bot.store.db import now
 from bot.understanding import SEVERITY
+from bot.web.console import refer_page
 from bot.web.console.access import ADMINISTRATOR, APPROVER, RECORDS, STAFF, allowed
 from bot.web.console.pages import console, title
 from bot.web.console.shown import age, digest, how_far, name_of, reach, talk_of
@@ -55,6 +56,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
             "corrected": corrections.of_case(db, vault, found.id),
             "log": audit.newest(db, AUDIT_SHOWN, f"case {found.id}"),
             "wanted": interpreters.of_case(db, vault, found.id),
+            **refer_page.of_case(here, db, found, contact),
         }
     school = district.schools.get(found.school or "")
     page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}

@@ -20,6 +20,8 @@ WHAT = (
     *(N_("stopped an announcement"), N_("tried the failed again"), N_("approved a wording")),
     *(N_("recorded an announcement"), N_("removed a recording"), N_("took the report of an announcement")),
     *(N_("looked up consent"),),
+    *(N_("called a partner"), N_("suggested a partner"), N_("added a suggestion"), N_("declined a suggestion")),
+    *(N_("referred to a partner"),),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""
