@@ -33,7 +33,7 @@ from bot.store.db import now
 STANDARD_OUTPUT = Path("-")
 RIGHTS = ("right_to_school", "no_status_questions")
 IN_DANGER = "crisis_line"
-MOST = 4
+MOST = 3
 """So many organizations stand under one heading: who speaks the language first, and among equals another one each
 day, so that nobody is left out for good."""
 
@@ -165,8 +165,8 @@ class _Writer:
         cost = self.text("cost_free" if partner.cost == "free" else "cost_low").text
         spoken = ", ".join(own_name(code) for code in partner.languages)
         checked = self.text("checked_on", {"date": partner.checked_on}).text
-        lines = [", ".join(does), f"{cost} · {self._apart(spoken)} {checked}"]
-        return Helper(partner.name, partner.phone, tuple(Words(line, self.language) for line in lines if line))
+        shown = " · ".join(one for one in (", ".join(does), cost, self._apart(spoken)) if one)
+        return Helper(partner.name, partner.phone, (Words(f"{shown} {checked}", self.language),))
 
     def _apart(self, text: str) -> str:
         return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}" if self.language in RIGHT_TO_LEFT else text

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from bot.sharing import page
 
 STYLE = Path(__file__).with_name("handout.css")
-SIZES = (13.0, 12.5, 12.0, 11.5, 11.0, 10.5, 10.0, 9.5, 9.0, 8.5, 8.0)
+SIZES = (13.0, 12.5, 12.0, 11.5, 11.0, 10.5, 10.0, 9.5, 9.0, 8.5, 8.0, 7.5)
 """Points; who reads this may be old, and the light bad."""
 WIDTH = 1275
 """Pixels of the picture: a sheet of US Letter at 150 dots an inch."""

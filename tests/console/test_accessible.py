@@ -21,7 +21,7 @@ FILL = {"case_id": ["1", "2"], "name": ["report_absence"], "announcement_id": ["
 """What a page with such a part in its address is tried with.  A new part: say it here."""
 LEADS_ON = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
-    *("console.recording", "console.announcement_report"),
+    *("console.recording", "console.announcement_report", "console.handout_file"),
 }
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {
