@@ -12,6 +12,7 @@ from bot import settings
 from bot.content.checks import findings
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource
+from bot.handout import handout
 from bot.poster import poster
 from bot.roster.command import import_command
 from bot.teaching.lessons import untaught
@@ -184,6 +185,7 @@ def roster() -> None:
 
 roster.add_command(import_command)
 main.add_command(poster)
+main.add_command(handout)
 
 
 @main.command()

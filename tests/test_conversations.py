@@ -142,7 +142,7 @@ def test_what_twilio_answered_is_not_answered_again(family: Family) -> None:
 
 def test_twice_unclear_leads_to_a_person(family: Family) -> None:
     family.text("hello, good morning")
-    family.text("7")
+    family.text("8")
     assert "should write or call you" in family.text("9")
 
 

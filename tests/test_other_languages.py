@@ -131,3 +131,14 @@ def test_texts_that_the_machine_cannot_do_stay_english(
             drafting.draft(translating, "sw")
     with translating.database.read() as db:
         assert drafts.ready_for(db, "sw")
+
+
+def test_office_hours_have_each_language_s_own_days() -> None:
+    """A Korean family read Pashto days: Babel gave every language without "stand-alone" days those of the first."""
+    from datetime import time
+
+    from bot.content import dates
+
+    hours = {code: dates.hours(time(7), time(16), (0, 4), code) for code in ("ps", "ko", "so", "am", "tl", "fa")}
+    assert hours["ko"].startswith("월-금") and hours["am"].startswith("ሰኞ") and hours["so"].startswith("Isn")
+    assert len(set(hours.values())) == len(hours)

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from bot.content.upkeep import NEVER_WRITTEN, Task, tasks
+from bot.messaging import directory
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
 from bot.store import deliveries, reminders
@@ -22,7 +23,8 @@ def remind(services: Services) -> None:
     """Tell the owners of what has fallen due since the last time; the rows and the texts are written together."""
     at = now()
     today = services.library.district.local(at).date()
-    dated = [one for one in tasks(services.library, today) if one.since > NEVER_WRITTEN]
+    due = tasks(services.library, today, directory.checks(services, at))
+    dated = [one for one in due if one.since > NEVER_WRITTEN]
     expired = [one for one in dated if one.overdue(today)]
     soon = [one for one in dated if one.early and not one.overdue(today)]
     with services.database.write() as db:

@@ -45,7 +45,8 @@ def hours(start: time, end: time, days: Sequence[int], language: str) -> str:
 def _weekday(day: int, language: str) -> str:
     if language == "ht":
         return HAITIAN_DAYS[day]
-    return str(get_day_names("abbreviated", "stand-alone", _calendar(language))[day])
+    # not "stand-alone": Babel then gives every language the first one's that it was asked for without days of its own
+    return str(get_day_names("abbreviated", "format", _calendar(language))[day])
 
 
 def clock(moment: time, language: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.content.codes import Language
-from bot.conversation.flow import Model, Name
+from bot.conversation.flow import Model, Name, Need
 
 DAYS = {"fast": 14, "medium": 120, "slow": 365}
 """How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""
@@ -20,6 +20,21 @@ nothing is verified now, nothing is said in its place."""
 PartnerKind = Literal["legal", "needs"]
 PARTNER_DAYS = 120
 """So long after somebody called it, an organization is named to families."""
+
+
+Service = Literal[
+    "asylum", "family_petitions", "work_permits", "court_help", "food", "clothes", "rent", "shelter", "clinic",
+    "counseling", "english_classes", "interpreters",
+]  # fmt: skip
+"""What an organization does, as a closed list: each has a text (`service_asylum` …) in every language."""
+SERVICES: Mapping[Need, frozenset[str]] = {
+    "legal": frozenset({"asylum", "family_petitions", "work_permits", "court_help"}),
+    "food": frozenset({"food", "clothes"}),
+    "home": frozenset({"rent", "shelter"}),
+    "health": frozenset({"clinic", "counseling"}),
+    "learning": frozenset({"english_classes", "interpreters"}),
+}
+"""Which services answer what a family asks for (flow find_help)."""
 
 
 class Policy(Model):
@@ -36,7 +51,10 @@ class Policy(Model):
 
 
 class Partner(Model):
-    """An organization that helps families.  `cost` and `languages` are told with its name and number."""
+    """An organization that helps families.  `cost` and `languages` are told with its name and number.
+
+    `area`: the ZIP codes and towns that it serves; none: everywhere.  `owner`: the role that calls it in time.
+    """
 
     name: str
     kind: PartnerKind
@@ -44,10 +62,22 @@ class Partner(Model):
     languages: tuple[Language, ...] = Field(min_length=1)
     cost: Literal["free", "low"]
     checked_on: date
+    services: tuple[Service, ...] = ()
+    area: tuple[str, ...] = ()
+    owner: str = "family liaison"
+    website: Annotated[str, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}(/[!-~]*)?$")] | None = None
 
     def fresh(self, today: date) -> bool:
         """Whether somebody checked it lately enough that families may be sent there."""
-        return self.checked_on <= today <= self.checked_on + timedelta(days=PARTNER_DAYS)
+        return self.checked_on <= today <= self.good_until()
+
+    def good_until(self) -> date:
+        """The last day on which it is named without being called again."""
+        return self.checked_on + timedelta(days=PARTNER_DAYS)
+
+    def helps_with(self, need: Need) -> bool:
+        """Whether it does what a family asks for; legal help also where no service is named."""
+        return bool(SERVICES[need] & set(self.services)) or (need == "legal" and self.kind == "legal")
 
 
 class Reference(Model):

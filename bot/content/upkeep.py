@@ -3,12 +3,12 @@
 Nothing of it is stored: it follows from the files and the calendar, so no task is ever lost or stays when it is done.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from bot.content.facts import PARTNER_DAYS
 from bot.content.library import Library
+from bot.content.partners import Check, last_check
 
 SOON = timedelta(days=14)
 """So long before its time ends the owner is told."""
@@ -35,9 +35,9 @@ class Task:
         return self.since <= today
 
 
-def tasks(library: Library, today: date) -> list[Task]:
-    """All that is due or will be within two weeks, the oldest first."""
-    found = [*_facts(library), *_policies(library), *_partners(library), *_protocol(library)]
+def tasks(library: Library, today: date, checks: Sequence[Check] = ()) -> list[Task]:
+    """All that is due or will be within two weeks, the oldest first.  `checks`: calls of staff to partners."""
+    found = [*_facts(library), *_policies(library), *_partners(library, checks), *_protocol(library)]
     return sorted([*(task for task in found if task.since <= today + SOON), *_unwritten(library), *_unsigned(library)])
 
 
@@ -59,11 +59,17 @@ def _policies(library: Library) -> Iterator[Task]:
         )
 
 
-def _partners(library: Library) -> Iterator[Task]:
+def _partners(library: Library, checks: Sequence[Check]) -> Iterator[Task]:
+    """The newer of both counts: the day in the file, or the last call to that number."""
     for name, partner in library.district.partners.items():
-        ends = partner.checked_on + timedelta(days=PARTNER_DAYS + 1)
-        todo = f"Call {partner.name}, mend number, languages and cost, then set checked_on in district.yaml."
-        yield Task(ends, "family liaison", f"partner {name}", todo)
+        last = last_check(name, partner, checks)
+        if last and not last.right:
+            todo = f"The number of {partner.name} was wrong: mend phone and checked_on in district.yaml."
+            yield Task(last.on, partner.owner, f"partner {name}", todo)
+            continue
+        checked = partner.model_copy(update={"checked_on": last.on}) if last else partner
+        todo = f"Call {partner.name}, then say on the page Directory (or in district.yaml) whether all is right."
+        yield Task(checked.good_until() + timedelta(days=1), partner.owner, f"partner {name}", todo)
 
 
 PROTOCOL = "protocol for agents at school"

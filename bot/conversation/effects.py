@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Literal
 
-from bot.conversation.flow import Severity, Text
+from bot.conversation.flow import Need, Severity, Text
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,28 @@ class SetLanguage:
 
 
 @dataclass(frozen=True)
+class FindPartners:
+    """Name up to three organizations that help with this; `near` is a town or ZIP code that nobody keeps."""
+
+    what: Need
+    near: str = ""
+
+
+@dataclass(frozen=True)
+class Suggest:
+    """Keep this (masked) for staff as an organization that somebody suggests."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class AnswerReferral:
+    """What the family says of the organization that it was told of: helped, not_helped, not_reached."""
+
+    outcome: str
+
+
+@dataclass(frozen=True)
 class Consent:
     """The family stopped or started messages, or asked for a school's; `basis` says how (a word, Twilio's own)."""
 
@@ -159,5 +181,8 @@ Effect = (
     | ShowMedia
     | SetNote
     | SetLanguage
+    | FindPartners
+    | Suggest
+    | AnswerReferral
     | Consent
 )

@@ -170,6 +170,10 @@ def _run(flow: Flow, state: State, given: Input) -> Turn:
             name = aside[0]
             continue
         effects += effects_of(flow, step, state.answers)
+        if step.find:  # where a family lives was asked for this step only
+            state = replace(
+                state, answers={name: said for name, said in state.answers.items() if name != step.find.near}
+            )
         about |= {f"contact.{note}": value for note, value in step.set.items() if value != UNSET}
         if step.timeout:
             effects.append(PlanTimeout(step.timeout.after, flow.flow, name))

@@ -16,6 +16,8 @@ from bot.understanding.text import normalise
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
+Need = Literal["legal", "food", "home", "health", "learning"]
+"""What a family looks for an organization for."""
 UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 SPAN = re.compile(r"(\d{1,3}) (minute|hour|day|week)s?")
 
@@ -165,6 +167,16 @@ class Media(Model):
     says: Text
 
 
+class Find(Model):
+    """Organizations of the district's list that help with this.
+
+    `near` names an answer with a town or ZIP code: it is used here, and forgotten.
+    """
+
+    what: Need
+    near: Name | None = None
+
+
 class Timeout(Model):
     """What happens when nobody has answered a question for so long."""
 
@@ -173,14 +185,19 @@ class Timeout(Model):
 
 
 class Step(Model):
-    """One step.  In order: when, set, fact, media, say, escalate, follow_up, schedule; then it asks and waits, goes
-    on, calls another flow and comes back, or ends."""
+    """One step.  In order: when, set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule; then it
+    asks and waits, goes on, calls another flow and comes back, or ends."""
 
     when: tuple[Condition, ...] = ()
     set: dict[Name, Name] = {}
     fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)] = ()
     media: Media | None = None
     say: Annotated[Texts, WithJsonSchema(TEXTS)] = ()
+    find: Find | None = None
+    suggest: Name | None = None
+    """The answer that goes to staff as a suggested organization."""
+    referral: Literal["helped", "not_helped", "not_reached"] | None = None
+    """For the flow that asks whether a partner helped: what the family says of it."""
     escalate: Escalate | None = None
     case: Literal["close", "reopen"] | None = None
     """For the flow that asks whether a case was solved: what becomes of that case."""

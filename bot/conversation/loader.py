@@ -98,6 +98,10 @@ def _names(flow: Flow, step: Step, flows: Mapping[str, Flow], known: Known) -> I
         yield ("escalate", "to"), f"the district file has nobody on call for '{to}': {_instead(to, known.roles)}"
     if step.media and step.media.file not in known.media:
         yield ("media", "file"), f"flows/media has no file '{step.media.file}': put it there"
+    saved = {one.save for other in flows.values() for one in other.steps.values() if one.save}
+    for path, answer in ((("find", "near"), step.find and step.find.near), (("suggest",), step.suggest)):
+        if answer and answer not in saved:
+            yield path, f"no question saves an answer as '{answer}': {_instead(answer, saved)}"
     days = {one.save for one in flow.steps.values() if one.answer == "date" and one.save} | {NEXT_SCHOOL_DAY}
     if step.schedule and step.schedule.day not in days:
         yield ("schedule", "day"), f"write one of {', '.join(sorted(days))}: a day saved by 'answer: date', or that"

@@ -4,15 +4,18 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bot.conversation.effects import (
+    AnswerReferral,
     CloseCase,
     Effect,
     Escalation,
+    FindPartners,
     PlanFollowUp,
     PlanOnDay,
     Say,
     SetNote,
     ShowMedia,
     StateFact,
+    Suggest,
 )
 from bot.conversation.flow import Flow, Schedule, Step
 
@@ -21,7 +24,7 @@ ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def effects_of(flow: Flow, step: Step, answers: Mapping[str, str]) -> Iterator[Effect]:
-    """set, fact, media, say, escalate, follow_up, schedule."""
+    """set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule."""
     given = tuple(answers.items())
     yield from (SetNote(name, value) for name, value in step.set.items())
     yield from (StateFact(fact) for fact in step.fact)
@@ -29,6 +32,7 @@ def effects_of(flow: Flow, step: Step, answers: Mapping[str, str]) -> Iterator[E
         yield ShowMedia(step.media.file)
         yield Say(step.media.says, given)
     yield from (Say(text, given) for text in step.say)
+    yield from _partners(step, answers)
     if step.escalate:
         wanted = step.escalate
         topic = flow.start_on.intents[0] if flow.start_on.intents else flow.flow
@@ -40,6 +44,16 @@ def effects_of(flow: Flow, step: Step, answers: Mapping[str, str]) -> Iterator[E
         yield PlanFollowUp(step.follow_up.after, step.follow_up.flow)
     if step.schedule:
         yield from _on_a_day(step.schedule, answers)
+
+
+def _partners(step: Step, answers: Mapping[str, str]) -> Iterator[Effect]:
+    """What has to do with the organizations of the district's list."""
+    if step.find:
+        yield FindPartners(step.find.what, answers.get(step.find.near or "", ""))
+    if step.suggest and answers.get(step.suggest):
+        yield Suggest(answers[step.suggest])
+    if step.referral:
+        yield AnswerReferral(step.referral)
 
 
 def _on_a_day(schedule: Schedule, answers: Mapping[str, str]) -> Iterator[Effect]:

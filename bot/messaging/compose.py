@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from bot.content import dates
+from bot.content import dates, partners
 from bot.content.catalog import Wording
 from bot.content.district import DAYS_OF_WEEK
 from bot.content.facts import OF_THE_MOMENT, Partner
@@ -18,6 +18,7 @@ from bot.conversation.effects import (
     AskTopic,
     Effect,
     Escalation,
+    FindPartners,
     Notice,
     Say,
     ShowMedia,
@@ -53,7 +54,7 @@ class Composer:
     the family (its school); `text` the message that is answered, where a school may be named; `statuses` gives what is
     verified about schools now, and is asked only where that is stated.  `said` collects which text was said in which
     wording.  Under `media_base` the files of
-    `flows/media/` are served; without it none is shown.
+    `flows/media/` are served; without it none is shown.  `partners`: the list as it stands; left out: the file's.
     """
 
     library: Library
@@ -65,6 +66,7 @@ class Composer:
     media_base: str = ""
     text: str = ""
     statuses: Callable[[], Mapping[str, Status]] = dict
+    partners: Mapping[str, Partner] | None = None
     said: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
     _severity: str = "follow_up"
@@ -95,6 +97,8 @@ class Composer:
             yield "\n".join(lines)
         elif isinstance(effect, StateFact):
             yield self._fact(effect.fact, urgent)
+        elif isinstance(effect, FindPartners):
+            yield self._found(effect)
         elif isinstance(effect, ShowMedia):
             yield f"{self.media_base}{effect.file}" if self.media_base else ""
         elif isinstance(effect, Notice):
@@ -142,11 +146,12 @@ class Composer:
         if name in OF_THE_MOMENT:
             return self._school_now()
         fact, district = self.library.facts.get(name), self.library.district
-        today = district.local(self.at).date()
-        if fact and fact.usable(today, district.policies, district.partners.values()):
-            listed = {f"partners_{fact.partners}": self._partners(fact.partners)} if fact.partners else {}
+        if fact and fact.usable(self._today(), district.policies, self._standing()):
+            named = self._named_here(fact.partners)
+            listed = {f"partners_{fact.partners}": "\n".join(map(self._partner, named))} if fact.partners else {}
             stated = self._text(fact.text, listed)
-            return stated if urgent else f"{stated} {self._checked(fact.reviewed_on)}"
+            checked = min((one.checked_on for one in named), default=fact.reviewed_on)
+            return stated if urgent else f"{stated} {self._checked(checked)}"
         return "" if urgent else self._named("fact_unavailable")
 
     def _school_now(self) -> str:
@@ -169,17 +174,34 @@ class Composer:
         texts: tuple[TextId, TextId] = (STATUSES[status.kind], "status_until")
         return " ".join(self._text(self.library.texts[one], values) for one in texts)
 
-    def _partners(self, kind: str) -> str:
-        """Name, number, cost and languages of the organizations that were checked lately, a line each."""
-        district = self.library.district
-        today = district.local(self.at).date()
-        named = [one for one in district.partners.values() if one.kind == kind and one.fresh(today)]
-        return "\n".join(self._partner(one) for one in named)
+    def _today(self) -> date:
+        return self.library.district.local(self.at).date()
+
+    def _standing(self) -> list[Partner]:
+        known = self.library.district.partners if self.partners is None else self.partners
+        return list(known.values())
+
+    def _named_here(self, kind: str | None) -> list[Partner]:
+        """The organizations of this kind that were checked lately, in this family's order."""
+        named = [one for one in self._standing() if one.kind == kind and one.fresh(self._today())]
+        return partners.in_turn(named, self.language, self._today())
 
     def _partner(self, partner: Partner) -> str:
         cost = self._named("cost_free" if partner.cost == "free" else "cost_low")
         spoken = ", ".join(own_name(code) for code in partner.languages)
         return f"- {partner.name}, {partner.phone} ({cost}; {spoken})"
+
+    def _found(self, effect: FindPartners) -> str:
+        """Up to three organizations, a paragraph each; a person, where none was checked lately."""
+        family = partners.Family(self.language, effect.near)
+        found = partners.fitting(self._standing(), effect.what, family, self._today())
+        return "\n\n".join(map(self._described, found)) or self._named("fact_unavailable")
+
+    def _described(self, partner: Partner) -> str:
+        does = ", ".join(self._named(f"service_{one}") for one in partner.services)
+        lines = [self._partner(partner), *([does] if does else []), self._checked(partner.checked_on)]
+        shown = "\n".join(lines)
+        return _isolated(shown) if self.language in RIGHT_TO_LEFT else shown
 
     def _checked(self, day: date) -> str:
         return self._text(self.library.texts["checked_on"], {"date": dates.full(day, self.language)})

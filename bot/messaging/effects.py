@@ -9,6 +9,7 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.conversation.effects import (
+    AnswerReferral,
     CloseCase,
     Consent,
     Effect,
@@ -19,18 +20,34 @@ from bot.conversation.effects import (
     PlanTimeout,
     SetLanguage,
     SetNote,
+    Suggest,
 )
 from bot.messaging import attending, visiting
 from bot.messaging.inbound import Inbound
 from bot.services import Services
-from bot.store import case_messages, case_steps, cases, consents, contacts, drafts, families, follow_ups, recipients
+from bot.store import (
+    case_messages,
+    case_steps,
+    cases,
+    consents,
+    contacts,
+    drafts,
+    families,
+    follow_ups,
+    recipients,
+    referrals,
+    suggestions,
+)
 from bot.store.case_messages import New
 from bot.store.contacts import Contact
 from bot.understanding import mask
 
 log = logging.getLogger(__name__)
 
-LASTING = (CloseCase, Consent, Escalation, PassOn, PlanFollowUp, PlanOnDay, PlanTimeout, SetLanguage, SetNote)
+LASTING = (
+    *(AnswerReferral, CloseCase, Consent, Escalation, PassOn, PlanFollowUp, PlanOnDay, PlanTimeout),
+    *(SetLanguage, SetNote, Suggest),
+)
 """The effects that become rows; the others are only said."""
 
 
@@ -79,7 +96,7 @@ class Message:
 
 def keep(services: Services, db: Connection, message: Message, effects: Iterable[Effect]) -> Kept:
     """Write the lasting effects of one message; `n` counts them, so that a repeat meets the same rows."""
-    contact, sid, at = message.contact, message.inbound.sid, message.at
+    contact, at = message.contact, message.at
     kept = Kept(message.contact.id)
     lasting = [effect for effect in effects if isinstance(effect, LASTING)]
     for n, effect in enumerate(lasting):
@@ -89,15 +106,8 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
             case_steps.close(db, message.about_case, "family", at, "helped")
         elif isinstance(effect, PassOn):
             _pass_on(services, db, message, kept)
-        elif isinstance(effect, PlanFollowUp):
-            due = services.library.district.waking(at + effect.after)
-            follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow, case=kept.case), due)
-        elif isinstance(effect, PlanOnDay):
-            due = services.library.district.moment(effect.on, effect.at, at)
-            follow_ups.plan(db, (sid, n), contact.id, follow_ups.Place(effect.flow), due)
-        elif isinstance(effect, PlanTimeout):
-            place = follow_ups.Place(effect.flow, effect.step)
-            follow_ups.plan(db, (sid, n), contact.id, place, at + effect.after)
+        elif isinstance(effect, (PlanFollowUp, PlanOnDay, PlanTimeout)):
+            _plan(services, db, message, n, effect, kept.case)
         elif isinstance(effect, SetLanguage):
             contacts.set_language(db, contact.id, effect.language)
             if effect.language in services.library.others:
@@ -109,7 +119,42 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
                 families.join_school(db, family, effect.value, "self")
         elif isinstance(effect, Consent):
             _consent(services, db, message, effect)
+        elif isinstance(effect, (Suggest, AnswerReferral)):
+            _of_partners(services, db, message, n, effect)
     return kept
+
+
+def _plan(
+    services: Services,
+    db: Connection,
+    message: Message,
+    n: int,
+    effect: PlanFollowUp | PlanOnDay | PlanTimeout,
+    case: int | None,
+) -> None:
+    """What happens by itself later: families are written to when they are awake; a question's time is short."""
+    district, at = services.library.district, message.at
+    if isinstance(effect, PlanTimeout):
+        place, due = follow_ups.Place(effect.flow, effect.step), at + effect.after
+    elif isinstance(effect, PlanOnDay):
+        place, due = follow_ups.Place(effect.flow), district.moment(effect.on, effect.at, at)
+    else:
+        place, due = follow_ups.Place(effect.flow, case=case), district.waking(at + effect.after)
+    follow_ups.plan(db, (message.inbound.sid, n), message.contact.id, place, due)
+
+
+def _of_partners(
+    services: Services, db: Connection, message: Message, n: int, effect: Suggest | AnswerReferral
+) -> None:
+    """An organization that a family suggests, or what it says of one that it was told of."""
+    if isinstance(effect, AnswerReferral):
+        if message.about_case:
+            referrals.answer(db, message.about_case, effect.outcome, message.at)
+        return
+    told = mask(effect.text)[0].strip()
+    cause = f"{message.inbound.sid}:{n}"
+    new = suggestions.New(cause, suggestions.FAMILY, message.language, told, message.contact.id)
+    suggestions.add(db, services.database.vault, new, message.at)
 
 
 def answers_kept(effect: Escalation, text: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.conversation.commands import match
-from bot.conversation.effects import Consent, Effect, Notice, SetNote
+from bot.conversation.effects import Consent, Effect, FindPartners, Notice, SetNote
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
@@ -132,13 +132,18 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
     reply, kept = _keep_and_compose(services, inbound, contact, turn, saying)
     stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
-    turns = _turns(conversation.turns, inbound, reply)
+    turns = _turns(conversation.turns, "" if _says_where(turn.effects) else inbound.text, reply)
     return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns), kept
 
 
-def _turns(before: list[list[str]], inbound: Inbound, reply: str) -> list[list[str]]:
+def _says_where(effects: tuple[Effect, ...]) -> bool:
+    """Whether the message was the town or ZIP code of a family that looks for help: nobody keeps it."""
+    return any(isinstance(effect, FindPartners) and effect.near for effect in effects)
+
+
+def _turns(before: list[list[str]], text: str, reply: str) -> list[list[str]]:
     """The last turns, masked and cut: enough for the person who takes over to see what it is about."""
-    wrote = mask(inbound.text)[0].strip()
+    wrote = mask(text)[0].strip()
     new = [["family", wrote], ["helper", reply]]
     return [[who, text[:TURN_CHARACTERS]] for who, text in [*before, *new] if text][-TURNS:]
 

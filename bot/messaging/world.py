@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.content import known
 from bot.content.library import Library
 from bot.conversation.talk import Talk, World
+from bot.messaging import directory
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import Kept
@@ -44,7 +45,7 @@ def composer_for(
     library = library_for(services, talk.language or "en")
     return Composer(
         library, talk.language or "en", at, noticed, about=world.about, media_base=base, text=text,
-        statuses=lambda: services.statuses.now(at),
+        statuses=lambda: services.statuses.now(at), partners=directory.standing(services, at),
     )  # fmt: skip
 
 

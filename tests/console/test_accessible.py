@@ -33,6 +33,7 @@ LEADS_ON = {
     *("console.recording", "console.announcement_report", "console.attendance_csv"),
     *("console.recording", "console.announcement_report"),
     *("console.questions_file", "console.coming_file"),
+    *("console.recording", "console.announcement_report", "console.handout_file"),
 }
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {

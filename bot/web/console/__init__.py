@@ -14,9 +14,11 @@ from bot.web.console.attendance_figures import attendance_page
 from bot.web.console.case_page import case
 from bot.web.console.check_in_page import check_ins_page
 from bot.web.console.consent_page import consent_page
+from bot.web.console.directory import directory_page
 from bot.web.console.flyer_page import flyer
 from bot.web.console.gathering_listen import gathering_themes
 from bot.web.console.gatherings import gathering_list
+from bot.web.console.handouts import handouts_page
 from bot.web.console.leaders import leader_list
 from bot.web.console.lists import my_alerts
 from bot.web.console.load import load_page
@@ -48,12 +50,14 @@ __all__ = [
     "check_ins_page",
     "consent_page",
     "content",
+    "directory_page",
     "draft",
     "figures_page",
     "first_login",
     "flyer",
     "gathering_list",
     "gathering_themes",
+    "handouts_page",
     "incident",
     "leader_list",
     "load_page",

@@ -25,6 +25,7 @@ from bot.store.case_messages import New, add
 from bot.store.cases import Case
 from bot.store.db import now
 from bot.understanding import SEVERITY
+from bot.web.console import refer_page
 from bot.web.console.access import ADMINISTRATOR, APPROVER, RECORDS, STAFF, allowed
 from bot.web.console.guide import guide_of
 from bot.web.console.pages import console, title
@@ -68,6 +69,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
             "wanted": interpreters.of_case(db, vault, found.id),
             "incident": incidents.of_case(db, found.id) if found.topic in cases.OF_STAFF else None,
             **guide_of(here, db, found),
+            **refer_page.of_case(here, db, found, contact),
         }
     school = district.schools.get(found.school or "")
     page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}

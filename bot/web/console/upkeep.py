@@ -4,6 +4,7 @@ from flask import abort, render_template
 
 from bot.content.upkeep import tasks
 from bot.conversation.flow import Flow
+from bot.messaging import directory
 from bot.store import walks
 from bot.store.db import now
 from bot.web.console.access import ROLES, allowed
@@ -17,9 +18,10 @@ from bot.web.here import services
 @allowed(*ROLES)
 def content() -> str:
     """Facts, policies and partners to look at, with their owners, the oldest first."""
-    library = services().library
-    today = library.district.local(now()).date()
-    return render_template("console/content.html", tasks=tasks(library, today), today=today)
+    library, at = services().library, now()
+    today = library.district.local(at).date()
+    due = tasks(library, today, directory.checks(services(), at))
+    return render_template("console/content.html", tasks=due, today=today)
 
 
 @console.get("/flows")

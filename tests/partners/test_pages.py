@@ -1,0 +1,94 @@
+"""The directory in the console: a call keeps a partner fresh, a wrong number takes it out; small figures are hidden."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import time_machine
+from flask.testing import FlaskClient
+
+from bot.services import Services
+from bot.store import audit, partner_checks, referrals, suggestions
+from bot.store.db import now
+from bot.store.suggestions import New
+from tests.conftest import NOW, Family
+from tests.console.conftest import member
+from tests.test_console import post
+from tests.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+PHONE = "217-555-0160"
+
+
+def test_a_call_keeps_a_partner_named_without_any_file(
+    services: Services, client: FlaskClient, new_family: Callable[[str], Family]
+) -> None:
+    with time_machine.travel(NOW + timedelta(days=118), tick=True):
+        ana = member(services, client.application, "staff", "ana_ruiz")
+        assert ana.get("/console/directory").text.count("Not checked in time") == 4
+        assert "partner prairie_legal" in ana.get("/console/content").text
+        assert "Prairie" not in new_family("+12175550171").text("we need a lawyer, who can help us")
+        assert "Families are told of it from now on" in post(
+            ana, "/console/directory/prairie_legal/called", result="right", phone=PHONE
+        )
+        assert "Ana Ruiz called on March 22, 2027: right" in ana.get("/console/directory").text
+        assert "partner prairie_legal" not in ana.get("/console/content").text
+        assert "Prairie" in new_family("+12175550172").text("we need a lawyer, who can help us")
+    with services.database.read() as db:
+        (entry,) = audit.newest(db, 5, "partner prairie_legal")
+        assert (entry.who, entry.what, entry.why) == ("ana_ruiz", "called a partner", "right")
+        assert len(partner_checks.newest(db)) == 1
+
+
+def test_a_wrong_number_is_said_and_flagged_to_its_owner(services: Services, client: FlaskClient) -> None:
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    assert "Families are not told of it any more" in post(
+        ana, "/console/directory/prairie_legal/called", result="wrong", phone=PHONE
+    )
+    assert "The number was wrong" in ana.get("/console/directory").text
+    assert "mend phone and checked_on" in ana.get("/console/content").text
+
+
+def test_a_number_that_changed_meanwhile_is_not_vouched_for(services: Services, client: FlaskClient) -> None:
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    client.application.config["WTF_CSRF_ENABLED"] = False
+    form = {"result": "right", "phone": "217-555-0199"}
+    assert ana.post("/console/directory/prairie_legal/called", data=form).status_code == 409
+    assert ana.post("/console/directory/nobody/called", data=form).status_code == 409
+
+
+def test_viewers_see_no_small_figure(services: Services, client: FlaskClient, family: Family) -> None:
+    family.text("I want to talk to a person")
+    with services.database.write() as db:
+        for number in range(24):
+            referrals.add(db, f"form:{number}", 1, "prairie_legal" if number % 2 else "harvest", "ana_ruiz", now())
+            if number % 2:
+                referrals.answer(db, 1, "helped", now())
+        referrals.answer(db, 1, "not_helped", now())
+    viewer = member(services, client.application, "viewer").get("/console/directory").text
+    staff = member(services, client.application, "staff", "ana_ruiz").get("/console/directory").text
+    assert "<td>hidden</td>" in viewer and "<td>hidden</td>" not in staff and "<td>12</td>" in staff
+    assert not any(f"<td>{number}</td>" in viewer for number in range(1, 10))
+    assert "I called today" not in viewer and "I called today" in staff
+
+
+def test_a_suggestion_is_reviewed_once_and_never_live(services: Services, client: FlaskClient, family: Family) -> None:
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    with services.database.write() as db:
+        suggestions.add(db, services.database.vault, New("SM1:0", "family", "es", "<b>Casa</b> Amiga"), now())
+    page = post(ana, "/console/suggestions", text="Puertas Abiertas, rent", once="a")
+    page = post(ana, "/console/suggestions", text="Puertas Abiertas, rent", once="a")
+    assert page.count("Puertas Abiertas") == 1 and "&lt;b&gt;Casa" in page and "a family, in Spanish" in page
+    assert "Suggestions to look at: 2" in ana.get("/console/directory").text
+    assert "Casa" not in family.text("we need a lawyer, who can help us")
+    assert "Families read it only once" in post(ana, "/console/suggestions/1", state="added")
+    assert "Somebody was faster" in post(ana, "/console/suggestions/1", state="declined")
+    assert "off the list" in post(ana, "/console/suggestions/2", state="declined")
+    assert (
+        "Casa" not in family.text("we need a lawyer, who can help us")
+        and "Nothing to review" in ana.get("/console/suggestions").text
+    )
+
+
+def test_staff_read_suggestions_but_viewers_do_not(services: Services, client: FlaskClient) -> None:
+    assert member(services, client.application, "viewer").get("/console/suggestions").status_code == 403
