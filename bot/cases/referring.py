@@ -3,6 +3,7 @@
 The organization gets nothing from us: no family's data leaves.  Staff may call it with the family on the line.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -107,6 +108,10 @@ def _plan_question(services: Services, db: Connection, number: int, case: Case, 
     follow_ups.plan(db, (f"referral:{number}", 0), contact.id, follow_ups.Place(DID_THEY_HELP, case=case.id), due)
 
 
+QUOTED = re.compile('[“”«»„「『"]')
+"""Marks that stand around what somebody says."""
+
+
 def words(services: Services, partner: Partner, by: str, language: str, at: datetime) -> str:
     """What the family reads; what to say is in English where the partner does not speak its language."""
     library = library_for(services, language)
@@ -122,7 +127,15 @@ def words(services: Services, partner: Partner, by: str, language: str, at: date
         "language": own_name(language) if call_in == language else english_name(language),
     }
     texts: tuple[TextId, ...] = ("referral", "referral_say", "referral_together")
-    return composer.compose([Say(library.texts[one], tuple(values.items())) for one in texts])
+    said = composer.compose([Say(library.texts[one], tuple(values.items())) for one in texts])
+    return said if call_in == language else _in_english(said, library.texts["referral_say"].format(**values))
+
+
+def _in_english(said: str, english: str) -> str:
+    """What is to be said on the telephone (between quotation marks, the second paragraph) in English."""
+    first, second, *rest = said.split("\n\n")
+    intro, quote = QUOTED.split(second, maxsplit=1)[0], QUOTED.split(english, maxsplit=1)[1]
+    return "\n\n".join([first, f"{intro}“{quote}", *rest])
 
 
 def fits(services: Services, case: Case, name: str, by: str) -> bool:

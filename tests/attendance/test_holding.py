@@ -237,7 +237,7 @@ def test_a_call_is_noted_with_its_reason_and_never_with_status(
         assert "Not kept" in post(ana, "/console/cases/1/call", **{**noted, "note": words})
     for _ in range(2):
         page = post(ana, "/console/cases/1/call", **noted, words="an older child to walk with", note="call on Friday")
-    assert page.count("with an interpreter") == 1 and "an older child to walk with" in page
+    assert page.count("· with an interpreter") == 1 and "an older child to walk with" in page
     with services.database.read() as db:
         rows = db.execute(text("SELECT reason, found FROM absences")).all()
         assert db.execute(text("SELECT count(*) FROM needs")).scalar_one() == 2
