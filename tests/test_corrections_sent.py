@@ -19,7 +19,7 @@ from bot.store.db import now
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
 
-ENGLISH = "This was translated by machine."
+ENGLISH = "This was translated by machine. No person has checked it yet. Reply"
 TEXT = "What do you want to know?"
 
 
@@ -87,7 +87,7 @@ def test_at_night_it_waits_for_the_morning(
         ("es", "No such text", "No texts begin so"),
         ("es", "T", "texts begin so"),
         ("es", "(Checked on", "own answers"),
-        ("xx", "This was translated by machine", "no wording in 'xx'"),
+        ("xx", "This was translated by machine. No person has checked it yet. Reply", "no wording in 'xx'"),
     ],
 )
 def test_what_cannot_be_corrected_says_why(services: Services, language: str, start: str, reason: str) -> None:

@@ -171,6 +171,7 @@ def test_the_second_person_gets_a_text(made: District) -> None:
 
 
 def test_a_sentence_that_a_person_approved_for_one_school_serves_the_others(made: District) -> None:
+    translating.again(made.services, the(made.services, school="harbor").announcement_id, "es")
     translating.translate(made.services, the(made.services, school="harbor").announcement_id, "es")
     with made.services.database.read() as db:
         other = wordings.find(db, the(made.services, school="harbor").announcement_id, "es")
@@ -189,7 +190,9 @@ def test_who_gets_it_can_check_it(made: District, new_family: Callable[[str], Fa
 def test_the_catalogs_wordings_are_the_first_draft(services: Services) -> None:
     texts = [services.library.texts[one] for one in ready.SENTENCES[WERE_HERE]]
     spanish = {english: Wording(text, draft=True) for english, text in zip(texts, SPANISH, strict=True)}
-    catalogs = replace(services.library.catalogs, wordings={**services.library.catalogs.wordings, "es": spanish})
+    catalogs = replace(
+        services.library.catalogs, wordings={**services.library.catalogs.wordings, "es": spanish, "fr": {}}
+    )
     own = replace(services, library=replace(services.library, catalogs=catalogs))
     ready.make(own, "ana_ruiz")
     with services.database.read() as db:

@@ -7,9 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from bot.announcements import approving, ready, translating
+from bot.leaders import register
 from bot.services import Services
 from bot.store import announcements, ready_made, statuses
 from bot.store.db import now
+from bot.store.leaders import Leader
 from bot.store.ready_made import WERE_HERE
 from bot.store.wordings import Review
 from tests.announcements.conftest import District
@@ -105,6 +107,17 @@ def test_the_calendar_says_what_is_planned_and_what_was_sent(
     district.send(district.say("There is no school on Friday."))
     page = as_("viewer").get("/console/announcements").text
     assert page.index("Tuesday, November 24") < page.index("Friday, November 27") and planned.id
+
+
+def test_what_leaders_say_of_reaching_a_community_stands_beside_the_preview(
+    services: Services, district: District, as_: Callable[..., FlaskClient]
+) -> None:
+    district.family("+12175550206", language="ht")
+    paul = Leader(0, "Rev. Paul", "+12175550188", "Grace Church", "faith", ("ht",), "after worship", "ana_ruiz")
+    register.keep(services, paul, "ana_ruiz")
+    one = district.draft("There is a fair.")
+    page = as_("approver", "dana_cole").get(f"/console/announcements/{one.id}/preview").text
+    assert "after worship" in page and "Grace Church" in page and "Rev. Paul" not in page
 
 
 def test_the_same_announcement_in_each_form(

@@ -15,8 +15,11 @@ from bot.announcements.preview import Preview
 from bot.announcements.watching import HELD
 from bot.channels.lengths import MESSAGE_UNITS
 from bot.messaging import holding
+from bot.services import Services
+from bot.store import leaders
 from bot.store.announcements import Announcement
 from bot.store.db import now
+from bot.store.leaders import Leader
 from bot.web.console.access import STAFF, allowed
 from bot.web.console.announced import (
     KINDS,
@@ -46,6 +49,7 @@ def preview_page(announcement_id: int) -> str:
     page = {"audience": audience_words(one.audience), "may_approve": may_approve(one), "may_release": may_release(one)}
     page |= {"approved": current_user.by in standing.by, "missing": missing_words(here, standing)}
     page["held_until"] = held_until(one)
+    page |= {"advice": _advice(here, shown)}
     page |= {"states": STATES, "kinds": KINDS, "held": HELD, "dollars": _dollars, "most": MESSAGE_UNITS}
     return render_template(
         "console/preview.html",
@@ -65,6 +69,14 @@ def held_until(one: Announcement) -> date | None:
     with here.database.read() as db:
         meant, at = one.audience.schools, one.send_at or now()
         return holding.announcement_held(db, here.library.district, one.kind, meant, at)
+
+
+def _advice(here: Services, shown: Preview) -> list[Leader]:
+    """How leaders say that the communities of these languages are best reached."""
+    read = {one.language for one in shown.shown if one.by_sms or one.by_whatsapp or one.by_template or one.held}
+    with here.database.read() as db:
+        register = leaders.every(db, here.database.vault)
+    return [one for one in register if one.channel and read & set(one.languages)]
 
 
 def sure(shown: Preview) -> str:
