@@ -14,6 +14,8 @@ from bot.web import create_app
 from tests.conftest import Family
 from tests.stand_in.google import GoogleStandIn
 
+pytestmark = pytest.mark.long
+
 DRAFTED_NOTICE = "sw: THIS WAS TRANSLATED BY MACHINE"
 SOON = "A machine is preparing your language"
 

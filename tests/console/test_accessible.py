@@ -14,7 +14,7 @@ from bot.store.db import now
 from bot.web.console import new_password, proof
 from tests.console.conftest import Served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 FILL = {

@@ -10,7 +10,7 @@ from bot.web.console import new_password
 from tests.console.conftest import Served
 from tests.console.test_accessible import DESKTOP, PHONE, faults, log_in, opened
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 SHOTS = os.environ.get("PUENTE_SCREENSHOTS")
 
 

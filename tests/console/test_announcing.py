@@ -13,7 +13,7 @@ from tests.announcements.conftest import District
 from tests.console.conftest import Served, found_in, nothing_urgent
 from tests.console.test_accessible import PHONE, faults, log_in, opened
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 
 def log_in_as(served: Served, page: Page, staff: str, role: str) -> None:

@@ -25,6 +25,8 @@ from tests.sharing.said import LANGUAGES
 from tests.sharing.seen import codes_on, on_paper, opened, text_of
 from tests.test_login import cheap_passwords
 
+pytestmark = pytest.mark.long
+
 __all__ = ["cheap_passwords", "drawing"]  # these fixtures hold here too
 
 NUMBERS = ("217-555-0160", "217-555-0161", "217-555-0162", "217-555-0163", "217-555-0110", "217-555-0100")

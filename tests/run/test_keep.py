@@ -5,7 +5,11 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.run.conftest import Start, lives, wait_for
+
+pytestmark = pytest.mark.long
 
 KEEP = (sys.executable, "-m", "bot.run.keep")
 

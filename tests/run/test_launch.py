@@ -16,6 +16,8 @@ from bot.run.launch import check_port, migrate
 from bot.run.leftovers import SERVERS, CannotRun, belongs_to, stop_all
 from tests.run.conftest import Start, lives, wait_for
 
+pytestmark = pytest.mark.long
+
 PROGRAM = "import sys; from pathlib import Path; from bot.run.launch import main; sys.exit(main(Path(sys.argv[1])))"
 PROCFILE = """
 web: echo $REDIS_URL > web.url; echo $$ > web.id; exec sleep 100

@@ -23,6 +23,8 @@ from bot.settings import ROOT
 from tests.run.conftest import Start, wait_for
 from tests.run.test_launch import free_port, heard, marked
 
+pytestmark = pytest.mark.long
+
 __all__ = ["free_port"]
 
 

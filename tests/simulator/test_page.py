@@ -10,7 +10,7 @@ from bot.channels.base import Outgoing
 from bot.transcripts.play import play_all
 from tests.simulator.conftest import Served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 ANA = "+12175550141"
 
 

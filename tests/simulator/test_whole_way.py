@@ -20,7 +20,7 @@ from tests.simulator.conftest import Served, serve
 from tests.simulator.test_page import phone, write
 from tests.stand_in.google import GoogleStandIn
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 WROTE, READ = "Gracias. ¿A qué hora regresa?", "Thank you. At what time does it come back?"
 FIRST = {
