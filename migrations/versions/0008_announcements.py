@@ -199,7 +199,7 @@ def downgrade() -> None:
         table.drop_constraint("fk_contacts_family_id", type_="foreignkey")
         table.drop_column("family_id")
     for name in (
-        "roster_imports", "recipients", "announcement_kits", "announcement_approvals", "announcement_wordings", "announcements",
-        "family_tags", "family_schools", "families",
+        "roster_imports", "recipients", "announcement_kits", "announcement_approvals", "announcement_wordings",
+        "announcements", "family_tags", "family_schools", "families",
     ):  # fmt: skip
         op.drop_table(name)
