@@ -1,5 +1,6 @@
 """The worker: `python worker.py [QUEUE …]` does RQ's jobs, the most urgent queue first."""
 
+import gc
 import sys
 
 from rq import Worker
@@ -42,6 +43,8 @@ def main(queues: list[str]) -> None:
         sys.exit(f"The worker cannot start:\n{error}")
     warm(languages)
     dates.warm(languages)
+    gc.collect()
+    gc.freeze()  # what was read before the fork stays shared: no work-horse copies it by looking for rubbish in it
     rq(["worker", "--url", redis_url, *OPTIONS, *(queues or NAMES)])
 
 

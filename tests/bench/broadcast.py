@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 import requests
@@ -67,6 +68,7 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
         services = open_services(given)
         fill(services, number)
         announcement = released(services)
+        stack.enter_context(patch("bot.announcements.kit.prepare"))  # drawing is a job of its own, with its own memory
         workers = [stack.enter_context(worker(environment(given))) for _ in range(2)]
         started = time.perf_counter()
         starting.start(services, announcement)
