@@ -219,7 +219,7 @@ class _Broadcast:
         failed = [one.recipient.id for one in results if one.change.state == "failed"]
         with self.services.database.write() as db:
             recipients.apply(db, [one.change for one in results], at)
-            outcomes.refused(self.services, db, recipients.get_many(db, failed), at)
+            outcomes.after_failures(self.services, db, recipients.get_many(db, failed), at)
         if failed:
             outcomes.carry_on(self.services, self.announcement_id, at)
         for channel in {one.recipient.channel for one in results if one.busy}:

@@ -12,7 +12,7 @@ from bot.content.codes import Language
 from bot.content.district import Channel, District
 from bot.conversation.flow import Model, Name
 from bot.services import Services
-from bot.store import announcements, approvals, audit
+from bot.store import announcements, audit
 from bot.store.announcements import Announcement, Audience, Draft
 from bot.store.db import now
 
@@ -154,12 +154,6 @@ def keep(services: Services, draft: Draft, by: str, announcement_id: int | None 
         kept = announcements.find(db, announcement_id)
     assert kept is not None, "just kept"
     return kept
-
-
-def approvals_of(services: Services, announcement_id: int) -> list[approvals.Approval]:
-    """Who has approved it, and what it read then."""
-    with services.database.read() as db:
-        return approvals.of(db, announcement_id)
 
 
 def written_from(given: Mapping[str, Any]) -> Written:

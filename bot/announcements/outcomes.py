@@ -43,7 +43,7 @@ def write_down(services: Services) -> int:
     if found:
         with services.database.write() as db:
             failed = _apply(db, found, at)
-            _after_failures(services, db, failed, at)
+            after_failures(services, db, failed, at)
         for announcement_id in {one.announcement_id for one in failed}:
             carry_on(services, announcement_id, at)
     reports.done(services.redis, owner, len(found))
@@ -62,12 +62,8 @@ def _apply(db: Connection, found: list[reports.Kept], at: datetime) -> list[Reci
     return [one for one in recipients.get_many(db, lost) if one.state in ("failed", "undelivered")]
 
 
-def refused(services: Services, db: Connection, failed: Iterable[Recipient], at: datetime) -> None:
-    """The same for what Twilio refused at once."""
-    _after_failures(services, db, failed, at)
-
-
-def _after_failures(services: Services, db: Connection, failed: Iterable[Recipient], at: datetime) -> None:
+def after_failures(services: Services, db: Connection, failed: Iterable[Recipient], at: datetime) -> None:
+    """What Twilio's words about these rows mean for the families: opted out, not on WhatsApp, no such number."""
     for one in failed:
         if one.error_code in OPTED_OUT:
             _stop(services, db, one, at)

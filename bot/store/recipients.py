@@ -343,14 +343,8 @@ def plan_again(
 ) -> int:  # fmt: skip
     """A next round for families whose newest try failed: with one of these codes (None: any but `without`), by
     `channel_now` (None: as before).  Once for each failed try, however often it is asked; how many."""
-    later = recipients.alias()
-    newer = exists().where(
-        (later.c.announcement_id == recipients.c.announcement_id)
-        & (later.c.family_id == recipients.c.family_id)
-        & (later.c.kind == recipients.c.kind)
-        & (later.c.round > recipients.c.round)
-    )
-    key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(("failed", "undelivered")) & ~newer
+    failed = recipients.c.state.in_(("failed", "undelivered"))
+    key = (recipients.c.announcement_id == announcement_id) & failed & _is_newest(announcement_id)
     if codes is not None:
         key &= recipients.c.error_code.in_(tuple(codes)) & (recipients.c.channel == "whatsapp")
     elif without:
@@ -400,16 +394,21 @@ def left_since(db: Connection, announcement_id: int, since: datetime) -> int:
     return int(db.execute(select(func.count()).select_from(recipients).where(key, recipients.c.rank > 0)).scalar_one())
 
 
-def _newest(announcement_id: int, kind: str):  # type: ignore[no-untyped-def]  # SQLAlchemy's own query
-    """Each family's newest try.  Most have one only, so the older ones are looked for, not the newest."""
+def _is_newest(announcement_id: int) -> ColumnElement[bool]:
+    """Whether no later try of the same family is there."""
     later = recipients.alias()
-    newer = exists().where(
+    return ~exists().where(
         (later.c.announcement_id == literal(announcement_id))
         & (later.c.family_id == recipients.c.family_id)
         & (later.c.kind == recipients.c.kind)
         & (later.c.round > recipients.c.round)
     )
-    key = (recipients.c.announcement_id == announcement_id) & (recipients.c.kind == kind) & ~newer
+
+
+def _newest(announcement_id: int, kind: str):  # type: ignore[no-untyped-def]  # SQLAlchemy's own query
+    """Each family's newest try.  Most have one only, so the older ones are looked for, not the newest."""
+    key = (recipients.c.announcement_id == announcement_id) & (recipients.c.kind == kind)
+    key &= _is_newest(announcement_id)
     return select(recipients).where(key).subquery()
 
 

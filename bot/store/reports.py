@@ -47,8 +47,3 @@ def take(redis: Redis, most: int) -> tuple[str, list[Kept]] | None:
 def done(redis: Redis, owner: str, count: int) -> None:
     """The first `count` are written down."""
     redis.eval(TRIM, 2, LOCK, KEY, owner, count)
-
-
-def waiting(redis: Redis) -> int:
-    """How many wait."""
-    return int(redis.llen(KEY))
