@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from alembic import command
 from alembic.config import Config
+from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
@@ -115,9 +116,21 @@ def services(
     opened.database.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def shared_app() -> dict[str, Flask]:
+    """Empty until the first test that wants an app."""
+    return {}
+
+
 @pytest.fixture
-def client(services: Services) -> FlaskClient:
-    return create_app(services=services).test_client()
+def client(services: Services, shared_app: dict[str, Flask]) -> FlaskClient:
+    """One app serves all tests with the usual settings, each with its own services: putting its two hundred routes
+    together takes longer than most tests.  Tests of other settings make an app of their own."""
+    app = shared_app.get("app") or create_app(services=services)
+    shared_app["app"] = app
+    app.extensions["puente"] = services
+    app.secret_key = services.settings.secret_key
+    return app.test_client()
 
 
 class Family:

@@ -9,6 +9,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
+QUICK: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""PyYAML's loader in C, ten times as quick; some platforms have none."""
 NOT_A_PLACE = frozenset({"[key]", "str", "Plural"})
 """What pydantic puts into a place that does not stand in the file: which reading of a text it tried."""
 INSTEAD = {
@@ -99,21 +101,36 @@ def _words(kind: type[BaseModel]) -> list[str]:
 def parse(text: str, file: str) -> Source:
     """The one YAML document in `text`; raises `BadSource` for what YAML itself does not allow, twice-used keys too."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        return _parsed(text, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise BadSource([Problem(file, line, column, f"not YAML: {error.problem}")]) from None
     except yaml.YAMLError:
         raise BadSource([Problem(file, 1, 1, "not YAML: a character that YAML does not allow")]) from None
-    marks: dict[Path, tuple[int, int]] = {}
-    twice: list[Problem] = []
-    if node is not None:
-        _walk(node, (), marks, twice, file)
-    if twice:
-        raise BadSource(twice)
-    return Source(file, data, marks)
+
+
+def _parsed(text: str, file: str) -> Source:
+    try:
+        return _read(text, file, QUICK)
+    except (yaml.YAMLError, UnicodeEncodeError):
+        return _read(text, file, yaml.SafeLoader)  # whose sentences about mistakes are the better ones
+
+
+def _read(text: str, file: str, kind: Any) -> Source:
+    """Read once: the nodes say where each thing stands, and then become the data."""
+    loader = kind(text)
+    try:
+        node = loader.get_single_node()
+        marks: dict[Path, tuple[int, int]] = {}
+        twice: list[Problem] = []
+        if node is not None:
+            _walk(node, (), marks, twice, file)
+        if twice:
+            raise BadSource(twice)
+        return Source(file, None if node is None else loader.construct_document(node), marks)
+    finally:
+        loader.dispose()
 
 
 def _walk(node: yaml.Node, path: Path, marks: dict[Path, tuple[int, int]], twice: list[Problem], file: str) -> None:

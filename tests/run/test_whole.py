@@ -77,7 +77,7 @@ def killed(root: Path, words: str) -> list[psutil.Process]:
 def test_everything_comes_up_survives_and_stops(tmp_path: Path, whole: subprocess.Popen[str], free_port: int) -> None:
     wait_for(lambda: is_ready(free_port), 60)
     redis = Redis.from_url(server_command(tmp_path / "var" / "redis")[1])
-    assert len(killed(tmp_path, "python worker.py")) == 2
+    assert len(killed(tmp_path, "python worker.py")) >= 2  # a work-horse may be at a job just then
     # A job that comes while Redis still thinks the dead are listening is lost to RQ: the sweep is there for that.
     wait_for(lambda: len(running(tmp_path, "python worker.py")) == 2)
     job = queue(redis).enqueue("os.getpid", result_ttl=60)
