@@ -1,0 +1,1 @@
+"""How a written answer is said in a call: which pieces, by which voice or recording, with which keys.  Pure."""
