@@ -21,6 +21,14 @@ OTHERS = re.compile(r"([a-z0-9-]+\.)+twilio\.com|(media|mms)\.twiliocdn\.com")
 """Where the API sends us on to (twilio.md, section 1)."""
 TYPES = frozenset({"audio/ogg", "audio/amr", "audio/3gpp", "audio/aac", "audio/mp4", "audio/mpeg"})
 """twilio.md, section 6; AAC also comes in its container, MP4."""
+ALSO = {
+    "application/ogg": "audio/ogg",
+    "audio/opus": "audio/ogg",
+    "audio/mp3": "audio/mpeg",
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+}
+"""Other names that phones give to these."""
 UNNAMED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 """Then what the webhook said of the type counts."""
 MOST_BYTES = 16 * 1024 * 1024
@@ -190,4 +198,5 @@ def _read(answer: Response, said: str, until: float) -> Media:
 
 
 def _type_of(header: str) -> str:
-    return header.split(";", maxsplit=1)[0].strip().lower()
+    named = header.split(";", maxsplit=1)[0].strip().lower()
+    return ALSO.get(named, named)

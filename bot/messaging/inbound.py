@@ -93,9 +93,9 @@ def _sounds(form: Mapping[str, str]) -> tuple[Sound, ...]:
     found = []
     for number in range(MOST_MEDIA):
         content_type = form.get(f"MediaContentType{number}", "")[:80]
-        if content_type.startswith("audio/"):
+        if number == 0 or content_type.startswith("audio/"):
             found.append(Sound(form.get(f"MediaUrl{number}", "")[:URL_CHARACTERS], content_type))
-    return tuple(found) or (Sound("", ""),)
+    return tuple(found)
 
 
 def _clean(text: str) -> str:

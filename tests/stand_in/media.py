@@ -8,6 +8,7 @@ import base64
 import hmac
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 
 from .records import new_sid
@@ -30,6 +31,7 @@ class Kept:
     moved_to: str | None = None
     honest: bool = True
     troubles: list[int] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,18 @@ class MediaShelf:
         honest: bool = True,
         recording: bool = False,
         troubles: tuple[int, ...] = (),
+        sid: str = "",
+        seconds: float = 0.0,
     ) -> Kept:
-        """A file that a family sent (or said, in a call); `troubles`: the statuses of the first answers to it."""
-        sid = new_sid("RE" if recording else "ME")
+        """A file that a family sent (or said, in a call); `troubles`: the statuses of the first answers to it.
+
+        `seconds`: so long its download takes to begin.
+        """
+        sid = sid or new_sid("RE" if recording else "ME")
         inside = f"Recordings/{sid}" if recording else f"Messages/{new_sid('MM')}/Media/{sid}"
         url = f"https://api.twilio.com/2010-04-01/Accounts/{self.account_sid}/{inside}"
         where = f"{CDN_HOST}/cdn/{sid}" if cdn else moved_to
-        kept = Kept(sid, url, content_type, data, where, honest, list(troubles))
+        kept = Kept(sid, url, content_type, data, where, honest, list(troubles), seconds)
         with self._lock:
             self.files[sid] = kept
         return kept
@@ -81,6 +88,8 @@ class MediaShelf:
         with self._lock:
             raw = self._resource(method, resource, authorization) if resource else self._cdn(cdn, authorization)
             self.asked.append(Asked(method, path, bool(authorization), raw[0]))
+            kept = self.files.get(resource[2] or resource[3]) if resource and method == "GET" else None
+        time.sleep(kept.seconds if kept else 0)
         return raw
 
     def _resource(self, method: str, match: re.Match[str], authorization: str) -> Raw:

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from . import control
 from .api import Api, Dropped
-from .media import MediaShelf
 from .records import Request
 from .rules import Refused
 
@@ -24,8 +23,8 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, api: Api, port: int, media: MediaShelf) -> None:
-        self.api, self.media = api, media
+    def __init__(self, api: Api, port: int) -> None:
+        self.api = api
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), Handler)
         threading.Thread(target=self.serve_forever, args=(0.02,), name="twilio-stand-in", daemon=True).start()
@@ -82,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path.startswith("/_control/"):
             return self._send(*control.answer(self.server.api.ledger, parts.path, raw))
-        file = self.server.media.answer(method, parts.path, self.headers.get("Authorization", ""))
+        file = self.server.api.ledger.media.answer(method, parts.path, self.headers.get("Authorization", ""))
         if file is not None:
             return self._send_raw(*file)
         started = time.time()

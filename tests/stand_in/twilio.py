@@ -13,7 +13,6 @@ from .callbacks import Postman
 from .calls import Call
 from .inbound import Inbound, send_inbound
 from .ledger import Ledger
-from .media import MediaShelf
 from .payloads import ACCOUNT
 from .records import Accepted, Callback
 from .server import Server
@@ -40,8 +39,7 @@ class TwilioStandIn(Ledger):
         self.reach = dict(reach or {})
         self._stopped = threading.Event()
         self._postman = Postman(self, self.reach)
-        self.media = MediaShelf(account_sid, self.auth_token)
-        self._server = Server(Api(self, self._postman.start, self._stopped), port, self.media)
+        self._server = Server(Api(self, self._postman.start, self._stopped), port)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:

@@ -1,11 +1,13 @@
 """A voice note from the family's phone to a person's ear, and until nothing of it is left."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import time_machine
 from flask.testing import FlaskClient
+from redis import Redis
 from sqlalchemy import select
 
 from bot.cases import claims, talk
@@ -18,6 +20,7 @@ from bot.store.crypto import Unreadable
 from bot.store.db import now
 from bot.voice_notes import carrying
 from bot.voice_notes.carrying import carry, forget
+from bot.web import create_app
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in_as
@@ -62,7 +65,7 @@ def test_from_the_phone_to_the_console_and_gone_at_twilio(
     again = client.get("/console/cases/1").text
     assert "First listened to by Ana Ruiz" in again and "Nobody has listened" not in again
     with services.database.read() as db:
-        assert [one.what for one in audit.newest(db, 20, "case 1")].count("listened") == 1
+        assert [one.what for one in audit.newest(db, 20, "case 1")].count("listened to a voice message") == 1
 
 
 def test_the_family_hears_at_once_what_happens_next(spoken: Family, services: Services) -> None:
@@ -139,6 +142,14 @@ def test_words_beside_a_sound_are_answered_and_the_sound_is_kept(
     reply = speak(spoken, twilio.media.put(SOUND), Body="when is the next school board meeting?")
     assert "listen to your voice message" in reply and "\n\n" in reply
     assert len(notes(services)) == 2
+
+
+def test_redis_away_it_is_kept_and_answered(services: Services, twilio: TwilioStandIn) -> None:
+    away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
+    family = Family(away, create_app(services=away).test_client(), "whatsapp:+12175550177")
+    assert "voice message" in speak(family, twilio.media.put(SOUND))
+    carry_all(services)
+    assert sound_of(services, notes(services)[0]) == SOUND and twilio.media.files == {}
 
 
 def test_a_repeated_webhook_keeps_one_note_and_one_case(

@@ -65,7 +65,9 @@ def voice_note(case_id: int, note_id: int) -> Response:
     if request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
         with here.database.write() as db:
             voice_notes.set_heard(db, note_id, current_user.by, at)
-            audit.record(db, current_user.by, "listened", f"case {case_id}", at, f"voice message {note_id}")
+            audit.record(
+                db, current_user.by, "listened to a voice message", f"case {case_id}", at, f"voice message {note_id}"
+            )
     answer = Response(audio, mimetype=note.content_type)
     answer.headers["Content-Disposition"] = f"inline; filename=voice-{note_id}"
     answer.make_conditional(request, accept_ranges=True, complete_length=len(audio))
