@@ -26,6 +26,7 @@ TRANSLATE_ANNOUNCEMENT = "bot.jobs.translate_announcement"
 START_ANNOUNCEMENT = "bot.jobs.start_announcement"
 BROADCAST = "bot.jobs.broadcast"
 MAKE_KIT = "bot.jobs.make_kit"
+VOICE_NOTE = "bot.jobs.voice_note"
 SWEEP = "bot.jobs.sweep"
 
 JOB_SECONDS = 60

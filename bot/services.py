@@ -18,6 +18,8 @@ from bot.store import phrases, statuses
 from bot.store.conversations import Conversations
 from bot.store.crypto import Vault
 from bot.store.db import Database
+from bot.transcription import Transcriber
+from bot.transcription.http import HttpTranscriber
 from bot.translation import Translator
 from bot.translation.careful import CarefulTranslator
 from bot.translation.glossary import Glossary
@@ -62,6 +64,12 @@ class Services:
     def translator(self) -> Translator | None:
         """The machine that translates, if the district allows one (`TRANSLATOR`)."""
         return GoogleTranslator(self.settings.googletrans_base) if self.settings.translator == "googletrans" else None
+
+    @cached_property
+    def transcriber(self) -> Transcriber | None:
+        """The machine that writes down voice notes, if the district has set one up (`TRANSCRIBER`)."""
+        given = self.settings
+        return HttpTranscriber(given.transcriber_url, given.transcriber_token) if given.transcriber == "http" else None
 
     @cached_property
     def careful(self) -> CarefulTranslator:

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     twilio_api_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
     translator: Literal["googletrans", "off"] = "googletrans"
     googletrans_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
+    transcriber: Literal["off", "http"] = "off"
+    transcriber_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    transcriber_token: str = ""
     oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$")
     oidc_client_id: str = ""
     oidc_client_secret: str = ""
@@ -57,7 +60,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        complaints = [*self._twilio_complaints(), *self._oidc_complaints(), *self._production_complaints()]
+        complaints = [*self._twilio_complaints(), *self._oidc_complaints(), *self._transcriber_complaints()]
+        complaints += self._production_complaints()
         if complaints:
             raise ValueError(" ".join(complaints))
         return self
@@ -83,6 +87,18 @@ class Settings(BaseSettings):
         if self.environment == "production" and self.oidc_issuer.startswith("http://"):
             complaints.append("OIDC_ISSUER must be an https address in production.")
         return complaints
+
+    def _transcriber_complaints(self) -> list[str]:
+        """Families' voices leave this machine only for an address that was named, and in production only by https."""
+        where = urlsplit(self.transcriber_url)
+        if self.transcriber == "off":
+            return []
+        if not where.hostname:
+            return ["TRANSCRIBER is http but TRANSCRIBER_URL is not set: name the server's address, or set it to off."]
+        near = where.hostname in ("localhost", "127.0.0.1", "::1")
+        if self.environment == "production" and where.scheme != "https" and not near:
+            return ["TRANSCRIBER_URL must be an https address in production, or one of this machine."]
+        return []
 
     def _production_complaints(self) -> list[str]:
         """Production starts with no default key, no unsigned webhook and no simulator."""

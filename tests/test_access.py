@@ -96,6 +96,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/cases/<int:case_id>/take": CASES,
     "GET /console/cases/<int:case_id>/talk": READS,
     "POST /console/cases/<int:case_id>/topic": CASES,
+    "GET /console/cases/<int:case_id>/voice/<int:note_id>": READS,
     "GET /console/check-ins": CASES,
     "POST /console/check-ins": CASES,
     "POST /console/cases/<int:case_id>/visit": CASES,

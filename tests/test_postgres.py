@@ -20,16 +20,18 @@ from bot.announcements.watching import report
 from bot.cases.paging import page as alert
 from bot.messaging.send import deliver
 from bot.services import Services
+from bot.store import voice_notes
 from bot.store.announcements import Audience
 from bot.store.cases import cases
 from bot.store.crypto import Vault
-from bot.store.db import Database
+from bot.store.db import Database, now
 from bot.store.deliveries import deliveries
 from bot.store.incidents import incidents
 from bot.web import create_app
 from tests.announcements.conftest import District
 from tests.conftest import Family, migrate, skip_or_fail
 from tests.stand_in import TwilioStandIn
+from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
 
 pytestmark = pytest.mark.long
 
@@ -98,6 +100,25 @@ def test_the_line_on_postgresql(url: str, services: Services, twilio: TwilioStan
         deliver(here, delivery)
     assert len(twilio.messages) == 2
     assert "START" in family.text("STOP") and family.text("hello") == ""
+    here.database.engine.dispose()
+
+
+def test_a_voice_note_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+    migrate(url)
+    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    family = Family(here, create_app(services=here).test_client(), "whatsapp:+12175550166")
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(SOUND))
+    with here.database.read() as db:
+        (number,) = db.execute(select(cases.c.id).where(cases.c.topic == "voice_message")).scalars()
+    with ThreadPoolExecutor(2) as two:  # two workers get the same job
+        list(two.map(lambda _: carry_all(here), range(2)))
+    (note,) = notes(here, number)
+    assert sound_of(here, note) == SOUND and twilio.media.files == {} and note.due_at is None
+    assert [one.method for one in twilio.media.asked] == ["GET", "DELETE"]
+    with here.database.write() as db:
+        voice_notes.forget_contact(db, note.contact_id or 0, now())
+    assert notes(here, number) == []
     here.database.engine.dispose()
 
 

@@ -19,6 +19,17 @@ BELOW = {
     "store": set(),
     "channels": {"settings"},
     "translation": set(),
+    "transcription": set(),
+    "voice_notes": {
+        "messaging",
+        "conversation",
+        "understanding",
+        "transcription",
+        "channels",
+        "store",
+        "queues",
+        "services",
+    },
     "messaging": {"conversation", "understanding", "content", "channels", "store", "queues", "services", "translation"},
     "cases": {
         "messaging",
@@ -134,6 +145,7 @@ def test_nobody_imports_web_or_jobs_but_the_entries() -> None:
         queues.START_ANNOUNCEMENT,
         queues.BROADCAST,
         queues.MAKE_KIT,
+        queues.VOICE_NOTE,
     ],
 )
 def test_every_job_that_is_queued_exists(name: str) -> None:

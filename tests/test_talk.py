@@ -220,7 +220,7 @@ def test_what_did_not_arrive_is_sent_once_more(line: Services, parent: Family, t
 def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line: Services, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     told = parent.text("", NumMedia="1", MediaContentType0="audio/ogg", MessageType="audio")
-    assert told != "" and said(line)[-1].original == "[audio]"
+    assert told != "" and said(line)[-1].original == "[voice message]"
     parent.text("STOP")
     assert parent.text("llámeme por favor") == "" and said(line)[-1].original == "llámeme por favor"
 

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from bot.content.languages import english_name
 from bot.content.library import Library
+from bot.conversation.voice import VOICE
 from bot.store.cases import AGENTS, AGENTS_DRILL, OF_STAFF
 
 URGENCY = {
@@ -14,8 +15,12 @@ URGENCY = {
 }
 
 
-TITLES = {AGENTS: "Agents at the school, the front office asks for you", AGENTS_DRILL: "Drill: agents at the school"}
-"""Topics that no flow has a title for: staff open them."""
+TITLES = {
+    AGENTS: "Agents at the school, the front office asks for you",
+    AGENTS_DRILL: "Drill: agents at the school",
+    VOICE: "Voice message: please listen to it",
+}
+"""Topics that no flow has a title for: staff open them, or a family that does not write."""
 MARK = "DRILL, not real."
 SPOKEN_MARK = "This is a drill. It is not real."
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from bot.cases import chain, notices
 from bot.cases.wording import fits, for_family
+from bot.conversation.voice import SPOKE
 from bot.messaging.consent import way_to
 from bot.queues import DELIVER, TRANSLATE, enqueue
 from bot.services import Services
@@ -248,8 +249,9 @@ def _tell_staff(services: Services, message: CaseMessage) -> None:
         return
     known = case.claimed_by in district.staff
     people = [case.claimed_by or ""] if known else list(district.alerted_for(case.role, at, case.school))
+    did = "sent a voice message" if message.original == SPOKE else "written"
     body = (
-        f"{district.name}: the family has written in case {case.id}."
+        f"{district.name}: the family has {did} in case {case.id}."
         f" {services.settings.public_base}/console/cases/{case.id}"
     )
     with services.database.write() as db:

@@ -31,6 +31,7 @@ TextId = Literal[
     "cost_low",
     "status_not_needed",
     "cannot_read_audio",
+    "voice_urgent",
     "cannot_read_image",
     "cannot_read_document",
     "cannot_read_contact",

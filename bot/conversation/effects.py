@@ -74,6 +74,10 @@ class Escalation:
     answers: tuple[tuple[str, str], ...] = ()
     again: bool = False
     """It opens the case again that the family was asked about, if there is one."""
+    joins: bool = False
+    """It goes with whatever case of the family is open, and is as urgent as that; only without one it opens its own."""
+    silent: bool = False
+    """Nothing is said of it: the family wants no messages."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class CloseCase:
 @dataclass(frozen=True)
 class PassOn:
     """A person talks with the family: the message is theirs, and the helper says nothing."""
+
+
+@dataclass(frozen=True)
+class VoiceNote:
+    """Keep the sound that came with the message, with the case of the same message."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +183,7 @@ Effect = (
     | AskLanguage
     | Escalation
     | PassOn
+    | VoiceNote
     | CloseCase
     | PlanFollowUp
     | PlanOnDay

@@ -21,6 +21,7 @@ from bot.conversation.topics import (
     start_topic,
     topic_was_asked,
 )
+from bot.conversation.voice import with_voice
 from bot.understanding.masking import mask
 from bot.understanding.text import normalise
 from bot.understanding.types import SEVERITY
@@ -51,7 +52,7 @@ def take_turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     """The family's next state, and all that this message asks to be done.  Never raises, whatever was written."""
     if heard.twilio_opt:
         return _twilio_has_answered(talk, heard)
-    turned = _turn(world, remember_later(world, talk, heard), heard)
+    turned = with_voice(world, talk, heard, _turn(world, remember_later(world, talk, heard), heard))
     outcome = offer_later(world, remember_emergency(world, turned))
     return _say_what_is_not_needed(outcome, heard)
 
@@ -172,7 +173,7 @@ def _in_emergency(world: World, talk: Talk) -> bool:
 
 
 def _cannot_read(talk: Talk, heard: Heard) -> Outcome:
-    """A voice note, a picture, a place …: say plainly what we can't do with it, and how to go on."""
+    """A voice note (a person listens: `voice.py`), a picture, a place …: what we can't do with it, and how to go on."""
     talk_ = talk if talk.language else replace(talk, state=State(ASKED_FOR_LANGUAGE, "open"))
     extra = () if talk.language else (AskLanguage(),)
     return talk_, (Notice(f"cannot_read_{heard.kind}"), *extra)

@@ -13,6 +13,7 @@ from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.messaging import drafting, send
 from bot.services import Services, open_services
+from bot.voice_notes import carrying
 
 BEHIND = 5
 """How far announcements stand behind families' messages and alerts for a machine's processor (a work-horse does one
@@ -83,11 +84,17 @@ def broadcast(announcement_id: int, slot: int) -> None:
     broadcasting.broadcast(services(), announcement_id, slot)
 
 
+def voice_note(note_id: int) -> None:
+    """Fetch a voice note, have it written down, delete it at Twilio: one of these."""
+    carrying.carry(services(), note_id)
+
+
 def remind() -> None:
     """Tell the owners of texts that are past their time."""
     reminders.remind(services())
     overdue.remind(services())
     overdue.forget(services())
+    carrying.forget(services())
 
 
 def digest() -> None:

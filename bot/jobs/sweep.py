@@ -15,6 +15,7 @@ from bot.queues import ALERT_CASE, DELIVER, DRAFT, FOLLOW_UP, NAMES, TRANSLATE, 
 from bot.services import Services
 from bot.store import case_messages, cases, deliveries, drafts, follow_ups
 from bot.store.db import now
+from bot.voice_notes.carrying import sweep_voice_notes
 
 GRACE = timedelta(seconds=5)
 """A case younger than this has its job on the way."""
@@ -49,6 +50,8 @@ def sweep_all(services: Services) -> None:
         enqueue(services.redis, "default", FOLLOW_UP, follow_up_id)
     for language in undrafted:
         enqueue(services.redis, "bulk", DRAFT, language)
+    if room["default"]:
+        sweep_voice_notes(services, AT_ONCE)
     sweep_announcements(services)
     end_idle(services)
     sweep_gatherings(services)

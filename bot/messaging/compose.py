@@ -110,7 +110,7 @@ class Composer:
 
     def _after_hours(self, effect: Escalation) -> str:
         """When staff will read what can wait, if nobody of the chain works now; once a conversation."""
-        if effect.severity in ("escalate_now", "info") or AFTER_HOURS in self.noticed:
+        if effect.silent or effect.severity in ("escalate_now", "info") or AFTER_HOURS in self.noticed:
             return ""
         district = self.library.district
         when = district.read_when(effect.to, self.at, self.about.get("contact.school"))

@@ -21,8 +21,10 @@ from bot.conversation.effects import (
     SetLanguage,
     SetNote,
     Suggest,
+    VoiceNote,
 )
-from bot.messaging import attending, visiting
+from bot.conversation.voice import SPOKE
+from bot.messaging import attending, visiting, voiced
 from bot.messaging.inbound import Inbound
 from bot.services import Services
 from bot.store import (
@@ -46,7 +48,7 @@ log = logging.getLogger(__name__)
 
 LASTING = (
     *(AnswerReferral, CloseCase, Consent, Escalation, PassOn, PlanFollowUp, PlanOnDay, PlanTimeout),
-    *(SetLanguage, SetNote, Suggest),
+    *(SetLanguage, SetNote, Suggest, VoiceNote),
 )
 """The effects that become rows; the others are only said."""
 
@@ -71,6 +73,7 @@ class Kept:
     contact: int
     to_alert: list[int] = field(default_factory=list)
     to_translate: list[int] = field(default_factory=list)
+    to_fetch: list[int] = field(default_factory=list)
     case: int | None = None
     role: str = "default"
     school: str | None = None
@@ -121,6 +124,8 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
             _consent(services, db, message, effect)
         elif isinstance(effect, (Suggest, AnswerReferral)):
             _of_partners(services, db, message, n, effect)
+    if VoiceNote() in lasting:
+        kept.to_fetch += voiced.keep(services, db, message, kept.case)
     return kept
 
 
@@ -166,6 +171,7 @@ def answers_kept(effect: Escalation, text: str) -> dict[str, str]:
 
 def _open_case(services: Services, db: Connection, message: Message, n: int, effect: Escalation, kept: Kept) -> None:
     vault, sid = services.database.vault, message.inbound.sid
+    effect = voiced.joined(services, db, message.contact.id, effect) if effect.joins else effect
     answers = answers_kept(effect, message.inbound.text)
     if effect.again and message.about_case and _reopen(services, db, message, effect, kept):
         return
@@ -209,15 +215,16 @@ def _keep_turns(services: Services, db: Connection, message: Message, opened: ca
     """What led to a new case, and this message: masked, sealed, in the family's words.  The numbers to translate."""
     sid = message.inbound.sid
     turns = [(f"{sid}:turn {number}", *turn) for number, turn in enumerate(message.turns if opened.new else ())]
-    wrote = mask(message.inbound.text)[0].strip()
+    wrote = mask(message.inbound.text)[0].strip() or (SPOKE if message.inbound.sounds else "")
     news = opened.claimed and not opened.page  # who has the case is told
     for cause, author, text in [*turns, *([(f"{sid}:{opened.id}", "family", wrote)] if wrote else [])]:
-        foreign = author == "family" and message.language != STAFF_LANGUAGE
+        language = STAFF_LANGUAGE if text == SPOKE else message.language
+        foreign = author == "family" and language != STAFF_LANGUAGE
         new = New(
             opened.id,
             f"{opened.id}:{cause}",
             "family" if author == "family" else "helper",
-            message.language,
+            language,
             text[:WROTE_CHARACTERS],
             to_language=STAFF_LANGUAGE if foreign or news else None,
             state="waiting" if news else "before" if foreign else "kept",
@@ -235,8 +242,9 @@ def _pass_on(services: Services, db: Connection, message: Message, kept: Kept) -
         return
     staff = services.library.district.staff.get(case.claimed_by or "")
     to = staff.languages[0] if staff else STAFF_LANGUAGE
-    wrote = mask(message.inbound.text)[0].strip() or f"[{message.inbound.kind}]"
-    new = New(case.id, message.inbound.sid, "family", message.language, wrote, to_language=to, state="waiting")
+    wrote = mask(message.inbound.text)[0].strip() or voiced.mark(message.inbound)
+    language = STAFF_LANGUAGE if wrote == SPOKE else message.language
+    new = New(case.id, message.inbound.sid, "family", language, wrote, to_language=to, state="waiting")
     kept.to_translate.append(case_messages.add(db, vault, new, at))
     chase = at + timedelta(minutes=services.library.district.paging.chase_minutes)
     if not case_steps.family_wrote(db, case.id, chase, at) and not case.open:

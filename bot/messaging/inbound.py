@@ -24,10 +24,20 @@ MESSAGE_TYPES = {
 }
 WITH_A_FILE_NAME = frozenset({"document", "contact"})
 """WhatsApp puts the name of the file into Body here: not something the family said."""
+MOST_MEDIA, URL_CHARACTERS = 10, 1000
+"""Twilio's own limit of files, and far more than one of its addresses has."""
 
 
 class BadForm(Exception):
     """The form is no message: `MessageSid` or `From` is missing."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Where Twilio keeps a voice note, and of which type it says that it is; `url` is empty where none came."""
+
+    url: str
+    content_type: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ class Inbound:
     twilio_opt: str | None = None
     answers: str | None = None
     """The SID of the message that this is a reply to, where the phone says so (WhatsApp)."""
+    sounds: tuple[Sound, ...] = ()
+    """What came with a message of the kind audio; at least one."""
 
     @property
     def channel(self) -> str:
@@ -60,7 +72,7 @@ def parse(form: Mapping[str, str]) -> Inbound:
     opt = form.get("OptOutType", "").upper()
     known_opt = opt if opt in ("STOP", "START", "HELP") else None
     answers = form.get("OriginalRepliedMessageSid", "")[:64] or None
-    return Inbound(sid, address, text, payload, kind, known_opt, answers)
+    return Inbound(sid, address, text, payload, kind, known_opt, answers, _sounds(form) if kind == "audio" else ())
 
 
 def _kind(form: Mapping[str, str]) -> str:
@@ -75,6 +87,15 @@ def _kind(form: Mapping[str, str]) -> str:
     if media:
         return MEDIA_KINDS.get(media.split("/")[0], "document")
     return "text"
+
+
+def _sounds(form: Mapping[str, str]) -> tuple[Sound, ...]:
+    found = []
+    for number in range(MOST_MEDIA):
+        content_type = form.get(f"MediaContentType{number}", "")[:80]
+        if number == 0 or content_type.startswith("audio/"):
+            found.append(Sound(form.get(f"MediaUrl{number}", "")[:URL_CHARACTERS], content_type))
+    return tuple(found)
 
 
 def _clean(text: str) -> str:

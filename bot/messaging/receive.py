@@ -24,7 +24,7 @@ from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
 from bot.messaging.inbound import Inbound
 from bot.messaging.world import composer_for, of_case, understood, world_of
-from bot.queues import ALERT_CASE, TRANSLATE, enqueue
+from bot.queues import ALERT_CASE, TRANSLATE, VOICE_NOTE, enqueue
 from bot.services import Services
 from bot.store import contacts, told, walks
 from bot.store.contacts import Contact
@@ -182,7 +182,7 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     heard = _heard(services, inbound, talk, contact)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
     works = heard.understood.severity == "escalate_now" or (heard.command and heard.command.kind in ALWAYS)
-    if works or heard.stopped or heard.twilio_opt or heard.talking:
+    if works or heard.stopped or heard.twilio_opt or heard.talking or inbound.sounds:
         turn = _Turn(*take_turn(world, talk, heard), world)
     else:
         guess = heard.understood.lang if heard.understood.lang_confidence >= 0.8 else None
@@ -274,3 +274,5 @@ def _queue(services: Services, kept: Kept) -> None:
         enqueue(services.redis, "urgent", ALERT_CASE, case)
     for message in kept.to_translate:
         enqueue(services.redis, "default", TRANSLATE, message)
+    for note in kept.to_fetch:
+        enqueue(services.redis, "default", VOICE_NOTE, note)

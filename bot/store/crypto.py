@@ -18,7 +18,7 @@ class Unreadable(Exception):
 
 
 class Vault:
-    """Seals and opens short texts with `DATA_KEY`; the newest key seals, every key opens.
+    """Seals and opens texts and sounds with `DATA_KEY`; the newest key seals, every key opens.
 
     AES-GCM (NIST SP 800-38D) with the place (table, column, row) as associated data: a sealed phone number
     copied into another row does not open there.
@@ -35,23 +35,36 @@ class Vault:
 
     def seal(self, text: str, place: str) -> str:
         """`text` encrypted for `place` ("contact:address:7f…"), as ASCII."""
-        nonce = os.urandom(NONCE_BYTES)
-        box = self._ciphers[self._newest].encrypt(nonce, text.encode(), place.encode())
-        return urlsafe_b64encode(self._newest + nonce + box).decode()
+        return urlsafe_b64encode(self.seal_bytes(text.encode(), place)).decode()
 
     def open(self, sealed: str, place: str) -> str:
         """The text sealed for `place`; raises `Unreadable` if it was not sealed there with a present key."""
         try:
-            raw = urlsafe_b64decode(sealed)
-            cipher = self._ciphers[raw[:KEY_ID_BYTES]]
-            nonce, box = raw[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES], raw[KEY_ID_BYTES + NONCE_BYTES :]
-            return cipher.decrypt(nonce, box, place.encode()).decode()
+            return self.open_bytes(urlsafe_b64decode(sealed), place).decode()
+        except ValueError:
+            raise _unreadable(place) from None
+
+    def seal_bytes(self, data: bytes, place: str) -> bytes:
+        """The same for what is no text (a sound)."""
+        nonce = os.urandom(NONCE_BYTES)
+        return self._newest + nonce + self._ciphers[self._newest].encrypt(nonce, data, place.encode())
+
+    def open_bytes(self, sealed: bytes, place: str) -> bytes:
+        """What `seal_bytes` sealed for `place`; raises `Unreadable` as `open` does."""
+        try:
+            cipher = self._ciphers[sealed[:KEY_ID_BYTES]]
+            nonce, box = sealed[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES], sealed[KEY_ID_BYTES + NONCE_BYTES :]
+            return cipher.decrypt(nonce, box, place.encode())
         except (KeyError, ValueError, InvalidTag):
-            raise Unreadable(f"no present key opens what is stored at {place.split(':', maxsplit=1)[0]}") from None
+            raise _unreadable(place) from None
 
     def index(self, address: str) -> str:
         """A keyed hash by which an address is found again, and from which it cannot be guessed without the key."""
         return hmac.new(self._index_secret, address.encode(), hashlib.sha256).hexdigest()
+
+
+def _unreadable(place: str) -> Unreadable:
+    return Unreadable(f"no present key opens what is stored at {place.split(':', maxsplit=1)[0]}")
 
 
 def _derive(key: str, purpose: bytes) -> bytes:

@@ -20,7 +20,10 @@ from bot.web.simulator import simulator
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
-CONTENT_POLICY = "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+CONTENT_POLICY = (
+    "default-src 'self'; media-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none';"
+    " form-action 'self'"
+)
 """No script and no style stands in a page: what somebody smuggles into one does nothing."""
 TRIES = "20 per minute; 200 per hour"
 """Log-ins of one address.  A school's staff share one; the lock of a single login is tighter (`store/logins.py`)."""

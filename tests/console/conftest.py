@@ -31,6 +31,7 @@ from bot.store import (
     questions,
     rsvps,
     themes,
+    voice_notes,
     wordings,
 )
 from bot.store import gathering_interpreters as booked
@@ -42,6 +43,7 @@ from bot.store.gatherings import Plan
 from bot.store.interpreters import Request
 from bot.store.leaders import Leader
 from bot.store.phrases import Phrase
+from bot.store.voice_notes import Fetched
 from bot.store.wordings import Part
 from bot.web import create_app
 from bot.web.console import new_password
@@ -151,6 +153,14 @@ def busy(services: Services, new_family: Callable[[str], Family]) -> None:
     talk.draft(services, talk.Wrote(1, "ana_ruiz", "Does your child know the driver?", "form:b"))
     vault, at = services.database.vault, now()
     with services.database.write() as db:
+        for number, case in enumerate((1, 1, 2)):  # one that can be played, one that was refused, one on its way
+            sound = voice_notes.New(f"MM{number}:0", 1, case, "es", "https://api.twilio.com/x", "audio/ogg")
+            voice_notes.keep_note(db, vault, sound, at)
+        note = voice_notes.find(db, vault, 1)
+        assert note
+        voice_notes.set_fetched(db, vault, note, Fetched("audio/ogg", b"OggS", transcribe=True), at)
+        voice_notes.set_transcribed(db, vault, note, "quisiera saber del autobús", at)
+        voice_notes.set_refused(db, 2, "too_big", at)
         interpreters.ask(db, vault, "form:1", Request(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at)
         said = Correction(0, 1, "the bus is late", "en", "talk_to_person", "transport", "ana_ruiz")
         corrections.correct(db, vault, said, at)

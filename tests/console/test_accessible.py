@@ -32,7 +32,7 @@ LEADS_ON = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
     *("console.recording", "console.announcement_report", "console.attendance_csv"),
     *("console.recording", "console.announcement_report"),
-    *("console.questions_file", "console.coming_file"),
+    *("console.questions_file", "console.coming_file", "console.voice_note"),
     *("console.recording", "console.announcement_report", "console.handout_file"),
 }
 """No pages: they send the browser elsewhere, or a file."""

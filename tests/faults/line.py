@@ -38,10 +38,10 @@ class Line:
     def public(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def tell(self, address: str, text: str, sid: str | None = None, tries: int = 60) -> str:
+    def tell(self, address: str, text: str, sid: str | None = None, tries: int = 60, **fields: str) -> str:
         """Post a signed message as Twilio does, again while nobody answers or the answer is a 5xx."""
         sid = sid or f"SM{uuid4().hex}"
-        form = {"MessageSid": sid, "From": address, "Body": text, "AccountSid": self.twilio.account_sid}
+        form = {"MessageSid": sid, "From": address, "Body": text, "AccountSid": self.twilio.account_sid, **fields}
         url = f"{self.public}/webhooks/twilio/messages"
         headers = {"X-Twilio-Signature": sign(self.twilio.auth_token, url, form)}
         for _ in range(tries):

@@ -10,10 +10,11 @@ from .records import CallbackPlan
 
 
 def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
-    """GET messages, calls, requests, callbacks, pending; POST fail_next, number, opt_out, close_window,
-    heard_from, plan.
+    """GET messages, calls, requests, callbacks, pending, media; POST fail_next, number, opt_out, close_window,
+    heard_from, plan, put_media.
 
-    The POSTs take the arguments of the Ledger's method of that name; `plan` those of CallbackPlan.
+    The POSTs take the arguments of the Ledger's method of that name; `plan` those of CallbackPlan, `put_media` a name
+    and the seconds that the file takes.
     """
     name = path.removeprefix("/_control/")
     records: dict[str, list[Any]] = {
@@ -24,6 +25,8 @@ def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
     }
     if name == "pending":
         return 200, ledger.pending
+    if name == "media":
+        return 200, {"files": sorted(ledger.media.files), "asked": [asdict(one) for one in ledger.media.asked]}
     if name in records:
         with ledger.changed:
             return 200, [asdict(record) for record in records[name]]
@@ -33,6 +36,7 @@ def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
         "opt_out": ledger.opt_out,
         "close_window": ledger.close_window,
         "heard_from": ledger.heard_from,
+        "put_media": lambda sid, seconds: ledger.media.put(b"OggS", sid=sid, seconds=seconds) and None,
         "plan": lambda **given: setattr(ledger, "plan", CallbackPlan(**given)),
     }
     if name not in actions:

@@ -4,6 +4,7 @@ import threading
 import time
 
 from .calls import Call, check_call
+from .media import MediaShelf
 from .records import FAULTS, Accepted, Callback, CallbackPlan, Fault, Form, NumberRule, Request
 from .rules import Refused, check
 
@@ -16,6 +17,7 @@ class Ledger:
     def __init__(self, account_sid: str, auth_token: str) -> None:
         self.account_sid, self.auth_token = account_sid, auth_token
         self.changed = threading.Condition()
+        self.media = MediaShelf(account_sid, auth_token)
         self.messages: list[Accepted] = []
         self.calls: list[Call] = []
         self.requests: list[Request] = []

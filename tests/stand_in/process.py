@@ -101,8 +101,14 @@ class TwilioProcess:
         """The messages accepted for exactly this address, oldest first."""
         return [message for message in self.messages if message.to == number]
 
+    @property
+    def media(self) -> dict[str, Any]:
+        """Which `files` are there (by SID), and what was `asked` of them."""
+        found: dict[str, Any] = self._control("media")
+        return found
+
     def arrange(self, what: str, **given: object) -> None:
-        """Arrange what comes: fail_next, number, opt_out, close_window, plan, with those' arguments."""
+        """Arrange what comes: fail_next, number, opt_out, close_window, plan, put_media, with those' arguments."""
         self._control(what, given)
 
     def wait_for(self, check: Callable[[Self], T], timeout: float = 5.0) -> T:

@@ -65,6 +65,10 @@ class Handler(BaseHTTPRequestHandler):
         """List, fetch, or a control route."""
         self._serve("GET")
 
+    def do_DELETE(self) -> None:
+        """A file that a family sent."""
+        self._serve("DELETE")
+
     def do_POST(self) -> None:
         """Create, update, or a control route."""
         self._serve("POST")
@@ -77,6 +81,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if parts.path.startswith("/_control/"):
             return self._send(*control.answer(self.server.api.ledger, parts.path, raw))
+        file = self.server.api.ledger.media.answer(method, parts.path, self.headers.get("Authorization", ""))
+        if file is not None:
+            return self._send_raw(*file)
         started = time.time()
         status, document = self._answer(method, parts.path, parts.query, raw)
         params = parse_qs((raw or parts.query.encode()).decode("utf-8", "replace"), keep_blank_values=True)
@@ -94,6 +101,16 @@ class Handler(BaseHTTPRequestHandler):
             return refused.http, refused.as_json()
         except Dropped:
             return None, {}
+
+    def _send_raw(self, status: int, headers: dict[str, str], data: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if "Connection" not in headers:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if status != 204:
+            self.wfile.write(data)
 
     def _send(self, status: int, document: object) -> None:
         data = json.dumps(document).encode()

@@ -36,6 +36,7 @@ from bot.web.console.schools_page import schools_page
 from bot.web.console.talk_page import draft
 from bot.web.console.upkeep import content
 from bot.web.console.visit_page import ask_for_visit
+from bot.web.console.voice_note_page import voice_note
 from bot.web.console.watch_page import watch_page
 from bot.web.console.wording_page import wording
 
@@ -73,6 +74,7 @@ __all__ = [
     "register_page",
     "review",
     "schools_page",
+    "voice_note",
     "watch_page",
     "wording",
 ]

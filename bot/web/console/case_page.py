@@ -30,6 +30,7 @@ from bot.web.console.access import ADMINISTRATOR, APPROVER, RECORDS, STAFF, allo
 from bot.web.console.guide import guide_of
 from bot.web.console.pages import console, title
 from bot.web.console.shown import age, digest, how_far, name_of, reach, talk_of
+from bot.web.console.voice_note_page import voices_of
 from bot.web.console.words import _, language_name, short_moment
 from bot.web.here import services
 
@@ -68,6 +69,7 @@ def _page(here: Services, found: Case) -> dict[str, Any]:
             "log": audit.newest(db, AUDIT_SHOWN, f"case {found.id}"),
             "wanted": interpreters.of_case(db, vault, found.id),
             "incident": incidents.of_case(db, found.id) if found.topic in cases.OF_STAFF else None,
+            "voices": voices_of(here, db, found.id),
             **guide_of(here, db, found),
             **refer_page.of_case(here, db, found, contact),
         }

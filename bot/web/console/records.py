@@ -19,7 +19,7 @@ WHAT = (
     *(N_("released an announcement"), N_("paused an announcement"), N_("resumed an announcement")),
     *(N_("stopped an announcement"), N_("tried the failed again"), N_("approved a wording")),
     *(N_("recorded an announcement"), N_("removed a recording"), N_("took the report of an announcement")),
-    *(N_("looked up consent"),),
+    *(N_("looked up consent"), N_("listened to a voice message")),
     *(N_("started an incident"), N_("started a drill"), N_("ended an incident"), N_("closed an idle incident")),
     *(
         N_("ended an incident as a mistake"),

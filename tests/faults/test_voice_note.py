@@ -1,0 +1,27 @@
+"""kill -9 while a voice note is on its way: it arrives, and nothing of it stays at Twilio.  Real processes."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.store import voice_notes
+from tests.faults.line import running
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+
+def test_workers_killed_in_the_middle_of_the_download(tmp_path: Path) -> None:
+    with running(tmp_path.resolve()) as line:
+        line.twilio.arrange("put_media", sid="ME1", seconds=4)
+        where = f"/2010-04-01/Accounts/{line.twilio.account_sid}/Messages/MM1/Media/ME1"
+        sound = {"NumMedia": "1", "MediaContentType0": "audio/ogg", "MediaUrl0": f"https://api.twilio.com{where}"}
+        line.tell("whatsapp:+12175550151", "", MessageType="audio", **sound)
+        line.until(lambda: any(one["method"] == "GET" for one in line.twilio.media["asked"]), 20)
+        assert line.kill("worker") >= 3, "two workers and a work-horse"
+        with line.services() as services, services.database.read() as db:
+            note = voice_notes.find(db, services.database.vault, 1)
+            assert note and note.state == "new"
+        line.until(lambda: line.twilio.media["files"] == [], 150)
+        with line.services() as services, services.database.read() as db:
+            note = voice_notes.find(db, services.database.vault, 1)
+            assert note and voice_notes.audio_of(db, services.database.vault, note) == b"OggS"

@@ -1,0 +1,55 @@
+"""A family that speaks: its voice notes lie at Twilio's stand-in, and what the workers would do is done here."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.services import Services
+from bot.store import voice_notes
+from bot.store.db import now
+from bot.store.voice_notes import VoiceNote
+from bot.voice_notes.carrying import carry
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn, build
+from tests.stand_in.media import Kept
+
+SOUND = b"OggS" + bytes(range(256)) * 8
+STEPS = 10
+
+Speak = Callable[..., str]
+
+
+def carry_all(services: Services) -> None:
+    """What the workers would do at this moment, job after job."""
+    for _ in range(STEPS):
+        with services.database.read() as db:
+            due = voice_notes.due(db, now(), 100)
+        for note_id in due:
+            carry(services, note_id)
+
+
+def notes(services: Services, case_id: int = 1) -> list[VoiceNote]:
+    with services.database.read() as db:
+        return voice_notes.of_case(db, services.database.vault, case_id)
+
+
+def sound_of(services: Services, note: VoiceNote) -> bytes | None:
+    with services.database.read() as db:
+        return voice_notes.audio_of(db, services.database.vault, note)
+
+
+def speak(family: Family, kept: Kept | None, **fields: str) -> str:
+    """The family sends this file as a voice note; what the phone shows."""
+    url = kept.url if kept else fields.pop("MediaUrl0")
+    given = {"From": family.address, "MediaUrl0": url, **fields}
+    form = build("whatsapp_voice", account_sid=family.account, **given)
+    family.sid = form["MessageSid"]
+    return family.post(form)
+
+
+@pytest.fixture
+def spoken(family: Family, twilio: TwilioStandIn) -> Family:
+    """A family that writes English and has sent a voice note, which opened case 1."""
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(SOUND))
+    return family

@@ -1,0 +1,224 @@
+"""What is fetched, and from where: from Twilio, within measure, a known kind; everything else is refused and said."""
+
+import socket
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+
+from bot.channels.media import MOST_BYTES, MediaError, TwilioMedia, host_of
+from bot.services import Services
+from tests.conftest import NOW, Family
+from tests.stand_in import TwilioStandIn
+from tests.test_console import log_in_as
+from tests.test_login import cheap_passwords
+from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+ELSEWHERE = [
+    "http://169.254.169.254/latest/meta-data/",
+    "https://169.254.169.254/",
+    "http://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1",
+    "https://api.twilio.com.evil.test/2010-04-01/x",
+    "https://evil.test/api.twilio.com",
+    "https://eviltwilio.com/x",
+    "https://twilio.com@evil.test/x",
+    "https://api.twilio.com:pw@evil.test/x",
+    "https://evil.test#@api.twilio.com/x",
+    "https://evil.test\\@api.twilio.com/x",
+    "https://user:pw@api.twilio.com/x",
+    "https://api.twilio.com:8443/x",
+    "https://api.twilio.com:99999/x",
+    "https://api.twilio.com./x",
+    "https://api.twіlio.com/x",
+    "https://media.twiliocdn.com.evil.test/x",
+    "https://other.twiliocdn.com/x",
+    "file:///etc/passwd",
+    "ftp://api.twilio.com/x",
+    "gopher://api.twilio.com/x",
+    "//api.twilio.com/x",
+    "https://[::1]/x",
+    "https://[bad/x",
+    "https://api.twilio.com\r\nHost: evil.test/x",
+    "https:///x",
+    "x",
+    "",
+]
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Every address to which a connection is made."""
+    found: list[object] = []
+    connect = socket.socket.connect
+
+    def noted(self: socket.socket, address: object) -> None:
+        found.append(address)
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    return found
+
+
+@pytest.fixture
+def media(services: Services) -> TwilioMedia:
+    return TwilioMedia(services.settings)
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_no_other_address_is_asked(media: TwilioMedia, reached: list[object], url: str) -> None:
+    for act in (media.fetch, media.delete):
+        with pytest.raises(MediaError) as error:
+            act(url)
+        assert error.value.reason == "elsewhere"
+    assert reached == []
+
+
+@pytest.mark.parametrize("url", ELSEWHERE[:-1])
+def test_no_redirect_leads_anywhere_else(
+    media: TwilioMedia, twilio: TwilioStandIn, reached: list[tuple[str, int]], url: str
+) -> None:
+    kept = twilio.media.put(moved_to=url.replace("\r\n", " "))
+    with pytest.raises(MediaError) as error:
+        media.fetch(kept.url)
+    ports = {int(address[1]) for address in reached}
+    assert ports == {int(twilio.url.rsplit(":", 1)[1])} and error.value.reason in ("elsewhere", "not_there", "away")
+
+
+def test_what_leads_elsewhere_is_deleted_all_the_same(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(SOUND, moved_to="http://169.254.169.254/"))
+    carry_all(services)
+    (note,) = notes(services)
+    assert (note.state, note.reason, note.due_at) == ("refused", "elsewhere", None) and twilio.media.files == {}
+
+
+def test_circles_end(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+    kept = twilio.media.put()
+    kept.moved_to = kept.url
+    with pytest.raises(MediaError) as error:
+        media.fetch(kept.url)
+    assert error.value.reason == "elsewhere" and len(twilio.media.asked) == 4
+
+
+def test_the_password_is_for_the_api_only(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+    kept = twilio.media.put(SOUND, cdn=True)
+    assert media.fetch(kept.url).data == SOUND
+    assert [(one.path.split("/")[1], one.password) for one in twilio.media.asked] == [
+        ("2010-04-01", True), ("cdn", False),
+    ]  # fmt: skip
+
+
+def test_the_stand_ins_own_address_will_do_and_no_other_port(
+    media: TwilioMedia, twilio: TwilioStandIn, reached: list[object]
+) -> None:
+    kept = twilio.media.put(SOUND)
+    path = kept.url.removeprefix("https://api.twilio.com")
+    assert media.fetch(twilio.url + path).data == SOUND
+    reached.clear()
+    with pytest.raises(MediaError):
+        media.fetch("http://127.0.0.1:1" + path)
+    assert reached == []
+
+
+def test_regions_and_recordings_are_twilios() -> None:
+    assert host_of("https://api.dublin.ie1.twilio.com/x") == "api.dublin.ie1.twilio.com"
+    assert host_of("https://API.twilio.com/x") == "api.twilio.com"
+
+
+def test_another_accounts_media_is_not_deleted(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+    kept = twilio.media.put()
+    with pytest.raises(MediaError):
+        media.delete(kept.url.replace(twilio.account_sid, "AC" + "9" * 32))
+    with pytest.raises(MediaError):
+        media.delete(f"https://api.twilio.com/2010-04-01/Accounts/{twilio.account_sid}/Messages/MM1")
+    assert twilio.media.asked == []
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_more_than_sixteen_megabytes_are_refused(
+    services: Services, family: Family, twilio: TwilioStandIn, honest: bool
+) -> None:
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(bytes(MOST_BYTES + 1), honest=honest))
+    carry_all(services)
+    (note,) = notes(services)
+    assert (note.state, note.reason, note.at_twilio) == ("refused", "too_big", False)
+    assert twilio.media.files == {}, "it does not lie about at Twilio either"
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "audio/x-caf", "application/pdf"])
+def test_other_kinds_are_refused(services: Services, family: Family, twilio: TwilioStandIn, content_type: str) -> None:
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(b"<script>alert(1)</script>", content_type))
+    carry_all(services)
+    assert (notes(services)[0].state, notes(services)[0].reason) == ("refused", "type")
+
+
+def test_parameters_and_an_unnamed_type(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+    assert media.fetch(twilio.media.put(SOUND, "Audio/OGG; codecs=opus").url).content_type == "audio/ogg"
+    unnamed = twilio.media.put(SOUND, "application/octet-stream")
+    assert media.fetch(unnamed.url, "audio/amr").content_type == "audio/amr"
+    with pytest.raises(MediaError):
+        media.fetch(unnamed.url, "text/html")
+
+
+@pytest.mark.parametrize("trouble", [429, 500, 503, 404, 401])
+def test_troubles_pass(services: Services, family: Family, twilio: TwilioStandIn, trouble: int) -> None:
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(SOUND, troubles=(trouble, trouble)))
+    carry_all(services)
+    assert notes(services)[0].state == "new"
+    for seconds in (10, 40):
+        with time_machine.travel(NOW + timedelta(seconds=seconds), tick=True):
+            carry_all(services)
+    assert sound_of(services, notes(services)[0]) == SOUND and twilio.media.files == {}
+
+
+def test_a_deletion_that_fails_is_tried_again_and_a_file_that_is_gone_is_fine(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("hello, good morning")
+    kept = twilio.media.put(SOUND)
+    speak(family, kept)
+    from bot.voice_notes.carrying import carry
+
+    carry(services, 1)
+    kept.troubles = [503]
+    carry_all(services)
+    assert notes(services)[0].at_twilio and len(twilio.media.files) == 1
+    twilio.media.files.clear()
+    with time_machine.travel(NOW + timedelta(minutes=1), tick=True):
+        carry_all(services)
+    assert not notes(services)[0].at_twilio and notes(services)[0].due_at is None
+
+
+@pytest.mark.parametrize(("minutes", "why"), [(11, "not_there"), (25 * 60, "away")])
+def test_it_gives_up_and_says_what_to_do(
+    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn, minutes: int, why: str
+) -> None:
+    family.text("hello, good morning")
+    kept = twilio.media.put(SOUND, troubles=(404 if why == "not_there" else 503,) * 50)
+    speak(family, kept)
+    log_in_as(services, client, "ana_ruiz")
+    assert "It is being fetched" in client.get("/console/cases/1").text
+    with time_machine.travel(NOW + timedelta(minutes=minutes), tick=True):
+        carry_all(services)
+        assert (notes(services)[0].state, notes(services)[0].reason) == ("refused", why)
+    shown = client.get("/console/cases/1").text
+    assert "could not be fetched" in shown and "send it again" in shown and "<audio" not in shown
+
+
+def test_nothing_of_it_stands_in_the_log(
+    services: Services, spoken: Family, twilio: TwilioStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="bot"):
+        speak(spoken, None, MediaUrl0="https://api.twilio.com.evil.test/secret")
+        speak(spoken, twilio.media.put(b"x", "text/html"))
+        carry_all(services)
+    assert "elsewhere" in caplog.text and "evil" not in caplog.text and "/Media/" not in caplog.text
+    assert spoken.address not in caplog.text
