@@ -77,6 +77,7 @@ BELOW = {
         "queues",
         "services",
     },
+    "voice": {"sharing"},
     "roster": {"content", "conversation", "understanding", "store", "services", "settings"},
     "statuses": {"messaging", "understanding", "conversation", "content", "store", "queues", "services"},
     "informed": {"messaging", "understanding", "content", "store", "queues", "services"},

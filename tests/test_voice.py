@@ -123,15 +123,13 @@ def ring_in(twilio: TwilioStandIn) -> Heard:
     return twilio.ring_in(f"{PUBLIC}{URL}", "+12175550177", LINE)
 
 
-def test_a_caller_is_told_to_text_in_two_languages(twilio: TwilioStandIn, served: None) -> None:
+def test_somebody_new_is_asked_for_a_language_each_in_its_own_voice(twilio: TwilioStandIn, served: None) -> None:
     heard = ring_in(twilio)
-    english, spanish = heard.said
-    assert "answers text messages" in english and "mensajes de texto" in spanish
-    assert all("2, 1, 7, 5, 5, 5, 0, 1, 0, 0." in text for text in heard.said)
-    assert heard.languages == {"en-US", "es-US"} and heard.hangs_up and heard.action is None
+    assert {"en-US", "es-MX"} <= heard.languages and "For a person, press 0." in heard.words
+    assert heard.action is not None and not heard.hangs_up
 
 
-def test_nothing_of_a_caller_is_kept(
+def test_before_a_key_is_pressed_nothing_of_a_caller_is_kept(
     services: Services, twilio: TwilioStandIn, served: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "bot")

@@ -94,6 +94,8 @@ class TwilioChannel:
 
     def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one text over; the callback carries our own id, so that it can't outrun our own record."""
+        if outgoing.to.startswith("voice:"):
+            return self.call(outgoing)
         options: dict[str, Any] = {"to": outgoing.to, **_content(outgoing), **self._sender(outgoing.to)}
         if self._settings.public_url:
             options["status_callback"] = f"{self._settings.public_base}/webhooks/twilio/status?m={outgoing.id}"
@@ -105,7 +107,7 @@ class TwilioChannel:
 
     def call(self, outgoing: Outgoing) -> Accepted:
         """Ring somebody; what is said, and the key that is pressed, come and go by our own webhook."""
-        sender, to = self._settings.twilio_sms_from, outgoing.to.removeprefix("whatsapp:")
+        sender, to = self._settings.twilio_sms_from, outgoing.to.removeprefix("whatsapp:").removeprefix("voice:")
         if not (sender.startswith("+") and to.startswith("+")):
             raise SendError("refused")  # a short code cannot call, a user id without a number cannot be called
         try:

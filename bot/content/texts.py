@@ -102,6 +102,19 @@ TextId = Literal[
     "handout_dated",
     "handout_danger",
     "handout_draft",
+    "voice_choose",
+    "voice_more_languages",
+    "voice_press",
+    "voice_keys",
+    "voice_to_phone",
+    "voice_sent",
+    "voice_record",
+    "voice_next",
+    "voice_hidden",
+    "voice_goodbye",
+    "voice_connecting",
+    "voice_again",
+    "voice_broken",
 ]
 
 

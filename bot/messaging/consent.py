@@ -29,6 +29,8 @@ def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
         if contacts.any_stopped(db, contact):
             return Way(None, "stopped")
     whatsapp = "whatsapp" in services.library.district.channels
+    if contact.channel == "voice" and not contact.address.startswith("voice:+"):
+        return Way(None, "called with a hidden number")
     if contact.channel != "whatsapp" or (whatsapp and _window_open(services, contact)):
         return Way(contact.address)
     template = services.library.district.templates.get(kind, {}).get(contact.language or "en", "")

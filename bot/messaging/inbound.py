@@ -57,8 +57,9 @@ class Inbound:
 
     @property
     def channel(self) -> str:
-        """`whatsapp` or `sms`."""
-        return "whatsapp" if self.address.startswith("whatsapp:") else "sms"
+        """`whatsapp`, `voice` or `sms`."""
+        kind = self.address.partition(":")[0]
+        return kind if kind in ("whatsapp", "voice") else "sms"
 
 
 def parse(form: Mapping[str, str]) -> Inbound:

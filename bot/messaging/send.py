@@ -63,7 +63,8 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
         if _is_taken(services, db, delivery):
             deliveries.advance(db, delivery.id, "canceled")
             return
-        if not deliveries.claim(db, delivery.id, at, way.template):
+        by_call = delivery.means == "call" or way.address.startswith("voice:")
+        if not deliveries.claim(db, delivery.id, at, way.template, "call" if by_call else "text"):
             return  # another process has it
     _send(services, delivery, way)
 
@@ -109,7 +110,7 @@ def _after_error(services: Services, delivery: Delivery, error: SendError) -> No
         if error.outcome == "refused":
             deliveries.advance(db, delivery.id, "failed", error_code=error.code)
         elif error.outcome == "unknown":
-            state = "failed" if delivery.means == "call" else "unknown"
+            state = "failed" if delivery.means == "call" and delivery.staff else "unknown"
             deliveries.settle(db, delivery.id, state, at + LOOK_AFTER, error.code)
         else:
             wait = BACKOFF[min(delivery.attempts, len(BACKOFF) - 1)]
@@ -144,7 +145,8 @@ def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:
         if not deliveries.claim_unknown(db, delivery, at):
             return  # another process looks, or a callback has settled it
     if delivery.means == "call":
-        _settle(services, delivery, "failed", at)  # there is no list to look in; the next round calls again
+        # There is no list to look in.  Staff are called again in the next round; about a family a person decides.
+        _settle(services, delivery, "failed" if delivery.staff else "held", at)
         return
     if address is None:
         _settle(services, delivery, "held", at)

@@ -154,6 +154,12 @@ class Conversations:
         talk = self._open(found.decode(), family).talk if isinstance(found, bytes) else {}
         return bool(talk.get("state") or talk.get("held") or talk.get("later"))
 
+    def asks(self, family: str) -> tuple[str, str] | None:
+        """The flow and step of the question that waits for this family's answer, if one does."""
+        found = self.redis.get(_talk(family))
+        state = self._open(found.decode(), family).talk.get("state") if isinstance(found, bytes) else None
+        return (state["flow"], state["step"]) if state and state["step"] else None
+
     def window_open(self, family: str) -> bool:
         """Whether the family wrote within the last 24 hours (WhatsApp's service window)."""
         return bool(self.redis.exists(_window(family)))

@@ -8,6 +8,7 @@ States: waiting → claimed → (queued → sent → delivered → read | undeli
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -205,10 +206,11 @@ def unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) 
     return [(row.id, row.kind) for row in db.execute(query)]
 
 
-def claim(db: Connection, delivery_id: str, at: datetime, template: str = "") -> bool:
-    """Take a waiting row for sending (as this template); False if it is not due or another process has it."""
+def claim(db: Connection, delivery_id: str, at: datetime, template: str = "", means: str = "text") -> bool:
+    """Take a waiting row for sending (as this template, by text or call); False if it is not due or another has it."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
-    values = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1, "template": template or None}
+    values: dict[str, Any] = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1}
+    values |= {"template": template or None, "means": means}
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 

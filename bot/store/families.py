@@ -65,7 +65,7 @@ class Family:
 
 def number_of(address: str) -> str:
     """What makes a person: the telephone number of an address; the address itself where it has none."""
-    number = address.removeprefix("whatsapp:")
+    number = address.removeprefix("whatsapp:").removeprefix("voice:")
     return number if number.startswith("+") else address
 
 

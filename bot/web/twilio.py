@@ -75,7 +75,7 @@ def delivery_status() -> tuple[str, int]:
 @webhooks.post("/voice")
 def call() -> Response:
     """A call: an alert that is read to staff, or somebody who rings the line."""
-    return voice.answer(services(), request.form, request.args.get("m"))
+    return voice.answer(services(), request.form, request.args)
 
 
 def twiml(reply: str, media_base: str | None = None) -> Response:

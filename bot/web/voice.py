@@ -1,6 +1,6 @@
-"""Calls: what Twilio asks us to say.  An alert is read to staff, who press 1 to take it; a caller is told to text.
+"""Calls: what Twilio asks us to say.  An alert is read to staff, who press 1 to take it; families talk with the flows.
 
-Nothing of a caller is kept or logged, and a family's words, number or name are never spoken.  Whoever listens hears a
+A family's words, number or name are never spoken to staff.  Whoever listens hears a
 sentence whatever happens: a 503 would be Twilio's own "an application error has occurred".
 """
 
@@ -14,10 +14,12 @@ from twilio.twiml.voice_response import VoiceResponse
 from bot.cases import claims
 from bot.channels.twilio import read_aloud
 from bot.messaging import status
+from bot.messaging.receive import Unavailable
 from bot.messaging.status import Report
 from bot.services import Services
 from bot.store import deliveries
 from bot.store.deliveries import Delivery
+from bot.web import called, calls
 
 TIMES = 2
 """So often an alert is read: the first words are lost on somebody who was asleep."""
@@ -26,22 +28,14 @@ PRESS = "Press 1 to take it."
 BY_TEXT = "To take it, reply TAKE {case} to the text message that we sent you. Goodbye."
 GONE = "This alert is over. Please open the console to see your cases. Goodbye."
 AWAY = "Something does not work here, and nothing was written down. Please open the console. Goodbye."
-TEXT_US = (
-    "This line answers text messages: please send a text to this number."
-    " To talk to a person, call the school office: {digits}."
-)
-TEXT_US_IN_SPANISH = (
-    "Esta línea contesta mensajes de texto: por favor, mande un mensaje de texto a este número."
-    " Para hablar con una persona, llame a la oficina de la escuela: {digits}."
-)
-
 log = logging.getLogger(__name__)
 
 
-def answer(services: Services, form: Mapping[str, str], delivery_id: str | None) -> Response:
-    """What is said now, as TwiML: `delivery_id` names the alert of a call of ours; without it somebody calls us."""
+def answer(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> Response:
+    """What is said now, as TwiML: `m` names the row of a call of ours; without it somebody calls us."""
+    delivery_id = args.get("m")
     if not delivery_id:
-        return _twiml(_told_to_text(services))
+        return _twiml(_caller(services, form, args))
     try:
         return _twiml(_alert(services, form, delivery_id))
     except SQLAlchemyError as error:
@@ -49,19 +43,24 @@ def answer(services: Services, form: Mapping[str, str], delivery_id: str | None)
         return _twiml(_said(AWAY))
 
 
-def _told_to_text(services: Services) -> VoiceResponse:
-    digits = ", ".join(one for one in services.library.district.office_phone if one.isdigit())
-    document = VoiceResponse()
-    document.say(TEXT_US.format(digits=digits), language="en-US")
-    document.say(TEXT_US_IN_SPANISH.format(digits=digits), language="es-US")
-    document.hangup()
-    return document
+def _caller(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> VoiceResponse:
+    call = calls.opened(services, form, args)
+    page = args.get("page", "")
+    if not page.isdecimal():
+        return calls.go_on(call, form)
+    try:
+        return calls.language_chosen(call, int(page[:2]), form.get("Digits", ""))
+    except (Unavailable, SQLAlchemyError) as error:
+        log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
+        return calls.broken(call)
 
 
 def _alert(services: Services, form: Mapping[str, str], delivery_id: str) -> VoiceResponse:
     """Our call to a member of staff; the same request always has the same effect."""
     with services.database.read() as db:
         delivery = deliveries.get(db, services.database.vault, delivery_id)
+    if delivery and delivery.means == "call" and delivery.contact_id is not None and delivery.body:
+        return called.answer(services, form, delivery, delivery.contact_id)
     staff, case = (delivery.staff or "", delivery.case_id) if delivery else ("", None)
     if not delivery or delivery.means != "call" or case is None or staff not in services.library.district.staff:
         return _said(GONE)

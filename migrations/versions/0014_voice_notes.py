@@ -1,12 +1,12 @@
 """Voice notes: their sealed sound, where it lies at Twilio, what a machine heard in it
 
-Revision: 0016, after 0013.
+Revision: 0014, after 0013.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
+revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None

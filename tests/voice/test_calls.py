@@ -1,0 +1,209 @@
+"""Somebody rings the line: the flows by ear, through the signed webhook."""
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from bot.services import Services
+from bot.store.cases import cases
+from bot.store.deliveries import deliveries
+from bot.store.voice_notes import voice_notes
+from tests.conftest import PUBLIC, Family
+from tests.stand_in import TwilioStandIn, sign
+
+URL = "/webhooks/twilio/voice"
+CALL = "CA" + "7" * 32
+
+
+@dataclass
+class Phone:
+    """A caller: `press`, `speak` and `wait` answer what the line asked last."""
+
+    client: FlaskClient
+    services: Services
+    number: str = "+12175550177"
+    sid: str = CALL
+    root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("Response"))
+
+    def ask(self, path: str, **form: str) -> str:
+        """Post this callback, signed; everything that is said."""
+        given = {"CallSid": self.sid, "From": self.number, "To": "+12175550100", "Direction": "inbound", **form}
+        signature = sign(self.services.settings.twilio_auth_token, PUBLIC + path, given)
+        answer = self.client.post(path, data=given, headers={"X-Twilio-Signature": signature})
+        assert answer.status_code == 200 and answer.mimetype == "text/xml"
+        self.root = ElementTree.fromstring(answer.text)
+        return self.words
+
+    def ring(self) -> str:
+        return self.ask(URL)
+
+    def press(self, digits: str) -> str:
+        return self.ask(self.on, Digits=digits)
+
+    def speak(self, text: str) -> str:
+        return self.ask(self.on, SpeechResult=text)
+
+    def record(self, url: str) -> str:
+        return self.ask(self.on, RecordingUrl=url, RecordingDuration="4")
+
+    def wait(self) -> str:
+        return self.ask(self.on)
+
+    @property
+    def on(self) -> str:
+        """Where Twilio goes next."""
+        found = next(one.get("action") for one in self.root.iter() if one.get("action"))
+        return (found or "").removeprefix(PUBLIC)
+
+    @property
+    def words(self) -> str:
+        return " ".join("".join(one.itertext()) for one in self.root.iter("Say"))
+
+    @property
+    def voices(self) -> set[str]:
+        return {one.get("language", "") for one in self.root.iter("Say")}
+
+    def has(self, verb: str) -> bool:
+        return self.root.find(verb) is not None
+
+
+@pytest.fixture
+def phone(client: FlaskClient, services: Services) -> Phone:
+    return Phone(client, services)
+
+
+def count(services: Services, table: object) -> int:
+    with services.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+
+
+def test_a_language_then_the_menu_then_an_answer(phone: Phone) -> None:
+    assert "For English, press 1." in phone.ring()
+    assert "How can I help?" in phone.press("1") and phone.voices == {"en-US"}
+    assert "Is it safe at school? Press 1." in phone.words and "press star" in phone.words
+    assert "Checked on" in phone.press("2") and phone.has("Gather")
+
+
+def test_spanish_is_spoken_in_spanish(phone: Phone) -> None:
+    phone.ring()
+    phone.press("2")
+    assert phone.voices == {"es-MX"}
+
+
+def test_nine_goes_to_more_languages(phone: Phone) -> None:
+    phone.ring()
+    before = phone.words
+    assert phone.press("9") != before and "press 1" in phone.words.lower()
+
+
+def test_who_is_known_hears_the_menu_in_its_language_at_once(phone: Phone, family: Family) -> None:
+    family.text("español")
+    phone.ring()
+    assert phone.voices == {"es-MX"} and phone.has("Gather")
+
+
+def test_star_says_it_again_slowly_and_nothing_happens_twice(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("5")
+    assert count(phone.services, cases) == 1
+    first = phone.words
+    assert phone.press("*") == first and phone.root.find(".//prosody") is not None
+    assert phone.press("*") == first and count(phone.services, cases) == 1
+
+
+def test_a_repeated_callback_has_the_same_answer(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    where = phone.on
+    answers = {phone.ask(where, Digits="0") for _ in range(3)}
+    assert len(answers) == 1 and count(phone.services, cases) == 1
+
+
+def test_an_emergency_that_is_spoken_pages_as_in_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
+    phone.ring()
+    phone.press("1")
+    assert "911" in phone.speak("ICE is at our door right now")
+    with phone.services.database.read() as db:
+        assert db.execute(select(cases.c.severity)).scalar_one() == "escalate_now"
+
+
+def test_what_is_for_the_eye_goes_to_the_phone_once(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("2")
+    assert "pound key" in phone.words
+    where = phone.on
+    for _ in range(2):
+        assert "sent it to your phone" in phone.ask(where, Digits="#")
+    assert count(phone.services, deliveries) == 1
+
+
+def test_silence_is_asked_once_more_and_then_said_goodbye(phone: Phone) -> None:
+    phone.ring()
+    first = phone.press("1")
+    assert phone.wait() == first
+    assert "Thank you for calling." in phone.wait() and phone.has("Hangup")
+
+
+def test_a_language_without_a_voice_gets_a_person_and_no_other_voice(phone: Phone) -> None:
+    phone.ring()
+    while "Somali: press" not in phone.words:
+        phone.press("9")
+    digit = phone.words.split("Somali: press ")[1][0]
+    phone.press(digit)
+    assert phone.voices == set() and phone.root.findtext("Dial") == "+12175550100"
+    with phone.services.database.read() as db:
+        assert db.execute(select(cases.c.language)).scalar_one() == "so"
+        assert db.execute(select(func.count()).select_from(deliveries)).scalar_one() == 1, "a text in Somali"
+
+
+def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
+    phone.ring()
+    phone.press("0")
+    assert phone.has("Dial")
+
+
+def test_a_recorded_answer_is_kept_for_a_person(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("0")
+    base = f"https://api.twilio.com/2010-04-01/Accounts/{phone.services.settings.account_sid}"
+    assert phone.record(f"{base}/Recordings/RE{'1' * 32}")
+    assert count(phone.services, voice_notes) == 1 and count(phone.services, cases) == 1
+
+
+def test_a_hidden_number_is_told_so(client: FlaskClient, services: Services) -> None:
+    phone = Phone(client, services, number="anonymous")
+    phone.ring()
+    phone.press("1")
+    assert "cannot see your phone number" in phone.words
+
+
+def test_the_database_away_is_said_in_words(phone: Phone) -> None:
+    phone.ring()
+    where = phone.on
+    with phone.services.database.engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE contacts RENAME TO gone")
+    assert "does not work" in phone.ask(where, Digits="1")
+
+
+def test_nonsense_in_the_address_is_no_error(phone: Phone) -> None:
+    for query in ("turn=x", "turn=-1", "turn=99999", "page=zz", "l=xx&turn=1", "m=zz", "page=99", "silent=9&turn=2"):
+        phone.ask(f"{URL}?{query}", Digits="1")
+
+
+def test_every_flow_can_be_walked_by_ear(phone: Phone) -> None:
+    """Each choice of the menu is said, and the line never ends without a way on."""
+    for choice in range(1, 8):
+        phone.sid = f"CA{choice:032d}"
+        phone.ring()
+        if "page=" in phone.on:
+            phone.press("1")
+        phone.press(str(choice))
+        assert phone.words and (phone.has("Gather") or phone.has("Record") or phone.has("Dial")), choice
+        assert parse_qs(urlsplit(phone.on).query)["l"] == ["en"]
