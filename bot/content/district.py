@@ -183,6 +183,15 @@ class Attending(Model):
         return self.hold_days * 3 + 30
 
 
+class Records(Model):
+    """How long the front office's records are kept: of agents who came, and of drills and quizzes."""
+
+    incidents_years: int = Field(default=3, ge=1, le=30)
+    drills_years: int = Field(default=1, ge=1, le=30)
+    hold: bool = False
+    """Counsel expects a case in court: nothing is deleted until this is taken away."""
+
+
 class Gatherings(Model):
     """Meetings with families: `hosts` may stand behind one; none: whoever's role leads (principal, superintendent)."""
 
@@ -216,6 +225,7 @@ class District(Model):
     paging: Paging = Paging()
     announcements: Announcing = Announcing()
     attendance: Attending = Attending()
+    records: Records = Records()
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)

@@ -1,6 +1,7 @@
 """One incident: the step that this person is at, what was written when and by whom, who has taken it; to print too."""
 
 import secrets
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,9 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from bot.content import dates
 from bot.incidents.console import WORDS, Pressed, do
+from bot.incidents.keeping import kept_until
 from bot.incidents.telling import language_for
 from bot.store import audit, cases, deliveries, incidents
 from bot.store.db import now
@@ -17,7 +20,7 @@ from bot.web.console.access import RECORDS, STAFF, allowed
 from bot.web.console.agents import ENDINGS, may_see, standing
 from bot.web.console.pages import console
 from bot.web.console.shown import how_far, name_of
-from bot.web.console.words import N_, _, moment, page_language, short_moment
+from bot.web.console.words import N_, _, full_day, page_language, short_moment
 from bot.web.here import services
 
 KINDS = {
@@ -68,14 +71,22 @@ def _page(one: Incident) -> dict[str, Any]:
         pages = deliveries.of_case(db, vault, one.case_id or 0)
     school = schools.get(one.school or "")
     shown = {"one": one, "entries": entries, "people": people, "case": case, "school": school, "kinds": KINDS}
+    until = kept_until(here.library.district.records, one.drill, one.ended_at)
+    shown["kept_until"] = here.library.district.local(until).date() if until else None
     shown["pages"] = [page for page in pages if page.kind == "alert" and page.due_at >= one.started_at]
     return shown | {
         "name": partial(name_of, here),
         "time": short_moment,
-        "full": moment,
+        "full": _with_year,
         "arrived": how_far,
         "endings": ENDINGS,
     }
+
+
+def _with_year(at: datetime) -> str:
+    """A record is read years later: its day has a year."""
+    local = services().library.district.local(at)
+    return f"{full_day(local.date())}, {dates.clock(local.time(), page_language())}"
 
 
 def _own(one: Incident) -> dict[str, Any]:
