@@ -50,6 +50,27 @@ class Week:
         """All absences with this reason ("": of all reasons); None: hidden."""
         return self.absences["", "", name]
 
+    @property
+    def known(self) -> "Known | None":
+        """For how many of a hundred the reason is known, from shown figures alone; None: they do not say.
+
+        "Something else" is not known.  Where that figure is hidden the sum of the others is what is known at least.
+        """
+        total, other = self.reason(""), self.reason("other")
+        if not total:
+            return None
+        shown = sum(self.reason(name) or 0 for name in REASONS if name != "other")
+        exact = other is not None
+        return Known(100 * (total - other if other is not None else shown) // total, exact)
+
+
+@dataclass(frozen=True)
+class Known:
+    """So many of a hundred; not `exact`: at least."""
+
+    percent: int
+    exact: bool
+
 
 @dataclass(frozen=True)
 class Side:

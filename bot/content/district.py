@@ -177,6 +177,9 @@ class Attending(Model):
     hold_days: int = Field(default=5, ge=0, le=30)
     """For so many school days after a verified event no text about truancy leaves for that school's families."""
 
+    reason_target: int = Field(default=80, ge=0, le=100)
+    """For so many of a hundred absences the reason should be known; shown beside how it is."""
+
     @property
     def longest(self) -> int:
         """No hold lasts longer than so many days of the calendar: three weeks of holidays may lie in it."""

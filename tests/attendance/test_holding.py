@@ -232,6 +232,8 @@ def test_a_call_is_noted_with_its_reason_and_never_with_status(
         guide.index("your worry makes sense") < guide.index("What makes it hard")
         and "This family reads English" in page
     )
+    assert "You can ask the school for a free interpreter." in page and "IDRA, 9 October 2025" in page
+    assert "read on November 23, 2026" in page, "the note on language rights has its source and its day"
     noted = {"reason": "transport", "interpreter": "yes", "need": "together", "once": "a"}
     for words in ("the father has no papers", "he is from Honduras, no visa", "A123456789"):
         assert "Not kept" in post(ana, "/console/cases/1/call", **{**noted, "note": words})
@@ -244,3 +246,13 @@ def test_a_call_is_noted_with_its_reason_and_never_with_status(
     assert [tuple(row) for row in rows] == [("transport", None)], "the call is the report where there was none"
     empty = {"csrf_token": token(ana.get("/console/needs").text), "reason": "status", "interpreter": "yes"}
     assert ana.post("/console/cases/1/call", data=empty).status_code == 400
+
+
+def test_a_note_on_language_rights_that_is_past_its_day_is_not_shown(
+    services: Services, family: Family, logged_in: As
+) -> None:
+    family.text("I am afraid to send my child to school")
+    family.text("1")
+    with time_machine.travel("2027-06-01T15:00:00Z"):
+        page = logged_in("ana_ruiz").get("/console/cases/1").text
+    assert "IDRA" not in page and "past its day" in page

@@ -242,6 +242,26 @@ def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_
     assert "does not say why" in page and "do not show causes" in page
 
 
+@pytest.mark.parametrize(
+    ("illness", "fear", "other", "shown"),
+    [(60, 20, 20, "80 of 100 absences"), (80, 40, 5, "at least "), (3, 1, 2, "–"), (30, 10, 40, "50 of 100 absences")],
+)
+def test_for_how_many_the_reason_is_known_stands_beside_the_target(
+    services: Services, logged_in: As, illness: int, fear: int, other: int, shown: str
+) -> None:
+    monday = weekly.mondays(services.library.district.local(now()).date(), 1)[0]
+    with services.database.write() as db:
+        for number, reason in enumerate(["illness"] * illness + ["fear"] * fear + ["other"] * other):
+            place = ("lincoln", "harbor")[number % 2], ("en", "es")[number % 2]
+            new = Absence(f"k:{number}", None, None, place[0], monday, reason, place[1])  # type: ignore[arg-type]
+            absences.add(db, new, now())
+    page = logged_in("ana_ruiz").get("/console/attendance").text
+    line = page.split('<p id="known">')[1].split("</p>")[0]
+    assert shown in line and "target: 80" in line, line
+    if shown == "at least ":
+        assert 0 < int(line.split(shown)[1].split()[0]) <= 96
+
+
 def test_a_week_that_was_shown_does_not_change(services: Services) -> None:
     at = now()
     district = services.library.district

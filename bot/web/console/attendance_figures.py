@@ -74,6 +74,7 @@ def attendance_page() -> str:
         "tables": captions(),
         "limits": limits,
     }
+    page["target"] = here.library.district.attendance.reason_target
     page["every"] = {"reasons": REASON_WORDS | ALL, "needs": NEED_WORDS | ALL, "states": STATE_WORDS | ALL}
     return render_template("console/attendance.html", **words, **page)
 
