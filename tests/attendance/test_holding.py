@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from bot.announcements import starting
 from bot.announcements.approving import CannotRelease
+from bot.announcements.sweeping import sweep_announcements
 from bot.attendance import check_ins
 from bot.cases import follow_ups as following
 from bot.messaging import holding
@@ -176,6 +177,29 @@ def test_one_that_is_on_its_way_stops_and_one_that_waits_goes_on_waiting(
     assert district.state(waiting) == "ready" and district.got("+12175550201") == []
     with time_machine.travel("2026-12-04T17:00:00Z"):
         assert starting.go_on(services, sending, "dana_cole")
+
+
+def test_one_that_is_on_its_way_stops_by_itself_when_the_front_office_says_agents_came(
+    services: Services, district: District, new_family: Callable[[str], Family]
+) -> None:
+    """Nobody has to think of it: the next sweep, ten seconds later, pauses it."""
+    district.family("+12175550201", "lincoln")
+    sending = district.say("Please come to school.", kind="attendance")
+    starting.start(services, sending)
+    sweep_announcements(services)
+    assert district.state(sending) == "sending"
+    new_family("+12175550183").text("ICE")
+    sweep_announcements(services)
+    assert district.state(sending) == "paused" and district.got("+12175550201") == []
+
+
+def test_a_school_sends_check_ins_to_its_own_families_only(services: Services, logged_in: As) -> None:
+    iris = logged_in("iris_vega")
+    page = iris.get("/console/check-ins").text
+    assert 'value="lincoln"' in page and 'value="harbor"' not in page
+    form = {"csrf_token": token(page), "school": "harbor", "phones": "2175550201"}
+    assert iris.post("/console/check-ins", data=form).status_code == 403
+    assert iris.post("/console/check-ins", data={**form, "school": "lincoln"}).status_code == 200
 
 
 def test_who_may_verify(services: Services, logged_in: As) -> None:

@@ -37,6 +37,7 @@ SENTENCES = (
     N_("Choose what was found."),
     N_("Say when it was checked: within the last hour. What is older, check again."),
     N_("Say for how long it counts: four hours at most."),
+    N_("The front office has agents on record there now. End that first, or say somebody is checking."),
     N_("Nobody or too few people have approved it yet."),
     N_("It was approved too long ago: look at the words again, and give it a later time."),
     N_("It does not fit one message in every language."),
