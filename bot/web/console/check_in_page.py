@@ -50,13 +50,8 @@ def _page(counts: Mapping[str, int] | None = None) -> str:
     with here.database.read() as db:
         events = verified_events.since(db, district.local(at).date() - SHOWN)
     again = {one.id: holding.again_on(district, one.day) for one in events}
-    page = {
-        "schools": district.schools,
-        "own": _own(),
-        "held": holding.now_held(here, at),
-        "counts": counts,
-        "most": MOST,
-    }
+    page: dict[str, Any] = {"schools": district.schools, "own": _own(), "counts": counts, "most": MOST}
+    page["held"] = holding.now_held(here, at)
     page |= {
         "outcomes": OUTCOME_WORDS,
         "events": events,
