@@ -119,9 +119,10 @@ def current(db: Connection, at: datetime) -> dict[str, Status]:
     return {row.school: found for row in db.execute(query) if (found := _status(row)).holds(at)}
 
 
-def newest(db: Connection, limit: int) -> list[Status]:
-    """The last statements, for who looks after them."""
-    return [_status(row) for row in db.execute(select(statuses).order_by(statuses.c.id.desc()).limit(limit))]
+def newest(db: Connection, school: str, limit: int) -> list[Status]:
+    """The last statements about a school, for who looks after them."""
+    query = select(statuses).where(statuses.c.school == school).order_by(statuses.c.id.desc()).limit(limit)
+    return [_status(row) for row in db.execute(query)]
 
 
 def withdraw(db: Connection, status_id: int, by: str, at: datetime) -> bool:
@@ -165,9 +166,22 @@ def set_delivery(db: Connection, status_id: int, case_id: int, delivery_id: str)
 
 
 def not_sent(db: Connection, delivery_id: str, at: datetime) -> None:
-    """A message that told a case of several schools did not leave: none of it was told."""
+    """A message that told a case of one school or several did not leave: none of it was told."""
     key = (answered.c.delivery_id == delivery_id) & answered.c.taken_back_at.is_(None)
     db.execute(update(answered).where(key).values(taken_back_at=at))
+
+
+def outlived(db: Connection, delivery_id: str, at: datetime) -> int | None:
+    """The case that this message tells of a statement that has ended meanwhile; None: of none, or it holds."""
+    query = select(answered.c.case_id).join(statuses, statuses.c.id == answered.c.status_id)
+    key = (answered.c.delivery_id == delivery_id) & answered.c.taken_back_at.is_(None) & (statuses.c.expires_at <= at)
+    return db.execute(query.where(key).limit(1)).scalar_one_or_none()
+
+
+def find(db: Connection, status_id: int) -> Status | None:
+    """The statement with this number, if there is one."""
+    row = db.execute(select(statuses).where(statuses.c.id == status_id)).one_or_none()
+    return _status(row) if row else None
 
 
 def first_told(db: Connection, status_id: int) -> bool:
