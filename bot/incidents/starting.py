@@ -56,7 +56,7 @@ def begin(turn: Turn, wish: Wish) -> str:
     incident = before or _new(turn, replace(wish, school=school))
     if not wish.drill:
         ending.cut_drills_short(turn, school)
-        families.begins(turn, school)
+        families.begins(turn, school if before is None else None)  # who joins begins nothing anew
     person = incidents.join(turn.db, incident.id, wish.staff, language, turn.at)
     _page(turn, incident, wish.address, is_new=before is None)
     reply = _opening(turn, incident, person, joined=before is not None)
