@@ -39,6 +39,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/account/language": EVERY,
     "POST /console/account/password": EVERY,
     "GET /console/agents": READS,
+    "GET /console/agents/drilled.csv": READS,
     "GET /console/agents/<int:incident_id>": READS,
     "POST /console/agents/<int:incident_id>/do": CASES,
     "GET /console/agents/<int:incident_id>/part": READS,

@@ -55,8 +55,10 @@ BELOW = {
         "queues",
         "services",
     },
-    "incidents": {  # `cases`: the chain is paged by a case, and its TAKE, notices and talk are those of every emergency
+    "incidents": {  # `cases`: the chain is paged by a case, and its TAKE, notices and talk are those of every emergency;
+        # `statuses`: agents at the desk and "there were no agents" must not stand beside each other
         "cases",
+        "statuses",
         "messaging",
         "conversation",
         "understanding",

@@ -22,7 +22,7 @@ from bot.content.district import District
 from bot.content.texts import TextId
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
-from bot.store import announcements, approvals, audit, deliveries, ready_made, wordings
+from bot.store import announcements, approvals, audit, deliveries, ready_made, verified_events, wordings
 from bot.store.announcements import Announcement, Audience, Draft
 from bot.store.approvals import Approval
 from bot.store.db import now
@@ -209,6 +209,8 @@ def confirm(services: Services, ready_id: int, by: str) -> Announcement:
         if fresh != announcement or not ready_made.confirm(db, ready, by, at):
             raise CannotRelease(GONE)
         copy = _copy(db, ready, announcement, by, at)
+        if ready.what == WERE_HERE:  # two people say that it happened: for the days after, nothing about truancy
+            verified_events.add(db, ready.school, services.library.district.local(at).date(), by, at)
     log.info("released: ready=%s announcement=%s", ready_id, copy.id)
     starting.send_when_due(services, copy)
     return copy

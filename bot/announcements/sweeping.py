@@ -4,6 +4,7 @@ from redis import RedisError
 
 from bot.announcements import outcomes, starting
 from bot.announcements.broadcast import LEASE
+from bot.messaging import holding
 from bot.queues import BROADCAST, START_ANNOUNCEMENT, TRANSLATE_ANNOUNCEMENT, enqueue
 from bot.services import Services
 from bot.store import announcements, recipients, wordings
@@ -12,11 +13,13 @@ from bot.store.db import now
 QUEUED_SECONDS = 30
 """So long a job that was queued here is not queued again; it may wait behind others."""
 AT_ONCE = 50
+PROGRAM = "helper"
 
 
 def sweep_announcements(services: Services) -> None:
     """Queue what is due."""
     at = now()
+    _hold(services)
     with services.database.read() as db:
         ready = announcements.in_state(db, "ready")
         freezing = announcements.in_state(db, "freezing")
@@ -24,8 +27,8 @@ def sweep_announcements(services: Services) -> None:
         work = [one.id for one in sending if recipients.has_work(db, one.id, at, at - LEASE)]
         ended = [one.id for one in sending if not recipients.any_open(db, one.id)]
         untranslated = wordings.due(db, at, AT_ONCE)
-        holding = [one.id for one in (*sending, *announcements.holding_true(db, at))]
-        held = [one for one in holding if recipients.held_languages(db, one)]
+        true_yet = [one.id for one in (*sending, *announcements.holding_true(db, at))]
+        held = [one for one in true_yet if recipients.held_languages(db, one)]
     for announcement_id in held:
         starting.release_approved(services, announcement_id)
     for announcement in ready:
@@ -38,6 +41,14 @@ def sweep_announcements(services: Services) -> None:
     for announcement_id, language in untranslated:
         _queue(services, "default", TRANSLATE_ANNOUNCEMENT, announcement_id, language)
     _write_down(services)
+
+
+def _hold(services: Services) -> None:
+    """Agents came to a school while something about attendance was on its way to its families: it waits."""
+    with services.database.read() as db:
+        on_its_way = announcements.in_state(db, "freezing", "sending")
+    if any(one.kind == holding.KIND for one in on_its_way):
+        starting.pause_held(services, PROGRAM)
 
 
 def _queue(services: Services, queue: str, job: str, *ids: int | str) -> None:

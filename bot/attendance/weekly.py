@@ -21,8 +21,8 @@ WEEKS = 8
 """So many weeks are shown."""
 SIDE = 4
 """So many weeks before and after a day are compared."""
-SCHOOL, LANGUAGE = "school", "language"
-TABLES = (SCHOOL, LANGUAGE)
+SCHOOL, LANGUAGE, STATE = "school", "language", "state"
+TABLES, NEED_TABLES = (SCHOOL, LANGUAGE), (SCHOOL, STATE)
 NONE = "none"
 """The row of absences for which no school, or a language that the district does not have, is known."""
 IN_TIME, OPEN = "done", "open"
@@ -35,11 +35,11 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Week:
-    """One week: `absences` by (table, row, reason), `needs` by (kind, state); None is hidden, "" names a sum."""
+    """One week: `absences` by (table, row, reason), `needs` by (table, row, kind); None is hidden, "" names a sum."""
 
     monday: date
     absences: Mapping[Key, int | None]
-    needs: Mapping[tuple[str, str], int | None]
+    needs: Mapping[Key, int | None]
 
     @property
     def sunday(self) -> date:
@@ -49,6 +49,27 @@ class Week:
     def reason(self, name: str) -> int | None:
         """All absences with this reason ("": of all reasons); None: hidden."""
         return self.absences["", "", name]
+
+    @property
+    def known(self) -> "Known | None":
+        """For how many of a hundred the reason is known, from shown figures alone; None: they do not say.
+
+        "Something else" is not known.  Where that figure is hidden the sum of the others is what is known at least.
+        """
+        total, other = self.reason(""), self.reason("other")
+        if not total:
+            return None
+        shown = sum(self.reason(name) or 0 for name in REASONS if name != "other")
+        exact = other is not None
+        return Known(100 * (total - other if other is not None else shown) // total, exact)
+
+
+@dataclass(frozen=True)
+class Known:
+    """So many of a hundred; not `exact`: at least."""
+
+    percent: int
+    exact: bool
 
 
 @dataclass(frozen=True)
@@ -91,17 +112,25 @@ def counts_of(district: District, found: Iterable[absences.Counted]) -> dict[Key
     schools, languages = schools_of(district), languages_of(district)
     cells = Counter[Key]()
     for one in found:
-        school = one.school if one.school in district.schools else None
-        cells[SCHOOL, school or NONE, one.reason] += 1
+        cells[SCHOOL, _row(district, one.school), one.reason] += 1
         cells[LANGUAGE, one.language if one.language in district.languages else NONE, one.reason] += 1
     rows = [(SCHOOL, one) for one in schools] + [(LANGUAGE, one) for one in languages]
     return {(table, row, reason): cells[table, row, reason] for table, row in rows for reason in REASONS}
 
 
-def needs_of(found: Iterable[needs.Counted], end: datetime) -> dict[tuple[str, str], int]:
-    """Needs of a week by kind, and whether they were done when it ended."""
-    cells = Counter((one.kind, IN_TIME if one.closed_at is not None and one.closed_at < end else OPEN) for one in found)
-    return {(kind, state): cells[kind, state] for kind in KINDS for state in NEED_STATES}
+def _row(district: District, school: str | None) -> str:
+    return school if school in district.schools else NONE
+
+
+def needs_of(district: District, found: Iterable[needs.Counted], end: datetime) -> dict[Key, int]:
+    """Needs of a week by school and kind, and by whether they were done when it ended: two tables of the same needs."""
+    cells = Counter[Key]()
+    for one in found:
+        in_time = one.closed_at is not None and one.closed_at < end
+        cells[SCHOOL, _row(district, one.school), one.kind] += 1
+        cells[STATE, IN_TIME if in_time else OPEN, one.kind] += 1
+    rows = [(SCHOOL, one) for one in schools_of(district)] + [(STATE, one) for one in NEED_STATES]
+    return {(table, row, kind): cells[table, row, kind] for table, row in rows for kind in KINDS}
 
 
 def side(weeks: Iterable[Week]) -> Side:

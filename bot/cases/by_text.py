@@ -133,6 +133,8 @@ def _write(services: Services, staff: str, case: Case, asked: Asked, sid: str) -
     if len(asked.rest) > TEXT_CHARACTERS:
         return f"Case {case.id}: not sent, it is too long. Please write up to {TEXT_CHARACTERS} characters."
     talk.write_at_once(services, talk.Wrote(case.id, staff, asked.rest, f"text:{sid}"))
+    if case.topic in cases.OF_STAFF:
+        return f"Case {case.id}: your text goes to the front office now."
     return f"Case {case.id}: your text goes to the family now, with its translation."
 
 
@@ -154,7 +156,7 @@ def _done(services: Services, staff: str, case: Case, asked: Asked, sid: str) ->
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
     claims.resolve(services, case.id, staff, "by text")
     if case.topic in cases.OF_STAFF:
-        return f"Case {case.id} is done. The front office goes on with its steps until it writes END."
+        return f"Case {case.id} is done. The front office goes on with its steps until it writes OVER."
     return f"Case {case.id} is done. The family will be asked whether it was helped."
 
 

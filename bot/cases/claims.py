@@ -18,7 +18,7 @@ from bot.store.db import now
 HELPED_AFTER = timedelta(days=1)
 """The day after a case is done the family is asked whether it was helped."""
 DID_IT_HELP = "was_it_solved"
-NEVER_ASKED = frozenset({"abuse_violence_home", "report_absence", "fishing"}) | cases.OF_STAFF
+NEVER_ASKED = frozenset({"abuse_violence_home", "report_absence", "absence_check_in", "fishing"}) | cases.OF_STAFF
 """Topics after which nobody is asked: it could do harm, or there is nothing to ask."""
 
 log = logging.getLogger(__name__)

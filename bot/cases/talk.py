@@ -12,6 +12,7 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.cases import chain, notices
+from bot.cases.alerts import marked
 from bot.cases.wording import fits, for_family
 from bot.conversation.voice import SPOKE
 from bot.messaging.consent import way_to
@@ -138,7 +139,7 @@ def send(services: Services, message_id: int) -> bool:
         contact = contacts.get(db, vault, case.contact_id)
         if not case.open or not case_messages.claim(db, message_id):
             return False
-        body = for_family(services, message, contact, first=contact.talking_case != case.id)
+        body = for_family(services, case, message, contact, first=contact.talking_case != case.id)
         delivery_id = deliveries.plan_talk(db, vault, contact.id, body, at)
         case_messages.set_delivery(db, message_id, None, delivery_id)
         later = chain.chase_after(services.library.district, case, at + QUIET) or at + QUIET
@@ -158,8 +159,9 @@ def send_again(services: Services, message_id: int) -> bool:
             before = deliveries.get(db, vault, message.delivery_id or "")
             if before is None or before.state not in LOST:
                 return False
-            contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
-            body = for_family(services, message, contact, False)
+            case = cases.get(db, vault, message.case_id)
+            contact = contacts.get(db, vault, case.contact_id)
+            body = for_family(services, case, message, contact, False)
             delivery_id = deliveries.plan_talk(db, vault, contact.id, body, at)
             if not case_messages.set_delivery(db, message_id, before.id, delivery_id):
                 raise _SentMeanwhile  # and nothing of this is kept
@@ -185,7 +187,7 @@ def lost(services: Services, delivery_id: str) -> None:
         if not case_steps.turn_of_staff(db, case.id, chase_at) or message.staff not in district.staff:
             return
         where = f"{services.settings.public_base}/console/cases/{case.id}"
-        body = f"{district.name}: your text in case {case.id} did not arrive. {where}"
+        body = marked(case, f"{district.name}: your text in case {case.id} did not arrive. {where}")
         planned = notices.to_staff(services, db, message.staff or "", body, at)
     enqueue(services.redis, "urgent", DELIVER, planned)
 
@@ -209,7 +211,9 @@ def end(services: Services, db: Connection, case: Case, at: datetime) -> list[st
     if contact.talking_case != case.id:
         return []
     contacts.set_talking(db, contact.id, None)
-    return [] if contact.stopped_at else [notices.to_family(services, db, contact, "talk_ends", at, {})]
+    if contact.stopped_at or case.topic in cases.OF_STAFF:
+        return []  # the desk hears from the front office's line how it ends; it is no family
+    return [notices.to_family(services, db, contact, "talk_ends", at, {})]
 
 
 def hand_back(services: Services, case_id: int) -> bool:
@@ -245,7 +249,7 @@ def _tell_staff(services: Services, message: CaseMessage) -> None:
     at, district = now(), services.library.district
     with services.database.read() as db:
         case = cases.get(db, services.database.vault, message.case_id)
-    if not _first_in_a_while(services, case.id):
+    if not first_in_a_while(services, case.id):
         return
     known = case.claimed_by in district.staff
     people = [case.claimed_by or ""] if known else list(district.alerted_for(case.role, at, case.school))
@@ -255,7 +259,7 @@ def _tell_staff(services: Services, message: CaseMessage) -> None:
         f" {services.settings.public_base}/console/cases/{case.id}"
     )
     with services.database.write() as db:
-        planned = [notices.to_staff(services, db, person, body, at) for person in people]
+        planned = [notices.to_staff(services, db, person, marked(case, body), at) for person in people]
     for delivery_id in planned:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
 
@@ -266,11 +270,13 @@ def _ask_to_look(services: Services, message: CaseMessage) -> None:
         f" differ. Please look at it. {services.settings.public_base}/console/cases/{message.case_id}"
     )
     with services.database.write() as db:
-        planned = notices.to_staff(services, db, message.staff or "", body, now())
+        case = cases.get(db, services.database.vault, message.case_id)
+        planned = notices.to_staff(services, db, message.staff or "", marked(case, body), now())
     enqueue(services.redis, "urgent", DELIVER, planned)
 
 
-def _first_in_a_while(services: Services, case_id: int) -> bool:
+def first_in_a_while(services: Services, case_id: int) -> bool:
+    """Whether staff may be told that something was written in this case; without Redis rather twice than never."""
     try:
         return bool(services.redis.set(f"told:case:{case_id}", 1, nx=True, ex=TOLD_EVERY))
     except RedisError:

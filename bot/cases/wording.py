@@ -1,5 +1,6 @@
 """What a family's phone shows of a talk: who writes, the translation, how it was made, and the original beside it."""
 
+from bot.cases.alerts import marked
 from bot.channels.lengths import MESSAGE_UNITS, units
 from bot.conversation.effects import Notice
 from bot.messaging.compose import Composer
@@ -7,11 +8,19 @@ from bot.messaging.drafting import library_for
 from bot.services import Services
 from bot.store import cases, contacts
 from bot.store.case_messages import CaseMessage
+from bot.store.cases import Case
 from bot.store.contacts import Contact
 
 
-def for_family(services: Services, message: CaseMessage, contact: Contact, first: bool) -> str:
-    """What the phone shows: who writes (the first time), the translation, the notice, and the original."""
+def for_family(services: Services, case: Case, message: CaseMessage, contact: Contact, first: bool) -> str:
+    """What the phone shows: who writes (the first time), the translation, the notice, and the original.
+
+    In a drill the desk reads first that it is one: a principal's "keep them in the office" must not frighten anybody.
+    """
+    return marked(case, _whole(services, message, contact, first))
+
+
+def _whole(services: Services, message: CaseMessage, contact: Contact, first: bool) -> str:
     language, district = contact.language or "en", services.library.district
     name = district.staff[message.staff].name if message.staff in district.staff else district.name
     composer = Composer(library_for(services, language), language, message.at, extra={"staff_name": name})
@@ -33,5 +42,6 @@ def fits(services: Services, message: CaseMessage) -> bool:
     """Whether the text, its original and the first words about who writes go into one message (twilio.md, 21617)."""
     with services.database.read() as db:
         vault = services.database.vault
-        contact = contacts.get(db, vault, cases.get(db, vault, message.case_id).contact_id)
-    return bool(units(for_family(services, message, contact, first=True)) <= MESSAGE_UNITS)
+        case = cases.get(db, vault, message.case_id)
+        contact = contacts.get(db, vault, case.contact_id)
+    return bool(units(for_family(services, case, message, contact, first=True)) <= MESSAGE_UNITS)

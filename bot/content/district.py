@@ -177,10 +177,22 @@ class Attending(Model):
     hold_days: int = Field(default=5, ge=0, le=30)
     """For so many school days after a verified event no text about truancy leaves for that school's families."""
 
+    reason_target: int = Field(default=80, ge=0, le=100)
+    """For so many of a hundred absences the reason should be known; shown beside how it is."""
+
     @property
     def longest(self) -> int:
         """No hold lasts longer than so many days of the calendar: three weeks of holidays may lie in it."""
         return self.hold_days * 3 + 30
+
+
+class Records(Model):
+    """How long the front office's records are kept: of agents who came, and of drills and quizzes."""
+
+    incidents_years: int = Field(default=3, ge=1, le=30)
+    drills_years: int = Field(default=1, ge=1, le=30)
+    hold: bool = False
+    """Counsel expects a case in court: nothing is deleted until this is taken away."""
 
 
 class Gatherings(Model):
@@ -216,6 +228,7 @@ class District(Model):
     paging: Paging = Paging()
     announcements: Announcing = Announcing()
     attendance: Attending = Attending()
+    records: Records = Records()
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)

@@ -59,6 +59,7 @@ TextId = Literal[
     "status_no_agents",
     "status_checking",
     "status_normal_day",
+    "status_all_schools",
     "status_until",
     "status_found",
     "status_taken_back",

@@ -13,6 +13,7 @@ from bot.incidents.starting import Wish, begin
 from bot.incidents.turn import Turn, once
 from bot.messaging.inbound import Inbound
 from bot.services import Services
+from bot.statuses import by_text as statuses
 from bot.store import incidents
 
 ELSEWHERE = frozenset({"stop", "start", "help"})
@@ -48,7 +49,7 @@ def _inside(services: Services, staff: str, inbound: Inbound) -> bool:
 
 def _elsewhere(services: Services, text: str) -> bool:
     asked = of_cases.parse(text)
-    if asked and asked.kind in OF_CASES:
+    if (asked and asked.kind in OF_CASES) or statuses.parse(services.library.district, text):
         return True
     command = match(text, services.library.phrasebook)
     return command is not None and command.kind in ELSEWHERE and heard.word(text) is None

@@ -6,7 +6,7 @@ A real one leaves its case with whoever has it (a principal says when it is done
 from datetime import timedelta
 
 from bot.cases import notices, talk
-from bot.incidents import telling
+from bot.incidents import families, telling
 from bot.incidents.turn import Turn, after
 from bot.incidents.words import said
 from bot.services import Services
@@ -43,6 +43,8 @@ def over(turn: Turn, incident: Incident, person: Person, stop_word: bool = False
 def mistake(turn: Turn, incident: Incident, person: Person) -> str:
     """Nobody came: the chain hears it at once."""
     incidents.end(turn.db, incident.id, turn.staff, "mistake", turn.at)
+    if not incident.drill:
+        families.was_mistake(turn, incident)
     _settle(turn, incident, "mistake")
     reply = telling.mark(said("mistake", person.language), incident, person.language)
     return turn.write(incident, "end", person.step, reply)

@@ -1,12 +1,13 @@
 """Within an incident: the next step, the one before, again, an answer kept with its time, the school named later."""
 
+from bot.cases import notices, talk
 from bot.incidents import ending, heard, starting, telling
 from bot.incidents.heard import Word
 from bot.incidents.starting import Wish
 from bot.incidents.turn import Turn
 from bot.incidents.words import said
 from bot.messaging.world import understood
-from bot.store import cases, incidents
+from bot.store import cases, contacts, incidents
 from bot.store.incidents import Incident, Person
 from bot.understanding import mask
 from bot.understanding.text import normalise
@@ -106,6 +107,7 @@ def answer(turn: Turn, incident: Incident, person: Person, text: str, picture: b
         parts += [said("kept", language, when=when)]
     if begun and not begun.drill and not incident.drill:
         _page_if_closed(turn, incident)
+    _tell_who_talks(turn, incident)
     reply = telling.mark("\n\n".join(parts), incident, language, sample=number != person.step)
     masked = mask(text)[0].strip()[:ANSWER_CHARACTERS]
     return turn.write(incident, "answer", person.step, reply, masked)
@@ -123,3 +125,17 @@ def _page_if_closed(turn: Turn, incident: Incident) -> None:
     case = cases.find(turn.db, turn.services.database.vault, incident.case_id or 0)
     if case is not None and not case.open:
         starting.page_again(turn, incident)
+
+
+def _tell_who_talks(turn: Turn, incident: Incident) -> None:
+    """A principal who wrote to the desk ("42 how many are they?") hears that the desk has written; not what."""
+    db, vault, here = turn.db, turn.services.database.vault, turn.services
+    case = cases.find(db, vault, incident.case_id or 0)
+    if case is None or not case.open or case.claimed_by in (None, turn.staff):
+        return
+    asked = contacts.get(db, vault, case.contact_id).talking_case == case.id
+    if asked and case.claimed_by in here.library.district.staff and talk.first_in_a_while(here, case.id):
+        where = f"{here.settings.public_base}/console/agents/{incident.id}"
+        body = f"{here.library.district.name}: the front office has written in case {case.id}. {where}"
+        marked = telling.mark(body, incident, "en")
+        turn.to_send.append(notices.to_staff(here, db, case.claimed_by or "", marked, turn.at))

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from rapidfuzz import fuzz
+
 from bot.understanding.text import normalise
 
 Word = Literal["next", "again", "back", "over", "mistake", "real"]
 
 STARTS: Mapping[str, tuple[bool, str]] = {
     "ice": (False, "en"),
+    "i c e": (False, "en"),
+    "ice ice": (False, "en"),
     "migra": (False, "es"),
     "la migra": (False, "es"),
     "drill": (True, "en"),
@@ -27,6 +31,8 @@ _SPELLINGS: Mapping[Word, tuple[str, ...]] = {
 }
 WORDS: Mapping[str, Word] = {spelling: word for word, spellings in _SPELLINGS.items() for spelling in spellings}
 """OVER is what we tell: END is one of the phone company's words for STOP (twilio.md), and works where it reaches us."""
+ALIKE = 85
+"""So alike (of a hundred) may a school's name be written with trembling fingers: "lincon", "harbour"."""
 BEFORE_SCHOOL = ("at the ", "at ", "en la ", "en ")
 
 
@@ -53,13 +59,18 @@ def start(text: str, schools: Mapping[str, str]) -> Start | None:
 
 
 def school_named(text: str, schools: Mapping[str, str]) -> str | None:
-    """The school whose id, name or (if only one has it) first word the whole text is.  `schools`: id → name."""
+    """The school whose id, name or (if only one has it) first word the whole text is, a slip of the finger aside.
+
+    `schools`: id → name.
+    """
     plain = normalise(text)
     for before in BEFORE_SCHOOL:
         plain = plain.removeprefix(before)
-    exact = [one for one, name in schools.items() if plain in (one, normalise(name))]
+    plain = plain.removesuffix(" school") or plain
+    exact = [one for one, name in schools.items() if plain in (one, normalise(name).removesuffix(" school"))]
     first = [one for one, name in schools.items() if normalise(name).split()[:1] == [plain]]
-    found = exact or first
+    alike = [one for one, name in schools.items() if fuzz.ratio(normalise(name).split()[0], plain) >= ALIKE]
+    found = exact or first or alike
     return found[0] if len(found) == 1 else None
 
 

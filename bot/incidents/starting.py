@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bot.cases import notices
 from bot.content.district import District
-from bot.incidents import ending, telling
+from bot.incidents import ending, families, telling
 from bot.incidents.telling import ROLE
 from bot.incidents.turn import Turn, once
 from bot.incidents.words import said
@@ -56,6 +56,7 @@ def begin(turn: Turn, wish: Wish) -> str:
     incident = before or _new(turn, replace(wish, school=school))
     if not wish.drill:
         ending.cut_drills_short(turn, school)
+        families.begins(turn, school if before is None else None)  # who joins begins nothing anew
     person = incidents.join(turn.db, incident.id, wish.staff, language, turn.at)
     _page(turn, incident, wish.address, is_new=before is None)
     reply = _opening(turn, incident, person, joined=before is not None)
@@ -181,6 +182,7 @@ def name_school(turn: Turn, incident: Incident, person: Person, school: str) -> 
             turn.to_send.append(notices.to_staff(turn.services, turn.db, one, body, turn.at))
     if not incident.drill:
         ending.cut_drills_short(turn, school)
+        families.begins(turn, school)
     kept = said("school_kept", language, school=district.schools[school].name)
     parts = [kept]
     if person.step == 0 and incident.steps and turn.protocol:

@@ -27,6 +27,7 @@ class Turn:
     to_alert: list[int] = field(default_factory=list)
     to_send: list[str] = field(default_factory=list)
     talks_over: list[int] = field(default_factory=list)
+    statuses_changed: bool = False
 
     @property
     def protocol(self) -> Protocol | None:
@@ -60,6 +61,8 @@ def once(services: Services, staff: str, cause: str, do: Callable[[Turn], str | 
 def after(turn: Turn) -> None:
     """The jobs, once all of it is kept; what Redis does not take is left to the sweep."""
     redis = turn.services.redis
+    if turn.statuses_changed:
+        turn.services.statuses.forget()
     for case in dict.fromkeys(turn.to_alert):
         enqueue(redis, "urgent", ALERT_CASE, case)
     for delivery in turn.to_send:

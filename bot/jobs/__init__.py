@@ -9,6 +9,7 @@ from bot.announcements import kit, starting, translating
 from bot.attendance import overdue
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
+from bot.incidents import keeping
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.messaging import drafting, send
@@ -90,11 +91,12 @@ def voice_note(note_id: int) -> None:
 
 
 def remind() -> None:
-    """Tell the owners of texts that are past their time."""
+    """Tell the owners of texts that are past their time; forget what is past its own."""
     reminders.remind(services())
     overdue.remind(services())
     overdue.forget(services())
     carrying.forget(services())
+    keeping.forget(services())
 
 
 def digest() -> None:

@@ -5,7 +5,7 @@ The reason is one of five words, whatever the family wrote; its own words stay w
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
@@ -19,7 +19,7 @@ from bot.store.absences import Absence, Reason
 from bot.store.needs import Kind, New
 from bot.understanding import mask
 
-ABSENCE, FEAR = "report_absence", "fear_attendance"
+ABSENCE, FEAR, CHECK_IN = "report_absence", "fear_attendance", "absence_check_in"
 """Topics (and flows) of which something is kept here."""
 REASON_OF: Mapping[str, Reason] = {
     "sick": "illness",
@@ -30,6 +30,8 @@ REASON_OF: Mapping[str, Reason] = {
     "other": "other",
 }
 """The choices of the question for the reason, and as what each counts."""
+SAME_ABSENCE = timedelta(days=7)
+"""What a family says after an absence (or on the phone) is the reason of its reports of these last days."""
 OWNS_NEEDS = "family_liaison"
 WORDS = 500
 
@@ -49,16 +51,24 @@ class Said:
 def keep(services: Services, db: Connection, effect: Escalation, said: Said) -> None:
     """Write down the absence, or the need, that this escalation tells of; once for each message."""
     answers = dict(effect.answers)
-    if effect.topic in (ABSENCE, FEAR):
+    if effect.topic in (ABSENCE, FEAR, CHECK_IN):
         said = replace(said, school=said.school or _only_school(db, said.contact_id))
     if effect.topic == ABSENCE:
-        reason = reason_of(services.library, answers.get("reason", ""))
-        day = services.library.district.local(said.at).date()
-        new = Absence(said.cause, said.case_id, said.contact_id, said.school, day, reason, said.language)
-        absences.add(db, new, said.at)
+        _report(services, db, said, reason_of(services.library, answers.get("reason", "")))
+    elif effect.topic == CHECK_IN:
+        reason = reason_of(services.library, answers.get("words") or answers.get("reason", ""))
+        since = said.at - SAME_ABSENCE
+        if not absences.set_found(db, said.case_id, said.contact_id, since, reason, said.at):
+            _report(services, db, said, reason)  # only the school knew of this absence: the answer is the report
     elif effect.topic == FEAR:
         kind, words = need_of(services.library, answers.get("would_help", ""))
         add_need(services, db, said, kind, words)
+
+
+def _report(services: Services, db: Connection, said: Said, reason: Reason) -> None:
+    day = services.library.district.local(said.at).date()
+    new = Absence(said.cause, said.case_id, said.contact_id, said.school, day, reason, said.language)
+    absences.add(db, new, said.at)
 
 
 def _only_school(db: Connection, contact_id: int) -> str | None:
@@ -80,7 +90,8 @@ def add_need(services: Services, db: Connection, said: Said, kind: Kind, words: 
 
 def reason_of(library: Library, answer: str) -> Reason:
     """As what an answer counts: the label of a choice, or words; what nobody understands is "other"."""
-    return REASON_OF.get(_chosen(library, ABSENCE, "reason", answer) or "", "other")
+    chosen = _chosen(library, ABSENCE, "reason", answer) or _chosen(library, CHECK_IN, "reason", answer)
+    return REASON_OF.get(chosen or "", "other")
 
 
 def need_of(library: Library, answer: str) -> tuple[Kind, str]:

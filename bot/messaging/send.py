@@ -14,7 +14,8 @@ from bot.channels.base import Listed, Outgoing, SendError
 from bot.messaging.consent import Way, way_to
 from bot.queues import TALK_LOST, enqueue
 from bot.services import Services
-from bot.store import cases, consents, contacts, deliveries
+from bot.store import case_messages, cases, consents, contacts, deliveries, statuses
+from bot.store.case_messages import New
 from bot.store.db import now
 from bot.store.deliveries import Delivery
 
@@ -60,7 +61,7 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
         _claim_and_settle(services, delivery, "held", at)
         return
     with services.database.write() as db:
-        if _is_taken(services, db, delivery):
+        if _is_taken(services, db, delivery) or _outlived(services, db, delivery, at):
             deliveries.advance(db, delivery.id, "canceled")
             return
         by_call = delivery.means == "call" or way.address.startswith("voice:")
@@ -87,6 +88,19 @@ def _is_taken(services: Services, db: Connection, delivery: Delivery) -> bool:
         return False
     case = cases.find(db, services.database.vault, delivery.case_id)
     return case is None or case.claimed_by is not None or not case.open
+
+
+def _outlived(services: Services, db: Connection, delivery: Delivery, at: datetime) -> bool:
+    """After hours without a provider nobody is told how a school was then; the case can be told what holds next."""
+    if delivery.kind != "notice" or delivery.contact_id is None:
+        return False
+    case_id = statuses.outlived(db, delivery.id, at)
+    if case_id is not None:
+        statuses.not_sent(db, delivery.id, at)
+        said = "Not sent to the family: the statement about the school had ended before."
+        note = New(case_id, f"outlived:{delivery.id}", "note", "en", said)
+        case_messages.add(db, services.database.vault, note, at)
+    return case_id is not None
 
 
 def _send(services: Services, delivery: Delivery, way: Way) -> None:

@@ -15,7 +15,7 @@ from bot.messaging.compose import Composer
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
 from bot.statuses import telling
-from bot.store import audit, statuses
+from bot.store import audit, incidents, statuses
 from bot.store.db import now
 from bot.store.statuses import FINDINGS, KINDS, LONGEST, Status
 
@@ -64,6 +64,7 @@ def set_status(services: Services, wish: Wish) -> Status:
     at = now()
     wanted = _checked(services.library.district, wish, at)
     with services.database.write() as db:
+        _no_agents_there(db, wish)
         before = statuses.current(db, at).get(wish.school)
         status, new = statuses.add(db, wish.cause, wanted, at)
         planned = _follow(services, db, status, before, at) if new else []
@@ -84,6 +85,13 @@ def _checked(district: District, wish: Wish, at: datetime) -> Status:
     return Status(0, wish.school, wish.kind, min(wish.checked_at, at), expires, wish.by)
 
 
+def _no_agents_there(db: Connection, wish: Wish) -> None:
+    """What the front office has on record comes before any finding: the two must never contradict each other."""
+    incidents.one_at_a_time(db)
+    if wish.kind in FINDINGS and incidents.at_school(db, wish.school, drill=False):
+        raise CannotSet("The front office has agents on record there now. End that first, or say somebody is checking.")
+
+
 def _follow(services: Services, db: Connection, status: Status, before: Status | None, at: datetime) -> list[str]:
     """The line in the audit log, and what families are told; somebody looks again: what was told counts no more."""
     why = f"{status.kind} until {services.library.district.local(status.expires_at):%H:%M}"
@@ -97,13 +105,30 @@ def withdraw(services: Services, status_id: int, by: str) -> bool:
     """Nobody is told it any more, and those who were hear so; False if it was withdrawn, or has ended."""
     at = now()
     with services.database.write() as db:
-        if not statuses.withdraw(db, status_id, by, at):
-            return False
-        status = statuses.get(db, status_id)
-        audit.record(db, by, "withdrew a school status", f"school {status.school}", at, status.kind)
-        planned = telling.take_back(services, db, status, at)
-    _done(services, planned)
-    return True
+        planned = withdraw_in(services, db, status_id, by, at)
+    if planned is not None:
+        _done(services, planned)
+    return planned is not None
+
+
+def withdraw_in(services: Services, db: Connection, status_id: int, by: str, at: datetime) -> list[str] | None:
+    """The same within a transaction: the texts that follow; None if there was nothing to withdraw."""
+    if not statuses.withdraw(db, status_id, by, at):
+        return None
+    status = statuses.get(db, status_id)
+    audit.record(db, by, "withdrew a school status", f"school {status.school}", at, status.kind)
+    return telling.take_back(services, db, status, at)
+
+
+def agents_came(services: Services, db: Connection, school: str, by: str, at: datetime) -> list[str]:
+    """The front office says that agents are there: a finding that says otherwise counts no more; the texts that follow.
+
+    Nothing is published of it: families read only that what they were told does not count.
+    """
+    found = statuses.current(db, at).get(school)
+    if found is None or found.kind not in FINDINGS:
+        return []
+    return withdraw_in(services, db, found.id, by, at) or []
 
 
 def _done(services: Services, planned: list[str]) -> None:

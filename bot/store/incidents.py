@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    delete,
     false,
     insert,
     select,
@@ -286,6 +287,15 @@ def answered(db: Connection, number: int, staff: str, step: int) -> bool:
     key = (entries.c.incident_id == number) & (entries.c.staff == staff) & (entries.c.step == step)
     query = select(entries.c.id).where(key & (entries.c.kind == "answer")).limit(1)
     return db.execute(query).first() is not None
+
+
+def forget(db: Connection, drill: bool, ended_before: datetime) -> int:
+    """Delete the records of incidents (or drills) that were over before this moment, words and people; how many."""
+    key = (incidents.c.drill == drill) & (incidents.c.ended_at < ended_before)
+    old = select(incidents.c.id).where(key)
+    for table in (entries, people):
+        db.execute(delete(table).where(table.c.incident_id.in_(old)))
+    return db.execute(delete(incidents).where(key)).rowcount
 
 
 def _incident(row: Row[Any]) -> Incident:

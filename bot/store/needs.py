@@ -92,6 +92,7 @@ class Counted:
     day: date
     kind: str
     closed_at: datetime | None
+    school: str | None = None
 
 
 def add(db: Connection, vault: Vault, new: New, at: datetime) -> bool:
@@ -155,8 +156,10 @@ def claim_overdue(db: Connection, today: date, at: datetime) -> Sequence[tuple[s
 
 def between(db: Connection, first: date, last: date) -> list[Counted]:
     """The needs that were named on these days, for the figures."""
-    query = select(needs.c.day, needs.c.kind, needs.c.closed_at).where(needs.c.day >= first, needs.c.day <= last)
-    return [Counted(row.day, row.kind, row.closed_at) for row in db.execute(query)]
+    query = select(needs.c.day, needs.c.kind, needs.c.closed_at, needs.c.school).where(
+        needs.c.day >= first, needs.c.day <= last
+    )
+    return [Counted(row.day, row.kind, row.closed_at, row.school) for row in db.execute(query)]
 
 
 def forget(db: Connection, before: datetime) -> int:

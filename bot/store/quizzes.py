@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, Integer, String, Table, insert, select
+from sqlalchemy import Column, Integer, String, Table, delete, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -47,3 +47,8 @@ def newest(db: Connection) -> dict[str, Result]:
     names = Result.__dataclass_fields__
     rows = db.execute(select(*(quizzes.c[name] for name in names)).order_by(quizzes.c.id))
     return {row["staff"]: Result(**row) for row in rows.mappings()}
+
+
+def forget(db: Connection, before: datetime) -> int:
+    """Delete the results of before this moment; how many."""
+    return db.execute(delete(quizzes).where(quizzes.c.at < before)).rowcount

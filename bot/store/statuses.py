@@ -29,8 +29,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from bot.store.cases import OPEN_STATES, cases
 from bot.store.db import Database, Moment, metadata
 
-KINDS = ("no_agents", "checking", "normal_day")
-FINDINGS = ("no_agents", "normal_day")
+NO_AGENTS = "no_agents"
+KINDS = (NO_AGENTS, "checking", "normal_day")
+FINDINGS = (NO_AGENTS, "normal_day")
 """The kinds that answer a rumour; `checking` only says that somebody looks."""
 LONGEST = timedelta(hours=4)
 """A school day moves on: no statement holds longer after it was checked."""
@@ -118,9 +119,10 @@ def current(db: Connection, at: datetime) -> dict[str, Status]:
     return {row.school: found for row in db.execute(query) if (found := _status(row)).holds(at)}
 
 
-def newest(db: Connection, limit: int) -> list[Status]:
-    """The last statements, for who looks after them."""
-    return [_status(row) for row in db.execute(select(statuses).order_by(statuses.c.id.desc()).limit(limit))]
+def newest(db: Connection, school: str, limit: int) -> list[Status]:
+    """The last statements about a school, for who looks after them."""
+    query = select(statuses).where(statuses.c.school == school).order_by(statuses.c.id.desc()).limit(limit)
+    return [_status(row) for row in db.execute(query)]
 
 
 def withdraw(db: Connection, status_id: int, by: str, at: datetime) -> bool:
@@ -129,8 +131,9 @@ def withdraw(db: Connection, status_id: int, by: str, at: datetime) -> bool:
     return db.execute(update(statuses).where(key).values(withdrawn_by=by, withdrawn_at=at)).rowcount == 1
 
 
-def unanswered(db: Connection, school: str, since: datetime) -> Sequence[int]:
-    """Open cases of families who heard a rumour about this school and were not told yet what was found."""
+def unanswered(db: Connection, school: str | None, since: datetime) -> Sequence[int]:
+    """Open cases of families who heard a rumour about this school (None: they named none) and were not told yet what
+    was found."""
     told = select(answered.c.case_id).where(answered.c.taken_back_at.is_(None))
     key = (cases.c.topic == "safety_rumor") & (cases.c.school == school) & cases.c.state.in_(OPEN_STATES)
     key &= (cases.c.opened_at >= since) & cases.c.id.not_in(told)
@@ -160,6 +163,25 @@ def set_delivery(db: Connection, status_id: int, case_id: int, delivery_id: str)
     """By which message it was told."""
     key = (answered.c.status_id == status_id) & (answered.c.case_id == case_id) & answered.c.taken_back_at.is_(None)
     db.execute(update(answered).where(key).values(delivery_id=delivery_id))
+
+
+def not_sent(db: Connection, delivery_id: str, at: datetime) -> None:
+    """A message that told a case of one school or several did not leave: none of it was told."""
+    key = (answered.c.delivery_id == delivery_id) & answered.c.taken_back_at.is_(None)
+    db.execute(update(answered).where(key).values(taken_back_at=at))
+
+
+def outlived(db: Connection, delivery_id: str, at: datetime) -> int | None:
+    """The case that this message tells of a statement that has ended meanwhile; None: of none, or it holds."""
+    query = select(answered.c.case_id).join(statuses, statuses.c.id == answered.c.status_id)
+    key = (answered.c.delivery_id == delivery_id) & answered.c.taken_back_at.is_(None) & (statuses.c.expires_at <= at)
+    return db.execute(query.where(key).limit(1)).scalar_one_or_none()
+
+
+def find(db: Connection, status_id: int) -> Status | None:
+    """The statement with this number, if there is one."""
+    row = db.execute(select(statuses).where(statuses.c.id == status_id)).one_or_none()
+    return _status(row) if row else None
 
 
 def first_told(db: Connection, status_id: int) -> bool:

@@ -32,6 +32,7 @@ class Event:
     school: str
     day: date
     by: str
+    at: datetime
 
 
 def add(db: Connection, school: str, day: date, by: str, at: datetime) -> bool:
@@ -61,4 +62,4 @@ def since(db: Connection, day: date, schools: Iterable[str] | None = None) -> Se
     if schools is not None:
         key &= verified_events.c.school.in_(tuple(schools))
     query = select(verified_events).where(key).order_by(verified_events.c.day)
-    return [Event(row.id, row.school, row.day, row.by) for row in db.execute(query)]
+    return [Event(row.id, row.school, row.day, row.by, row.at) for row in db.execute(query)]

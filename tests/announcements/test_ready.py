@@ -10,6 +10,7 @@ import time_machine
 from bot.announcements import approving, ready, translating
 from bot.announcements.approving import CannotRelease
 from bot.content.catalog import Wording
+from bot.messaging import holding
 from bot.services import Services
 from bot.store import announcements, approvals, audit, ready_made, wordings
 from bot.store.announcements import Announcement
@@ -200,3 +201,13 @@ def test_the_catalogs_wordings_are_the_first_draft(services: Services) -> None:
         other = wordings.find(db, the(services).announcement_id, "fr")
     assert found and found.state == "draft" and found.text == " ".join(SPANISH)
     assert other and other.state == "waiting"
+
+
+def test_what_two_people_announced_holds_back_texts_about_truancy(made: District) -> None:
+    ready.propose(made.services, the(made.services).id, "dana_cole")
+    with made.services.database.read() as db:
+        assert holding.held_schools(db, made.services.library.district, now()) == {}, "one person is not enough"
+    ready.drop(made.services, the(made.services).id, "dana_cole")
+    release(made)
+    with made.services.database.read() as db:
+        assert set(holding.held_schools(db, made.services.library.district, now())) == {"lincoln"}

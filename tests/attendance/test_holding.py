@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from bot.announcements import starting
 from bot.announcements.approving import CannotRelease
+from bot.announcements.sweeping import sweep_announcements
 from bot.attendance import check_ins
 from bot.cases import follow_ups as following
 from bot.messaging import holding
@@ -178,6 +179,29 @@ def test_one_that_is_on_its_way_stops_and_one_that_waits_goes_on_waiting(
         assert starting.go_on(services, sending, "dana_cole")
 
 
+def test_one_that_is_on_its_way_stops_by_itself_when_the_front_office_says_agents_came(
+    services: Services, district: District, new_family: Callable[[str], Family]
+) -> None:
+    """Nobody has to think of it: the next sweep, ten seconds later, pauses it."""
+    district.family("+12175550201", "lincoln")
+    sending = district.say("Please come to school.", kind="attendance")
+    starting.start(services, sending)
+    sweep_announcements(services)
+    assert district.state(sending) == "sending"
+    new_family("+12175550183").text("ICE")
+    sweep_announcements(services)
+    assert district.state(sending) == "paused" and district.got("+12175550201") == []
+
+
+def test_a_school_sends_check_ins_to_its_own_families_only(services: Services, logged_in: As) -> None:
+    iris = logged_in("iris_vega")
+    page = iris.get("/console/check-ins").text
+    assert 'value="lincoln"' in page and 'value="harbor"' not in page
+    form = {"csrf_token": token(page), "school": "harbor", "phones": "2175550201"}
+    assert iris.post("/console/check-ins", data=form).status_code == 403
+    assert iris.post("/console/check-ins", data={**form, "school": "lincoln"}).status_code == 200
+
+
 def test_who_may_verify(services: Services, logged_in: As) -> None:
     for staff, role, may in (
         ("sam_ortiz", "staff", True),
@@ -232,6 +256,8 @@ def test_a_call_is_noted_with_its_reason_and_never_with_status(
         guide.index("your worry makes sense") < guide.index("What makes it hard")
         and "This family reads English" in page
     )
+    assert "You can ask the school for a free interpreter." in page and "IDRA, 9 October 2025" in page
+    assert "read on November 23, 2026" in page, "the note on language rights has its source and its day"
     noted = {"reason": "transport", "interpreter": "yes", "need": "together", "once": "a"}
     for words in ("the father has no papers", "he is from Honduras, no visa", "A123456789"):
         assert "Not kept" in post(ana, "/console/cases/1/call", **{**noted, "note": words})
@@ -244,3 +270,13 @@ def test_a_call_is_noted_with_its_reason_and_never_with_status(
     assert [tuple(row) for row in rows] == [("transport", None)], "the call is the report where there was none"
     empty = {"csrf_token": token(ana.get("/console/needs").text), "reason": "status", "interpreter": "yes"}
     assert ana.post("/console/cases/1/call", data=empty).status_code == 400
+
+
+def test_a_note_on_language_rights_that_is_past_its_day_is_not_shown(
+    services: Services, family: Family, logged_in: As
+) -> None:
+    family.text("I am afraid to send my child to school")
+    family.text("1")
+    with time_machine.travel("2027-06-01T15:00:00Z"):
+        page = logged_in("ana_ruiz").get("/console/cases/1").text
+    assert "IDRA" not in page and "past its day" in page

@@ -1,12 +1,14 @@
 """The reason for an absence, in a family's own words, lands in the right bucket; what would help becomes a need."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
+import pytest
 from sqlalchemy import select, text
 
+from bot.cases import follow_ups as following
 from bot.services import Services
-from bot.store import absences, contacts, needs
+from bot.store import absences, contacts, follow_ups, needs
 from bot.store.db import now
 from tests.conftest import Family
 
@@ -108,3 +110,44 @@ def test_the_same_need_is_one_need(services: Services, family: Family) -> None:
         family.text("1")
     with services.database.read() as db:
         assert [one.kind for one in needs.open_ones(db, services.database.vault)] == ["bus"]
+
+
+ANSWERS = [
+    (("1",), None), (("2", "1"), "fear"), (("3",), "transport"), (("5",), "illness"), (("6",), "work"),
+    (("7", "she had a dentist appointment"), "other"), (("7", "tiene calentura"), "illness"),
+    (("her son had fever",), "illness"), (("hmm", "hmm"), "other"), (("tenemos miedo de salir", "1"), "fear"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reported", [False, True])
+@pytest.mark.parametrize(("answers", "bucket"), ANSWERS)
+def test_what_a_family_answers_to_the_check_in_counts_once(
+    services: Services, family: Family, answers: tuple[str, ...], bucket: str | None, reported: bool
+) -> None:
+    """Where the family had reported the absence itself the answer is its reason; else the answer is the report."""
+    of_language(services, family, "en")
+    if reported:
+        report(services, family, "an appointment")
+    with services.database.write() as db:
+        known = contacts.find(db, services.database.vault, family.address)
+        assert known is not None
+        contacts.note(db, known.id, "school", "lincoln", now())
+        for number in follow_ups.due(db, now() + timedelta(days=9), 9):
+            follow_ups.claim(db, number, "dropped")
+        follow_ups.plan(db, ("check-in", 0), known.id, follow_ups.Place("absence_check_in"), now())
+        (number,) = follow_ups.due(db, now(), 9)
+    following.start(services, number)
+    said = [family.text(words) for words in answers]
+    before = [("en", "lincoln", "other")] if reported else []
+    assert counted(services) == ([("en", "lincoln", bucket)] if bucket else before), said
+    if answers[0] in ("5", "6"):
+        assert "attendance office" in said[-1]
+    if bucket == "fear":
+        assert said[0].startswith("Your fear makes sense"), "the fear is met before anything is passed on"
+
+
+def test_the_check_in_knows_the_same_words_as_the_report(services: Services) -> None:
+    flows = services.library.flows.flows
+    asked, reported = flows["absence_check_in"].steps["open"].choices, flows["report_absence"].steps["reason"].choices
+    for name in ("afraid", "travel", "sick", "work"):
+        assert asked[name] == reported[name].model_copy(update={"then": asked[name].then})

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 
 from bot.attendance import weekly
 from bot.services import Services
@@ -188,7 +188,7 @@ def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
     lines = list(csv.reader(StringIO(browser.get("/console/attendance.csv").text)))
     file: dict[tuple[str, Key], int | None] = {}
     for week, table, row, column, count in (line for line in lines[1:] if len(line) == 5):
-        if table != "need":
+        if not table.startswith("need"):
             file[week, (table, row, column)] = None if count == "hidden" else int(count)
     for number, monday in enumerate(mondays[:3]):
         page = browser.get(f"/console/attendance?week={monday}&day={mondays[1]}").text
@@ -221,6 +221,38 @@ def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
         assert any(count is not None for count in file.values())
 
 
+@pytest.mark.parametrize(("size", "seed"), [(9, 1), (90, 2), (500, 3)])
+def test_needs_by_school_tell_of_no_family_either(services: Services, logged_in: As, size: int, seed: int) -> None:
+    """Page and file of one week's needs, by school and by what became of them, as one system."""
+    random, monday = Random(seed), weekly.mondays(services.library.district.local(now()).date(), 1)[0]
+    schools, vault = ["lincoln", "harbor", "riverbend", None], services.database.vault
+    end = weekly.end_of(services.library.district, monday)
+    with services.database.write() as db:
+        for number in range(size):
+            school, kind = schools[int(4 * random.random() ** 2)], random.choices(needs.KINDS, [8, 4, 2, 1, 2])[0]
+            day = monday + timedelta(days=random.randrange(5))
+            new = needs.New(f"n{number}", number, None, school, kind, "", "en", "ana_ruiz", day, day)
+            needs.add(db, vault, new, end - timedelta(days=1))
+        done = needs.needs.c.id % 3 == 0
+        db.execute(update(needs.needs).where(done).values(closed_at=end - timedelta(hours=1)))
+    browser = logged_in("ana_ruiz")
+    page, columns = browser.get(f"/console/attendance?week={monday}").text, [*needs.KINDS, ""]
+    shown: dict[Key, int | None] = {}
+    for table, caption in (("school", "What would help, by school"), ("state", "What became of it")):
+        for (row, column), count in cells_of(page, caption).items():
+            key = (ALL, TOTAL, columns[column]) if row == "All" else (table, row, columns[column])
+            assert shown.get(key, count) == count
+            shown[key] = count
+    rows = {name: list(dict.fromkeys(row for one, row, _ in shown if one == name)) for name in ("school", "state")}
+    assert rows["school"][0] == "Lincoln Elementary" and len(rows["state"]) == 2
+    assert solved(identities(rows, columns[:-1]), shown) == set()
+    assert all(count is None or count >= LEAST for count in shown.values())
+    lines = [line for line in csv.reader(StringIO(browser.get("/console/attendance.csv").text)) if len(line) == 5]
+    file = [line[4] for line in lines if line[0] == str(monday) and line[1].startswith("need")]
+    assert Counter(file) == Counter("hidden" if count is None else str(count) for count in shown.values())
+    assert size < 500 or any(count for count in shown.values())
+
+
 def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_in: As) -> None:
     weeks = [
         weekly.Week(monday, {("", "", name): count for name, count in zip((*REASONS, ""), counts, strict=True)}, {})
@@ -242,6 +274,26 @@ def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_
     assert "does not say why" in page and "do not show causes" in page
 
 
+@pytest.mark.parametrize(
+    ("illness", "fear", "other", "shown"),
+    [(60, 20, 20, "80 of 100 absences"), (80, 40, 5, "at least "), (3, 1, 2, "–"), (30, 10, 40, "50 of 100 absences")],
+)
+def test_for_how_many_the_reason_is_known_stands_beside_the_target(
+    services: Services, logged_in: As, illness: int, fear: int, other: int, shown: str
+) -> None:
+    monday = weekly.mondays(services.library.district.local(now()).date(), 1)[0]
+    with services.database.write() as db:
+        for number, reason in enumerate(["illness"] * illness + ["fear"] * fear + ["other"] * other):
+            place = ("lincoln", "harbor")[number % 2], ("en", "es")[number % 2]
+            new = Absence(f"k:{number}", None, None, place[0], monday, reason, place[1])  # type: ignore[arg-type]
+            absences.add(db, new, now())
+    page = logged_in("ana_ruiz").get("/console/attendance").text
+    line = page.split('<p id="known">')[1].split("</p>")[0]
+    assert shown in line and "target: 80" in line, line
+    if shown == "at least ":
+        assert 0 < int(line.split(shown)[1].split()[0]) <= 96
+
+
 def test_a_week_that_was_shown_does_not_change(services: Services) -> None:
     at = now()
     district = services.library.district
@@ -255,14 +307,10 @@ def test_a_week_that_was_shown_does_not_change(services: Services) -> None:
         found = absences.between(db, monday, monday + timedelta(days=6), {monday: end})
     assert sorted(one.reason for one in found) == ["fear", "other"], "what was found out too late does not count"
     assert end.utcoffset() == district.local(at).utcoffset() and end.weekday() == 0
-    counted = weekly.needs_of(
-        [
-            needs.Counted(monday, "bus", end + timedelta(hours=1)),
-            needs.Counted(monday, "bus", end - timedelta(hours=1)),
-        ],
-        end,
-    )
-    assert counted["bus", "done"] == 1 and counted["bus", "open"] == 1
+    named = [needs.Counted(monday, "bus", end + timedelta(hours=one), "lincoln") for one in (1, -1)]
+    counted = weekly.needs_of(district, named, end)
+    assert counted["state", "done", "bus"] == 1 and counted["state", "open", "bus"] == 1
+    assert counted["school", "lincoln", "bus"] == 2
 
 
 def test_no_column_of_status_anywhere(services: Services) -> None:

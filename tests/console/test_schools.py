@@ -39,7 +39,7 @@ def test_the_safety_lead_says_how_a_school_is_and_takes_it_back(
     post(dana, "/console/schools/status", **CLEAR)
     assert "There were no immigration agents there." in page and "Take it back" in page
     with services.database.read() as db:
-        assert len(statuses.newest(db, 9)) == 1, "a click twice is one statement"
+        assert len(statuses.newest(db, "lincoln", 9)) == 1, "a click twice is one statement"
     assert "No agents were there" in dana.get("/console/schools").text
     family.text("English")
     assert "We checked Lincoln" in family.text("is ICE at Lincoln?")

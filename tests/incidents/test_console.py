@@ -145,3 +145,19 @@ def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Services, cl
     assert "protocol for agents at school" in page_ and "not live now" in page_
     _, soft = findings(settings.ROOT, services.library, date(2026, 11, 24))
     assert any("protocol for agents at school is not live now" in line for line in soft)
+
+
+def test_only_who_is_in_it_at_the_school_or_alerted_says_that_it_is_over(live: Services, iris: FlaskClient) -> None:
+    """Somebody of another office reads along; one wrong click must not call off the alarm."""
+    send(iris, f"{HOME}/start", school="lincoln", drill="no", once="a1")
+    kim = member(live, create_app(services=live), "staff", "kim_novak")
+    page = kim.get(f"{HOME}/1").text
+    assert "nobody came" not in page and "Keep it with the time" in page
+    form = {"csrf_token": token(kim.get("/console/account").text), "once": "b1"}
+    for word in ("mistake", "over"):
+        assert kim.post(f"{HOME}/1/do", data={**form, "word": word}).status_code == 403
+    assert incident(live).ended_at is None
+    nora = member(live, create_app(services=live), "staff", "nora_feld")
+    assert "nobody came" in nora.get(f"{HOME}/1").text
+    send(nora, f"{HOME}/1/do", word="over", once="c1")
+    assert incident(live).ended_by == "nora_feld"

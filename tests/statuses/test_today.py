@@ -169,6 +169,21 @@ def test_what_was_not_sent_yet_is_not_sent_after_it_was_taken_back(
     assert told(services, twilio, "+12175550170") == []
 
 
+def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
+    services: Services, twilio: TwilioStandIn, at_lincoln
+) -> None:  # type: ignore[no-untyped-def]
+    """The provider, or our workers, were away for hours: "no agents this morning" is no news in the afternoon."""
+    at_lincoln("+12175550170").text(ASKS)
+    set_(services)
+    with time_machine.travel(NOW + timedelta(hours=2, minutes=1)):
+        assert told(services, twilio, "+12175550170") == []
+        with services.database.read() as db:
+            notes = [one for one in case_messages.of_case(db, services.database.vault, 1) if one.author == "note"]
+        assert "Not sent to the family" in notes[-1].original
+        set_(services)
+        assert CLEAR in told(services, twilio, "+12175550170")[0], "what is found next is told"
+
+
 def test_an_older_statement_does_not_come_back(services: Services) -> None:
     set_(services, holds=timedelta(hours=4))
     newer = set_(services, kind="normal_day", holds=timedelta(minutes=10))
@@ -223,7 +238,7 @@ def test_a_repeat_of_the_text_sets_and_tells_nothing_twice(
     for _ in range(2):
         new_family(DANA).text("STATUS LINCOLN CLEAR", MessageSid="SM" + "a" * 32)
     with services.database.read() as db:
-        assert len(statuses.newest(db, 9)) == 1
+        assert len(statuses.newest(db, "lincoln", 9)) == 1
     assert len(told(services, twilio, SAM)) == 1
 
 

@@ -7,6 +7,7 @@ from bot.services import Services
 from bot.web.console import access, login, oidc, sessions, words
 from bot.web.console.account import account
 from bot.web.console.agents import agents
+from bot.web.console.agents_csv import drilled_csv
 from bot.web.console.agents_quiz import quiz
 from bot.web.console.agents_record import incident
 from bot.web.console.announcements import announcement_list
@@ -53,6 +54,7 @@ __all__ = [
     "content",
     "directory_page",
     "draft",
+    "drilled_csv",
     "figures_page",
     "first_login",
     "flyer",

@@ -42,6 +42,7 @@ def agents() -> str:
         taken = {one.id: _taken(db, one) for one in running}
     page = {"running": running, "ended": ended, "groups": groups, "taken": taken, "schools": _schools()}
     page |= {"may_act": current_user.role != RECORDS, "known": here.library.district.schools, "endings": ENDINGS}
+    page["records"] = here.library.district.records
     return render_template("console/agents.html", **page, **standing(), name=lambda who: name_of(here, who))
 
 

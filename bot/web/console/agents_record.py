@@ -1,6 +1,7 @@
 """One incident: the step that this person is at, what was written when and by whom, who has taken it; to print too."""
 
 import secrets
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -8,18 +9,22 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from bot.content import dates
 from bot.incidents.console import WORDS, Pressed, do
-from bot.incidents.telling import language_for
+from bot.incidents.keeping import kept_until
+from bot.incidents.telling import ROLE, language_for
 from bot.store import audit, cases, deliveries, incidents
 from bot.store.db import now
 from bot.store.incidents import Incident
-from bot.web.console.access import RECORDS, STAFF, allowed
+from bot.web.console.access import RECORDS, STAFF, allowed, roles_of
 from bot.web.console.agents import ENDINGS, may_see, standing
+from bot.web.console.case_page import LEADS
 from bot.web.console.pages import console
 from bot.web.console.shown import how_far, name_of
-from bot.web.console.words import N_, _, moment, page_language, short_moment
+from bot.web.console.words import N_, _, full_day, page_language, short_moment
 from bot.web.here import services
 
+ENDS = frozenset({"over", "mistake"})
 KINDS = {
     "start": N_("began it"),
     "join": N_("joined"),
@@ -68,14 +73,22 @@ def _page(one: Incident) -> dict[str, Any]:
         pages = deliveries.of_case(db, vault, one.case_id or 0)
     school = schools.get(one.school or "")
     shown = {"one": one, "entries": entries, "people": people, "case": case, "school": school, "kinds": KINDS}
+    until = kept_until(here.library.district.records, one.drill, one.ended_at)
+    shown["kept_until"] = here.library.district.local(until).date() if until else None
     shown["pages"] = [page for page in pages if page.kind == "alert" and page.due_at >= one.started_at]
     return shown | {
         "name": partial(name_of, here),
         "time": short_moment,
-        "full": moment,
+        "full": _with_year,
         "arrived": how_far,
         "endings": ENDINGS,
     }
+
+
+def _with_year(at: datetime) -> str:
+    """A record is read years later: its day has a year."""
+    local = services().library.district.local(at)
+    return f"{full_day(local.date())}, {dates.clock(local.time(), page_language())}"
 
 
 def _own(one: Incident) -> dict[str, Any]:
@@ -87,8 +100,21 @@ def _own(one: Incident) -> dict[str, Any]:
     language = person.language if person else language_for(page_language(), protocol)
     may_act = current_user.role != RECORDS and one.ended_at is None
     step = protocol.steps[number - 1].in_language(language) if protocol and 0 < number <= len(protocol.steps) else None
-    own = {"step": step if one.steps else None, "number": number, "language": language}
+    may_say = may_act and may_end(one, inside=person is not None)
+    own = {"may_end": may_say, "step": step if one.steps else None, "number": number, "language": language}
     return own | {"may_act": may_act, "once": secrets.token_hex(12)}
+
+
+def may_end(one: Incident, inside: bool) -> bool:
+    """Who says that it is over, or that nobody came: who is in it or at the school, who was alerted, who leads.
+
+    Somebody of another office who reads along could call off the alarm with one wrong click.
+    """
+    district = services().library.district
+    person = district.staff.get(current_user.staff or "")
+    here = person is not None and one.school in person.schools
+    alerted = ROLE in roles_of(district, current_user.staff, one.school)
+    return inside or here or alerted or current_user.role in LEADS
 
 
 @console.post("/agents/<int:incident_id>/do")
@@ -98,9 +124,16 @@ def do_in_incident(incident_id: int) -> ResponseReturnValue:
     one, word = _of_id(incident_id), request.form.get("word", "")
     if word not in WORDS:
         abort(400, _("There is no such action."))
+    if word in ENDS and not may_end(one, _inside(one)):
+        abort(403, _("Only who is in it, at the school or alerted says that it is over."))
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
     language = language_for(page_language(), services().library.district.protocol)
     pressed = Pressed(one.id, current_user.by, word, request.form.get("text", ""), language)
     if do(services(), pressed, cause) is None:
         flash(_("Nothing was written down: it is over already, or the line was empty."))
     return redirect(url_for("console.incident", incident_id=one.id))
+
+
+def _inside(one: Incident) -> bool:
+    with services().database.read() as db:
+        return incidents.person(db, one.id, current_user.by) is not None

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from bot.attendance import weekly
-from bot.attendance.weekly import LANGUAGE, NONE, SCHOOL, TABLES, WEEK, Key, Week
+from bot.attendance.weekly import LANGUAGE, NONE, SCHOOL, STATE, TABLES, WEEK, Key, Week
 from bot.messaging import holding
 from bot.services import Services
 from bot.store import absences, audit, needs
@@ -72,9 +72,11 @@ def attendance_page() -> str:
         "chart_width": CHART_WIDTH,
         "label": LABEL,
         "tables": captions(),
+        "need_tables": {SCHOOL: _("What would help, by school"), STATE: _("What became of it")},
         "limits": limits,
     }
-    page["every"] = {"reasons": REASON_WORDS | ALL, "needs": NEED_WORDS | ALL, "states": STATE_WORDS | ALL}
+    page["target"] = here.library.district.attendance.reason_target
+    page["every"] = {"reasons": REASON_WORDS | ALL, "needs": NEED_WORDS | ALL}
     return render_template("console/attendance.html", **words, **page)
 
 
@@ -111,7 +113,9 @@ def weeks_of(here: Services) -> list[Week]:
         Week(
             monday,
             protected(weekly.counts_of(district, (one for one in found if weekly.monday_of(one.day) == monday))),
-            _needs(weekly.needs_of((one for one in named if weekly.monday_of(one.day) == monday), ends[monday])),
+            protected_needs(
+                weekly.needs_of(district, (one for one in named if weekly.monday_of(one.day) == monday), ends[monday])
+            ),
         )
         for monday in mondays
     ]
@@ -119,17 +123,20 @@ def weeks_of(here: Services) -> list[Week]:
 
 def protected(counts: Mapping[Key, int]) -> Mapping[Key, int | None]:
     """Both tables of one week with their sums; None: hidden."""
-    return _protected(tuple(counts.items()))
+    return _protected(TABLES, REASONS, tuple(counts.items()))
 
 
-@lru_cache(maxsize=64)
-def _protected(counts: tuple[tuple[Key, int], ...]) -> Mapping[Key, int | None]:
+def protected_needs(counts: Mapping[Key, int]) -> Mapping[Key, int | None]:
+    """The same for the needs: by school and by state, which count the same ones."""
+    return _protected(weekly.NEED_TABLES, KINDS, tuple(counts.items()))
+
+
+@lru_cache(maxsize=128)
+def _protected(
+    tables: tuple[str, str], columns: tuple[str, ...], counts: tuple[tuple[Key, int], ...]
+) -> Mapping[Key, int | None]:
     """A week that has ended does not change: worked out once."""
-    return suppress.linked(TABLES, REASONS, dict(counts))
-
-
-def _needs(counts: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int | None]:
-    return suppress.table(KINDS, weekly.NEED_STATES, counts)
+    return suppress.linked(tables, columns, dict(counts))
 
 
 def bars(week: Week) -> list[Bar]:
@@ -167,10 +174,17 @@ def lines(here: Services, weeks: Sequence[Week]) -> Iterator[list[str]]:
             column = _(REASON_WORDS[reason]) if reason else everything
             shown = hidden if count is None else str(count)
             yield [week.monday.isoformat(), table or "all", tame(named), column, shown]
-        for (kind, state), count in week.needs.items():
-            named, column = _(NEED_WORDS[kind]) if kind else everything, _(STATE_WORDS[state]) if state else everything
-            yield [week.monday.isoformat(), "need", named, column, hidden if count is None else str(count)]
+        yield from _need_lines(here, week)
     yield [limits()]
+
+
+def _need_lines(here: Services, week: Week) -> Iterator[list[str]]:
+    everything, kinds = _("All"), NEED_WORDS | ALL
+    words = {SCHOOL: rows_of(here)[SCHOOL], STATE: {one: _(said) for one, said in STATE_WORDS.items()}}
+    for (table, row, kind), count in week.needs.items():
+        by, named = (f"need by {table}", words[table][row]) if table else ("need", everything)
+        shown = _("hidden") if count is None else str(count)
+        yield [week.monday.isoformat(), by, tame(named), _(kinds[kind]), shown]
 
 
 def tame(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,6 +11,7 @@ from flask_login import current_user
 from bot.announcements import starting
 from bot.attendance import check_ins
 from bot.attendance.check_ins import MOST, Refused, TooMany
+from bot.incidents.telling import choices
 from bot.messaging import holding
 from bot.store import verified_events
 from bot.store.db import now
@@ -48,12 +50,13 @@ def _page(counts: Mapping[str, int] | None = None) -> str:
     with here.database.read() as db:
         events = verified_events.since(db, district.local(at).date() - SHOWN)
     again = {one.id: holding.again_on(district, one.day) for one in events}
-    page = {"schools": district.schools, "held": holding.now_held(here, at), "counts": counts, "most": MOST}
+    page: dict[str, Any] = {"schools": district.schools, "own": _own(), "counts": counts, "most": MOST}
+    page["held"] = holding.now_held(here, at)
     page |= {
         "outcomes": OUTCOME_WORDS,
         "events": events,
         "again": again,
-        "may_verify": any(map(_may_verify, district.schools)),
+        "may_verify": {one: school.name for one, school in district.schools.items() if _may_verify(one)},
     }
     page |= {"today": district.local(at).date(), "name": lambda who: name_of(here, who)}
     return render_template("console/check_ins.html", **page)
@@ -64,6 +67,8 @@ def _page(counts: Mapping[str, int] | None = None) -> str:
 def send_check_ins() -> ResponseReturnValue:
     """Ask the families of these numbers; the answer is counts, and the list is gone."""
     school, here = _school(), services()
+    if school not in _own():
+        abort(403, _("You work at another school: its office sends this."))
     file = request.files.get("file")
     pasted = file.read().decode("utf-8", "replace") if file and file.filename else request.form.get("phones", "")
     try:
@@ -117,6 +122,12 @@ def withdraw_event(event_id: int) -> ResponseReturnValue:
 def _school() -> str:
     school = request.form.get("school", "")
     return school if school in services().library.district.schools else abort(400, _("Choose a school."))
+
+
+def _own() -> Mapping[str, str]:
+    """The schools for whose families this person sends check-in texts: the own ones, else all."""
+    district = services().library.district
+    return {one: district.schools[one].name for one in choices(district, current_user.staff or "")}
 
 
 def _may_verify(school: str) -> bool:

@@ -1,7 +1,6 @@
 """Needs: what would help families, who sees to it until when; and the guide for a call, which notes what it found."""
 
 import secrets
-from datetime import timedelta
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -28,8 +27,6 @@ from bot.web.console.shown import name_of
 from bot.web.console.words import _
 from bot.web.here import services
 
-SAME_FAMILY = timedelta(days=7)
-"""What a call finds out is the reason of the family's reports of these last days too."""
 WORDS = 500
 
 
@@ -121,7 +118,7 @@ def note_call(case_id: int) -> ResponseReturnValue:
 def _found_out(here: Services, db: Connection, case: Case, cause: str, reason: str) -> None:
     """The reason of the reports that the call was about; where there was none, the call is the report."""
     at = now()
-    if absences.set_found(db, case.id, case.contact_id, at - SAME_FAMILY, reason, at):
+    if absences.set_found(db, case.id, case.contact_id, at - attending.SAME_ABSENCE, reason, at):
         return
     day = here.library.district.local(at).date()
     known = next(one for one in REASONS if one == reason)

@@ -24,7 +24,7 @@ from bot.web.console.shown import name_of
 from bot.web.console.words import N_, _, language_name
 from bot.web.here import services
 
-SHOWN = 60
+SHOWN = 30
 HOURS = (1, 2, 3, 4)
 KIND_WORDS = {
     "no_agents": N_("No agents were there"),
@@ -37,6 +37,7 @@ SENTENCES = (
     N_("Choose what was found."),
     N_("Say when it was checked: within the last hour. What is older, check again."),
     N_("Say for how long it counts: four hours at most."),
+    N_("The front office has agents on record there now. End that first, or say somebody is checking."),
     N_("Nobody or too few people have approved it yet."),
     N_("It was approved too long ago: look at the words again, and give it a later time."),
     N_("It does not fit one message in every language."),
@@ -69,7 +70,7 @@ def school_page(school: str) -> str:
     _known(school)
     with here.database.read() as db:
         found = statuses.current(db, at).get(school)
-        before = [one for one in statuses.newest(db, SHOWN) if one.school == school]
+        before = statuses.newest(db, school, SHOWN)
         rumours = statuses.reported(db, at - ANSWERED_WITHIN)
         pair = [one for one in ready_made.every(db) if one.school == school]
     page: dict[str, Any] = {"school": school, "name": here.library.district.schools[school].name, "now": found}
@@ -156,8 +157,7 @@ def _checked(typed: str) -> datetime:
 def withdraw_status() -> ResponseReturnValue:
     """Nobody reads it any more, and those who were told hear so."""
     with services().database.read() as db:
-        wanted = request.form.get("id", 0, type=int)
-        found = next((one for one in statuses.newest(db, SHOWN) if one.id == wanted), None)
+        found = statuses.find(db, request.form.get("id", 0, type=int))
     if found is None:
         abort(404, _("Nothing is said about this school now."))
     if not _may(found.school):
