@@ -256,6 +256,18 @@ def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Service
             client = logged_in(services, app, role, "ana_ruiz")
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Services, role: str) -> None:
+    client = logged_in(services, app, role, "ana_ruiz")
+    nav = client.get("/console/account").text.split("<nav", 1)[1].split("</nav>", 1)[0]
+    links, headings = re.findall(r'href="([^"]+)"', nav), re.findall(r'<p class="group"[^>]*>([^<]+)', nav)
+    assert len(links) == len(set(links)) >= 10 and links.index("/console/") < 2
+    assert ("/console/people" in links) == (role == "administrator")
+    assert ("/console/gatherings" in links) == (role in CASES)
+    assert "<ul" in nav and not re.findall(r"<ul[^>]*>\s*</ul>", nav) and 3 <= len(headings) <= 6
+    assert [one for one in links if client.get(one).status_code >= 400] == []
+
+
 def test_nobody_opens_nothing_but_the_door(app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = False
     for route, who in TABLE.items():

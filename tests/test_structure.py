@@ -54,7 +54,7 @@ BELOW = {
         "queues",
         "services",
     },
-    "leaders": {"content", "store", "services"},
+    "leaders": {"content", "store", "queues", "services"},
     "gatherings": {
         "announcements",  # the invitation is an announcement: translated, approved and sent like any other
         "messaging",

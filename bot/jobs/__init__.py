@@ -11,6 +11,7 @@ from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
+from bot.leaders import late
 from bot.messaging import drafting, send
 from bot.services import Services, open_services
 
@@ -84,9 +85,10 @@ def broadcast(announcement_id: int, slot: int) -> None:
 
 
 def remind() -> None:
-    """Tell the owners of texts that are past their time."""
+    """Tell the owners of texts, needs and contacts that are past their time."""
     reminders.remind(services())
     overdue.remind(services())
+    late.remind(services())
     overdue.forget(services())
 
 
