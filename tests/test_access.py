@@ -176,6 +176,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "GET /console/suggestions": CASES,
     "POST /console/suggestions": CASES,
     "POST /console/suggestions/<int:suggestion_id>": CASES,
+    "POST /console/suggestions/<int:suggestion_id>/lines": CASES,
     "GET /console/static/<path:filename>": PUBLIC,
     "POST /console/verified-events": CASES,
     "POST /console/verified-events/<int:event_id>/withdraw": CASES,

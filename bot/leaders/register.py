@@ -96,7 +96,7 @@ def done(services: Services, request_id: int, by: str) -> bool:
 
 def leave(services: Services, leader: Leader, by: str) -> None:
     """Take somebody out of the register, for good."""
-    at, vault = now(), services.database.vault
+    at = now()
     with services.database.write() as db:
         leaders.leave(db, leader.id, at)
         if leader.phone:

@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from bot.content.district import District
 from bot.leaders import register, rules
+from bot.leaders.late import OFFICE
 from bot.leaders.register import AskedLately
 from bot.store import leaders
 from bot.store.db import now
@@ -89,7 +90,7 @@ def _keeps(one: Leader) -> bool:
     """Who calls: the owner, the superintendent's office, whoever sees everything.  All others ask in the queue."""
     if current_user.role in SEE_ALL or current_user.by == one.owner:
         return True
-    return register.OFFICE in roles_of(_district(), current_user.staff)
+    return OFFICE in roles_of(_district(), current_user.staff)
 
 
 def _name(staff: str | None) -> str:
