@@ -122,6 +122,8 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/gatherings/<int:gathering_id>/ready": CASES,
     "POST /console/gatherings/<int:gathering_id>/sheet": CASES,
     "POST /console/gatherings/<int:gathering_id>/sheet/approve": CASES,
+    "GET /console/gatherings/<int:gathering_id>/sheet/<language>": CASES,
+    "POST /console/gatherings/<int:gathering_id>/sheet/<language>": CASES,
     "GET /console/gatherings/<int:gathering_id>/themes": CASES,
     "POST /console/gatherings/<int:gathering_id>/themes": CASES,
     "GET /console/gatherings/new": CASES,

@@ -131,6 +131,7 @@ def test_nobody_imports_web_or_jobs_but_the_entries() -> None:
         queues.TRANSLATE,
         queues.TALK_LOST,
         queues.TRANSLATE_ANNOUNCEMENT,
+        queues.TRANSLATE_SHEET,
         queues.START_ANNOUNCEMENT,
         queues.BROADCAST,
         queues.MAKE_KIT,

@@ -9,6 +9,7 @@ from bot.announcements import kit, starting, translating
 from bot.attendance import overdue
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
+from bot.gatherings import sheet
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.leaders import late
@@ -65,6 +66,11 @@ def draft_language(language: str) -> None:
 def translate_announcement(announcement_id: int, language: str) -> None:
     """Draft one language of an announcement."""
     translating.translate(services(), announcement_id, language)
+
+
+def translate_sheet(gathering_id: int, language: str) -> None:
+    """Draft one language of a gathering's sheet of answers."""
+    sheet.prepare(services(), gathering_id, language)
 
 
 def start_announcement(announcement_id: int) -> None:

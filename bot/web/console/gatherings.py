@@ -171,6 +171,8 @@ def _keep(before: Gathering | None) -> ResponseReturnValue:
         number = planning.keep(here, typed.plan(here.library.district), current_user.by, before)
     except Refused as wrong:
         return _form(typed, before, {field: _(sentence) for field, sentence in wrong.problems.items()}), 422
+    if before and before.announcement_id and of_id(number).state == "planned":
+        flash(_("The old invitation leaves no more. Mark it ready and draft the invitation again."))
     return redirect(url_for("console.gathering", gathering_id=number))
 
 
@@ -237,7 +239,7 @@ def cancel_gathering(gathering_id: int) -> ResponseReturnValue:
     """It does not take place; everybody who said yes gets a text."""
     found = of_id(gathering_id)
     if request.form.get("sure") == "yes" and planning.cancel(services(), found, current_user.by):
-        flash(_("It is canceled. Everybody who said yes is told by text. Stop its announcement if it is still sent."))
+        flash(_("It is canceled. Everybody who said yes is told by text, and the invitation leaves no more."))
     return _back(found)
 
 
