@@ -121,7 +121,8 @@ def next_end(db: Connection, contact_id: int, after: datetime) -> datetime | Non
     """When the next gathering to which this contact comes ends; None: there is none yet."""
     mine = (rsvps.c.contact_id == contact_id) & (rsvps.c.people > 0) & (gatherings.c.state != "canceled")
     query = select(func.min(gatherings.c.ends_at)).join(rsvps, rsvps.c.gathering_id == gatherings.c.id)
-    return db.execute(query.where(mine & (gatherings.c.ends_at > after))).scalar_one()
+    found: datetime | None = db.execute(query.where(mine & (gatherings.c.ends_at > after))).scalar_one()
+    return found
 
 
 def has_stopped(db: Connection, family_id: int) -> bool:
