@@ -46,6 +46,7 @@ SENTENCES = (
     N_("Write a phone number such as 217-555-0199."),
     N_("Mark it ready first: then the interpreters are there."),
     N_("Somebody has changed it just now, or it is over: look at it again."),
+    N_("Its gathering was changed or canceled since: draft the invitation anew."),
 )
 """What the rooms below say, for the catalogs; what holds a name stays in English."""
 

@@ -32,9 +32,9 @@ KINDS = {
 }
 DID = (
     N_("wrote a leader in"), N_("asked for a leader"), N_("talked with a leader"), N_("took a leader out"),
-    N_("changed a leader task"),
+    N_("changed a leader task"), N_("erased a family"),
 )  # fmt: skip
-"""What the audit log tells of leaders, for the catalogs."""
+"""What the audit log tells of leaders, and of families that were erased, for the catalogs."""
 INVITATION_CHARACTERS = 2000
 
 
