@@ -204,6 +204,20 @@ def doctor() -> None:
 
 
 @main.command()
+@click.argument("address")
+@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+@click.confirmation_option(prompt="Erase this family for good, with its cases?")
+def erase(address: str, by: str) -> None:
+    """Erase the family that writes from ADDRESS (+1217…, whatsapp:+1217…) on all its addresses; its STOP stays."""
+    from bot.messaging import erasing
+    from bot.services import open_services
+
+    if not erasing.erase(open_services(_settings()), address, by):
+        raise click.ClickException("Nobody writes from this address.")
+    click.echo("Erased.")
+
+
+@main.command()
 @click.argument("name")
 @click.option("--role", help="What NAME may; an administrator, if the login is new and this is left out.")
 @click.option("--staff", help="Who this is under 'staff' in the district file.")

@@ -124,6 +124,8 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/gatherings/<int:gathering_id>/ready": CASES,
     "POST /console/gatherings/<int:gathering_id>/sheet": CASES,
     "POST /console/gatherings/<int:gathering_id>/sheet/approve": CASES,
+    "GET /console/gatherings/<int:gathering_id>/sheet/<language>": CASES,
+    "POST /console/gatherings/<int:gathering_id>/sheet/<language>": CASES,
     "GET /console/gatherings/<int:gathering_id>/themes": CASES,
     "POST /console/gatherings/<int:gathering_id>/themes": CASES,
     "GET /console/gatherings/new": CASES,
@@ -178,6 +180,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "GET /console/suggestions": CASES,
     "POST /console/suggestions": CASES,
     "POST /console/suggestions/<int:suggestion_id>": CASES,
+    "POST /console/suggestions/<int:suggestion_id>/lines": CASES,
     "GET /console/static/<path:filename>": PUBLIC,
     "POST /console/verified-events": CASES,
     "POST /console/verified-events/<int:event_id>/withdraw": CASES,
@@ -256,6 +259,18 @@ def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Service
         if route in ("POST /console/logout", "POST /console/account/end"):
             app.config["WTF_CSRF_ENABLED"] = True
             client = logged_in(services, app, role, "ana_ruiz")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Services, role: str) -> None:
+    client = logged_in(services, app, role, "ana_ruiz")
+    nav = client.get("/console/account").text.split("<nav", 1)[1].split("</nav>", 1)[0]
+    links, headings = re.findall(r'href="([^"]+)"', nav), re.findall(r'<p class="group"[^>]*>([^<]+)', nav)
+    assert len(links) == len(set(links)) >= 10 and links.index("/console/") < 2
+    assert ("/console/people" in links) == (role == "administrator")
+    assert ("/console/gatherings" in links) == (role in CASES)
+    assert "<ul" in nav and not re.findall(r"<ul[^>]*>\s*</ul>", nav) and 3 <= len(headings) <= 6
+    assert [one for one in links if client.get(one).status_code >= 400] == []
 
 
 def test_nobody_opens_nothing_but_the_door(app: Flask) -> None:

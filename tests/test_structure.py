@@ -67,7 +67,7 @@ BELOW = {
         "queues",
         "services",
     },
-    "leaders": {"content", "store", "services"},
+    "leaders": {"content", "store", "queues", "services"},
     "gatherings": {
         "announcements",  # the invitation is an announcement: translated, approved and sent like any other
         "messaging",
@@ -145,6 +145,7 @@ def test_nobody_imports_web_or_jobs_but_the_entries() -> None:
         queues.TRANSLATE,
         queues.TALK_LOST,
         queues.TRANSLATE_ANNOUNCEMENT,
+        queues.TRANSLATE_SHEET,
         queues.START_ANNOUNCEMENT,
         queues.BROADCAST,
         queues.MAKE_KIT,

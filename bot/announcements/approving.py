@@ -19,7 +19,7 @@ from bot.announcements.words import unknown_placeholders
 from bot.content.district import District
 from bot.messaging import holding
 from bot.services import Services
-from bot.store import announcements, approvals, audit, ready_made
+from bot.store import announcements, approvals, audit, gatherings, ready_made
 from bot.store.announcements import Announcement, Draft
 from bot.store.approvals import Approval
 from bot.store.db import now
@@ -106,11 +106,13 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
         announcement = announcements.find(db, announcement_id)
         given = approvals.of(db, announcement_id)
         seen = digest_now(db, announcement) if announcement else ""
-        waits = ready_made.is_one(db, announcement_id)
+        waits, invited = ready_made.is_one(db, announcement_id), gatherings.by_announcement(db, announcement_id)
     if announcement is None or announcement.state != "draft":
         raise CannotRelease("This announcement has been sent, or is no draft any more.")
     if waits:
         raise CannotRelease("This one waits ready: two people release it from the page of the schools.")
+    if invited and invited.state != "invited":
+        raise CannotRelease("Its gathering was changed or canceled since: draft the invitation anew.")
     families = meant_in_all(services, announcement)
     missing = standing(services.library.district, announcement, given, families, seen)
     if not missing.complete:

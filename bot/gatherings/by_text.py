@@ -14,6 +14,7 @@ from typing import Literal
 from redis import RedisError
 from sqlalchemy.engine import Connection
 
+from bot.announcements.words import GATHERING
 from bot.content.languages import english_name
 from bot.content.texts import TextId
 from bot.conversation.commands import match
@@ -23,7 +24,7 @@ from bot.messaging.inbound import Inbound
 from bot.messaging.world import understood
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
-from bot.store import contacts, deliveries, gatherings, questions, recipients, rsvps
+from bot.store import announcements, contacts, deliveries, gatherings, questions, recipients, rsvps
 from bot.store import gathering_interpreters as booked
 from bot.store.contacts import Contact
 from bot.store.db import now
@@ -113,10 +114,17 @@ def _one(services: Services, inbound: Inbound) -> Said | None:
             return None
         named = recipients.of_sid(db, inbound.answers) if inbound.answers else None
         last = named or recipients.newest_to(db, contact.id, now() - INVITED_WITHIN)
-        found = gatherings.by_announcement(db, last.announcement_id) if last else None
+        found = _invited_to(db, last.announcement_id) if last else None
     if found is None or not found.to_come or (named is None and _asked(services, contact)):
         return None
     return Said("yes", found.code)
+
+
+def _invited_to(db: Connection, announcement_id: int) -> Gathering | None:
+    """Also by an invitation that was drafted anew since: its link names the gathering."""
+    sent = announcements.find(db, announcement_id)
+    named = GATHERING.search(sent.link) if sent else None
+    return gatherings.by_code(db, named[1]) if named else None
 
 
 def _asked(services: Services, contact: Contact) -> bool:

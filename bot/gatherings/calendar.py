@@ -26,7 +26,7 @@ def ics(gathering: Gathering, says: str, url: str, organizer: str, at: datetime)
         f"DTEND:{_moment(gathering.ends_at)}",
         f"SUMMARY:{_text(gathering.title)}",
         f"DESCRIPTION:{_text(says)}",
-        f"LOCATION:{_text(gathering.link or gathering.place)}",
+        f"LOCATION:{'' if status == 'CANCELLED' else _text(gathering.link or gathering.place)}",
         f"URL:{url}",
         f"STATUS:{status}",
         "END:VEVENT",

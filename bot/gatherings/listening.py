@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.content.languages import english_name
 from bot.gatherings.telling import AFTER_FLOW
@@ -45,9 +46,15 @@ def answers(services: Services, gathering: Gathering) -> list[Case]:
     vault = services.database.vault
     with services.database.read() as db:
         came = rsvps.contacts_of(db, gathering.id)
+        until = {contact: rsvps.next_end(db, contact, gathering.ends_at) for contact in came}
         found = [case for contact in came for case in cases.of_contact(db, vault, contact)]
-    own = [one for one in found if one.topic == AFTER_FLOW and one.opened_at >= gathering.ends_at]
+    own = [one for one in found if one.topic == AFTER_FLOW and _after(one, gathering, until[one.contact_id])]
     return sorted(own, key=lambda one: -one.id)
+
+
+def _after(case: Case, gathering: Gathering, until: datetime | None) -> bool:
+    """Whether it answers the question after this gathering, and not that after the family's next one."""
+    return case.opened_at >= gathering.ends_at and (until is None or case.opened_at < until)
 
 
 def as_csv(found: Iterable[Asked]) -> Iterator[str]:

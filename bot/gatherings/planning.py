@@ -1,6 +1,6 @@
 """What the host does: plan, change, have interpreters booked, mark ready, invite, cancel.  Each is in the audit log."""
 
-from bot.announcements import composing, translating
+from bot.announcements import composing, starting, translating
 from bot.content import dates
 from bot.content.languages import english_name
 from bot.gatherings import rules, words
@@ -45,6 +45,8 @@ def keep(services: Services, plan: Plan, by: str, before: Gathering | None = Non
         if not gatherings.change(db, before, plan, not same):
             raise Refused({"title": CHANGED})
         audit.record(db, by, "changed a gathering", f"gathering {before.id}", at)
+    if not same:
+        _take_back(services, before, by)
     return before.id
 
 
@@ -85,13 +87,24 @@ def unbook(services: Services, gathering: Gathering, booked_id: int, by: str) ->
 
 
 def cancel(services: Services, gathering: Gathering, by: str) -> bool:
-    """It does not take place: everybody who said yes is told by the next sweep; False if it was over before."""
+    """It does not take place: everybody who said yes is told by the next sweep; False if it was over before.
+
+    Its invitation is stopped: nobody is invited to what does not take place.
+    """
     with services.database.write() as db:
         to = gathering.revision + 1
         done = gatherings.move(db, gathering.id, gatherings.BEFORE, "canceled", revision=to)
         if done:
             audit.record(db, by, "canceled a gathering", f"gathering {gathering.id}", now())
+    if done:
+        _take_back(services, gathering, by)
     return done
+
+
+def _take_back(services: Services, gathering: Gathering, by: str) -> None:
+    """What leaves still leaves no more; a draft of it is refused when somebody releases it."""
+    if gathering.announcement_id:
+        starting.stop(services, gathering.announcement_id, by)
 
 
 def invite(services: Services, gathering: Gathering, by: str) -> Announcement:

@@ -46,7 +46,8 @@ def sweep_gatherings(services: Services) -> None:
 
 
 def _tell_changes(services: Services, one: Gathering, at: datetime) -> None:
-    if one.revision == 0 or at >= one.starts_at or services.library.district.waking(at) > at:
+    ends = one.ends_at if one.state == "canceled" else one.starts_at  # late is better than a family before a shut door
+    if one.revision == 0 or at >= ends or services.library.district.waking(at) > at:
         return
     texts: list[TextId] = ["gathering_canceled"]
     if one.state != "canceled":

@@ -10,8 +10,10 @@ from bot.attendance import overdue
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.incidents import keeping
+from bot.gatherings import sheet
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
+from bot.leaders import late
 from bot.messaging import drafting, send
 from bot.services import Services, open_services
 from bot.voice_notes import carrying
@@ -68,6 +70,11 @@ def translate_announcement(announcement_id: int, language: str) -> None:
     translating.translate(services(), announcement_id, language)
 
 
+def translate_sheet(gathering_id: int, language: str) -> None:
+    """Draft one language of a gathering's sheet of answers."""
+    sheet.prepare(services(), gathering_id, language)
+
+
 def start_announcement(announcement_id: int) -> None:
     """Freeze the audience of a released announcement, and send it."""
     starting.start(services(), announcement_id)
@@ -92,8 +99,10 @@ def voice_note(note_id: int) -> None:
 
 def remind() -> None:
     """Tell the owners of texts that are past their time; forget what is past its own."""
+    """Tell the owners of texts, needs and contacts that are past their time."""
     reminders.remind(services())
     overdue.remind(services())
+    late.remind(services())
     overdue.forget(services())
     carrying.forget(services())
     keeping.forget(services())

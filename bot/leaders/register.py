@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
+from sqlalchemy.engine import Connection
+
 from bot.leaders import rules
+from bot.leaders.late import OFFICE
 from bot.services import Services
 from bot.store import audit, contacts, families, leaders
 from bot.store.db import now
 from bot.store.leaders import Leader, Request, Task
 
-OFFICE = "superintendents_office"
 LEADER = "leader"
 BASIS = "leader agreed, told staff"
 
@@ -44,12 +46,15 @@ def keep(services: Services, leader: Leader, by: str, texts: bool = False) -> in
     at, vault = now(), services.database.vault
     with services.database.write() as db:
         number: int | None = leader.id
+        before = leaders.find(db, vault, leader.id) if leader.id else None
         if leader.id:
-            leaders.change(db, vault, leader)
+            number = leader.id if leaders.change(db, vault, leader) else None
         else:
             number = leaders.add(db, vault, leader, at)
         if number is None:
             return None
+        if before and before.phone and before.phone != leader.phone:
+            _no_leader_any_more(services, db, before.phone, at)
         audit.record(db, by, "wrote a leader in", f"leader {number}", at)
         if leader.phone:
             family = families.of_address(db, vault, leader.phone, at)
@@ -91,12 +96,20 @@ def done(services: Services, request_id: int, by: str) -> bool:
 
 def leave(services: Services, leader: Leader, by: str) -> None:
     """Take somebody out of the register, for good."""
-    at, vault = now(), services.database.vault
+    at = now()
     with services.database.write() as db:
         leaders.leave(db, leader.id, at)
         if leader.phone:
-            families.set_role(db, families.of_address(db, vault, leader.phone, at), "family")
+            _no_leader_any_more(services, db, leader.phone, at)
         audit.record(db, by, "took a leader out", f"leader {leader.id}", at)
+
+
+def _no_leader_any_more(services: Services, db: Connection, phone: str, at: datetime) -> None:
+    """This number gets no kits any more, and no texts on a leader's word; what a family said of itself stays."""
+    family = families.of_address(db, services.database.vault, phone, at)
+    families.set_role(db, family, "family")
+    if families.get(db, family).consent_basis == BASIS:
+        families.set_consent(db, family, None, None)
 
 
 def set_task(services: Services, task: Task, by: str) -> None:

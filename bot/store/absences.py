@@ -35,6 +35,9 @@ absences = Table(
 )
 """`day`: the district's day on which it was reported; `found`: what staff learned on the phone, at `found_at`."""
 
+NO_CASE = 0
+"""Where a number must stand and the case was erased."""
+
 calls = Table(
     "absence_calls",
     metadata,
@@ -141,3 +144,9 @@ def forget(db: Connection, before: datetime) -> int:
 def forget_contact(db: Connection, contact_id: int) -> None:
     """A family is erased: its reports stay as figures without it."""
     db.execute(update(absences).where(absences.c.contact_id == contact_id).values(contact_id=None, case_id=None))
+
+
+def forget_cases(db: Connection, case_ids: Sequence[int]) -> None:
+    """Notes of calls about these cases stay as figures of none; a new case may get the same number."""
+    db.execute(update(calls).where(calls.c.case_id.in_(case_ids)).values(case_id=NO_CASE))
+    db.execute(update(absences).where(absences.c.case_id.in_(case_ids)).values(case_id=None))

@@ -148,6 +148,10 @@ class Conversations:
         """Start from the database again with the family's next message."""
         self.redis.delete(_talk(family))
 
+    def erase(self, family: str) -> None:
+        """Nothing of this family is kept here any more, not even that it wrote."""
+        self.redis.delete(_talk(family), _window(family), f"puente:talking:{family}")
+
     def waits(self, family: str) -> bool:
         """Whether a question of ours waits for this family's answer."""
         found = self.redis.get(_talk(family))

@@ -108,11 +108,12 @@ def add(db: Connection, plan: Plan, by: str, at: datetime) -> int:
 def change(db: Connection, before: Gathering, plan: Plan, told: bool) -> bool:
     """Put a new plan in place of the one that was looked at; False if it is over, canceled or changed meanwhile.
 
-    `told`: people rely on it, so that a change of its facts is a new revision.
+    `told`: people rely on it, so that a change of its facts is a new revision; an invitation with the old ones holds
+    no more, and is drafted anew.
     """
     same = (gatherings.c.id == before.id) & (gatherings.c.revision == before.revision)
     values = {**_values(plan), "revision": before.revision + (1 if told else 0)}
-    if before.state == "ready":
+    if before.state == "ready" or (told and before.state == "invited"):
         values["state"] = "planned"
     return db.execute(update(gatherings).where(same & gatherings.c.state.in_(BEFORE)).values(values)).rowcount == 1
 

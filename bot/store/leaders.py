@@ -113,10 +113,15 @@ def add(db: Connection, vault: Vault, leader: Leader, at: datetime) -> int | Non
         return None
 
 
-def change(db: Connection, vault: Vault, leader: Leader) -> None:
-    """Put what is known now in place of what was."""
+def change(db: Connection, vault: Vault, leader: Leader) -> bool:
+    """Put what is known now in place of what was; False if another leader has this number."""
     place = db.execute(select(leaders.c.place).where(leaders.c.id == leader.id)).scalar_one()
-    db.execute(update(leaders).where(leaders.c.id == leader.id).values(_values(vault, leader, place)))
+    try:
+        with db.begin_nested():
+            db.execute(update(leaders).where(leaders.c.id == leader.id).values(_values(vault, leader, place)))
+    except IntegrityError:
+        return False
+    return True
 
 
 def leave(db: Connection, leader_id: int, at: datetime) -> None:

@@ -165,14 +165,17 @@ def between(db: Connection, first: date, last: date) -> list[Counted]:
 def forget(db: Connection, before: datetime) -> int:
     """Older needs that are done lose the family and all words; how many."""
     old = needs.c.closed_at.is_not(None) & (needs.c.closed_at < before) & needs.c.contact_id.is_not(None)
-    values = {"contact_id": None, "sealed_words": None, "sealed_done": None}
+    values = {"contact_id": None, "case_id": 0, "sealed_words": None, "sealed_done": None}
     return db.execute(update(needs).where(old).values(values)).rowcount
 
 
-def forget_contact(db: Connection, contact_id: int) -> None:
-    """A family is erased: its needs stay as figures, without words."""
-    values = {"contact_id": None, "sealed_words": None, "sealed_done": None}
-    db.execute(update(needs).where(needs.c.contact_id == contact_id).values(values))
+def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
+    """A family is erased: its needs stay as figures, without words and case; nobody is asked to see to them."""
+    mine = needs.c.contact_id == contact_id
+    over = {"outcome": "not needed", "closed_by": "erased", "closed_at": at}
+    db.execute(update(needs).where(mine & needs.c.closed_at.is_(None)).values(over))
+    values = {"contact_id": None, "case_id": 0, "sealed_words": None, "sealed_done": None}
+    db.execute(update(needs).where(mine).values(values))
 
 
 def _need(row: Row[Any], vault: Vault) -> Need:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.store.contacts import contacts
 from bot.store.db import Moment, metadata
+from bot.store.gatherings import gatherings
 
 rsvps = Table(
     "rsvps",
@@ -114,6 +115,14 @@ def contacts_of(db: Connection, gathering_id: int) -> Sequence[int]:
     """The contacts that said they come."""
     key = (rsvps.c.gathering_id == gathering_id) & (rsvps.c.people > 0)
     return db.execute(select(rsvps.c.contact_id).where(key)).scalars().all()
+
+
+def next_end(db: Connection, contact_id: int, after: datetime) -> datetime | None:
+    """When the next gathering to which this contact comes ends; None: there is none yet."""
+    mine = (rsvps.c.contact_id == contact_id) & (rsvps.c.people > 0) & (gatherings.c.state != "canceled")
+    query = select(func.min(gatherings.c.ends_at)).join(rsvps, rsvps.c.gathering_id == gatherings.c.id)
+    found: datetime | None = db.execute(query.where(mine & (gatherings.c.ends_at > after))).scalar_one()
+    return found
 
 
 def has_stopped(db: Connection, family_id: int) -> bool:

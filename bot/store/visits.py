@@ -133,14 +133,19 @@ def _stop(db: Connection, key: Any, by: str, at: datetime) -> bool:
 
 
 def forget(db: Connection, before: datetime) -> int:
-    """Older plans no longer say of which family they were, who came and why; how many."""
+    """Older plans no longer say of which family (or case) they were, who came and why; how many."""
     key = (visits.c.asked_at < before) & visits.c.contact_id.is_not(None)
-    return db.execute(update(visits).where(key).values(contact_id=None, sealed_plan="")).rowcount
+    stopped = key & visits.c.state.in_(STANDING)
+    db.execute(update(visits).where(stopped).values(state="stopped"))
+    return db.execute(update(visits).where(key).values(contact_id=None, case_id=0, sealed_plan="")).rowcount
 
 
-def forget_contact(db: Connection, contact_id: int) -> None:
-    """A family is erased, and with it what was planned."""
-    db.execute(update(visits).where(visits.c.contact_id == contact_id).values(contact_id=None, sealed_plan=""))
+def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
+    """A family is erased, and with it what was planned: nobody goes."""
+    mine = visits.c.contact_id == contact_id
+    standing = mine & visits.c.state.in_(STANDING)
+    db.execute(update(visits).where(standing).values(state="stopped", answered_at=at))
+    db.execute(update(visits).where(mine).values(contact_id=None, case_id=0, sealed_plan=""))
 
 
 def _visit(row: Row[Any], vault: Vault) -> Visit:

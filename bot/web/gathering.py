@@ -7,6 +7,7 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.texts import TextId
 from bot.conversation.effects import Notice
 from bot.gatherings import calendar, words
+from bot.gatherings import sheet as sheets
 from bot.gatherings.by_text import CODE_LENGTH
 from bot.messaging.compose import readable
 from bot.store import gatherings
@@ -27,10 +28,10 @@ def page(code: str) -> ResponseReturnValue:
     if found.state == "canceled":
         return _page(language, [_said(language, found, "gathering_canceled")])
     if not found.to_come or found.ends_at <= now():
-        return _page(language, [_said(language, found, "gathering_over")], sheet=_sheet(found))
+        return _page(language, [_said(language, found, "gathering_over")], sheet=found)
     texts: list[TextId] = ["gathering_genuine", *words.how_to_come(found), "gathering_go_how"]
     said = [_said(language, found, text) for text in texts]
-    return _page(language, said, title=found.title, code=found.code, sheet=_sheet(found))
+    return _page(language, said, titled=found, code=found.code, sheet=found)
 
 
 @gathering.get("/g/<code>.ics")
@@ -40,7 +41,8 @@ def calendar_file(code: str) -> ResponseReturnValue:
     if found is None:
         abort(404)
     language = reader_language()
-    says = "\n".join(_said(language, found, text).text for text in words.how_to_come(found))
+    texts: list[TextId] = ["gathering_canceled"] if found.state == "canceled" else words.how_to_come(found)
+    says = "\n".join(_said(language, found, text).text for text in texts)
     made = calendar.ics(found, says, words.page_of(services(), found), services().library.district.name, now())
     headers = {"Content-Disposition": f'attachment; filename="{found.code}.ics"'}
     return Response(made, mimetype="text/calendar", headers=headers)
@@ -77,10 +79,29 @@ def _number() -> str:
     return readable((settings.twilio_sms_from or settings.twilio_whatsapp_from or "").removeprefix("whatsapp:"))
 
 
-def _sheet(found: Gathering) -> Said | None:
-    return Said(found.sheet, SOURCE_LANGUAGE) if found.sheet and found.sheet_approved_by else None
-
-
-def _page(language: str, said: list[Said], title: str = "", code: str = "", sheet: Said | None = None) -> str:
-    shown = {"said": said, "titled": Said(title, SOURCE_LANGUAGE) if title else None, "code": code, "sheet": sheet}
+def _page(
+    language: str, said: list[Said], titled: Gathering | None = None, code: str = "", sheet: Gathering | None = None
+) -> str:
+    shown = {"said": said, "titled": _title(language, titled), "code": code, **_sheet(language, sheet)}
     return public_page("genuine/gathering.html", language, **shown)
+
+
+def _title(language: str, found: Gathering | None) -> Said | None:
+    if found is None:
+        return None
+    with services().database.read() as db:
+        own = sheets.title_in(db, found, language)
+    return Said(own or found.title, language if own else SOURCE_LANGUAGE)
+
+
+def _sheet(language: str, found: Gathering | None) -> dict[str, Said | None]:
+    """The answers, once they are approved: in the reader's language, or in English with a word about that."""
+    if found is None or not found.sheet or not found.sheet_approved_by:
+        return {"sheet": None, "notice": None}
+    if language == SOURCE_LANGUAGE:
+        return {"sheet": Said(found.sheet, SOURCE_LANGUAGE), "notice": None}
+    with services().database.read() as db:
+        own = sheets.sheet_in(db, found, language)
+    if own:
+        return {"sheet": Said(own, language), "notice": None}
+    return {"sheet": Said(found.sheet, SOURCE_LANGUAGE), "notice": _said(language, None, "notice_english")}

@@ -10,6 +10,8 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
+from bot.announcements import approving
+from bot.announcements.approving import CannotRelease
 from bot.cases import follow_ups as starting
 from bot.gatherings import planning
 from bot.services import Services
@@ -111,6 +113,71 @@ def test_the_sheet_is_seen_by_families_once_somebody_else_approved_it(
     assert "Will there be buses?" in client.get(f"/g/{code}?lang=en").text
     send(ana, f"{HOME}/1/sheet", sheet="Will there be buses? No.")
     assert "buses" not in client.get(f"/g/{code}?lang=en").text
+
+
+def test_the_sheet_is_read_in_ones_language_once_a_person_approved_it_and_says_so_until_then(
+    ana: FlaskClient, host: Host, client: FlaskClient
+) -> None:
+    code, sheet = host.plan().code, "Will there be buses?\nYes. Call 217-555-0100."
+    send(ana, f"{HOME}/1/sheet", sheet=sheet)
+    assert ana.get(f"{HOME}/1/sheet/es").status_code == 404, "nobody has approved the English"
+    sam = member(host.services, client.application, "staff", "sam_ortiz")
+    assert "English only" in send(sam, f"{HOME}/1/sheet/approve", sheet=sheet).text
+    page = client.get(f"/g/{code}?lang=es").text
+    assert "Will there be buses?" in page and 'class="notice" lang="es"' in page
+    assert 'class="notice"' not in client.get(f"/g/{code}?lang=en").text
+    english = ["Your questions about school", "Will there be buses?", "Yes.", "Call 217-555-0100."]
+    texts = ["Sus preguntas", "¿Habrá autobuses?", "Sí.", "Llame al 217-555-0100."]
+    wrong = send(sam, f"{HOME}/1/sheet/es", english=english, text=[*texts[:3], "Llame."], reviewed_by="Ana")
+    assert wrong.status_code == 422 and "217-555-0100" in wrong.text.split('role="alert"', 1)[1].split("</p>", 1)[0]
+    assert "no translation yet" in send(sam, f"{HOME}/1/sheet/es", english=english, text=["", *texts[1:]]).text
+    send(sam, f"{HOME}/1/sheet/es", english=english, text=texts, reviewed_by="Ana")
+    page = client.get(f"/g/{code}?lang=es").text
+    assert "¿Habrá autobuses?" in page and "Sus preguntas" in page and 'class="notice"' not in page
+    assert "buses?" not in page.replace("autobuses?", "")
+    assert 'class="notice"' in client.get(f"/g/{code}?lang=ar").text
+    sheet = sheet.replace("Yes.", "No.")
+    send(ana, f"{HOME}/1/sheet", sheet=sheet)
+    send(sam, f"{HOME}/1/sheet/approve", sheet=sheet)
+    assert 'class="notice"' in client.get(f"/g/{code}?lang=es").text, "a new sentence is English again"
+
+
+def invited(ana: FlaskClient) -> None:
+    send(ana, f"{HOME}/new", **FORM)
+    send(ana, f"{HOME}/1/interpreters", language="es", kind="trained", name="Maria")
+    send(ana, f"{HOME}/1/ready")
+    send(ana, f"{HOME}/1/invite")
+
+
+def test_nobody_is_invited_to_what_was_canceled_or_to_an_old_hour(ana: FlaskClient, host: Host) -> None:
+    invited(ana)
+    page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00"}).text
+    assert "draft the invitation again" in page and "Mark it ready" in page
+    with pytest.raises(CannotRelease, match="changed or canceled since"):
+        approving.release(host.services, 1, "ana_ruiz")
+    send(ana, f"{HOME}/1/ready")
+    send(ana, f"{HOME}/1/invite")
+    assert host.get().announcement_id == 2 and host.get().state == "invited"
+    send(ana, f"{HOME}/1/cancel", sure="yes")
+    with pytest.raises(CannotRelease, match="changed or canceled since"):
+        approving.release(host.services, 2, "ana_ruiz")
+
+
+def test_canceling_stops_an_invitation_that_is_on_its_way(ana: FlaskClient, host: Host) -> None:
+    invited(ana)
+    with host.services.database.write() as db:
+        announcements.move(db, 1, ["draft"], "sending")
+    send(ana, f"{HOME}/1/cancel", sure="yes")
+    with host.services.database.read() as db:
+        assert announcements.state_of(db, 1) == "stopped"
+
+
+def test_a_canceled_ones_calendar_file_says_so_and_no_link(ana: FlaskClient, host: Host, client: FlaskClient) -> None:
+    code = host.plan().code
+    planning.cancel(host.services, host.get(), "ana_ruiz")
+    file = client.get(f"/g/{code}.ics?lang=en").text
+    description = file.split("DESCRIPTION:", 1)[1].split("LOCATION", 1)[0].replace("\r\n ", "")
+    assert "STATUS:CANCELLED" in file and "does not take place" in description and "217" not in description
 
 
 def test_themes_of_answers(host: Host, new_family: Callable[[str], Family], client: FlaskClient) -> None:

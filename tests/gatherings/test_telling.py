@@ -113,6 +113,23 @@ def test_a_canceled_one_is_told_and_nothing_more(host: Host, comes: Family, twil
     assert "does not take place" in text
 
 
+def test_one_canceled_at_night_is_told_in_the_morning_though_it_would_have_begun(
+    host: Host, comes: Family, twilio: TwilioStandIn
+) -> None:
+    early = STARTS.replace(hour=13, minute=30)  # half past seven in the morning
+    planning.keep(
+        host.services, replace(PLAN, starts_at=early, ends_at=early + timedelta(hours=2)), "ana_ruiz", host.get()
+    )
+    host.sweep()
+    with time_machine.travel(early - timedelta(hours=1), tick=True):
+        planning.cancel(host.services, host.get(), "ana_ruiz")
+        host.sweep()
+        assert not any("does not take place" in one for one in got(twilio)), "it is night"
+    with time_machine.travel(early + timedelta(minutes=45), tick=True):
+        host.sweep()
+    assert "does not take place" in got(twilio)[-1]
+
+
 def ask_after(host: Host) -> None:
     host.sweep()
     with host.services.database.read() as db:

@@ -96,7 +96,9 @@ def test_who_has_read_it_is_seen_by_role(services: Services, client: FlaskClient
         for _ in range(2):
             page = post(grace, "/console/digest/read", week="2026-11-30")
         assert "special education</span>: Grace Wu" in page and "You have read it" in page
-        assert page.count("Grace Wu") == 1
+        assert page.count("Grace Wu") == 1, "and not among those who have not"
+        missing = page.split("Who has not read it yet", 1)[1]
+        assert "Ana Ruiz (<span" in missing and "family liaison" in missing
         assert "Immigration enforcement has grown" in page
         assert "Nobody yet" not in member(services, client.application, "viewer").get("/console/digest").text
 

@@ -11,16 +11,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from bot.content.library import Library
-from bot.leaders import register, rules
+from bot.leaders import late, register, rules
 from bot.leaders.register import AskedLately
 from bot.services import Services
 from bot.store import contacts, families, leaders
+from bot.store.db import now
 from bot.store.leaders import Leader
 from bot.web.console.load import shares
 from tests.conftest import NOW, Family
 from tests.console.conftest import member
+from tests.stand_in import TwilioStandIn
 from tests.test_console import token
 from tests.test_login import cheap_passwords
+from tests.test_paging import send_all
 
 __all__ = ["cheap_passwords"]  # this fixture holds here too
 
@@ -164,3 +167,67 @@ def test_the_school_board(family: Family) -> None:
     assert "Tuesday, December 8, 6:30 PM" in said and "board@riverbend.example.org" in said and "217-555-0104" in said
     assert "for or against" in said
     assert "with your language" in family.text("1")
+
+
+def told(services: Services, twilio: TwilioStandIn) -> list[str]:
+    late.remind(services)
+    late.remind(services)
+    send_all(services)
+    numbers = [one.phone for one in services.library.district.staff.values()]
+    return [one.body for number in numbers for one in twilio.sent_to(number)]
+
+
+def test_who_keeps_an_overdue_contact_is_told_once(services: Services, twilio: TwilioStandIn, paul: Leader) -> None:
+    register.keep(services, replace(paul, due_on=date(2026, 12, 1)), "ana_ruiz")
+    assert told(services, twilio) == [], "the day has not come"
+    with time_machine.travel(NOW + timedelta(days=8), tick=True):
+        once = told(services, twilio)
+    assert len(once) == 1 and "1 contact with a community leader is overdue" in once[0] and "Paul" not in once[0]
+    register.keep(services, replace(paul, due_on=date(2026, 12, 8)), "ana_ruiz")
+    with time_machine.travel(NOW + timedelta(days=15), tick=True):
+        assert len(told(services, twilio)) == 2, "another day was promised, and it has passed too"
+
+
+def test_a_number_that_changed_is_no_leaders_any_more(services: Services, paul: Leader) -> None:
+    vault, other = services.database.vault, "+12175550177"
+    register.keep(services, replace(paul, phone=other), "ana_ruiz")
+    with services.database.write() as db:
+        roles = [families.get(db, families.of_address(db, vault, one, now())).role for one in (PHONE, other)]
+    assert roles == ["family", "leader"]
+
+
+def test_who_leaves_is_written_to_no_more(services: Services) -> None:
+    register.keep(services, PAUL, "ana_ruiz", texts=True)
+    register.leave(services, replace(PAUL, id=1), "ana_ruiz")
+    with services.database.write() as db:
+        family = families.get(db, families.of_address(db, services.database.vault, PHONE, now()))
+    assert family.role == "family" and family.consent_basis is None
+
+
+def test_a_number_of_somebody_else_is_refused_with_a_sentence(
+    services: Services, logged_in: Callable[[str], FlaskClient], paul: Leader
+) -> None:
+    register.keep(services, replace(PAUL, phone="+12175550189", organization="Legal aid"), "ana_ruiz")
+    form = {"organization": "Legal aid", "phone": PHONE, "kind": "legal", "owner": "ana_ruiz"}
+    page = send(logged_in("ana_ruiz"), f"{HOME}/2", **form)
+    assert page.status_code == 409 and "in the register already" in page.text
+
+
+def test_a_call_sets_the_next_day_and_only_the_keeper_notes_it(
+    services: Services, logged_in: Callable[[str], FlaskClient]
+) -> None:
+    register.keep(services, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
+    ana, form = logged_in("ana_ruiz"), {"organization": "Grace Church", "phone": "", "kind": "faith"}
+    send(ana, f"{HOME}/1/ask", why="the gathering")
+    assert "I talked with them" in ana.get(HOME).text, "a leader without a number is talked with too"
+    assert send(logged_in("pat_moore"), f"{HOME}/requests/1").status_code == 403
+    form |= {"owner": "ana_ruiz", "contacted_on": "2026-11-24", "due_on": "2026-11-20"}
+    assert "overdue since" not in send(ana, f"{HOME}/1", **form).text.split("Register", 1)[1]
+    assert send(ana, f"{HOME}/1", **{**form, "contacted_on": "2026-12-24"}).status_code == 422
+
+
+def test_a_group_that_writes_hears_by_the_next_working_day(family: Family) -> None:
+    family.text("English")
+    family.text("We are a community organization and want to partner with the district")
+    family.text("1")
+    assert "by Wednesday, November 25" in family.text("Grace Church, Monday at three")

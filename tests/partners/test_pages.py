@@ -1,18 +1,27 @@
 """The directory in the console: a call keeps a partner fresh, a wrong number takes it out; small figures are hidden."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
+from html import unescape
+from pathlib import Path
+from typing import Any
 
 import time_machine
+import yaml
 from flask.testing import FlaskClient
+from hypothesis import given, strategies
 
+from bot import settings
+from bot.content.facts import Partner
+from bot.content.library import load_library
+from bot.content.partner_lines import lines_of, partner_of
 from bot.services import Services
 from bot.store import audit, partner_checks, referrals, suggestions
 from bot.store.db import now
 from bot.store.suggestions import New
 from tests.conftest import NOW, Family
 from tests.console.conftest import member
-from tests.test_console import post
+from tests.test_console import post, token
 from tests.test_login import cheap_passwords
 
 __all__ = ["cheap_passwords"]  # this fixture holds here too
@@ -92,3 +101,58 @@ def test_a_suggestion_is_reviewed_once_and_never_live(services: Services, client
 
 def test_staff_read_suggestions_but_viewers_do_not(services: Services, client: FlaskClient) -> None:
     assert member(services, client.application, "viewer").get("/console/suggestions").status_code == 403
+
+
+TYPED: dict[str, Any] = {
+    "name": "No: #1 'Casa' [Amiga] {x} – بيت",
+    "kind": "needs",
+    "phone": "217-555-0199",
+    "cost": "free",
+}
+TYPED_MORE: dict[str, Any] = {
+    "languages": ["en", "ar"],
+    "services": ["rent"],
+    "area": "62701, Riverbend",
+    "called": "yes",
+}
+
+
+def test_a_suggestion_becomes_lines_that_the_district_file_reads(
+    services: Services, client: FlaskClient, family: Family, tmp_path: Path
+) -> None:
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    with services.database.write() as db:
+        suggestions.add(db, services.database.vault, New("SM1:0", "family", "es", "Casa Amiga"), now())
+    page = post(ana, "/console/suggestions/1/lines", **TYPED, **TYPED_MORE, website="https://Casa.example.org/")
+    lines = unescape(page.split('<pre lang="en" dir="ltr">', 1)[1].split("</pre>", 1)[0])
+    file = (settings.ROOT / "district.yaml").read_text().replace("\npartners:\n", f"\npartners:\n{lines}", 1)
+    (tmp_path / "district.yaml").write_text(file)
+    found = [
+        one
+        for one in load_library(settings.ROOT, tmp_path / "district.yaml").district.partners.values()
+        if one.name == TYPED["name"]
+    ]
+    assert [(one.phone, one.area, one.website) for one in found] == [
+        ("217-555-0199", ("62701", "Riverbend"), "casa.example.org")
+    ]
+    assert found[0].checked_on.isoformat() == "2026-11-24" and found[0].languages == ("en", "ar")
+
+
+def test_what_the_file_would_refuse_is_named(services: Services, client: FlaskClient, family: Family) -> None:
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    with services.database.write() as db:
+        suggestions.add(db, services.database.vault, New("SM1:0", "family", "es", "Casa Amiga"), now())
+    given_ = {"csrf_token": token(ana.get("/console/account").text), **TYPED, "phone": "call me", "languages": ["xx"]}
+    answer = ana.post("/console/suggestions/1/lines", data=given_)
+    assert answer.status_code == 422
+    page = answer.text
+    warned = page.split('role="alert"', 1)[1].split("</p>", 1)[0]
+    assert "Phone" in warned and "Languages" in warned and "I called today" in warned and "<pre" not in page
+
+
+@given(name=strategies.text(min_size=1, max_size=60).filter(lambda one: one.isprintable() and one.strip()))
+def test_any_name_stands_in_the_file_as_it_was_typed(name: str) -> None:
+    made = partner_of({**TYPED, "name": name, "languages": ("en",), "checked_on": date(2026, 11, 24)})
+    assert isinstance(made, Partner)
+    read = yaml.safe_load("partners:\n" + lines_of(made, {"partner"}))["partners"]
+    assert [Partner.model_validate(one) for one in read.values()] == [made] and "partner" not in read

@@ -18,6 +18,7 @@ from bot.web.console.consent_page import consent_page
 from bot.web.console.directory import directory_page
 from bot.web.console.flyer_page import flyer
 from bot.web.console.gathering_listen import gathering_themes
+from bot.web.console.gathering_sheet import sheet_wording
 from bot.web.console.gatherings import gathering_list
 from bot.web.console.handouts import handouts_page
 from bot.web.console.leaders import leader_list
@@ -77,6 +78,7 @@ __all__ = [
     "review",
     "schools_page",
     "voice_note",
+    "sheet_wording",
     "watch_page",
     "wording",
 ]

@@ -1,5 +1,6 @@
 """The directory: who helps families, who calls them when, and what families said of it; suggestions wait beside it."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from bot.content import partners
+from bot.content import partner_lines, partners
 from bot.content.facts import Partner
 from bot.messaging import directory
 from bot.services import Services
@@ -47,6 +48,17 @@ SAID = {
     "not_helped": N_("Did not help"),
     "not_reached": N_("Not reached"),
     NOT_ANSWERED: N_("No answer yet"),
+}
+FIELDS = {
+    "name": N_("Name"),
+    "kind": N_("Kind"),
+    "phone": N_("Phone"),
+    "languages": N_("Languages"),
+    "cost": N_("Cost"),
+    "checked_on": N_("I called today: number, hours and languages are right"),
+    "services": N_("What it does"),
+    "area": N_("Area"),
+    "website": N_("Website"),
 }
 SUGGESTION_CHARACTERS = 500
 DECISIONS = (suggestions.ADDED, suggestions.DECLINED)
@@ -124,11 +136,41 @@ def called(name: str) -> ResponseReturnValue:
 @allowed(STAFF)
 def suggestions_page() -> str:
     """What families, leaders and colleagues suggest, and a form for one's own."""
+    return _suggestions()
+
+
+def _suggestions(**written: object) -> str:
+    """`written`: what was typed of one of them, and the lines that came of it or what is wrong with it."""
     here = services()
     with here.database.read() as db:
         found = suggestions.to_review(db, here.database.vault)
     names = {one.from_whom: name_of(here, one.from_whom) for one in found if one.from_whom != suggestions.FAMILY}
-    return render_template("console/suggestions.html", found=found, names=names, once=secrets.token_hex(12))
+    known = {"kinds": KINDS, "costs": COSTS, "services": SERVICES, "languages": here.library.district.languages}
+    page = {"found": found, "names": names, "once": secrets.token_hex(12), **known, **written}
+    return render_template("console/suggestions.html", **page)
+
+
+@console.post("/suggestions/<int:suggestion_id>/lines")
+@allowed(STAFF)
+def suggestion_lines(suggestion_id: int) -> ResponseReturnValue:
+    """The lines for district.yaml of what was found out by a call; nothing is kept and nothing goes live."""
+    typed, district = _typed(), services().library.district
+    made = partner_lines.partner_of(typed)
+    written: dict[str, object] = {"chosen": suggestion_id, "typed": typed}
+    if not isinstance(made, Partner):
+        return _suggestions(**written, wrong=[_(FIELDS.get(one, one)) for one in made]), 422
+    return _suggestions(**written, lines=partner_lines.lines_of(made, district.partners))
+
+
+def _typed() -> dict[str, object]:
+    """The form as the model reads it; the day is today, for whoever fills it in has called."""
+    form = request.form
+    single = {name: " ".join(form.get(name, "").split())[:120] for name in ("name", "kind", "phone", "cost")}
+    many = {name: tuple(form.getlist(name)) for name in ("languages", "services")}
+    area = tuple(one for one in (part.strip() for part in form.get("area", "")[:200].split(",")) if one)
+    website = re.sub(r"^https?://", "", form.get("website", "").strip().lower())[:120].rstrip("/")
+    today = services().library.district.local(now()).date()
+    return {**single, **many, "area": area, "website": website, "checked_on": today if form.get("called") else ""}
 
 
 @console.post("/suggestions")

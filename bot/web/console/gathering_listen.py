@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from bot.content.languages import english_name
-from bot.gatherings import listening
+from bot.gatherings import listening, sheet
 from bot.gatherings.listening import SHOWN_FROM
 from bot.store import audit, gatherings, rsvps, themes
 from bot.store.cases import Case
@@ -37,7 +37,8 @@ def gathering_questions(gathering_id: int) -> str:
     found = of_id(gathering_id)
     asked = listening.asked(services(), found)
     shown = {"one": found, "asked": asked, "most": SHEET_CHARACTERS, "name": lambda who: name_of(services(), who)}
-    return render_template("console/gathering_questions.html", **shown)
+    done = sheet.languages_of(services(), found) if found.sheet_approved_by else {}
+    return render_template("console/gathering_questions.html", **shown, sheet_languages=done)
 
 
 @console.get("/gatherings/<int:gathering_id>/questions.csv")
@@ -84,11 +85,15 @@ def write_sheet(gathering_id: int) -> ResponseReturnValue:
 def approve_sheet(gathering_id: int) -> ResponseReturnValue:
     """The very text that was read, by somebody besides its writer."""
     found, text = of_id(gathering_id), request.form.get("sheet", "").replace("\r\n", "\n")
+    approved = False
     with services().database.write() as db:
         if text and gatherings.approve_sheet(db, found.id, text, current_user.by):
             audit.record(db, current_user.by, "approved the answers", f"gathering {found.id}", now())
+            approved = True
         else:
             flash(_("Not approved: somebody besides its writer must, and it must be the text that was read."))
+    if approved:
+        sheet.ask(services(), of_id(found.id))
     return _to("gathering_questions", found)
 
 

@@ -46,6 +46,7 @@ SENTENCES = (
     N_("Write a phone number such as 217-555-0199."),
     N_("Mark it ready first: then the interpreters are there."),
     N_("Somebody has changed it just now, or it is over: look at it again."),
+    N_("Its gathering was changed or canceled since: draft the invitation anew."),
 )
 """What the rooms below say, for the catalogs; what holds a name stays in English."""
 
@@ -171,6 +172,8 @@ def _keep(before: Gathering | None) -> ResponseReturnValue:
         number = planning.keep(here, typed.plan(here.library.district), current_user.by, before)
     except Refused as wrong:
         return _form(typed, before, {field: _(sentence) for field, sentence in wrong.problems.items()}), 422
+    if before and before.announcement_id and of_id(number).state == "planned":
+        flash(_("The old invitation leaves no more. Mark it ready and draft the invitation again."))
     return redirect(url_for("console.gathering", gathering_id=number))
 
 
@@ -237,7 +240,7 @@ def cancel_gathering(gathering_id: int) -> ResponseReturnValue:
     """It does not take place; everybody who said yes gets a text."""
     found = of_id(gathering_id)
     if request.form.get("sure") == "yes" and planning.cancel(services(), found, current_user.by):
-        flash(_("It is canceled. Everybody who said yes is told by text. Stop its announcement if it is still sent."))
+        flash(_("It is canceled. Everybody who said yes is told by text, and the invitation leaves no more."))
     return _back(found)
 
 

@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from bot.content.district import District
 from bot.leaders import register, rules
+from bot.leaders.late import OFFICE
 from bot.leaders.register import AskedLately
 from bot.store import leaders
 from bot.store.db import now
@@ -31,9 +32,9 @@ KINDS = {
 }
 DID = (
     N_("wrote a leader in"), N_("asked for a leader"), N_("talked with a leader"), N_("took a leader out"),
-    N_("changed a leader task"),
+    N_("changed a leader task"), N_("erased a family"),
 )  # fmt: skip
-"""What the audit log tells of leaders, for the catalogs."""
+"""What the audit log tells of leaders, and of families that were erased, for the catalogs."""
 INVITATION_CHARACTERS = 2000
 
 
@@ -46,6 +47,8 @@ class Row:
     overdue: bool
     waiting: Request | None
     until: str
+    mine: bool
+    """Whether this person calls."""
 
 
 def _today() -> date:
@@ -79,14 +82,15 @@ def _row(one: Leader, queue: list[Request], last: Request | None) -> Row:
     waiting = next((each for each in queue if each.leader_id == one.id and each.with_id is None), None)
     until = rules.not_before(last.done_at if last else None)
     later = moment(until) if until and until > now() else ""
-    return Row(one, one.phone if _keeps(one) else "", rules.overdue(one, _today()), waiting, later)
+    mine = _keeps(one)
+    return Row(one, one.phone if mine else "", rules.overdue(one, _today()), waiting, later, mine)
 
 
 def _keeps(one: Leader) -> bool:
     """Who calls: the owner, the superintendent's office, whoever sees everything.  All others ask in the queue."""
     if current_user.role in SEE_ALL or current_user.by == one.owner:
         return True
-    return register.OFFICE in roles_of(_district(), current_user.staff)
+    return OFFICE in roles_of(_district(), current_user.staff)
 
 
 def _name(staff: str | None) -> str:
@@ -115,9 +119,17 @@ def _typed(number: int, before: Leader | None) -> Leader | str:
         return _("Write the organization, a phone number such as 217-555-0199, and who keeps the contact.")
     languages = tuple(one for one in form.getlist("languages") if one in _district().languages)
     contacted = _day(form.get("contacted_on", "")) or (before.contacted_on if before else None)
-    due = _day(form.get("due_on", "")) or rules.next_call(contacted, _today())
+    if contacted and contacted > _today():
+        return _("The last contact is a day that has been.")
+    due = _next_due(before, contacted, _day(form.get("due_on", "")))
     channel = form.get("channel", "").strip()[:160]
     return Leader(number, name, phone, organization, kind, languages, channel, owner, contacted, due)
+
+
+def _next_due(before: Leader | None, contacted: date | None, typed: date | None) -> date:
+    """The day that was typed; one that only stood in the form gives way when somebody has called since."""
+    stale = before is not None and before.due_on == typed and before.contacted_on != contacted
+    return rules.next_call(contacted, _today()) if typed is None or stale else typed
 
 
 def _day(typed: str) -> date | None:
@@ -158,7 +170,8 @@ def change_leader(leader_id: int) -> ResponseReturnValue:
     found = _typed(one.id, one)
     if isinstance(found, str):
         return _leader(one, found), 422
-    register.keep(services(), found, current_user.by)
+    if register.keep(services(), found, current_user.by) is None:
+        return _leader(one, _("This number stands in the register already.")), 409
     return redirect(url_for("console.leaders"))
 
 
@@ -190,7 +203,11 @@ def _lately(one: Leader, lately: AskedLately) -> str:
 @console.post("/leaders/requests/<int:request_id>")
 @allowed(STAFF)
 def leader_asked(request_id: int) -> ResponseReturnValue:
-    """Somebody talked with the leader."""
+    """Somebody talked with the leader: only who keeps the contact calls, so only they can say so."""
+    with services().database.read() as db:
+        asked = next((one for one in leaders.open_ones(db) if one.id == request_id), None)
+    if asked and not _keeps(_of_id(asked.leader_id)):
+        abort(403, _("Only who keeps this contact can change it."))
     register.done(services(), request_id, current_user.by)
     return redirect(url_for("console.leaders"))
 

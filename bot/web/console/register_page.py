@@ -70,7 +70,7 @@ def look_at() -> ResponseReturnValue:
 @console.get("/digest", endpoint="digest")
 @allowed(*ROLES)
 def digest_page() -> str:
-    """The newest digest, the notes for staff, and who has read it, by role."""
+    """The newest digest, the notes for staff, and who has read it, by role; which owner has not."""
     here = services()
     with here.database.read() as db:
         found = digests.newest(db)
@@ -81,7 +81,15 @@ def digest_page() -> str:
     today = here.library.district.local(now()).date()
     notes = [one for one in here.library.district.context.values() if one.current(today)]
     mine = any(one.by == current_user.by for one in readers)
-    return render_template("console/digest.html", one=found, by_role=dict(by_role), mine=mine, notes=notes)
+    shown = {"by_role": dict(by_role), "mine": mine, "notes": notes, "missing": _not_read({one.by for one in readers})}
+    return render_template("console/digest.html", one=found, **shown)
+
+
+def _not_read(readers: set[str]) -> list[tuple[str, str]]:
+    """(name, role) of each who was sent it, for owning something, and has not said so."""
+    district = services().library.district
+    owners = dict.fromkeys(who for one in entries(services()) for who in district.owners(one.owner))
+    return [(district.staff[who].name, district.staff[who].role) for who in owners if who not in readers]
 
 
 @console.post("/digest/read")

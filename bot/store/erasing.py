@@ -1,0 +1,80 @@
+"""Erasing a family: every row that is its own goes, and what only counts stays without it.
+
+The way down is read from the tables themselves (whoever points to a family, a contact, a case …), so that a table that
+is new tomorrow is emptied too.  What stays is the last opt-out, under its keyed hash: a roster must not undo it.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Column, Table, delete, select, update
+from sqlalchemy.engine import Connection
+
+from bot.store import absences, consents, contacts, families, leaders, needs, themes, visits
+from bot.store.cases import cases
+from bot.store.db import metadata
+from bot.store.recipients import recipients
+from bot.store.statuses import answered
+
+UNLINKED = {("incidents", "case_id")}
+"""A record of agents at a school is the school's: it loses the case, and stays."""
+OPT_OUTS = ("stop", "denied")
+
+
+def erase(db: Connection, family_id: int, at: datetime) -> list[str]:
+    """Erase this family; the indexes of its addresses, under which Redis keeps its conversation."""
+    found = list(db.execute(select(contacts.contacts.c.id).where(contacts.contacts.c.family_id == family_id)).scalars())
+    key = contacts.contacts.c.id.in_(found)
+    indexes = list(db.execute(select(contacts.contacts.c.address_index).where(key)).scalars())
+    own_cases = list(db.execute(select(cases.c.id).where(cases.c.contact_id.in_(found))).scalars())
+    _keep_figures(db, found, own_cases, at)
+    _forget_consent(db, indexes)
+    person = db.execute(select(families.families.c.person_index).where(families.families.c.id == family_id)).scalar()
+    for leader in db.execute(select(leaders.leaders.c.id).where(leaders.leaders.c.number_index == person)).scalars():
+        leaders.leave(db, leader, at)
+    db.execute(delete(recipients).where(recipients.c.family_id == family_id))
+    _purge(db, families.families, [family_id])
+    return indexes
+
+
+def _keep_figures(db: Connection, contact_ids: Sequence[int], case_ids: Sequence[int], at: datetime) -> None:
+    """What is counted stays, and can be led back to nobody."""
+    for contact_id in contact_ids:
+        absences.forget_contact(db, contact_id)
+        needs.forget_contact(db, contact_id, at)
+        visits.forget_contact(db, contact_id, at)
+    absences.forget_cases(db, case_ids)
+    for table in (needs.needs, visits.visits):  # of earlier days: they named the case and the family no more
+        db.execute(update(table).where(table.c.case_id.in_(case_ids)).values(case_id=absences.NO_CASE))
+    db.execute(update(themes.themes).where(themes.themes.c.case_id.in_(case_ids)).values(case_id=None))
+    db.execute(delete(answered).where(answered.c.case_id.in_(case_ids)))
+
+
+def _forget_consent(db: Connection, indexes: Sequence[str]) -> None:
+    """Whoever wanted nothing wants nothing still: that one line stays, of each address that said so last."""
+    table = consents.consent_events
+    for index in indexes:
+        query = select(table.c.id, table.c.kind).where(table.c.address_index == index)
+        last = db.execute(query.order_by(table.c.at.desc(), table.c.id.desc()).limit(1)).first()
+        kept = last.id if last and last.kind in OPT_OUTS else -1
+        db.execute(delete(table).where((table.c.address_index == index) & (table.c.id != kept)))
+
+
+def _purge(db: Connection, table: Table, ids: Sequence[object]) -> None:
+    """Delete these rows, and before them whatever points to them, all the way down."""
+    for child, column in _pointing_to(table):
+        rows = column.in_(ids)
+        if (child.name, column.name) in UNLINKED:
+            db.execute(update(child).where(rows).values({column.name: None}))
+        elif "id" in child.c:
+            _purge(db, child, db.execute(select(child.c.id).where(rows)).scalars().all())
+        else:
+            db.execute(delete(child).where(rows))
+    db.execute(delete(table).where(table.c.id.in_(ids)))
+
+
+def _pointing_to(table: Table) -> Iterator[tuple[Table, Column[object]]]:
+    for child in metadata.tables.values():
+        for key in child.foreign_keys:
+            if key.column.table is table:
+                yield child, key.parent

@@ -1,0 +1,142 @@
+"""A family that is erased is in no table any more: every table is looked at, also one that is new tomorrow."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Boolean, Column, Date, LargeBinary, String, Table, Text, func, insert, select
+from sqlalchemy.engine import Connection
+
+from bot.messaging import erasing as whole
+from bot.roster.consenting import Standing
+from bot.services import Services
+from bot.store import consents, contacts, erasing, families, leaders
+from bot.store.consents import consent_events
+from bot.store.db import Moment, metadata, now
+from bot.store.leaders import Leader
+from tests.conftest import Family
+
+AT = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
+OWN = {"family_id": "families", "contact_id": "contacts", "case_id": "cases", "follow_up_id": "follow_ups"}
+OWN |= {"delivery_id": "deliveries", "talking_case": "cases"}
+"""Columns that lead to a family, whether the database knows of it or not."""
+STAYS = {"absences", "absence_calls", "needs", "home_visits", "gathering_themes", "incidents"}
+"""What only counts, or is the school's: the row stays and leads to nobody."""
+WORDS = {"sealed_words", "sealed_done", "sealed_plan"}
+
+
+def points_to(column: Column[Any]) -> str | None:
+    """The table whose row this column names."""
+    known = [key.column.table.name for key in column.foreign_keys]
+    return known[0] if known else OWN.get(column.name)
+
+
+def tables_of_a_family() -> list[Table]:
+    """Every table from which a way leads to a family."""
+    found = {"families"}
+    while True:
+        more = {
+            table.name for table in metadata.sorted_tables for column in table.c if points_to(column) in found - STAYS
+        } | found
+        if more == found:
+            return [table for table in metadata.sorted_tables if table.name in found]
+        found = more
+
+
+def value(column: Column[Any], number: int) -> Any:
+    for key in column.foreign_keys:
+        return value(key.column, number)
+    if isinstance(column.type, Moment):
+        return AT
+    if isinstance(column.type, Boolean):
+        return True
+    if isinstance(column.type, Date):
+        return date(2026, 11, 24)
+    if isinstance(column.type, LargeBinary):
+        return b""
+    if isinstance(column.type, String | Text):
+        return f"x{number}"[: getattr(column.type, "length", None) or 20]
+    return number
+
+
+def fill(db: Connection, number: int) -> None:
+    """One row in every table, all of this family; everything else that they need, too."""
+    for table in metadata.sorted_tables:
+        row = {column.name: value(column, number) for column in table.c}
+        if table.name == "home_visits":
+            row["state"] = "asked"
+        if table.name == "leaders":
+            row["number_index"] = None
+        db.execute(insert(table).values(row))
+
+
+def rows(db: Connection, number: int) -> dict[str, int]:
+    """How many rows of each table lead to this family."""
+    found = {}
+    for table in tables_of_a_family():
+        own = {one.name for one in tables_of_a_family()} - STAYS
+        keys = [column == number for column in table.c if points_to(column) in own]
+        if table.name == "families":
+            keys = [table.c.id == number]
+        found[table.name] = sum(
+            int(db.execute(select(func.count()).select_from(table).where(key)).scalar_one()) for key in keys
+        )
+    return found
+
+
+@pytest.fixture
+def two(services: Services) -> Services:
+    with services.database.write() as db:
+        fill(db, 901)
+        fill(db, 902)
+    return services
+
+
+def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Services) -> None:
+    with two.database.write() as db:
+        before = rows(db, 902)
+        assert all(rows(db, 901).values()) and len(before) > 20
+        erasing.erase(db, 901, AT)
+        assert {name: left for name, left in rows(db, 901).items() if left} == {}
+        assert rows(db, 902) == before
+
+
+def test_what_counts_stays_without_words(two: Services) -> None:
+    with two.database.write() as db:
+        erasing.erase(db, 901, AT)
+        for table in metadata.sorted_tables:
+            mine = [row for row in db.execute(select(table)).mappings() if row.get("id") == 901]
+            if table.name in STAYS:
+                assert len(mine) == 1, table.name
+                assert not any(mine[0].get(name) for name in WORDS), table.name
+        states = [row["state"] for row in db.execute(select(metadata.tables["home_visits"])).mappings()]
+        assert states == ["stopped", "asked"], "nobody goes to the home of who was erased"
+
+
+def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, family: Family) -> None:
+    vault = services.database.vault
+    family.text("hello")
+    family.text("STOP")
+    index = vault.index(family.address)
+    with services.database.write() as db:
+        consents.record(db, index, "given", "roster", "old", AT.replace(year=2025))
+        number = families.number_of(family.address)
+        leaders.add(db, vault, Leader(0, "Paul", number, "Church", "faith", (), "", "ana_ruiz"), AT)
+    assert whole.erase(services, family.address, "ana_ruiz")
+    assert not whole.erase(services, family.address, "ana_ruiz")
+    with services.database.read() as db:
+        assert contacts.find(db, vault, family.address) is None and leaders.every(db, vault) == []
+        events = consents.history(db, [index])
+        assert [one.kind for one in events] == ["stop"]
+        assert Standing(None, None, tuple(events), False).own_last, "a roster does not undo it"
+        assert db.execute(select(func.count()).select_from(consent_events)).scalar_one() == 1
+    assert not [key for key in services.redis.scan_iter() if index.encode() in key]
+
+
+def test_who_was_erased_is_met_like_a_stranger(services: Services, family: Family) -> None:
+    family.text("español")
+    assert whole.erase(services, family.address, "ana_ruiz")
+    assert family.text("hello there") and now()
+    with services.database.read() as db:
+        found = contacts.find(db, services.database.vault, family.address)
+    assert found is not None and found.language != "es"
