@@ -36,6 +36,10 @@ FORMS = re.compile(
     rf"(?:(?P<word>go|no\s?go|no|ask)\s*[:.,-]?\s*)?(?P<code>{CODE})(?:[\s:.,-]+(?P<rest>\S.*))?[\W_]*",
     re.IGNORECASE | re.DOTALL,
 )
+TURNED = re.compile(
+    rf"(?P<code>{CODE})[\s:.,-]+(?P<word>go|no\s?go|ask)(?P<rest>(?:[\s:.,-]+\S.*)?[\W_]*)", re.IGNORECASE | re.DOTALL
+)
+"""The code first: so a phone shows "GO K7Q2MX" in a line that runs from right to left, and so it is typed."""
 EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 """Quotes, stops and the invisible signs of right-to-left writing that a phone puts around a line."""
 BEFORE = re.compile(r"^[\W_]+")
@@ -65,7 +69,9 @@ class Said:
 
 def parse(text: str) -> Said | None:
     """What the whole text says, or None: then it is a message like any other."""
-    found = FORMS.fullmatch(BEFORE.sub("", unicodedata.normalize("NFKC", text)))
+    plain = BEFORE.sub("", unicodedata.normalize("NFKC", text))
+    turned = TURNED.fullmatch(plain)
+    found = FORMS.fullmatch(f"{turned['word']} {turned['code']}{turned['rest']}" if turned else plain)
     if not found:
         return None
     word = re.sub(r"\s", "", found["word"] or "").casefold()

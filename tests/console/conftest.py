@@ -108,6 +108,7 @@ def gathered(services: Services) -> None:
         rsvps.say(db, (number, 0), (contact.family_id or 0, contact.id), "es", 2, at)
         questions.ask(db, services.database.vault, number, "¿Habrá autobuses?", "es", at.date())
         gatherings.set_sheet(db, number, "Will there be buses? Yes.", "dana_cole")
+        gatherings.approve_sheet(db, number, "Will there be buses? Yes.", "sam_ortiz")
         booked.book(db, number, Booked(0, "es", "trained", "Maria, Bridge Interpreters", "ana_ruiz"), at)
         themes.note(db, number, "buses", None, "ana_ruiz", at)
     known = Leader(

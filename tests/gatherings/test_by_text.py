@@ -195,3 +195,16 @@ def test_one_means_nothing_long_after(host: Host, district: District, new_family
         invited(host, district, address)
     new_family(address).text("1")
     assert host.coming() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("3Z528M GO", Said("yes", "3Z528M")),
+        ("\u200f3Z528M GO 3.", Said("yes", "3Z528M", 3)),
+        ("3z528m nogo", Said("no", "3Z528M")),
+        ("3Z528M ASK is it safe?", Said("ask", "3Z528M", question="is it safe?")),
+    ],
+)
+def test_the_code_may_come_first_as_a_line_from_right_to_left_shows_it(text: str, said: Said) -> None:
+    assert parse(text) == said
