@@ -9,8 +9,8 @@ from bot.announcements import kit, starting, translating
 from bot.attendance import overdue
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
-from bot.incidents import keeping
 from bot.gatherings import sheet
+from bot.incidents import keeping
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.leaders import late

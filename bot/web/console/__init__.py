@@ -77,8 +77,8 @@ __all__ = [
     "register_page",
     "review",
     "schools_page",
-    "voice_note",
     "sheet_wording",
+    "voice_note",
     "watch_page",
     "wording",
 ]
