@@ -32,6 +32,7 @@ BELOW = {
         "services",
     },
     "sharing": {"content"},
+    "voice": {"conversation", "content", "messaging", "sharing", "store", "settings"},
     "announcements": {
         "messaging",
         "translation",
@@ -80,6 +81,8 @@ WITHOUT_LOGIN = {
     "/readyz",
     "/metrics",
     "/media/<file>",
+    "/recordings/<key>.mp3",
+    "/recordings/<key>.ogg",
     "/m/<code>",
     "/m/<code>/kit",
     "/m/<code>/kit/<language>.mp3",

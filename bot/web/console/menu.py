@@ -21,6 +21,7 @@ def menu() -> list[tuple[str, str]]:
         ("console.on_call", _("Who is on call")),
         ("console.interpreters", _("Interpreters")),
         ("console.phrases", _("Approved phrases")),
+        ("console.recordings", _("Recordings")),
         ("console.directory", _("Directory")),
         ("console.figures", _("Figures")),
         ("console.review", _("Wrong topics")),
