@@ -87,18 +87,20 @@ def add(db: Connection, said: Recording, sound: Sound) -> int:
     columns = ("language", "key", "place", "text", "recorded_by", "recorded_at")
     row = {name: getattr(said, name) for name in columns}
     answer = db.execute(insert(recordings).values(**row, **vars(sound)))
-    return int(answer.inserted_primary_key[0])
+    return int(answer.inserted_primary_key[0])  # type: ignore[index]  # there is one after an insert of one row
 
 
 def review(db: Connection, number: int, by: str, at: datetime) -> bool:
     """Let callers hear it from now on, in place of an older one; False if it is gone, reviewed already, or `by` is who
     recorded it: one person alone could have families told anything."""
     found = find(db, number)
-    if found is None or found.ready or found.recorded_by == by:
+    mine = and_(
+        recordings.c.id == number, recordings.c.reviewed_at.is_(None), recordings.c.recorded_by != by, _standing()
+    )
+    if found is None or db.execute(update(recordings).where(mine).values(reviewed_by=by, reviewed_at=at)).rowcount != 1:
         return False
-    mine = and_(recordings.c.id == number, _standing(), recordings.c.reviewed_at.is_(None))
-    drop(db, _of(found.key) & recordings.c.reviewed_at.is_not(None), at)
-    return db.execute(update(recordings).where(mine).values(reviewed_by=by, reviewed_at=at)).rowcount == 1
+    drop(db, _of(found.key) & recordings.c.reviewed_at.is_not(None) & (recordings.c.id != number), at)
+    return True
 
 
 def take_back(db: Connection, number: int, at: datetime) -> bool:

@@ -1,8 +1,8 @@
 """From whatever a browser or a phone recorded to what calls (MP3) and WhatsApp (Opus in OGG) want: ffmpeg does it.
 
-In the request, not by a job: two minutes of speech take two or three seconds, who recorded hears at once whether it worked,
-and no file that nobody has looked into is ever kept.  The file goes in by a pipe, and ffmpeg may open nothing else:
-a playlist inside it leads nowhere.
+In the request, not by a job: two minutes of speech take two or three seconds, who recorded is told at once whether it
+worked, and no file that nobody has looked into is ever kept.  The file goes in by a pipe, and ffmpeg may open nothing
+else: a playlist inside it leads nowhere.
 """
 
 import logging
@@ -18,8 +18,8 @@ LONGEST_SECONDS = 120
 SHORTEST_SECONDS = 0.4
 """Shorter is a slip of the finger."""
 RATE = 24_000
-QUIETEST = 200
-"""Of 32,767: below that the microphone was off."""
+QUIETEST = 400
+"""Of 65,535 between the lowest and the highest: below that the microphone was off."""
 TIME_OUT = 20
 FORMATS = "wav,mp3,ogg,matroska,webm,mov,mp4,m4a,aac,flac,amr,caf"
 """What browsers and phones write.  No playlists, no pictures."""
@@ -64,8 +64,8 @@ def _check(wave: bytes) -> None:
         raise CannotUse(NO_AUDIO)
     if seconds > LONGEST_SECONDS:
         raise CannotUse(TOO_LONG)
-    loudest = array("h", wave[: len(wave) // 2 * 2])
-    if seconds < SHORTEST_SECONDS or max(max(loudest), -min(loudest)) < QUIETEST:
+    heard = array("h", wave[: len(wave) // 2 * 2])
+    if seconds < SHORTEST_SECONDS or max(heard) - min(heard) < QUIETEST:
         raise CannotUse(SILENT)
 
 

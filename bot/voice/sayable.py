@@ -69,8 +69,8 @@ def sayable(library: Library, language: str, at: datetime) -> Sayable:
     for name, text in library.texts.items():
         if not name.startswith(READ_ONLY):
             found.text(TEXTS, name, text)
-    for name in library.facts:
-        found.fact(FACTS, name, urgent=False)
+    for fact in library.facts:
+        found.fact(FACTS, fact, urgent=False)
     items = sorted(found.items.values(), key=lambda item: _rank(library, item.flow))
     return Sayable(tuple(items), tuple(found.apart.values()))
 
