@@ -15,8 +15,11 @@ from bot.conversation.source import BadSource
 from bot.handout import handout
 from bot.poster import poster
 from bot.roster.command import import_command
+from bot.store.db import now
 from bot.teaching.lessons import untaught
 from bot.understanding import Context, explain, understand, warm
+from bot.voice import coverage
+from bot.voice.command import recorded_in, voices
 
 
 @click.group()
@@ -59,13 +62,15 @@ def check(production: bool, segments: bool) -> None:
     if segments:
         _show_segments()
         return
+    given = _settings()
     try:
-        library = load_library(settings.ROOT, _settings().district_file)
+        library = load_library(settings.ROOT, given.district_file)
     except BadSource as bad:
         for problem in bad.problems:
             click.echo(str(problem))
         sys.exit(1)
     errors, warnings = findings(settings.ROOT, library)
+    warnings += coverage.warnings(library, now(), recorded_in(given))
     errors += untaught(settings.ROOT / "flows", library.phrasebook.taught)
     for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):
         click.echo(line)
@@ -95,7 +100,9 @@ def schema() -> None:
 
 @main.command()
 @click.argument("where", type=click.Path(exists=True, path_type=Path), default=settings.ROOT / "flows/tests")
-@click.option("--channel", type=click.Choice(["whatsapp", "sms"]), multiple=True, help="Both, if none is given.")
+@click.option(
+    "--channel", type=click.Choice(["whatsapp", "sms", "voice"]), multiple=True, help="All, if none is given."
+)
 @click.option("--left", is_flag=True, help="List the steps and choices that no transcript walks.")
 def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
     """Play the transcripts in WHERE (flows/tests); a line for each difference, exit 1 if there is one."""
@@ -103,7 +110,7 @@ def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
 
     library = _library()
     try:
-        report = play_all(library, where, channel or ("whatsapp", "sms"))
+        report = play_all(library, where, channel or ("whatsapp", "sms", "voice"))
     except BadSource as bad:
         raise click.ClickException(str(bad)) from None
     for problem in report.problems:
@@ -129,7 +136,6 @@ def correct(language: str, start: str, send: bool) -> None:
     """
     from bot.messaging import correction
     from bot.services import open_services
-    from bot.store.db import now
 
     services = open_services(_settings())
     try:
@@ -156,7 +162,6 @@ def announce(file: Path | None, by: str, presets: bool) -> None:
     from bot.announcements import composing, preview, ready, translating
     from bot.announcements.files import read_file
     from bot.services import open_services
-    from bot.store.db import now
 
     if presets == (file is not None):
         raise click.UsageError("name a FILE, or say --presets")
@@ -186,6 +191,7 @@ def roster() -> None:
 roster.add_command(import_command)
 main.add_command(poster)
 main.add_command(handout)
+main.add_command(voices)
 
 
 @main.command()

@@ -17,7 +17,8 @@ TRANSCRIPTS = settings.ROOT / "flows/tests"
 EMERGENCIES = ("enforcement_now", "child_alone_now", "self_harm_now", "danger_now", "abuse_violence_home")
 
 
-@pytest.mark.parametrize("channel", ["whatsapp", "sms"])
+@pytest.mark.long
+@pytest.mark.parametrize("channel", ["whatsapp", "sms", "voice"])
 def test_all_transcripts_and_all_steps(library: Library, channel: Channel) -> None:
     report = play_all(library, TRANSCRIPTS, [channel])
     assert [str(problem) for problem in report.problems] == []

@@ -8,6 +8,7 @@ from bot.content.library import Library
 from bot.conversation.source import Problem, Source
 from bot.transcripts.script import KINDS, Expect, Kind, Line, Transcript, Words, read_transcripts
 from bot.transcripts.stage import Channel, Stage, clock_of
+from bot.voice.ear import pieces
 
 
 @dataclass
@@ -100,7 +101,22 @@ def _answer(stage: Stage, line: Line) -> str | None:
     if not any(name == wanted or name.endswith(f".{wanted}") for name in reached):
         return f"expected the step '{wanted}', came to {', '.join(reached) or 'no step'}; it read:\n{stage.reply}"
     part = _in(line.contains, stage.language) if line.contains is not None else ""
+    if stage.channel == "voice":
+        return _by_ear(stage, part)
     return None if part in stage.reply else f"expected to read '{part}'; it read:\n{stage.reply}"
+
+
+def _by_ear(stage: Stage, part: str) -> str | None:
+    """A caller hears it too (addresses of pages aside), each choice by its key; and no question is silent."""
+    heard = pieces(stage.reply)
+    said, wanted = (" ".join(one.text for one in cut) for cut in (heard, pieces(part)))
+    step = stage.waiting()
+    keys = [one.key for one in heard if one.key]
+    if step and step.choices and keys[-len(step.choices) :] != [str(n) for n in range(1, len(step.choices) + 1)]:
+        return f"expected a key for each choice, heard {keys}"
+    if step and not heard:
+        return "expected words before the line waits"
+    return None if wanted in said else f"expected to hear '{wanted}'; it said:\n{said}"
 
 
 def _alert(stage: Stage, line: Line) -> str | None:

@@ -29,7 +29,7 @@ from bot.messaging.effects import answers_kept
 from bot.messaging.world import understood, world_of
 from bot.understanding import mask
 
-Channel = Literal["whatsapp", "sms"]
+Channel = Literal["whatsapp", "sms", "voice"]
 MEDIA_BASE = "https://puente.example/media/"
 
 

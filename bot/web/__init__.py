@@ -16,15 +16,17 @@ from bot.web.console.words import _
 from bot.web.gathering import gathering
 from bot.web.genuine import genuine
 from bot.web.media import media
+from bot.web.recorded import recorded
 from bot.web.simulator import simulator
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
 CONTENT_POLICY = (
-    "default-src 'self'; media-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none';"
+    "default-src 'self'; media-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'self'"
 )
-"""No script and no style stands in a page: what somebody smuggles into one does nothing."""
+"""No script and no style stands in a page: what somebody smuggles into one does nothing.  `blob:` is what a browser has
+recorded and not sent yet; only a script of ours could make one."""
 TRIES = "20 per minute; 200 per hour"
 """Log-ins of one address.  A school's staff share one; the lock of a single login is tighter (`store/logins.py`)."""
 TRIED = (
@@ -72,6 +74,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
     app.register_blueprint(media)
+    app.register_blueprint(recorded)
     app.register_blueprint(genuine)
     app.register_blueprint(gathering)
     console.register(app)

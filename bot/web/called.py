@@ -12,8 +12,8 @@ from bot.services import Services
 from bot.store import contacts
 from bot.store.deliveries import Delivery
 from bot.voice.ear import pieces
-from bot.web.calls import PERSON, STOP, Call, put_through, say
-from bot.web.speaking import SECONDS, Speaker, with_keys
+from bot.web.calls import PERSON, STOP, Call, put_through, say, speaker_of
+from bot.web.speaking import SECONDS, with_keys
 
 KEYS = {"2": PERSON, "9": STOP}
 
@@ -33,7 +33,8 @@ def answer(services: Services, form: Mapping[str, str], delivery: Delivery, cont
 
 def _read(call: Call, delivery: Delivery) -> VoiceResponse:
     said = with_keys(pieces(delivery.body), call.press)
-    keys, speaker = call.text("voice_again"), Speaker(call.language)
+    keys = call.text("voice_again")
+    speaker = speaker_of(call, [*said, keys])
     if not speaker.can_say([*said, keys]):
         return put_through(call)
     document = VoiceResponse()

@@ -10,7 +10,7 @@ put through to the school office.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from urllib.parse import urlencode
@@ -26,9 +26,9 @@ from bot.messaging.inbound import Inbound, Sound
 from bot.messaging.receive import Unavailable, receive
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
-from bot.store import contacts, deliveries
+from bot.store import contacts, deliveries, recordings
 from bot.store.db import now
-from bot.voice.ear import has_more, pieces
+from bot.voice.ear import has_more, pieces, recording_key
 from bot.voice.voices import hears
 from bot.web.speaking import SECONDS, Speaker, with_keys
 
@@ -145,7 +145,8 @@ def ask_language(call: Call, page: int) -> VoiceResponse:
     english.say(gather, call.services.library.district.name)
     for digit, language in enumerate(shown, 1):
         named = replace(call, language=language)
-        line, speaker = named.text("voice_choose", digit=str(digit)), Speaker(language)
+        line = named.text("voice_choose", digit=str(digit))
+        speaker = speaker_of(named, [line])
         if speaker.can_say([line]):
             speaker.say(gather, line)
         else:
@@ -205,20 +206,31 @@ def _language_now(call: Call) -> str:
 def say(call: Call, reply: str) -> VoiceResponse:
     """A reply for the ear, and what the caller may do next."""
     said = with_keys(pieces(reply), call.press)
-    speaker = Speaker(call.language, slowly=call.slowly)
-    if not speaker.can_say(said):
-        return _by_a_person(call)
     asks = any(piece.key for piece in pieces(reply))
     open_question = not asks and _waits(call)
+    ways = _ways(call, reply, asks or open_question)
+    speaker = speaker_of(call, [*said, *ways])
+    if not speaker.can_say([*said, *ways]):
+        return _by_a_person(call)
     document = VoiceResponse()
     if open_question and not hears(call.language):
-        return _to_be_recorded(call, speaker, said)
+        return _to_be_recorded(call, said)
     gather = document.gather(**_listening(call, reply))
     for text in (call.text("voice_hidden"), *said) if call.hidden and call.turn == 0 else said:
         speaker.say(gather, text)
-    for text in _ways(call, reply, asks or open_question):
+    for text in ways:
         speaker.say(gather, text)
     return document
+
+
+def speaker_of(call: Call, texts: Sequence[str]) -> Speaker:
+    """Who says these texts: people's recordings, where they have been reviewed, else the language's voice."""
+    keys = {text: recording_key(call.language, text) for text in texts}
+    with call.services.database.read() as db:
+        found = recordings.usable(db, call.language, keys.values())
+    base = f"{call.services.settings.public_base}/recordings"
+    recorded = {text: f"{base}/{key}.mp3" for text, key in keys.items() if key in found}
+    return Speaker(call.language, recorded, call.slowly)
 
 
 def _waits(call: Call) -> bool:
@@ -246,10 +258,13 @@ def _ways(call: Call, reply: str, asks: bool) -> list[str]:
     return [*ways, call.text("voice_to_phone")] if has_more(reply) and not call.hidden else ways
 
 
-def _to_be_recorded(call: Call, speaker: Speaker, said: tuple[str, ...]) -> VoiceResponse:
+def _to_be_recorded(call: Call, said: tuple[str, ...]) -> VoiceResponse:
     """An open question in a language that no machine understands: a person will listen to the answer."""
-    document = VoiceResponse()
-    for text in (*said, call.text("voice_record")):
+    document, texts = VoiceResponse(), (*said, call.text("voice_record"))
+    speaker = speaker_of(call, texts)
+    if not speaker.can_say(texts):
+        return _by_a_person(call)
+    for text in texts:
         speaker.say(document, text)
     document.record(action=call.next(), method="POST", max_length=RECORD_SECONDS, finish_on_key="#", play_beep=True)
     document.redirect(call.next(silent=call.silences), method="POST")  # nothing was said
@@ -274,7 +289,8 @@ def _silent(call: Call) -> VoiceResponse:
 
 
 def _goodbye(call: Call) -> VoiceResponse:
-    document, speaker, words = VoiceResponse(), Speaker(call.language or "en"), call.text("voice_goodbye")
+    document, words = VoiceResponse(), call.text("voice_goodbye")
+    speaker = speaker_of(replace(call, language=call.language or "en"), [words])
     if speaker.can_say([words]):
         speaker.say(document, words)
     document.hangup()
@@ -286,13 +302,13 @@ def _to_phone(call: Call) -> VoiceResponse:
     before = replace(call, turn=call.turn - 1)
     reply = receive(call.services, _inbound(before, before.turn, MENU))
     sent = not call.hidden and _text(call, reply)
-    document, speaker = VoiceResponse(), Speaker(call.language)
-    words = call.text("voice_sent") if sent else call.text("voice_next")
-    if not speaker.can_say([words]):
+    words = [call.text("voice_sent" if sent else "voice_next"), call.text("voice_keys")]
+    document, speaker = VoiceResponse(), speaker_of(call, words)
+    if not speaker.can_say(words):
         return _by_a_person(call)
     gather = document.gather(**_listening(before, reply))
-    speaker.say(gather, words)
-    speaker.say(gather, call.text("voice_keys"))
+    for text in words:
+        speaker.say(gather, text)
     return document
 
 

@@ -34,6 +34,7 @@ LEADS_ON = {
     *("console.recording", "console.announcement_report"),
     *("console.questions_file", "console.coming_file", "console.voice_note"),
     *("console.recording", "console.announcement_report", "console.handout_file"),
+    *("console.said_sound",),
 }
 """No pages: they send the browser elsewhere, or a file."""
 MAIN = {
@@ -57,6 +58,7 @@ MAIN = {
     "/console/gatherings/1",
     "/console/gatherings/1/questions",
     "/console/leaders",
+    "/console/recordings/es",
 }
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"

@@ -8,11 +8,17 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from bot.messaging.send import deliver
 from bot.services import Services
+from bot.store import contacts, recordings
+from bot.store import deliveries as deliveries_of
 from bot.store.cases import cases
+from bot.store.db import now
 from bot.store.deliveries import deliveries
+from bot.store.recordings import Recording, Sound
 from bot.store.voice_notes import voice_notes
-from tests.conftest import PUBLIC, Family
+from bot.voice.sayable import sayable
+from tests.conftest import NOW, PUBLIC, Family
 from tests.stand_in import TwilioStandIn, sign
 
 URL = "/webhooks/twilio/voice"
@@ -162,6 +168,26 @@ def test_a_language_without_a_voice_gets_a_person_and_no_other_voice(phone: Phon
         assert db.execute(select(func.count()).select_from(deliveries)).scalar_one() == 1, "a text in Somali"
 
 
+def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
+    """All that the menu needs, said in Somali by one and reviewed by another: the caller hears people, and no machine."""
+    needed = {"texts", "menu", "language_set"}
+    with phone.services.database.write() as db:
+        for item in sayable(phone.services.library, "so", NOW).items:
+            if item.flow in needed:
+                said = Recording(0, "so", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
+                recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+    phone.ring()
+    phone.press("9")
+    assert phone.root.find(".//Play") is not None and "Somali: press" not in phone.words
+    phone.press("5")
+    assert not phone.has("Dial") and phone.voices == set()
+    played = [one.text or "" for one in phone.root.iter("Play")]
+    assert len(played) > 14 and all(one.startswith(f"{PUBLIC}/recordings/") for one in played)
+    assert phone.client.get(played[0].removeprefix(PUBLIC)).data == b"mp3"
+    phone.press("*")
+    assert [one.text for one in phone.root.iter("Play")] == played
+
+
 def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
     phone.ring()
     phone.press("0")
@@ -207,3 +233,27 @@ def test_every_flow_can_be_walked_by_ear(phone: Phone) -> None:
         phone.press(str(choice))
         assert phone.words and (phone.has("Gather") or phone.has("Record") or phone.has("Dial")), choice
         assert parse_qs(urlsplit(phone.on).query)["l"] == ["en"]
+
+
+def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio: TwilioStandIn) -> None:
+    """What staff write is read to it in its language, twice; 1 reads it again, 2 asks for a person, 9 ends messages."""
+    phone.ring()
+    phone.press("1")
+    services = phone.services
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, f"voice:{phone.number}")
+        assert contact is not None and contact.channel == "voice"
+        row = deliveries_of.plan_talk(db, services.database.vault, contact.id, "The bus comes at 7:15.", now())
+    deliver(services, row)
+    (call,) = twilio.calls_to(phone.number)
+    ours = {"Direction": "outbound-api", "From": "+12175550100", "To": phone.number}
+    where = call.url.removeprefix(PUBLIC)
+    assert phone.ask(where, **ours).count("The bus comes at 7:15.") == 2
+    assert "The bus comes at 7:15." in phone.ask(where, Digits="1", **ours)
+    assert "press star" in phone.ask(where, Digits="2", **ours) and count(services, cases) == 1
+    assert phone.ask(where, Digits="2", **ours) and count(services, cases) == 1
+    phone.sid = "CA" + "8" * 32
+    phone.ask(where, Digits="9", **ours)
+    with services.database.read() as db:
+        found = contacts.find(db, services.database.vault, f"voice:{phone.number}")
+        assert found is not None and found.stopped_at is not None

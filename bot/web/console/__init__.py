@@ -28,6 +28,7 @@ from bot.web.console.menu import register_menu
 from bot.web.console.needs_page import needs_page
 from bot.web.console.pages import console
 from bot.web.console.people import first_login, new_password, people
+from bot.web.console.recordings_page import recordings_page
 from bot.web.console.records import audit_page
 from bot.web.console.register_page import register_page
 from bot.web.console.release_page import preview_page
@@ -73,6 +74,7 @@ __all__ = [
     "people",
     "preview_page",
     "quiz",
+    "recordings_page",
     "register",
     "register_page",
     "review",

@@ -44,6 +44,7 @@ def _messages() -> list[Link]:
         ("console.gatherings", _("Gatherings")),
         ("console.check_ins", _("Check-in texts")),
         ("console.phrases", _("Approved phrases")),
+        ("console.recordings", _("Recordings")),
     ]
 
 

@@ -32,6 +32,7 @@ WHAT = (
     *(N_("dropped a proposal"), N_("looked at content"), N_("read the digest")),
     *(N_("called a partner"), N_("suggested a partner"), N_("added a suggestion"), N_("declined a suggestion")),
     *(N_("referred to a partner"),),
+    *(N_("recorded a text"), N_("reviewed a recording"), N_("took back a recording")),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""

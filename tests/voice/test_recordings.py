@@ -1,0 +1,182 @@
+"""Recordings, from the microphone to the caller: recorded by one, reviewed by another, heard, taken back, due again."""
+
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from bot.services import Services
+from bot.store import audit, recordings
+from bot.voice.sayable import Item, sayable
+from bot.web import BODY_BYTES, create_app
+from tests.conftest import NOW
+from tests.console.conftest import ana, member
+from tests.test_console import token
+from tests.test_login import cheap_passwords
+from tests.voice.sounds import about, sound, wav
+
+__all__ = ["ana", "cheap_passwords"]  # these fixtures hold here too
+
+
+@dataclass
+class Staff:
+    """A browser of somebody who records."""
+
+    client: FlaskClient
+
+    def post(self, path: str, **form: object) -> TestResponse:
+        """A form with its token."""
+        form["csrf_token"] = token(self.client.get("/console/account").text)
+        return self.client.post(path, data=form, follow_redirects=True)
+
+    def record(self, item: Item, audio: bytes, language: str = "so") -> TestResponse:
+        """What the form of this text sends."""
+        return self.post(f"/console/recordings/{language}/{item.key}", recording=(BytesIO(audio), "recording.webm"))
+
+
+@pytest.fixture
+def first(services: Services) -> Item:
+    """The text that matters most in Somali."""
+    return sayable(services.library, "so", NOW).items[1]
+
+
+@pytest.fixture
+def one(ana: FlaskClient) -> Staff:
+    return Staff(ana)
+
+
+@pytest.fixture
+def other(services: Services, client: FlaskClient) -> Staff:
+    return Staff(member(services, client.application, "approver", "sam_ortiz"))
+
+
+def heard(client: FlaskClient, item: Item, ending: str = "mp3") -> TestResponse:
+    """What Twilio gets, without a login."""
+    return client.application.test_client().get(f"/recordings/{item.key}.{ending}")
+
+
+def test_recorded_by_one_reviewed_by_another_and_heard(
+    services: Services, client: FlaskClient, one: Staff, other: Staff, first: Item
+) -> None:
+    page = one.record(first, sound()).text
+    assert "Kept." in page and "Waits for a review" in page and "Not recorded" in page
+    assert heard(client, first).status_code == 404 and one.client.get("/console/recordings/sound/1.mp3").data
+    assert one.post("/console/recordings/review/1", heard="yes").status_code == 403
+    assert heard(client, first).status_code == 404, "who recorded it cannot review it"
+    assert "Listen to it whole first" in other.post("/console/recordings/review/1").text
+    assert heard(client, first).status_code == 404
+    assert "Ready: callers hear this" in other.post("/console/recordings/review/1", heard="yes").text
+    mp3, ogg = heard(client, first), heard(client, first, "ogg")
+    assert mp3.content_type == "audio/mpeg" and "codec_name=mp3" in about(mp3.data)
+    assert ogg.content_type == "audio/ogg" and "codec_name=opus" in about(ogg.data)
+    assert mp3.headers["Cache-Control"] == "public, max-age=3600"
+    head = client.head(f"/recordings/{first.key}.mp3")
+    assert head.status_code == 200 and head.data == b"" and int(head.headers["Content-Length"]) == len(mp3.data)
+    with services.database.read() as db:
+        told = [(entry.who, entry.what) for entry in audit.newest(db, 5, "recording 1")]
+    assert told == [("sam_ortiz", "reviewed a recording"), ("ana_ruiz", "recorded a text")]
+
+
+def test_taken_back_is_gone_and_an_older_one_does_not_come_back(
+    services: Services, client: FlaskClient, one: Staff, other: Staff, first: Item
+) -> None:
+    for number in (1, 2):
+        one.record(first, sound())
+        assert number == 1 or heard(client, first).status_code == 200, "the reviewed one is heard until then"
+        other.post(f"/console/recordings/review/{number}", heard="yes")
+    assert "Taken back." in one.post("/console/recordings/take-back/2").text
+    assert heard(client, first).status_code == 404
+    with services.database.read() as db:
+        assert recordings.usable(db, "so", {first.key}) == set() and recordings.sound(db, 2) is None
+    assert one.client.get("/console/recordings/sound/2.mp3").status_code == 404
+    assert one.post("/console/recordings/take-back/2").status_code == 404
+
+
+def test_another_language_has_its_own(services: Services, one: Staff, other: Staff, first: Item) -> None:
+    one.record(first, sound())
+    other.post("/console/recordings/review/1", heard="yes")
+    beside = sayable(services.library, "ps", NOW).items[1]
+    with services.database.read() as db:
+        assert recordings.usable(db, "so", {first.key, beside.key}) == {first.key}
+        assert recordings.usable(db, "ps", {first.key, beside.key}) == set()
+
+
+def test_changed_words_are_due_again(services: Services, client: FlaskClient, one: Staff, other: Staff) -> None:
+    phone = services.library.district.office_phone
+    item = next(item for item in sayable(services.library, "so", NOW).items if phone in item.text)
+    one.record(item, sound())
+    other.post("/console/recordings/review/1", heard="yes")
+    assert "record again" not in one.client.get("/console/recordings/so").text
+    library = services.library
+    district = library.district.model_copy(update={"office_phone": "217-555-0999"})
+    changed = replace(services, library=replace(library, district=district))
+    app = create_app(services=changed)
+    late = Staff(member(changed, app, "staff", "grace_wu"))
+    page = late.client.get("/console/recordings/so").text
+    assert "The text has changed: record again" in page and phone in page and "To what stands there now" in page
+    assert "The text has changed meanwhile" in late.record(item, sound()).text
+    assert item.key not in sayable(changed.library, "so", NOW).keys
+    late.post("/console/recordings/take-back/1")
+    assert "record again" not in late.client.get("/console/recordings/so").text
+
+
+@pytest.mark.parametrize(
+    ("audio", "told"),
+    [(b"no sound", "That is no recording"), (b"", "That is no recording"), (wav(121), "two minutes at most")],
+)
+def test_what_is_no_recording_is_refused_in_plain_words(one: Staff, first: Item, audio: bytes, told: str) -> None:
+    page = one.record(first, audio).text
+    assert told in page and "Waits for a review" not in page
+
+
+def test_only_this_form_may_be_large_and_only_for_who_may_send_it(
+    services: Services, client: FlaskClient, one: Staff, first: Item
+) -> None:
+    large = wav(60)
+    assert len(large) > BODY_BYTES and "Kept." in one.record(first, large).text
+    assert one.record(first, b"x" * (17 * 1024 * 1024)).status_code == 413
+    path, form = f"/console/recordings/so/{first.key}", {"recording": (BytesIO(large), "a.wav")}
+    assert client.application.test_client().post(path, data=form).status_code == 413
+    viewer = Staff(member(services, client.application, "viewer", "grace_wu"))
+    assert viewer.record(first, large).status_code == 413
+    assert viewer.record(first, b"small").status_code == 403
+    assert one.post("/console/phrases", original="x" * BODY_BYTES).status_code == 413
+
+
+def test_without_the_token_nothing_is_kept(services: Services, one: Staff, first: Item) -> None:
+    form = {"recording": (BytesIO(sound()), "a.webm")}
+    assert one.client.post(f"/console/recordings/so/{first.key}", data=form).status_code == 400
+    with services.database.read() as db:
+        assert recordings.languages(db) == set()
+
+
+def test_no_words_become_a_script_and_right_to_left_stands_right(services: Services) -> None:
+    evil = "<script>alert(1)</script>"
+    library = services.library
+    district = library.district.model_copy(update={"office_phone": evil, "name": f'{evil}"onload="x'})
+    own = replace(services, library=replace(library, district=district))
+    staff = Staff(member(own, create_app(services=own), "staff", "ana_ruiz"))
+    item = next(item for item in sayable(own.library, "ar", NOW).items if evil in item.text)
+    page = staff.record(item, sound(), "ar").text
+    assert evil not in page and "&lt;script&gt;" in page and 'dir="rtl"' in page and 'lang="ar"' in page
+    answer = staff.client.get("/console/recordings/ar")
+    assert "media-src 'self' blob:" in answer.headers["Content-Security-Policy"] and "unsafe" not in str(answer.headers)
+    assert "onclick" not in page and "recordings.js" in page
+
+
+def test_the_list_says_where_nothing_is_heard(one: Staff, other: Staff, first: Item) -> None:
+    one.record(first, sound())
+    other.post("/console/recordings/review/1", heard="yes")
+    page = one.client.get("/console/recordings").text
+    assert page.count("<tr>") >= 17 and ">1 of 2" in page
+    assert one.client.get("/console/recordings/mam?of=menu").status_code == 200
+    assert one.client.get("/console/recordings/xx").status_code == 404
+    assert "Nobody has translated this yet" in one.client.get("/console/recordings/mam").text
+
+
+@pytest.mark.parametrize("key", ["0" * 32, "x", "..%2f..%2fetc%2fpasswd", "%00"])
+def test_a_key_that_there_is_not(client: FlaskClient, key: str) -> None:
+    for ending in ("mp3", "ogg", "wav"):
+        assert client.get(f"/recordings/{key}.{ending}").status_code == 404
