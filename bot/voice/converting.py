@@ -1,7 +1,7 @@
 """From whatever a browser or a phone recorded to what calls (MP3) and WhatsApp (Opus in OGG) want: ffmpeg does it.
 
 In the request, not by a job: two minutes of speech take two or three seconds, who recorded is told at once whether it
-worked, and no file that nobody has looked into is ever kept.  The file goes in by a pipe, and ffmpeg may open nothing
+worked, and no file that nobody has looked into is ever kept.  It goes in by standard input, and ffmpeg may open nothing
 else: a playlist inside it leads nowhere.
 """
 
@@ -9,6 +9,7 @@ import logging
 from array import array
 from collections.abc import Sequence
 from subprocess import CalledProcessError, TimeoutExpired, run
+from tempfile import TemporaryFile
 
 from bot.store.recordings import Sound
 
@@ -26,7 +27,17 @@ FORMATS = "wav,mp3,ogg,matroska,webm,mov,mp4,m4a,aac,flac,amr,caf"
 QUIET = ("nice", "-n", "5", "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1")
 READ = (
     *QUIET,
-    *("-protocol_whitelist", "pipe,cache", "-format_whitelist", FORMATS, "-i", "cache:pipe:0"),  # m4a is read backwards
+    # a phone's M4A has its table at the end: `cache` goes back in what came through the pipe, however far
+    *(
+        "-protocol_whitelist",
+        "pipe,cache",
+        "-format_whitelist",
+        FORMATS,
+        "-read_ahead_limit",
+        "-1",
+        "-i",
+        "cache:pipe:0",
+    ),
     *("-map", "0:a:0", "-t", str(LONGEST_SECONDS + 1), "-ac", "1", "-ar", str(RATE), "-f", "s16le", "pipe:1"),
 )
 WAVE = (*QUIET, "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", "pipe:0", "-map_metadata", "-1")
@@ -71,7 +82,10 @@ def _check(wave: bytes) -> None:
 
 def _ran(command: Sequence[str], given: bytes, otherwise: str) -> bytes:
     try:
-        return run(command, input=given, capture_output=True, timeout=TIME_OUT, check=True).stdout
+        with TemporaryFile() as file:  # without a name; a pipe that we fill comes in bits, over which `cache` stumbles
+            file.write(given)
+            file.seek(0)
+            return run(command, stdin=file, capture_output=True, timeout=TIME_OUT, check=True).stdout
     except FileNotFoundError:
         raise CannotUse(MISSING) from None
     except TimeoutExpired:

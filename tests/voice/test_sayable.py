@@ -24,7 +24,7 @@ def test_a_reply_is_found_piece_by_piece(library: Library, language: str) -> Non
     keys = sayable(library, language, NOW).keys
     menu = library.flows.flows["menu"].steps["open"]
     safe = library.flows.flows["school_ice_policy"]
-    fact = next(name for step in safe.steps.values() for name in step.fact if not library.facts[name].partners)
+    fact = next(name for step in safe.steps.values() for name in step.fact if name in library.facts)
     effects = [Ask(menu.ask or "", tuple(str(one.label) for one in menu.choices.values())), StateFact(fact)]
     effects += [Say(str(text)) for text in library.flows.flows["danger_now"].steps["open"].say]
     cut = pieces(Composer(library, language, NOW).compose(effects))
@@ -77,7 +77,7 @@ def test_the_commands_work_with_and_without_a_database(
     monkeypatch.setenv("DATABASE_URL", services.settings.database_url)
     table = CliRunner().invoke(main, ["voices"]).output
     assert f"| Somali (so) | none | 1 of {len(sayable(library, 'so', NOW).items)} |" in table
-    assert table.count("\n| ") == 16 + 1 - 1 + 0 or table.count("| ") > 16
+    assert len(table.splitlines()) == 2 + len(library.district.languages)
     assert f"| Spanish (es) | {VOICES['es'].name} | 0 of" in table
     away = services.settings.var_dir / "away.db"
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{away}")
