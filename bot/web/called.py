@@ -16,6 +16,8 @@ from bot.web.calls import PERSON, STOP, Call, put_through, say, speaker_of
 from bot.web.speaking import SECONDS, with_keys
 
 KEYS = {"2": PERSON, "9": STOP}
+OF_A_KEY = 9000
+"""Turns that no conversation reaches: each of these keys counts once in a call."""
 
 
 def answer(services: Services, form: Mapping[str, str], delivery: Delivery, contact_id: int) -> VoiceResponse:
@@ -25,9 +27,10 @@ def answer(services: Services, form: Mapping[str, str], delivery: Delivery, cont
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, contact_id)
     call = Call(services, form.get("CallSid", "")[:34], contact.address, 0, contact.language or "en")
-    asked = KEYS.get(form.get("Digits", ""))
-    if asked:
-        return say(call, receive(services, Inbound(call.message_id(0), contact.address, asked)))
+    digit = form.get("Digits", "")
+    if digit in KEYS:
+        asked = Inbound(call.message_id(OF_A_KEY + int(digit)), contact.address, KEYS[digit])
+        return say(call, receive(services, asked))
     return _read(call, delivery)
 
 

@@ -246,6 +246,7 @@ def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio:
         row = deliveries_of.plan_talk(db, services.database.vault, contact.id, "The bus comes at 7:15.", now())
     deliver(services, row)
     (call,) = twilio.calls_to(phone.number)
+    phone.sid = call.sid
     ours = {"Direction": "outbound-api", "From": "+12175550100", "To": phone.number}
     where = call.url.removeprefix(PUBLIC)
     assert phone.ask(where, **ours).count("The bus comes at 7:15.") == 2

@@ -1,5 +1,6 @@
 """Recordings, from the microphone to the caller: recorded by one, reviewed by another, heard, taken back, due again."""
 
+import re
 from dataclasses import dataclass, replace
 from io import BytesIO
 
@@ -170,7 +171,7 @@ def test_the_list_says_where_nothing_is_heard(one: Staff, other: Staff, first: I
     one.record(first, sound())
     other.post("/console/recordings/review/1", heard="yes")
     page = one.client.get("/console/recordings").text
-    assert page.count("<tr>") >= 17 and ">1 of 2" in page
+    assert page.count("<tr>") >= 17 and re.search(r">1 of \d{3}<", page)
     assert one.client.get("/console/recordings/mam?of=menu").status_code == 200
     assert one.client.get("/console/recordings/xx").status_code == 404
     assert "Nobody has translated this yet" in one.client.get("/console/recordings/mam").text
