@@ -123,14 +123,17 @@ def shared_app() -> dict[str, Flask]:
 
 
 @pytest.fixture
-def client(services: Services, shared_app: dict[str, Flask]) -> FlaskClient:
+def client(services: Services, shared_app: dict[str, Flask]) -> Iterator[FlaskClient]:
     """One app serves all tests with the usual settings, each with its own services: putting its two hundred routes
     together takes longer than most tests.  Tests of other settings make an app of their own."""
     app = shared_app.get("app") or create_app(services=services)
     shared_app["app"] = app
     app.extensions["puente"] = services
     app.secret_key = services.settings.secret_key
-    return app.test_client()
+    before = dict(app.config)
+    yield app.test_client()
+    app.config.clear()
+    app.config.update(before)
 
 
 class Family:

@@ -10,6 +10,8 @@ from bot.voice import converting
 from bot.voice.converting import CannotUse, convert
 from tests.voice.sounds import MADE, about, sound, wav
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("given", [sound(), wav(), sound(2, ("-c:a", "libmp3lame", "-f", "mp3", "pipe:1"))])
 def test_what_browsers_record_is_ready_for_calls_and_for_whatsapp(given: bytes) -> None:

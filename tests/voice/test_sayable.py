@@ -66,6 +66,7 @@ def test_check_lists_what_nobody_hears(library: Library) -> None:
     assert len(every) == len(lines) and all("not looked at" not in line and "first:" not in line for line in every)
 
 
+@pytest.mark.long
 def test_the_commands_work_with_and_without_a_database(
     services: Services, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
