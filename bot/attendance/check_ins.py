@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from io import StringIO
 
-import phonenumbers
 from sqlalchemy.engine import Connection
 
+from bot.content.phones import e164
 from bot.messaging import holding
 from bot.services import Services
 from bot.store import audit, contacts, families, follow_ups
@@ -54,7 +54,7 @@ def read(pasted: str) -> Listed:
     """A pasted list or a CSV file: the column `phone`, or else the whole line.  Raises `TooMany`."""
     lines = [line for line in pasted.lstrip("\ufeff").splitlines() if line.strip()]
     cells = _column(lines) if lines else []
-    found = [_number(cell) for cell in cells]
+    found = [e164(cell.strip().strip('"')) for cell in cells]
     numbers = tuple(dict.fromkeys(number for number in found if number))
     if len(numbers) > MOST:
         raise TooMany
@@ -70,15 +70,6 @@ def _column(lines: Sequence[str]) -> list[str]:
         return list(lines)
     rows = csv.reader(StringIO("\n".join(lines[1:])), delimiter=mark)
     return [row[at] if len(row) > at else "" for row in rows]
-
-
-def _number(cell: str) -> str | None:
-    try:
-        parsed = phonenumbers.parse(cell.strip().strip('"'), "US")
-    except phonenumbers.NumberParseException:
-        return None
-    possible = phonenumbers.is_possible_number(parsed)
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if possible else None
 
 
 def send(services: Services, school: str, listed: Listed, by: str) -> Mapping[str, int]:

@@ -94,8 +94,6 @@ class TwilioChannel:
 
     def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one text over; the callback carries our own id, so that it can't outrun our own record."""
-        if outgoing.to.startswith("voice:"):
-            return self.call(outgoing)
         options: dict[str, Any] = {"to": outgoing.to, **_content(outgoing), **self._sender(outgoing.to)}
         if self._settings.public_url:
             options["status_callback"] = f"{self._settings.public_base}/webhooks/twilio/status?m={outgoing.id}"

@@ -17,6 +17,11 @@ class Way:
     reason: str = ""
     template: str = ""
 
+    @property
+    def means(self) -> str:
+        """`call` for a contact whose channel is the telephone, else `text`."""
+        return "call" if (self.address or "").startswith("voice:") else "text"
+
 
 def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
     """The address for a message that the contact did not just ask for; for its `kind` there may be a template.

@@ -5,6 +5,7 @@ that two people sent is as bad for a family as one that nobody sent.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from redis import RedisError
@@ -64,8 +65,8 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
         if _is_taken(services, db, delivery) or _outlived(services, db, delivery, at):
             deliveries.advance(db, delivery.id, "canceled")
             return
-        by_call = delivery.means == "call" or way.address.startswith("voice:")
-        if not deliveries.claim(db, delivery.id, at, way.template, "call" if by_call else "text"):
+        delivery = replace(delivery, means="call" if "call" in (delivery.means, way.means) else "text")
+        if not deliveries.claim(db, delivery.id, at, way.template, delivery.means):
             return  # another process has it
     _send(services, delivery, way)
 

@@ -84,12 +84,11 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
     """
     index = vault.index(address)
     family = families.of_address(db, vault, address, at)
-    known = db.execute(select(contacts.c.language).where(contacts.c.family_id == family)).scalars()
     row = {
         "address_index": index,
         "sealed_address": vault.seal(address, _place(index)),
         "channel": channel,
-        "language": next((language for language in known if language), None),
+        "language": _language_in(db, family, index),
         "created_at": at,
         "family_id": family,
     }
@@ -101,6 +100,17 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
     found = find(db, vault, address)
     assert found is not None, "just added"
     return found
+
+
+def language_of(db: Connection, vault: Vault, address: str) -> str | None:
+    """What this address reads, else what its number reads by another channel or in a roster."""
+    family = families.find(db, vault, address)
+    return _language_in(db, family, vault.index(address)) if family is not None else None
+
+
+def _language_in(db: Connection, family: int, own: str) -> str | None:
+    known = select(contacts.c.language).where(contacts.c.family_id == family, contacts.c.language.is_not(None))
+    return db.execute(known.order_by(contacts.c.address_index != own, contacts.c.id).limit(1)).scalar_one_or_none()
 
 
 def _contact(row: Row[Any], address: str) -> Contact:

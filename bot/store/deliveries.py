@@ -118,7 +118,8 @@ def plan_page(db: Connection, vault: Vault, page: Page, at: datetime) -> None:
 
 
 def plan_notice(db: Connection, vault: Vault, about: dict[str, object], body: str, due: datetime) -> str:
-    """A text that tells staff (`staff`) or a family (`contact_id`) how a case stands; the caller writes it once."""
+    """A text that tells staff (`staff`) or a family (`contact_id`) how a case stands; the caller writes it once, or
+    gives an `id` of 32 letters, under which it is written once however often it is planned."""
     return _plan(db, vault, {"kind": "notice", **about}, body, due)
 
 
@@ -144,7 +145,7 @@ def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, du
 
 def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> str:
     """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
-    new = uuid4().hex
+    new = str(about.get("id") or uuid4().hex)
     due = about.get("due_at", at)  # a page for the morning is not old when the morning comes
     row = {"id": new, "sealed_body": vault.seal(body, _place(new)), "created_at": due, "due_at": due} | about
     try:

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Column, Table, delete, select, update
 from sqlalchemy.engine import Connection
 
-from bot.store import absences, consents, contacts, families, leaders, needs, themes, visits
+from bot.store import absences, consents, contacts, families, leaders, needs, themes, visits, voice_notes
 from bot.store.cases import cases
 from bot.store.db import metadata
 from bot.store.recipients import recipients
@@ -43,6 +43,7 @@ def _keep_figures(db: Connection, contact_ids: Sequence[int], case_ids: Sequence
         absences.forget_contact(db, contact_id)
         needs.forget_contact(db, contact_id, at)
         visits.forget_contact(db, contact_id, at)
+        voice_notes.forget_contact(db, contact_id, at)  # what lies at Twilio is still to be deleted there
     absences.forget_cases(db, case_ids)
     for table in (needs.needs, visits.visits):  # of earlier days: they named the case and the family no more
         db.execute(update(table).where(table.c.case_id.in_(case_ids)).values(case_id=absences.NO_CASE))

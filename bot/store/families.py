@@ -85,6 +85,11 @@ def of_address(db: Connection, vault: Vault, address: str, at: datetime) -> int:
     return made
 
 
+def find(db: Connection, vault: Vault, address: str) -> int | None:
+    """The id of the family with this address's number, if it is known."""
+    return _id(db, vault.index(number_of(address)))
+
+
 def _id(db: Connection, index: str) -> int | None:
     return db.execute(select(families.c.id).where(families.c.person_index == index)).scalar_one_or_none()
 

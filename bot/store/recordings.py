@@ -5,7 +5,7 @@ texts are the line's own and hold nothing personal, so that they stand here in t
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal
 
@@ -86,8 +86,7 @@ def add(db: Connection, said: Recording, sound: Sound) -> int:
     drop(db, _of(said.key) & recordings.c.reviewed_at.is_(None), said.recorded_at)
     columns = ("language", "key", "place", "text", "recorded_by", "recorded_at")
     row = {name: getattr(said, name) for name in columns}
-    answer = db.execute(insert(recordings).values(**row, **vars(sound)))
-    return int(answer.inserted_primary_key[0])  # type: ignore[index]  # there is one after an insert of one row
+    return int(db.execute(insert(recordings).values(**row, **vars(sound)).returning(recordings.c.id)).scalar_one())
 
 
 def review(db: Connection, number: int, by: str, at: datetime) -> bool:
@@ -151,22 +150,8 @@ def languages(db: Connection) -> set[str]:
     return set(db.execute(select(recordings.c.language).where(_standing()).distinct()).scalars())
 
 
-PLAIN = (
-    "id",
-    "language",
-    "key",
-    "place",
-    "text",
-    "seconds",
-    "recorded_by",
-    "recorded_at",
-    "reviewed_by",
-    "reviewed_at",
-)
-
-
 def _found(db: Connection, which: ColumnElement[bool]) -> Sequence[Recording]:
-    columns = [recordings.c[name] for name in PLAIN]
+    columns = [recordings.c[one.name] for one in fields(Recording)]
     rows = db.execute(select(*columns).where(which, _standing()).order_by(recordings.c.id))
     return [_recording(row) for row in rows]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from twilio.twiml.voice_response import VoiceResponse
 
+from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging import status
 from bot.messaging.inbound import Inbound
 from bot.messaging.receive import receive
@@ -12,12 +13,13 @@ from bot.services import Services
 from bot.store import contacts
 from bot.store.deliveries import Delivery
 from bot.voice.ear import pieces
-from bot.web.calls import PERSON, STOP, Call, put_through, say, speaker_of
+from bot.web.caller import Call
+from bot.web.calls import PERSON, put_through, say
 from bot.web.speaking import SECONDS, with_keys
 
-KEYS = {"2": PERSON, "9": STOP}
-OF_A_KEY = 9000
-"""Turns that no conversation reaches: each of these keys counts once in a call."""
+KEYS = {"2": PERSON, "9": "stop"}
+TIMES = 2
+"""So often it is read: the first words are lost on somebody who reaches for the phone."""
 
 
 def answer(services: Services, form: Mapping[str, str], delivery: Delivery, contact_id: int) -> VoiceResponse:
@@ -26,25 +28,24 @@ def answer(services: Services, form: Mapping[str, str], delivery: Delivery, cont
         status.record(services, Report(form["CallSid"][:34], "sent", delivery.id))  # somebody picked up
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, contact_id)
-    call = Call(services, form.get("CallSid", "")[:34], contact.address, 0, contact.language or "en")
-    digit = form.get("Digits", "")
-    if digit in KEYS:
-        asked = Inbound(call.message_id(OF_A_KEY + int(digit)), contact.address, KEYS[digit])
-        return say(call, receive(services, asked))
+    call = Call(services, form.get("CallSid", "")[:34], contact.address, 0, contact.language or SOURCE_LANGUAGE)
+    key = KEYS.get(form.get("Digits", ""))
+    if key:
+        return say(call, receive(services, Inbound(call.message_id(f"key:{key}"), contact.address, key)))
     return _read(call, delivery)
 
 
 def _read(call: Call, delivery: Delivery) -> VoiceResponse:
-    said = with_keys(pieces(delivery.body), call.press)
-    keys = call.text("voice_again")
-    speaker = speaker_of(call, [*said, keys])
-    if not speaker.can_say([*said, keys]):
+    """Twice, each time with the keys; put through where nothing can say it, or its words are gone with the call."""
+    words = with_keys(pieces(delivery.body), call.press)
+    texts = (call.services.library.district.name, *words, call.text("voice_again"))
+    speaker = call.speaker(texts)
+    if not words or not speaker.can_say(texts):
         return put_through(call)
     document = VoiceResponse()
-    here = f"{call.services.settings.public_base}/webhooks/twilio/voice?m={delivery.id}"
+    here = f"{call.base}?m={delivery.id}"
     gather = document.gather(num_digits=1, timeout=SECONDS, action=here, method="POST", finish_on_key="")
-    for _ in range(2):
-        for text in (call.services.library.district.name, *said, keys):
-            speaker.say(gather, text)
+    for text in texts * TIMES:
+        speaker.say(gather, text)
     document.hangup()
     return document

@@ -19,7 +19,7 @@ from bot.messaging.status import Report
 from bot.services import Services
 from bot.store import deliveries
 from bot.store.deliveries import Delivery
-from bot.web import called, calls
+from bot.web import called, caller, calls
 
 TIMES = 2
 """So often an alert is read: the first words are lost on somebody who was asleep."""
@@ -37,30 +37,24 @@ def answer(services: Services, form: Mapping[str, str], args: Mapping[str, str])
     if not delivery_id:
         return _twiml(_caller(services, form, args))
     try:
-        return _twiml(_alert(services, form, delivery_id))
-    except SQLAlchemyError as error:
+        with services.database.read() as db:
+            delivery = deliveries.get(db, services.database.vault, delivery_id)
+        if delivery and delivery.means == "call" and delivery.contact_id is not None:
+            return _twiml(called.answer(services, form, delivery, delivery.contact_id))
+        return _twiml(_alert(services, form, delivery))
+    except (SQLAlchemyError, Unavailable) as error:
         log.warning("call not served: delivery=%s reason=%s", delivery_id[:32], type(error).__name__)
         return _twiml(_said(AWAY))
 
 
 def _caller(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> VoiceResponse:
-    call = calls.opened(services, form, args)
     page = args.get("page", "")
-    if not page.isdecimal():
-        return calls.go_on(call, form)
-    try:
-        return calls.language_chosen(call, int(page[:2]), form.get("Digits", ""))
-    except (Unavailable, SQLAlchemyError) as error:
-        log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
-        return calls.broken(call)
+    listed = int(page) if page.isdecimal() and len(page) < 3 else None
+    return calls.go_on(caller.opened(services, form, args), form, listed)
 
 
-def _alert(services: Services, form: Mapping[str, str], delivery_id: str) -> VoiceResponse:
+def _alert(services: Services, form: Mapping[str, str], delivery: Delivery | None) -> VoiceResponse:
     """Our call to a member of staff; the same request always has the same effect."""
-    with services.database.read() as db:
-        delivery = deliveries.get(db, services.database.vault, delivery_id)
-    if delivery and delivery.means == "call" and delivery.contact_id is not None and delivery.body:
-        return called.answer(services, form, delivery, delivery.contact_id)
     staff, case = (delivery.staff or "", delivery.case_id) if delivery else ("", None)
     if not delivery or delivery.means != "call" or case is None or staff not in services.library.district.staff:
         return _said(GONE)

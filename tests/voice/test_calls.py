@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from bot.messaging.send import deliver
 from bot.services import Services
@@ -258,3 +259,47 @@ def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio:
     with services.database.read() as db:
         found = contacts.find(db, services.database.vault, f"voice:{phone.number}")
         assert found is not None and found.stopped_at is not None
+
+
+def test_who_wants_no_messages_and_rings_is_put_through(phone: Phone) -> None:
+    """The flows are silent then; a line that says nothing would be the end of it."""
+    phone.ring()
+    phone.press("1")
+    phone.speak("STOP")
+    phone.sid = "CA" + "9" * 32
+    phone.ring()
+    assert phone.root.findtext("Dial") == "+12175550100" and "connecting you" in phone.words
+
+
+def test_what_could_not_be_kept_is_not_said_to_be_sent(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database fails in the middle (no real one can be told to, so it is put in its way); the next try sends it."""
+    phone.ring()
+    phone.press("1")
+    phone.press("2")
+    where = phone.on
+    with monkeypatch.context() as broken:
+        broken.setattr(deliveries_of, "plan_notice", fails)
+        assert "sent it to your phone" not in phone.ask(where, Digits="#")
+    assert "sent it to your phone" in phone.ask(where, Digits="#")
+    assert count(phone.services, deliveries) == 1
+
+
+def fails(*_: object) -> str:
+    raise OperationalError("planned", {}, Exception())
+
+
+def test_silence_does_not_count_after_a_key(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.wait()
+    answered = phone.press("2")
+    assert phone.wait() == answered, "one silence before another question is not the second of this one"
+
+
+def test_a_caller_is_known_by_any_way_it_wrote_and_by_its_own_first(phone: Phone, family: Family) -> None:
+    family.text("español")
+    phone.ring()
+    phone.speak("English")
+    phone.sid = "CA" + "6" * 32
+    phone.ring()
+    assert phone.voices == {"en-US"}

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -13,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from bot.announcements.composing import CannotSay
 from bot.content.district import District
+from bot.content.phones import e164
 from bot.gatherings import planning, rules, words
 from bot.gatherings.planning import Refused
 from bot.store import audit, gatherings, rsvps
@@ -102,15 +102,7 @@ class Typed:
 
 def phone_of(typed: str) -> str | None:
     """As E.164; "" for nothing, None for what is no number."""
-    if not typed:
-        return ""
-    try:
-        number = phonenumbers.parse(typed, "US")
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return e164(typed) if typed else ""
 
 
 def _moment(district: District, typed: str) -> datetime:

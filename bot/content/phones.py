@@ -1,0 +1,15 @@
+"""Telephone numbers as people here write them."""
+
+import phonenumbers
+
+COUNTRY = "US"
+
+
+def e164(typed: str) -> str | None:
+    """The number as E.164 (+12175550100), its extension left out; None for what can be no number."""
+    try:
+        number = phonenumbers.parse(typed, COUNTRY)
+    except phonenumbers.NumberParseException:
+        return None
+    possible = phonenumbers.is_possible_number(number)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if possible else None
