@@ -13,6 +13,7 @@ from sqlalchemy import select
 from bot.cases import claims, talk
 from bot.cases.paging import page
 from bot.jobs.sweep import sweep_all
+from bot.messaging.erasing import erase
 from bot.queues import VOICE_NOTE
 from bot.services import Services
 from bot.store import audit, case_messages, cases, contacts, voice_notes
@@ -238,10 +239,7 @@ def test_what_is_open_is_kept(services: Services, spoken: Family) -> None:
 def test_a_forgotten_family_is_gone_here_at_once_and_at_twilio_soon(
     services: Services, spoken: Family, twilio: TwilioStandIn
 ) -> None:
-    with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, spoken.address)
-        assert contact
-        voice_notes.forget_contact(db, contact.id, now())
+    assert erase(services, spoken.address, "rosa_lind")
     assert notes(services) == [] and len(twilio.media.files) == 1
     with services.database.read() as db:
         (row,) = db.execute(select(voice_notes.voice_notes)).all()
