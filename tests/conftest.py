@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -123,17 +124,28 @@ def shared_app() -> dict[str, Flask]:
 
 
 @pytest.fixture
-def client(services: Services, shared_app: dict[str, Flask]) -> Iterator[FlaskClient]:
-    """One app serves all tests with the usual settings, each with its own services: putting its two hundred routes
-    together takes longer than most tests.  Tests of other settings make an app of their own."""
-    app = shared_app.get("app") or create_app(services=services)
-    shared_app["app"] = app
-    app.extensions["puente"] = services
-    app.secret_key = services.settings.secret_key
-    before = dict(app.config)
-    yield app.test_client()
-    app.config.clear()
-    app.config.update(before)
+def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Services], Flask]]:
+    """One app serves all tests with the usual routes and cookies, each with its own services: putting its two hundred
+    routes together takes longer than most tests.  One at a time; what needs two, or another app, makes its own."""
+    before: dict[str, Any] = {}
+
+    def served(services: Services) -> Flask:
+        app = shared_app.get("app") or create_app(services=services)
+        shared_app["app"] = app
+        before.update(before or app.config)
+        app.extensions["puente"] = services
+        app.secret_key = services.settings.secret_key
+        return app
+
+    yield served
+    if before:
+        shared_app["app"].config.clear()
+        shared_app["app"].config.update(before)
+
+
+@pytest.fixture
+def client(services: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
+    return serve(services).test_client()
 
 
 class Family:

@@ -22,7 +22,6 @@ from bot.store.announcements import Announcement, Audience, Draft
 from bot.store.db import now
 from bot.store.kits import Kit
 from bot.store.wordings import Part, Review
-from bot.web import create_app
 from bot.web.genuine import genuine
 
 ENGLISH = "School is closed on Friday. Call 217-555-0110 & ask."
@@ -87,8 +86,8 @@ def line(services: Services) -> Line:
 
 
 @pytest.fixture
-def app(services: Services) -> Flask:
-    return create_app(services=services)
+def app(services: Services, serve: Callable[[Services], Flask]) -> Flask:
+    return serve(services)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """A family and a member of staff understand each other, through a translator that may fail in every way it can."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bot.cases import claims, talk
@@ -12,7 +13,6 @@ from bot.cases.wording import fits
 from bot.services import Services, open_services
 from bot.store import case_messages, cases, contacts
 from bot.store.case_messages import CaseMessage
-from bot.web import create_app
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
 from tests.stand_in.google import GoogleStandIn, Mood
@@ -35,8 +35,8 @@ def line(services: Services, google: GoogleStandIn) -> Services:
 
 
 @pytest.fixture
-def page_client(line: Services) -> FlaskClient:
-    return create_app(services=line).test_client()
+def page_client(line: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
+    return serve(line).test_client()
 
 
 @pytest.fixture

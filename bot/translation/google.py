@@ -6,8 +6,10 @@ it hands back the source text as if it were translated, unless told to raise; th
 
 import asyncio
 import re
+import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import googletrans
 import httpx
@@ -27,11 +29,17 @@ CODES = {
 STATUS = re.compile(r'status code "(\d+)"')
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: they take longer than a sentence of Google's."""
+    return httpx.create_ssl_context()
+
+
 class _Elsewhere(httpx.AsyncHTTPTransport):
     """Sends every request to a stand-in of Google (GOOGLETRANS_BASE), whatever host it was meant for."""
 
     def __init__(self, base: str) -> None:
-        super().__init__()
+        super().__init__(verify=_certificates())
         self._base = httpx.URL(base)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -76,7 +84,9 @@ class GoogleTranslator:
     def _client(self) -> googletrans.Translator:
         client = googletrans.Translator(raise_exception=True)
         transport = _Elsewhere(self._base) if self._base else None
-        client.client = httpx.AsyncClient(transport=transport, timeout=SECONDS, headers=client.client.headers)
+        client.client = httpx.AsyncClient(
+            verify=_certificates(), transport=transport, timeout=SECONDS, headers=client.client.headers
+        )
         return client
 
     async def _one(

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bot import jobs
 from bot.content.library import Library
 from bot.services import Services
 from bot.store import cases, incidents
-from bot.web import create_app
 from tests.conftest import Family
 from tests.test_login import cheap_passwords
 
@@ -37,9 +37,9 @@ def live(services: Services) -> Services:
 
 
 @pytest.fixture
-def phone(live: Services) -> Callable[[str], Family]:
+def phone(live: Services, serve: Callable[[Services], Flask]) -> Callable[[str], Family]:
     """A phone that texts the live district."""
-    client = create_app(services=live).test_client()
+    client = serve(live).test_client()
     return lambda address: Family(live, client, address)
 
 

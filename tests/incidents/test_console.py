@@ -1,10 +1,12 @@
 """The page "Agents at school": one tap with a confirming step, the record, who has drilled, the quiz, the samples."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
 import time_machine
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bot import settings
@@ -16,7 +18,6 @@ from bot.content.upkeep import tasks
 from bot.incidents import samples
 from bot.services import Services
 from bot.store import audit, quizzes
-from bot.web import create_app
 from tests.conftest import Family
 from tests.console.conftest import member
 from tests.incidents.conftest import IRIS, NORA, SAM, case_of, entries, incident
@@ -28,9 +29,9 @@ HOME = "/console/agents"
 
 
 @pytest.fixture
-def iris(live: Services) -> FlaskClient:
+def iris(live: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
     """Logged in: the front office of Lincoln, in a district whose protocol is live."""
-    return member(live, create_app(services=live), "staff", "iris_vega")
+    return member(live, serve(live), "staff", "iris_vega")
 
 
 def send(client: FlaskClient, path: str, **form: str) -> str:
@@ -150,14 +151,14 @@ def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Services, cl
 def test_only_who_is_in_it_at_the_school_or_alerted_says_that_it_is_over(live: Services, iris: FlaskClient) -> None:
     """Somebody of another office reads along; one wrong click must not call off the alarm."""
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="a1")
-    kim = member(live, create_app(services=live), "staff", "kim_novak")
+    kim = member(live, iris.application, "staff", "kim_novak")
     page = kim.get(f"{HOME}/1").text
     assert "nobody came" not in page and "Keep it with the time" in page
     form = {"csrf_token": token(kim.get("/console/account").text), "once": "b1"}
     for word in ("mistake", "over"):
         assert kim.post(f"{HOME}/1/do", data={**form, "word": word}).status_code == 403
     assert incident(live).ended_at is None
-    nora = member(live, create_app(services=live), "staff", "nora_feld")
+    nora = member(live, iris.application, "staff", "nora_feld")
     assert "nobody came" in nora.get(f"{HOME}/1").text
     send(nora, f"{HOME}/1/do", word="over", once="c1")
     assert incident(live).ended_by == "nora_feld"
