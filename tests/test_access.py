@@ -254,6 +254,7 @@ def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Servi
     assert in_production == {route for route, who in TABLE.items() if who != DEVELOPMENT}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Services, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")

@@ -28,6 +28,7 @@ def call_everybody(services: Services) -> str:
     return services.library.district.staff[rows[0].staff].phone
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_a_call_rings_and_1_takes_it(page: Page, served: Served) -> None:
     family = phone(page, "A family")

@@ -44,6 +44,7 @@ def test_what_is_no_topic_of_a_school_pages_nobody(text: str, context: Context) 
     assert (found.severity, found.also) == ("info", ())
 
 
+@pytest.mark.long
 def test_every_phrase_is_understood_as_its_topic(lessons: Lessons, context: Context) -> None:
     exact = lessons.exact()
     wrong = [
@@ -56,6 +57,7 @@ def test_every_phrase_is_understood_as_its_topic(lessons: Lessons, context: Cont
     assert wrong == []
 
 
+@pytest.mark.long
 def test_no_near_miss_that_was_taught_pages_anybody(lessons: Lessons, context: Context) -> None:
     harmless = [lesson for lesson in lessons.phrases if lesson.intent not in EMERGENCIES]
     assert [one for one in harmless if understand(one.text, context).severity == "escalate_now"] == []
@@ -95,6 +97,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.long
 @given(st.one_of(st.text(st.characters()), st.lists(st.sampled_from(WORDS)).map(" ".join)))
 @example("\ud800 \udfff")
 @example("a" * 5000)

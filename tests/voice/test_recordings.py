@@ -20,6 +20,8 @@ from tests.voice.sounds import about, sound, wav
 
 __all__ = ["ana", "cheap_passwords"]  # these fixtures hold here too
 
+pytestmark = pytest.mark.long  # each of them has ffmpeg at work
+
 
 @dataclass
 class Staff:
