@@ -1,7 +1,10 @@
 """Sounds as browsers and phones record them, made by ffmpeg."""
 
 from functools import cache
+from shutil import which
 from subprocess import run
+
+from tests.conftest import skip_or_fail
 
 MADE = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-y", "-f", "lavfi", "-i")
 BROWSERS = ("-metadata", "artist=Ana Ruiz", "-c:a", "libopus", "-f", "webm", "pipe:1")
@@ -9,7 +12,9 @@ BROWSERS = ("-metadata", "artist=Ana Ruiz", "-c:a", "libopus", "-f", "webm", "pi
 
 @cache
 def sound(seconds: float = 2, ending: tuple[str, ...] = BROWSERS, source: str = "sine=frequency=440") -> bytes:
-    """A tone of so many seconds, by default as Chromium and Firefox record."""
+    """A tone of so many seconds, by default as Chromium and Firefox record; who asks is skipped where no ffmpeg is."""
+    if which("ffmpeg") is None:
+        skip_or_fail("ffmpeg is not installed: `apt-get install ffmpeg` (or brew install ffmpeg) gets it.")
     return run((*MADE, f"{source}:duration={seconds}", *ending), capture_output=True, check=True).stdout
 
 

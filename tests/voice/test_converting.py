@@ -1,5 +1,7 @@
 """What staff recorded becomes what calls and WhatsApp want, and nothing but a sound does."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from subprocess import run
 
@@ -13,9 +15,9 @@ from tests.voice.sounds import MADE, about, sound, wav
 pytestmark = pytest.mark.long
 
 
-@pytest.mark.parametrize("given", [sound(), wav(), sound(2, ("-c:a", "libmp3lame", "-f", "mp3", "pipe:1"))])
-def test_what_browsers_record_is_ready_for_calls_and_for_whatsapp(given: bytes) -> None:
-    made = convert(given)
+@pytest.mark.parametrize("given", [sound, wav, partial(sound, 2, ("-c:a", "libmp3lame", "-f", "mp3", "pipe:1"))])
+def test_what_browsers_record_is_ready_for_calls_and_for_whatsapp(given: Callable[[], bytes]) -> None:
+    made = convert(given())
     mp3, ogg = about(made.mp3), about(made.ogg)
     assert "codec_name=mp3" in mp3 and "channels=1" in mp3 and "codec_name=opus" in ogg and made.ogg[:4] == b"OggS"
     assert made.seconds == 2 and b"Ana Ruiz" in sound() and b"Ana Ruiz" not in made.mp3 + made.ogg
@@ -30,18 +32,18 @@ def test_a_phones_file_is_read_though_its_table_stands_at_the_end(tmp_path: Path
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        (b"", converting.NO_AUDIO),
-        (b"<script>alert(1)</script>" * 500, converting.NO_AUDIO),
-        ((settings.ROOT / "flows/media/help_card.png").read_bytes(), converting.NO_AUDIO),
-        (wav(121), converting.TOO_LONG),
-        (wav(0.1), converting.SILENT),
-        (sound(2, ("-f", "wav", "pipe:1"), "anullsrc=sample_rate=8000"), converting.SILENT),
-        (b"x" * (converting.GIVEN_BYTES + 1), converting.TOO_LARGE),
+        (bytes, converting.NO_AUDIO),
+        (lambda: b"<script>alert(1)</script>" * 500, converting.NO_AUDIO),
+        ((settings.ROOT / "flows/media/help_card.png").read_bytes, converting.NO_AUDIO),
+        (partial(wav, 121), converting.TOO_LONG),
+        (partial(wav, 0.1), converting.SILENT),
+        (partial(sound, 2, ("-f", "wav", "pipe:1"), "anullsrc=sample_rate=8000"), converting.SILENT),
+        (lambda: b"x" * (converting.GIVEN_BYTES + 1), converting.TOO_LARGE),
     ],
 )
-def test_everything_else_is_refused_with_the_reason(given: bytes, why: str) -> None:
+def test_everything_else_is_refused_with_the_reason(given: Callable[[], bytes], why: str) -> None:
     with pytest.raises(CannotUse, match=why[:30]):
-        convert(given)
+        convert(given())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Recordings, from the microphone to the caller: recorded by one, reviewed by another, heard, taken back, due again."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 
 import pytest
@@ -127,10 +129,16 @@ def test_changed_words_are_due_again(services: Services, client: FlaskClient, on
 
 @pytest.mark.parametrize(
     ("audio", "told"),
-    [(b"no sound", "That is no recording"), (b"", "That is no recording"), (wav(121), "two minutes at most")],
+    [
+        (lambda: b"no sound", "That is no recording"),
+        (bytes, "That is no recording"),
+        (partial(wav, 121), "two minutes at most"),
+    ],
 )
-def test_what_is_no_recording_is_refused_in_plain_words(one: Staff, first: Item, audio: bytes, told: str) -> None:
-    page = one.record(first, audio).text
+def test_what_is_no_recording_is_refused_in_plain_words(
+    one: Staff, first: Item, audio: Callable[[], bytes], told: str
+) -> None:
+    page = one.record(first, audio()).text
     assert told in page and "Waits for a review" not in page
 
 
