@@ -22,7 +22,7 @@ from bot.content.texts import TextId
 from bot.conversation.flow import Plural, Text
 from bot.conversation.source import BadSource
 from bot.messaging import directory
-from bot.messaging.compose import FIRST_STRONG_ISOLATE, POP_ISOLATE, readable
+from bot.messaging.values import FIRST_STRONG_ISOLATE, POP_ISOLATE, readable
 from bot.poster import poster_of
 from bot.services import Services, open_services
 from bot.settings import Settings

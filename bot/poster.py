@@ -11,7 +11,7 @@ from bot.announcements.words import fixed
 from bot.content.district import District
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource
-from bot.messaging.compose import readable
+from bot.messaging.values import readable
 from bot.settings import Settings
 from bot.sharing.page import NoRenderer, TooLong
 from bot.sharing.poster import Line, Poster, poster_pdf

@@ -10,7 +10,7 @@ from bot.content.district import District
 from bot.content.languages import RIGHT_TO_LEFT
 from bot.content.library import Library
 from bot.content.texts import TextId
-from bot.messaging.compose import FIRST_STRONG_ISOLATE, POP_ISOLATE
+from bot.messaging.values import FIRST_STRONG_ISOLATE, POP_ISOLATE
 from bot.store.announcements import Announcement, Draft
 from bot.store.db import now
 from bot.store.wordings import Part, Wording

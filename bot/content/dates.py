@@ -49,6 +49,7 @@ def _weekday(day: int, language: str) -> str:
     return str(get_day_names("abbreviated", "format", _calendar(language))[day])
 
 
+@lru_cache(maxsize=2048)
 def clock(moment: time, language: str) -> str:
     """An hour: "7:30 AM".  Narrow spaces would make a text twice as dear (UCS-2)."""
     pattern, locale = ("HH:mm", "en") if language == "ht" else ("short", _calendar(language))

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from rapidfuzz import fuzz
+from rapidfuzz.process import extractOne
 
 from bot.conversation.flow import Choice
-from bot.understanding.text import HAN_OR_HANGUL, normalise
+from bot.understanding.text import normalise
 
 YES = [
     "yes",
@@ -202,9 +204,9 @@ def choose(text: str, payload: str | None, choices: Mapping[str, Choice], read: 
         return names[number - 1] if 1 <= number <= len(names) else None
     if not said:
         return None
-    wordings = {name: _wordings(name, choice, read) for name, choice in choices.items()}
+    wordings = [(name, _wordings(name, choice, read)) for name, choice in choices.items()]
     for fits in (_same, _within, _alike):
-        found = [name for name in names if any(fits(said, wording) for wording in wordings[name])]
+        found = [name for name, wording in wordings if fits(said, wording)]
         if len(found) == 1:
             return found[0]
     return _begins(said, names) or _holds(said, choices)
@@ -220,17 +222,8 @@ def _begins(said: str, names: Sequence[str]) -> str | None:
 def _holds(said: str, choices: Mapping[str, Choice]) -> str | None:
     """'They are with my sister' holds another word of a choice ("with my")."""
     padded = f" {said} "
-    found = [
-        name
-        for name, choice in choices.items()
-        if any(_stands_in(_normal(word), padded) for words in choice.also.values() for word in words)
-    ]
+    found = [name for name, choice in choices.items() if any(word in padded for word in choice.within)]
     return found[0] if len(found) == 1 else None
-
-
-def _stands_in(word: str, padded: str) -> bool:
-    """As words of their own; Chinese has no spaces, and Korean adds to its words, so there anywhere."""
-    return (word if HAN_OR_HANGUL.search(word) else f" {word} ") in padded
 
 
 @lru_cache(maxsize=2)
@@ -248,26 +241,38 @@ def number_in(said: str) -> int | None:
     return NUMBERS.get(said) if not digits else None
 
 
-def _wordings(name: str, choice: Choice, read: Callable[[str], str]) -> list[str]:
-    labels = [choice.label, read(choice.label)]
-    others = [word for words in choice.also.values() for word in words]
-    return [_normal(wording) for wording in (*labels, *others, *WORDS_OF_ID.get(name, ()))]
+@dataclass(frozen=True, slots=True)
+class _Wordings:
+    """All that names one choice, normalised: one by one, and as one line in which a part of one is found."""
+
+    each: frozenset[str]
+    line: str
+
+
+def _wordings(name: str, choice: Choice, read: Callable[[str], str]) -> _Wordings:
+    return _compiled(choice.label, read(choice.label), choice.others, name)
+
+
+@lru_cache(maxsize=8192)
+def _compiled(label: str, own: str, others: tuple[str, ...], name: str) -> _Wordings:
+    """Of labels and their other words only: what a family writes is never kept here."""
+    each = frozenset((_normal(label), _normal(own), *others, *map(_normal, WORDS_OF_ID.get(name, ()))))
+    return _Wordings(each, f" {' | '.join(sorted(each))} ")
 
 
 @lru_cache(maxsize=8192)
 def _normal(wording: str) -> str:
-    """Of labels and their other words only: what a family writes is never kept here."""
     return normalise(wording)
 
 
-def _same(said: str, wording: str) -> bool:
-    return said == wording
+def _same(said: str, wordings: _Wordings) -> bool:
+    return said in wordings.each
 
 
-def _within(said: str, wording: str) -> bool:
+def _within(said: str, wordings: _Wordings) -> bool:
     """'a bus' for 'Help with a bus'; not for answers so short that they stand in everything."""
-    return len(said) >= 3 and f" {said} " in f" {wording} "
+    return len(said) >= 3 and f" {said} " in wordings.line
 
 
-def _alike(said: str, wording: str) -> bool:
-    return len(said) >= 4 and fuzz.ratio(said, wording) >= LIKE_ENOUGH
+def _alike(said: str, wordings: _Wordings) -> bool:
+    return len(said) >= 4 and extractOne(said, wordings.each, scorer=fuzz.ratio, score_cutoff=LIKE_ENOUGH) is not None

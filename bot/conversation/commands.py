@@ -50,6 +50,12 @@ def match(text: str, phrasebook: Phrasebook) -> Command | None:
     normal = normalise(text)
     if len(normal) > _LONGEST:
         return None
+    return _of_few_words(text, normal, phrasebook)
+
+
+@lru_cache(maxsize=16)
+def _of_few_words(text: str, normal: str, phrasebook: Phrasebook) -> Command | None:
+    """Several rooms ask it of one message; so few are remembered that it is hardly longer than they take."""
     if normal == "0":
         return Command("person")
     accented = phrasebook.accented.get(with_accents(text))

@@ -7,6 +7,7 @@ in circles, and always either says something or ends.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 
 from bot.conversation.answers import choose, number_in
 from bot.conversation.effects import Ask, Effect, Notice, PlanTimeout, Reach, Say, SetNote
@@ -67,7 +68,7 @@ def advance(flow: Flow, state: State | None, given: Input) -> Turn:
     state = state or State(flow.flow)
     step = waits_for(flow, state)
     if step is None:
-        return _run(flow, replace(state, step=None), given)
+        return _run(flow, state, given)
     if step.choices or step.answer:
         return _choose(flow, state, step, given)
     return _on(flow, state, step.then, given, **_saved(step, given.kept.strip()[:ANSWER_CHARACTERS]))
@@ -89,11 +90,12 @@ def waits_for(flow: Flow, state: State) -> Step | None:
 
 def ask(step: Step, answers: Mapping[str, str], schools: Mapping[str, str]) -> Ask:
     """The question of a step, with its choices; the district's schools are choices that nobody translates."""
-    given = dict(answers)
+    given = tuple(answers.items())
     if step.timeout:
-        given["wait_minutes"] = str(int(step.timeout.after.total_seconds() // 60))
-    labels = schools.values() if step.answer == "school" else (choice.label for choice in step.choices.values())
-    return Ask(step.ask or "", tuple(labels), tuple(given.items()), names=step.answer == "school")
+        given = (*given, ("wait_minutes", str(int(step.timeout.after.total_seconds() // 60))))
+    if step.answer == "school":
+        return Ask(step.ask or "", tuple(schools.values()), given, names=True)
+    return Ask(step.ask or "", step.labels, given)
 
 
 def _choose(flow: Flow, state: State, step: Step, given: Input) -> Turn:
@@ -122,8 +124,9 @@ def _choose(flow: Flow, state: State, step: Step, given: Input) -> Turn:
 
 def _meant_an_older_list(flow: Flow, state: State, given: Input) -> bool:
     """A bare number that answers the question as it stood before the flow was changed: 2 may mean another thing now."""
-    bare = given.payload is None and number_in(normalise(given.text)) is not None
-    return bare and bool(state.version) and state.version != flow.version
+    if not state.version or state.version == flow.version:
+        return False
+    return given.payload is None and number_in(normalise(given.text)) is not None
 
 
 def _school(flow: Flow, state: State, step: Step, given: Input) -> Turn:
@@ -160,26 +163,27 @@ def _run(flow: Flow, state: State, given: Input) -> Turn:
     """Walk from a step to the next question or to the end; each step at most once."""
     effects: list[Effect] = []
     walked: set[str] = set()
-    about = dict(given.about)
+    about = given.about
     name: str | None = state.begin if state.begin in flow.steps else flow.first
     while name is not None and name in flow.steps and name not in walked:
         walked.add(name)
         step = flow.steps[name]
-        effects.append(Reach(flow.flow, name))
-        if aside := [one.then for one in step.when if one.holds(about)]:
-            name = aside[0]
+        effects.append(reached(flow.flow, name))
+        if step.when and (aside := next((one.then for one in step.when if one.holds(about)), None)):
+            name = aside
             continue
         effects += effects_of(flow, step, state.answers)
         if step.find:  # where a family lives was asked for this step only
             state = replace(
                 state, answers={name: said for name, said in state.answers.items() if name != step.find.near}
             )
-        about |= {f"contact.{note}": value for note, value in step.set.items() if value != UNSET}
+        if step.set:
+            about = {**about, **{f"contact.{note}": value for note, value in step.set.items() if value != UNSET}}
         if step.timeout:
             effects.append(PlanTimeout(step.timeout.after, flow.flow, name))
         if step.ask is not None:
             effects.append(ask(step, state.answers, given.schools))
-            waiting = replace(state, flow=flow.flow, step=name, begin=None, tries=0, version=flow.version)
+            waiting = State(flow.flow, name, answers=state.answers, version=flow.version, calls=state.calls)
             return waiting, tuple(effects)
         if step.call:
             calls = (*state.calls, (flow.flow, step.then or ""))[-CALLS:]
@@ -188,6 +192,10 @@ def _run(flow: Flow, state: State, given: Input) -> Turn:
             return State(step.go, answers=state.answers), tuple(effects)
         name = step.then
     return _over(state), tuple(effects)
+
+
+reached = lru_cache(maxsize=4096)(Reach)
+"""The same few hundred marks again and again."""
 
 
 def _over(state: State) -> State | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from bot.understanding.text import normalise
+from bot.understanding.text import HAN_OR_HANGUL, normalise
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
@@ -93,6 +93,17 @@ class Choice(Model):
     also: dict[str, tuple[str, ...]] = {}
     then: Name | None = None
     go: Name | None = None
+
+    @cached_property
+    def others(self) -> tuple[str, ...]:
+        """Its other words in all languages, normalised."""
+        return tuple(normalise(word) for words in self.also.values() for word in words)
+
+    @cached_property
+    def within(self) -> tuple[str, ...]:
+        """The same as they stand in a longer answer (with a space at either end): as words of their own; Chinese has
+        no spaces, and Korean adds to its words, so there anywhere."""
+        return tuple(word if HAN_OR_HANGUL.search(word) else f" {word} " for word in self.others)
 
     @model_validator(mode="after")
     def _leads_on(self) -> Self:
@@ -214,6 +225,17 @@ class Step(Model):
     go: Name | None = None
     end: bool = False
 
+    @cached_property
+    def acts(self) -> bool:
+        """Whether it does more than remember and speak."""
+        partners = self.find or self.suggest or self.referral
+        return bool(partners or self.escalate or self.case or self.follow_up or self.schedule)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its choices, in the order of their numbers."""
+        return tuple(choice.label for choice in self.choices.values())
+
     @model_validator(mode="after")
     def _has_one_way_on(self) -> Self:
         if self.ask is None:
@@ -269,7 +291,7 @@ class Flow(Model):
     start_on: StartOn = StartOn()
     steps: dict[Name, Step] = Field(min_length=1)
 
-    @property
+    @cached_property
     def first(self) -> str:
         """The name of the step that the flow starts with."""
         return next(iter(self.steps))

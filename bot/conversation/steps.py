@@ -23,15 +23,23 @@ NEXT_SCHOOL_DAY = "next_school_day"
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def effects_of(flow: Flow, step: Step, answers: Mapping[str, str]) -> Iterator[Effect]:
+def effects_of(flow: Flow, step: Step, answers: Mapping[str, str]) -> list[Effect]:
     """set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule."""
     given = tuple(answers.items())
-    yield from (SetNote(name, value) for name, value in step.set.items())
-    yield from (StateFact(fact) for fact in step.fact)
+    effects: list[Effect] = [SetNote(name, value) for name, value in step.set.items()] if step.set else []
+    if step.fact:
+        effects += [StateFact(fact) for fact in step.fact]
     if step.media:
-        yield ShowMedia(step.media.file)
-        yield Say(step.media.says, given)
-    yield from (Say(text, given) for text in step.say)
+        effects += (ShowMedia(step.media.file), Say(step.media.says, given))
+    if step.say:
+        effects += [Say(text, given) for text in step.say]
+    if step.acts:
+        effects += _acts(flow, step, answers, given)
+    return effects
+
+
+def _acts(flow: Flow, step: Step, answers: Mapping[str, str], given: tuple[tuple[str, str], ...]) -> Iterator[Effect]:
+    """What a step does besides speaking: from finding partners on."""
     yield from _partners(step, answers)
     if step.escalate:
         wanted = step.escalate

@@ -4,7 +4,7 @@ from bot.announcements import composing, starting, translating
 from bot.content import dates
 from bot.content.languages import english_name
 from bot.gatherings import rules, words
-from bot.messaging.compose import readable
+from bot.messaging.values import readable
 from bot.services import Services
 from bot.store import audit, gatherings, rsvps
 from bot.store import gathering_interpreters as booked

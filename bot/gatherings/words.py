@@ -9,8 +9,9 @@ from bot.content import dates
 from bot.content.languages import own_name
 from bot.content.texts import TextId
 from bot.conversation.effects import Notice
-from bot.messaging.compose import Composer, readable
+from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
+from bot.messaging.values import readable
 from bot.services import Services
 from bot.store import told
 from bot.store.gatherings import Gathering

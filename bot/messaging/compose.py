@@ -7,7 +7,6 @@ from datetime import date, datetime
 
 from bot.content import dates, partners
 from bot.content.catalog import Wording
-from bot.content.district import DAYS_OF_WEEK
 from bot.content.facts import OF_THE_MOMENT, Partner
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
@@ -24,26 +23,19 @@ from bot.conversation.effects import (
     ShowMedia,
     StateFact,
 )
-from bot.conversation.flow import Plural, Text
+from bot.conversation.flow import Plural, Severity, Text
 from bot.conversation.steps import ISO_DAY
 from bot.conversation.talk import known_after
+from bot.messaging.values import Values, isolated
 from bot.store import told
 from bot.store.statuses import Status
 
-FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 DRAFT, ENGLISH, SOON = "notice_draft", "notice_english", "notice_soon"
 AFTER_HOURS = "after_hours"
 STATUSES: Mapping[str, TextId] = {
     "no_agents": "status_no_agents", "checking": "status_checking", "normal_day": "status_normal_day"
 }  # fmt: skip
 NOTICES: Mapping[str, TextId] = {DRAFT: "notice_draft", ENGLISH: "notice_english", SOON: "notice_soon"}
-
-
-class _Values(dict[str, str]):
-    """Placeholders that nobody filled in are left out rather than shown in braces."""
-
-    def __missing__(self, key: str) -> str:
-        return ""
 
 
 @dataclass
@@ -69,7 +61,7 @@ class Composer:
     partners: Mapping[str, Partner] | None = None
     said: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
-    _severity: str = "follow_up"
+    _severity: Severity = "follow_up"
 
     def compose(self, effects: Iterable[Effect]) -> str:
         """All that is said, as one text; empty if nothing is."""
@@ -128,7 +120,12 @@ class Composer:
             self._seen.add(self._missing() if wording.missing else DRAFT)
         if "{" not in wording.text:
             return wording.text
-        return wording.text.format_map(_Values(self._values(answers or {})))
+        own = {name: self._shown(value) for name, value in (answers or {}).items()}
+        return wording.text.format_map(self._values({**self.extra, **own}))
+
+    def _values(self, given: Mapping[str, str]) -> Values:
+        school = self.library.district.schools.get(self.about.get("contact.school", ""))
+        return Values(self.library.district, self.language, self.at, school, self._severity, given)
 
     def _wording(self, text: Text, answers: Mapping[str, str]) -> Wording:
         if isinstance(text, Plural):
@@ -201,7 +198,7 @@ class Composer:
         does = ", ".join(self._named(f"service_{one}") for one in partner.services)
         lines = [self._partner(partner), *([does] if does else []), self._checked(partner.checked_on)]
         shown = "\n".join(lines)
-        return _isolated(shown) if self.language in RIGHT_TO_LEFT else shown
+        return isolated(shown) if self.language in RIGHT_TO_LEFT else shown
 
     def _checked(self, day: date) -> str:
         return self._text(self.library.texts["checked_on"], {"date": dates.full(day, self.language)})
@@ -233,49 +230,6 @@ class Composer:
         waits = self.language in self.library.others and self.language not in self.library.catalogs.wordings
         return SOON if waits else ENGLISH
 
-    def _values(self, answers: Mapping[str, str]) -> dict[str, str]:
-        district = self.library.district
-        school = district.schools.get(self.about.get("contact.school", ""))
-        values = {
-            "district": district.name,
-            "office_phone": district.office_phone,
-            "website": district.website,
-            "schools": ", ".join(school.name for school in district.schools.values()),
-            "due": dates.day(district.answer_due(self.at, self._severity), self.language),
-            "office_hours": self._office_hours(),
-            **self._board(),
-            "school_name": school.name if school else district.name,
-            "school_phone": readable(school.phone) if school else district.office_phone,
-            **self.extra,
-            **{name: self._shown(value) for name, value in answers.items()},
-        }
-        if self.language in RIGHT_TO_LEFT:
-            return {name: _isolated(value) for name, value in values.items()}
-        return values
-
-    def _board(self) -> dict[str, str]:
-        district = self.library.district
-        meeting = district.next_board_meeting(district.local(self.at).date())
-        ways = {"board_place": district.board.place, "board_email": district.board.email}
-        when = dates.moment(meeting, self.language) if meeting else ""
-        return {**ways, "board_phone": district.board.phone, "board_next": when}
-
-    def _office_hours(self) -> str:
-        office = self.library.district.office_hours
-        days = tuple(DAYS_OF_WEEK.index(day) for day in office.days)
-        return dates.hours(office.start, office.end, days, self.language)
-
     def _shown(self, answer: str) -> str:
         """A day that the family named, in its own way of writing days; other answers as they are."""
         return dates.day(date.fromisoformat(answer), self.language) if ISO_DAY.fullmatch(answer) else answer
-
-
-def readable(phone: str) -> str:
-    """An American number as people here write it, as in the district's own texts: 217-555-0110."""
-    match = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", phone)
-    return "-".join(match.groups()) if match else phone
-
-
-def _isolated(value: str) -> str:
-    """Each line by itself: an isolate does not reach over the end of a line."""
-    return "\n".join(f"{FIRST_STRONG_ISOLATE}{line}{POP_ISOLATE}" for line in value.split("\n"))

@@ -5,6 +5,9 @@ Fields may be missing, new ones come without notice, and a WhatsApp sender may h
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+
+from bot.understanding import mask
 
 TEXT_CHARACTERS = 4096
 """WhatsApp's own limit for a text; longer SMS do not exist (10 segments)."""
@@ -54,6 +57,11 @@ class Inbound:
     """The SID of the message that this is a reply to, where the phone says so (WhatsApp)."""
     sounds: tuple[Sound, ...] = ()
     """What came with a message of the kind audio; at least one."""
+
+    @cached_property
+    def masked(self) -> tuple[str, frozenset[str]]:
+        """The text without what must not be stored, and the kinds of what was masked."""
+        return mask(self.text)
 
     @property
     def channel(self) -> str:

@@ -30,7 +30,6 @@ from bot.store import contacts, told, walks
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
-from bot.understanding import mask
 
 TURNS, TURN_CHARACTERS = 6, 300
 """So much of a conversation is kept for the day, for the person who takes over."""
@@ -132,7 +131,7 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
     reply, kept = _keep_and_compose(services, inbound, contact, turn, saying)
     stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
-    turns = _turns(conversation.turns, "" if _says_where(turn.effects) else inbound.text, reply)
+    turns = _turns(conversation.turns, "" if _says_where(turn.effects) else inbound.masked[0], reply)
     return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns), kept
 
 
@@ -141,10 +140,9 @@ def _says_where(effects: tuple[Effect, ...]) -> bool:
     return any(isinstance(effect, FindPartners) and effect.near for effect in effects)
 
 
-def _turns(before: list[list[str]], text: str, reply: str) -> list[list[str]]:
+def _turns(before: list[list[str]], masked: str, reply: str) -> list[list[str]]:
     """The last turns, masked and cut: enough for the person who takes over to see what it is about."""
-    wrote = mask(text)[0].strip()
-    new = [["family", wrote], ["helper", reply]]
+    new = [["family", masked.strip()], ["helper", reply]]
     return [[who, text[:TURN_CHARACTERS]] for who, text in [*before, *new] if text][-TURNS:]
 
 
@@ -212,7 +210,7 @@ def _heard(services: Services, inbound: Inbound, talk: Talk, contact: Contact | 
         twilio_opt=inbound.twilio_opt,
         stopped=bool(contact and contact.stopped_at),
         talking=bool(contact and contact.talking_case),
-        volunteered=bool(mask(inbound.text)[1] & {"status", "number"}),
+        volunteered=bool(inbound.masked[1] & {"status", "number"}),
     )
 
 

@@ -46,7 +46,7 @@ def _known(value: dict[str, list[str]], names: tuple[str, ...]) -> dict[str, lis
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Phrasebook:
     """Everything the phrase files say, compiled; made by `build`, never changed, shared by all threads."""
 

@@ -134,7 +134,7 @@ def read(text: str, context: Context) -> Reading:
     spelled = lexical(parts)
     possible = tuple(dict.fromkeys((*context.languages, *taught.lexicons)))
     lang, sure = detect(text, spelled, taught.languages, possible, context.stored_language)
-    return _reading(text, parts, spelled, (lang, sure), context)
+    return _reading(text, normal, parts, spelled, (lang, sure), context)
 
 
 def sentences(text: str, whole: Reading, context: Context) -> tuple[Reading, ...]:
@@ -147,12 +147,13 @@ def sentences(text: str, whole: Reading, context: Context) -> tuple[Reading, ...
         normal = normalise(part)
         parts = tokens(normal)
         if len(parts) >= _LEAST_WORDS:
-            found.append(_reading(part, parts, lexical(parts), (whole.lang, whole.sure), context))
+            found.append(_reading(part, normal, parts, lexical(parts), (whole.lang, whole.sure), context))
     return tuple(found) if len(found) > 1 else ()
 
 
 def _reading(
     text: str,
+    normal: str,
     parts: list[str],
     spelled: tuple[list[str], list[str]],
     language: tuple[str | None, float],
@@ -162,7 +163,7 @@ def _reading(
     lexicons = [taught.lexicons[one] for one in _lexicons(*language, context) if one in taught.lexicons]
     found = (*concepts(parts, lexicons), *marks(text))
     rows = (*spelled, conceptual(found))
-    return Reading(normalise(text), *language, rows, found, taught.likely(rows, [concept for concept, _ in found]))
+    return Reading(normal, *language, rows, found, taught.likely(rows, [concept for concept, _ in found]))
 
 
 def _lexicons(lang: str | None, sure: float, context: Context) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ def normalise(text: str) -> str:
     stands without spaces but apart from other scripts ("ICE在这里" is "ice 在这里").  Cyrillic й and ї stay
     letters of their own.
     """
+    if text.isascii() and text.isdigit():
+        return text
     plain = " ".join(_lower(text).translate(_TABLE).split())
     if _ONE_HAN.search(plain):
         plain = _HAN_EDGE.sub(" ", _IN_HAN.sub("", plain))

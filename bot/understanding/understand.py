@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from bot.understanding.emergencies import find_normal
 from bot.understanding.language import SURE
 from bot.understanding.reading import Reading, read, sentences
+from bot.understanding.text import normalise
 from bot.understanding.types import EMERGENCIES, SEVERITY, Context, Severity, Understanding
 
 THRESHOLD: Final = 0.3
@@ -18,6 +20,8 @@ DOUBT: Final = 0.06
 """A pattern of an emergency pages too, unless the model is sure that the message is about something else:
 an emergency less likely than this, and another topic at least as likely as `_SURE`."""
 _SURE: Final = 0.5
+_SHORT: Final = 80
+"""Characters of the longest text that is remembered."""
 _ENOUGH: Final = 2
 """A message of which fewer concepts are known was hardly understood: the patterns decide."""
 _BESIDE: Final = 0.6
@@ -32,9 +36,31 @@ def understand(text: str, context: Context) -> Understanding:
     An emergency is looked for in all languages.  Where the language itself is unsure, the one in whose
     words the emergency was told is taken, because the answer must be read at once.
     """
+    return _of_everybody(text, context) if _everybodys(text, context) else _understand(text, context)
+
+
+def _everybodys(text: str, context: Context) -> bool:
+    """Whether these are words of ours (a number, a command, a phrase that was taught), which many send."""
+    if len(text) > _SHORT:
+        return False
+    normal, book = normalise(text), context.phrasebook
+    return normal in book.taught.exact or normal in book.commands or _choice(normal)
+
+
+@lru_cache(maxsize=4096)
+def _of_everybody(text: str, context: Context) -> Understanding:
+    """Looked at once and remembered: it says nothing of who sent it.  What a family words itself never stays here."""
+    return _understand(text, context)
+
+
+def _choice(normal: str) -> bool:
+    return normal.isdigit() and len(normal) <= 2
+
+
+def _understand(text: str, context: Context) -> Understanding:
     whole = read(text, context)
     exact = context.phrasebook.taught.exact.get(whole.normal)
-    if not whole.normal or (whole.normal.isdigit() and len(whole.normal) <= 2):
+    if not whole.normal or _choice(whole.normal):
         return _without_words(text, whole)
     parts = () if exact else sentences(text, whole, context)
     ranked = _ranked(whole, exact)

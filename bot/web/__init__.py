@@ -103,6 +103,7 @@ def _limit(app: Flask, ready: Services) -> None:
         in_memory_fallback_enabled=True,
         key_prefix="puente",
     )
+    limiter.exempt(twilio.webhooks)  # limits of this kind are for browsers
     for endpoint in TRIED:
         limited: Any = limiter.limit(TRIES, error_message=_too_many)(app.view_functions[endpoint])
         app.view_functions[endpoint] = limited

@@ -9,7 +9,7 @@ from bot.conversation.effects import Notice
 from bot.gatherings import calendar, words
 from bot.gatherings import sheet as sheets
 from bot.gatherings.by_text import CODE_LENGTH
-from bot.messaging.compose import readable
+from bot.messaging.values import readable
 from bot.store import gatherings
 from bot.store.db import now
 from bot.store.gatherings import Gathering

@@ -4,6 +4,7 @@ Status codes are promises to Twilio (twilio.md, section 1): 403 for what Twilio 
 no message, 503 when the message could not be kept: then Twilio tries again, or calls the fallback address.
 """
 
+from types import ModuleType
 from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, abort, request
@@ -23,6 +24,9 @@ from bot.web import voice
 from bot.web.here import services
 
 webhooks = Blueprint("twilio", __name__, url_prefix="/webhooks/twilio")
+
+ROOMS: tuple[ModuleType, ...] = (agents, by_text, school_status, invited, genuine)
+"""Who is asked before the family's conversation, in this order; None says "not mine"."""
 
 
 @webhooks.before_request
@@ -47,16 +51,13 @@ def messages() -> Response:
         message = inbound.parse(request.form)
     except inbound.BadForm as bad:
         abort(400, str(bad))
+    here = services()
     try:
-        reply = agents.answer(services(), message)
-        reply = by_text.answer(services(), message) if reply is None else reply
-        reply = school_status.answer(services(), message) if reply is None else reply
-        reply = invited.answer(services(), message) if reply is None else reply
-        reply = genuine.answer(services(), message) if reply is None else reply
-        reply = receive(services(), message) if reply is None else reply
+        reply = next((told for room in ROOMS if (told := room.answer(here, message)) is not None), None)
+        reply = receive(here, message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):
         abort(503, "Not kept: please try again.")
-    shown = message.channel == "whatsapp" and services().settings.public_base
+    shown = message.channel == "whatsapp" and here.settings.public_base
     return twiml(reply, f"{shown}/media/" if shown else None)
 
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 from bot.settings import ROOT
 from tests.bench.broadcast import broadcast
+from tests.bench.engine import engine
 from tests.bench.inbound import inbound
 from tests.bench.roster import roster
 from tests.bench.webhook import webhook
 
-FIGURES = {"webhook": webhook, "broadcast": broadcast, "inbound": inbound, "roster": roster}
+FIGURES = {"webhook": webhook, "engine": engine, "broadcast": broadcast, "inbound": inbound, "roster": roster}
 """`python -m tests.bench NAME …` measures only these."""
 
 if __name__ == "__main__":
