@@ -5,6 +5,7 @@ import sys
 
 from rq import Worker
 from rq.cli.cli import main as rq
+from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
 
 from bot import jobs, log, settings
 from bot.content import dates
@@ -38,11 +39,11 @@ def main(queues: list[str]) -> None:
     try:
         redis_url = settings.load().redis_url
         # Read before the fork, so that no job has to.  Nothing here may open a connection: a fork would share it.
-        languages = jobs.library().district.languages
+        library = jobs.library()
     except (settings.SettingsError, BadSource) as error:
         sys.exit(f"The worker cannot start:\n{error}")
-    warm(languages)
-    dates.warm(languages)
+    warm(library.languages_understood)
+    dates.warm(library.district.languages)
     gc.collect()
     gc.freeze()  # what was read before the fork stays shared: no work-horse copies it by looking for rubbish in it
     rq(["worker", "--url", redis_url, *OPTIONS, *(queues or NAMES)])

@@ -42,7 +42,7 @@ def route(why: bool) -> None:
     """Read texts (or JSON objects with "text" and "lang"), a line each; write what was understood, a line each."""
     library = _library()
     languages = library.district.languages
-    warm(languages)
+    warm(library.languages_understood)
     for line in sys.stdin:
         given = _given(line)
         context = Context(library.phrasebook, languages, given.get("lang"))

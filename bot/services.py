@@ -96,7 +96,7 @@ def open_services(settings: Settings, library: Library | None = None) -> Service
     library = library or load_library(ROOT, settings.district_file)
     if settings.translator != "off":
         library = with_other_languages(library)
-    warm(library.district.languages)
+    warm(library.languages_understood)
     dates.warm(library.district.languages)
     return Services(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))
 

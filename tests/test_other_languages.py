@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from bot.content import other_languages
+from bot.content.languages import english_name, own_name
 from bot.messaging import drafting
 from bot.services import Services, open_services
 from bot.store import drafts
@@ -15,6 +17,12 @@ from tests.conftest import Family
 from tests.stand_in.google import GoogleStandIn
 
 pytestmark = pytest.mark.long
+
+
+def test_the_table_of_names_is_what_babel_says() -> None:
+    told = {code: (english_name(code), own_name(code)) for code in other_languages.CODES}
+    assert told == other_languages.NAMES
+
 
 DRAFTED_NOTICE = "sw: THIS WAS TRANSLATED BY MACHINE"
 SOON = "A machine is preparing your language"

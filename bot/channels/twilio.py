@@ -11,7 +11,6 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
-from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
 from twilio.twiml.voice_response import Gather, VoiceResponse
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 

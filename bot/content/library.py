@@ -40,6 +40,11 @@ class Library:
     others: frozenset[str] = frozenset()
     """Languages that a family may choose although they have no catalog: a machine drafts them."""
 
+    @property
+    def languages_understood(self) -> tuple[str, ...]:
+        """Those that the district answers in, and those that the phrases taught besides."""
+        return tuple(dict.fromkeys((*self.district.languages, *self.phrasebook.taught.lexicons)))
+
 
 def with_other_languages(library: Library) -> Library:
     """The library of a district that lets a machine draft: it knows the names of some 150 more languages."""

@@ -1,21 +1,21 @@
 """Languages beyond the catalogs: families choose one by its name, and a machine drafts it (docs/decisions).
 
-The codes are those that Google Translate knows and Unicode's CLDR has an English name for, written down here so that
-nothing is asked of the network to understand "Swahili".  Mam, K'iche' and Q'anjob'al are left out on purpose: few of
-their speakers read them, and a machine's Mam has been checked by nobody; who names them is offered an interpreter.
+The codes are those that Google Translate knows and Unicode's CLDR has an English name for, written down in a table so
+that nothing is asked of the network to understand "Swahili".  Mam, K'iche' and Q'anjob'al are left out on purpose: few
+of their speakers read them, and a machine's Mam has been checked by nobody; who names them is offered an interpreter.
 """
 
-from bot.content.languages import english_name, own_name
+from pathlib import Path
+
 from bot.understanding.text import normalise
 
-_CODES = (
-    "ace ach af ak as ay az bal ban be bem bg bho bik bm bn bs ca ceb chk ckb co crs cs cy da de din doi dv el "
-    "et eu ff fi fj fo fon fur fy ga gaa gd gl gn gu ha haw he hi hil hmn hr hu hy iba id ig ilo is it ja jam "
-    "jv ka kac kha kk km kn kri ku ky lb lg ln lo lt luo lus lv mai mfe mg mh mi min mk ml mn mr ms mt my ne "
-    "new nl no nso nus ny oc om or pa pag pam pap pl qu rn ro rom rw sa sat sd sg shn si sk sl sm sn sq sr ss "
-    "st su sus sv sw ta te tet tg th ti tiv tk tn to tpi tr ts tt tum ug ur uz ve war wo xh yi yo yue zu"
-)
-CODES = tuple(_CODES.split())
+_TABLE = Path(__file__).with_suffix(".tsv")
+"""Code, English name and own name, as CLDR has them: to ask Babel at each start would load 142 calendars (80 MB)."""
+NAMES = {
+    code: (english, own)
+    for code, english, own in (line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines())
+}
+CODES = tuple(NAMES)
 SHORTEST_NAME = 4
 """Shorter names ("Fon", "Ga") are words of other languages: they count only after "language"."""
 ALSO = {
@@ -32,9 +32,9 @@ ALSO = {
 def names(known: frozenset[str]) -> dict[str, str]:
     """Name as a family may type it (normalised) → code, for every language that has no catalog in `known`."""
     found: dict[str, str] = {}
-    for code in CODES:
+    for code, both in NAMES.items():
         if code not in known:
-            for name in (english_name(code), own_name(code)):
+            for name in both:
                 if len(normalise(name)) >= SHORTEST_NAME:
                     found.setdefault(normalise(name), code)
     return {**found, **{name: code for name, code in ALSO.items() if code not in known}}

@@ -7,11 +7,21 @@ from datetime import UTC, datetime
 from bot.settings import ROOT
 from tests.bench.broadcast import broadcast
 from tests.bench.engine import engine
+from tests.bench.growth import growth
 from tests.bench.inbound import inbound
+from tests.bench.process import process
 from tests.bench.roster import roster
 from tests.bench.webhook import webhook
 
-FIGURES = {"webhook": webhook, "engine": engine, "broadcast": broadcast, "inbound": inbound, "roster": roster}
+FIGURES = {
+    "webhook": webhook,
+    "engine": engine,
+    "growth": growth,
+    "process": process,
+    "broadcast": broadcast,
+    "inbound": inbound,
+    "roster": roster,
+}
 """`python -m tests.bench NAME …` measures only these."""
 
 if __name__ == "__main__":

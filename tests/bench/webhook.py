@@ -24,7 +24,7 @@ ROUNDS, FAMILIES, CONNECTIONS = 5, 60, 8
 def webhook() -> dict[str, float]:
     """Medians of five rounds in turns; `ratio` is ours over the bare handler's, wanted at 0.5 or more."""
     with tempfile.TemporaryDirectory() as name, embedded_server(Path(name)) as redis_url:
-        env = _environment(name, redis_url)
+        env = environment(name, redis_url)
         migrate(env["DATABASE_URL"])
         with serving("tests.bench.bare:app", env) as bare, serving("app:app", env) as ours:
             return _figures([_round(bare, ours, number) for number in range(ROUNDS)])
@@ -55,7 +55,8 @@ def _p99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
 
 
-def _environment(folder: str, redis_url: str) -> dict[str, str]:
+def environment(folder: str, redis_url: str) -> dict[str, str]:
+    """The settings of a process to be measured."""
     return {
         **os.environ,
         "REDIS_URL": redis_url,

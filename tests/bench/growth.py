@@ -1,0 +1,120 @@
+"""Does a message wait longer where more families are known, or more conversations are open?  Small and large in turns."""
+
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from uuid import uuid4
+
+from sqlalchemy import insert
+
+from bot import settings
+from bot.messaging.inbound import Inbound
+from bot.messaging.receive import receive
+from bot.run.embedded import embedded_server
+from bot.run.launch import migrate
+from bot.services import Services, open_services
+from bot.store.contacts import contacts
+from bot.store.db import now
+from bot.store.families import families
+
+CONTACTS, CONVERSATIONS = (1_000, 1_000_000), (100, 100_000)
+ROUNDS, MESSAGES, BATCH = 9, 60, 20_000
+
+
+def growth() -> dict[str, float]:
+    """Ratios of the medians, large over small; wanted within 1.1."""
+    with _stage() as few, _stage(CONTACTS[1]) as many:
+        with few.services.database.write() as db:
+            _add(db, CONTACTS[0], 0)
+        known = _compared(few, many, _first_of_the_day)
+    with _stage() as few, _stage() as many:
+        for stage, number in zip((few, many), CONVERSATIONS, strict=True):
+            _open(stage, number)
+        talking = _compared(few, many, _next_of_a_talk)
+    return {
+        f"first_message_with_{CONTACTS[1]}_contacts_over_{CONTACTS[0]}": known,
+        f"next_message_with_{CONVERSATIONS[1]}_conversations_over_{CONVERSATIONS[0]}": talking,
+    }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One deployment with its own database and Redis, and families that wrote before."""
+
+    services: Services
+    addresses: list[str]
+
+    def say(self, address: str, text: str) -> None:
+        """One message, answered."""
+        receive(self.services, Inbound(f"SM{uuid4().hex}", address, text))
+
+
+@contextmanager
+def _stage(strangers: int = 0) -> Iterator[Stage]:
+    with tempfile.TemporaryDirectory() as name, embedded_server(Path(name) / "redis") as redis_url:
+        url = f"sqlite:///{name}/growth.db"
+        migrate(url)
+        given = settings.load(
+            redis_url=redis_url, database_url=url, var_dir=Path(name), data_key=secrets.token_hex(32), translator="off"
+        )
+        services = open_services(given)
+        stage = Stage(services, [f"+1217556{number:04d}" for number in range(MESSAGES)])
+        for number in range(0, strangers, BATCH):
+            with services.database.write() as db:
+                _add(db, BATCH, number)
+        for address in stage.addresses:
+            stage.say(address, "menu")
+        yield stage
+        services.database.engine.dispose()
+
+
+def _add(db, number: int, begin: int) -> None:  # type: ignore[no-untyped-def]
+    """Rows of families that never write; only their number matters here, so what is sealed in them is noise."""
+    at, ids = now(), range(begin + 1_000_000, begin + 1_000_000 + number)
+    db.execute(insert(families), [{"id": one, "person_index": secrets.token_hex(32), "created_at": at} for one in ids])
+    rows = [
+        {"address_index": secrets.token_hex(32), "sealed_address": os.urandom(40).hex(), "channel": "sms",
+         "created_at": at, "family_id": one}
+        for one in ids
+    ]  # fmt: skip
+    db.execute(insert(contacts), rows)
+
+
+def _open(stage: Stage, number: int) -> None:
+    """So many conversations of others, of the usual length."""
+    pipe = stage.services.redis.pipeline(transaction=False)
+    for count in range(number):
+        pipe.set(f"puente:talk:{secrets.token_hex(32)}", os.urandom(450).hex(), ex=86_400)
+        if count % BATCH == 0:
+            pipe.execute()
+    pipe.execute()
+
+
+def _first_of_the_day(stage: Stage, address: str) -> float:
+    """What is remembered of the day is gone: the family is looked up in the database."""
+    stage.services.conversations.forget(stage.services.family(address))
+    return _next_of_a_talk(stage, address)
+
+
+def _next_of_a_talk(stage: Stage, address: str) -> float:
+    began = time.perf_counter()
+    stage.say(address, "menu")
+    return time.perf_counter() - began
+
+
+def _compared(small: Stage, large: Stage, message) -> float:  # type: ignore[no-untyped-def]
+    """Median of the rounds' ratios; both stages send in turns, now one first and now the other."""
+    ratios = []
+    for _ in range(ROUNDS):
+        taken: dict[int, list[float]] = {0: [], 1: []}
+        for number, address in enumerate(small.addresses):
+            for one in (0, 1) if number % 2 else (1, 0):
+                taken[one].append(message((small, large)[one], address))
+        ratios.append(median(taken[1]) / median(taken[0]))
+    return round(median(ratios), 3)

@@ -1,0 +1,35 @@
+"""What a process takes: seconds until it serves, and memory of its own after a day's kinds of messages."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from bot.run.embedded import embedded_server
+from bot.run.launch import migrate
+from tests.bench.load import requests, send_all
+from tests.bench.webhook import ACCOUNT, PUBLIC, TOKEN, environment, serving
+
+
+def process() -> dict[str, float]:
+    """Start-up of the web process in seconds, its memory in MB (unique set size; wanted at most 200), and a worker's."""
+    with tempfile.TemporaryDirectory() as name, embedded_server(Path(name)) as redis_url:
+        env = environment(name, redis_url)
+        migrate(env["DATABASE_URL"])
+        began = time.perf_counter()
+        with serving("app:app", env) as port:
+            send_all(port, requests(PUBLIC, TOKEN, ACCOUNT, 1, "first"), 1)
+            seconds = time.perf_counter() - began
+            send_all(port, requests(PUBLIC, TOKEN, ACCOUNT, 200, "more"), 8)
+            memory = _megabytes(_web())
+        return {"web_seconds_to_first_answer": round(seconds, 2), "web_mb": memory}
+
+
+def _web() -> psutil.Process:
+    """The gunicorn worker: the youngest of this process's grandchildren."""
+    return max(psutil.Process().children(recursive=True), key=lambda one: one.create_time())
+
+
+def _megabytes(found: psutil.Process) -> float:
+    return round(found.memory_full_info().uss / 1e6, 1)
