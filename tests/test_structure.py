@@ -44,7 +44,8 @@ BELOW = {
     },
     "sharing": {"content"},
     "voice": {"conversation", "content", "messaging", "sharing", "store", "settings"},
-    "announcements": {
+    "announcements": {  # `voice`: what is written is cut into the pieces that a call reads out
+        "voice",
         "messaging",
         "translation",
         "conversation",

@@ -10,7 +10,7 @@ from sqlalchemy import Select, case, exists, select
 from sqlalchemy.engine import Connection, Row
 
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.messaging.consent import can_send_sms
+from bot.messaging.consent import can_call, can_send_sms
 from bot.services import Services
 from bot.store.announcements import Announcement, Audience, Draft
 from bot.store.contacts import contacts
@@ -132,10 +132,19 @@ def _reach(services: Services, draft: Draft, family: Candidate, windows: frozens
     if whatsapp and (whatsapp.contact_id in windows or template):
         opened = whatsapp.contact_id in windows
         return Reach(family, whatsapp.contact_id, "whatsapp", "" if opened else template)
+    called = _by_telephone(services, draft, family)
+    if called:
+        return Reach(family, called.contact_id, "voice")
     if _may(services, draft, "sms") and can_send_sms(services) and not family.bad_number:
         own = family.by("sms") or family.by("whatsapp") or family.addresses[0]
         return Reach(family, own.contact_id, "sms")
     return Reach(family, first, "", reason=BAD_NUMBER if family.bad_number else NO_WAY)
+
+
+def _by_telephone(services: Services, draft: Draft, family: Candidate) -> Address | None:
+    """The address of a family that is known by the telephone alone: whoever writes is written to."""
+    only = all(one.channel == "voice" for one in family.addresses)
+    return family.addresses[0] if only and _may(services, draft, "voice") and can_call(services) else None
 
 
 def _may(services: Services, draft: Draft, channel: str) -> bool:

@@ -7,7 +7,7 @@ family's message came; what nobody knows is looked up in Twilio's list before it
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,16 +16,16 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from bot.announcements import outcomes
+from bot.announcements.handing_over import Look, Result, hand_over, look_up
 from bot.announcements.messages import Messages, Ready
 from bot.announcements.pacing import Bucket
-from bot.channels.base import Channel, SendError
 from bot.content.district import Pace
 from bot.queues import BROADCAST, enqueue
 from bot.services import Services
 from bot.store import announcements, recipients
 from bot.store.announcements import Announcement
 from bot.store.db import now
-from bot.store.recipients import Change, Recipient
+from bot.store.recipients import Change
 
 IN_FLIGHT = 64
 """Requests at a time in one job."""
@@ -40,19 +40,14 @@ LOOK_SECONDS = 0.5
 WRITE_SECONDS = 0.4
 """So often results are written down, many in one transaction."""
 LEASE = timedelta(seconds=30)
-"""A claim older than this belongs to a process that is dead (a request takes at most 20 s) …"""
-FRESH = timedelta(seconds=8)
-"""… and a claim older than this is not sent any more by whoever holds it: it was asleep."""
-LOOK_AFTER, LOOK_AGAIN = timedelta(seconds=15), timedelta(seconds=30)
-LOOKS = 2
-"""So often Twilio's list must say that it has no such message before it is sent again: the list may lag."""
-TRIES = 8
-BACKOFF = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 32, 60, 120))
+"""A claim older than this belongs to a process that is dead (a request takes at most 20 s)."""
 OPERATOR = frozenset({20003, 21606, 30032, 30034, 30035, 63007, 63020, 63051, 63042, 63041})
 """Refusals that are nobody's number but the district's own account: after many in a row it is paused."""
 IN_A_ROW = 20
 SLOT_SECONDS = 10
-CHANNELS = ("whatsapp", "sms")
+CHANNELS = ("whatsapp", "sms", "voice")
+PACES: Mapping[str, Pace] = {"voice": Pace(per_second=1)}
+"""Where the district file says nothing (`Pace`)."""
 
 log = logging.getLogger(__name__)
 
@@ -72,23 +67,14 @@ def broadcast(services: Services, announcement_id: int, slot: int) -> None:
 
 
 @dataclass
-class _Result:
-    """What one request came to."""
-
-    recipient: Recipient
-    change: Change
-    busy: bool = False
-
-
-@dataclass
 class _Broadcast:
     """One job's work."""
 
     services: Services
     announcement_id: int
     lease: str
-    running: dict[Future[_Result], str] = field(default_factory=dict)
-    results: list[_Result] = field(default_factory=list)
+    running: dict[Future[Result], str] = field(default_factory=dict)
+    results: list[Result] = field(default_factory=list)
     in_a_row: int = 0
     looked: float = 0.0
     wrote: float = 0.0
@@ -182,7 +168,7 @@ class _Broadcast:
         self._note(ready, aside, at)
         bucket.give_back(granted - len(ready))
         for one in ready:
-            self.running[pool.submit(_send, self.channel, one, at)] = one.recipient.id
+            self.running[pool.submit(hand_over, self.channel, one, at)] = one.recipient.id
         return len(rows)
 
     def _note(self, ready: list[Ready], aside: list[Change], at: datetime) -> None:
@@ -194,7 +180,7 @@ class _Broadcast:
                 recipients.apply(db, aside, at)
 
     def _bucket(self, channel: str) -> Bucket:
-        pace = self.services.library.district.announcements.pace.get(channel, Pace())  # type: ignore[call-overload]
+        pace = self.services.library.district.announcements.pace.get(channel) or PACES.get(channel, Pace())  # type: ignore[call-overload]
         settings = self.services.settings
         sender = settings.twilio_whatsapp_from if channel == "whatsapp" else settings.twilio_sms_from
         return Bucket(self.services.redis, f"{channel}:{self.services.family(sender or channel)[:16]}", pace)
@@ -226,7 +212,7 @@ class _Broadcast:
             self._bucket(channel).rest()
         self._pause_if_all_fail(results)
 
-    def _pause_if_all_fail(self, results: Iterable[_Result]) -> None:
+    def _pause_if_all_fail(self, results: Iterable[Result]) -> None:
         """The district's account or number is not allowed to send: stop asking, and tell a person."""
         for one in results:
             operator = one.change.state == "failed" and one.change.error_code in OPERATOR
@@ -248,8 +234,8 @@ class _Broadcast:
             lost = recipients.claim_lost(db, self.announcement_id, at, at - LEASE, min(free, 20))
             addresses = self.messages.addresses_of(db, lost)
         for one in lost:
-            look = _Look(addresses[one.id], self.messages.code)
-            self.running[pool.submit(_look_up, self.services, self.channel, one, look)] = one.id
+            look = Look(addresses[one.id], self.messages.code)
+            self.running[pool.submit(look_up, self.services, self.channel, one, look)] = one.id
 
     def _finished(self) -> bool:
         """Whether all is done: then it says so, unless a report has brought more to do."""
@@ -270,58 +256,3 @@ class _Broadcast:
         with self.services.database.read() as db:
             due = recipients.next_due(db, self.announcement_id)
         return due is None or due > now() + timedelta(seconds=15)
-
-
-def _send(channel: Channel, ready: Ready, claimed: datetime) -> _Result:
-    """One request, in a thread.  Whoever slept over its claim does not send: another process may look into it."""
-    recipient = ready.recipient
-    if now() - claimed > FRESH:
-        return _Result(recipient, Change(recipient.id, "waiting", now()))
-    try:
-        accepted = channel.send(ready.outgoing)
-    except SendError as error:
-        return _after_error(recipient, error)
-    except Exception as error:
-        log.exception("not sent: recipient=%s %s", recipient.id, type(error).__name__)
-        return _Result(recipient, Change(recipient.id, "unknown", now() + LOOK_AFTER))
-    return _Result(recipient, Change(recipient.id, accepted.status, now(), accepted.sid))
-
-
-def _after_error(recipient: Recipient, error: SendError) -> _Result:
-    at, number = now(), recipient.attempts
-    if error.outcome == "refused":
-        return _Result(recipient, Change(recipient.id, "failed", at, error_code=error.code))
-    if error.outcome == "unknown":
-        return _Result(recipient, Change(recipient.id, "unknown", at + LOOK_AFTER, error_code=error.code))
-    if number >= TRIES:
-        return _Result(recipient, Change(recipient.id, "failed", at, error_code=error.code))
-    due = at + BACKOFF[min(number, len(BACKOFF) - 1)]
-    return _Result(recipient, Change(recipient.id, "waiting", due, error_code=error.code), busy=True)
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What to look for: at which address, with which announcement's code in its text (template or not)."""
-
-    address: str
-    code: str
-
-
-def _look_up(services: Services, channel: Channel, one: Recipient, look: _Look) -> _Result:
-    """Whether Twilio has it; only after its list has said no twice is it sent again."""
-    at = now()
-    since = (one.claimed_at or at) - timedelta(minutes=10)
-    try:
-        listed = channel.listed(look.address, since)
-    except SendError as error:
-        return _Result(one, Change(one.id, "unknown", at + LOOK_AFTER, error_code=error.code, looks=one.looks))
-    mine = [message for message in listed if look.code in message.body]
-    with services.database.read() as db:
-        others = recipients.sids_of_others(db, [message.sid for message in mine], one.id)
-    free = [message for message in mine if message.sid not in others]
-    if free:
-        log.info("found at Twilio: recipient=%s", one.id)
-        return _Result(one, Change(one.id, free[0].status, at, free[0].sid))
-    if one.looks + 1 < LOOKS:
-        return _Result(one, Change(one.id, "unknown", at + LOOK_AGAIN, looks=one.looks + 1))
-    return _Result(one, Change(one.id, "waiting", at))

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bot.announcements.words import PLACEHOLDERS, reply_to, unknown_placeholders
 from bot.content.codes import Language
-from bot.content.district import Channel, District
+from bot.content.district import District, ReachedBy
 from bot.conversation.flow import Model, Name
 from bot.services import Services
 from bot.store import announcements, audit
@@ -54,7 +54,8 @@ class Written(Model):
     text: Annotated[str, Field(min_length=3, max_length=TEXT_CHARACTERS)]
     link: Annotated[str, Field(max_length=300)] = ""
     audience: Who | Literal["everyone"]
-    channels: tuple[Channel, ...] = Field(default=("whatsapp", "sms"), min_length=1)
+    channels: tuple[ReachedBy, ...] = ()
+    """Left out: all of the district's."""
     unapproved: Literal["hold", "machine"]
     send_at: datetime | None = None
     until: datetime | None = None
@@ -99,7 +100,8 @@ def draft_of(district: District, written: Written, at: datetime) -> Draft:
         tags=tuple(" ".join(tag.split()).casefold() for tag in who.tags),
     )
     return Draft(
-        written.kind, written.sender, written.text.strip(), audience, until, written.link, written.channels,
+        written.kind, written.sender, written.text.strip(), audience, until, written.link,
+        written.channels or district.channels,
         written.unapproved, send_at,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from redis import RedisError
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from bot.announcements.aloud import can_read, read_out
 from bot.announcements.audience import NO_CONSENT, NO_WAY, WITHOUT_CONSENT, template_for
 from bot.announcements.current import wordings_now
 from bot.announcements.kit import kit_words
@@ -89,15 +90,19 @@ class Messages:
         ready: list[Ready] = []
         aside: list[Change] = []
         for row in rows:
-            one = self._one(row, current.get(row.contact_id), row.contact_id in open_now, bucket, at)
+            one = self._one(db, row, current.get(row.contact_id), row.contact_id in open_now, bucket, at)
             (ready if isinstance(one, Ready) else aside).append(one)  # type: ignore[arg-type]
         return ready, aside
 
-    def _one(self, row: Recipient, now: _Now | None, opened: bool, bucket: Bucket, at: datetime) -> Ready | Change:
+    def _one(
+        self, db: Connection, row: Recipient, now: _Now | None, opened: bool, bucket: Bucket, at: datetime
+    ) -> Ready | Change:
         if now is None or now.stopped:
             return Change(row.id, "canceled", at, reason="stopped")
         if reason := self._held(row, now, at):
             return Change(row.id, "held", at, reason=reason)
+        if row.channel == "voice":
+            return self._call(db, row, now, at)
         text = self.body(row.kind, row.language)
         if row.channel == "sms":
             if now.bad_number or not number_of(now.address).startswith("+"):
@@ -112,6 +117,18 @@ class Messages:
         if not bucket.take_day(1):
             return self._over_the_day(row, at)
         return Ready(row, Outgoing(row.id, now.address, text, template, variables))
+
+    def _call(self, db: Connection, row: Recipient, now: _Now, at: datetime) -> Ready | Change:
+        """The call, if anything can read it out in this language; else a text, or a person calls."""
+        said = self._aloud(db, row.language)
+        if not said or not now.address.startswith("voice:+"):
+            return self._by_sms(row, at) or Change(row.id, "held", at, reason=NO_WAY)
+        return Ready(row, Outgoing(row.id, now.address, "\n".join(said), machines=True))
+
+    def _aloud(self, db: Connection, language: str) -> tuple[str, ...]:
+        library = library_for(self._services, language)
+        said = read_out(library, self._announcement, language, self._wordings.get(language))
+        return said if can_read(db, library, language, said) else ()
 
     def _over_the_day(self, row: Recipient, at: datetime) -> Change:
         """WhatsApp allows no more people today: by SMS, or when a place is free again."""

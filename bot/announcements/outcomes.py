@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from bot.queues import BROADCAST, enqueue
 from bot.services import Services
-from bot.store import announcements, consents, contacts, families, recipients, reports
+from bot.store import announcements, consents, contacts, families, recipient_rounds, recipients, reports
 from bot.store.announcements import Announcement
 from bot.store.db import now
 from bot.store.deliveries import RANKS
@@ -56,7 +56,7 @@ def _apply(db: Connection, found: list[reports.Kept], at: datetime) -> list[Reci
     mine = [one for one in found if one.recipient in known and known[one.recipient].sid in (None, one.sid)]
     mine.sort(key=lambda one: RANKS.get(one.status, 0))
     newest = {one.recipient: one for one in mine if RANKS.get(one.status, 0) > 0}
-    changes = [Change(one.recipient or "", one.status, at, one.sid, one.code) for one in newest.values()]
+    changes = [Change(one.recipient or "", one.status, at, one.sid, one.code, one.reason) for one in newest.values()]
     recipients.apply(db, changes, at)
     lost = [one.recipient for one in newest.values() if one.status in ("failed", "undelivered") and one.recipient]
     return [one for one in recipients.get_many(db, lost) if one.state in ("failed", "undelivered")]
@@ -86,19 +86,23 @@ def _stop(services: Services, db: Connection, one: Recipient, at: datetime) -> N
 
 
 def carry_on(services: Services, announcement_id: int, at: datetime) -> None:
-    """What failed by WhatsApp goes by SMS, once; an announcement that was done is sent on for it."""
+    """What failed by WhatsApp goes by SMS, once; who could not be called is called again, in the end by SMS too.  An
+    announcement that was done is sent on for it."""
     with services.database.write() as db:
         announcement = announcements.find(db, announcement_id)
-        if announcement is None or not _sms_still(announcement, at):
+        if announcement is None or not _still(announcement, at):
             return
-        if recipients.plan_again(db, announcement_id, TO_SMS, "sms", at) == 0:
+        by_text = "sms" in announcement.channels
+        planned = recipient_rounds.plan_calls_again(db, announcement_id, by_text, at)
+        planned += recipient_rounds.plan_again(db, announcement_id, TO_SMS, "sms", at) if by_text else 0
+        if planned == 0:
             return
         reopened = announcements.move(db, announcement_id, ["done"], "sending", ended_at=None)
     if reopened:
         enqueue(services.redis, "bulk", BROADCAST, announcement_id, 0)
 
 
-def _sms_still(announcement: Announcement, at: datetime) -> bool:
-    if "sms" not in announcement.channels or announcement.state in ("stopped", "draft"):
+def _still(announcement: Announcement, at: datetime) -> bool:
+    if announcement.state in ("stopped", "draft"):
         return False
     return announcement.ended_at is None or at - announcement.ended_at < LATE

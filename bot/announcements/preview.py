@@ -1,9 +1,12 @@
 """What each phone will show, what it costs, and whom it will not reach: before anything is sent."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Connection
+
+from bot.announcements.aloud import can_read, minutes, read_out
 from bot.announcements.audience import Reach, leaders_of, meant, reached, template_for
 from bot.announcements.current import wordings_now
 from bot.announcements.messages import Messages, one_line
@@ -34,11 +37,21 @@ class Shown:
     by_sms: int
     by_whatsapp: int
     by_template: int
+    by_voice: int
     held: int
     dollars: float
     too_long: bool
     script: str
     """What is read aloud, by a machine or by a person on the phone."""
+    minutes: int = 0
+    """What all its calls take."""
+    cannot_be_called: int = 0
+    """Families whose way is the telephone, but neither a voice nor recordings read this language: they get a text."""
+
+    @property
+    def people(self) -> int:
+        """Families that get it now."""
+        return self.by_sms + self.by_whatsapp + self.by_template + self.by_voice
 
 
 @dataclass(frozen=True)
@@ -54,14 +67,12 @@ class Preview:
     @property
     def reached(self) -> int:
         """So many families get it."""
-        return sum(one.by_sms + one.by_whatsapp + one.by_template for one in self.shown)
+        return sum(one.people for one in self.shown)
 
     @property
     def unapproved(self) -> tuple[Shown, ...]:
         """The languages that no person has approved and some family reads."""
-        return tuple(
-            one for one in self.shown if one.mark and (one.by_sms or one.by_whatsapp or one.by_template or one.held)
-        )
+        return tuple(one for one in self.shown if one.mark and (one.people or one.held))
 
 
 def preview(services: Services, announcement: Announcement) -> Preview:
@@ -73,14 +84,31 @@ def preview(services: Services, announcement: Announcement) -> Preview:
         leaders = leaders_of(announcement)
         leading = list(reached(services, announcement, meant(db, leaders))) if leaders else []
         found = wordings_now(db, announcement)
+        calling = _calls(db, services, announcement, found)
     ways = Counter(_way(one) for one in (*everybody, *leading) if not one.reason)
     messages = Messages(services, announcement)
     languages = dict.fromkeys((SOURCE_LANGUAGE, *languages_of(services, announcement), *(key[0] for key in ways)))
-    shown = [_shown(services, announcement, messages, language, ways, found.get(language)) for language in languages]
-    shown.sort(key=lambda one: (-(one.by_sms + one.by_whatsapp + one.by_template + one.held), one.language))
+    shown = [
+        _shown(services, announcement, messages, ways, _In(language, found.get(language), calling.get(language, 0)))
+        for language in languages
+    ]
+    shown.sort(key=lambda one: (-(one.people + one.held), one.language))
     unreached = Counter(one.reason for one in (*everybody, *leading) if one.reason)
     dollars = round(sum(one.dollars for one in shown), 2)
     return Preview(tuple(shown), dict(unreached), len(everybody) + len(leading), len(leading), dollars)
+
+
+def _calls(
+    db: Connection, services: Services, announcement: Announcement, found: Mapping[str, Wording]
+) -> dict[str, int]:
+    """Language → the minutes of one call, where it can be read out."""
+    minutes_of = {}
+    for language in services.library.district.languages:
+        library = library_for(services, language)
+        texts = read_out(library, announcement, language, found.get(language))
+        if can_read(db, library, language, texts):
+            minutes_of[language] = minutes(texts)
+    return minutes_of
 
 
 def _leads(one: Reach) -> bool:
@@ -91,17 +119,31 @@ def _way(one: Reach) -> tuple[str, str]:
     return one.family.language, "template" if one.template else one.channel
 
 
+@dataclass(frozen=True)
+class _In:
+    """A language with its wording, and what a call in it takes; 0 where nothing reads it out."""
+
+    language: str
+    wording: Wording | None
+    minutes: int
+
+
 def _shown(
-    services: Services, announcement: Announcement, messages: Messages, language: str,
-    ways: Counter[tuple[str, str]], wording: Wording | None,
-) -> Shown:  # fmt: skip
+    services: Services, announcement: Announcement, messages: Messages, ways: Counter[tuple[str, str]], said: _In
+) -> Shown:
+    language, wording = said.language, said.wording
     text = messages.body("text", language)
     counted, mark = cost(text), marked_as(language, wording)
     held = bool(mark) and announcement.unapproved == "hold"
-    sms, whatsapp, template = (ways[(language, way)] for way in ("sms", "whatsapp", "template"))
+    sms, whatsapp, template, voice = (ways[(language, way)] for way in ("sms", "whatsapp", "template", "voice"))
+    not_called = 0 if said.minutes else voice
+    sms, voice = sms + not_called, voice - not_called
     rates = services.library.district.announcements.rates
     dollars = (
-        sms * counted.segments * rates.sms_segment + whatsapp * rates.whatsapp + template * rates.whatsapp_template
+        sms * counted.segments * rates.sms_segment
+        + whatsapp * rates.whatsapp
+        + template * rates.whatsapp_template
+        + voice * said.minutes * rates.voice_minute
     )
     return Shown(
         language=language,
@@ -114,10 +156,13 @@ def _shown(
         by_sms=0 if held else sms,
         by_whatsapp=0 if held else whatsapp,
         by_template=0 if held else template,
-        held=sms + whatsapp + template if held else 0,
+        by_voice=0 if held else voice,
+        held=sms + whatsapp + template + voice if held else 0,
         dollars=0.0 if held else round(dollars, 4),
         too_long=units(text) > MESSAGE_UNITS,
         script=spoken(text_in(library_for(services, language), announcement, language, wording)),
+        minutes=0 if held else voice * said.minutes,
+        cannot_be_called=not_called,
     )
 
 
@@ -140,5 +185,7 @@ def in_words(shown: Preview) -> Iterator[str]:
         yield f"{number} are not: {reason}."
     for one in shown.unapproved:
         what = "wait until somebody approves it" if one.held else "get it with the notice of the machine"
-        families = one.held or one.by_sms + one.by_whatsapp + one.by_template
-        yield f"{one.language}: not approved; {families} families {what}."
+        yield f"{one.language}: not approved; {one.held or one.people} families {what}."
+    for one in shown.shown:
+        if one.cannot_be_called:
+            yield f"{one.language}: nothing reads it out; {one.cannot_be_called} families that are called get a text."

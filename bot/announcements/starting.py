@@ -16,7 +16,7 @@ from bot.announcements.words import marked_as
 from bot.messaging import holding
 from bot.queues import BROADCAST, START_ANNOUNCEMENT, enqueue
 from bot.services import Services
-from bot.store import announcements, audit, recipients
+from bot.store import announcements, audit, recipient_rounds, recipients
 from bot.store.announcements import Announcement
 from bot.store.db import now
 from bot.store.recipients import Planned
@@ -195,7 +195,7 @@ def try_failed_again(services: Services, announcement_id: int, by: str) -> int:
     with services.database.write() as db:
         if announcements.state_of(db, announcement_id) not in ("sending", "done"):
             return 0
-        planned = recipients.plan_again(db, announcement_id, None, None, at, without=NEVER_AGAIN)
+        planned = recipient_rounds.plan_again(db, announcement_id, None, None, at, without=NEVER_AGAIN)
         if planned:
             announcements.move(db, announcement_id, ["done"], "sending", ended_at=None)
             audit.record(db, by, "tried the failed again", f"announcement {announcement_id}", at)

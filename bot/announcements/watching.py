@@ -11,10 +11,10 @@ from bot.announcements.messages import LANGUAGE, OVER
 from bot.announcements.starting import NEVER_AGAIN
 from bot.content.reasons import UNKNOWN, WHY
 from bot.services import Services
-from bot.store import announcements, cases, recipients
+from bot.store import announcements, cases, recipient_counts, recipients
 from bot.store.announcements import Announcement
 from bot.store.db import now
-from bot.store.recipients import Count
+from bot.store.recipient_counts import Count
 
 GROUPS = {
     "waiting": "queued", "claimed": "queued", "unknown": "queued",
@@ -33,6 +33,13 @@ HELD = {
     LANGUAGE: "Nobody has approved their language yet. It leaves as soon as somebody does.",
 }
 """Why nothing was sent, and what the office can do."""
+CALLED = {
+    "answered": "Somebody answered.",
+    "machine": "A machine answered and took the message.",
+    "busy": "The line was busy. It rings three times in all.",
+    "no answer": "Nobody answered. It rings three times in all.",
+}
+"""Who answered a call, or why nobody did."""
 MEASURED, SOON = timedelta(seconds=30), timedelta(minutes=2)
 
 
@@ -65,6 +72,8 @@ class Watch:
     kits: Counter[str]
     seconds_left: int | None
     can_try_again: int
+    calls: Counter[str]
+    """Who answered the calls: "answered", "machine", "busy", "no answer"."""
     replies: tuple[int, ...]
     waits_until: datetime | None = None
     """When the next of them leaves, if that is later than now: the morning."""
@@ -81,9 +90,9 @@ def watch(services: Services, announcement_id: int) -> Watch | None:
         announcement = announcements.find(db, announcement_id)
         if announcement is None:
             return None
-        counted = recipients.counts(db, announcement_id)
-        kits = recipients.counts(db, announcement_id, "kit")
-        recent = recipients.left_since(db, announcement_id, now() - MEASURED)
+        counted = recipient_counts.counts(db, announcement_id)
+        kits = recipient_counts.counts(db, announcement_id, "kit")
+        recent = recipient_counts.left_since(db, announcement_id, now() - MEASURED)
         replies = cases.answering(db, announcement_id)
         due = recipients.next_due(db, announcement_id)
     total = _by(counted, "state")
@@ -97,6 +106,7 @@ def watch(services: Services, announcement_id: int) -> Watch | None:
         kits=_by(kits, "state"),
         seconds_left=_left(announcement, total["queued"], recent),
         can_try_again=sum(one.number for one in again),
+        calls=_calls([*counted, *kits]),
         replies=tuple(replies),
         waits_until=due if due and due > now() + SOON and announcement.state == "sending" else None,
     )
@@ -107,6 +117,14 @@ def _by(counted: list[Count], what: str) -> Counter[str]:
     for one in counted:
         total[GROUPS[getattr(one, what)]] += one.number
     return total
+
+
+def _calls(counted: list[Count]) -> Counter[str]:
+    told: Counter[str] = Counter()
+    for one in counted:
+        if one.channel == "voice" and one.reason in CALLED:
+            told[one.reason] += one.number
+    return told
 
 
 def _lines(counted: list[Count], what: str) -> tuple[Line, ...]:
@@ -122,7 +140,8 @@ def _reasons(counted: list[Count]) -> Iterator[Reason]:
     found: Counter[tuple[str, int | None]] = Counter()
     for one in counted:
         if GROUPS[one.state] == "failed":
-            found[(WHY.get(one.error_code or 0, UNKNOWN), one.error_code)] += one.number
+            why = CALLED.get(one.reason) or WHY.get(one.error_code or 0, UNKNOWN)
+            found[(why, one.error_code)] += one.number
         elif one.state in ("held", "canceled") and one.reason:
             found[(HELD.get(one.reason, one.reason), None)] += one.number
     for (why, code), number in found.most_common():
@@ -144,7 +163,7 @@ def report(services: Services, announcement_id: int) -> Iterator[str]:
     yield _line(COLUMNS)
     local = services.library.district.local
     with services.database.read() as db:
-        for number, one in enumerate(recipients.each(db, announcement_id), 1):
+        for number, one in enumerate(recipient_counts.each(db, announcement_id), 1):
             group = GROUPS[one.state]
             why = WHY.get(one.error_code or 0, UNKNOWN) if group == "failed" else HELD.get(one.reason, one.reason)
             moved = local(one.moved_at).isoformat(timespec="minutes")

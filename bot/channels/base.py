@@ -25,7 +25,8 @@ class Outgoing:
     """One text to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234"); `id` is ours, for the callback.
 
     `template`: the ContentSid of an approved WhatsApp template that is sent instead of `body`, with `variables`;
-    `media`: the address of a picture or sound that goes with it (WhatsApp).
+    `media`: the address of a picture or sound that goes with it (WhatsApp).  `machines`: of a call, whether to listen
+    first if a machine answers.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Outgoing:
     template: str = ""
     variables: tuple[str, ...] = ()
     media: str = ""
+    machines: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,11 @@ class Channel(Protocol):
         ...
 
     def call(self, outgoing: Outgoing) -> Accepted:
-        """Ring this number and read the body out; raises `SendError`.  A call has no list: unknown stays unknown."""
+        """Ring this number and read the body out; raises `SendError`."""
+        ...
+
+    def called(self, to: str, since: datetime) -> list[Listed]:
+        """The calls that were accepted for this address since then, without words; raises `SendError`."""
         ...
 
     def listed(self, to: str, since: datetime) -> list[Listed]:

@@ -107,8 +107,11 @@ class TwilioChannel:
         sender, to = self._settings.twilio_sms_from, outgoing.to.removeprefix("whatsapp:").removeprefix("voice:")
         if not (sender.startswith("+") and to.startswith("+")):
             raise SendError("refused")  # a short code cannot call, a user id without a number cannot be called
+        # Twilio then asks what to say only when it knows who answered; of a machine after its greeting ("Answering
+        # Machine Detection" in its docs).
+        detect = {"machine_detection": "DetectMessageEnd"} if outgoing.machines else {}
         try:
-            call = self._client.calls.create(to=to, from_=sender, timeout=RINGS, **self._said(outgoing))
+            call = self._client.calls.create(to=to, from_=sender, timeout=RINGS, **self._said(outgoing), **detect)
         except (TwilioException, requests.RequestException) as error:
             raise _in_our_words(error) from None
         return Accepted(call.sid, CALL_STATUSES.get(call.status, "queued"))
@@ -135,6 +138,19 @@ class TwilioChannel:
             Listed(message.sid, message.body or "", message.status, message.date_created)
             for message in found
             if message.date_created and message.date_created >= since
+        ]
+
+    def called(self, to: str, since: datetime) -> list[Listed]:
+        """What Twilio's list of calls says of this number; as in `listed`, dates are compared here."""
+        number = to.removeprefix("whatsapp:").removeprefix("voice:")
+        try:
+            found = self._client.calls.list(to=number, limit=100)
+        except (TwilioException, requests.RequestException) as error:
+            raise _in_our_words(error) from None
+        return [
+            Listed(call.sid, "", CALL_STATUSES.get(call.status, "queued"), call.date_created)
+            for call in found
+            if call.date_created and call.date_created >= since
         ]
 
     def _sender(self, to: str) -> dict[str, str]:

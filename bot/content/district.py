@@ -39,6 +39,8 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 
 Channel = Literal["whatsapp", "sms"]
+ReachedBy = Literal["whatsapp", "sms", "voice"]
+"""How families are written to; `voice`: those whose way is the telephone are called."""
 EL_COORDINATOR = re.compile(r"\b(el|ml|ell|esl|english learners?|multilingual)\b.*\b(coordinator|teacher|specialist)\b")
 DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -143,7 +145,8 @@ class Pace(Model):
     """What the provider allows one sender: messages a second, and for WhatsApp people a day outside a talk.
 
     Left out: as fast as it goes (twilio.md, sections 3 and 4: 10DLC 1 to 75, WhatsApp 80 a second and 250 to 100,000
-    a day).
+    a day); calls one a second, which is what Twilio places for an account that has not asked for more (its help page
+    "Calls per second (CPS) limits").
     """
 
     per_second: float | None = Field(default=None, gt=0, le=1000)
@@ -156,6 +159,7 @@ class Rates(Model):
     sms_segment: float = Field(default=0.0, ge=0)
     whatsapp: float = Field(default=0.0, ge=0)
     whatsapp_template: float = Field(default=0.0, ge=0)
+    voice_minute: float = Field(default=0.0, ge=0)
 
 
 class Announcing(Model):
@@ -167,7 +171,7 @@ class Announcing(Model):
     """Whose announcements leave only when this person has approved them (the superintendent)."""
     two_people_over: int = Field(default=200, ge=0)
     """Over so many families two people besides the writer approve."""
-    pace: dict[Channel, Pace] = Field(default_factory=dict)
+    pace: dict[ReachedBy, Pace] = Field(default_factory=dict)
     rates: Rates = Rates()
 
 
@@ -220,7 +224,7 @@ class District(Model):
     office_hours: WorkingHours = WorkingHours()
     closed_days: tuple[date, ...] = ()
     waking_hours: Hours = Hours()
-    channels: tuple[Channel, ...] = Field(("whatsapp", "sms"), min_length=1)
+    channels: tuple[ReachedBy, ...] = Field(("whatsapp", "sms"), min_length=1)
     languages: tuple[Language, ...] = Field(min_length=1)
     schools: dict[Name, School] = Field(min_length=1)
     staff: dict[Name, Staff] = Field(min_length=1)

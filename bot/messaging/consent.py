@@ -53,6 +53,12 @@ def can_send_sms(services: Services) -> bool:
     return not settings.live or bool(settings.twilio_sms_from or settings.twilio_messaging_service_sid)
 
 
+def can_call(services: Services) -> bool:
+    """Whether there is a number that can call: a short code cannot (the simulator always can)."""
+    settings = services.settings
+    return not settings.live or settings.twilio_sms_from.startswith("+")
+
+
 def _window_open(services: Services, contact: Contact) -> bool:
     try:
         return services.conversations.window_open(services.family(contact.address))

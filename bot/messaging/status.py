@@ -31,6 +31,8 @@ class Report:
     status: str
     delivery_id: str | None = None
     error_code: int | None = None
+    reason: str = ""
+    """Of a call: who answered ("answered", "machine"), or why nobody did ("busy", "no answer")."""
 
 
 def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
@@ -38,10 +40,18 @@ def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
     sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
     if "CallSid" in form:
         sid, status = form["CallSid"], CALL_STATUSES.get(form.get("CallStatus", ""), "")
+    reason = reason_of(form) if "CallSid" in form else ""
     code = form.get("ErrorCode", "")
     if not sid or RANKS.get(status, 0) == 0:
         return None
-    return Report(sid[:34], status, delivery_id, int(code) if code.isdigit() and len(code) < 9 else None)
+    return Report(sid[:34], status, delivery_id, int(code) if code.isdigit() and len(code) < 9 else None, reason)
+
+
+def reason_of(form: Mapping[str, str]) -> str:
+    """What a request about a call says of who answered; "" if nothing."""
+    if form.get("AnsweredBy"):
+        return "machine" if form["AnsweredBy"].startswith(("machine", "fax")) else "answered"
+    return {"busy": "busy", "no-answer": "no answer"}.get(form.get("CallStatus", ""), "")
 
 
 def record(services: Services, report: Report) -> None:
@@ -63,10 +73,13 @@ def record(services: Services, report: Report) -> None:
 def _of_an_announcement(services: Services, report: Report) -> None:
     """Kept in Redis and written down many at a time; at once while Redis is away."""
     try:
-        reports.put(services.redis, reports.Kept(report.delivery_id, report.sid, report.status, report.error_code))
+        reports.put(
+            services.redis,
+            reports.Kept(report.delivery_id, report.sid, report.status, report.error_code, report.reason),
+        )
     except RedisError:
         at = now()
-        change = Change(report.delivery_id or "", report.status, at, report.sid, report.error_code)
+        change = Change(report.delivery_id or "", report.status, at, report.sid, report.error_code, report.reason)
         with services.database.write() as db:
             recipients.apply(db, [change], at)
 

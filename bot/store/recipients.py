@@ -1,8 +1,8 @@
 """Recipients: who gets an announcement, one row for each family and try, from the frozen plan to the receipt.
 
 The same states as `deliveries`.  The words stand with the announcement, so a row holds none; `round` 0 is the first
-try, a later one the way by SMS after WhatsApp failed, or a new try that somebody asked for.  All is done many rows at
-a time: fifty thousand single transactions would take the database's whole day.
+try, a later one the way by SMS after WhatsApp failed, another call, or a new try that somebody asked for.  All is done
+many rows at a time: fifty thousand single transactions would take the database's whole day.
 """
 
 from collections.abc import Iterable, Mapping
@@ -155,7 +155,7 @@ def claim(db: Connection, announcement_id: int, channel: str, most: int, at: dat
         & (recipients.c.due_at <= at)
     )
     query = select(recipients).where(key).order_by(recipients.c.due_at).limit(most).with_for_update(skip_locked=True)
-    rows = [_recipient(row) for row in db.execute(query)]
+    rows = [recipient_of(row) for row in db.execute(query)]
     if rows:
         taken = recipients.c.id.in_([one.id for one in rows])
         values = {"state": "claimed", "claimed_at": at, "attempts": recipients.c.attempts + 1, "moved_at": at}
@@ -178,7 +178,7 @@ def claim_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: 
     """Take rows of which nobody knows what became, for a look into Twilio's list."""
     key = _lost(announcement_id, at, lease_ended)
     rows = [
-        _recipient(row)
+        recipient_of(row)
         for row in db.execute(select(recipients).where(key).limit(most).with_for_update(skip_locked=True))
     ]
     if rows:
@@ -195,7 +195,7 @@ _ADVANCE = (
         rank=bindparam("b_rank"),
         error_code=bindparam("b_code"),
         sid=func.coalesce(bindparam("b_sid", type_=String), recipients.c.sid),
-        reason=bindparam("b_reason"),
+        reason=case((bindparam("b_reason") != "", bindparam("b_reason")), else_=recipients.c.reason),
         moved_at=bindparam("b_at", type_=Moment),
     )
 )
@@ -256,13 +256,13 @@ def _bound(change: Change, at: datetime) -> dict[str, Any]:
 def get_many(db: Connection, ids: Iterable[str]) -> list[Recipient]:
     """The rows with these ids."""
     query = select(recipients).where(recipients.c.id.in_(tuple(ids)))
-    return [_recipient(row) for row in db.execute(query)]
+    return [recipient_of(row) for row in db.execute(query)]
 
 
 def of_sid(db: Connection, sid: str) -> Recipient | None:
     """The row that Twilio knows by this SID."""
     row = db.execute(select(recipients).where(recipients.c.sid == sid)).first()
-    return _recipient(row) if row else None
+    return recipient_of(row) if row else None
 
 
 def sids_of_others(db: Connection, sids: Iterable[str], own: str) -> set[str]:
@@ -281,7 +281,7 @@ def newest_to(db: Connection, contact_id: int, since: datetime) -> Recipient | N
         & (recipients.c.moved_at >= since)
     )
     row = db.execute(select(recipients).where(key).order_by(recipients.c.moved_at.desc()).limit(1)).one_or_none()
-    return _recipient(row) if row else None
+    return recipient_of(row) if row else None
 
 
 def any_open(db: Connection, announcement_id: int) -> bool:
@@ -337,64 +337,7 @@ def release_language(db: Connection, announcement_id: int, language: str, at: da
     return db.execute(update(recipients).where(key).values(values)).rowcount
 
 
-def plan_again(
-    db: Connection, announcement_id: int, codes: Iterable[int] | None, channel_now: str | None, at: datetime,
-    without: Iterable[int] = (),
-) -> int:  # fmt: skip
-    """A next round for families whose newest try failed: with one of these codes (None: any but `without`), by
-    `channel_now` (None: as before).  Once for each failed try, however often it is asked; how many."""
-    failed = recipients.c.state.in_(("failed", "undelivered"))
-    key = (recipients.c.announcement_id == announcement_id) & failed & _is_newest(announcement_id)
-    if codes is not None:
-        key &= recipients.c.error_code.in_(tuple(codes)) & (recipients.c.channel == "whatsapp")
-    elif without:
-        key &= recipients.c.error_code.is_(None) | recipients.c.error_code.not_in(tuple(without))
-    rows = [_recipient(row) for row in db.execute(select(recipients).where(key))]
-    planned = [
-        Planned(
-            one.family_id, one.contact_id, one.language, channel_now or one.channel, at, kind=one.kind,
-            round=one.round + 1,
-        )
-        for one in rows
-    ]  # fmt: skip
-    add_all(db, announcement_id, planned, at)
-    return len(planned)
-
-
-@dataclass(frozen=True)
-class Count:
-    """So many families whose newest try stands so."""
-
-    language: str
-    channel: str
-    state: str
-    reason: str
-    error_code: int | None
-    number: int
-
-
-def counts(db: Connection, announcement_id: int, kind: str = "text") -> list[Count]:
-    """How the families stand, each by its newest try."""
-    newest = _newest(announcement_id, kind)
-    columns = (newest.c.language, newest.c.channel, newest.c.state, newest.c.reason, newest.c.error_code)
-    query = select(*columns, func.count().label("number")).group_by(*columns)
-    return [Count(*row) for row in db.execute(query)]
-
-
-def each(db: Connection, announcement_id: int) -> Iterable[Recipient]:
-    """Every row, a thousand at a time, in no telling order."""
-    query = select(recipients).where(recipients.c.announcement_id == announcement_id).order_by(recipients.c.id)
-    for row in db.execution_options(yield_per=1000).execute(query):
-        yield _recipient(row)
-
-
-def left_since(db: Connection, announcement_id: int, since: datetime) -> int:
-    """How many were handed over since then."""
-    key = (recipients.c.announcement_id == announcement_id) & (recipients.c.claimed_at >= since)
-    return int(db.execute(select(func.count()).select_from(recipients).where(key, recipients.c.rank > 0)).scalar_one())
-
-
-def _is_newest(announcement_id: int) -> ColumnElement[bool]:
+def is_newest(announcement_id: int) -> ColumnElement[bool]:
     """Whether no later try of the same family is there."""
     later = recipients.alias()
     return ~exists().where(
@@ -405,14 +348,8 @@ def _is_newest(announcement_id: int) -> ColumnElement[bool]:
     )
 
 
-def _newest(announcement_id: int, kind: str):  # type: ignore[no-untyped-def]  # SQLAlchemy's own query
-    """Each family's newest try.  Most have one only, so the older ones are looked for, not the newest."""
-    key = (recipients.c.announcement_id == announcement_id) & (recipients.c.kind == kind)
-    key &= _is_newest(announcement_id)
-    return select(recipients).where(key).subquery()
-
-
-def _recipient(row: Row[Any]) -> Recipient:
+def recipient_of(row: Row[Any]) -> Recipient:
+    """A row as read."""
     given = dict(row._mapping)
     given.pop("rank")
     return Recipient(**given)

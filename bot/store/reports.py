@@ -29,11 +29,13 @@ class Kept:
     sid: str
     status: str
     code: int | None
+    reason: str = ""
+    """Of a call: who answered, or that nobody did."""
 
 
 def put(redis: Redis, report: Kept) -> None:
     """Keep one; raises `redis.RedisError` while Redis is away."""
-    redis.rpush(KEY, json.dumps([report.recipient, report.sid, report.status, report.code]))
+    redis.rpush(KEY, json.dumps([report.recipient, report.sid, report.status, report.code, report.reason]))
 
 
 def take(redis: Redis, most: int) -> tuple[str, list[Kept]] | None:

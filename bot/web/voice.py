@@ -17,7 +17,7 @@ from bot.messaging import status
 from bot.messaging.receive import Unavailable
 from bot.messaging.status import Report
 from bot.services import Services
-from bot.store import deliveries
+from bot.store import deliveries, recipients
 from bot.store.deliveries import Delivery
 from bot.web import called, caller, calls
 
@@ -39,8 +39,11 @@ def answer(services: Services, form: Mapping[str, str], args: Mapping[str, str])
     try:
         with services.database.read() as db:
             delivery = deliveries.get(db, services.database.vault, delivery_id)
+            rows = recipients.get_many(db, [delivery_id]) if recipients.is_recipient(delivery_id) else []
+        if rows and rows[0].channel == "voice":
+            return _twiml(called.announcement(services, form, rows[0]))
         if delivery and delivery.means == "call" and delivery.contact_id is not None:
-            return _twiml(called.answer(services, form, delivery, delivery.contact_id))
+            return _twiml(called.message(services, form, delivery, delivery.contact_id))
         return _twiml(_alert(services, form, delivery))
     except (SQLAlchemyError, Unavailable) as error:
         log.warning("call not served: delivery=%s reason=%s", delivery_id[:32], type(error).__name__)

@@ -11,7 +11,7 @@ from bot.announcements.broadcast import broadcast
 from bot.messaging import status
 from bot.messaging.status import Report
 from bot.services import Services
-from bot.store import announcements, contacts, families, recipients
+from bot.store import announcements, contacts, families, recipient_counts
 from bot.store.announcements import Announcement, Audience, Draft
 from bot.store.db import now
 from tests.stand_in import TwilioStandIn
@@ -38,7 +38,8 @@ class District:
     ) -> int:
         """A contact of a roster; the number of its family."""
         at = now()
-        channel = "whatsapp" if address.startswith("whatsapp:") else "sms"
+        kind = address.partition(":")[0]
+        channel = kind if kind in ("whatsapp", "voice") else "sms"
         with self.services.database.write() as db:
             contact = contacts.add(db, self.services.database.vault, address, channel, at)
             assert contact.family_id is not None
@@ -87,7 +88,7 @@ class District:
     def states(self, announcement: int) -> dict[str, int]:
         """State (with its reason) → number of families, each by its newest try."""
         with self.services.database.read() as db:
-            counted = recipients.counts(db, announcement)
+            counted = recipient_counts.counts(db, announcement)
         return {f"{one.state} {one.reason}".strip(): one.number for one in counted}
 
     def state(self, announcement: int) -> str:
@@ -107,6 +108,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def set_to(**seconds: float) -> None:
         for name, value in seconds.items():
-            monkeypatch.setattr(f"bot.announcements.broadcast.{name}", timedelta(seconds=value))
+            monkeypatch.setattr(f"bot.announcements.handing_over.{name}", timedelta(seconds=value))
 
     return set_to

@@ -195,7 +195,7 @@ def test_a_row_of_a_dead_worker_is_looked_up_and_sent_once(district: District) -
 
 
 def test_too_many_requests_are_tried_again_later(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.announcements.broadcast.BACKOFF", (timedelta(seconds=0.1),))
+    monkeypatch.setattr("bot.announcements.handing_over.BACKOFF", (timedelta(seconds=0.1),))
     monkeypatch.setattr("bot.announcements.pacing.REST_SECONDS", 0.05)
     district.family(A)
     district.twilio.fail_next("429", to=A)

@@ -87,8 +87,8 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
     }
 
 
-def fill(services: Services, number: int) -> None:
-    """So many families, each with one number and one school."""
+def fill(services: Services, number: int, channel: str = "sms") -> None:
+    """So many families, each with one number and one school; `channel` "voice": known by the telephone alone."""
     vault, at = services.database.vault, now()
     for start in range(0, number, 1000):
         with services.database.write() as db:
@@ -99,17 +99,19 @@ def fill(services: Services, number: int) -> None:
             db.execute(
                 insert(schools), [{"family_id": one, "school": "lincoln", "source": "roster"} for one in numbers]
             )
+            begins = "voice:" if channel == "voice" else ""
+            indexes = [vault.index(begins + _phone(one)) for one in numbers]
             rows = [
                 {
                     "id": one,
-                    "address_index": person["person_index"],
-                    "sealed_address": vault.seal(_phone(one), f"contact:address:{person['person_index']}"),
-                    "channel": "sms",
+                    "address_index": index,
+                    "sealed_address": vault.seal(begins + _phone(one), f"contact:address:{index}"),
+                    "channel": channel,
                     "language": "en",
                     "created_at": at,
                     "family_id": one,
                 }
-                for one, person in zip(numbers, people, strict=True)
+                for one, index in zip(numbers, indexes, strict=True)
             ]
             db.execute(insert(contacts), rows)
 

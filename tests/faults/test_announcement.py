@@ -18,12 +18,13 @@ from tests.bench.broadcast import fill
 from tests.faults.line import Line, running
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-FAMILIES, KILLS = 5000, 20
+FAMILIES, KILLS, CALLED = 5000, 20, 40
 PHONE = "+1217200"
 
 
-def released(services: Services) -> int:
-    draft = Draft("emergency", "ruth_adams", "School is closed today.", Audience(), now() + timedelta(days=1))
+def released(services: Services, channels: tuple[str, ...] = ("whatsapp", "sms")) -> int:
+    until = now() + timedelta(days=1)
+    draft = Draft("emergency", "ruth_adams", "School is closed today.", Audience(), until, channels=channels)
     with services.database.write() as db:
         number = announcements.add(db, draft, "test", now())
         announcements.move(db, number, ["draft"], "ready")
@@ -50,6 +51,25 @@ def test_twenty_kills_during_a_broadcast(tmp_path: Path) -> None:
     print(f"\nkilled: {dict(killed)}; families: {len(got)}; twice: {got.total() - len(got)}")
     assert len(got) == FAMILIES
     assert max(got.values()) == 1
+
+
+def test_kills_during_calls_ring_nobody_twice(tmp_path: Path) -> None:
+    """A call a second, as Twilio allows, while workers, web and Redis are killed and some answers are lost."""
+    chance = random.Random(20261128)
+    with running(tmp_path.resolve()) as line:
+        with line.services() as services:
+            fill(services, CALLED, "voice")
+            number = released(services, ("voice",))
+        for family in (3, 9, 17):
+            line.twilio.arrange("fail_next", kind="drop_after_accept", to=f"+1217{family + 2_000_000:07d}")
+        line.until(lambda: len(line.twilio.calls) > 3, 90)
+        killed = Counter(strike(line, chance) for _ in range(6))
+        line.until(lambda: over(line, number), 300)
+        time.sleep(12)
+        rung = Counter(call.to for call in line.twilio.calls)
+    print(f"\nkilled: {dict(killed)}; families called: {len(rung)}; twice: {rung.total() - len(rung)}")
+    assert len(rung) == CALLED
+    assert max(rung.values()) == 1
 
 
 def strike(line: Line, chance: random.Random) -> str:

@@ -64,8 +64,10 @@ class Line:
         answer = post(call.status_callback, urlencode(form).encode(), headers, self.reach)
         return Callback(call.status_callback, form, "", answer.status, answer.text[:2000], time.time())
 
-    def pick_up(self, call: Call, press: str | None = None) -> Iterator[Heard | Callback | None]:
-        """A person answers, listens, presses a key if the call asks for one, and is hung up on."""
+    def pick_up(self, call: Call, press: str | None = None, machine: bool = False) -> Iterator[Heard | Callback | None]:
+        """A person (or a machine) answers, listens, presses a key if the call asks for one, and is hung up on."""
+        if "MachineDetection" in call.params:
+            call.answered_by = "machine_end_beep" if machine else "human"
         for status in ("initiated", "ringing", "in-progress"):
             yield self.report(call, status)
         heard = self.ask(call.url, form_of(call)) if call.url else read_voice(200, "text/xml", call.twiml)
@@ -85,7 +87,8 @@ class Line:
 def form_of(call: Call) -> dict[str, str]:
     """What Twilio says of a call in each of its requests."""
     parties = {"From": call.sender, "Caller": call.sender, "To": call.to, "Called": call.to}
-    return {"CallSid": call.sid, "CallStatus": call.status, "Direction": "outbound-api", **parties}
+    told = {"AnsweredBy": call.answered_by} if call.answered_by and call.status in ("in-progress", "completed") else {}
+    return {"CallSid": call.sid, "CallStatus": call.status, "Direction": "outbound-api", **parties, **told}
 
 
 def form_of_inbound(caller: str, line: str, **more: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ KNOWN = {
     "StatusCallbackMethod",
     "Timeout",
     "TimeLimit",
+    "MachineDetection",
 } | REPEATABLE
 TWIML_CHARACTERS = 4000
 
@@ -41,6 +42,7 @@ class Call:
     status_callback: str = ""
     events: list[str] = field(default_factory=list)
     params: Form = field(default_factory=dict)
+    answered_by: str = ""
     status: str = "queued"
 
     def resource(self, account_sid: str) -> dict[str, Any]:
@@ -78,6 +80,8 @@ def check_call(form: Form, senders: Collection[str]) -> Call:
         raise Refused(21609, f"The 'StatusCallback' URL {callback} is not a valid URL.")
     if not set(events) <= set(EVENTS):
         raise Refused(21626, "Invalid StatusCallbackEvent")
+    if one.get("MachineDetection", "Enable") not in ("Enable", "DetectMessageEnd"):
+        raise Refused(20001, "MachineDetection is Enable or DetectMessageEnd")
     if not (re.fullmatch(r"\d{1,3}", timeout) and 5 <= int(timeout) <= 600):
         raise Refused(20001, "Timeout is from 5 to 600 seconds")
     return Call(

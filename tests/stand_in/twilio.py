@@ -68,9 +68,9 @@ class TwilioStandIn(Ledger):
         with self.changed:
             return [call for call in self.calls if call.to == number]
 
-    def answer(self, call: Call, press: str | None = None) -> list[Heard]:
-        """Somebody picks up this call and presses a key (or none): what was heard, then what after the key."""
-        steps = list(self.line.pick_up(call, press))
+    def answer(self, call: Call, press: str | None = None, machine: bool = False) -> list[Heard]:
+        """Somebody (or a machine) picks up this call and presses a key (or none): what was heard, then what after it."""
+        steps = list(self.line.pick_up(call, press, machine))
         self._note_all(steps)
         return [step for step in steps if isinstance(step, Heard)]
 

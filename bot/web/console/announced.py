@@ -36,7 +36,7 @@ KINDS = {
     "general": N_("General"),
 }
 ROLES_MEANT = {"family": N_("families"), "leader": N_("community leaders"), "staff": N_("staff")}
-CHANNELS = {"whatsapp": N_("WhatsApp"), "sms": N_("SMS")}
+CHANNELS = {"whatsapp": N_("WhatsApp"), "sms": N_("SMS"), "voice": N_("Call, where the telephone is the way")}
 LATER = N_("the translator did not answer. Ask it again later, or write it yourself.")
 UNUSABLE = N_("what the machine made could not be used. Ask it again, or write it yourself.")
 NO_DRAFT = {

@@ -4,16 +4,18 @@ Who records and who reviews are two people: a recording cannot be read over, and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from bot.announcements.aloud import ANNOUNCED, items_of
 from bot.content.library import Library
+from bot.messaging.drafting import library_for
 from bot.sharing.page import direction
-from bot.store import audit, recordings
+from bot.store import announcements, audit, recordings
 from bot.store.db import now
 from bot.store.recordings import Recording
 from bot.voice.converting import GIVEN_BYTES, CannotUse, convert
@@ -24,6 +26,7 @@ from bot.web.console.pages import console
 from bot.web.console.words import N_, _
 from bot.web.here import services
 
+BEFORE_THE_END = ("draft", "ready", "freezing", "sending", "paused")
 FORM_BYTES = 16 * 1024
 """What stands in the form beside the recording."""
 UNUSABLE = (
@@ -88,7 +91,18 @@ def _found(language: str) -> Sayable:
     library = services().library
     if language not in (*_languages(library), *library.others):
         abort(404, _("The line does not know this language."))
-    return sayable(library, language, now())
+    said = sayable(library, language, now())
+    return replace(said, items=(*_announced(language), *said.items))
+
+
+def _announced(language: str) -> tuple[Item, ...]:
+    """What calls read out of the announcements that are not over, the newest first."""
+    at = now()
+    with services().database.read() as db:
+        found = [one for one in announcements.in_state(db, *BEFORE_THE_END) if one.until > at]
+        return tuple(
+            item for one in reversed(found) for item in items_of(db, library_for(services(), language), one, language)
+        )
 
 
 def _line(item: Item, said: Sequence[Recording]) -> Line:
@@ -111,7 +125,7 @@ def _groups(groups: Mapping[str, list[Item]], said: Sequence[Recording]) -> list
 
 
 def _title(name: str) -> str:
-    apart = {TEXTS: _("Texts of every conversation"), FACTS: _("Facts")}
+    apart = {TEXTS: _("Texts of every conversation"), FACTS: _("Facts"), ANNOUNCED: _("Announcements")}
     flow = services().library.flows.flows.get(name)
     return apart.get(name) or (flow.title if flow else name)
 

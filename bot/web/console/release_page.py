@@ -73,7 +73,7 @@ def held_until(one: Announcement) -> date | None:
 
 def _advice(here: Services, shown: Preview) -> list[Leader]:
     """How leaders say that the communities of these languages are best reached."""
-    read = {one.language for one in shown.shown if one.by_sms or one.by_whatsapp or one.by_template or one.held}
+    read = {one.language for one in shown.shown if one.people or one.held}
     with here.database.read() as db:
         register = leaders.every(db, here.database.vault)
     return [one for one in register if one.channel and read & set(one.languages)]
@@ -86,7 +86,7 @@ def sure(shown: Preview) -> str:
 
 def _too_long(shown: Preview) -> list[str]:
     """The languages in which somebody would get more than one message may hold."""
-    found = [one for one in shown.shown if one.too_long and one.by_sms + one.by_whatsapp + one.by_template + one.held]
+    found = [one for one in shown.shown if one.too_long and one.people + one.held]
     return [language_name(one.language) for one in found]
 
 

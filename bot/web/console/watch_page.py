@@ -71,7 +71,14 @@ def _watch(announcement_id: int) -> Watch:
 
 def _shown(shown: Watch) -> dict[str, Any]:
     one = shown.announcement
-    words = {"states": STATES, "kinds": KINDS, "channels": CHANNELS, "groups": GROUPS, "order": watching.ORDER}
+    words = {
+        "states": STATES,
+        "kinds": KINDS,
+        "channels": CHANNELS,
+        "groups": GROUPS,
+        "order": watching.ORDER,
+        "called": watching.CALLED,
+    }
     replies = {"replies": _replies(shown), "title": title, "age": age}
     seconds = 2 if one.state in MOVING else 15
     return {"shown": shown, "one": one, "left": _left(shown.seconds_left), "every": seconds, **words, **replies}

@@ -1,0 +1,203 @@
+"""Announcements by call: families whose way is the telephone are rung once, hear it in their language, and press keys."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from bot.announcements import outcomes, starting
+from bot.announcements.aloud import items_of, keys_text
+from bot.announcements.broadcast import broadcast
+from bot.announcements.preview import preview
+from bot.announcements.watching import watch
+from bot.announcements.words import sentences
+from bot.channels.base import Outgoing
+from bot.store import announcements, contacts, recipients, recordings, wordings
+from bot.store.cases import cases
+from bot.store.db import now
+from bot.store.recordings import Recording, Sound
+from bot.store.wordings import Review
+from bot.voice.ear import recording_key
+from tests.announcements.conftest import District
+from tests.calling import app_of
+from tests.conftest import NOW, PUBLIC
+from tests.stand_in import Call
+
+A, B = "+12175550141", "+12175550142"
+WAYS = ("whatsapp", "sms", "voice")
+
+
+@pytest.fixture
+def served(district: District) -> Iterator[District]:
+    with app_of(district.services, district.twilio):
+        yield district
+
+
+def ring(district: District, *numbers: str, text: str = "There is no school on Friday.", **given: object) -> int:
+    """An announcement that is sent to these phones (known by calls only)."""
+    for number in numbers:
+        district.family(f"voice:{number}")
+    announcement = district.say(text, channels=WAYS, **given)
+    district.send(announcement)
+    return announcement
+
+
+def call_to(district: District, number: str = A) -> Call:
+    (call,) = district.twilio.calls_to(number)
+    return call
+
+
+def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(served: District) -> None:
+    served.family("voice:" + B)
+    served.family(B)
+    announcement = ring(served, A)
+    call = call_to(served)
+    assert served.twilio.calls_to(B) == [] and len(served.got(B)) == 1 and served.got(A) == []
+    assert call.params["MachineDetection"] == ["DetectMessageEnd"]
+    assert call.url.startswith(f"{PUBLIC}/webhooks/twilio/voice?m=A") and "school" not in str(call.params)
+    (heard,) = served.twilio.answer(call)
+    assert heard.words.count("There is no school on Friday.") == 2 and "press 9" in heard.words
+    outcomes.write_down(served.services)
+    assert served.states(announcement)["delivered answered"] == 1
+
+
+def test_1_says_it_again_2_brings_a_person_and_9_ends_it(served: District) -> None:
+    ring(served, A)
+    call = call_to(served)
+    first, again = served.twilio.answer(call, press="1")
+    assert again.asked == first.asked and again.action
+    served.twilio.answer(call, press="2")
+    served.twilio.answer(call, press="2")
+    with served.services.database.read() as db:
+        assert len(db.execute(select(cases.c.id)).all()) == 1, "the same key twice is one case"
+    _, goodbye = served.twilio.answer(call, press="9")
+    assert goodbye.words and goodbye.status == 200
+    with served.services.database.read() as db:
+        contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
+    assert contact and contact.stopped_at
+    served.send(served.say("Again.", channels=WAYS))
+    assert len(served.twilio.calls_to(A)) == 1, "who pressed 9 is called no more"
+
+
+def test_a_machine_hears_it_once_whole_and_is_asked_for_no_key(served: District) -> None:
+    announcement = ring(served, A)
+    (heard,) = served.twilio.answer(call_to(served), machine=True)
+    assert heard.words.count("There is no school on Friday.") == 1 and heard.action is None and heard.hangs_up
+    outcomes.write_down(served.services)
+    assert served.states(announcement) == {"delivered machine": 1}
+    shown = watch(served.services, announcement)
+    assert shown and dict(shown.calls) == {"machine": 1}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["busy", "no-answer"])
+def test_nobody_there_is_called_three_times_in_all_and_then_texted(served: District, how: str) -> None:
+    announcement = ring(served, A)
+    for rings, later in ((1, 31), (2, 121), (3, 1)):
+        calls = served.twilio.calls_to(A)
+        assert len(calls) == rings
+        served.twilio.miss(calls[-1], how)
+        served.send(announcement)
+        assert len(served.twilio.calls_to(A)) == rings, "not at once"
+        with time_machine.travel(now() + timedelta(minutes=later)):
+            served.send(announcement)
+            outcomes.write_down(served.services)
+        # the next rounds' hours are measured from when the report came
+        if rings < 3:
+            assert len(served.twilio.calls_to(A)) == rings + 1
+    assert len(served.got(A)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["drop_after_accept", *(pytest.param(one, marks=pytest.mark.long) for one in ("drop_before", "500"))],
+)
+def test_an_unknown_outcome_is_looked_up_in_the_list_of_calls(
+    district: District, fault: str, quick: Callable[..., None]
+) -> None:
+    quick(LOOK_AFTER=0.1, LOOK_AGAIN=0.1)
+    district.twilio.fail_next(fault, to=A)
+    announcement = ring(district, A, B)
+    assert len(district.twilio.calls_to(A)) == len(district.twilio.calls_to(B)) == 1
+    assert district.state(announcement) == "done"
+
+
+def test_a_call_of_a_dead_worker_is_found_and_not_placed_again(district: District) -> None:
+    district.family(f"voice:{A}")
+    announcement = district.say(channels=WAYS)
+    starting.start(district.services, announcement)
+    with district.services.database.write() as db:
+        (row,) = recipients.claim(db, announcement, "voice", 10, now())
+    district.services.channel.call(Outgoing(row.id, f"voice:{A}", "…", machines=True))
+    for seconds in (31, 70, 110):
+        with time_machine.travel(NOW + timedelta(seconds=seconds)):
+            broadcast(district.services, announcement, 0)
+    assert len(district.twilio.calls_to(A)) == 1
+
+
+@pytest.mark.long
+def test_calls_keep_their_own_pace(district: District) -> None:
+    numbers = [f"+1217555020{number}" for number in range(4)]
+    for number in numbers:
+        district.family(f"voice:{number}")
+    announcement = district.say(channels=WAYS)
+    began = now()
+    district.send(announcement)
+    placed = sorted(district.twilio.calls_to(number)[0].at for number in numbers)
+    assert placed[-1] - placed[0] >= 2.5, "one a second"
+    assert now() - began < timedelta(seconds=30)
+
+
+def test_a_language_that_nothing_reads_gets_a_text_until_people_have_recorded_it(served: District) -> None:
+    services = served.services
+    served.family(f"voice:{A}", language="so")
+    served.family(f"voice:{B}")
+    announcement = served.say("No school on Friday.", channels=WAYS, unapproved="machine")
+    with services.database.read() as db:
+        found = announcements.find(db, announcement)
+    assert found
+    shown = {one.language: one for one in preview(services, found).shown}
+    assert (shown["so"].by_voice, shown["so"].cannot_be_called, shown["so"].by_sms) == (0, 1, 1)
+    assert (shown["en"].by_voice, shown["en"].minutes) == (1, 1) and shown["en"].dollars > 0
+    served.send(announcement)
+    assert served.twilio.calls_to(A) == [] and len(served.got(A)) == 1 and len(served.twilio.calls_to(B)) == 1
+
+
+def test_people_record_an_announcement_and_it_is_played(served: District) -> None:
+    services = served.services
+    served.family(f"voice:{A}", language="so")
+    announcement = served.say("No school on Friday.", channels=WAYS)
+    translated(served, announcement, "so", "Jimcaha dugsi ma jiro.")
+    with services.database.read() as db:
+        found = announcements.find(db, announcement)
+        assert found
+        texts = [item.text for item in items_of(db, services.library, found, "so")]
+    assert texts[-1] == "Jimcaha dugsi ma jiro."
+    with services.database.write() as db:
+        for text in (*texts, keys_text(services.library, "so")):
+            said = Recording(0, "so", recording_key("so", text), "announcements", text, 2, "ana_ruiz", now())
+            number = recordings.add(db, said, Sound(b"mp3", b"ogg", 2))
+            assert recordings.review(db, number, "rosa_lind", now())
+    served.send(announcement)
+    (heard,) = served.twilio.answer(call_to(served))
+    assert heard.text.count("<Play>") == 2 * (len(texts) + 1) and "<Say" not in heard.text
+
+
+def translated(district: District, announcement: int, language: str, text: str) -> None:
+    """A person's wording, approved by another."""
+    with district.services.database.write() as db:
+        found = announcements.find(db, announcement)
+        assert found
+        parts = [replace(part, wording=text, machine="no") for part in sentences(found.text)]
+        wordings.ask_for(db, found.id, language, parts, now())
+        wordings.approve(db, found.id, language, parts, Review("Ana Ruiz", "ana_ruiz", now()))
+
+
+def test_nothing_of_a_stopped_announcement_is_read_out(served: District) -> None:
+    announcement = ring(served, A)
+    starting.stop(served.services, announcement, "rosa_lind")
+    (heard,) = served.twilio.answer(call_to(served))
+    assert heard.status == 200 and "no school" not in heard.text.lower()
