@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.announcements.messages import LANGUAGE, OVER
 from bot.announcements.starting import NEVER_AGAIN
-from bot.content.reasons import UNKNOWN, WHY
+from bot.content.reasons import CALLED, UNKNOWN, WHY
 from bot.services import Services
 from bot.store import announcements, cases, recipient_counts, recipients
 from bot.store.announcements import Announcement
@@ -33,13 +33,6 @@ HELD = {
     LANGUAGE: "Nobody has approved their language yet. It leaves as soon as somebody does.",
 }
 """Why nothing was sent, and what the office can do."""
-CALLED = {
-    "answered": "Somebody answered.",
-    "machine": "A machine answered and took the message.",
-    "busy": "The line was busy. It rings three times in all.",
-    "no answer": "Nobody answered. It rings three times in all.",
-}
-"""Who answered a call, or why nobody did."""
 MEASURED, SOON = timedelta(seconds=30), timedelta(minutes=2)
 
 

@@ -33,5 +33,12 @@ STATES = {
     "held": "Not sent: this family cannot be written to now",
     "canceled": "Not sent: it was not needed any more",
 }
+CALLED = {
+    "answered": "Somebody answered.",
+    "machine": "A machine answered and took the message.",
+    "busy": "The line was busy. It rings three times in all.",
+    "no answer": "Nobody answered. It rings three times in all.",
+}
+"""Who answered a call, or why nobody did."""
 FAILED = frozenset({"failed", "undelivered"})
 MAY_BE_SENT_AGAIN = FAILED | {"held"}

@@ -77,7 +77,7 @@ def _shown(shown: Watch) -> dict[str, Any]:
         "channels": CHANNELS,
         "groups": GROUPS,
         "order": watching.ORDER,
-        "called": watching.CALLED,
+        "called": CALLED,
     }
     replies = {"replies": _replies(shown), "title": title, "age": age}
     seconds = 2 if one.state in MOVING else 15
