@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from bot.announcements import starting, watching
 from bot.announcements.watching import Watch
+from bot.content.reasons import CALLED
 from bot.store import audit, cases
 from bot.store.announcements import Announcement
 from bot.store.cases import Case
