@@ -17,7 +17,7 @@ from bot.web.gathering import gathering
 from bot.web.genuine import genuine
 from bot.web.media import media
 from bot.web.recorded import recorded
-from bot.web.simulator import simulator
+from bot.web.simulator import simulated_twilio, simulator
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
@@ -71,6 +71,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     csrf = CSRFProtect(app)
     csrf.exempt(twilio.webhooks)  # Twilio signs its requests instead
     csrf.exempt(simulator)  # wants a header that no form can set
+    csrf.exempt(simulated_twilio)
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
     app.register_blueprint(media)
@@ -81,6 +82,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     _limit(app, ready)
     if ready.settings.simulator_on:
         app.register_blueprint(simulator)
+        app.register_blueprint(simulated_twilio)
     app.after_request(_with_headers)
     return app
 

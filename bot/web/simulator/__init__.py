@@ -3,17 +3,19 @@
 import re
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from bot.channels.simulator import call_with, put, read, set_status, statuses
+from bot.channels.simulator import put, read, set_status, statuses
 from bot.content.languages import own_name
 from bot.store import contacts, follow_ups
 from bot.store.db import now
 from bot.transcripts.record import Wrote, record
 from bot.understanding import Context, explain, mask, understand
 from bot.web.here import services
+from bot.web.simulator import calling
 from bot.web.simulator.phone import NotAnswered, Phone, report
 from bot.web.simulator.samples import SAMPLES
 
@@ -51,10 +53,11 @@ def send() -> ResponseReturnValue:
     address, text, kind = str(given.get("phone", "")), str(given.get("text", ""))[:5000], str(given.get("kind", "text"))
     if not ADDRESS.fullmatch(address):
         return jsonify(error="Write a number with its country code, such as +12175550177.")
-    here = services()
+    here, sound = services(), str(given.get("sound", ""))
     put(here.redis, address, "out", text or f"[{kind}]")
+    sound_at = partial(calling.media_url, sound=sound) if sound else None
     try:
-        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind)
+        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind, sound_at)
     except NotAnswered as error:
         put(here.redis, address, "system", str(error))
         return jsonify(replies=0)
@@ -63,21 +66,16 @@ def send() -> ResponseReturnValue:
     return jsonify(replies=len(replies))
 
 
-@simulator.post("/press")
-def press() -> ResponseReturnValue:
-    """Press 1 in a call that rings; what the call then says is shown in the phone."""
-    here, base = services(), current_app.config.get("SIMULATOR_BASE")
-    call = call_with(here.redis, str(request.get_json().get("sid", "")))
-    if call is None:
-        return jsonify(error="This call is not on the feed any more.")
-    try:
-        said = Phone(here.settings, base).press(call, "1")
-        set_status(here.redis, call["sid"], "in-progress")
-        report(here.settings, base, call, "in-progress")
-    except NotAnswered as error:
-        said = str(error)
-    put(here.redis, call["phone"], "system", f"📞 {said}")
-    return jsonify(said=said)
+simulator.before_request(calling.larger_for_sounds)
+simulator.post("/call", endpoint="ring")(calling.ring)
+simulator.post("/call/end", endpoint="hang_up")(calling.hang_up)
+simulator.post("/sound", endpoint="keep_sound")(calling.keep_sound)
+
+simulated_twilio = Blueprint("simulated_twilio", __name__)
+"""Where voice notes of the simulator lie: at the same path as at Twilio."""
+simulated_twilio.route(
+    "/2010-04-01/Accounts/<account>/Messages/<message>/Media/<name>", methods=["GET", "DELETE"], endpoint="media"
+)(calling.media)
 
 
 @simulator.get("/feed")

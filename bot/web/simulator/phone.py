@@ -1,6 +1,7 @@
 """A simulated phone's side of Twilio: forms as Twilio posts them, signed with the same token, over real HTTP."""
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -32,24 +33,22 @@ class Phone:
     def __init__(self, settings: Settings, base: str | None = None) -> None:
         self._settings, self._base = settings, base
 
-    def write(self, address: str, text: str, kind: str) -> list[str]:
-        """The replies to a message from this address; raises `NotAnswered`."""
+    def write(self, address: str, text: str, kind: str, sound_at: Callable[[str], str] | None = None) -> list[str]:
+        """The replies to a message from this address (a picture or sound by its address); raises `NotAnswered`.
+
+        `sound_at` gives the address of a voice note, from the SID of the message that holds it.
+        """
         form = self._form(address, text, KINDS.get(kind, {}))
+        if sound_at:
+            form["MediaUrl0"] = sound_at(form["MessageSid"])
         if kind == "button reply":
             form |= {"ButtonText": text, "ButtonPayload": text}
         answer = _post(self._settings, self._base, "/webhooks/twilio/messages", form)
-        return [message.text or "" for message in ElementTree.fromstring(answer).iter("Message")]
+        return [_shown(message) for message in ElementTree.fromstring(answer).iter("Message")]
 
-    def press(self, call: dict[str, Any], digit: str) -> str:
-        """Pick up this call of the feed and press a key; what the call then says.  Raises `NotAnswered`."""
-        form = {"CallSid": call["sid"], "CallStatus": "in-progress", "Direction": "outbound-api", "Digits": digit}
-        form |= {
-            "From": SENDER,
-            "To": call["phone"].removeprefix("whatsapp:"),
-            "AccountSid": self._settings.account_sid,
-        }
-        answer = _post(self._settings, self._base, f"/webhooks/twilio/voice?m={call['delivery']}", form)
-        return " ".join(said.text or "" for said in ElementTree.fromstring(answer).iter("Say"))
+    def ask(self, path: str, form: dict[str, str]) -> str:
+        """The TwiML that answers a step of a call; raises `NotAnswered`."""
+        return _post(self._settings, self._base, path, form)
 
     def _form(self, address: str, text: str, kind: dict[str, str]) -> dict[str, str]:
         """As twilio.md, section 1, lists the fields; those of WhatsApp only where Twilio sends them."""
@@ -65,12 +64,19 @@ class Phone:
         return form | kind
 
 
+def _shown(message: ElementTree.Element) -> str:
+    """A message as a phone shows it: the text, then the address of its file."""
+    body = message.find("Body")
+    text = (message.text if body is None else body.text) or ""
+    return "\n".join(part for part in (text, *(media.text or "" for media in message.iter("Media"))) if part)
+
+
 def report(settings: Settings, base: str | None, item: dict[str, Any], status: str) -> None:
     """Tell the program what became of one of its messages or calls, as Twilio does; a failure changes nothing here."""
     what = "Call" if item.get("kind") == "call" else "Message"
     form = {f"{what}Sid": item["sid"], f"{what}Status": status, "To": item["phone"]}
     try:
-        path = f"/webhooks/twilio/status?m={item['delivery']}"
+        path = "/webhooks/twilio/status" + (f"?m={item['delivery']}" if item["delivery"] else "")
         _post(settings, base, path, form | {"AccountSid": settings.account_sid})
     except NotAnswered:
         return  # as with Twilio: a report that is not taken is not repeated

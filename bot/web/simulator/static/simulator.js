@@ -23,6 +23,7 @@ class Phone {
     who.value = state.who === "first" ? who.options[1].value : state.who;
     this.find("channel").value = state.channel;
     this.find("number").value = state.number;
+    this.telephone = new Telephone(this);
     this.listen();
     this.showSamples();
     this.chosen();
@@ -39,6 +40,8 @@ class Phone {
     this.find("language").addEventListener("change", () => this.showSamples());
     this.find("remove").addEventListener("click", () => this.remove());
     this.find("later").addEventListener("click", () => post("follow-ups", { phone: this.address }).then(poll));
+    this.find("ring").addEventListener("click", () => this.telephone.start());
+    this.find("kinds").addEventListener("change", () => { this.find("note").hidden = this.find("kinds").value !== "voice note"; });
     this.find("write").addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.find("text").addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
@@ -48,7 +51,7 @@ class Phone {
   chosen() {
     const staff = this.find("who").value;
     this.root.setAttribute("aria-label", `Phone of ${this.find("who").selectedOptions[0].text}, ${this.address}`);
-    for (const name of ["channel", "number", "samples", "later"]) this.find(name).closest("label, div, button").hidden = Boolean(staff);
+    for (const name of ["channel", "number", "samples", "later", "ring"]) this.find(name).closest("label, div, button").hidden = Boolean(staff);
     this.find("record").hidden = Boolean(staff);
     this.find("record").href = `/simulator/transcript?phone=${encodeURIComponent(this.address)}`;
     this.find("log").replaceChildren();
@@ -75,8 +78,14 @@ class Phone {
     const kind = this.find("kinds").value;
     if (!field.value.trim() && kind === "text") return;
     const body = { phone: this.address, text: field.value, kind };
+    if (kind === "voice note" && this.find("sound").files.length) {
+      const { sound, error } = await sent(this.find("sound"));
+      if (error) { this.show({ phone: this.address, direction: "system", body: error }); return; }
+      body.sound = sound;
+    }
     field.value = "";
     this.find("kinds").value = "text";
+    this.find("note").hidden = true;
     const { error } = await post("send", body)
       .then((answer) => answer.json())
       .catch(() => ({ error: `Not sent, the program does not answer: ${body.text}` }));
@@ -94,7 +103,8 @@ class Phone {
     bubble.append(text);
     if (item.at) bubble.append(meta(item));
     if (item.direction === "out") bubble.append(why(item.body));
-    if (item.kind === "call") bubble.append(key(item));
+    if (item.kind === "call") bubble.append(pickUp(item, this));
+    bubble.append(...sounds(item.body));
     const log = this.find("log");
     log.append(bubble);
     log.scrollTop = log.scrollHeight;
@@ -108,22 +118,24 @@ class Phone {
   }
 }
 
-// The key of a call: once it is pressed, the phone shows what the call says.
-function key(item) {
+// A call of ours that rings on this phone.
+function pickUp(item, phone) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "key";
-  button.textContent = "Press 1";
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    const { error } = await post("press", { sid: item.sid })
-      .then((answer) => answer.json())
-      .catch(() => ({ error: "The program does not answer." }));
-    if (error) phones.forEach((phone) => phone.show({ phone: item.phone, direction: "system", body: error }));
-    button.disabled = false;
-    poll();
-  });
+  button.textContent = "Pick up";
+  button.addEventListener("click", () => phone.telephone.start(item.sid));
   return button;
+}
+
+// Recordings that came with a text can be heard.
+function sounds(text) {
+  return (text.match(/\/recordings\/[0-9a-f]+\.(?:ogg|mp3)/g) || []).map((path) => {
+    const audio = document.createElement("audio");
+    audio.controls = true;
+    audio.src = path;
+    return audio;
+  });
 }
 
 // What was understood of a message, and which of its words decided: fetched when somebody opens it.
