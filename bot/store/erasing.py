@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Column, Table, delete, select, update
 from sqlalchemy.engine import Connection
 
-from bot.store import absences, consents, contacts, families, leaders, needs, themes, visits, voice_notes
+from bot.store import absences, consents, contacts, families, family_keys, leaders, needs, themes, visits, voice_notes
 from bot.store.cases import cases
 from bot.store.db import metadata
 from bot.store.recipients import recipients
@@ -34,6 +34,7 @@ def erase(db: Connection, family_id: int, at: datetime) -> list[str]:
         leaders.leave(db, leader, at)
     db.execute(delete(recipients).where(recipients.c.family_id == family_id))
     _purge(db, families.families, [family_id])
+    family_keys.forget(db)
     return indexes
 
 
