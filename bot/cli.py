@@ -13,6 +13,7 @@ from bot.content.checks import findings
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource
 from bot.handout import handout
+from bot.keys import keys
 from bot.poster import poster
 from bot.roster.command import import_command
 from bot.store.db import now
@@ -192,6 +193,7 @@ roster.add_command(import_command)
 main.add_command(poster)
 main.add_command(handout)
 main.add_command(voices)
+main.add_command(keys)
 
 
 @main.command()

@@ -19,7 +19,7 @@ def erase(services: Services, address: str, by: str) -> bool:
         contact = contacts.find(db, vault, address)
         if contact is None or contact.family_id is None:
             return False
-        indexes = erasing.erase(db, contact.family_id, at)
+        indexes = erasing.erase(db, vault, contact.family_id, at)
         audit.record(db, by, "erased a family", "families", at)
         for index in indexes:
             services.conversations.erase(index)

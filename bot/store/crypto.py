@@ -38,6 +38,11 @@ class Vault:
         self._index_secret = _derive(keys[-1], b"index")
 
     @property
+    def key_ids(self) -> tuple[bytes, ...]:
+        """What begins whatever one of the present keys sealed."""
+        return tuple(self._ciphers)
+
+    @property
     def newest(self) -> bytes:
         """What begins everything that the newest key sealed."""
         return self._newest
@@ -69,7 +74,11 @@ class Vault:
 
     def index(self, address: str) -> str:
         """A keyed hash by which an address is found again, and from which it cannot be guessed without the key."""
-        return hmac.new(self._index_secret, address.encode(), hashlib.sha256).hexdigest()
+        return keyed_hash(self._index_secret, address)
+
+    def wrap(self, secret: bytes | None, place: str) -> bytes:
+        """A secret sealed for `place`; None: the one of `index`, for what was hashed with it and cannot be again."""
+        return self.seal_bytes(self._index_secret if secret is None else secret, place)
 
 
 class FamilyKey:
@@ -97,6 +106,11 @@ class FamilyKey:
             return self._cipher.decrypt(nonce, box, sealed[:start] + place.encode())
         except (ValueError, InvalidTag):
             raise _unreadable(place) from None
+
+
+def keyed_hash(secret: bytes, text: str) -> str:
+    """HMAC-SHA-256 (RFC 2104), as 64 hexadecimal digits."""
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
 def owner_of(sealed: bytes) -> int | None:

@@ -95,7 +95,7 @@ def proof_of(here: Services, number: str) -> Proof:
     vault, addresses = here.database.vault, (number, f"whatsapp:{number}")
     with here.database.read() as db:
         known = [one for address in addresses if (one := contacts.find(db, vault, address))]
-        events = consents.history(db, [vault.index(address) for address in addresses])
+        events = consents.history(db, vault, addresses)
         ids = {one.family_id for one in known if one.family_id is not None}
         family = families.get(db, min(ids)) if ids else None
     bad = family.bad_number if family else None
