@@ -9,6 +9,8 @@ from rapidfuzz import fuzz
 from bot.conversation.flow import Choice
 from bot.understanding.text import HAN_OR_HANGUL, normalise
 
+Wording = Callable[[str], str]
+"""Translates a label."""
 YES = [
     "yes",
     "y",
@@ -208,6 +210,20 @@ def choose(text: str, payload: str | None, choices: Mapping[str, Choice], read: 
         if len(found) == 1:
             return found[0]
     return _begins(said, names) or _holds(said, choices)
+
+
+def means_plainly(text: str, payload: str | None, name: str, choices: Mapping[str, Choice], read: Wording) -> bool:
+    """Whether this is the choice `name` beyond doubt: its button, its number, its very label, or just "yes".
+
+    For what cannot be undone: "yes, but ..." and words that only resemble the label are not enough.
+    """
+    if payload is not None:
+        return payload == name
+    said = normalise(text)
+    number = number_in(said)
+    if number is not None:
+        return list(choices)[number - 1 : number] == [name]
+    return any(_same(said, wording) for wording in _wordings(name, choices[name], read))
 
 
 def _begins(said: str, names: Sequence[str]) -> str | None:
