@@ -226,6 +226,20 @@ def erase(address: str, by: str) -> None:
 
 
 @main.command()
+@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+def retain(by: str) -> None:
+    """Delete what is past its time, now (the scheduler does so daily); a line for each rule that found something."""
+    from bot.retention import running
+    from bot.services import open_services
+
+    found = running.retain(open_services(_settings()), by)
+    for name, count in found.items():
+        click.echo(f"{name}: {count}")
+    if not found:
+        click.echo("Nothing is past its time.")
+
+
+@main.command()
 @click.argument("name")
 @click.option("--role", help="What NAME may; an administrator, if the login is new and this is left out.")
 @click.option("--staff", help="Who this is under 'staff' in the district file.")

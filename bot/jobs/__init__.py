@@ -10,11 +10,11 @@ from bot.attendance import overdue
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.gatherings import sheet
-from bot.incidents import keeping
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.leaders import late
-from bot.messaging import drafting, send
+from bot.messaging import drafting, redacting, send
+from bot.retention import running
 from bot.services import Services, open_services
 from bot.voice_notes import carrying
 
@@ -98,14 +98,20 @@ def voice_note(note_id: int) -> None:
 
 
 def remind() -> None:
-    """Tell the owners of texts that are past their time; forget what is past its own."""
     """Tell the owners of texts, needs and contacts that are past their time."""
     reminders.remind(services())
     overdue.remind(services())
     late.remind(services())
-    overdue.forget(services())
-    carrying.forget(services())
-    keeping.forget(services())
+
+
+def redact() -> None:
+    """Delete words at Twilio that are handled."""
+    redacting.redact(services())
+
+
+def retain() -> None:
+    """Delete what is past its time, once a day."""
+    running.retain_daily(services())
 
 
 def digest() -> None:

@@ -47,7 +47,7 @@ def erase(db: Connection, vault: Vault, family_id: int, at: datetime) -> list[st
     for leader in db.execute(select(leaders.leaders.c.id).where(leaders.leaders.c.number_index == person)).scalars():
         leaders.leave(db, leader, at)
     db.execute(delete(recipients).where(recipients.c.family_id == family_id))
-    _purge(db, families.families, [family_id])
+    purge(db, families.families, [family_id])
     family_keys.forget(db)
     return indexes
 
@@ -89,14 +89,14 @@ def _forget_consent(db: Connection, vault: Vault, addresses: Mapping[str, str | 
             db.execute(update(table).where(table.c.id == kept).values(address_index=lasting.index(db, vault, address)))
 
 
-def _purge(db: Connection, table: Table, ids: Sequence[object]) -> None:
+def purge(db: Connection, table: Table, ids: Sequence[object]) -> None:
     """Delete these rows, and before them whatever points to them, all the way down."""
     for child, column in _pointing_to(table):
         rows = column.in_(ids)
         if (child.name, column.name) in UNLINKED:
             db.execute(update(child).where(rows).values({column.name: None}))
         elif "id" in child.c:
-            _purge(db, child, db.execute(select(child.c.id).where(rows)).scalars().all())
+            purge(db, child, db.execute(select(child.c.id).where(rows)).scalars().all())
         else:
             db.execute(delete(child).where(rows))
     db.execute(delete(table).where(table.c.id.in_(ids)))
