@@ -8,6 +8,7 @@ from bot.services import Services
 from bot.store import audit, retention
 from bot.store.db import now
 
+YEAR = timedelta(days=366)
 DAILY = timedelta(hours=20)
 """A run that began longer ago is not today's: the hourly job begins a new one, at about the same hour each day."""
 PROGRAM = "helper"

@@ -6,6 +6,7 @@ is new tomorrow is emptied too.  What stays is the last opt-out, under its keyed
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Column, Table, delete, select, update
 from sqlalchemy.engine import Connection
@@ -100,6 +101,17 @@ def purge(db: Connection, table: Table, ids: Sequence[object]) -> None:
         else:
             db.execute(delete(child).where(rows))
     db.execute(delete(table).where(table.c.id.in_(ids)))
+
+
+@cache
+def reached() -> frozenset[str]:
+    """The tables from which the database knows a way to a family."""
+    found = {families.families.name}
+    while True:
+        more = {child.name for name in found for child, _ in _pointing_to(metadata.tables[name])} - found
+        if not more:
+            return frozenset(found)
+        found |= more
 
 
 def _pointing_to(table: Table) -> Iterator[tuple[Table, Column[object]]]:
