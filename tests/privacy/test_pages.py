@@ -8,10 +8,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from bot.retention import running
+from bot.retention.rules import RULES
 from bot.services import Services
 from bot.store import audit, exporting
 from bot.store.db import metadata
 from bot.web import create_app
+from bot.web.console.kept_page import RULE_WORDS
 from tests.conftest import Family
 from tests.console.conftest import member
 from tests.test_console import token
@@ -92,6 +94,7 @@ def test_erasing_takes_two_steps_and_a_typed_word(services: Services, told: Fami
 
 
 def test_what_is_kept_shows_the_rules_and_the_runs(services: Services, told: Family, office: FlaskClient) -> None:
+    assert list(RULE_WORDS) == [rule.name for rule in RULES]
     assert "There was none yet." in office.get("/console/kept").text
     running.retain(services, "ana_ruiz")
     page = office.get("/console/kept").text

@@ -33,6 +33,49 @@ KINDS = {
     "audit": N_("Who of the staff did what, without words"),
 }
 """What each kind of `store/demanded` is."""
+RULE_WORDS = {
+    "families": (
+        N_("Who writes: number (sealed), language, schools, role, the family's key, proof of consent"),
+        N_("until the family is erased"),
+    ),
+    "cases": (N_("Requests of families, with all that was said about them (sealed)"), N_("after the request is done")),
+    "voice_notes": (N_("Voice messages (sealed), here and at Twilio"), N_("after the request is done")),
+    "deliveries": (
+        N_("Messages that were sent: when, of which kind, how it ended (the words are dropped once Twilio has them)"),
+        N_("after it was sent; then counted"),
+    ),
+    "follow_ups": (N_("Questions that are asked later"), N_("after it was asked; then counted")),
+    "recipients": (N_("Who got an announcement"), N_("after it was sent; then the row leads to nobody")),
+    "absences": (
+        N_("Absence reports: school, day, reason in one word"),
+        N_("after the report; then it leads to nobody"),
+    ),
+    "needs": (N_("What would help a family (sealed)"), N_("after it was seen to; then it leads to nobody")),
+    "home_visits": (N_("Planned home visits (sealed)"), N_("after the family was asked; then it leads to nobody")),
+    "meetings": (N_("Who comes to a gathering, and what was asked without a name (sealed)"), N_("after the gathering")),
+    "suggestions": (N_("Organizations that somebody suggested (sealed)"), N_("after staff decided")),
+    "told": (N_("Which texts a family was told, as hashes: for corrections"), N_("after it was told")),
+    "roster_imports": (N_("Which roster files were read, as hashes"), N_("after a newer one was read")),
+    "incidents": (N_("Records of agents at a school, and of drills (sealed)"), N_("after it ended")),
+    "drills": (N_("Records of drills"), N_("after it ended")),
+    "quizzes": (N_("Results of the front office's quiz"), N_("after it was taken")),
+    "audit": (N_("Who did what, never the text"), N_("after it was written")),
+    "erasures": (N_("That a family was erased, never which"), N_("after it was done")),
+    "reminders": (N_("Weekly digests, and which owners were told of which text"), N_("after it was written")),
+    "retention_runs": (N_("Runs of these rules"), N_("after it was written")),
+    "counts": (N_("What was sent, by month, as counts"), N_("as long as the district uses it")),
+    "leaders": (N_("Community leaders who are in the register (sealed)"), N_("until they leave the register")),
+    "announcements": (
+        N_("What the district announced, and its gatherings: public words, no family"),
+        N_("as long as the district uses it"),
+    ),
+    "content": (
+        N_("What is told to everybody: texts, recordings, checks of facts, how schools are"),
+        N_("as long as the district uses it"),
+    ),
+    "logins": (N_("Logins of staff, and what the program needs to work"), N_("as long as the district uses it")),
+}
+"""What each rule of `bot/retention/rules` is about, and from when on its days count."""
 TWILIO_WHY = {
     "busy": N_("Twilio asks to be asked more slowly"),
     "denied": N_("Twilio refuses the token"),
@@ -50,9 +93,8 @@ def kept_page() -> str:
     here = services()
     with here.database.read() as db:
         runs, at_twilio = retention.newest(db, RUNS), redactions.standing(db)
-    names = {rule.name: rule.what for rule in RULES}
     return render_template(
-        "console/kept.html", rules=RULES, days=lambda rule: _days(here, rule), runs=runs, names=names,
+        "console/kept.html", rules=RULES, days=lambda rule: _days(here, rule), runs=runs, words=RULE_WORDS,
         held=lambda rule: running.held(here, rule), at_twilio=at_twilio, why=TWILIO_WHY, live=here.settings.live,
     )  # fmt: skip
 
