@@ -127,8 +127,10 @@ def waiting(db: Connection, before: datetime, limit: int) -> list[int]:
 def set_translated(db: Connection, vault: Vault, message_id: int, made: Translation, state: str) -> bool:
     """Keep the translation (empty: none could be had); False if another process was first."""
     columns = (case_messages.c.cause, case_messages.c.case_id)
-    cause, case_id = db.execute(select(*columns).where(case_messages.c.id == message_id)).one()
-    own = cases.sealer(db, vault, case_id)
+    row = db.execute(select(*columns).where(case_messages.c.id == message_id)).first()
+    if row is None:
+        return False  # its family was erased meanwhile
+    cause, own = row.cause, cases.sealer(db, vault, row.case_id)
     key = (case_messages.c.id == message_id) & case_messages.c.state.in_(TO_TRANSLATE)
     values = {
         "sealed_translation": own.seal(made.text, _place(cause, "translation")),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
+from bot import jobs
 from bot.conversation.commands import match
 from bot.services import Services
 from bot.store import audit, cases, contacts, deliveries, erasures, family_keys
@@ -197,3 +198,26 @@ def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Services, fam
         erasing.erase(db, services.database.vault, contact.family_id, contact.stopped_at or audit.newest(db, 1)[0].at)
     assert family.text("I want to talk to a person") and family.status == 200
     assert rows(services, "contacts") == 1
+
+
+def test_a_job_that_was_queued_before_finds_nothing_to_do(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts, translations and texts of a family that is erased end without an error."""
+    told(family)
+    with services.database.read() as db:
+        (case,) = cases.newest(db, services.database.vault, 5)
+        messages = list(db.execute(select(metadata.tables["case_messages"].c.id)).scalars())
+        follow_ups = list(db.execute(select(metadata.tables["follow_ups"].c.id)).scalars())
+    family.text("delete my data")
+    family.text("1")
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.alert_case(case.id)
+    for message in messages:
+        jobs.translate(message)
+    for follow_up in follow_ups:
+        jobs.follow_up(follow_up)
+    jobs.deliver("gone")
+    jobs.talk_lost("gone")
+    jobs.sweep()
+    assert messages and rows(services, "cases") == 0
