@@ -13,6 +13,7 @@ from bot.content.checks import findings
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource
 from bot.handout import handout
+from bot.keys import keys
 from bot.poster import poster
 from bot.roster.command import import_command
 from bot.store.db import now
@@ -192,6 +193,7 @@ roster.add_command(import_command)
 main.add_command(poster)
 main.add_command(handout)
 main.add_command(voices)
+main.add_command(keys)
 
 
 @main.command()
@@ -221,6 +223,20 @@ def erase(address: str, by: str) -> None:
     if not erasing.erase(open_services(_settings()), address, by):
         raise click.ClickException("Nobody writes from this address.")
     click.echo("Erased.")
+
+
+@main.command()
+@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+def retain(by: str) -> None:
+    """Delete what is past its time, now (the scheduler does so daily); a line for each rule that found something."""
+    from bot.retention import running
+    from bot.services import open_services
+
+    found = running.retain(open_services(_settings()), by)
+    for name, count in found.items():
+        click.echo(f"{name}: {count}")
+    if not found:
+        click.echo("Nothing is past its time.")
 
 
 @main.command()

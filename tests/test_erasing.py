@@ -60,7 +60,8 @@ def value(column: Column[Any], number: int) -> Any:
 
 
 def fill(db: Connection, number: int) -> None:
-    """One row in every table, all of this family; everything else that they need, too."""
+    """One row in every table, all of this family; everything else that they need, too.  None of it can be opened: who
+    is erased need not be readable."""
     for table in metadata.sorted_tables:
         row = {column.name: value(column, number) for column in table.c}
         if table.name == "home_visits":
@@ -96,14 +97,14 @@ def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Service
     with two.database.write() as db:
         before = rows(db, 902)
         assert all(rows(db, 901).values()) and len(before) > 20
-        erasing.erase(db, 901, AT)
+        erasing.erase(db, two.database.vault, 901, AT)
         assert {name: left for name, left in rows(db, 901).items() if left} == {}
         assert rows(db, 902) == before
 
 
 def test_what_counts_stays_without_words(two: Services) -> None:
     with two.database.write() as db:
-        erasing.erase(db, 901, AT)
+        erasing.erase(db, two.database.vault, 901, AT)
         for table in metadata.sorted_tables:
             mine = [row for row in db.execute(select(table)).mappings() if row.get("id") == 901]
             if table.name in STAYS:
@@ -126,7 +127,7 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, fa
     assert not whole.erase(services, family.address, "ana_ruiz")
     with services.database.read() as db:
         assert contacts.find(db, vault, family.address) is None and leaders.every(db, vault) == []
-        events = consents.history(db, [index])
+        events = consents.history(db, vault, [family.address])
         assert [one.kind for one in events] == ["stop"]
         assert Standing(None, None, tuple(events), False).own_last, "a roster does not undo it"
         assert db.execute(select(func.count()).select_from(consent_events)).scalar_one() == 1

@@ -70,6 +70,7 @@ BELOW = {
         "services",
     },
     "leaders": {"content", "store", "queues", "services"},
+    "retention": {"incidents", "content", "store", "services"},
     "gatherings": {
         "announcements",  # the invitation is an announcement: translated, approved and sent like any other
         "messaging",

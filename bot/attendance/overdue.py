@@ -1,16 +1,12 @@
-"""The owner of a need that is past its day is told, once, in working hours; and what is old is forgotten."""
+"""The owner of a need that is past its day is told, once, in working hours."""
 
 import logging
 from collections import Counter
-from datetime import timedelta
 
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
-from bot.store import absences, deliveries, needs, visits
+from bot.store import deliveries, needs
 from bot.store.db import now
-
-FORGOTTEN_AFTER = timedelta(days=90)
-"""So long a row says of which family it is (design: what is kept)."""
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +31,3 @@ def _text(services: Services, count: int) -> str:
     return (
         f"{services.library.district.name}: {what} past the promised day. {services.settings.public_base}/console/needs"
     )
-
-
-def forget(services: Services) -> None:
-    """Rows of 90 days ago no longer say of which family they are."""
-    before = now() - FORGOTTEN_AFTER
-    with services.database.write() as db:
-        counts = absences.forget(db, before), needs.forget(db, before), visits.forget(db, before)
-    if any(counts):
-        log.info("forgotten: absences=%s needs=%s visits=%s", *counts)

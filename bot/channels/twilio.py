@@ -47,7 +47,7 @@ class _Aimed(TwilioHttpClient):
         return urlunsplit(urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc))
 
 
-class _Pooled(_Aimed):
+class Pooled(_Aimed):
     """The same with connections that stay open, for many messages in a row.
 
     One that the other side has closed meanwhile looks like an unknown outcome: announcements look that up by
@@ -88,7 +88,7 @@ class TwilioChannel:
     def __init__(self, settings: Settings, connections: int = 0) -> None:
         self._settings = settings
         base = settings.twilio_api_base
-        http = _Pooled(base, connections) if connections else _Aimed(base)
+        http = Pooled(base, connections) if connections else _Aimed(base)
         self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
 
     def send(self, outgoing: Outgoing) -> Accepted:

@@ -199,6 +199,13 @@ class Records(Model):
     """Counsel expects a case in court: nothing is deleted until this is taken away."""
 
 
+class Retention(Model):
+    """How long what families tell stays after a person has seen to it (docs/privacy.md has the rule of each table)."""
+
+    cases_days: int = Field(default=30, ge=1, le=3650)
+    """Requests, with all that was said about them, after they are done."""
+
+
 class Gatherings(Model):
     """Meetings with families: `hosts` may stand behind one; none: whoever's role leads (principal, superintendent)."""
 
@@ -233,6 +240,7 @@ class District(Model):
     announcements: Announcing = Announcing()
     attendance: Attending = Attending()
     records: Records = Records()
+    retention: Retention = Retention()
     policies: dict[Name, Policy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)

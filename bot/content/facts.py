@@ -13,9 +13,10 @@ DAYS = {"fast": 14, "medium": 120, "slow": 365}
 """How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""
 
 
-OF_THE_MOMENT = frozenset({"school_status"})
-"""Stated like a fact, but kept in the database for some hours: how the family's school is (bot/store/statuses).  Where
-nothing is verified now, nothing is said in its place."""
+OF_THE_MOMENT = frozenset({"school_status", "what_is_held"})
+"""Stated like a fact, but kept in the database: how the family's school is (bot/store/statuses; where nothing is
+verified now, nothing is said in its place), and what is held about the family (bot/store/held)."""
+HELD = "what_is_held"
 
 PartnerKind = Literal["legal", "needs"]
 PARTNER_DAYS = 120

@@ -11,6 +11,8 @@ from rapidfuzz.process import extractOne
 from bot.conversation.flow import Choice
 from bot.understanding.text import normalise
 
+Wording = Callable[[str], str]
+"""Translates a label."""
 YES = [
     "yes",
     "y",
@@ -210,6 +212,20 @@ def choose(text: str, payload: str | None, choices: Mapping[str, Choice], read: 
         if len(found) == 1:
             return found[0]
     return _begins(said, names) or _holds(said, choices)
+
+
+def means_plainly(text: str, payload: str | None, name: str, choices: Mapping[str, Choice], read: Wording) -> bool:
+    """Whether this is the choice `name` beyond doubt: its button, its number, its very label, or just "yes".
+
+    For what cannot be undone: "yes, but ..." and words that only resemble the label are not enough.
+    """
+    if payload is not None:
+        return payload == name
+    said = normalise(text)
+    number = number_in(said)
+    if number is not None:
+        return list(choices)[number - 1 : number] == [name]
+    return _same(said, _wordings(name, choices[name], read))
 
 
 def _begins(said: str, names: Sequence[str]) -> str | None:

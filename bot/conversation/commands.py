@@ -14,7 +14,9 @@ from typing import Literal
 from bot.understanding.phrasebook import CommandWord, Phrasebook
 from bot.understanding.text import normalise, with_accents
 
-Kind = Literal["stop", "start", "help", "person", "menu", "language", "choose_language", "join", "check"]
+Kind = Literal[
+    "stop", "start", "help", "person", "menu", "language", "choose_language", "join", "check", "erase", "privacy"
+]
 JOINED_WORDS = 4
 """The name of a school has so many words at most."""
 

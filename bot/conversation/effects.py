@@ -173,6 +173,11 @@ class Consent:
     basis: str
 
 
+@dataclass(frozen=True)
+class Erase:
+    """The family has confirmed that everything that is kept about it is to be deleted, now and for good."""
+
+
 Effect = (
     Say
     | Ask
@@ -195,4 +200,5 @@ Effect = (
     | Suggest
     | AnswerReferral
     | Consent
+    | Erase
 )

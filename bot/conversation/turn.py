@@ -5,10 +5,21 @@ The order is a promise (design): commands ▸ emergencies ▸ the step that wait
 
 from dataclasses import replace
 
-from bot.conversation.answers import number_in
+from bot.conversation.answers import means_plainly, number_in
 from bot.conversation.commands import Command
-from bot.conversation.effects import AskLanguage, Consent, Effect, Escalation, Notice, PassOn, SetLanguage, SetNote
-from bot.conversation.engine import State, advance, ask, waits_for
+from bot.conversation.effects import (
+    AskLanguage,
+    Consent,
+    Effect,
+    Erase,
+    Escalation,
+    Notice,
+    PassOn,
+    SetLanguage,
+    SetNote,
+)
+from bot.conversation.engine import Input, State, advance, ask, waits_for
+from bot.conversation.flow import Step
 from bot.conversation.talk import Heard, Outcome, Talk, World, append, follow, prepend, start_flow
 from bot.conversation.topics import (
     ASKED_FOR_TOPIC,
@@ -38,10 +49,13 @@ SMALL_TALK = frozenset(
 )
 """After an emergency "did somebody go?" is no greeting and "I'm scared" no new topic, whatever they sound like."""
 MENU, HELP, START = "menu", "help", "start"
+ERASE, ERASED, PRIVACY = "erase_me", "erased", "privacy"
 LANGUAGE_SET = "language_set"
 JOIN, JOINED = "join", "joined"
-EVEN_AFTER_STOP = frozenset({"start", "join"})
-"""Commands by which somebody who stopped comes back."""
+EVEN_AFTER_STOP = frozenset({"start", "join", "erase", "privacy"})
+"""Commands by which somebody who stopped comes back, or asks what becomes of what it told."""
+ASKED_AFTER_STOP = frozenset({ERASE, PRIVACY})
+"""Flows whose question somebody who stopped has asked for, and whose answer is read."""
 AFTER_LANGUAGE = "flow"
 """The key of `Talk.held` that names the flow which goes on once the language is chosen."""
 ASKED_FOR_LANGUAGE = "ask_language"
@@ -75,7 +89,7 @@ def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     if emergency:
         outcome = _emergency(world, talk, heard)
         return prepend(PassOn(), outcome) if heard.talking else outcome
-    if heard.stopped and not _in_emergency(world, talk):
+    if heard.stopped and not (_in_emergency(world, talk) or _asked_after_stop(talk)):
         return talk, (PassOn(),) if heard.talking else ()
     if not heard.text.strip() and heard.payload is None:
         outcome = _cannot_read(talk, heard)
@@ -113,7 +127,7 @@ def _obey(world: World, talk: Talk, heard: Heard, command: Command) -> Outcome |
         return _change_language(world, talk, heard, command.lang)
     if command.kind == "language":
         return start_flow(world, talk, "language_interpreter")
-    flows = {"help": HELP, "person": PERSON, "menu": MENU}
+    flows = {"help": HELP, "person": PERSON, "menu": MENU, "erase": ERASE, "privacy": PRIVACY}
     return start_flow(world, replace(talk, unclear=0), flows[command.kind])
 
 
@@ -172,6 +186,10 @@ def _in_emergency(world: World, talk: Talk) -> bool:
     return flow is not None and any(SEVERITY.get(intent) == EMERGENCY for intent in flow.start_on.intents)
 
 
+def _asked_after_stop(talk: Talk) -> bool:
+    return talk.state is not None and talk.state.flow in ASKED_AFTER_STOP
+
+
 def _cannot_read(talk: Talk, heard: Heard) -> Outcome:
     """A voice note (a person listens: `voice.py`), a picture, a place …: what we can't do with it, and how to go on."""
     talk_ = talk if talk.language else replace(talk, state=State(ASKED_FOR_LANGUAGE, "open"))
@@ -223,9 +241,20 @@ def _answer(world: World, talk: Talk, heard: Heard) -> Outcome:
     understood = after is None or after.tries == 0
     if not understood and _is_clear_topic(world, heard) and not _is_topic_of(world, heard, flow.flow):
         return start_topic(world, replace(talk, state=None), heard)
+    if after and after.flow == ERASED:
+        return _erase(world, talk, heard, step, given)
     if after and after.flow == STOP:
         return prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
     return follow(world, replace(talk, unclear=0 if understood else talk.unclear), after, effects)
+
+
+def _erase(world: World, talk: Talk, heard: Heard, step: Step, given: Input) -> Outcome:
+    """What cannot be undone is done only where the answer leaves no doubt; else it is asked again."""
+    flow, state = world.flows.flows[ERASE], talk.state
+    yes = next(name for name, choice in step.choices.items() if choice.go == ERASED)
+    if flow and state and means_plainly(heard.text, heard.payload, yes, step.choices, given.read):
+        return prepend(Erase(), start_flow(world, replace(talk, held={}, later=None, emergency=None), ERASED))
+    return follow(world, talk, *advance(flow, state, replace(given, text="", payload=None)))
 
 
 def _start_again(world: World, talk: Talk, heard: Heard, flow: str) -> Outcome:

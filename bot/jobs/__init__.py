@@ -1,7 +1,12 @@
 """What RQ runs: each job a row's id and a line that calls the room it belongs to.  All may run twice, at any time."""
 
+import logging
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import ParamSpec
+
+from sqlalchemy.exc import NoResultFound
 
 from bot import settings
 from bot.announcements import broadcast as broadcasting
@@ -10,17 +15,34 @@ from bot.attendance import overdue
 from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.gatherings import sheet
-from bot.incidents import keeping
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.leaders import late
-from bot.messaging import drafting, send
+from bot.messaging import drafting, redacting, send
+from bot.retention import running
 from bot.services import Services, open_services
 from bot.voice_notes import carrying
 
 BEHIND = 5
 """How far announcements stand behind families' messages and alerts for a machine's processor (a work-horse does one
 job, so nothing else is slowed down)."""
+
+P = ParamSpec("P")
+
+log = logging.getLogger(__name__)
+
+
+def unless_gone(job: Callable[P, None]) -> Callable[P, None]:
+    """A job about one row; where its family was erased after it was queued, nothing is left to do."""
+
+    @wraps(job)
+    def done(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            job(*args, **kwargs)
+        except NoResultFound:
+            log.info("its row is gone: job=%s id=%s", job.__name__, *args)
+
+    return done
 
 
 @cache
@@ -35,26 +57,31 @@ def library() -> Library:
     return load_library(settings.ROOT, settings.load().district_file)
 
 
+@unless_gone
 def alert_case(case_id: int) -> None:
     """Carry a case to the staff on call, or on to the next round."""
     paging.page(services(), case_id)
 
 
+@unless_gone
 def translate(message_id: int) -> None:
     """Translate one message of a talk, and pass it on."""
     talk.translate(services(), message_id)
 
 
+@unless_gone
 def talk_lost(delivery_id: str) -> None:
     """A text of staff to a family did not arrive."""
     talk.lost(services(), delivery_id)
 
 
+@unless_gone
 def deliver(delivery_id: str) -> None:
     """Send one message, or find out what became of it."""
     send.deliver(services(), delivery_id)
 
 
+@unless_gone
 def follow_up(follow_up_id: int) -> None:
     """Start a follow-up with a family."""
     follow_ups.start(services(), follow_up_id)
@@ -92,20 +119,27 @@ def broadcast(announcement_id: int, slot: int) -> None:
     broadcasting.broadcast(services(), announcement_id, slot)
 
 
+@unless_gone
 def voice_note(note_id: int) -> None:
     """Fetch a voice note, have it written down, delete it at Twilio: one of these."""
     carrying.carry(services(), note_id)
 
 
 def remind() -> None:
-    """Tell the owners of texts that are past their time; forget what is past its own."""
     """Tell the owners of texts, needs and contacts that are past their time."""
     reminders.remind(services())
     overdue.remind(services())
     late.remind(services())
-    overdue.forget(services())
-    carrying.forget(services())
-    keeping.forget(services())
+
+
+def redact() -> None:
+    """Delete words at Twilio that are handled."""
+    redacting.redact(services())
+
+
+def retain() -> None:
+    """Delete what is past its time, once a day."""
+    running.retain_daily(services())
 
 
 def digest() -> None:

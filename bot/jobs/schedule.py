@@ -5,10 +5,14 @@ from functools import partial
 from rq import Queue, cron
 from rq.serializers import JSONSerializer
 
-from bot.jobs import digest, remind, sweep
+from bot.jobs import digest, redact, remind, retain, sweep
 
 SWEEP_SECONDS = 10
 """Often, so that an alert whose worker was killed leaves well within 90 seconds."""
+REDACT_SECONDS = 60
+"""After a large announcement one run deletes only some of it at Twilio; the next goes on."""
+RETAIN_SECONDS = 600
+"""A day's rows of a large district; what is not done then is done an hour later."""
 REMIND_SECONDS = 3600
 """What is past its time changes with the day; an hour is soon enough for every time zone."""
 
@@ -21,3 +25,13 @@ cron.register(
 cron.register(
     digest, "default", interval=REMIND_SECONDS, job_timeout=60, result_ttl=0, ttl=REMIND_SECONDS, failure_ttl=60
 )
+cron.register(
+    retain,
+    "default",
+    interval=REMIND_SECONDS,
+    job_timeout=RETAIN_SECONDS,
+    result_ttl=0,
+    ttl=REMIND_SECONDS,
+    failure_ttl=60,
+)
+cron.register(redact, "bulk", interval=REDACT_SECONDS, job_timeout=60, result_ttl=0, ttl=REDACT_SECONDS, failure_ttl=60)

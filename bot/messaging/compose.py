@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from bot.content import dates, partners
 from bot.content.catalog import Wording
-from bot.content.facts import OF_THE_MOMENT, Partner
+from bot.content.facts import HELD, OF_THE_MOMENT, Partner
 from bot.content.languages import RIGHT_TO_LEFT, own_name
 from bot.content.library import Library
 from bot.content.texts import TextId
@@ -28,10 +28,13 @@ from bot.conversation.steps import ISO_DAY
 from bot.conversation.talk import known_after
 from bot.messaging.values import Values, isolated
 from bot.store import told
+from bot.store.held import Held
 from bot.store.statuses import Status
 
 DRAFT, ENGLISH, SOON = "notice_draft", "notice_english", "notice_soon"
 AFTER_HOURS = "after_hours"
+KEPT_DAYS = 90
+"""So long a report or an answer can be led back to a family (bot/retention)."""
 STATUSES: Mapping[str, TextId] = {
     "no_agents": "status_no_agents", "checking": "status_checking", "normal_day": "status_normal_day"
 }  # fmt: skip
@@ -59,6 +62,8 @@ class Composer:
     text: str = ""
     statuses: Callable[[], Mapping[str, Status]] = dict
     partners: Mapping[str, Partner] | None = None
+    held: Callable[[], Held | None] = lambda: None
+    """What is held about the family; None: nothing."""
     said: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
     _severity: Severity = "follow_up"
@@ -141,7 +146,7 @@ class Composer:
         """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it,
         and the day is left out: it is short, and the page shows it to staff."""
         if name in OF_THE_MOMENT:
-            return self._school_now()
+            return "\n".join(self._held()) if name == HELD else self._school_now()
         fact, district = self.library.facts.get(name), self.library.district
         if fact and fact.usable(self._today(), district.policies, self._standing()):
             named = self._named_here(fact.partners)
@@ -170,6 +175,21 @@ class Composer:
         values["until"] = dates.moment(local(status.expires_at), self.language)
         texts: tuple[TextId, TextId] = (STATUSES[status.kind], "status_until")
         return " ".join(self._text(self.library.texts[one], values) for one in texts)
+
+    def _held(self) -> Iterable[str]:
+        """What is held about this family, a line each kind, and for how long."""
+        found, cases_days = self.held(), self.library.district.retention.cases_days
+        if found is None:
+            yield self._named("held_nothing")
+            return
+        yield self._named("held_you")
+        yield self._named("held_today")
+        for count, text, days in _kinds(found, cases_days):
+            if count:
+                yield self._text(self.library.texts[text], {"count": str(count), "days": str(days)})
+        if found.next_done:
+            day = self.library.district.local(found.next_done + timedelta(days=cases_days)).date()
+            yield self._text(self.library.texts["held_next"], {"date": dates.full(day, self.language)})
 
     def _today(self) -> date:
         return self.library.district.local(self.at).date()
@@ -233,3 +253,13 @@ class Composer:
     def _shown(self, answer: str) -> str:
         """A day that the family named, in its own way of writing days; other answers as they are."""
         return dates.day(date.fromisoformat(answer), self.language) if ISO_DAY.fullmatch(answer) else answer
+
+
+def _kinds(found: Held, cases_days: int) -> Iterable[tuple[int, TextId, int]]:
+    """How many of each kind, how that is said, and after how many days it is deleted."""
+    yield found.cases, "held_cases", cases_days
+    yield found.messages, "held_messages", cases_days
+    yield found.voice_notes, "held_voice", cases_days
+    yield found.absences, "held_absences", KEPT_DAYS
+    yield found.meetings, "held_meetings", KEPT_DAYS
+    yield found.consents, "held_consent", 0

@@ -25,6 +25,7 @@ from bot.conversation.effects import (
 )
 from bot.conversation.voice import SPOKE
 from bot.messaging import attending, visiting, voiced
+from bot.messaging.erasing import Erased
 from bot.messaging.inbound import Inbound
 from bot.services import Services
 from bot.store import (
@@ -77,6 +78,7 @@ class Kept:
     case: int | None = None
     role: str = "default"
     school: str | None = None
+    erased: Erased | None = None
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,45 @@
-"""A family is erased, from the database and from the conversations that Redis keeps."""
+"""A family is erased: its key, its rows, the conversations that Redis keeps; staff who were helping it are told.
+
+By text after its own confirmation, by staff in the console, or from the command line: the same in each case.
+"""
 
 import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 
+from redis import RedisError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.content.library import Library
+from bot.conversation.talk import Talk, World, start_flow
+from bot.conversation.turn import ERASED
+from bot.messaging.compose import Composer
+from bot.messaging.drafting import library_for
+from bot.messaging.inbound import Inbound
+from bot.queues import DELIVER, enqueue
 from bot.services import Services
-from bot.store import audit, contacts, erasing
+from bot.store import audit, cases, contacts, deliveries, erasing, erasures
+from bot.store.contacts import Contact
 from bot.store.db import now
 
+WAIT_SECONDS = 5
+"""So long a family's own message that is being handled is waited for."""
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What is left to do after the transaction: conversations to drop, texts to staff to send; and what is said."""
+
+    indexes: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    reply: str = ""
 
 
 def erase(services: Services, address: str, by: str) -> bool:
@@ -15,13 +48,113 @@ def erase(services: Services, address: str, by: str) -> bool:
     In one go: if Redis is away nothing is erased, and it is to be run again.
     """
     at, vault = now(), services.database.vault
-    with services.database.write() as db:
+    with services.database.read() as db:
         contact = contacts.find(db, vault, address)
-        if contact is None or contact.family_id is None:
-            return False
-        indexes = erasing.erase(db, contact.family_id, at)
-        audit.record(db, by, "erased a family", "families", at)
-        for index in indexes:
-            services.conversations.erase(index)
-    log.info("erased: addresses=%s", len(indexes))
+    if contact is None or contact.family_id is None:
+        return False
+    with _alone(services, services.family(address)), services.database.write() as db:
+        done = erase_family(services, db, contact.family_id, by, at)
+        erasures.record(db, secrets.token_hex(16), contact.language or "en", by, at)
+    finish(services, done)
     return True
+
+
+def by_text(services: Services, contact: Contact | None, language: str, inbound: Inbound, at: datetime) -> Erased:
+    """The family has confirmed it.  Raises `RedisError`, and nothing is erased, while Redis is away."""
+    done = Erased()
+    with services.database.write() as db:
+        family = contacts.family_of(db, contact.id) if contact else None
+        if family is not None:
+            done = erase_family(services, db, family, erasures.FAMILY, at)
+        erasures.record(db, inbound.sid, language, erasures.FAMILY, at)
+    return Erased([*done.indexes, services.family(inbound.address)], done.notices, confirmation(services, language, at))
+
+
+def answered(services: Services, message_sid: str, at: datetime) -> str:
+    """What was said to this very message when it erased its sender; empty if it did not."""
+    with services.database.read() as db:
+        language = erasures.language_of(db, message_sid)
+    return confirmation(services, language, at) if language else ""
+
+
+def confirmation(services: Services, language: str, at: datetime) -> str:
+    """That everything is deleted, in this language."""
+    library = library_for(services, language)
+    _, effects = start_flow(_world(library), Talk(language=language), ERASED)
+    return Composer(library, language, at).compose(effects)
+
+
+def _world(library: Library) -> World:
+    def nothing(_text: str, _language: str) -> None:
+        raise AssertionError("nothing is understood here")
+
+    return World(library.flows, library.district.languages, nothing)  # type: ignore[arg-type]
+
+
+def erase_family(services: Services, db: Connection, family_id: int, by: str, at: datetime) -> Erased:
+    """Erase it in this transaction; the caller keeps the transaction, then calls `finish`."""
+    notices = _tell_staff(services, db, family_id, at)
+    indexes = erasing.erase(db, services.database.vault, family_id, at)
+    audit.record(db, by, "erased a family", "families", at)
+    for index in indexes:
+        services.conversations.forget(index)
+    return Erased(indexes, notices)
+
+
+def finish(services: Services, done: Erased) -> None:
+    """After the transaction: no trace in Redis and in SQLite's log, and staff are told.  Safe to be cut short: what
+    Redis keeps yet names nobody and runs out within a day, and the sweep sends what was planned."""
+    try:
+        for index in done.indexes:
+            services.conversations.erase(index)
+    except RedisError as error:
+        log.warning("an erased conversation runs out by itself: %s", type(error).__name__)
+    _shorten(services)
+    for delivery_id in done.notices:
+        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    log.info("erased: addresses=%s", len(done.indexes))
+
+
+def _tell_staff(services: Services, db: Connection, family_id: int, at: datetime) -> list[str]:
+    """Whoever has an open case of it, or was alerted for one, hears that it is gone; never what it was about."""
+    district, planned = services.library.district, []
+    for case in _open_cases(services, db, family_id):
+        pages = deliveries.of_case(db, services.database.vault, case.id)
+        people = {one.staff for one in pages if one.kind == "alert" and one.state not in ("waiting", "canceled")}
+        body = (
+            f"{district.name}: case {case.id}: the family has had its data deleted. What it wrote is gone, and nobody"
+            " can write to it from here. If you are helping it now, please go on by the ways that you have."
+        )
+        for person in sorted(one for one in {case.claimed_by or "", *people} if one in district.staff):
+            planned.append(deliveries.plan_notice(db, services.database.vault, {"staff": person}, body, at))
+        audit.record(db, "helper", "deleted with its family", f"case {case.id}", at)
+    return planned
+
+
+def _open_cases(services: Services, db: Connection, family_id: int) -> list[cases.Case]:
+    ids = contacts.ids_of_family(db, family_id)
+    return [case for one in ids for case in cases.of_contact(db, services.database.vault, one) if case.open]
+
+
+def _shorten(services: Services) -> None:
+    """SQLite's log still holds the pages of before; it is written back and emptied."""
+    if services.database.engine.dialect.name != "sqlite":
+        return
+    try:
+        with services.database.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") if raw else None
+    except SQLAlchemyError as error:
+        log.warning("SQLite's log is shortened later: %s", type(error).__name__)
+
+
+@contextmanager
+def _alone(services: Services, family: str) -> Iterator[None]:
+    """No message of this family is handled meanwhile; after some seconds it is done in any case."""
+    owner, until = secrets.token_hex(8), time.monotonic() + WAIT_SECONDS
+    while services.conversations.take(family, owner) is None and time.monotonic() < until:
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        services.conversations.release(family, owner)

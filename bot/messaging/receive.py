@@ -7,23 +7,24 @@ transaction · save the conversation and the reply · only then queue the jobs a
 import logging
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from redis import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bot.conversation.commands import match
-from bot.conversation.effects import Consent, Effect, FindPartners, Notice, SetNote
+from bot.conversation.effects import Consent, Effect, Erase, FindPartners, Notice, SetNote
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
+from bot.messaging import erasing
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
 from bot.messaging.inbound import Inbound
-from bot.messaging.world import composer_for, of_case, understood, world_of
+from bot.messaging.world import composer_for, held_about, of_case, understood, world_of
 from bot.queues import ALERT_CASE, TRANSLATE, VOICE_NOTE, enqueue
 from bot.services import Services
 from bot.store import contacts, told, walks
@@ -90,7 +91,7 @@ def _receive(services: Services, inbound: Inbound, at: datetime) -> str:
     if entry.outcome == "seen":
         return entry.reply
     try:
-        reply, conversation, kept = _handle(services, inbound, entry, at)
+        reply, conversation, kept = _handle_once(services, inbound, entry, at)
     except BaseException:
         services.conversations.release(family, owner)
         raise
@@ -120,14 +121,29 @@ def _enter(services: Services, family: str, sid: str, owner: str) -> Entry:
         time.sleep(0.03)
 
 
+def _handle_once(services: Services, inbound: Inbound, entry: Entry, at: datetime) -> tuple[str, Conversation, Kept]:
+    try:
+        return _handle(services, inbound, entry, at)
+    except IntegrityError:
+        if entry.conversation.contact is None:
+            raise
+        # The contact that the conversation remembers was erased meanwhile: who writes is somebody new.
+        return _handle(services, inbound, replace(entry, conversation=Conversation(), talking=None), at)
+
+
 def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) -> tuple[str, Conversation, Kept]:
     conversation = entry.conversation
     contact = _contact(services, inbound, conversation, at, entry.talking)
+    if contact is None and (told_before := erasing.answered(services, inbound.sid, at)):
+        return told_before, Conversation(), Kept(0)
     notes = _notes(services, conversation, contact)
     turn = _turn(services, inbound, _talk(conversation, contact), contact, notes, at)
     noticed, said = list(conversation.noticed), list(conversation.told)
     answers_us = conversation.asked or bool(contact and contact.unanswered)
     saying = Saying(noticed, said, at, conversation.turns, notes, answers_us)
+    if Erase() in turn.effects:
+        erased = erasing.by_text(services, contact, turn.talk.language or "en", inbound, at)
+        return erased.reply, Conversation(), Kept(0, erased=erased)
     reply, kept = _keep_and_compose(services, inbound, contact, turn, saying)
     stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
@@ -237,6 +253,7 @@ def _keep_and_compose(
     None at all for a message that changes nothing and is answered with what this family was told before.
     """
     composer = composer_for(services, turn.talk, turn.world, saying.at, saying.noticed, inbound.text)
+    composer.held = lambda: held_about(services, contact.id if contact else None)
     if contact and not saying.answers_us and not any(isinstance(effect, LASTING) for effect in turn.effects):
         kept = Kept(contact.id)
         reply = _compose(services, composer, turn, kept)
@@ -268,6 +285,8 @@ def _compose(services: Services, composer: Composer, turn: _Turn, kept: Kept) ->
 
 
 def _queue(services: Services, kept: Kept) -> None:
+    if kept.erased:
+        erasing.finish(services, kept.erased)
     for case in kept.to_alert:
         enqueue(services.redis, "urgent", ALERT_CASE, case)
     for message in kept.to_translate:

@@ -11,6 +11,8 @@ from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import Kept
 from bot.services import Services
+from bot.store import held
+from bot.store.held import Held
 from bot.understanding import Context, Understanding, understand
 
 
@@ -47,6 +49,14 @@ def composer_for(
         library, talk.language or "en", at, noticed, about=world.about, media_base=base, text=text,
         statuses=lambda: services.statuses.now(at), partners=directory.standing(services, at),
     )  # fmt: skip
+
+
+def held_about(services: Services, contact_id: int | None) -> Held | None:
+    """What is held about who writes; None for somebody new."""
+    if contact_id is None:
+        return None
+    with services.database.read() as db:
+        return held.of_contact(db, contact_id)
 
 
 def of_case(library: Library, kept: Kept, at: datetime) -> dict[str, str]:

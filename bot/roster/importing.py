@@ -205,7 +205,7 @@ def _keep(run: _Run, told: Sequence[Told]) -> None:
         _try(run, lines)
         return
     with run.services.database.write() as db:
-        states = roster_rows.states(db, [person for _, person in lines])
+        states = roster_rows.states(db, run.services.database.vault, [person for _, person in lines])
         changes = _changes(run, lines, states)
         roster_rows.write(db, vault, changes, run.id, run.at)
         roster_imports.done_to(db, run.id, run.ordinal)
@@ -223,7 +223,7 @@ TRIAL = "trial"
 def _try(run: _Run, lines: Sequence[tuple[Told, Person]]) -> None:
     """What keeping these lines would change, with what the lines before would have kept."""
     with run.services.database.read() as db:
-        states = roster_rows.states(db, [person for _, person in lines])
+        states = roster_rows.states(db, run.services.database.vault, [person for _, person in lines])
     before = {index: frozenset(state.schools) for index, state in states.items()}
     for index, state in states.items():
         state.schools.update(dict.fromkeys(run.workspace.named(index), TRIAL))

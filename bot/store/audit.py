@@ -25,6 +25,14 @@ audit = Table(
     Column("digest", String(64), nullable=False),
 )
 
+cuts = Table(
+    "audit_cuts",
+    metadata,
+    Column("last_id", Integer, primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+"""One row: where retention has cut the log off, and what its first row follows."""
+
 ONE_AT_A_TIME = 8_231_964
 """PostgreSQL's advisory lock: two rows must not both follow the same one.  SQLite has one writer anyway."""
 
@@ -45,7 +53,8 @@ def record(db: Connection, who: str, what: str, subject: str, at: datetime, why:
     """Add a row, in the transaction of what it tells of: both are kept, or neither."""
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-    before = db.execute(select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)).scalars().first() or ""
+    last = db.execute(select(audit.c.digest).order_by(audit.c.id.desc()).limit(1)).scalars().first()
+    before = _cut(db) if last is None else last
     row = {"at": at, "who": who, "what": what, "subject": subject, "why": why}
     db.execute(insert(audit).values(**row, digest=_digest(before, at, who, what, subject, why)))
 
@@ -59,12 +68,16 @@ def newest(db: Connection, limit: int, subject: str | None = None) -> Sequence[E
 
 def broken(db: Connection) -> int | None:
     """The id of the first row that does not follow from those before it; None if all do."""
-    before = ""
+    before = _cut(db)
     for row in db.execute(select(audit).order_by(audit.c.id)):
         if row.digest != _digest(before, row.at, row.who, row.what, row.subject, row.why):
             return int(row.id)
         before = row.digest
     return None
+
+
+def _cut(db: Connection) -> str:
+    return db.execute(select(cuts.c.digest)).scalars().first() or ""
 
 
 def _digest(before: str, at: datetime, *words: str) -> str:

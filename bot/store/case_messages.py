@@ -13,8 +13,10 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert,
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from bot.store import cases, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader
 
 Author = Literal["family", "helper", "staff", "note"]
 
@@ -94,7 +96,7 @@ def add(db: Connection, vault: Vault, new: New, at: datetime) -> int:
         "case_id": new.case_id, "cause": new.cause, "author": new.author, "staff": new.staff,
         "language": new.language, "to_language": new.to_language, "state": new.state,
         "warnings": "", "machine": "", "at": at,
-        "sealed_original": vault.seal(new.original, _place(new.cause, "original")),
+        "sealed_original": cases.sealer(db, vault, new.case_id).seal(new.original, _place(new.cause, "original")),
     }  # fmt: skip
     try:
         with db.begin_nested():
@@ -105,13 +107,15 @@ def add(db: Connection, vault: Vault, new: New, at: datetime) -> int:
 
 def get(db: Connection, vault: Vault, message_id: int) -> CaseMessage:
     """The message with this number; raises `sqlalchemy.exc.NoResultFound`."""
-    return _message(db.execute(select(case_messages).where(case_messages.c.id == message_id)).one(), vault)
+    return _message(
+        db.execute(select(case_messages).where(case_messages.c.id == message_id)).one(), family_keys.reader(db, vault)
+    )
 
 
 def of_case(db: Connection, vault: Vault, case_id: int) -> list[CaseMessage]:
     """Everything said about a case, in order; drafts too."""
     query = select(case_messages).where(case_messages.c.case_id == case_id).order_by(case_messages.c.id)
-    return [_message(row, vault) for row in db.execute(query)]
+    return [_message(row, family_keys.reader(db, vault)) for row in db.execute(query)]
 
 
 def waiting(db: Connection, before: datetime, limit: int) -> list[int]:
@@ -122,11 +126,15 @@ def waiting(db: Connection, before: datetime, limit: int) -> list[int]:
 
 def set_translated(db: Connection, vault: Vault, message_id: int, made: Translation, state: str) -> bool:
     """Keep the translation (empty: none could be had); False if another process was first."""
-    cause = db.execute(select(case_messages.c.cause).where(case_messages.c.id == message_id)).scalar_one()
+    columns = (case_messages.c.cause, case_messages.c.case_id)
+    row = db.execute(select(*columns).where(case_messages.c.id == message_id)).first()
+    if row is None:
+        return False  # its family was erased meanwhile
+    cause, own = row.cause, cases.sealer(db, vault, row.case_id)
     key = (case_messages.c.id == message_id) & case_messages.c.state.in_(TO_TRANSLATE)
     values = {
-        "sealed_translation": vault.seal(made.text, _place(cause, "translation")),
-        "sealed_back": vault.seal(made.back, _place(cause, "back")),
+        "sealed_translation": own.seal(made.text, _place(cause, "translation")),
+        "sealed_back": own.seal(made.back, _place(cause, "back")),
         "warnings": ",".join(made.warnings),
         "machine": made.machine,
         "state": state,
@@ -149,7 +157,7 @@ def set_delivery(db: Connection, message_id: int, before: str | None, delivery_i
 def of_delivery(db: Connection, vault: Vault, delivery_id: str) -> CaseMessage | None:
     """The text of staff that this delivery carries."""
     row = db.execute(select(case_messages).where(case_messages.c.delivery_id == delivery_id)).one_or_none()
-    return _message(row, vault) if row else None
+    return _message(row, family_keys.reader(db, vault)) if row else None
 
 
 def drop_draft(db: Connection, message_id: int) -> bool:
@@ -158,9 +166,9 @@ def drop_draft(db: Connection, message_id: int) -> bool:
     return db.execute(update(case_messages).where(key).values(state="dropped")).rowcount == 1
 
 
-def _message(row: Row[Any], vault: Vault) -> CaseMessage:
+def _message(row: Row[Any], opens: Reader) -> CaseMessage:
     def read(sealed: str | None, part: str) -> str:
-        return vault.open(sealed, _place(row.cause, part)) if sealed else ""
+        return opens.open(sealed, _place(row.cause, part)) if sealed else ""
 
     return CaseMessage(
         id=row.id,

@@ -25,9 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection, Row
 
-from bot.store import audit
+from bot.store import audit, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader, Sealer
 
 cases = Table(
     "cases",
@@ -179,10 +180,11 @@ def open_of(db: Connection, contact_id: int, topic: str) -> Row[Any] | None:
 
 
 def _join(db: Connection, vault: Vault, row: Row[Any], cause: str, new: NewCase, at: datetime) -> Opened:
-    before = _case(row, vault)
+    before = _case(row, family_keys.reader(db, vault))
     kept = {WROTE: before.answers[WROTE]} if WROTE in before.answers else {}
     answers = {**before.answers, **new.answers, **kept, **_more(before.answers, new.answers)}
-    values: dict[str, object] = {"sealed_answers": vault.seal(json.dumps(answers), _place(row.message_sid, row.n))}
+    own = family_keys.sealer(db, vault, row.contact_id)
+    values: dict[str, object] = {"sealed_answers": own.seal(json.dumps(answers), _place(row.message_sid, row.n))}
     values["school"] = before.school or new.school
     again = row.paged_for == cause or _must_page_again(before, new, at)
     if again and row.paged_for != cause:
@@ -218,6 +220,7 @@ def _more(before: dict[str, str], new: dict[str, str]) -> dict[str, str]:
 
 
 def _insert(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> int:
+    own = family_keys.sealer(db, vault, new.contact_id)
     row = {
         "message_sid": message_sid,
         "n": n,
@@ -228,7 +231,7 @@ def _insert(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase
         "about": new.about,
         "language": new.language,
         "school": new.school,
-        "sealed_answers": vault.seal(json.dumps(new.answers), _place(message_sid, n)),
+        "sealed_answers": own.seal(json.dumps(new.answers), _place(message_sid, n)),
         "state": "new",
         "opened_at": at,
     }
@@ -237,25 +240,33 @@ def _insert(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase
 
 def get(db: Connection, vault: Vault, case_id: int) -> Case:
     """The case with this number; raises `sqlalchemy.exc.NoResultFound`."""
-    return _case(db.execute(select(cases).where(cases.c.id == case_id)).one(), vault)
+    return _case(db.execute(select(cases).where(cases.c.id == case_id)).one(), family_keys.reader(db, vault))
 
 
 def find(db: Connection, vault: Vault, case_id: int) -> Case | None:
     """The case with this number, if there is one."""
     row = db.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
-    return _case(row, vault) if row else None
+    return _case(row, family_keys.reader(db, vault)) if row else None
 
 
 def newest(db: Connection, vault: Vault, limit: int) -> list[Case]:
     """The open cases, then the others; newest first."""
     order = (cases.c.state.not_in(OPEN_STATES), cases.c.id.desc())
-    return [_case(row, vault) for row in db.execute(select(cases).order_by(*order).limit(limit))]
+    rows = db.execute(select(cases).order_by(*order).limit(limit)).all()
+    opens = family_keys.reader(db, vault, (row.sealed_answers for row in rows))
+    return [_case(row, opens) for row in rows]
 
 
 def of_contact(db: Connection, vault: Vault, contact_id: int) -> list[Case]:
     """All cases of one family, newest first."""
     query = select(cases).where(cases.c.contact_id == contact_id).order_by(cases.c.id.desc())
-    return [_case(row, vault) for row in db.execute(query)]
+    return [_case(row, family_keys.reader(db, vault)) for row in db.execute(query)]
+
+
+def sealer(db: Connection, vault: Vault, case_id: int | None) -> Sealer:
+    """What seals words about this case: the key of its family."""
+    query = select(cases.c.contact_id).where(cases.c.id == case_id)
+    return family_keys.sealer(db, vault, db.execute(query).scalar_one_or_none() if case_id else None)
 
 
 def answers_announcement(db: Connection, case_id: int, announcement_id: int) -> None:
@@ -277,8 +288,8 @@ def to_page(db: Connection, opened_before: datetime, at: datetime) -> Sequence[i
     return db.execute(select(cases.c.id).where(late | due).order_by(cases.c.id)).scalars().all()
 
 
-def _case(row: Row[Any], vault: Vault) -> Case:
-    answers = json.loads(vault.open(row.sealed_answers, _place(row.message_sid, row.n)))
+def _case(row: Row[Any], opens: Reader) -> Case:
+    answers = json.loads(opens.open(row.sealed_answers, _place(row.message_sid, row.n)))
     names = Case.__dataclass_fields__.keys() - {"answers"}
     return Case(answers=answers, **{name: getattr(row, name) for name in names})
 

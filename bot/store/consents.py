@@ -1,6 +1,6 @@
 """Consent events: every stop and start, with how it came.  They outlive the contact, as a keyed hash."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,8 @@ from sqlalchemy import Column, Integer, String, Table, UniqueConstraint, insert,
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from bot.store import lasting
+from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
 
 consent_events = Table(
@@ -46,8 +48,9 @@ class Event:
     at: datetime
 
 
-def history(db: Connection, address_indexes: Iterable[str]) -> list[Event]:
-    """Everything that was said about consent from these addresses, oldest first."""
-    key = consent_events.c.address_index.in_(tuple(address_indexes))
+def history(db: Connection, vault: Vault, addresses: Sequence[str]) -> list[Event]:
+    """Everything that was said about consent from these addresses, oldest first; the opt-out of an erased one too."""
+    hashes = [*map(vault.index, addresses), *lasting.known(db, vault, addresses).values()]
+    key = consent_events.c.address_index.in_(hashes)
     query = select(consent_events).where(key).order_by(consent_events.c.at, consent_events.c.id)
     return [Event(row.kind, row.basis, row.message_sid, row.at) for row in db.execute(query)]

@@ -77,6 +77,11 @@ def open_address(vault: Vault, sealed: str, address_index: str) -> str:
     return vault.open(sealed, _place(address_index))
 
 
+def seal_address(vault: Vault, address: str, address_index: str) -> str:
+    """An address as its row keeps it."""
+    return vault.seal(address, _place(address_index))
+
+
 def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) -> Contact:
     """A contact that is new, or the one that another process has just added.
 
@@ -86,7 +91,7 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
     family = families.of_address(db, vault, address, at)
     row = {
         "address_index": index,
-        "sealed_address": vault.seal(address, _place(index)),
+        "sealed_address": seal_address(vault, address, index),
         "channel": channel,
         "language": _language_in(db, family, index),
         "created_at": at,

@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
+from bot.store import cases, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader
 
 corrections = Table(
     "corrections",
@@ -40,8 +42,9 @@ class Correction:
 
 def correct(db: Connection, vault: Vault, correction: Correction, at: datetime) -> None:
     """Put it on the list; a second correction of the same case takes the first one's place."""
+    own = cases.sealer(db, vault, correction.case_id)
     said = {
-        "sealed_phrase": vault.seal(correction.phrase, _place(correction.case_id)),
+        "sealed_phrase": own.seal(correction.phrase, _place(correction.case_id)),
         "language": correction.language,
         "guessed": correction.guessed,
         "topic": correction.topic,
@@ -58,14 +61,15 @@ def correct(db: Connection, vault: Vault, correction: Correction, at: datetime) 
 def of_case(db: Connection, vault: Vault, case_id: int) -> Correction | None:
     """What was said of this case, if anything."""
     row = db.execute(select(corrections).where(corrections.c.case_id == case_id)).first()
-    return _correction(row, vault) if row else None
+    return _correction(row, family_keys.reader(db, vault)) if row else None
 
 
 def to_review(db: Connection, vault: Vault) -> list[Correction]:
     """Those that nobody has looked at yet, by language and topic."""
     query = select(corrections).where(corrections.c.reviewed_at.is_(None))
-    rows = db.execute(query.order_by(corrections.c.language, corrections.c.topic, corrections.c.id))
-    return [_correction(row, vault) for row in rows]
+    rows = db.execute(query.order_by(corrections.c.language, corrections.c.topic, corrections.c.id)).all()
+    opens = family_keys.reader(db, vault, (row.sealed_phrase for row in rows))
+    return [_correction(row, opens) for row in rows]
 
 
 def set_reviewed(db: Connection, correction_id: int, by: str, at: datetime) -> None:
@@ -74,8 +78,8 @@ def set_reviewed(db: Connection, correction_id: int, by: str, at: datetime) -> N
     db.execute(update(corrections).where(key).values(reviewed_by=by, reviewed_at=at))
 
 
-def _correction(row: Row[tuple[object, ...]], vault: Vault) -> Correction:
-    phrase = vault.open(row.sealed_phrase, _place(row.case_id))
+def _correction(row: Row[tuple[object, ...]], opens: Reader) -> Correction:
+    phrase = opens.open(row.sealed_phrase, _place(row.case_id))
     return Correction(row.id, row.case_id, phrase, row.language, row.guessed, row.topic, row.corrected_by)
 
 

@@ -28,8 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from bot.store import cases, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader, Sealer
 
 deliveries = Table(
     "deliveries",
@@ -146,8 +148,9 @@ def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, du
 def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> str:
     """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
     new = str(about.get("id") or uuid4().hex)
+    own = _sealer(db, vault, about)
     due = about.get("due_at", at)  # a page for the morning is not old when the morning comes
-    row = {"id": new, "sealed_body": vault.seal(body, _place(new)), "created_at": due, "due_at": due} | about
+    row = {"id": new, "sealed_body": own.seal(body, _place(new)), "created_at": due, "due_at": due} | about
     try:
         with db.begin_nested():
             db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
@@ -156,16 +159,24 @@ def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at:
     return new
 
 
+def _sealer(db: Connection, vault: Vault, about: dict[str, object]) -> Sealer:
+    """The key of the family that it goes to, or whose case it tells of."""
+    contact, case_id = about.get("contact_id"), about.get("case_id")
+    if isinstance(contact, int):
+        return family_keys.sealer(db, vault, contact)
+    return cases.sealer(db, vault, case_id if isinstance(case_id, int) else None)
+
+
 def get(db: Connection, vault: Vault, delivery_id: str) -> Delivery | None:
     """The delivery with this id, if there is one."""
     row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
-    return _delivery(row, vault) if row else None
+    return _delivery(row, family_keys.reader(db, vault)) if row else None
 
 
 def of_case(db: Connection, vault: Vault, case_id: int) -> list[Delivery]:
     """The alerts of a case."""
     query = select(deliveries).where(deliveries.c.case_id == case_id).order_by(deliveries.c.created_at)
-    return [_delivery(row, vault) for row in db.execute(query)]
+    return [_delivery(row, family_keys.reader(db, vault)) for row in db.execute(query)]
 
 
 def cancel_pages(db: Connection, case_id: int) -> None:
@@ -253,8 +264,8 @@ def id_of_sid(db: Connection, sid: str) -> str | None:
     return db.execute(select(deliveries.c.id).where(deliveries.c.sid == sid)).scalars().first()
 
 
-def _delivery(row: Row[tuple[object, ...]], vault: Vault) -> Delivery:
-    body = vault.open(row.sealed_body, _place(row.id)) if row.sealed_body else ""
+def _delivery(row: Row[tuple[object, ...]], opens: Reader) -> Delivery:
+    body = opens.open(row.sealed_body, _place(row.id)) if row.sealed_body else ""
     return Delivery(
         id=row.id,
         kind=row.kind,

@@ -4,14 +4,28 @@ The way down is read from the tables themselves (whoever points to a family, a c
 is new tomorrow is emptied too.  What stays is the last opt-out, under its keyed hash: a roster must not undo it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Column, Table, delete, select, update
 from sqlalchemy.engine import Connection
 
-from bot.store import absences, consents, contacts, families, leaders, needs, themes, visits, voice_notes
+from bot.store import (
+    absences,
+    consents,
+    contacts,
+    families,
+    family_keys,
+    lasting,
+    leaders,
+    needs,
+    themes,
+    visits,
+    voice_notes,
+)
 from bot.store.cases import cases
+from bot.store.crypto import Unreadable, Vault
 from bot.store.db import metadata
 from bot.store.recipients import recipients
 from bot.store.statuses import answered
@@ -21,19 +35,21 @@ UNLINKED = {("incidents", "case_id")}
 OPT_OUTS = ("stop", "denied")
 
 
-def erase(db: Connection, family_id: int, at: datetime) -> list[str]:
+def erase(db: Connection, vault: Vault, family_id: int, at: datetime) -> list[str]:
     """Erase this family; the indexes of its addresses, under which Redis keeps its conversation."""
     found = list(db.execute(select(contacts.contacts.c.id).where(contacts.contacts.c.family_id == family_id)).scalars())
     key = contacts.contacts.c.id.in_(found)
-    indexes = list(db.execute(select(contacts.contacts.c.address_index).where(key)).scalars())
+    rows = db.execute(select(contacts.contacts.c.address_index, contacts.contacts.c.sealed_address).where(key)).all()
+    indexes = [row.address_index for row in rows]
     own_cases = list(db.execute(select(cases.c.id).where(cases.c.contact_id.in_(found))).scalars())
     _keep_figures(db, found, own_cases, at)
-    _forget_consent(db, indexes)
+    _forget_consent(db, vault, {one: _address(vault, sealed, one) for one, sealed in rows})
     person = db.execute(select(families.families.c.person_index).where(families.families.c.id == family_id)).scalar()
     for leader in db.execute(select(leaders.leaders.c.id).where(leaders.leaders.c.number_index == person)).scalars():
         leaders.leave(db, leader, at)
     db.execute(delete(recipients).where(recipients.c.family_id == family_id))
-    _purge(db, families.families, [family_id])
+    purge(db, families.families, [family_id])
+    family_keys.forget(db)
     return indexes
 
 
@@ -51,27 +67,51 @@ def _keep_figures(db: Connection, contact_ids: Sequence[int], case_ids: Sequence
     db.execute(delete(answered).where(answered.c.case_id.in_(case_ids)))
 
 
-def _forget_consent(db: Connection, indexes: Sequence[str]) -> None:
-    """Whoever wanted nothing wants nothing still: that one line stays, of each address that said so last."""
+def _address(vault: Vault, sealed: str, index: str) -> str | None:
+    """None where no key opens it any more: that must hinder nobody's erasing."""
+    try:
+        return contacts.open_address(vault, sealed, index)
+    except Unreadable:
+        return None
+
+
+def _forget_consent(db: Connection, vault: Vault, addresses: Mapping[str, str | None]) -> None:
+    """Whoever wanted nothing wants nothing still: that one line stays, of each address that said so last.
+
+    It stays under the lasting hash: nobody can read the address again when `DATA_KEY` changes.
+    """
     table = consents.consent_events
-    for index in indexes:
+    for index, address in addresses.items():
         query = select(table.c.id, table.c.kind).where(table.c.address_index == index)
         last = db.execute(query.order_by(table.c.at.desc(), table.c.id.desc()).limit(1)).first()
         kept = last.id if last and last.kind in OPT_OUTS else -1
         db.execute(delete(table).where((table.c.address_index == index) & (table.c.id != kept)))
+        if kept != -1 and address is not None:
+            db.execute(update(table).where(table.c.id == kept).values(address_index=lasting.index(db, vault, address)))
 
 
-def _purge(db: Connection, table: Table, ids: Sequence[object]) -> None:
+def purge(db: Connection, table: Table, ids: Sequence[object]) -> None:
     """Delete these rows, and before them whatever points to them, all the way down."""
     for child, column in _pointing_to(table):
         rows = column.in_(ids)
         if (child.name, column.name) in UNLINKED:
             db.execute(update(child).where(rows).values({column.name: None}))
         elif "id" in child.c:
-            _purge(db, child, db.execute(select(child.c.id).where(rows)).scalars().all())
+            purge(db, child, db.execute(select(child.c.id).where(rows)).scalars().all())
         else:
             db.execute(delete(child).where(rows))
     db.execute(delete(table).where(table.c.id.in_(ids)))
+
+
+@cache
+def reached() -> frozenset[str]:
+    """The tables from which the database knows a way to a family."""
+    found = {families.families.name}
+    while True:
+        more = {child.name for name in found for child, _ in _pointing_to(metadata.tables[name])} - found
+        if not more:
+            return frozenset(found)
+        found |= more
 
 
 def _pointing_to(table: Table) -> Iterator[tuple[Table, Column[object]]]:

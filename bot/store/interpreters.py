@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
+from sqlalchemy import Column, ForeignKey, Integer, Select, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
+from bot.store import cases, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader
 
 How = Literal["phone", "in person", "video"]
 Kind = Literal["trained", "bilingual"]
@@ -53,7 +55,7 @@ def ask(db: Connection, vault: Vault, cause: str, wanted: Request, at: datetime)
     row = {
         "case_id": wanted.case_id, "cause": cause, "language": wanted.language, "how": wanted.how,
         "kind": wanted.kind, "asked_by": wanted.asked_by, "asked_at": at,
-        "sealed_when": vault.seal(wanted.when, _place(cause)),
+        "sealed_when": cases.sealer(db, vault, wanted.case_id).seal(wanted.when, _place(cause)),
     }  # fmt: skip
     return int(db.execute(insert(interpreters).values(row).returning(interpreters.c.id)).scalar_one()), True
 
@@ -67,17 +69,23 @@ def book(db: Connection, request_id: int, who: str, at: datetime) -> bool:
 def of_case(db: Connection, vault: Vault, case_id: int) -> Sequence[Request]:
     """What was asked for a case."""
     query = select(interpreters).where(interpreters.c.case_id == case_id).order_by(interpreters.c.id)
-    return [_request(row, vault) for row in db.execute(query)]
+    return _requests(db, vault, query)
 
 
 def open_ones(db: Connection, vault: Vault) -> Sequence[Request]:
     """What nobody has booked yet, the oldest first."""
     query = select(interpreters).where(interpreters.c.booked_at.is_(None)).order_by(interpreters.c.id)
-    return [_request(row, vault) for row in db.execute(query)]
+    return _requests(db, vault, query)
 
 
-def _request(row: Row[Any], vault: Vault) -> Request:
-    when = vault.open(row.sealed_when, _place(row.cause))
+def _requests(db: Connection, vault: Vault, query: Select[Any]) -> Sequence[Request]:
+    rows = db.execute(query).all()
+    opens = family_keys.reader(db, vault, (row.sealed_when for row in rows))
+    return [_request(row, opens) for row in rows]
+
+
+def _request(row: Row[Any], opens: Reader) -> Request:
+    when = opens.open(row.sealed_when, _place(row.cause))
     return Request(row.id, row.case_id, row.language, when, row.how, row.kind, row.asked_by, row.booked_by)
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import Column, Date, Integer, String, Table, Text, insert, selec
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.store import audit
+from bot.store import audit, cases, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader, Sealer
 
 Kind = Literal["bus", "together", "call", "home", "other"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -101,7 +102,11 @@ def add(db: Connection, vault: Vault, new: New, at: datetime) -> bool:
     if new.kind != "other" and db.execute(select(needs.c.id).where(same)).first() is not None:
         return False
     row = {name: value for name, value in vars(new).items() if name != "words"}
-    row["sealed_words"] = vault.seal(new.words, _place(new.cause, "words")) if new.words else None
+    row["sealed_words"] = (
+        _sealer(db, vault, new.contact_id, new.case_id).seal(new.words, _place(new.cause, "words"))
+        if new.words
+        else None
+    )
     try:
         with db.begin_nested():
             db.execute(insert(needs).values(**row, created_at=at))
@@ -113,27 +118,28 @@ def add(db: Connection, vault: Vault, new: New, at: datetime) -> bool:
 def open_ones(db: Connection, vault: Vault) -> list[Need]:
     """All open needs, the one that is due first first."""
     query = select(needs).where(needs.c.closed_at.is_(None)).order_by(needs.c.due_on, needs.c.id)
-    return [_need(row, vault) for row in db.execute(query)]
+    rows = db.execute(query).all()
+    opens = family_keys.reader(db, vault, (row.sealed_words for row in rows))
+    return [_need(row, opens) for row in rows]
 
 
 def of_case(db: Connection, vault: Vault, case_id: int) -> list[Need]:
     """The needs of a case, open and done, in the order in which they were named."""
-    return [
-        _need(row, vault) for row in db.execute(select(needs).where(needs.c.case_id == case_id).order_by(needs.c.id))
-    ]
+    query = select(needs).where(needs.c.case_id == case_id).order_by(needs.c.id)
+    return [_need(row, family_keys.reader(db, vault)) for row in db.execute(query)]
 
 
 def find(db: Connection, vault: Vault, need_id: int) -> Need | None:
     """The need with this number, if there is one."""
     row = db.execute(select(needs).where(needs.c.id == need_id)).one_or_none()
-    return _need(row, vault) if row else None
+    return _need(row, family_keys.reader(db, vault)) if row else None
 
 
 def close(db: Connection, vault: Vault, need: Need, how: tuple[Done, str], by: str, at: datetime) -> bool:
     """It is done, and how (`words` of staff may be empty); False if somebody said so before."""
     outcome, words = how
-    cause = db.execute(select(needs.c.cause).where(needs.c.id == need.id)).scalar_one()
-    sealed = vault.seal(words, _place(cause, "done")) if words else None
+    cause, contact = db.execute(select(needs.c.cause, needs.c.contact_id).where(needs.c.id == need.id)).one()
+    sealed = _sealer(db, vault, contact, need.case_id).seal(words, _place(cause, "done")) if words else None
     values = {"outcome": outcome, "sealed_done": sealed, "closed_by": by, "closed_at": at}
     key = (needs.c.id == need.id) & needs.c.closed_at.is_(None)
     if db.execute(update(needs).where(key).values(values)).rowcount != 1:
@@ -178,9 +184,13 @@ def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
     db.execute(update(needs).where(mine).values(values))
 
 
-def _need(row: Row[Any], vault: Vault) -> Need:
+def _sealer(db: Connection, vault: Vault, contact_id: int | None, case_id: int) -> Sealer:
+    return family_keys.sealer(db, vault, contact_id) if contact_id is not None else cases.sealer(db, vault, case_id)
+
+
+def _need(row: Row[Any], opens: Reader) -> Need:
     def read(sealed: str | None, part: str) -> str:
-        return vault.open(sealed, _place(row.cause, part)) if sealed else ""
+        return opens.open(sealed, _place(row.cause, part)) if sealed else ""
 
     names = Need.__dataclass_fields__.keys() - {"words", "done"}
     plain = {name: getattr(row, name) for name in names}

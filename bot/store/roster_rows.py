@@ -13,6 +13,7 @@ from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from bot.store import lasting
 from bot.store.consents import Event, consent_events
 from bot.store.contacts import contacts
 from bot.store.crypto import Vault
@@ -35,6 +36,11 @@ class Person:
     def index(self) -> str:
         """What `families.person_index` holds: an SMS address is the number itself."""
         return self.by_sms
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """Both, as Twilio gives them."""
+        return self.number, f"whatsapp:{self.number}"
 
     def at(self, channel: str) -> tuple[str, str]:
         """Address and its keyed hash on this channel."""
@@ -118,7 +124,7 @@ class Change:
 NO_CONSENT = {"consent_basis": None, "consent_at": None}
 
 
-def states(db: Connection, persons: Sequence[Person]) -> dict[str, State]:
+def states(db: Connection, vault: Vault, persons: Sequence[Person]) -> dict[str, State]:
     """What is kept of each person, by its index; an empty state for who is new."""
     found = {one.index: State() for one in persons}
     by_id: dict[int, State] = {}
@@ -127,6 +133,9 @@ def states(db: Connection, persons: Sequence[Person]) -> dict[str, State]:
         by_id[row.id] = state
     _read_details(db, by_id)
     owners = {address: found[one.index] for one in persons for address in (one.by_sms, one.by_whatsapp)}
+    hashes = lasting.known(db, vault, [each for one in persons for each in one.addresses])
+    lasted = {hashes[each]: found[one.index] for one in persons for each in one.addresses if hashes}
+    owners |= lasted  # somebody who was erased, and wanted no messages
     query = select(consent_events).where(consent_events.c.address_index.in_(owners))
     for row in db.execute(query.order_by(consent_events.c.at, consent_events.c.id)):
         owners[row.address_index].events.append(Event(row.kind, row.basis, row.message_sid, row.at))

@@ -12,8 +12,10 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert,
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from bot.store import family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader
 
 suggestions = Table(
     "suggestions",
@@ -61,7 +63,8 @@ class New:
 def add(db: Connection, vault: Vault, new: New, at: datetime) -> bool:
     """Put it on the list; False if it stands there already."""
     row = {"cause": new.cause, "contact_id": new.contact_id, "from_whom": new.from_whom, "language": new.language}
-    row |= {"sealed_text": vault.seal(new.text, _place(new.cause)), "state": NEW}
+    own = family_keys.sealer(db, vault, new.contact_id)
+    row |= {"sealed_text": own.seal(new.text, _place(new.cause)), "state": NEW}
     try:
         with db.begin_nested():
             db.execute(insert(suggestions).values(**row, at=at))
@@ -73,7 +76,9 @@ def add(db: Connection, vault: Vault, new: New, at: datetime) -> bool:
 def to_review(db: Connection, vault: Vault) -> Sequence[Suggestion]:
     """What nobody has decided on yet, the oldest first."""
     query = select(suggestions).where(suggestions.c.state == NEW).order_by(suggestions.c.id)
-    return [_suggestion(row, vault) for row in db.execute(query)]
+    rows = db.execute(query).all()
+    opens = family_keys.reader(db, vault, (row.sealed_text for row in rows))
+    return [_suggestion(row, opens) for row in rows]
 
 
 def review(db: Connection, suggestion_id: int, state: str, by: str, at: datetime) -> bool:
@@ -83,8 +88,8 @@ def review(db: Connection, suggestion_id: int, state: str, by: str, at: datetime
     return db.execute(update(suggestions).where(key).values(decided)).rowcount == 1
 
 
-def _suggestion(row: Row[Any], vault: Vault) -> Suggestion:
-    text = vault.open(row.sealed_text, _place(row.cause))
+def _suggestion(row: Row[Any], opens: Reader) -> Suggestion:
+    text = opens.open(row.sealed_text, _place(row.cause))
     return Suggestion(row.id, row.from_whom, row.language, text, row.state, row.at)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Column, Date, Index, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from bot.store import audit
+from bot.store import audit, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader
 
 ANSWERS = {"yes": "approved", "no": "refused", "elsewhere": "elsewhere"}
 """What the family may answer, and the state to which that leads."""
@@ -83,7 +84,8 @@ def ask(db: Connection, vault: Vault, new: New, at: datetime) -> int | None:
         return None
     plan = "\x00".join((new.reason, new.visitor, new.leader))
     row = {"cause": new.cause, "case_id": new.case_id, "contact_id": new.contact_id, "school": new.school}
-    row |= {"sealed_plan": vault.seal(plan, _place(new.cause)), "asked_by": new.asked_by}
+    own = family_keys.sealer(db, vault, new.contact_id)
+    row |= {"sealed_plan": own.seal(plan, _place(new.cause)), "asked_by": new.asked_by}
     values: dict[str, object] = {**row, "day": new.day, "state": "asked", "asked_at": at}
     number = int(db.execute(insert(visits).values(values).returning(visits.c.id)).scalar_one())
     audit.record(db, new.asked_by, "asked the family about a visit", f"case {new.case_id}", at)
@@ -93,14 +95,14 @@ def ask(db: Connection, vault: Vault, new: New, at: datetime) -> int | None:
 def of_case(db: Connection, vault: Vault, case_id: int) -> list[Visit]:
     """The visits of a case, the newest first."""
     query = select(visits).where(visits.c.case_id == case_id).order_by(visits.c.id.desc())
-    return [_visit(row, vault) for row in db.execute(query)]
+    return [_visit(row, family_keys.reader(db, vault)) for row in db.execute(query)]
 
 
 def asked_of(db: Connection, vault: Vault, contact_id: int) -> Visit | None:
     """The newest visit about which this family was asked and has not answered."""
     key = (visits.c.contact_id == contact_id) & (visits.c.state == "asked")
     row = db.execute(select(visits).where(key).order_by(visits.c.id.desc())).first()
-    return _visit(row, vault) if row else None
+    return _visit(row, family_keys.reader(db, vault)) if row else None
 
 
 def answer(db: Connection, visit: Visit, said: str, at: datetime) -> bool:
@@ -148,8 +150,8 @@ def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
     db.execute(update(visits).where(mine).values(contact_id=None, case_id=0, sealed_plan=""))
 
 
-def _visit(row: Row[Any], vault: Vault) -> Visit:
-    opened = vault.open(row.sealed_plan, _place(row.cause)) if row.sealed_plan else "\x00\x00"
+def _visit(row: Row[Any], opens: Reader) -> Visit:
+    opened = opens.open(row.sealed_plan, _place(row.cause)) if row.sealed_plan else "\x00\x00"
     reason, visitor, leader = opened.split("\x00")
     names = Visit.__dataclass_fields__.keys() - {"reason", "visitor", "leader"}
     return Visit(reason=reason, visitor=visitor, leader=leader, **{name: getattr(row, name) for name in names})

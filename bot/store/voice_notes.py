@@ -29,9 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from bot.store import family_keys
 from bot.store.cases import OPEN_STATES, cases
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
+from bot.store.family_keys import Reader
 
 State = Literal["new", "fetched", "refused", "gone"]
 Step = Literal["fetch", "delete", "transcribe"]
@@ -126,6 +128,7 @@ def keep_note(db: Connection, vault: Vault, new: New, at: datetime) -> int:
     `new.url`: a Media resource of a message, or a Recording of a call.  Without one there is nothing to fetch.
     """
     missing = {"state": "refused", "reason": "missing", "at_twilio": False, "due_at": None}
+    # The address is sealed by `DATA_KEY`: it must be deleted at Twilio even when the family's key is destroyed.
     there = {"state": "new", "reason": "", "at_twilio": True, "due_at": at}
     row = {
         "cause": new.cause, "contact_id": new.contact_id, "case_id": new.case_id, "language": new.language,
@@ -142,20 +145,21 @@ def keep_note(db: Connection, vault: Vault, new: New, at: datetime) -> int:
 def find(db: Connection, vault: Vault, note_id: int) -> VoiceNote | None:
     """The note with this number, if there is one."""
     row = db.execute(select(*_WITHOUT_SOUND).where(voice_notes.c.id == note_id)).one_or_none()
-    return _note(row, vault) if row else None
+    return _note(row, family_keys.reader(db, vault)) if row else None
 
 
 def of_case(db: Connection, vault: Vault, case_id: int) -> list[VoiceNote]:
     """The notes of a case, in order, and those whose emergency it is."""
     its = or_(voice_notes.c.case_id == case_id, voice_notes.c.urgent_case_id == case_id)
     query = select(*_WITHOUT_SOUND).where(its, voice_notes.c.state != "gone").order_by(voice_notes.c.id)
-    return [_note(row, vault) for row in db.execute(query)]
+    return [_note(row, family_keys.reader(db, vault)) for row in db.execute(query)]
 
 
 def audio_of(db: Connection, vault: Vault, note: VoiceNote) -> bytes | None:
     """The sound; None if it is not here."""
     sealed = db.execute(select(voice_notes.c.sealed_audio).where(voice_notes.c.id == note.id)).scalar_one_or_none()
-    return vault.open_bytes(sealed, _place(note.cause, "audio")) if sealed else None
+    opens = family_keys.reader(db, vault)
+    return opens.open_bytes(sealed, _place(note.cause, "audio")) if sealed else None
 
 
 def due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
@@ -174,9 +178,10 @@ def claim(db: Connection, note: VoiceNote, until: datetime) -> bool:
 def set_fetched(db: Connection, vault: Vault, note: VoiceNote, came: Fetched, at: datetime) -> bool:
     """The sound is here; False if the note was taken away meanwhile, or fetched by somebody else."""
     key = (voice_notes.c.id == note.id) & (voice_notes.c.state == "new")
+    own = family_keys.sealer(db, vault, note.contact_id)
     values = {
         "state": "fetched", "content_type": came.content_type, "bytes": len(came.audio), "tries": 0, "due_at": at,
-        "sealed_audio": vault.seal_bytes(came.audio, _place(note.cause, "audio")),
+        "sealed_audio": own.seal_bytes(came.audio, _place(note.cause, "audio")),
         "transcript": "waiting" if came.transcribe else "",
     }  # fmt: skip
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
@@ -200,7 +205,8 @@ def set_later(db: Connection, note_id: int, reason: str, at: datetime) -> None:
 def set_transcribed(db: Connection, vault: Vault, note: VoiceNote, text: str | None, at: datetime) -> bool:
     """What a machine heard (None: nothing); False if that was written before, or the note was taken away."""
     key = (voice_notes.c.id == note.id) & (voice_notes.c.transcript == "waiting")
-    sealed = vault.seal(text, _place(note.cause, "transcript")) if text else None
+    own = family_keys.sealer(db, vault, note.contact_id)
+    sealed = own.seal(text, _place(note.cause, "transcript")) if text else None
     values = {"sealed_transcript": sealed, "transcript": "done" if text else "failed", "tries": 0, "due_at": at}
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
@@ -245,11 +251,11 @@ def _take_away(db: Connection, which: Any, at: datetime) -> int:
     return taken + db.execute(update(voice_notes).where(which).values(values)).rowcount
 
 
-def _note(row: Row[Any], vault: Vault) -> VoiceNote:
+def _note(row: Row[Any], opens: Reader) -> VoiceNote:
     names = VoiceNote.__dataclass_fields__.keys() - {"url", "text"}
     sealed = row.sealed_transcript
-    text = vault.open(sealed, _place(row.cause, "transcript")) if sealed else ""
-    url = vault.open(row.sealed_url, _place(row.cause, "url"))
+    text = opens.open(sealed, _place(row.cause, "transcript")) if sealed else ""
+    url = opens.open(row.sealed_url, _place(row.cause, "url"))
     return VoiceNote(url=url, text=text, **{name: getattr(row, name) for name in names})
 
 

@@ -13,7 +13,7 @@ from bot.understanding.taught import Taught
 from bot.understanding.text import normalise, with_accents
 from bot.understanding.types import EMERGENCIES
 
-CommandWord = Literal["stop", "start", "help", "person", "menu", "language", "join", "check"]
+CommandWord = Literal["stop", "start", "help", "person", "menu", "language", "join", "check", "erase", "privacy"]
 
 
 class SignalFile(BaseModel):

@@ -25,8 +25,6 @@ OTHERWISE = timedelta(hours=24)
 DELETE_LATER = timedelta(days=1)
 """After an hour of trying, once a day: what lies at Twilio is deleted some day."""
 SOON_TRIES = 12
-KEPT_AFTER = timedelta(days=30)
-"""So long after its case is done a note stays, like all that was said about it (design: what is kept)."""
 
 log = logging.getLogger(__name__)
 
@@ -100,15 +98,6 @@ def _delete(services: Services, note: VoiceNote) -> None:
             return
     with services.database.write() as db:
         voice_notes.set_removed(db, note.id)
-
-
-def forget(services: Services) -> None:
-    """Voices of cases that were done 30 days ago are taken away, here and at Twilio."""
-    at = now()
-    with services.database.write() as db:
-        count = voice_notes.forget(db, at - KEPT_AFTER, at)
-    if count:
-        log.info("forgotten: voice_notes=%s", count)
 
 
 def sweep_voice_notes(services: Services, most: int) -> None:

@@ -7,10 +7,12 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot import settings
 from bot.services import Services, open_services
 from bot.settings import Settings
+from bot.store import reindexing
 from bot.web import console, health, twilio
 from bot.web.console.words import _
 from bot.web.gathering import gathering
@@ -59,6 +61,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     Raises `SettingsError` or `BadSource`: a program with a wrong file does not start.
     """
     ready = services or open_services(given or settings.load())
+    _fitting_keys(ready)
     app = Flask("bot.web")
     app.session_interface = PageSessions()
     app.config.update(
@@ -85,6 +88,18 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
         app.register_blueprint(simulated_twilio)
     app.after_request(_with_headers)
     return app
+
+
+def _fitting_keys(ready: Services) -> None:
+    """A wrong `DATA_KEY` would make every family a stranger, also who wants no messages.  A database that is away, or
+    not brought up to date yet, is for /readyz to tell."""
+    try:
+        with ready.database.read() as db:
+            wrong = reindexing.wrong_keys(db, ready.database.vault)
+    except SQLAlchemyError:
+        return
+    if wrong:
+        raise settings.SettingsError(wrong)
 
 
 def _cookie(given: Settings) -> dict[str, object]:

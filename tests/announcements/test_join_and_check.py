@@ -68,7 +68,7 @@ def test_the_proof_of_consent_names_every_step(family: Family) -> None:
     for text in ("JOIN lincoln", "STOP", "START"):
         family.text(text)
     with family.services.database.read() as db:
-        told = consents.history(db, [family.services.family(family.address)])
+        told = consents.history(db, family.services.database.vault, [family.address])
     assert [one.kind for one in told] == ["joined", "stop", "start"]
     assert all(one.basis == "word" and one.message_sid for one in told)
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from bot import jobs
 from bot.content.district import Records
-from bot.incidents import keeping
+from bot.retention import running
 from bot.services import Services
 from bot.store import audit, incidents, quizzes
 from bot.store.db import now
@@ -51,13 +51,13 @@ def test_drills_go_after_a_year_and_what_really_happened_after_three(
     monkeypatch.setattr(jobs, "services", lambda: kept)
     assert _kept(kept) == ([1, 2], 6, 1)
     with time_machine.travel(NOW + timedelta(days=365)):
-        jobs.remind()
+        jobs.retain()
         assert _kept(kept) == ([1, 2], 6, 1), "who drilled a school year ago still counts"
     with time_machine.travel(NOW + timedelta(days=367)):
-        jobs.remind()
+        jobs.retain()
         assert _kept(kept) == ([1], 3, 0), "only the real one"
     with time_machine.travel(NOW + timedelta(days=3 * 366 + 1)):
-        keeping.forget(kept)
+        running.retain(kept, "helper")
     assert _kept(kept) == ([], 0, 0)
     with kept.database.read() as db:
         assert [one.id for one in incidents.running(db)] == [3], "what has not ended is never deleted"
@@ -68,7 +68,7 @@ def test_while_counsel_holds_them_nothing_is_deleted(kept: Services) -> None:
     district = kept.library.district.model_copy(update={"records": Records(hold=True)})
     held = replace(kept, library=replace(kept.library, district=district))
     with time_machine.travel(NOW + timedelta(days=4000)):
-        keeping.forget(held)
+        running.retain(held, "helper")
     assert _kept(held) == ([1, 2], 6, 1)
     client = member(held, create_app(services=held), "staff", "iris_vega")
     assert "nothing is deleted" in client.get("/console/agents").text

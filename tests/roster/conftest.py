@@ -58,7 +58,7 @@ class Roster:
 
     def events(self, number: str) -> list[Event]:
         with self.services.database.read() as db:
-            return history(db, [self.services.family(number), self.services.family(f"whatsapp:{number}")])
+            return history(db, self.services.database.vault, [number, f"whatsapp:{number}"])
 
     def numbers(self) -> set[str]:
         """Every number that there is a family of."""

@@ -168,4 +168,4 @@ def test_who_started_again_is_written_to(roster: Roster) -> None:
 def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster) -> None:
     roster.read("phone,channel\n217-555-0123,whatsapp\n")
     with roster.services.database.read() as db:
-        assert len(consents.history(db, [roster.services.family(f"whatsapp:{ANA}")])) == 1
+        assert len(consents.history(db, roster.services.database.vault, [f"whatsapp:{ANA}"])) == 1

@@ -16,6 +16,7 @@ from .rules import Refused
 
 Answer = tuple[int, dict[str, Any]]
 PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages(?:/([^/]+))?\.json")
+FILES = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages/([^/]+)/Media\.json")
 CALLS = re.compile(r"/2010-04-01/Accounts/([^/]+)/Calls(?:/([^/]+))?\.json")
 BUSY = {
     "429": (20429, "Too Many Requests"),
@@ -42,6 +43,9 @@ class Api:
         called = CALLS.fullmatch(path)
         if called and called[1] == self.ledger.account_sid:
             return self._call(read_form(raw)) if method == "POST" and not called[2] else self._calls(called[2], query)
+        files = FILES.fullmatch(path)
+        if files and files[1] == self.ledger.account_sid and method == "GET":
+            return 200, self.ledger.media.listed(files[2])
         match = PATH.fullmatch(path)
         if not match or match[1] != self.ledger.account_sid:
             raise Refused(20404, f"The requested resource {path} was not found", 404)

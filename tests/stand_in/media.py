@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from .records import new_sid
 
@@ -79,6 +80,22 @@ class MediaShelf:
         with self._lock:
             self.files[sid] = kept
         return kept
+
+    def listed(self, message_sid: str) -> dict[str, Any]:
+        """The files of one message, as the API lists them."""
+        base = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{message_sid}/Media"
+        with self._lock:
+            found = [one for one in self.files.values() if f"/Messages/{message_sid}/" in one.url]
+        rows = [
+            {
+                **{"sid": one.sid, "parent_sid": message_sid, "account_sid": self.account_sid},
+                **{"content_type": one.content_type, "date_created": None, "date_updated": None},
+                "uri": f"{base}/{one.sid}.json",
+            }
+            for one in found
+        ]
+        paging = {"page": 0, "page_size": 50, "start": 0, "end": 0, "uri": f"{base}.json", "next_page_uri": None}
+        return {"media_list": rows, **paging}
 
     def answer(self, method: str, path: str, authorization: str) -> Raw | None:
         """Status, headers and body; None for a path that is none of these."""

@@ -16,11 +16,13 @@ from bot.web.console.case_page import case
 from bot.web.console.check_in_page import check_ins_page
 from bot.web.console.consent_page import consent_page
 from bot.web.console.directory import directory_page
+from bot.web.console.family_page import family_page
 from bot.web.console.flyer_page import flyer
 from bot.web.console.gathering_listen import gathering_themes
 from bot.web.console.gathering_sheet import sheet_wording
 from bot.web.console.gatherings import gathering_list
 from bot.web.console.handouts import handouts_page
+from bot.web.console.kept_page import kept_page
 from bot.web.console.leaders import leader_list
 from bot.web.console.lists import my_alerts
 from bot.web.console.load import load_page
@@ -57,6 +59,7 @@ __all__ = [
     "directory_page",
     "draft",
     "drilled_csv",
+    "family_page",
     "figures_page",
     "first_login",
     "flyer",
@@ -64,6 +67,7 @@ __all__ = [
     "gathering_themes",
     "handouts_page",
     "incident",
+    "kept_page",
     "leader_list",
     "load_page",
     "login",

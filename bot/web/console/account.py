@@ -63,7 +63,7 @@ def set_factor() -> ResponseReturnValue:
     codes, vault = factor.new_codes(), services().database.vault
     sealed = vault.seal(secret, proof.place(current_user.id))
     with services().database.write() as db:
-        digests = [factor.digest(vault, current_user.id, code) for code in codes]
+        digests = [factor.digest(db, vault, current_user.id, code) for code in codes]
         logins.set_factor(db, current_user.id, sealed, digests, step, at)
         _record("second factor set", db)
     session.pop("pending", None)

@@ -68,7 +68,7 @@ def consent_page() -> str:
 @allowed(RECORDS)
 def look_up_consent() -> ResponseReturnValue:
     """What is kept of a number.  It stands in no address and no log; only that somebody looked does."""
-    here, number = services(), _number(request.form.get("number", "")[:LONGEST])
+    here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
     if not number:
         problem = _("This is not a phone number. Write it with its area code, for example 217-555-0123.")
         return render_template("console/consent.html", proof=None, problem=problem), 422
@@ -79,7 +79,7 @@ def look_up_consent() -> ResponseReturnValue:
     return render_template("console/consent.html", proof=proof, problem="", events=EVENTS, when=when)
 
 
-def _number(typed: str) -> str:
+def number_of(typed: str) -> str:
     """The number in the one spelling under which it is kept; "" if it is none."""
     try:
         return number_in(typed)
@@ -95,7 +95,7 @@ def proof_of(here: Services, number: str) -> Proof:
     vault, addresses = here.database.vault, (number, f"whatsapp:{number}")
     with here.database.read() as db:
         known = [one for address in addresses if (one := contacts.find(db, vault, address))]
-        events = consents.history(db, [vault.index(address) for address in addresses])
+        events = consents.history(db, vault, addresses)
         ids = {one.family_id for one in known if one.family_id is not None}
         family = families.get(db, min(ids)) if ids else None
     bad = family.bad_number if family else None

@@ -8,7 +8,9 @@ import pyotp
 import segno
 from markupsafe import Markup
 from pyotp.utils import strings_equal
+from sqlalchemy.engine import Connection
 
+from bot.store import lasting
 from bot.store.crypto import Vault
 
 RECOVERY_CODES = 10
@@ -39,9 +41,9 @@ def new_codes() -> list[str]:
     return ["-".join(_group() for _group_number in range(3)) for _code_number in range(RECOVERY_CODES)]
 
 
-def digest(vault: Vault, login_id: int, code: str) -> str:
+def digest(db: Connection, vault: Vault, login_id: int, code: str) -> str:
     """What is kept of a recovery code: a keyed hash, so that the database alone gives none away."""
-    return vault.index(f"recovery:{login_id}:{plain(code)}")
+    return lasting.index(db, vault, f"recovery:{login_id}:{plain(code)}")
 
 
 def plain(code: str) -> str:

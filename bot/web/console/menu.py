@@ -79,6 +79,9 @@ def _oversight() -> list[Link]:
     return [
         ("console.figures", _("Figures")),
         ("console.consent", _("Proof of consent")),
+        ("console.family", _("One family's data")),
+        ("console.kept", _("What is kept, and until when")),
+        ("console.demanded_page", _("What could be demanded of us")),
         ("console.audit", _("Who did what")),
         ("console.people", _("Logins")),
         ("console.account", _("My login")),

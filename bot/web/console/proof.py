@@ -79,7 +79,7 @@ def _uses(db: Connection, login: Login, given: str) -> bool:
     step = factor.step_of(secret_of(login), given, now())
     if step is not None:
         return logins.use_step(db, login.id, step)
-    if not logins.use_recovery(db, login, factor.digest(services().database.vault, login.id, given)):
+    if not logins.use_recovery(db, login, factor.digest(db, services().database.vault, login.id, given)):
         return False
     audit.record(db, login.name, "recovery code used", f"login {login.id}", now())
     return True

@@ -33,6 +33,9 @@ WHAT = (
     *(N_("called a partner"), N_("suggested a partner"), N_("added a suggestion"), N_("declined a suggestion")),
     *(N_("referred to a partner"),),
     *(N_("recorded a text"), N_("reviewed a recording"), N_("took back a recording")),
+    *(N_("erased a family"), N_("deleted with its family"), N_("deleted records past their time")),
+    *(N_("looked up a family"), N_("took a copy of a family's data"), N_("moved records to the newest key")),
+    *(N_("hashed addresses under the newest key"),),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""

@@ -1,0 +1,90 @@
+"""Words and files that lie at Twilio: listed, and deleted there (the Messages API's redaction, an empty Body)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import requests
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from bot.channels.twilio import Pooled
+from bot.settings import Settings
+
+PAGE = 1000
+CONNECTIONS = 8
+FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read", "received", "sent"})
+"""Twilio redacts what is on its way no more; "sent" is the last word of carriers without receipts."""
+GONE = 404
+AUDIO = "audio/"
+
+
+class BodyError(Exception):
+    """It could not be listed or deleted; `reason`: `busy`, `denied`, `refused`, `away`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One message at Twilio, as far as it matters here: never its words."""
+
+    sid: str
+    has_words: bool
+    files: int
+    final: bool
+
+
+class TwilioBodies:
+    """Lists and deletes; every method may raise `BodyError`."""
+
+    def __init__(self, settings: Settings) -> None:
+        http = Pooled(settings.twilio_api_base, CONNECTIONS)
+        self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
+
+    def stored(self, since: datetime, until: datetime) -> Iterator[Stored]:
+        """What was sent or received between these moments, both ways."""
+        try:
+            for one in self._client.messages.stream(date_sent_after=since, date_sent_before=until, page_size=PAGE):
+                yield Stored(one.sid, bool(one.body), int(one.num_media or 0), one.status in FINAL)
+        except (TwilioException, requests.RequestException) as error:
+            raise BodyError(_why(error)) from None
+
+    def redact(self, sid: str) -> None:
+        """Its words are gone at Twilio; fine if they were gone before."""
+        try:
+            self._client.messages(sid).update(body="")
+        except (TwilioException, requests.RequestException) as error:
+            if not _gone(error):
+                raise BodyError(_why(error)) from None
+
+    def delete_files(self, sid: str) -> None:
+        """Pictures and papers that came with it are gone; voice messages go by their own way (bot/voice_notes)."""
+        try:
+            for file in self._client.messages(sid).media.list(limit=10):
+                if not (file.content_type or "").startswith(AUDIO):
+                    self._client.messages(sid).media(file.sid or "").delete()
+        except (TwilioException, requests.RequestException) as error:
+            if not _gone(error):
+                raise BodyError(_why(error)) from None
+
+
+def _status(error: Exception) -> int:
+    """What Twilio answered; 0: nothing.  Its client raises a plainer error for a list, with the answer beside it."""
+    if isinstance(error, TwilioRestException):
+        return int(error.status)
+    return next((one.status_code for one in error.args if isinstance(one, Response)), 0)
+
+
+def _gone(error: Exception) -> bool:
+    return _status(error) == GONE
+
+
+def _why(error: Exception) -> str:
+    status = _status(error)
+    if status in (401, 403):
+        return "denied"
+    return "busy" if status == 429 else "refused" if 400 <= status < 500 else "away"

@@ -1,0 +1,122 @@
+"""One family's data, for the records officer: what is held, a copy for a records request, and erasing it for good.
+
+The number stands in no address and no log; that somebody looked, took a copy or erased does.
+"""
+
+import json
+from typing import Any
+
+from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.messaging import erasing
+from bot.services import Services
+from bot.store import audit, contacts, exporting, held
+from bot.store.contacts import Contact
+from bot.store.db import now
+from bot.store.held import Held
+from bot.web.console.access import RECORDS, allowed
+from bot.web.console.consent_page import LONGEST, number_of
+from bot.web.console.pages import console
+from bot.web.console.words import _
+from bot.web.here import services
+
+ERASE = "ERASE"
+"""What must be typed: nobody erases by a click."""
+
+
+@console.get("/family", endpoint="family")
+@allowed(RECORDS)
+def family_page() -> str:
+    """The form; nobody is listed by themselves."""
+    return render_template("console/family.html", held=None, problem="")
+
+
+@console.post("/family")
+@allowed(RECORDS)
+def look_up_family() -> ResponseReturnValue:
+    """How much is held of a number, and what can be done with it."""
+    here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
+    contact = _contact(here, number) if number else None
+    if contact is None:
+        return _nobody(number)
+    with here.database.write() as db:
+        found = held.of_contact(db, contact.id)
+        audit.record(db, current_user.by, "looked up a family", _subject(contact), now())
+    return _page(number, found)
+
+
+@console.post("/family/copy")
+@allowed(RECORDS)
+def copy_of_family() -> ResponseReturnValue:
+    """Everything that is held, opened: as JSON for a machine, as text for people."""
+    here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
+    contact = _contact(here, number) if number else None
+    if contact is None or contact.family_id is None:
+        return _nobody(number)
+    at, kind = now(), "json" if request.form.get("as") == "json" else "txt"
+    with here.database.write() as db:
+        found = exporting.everything(db, here.database.vault, contact.family_id)
+        audit.record(db, current_user.by, "took a copy of a family's data", _subject(contact), at, kind)
+    whole = {"district": here.library.district.name, "made_at": at.isoformat(), "records": found}
+    body = json.dumps(whole, ensure_ascii=False, indent=1) if kind == "json" else readable(whole)
+    name = f"records-{at:%Y-%m-%d}.{kind}"
+    mime = "application/json" if kind == "json" else "text/plain"
+    return Response(
+        body,
+        mimetype=mime,
+        headers={"Content-Disposition": f"attachment; filename={name}", "Cache-Control": "no-store"},
+    )
+
+
+@console.post("/family/erase")
+@allowed(RECORDS)
+def erase_family() -> ResponseReturnValue:
+    """First the question, with what would be gone; then, once the word is typed, it is done."""
+    here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
+    contact = _contact(here, number) if number else None
+    if contact is None:
+        return _nobody(number)
+    if request.form.get("word", "").strip().upper() != ERASE:
+        with here.database.read() as db:
+            return _page(number, held.of_contact(db, contact.id), asked=True)
+    erasing.erase(here, contact.address, current_user.by)
+    return render_template("console/family.html", held=None, problem="", done=True)
+
+
+def readable(whole: dict[str, Any]) -> str:
+    """The same for people: a heading for each kind of record, a line for each value."""
+    lines = [f"{whole['district']}", f"Copy of what is held about one family, made at {whole['made_at']}", ""]
+    for table, rows in whole["records"].items():
+        lines += [table.replace("_", " ").upper(), ""]
+        for row in rows:
+            lines += [f"  {name.replace('_', ' ')}: {_short(name, value)}" for name, value in row.items()] + [""]
+    return "\n".join(lines)
+
+
+def _short(name: str, value: object) -> object:
+    return "(a sound; it is in the JSON copy)" if name == "audio" else value
+
+
+def _contact(here: Services, number: str) -> Contact | None:
+    with here.database.read() as db:
+        for address in (number, f"whatsapp:{number}", f"voice:{number}"):
+            if found := contacts.find(db, here.database.vault, address):
+                return found
+    return None
+
+
+def _subject(contact: Contact) -> str:
+    return f"family {contact.family_id}" if contact.family_id is not None else "family"
+
+
+def _nobody(number: str) -> ResponseReturnValue:
+    if number:
+        return render_template("console/family.html", held=None, problem=_("Nothing is kept of this number.")), 404
+    problem = _("This is not a phone number. Write it with its area code, for example 217-555-0123.")
+    return render_template("console/family.html", held=None, problem=problem), 422
+
+
+def _page(number: str, found: Held, asked: bool = False) -> str:
+    return render_template("console/family.html", held=found, number=number, problem="", asked=asked, word=ERASE)

@@ -1,0 +1,223 @@
+"""DELETE MY DATA and PRIVACY by text: in every language, with one question in between, never by a guess."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select
+
+from bot import jobs
+from bot.conversation.commands import match
+from bot.services import Services
+from bot.store import audit, cases, contacts, deliveries, erasures, family_keys
+from bot.store.consents import consent_events
+from bot.store.db import metadata
+from bot.understanding import Phrasebook
+from tests.conftest import Family
+from tests.understanding.conftest import files, lessons, phrasebook
+
+__all__ = ["files", "lessons", "phrasebook"]
+
+ERASE = {
+    "en": ["DELETE MY DATA", "please delete my data", "Erase my information!", "i want delete my data please"],
+    "es": ["borren mis datos", "Quiero eliminar mis datos por favor", "BORRAR MI INFORMACION"],
+    "pt": ["apagar meus dados", "Excluir meus dados, por favor"],
+    "ht": ["efase done mwen", "tanpri efase enfòmasyon mwen yo"],
+    "fr": ["Supprimez mes données svp", "effacer mes donnees"],
+    "vi": ["xóa dữ liệu của tôi", "Hãy xóa thông tin của tôi"],
+    "zh": ["删除我的数据", "请删除我的信息", "刪除我的資料"],
+    "ar": ["احذفوا بياناتي", "من فضلك امسح معلوماتي"],
+    "ru": ["удалите мои данные", "Пожалуйста, удалите мои данные!"],
+    "uk": ["видаліть мої дані", "видалити мої дані будь ласка"],
+    "ko": ["내 정보 삭제", "제 데이터를 삭제해 주세요"],
+    "tl": ["burahin ang data ko", "Burahin ninyo ang data ko po", "tanggalin ang impormasyon ko po"],
+    "fa": ["اطلاعات من را پاک کنید", "لطفا اطلاعاتم را حذف کنید"],
+    "ps": ["زما معلومات پاک کړئ", "زما ډیټا حذف کړئ"],
+    "so": ["xogtayda tirtir", "fadlan tirtir xogtayda"],
+    "am": ["መረጃዬን ሰርዙ", "እባክዎ መረጃዬን ያጥፉ"],
+}
+PRIVACY = ["privacy", "mis datos", "privacidade", "done m yo", "confidentialité", "riêng tư", "隐私", "خصوصية"]
+PRIVACY += ["мої дані", "мои данные", "내 정보", "data ko", "حریم خصوصی", "زما معلومات", "xogtayda", "መረጃዬ"]
+NOT = [
+    "delete",
+    "erase",
+    "borrar",
+    "删除",
+    "delete this number from the bus list",
+    "forget it",
+    "clear",
+    "remove",
+    "data",
+]
+NOT += ["my son's data plan is used up", "do not delete my data", "cancel my request", "no borren mis datos"]
+
+
+@pytest.mark.parametrize(("language", "text"), [(lang, text) for lang, texts in ERASE.items() for text in texts])
+def test_understood_as_a_command(language: str, text: str, phrasebook: Phrasebook) -> None:
+    command = match(text, phrasebook)
+    assert command is not None and command.kind == "erase", text
+
+
+def test_every_language_has_both(files: dict[str, object]) -> None:
+    own = set(ERASE)
+    assert {lang for lang, file in files.items() if file.commands.get("erase") and file.commands.get("privacy")} >= own  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", PRIVACY)
+def test_privacy(text: str, phrasebook: Phrasebook) -> None:
+    command = match(text, phrasebook)
+    assert command is not None and command.kind == "privacy"
+
+
+@pytest.mark.parametrize("text", NOT)
+def test_other_words_erase_nothing(text: str, phrasebook: Phrasebook) -> None:
+    command = match(text, phrasebook)
+    assert command is None or command.kind not in ("erase", "privacy")
+
+
+def rows(services: Services, table: str) -> int:
+    with services.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
+
+
+def told(family: Family) -> None:
+    family.text("english")
+    family.text("I want to talk to a person, my landlord is Mr Quill")
+    family.text("he comes on Friday")
+
+
+def test_one_question_then_everything_is_gone(services: Services, family: Family) -> None:
+    told(family)
+    asked = family.text("Please delete my data")
+    assert "cannot be undone" in asked and "1. Yes, delete everything" in asked
+    done = family.text("1")
+    assert "Everything that was kept here about this number is deleted" in done
+    for table in ("contacts", "families", "cases", "case_messages", "family_keys", "follow_ups", "told"):
+        assert rows(services, table) == 0, table
+    with services.database.read() as db:
+        assert erasures.counted(db, services.library.district.local(audit.newest(db, 1)[0].at)) <= 1
+        whats = [entry.what for entry in audit.newest(db, 5)]
+        assert "erased a family" in whats
+    assert not list(services.redis.scan_iter("puente:talk:*")) and not list(services.redis.scan_iter("puente:window:*"))
+
+
+def test_a_repeated_webhook_gets_the_same_answer_and_erases_nobody_new(services: Services, family: Family) -> None:
+    told(family)
+    family.text("delete my data")
+    done = family.text("yes", MessageSid="SM" + "e" * 32)
+    family.text("hello, I am new here")
+    before = rows(services, "contacts")
+    assert family.text("yes", MessageSid="SM" + "e" * 32) == done
+    services.redis.flushall()  # and after Redis has forgotten everything
+    assert rows(services, "contacts") == before == 1
+
+
+def test_killed_right_after_the_transaction_the_retry_gets_the_same_answer(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(family)
+    family.text("delete my data")
+    leave = type(services.conversations).leave
+    monkeypatch.setattr(type(services.conversations), "leave", lambda *_args, **_kw: False)
+    family.text("yes", MessageSid="SM" + "f" * 32)
+    assert family.status == 503 and rows(services, "contacts") == 0
+    monkeypatch.setattr(type(services.conversations), "leave", leave)
+    services.redis.delete(*services.redis.scan_iter("puente:lock:*"), "none")
+    assert "is deleted" in family.text("yes", MessageSid="SM" + "f" * 32)
+    assert rows(services, "contacts") == 0
+
+
+@pytest.mark.parametrize("said", ["no", "2", "No, keep it", "do not delete everything", "yes but not yet", "delete?"])
+def test_no_doubtful_answer_erases(services: Services, family: Family, said: str) -> None:
+    told(family)
+    family.text("delete my data")
+    family.text(said)
+    assert rows(services, "contacts") == 1 and rows(services, "cases") == 1
+    family.text(said)
+    assert rows(services, "contacts") == 1, "nor does saying it twice"
+
+
+def test_an_emergency_comes_first(services: Services, family: Family) -> None:
+    told(family)
+    family.text("delete my data")
+    reply = family.text("ICE agents are at my door right now, they are knocking")
+    assert "911" in reply and rows(services, "contacts") == 1
+    with services.database.read() as db:
+        assert {case.severity for case in cases.newest(db, services.database.vault, 5)} >= {"escalate_now"}
+
+
+def test_staff_who_help_are_told_that_the_case_is_gone(services: Services, family: Family) -> None:
+    family.text("english")
+    family.text("ICE agents are at my door right now, they are knocking")
+    with services.database.write() as db:
+        (case,) = cases.newest(db, services.database.vault, 5)
+        db.execute(cases.cases.update().values(claimed_by="ana_ruiz", state="claimed"))
+    family.text("delete my data")
+    assert "is deleted" in family.text("1")
+    with services.database.read() as db:
+        rows_ = db.execute(select(deliveries.deliveries)).all()
+        found = [deliveries.get(db, services.database.vault, row.id) for row in rows_]
+    (notice,) = [one for one in found if one]
+    assert notice.staff == "ana_ruiz" and f"case {case.id}" in notice.body and "ICE" not in notice.body
+
+
+def test_after_stop_it_works_and_the_stop_stays(services: Services, family: Family) -> None:
+    told(family)
+    family.text("STOP")
+    assert "cannot be undone" in family.text("delete my data")
+    assert "is deleted" in family.text("1")
+    with services.database.read() as db:
+        assert [row.kind for row in db.execute(select(consent_events))] == ["stop"]
+        assert contacts.find(db, services.database.vault, family.address) is None
+        assert db.execute(select(family_keys.family_keys)).all() == []
+
+
+def test_in_the_familys_language_and_of_nobody_else(
+    services: Services, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    told(family)
+    other = new_family("whatsapp:+12175550178")
+    told(other)
+    other.text("I want to talk to a person about something else entirely, the cafeteria")
+    reply = family.text("PRIVACY")
+    assert "Your requests to the school: 1. Each is deleted 30 days after it is done." in reply
+    assert "Your phone number" in reply and "cannot be undone" not in reply
+    assert "cannot be undone" in family.text("1"), "and how to delete it"
+    new = new_family("whatsapp:+12175550179")
+    new.text("english")
+    assert "Your requests" not in new.text("what do you know about me")
+
+
+def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Services, family: Family) -> None:
+    """The conversation in Redis remembers a contact that is gone: no error, no 503."""
+    told(family)
+    with services.database.write() as db:
+        from bot.store import erasing
+
+        contact = contacts.find(db, services.database.vault, family.address)
+        assert contact is not None and contact.family_id is not None
+        erasing.erase(db, services.database.vault, contact.family_id, contact.stopped_at or audit.newest(db, 1)[0].at)
+    assert family.text("I want to talk to a person") and family.status == 200
+    assert rows(services, "contacts") == 1
+
+
+def test_a_job_that_was_queued_before_finds_nothing_to_do(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts, translations and texts of a family that is erased end without an error."""
+    told(family)
+    with services.database.read() as db:
+        (case,) = cases.newest(db, services.database.vault, 5)
+        messages = list(db.execute(select(metadata.tables["case_messages"].c.id)).scalars())
+        follow_ups = list(db.execute(select(metadata.tables["follow_ups"].c.id)).scalars())
+    family.text("delete my data")
+    family.text("1")
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.alert_case(case.id)
+    for message in messages:
+        jobs.translate(message)
+    for follow_up in follow_ups:
+        jobs.follow_up(follow_up)
+    jobs.deliver("gone")
+    jobs.talk_lost("gone")
+    jobs.sweep()
+    assert messages and rows(services, "cases") == 0

@@ -1,0 +1,205 @@
+"""Each family's own key: what it seals, that erasing is final, and that a new DATA_KEY leaves no old backup readable."""
+
+import sqlite3
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import LargeBinary, select, update
+
+from bot import keys as command
+from bot.messaging import erasing
+from bot.services import Services
+from bot.store import cases, contacts, family_keys, lasting, resealing
+from bot.store.crypto import OWN, Unreadable, Vault
+from bot.store.db import Database, metadata
+from bot.web import create_app
+from tests.conftest import Family
+
+NEW = "the key of the next quarter long enough to be one"
+NUMBERS = ("whatsapp:+12175550177", "whatsapp:+12175550178")
+
+
+@pytest.fixture
+def two(new_family: Callable[[str], Family]) -> list[Family]:
+    """Two families that have told something, each with a case."""
+    families = [new_family(number) for number in NUMBERS]
+    for one in families:
+        one.text("english")
+        one.text("I want to talk to a person, my landlord is Mr Quill")
+        one.text("he comes on Friday")
+    return families
+
+
+def all_sealed(services: Services) -> dict[str, list[bytes]]:
+    """Everything sealed, by table and column."""
+    found: dict[str, list[bytes]] = {}
+    with services.database.read() as db:
+        for place in resealing.PLACES:
+            values = [value for value in db.execute(select(place.column)).scalars() if value]
+            binary = isinstance(place.column.type, LargeBinary)
+            found[str(place.column)] = [value if binary else urlsafe_b64decode(value) for value in values]
+    return found
+
+
+def with_keys(services: Services, *keys: str) -> Services:
+    given = services.settings.model_copy(update={"data_key": ",".join(keys)})
+    given.__dict__.pop("data_keys", None)
+    return replace(services, settings=given, database=Database(given.database_url, Vault(keys)))
+
+
+def run(services: Services, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    monkeypatch.setattr(command, "open_services", lambda given: services)
+    done = CliRunner().invoke(command.keys, list(words), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_every_sealed_column_has_its_place() -> None:
+    sealed = {
+        str(column)
+        for table in metadata.tables.values()
+        for column in table.c
+        if column.name.startswith(("sealed", "wrapped"))
+    }
+    assert sealed == {str(place.column) for place in resealing.PLACES}
+
+
+def test_what_families_say_opens_with_their_own_key_only(services: Services, two: list[Family]) -> None:
+    found = all_sealed(services)
+    for column in ("cases.sealed_answers", "case_messages.sealed_original"):
+        assert len(found[column]) >= 2 and all(one.startswith(OWN) for one in found[column]), column
+    assert len({one[:12] for one in found["cases.sealed_answers"]}) == 2, "each its own"
+    with services.database.read() as db:
+        row = db.execute(select(cases.cases)).first()
+        assert row is not None
+        place = cases._place(row.message_sid, row.n)
+        with pytest.raises(Unreadable):
+            services.database.vault.open(row.sealed_answers, place)
+        with pytest.raises(Unreadable):
+            family_keys.reader(db, services.database.vault).open(row.sealed_answers, "case:answers:another")
+        assert "Quill" in family_keys.reader(db, services.database.vault).open(row.sealed_answers, place)
+
+
+def test_a_key_does_not_open_in_another_familys_row(services: Services, two: list[Family]) -> None:
+    with services.database.write() as db:
+        one, other = db.execute(select(family_keys.family_keys)).all()
+        table = family_keys.family_keys
+        db.execute(update(table).where(table.c.id == one.id).values(wrapped=other.wrapped))
+    with services.database.read() as db, pytest.raises(Unreadable):
+        cases.newest(db, services.database.vault, 10)
+
+
+def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None:
+    before = all_sealed(services)["cases.sealed_answers"]
+    assert erasing.erase(services, two[0].address, "ana_ruiz")
+    with services.database.read() as db:
+        opens = family_keys.reader(db, services.database.vault)
+        assert db.execute(select(family_keys.family_keys)).all()[1:] == []
+        (lost,) = [one for one in before if one not in all_sealed(services)["cases.sealed_answers"]]
+        with pytest.raises(Unreadable, match="destroyed"):
+            opens.open_bytes(lost, "case:answers:x:0")
+        assert len(cases.newest(db, services.database.vault, 10)) == 1, "the other's is there"
+
+
+def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services, family: Family) -> None:
+    vault = services.database.vault
+    family.text("hello")
+    with services.database.write() as db:
+        contact = contacts.find(db, vault, family.address)
+        assert contact is not None
+        inner = db.begin_nested()
+        family_keys.sealer(db, vault, contact.id).seal("lost", "a")
+        inner.rollback()
+        sealed = family_keys.sealer(db, vault, contact.id).seal("kept", "a")
+    with services.database.read() as db:
+        assert family_keys.reader(db, vault).open(sealed, "a") == "kept"
+
+
+def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = services.database.vault
+    with services.database.write() as db:  # as a version without families' keys wrote it
+        for row in db.execute(select(cases.cases)).all():
+            sealed = old.seal('{"wrote": "of before"}', cases._place(row.message_sid, row.n))
+            db.execute(update(cases.cases).where(cases.cases.c.id == row.id).values(sealed_answers=sealed))
+    with services.database.read() as db:
+        assert {one.answers["wrote"] for one in cases.newest(db, old, 10)} == {"of before"}
+    assert "2 values are to be moved" in run(services, monkeypatch, "status")
+    assert "sealed anew: 2" in run(services, monkeypatch, "rotate")
+    assert "sealed anew: 0" in run(services, monkeypatch, "rotate")
+    assert all(one.startswith(OWN) for one in all_sealed(services)["cases.sealed_answers"])
+    with services.database.read() as db:
+        assert {one.answers["wrote"] for one in cases.newest(db, old, 10)} == {"of before"}
+
+
+def backup(services: Services, to: Path) -> str:
+    """A backup by SQLite's own means, of a database in use."""
+    source = sqlite3.connect(str(services.database.engine.url.database))
+    target = sqlite3.connect(to)
+    source.backup(target)
+    source.close()
+    target.close()
+    return f"sqlite:///{to}"
+
+
+def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
+    services: Services, two: list[Family], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: backup · DELETE · DATA_KEY=new,old · rotate · reindex · DATA_KEY=new · restore the backup."""
+    old = services.settings.data_keys[0]
+    two[0].text("STOP")
+    url = backup(services, tmp_path / "backup.db")
+    assert erasing.erase(services, two[0].address, "ana_ruiz")
+    both = with_keys(services, NEW, old)
+    assert "sealed anew" in run(both, monkeypatch, "rotate")
+    assert "hashed anew: 1" in run(both, monkeypatch, "reindex")
+    after = with_keys(services, NEW)
+    assert "under older ones: 0\nunder unknown ones: 0" in run(after, monkeypatch, "status")
+    with after.database.read() as db:
+        vault = after.database.vault
+        contact = contacts.find(db, vault, two[1].address)
+        assert contact is not None and [one.answers for one in cases.of_contact(db, vault, contact.id)]
+        kept = lasting.known(db, vault, [two[0].address])
+        assert list(kept.values()) == list(
+            db.execute(select(metadata.tables["consent_events"].c.address_index)).scalars()
+        )
+    restored = Database(url, after.database.vault)
+    with restored.read() as db:
+        assert len(db.execute(select(contacts.contacts)).all()) == 2, "the backup is whole"
+        with pytest.raises(Unreadable):
+            cases.newest(db, restored.vault, 10)
+        for row in db.execute(select(contacts.contacts)).all():
+            with pytest.raises(Unreadable):
+                contacts.open_address(restored.vault, row.sealed_address, row.address_index)
+            hashes = {restored.vault.index(number) for number in NUMBERS}
+            hashes |= set(lasting.known(db, after.database.vault, [])) | set(kept.values())
+            assert row.address_index not in hashes, "nor can a number be tried out against it"
+    restored.engine.dispose()
+
+
+def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: list[Family]) -> None:
+    from bot.settings import SettingsError
+
+    with pytest.raises(SettingsError, match="DATA_KEY opens nothing"):
+        create_app(services=with_keys(services, NEW))
+
+
+def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
+    both = with_keys(services, NEW, services.settings.data_keys[0])
+    monkeypatch.setattr(resealing, "AT_ONCE", 1)
+    steps = resealing.reseal(both.database)
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    with both.database.read() as db:
+        assert resealing.count(db, both.database.vault).older > 0
+        assert len(cases.newest(db, both.database.vault, 10)) == 2
+    run(both, monkeypatch, "rotate")
+    with both.database.read() as db:
+        assert resealing.count(db, both.database.vault).older == 0
+        assert len(cases.newest(db, both.database.vault, 10)) == 2

@@ -1,0 +1,122 @@
+"""A day's traffic through real processes, then every store is searched for what families said: nothing in clear.
+
+Database file and its log, Valkey's append-only file and every key, RQ's jobs (packed), the processes' logs, metrics.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from bot.messaging import erasing
+from bot.roster.importing import Options, import_files
+from bot.store import cases
+from tests.faults.line import Line, running
+from tests.privacy.searching import files, found_in, numbers, spellings, values
+from tests.stand_in.twilio import TwilioStandIn  # noqa: F401  # what a line talks to
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(420)]
+
+PHONES = [f"+1217555{number:04d}" for number in range(4300, 4320)]
+NAMES = ["Quillonette", "Zebulonka", "Мирославченко", "阮文测试", "محمودالدين"]
+TEXTS = ["landlord broke the kitchen window", "mi primo vive en la calle Cipresales", "я боюсь ходить через парк"]
+STATUS = ["undocumented", "indocumentado", "overstayed my visa", "没有身份", "no tengo papeles"]
+ANA, SAFETY = "+12175550131", "+12175550130"
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    """Real processes have the real clock."""
+    yield
+
+
+def test_the_search_finds_each_spelling() -> None:
+    for word in ("+12175554300", "Quillonette", "没有身份"):
+        for name, way in spellings(word).items():
+            assert found_in(b"before" + way + b"after", [word]), (word, name)
+    import base64
+    import zlib
+
+    for shift in range(3):
+        text = b"x" * shift + b"my name is Quillonette and so on"
+        assert found_in(base64.b64encode(text), ["Quillonette"]), shift
+    assert found_in(b"\0\0" + zlib.compress(b"for Quillonette") + b"\0", ["Quillonette"])
+
+
+def a_day(line: Line) -> None:
+    """Families of all kinds: in several languages, with names, status, emergencies, absences, stops, questions."""
+    for number, phone in enumerate(PHONES):
+        address = phone if number % 2 else f"whatsapp:{phone}"
+        name, text = NAMES[number % len(NAMES)], TEXTS[number % len(TEXTS)]
+        line.tell(address, ("english", "español", "english", "русский")[number % 4] if number % 4 != 3 else "english")
+        line.tell(address, f"I want to talk to a person, my name is {name}, {text}", ProfileName=name)
+        line.tell(address, f"I am {STATUS[number % len(STATUS)]} and {text}")
+        line.tell(address, f"my daughter {name} is sick today and will not come")
+        line.tell(address, "1")
+        line.tell(address, f"call me at {phone} please, {name}")
+        if number % 5 == 0:
+            line.tell(address, f"ICE is at my door right now, {name} is crying")
+            line.tell(address, "yes, the children are inside")
+        if number % 6 == 0:
+            line.tell(address, "PRIVACY")
+        if number % 7 == 0:
+            line.tell(address, "STOP")
+    line.tell(f"whatsapp:{PHONES[0]}", "", MessageType="audio", NumMedia="1", MediaContentType0="audio/ogg",
+              MediaUrl0=f"https://api.twilio.com/2010-04-01/Accounts/{line.twilio.account_sid}/Messages/MM1/Media/ME9")  # fmt: skip
+
+
+def staff_at_work(line: Line) -> None:
+    """Somebody takes a case by text and writes back; a roster is read; one family is erased; another erases itself."""
+    with line.services() as services:
+        with services.database.read() as db:
+            newest = cases.newest(db, services.database.vault, 50)
+        for case in newest[:4]:
+            line.tell(ANA, f"TAKE {case.id}")
+            line.tell(ANA, f"{case.id} dear {NAMES[0]}, {TEXTS[0]}? I will call you")
+        roster = line.var / "roster-of-the-test.csv"
+        rows = "\n".join(f"{phone},lincoln,yes" for phone in PHONES[5:15])
+        roster.write_text(f"phone,school,consent\n{rows}\n")
+        import_files(services, [roster], Options(), lambda _found: None)
+        roster.unlink()
+        assert erasing.erase(services, PHONES[1], "ana_ruiz")
+    line.tell(f"whatsapp:{PHONES[2]}", "delete my data")
+    assert "deleted" in line.tell(f"whatsapp:{PHONES[2]}", "1")
+
+
+def planted() -> list[str]:
+    words = [*NAMES, *TEXTS, *STATUS]
+    for phone in PHONES:
+        words += numbers(phone)
+    return words
+
+
+def test_after_a_full_day_nothing_lies_in_clear(tmp_path: Path) -> None:
+    folder = tmp_path.resolve()
+    with running(folder) as line:
+        a_day(line)
+        staff_at_work(line)
+        with line.services() as services:
+            line.until(lambda: not services.redis.llen("rq:queue:urgent"), 60)
+            hits = [(key, hit) for key, held in values(services.redis) for hit in found_in(held, planted())]
+            assert hits == [], "in Redis"
+            assert sum(1 for _ in services.redis.scan_iter()) > 30, "there was something to search"
+        shown = (
+            requests.get(f"{line.public}/metrics", timeout=10).content
+            + json.dumps(requests.get(f"{line.public}/readyz", timeout=10).json()).encode()
+        )
+        assert found_in(shown, planted()) == [], "in metrics"
+        assert searched(folder) == [], "while it runs"
+    assert searched(folder) == [], "after it has stopped"
+
+
+def searched(folder: Path) -> list[tuple[str, tuple[str, str]]]:
+    kinds, hits = set(), []
+    for path, data in files(folder):
+        if path.name in ("district.yaml", "keys.json"):
+            continue  # the district's own file: it holds staff, and no family
+        kinds.add(path.suffix or path.name)
+        hits += [(str(path.relative_to(folder)), hit) for hit in found_in(data, planted())]
+    assert {".db", ".log", ".aof"} <= kinds, f"the stores were searched: {kinds}"
+    return hits

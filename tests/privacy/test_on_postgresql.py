@@ -1,0 +1,75 @@
+"""The same on PostgreSQL: keys, erasing by text, rotation, a copy, and retention of one row in every table."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import delete, select, update
+
+from bot.retention import running
+from bot.services import Services
+from bot.store import cases, exporting, resealing
+from bot.store.crypto import OWN, Vault
+from bot.store.db import Database, metadata, now
+from bot.web import create_app
+from tests.conftest import NOW, Family, migrate
+from tests.test_erasing import fill
+from tests.test_postgres import url
+
+__all__ = ["url"]
+pytestmark = pytest.mark.long
+NEW = "the key of the next quarter long enough to be one"
+
+
+@pytest.fixture
+def here(url: str, services: Services) -> Services:
+    migrate(url)
+    opened = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    with opened.database.write() as db:
+        for table in reversed(metadata.sorted_tables):
+            db.execute(delete(table))
+    return opened
+
+
+def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> None:
+    family = Family(here, create_app(services=here).test_client(), "+12175550177")
+    family.text("english")
+    family.text("I want to talk to a person, my landlord is Mr Quill")
+    old = here.settings.data_keys[0]
+    both = Database(url, Vault([NEW, old]))
+    with both.read() as db:
+        assert resealing.count(db, both.vault).older > 0
+        assert all(one.answers for one in cases.newest(db, both.vault, 5))
+    for _ in resealing.reseal(both):
+        pass
+    with both.read() as db:
+        counts = resealing.count(db, both.vault)
+        assert (counts.older, counts.unknown, counts.to_move) == (0, 0, 0)
+        assert counts.own > 0
+        assert "Quill" in str(cases.newest(db, both.vault, 5))
+        assert "Quill" in str(exporting.everything(db, both.vault, 1) or exporting.everything(db, both.vault, 2))
+    now_here = replace(here, database=both)
+    again = Family(now_here, create_app(services=now_here).test_client(), "+12175550177")
+    assert "What is kept" in again.text("PRIVACY") or again.status == 200
+    again.text("delete my data")
+    assert "is deleted" in again.text("1")
+    with both.read() as db:
+        for name in ("families", "contacts", "cases", "case_messages", "family_keys"):
+            assert db.execute(select(metadata.tables[name])).all() == [], name
+    assert OWN
+
+
+def test_retention(here: Services) -> None:
+    with here.database.write() as db:
+        fill(db, 901)
+        db.execute(update(metadata.tables["cases"]).values(state="closed", resolved_at=now()))
+        db.execute(update(metadata.tables["contacts"]).values(talking_case=None))
+        db.execute(update(metadata.tables["deliveries"]).values(state="delivered"))
+        db.execute(update(metadata.tables["recipients"]).values(state="delivered"))
+    with time_machine.travel(NOW + timedelta(days=4000)):
+        for _ in range(3):
+            running.retain(here, "test")
+    with here.database.read() as db:
+        for name in ("cases", "case_messages", "deliveries", "follow_ups", "rsvps"):
+            assert db.execute(select(metadata.tables[name])).all() == [], name

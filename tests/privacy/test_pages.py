@@ -1,0 +1,108 @@
+"""The records officer's pages: one family's data, a copy, erasing in two steps; what is kept; what could be demanded."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from bot.retention import running
+from bot.retention.rules import RULES
+from bot.services import Services
+from bot.store import audit, exporting
+from bot.store.db import metadata
+from bot.web import create_app
+from bot.web.console.kept_page import RULE_WORDS
+from tests.conftest import Family
+from tests.console.conftest import member
+from tests.test_console import token
+from tests.test_erasing import fill, tables_of_a_family
+from tests.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]
+NUMBER = "+1 (217) 555-0177"
+SECRET = "my landlord is Mr Quill"
+
+
+@pytest.fixture
+def told(family: Family, new_family: Callable[[str], Family]) -> Family:
+    for one, name in ((family, "Quill"), (new_family("whatsapp:+12175550178"), "Zanzibar")):
+        one.text("english")
+        one.text(f"I want to talk to a person, my landlord is Mr {name}")
+        one.text("on Friday please")
+    return family
+
+
+@pytest.fixture
+def office(services: Services) -> FlaskClient:
+    return member(services, create_app(services=services), "records_officer", "ana_ruiz")
+
+
+def send(client: FlaskClient, path: str, **form: str) -> object:
+    return client.post(path, data={**form, "csrf_token": token(client.get("/console/family").text)})
+
+
+def rows(services: Services, table: str) -> int:
+    with services.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
+
+
+def whats(services: Services) -> set[str]:
+    with services.database.read() as db:
+        return {entry.what for entry in audit.newest(db, 50)}
+
+
+def test_a_copy_holds_all_of_one_family_and_nothing_of_another(
+    services: Services, told: Family, office: FlaskClient
+) -> None:
+    page = send(office, "/console/family", number=NUMBER)
+    assert "<dd>1</dd>" in page.text and SECRET not in page.text  # type: ignore[attr-defined]
+    copy = send(office, "/console/family/copy", number=NUMBER, **{"as": "json"})
+    whole = json.loads(copy.data)  # type: ignore[attr-defined]
+    assert SECRET in json.dumps(whole) and "Zanzibar" not in json.dumps(whole)
+    assert whole["records"]["contacts"][0]["address"] == told.address
+    assert "attachment" in copy.headers["Content-Disposition"] and "0177" not in copy.headers["Content-Disposition"]  # type: ignore[attr-defined]
+    text = send(office, "/console/family/copy", number=NUMBER, **{"as": "txt"}).text  # type: ignore[attr-defined]
+    assert SECRET in text and "CASE MESSAGES" in text and "Zanzibar" not in text
+    assert {"looked up a family", "took a copy of a family's data"} <= whats(services)
+    with services.database.read() as db:
+        assert "0177" not in str(audit.newest(db, 50))
+
+
+def test_a_copy_has_every_table_that_leads_to_a_family(services: Services) -> None:
+    with services.database.write() as db:
+        fill(db, 901)
+        fill(db, 902)
+        found = exporting.everything(db, services.database.vault, 901)
+    assert {table.name for table in tables_of_a_family()} - set(found) == set(exporting.NOT_THEIRS) & {
+        table.name for table in tables_of_a_family()
+    }
+    assert all(len(found[name]) == 1 for name in found if name != "consent_events"), "and nothing of the other's"
+
+
+def test_erasing_takes_two_steps_and_a_typed_word(services: Services, told: Family, office: FlaskClient) -> None:
+    asked = send(office, "/console/family/erase", number=NUMBER).text  # type: ignore[attr-defined]
+    assert "Type ERASE to erase" in asked and rows(services, "families") == 2
+    send(office, "/console/family/erase", number=NUMBER, word="yes")
+    assert rows(services, "families") == 2
+    done = send(office, "/console/family/erase", number=NUMBER, word="erase").text  # type: ignore[attr-defined]
+    assert "Erased for good" in done and rows(services, "families") == 1
+    again = send(office, "/console/family/erase", number=NUMBER, word="erase")
+    assert again.status_code == 404 and rows(services, "families") == 1  # type: ignore[attr-defined]
+    assert "erased a family" in whats(services)
+
+
+def test_what_is_kept_shows_the_rules_and_the_runs(services: Services, told: Family, office: FlaskClient) -> None:
+    assert list(RULE_WORDS) == [rule.name for rule in RULES]
+    assert "There was none yet." in office.get("/console/kept").text
+    running.retain(services, "ana_ruiz")
+    page = office.get("/console/kept").text
+    assert "30 days after the request is done" in page and "Nothing was past its time." in page
+
+
+def test_what_could_be_demanded_in_counts_only(services: Services, told: Family, office: FlaskClient) -> None:
+    page = office.get("/console/demanded").text
+    for line in ("Requests that are open, with what the family told</th><td>2", "in Redis</th><td>2"):
+        assert line in page
+    assert "Quill" not in page and "0177" not in page and told.address not in page
