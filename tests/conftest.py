@@ -17,7 +17,7 @@ from bot.content.library import Library, load_library
 from bot.run.embedded import embedded_server
 from bot.services import Services, open_services
 from bot.web import create_app
-from tests.databases import ON_POSTGRESQL, cluster, create, empty, migrate
+from tests.databases import ON_POSTGRESQL, cluster, create, empty, fill_template, migrate
 from tests.stand_in import TwilioStandIn, sign
 from tests.stand_in.inbound import read_twiml
 
@@ -25,7 +25,7 @@ PUBLIC = "https://puente.test"
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 """A Tuesday, 10 in the morning in the example district, the day after its facts were checked."""
 DATABASES = {"empty_database", "bare_database"}
-REAL_CLOCK = frozenset({"run", "faults", "simulator", "stand_in", "bench"})
+REAL_CLOCK = frozenset({"run", "machines", "faults", "simulator", "stand_in", "bench"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -85,8 +85,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
     """Makes an empty, migrated database in a test's folder: its URL.  A SQLite file is copied, which is quicker than
     migrating again; the one PostgreSQL database of this process is emptied."""
     if ON_POSTGRESQL:
-        url = create(request.getfixturevalue("postgresql"), "puente")
-        migrate(url)
+        url = fill_template(request.getfixturevalue("postgresql"), "puente")
         return lambda _: empty(url) or url
     path = tmp_path_factory.mktemp("database") / "empty.db"
     migrate(f"sqlite:///{path}")

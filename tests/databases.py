@@ -17,10 +17,10 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 
 from bot import settings
-from bot.store.db import open_engine
+from bot.store.db import Database
 
 ON_POSTGRESQL = os.environ.get("PUENTE_TEST_DATABASE") == "postgresql"
 """Whether this run's tests stand on PostgreSQL."""
@@ -98,11 +98,11 @@ def _stop(data: str, server: "subprocess.Popen[bytes]") -> None:
     server.wait(timeout=30)
 
 
-def create(server: str, name: str) -> str:
-    """The URL of a new, empty database of this cluster, without a table; what bore the name before is dropped."""
+def create(server: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database of this cluster, a copy of `template`; what bore the name before is dropped."""
     with psycopg.connect(f"{server}postgres", autocommit=True) as db:
         db.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        db.execute(f'CREATE DATABASE "{name}"')
+        db.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     return f"{server}{name}"
 
 
@@ -121,35 +121,48 @@ TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablen
 COUNTED = "SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL"
 
 
-def empty(url: str) -> None:
-    """Empty a migrated PostgreSQL database, and let its numbers begin at 1: much quicker than making it again.
+def fill_template(server: str, name: str) -> str:
+    """The URL of a new database with all tables, and beside it the template it is made again from."""
+    migrate(create(server, f"{name}_template"))
+    return create(server, name, f"{name}_template")
 
-    Only what a test has used: to truncate all tables takes as long as a copy of the database.
+
+def empty(url: str) -> None:
+    """Empty a database of `fill_template`, and let its numbers begin at 1: much quicker than making it again.
+
+    Only what a test has used: to truncate all tables takes as long as a copy of the database.  Where a test took a table
+    away or renamed it the database is made again.
     """
+    server, _, name = url.rpartition("/")
     with psycopg.connect(url, autocommit=True) as db:
         db.execute(ALONE)
-        tables = [name for (name,) in db.execute(TABLES)]
-        filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in tables)
-        if used := [f'"{name}"' for (name,) in db.execute(filled).fetchall()]:
-            db.execute(f"TRUNCATE {', '.join(used)} CASCADE")
-        for (name,) in db.execute(COUNTED).fetchall():
-            db.execute(f'ALTER SEQUENCE "{name}" RESTART')
+        tables = [table for (table,) in db.execute(TABLES)]
+        with psycopg.connect(f"{url}_template") as template:
+            whole = sorted(tables) == sorted(table for (table,) in template.execute(TABLES))
+        if whole:
+            _empty(db, tables)
+    if not whole:
+        create(f"{server}/", name, f"{name}_template")
 
 
-def kept_on_disk(engine: Engine, folder: Path) -> bytes:
-    """All that a database keeps, as a thief would find it: SQLite's files in this folder, or each table's rows."""
-    if engine.dialect.name == "sqlite":
+def _empty(db: "psycopg.Connection[tuple[str]]", tables: list[str]) -> None:
+    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in tables)
+    if used := [f'"{name}"' for (name,) in db.execute(filled).fetchall()]:
+        db.execute(f"TRUNCATE {', '.join(used)} CASCADE")
+    for (name,) in db.execute(COUNTED).fetchall():
+        db.execute(f'ALTER SEQUENCE "{name}" RESTART')
+
+
+def kept_on_disk(database: Database, folder: Path) -> bytes:
+    """All that a database keeps, as a thief finds it: SQLite's files in this folder, or every value of every table."""
+    if database.engine.dialect.name == "sqlite":
         return b"".join(path.read_bytes() for path in sorted(folder.rglob("puente.db*")))
-    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return subprocess.run([program("pg_dump"), "--inserts", url], check=True, capture_output=True).stdout
+    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values(database.engine))
 
 
-def tables_of(url: str) -> set[str]:
-    """The names of a database's tables."""
-    from sqlalchemy import inspect
-
-    engine = open_engine(url)
-    try:
-        return set(inspect(engine).get_table_names())
-    finally:
-        engine.dispose()
+def values(engine: Engine) -> Iterator[object]:
+    """Every value of every table, as the driver gives it."""
+    with engine.connect() as db:
+        for name in inspect(db).get_table_names():
+            for row in db.exec_driver_sql(f'SELECT * FROM "{name}"'):
+                yield from row
