@@ -23,6 +23,8 @@ test: dev ## the tests, in under three minutes
 
 test-all: dev ## those and the long ones; nothing is skipped
 	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -n auto -m "not long"
+	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -n auto -m "not long"
+	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -m long tests/test_migration.py tests/test_backup.py
 	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -m long
 
 check: dev ## format, lint, types, flows, facts and catalogs
@@ -64,6 +66,9 @@ dev: setup
 	@$(call install,requirements-dev.lock)
 
 # --- How these are done -------------------------------------------------------------------------------------------
+
+# What stands on a database stands on PostgreSQL, a throw-away one.
+ON_POSTGRESQL := PUENTE_TEST_DATABASE=postgresql
 
 fail = { echo "$(1)" >&2; exit 1; }
 

@@ -23,6 +23,7 @@ class SoonBack(Worker):
 # Why these (docs/dependencies.md): with RQ's defaults it takes a quarter of an hour until a killed worker is noticed.
 OPTIONS = (
     *("--worker-class", "worker.SoonBack"),
+    *("--connection-class", "bot.redis_url.AnyRedis"),
     *("--serializer", "rq.serializers.JSONSerializer"),
     *("--job-monitoring-interval", "5"),
     *("--maintenance-interval", "10"),

@@ -13,6 +13,7 @@ from bot.channels.twilio import TwilioChannel
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library, load_library, with_other_languages
+from bot.redis_url import AnyRedis
 from bot.settings import ROOT, Settings
 from bot.store import phrases, statuses
 from bot.store.conversations import Conversations
@@ -102,8 +103,8 @@ def open_services(settings: Settings, library: Library | None = None) -> Service
 
 
 def open_redis(settings: Settings) -> Redis:
-    """A client that fails soon: a family must not wait for a Redis that is gone."""
-    return Redis.from_url(
+    """A client that fails soon: a family must not wait for a Redis that is gone.  Connects to nothing yet."""
+    return AnyRedis.from_url(
         settings.redis_url,
         socket_connect_timeout=REDIS_SECONDS,
         socket_timeout=REDIS_SECONDS,

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         complaints = [*self._twilio_complaints(), *self._oidc_complaints(), *self._transcriber_complaints()]
-        complaints += self._production_complaints()
+        complaints += [*self._address_complaints(), *self._production_complaints()]
         if complaints:
             raise ValueError(" ".join(complaints))
         return self
@@ -77,6 +77,20 @@ class Settings(BaseSettings):
                 "A Twilio account needs a sender: set TWILIO_SMS_FROM, TWILIO_WHATSAPP_FROM"
                 " or TWILIO_MESSAGING_SERVICE_SID."
             )
+        return complaints
+
+    def _address_complaints(self) -> list[str]:
+        """What no client could make sense of stops the start, not the first message."""
+        from bot.redis_url import AnyRedis
+        from bot.store.db import driver_url
+
+        complaints = []
+        for name, read in (("REDIS_URL", AnyRedis.from_url), ("DATABASE_URL", driver_url)):
+            try:
+                given = getattr(self, name.lower())
+                _ = read(given) if given else None
+            except ValueError as error:
+                complaints.append(f"{name} is not usable: {error}.")
         return complaints
 
     def _oidc_complaints(self) -> list[str]:

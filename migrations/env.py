@@ -1,96 +1,15 @@
 """Alembic's entry: brings `DATABASE_URL` up to date."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from alembic import context
 
-from bot import settings
-from bot.store import (
-    absences,
-    announcements,
-    approvals,
-    audit,
-    case_messages,
-    cases,
-    consents,
-    contacts,
-    corrections,
-    deliveries,
-    digests,
-    drafts,
-    families,
-    follow_ups,
-    gathering_interpreters,
-    gatherings,
-    incidents,
-    interpreters,
-    kits,
-    leaders,
-    links,
-    logins,
-    needs,
-    partner_checks,
-    phrases,
-    questions,
-    quizzes,
-    ready_made,
-    recipients,
-    referrals,
-    reminders,
-    reviews,
-    roster_imports,
-    rsvps,
-    statuses,
-    suggestions,
-    themes,
-    told,
-    verified_events,
-    visits,
-    wordings,
-)
+from bot import settings, store
 from bot.store.db import metadata, open_engine
 
-TABLES = (
-    announcements,
-    approvals,
-    audit,
-    case_messages,
-    cases,
-    consents,
-    contacts,
-    corrections,
-    deliveries,
-    digests,
-    drafts,
-    families,
-    follow_ups,
-    incidents,
-    gathering_interpreters,
-    gatherings,
-    interpreters,
-    kits,
-    leaders,
-    links,
-    logins,
-    partner_checks,
-    phrases,
-    quizzes,
-    ready_made,
-    questions,
-    recipients,
-    referrals,
-    reminders,
-    reviews,
-    roster_imports,
-    statuses,
-    rsvps,
-    themes,
-    suggestions,
-    told,
-    wordings,
-    absences,
-    needs,
-    verified_events,
-    visits,
-)  # imported, so that `metadata` knows them
+for module in iter_modules(store.__path__):  # imported, so that `metadata` knows each one's tables
+    import_module(f"bot.store.{module.name}")
 
 
 def migrate() -> None:

@@ -1,6 +1,5 @@
 """What the tests stand on: a real Valkey, a real database, the app, and Twilio's stand-in over HTTP."""
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +8,6 @@ from uuid import uuid4
 
 import pytest
 import time_machine
-from alembic import command
-from alembic.config import Config
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
@@ -20,17 +17,24 @@ from bot.content.library import Library, load_library
 from bot.run.embedded import embedded_server
 from bot.services import Services, open_services
 from bot.web import create_app
+from tests.databases import ON_POSTGRESQL, cluster, create, empty, fill_template, migrate
 from tests.stand_in import TwilioStandIn, sign
 from tests.stand_in.inbound import read_twiml
 
 PUBLIC = "https://puente.test"
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 """A Tuesday, 10 in the morning in the example district, the day after its facts were checked."""
-REAL_CLOCK = frozenset({"run", "faults", "simulator", "stand_in", "bench"})
+DATABASES = {"empty_database", "bare_database"}
+REAL_CLOCK = frozenset({"run", "machines", "faults", "simulator", "stand_in", "bench"})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests last: what breaks quickly is seen quickly."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests last: what breaks quickly is seen quickly.  On PostgreSQL only what stands on a database: the others
+    would do the same again."""
+    if ON_POSTGRESQL:
+        other = [item for item in items if not DATABASES & set(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if item not in set(other)]
     items.sort(key=lambda item: bool(item.get_closest_marker("long")))
 
 
@@ -42,13 +46,6 @@ def clock(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with time_machine.travel(NOW, tick=True):
         yield
-
-
-def skip_or_fail(reason: str) -> None:
-    """What this machine lacks is skipped with a sentence; where nothing may be skipped it fails."""
-    if os.environ.get("PUENTE_NOTHING_SKIPPED"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -76,34 +73,52 @@ def twilio() -> Iterator[TwilioStandIn]:
         yield stand_in
 
 
-def migrate(url: str) -> None:
-    config = Config(str(settings.ROOT / "alembic.ini"))
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL of this run (of this process of it): its address, without a database's name."""
+    with cluster() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A migrated SQLite file: copied for each test, which is quicker than migrating again."""
+def empty_database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    """Makes an empty, migrated database in a test's folder: its URL.  A SQLite file is copied, which is quicker than
+    migrating again; the one PostgreSQL database of this process is emptied."""
+    if ON_POSTGRESQL:
+        url = fill_template(request.getfixturevalue("postgresql"), "puente")
+        return lambda _: empty(url) or url
     path = tmp_path_factory.mktemp("database") / "empty.db"
     migrate(f"sqlite:///{path}")
-    return path.read_bytes()
+    whole = path.read_bytes()
+
+    def copied(folder: Path) -> str:
+        (folder / "puente.db").write_bytes(whole)
+        return f"sqlite:///{folder / 'puente.db'}"
+
+    return copied
+
+
+@pytest.fixture
+def bare_database(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a database that no migration has run on, of the kind that this run is about."""
+    if ON_POSTGRESQL:
+        return create(request.getfixturevalue("postgresql"), "bare")
+    return f"sqlite:///{tmp_path / 'bare.db'}"
 
 
 @pytest.fixture
 def services(
     tmp_path: Path,
-    empty_database: bytes,
+    empty_database: Callable[[Path], str],
     redis_url: str,
     clean_redis: Redis,
     twilio: TwilioStandIn,
     library: Library,
 ) -> Iterator[Services]:
-    (tmp_path / "puente.db").write_bytes(empty_database)
     given = settings.load(
         var_dir=tmp_path,
         redis_url=redis_url,
-        database_url=f"sqlite:///{tmp_path / 'puente.db'}",
+        database_url=empty_database(tmp_path),
         public_url=PUBLIC,
         twilio_account_sid=twilio.account_sid,
         twilio_auth_token=twilio.auth_token,

@@ -1,15 +1,8 @@
 """The line on PostgreSQL, the database of a real deployment: migrated, answered, escalated, sent once."""
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -29,55 +22,18 @@ from bot.store.deliveries import deliveries
 from bot.store.incidents import incidents
 from bot.web import create_app
 from tests.announcements.conftest import District
-from tests.conftest import Family, migrate, skip_or_fail
+from tests.conftest import Family
+from tests.databases import cluster, migrate
 from tests.stand_in import TwilioStandIn
 from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
 
 pytestmark = pytest.mark.long
 
 
-def program(name: str) -> str:
-    found = [*sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True), shutil.which(name)]
-    if not found[0]:
-        skip_or_fail("This test needs PostgreSQL: on Debian and Ubuntu, `sudo apt install postgresql`.")
-    return str(found[0])
-
-
-def as_somebody(command: list[str]) -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else command
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    initdb, postgres = program("initdb"), program("postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="puente-pg-"))
-    folder.chmod(0o777)
-    data = str(folder / "data")
-    subprocess.run(as_somebody([initdb, "-D", data, "-A", "trust", "-U", "puente"]), check=True, capture_output=True)
-    options = ["-D", data, "-p", str(port), "-k", str(folder), "-c", "fsync=off"]
-    server = subprocess.Popen(as_somebody([postgres, *options]), stderr=subprocess.DEVNULL)
-    address = f"postgresql://puente@127.0.0.1:{port}/postgres"
-    try:
-        _wait(port)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait(port: int) -> None:
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("PostgreSQL did not start")
+    with cluster() as server:
+        yield f"{server}postgres"
 
 
 def test_the_line_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:

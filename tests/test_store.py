@@ -9,6 +9,7 @@ from bot.services import Services
 from bot.store.conversations import LOCK_MS, Conversation, Conversations
 from bot.store.crypto import Unreadable, Vault
 from tests.conftest import Family
+from tests.databases import kept_on_disk
 
 OLD, NEW = "o" * 32, "n" * 32
 
@@ -58,7 +59,7 @@ def test_nothing_personal_stands_in_clear_in_redis_or_the_database(family: Famil
     family.text("I want to talk to a person")
     family.text("my name is Rosalinda Quispe, call me at 217 555 0133")
     found = b"".join(clean.dump(key) or b"" for clean in [services.redis] for key in clean.scan_iter())
-    path = services.settings.var_dir / "puente.db"
-    stored = found + path.read_bytes() + path.with_name("puente.db-wal").read_bytes()
+    stored = found + kept_on_disk(services.database, services.settings.var_dir)
+    assert b"talk_to_human" in stored, "it is the right database"
     for secret in (b"Rosalinda", b"5550177", b"555 0133"):
         assert secret not in stored

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import URL, DateTime, Dialect, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.types import TypeDecorator
 
 from bot.store.crypto import Vault
@@ -62,14 +63,31 @@ class Database:
             yield connection
 
 
+def driver_url(url: str) -> URL:
+    """`DATABASE_URL` for SQLAlchemy; `postgres://` and `postgresql://` both mean psycopg 3.
+
+    Raises `ValueError` with a sentence that does not repeat the address (a password stands in it).
+    """
+    scheme, found, rest = url.partition("://")
+    if not found or scheme.split("+")[0] not in ("sqlite", "postgres", "postgresql"):
+        raise ValueError("it begins with postgresql:// or sqlite://")
+    try:
+        return make_url(f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url)
+    except (ArgumentError, ValueError):
+        raise ValueError("it is postgresql://user:password@host:5432/name, with signs in the password as %40") from None
+
+
 def open_engine(url: str) -> Engine:
-    """An engine for `DATABASE_URL`; `postgres://` and `postgresql://` both mean psycopg 3."""
-    scheme, rest = url.split("://", 1)
-    if scheme in ("postgres", "postgresql"):
-        url = f"postgresql+psycopg://{rest}"
-    sqlite = scheme.startswith("sqlite")
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 3}}
-    engine = create_engine(url, pool_pre_ping=not sqlite, pool_timeout=BUSY_SECONDS, **options)
+    """An engine for `DATABASE_URL`.
+
+    Nothing outlasts a transaction on a connection (no prepared statements, no settings, advisory locks of the
+    transaction only), so that PgBouncer may give each transaction another one.
+    """
+    known = driver_url(url)
+    sqlite = known.get_backend_name() == "sqlite"
+    postgres: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS} if sqlite else postgres}
+    engine = create_engine(known, pool_pre_ping=not sqlite, pool_timeout=BUSY_SECONDS, **options)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

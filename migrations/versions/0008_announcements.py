@@ -158,13 +158,8 @@ def _fill_families() -> None:
     for row in rows:
         index = _person(vault, row)
         given = {"index": index, "at": row.created_at, "contact": row.id}
-        db.execute(
-            sa.text(
-                "INSERT INTO families (person_index, created_at) SELECT :index, :at"
-                " WHERE NOT EXISTS (SELECT 1 FROM families WHERE person_index = :index)"
-            ),
-            given,
-        )
+        if not db.execute(sa.text("SELECT 1 FROM families WHERE person_index = :index"), given).first():
+            db.execute(sa.text("INSERT INTO families (person_index, created_at) VALUES (:index, :at)"), given)
         own = "(SELECT id FROM families WHERE person_index = :index)"
         db.execute(sa.text(f"UPDATE contacts SET family_id = {own} WHERE id = :contact"), given)  # noqa: S608
         db.execute(

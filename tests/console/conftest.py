@@ -48,7 +48,8 @@ from bot.store.wordings import Part
 from bot.web import create_app
 from bot.web.console import new_password
 from tests.announcements.conftest import District
-from tests.conftest import NOW, Family, skip_or_fail
+from tests.conftest import NOW, Family
+from tests.databases import skip_or_fail
 from tests.simulator.conftest import FLAGS
 from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in

@@ -19,6 +19,7 @@ from bot.store.db import now
 from bot.store.partner_checks import Check
 from tests.conftest import NOW
 from tests.conftest import Family as Phone
+from tests.databases import values
 
 TODAY = NOW.date()
 LEGAL = {
@@ -119,8 +120,7 @@ def _everything(services: Services) -> list[object]:
     from bot.store import case_messages, cases
 
     with services.database.read() as db:
-        names = [row.name for row in db.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))]
-        rows: list[object] = [row for name in names for row in db.execute(text(f'SELECT * FROM "{name}"'))]
+        rows = list(values(services.database.engine))
         vault = services.database.vault
         return [*rows, cases.get(db, vault, 1), *case_messages.of_case(db, vault, 1)]
 

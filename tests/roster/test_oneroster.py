@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.roster import Unusable, sheets
+from tests.databases import kept_on_disk
 from tests.roster.conftest import Roster
 
 ANA, JEAN, TEACHER, CHILD = "+12175550123", "+12175550145", "+12175550187", "+12175550199"
@@ -185,8 +186,7 @@ def test_nothing_of_names_or_numbers_is_on_the_disk(roster: Roster, tmp_path: Pa
     roster.read(bundle(*MEMBERS_12))
     plain = "Parent name,phone,school,consent,tags\nAna Planted,217-555-0150,lincoln,signed form,bus 4\n"
     roster.read(plain)
-    roster.services.database.engine.dispose()
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("puente.db*")).lower()
+    kept = kept_on_disk(roster.services.database, tmp_path).lower()
     assert b"signed form" in kept and b"lincoln" in kept, "it is the right file"
     for planted in ("planted", "5550123", "5550145", "555-0123", "5550150", "5550199", "g1@", "s1,"):
         assert planted.encode() not in kept, planted

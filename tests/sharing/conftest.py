@@ -3,7 +3,7 @@
 import pytest
 
 from bot.sharing import page, speech
-from tests.conftest import skip_or_fail
+from tests.databases import skip_or_fail
 from tests.sharing.said import ANYTHING_ELSE, LANGUAGES, said
 
 

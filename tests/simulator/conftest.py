@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from bot.services import Services
 from bot.web import create_app
-from tests.conftest import skip_or_fail
+from tests.databases import skip_or_fail
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",

@@ -23,6 +23,7 @@ from bot.voice_notes import carrying
 from bot.voice_notes.carrying import carry, forget
 from bot.web import create_app
 from tests.conftest import NOW, Family
+from tests.databases import kept_on_disk
 from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in_as
 from tests.test_login import cheap_passwords
@@ -42,8 +43,7 @@ def all_cases(services: Services) -> list[cases.Case]:
 
 def raw(services: Services) -> bytes:
     """All that lies on the disk."""
-    folder = services.settings.var_dir
-    return b"".join(path.read_bytes() for path in folder.rglob("puente.db*"))
+    return kept_on_disk(services.database, services.settings.var_dir)
 
 
 def test_from_the_phone_to_the_console_and_gone_at_twilio(

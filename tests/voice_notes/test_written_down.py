@@ -15,6 +15,7 @@ from bot.transcription import Failed
 from bot.transcription.http import HttpTranscriber
 from bot.web import create_app
 from tests.conftest import NOW, Family
+from tests.databases import kept_on_disk
 from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in_as
 from tests.test_login import cheap_passwords
@@ -69,8 +70,7 @@ def test_its_words_are_shown_as_a_machines(
     log_in_as(hearing, page, "ana_ruiz")
     shown = page.get("/console/cases/1").text
     assert "Written by a machine, may be wrong" in shown and "autobús" in shown and "Nobody has listened" in shown
-    on_disk = b"".join(path.read_bytes() for path in hearing.settings.var_dir.glob("puente.db*"))
-    assert "autobús".encode() not in on_disk
+    assert "autobús".encode() not in kept_on_disk(hearing.database, hearing.settings.var_dir)
 
 
 def test_no_flow_answers_it(hearing: Services, parent: Family, server: HearingServer) -> None:

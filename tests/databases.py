@@ -1,0 +1,168 @@
+"""The databases that tests stand on: a throw-away PostgreSQL, and either kind empty for each test.
+
+`PUENTE_TEST_DATABASE=postgresql` runs every test that asks for a database on PostgreSQL instead of SQLite.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, inspect
+
+from bot import settings
+from bot.store.db import Database
+
+ON_POSTGRESQL = os.environ.get("PUENTE_TEST_DATABASE") == "postgresql"
+"""Whether this run's tests stand on PostgreSQL."""
+
+QUICK = (
+    *("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0"),
+    *("autovacuum=off", "max_connections=200"),
+)
+"""Nothing here outlives the run, so that nothing needs to reach the disk."""
+
+
+def skip_or_fail(reason: str) -> None:
+    """What this machine lacks is skipped with a sentence; where nothing may be skipped it fails."""
+    if os.environ.get("PUENTE_NOTHING_SKIPPED"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def program(name: str) -> str:
+    """The path of one of PostgreSQL's programs; skips the test on a machine that has none."""
+    found = [*sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True), shutil.which(name)]
+    if not found[0]:
+        skip_or_fail("This test needs PostgreSQL: on Debian and Ubuntu, `sudo apt install postgresql`.")
+    return str(found[0])
+
+
+def as_somebody(command: list[str]) -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    return ["runuser", "-u", "postgres", "--", *command] if os.getuid() == 0 else command
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for_port(port: int) -> None:
+    """Until somebody listens there; fails after ten seconds."""
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"nobody listens on port {port}")
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The address of a PostgreSQL that runs as long as this context, without a database's name at its end."""
+    initdb, postgres = program("initdb"), program("postgres")
+    port = free_port()
+    folder = Path(tempfile.mkdtemp(prefix="puente-pg-"))
+    folder.chmod(0o777)
+    data = str(folder / "data")
+    made = [initdb, "-D", data, "-A", "trust", "-U", "puente", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    subprocess.run(as_somebody(made), check=True, capture_output=True)
+    options = [word for one in QUICK for word in ("-c", one)]
+    started = [postgres, "-D", data, "-p", str(port), "-k", str(folder), *options]
+    log = (folder / "log").open("w")
+    server = subprocess.Popen(as_somebody(started), stdout=log, stderr=log)
+    try:
+        wait_for_port(port)
+        yield f"postgresql://puente@127.0.0.1:{port}/"
+    finally:
+        _stop(data, server)
+        log.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(data: str, server: "subprocess.Popen[bytes]") -> None:
+    subprocess.run(as_somebody([program("pg_ctl"), "-D", data, "-m", "immediate", "stop"]), capture_output=True)
+    server.wait(timeout=30)
+
+
+def create(server: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database of this cluster, a copy of `template`; what bore the name before is dropped."""
+    with psycopg.connect(f"{server}postgres", autocommit=True) as db:
+        db.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        db.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+    return f"{server}{name}"
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring a database to this revision, forward."""
+    config = Config(str(settings.ROOT / "alembic.ini"))
+    config.attributes["url"] = url
+    command.upgrade(config, revision)
+
+
+ALONE = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+COUNTED = "SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL"
+
+
+def fill_template(server: str, name: str) -> str:
+    """The URL of a new database with all tables, and beside it the template it is made again from."""
+    migrate(create(server, f"{name}_template"))
+    return create(server, name, f"{name}_template")
+
+
+def empty(url: str) -> None:
+    """Empty a database of `fill_template`, and let its numbers begin at 1: much quicker than making it again.
+
+    Only what a test has used: to truncate all tables takes as long as a copy of the database.  Where a test took a table
+    away or renamed it the database is made again.
+    """
+    server, _, name = url.rpartition("/")
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(ALONE)
+        tables = [table for (table,) in db.execute(TABLES)]
+        with psycopg.connect(f"{url}_template") as template:
+            whole = sorted(tables) == sorted(table for (table,) in template.execute(TABLES))
+        if whole:
+            _empty(db, tables)
+    if not whole:
+        create(f"{server}/", name, f"{name}_template")
+
+
+def _empty(db: "psycopg.Connection[tuple[str]]", tables: list[str]) -> None:
+    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in tables)
+    if used := [f'"{name}"' for (name,) in db.execute(filled).fetchall()]:
+        db.execute(f"TRUNCATE {', '.join(used)} CASCADE")
+    for (name,) in db.execute(COUNTED).fetchall():
+        db.execute(f'ALTER SEQUENCE "{name}" RESTART')
+
+
+def kept_on_disk(database: Database, folder: Path) -> bytes:
+    """All that a database keeps, as a thief finds it: SQLite's files in this folder, or every value of every table."""
+    if database.engine.dialect.name == "sqlite":
+        return b"".join(path.read_bytes() for path in sorted(folder.rglob("puente.db*")))
+    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for value in values(database.engine))
+
+
+def values(engine: Engine) -> Iterator[object]:
+    """Every value of every table, as the driver gives it."""
+    with engine.connect() as db:
+        for name in inspect(db).get_table_names():
+            for row in db.exec_driver_sql(f'SELECT * FROM "{name}"'):
+                yield from row
