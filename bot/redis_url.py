@@ -45,15 +45,17 @@ def _by_sentinels(client: type[Redis], url: str, options: dict[str, Any]) -> Red
     if not service:
         raise ValueError("it must name the Sentinels' master: redis+sentinel://host:26379,host:26379/mymaster/0")
     plain = SENTINEL[whole.scheme]
-    given: dict[str, Any] = dict(parse_url(f"{plain}://{login + '@' if login else ''}any/{number or 0}?{whole.query}"))
+    address = f"{plain}://{login + '@' if login else ''}any/{number or 0}?{whole.query}"
+    given: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]
     del given["host"]
     own = {name: given.pop(f"sentinel_{name}") for name in ("username", "password") if f"sentinel_{name}" in given}
     if given.pop("connection_class", None):
         given["ssl"] = True
     tls = {name: value for name, value in given.items() if name.startswith("ssl")}
     waits = {"socket_timeout": SENTINEL_SECONDS, "socket_connect_timeout": SENTINEL_SECONDS}
-    sentinels = Sentinel([_place(place) for place in places.split(",")], sentinel_kwargs={**waits, **tls, **own})
-    found: Redis = sentinels.master_for(service, redis_class=client, **given, **options)
+    known = [_place(place) for place in places.split(",")]
+    sentinels = Sentinel(known, sentinel_kwargs={**waits, **tls, **own})  # type: ignore[no-untyped-call]
+    found: Redis = sentinels.master_for(service, redis_class=client, **given, **options)  # type: ignore[no-untyped-call]
     return found
 
 

@@ -112,10 +112,14 @@ def _accept(listener: socket.socket, context: ssl.SSLContext, port: int) -> None
 
 
 def _serve(caller: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    with suppress(OSError), context.wrap_socket(caller, server_side=True) as outside:
-        with socket.create_connection(("127.0.0.1", port)) as inside:
-            threading.Thread(target=_pump, args=(inside, outside), daemon=True).start()
-            _pump(outside, inside)
+    here = ("127.0.0.1", port)
+    with (
+        suppress(OSError),
+        context.wrap_socket(caller, server_side=True) as outside,
+        socket.create_connection(here) as inside,
+    ):
+        threading.Thread(target=_pump, args=(inside, outside), daemon=True).start()
+        _pump(outside, inside)
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

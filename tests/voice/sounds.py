@@ -4,7 +4,7 @@ from functools import cache
 from shutil import which
 from subprocess import run
 
-from tests.conftest import skip_or_fail
+from tests.databases import skip_or_fail
 
 MADE = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-y", "-f", "lavfi", "-i")
 BROWSERS = ("-metadata", "artist=Ana Ruiz", "-c:a", "libopus", "-f", "webm", "pipe:1")
