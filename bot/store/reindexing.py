@@ -5,13 +5,16 @@ a stranger.  What nobody can read again (opt-outs of erased families) lies under
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.engine import Connection, Row
 
 from bot.store import contacts, families, leaders
 from bot.store.consents import consent_events
 from bot.store.crypto import Unreadable, Vault
+
+AT_ONCE = 500
 
 
 @dataclass
@@ -33,12 +36,13 @@ def needed(db: Connection, vault: Vault) -> bool:
 
 def reindex(db: Connection, before: Vault, after: Vault) -> Done:
     """Hash anew every address that `before` finds, as `after` finds it; raises `Unreadable`, and nothing is kept."""
-    done = Done()
-    for row in db.execute(select(contacts.contacts)).all():
-        address = contacts.open_address(before, row.sealed_address, row.address_index)
-        _contact(db, after, row.id, address)
-        _others(db, before, after, families.number_of(address))
-        done.contacts += 1
+    done, last = Done(), 0
+    while rows := _next(db, last):
+        last = rows[-1].id
+        addresses = {row.id: contacts.open_address(before, row.sealed_address, row.address_index) for row in rows}
+        _contacts(db, after, addresses)
+        _others(db, before, after, {families.number_of(address) for address in addresses.values()})
+        done.contacts += len(rows)
     for leader in leaders.every(db, before):
         if leader.phone:
             values = {"number_index": after.index(leader.phone)}
@@ -47,19 +51,34 @@ def reindex(db: Connection, before: Vault, after: Vault) -> Done:
     return done
 
 
-def _contact(db: Connection, after: Vault, contact_id: int, address: str) -> None:
-    index = after.index(address)
-    values = {"address_index": index, "sealed_address": contacts.seal_address(after, address, index)}
-    db.execute(update(contacts.contacts).where(contacts.contacts.c.id == contact_id).values(values))
+def _next(db: Connection, last: int) -> list[Row[Any]]:
+    query = select(contacts.contacts).where(contacts.contacts.c.id > last).order_by(contacts.contacts.c.id)
+    return list(db.execute(query.limit(AT_ONCE)))
 
 
-def _others(db: Connection, before: Vault, after: Vault, number: str) -> None:
-    """The family of this number, and what was said about consent from either of its addresses."""
-    person = families.families.c.person_index == before.index(number)
-    db.execute(update(families.families).where(person).values(person_index=after.index(number)))
-    for address in (number, f"whatsapp:{number}", f"voice:{number}"):
-        said = consent_events.c.address_index == before.index(address)
-        db.execute(update(consent_events).where(said).values(address_index=after.index(address)))
+def _contacts(db: Connection, after: Vault, addresses: dict[int, str]) -> None:
+    hashed = {number: after.index(address) for number, address in addresses.items()}
+    rows = [
+        {"which": number, "index": index, "sealed": contacts.seal_address(after, addresses[number], index)}
+        for number, index in hashed.items()
+    ]
+    values: dict[str, Any] = {"address_index": bindparam("index"), "sealed_address": bindparam("sealed")}
+    db.execute(update(contacts.contacts).where(contacts.contacts.c.id == bindparam("which")).values(values), rows)
+
+
+def _others(db: Connection, before: Vault, after: Vault, numbers: set[str]) -> None:
+    """The families of these numbers, and what was said about consent from any of their addresses."""
+    own = families.families.c.person_index
+    rows = [{"old": before.index(number), "new": after.index(number)} for number in numbers]
+    key = update(families.families).where(own == bindparam("old"))
+    db.execute(key.values(person_index=bindparam("new")), rows)
+    written = [f"{way}{number}" for number in numbers for way in ("", "whatsapp:", "voice:")]
+    new = {before.index(address): after.index(address) for address in written}
+    event = consent_events.c.address_index
+    said = db.execute(select(event).where(event.in_(new)).distinct()).scalars().all()
+    if said:
+        key = update(consent_events).where(event == bindparam("old"))
+        db.execute(key.values(address_index=bindparam("new")), [{"old": one, "new": new[one]} for one in said])
 
 
 def wrong_keys(db: Connection, vault: Vault) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from bot import jobs
@@ -14,6 +15,7 @@ from bot.store.db import metadata
 from bot.understanding import Phrasebook
 from tests.conftest import Family
 from tests.understanding.conftest import files, lessons, phrasebook
+from tests.voice.test_calls import Phone
 
 __all__ = ["files", "lessons", "phrasebook"]
 
@@ -221,3 +223,15 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
     jobs.talk_lost("gone")
     jobs.sweep()
     assert messages and rows(services, "cases") == 0
+
+
+def test_by_voice_through_the_same_flow(services: Services, client: FlaskClient, family: Family) -> None:
+    """Whoever calls hears how much is held of the number, by text too, and erases it with the same key."""
+    told(family)
+    phone = Phone(client, services)
+    phone.ring()
+    heard = phone.speak("privacy")
+    assert "Your requests to the school: 1" in heard and "What would you like to do?" in heard
+    assert "Shall I delete everything now?" in phone.press("1")
+    assert "is deleted" in phone.press("1")
+    assert rows(services, "contacts") == 0 and rows(services, "cases") == 0

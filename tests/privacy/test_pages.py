@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import func, select
 
 from bot.retention import running
@@ -91,6 +92,18 @@ def test_erasing_takes_two_steps_and_a_typed_word(services: Services, told: Fami
     again = send(office, "/console/family/erase", number=NUMBER, word="erase")
     assert again.status_code == 404 and rows(services, "families") == 1  # type: ignore[attr-defined]
     assert "erased a family" in whats(services)
+
+
+def test_without_redis_nothing_is_erased_and_that_is_said(
+    services: Services, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: object) -> None:
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(type(services.conversations), "forget", away)
+    page = send(office, "/console/family/erase", number=NUMBER, word="ERASE")
+    assert page.status_code == 503 and "Nothing was erased" in page.text  # type: ignore[attr-defined]
+    assert rows(services, "families") == 2 and rows(services, "cases") == 2
 
 
 def test_what_is_kept_shows_the_rules_and_the_runs(services: Services, told: Family, office: FlaskClient) -> None:

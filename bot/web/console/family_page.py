@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from redis import RedisError
 
 from bot.messaging import erasing
 from bot.services import Services
@@ -22,6 +23,8 @@ from bot.web.console.pages import console
 from bot.web.console.words import _
 from bot.web.here import services
 
+ONLY_HASHES = frozenset({"told"})
+"""Nothing that a person could read; the JSON copy has it."""
 ERASE = "ERASE"
 """What must be typed: nobody erases by a click."""
 
@@ -81,7 +84,11 @@ def erase_family() -> ResponseReturnValue:
     if request.form.get("word", "").strip().upper() != ERASE:
         with here.database.read() as db:
             return _page(number, held.of_contact(db, contact.id), asked=True)
-    erasing.erase(here, contact.address, current_user.by)
+    try:
+        erasing.erase(here, contact.address, current_user.by)
+    except RedisError:
+        problem = _("Nothing was erased: Redis is away. Please try again in a few minutes.")
+        return render_template("console/family.html", held=None, problem=problem), 503
     return render_template("console/family.html", held=None, problem="", done=True)
 
 
@@ -89,6 +96,8 @@ def readable(whole: dict[str, Any]) -> str:
     """The same for people: a heading for each kind of record, a line for each value."""
     lines = [f"{whole['district']}", f"Copy of what is held about one family, made at {whole['made_at']}", ""]
     for table, rows in whole["records"].items():
+        if table in ONLY_HASHES:
+            continue
         lines += [table.replace("_", " ").upper(), ""]
         for row in rows:
             lines += [f"  {name.replace('_', ' ')}: {_short(name, value)}" for name, value in row.items()] + [""]
