@@ -176,7 +176,8 @@ def _cannot_read(talk: Talk, heard: Heard) -> Outcome:
     """A voice note (a person listens: `voice.py`), a picture, a place …: what we can't do with it, and how to go on."""
     talk_ = talk if talk.language else replace(talk, state=State(ASKED_FOR_LANGUAGE, "open"))
     extra = () if talk.language else (AskLanguage(),)
-    return talk_, (Notice(f"cannot_read_{heard.kind}"), *extra)
+    kind = "unknown" if heard.kind == "text" else heard.kind  # a text of nothing but blanks
+    return talk_, (Notice(f"cannot_read_{kind}"), *extra)
 
 
 def _converse(world: World, talk: Talk, heard: Heard) -> Outcome:
