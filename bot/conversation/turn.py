@@ -75,7 +75,7 @@ def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     if emergency:
         outcome = _emergency(world, talk, heard)
         return prepend(PassOn(), outcome) if heard.talking else outcome
-    if heard.stopped and not _in_emergency(world, talk):
+    if heard.stopped and not in_emergency(world, talk):
         return talk, (PassOn(),) if heard.talking else ()
     if not heard.text.strip() and heard.payload is None:
         outcome = _cannot_read(talk, heard)
@@ -148,7 +148,7 @@ def _emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
         return start_flow(world, before, PERSON)
     if talk.state and talk.state.flow == name and not heard.stopped:
         return _answer(world, before, heard)
-    if _in_emergency(world, talk) and heard.understood.confidence < SURE_OF_TOPIC:
+    if in_emergency(world, talk) and heard.understood.confidence < SURE_OF_TOPIC:
         return _append_pages(world, heard, _answer(world, before, heard), name)
     return _append_pages(world, heard, start_flow(world, replace(before, unclear=0, held={}), name))
 
@@ -166,7 +166,7 @@ def _append_pages(world: World, heard: Heard, outcome: Outcome, beside: str | No
     return outcome[0], (*outcome[1], *pages)
 
 
-def _in_emergency(world: World, talk: Talk) -> bool:
+def in_emergency(world: World, talk: Talk) -> bool:
     """Whether an emergency's question is open: its answer is read even after STOP (TOPICS.md, hard rule 11)."""
     flow = world.flows.flows.get(talk.state.flow) if talk.state else None
     return flow is not None and any(SEVERITY.get(intent) == EMERGENCY for intent in flow.start_on.intents)

@@ -16,7 +16,8 @@ from bot.cases import by_text
 from bot.channels.lengths import parts
 from bot.gatherings import by_text as invited
 from bot.incidents import by_text as agents
-from bot.messaging import inbound, status
+from bot.messaging import inbound, measure, status
+from bot.messaging.inbound import Inbound
 from bot.messaging.receive import Unavailable, receive
 from bot.statuses import by_text as school_status
 from bot.web import voice
@@ -51,13 +52,19 @@ def messages() -> Response:
         reply = agents.answer(services(), message)
         reply = by_text.answer(services(), message) if reply is None else reply
         reply = school_status.answer(services(), message) if reply is None else reply
-        reply = invited.answer(services(), message) if reply is None else reply
-        reply = genuine.answer(services(), message) if reply is None else reply
+        reply = _without_a_talk(message) if reply is None else reply
         reply = receive(services(), message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):
         abort(503, "Not kept: please try again.")
     shown = message.channel == "whatsapp" and services().settings.public_base
     return twiml(reply, f"{shown}/media/" if shown else None)
+
+
+def _without_a_talk(message: Inbound) -> str | None:
+    """The reply to an invitation's answer or to CHECK; empty for a phone that asks without end."""
+    reply = invited.answer(services(), message)
+    reply = genuine.answer(services(), message) if reply is None else reply
+    return "" if reply and measure.silent(services(), message) else reply
 
 
 @webhooks.post("/status")

@@ -25,7 +25,10 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
 WEB = Path(__file__).parents[2] / "bot/web"
 ENDS = {"/console/logout", "/console/account/end", "/console/account/password", "/console/account/factor"}
 """These end the session that the test needs; `test_nobody` asks them too."""
-DRAWN = {"/console/handouts/<language>.<kind>", "/console/announcements/<int:announcement_id>/languages/<language>/flyer"}
+DRAWN = {
+    "/console/handouts/<language>.<kind>",
+    "/console/announcements/<int:announcement_id>/languages/<language>/flyer",
+}
 """WeasyPrint takes seconds for each; tests/sharing looks after these."""
 
 

@@ -48,7 +48,11 @@ def broken(good: st.SearchStrategy[str], bits: list[str]) -> st.SearchStrategy[s
     return one()
 
 
-FLOWS = [path.read_text() for path in sorted((ROOT / "flows").glob("*.yaml")) if path.name not in ("facts.yaml", "texts.yaml")]
+FLOWS = [
+    path.read_text()
+    for path in sorted((ROOT / "flows").glob("*.yaml"))
+    if path.name not in ("facts.yaml", "texts.yaml")
+]
 
 
 @share(0.04)
