@@ -101,10 +101,10 @@ class Conversations:
         self._continue = redis.register_script(CONTINUE)
         self._release = redis.register_script(RELEASE)
 
-    def enter(self, family: str, message_sid: str, owner: str, measure: Measure) -> Entry:
+    def enter(self, family: str, message_sid: str, owner: str, measure: Measure | None = None) -> Entry:
         """Ask to handle this message as `owner` (a random token); it is counted, if it was not seen before."""
         keys = [_seen(message_sid), _lock(family), _talk(family), _talking(family), *pace.keys(family)]
-        args: list[str | int] = [owner, LOCK_MS, *pace.most(measure)]
+        args: list[str | int] = [owner, LOCK_MS, *pace.most(measure or pace.usual())]
         outcome, found, talking, over = (part.decode() for part in self._enter(keys=keys, args=args))
         if outcome == "seen":
             return Entry("seen", reply=self._vault.open(found, f"reply:{message_sid}"))
