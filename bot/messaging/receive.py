@@ -141,7 +141,8 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
     answers_us = conversation.asked or bool(contact and contact.unanswered)
     saying = Saying(noticed, said, at, conversation.turns, notes, answers_us)
     reply, kept = _keep_and_compose(services, inbound, contact, turn, saying)
-    stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
+    was = bool(contact and contact.stopped_at)
+    stopped = was if kept.again else _stopped_now(was, turn.effects)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
     turns = _turns(conversation.turns, "" if _says_where(turn.effects) else inbound.text, reply)
     return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns), kept
