@@ -42,8 +42,8 @@ def test_it_is_told_in_its_own_language(family: Family, strict: None, services: 
     family.text("hola, buenos días")
     for _ in range(4):
         family.text("¿es segura la escuela?")
-    wording = services.library.catalogs.wording("es", services.library.texts["too_many"])
-    assert wording.text.split("{")[0] in family.text("¿es segura la escuela?")
+    told = family.text("¿es segura la escuela?")
+    assert services.library.catalogs.wording("es", services.library.texts["too_many"]).text.split("{")[0] in told
 
 
 @pytest.mark.parametrize(
