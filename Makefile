@@ -7,7 +7,7 @@ PIP := $(PY) -m pip install -q --no-input --disable-pip-version-check --no-compi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup dev run test test-all check bench teach measure lock messages
+.PHONY: help setup dev run test test-all check audit bench teach measure lock messages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -27,10 +27,11 @@ test-all: dev ## those and the long ones; nothing is skipped
 	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -m long tests/test_migration.py tests/test_backup.py
 	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -m long
 
-check: dev ## format, lint, types, flows, facts and catalogs
+check: dev ## format, lint, types, packages, flows, facts and catalogs
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	$(PY) -m tests.audit
 	$(PY) -m bot check
 	$(PY) -m bot test
 	$(PY) -m bot.teaching.routing
@@ -38,6 +39,9 @@ check: dev ## format, lint, types, flows, facts and catalogs
 	@$(call extract,$(VENV)/console.pot,$(CONSOLE))
 	@cmp -s $(VENV)/messages.pot messages/messages.pot || $(call fail,messages/messages.pot is not current: run 'make messages'.)
 	@cmp -s $(VENV)/console.pot $(WORDS)/console.pot || $(call fail,$(WORDS)/console.pot is not current: run 'make messages'.)
+
+audit: dev ## are packages of the locks known to be unsafe? (a part of check)
+	@$(PY) -m tests.audit
 
 bench: dev ## every figure in docs/performance.md, as ratios within one run
 	@$(PY) -m tests.bench

@@ -36,14 +36,14 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     port: int = Field(8000, ge=1, le=65535)
-    redis_url: str = ""
-    database_url: str = ""
+    redis_url: str = Field("", repr=False)
+    database_url: str = Field("", repr=False)
     public_url: str = ""
-    secret_key: str = ""
-    data_key: str = ""
+    secret_key: str = Field("", repr=False)
+    data_key: str = Field("", repr=False)
     district_file: Path = ROOT / "district.yaml"
     twilio_account_sid: str = Field("", pattern=r"^(AC[0-9a-fA-F]{32})?$")
-    twilio_auth_token: str = ""
+    twilio_auth_token: str = Field("", repr=False)
     twilio_messaging_service_sid: str = Field("", pattern=r"^(MG[0-9a-fA-F]{32})?$")
     twilio_whatsapp_from: str = Field("", pattern=r"^((whatsapp:)?\+[1-9]\d{6,14})?$")
     twilio_sms_from: str = Field("", pattern=r"^(\+[1-9]\d{6,14}|\d{3,8})?$")
@@ -52,10 +52,11 @@ class Settings(BaseSettings):
     googletrans_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
     transcriber: Literal["off", "http"] = "off"
     transcriber_url: str = Field("", pattern=r"^(https?://\S+)?$")
-    transcriber_token: str = ""
+    transcriber_token: str = Field("", repr=False)
+    trusted_proxies: int = Field(0, ge=0, le=5)
     oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$")
     oidc_client_id: str = ""
-    oidc_client_secret: str = ""
+    oidc_client_secret: str = Field("", repr=False)
     var_dir: Path = ROOT / "var"
 
     @model_validator(mode="after")

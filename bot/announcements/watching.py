@@ -1,7 +1,5 @@
 """How an announcement stands while it is sent and after: counts by language and channel, reasons, the time left."""
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.announcements.messages import LANGUAGE, OVER
 from bot.announcements.starting import NEVER_AGAIN
 from bot.content.reasons import CALLED, UNKNOWN, WHY
+from bot.content.spreadsheet import line
 from bot.services import Services
 from bot.store import announcements, cases, recipient_counts, recipients
 from bot.store.announcements import Announcement
@@ -153,7 +152,7 @@ COLUMNS = ("number", "for", "try", "language", "channel", "state", "last_change"
 
 def report(services: Services, announcement_id: int) -> Iterator[str]:
     """The report as CSV, a line for each family and try; no number, no name, and nothing by which one is found."""
-    yield _line(COLUMNS)
+    yield line(COLUMNS)
     local = services.library.district.local
     with services.database.read() as db:
         for number, one in enumerate(recipient_counts.each(db, announcement_id), 1):
@@ -162,10 +161,4 @@ def report(services: Services, announcement_id: int) -> Iterator[str]:
             moved = local(one.moved_at).isoformat(timespec="minutes")
             whom = "leader" if one.kind == "kit" else "family"
             code = str(one.error_code or "")
-            yield _line((number, whom, one.round + 1, one.language, one.channel, group, moved, code, why))
-
-
-def _line(values: tuple[object, ...]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(values)
-    return out.getvalue()
+            yield line((number, whom, one.round + 1, one.language, one.channel, group, moved, code, why))

@@ -11,7 +11,7 @@ from babel.messages.catalog import Catalog as PoCatalog
 from babel.messages.pofile import PoFileError, denormalize, read_po
 
 from bot.conversation.flow import Plural
-from bot.conversation.source import BadSource, Problem
+from bot.conversation.source import BadSource, Problem, decoded
 
 SOURCE_LANGUAGE = "en"
 PREVIOUS = "#| "
@@ -72,11 +72,11 @@ def load_catalogs(files: Mapping[str, bytes]) -> Catalogs:
 
 def parse_po(language: str, data: bytes) -> PoCatalog:
     """One `messages/<lang>.po`; raises `BadSource` with the line that Babel stumbles over."""
-    text = data.decode("utf-8")
+    text = decoded(data, f"messages/{language}.po")
     steady = "\n".join(line for line in text.split("\n") if not line.startswith(PREVIOUS))
     try:
         catalog = read_po(BytesIO(steady.encode()), locale=language, abort_invalid=True)
-    except (PoFileError, ValueError) as error:
+    except (PoFileError, ValueError, LookupError) as error:
         line = int(getattr(error, "lineno", 0) or 0) + 1
         raise BadSource([Problem(f"messages/{language}.po", line, 1, f"not a PO file: {error}")]) from None
     for new, old in _edited(text):

@@ -14,7 +14,7 @@ from bot.content.named import names
 from bot.content.texts import TextId, Texts
 from bot.conversation.flow import FlowSet, Model
 from bot.conversation.loader import Known, load_flows
-from bot.conversation.source import BadSource, Problem, Source, parse
+from bot.conversation.source import BadSource, Problem, Source, decoded, parse
 from bot.understanding import taught
 from bot.understanding.phrasebook import Phrasebook, SignalFile
 from bot.understanding.taught import Taught
@@ -66,7 +66,7 @@ def load_library(root: Path, district_file: Path) -> Library:
     catalogs = _gather(problems, lambda: load_catalogs(_files(root / "messages", "*.po")))
     phrasebook = _gather(problems, lambda: _phrasebook(root))
     terms = _gather(problems, lambda: read_glossary(_parsed(root / "messages/glossary.yaml")))
-    flow_files = {name: data.decode() for name, data in _flow_files(root)}
+    flow_files = _gather(problems, lambda: {name: decoded(data, name) for name, data in _flow_files(root)}) or {}
     named = _known(root, district, facts)
     flows = _gather(problems, lambda: load_flows(flow_files, named))
     if problems or not (district and facts and texts and catalogs and phrasebook and flows) or terms is None:
@@ -99,10 +99,10 @@ def _model(path: Path, kind: type[M]) -> M:
 
 def _parsed(path: Path) -> Source:
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except OSError as error:
         raise BadSource([Problem(str(path), 1, 1, f"cannot be read: {error.strerror}")]) from None
-    return parse(text, shown(path))
+    return parse(decoded(data, shown(path)), shown(path))
 
 
 def _texts(path: Path) -> Texts:
@@ -116,7 +116,7 @@ def _texts(path: Path) -> Texts:
 def _phrasebook(root: Path) -> Phrasebook:
     files = {}
     for path in sorted((root / "flows/signals").glob("*.yaml")):
-        source = parse(path.read_text(encoding="utf-8"), shown(path))
+        source = _parsed(path)
         files[path.stem] = source.model(SignalFile)
     return Phrasebook.build(files, _taught(root / "flows" / taught.FILE))
 

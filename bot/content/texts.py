@@ -22,6 +22,8 @@ TextId = Literal[
     "checked_on",
     "flow_changed",
     "try_later",
+    "too_many",
+    "many_write",
     "which_topic",
     "also_asked",
     "someone_else",

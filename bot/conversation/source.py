@@ -98,6 +98,15 @@ def _words(kind: type[BaseModel]) -> list[str]:
     return sorted({word for model in models for word in model.get("properties", {})})
 
 
+def decoded(data: bytes, file: str) -> str:
+    """The text in a file's bytes; raises `BadSource` with the line that is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadSource([Problem(file, line, 1, "not UTF-8: save the file as UTF-8")]) from None
+
+
 def parse(text: str, file: str) -> Source:
     """The one YAML document in `text`; raises `BadSource` for what YAML itself does not allow, twice-used keys too."""
     try:

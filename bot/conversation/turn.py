@@ -89,7 +89,7 @@ def _turn(world: World, talk: Talk, heard: Heard) -> Outcome:
     if emergency:
         outcome = _emergency(world, talk, heard)
         return prepend(PassOn(), outcome) if heard.talking else outcome
-    if heard.stopped and not (_in_emergency(world, talk) or _asked_after_stop(talk)):
+    if heard.stopped and not (in_emergency(world, talk) or _asked_after_stop(talk)):
         return talk, (PassOn(),) if heard.talking else ()
     if not heard.text.strip() and heard.payload is None:
         outcome = _cannot_read(talk, heard)
@@ -162,7 +162,7 @@ def _emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
         return start_flow(world, before, PERSON)
     if talk.state and talk.state.flow == name and not heard.stopped:
         return _answer(world, before, heard)
-    if _in_emergency(world, talk) and heard.understood.confidence < SURE_OF_TOPIC:
+    if in_emergency(world, talk) and heard.understood.confidence < SURE_OF_TOPIC:
         return _append_pages(world, heard, _answer(world, before, heard), name)
     return _append_pages(world, heard, start_flow(world, replace(before, unclear=0, held={}), name))
 
@@ -180,7 +180,7 @@ def _append_pages(world: World, heard: Heard, outcome: Outcome, beside: str | No
     return outcome[0], (*outcome[1], *pages)
 
 
-def _in_emergency(world: World, talk: Talk) -> bool:
+def in_emergency(world: World, talk: Talk) -> bool:
     """Whether an emergency's question is open: its answer is read even after STOP (TOPICS.md, hard rule 11)."""
     flow = world.flows.flows.get(talk.state.flow) if talk.state else None
     return flow is not None and any(SEVERITY.get(intent) == EMERGENCY for intent in flow.start_on.intents)
@@ -194,7 +194,8 @@ def _cannot_read(talk: Talk, heard: Heard) -> Outcome:
     """A voice note (a person listens: `voice.py`), a picture, a place …: what we can't do with it, and how to go on."""
     talk_ = talk if talk.language else replace(talk, state=State(ASKED_FOR_LANGUAGE, "open"))
     extra = () if talk.language else (AskLanguage(),)
-    return talk_, (Notice(f"cannot_read_{heard.kind}"), *extra)
+    kind = "unknown" if heard.kind == "text" else heard.kind  # a text of nothing but blanks
+    return talk_, (Notice(f"cannot_read_{kind}"), *extra)
 
 
 def _converse(world: World, talk: Talk, heard: Heard) -> Outcome:

@@ -1,12 +1,11 @@
 """What families asked before and said after: for staff in English, as files that hold no number and no small count."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.content.languages import english_name
+from bot.content.spreadsheet import line
 from bot.gatherings.telling import AFTER_FLOW
 from bot.services import Services
 from bot.store import cases, questions, rsvps
@@ -15,7 +14,6 @@ from bot.store.gatherings import Gathering
 from bot.store.questions import Question
 
 STAFF_LANGUAGE = "en"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SHOWN_FROM = 3
 """A theme that fewer answers hold is named without its number: it could tell who said it."""
 
@@ -59,20 +57,14 @@ def _after(case: Case, gathering: Gathering, until: datetime | None) -> bool:
 
 def as_csv(found: Iterable[Asked]) -> Iterator[str]:
     """The questions as a file.  A cell that a spreadsheet would compute gets an apostrophe (OWASP, CSV injection)."""
-    yield _line(("language", "question", "machine translation", "day"))
+    yield line(("language", "question", "machine translation", "day"))
     for one in found:
         language = english_name(one.question.language) if one.question.language else ""
-        yield _line((language, one.question.text, one.english, one.question.day.isoformat()))
+        yield line((language, one.question.text, one.english, one.question.day.isoformat()))
 
 
 def coming_as_csv(rows: Iterable[tuple[str, int | None]]) -> Iterator[str]:
     """How many families come, by language; None is a number that could tell of one family."""
-    yield _line(("language", "families"))
+    yield line(("language", "families"))
     for language, count in rows:
-        yield _line((language, "" if count is None else str(count)))
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([f"'{one}" if one.startswith(FORMULA) else one for one in cells])
-    return out.getvalue()
+        yield line((language, "" if count is None else str(count)))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis import RedisError
 
+from bot.messaging.measure import too_dear
 from bot.services import Services
 from bot.store import contacts
 from bot.store.contacts import Contact
@@ -33,6 +34,8 @@ def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
     with services.database.read() as db:
         if contacts.any_stopped(db, contact):
             return Way(None, "stopped")
+    if too_dear(contact.address):
+        return Way(None, "somebody earns with what is sent there")
     whatsapp = "whatsapp" in services.library.district.channels
     if contact.channel == "voice" and not contact.address.startswith("voice:+"):
         return Way(None, "called with a hidden number")
@@ -42,7 +45,7 @@ def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
     if whatsapp and template:
         return Way(contact.address, template=template)
     number = contact.address.removeprefix("whatsapp:")
-    if number.startswith("+") and can_send_sms(services):
+    if number.startswith("+") and can_send_sms(services) and not too_dear(number):
         return Way(number)
     return Way(None, "not by WhatsApp now, and no SMS")
 

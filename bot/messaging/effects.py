@@ -79,6 +79,8 @@ class Kept:
     role: str = "default"
     school: str | None = None
     erased: Erased | None = None
+    again: bool = False
+    """Its STOP or START was obeyed before."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
             if effect.name == SCHOOL and (family := contacts.family_of(db, contact.id)) is not None:
                 families.join_school(db, family, effect.value, "self")
         elif isinstance(effect, Consent):
-            _consent(services, db, message, effect)
+            kept.again = not _consent(services, db, message, effect)
         elif isinstance(effect, (Suggest, AnswerReferral)):
             _of_partners(services, db, message, n, effect)
     if VoiceNote() in lasting:
@@ -262,9 +264,11 @@ def _forget(services: Services, families: Iterable[str]) -> None:
         log.warning("conversation not forgotten: %s", type(error).__name__)
 
 
-def _consent(services: Services, db: Connection, message: Message, effect: Consent) -> None:
+def _consent(services: Services, db: Connection, message: Message, effect: Consent) -> bool:
+    """Stop or start; False for a message that did so before."""
     family = services.family(message.contact.address)
-    consents.record(db, family, effect.kind, effect.basis, message.inbound.sid, message.at)
+    if not consents.record(db, family, effect.kind, effect.basis, message.inbound.sid, message.at):
+        return False  # sent again long after: what the family has said since then counts
     if effect.kind == "stop":
         contacts.set_stopped(db, message.contact.id, message.at)
     else:
@@ -272,3 +276,4 @@ def _consent(services: Services, db: Connection, message: Message, effect: Conse
     family_id = contacts.family_of(db, message.contact.id)
     if effect.kind == "joined" and family_id is not None:
         families.set_consent(db, family_id, JOINED, message.at)
+    return True

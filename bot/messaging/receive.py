@@ -14,6 +14,8 @@ from typing import Any
 from redis import RedisError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from bot.content.texts import TextId
+from bot.conversation.always import COMMANDS, always_heard
 from bot.conversation.commands import match
 from bot.conversation.effects import Consent, Effect, Erase, FindPartners, Notice, SetNote
 from bot.conversation.engine import State
@@ -24,6 +26,7 @@ from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
 from bot.messaging.inbound import Inbound
+from bot.messaging.measure import measure_of
 from bot.messaging.world import composer_for, held_about, of_case, understood, world_of
 from bot.queues import ALERT_CASE, TRANSLATE, VOICE_NOTE, enqueue
 from bot.services import Services
@@ -31,13 +34,16 @@ from bot.store import contacts, told, walks
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
+from bot.store.pace import Pace
 
 TURNS, TURN_CHARACTERS = 6, 300
 """So much of a conversation is kept for the day, for the person who takes over."""
 WAIT_SECONDS = 10
 """How long a message waits for the one before it; with LOCK_MS it stays below Twilio's 15 s."""
-ALWAYS = frozenset({"stop", "start", "person"})
-"""The commands that work from the database alone, when Redis is away."""
+SURE = 0.8
+"""From here on a guessed language is answered in."""
+OVER: dict[Pace, TextId | None] = {"tell": "too_many", "silent": None, "crowd": "many_write"}
+"""What is said to whom it was too much (`store/pace`)."""
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +93,12 @@ def receive(services: Services, inbound: Inbound) -> str:
 
 def _receive(services: Services, inbound: Inbound, at: datetime) -> str:
     family, owner = services.family(inbound.address), secrets.token_hex(8)
-    entry = _enter(services, family, inbound.sid, owner)
+    entry = _enter(services, inbound, family, owner)
     if entry.outcome == "seen":
         return entry.reply
     try:
-        reply, conversation, kept = _handle_once(services, inbound, entry, at)
+        refused = _too_much(services, inbound, entry, at) if entry.pace != "free" else None
+        reply, conversation, kept = _handle_once(services, inbound, entry, at) if refused is None else refused
     except BaseException:
         services.conversations.release(family, owner)
         raise
@@ -99,7 +106,10 @@ def _receive(services: Services, inbound: Inbound, at: datetime) -> str:
     if not services.conversations.leave(family, inbound.sid, owner, conversation, reply, counts):
         log.warning("lock lost before the end: message=%s", inbound.sid)
         raise Unavailable
-    _queue(services, kept)
+    if kept:
+        _queue(services, kept)
+    elif entry.pace == "crowd":
+        services.conversations.forget(family)  # or the next message would not count as a stranger's
     return reply
 
 
@@ -109,11 +119,12 @@ def _place(conversation: Conversation) -> walks.Place | None:
     return (state["flow"], state["step"]) if state and state["step"] else None
 
 
-def _enter(services: Services, family: str, sid: str, owner: str) -> Entry:
+def _enter(services: Services, inbound: Inbound, family: str, owner: str) -> Entry:
     """Wait until no other message of this family is being handled."""
+    sid, measure = inbound.sid, measure_of(inbound.address)
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        entry = services.conversations.enter(family, sid, owner)
+        entry = services.conversations.enter(family, sid, owner, measure)
         if entry.outcome != "busy":
             return entry
         if time.monotonic() > deadline:
@@ -145,7 +156,8 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
         erased = erasing.by_text(services, contact, turn.talk.language or "en", inbound, at)
         return erased.reply, Conversation(), Kept(0, erased=erased)
     reply, kept = _keep_and_compose(services, inbound, contact, turn, saying)
-    stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
+    was = bool(contact and contact.stopped_at)
+    stopped = was if kept.again else _stopped_now(was, turn.effects)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
     turns = _turns(conversation.turns, "" if _says_where(turn.effects) else inbound.masked[0], reply)
     spoke = aloud.speaks(conversation.spoke, inbound)
@@ -153,6 +165,28 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
         reply = aloud.beside(services, inbound, reply, turn.talk.language, noticed, at)
     left = Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns, spoke=spoke)
     return reply, left, kept
+
+
+def _too_much(
+    services: Services, inbound: Inbound, entry: Entry, at: datetime
+) -> tuple[str, Conversation, None] | None:
+    """The sentence (once; then nothing) for a phone that is over its measure; None for what is heard all the same.
+
+    Nothing of the message is done or kept, not even who sent it.
+    """
+    contact = _contact(services, inbound, entry.conversation, at, entry.talking)
+    if entry.pace == "crowd" and contact:
+        return None  # whom we know is no stranger
+    talk = _talk(entry.conversation, contact)
+    world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, {}))
+    heard = _heard(services, inbound, talk, contact)
+    if always_heard(world, talk, heard) or heard.stopped:
+        return None  # who stopped is told nothing anyway
+    log.warning("over the measure: message=%s pace=%s", inbound.sid, entry.pace)
+    text = OVER[entry.pace]
+    sure = heard.understood.lang if heard.understood.lang_confidence >= SURE else None
+    composer = composer_for(services, replace(talk, language=talk.language or sure), world, at, [])
+    return composer.compose((Notice(text),) if text else ()), entry.conversation, None
 
 
 def _says_where(effects: tuple[Effect, ...]) -> bool:
@@ -199,11 +233,11 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     talk = Talk(language=contact.language if contact else None)
     heard = _heard(services, inbound, talk, contact)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
-    works = heard.understood.severity == "escalate_now" or (heard.command and heard.command.kind in ALWAYS)
+    works = heard.understood.severity == "escalate_now" or (heard.command and heard.command.kind in COMMANDS)
     if works or heard.stopped or heard.twilio_opt or heard.talking or inbound.sounds:
         turn = _Turn(*take_turn(world, talk, heard), world)
     else:
-        guess = heard.understood.lang if heard.understood.lang_confidence >= 0.8 else None
+        guess = heard.understood.lang if heard.understood.lang_confidence >= SURE else None
         turn = _Turn(Talk(language=talk.language or guess), (Notice("try_later"),), world)
     return _keep_and_compose(services, inbound, contact, turn, Saying([], [], at))[0]
 

@@ -15,7 +15,7 @@ from bot.channels.base import Listed, Outgoing, SendError
 from bot.messaging.consent import Way, way_to
 from bot.queues import TALK_LOST, enqueue
 from bot.services import Services
-from bot.store import case_messages, cases, consents, contacts, deliveries, statuses
+from bot.store import case_messages, cases, consents, contacts, deliveries, pace, statuses
 from bot.store.case_messages import New
 from bot.store.db import now
 from bot.store.deliveries import Delivery
@@ -58,7 +58,7 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
         return
     _mark_talk(services, delivery)
     way = _way(services, delivery)
-    if way.address is None:
+    if way.address is None or _over_the_measure(services, delivery, way.address):
         _claim_and_settle(services, delivery, "held", at)
         return
     with services.database.write() as db:
@@ -69,6 +69,22 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
         if not deliveries.claim(db, delivery.id, at, way.template, delivery.means):
             return  # another process has it
     _send(services, delivery, way)
+
+
+def _over_the_measure(services: Services, delivery: Delivery, address: str) -> bool:
+    """Whether this phone was sent so much today that only a mistake or an attack can be behind it: a person decides.
+
+    What staff get, and what they write by hand, is never held: an emergency must get through.
+    """
+    if delivery.staff is not None or delivery.kind == "talk" or delivery.attempts:
+        return False
+    try:
+        within = pace.within(services.redis, "sent", services.family(address), pace.SENT_PER_DAY)
+    except RedisError:
+        return False
+    if not within:
+        log.error("held, too much was sent to one phone today: delivery=%s kind=%s", delivery.id, delivery.kind)
+    return not within
 
 
 def _mark_talk(services: Services, delivery: Delivery) -> None:

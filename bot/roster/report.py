@@ -1,12 +1,10 @@
 """What became of an import: findings as they are met, counts at the end.  Never a name, a number, a cell of a file."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
+from bot.content.spreadsheet import line
 
 
 class Unusable(Exception):
@@ -76,19 +74,13 @@ Found = Callable[[Finding], None]
 
 def write_to(file: TextIO) -> Found:
     """Findings as CSV lines (file, line, what), safe to open in a spreadsheet."""
-    writer = csv.writer(file)
-    writer.writerow(("file", "line", "kind", "what"))
+    file.write(line(("file", "line", "kind", "what")))
 
     def write(one: Finding) -> None:
         kind = "bad" if one.bad else "warning"
-        writer.writerow((plain(one.file), "" if one.line is None else one.line, kind, plain(one.what)))
+        file.write(line((one.file, one.line, kind, one.what)))
 
     return write
-
-
-def plain(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def shown(name: str) -> str:

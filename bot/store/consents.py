@@ -25,8 +25,8 @@ consent_events = Table(
 )
 
 
-def record(db: Connection, address_index: str, kind: str, basis: str, message_sid: str, at: datetime) -> None:
-    """Write down a "stop", "start", "joined" or "given" (a roster) once per message.
+def record(db: Connection, address_index: str, kind: str, basis: str, message_sid: str, at: datetime) -> bool:
+    """Write down a "stop", "start", "joined" or "given" (a roster) once per message; whether it was not written yet.
 
     47 CFR 64.1200(a)(10): by any reasonable means.
     """
@@ -35,7 +35,8 @@ def record(db: Connection, address_index: str, kind: str, basis: str, message_si
         with db.begin_nested():
             db.execute(insert(consent_events).values(row))
     except IntegrityError:
-        pass  # the same message again
+        return False  # the same message again
+    return True
 
 
 @dataclass(frozen=True)

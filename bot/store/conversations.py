@@ -7,24 +7,30 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from redis import Redis
 
-from bot.store import walks
+from bot.store import pace, walks
 from bot.store.crypto import Unreadable, Vault
+from bot.store.pace import Measure, Pace
 
 KEPT_SECONDS = 24 * 3600
 """How long a conversation is kept, and WhatsApp's service window, which is as long (twilio.md, section 3)."""
 LOCK_MS = 8_000
 """Longer than any message takes, shorter than Twilio's 15 s: a retry after a kill -9 still gets its answer."""
 
-ENTER = """
+ENTER = (
+    pace.COUNT
+    + """
 local reply = redis.call('GET', KEYS[1])
-if reply then return {'seen', reply, ''} end
-if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', '', ''} end
-return {'go', redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[4]) or ''}
+if reply then return {'seen', reply, '', ''} end
+if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', '', '', ''} end
+local talk = redis.call('GET', KEYS[3])
+local found = pace({unpack(KEYS, 5)}, {unpack(ARGV, 3)}, talk and 1 or 0)
+return {'go', talk or '', redis.call('GET', KEYS[4]) or '', found}
 """
+)
 
 LEAVE = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
@@ -83,6 +89,7 @@ class Entry:
     conversation: Conversation = field(default_factory=Conversation)
     talking: int | None = None
     """The case about which a person talks with this family."""
+    pace: Pace = "free"
 
 
 class Conversations:
@@ -91,17 +98,24 @@ class Conversations:
     def __init__(self, redis: Redis, vault: Vault) -> None:
         self.redis, self._vault = redis, vault
         self._enter = redis.register_script(ENTER)
+        self._pace = redis.register_script(pace.ALONE)
         self._leave = redis.register_script(LEAVE)
         self._continue = redis.register_script(CONTINUE)
         self._release = redis.register_script(RELEASE)
 
-    def enter(self, family: str, message_sid: str, owner: str) -> Entry:
-        """Ask to handle this message as `owner` (a random token)."""
-        keys = [_seen(message_sid), _lock(family), _talk(family), _talking(family)]
-        outcome, found, talking = (part.decode() for part in self._enter(keys=keys, args=[owner, LOCK_MS]))
+    def enter(self, family: str, message_sid: str, owner: str, measure: Measure | None = None) -> Entry:
+        """Ask to handle this message as `owner` (a random token); it is counted, if it was not seen before."""
+        keys = [_seen(message_sid), _lock(family), _talk(family), _talking(family), *pace.keys(family)]
+        args: list[str | int] = [owner, LOCK_MS, *pace.most(measure or pace.usual())]
+        outcome, found, talking, over = (part.decode() for part in self._enter(keys=keys, args=args))
         if outcome == "seen":
             return Entry("seen", reply=self._vault.open(found, f"reply:{message_sid}"))
-        return Entry(outcome, conversation=self._open(found, family), talking=int(talking) if talking else None)
+        return Entry(outcome, "", self._open(found, family), int(talking) if talking else None, over or "free")
+
+    def count(self, family: str, measure: Measure) -> Pace:
+        """Count a message that never comes to `enter` (a code that somebody checks): it makes nobody a stranger."""
+        found: bytes = self._pace(keys=pace.keys(family), args=[*pace.most(measure), 1])
+        return cast(Pace, found.decode())
 
     def set_talking(self, family: str, case_id: int | None) -> None:
         """A person talks with this family from now on (None: no more); a question of the helper's is dropped."""

@@ -33,7 +33,9 @@ logins = Table(
 )
 
 TRIES = 5
-LOCKED_FOR = timedelta(minutes=15)
+LOCKED_FOR, LONGEST_LOCK = timedelta(minutes=15), timedelta(hours=4)
+"""Five wrong tries lock a login for a quarter of an hour, the next five for half an hour, and so on to four hours: some
+thirty guesses a day.  Not longer: whoever knows a name can lock it (an administrator opens it; docs/security.md)."""
 FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 """Locked until then is closed: only an administrator opens it again."""
 
@@ -138,13 +140,21 @@ def count_try(db: Connection, login_id: int, at: datetime) -> int | None:
 
     Counted as a failure before it is looked at, so that a hundred tries at once are five; `give_back` mends it.
     """
-    was_locked = logins.c.locked_until.is_not(None)
     free = (logins.c.id == login_id) & (logins.c.locked_until.is_(None) | (logins.c.locked_until <= at))
-    counted = {"failures": case((was_locked, 1), else_=logins.c.failures + 1), "locked_until": None}
-    failures = db.execute(update(logins).where(free).values(counted).returning(logins.c.failures)).scalar()
-    if failures is not None and failures >= TRIES:
-        _set(db, login_id, locked_until=at + LOCKED_FOR)
-    return None if failures is None else max(0, TRIES - failures)
+    counted = {"failures": logins.c.failures + 1, "locked_until": None}
+    found = db.execute(update(logins).where(free).values(counted).returning(logins.c.failures)).scalar()
+    failures = None if found is None else int(found)
+    if failures is None:
+        return None
+    if failures % TRIES == 0:
+        _set(db, login_id, locked_until=at + lock_after(failures))
+    return -failures % TRIES
+
+
+def lock_after(failures: int) -> timedelta:
+    """How long a login is locked after so many wrong tries (a multiple of `TRIES`): each time twice as long."""
+    times: int = 2 ** min(failures // TRIES - 1, 16)
+    return min(LOCKED_FOR * times, LONGEST_LOCK)
 
 
 def give_back(db: Connection, login_id: int, whole: bool) -> None:

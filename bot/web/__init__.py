@@ -8,6 +8,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bot import settings
 from bot.services import Services, open_services
@@ -29,6 +30,9 @@ CONTENT_POLICY = (
 )
 """No script and no style stands in a page: what somebody smuggles into one does nothing.  `blob:` is what a browser has
 recorded and not sent yet; only a script of ours could make one."""
+PERMISSIONS = "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"
+"""The microphone is for the page where staff record what the line says."""
+HSTS_SECONDS = 365 * 24 * 3600
 TRIES = "20 per minute; 200 per hour"
 """Log-ins of one address.  A school's staff share one; the lock of a single login is tighter (`store/logins.py`)."""
 TRIED = (
@@ -87,6 +91,9 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
         app.register_blueprint(simulator)
         app.register_blueprint(simulated_twilio)
     app.after_request(_with_headers)
+    if ready.settings.environment == "production":
+        app.after_request(_only_by_https)
+    _behind_proxies(app, ready.settings.trusted_proxies)
     return app
 
 
@@ -100,6 +107,17 @@ def _fitting_keys(ready: Services) -> None:
         return
     if wrong:
         raise settings.SettingsError(wrong)
+
+
+def _behind_proxies(app: Flask, number: int) -> None:
+    """Whose address a request comes from: the one that the outermost of our own proxies (`TRUSTED_PROXIES`) has seen.
+
+    With 0 nothing that a client writes is believed; with one too many anybody chooses an address.  Host and scheme
+    never come from there: `PUBLIC_URL` says them.
+    """
+    if number:
+        wrapped: Any = ProxyFix(app.wsgi_app, x_for=number, x_proto=0, x_host=0)
+        app.wsgi_app = wrapped  # type: ignore[method-assign]  # Flask's documented way
 
 
 def _cookie(given: Settings) -> dict[str, object]:
@@ -143,5 +161,14 @@ def _with_headers(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _only_by_https(response: Response) -> Response:
+    """A browser that has been here once never asks without https again (RFC 6797)."""
+    response.headers.setdefault("Strict-Transport-Security", f"max-age={HSTS_SECONDS}")
     return response

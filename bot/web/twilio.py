@@ -17,16 +17,18 @@ from bot.cases import by_text
 from bot.channels.lengths import parts
 from bot.gatherings import by_text as invited
 from bot.incidents import by_text as agents
-from bot.messaging import inbound, status
+from bot.messaging import inbound, measure, status
+from bot.messaging.inbound import Inbound
 from bot.messaging.receive import Unavailable, receive
+from bot.services import Services
 from bot.statuses import by_text as school_status
 from bot.web import voice
 from bot.web.here import services
 
 webhooks = Blueprint("twilio", __name__, url_prefix="/webhooks/twilio")
 
-ROOMS: tuple[ModuleType, ...] = (agents, by_text, school_status, invited, genuine)
-"""Who is asked before the family's conversation, in this order; None says "not mine"."""
+OF_STAFF: tuple[ModuleType, ...] = (agents, by_text, school_status)
+"""Who is asked first whether a text is an order of staff, in this order; None says "not mine"."""
 
 
 @webhooks.before_request
@@ -53,11 +55,19 @@ def messages() -> Response:
         abort(400, str(bad))
     here = services()
     try:
-        reply = next((told for room in ROOMS if (told := room.answer(here, message)) is not None), None)
+        reply = next((told for room in OF_STAFF if (told := room.answer(here, message)) is not None), None)
+        reply = _without_a_talk(here, message) if reply is None else reply
         reply = receive(here, message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):
         abort(503, "Not kept: please try again.")
     return twiml(reply, here.settings.public_base if message.channel == "whatsapp" else None)
+
+
+def _without_a_talk(here: Services, message: Inbound) -> str | None:
+    """The reply to an invitation's answer or to CHECK; empty for a phone that asks without end."""
+    reply = invited.answer(here, message)
+    reply = genuine.answer(here, message) if reply is None else reply
+    return "" if reply and measure.silent(here, message) else reply
 
 
 @webhooks.post("/status")

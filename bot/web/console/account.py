@@ -121,7 +121,9 @@ def _not_proved() -> str:
     tried = proof.password(current_user.name, request.form.get("password", ""))
     if tried.login is not None:
         return ""
-    return _("Too many wrong tries. Please wait 15 minutes.") if tried.locked else _("Your password is wrong.")
+    if tried.locked:
+        return _("Too many wrong tries. Please wait {minutes} minutes.", minutes=tried.minutes)
+    return _("Your password is wrong.")
 
 
 def _unfit(new: str) -> str:

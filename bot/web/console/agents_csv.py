@@ -1,21 +1,19 @@
 """Who has drilled, by school, as a file: names and work roles of colleagues, never a telephone number."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from io import StringIO
 
 from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from bot.content import spreadsheet
 from bot.incidents import drilled
 from bot.incidents.drilled import Drilled, Group
 from bot.services import Services
 from bot.store import audit
 from bot.store.db import now
 from bot.web.console.access import RECORDS, STAFF, allowed
-from bot.web.console.attendance_figures import tame
 from bot.web.console.pages import console
 from bot.web.console.words import _
 from bot.web.here import services
@@ -29,10 +27,9 @@ def drilled_csv() -> ResponseReturnValue:
     with here.database.write() as db:
         groups = drilled.per_school(here, db, at)
         audit.record(db, current_user.by, "took the list of drills", "drills", at)
-    written = StringIO()
-    csv.writer(written).writerows([tame(cell) for cell in line] for line in _lines(here, groups))
+    written = "".join(spreadsheet.lines(_lines(here, groups)))
     name = "attachment; filename=drills.csv"
-    return Response(written.getvalue(), mimetype="text/csv", headers={"Content-Disposition": name})
+    return Response(written, mimetype="text/csv", headers={"Content-Disposition": name})
 
 
 def _lines(here: Services, groups: Sequence[Group]) -> Iterator[list[str]]:

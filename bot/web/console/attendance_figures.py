@@ -1,11 +1,9 @@
 """Attendance by week: why children were away, by school and language, and what would help; small numbers are hidden."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from io import StringIO
 
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,6 +11,7 @@ from flask_login import current_user
 
 from bot.attendance import weekly
 from bot.attendance.weekly import LANGUAGE, NONE, SCHOOL, STATE, TABLES, WEEK, Key, Week
+from bot.content import spreadsheet
 from bot.messaging import holding
 from bot.services import Services
 from bot.store import absences, audit, needs
@@ -155,16 +154,15 @@ def bars(week: Week) -> list[Bar]:
 def attendance_csv() -> ResponseReturnValue:
     """The same figures as on the page, hidden where they are hidden there, for a spreadsheet."""
     here = services()
-    written = StringIO()
-    csv.writer(written).writerows(lines(here, weeks_of(here)))
+    written = "".join(spreadsheet.lines(lines(here, weeks_of(here))))
     with here.database.write() as db:
         audit.record(db, current_user.by, "took the attendance figures", "attendance", now())
     name = "attachment; filename=attendance.csv"
-    return Response(written.getvalue(), mimetype="text/csv", headers={"Content-Disposition": name})
+    return Response(written, mimetype="text/csv", headers={"Content-Disposition": name})
 
 
 def lines(here: Services, weeks: Sequence[Week]) -> Iterator[list[str]]:
-    """A line for each figure.  Names are the district's own; one that would begin a formula is kept tame."""
+    """A line for each figure."""
     yield [_("Week of"), _("By"), _("Row"), _("Column"), _("Count")]
     hidden = _("hidden")
     rows, everything = rows_of(here), _("All")
@@ -173,7 +171,7 @@ def lines(here: Services, weeks: Sequence[Week]) -> Iterator[list[str]]:
             named = rows[table].get(row, row) if table else everything
             column = _(REASON_WORDS[reason]) if reason else everything
             shown = hidden if count is None else str(count)
-            yield [week.monday.isoformat(), table or "all", tame(named), column, shown]
+            yield [week.monday.isoformat(), table or "all", named, column, shown]
         yield from _need_lines(here, week)
     yield [limits()]
 
@@ -184,12 +182,7 @@ def _need_lines(here: Services, week: Week) -> Iterator[list[str]]:
     for (table, row, kind), count in week.needs.items():
         by, named = (f"need by {table}", words[table][row]) if table else ("need", everything)
         shown = _("hidden") if count is None else str(count)
-        yield [week.monday.isoformat(), by, tame(named), _(kinds[kind]), shown]
-
-
-def tame(text: str) -> str:
-    """A cell that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+        yield [week.monday.isoformat(), by, named, _(kinds[kind]), shown]
 
 
 def limits() -> str:

@@ -1,10 +1,12 @@
-"""What somebody proves who they are with: a password, then a code.  Five wrong tries lock a login for 15 minutes.
+"""What somebody proves who they are with: a password, then a code.  Five wrong tries lock a login for 15 minutes,
+the next five for twice as long, to four hours at most.
 
 Names that nobody has are answered alike, in the same time, and locked alike: the answer does not tell which exist.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
@@ -13,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from bot.store import audit, logins
 from bot.store.db import now
-from bot.store.logins import LOCKED_FOR, TRIES, Login
+from bot.store.logins import TRIES, Login
 from bot.web.console import factor
 from bot.web.here import services
 
@@ -26,10 +28,15 @@ REMEMBERED = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Tried:
-    """Whose proof it was, if it was right; `locked`: there are no more tries for now."""
+    """Whose proof it was, if it was right; `minutes`: so long there are no more tries."""
 
     login: Login | None
-    locked: bool = False
+    minutes: int = 0
+
+    @property
+    def locked(self) -> bool:
+        """Whether there are no more tries for now."""
+        return self.minutes > 0
 
 
 def hashed(given: str) -> str:
@@ -47,7 +54,7 @@ def password(name: str, given: str) -> Tried:
     unknown = _count_unknown(name if hidden else "")  # in any case: it takes its time
     fits = _fits(found.password_hash if found else NOBODY, given)
     if found is None or hidden:
-        return Tried(None, locked=not unknown)
+        return Tried(None, unknown)
     if left is None or not fits:
         return _failed(found, left)
     with here.database.write() as db:
@@ -86,10 +93,18 @@ def _uses(db: Connection, login: Login, given: str) -> bool:
 
 
 def _failed(login: Login, left: int | None) -> Tried:
-    if left == 0:
-        with services().database.write() as db:
+    if left:
+        return Tried(None)
+    with services().database.write() as db:
+        if left == 0:
             audit.record(db, "unknown", "login locked", f"login {login.id}", now(), "too many wrong tries")
-    return Tried(None, locked=not left)
+        locked = logins.by_id(db, login.id)
+    until = locked.locked_until if locked and locked.locked_until else now()
+    return Tried(None, _minutes(until - now()))
+
+
+def _minutes(left: timedelta) -> int:
+    return max(1, ceil(left.total_seconds() / 60))
 
 
 def _fits(password_hash: str, given: str) -> bool:
@@ -100,13 +115,18 @@ def _fits(password_hash: str, given: str) -> bool:
 
 
 def _count_unknown(name: str) -> int:
-    """How many tries a name that nobody has would have left.  Where Redis is away it is never locked."""
+    """For how many minutes a name that nobody has is locked.  Where Redis is away it is never locked."""
     here = services()
     key = f"login:tries:{here.database.vault.index(f'login:{name.lower()}')}"
     try:
+        left = int(here.redis.ttl(f"{key}:locked"))
+        if left > 0:
+            return _minutes(timedelta(seconds=left))
         tries = int(here.redis.incr(key))
-        if tries in (1, TRIES):
-            here.redis.expire(key, REMEMBERED if tries == 1 else LOCKED_FOR)
+        here.redis.expire(key, REMEMBERED, nx=True)
+        if tries % TRIES:
+            return 0
+        here.redis.set(f"{key}:locked", b"1", ex=logins.lock_after(tries))
     except RedisError:
-        return 1
-    return max(0, TRIES - tries)
+        return 0
+    return _minutes(logins.lock_after(tries))

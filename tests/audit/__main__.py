@@ -1,0 +1,58 @@
+"""`python -m tests.audit`: the rules first, then pip-audit.  Exits with 1 for a fault, and says so if nobody could be asked."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bot.settings import ROOT
+from tests.audit.rules import LOCKS, all_faults, entries
+
+OPTIONS = ("--disable-pip", "--no-deps", "--format", "json", "--progress-spinner", "off", "--timeout", "10")
+NOT_ASKED = (
+    "audit: the advisory database could not be asked from here ({why}). Only the committed rules were checked"
+    " (tests/audit/floors.txt): run `make audit` where there is a network before you deploy."
+)
+
+
+def main() -> int:
+    """The exit code."""
+    wrong = all_faults()
+    pins = sorted({pin.split(";")[0].strip() for lock in LOCKS for pin, _ in entries((ROOT / lock).read_text())})
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    answered, why = ask(pins[:1])  # one package tells whether anybody answers, before the others are asked for
+    if not answered:
+        print(NOT_ASKED.format(why=why))
+        return 1 if wrong else 0
+    found, why = ask(pins)
+    for one in found:
+        for advisory in one.get("vulns", []):
+            wrong.append(one["name"])
+            fixed = ", ".join(advisory["fix_versions"]) or "no version yet"
+            print(f"{one['name']} {one['version']}: {advisory['id']}; mended in {fixed}")
+    print(f"audit: {len(found)} of {len(pins)} packages asked about, {len(wrong)} faults. {why}")
+    return 1 if wrong else 0
+
+
+def ask(pins: list[str]) -> tuple[list[dict[str, Any]], str]:
+    """What is known of these packages; of none, and why, if nobody answers.
+
+    pip-audit says "no known vulnerabilities" and exits with 0 for packages that it could not ask about.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pins.txt"
+        path.write_text("\n".join(pins))
+        command = [sys.executable, "-m", "pip_audit", "-r", str(path), *OPTIONS]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        all_ = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError):
+        return [], "no answer"
+    asked = [one for one in all_ if "skip_reason" not in one]
+    return asked, "" if len(asked) == len(all_) else "it does not know the package"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

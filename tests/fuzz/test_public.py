@@ -1,0 +1,56 @@
+"""The pages that anybody may open, by schemathesis: it also sends what the description forbids, and other methods."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from sqlalchemy import select
+
+from bot.services import Services
+from bot.store import announcements, gatherings
+from tests.announcements.conftest import District
+from tests.console.conftest import announced, busy, district, gathered
+from tests.fuzz.anything import share
+from tests.test_login import cheap_passwords
+
+__all__ = ["announced", "busy", "cheap_passwords", "district", "gathered"]  # these fixtures hold here too
+pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
+
+DESCRIPTION = (Path(__file__).parent / "public.yaml").read_text()
+
+
+@pytest.fixture
+def described(services: Services, client: FlaskClient, announced: District, gathered: None) -> Any:
+    """The description, with the codes of an announcement and a gathering that there are."""
+    with services.database.read() as db:
+        code = db.execute(select(announcements.announcements.c.code)).scalars().first()
+        meeting = db.execute(select(gatherings.gatherings.c.code)).scalars().first()
+    raw = yaml.safe_load(DESCRIPTION.replace("GENUINE", str(code)).replace("MEETING", str(meeting)))
+    for limiter in client.application.extensions["limiter"]:
+        limiter.enabled = False  # else the sixty-first look of a minute is the last that is looked at
+    found = schemathesis.openapi.from_dict(raw)
+    found.app = client.application
+    yield found
+    for limiter in client.application.extensions["limiter"]:
+        limiter.enabled = True
+
+
+def test_any_look(described: Any) -> None:
+    """Not by its own pytest plugin, which pytest 9.1 breaks: by the strategies that it makes of the description."""
+    operations = [found.ok() for found in described.get_all_operations()]
+
+    @share(0.08)
+    @given(st.one_of([one.as_strategy(generation_mode=mode) for one in operations for mode in GenerationMode]))
+    def one(case: schemathesis.Case) -> None:
+        answer = case.call()
+        case.validate_response(answer, checks=[not_a_server_error])
+        assert answer.headers["x-content-type-options"] == ["nosniff"], "the headers stand on what is refused, too"
+
+    one()

@@ -1,0 +1,1 @@
+"""What docs/security.md promises against whom; each test is named there."""

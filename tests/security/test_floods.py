@@ -1,0 +1,190 @@
+"""One phone that writes without end, ten thousand phones at once: nobody in danger is kept waiting, nothing is paid for
+without end, and the database does not grow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+from sqlalchemy import func, select, text
+
+from bot.messaging import measure, send
+from bot.services import Services
+from bot.store import cases, contacts, deliveries, pace
+from bot.store.db import now
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+
+SENTENCE, CROWD = "very many messages in a short time", "Very many people are writing"
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measures of a day, made small enough for a test."""
+    monkeypatch.setattr(pace, "PER_TEN_MINUTES", 5)
+    monkeypatch.setattr(pace, "STRANGERS_PER_MINUTE", 3)
+
+
+def rows(services: Services, table: Any) -> int:
+    with services.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def test_one_phone_is_told_once_and_then_nothing(family: Family, strict: None) -> None:
+    family.text("hello, good morning")
+    said = [family.text("is it safe at school?") for _ in range(12)]
+    assert all(said[:4]) and not any(SENTENCE in one for one in said[:4])
+    assert SENTENCE in said[4] and "reply 0" in said[4] and "911" in said[4]
+    assert set(said[5:]) == {""}
+
+
+def test_it_is_told_in_its_own_language(family: Family, strict: None, services: Services) -> None:
+    family.text("hola, buenos días")
+    for _ in range(4):
+        family.text("¿es segura la escuela?")
+    told = family.text("¿es segura la escuela?")
+    assert services.library.catalogs.wording("es", services.library.texts["too_many"]).text.split("{")[0] in told
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ("La migra está en mi puerta ahorita", {}),
+        ("ICE is at my door right now", {}),
+        ("STOP", {}),
+        ("alto", {}),
+        ("0", {}),
+        ("I want to talk to a person", {}),
+        ("", {"OptOutType": "STOP"}),
+        ("", {"MessageType": "audio", "MediaContentType0": "audio/ogg", "MediaUrl0": "https://api.twilio.com/x"}),
+    ],
+)
+def test_emergencies_stop_and_a_person_always_pass(
+    services: Services, family: Family, strict: None, body: str, fields: dict[str, str]
+) -> None:
+    family.text("hello, good morning")
+    for _ in range(10):
+        family.text("is it safe at school?")
+    reply = family.text(body, **fields)
+    with services.database.read() as db:
+        contact = contacts.find(db, services.database.vault, family.address)
+        opened = bool(cases.of_contact(db, services.database.vault, contact.id)) if contact else False
+    stopped = bool(contact and contact.stopped_at)
+    assert stopped or (reply and SENTENCE not in reply and opened)
+
+
+def test_what_follows_an_emergency_passes_too(services: Services, family: Family, strict: None) -> None:
+    for _ in range(10):
+        family.text("hello, good morning")
+    family.text("La migra está en mi puerta ahorita")
+    assert all(family.text(word) for word in ("2", "sí", "son tres hombres"))
+
+
+def test_whom_a_person_talks_with_is_never_cut_short(services: Services, family: Family, strict: None) -> None:
+    family.text("I want to talk to a person")
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, family.address)
+        assert contact
+        db.execute(text("UPDATE contacts SET talking_case = 1"))
+    services.conversations.set_talking(services.family(family.address), 1)
+    for number in range(12):
+        family.text(f"and then the {number}th thing happened")
+    with services.database.read() as db:
+        kept = db.execute(text("SELECT count(*) FROM case_messages WHERE author = 'family'")).scalar_one()
+    assert kept >= 12
+
+
+def test_the_measure_ends(family: Family, strict: None, clean_redis: Redis) -> None:
+    family.text("hello, good morning")
+    for _ in range(8):
+        family.text("is it safe at school?")
+    left = [clean_redis.ttl(key) for key in clean_redis.keys("puente:pace:*")]
+    assert left and all(0 < one <= pace.DAY_SECONDS for one in left), "every count runs out by itself"
+    clean_redis.delete(*clean_redis.keys("puente:pace:soon:*"))
+    assert family.text("is it safe at school?")
+
+
+def test_a_repeat_is_counted_once_and_answered_alike(family: Family, strict: None) -> None:
+    first = family.text("hello, good morning", MessageSid="SM1")
+    assert all(family.text("hello, good morning", MessageSid="SM1") == first for _ in range(20))
+    assert SENTENCE not in family.text("is it safe at school?")
+
+
+def test_codes_are_not_guessed_without_end(family: Family, strict: None) -> None:
+    said = [family.text(f"CHECK AAAA{number}2") for number in range(2, 10)]
+    assert all(said[:6]) and set(said[6:]) == {""}
+
+
+def test_a_crowd_of_strangers_leaves_no_row_and_keeps_nobody_out_whom_we_know(
+    services: Services, new_family: Callable[[str], Family], strict: None
+) -> None:
+    known = new_family("+12175550111")
+    known.text("hello, good morning")
+    with services.database.read() as db:
+        assert contacts.find(db, services.database.vault, known.address)
+    crowd = [new_family(f"+1217555{number:04d}") for number in range(3000, 3010)]
+    said = [one.text("hello, good morning") for one in crowd]
+    assert [CROWD in one for one in said] == [False] * 2 + [True] * 8
+    assert rows(services, contacts.contacts) == 3
+    assert CROWD in crowd[-1].text("hello again"), "a second message makes no acquaintance"
+    assert known.text("is it safe at school?") and CROWD not in known.text("is it safe at school?")
+    services.conversations.forget(services.family(known.address))
+    assert CROWD not in known.text("hello, good morning"), "the database knows it too"
+    danger = crowd[5].text("La migra está en mi puerta ahorita")
+    assert danger and CROWD not in danger and rows(services, cases.cases) == 1
+
+
+@pytest.mark.long
+def test_ten_thousand_phones_in_a_minute(services: Services, new_family: Callable[[str], Family]) -> None:
+    """The real measure: a thousand strangers are taken, the others told, and every fiftieth is in danger."""
+    said = []
+    for number in range(10_000):
+        phone = new_family(f"+1312{5550000 + number}")
+        said.append(phone.text("La migra está en mi puerta ahorita" if number % 50 == 49 else "hello, good morning"))
+    told = [number for number, one in enumerate(said) if CROWD in one]
+    assert all(said) and len(told) > 1000
+    assert not [number for number in told if number % 50 == 49], "no emergency was put off"
+    assert rows(services, cases.cases) == 200
+    assert rows(services, contacts.contacts) <= 10_000 - len(told)
+
+
+def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
+    new_family: Callable[[str], Family],
+) -> None:
+    usual, few = pace.usual(), measure.ABROAD
+    assert measure.measure_of("+12175550177") == usual and measure.measure_of("+17875550123") == usual
+    assert measure.measure_of("+525512345678") == few and measure.measure_of("+18765550123") == few
+    assert measure.measure_of("whatsapp:+525512345678") == usual
+    abroad = new_family("+525512345678")
+    said = [abroad.text("hola, buenos días") for _ in range(16)]
+    assert all(said[:12]) and set(said[13:]) == {""}
+
+
+@pytest.mark.parametrize("number", ["+19005550123", "+881612345678", "+883510012345", "+979123456789"])
+def test_nothing_is_sent_where_somebody_earns_with_it(services: Services, twilio: TwilioStandIn, number: str) -> None:
+    assert measure.too_dear(number) and measure.too_dear(f"voice:{number}")
+    assert not measure.too_dear("+12175550177") and not measure.too_dear(f"whatsapp:{number}")
+    assert not measure.too_dear("whatsapp:US.1234") and not measure.too_dear("voice:CA1")
+    assert planned(services, number, 1) == ["held"] and twilio.sent_to(number) == []
+
+
+def test_so_many_texts_a_day_to_one_phone_and_no_more(
+    services: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SENT_PER_DAY", 3)
+    states = planned(services, "+12175550166", 5, kind="event")
+    assert states.count("held") == 2 and len(twilio.sent_to("+12175550166")) == 3
+    assert "held" not in planned(services, "+12175550166", 2, kind="talk"), "what a person writes goes out"
+
+
+def planned(services: Services, number: str, times: int, kind: str = "event") -> list[str]:
+    """The states of so many messages of ours to this phone, after each was tried."""
+    vault, at = services.database.vault, now()
+    with services.database.write() as db:
+        contact = contacts.find(db, vault, number) or contacts.add(db, vault, number, "sms", at)
+        ids = [deliveries.plan_talk(db, vault, contact.id, f"text {one}", at, kind=kind) for one in range(times)]
+    for one in ids:
+        send.deliver(services, one)
+    with services.database.read() as db:
+        found = [deliveries.get(db, vault, one) for one in ids]
+    return [one.state for one in found if one]

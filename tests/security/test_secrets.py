@@ -1,0 +1,71 @@
+"""Secrets: compared in constant time, never an argument of a command, never in a log or in what an error shows."""
+
+import ast
+import logging
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+from flask.testing import FlaskClient
+
+from bot import cli
+from bot.services import Services
+from bot.settings import ROOT, Settings
+from bot.web.console import new_password
+from tests.conftest import Family
+from tests.test_console import log_in
+from tests.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+SECRET = re.compile(r"token|secret|signature|password|api_key", re.IGNORECASE)
+FIELDS = re.compile(r"secret|token|data_key|redis_url|database_url")
+
+
+def comparisons() -> Iterator[tuple[str, str]]:
+    for path in (ROOT / "bot").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and any(isinstance(one, ast.Eq | ast.NotEq) for one in node.ops):
+                yield path.name, ast.unparse(node)
+
+
+def test_no_secret_is_compared_letter_by_letter() -> None:
+    """`==` stops at the first letter that differs, and the time it takes tells where.  Hashes of secrets may be looked
+    up (store/links.py), and what is no secret may be compared."""
+    found = {f"{name}: {text}" for name, text in comparisons() if SECRET.search(text)}
+    assert {one for one in found if "_digest(" not in one} == set()
+
+
+def commands(command: click.Command) -> Iterator[click.Parameter]:
+    yield from command.params
+    for one in getattr(command, "commands", {}).values():
+        yield from commands(one)
+
+
+def test_no_command_takes_a_secret_as_an_argument() -> None:
+    """Whoever is on the machine reads the arguments of every process (`ps`)."""
+    names = [str(one.name) for one in commands(cli.main)]
+    assert len(names) > 20 and [one for one in names if SECRET.search(one)] == []
+    procfile = (ROOT / "Procfile").read_text()
+    assert not re.search(r"\$\{?(SECRET_KEY|DATA_KEY|TWILIO_AUTH_TOKEN|REDIS_URL|DATABASE_URL)", procfile)
+
+
+def test_settings_show_no_secret() -> None:
+    """An error report that holds the settings holds no key."""
+    fields = [name for name in Settings.model_fields if FIELDS.search(name)]
+    assert len(fields) >= 7 and [name for name in fields if Settings.model_fields[name].repr] == []
+
+
+def test_nothing_secret_stands_in_a_log(
+    services: Services, client: FlaskClient, family: Family, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    password = new_password(services, "ana")
+    log_in(client, "ana", "a wrong password of mine")
+    assert log_in(client, "ana", password) == 302
+    family.text("I want to talk to a person about Guadalupe")
+    settings, said = services.settings, caplog.text
+    for secret in (password, "wrong password", settings.secret_key, settings.data_key, settings.twilio_auth_token):
+        assert secret not in said
+    mine = [one.getMessage() for one in caplog.records if one.name.startswith("bot.")]
+    assert not [one for one in mine if "Guadalupe" in one or "5550177" in one]

