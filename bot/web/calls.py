@@ -148,13 +148,15 @@ def _ways(call: Call, reply: str, asks: bool) -> list[str]:
 
 
 def _to_be_recorded(call: Call, said: tuple[str, ...]) -> VoiceResponse:
-    """An open question in a language that no machine understands: a person will listen to the answer."""
+    """An open question in a language that no machine understands: a person will listen to the answer.  A key while it
+    is said does what it always does."""
     document, texts = VoiceResponse(), (*said, call.text("voice_record"))
     speaker = call.speaker(texts)
     if not speaker.can_say(texts):
         return _by_a_person(call)
+    gather = document.gather(num_digits=1, timeout=1, action=call.next(), method="POST", finish_on_key="")
     for text in texts:
-        speaker.say(document, text)
+        speaker.say(gather, text)
     document.record(action=call.next(), method="POST", max_length=RECORD_SECONDS, finish_on_key="#", play_beep=True)
     document.redirect(call.next(), method="POST")  # nothing was said
     return document
