@@ -1,8 +1,6 @@
 """Somebody rings the line: the flows by ear, through the signed webhook."""
 
-from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
-from xml.etree import ElementTree
 
 import pytest
 from flask.testing import FlaskClient
@@ -20,63 +18,8 @@ from bot.store.recordings import Recording, Sound
 from bot.store.voice_notes import voice_notes
 from bot.voice.sayable import sayable
 from tests.conftest import NOW, PUBLIC, Family
-from tests.stand_in import TwilioStandIn, sign
-
-URL = "/webhooks/twilio/voice"
-CALL = "CA" + "7" * 32
-
-
-@dataclass
-class Phone:
-    """A caller: `press`, `speak` and `wait` answer what the line asked last."""
-
-    client: FlaskClient
-    services: Services
-    number: str = "+12175550177"
-    sid: str = CALL
-    root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("Response"))
-
-    def ask(self, path: str, **form: str) -> str:
-        """Post this callback, signed; everything that is said."""
-        given = {"CallSid": self.sid, "From": self.number, "To": "+12175550100", "Direction": "inbound", **form}
-        signature = sign(self.services.settings.twilio_auth_token, PUBLIC + path, given)
-        answer = self.client.post(path, data=given, headers={"X-Twilio-Signature": signature})
-        assert answer.status_code == 200 and answer.mimetype == "text/xml"
-        self.root = ElementTree.fromstring(answer.text)
-        return self.words
-
-    def ring(self) -> str:
-        return self.ask(URL)
-
-    def press(self, digits: str) -> str:
-        return self.ask(self.on, Digits=digits)
-
-    def speak(self, text: str) -> str:
-        return self.ask(self.on, SpeechResult=text)
-
-    def record(self, url: str) -> str:
-        return self.ask(self.on, RecordingUrl=url, RecordingDuration="4")
-
-    def wait(self) -> str:
-        return self.ask(self.on)
-
-    @property
-    def on(self) -> str:
-        """Where Twilio goes next."""
-        found = next(one.get("action") for one in self.root.iter() if one.get("action"))
-        return (found or "").removeprefix(PUBLIC)
-
-    @property
-    def words(self) -> str:
-        return " ".join("".join(one.itertext()) for one in self.root.iter("Say"))
-
-    @property
-    def voices(self) -> set[str]:
-        return {one.get("language", "") for one in self.root.iter("Say")}
-
-    def has(self, verb: str) -> bool:
-        return self.root.find(verb) is not None
-
+from tests.stand_in import TwilioStandIn
+from tests.voice.phone import URL, Phone
 
 @pytest.fixture
 def phone(client: FlaskClient, services: Services) -> Phone:
