@@ -16,13 +16,12 @@ from bot.conversation.flow import Flow, Plural, Severity, Text
 from bot.conversation.loader import texts_of
 from bot.messaging.compose import DRAFT, ENGLISH, SOON, Composer
 from bot.voice.ear import pieces, recording_key
+from bot.voice.wording import NOT_HEARD, english_said
 
 FIRST = ("menu", "talk_to_human")
 """After the emergencies, and before everything else."""
 TEXTS, FACTS = "texts", "facts"
 """Where the texts of flows/texts.yaml, and facts that no flow states, are listed."""
-READ_ONLY = ("kit_", "poster_", "handout_", "service_", "cost_")
-"""Texts that stand on paper or a page, or in the middle of a line: nobody hears them by themselves."""
 DIGIT = "{digit}"
 """Stands in the texts that name a key."""
 URGENT: Severity = "escalate_now"
@@ -69,7 +68,7 @@ def sayable(library: Library, language: str, at: datetime) -> Sayable:
     for flow in in_order(library):
         found.flow(flow, urgent=emergency(flow))
     for name, text in library.texts.items():
-        if not name.startswith(READ_ONLY):
+        if not name.startswith(NOT_HEARD):
             found.text(TEXTS, name, text)
     for fact in library.facts:
         found.fact(FACTS, fact, urgent=False)
@@ -114,7 +113,8 @@ class _Writer:
 
     def text(self, flow: str, place: str, text: Text) -> None:
         """One text; apart, if it needs what only a conversation has."""
-        english = text.one if isinstance(text, Plural) else text
+        english = text.one if isinstance(text, Plural) else english_said(self.library, self.language, text)
+        text = text if isinstance(text, Plural) else english
         if DIGIT in english:
             self._keys(flow, place, english)
             return

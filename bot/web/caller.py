@@ -9,7 +9,8 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.texts import TextId
 from bot.services import Services
 from bot.store import contacts, recordings
-from bot.voice.ear import recording_key
+from bot.voice.ear import Piece, pieces, recording_key
+from bot.voice.wording import said
 from bot.web.speaking import Speaker
 
 
@@ -57,6 +58,10 @@ class Call:
         library = self.services.library
         wording = library.catalogs.read(self.language or SOURCE_LANGUAGE, library.texts[name])
         return wording.format_map({"office_phone": library.district.office_phone, **values})
+
+    def pieces(self, reply: str) -> tuple[Piece, ...]:
+        """A reply in the pieces that are said, with the words for the ear."""
+        return pieces(said(self.services.library, self.language or SOURCE_LANGUAGE, reply))
 
     def press(self, digit: str) -> str:
         """The words for a key."""

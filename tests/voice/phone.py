@@ -1,11 +1,15 @@
 """A caller's telephone, for the tests: it posts what Twilio posts, signed, and hears what Twilio would say."""
 
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import asdict, dataclass, field, replace
 from xml.etree import ElementTree
 
 from flask.testing import FlaskClient
 
+from bot.conversation.talk import Talk, start_flow
+from bot.messaging.world import world_of
 from bot.services import Services
+from bot.store.db import now
 from tests.conftest import PUBLIC
 from tests.stand_in import sign
 
@@ -79,3 +83,17 @@ class Phone:
             seconds += float(one.get("length", "0")) if one.tag == "Pause" else 0
             seconds += RECORDING_SECONDS if one.tag == "Play" else 0
         return seconds
+
+
+def in_the_middle(phone: Phone, language: str, flow: str) -> None:
+    """The caller has chosen this language, and this flow stands at its first question (or is over)."""
+    services = phone.services
+    phone.ask(f"/webhooks/twilio/voice?page={services.library.district.languages.index(language) // 8}",
+              Digits=str(services.library.district.languages.index(language) % 8 + 1))  # fmt: skip
+    family, owner = services.family(f"voice:{phone.number}"), secrets.token_hex(8)
+    standing = services.conversations.take(family, owner)
+    assert standing is not None
+    world = world_of(services.library, now(), {"language": language, "channel": "voice"})
+    talk, _effects = start_flow(world, Talk(language=language), flow)
+    services.conversations.put_on(family, owner, replace(standing, talk=asdict(talk)))
+    services.conversations.release(family, owner)

@@ -19,7 +19,8 @@ from bot.store.voice_notes import voice_notes
 from bot.voice.sayable import sayable
 from tests.conftest import NOW, PUBLIC, Family
 from tests.stand_in import TwilioStandIn
-from tests.voice.phone import URL, Phone
+from tests.voice.phone import URL, Phone, in_the_middle
+
 
 @pytest.fixture
 def phone(client: FlaskClient, services: Services) -> Phone:
@@ -246,3 +247,58 @@ def test_a_caller_is_known_by_any_way_it_wrote_and_by_its_own_first(phone: Phone
     phone.sid = "CA" + "6" * 32
     phone.ring()
     assert phone.voices == {"en-US"}
+
+
+def asked_by_call(phone: Phone, twilio: TwilioStandIn, body: str) -> tuple[str, dict[str, str]]:
+    """The family is rung with this message: where the call begins, and what Twilio says of it."""
+    phone.ring()
+    phone.press("1")
+    with phone.services.database.write() as db:
+        contact = contacts.find(db, phone.services.database.vault, f"voice:{phone.number}")
+        assert contact is not None
+        row = deliveries_of.plan_talk(db, phone.services.database.vault, contact.id, body, now())
+    deliver(phone.services, row)
+    call = twilio.calls_to(phone.number)[-1]
+    phone.sid = call.sid
+    return call.url.removeprefix(PUBLIC), {"Direction": "outbound-api", "From": "+12175550100", "To": phone.number}
+
+
+def test_a_question_by_call_is_answered_with_its_own_keys(phone: Phone, twilio: TwilioStandIn) -> None:
+    """1 is the first choice, not "again", and 2 is no wish for a person; then the call goes on like any other."""
+    where, ours = asked_by_call(phone, twilio, "How can I help?\n1. Is it safe at school?\n2. Something else")
+    heard = phone.ask(where, **ours)
+    assert "Is it safe at school? Press 1." in heard and "press star" in heard and "press 9" not in heard
+    assert phone.ask(where, Digits="*", **ours) and phone.root.find(".//prosody") is not None
+    answered = phone.ask(where, Digits="2", **ours)
+    assert count(phone.services, cases) == 0 and "turn=1" in phone.on
+    assert phone.ask(where, Digits="2", **ours) == answered
+    assert phone.ask(phone.on, Digits="*", **ours) == answered, "again, from what is kept of this call"
+
+
+def test_a_call_that_nobody_answers_with_a_key_says_goodbye(phone: Phone, twilio: TwilioStandIn) -> None:
+    where, ours = asked_by_call(phone, twilio, "The bus comes at 7:15.")
+    assert phone.ask(where, **ours).endswith("In danger, call 911.") and phone.has("Hangup")
+    assert phone.ask(where, Digits="0", **ours) and count(phone.services, cases) == 1, "0 is a person everywhere"
+
+
+def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
+    phone.ring()
+    assert "Please press one of the numbers." in phone.press("1") and "Reply" not in phone.words
+    phone.press("#")
+    with phone.services.database.read() as db:
+        row = db.execute(select(deliveries.c.id)).scalar_one()
+        sent = deliveries_of.get(db, phone.services.database.vault, row)
+    assert sent is not None and "Reply with a number" in sent.body
+
+
+def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Phone) -> None:
+    """In Haitian Creole nothing is recognised: the answer is recorded, after what people have said into the gather."""
+    with phone.services.database.write() as db:
+        for item in sayable(phone.services.library, "ht", NOW).items:
+            said = Recording(0, "ht", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
+            recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+    in_the_middle(phone, "ht", "community_partner")
+    phone.press("1")
+    assert phone.has("Record") and phone.root.find("Gather/Play") is not None and phone.seconds_before_a_key() == 0
+    phone.press("0")
+    assert count(phone.services, cases) == 1

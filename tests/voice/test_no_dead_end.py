@@ -6,7 +6,6 @@ of Google's, one that only people have recorded, and two that nothing speaks), a
 
 import itertools
 import secrets
-from dataclasses import asdict, replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,16 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.content.library import Library
-from bot.conversation.talk import Talk, start_flow
-from bot.messaging.world import world_of
 from bot.services import Services
 from bot.store import recordings
-from bot.store.db import now
 from bot.store.recordings import Recording, Sound
 from bot.voice.sayable import sayable
 from bot.voice.voices import VOICES
 from tests.conftest import NOW
-from tests.voice.phone import Phone
+from tests.voice.phone import Phone, in_the_middle
 
 RECORDED, SILENT = "so", "ps"
 LANGUAGES = ("en", "es", "am", RECORDED, SILENT, "ht")
@@ -53,20 +49,6 @@ def recorded(services: Services) -> Services:
 
 def flows(library: Library) -> list[str]:
     return [name for name, flow in library.flows.flows.items() if flow.for_ == "family"]
-
-
-def in_the_middle(phone: Phone, language: str, flow: str) -> None:
-    """The caller has chosen this language, and this flow stands at its first question (or is over)."""
-    services = phone.services
-    phone.ask(f"/webhooks/twilio/voice?page={services.library.district.languages.index(language) // 8}",
-              Digits=str(services.library.district.languages.index(language) % 8 + 1))  # fmt: skip
-    family, owner = services.family(f"voice:{phone.number}"), secrets.token_hex(8)
-    standing = services.conversations.take(family, owner)
-    assert standing is not None
-    world = world_of(services.library, now(), {"language": language, "channel": "voice"})
-    talk, _effects = start_flow(world, Talk(language=language), flow)
-    services.conversations.put_on(family, owner, replace(standing, talk=asdict(talk)))
-    services.conversations.release(family, owner)
 
 
 def act(phone: Phone, what: str, given: str, before: list[tuple[str, dict[str, str]]]) -> None:
@@ -126,7 +108,9 @@ def test_a_caller_always_has_a_way_on(client: FlaskClient, recorded: Services) -
 
 
 @pytest.mark.long
-def test_a_caller_always_has_a_way_on_from_every_flow_in_every_language(client: FlaskClient, recorded: Services) -> None:
+def test_a_caller_always_has_a_way_on_from_every_flow_in_every_language(
+    client: FlaskClient, recorded: Services
+) -> None:
     phone = Phone(client, recorded)
     for language, flow in itertools.product(recorded.library.district.languages, flows(recorded.library)):
         walk(phone, language, flow, [("press", "1"), ("press", "*"), ("press", "2"), ("wait", ""), ("wait", "")])
