@@ -25,11 +25,12 @@ ROSTER = "roster"
 
 @dataclass(frozen=True)
 class Person:
-    """One telephone number: the keyed hashes of it and of its two addresses."""
+    """One telephone number: the keyed hashes of it and of its addresses."""
 
     number: str
     by_sms: str
     by_whatsapp: str
+    by_voice: str
 
     @property
     def index(self) -> str:
@@ -38,12 +39,20 @@ class Person:
 
     def at(self, channel: str) -> tuple[str, str]:
         """Address and its keyed hash on this channel."""
-        return (f"whatsapp:{self.number}", self.by_whatsapp) if channel == "whatsapp" else (self.number, self.by_sms)
+        return {
+            "whatsapp": (f"whatsapp:{self.number}", self.by_whatsapp),
+            "voice": (f"voice:{self.number}", self.by_voice),
+        }.get(channel, (self.number, self.by_sms))
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The keyed hashes of all its addresses."""
+        return (self.by_sms, self.by_whatsapp, self.by_voice)
 
 
 def person(vault: Vault, number: str) -> Person:
     """The hashes for a number as E.164."""
-    return Person(number, vault.index(number), vault.index(f"whatsapp:{number}"))
+    return Person(number, *(vault.index(f"{way}{number}") for way in ("", "whatsapp:", "voice:")))
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,7 @@ def states(db: Connection, persons: Sequence[Person]) -> dict[str, State]:
         state = found[row.person_index] = State(row.id, row.role, row.consent_basis, row.consent_at)
         by_id[row.id] = state
     _read_details(db, by_id)
-    owners = {address: found[one.index] for one in persons for address in (one.by_sms, one.by_whatsapp)}
+    owners = {address: found[one.index] for one in persons for address in one.indices}
     query = select(consent_events).where(consent_events.c.address_index.in_(owners))
     for row in db.execute(query.order_by(consent_events.c.at, consent_events.c.id)):
         owners[row.address_index].events.append(Event(row.kind, row.basis, row.message_sid, row.at))
