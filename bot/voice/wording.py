@@ -27,10 +27,24 @@ Pattern = tuple[re.Pattern[str], str]
 
 
 def said(library: Library, language: str, reply: str) -> str:
-    """The reply as a caller hears it.  Where a spoken wording is not translated yet, the written one is read."""
+    """The reply as a caller hears it.  Where a spoken wording is not translated yet, the written one is read.
+
+    The day on which a fact was checked stands on a line of its own: a recording of the fact outlives the next check.
+    """
     for pattern, spoken in _patterns(library, language):
         reply = pattern.sub(lambda found, spoken=spoken: _filled(found, spoken), reply)  # type: ignore[misc]
-    return reply
+    return re.sub(rf"^(.+) ({_checked(library, language)})$", r"\1\n\2", reply, flags=re.MULTILINE)
+
+
+def is_day(library: Library, language: str, text: str) -> bool:
+    """Whether a piece is nothing but the day on which a fact was checked."""
+    return re.fullmatch(_checked(library, language), text) is not None
+
+
+@lru_cache(maxsize=64)
+def _checked(library: Library, language: str) -> str:
+    before, _, after = library.catalogs.read(language, library.texts["checked_on"]).partition("{date}")
+    return f"{re.escape(before)}[^()（）]+?{re.escape(after)}"
 
 
 def english_said(library: Library, language: str, written: str) -> str:

@@ -10,7 +10,8 @@ from bot.content.texts import TextId
 from bot.services import Services
 from bot.store import contacts, recordings
 from bot.voice.ear import Piece, pieces, recording_key
-from bot.voice.wording import said
+from bot.voice.voices import VOICES
+from bot.voice.wording import is_day, said
 from bot.web.speaking import Speaker
 
 
@@ -60,8 +61,15 @@ class Call:
         return wording.format_map({"office_phone": library.district.office_phone, **values})
 
     def pieces(self, reply: str) -> tuple[Piece, ...]:
-        """A reply in the pieces that are said, with the words for the ear."""
-        return pieces(said(self.services.library, self.language or SOURCE_LANGUAGE, reply))
+        """A reply in the pieces that are said, with the words for the ear.
+
+        Where no machine speaks, the day on which a fact was checked is said if somebody has recorded it, else left out.
+        """
+        library, language = self.services.library, self.language or SOURCE_LANGUAGE
+        cut = pieces(said(library, language, reply))
+        days = [] if language in VOICES else [one.text for one in cut if is_day(library, language, one.text)]
+        recorded = self.speaker(days).recorded if days else {}
+        return tuple(one for one in cut if one.text not in days or one.text in recorded)
 
     def press(self, digit: str) -> str:
         """The words for a key."""

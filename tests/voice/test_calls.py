@@ -16,7 +16,8 @@ from bot.store.db import now
 from bot.store.deliveries import deliveries
 from bot.store.recordings import Recording, Sound
 from bot.store.voice_notes import voice_notes
-from bot.voice.sayable import sayable
+from bot.voice.sayable import Item, sayable
+from bot.voice.wording import is_day
 from tests.conftest import NOW, PUBLIC, Family
 from tests.stand_in import TwilioStandIn
 from tests.voice.phone import URL, Phone, in_the_middle
@@ -293,12 +294,30 @@ def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
 
 def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Phone) -> None:
     """In Haitian Creole nothing is recognised: the answer is recorded, after what people have said into the gather."""
-    with phone.services.database.write() as db:
-        for item in sayable(phone.services.library, "ht", NOW).items:
-            said = Recording(0, "ht", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
-            recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
     in_the_middle(phone, "ht", "community_partner")
     phone.press("1")
     assert phone.has("Record") and phone.root.find("Gather/Play") is not None and phone.seconds_before_a_key() == 0
     phone.press("0")
     assert count(phone.services, cases) == 1
+
+
+def test_the_day_of_a_fact_is_left_out_where_nobody_has_recorded_it(phone: Phone) -> None:
+    """In Somali no machine says a date; the fact is said all the same, and the day too once somebody has said it."""
+    items = sayable(phone.services.library, "so", NOW).items
+    days = [one for one in items if is_day(phone.services.library, "so", one.text)]
+    record(phone, "so", [one for one in items if one not in days])
+    in_the_middle(phone, "so", "menu")
+    phone.press("2")
+    without = len(list(phone.root.iter("Play")))
+    assert not phone.has("Dial") and without > 3
+    record(phone, "so", days)
+    phone.press("*")
+    assert len(list(phone.root.iter("Play"))) > without
+
+
+def record(phone: Phone, language: str, items: list[Item]) -> None:
+    with phone.services.database.write() as db:
+        for item in items:
+            said = Recording(0, language, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
+            recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)

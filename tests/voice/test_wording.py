@@ -1,6 +1,7 @@
 """What a caller hears is worded for the ear; what is kept, and what is sent to the phone, is as it was written."""
 
 from dataclasses import replace
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from bot.content.catalog import Catalogs, Wording
 from bot.content.extract import extract
 from bot.content.library import Library, _spoken
 from bot.content.spoken import orphans
+from bot.conversation.effects import StateFact
 from bot.conversation.loader import placeholders
 from bot.conversation.source import BadSource, parse
+from bot.messaging.compose import Composer
 from bot.voice import wording
+from bot.voice.ear import pieces
 from bot.voice.sayable import sayable
-from bot.voice.wording import FOR_READERS, english_said, for_readers, said
+from bot.voice.wording import FOR_READERS, english_said, for_readers, is_day, said
 from tests.conftest import NOW
 
 FILE = settings.ROOT / "flows/spoken.yaml"
@@ -110,3 +114,21 @@ def test_what_would_go_wrong_in_a_call_stops_the_start(tmp_path: Path, pairs: st
     with pytest.raises(BadSource) as caught:
         _spoken(tmp_path / "spoken.yaml")
     assert wrong in str(caught.value)
+
+
+def test_a_recording_of_a_fact_outlives_its_next_check(library: Library) -> None:
+    """Only the day is recorded anew, once for all facts that were checked on it."""
+    later = {name: fact.model_copy(update={"reviewed_on": date(2026, 11, 24)}) for name, fact in library.facts.items()}
+    for language in ("en", "so", "fa"):
+        before = sayable(library, language, NOW).keys
+        after = sayable(replace(library, facts=later), language, NOW).keys
+        assert len(after - before) == 1 and len(before - after) <= len(
+            {one.reviewed_on for one in library.facts.values()}
+        )
+
+
+@pytest.mark.parametrize("language", [*("en", "es", "zh", "ar", "ru", "ko", "so", "am")])
+def test_the_day_of_a_fact_is_a_piece_of_its_own(library: Library, language: str) -> None:
+    reply = Composer(library, language, NOW, noticed=["notice_draft"]).compose([StateFact("meals_form")])
+    fact, day = (piece.text for piece in pieces(said(library, language, reply)))
+    assert is_day(library, language, day) and not is_day(library, language, fact) and "2026" in day
