@@ -19,7 +19,9 @@ from bot.store.voice_notes import voice_notes
 from bot.voice.sayable import Item, sayable
 from bot.voice.wording import is_day
 from tests.conftest import NOW, PUBLIC, Family
+from tests.console.conftest import member
 from tests.stand_in import TwilioStandIn
+from tests.test_console import post
 from tests.voice.phone import URL, Phone, in_the_middle
 
 
@@ -321,3 +323,16 @@ def record(phone: Phone, language: str, items: list[Item]) -> None:
         for item in items:
             said = Recording(0, language, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
             recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+
+
+def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services) -> None:
+    """By staff who look for its case, and who must show what is kept of its consent."""
+    phone.ring()
+    phone.press("1")
+    phone.press("5")
+    phone.speak("STOP")
+    staff = member(services, phone.client.application, "staff", "ana_ruiz")
+    assert "/console/cases/1" in post(staff, "/console/search", **{"for": phone.number})
+    office = member(services, phone.client.application, "records_officer")
+    page = post(office, "/console/consent", number=phone.number)
+    assert "By phone" in page and "Stopped since" in page and "Wants no messages" in page
