@@ -19,7 +19,7 @@ from bot.roster.command import import_command
 from bot.store.db import now
 from bot.teaching.lessons import untaught
 from bot.understanding import Context, explain, understand, warm
-from bot.voice import coverage
+from bot.voice import coverage, wording
 from bot.voice.command import recorded_in, voices
 
 
@@ -71,6 +71,7 @@ def check(production: bool, segments: bool) -> None:
             click.echo(str(problem))
         sys.exit(1)
     errors, warnings = findings(settings.ROOT, library)
+    warnings += wording.warnings(library)
     warnings += coverage.warnings(library, now(), recorded_in(given))
     errors += untaught(settings.ROOT / "flows", library.phrasebook.taught)
     for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):

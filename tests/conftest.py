@@ -11,6 +11,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
+from werkzeug.test import TestResponse
 
 from bot import settings
 from bot.content.library import Library, load_library
@@ -20,6 +21,7 @@ from bot.web import create_app
 from tests.databases import ON_POSTGRESQL, cluster, create, empty, fill_template, migrate
 from tests.stand_in import TwilioStandIn, sign
 from tests.stand_in.inbound import read_twiml
+from tests.twiml.checking import check
 
 PUBLIC = "https://puente.test"
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
@@ -138,6 +140,17 @@ def shared_app() -> dict[str, Flask]:
     return {}
 
 
+class Phone(FlaskClient):
+    """A client that reads each answer to Twilio as Twilio does: by its own lists."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """As in the base class; `AssertionError` for an answer in XML that is no TwiML."""
+        answer = super().open(*args, **kwargs)
+        if answer.mimetype == "text/xml":
+            check(answer.text, "Voice" if answer.request.path.endswith("/voice") else "Messaging")
+        return answer
+
+
 @pytest.fixture
 def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Services], Flask]]:
     """One app serves all tests with the usual routes and cookies, each with its own services: putting its two hundred
@@ -146,7 +159,7 @@ def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Services], Flask]]
 
     def served(services: Services) -> Flask:
         app = shared_app.get("app") or create_app(services=services)
-        shared_app["app"] = app
+        shared_app["app"], app.test_client_class = app, Phone
         before.update(before or app.config)
         app.extensions["puente"] = services
         app.secret_key = services.settings.secret_key

@@ -132,8 +132,9 @@ def test_whatsapp_staff_are_called_on_their_number(services: Services, twilio: T
     assert len(twilio.calls_to("+12175550141")) == 1
 
 
-def test_without_a_public_address_it_is_only_read(services: Services, twilio: TwilioStandIn) -> None:
+def test_without_a_public_address_nobody_is_called(services: Services, twilio: TwilioStandIn) -> None:
+    """Nobody could press a key: it is said at once, and the text of the alert stands."""
     channel = TwilioChannel(services.settings.model_copy(update={"public_url": ""}))
-    channel.call(Outgoing("d" * 32, "+12175550141", "Case 7 & 8."))
-    (heard,) = twilio.answer(twilio.calls[0])
-    assert heard.said == ["Case 7 & 8."] * 2 and heard.action is None and twilio.callbacks == []
+    with pytest.raises(SendError) as caught:
+        channel.call(Outgoing("d" * 32, "+12175550141", "Case 7."))
+    assert caught.value.outcome == "refused" and twilio.requests == []

@@ -89,7 +89,7 @@ def send(services: Services, school: str, listed: Listed, by: str) -> Mapping[st
 
 def _plan(services: Services, db: Connection, number: str, at: datetime) -> str:
     """What becomes of one number."""
-    known = _contacts(services, db, number)
+    known = contacts.of_number(db, services.database.vault, number)
     outcome = _refusal(services, db, known, at)
     if outcome:
         return outcome
@@ -119,10 +119,3 @@ def _refusal(services: Services, db: Connection, known: Sequence[Contact], at: d
     if holding.family_held(db, services.library.district, known[0].id, at):
         return HELD
     return BAD_NUMBER if about.bad_number and len(known) == 1 and known[0].channel == "sms" else ""
-
-
-def _contacts(services: Services, db: Connection, number: str) -> list[Contact]:
-    """The addresses of a number, the one that writes by WhatsApp first."""
-    vault = services.database.vault
-    found = (contacts.find(db, vault, address) for address in (f"whatsapp:{number}", number))
-    return [one for one in found if one is not None]

@@ -1,7 +1,6 @@
 """Twilio's Messages and Calls APIs: one request, always with time-outs, and an honest word about what became of it."""
 
 import json
-import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -11,7 +10,6 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
-from twilio.twiml.voice_response import Gather, VoiceResponse
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from bot.channels.base import CALL_STATUSES, Accepted, Listed, Outgoing, SendError
@@ -25,8 +23,6 @@ MAY_CHANGE = frozenset({401, 403, 429})
 RINGS = 25
 """Seconds: shorter than most voicemail boxes take to answer."""
 CALL_EVENTS = ["initiated", "ringing", "answered", "completed"]
-LINK = re.compile(r"\s*https?://\S+")
-SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 class _Aimed(TwilioHttpClient):
@@ -103,9 +99,10 @@ class TwilioChannel:
         return Accepted(message.sid, message.status)
 
     def call(self, outgoing: Outgoing) -> Accepted:
-        """Ring somebody; what is said, and the key that is pressed, come and go by our own webhook."""
+        """Ring somebody; what is said, and the key that is pressed, come and go by our own webhook: refused without
+        `PUBLIC_URL` (production has one), because nobody could press a key."""
         sender, to = self._settings.twilio_sms_from, outgoing.to.removeprefix("whatsapp:").removeprefix("voice:")
-        if not (sender.startswith("+") and to.startswith("+")):
+        if not (sender.startswith("+") and to.startswith("+") and self._settings.public_url):
             raise SendError("refused")  # a short code cannot call, a user id without a number cannot be called
         # Twilio then asks what to say only when it knows who answered; of a machine after its greeting ("Answering
         # Machine Detection" in its docs).
@@ -117,9 +114,7 @@ class TwilioChannel:
         return Accepted(call.sid, CALL_STATUSES.get(call.status, "queued"))
 
     def _said(self, outgoing: Outgoing) -> dict[str, Any]:
-        """Where Twilio asks what to say; without a public address the words themselves, and no key to press."""
-        if not self._settings.public_url:
-            return {"twiml": _only_read(outgoing.body)}
+        """Where Twilio asks what to say, and tells what became of the call."""
         base, own = f"{self._settings.public_base}/webhooks/twilio", f"m={outgoing.id}"
         callback = {"status_callback": f"{base}/status?{own}", "status_callback_event": CALL_EVENTS}
         return {"url": f"{base}/voice?{own}", **callback}
@@ -162,20 +157,6 @@ class TwilioChannel:
         if settings.twilio_messaging_service_sid:
             return {"messaging_service_sid": settings.twilio_messaging_service_sid}
         raise SendError("refused")  # no sender for this channel is set
-
-
-def read_aloud(document: VoiceResponse | Gather, text: str) -> None:
-    """Read a text, with a breath after each sentence; the link in it is for the eye."""
-    for sentence in SENTENCE.split(LINK.sub("", text).strip()):
-        document.say(sentence, language="en-US")
-        document.pause(length=1)
-
-
-def _only_read(text: str) -> str:
-    document = VoiceResponse()
-    for _ in range(2):
-        read_aloud(document, text)
-    return str(document)
 
 
 def _content(outgoing: Outgoing) -> dict[str, Any]:

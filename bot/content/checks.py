@@ -9,12 +9,14 @@ from babel.messages.catalog import Catalog, Message
 from bot.content.catalog import SOURCE_LANGUAGE, has_all_forms, parse_po
 from bot.content.figures import long_texts
 from bot.content.library import Library
+from bot.content.spoken import orphans
 from bot.content.upkeep import tasks
 from bot.conversation.loader import placeholders
-from bot.conversation.source import BadSource
+from bot.conversation.source import BadSource, parse
 
 FAMILIES, CONSOLE = Path("messages/messages.pot"), Path("bot/web/console/words/console.pot")
 """What is translated for families, and of the pages for staff; the catalogs stand beside each."""
+SPOKEN = Path("flows/spoken.yaml")
 CHARACTERS = 1500
 """The longest text that fits one message (twilio.md, 21617), with room for what is filled in."""
 
@@ -30,6 +32,8 @@ def findings(root: Path, library: Library, today: date | None = None) -> tuple[l
                 bad, soft = _catalog(root, f"{template.parent}/{language}.po", language, wanted)
                 errors += bad
                 warnings += soft
+    source = parse((root / SPOKEN).read_text(encoding="utf-8"), str(SPOKEN))
+    errors += map(str, orphans(source, library.flows, library.texts.values(), library.facts))
     warnings += long_texts(root, library.district.languages)
     warnings += _upkeep(library, today or date.today())
     return errors, warnings

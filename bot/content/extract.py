@@ -5,6 +5,7 @@ from typing import Any, BinaryIO
 
 from bot.content.district import District
 from bot.content.facts import Fact, Facts
+from bot.content.spoken import Spoken
 from bot.content.texts import Texts
 from bot.conversation.flow import Flow, Plural, Text
 from bot.conversation.loader import texts_of
@@ -37,6 +38,10 @@ def _texts(source: Source) -> Iterator[tuple[Path, Text, str]]:
     elif "texts" in source.data:
         for name, text in source.model(Texts).texts.items():
             yield ("texts", name), text, f"Used by the program ({name})."
+    elif "spoken" in source.data:
+        for number, pair in enumerate(source.model(Spoken).spoken):
+            comment = f"Said in a phone call instead of: {pair.written}"
+            yield ("spoken", number, "said"), pair.said, comment
     elif "flow" in source.data:
         flow = source.model(Flow)
         for path, said in texts_of(flow):

@@ -1,7 +1,7 @@
 """The library: flows, facts, texts, catalogs, phrases and the district, read once at start and checked whole."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -11,6 +11,8 @@ from bot.content.district import District
 from bot.content.facts import OF_THE_MOMENT, Fact, Facts
 from bot.content.glossary import Agreed, own_names, read_glossary
 from bot.content.named import names
+from bot.content.spoken import Spoken
+from bot.content.spoken import problems as unspoken
 from bot.content.texts import TextId, Texts
 from bot.conversation.flow import FlowSet, Model
 from bot.conversation.loader import Known, load_flows
@@ -19,7 +21,7 @@ from bot.understanding import taught
 from bot.understanding.phrasebook import Phrasebook, SignalFile
 from bot.understanding.taught import Taught
 
-APART = ("facts.yaml", "texts.yaml")
+APART = ("facts.yaml", "texts.yaml", "spoken.yaml")
 MEDIA = "flows/media"
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
@@ -37,6 +39,8 @@ class Library:
     phrasebook: Phrasebook
     district: District
     glossary: Agreed
+    spoken: Mapping[str, str] = field(default_factory=dict)
+    """What callers hear instead of a text: written → said, in English."""
     others: frozenset[str] = frozenset()
     """Languages that a family may choose although they have no catalog: a machine drafts them."""
 
@@ -66,6 +70,7 @@ def load_library(root: Path, district_file: Path) -> Library:
     catalogs = _gather(problems, lambda: load_catalogs(_files(root / "messages", "*.po")))
     phrasebook = _gather(problems, lambda: _phrasebook(root))
     terms = _gather(problems, lambda: read_glossary(_parsed(root / "messages/glossary.yaml")))
+    spoken = _gather(problems, lambda: _spoken(root / "flows/spoken.yaml"))
     flow_files = _gather(problems, lambda: {name: decoded(data, name) for name, data in _flow_files(root)}) or {}
     named = _known(root, district, facts)
     flows = _gather(problems, lambda: load_flows(flow_files, named))
@@ -73,7 +78,15 @@ def load_library(root: Path, district_file: Path) -> Library:
         raise BadSource(sorted(problems))
     stated = {**facts.facts, **district.facts}
     own, agreed = frozenset(facts.from_district), Agreed(terms, own_names(district))
-    return Library(flows, stated, own, texts.texts, catalogs, phrasebook, district, agreed)
+    return Library(flows, stated, own, texts.texts, catalogs, phrasebook, district, agreed, spoken or {})
+
+
+def _spoken(path: Path) -> dict[str, str]:
+    source = _parsed(path)
+    pairs = source.model(Spoken)
+    if wrong := list(unspoken(source, pairs)):
+        raise BadSource(wrong)
+    return pairs.pairs()
 
 
 def _known(root: Path, district: District | None, facts: Facts | None) -> Known:

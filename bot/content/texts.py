@@ -122,6 +122,7 @@ TextId = Literal[
     "voice_to_phone",
     "voice_sent",
     "voice_record",
+    "voice_speak",
     "voice_next",
     "voice_hidden",
     "voice_goodbye",

@@ -20,6 +20,7 @@ from bot.services import Services
 from bot.store import recordings
 from bot.voice.ear import pieces, recording_key
 from bot.voice.voices import VOICES
+from bot.voice.wording import said as for_the_ear
 
 CAN_CALL = "voice_can_call"
 MOST_MESSAGES = 3
@@ -78,7 +79,7 @@ def _texts(services: Services, reply: str, language: str) -> list[str]:
     library = library_for(services, language)
     press = library.catalogs.read(language, library.texts["voice_press"])
     said = []
-    for piece in pieces(reply):
+    for piece in pieces(for_the_ear(library, language, reply)):
         said += [piece.text, *([press.replace("{digit}", piece.key)] if piece.key else [])]
     return said
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from bot.channels.base import Listed, Outgoing, SendError
 from bot.messaging.consent import Way, way_to
+from bot.messaging.quiet import may_ring
 from bot.queues import TALK_LOST, enqueue
 from bot.services import Services
 from bot.store import case_messages, cases, consents, contacts, deliveries, pace, statuses
@@ -61,6 +62,8 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
     if way.address is None or _over_the_measure(services, delivery, way.address):
         _claim_and_settle(services, delivery, "held", at)
         return
+    if _waits_for_morning(services, delivery, way, at):
+        return
     with services.database.write() as db:
         if _is_taken(services, db, delivery) or _outlived(services, db, delivery, at):
             deliveries.advance(db, delivery.id, "canceled")
@@ -85,6 +88,17 @@ def _over_the_measure(services: Services, delivery: Delivery, address: str) -> b
     if not within:
         log.error("held, too much was sent to one phone today: delivery=%s kind=%s", delivery.id, delivery.kind)
     return not within
+
+
+def _waits_for_morning(services: Services, delivery: Delivery, way: Way, at: datetime) -> bool:
+    """A call to a family is put off to when its phone may ring."""
+    if way.means != "call" or delivery.contact_id is None:
+        return False
+    rings = may_ring(services, delivery.contact_id, at)
+    if rings > at:
+        with services.database.write() as db:
+            deliveries.postpone(db, delivery.id, rings)
+    return rings > at
 
 
 def _mark_talk(services: Services, delivery: Delivery) -> None:

@@ -49,6 +49,7 @@ ROLES: dict[str, str] = {
 CHANNELS = {
     **dict.fromkeys(["sms", "text", "texts", "text message", "texto", "cell", "phone"], "sms"),
     **dict.fromkeys(["whatsapp", "whats app", "wa"], "whatsapp"),
+    **dict.fromkeys(["voice", "call", "calls", "phone call", "phone calls", "llamada", "llamadas"], "voice"),
 }
 YES = frozenset(
     {"yes", "y", "true", "t", "1", "x", "si", "sim", "oui", "wi", "given", "granted", "ok", "checked", "accepted",
@@ -123,7 +124,7 @@ def channel(cell: str, warn: Warn) -> tuple[str, ...]:
         return ()
     found = CHANNELS.get(normalise(cell))
     if found is None:
-        warn("the channel is not known: write sms or whatsapp; the family gets SMS")
+        warn("the channel is not known: write sms, whatsapp or voice; the family gets SMS")
     return (found,) if found else ()
 
 

@@ -60,6 +60,16 @@ def find(db: Connection, vault: Vault, address: str) -> Contact | None:
     return _contact(row, address) if row else None
 
 
+def addresses_of(number: str) -> tuple[str, ...]:
+    """Every address that a telephone number (E.164) may have here, the way of writing first that says most."""
+    return (f"whatsapp:{number}", number, f"voice:{number}")
+
+
+def of_number(db: Connection, vault: Vault, number: str) -> list[Contact]:
+    """The contacts of a telephone number, in that order."""
+    return [one for address in addresses_of(number) if (one := find(db, vault, address))]
+
+
 def get(db: Connection, vault: Vault, contact_id: int) -> Contact:
     """The contact with this id; raises `sqlalchemy.exc.NoResultFound` if it was erased."""
     row = db.execute(select(contacts).where(contacts.c.id == contact_id)).one()

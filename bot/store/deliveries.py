@@ -226,6 +226,12 @@ def claim(db: Connection, delivery_id: str, at: datetime, template: str = "", me
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
+def postpone(db: Connection, delivery_id: str, due_at: datetime) -> None:
+    """A row that nobody has taken yet waits until then."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
+    db.execute(update(deliveries).where(key).values(due_at=due_at))
+
+
 def claim_unknown(db: Connection, delivery: Delivery, at: datetime) -> bool:
     """Take a row whose outcome is unknown for a look into Twilio's list; one process at a time gets it."""
     key = (

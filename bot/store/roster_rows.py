@@ -26,11 +26,12 @@ ROSTER = "roster"
 
 @dataclass(frozen=True)
 class Person:
-    """One telephone number: the keyed hashes of it and of its two addresses."""
+    """One telephone number: the keyed hashes of it and of its addresses."""
 
     number: str
     by_sms: str
     by_whatsapp: str
+    by_voice: str
 
     @property
     def index(self) -> str:
@@ -38,18 +39,26 @@ class Person:
         return self.by_sms
 
     @property
-    def addresses(self) -> tuple[str, str]:
-        """Both, as Twilio gives them."""
-        return self.number, f"whatsapp:{self.number}"
+    def addresses(self) -> tuple[str, ...]:
+        """All, as Twilio gives them."""
+        return self.number, f"whatsapp:{self.number}", f"voice:{self.number}"
 
     def at(self, channel: str) -> tuple[str, str]:
         """Address and its keyed hash on this channel."""
-        return (f"whatsapp:{self.number}", self.by_whatsapp) if channel == "whatsapp" else (self.number, self.by_sms)
+        return {
+            "whatsapp": (f"whatsapp:{self.number}", self.by_whatsapp),
+            "voice": (f"voice:{self.number}", self.by_voice),
+        }.get(channel, (self.number, self.by_sms))
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The keyed hashes of all its addresses."""
+        return (self.by_sms, self.by_whatsapp, self.by_voice)
 
 
 def person(vault: Vault, number: str) -> Person:
     """The hashes for a number as E.164."""
-    return Person(number, vault.index(number), vault.index(f"whatsapp:{number}"))
+    return Person(number, *(vault.index(f"{way}{number}") for way in ("", "whatsapp:", "voice:")))
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,7 @@ def states(db: Connection, vault: Vault, persons: Sequence[Person]) -> dict[str,
         state = found[row.person_index] = State(row.id, row.role, row.consent_basis, row.consent_at)
         by_id[row.id] = state
     _read_details(db, by_id)
-    owners = {address: found[one.index] for one in persons for address in (one.by_sms, one.by_whatsapp)}
+    owners = {address: found[one.index] for one in persons for address in one.indices}
     hashes = lasting.known(db, vault, [each for one in persons for each in one.addresses])
     lasted = {hashes[each]: found[one.index] for one in persons for each in one.addresses if hashes}
     owners |= lasted  # somebody who was erased, and wanted no messages

@@ -9,6 +9,7 @@ from bot.conversation.source import Problem, Source
 from bot.transcripts.script import KINDS, Expect, Kind, Line, Transcript, Words, read_transcripts
 from bot.transcripts.stage import Channel, Stage, clock_of
 from bot.voice.ear import pieces
+from bot.voice.wording import said
 
 
 @dataclass
@@ -107,16 +108,19 @@ def _answer(stage: Stage, line: Line) -> str | None:
 
 
 def _by_ear(stage: Stage, part: str) -> str | None:
-    """A caller hears it too (addresses of pages aside), each choice by its key; and no question is silent."""
-    heard = pieces(stage.reply)
-    said, wanted = (" ".join(one.text for one in cut) for cut in (heard, pieces(part)))
+    """A caller hears it too (addresses of pages aside), each choice by its key; and no question is silent.
+
+    A part of a text that has other words for the ear is looked for among the written ones.
+    """
+    heard = pieces(said(stage.library, stage.talk.language or stage.language, stage.reply))
+    written, spoken, wanted = (" ".join(one.text for one in cut) for cut in (pieces(stage.reply), heard, pieces(part)))
     step = stage.waiting()
     keys = [one.key for one in heard if one.key]
     if step and step.choices and keys[-len(step.choices) :] != [str(n) for n in range(1, len(step.choices) + 1)]:
         return f"expected a key for each choice, heard {keys}"
     if step and not heard:
         return "expected words before the line waits"
-    return None if wanted in said else f"expected to hear '{wanted}'; it said:\n{said}"
+    return None if wanted in written or wanted in spoken else f"expected to hear '{wanted}'; it said:\n{spoken}"
 
 
 def _alert(stage: Stage, line: Line) -> str | None:

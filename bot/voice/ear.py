@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
+from bot.sharing.page import LINK
 from bot.sharing.speech import spoken
 
 OPTION = re.compile(r"^(\d{1,2})\. (.+)$")
@@ -38,7 +39,7 @@ def _piece(line: str) -> Piece:
 
 def has_more(reply: str) -> bool:
     """Whether something in it is for the eye: an address, or more than one remembers after hearing it once."""
-    return bool(ADDRESS.search(reply)) or len(reply) > LONG
+    return bool(LINK.search(reply)) or len(reply) > LONG
 
 
 LONG = 500

@@ -11,18 +11,17 @@ from datetime import date, datetime
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.facts import OF_THE_MOMENT
 from bot.content.library import Library
-from bot.conversation.effects import Effect, Escalation, StateFact
+from bot.conversation.effects import StateFact
 from bot.conversation.flow import Flow, Plural, Severity, Text
 from bot.conversation.loader import texts_of
 from bot.messaging.compose import DRAFT, ENGLISH, SOON, Composer
 from bot.voice.ear import pieces, recording_key
+from bot.voice.wording import NOT_HEARD, english_said, said
 
 FIRST = ("menu", "talk_to_human")
 """After the emergencies, and before everything else."""
 TEXTS, FACTS = "texts", "facts"
 """Where the texts of flows/texts.yaml, and facts that no flow states, are listed."""
-READ_ONLY = ("kit_", "poster_", "handout_", "service_", "cost_")
-"""Texts that stand on paper or a page, or in the middle of a line: nobody hears them by themselves."""
 DIGIT = "{digit}"
 """Stands in the texts that name a key."""
 URGENT: Severity = "escalate_now"
@@ -67,12 +66,12 @@ def sayable(library: Library, language: str, at: datetime) -> Sayable:
     """What can be said in this language as things stand at that moment (facts are dated)."""
     found = _Writer(library, language, at)
     for flow in in_order(library):
-        found.flow(flow, urgent=emergency(flow))
+        found.flow(flow)
     for name, text in library.texts.items():
-        if not name.startswith(READ_ONLY):
+        if not name.startswith(NOT_HEARD):
             found.text(TEXTS, name, text)
     for fact in library.facts:
-        found.fact(FACTS, fact, urgent=False)
+        found.fact(FACTS, fact)
     items = sorted(found.items.values(), key=lambda item: _rank(library, item.flow))
     return Sayable(tuple(items), tuple(found.apart.values()))
 
@@ -105,16 +104,17 @@ class _Writer:
         self.items: dict[str, Item] = {}
         self.apart: dict[str, Apart] = {}
 
-    def flow(self, flow: Flow, urgent: bool) -> None:
+    def flow(self, flow: Flow) -> None:
         """All that a flow says, with the facts that it states."""
         for path, text in texts_of(flow):
             self.text(flow.flow, ".".join(map(str, path)).removeprefix("steps."), text)
         for name in dict.fromkeys(fact for step in flow.steps.values() for fact in step.fact):
-            self.fact(flow.flow, name, urgent)
+            self.fact(flow.flow, name)
 
     def text(self, flow: str, place: str, text: Text) -> None:
         """One text; apart, if it needs what only a conversation has."""
-        english = text.one if isinstance(text, Plural) else text
+        english = text.one if isinstance(text, Plural) else english_said(self.library, self.language, text)
+        text = text if isinstance(text, Plural) else english
         if DIGIT in english:
             self._keys(flow, place, english)
             return
@@ -134,8 +134,8 @@ class _Writer:
     def _alone(self, language: str, text: Text) -> str | None:
         return None if isinstance(text, Plural) else self._composer(language).outside_a_talk(text)
 
-    def fact(self, flow: str, name: str, urgent: bool) -> None:
-        """A fact that may be stated now, as a reply states it with its day, and as an emergency does, without."""
+    def fact(self, flow: str, name: str) -> None:
+        """A fact that may be stated now; the day on which it was checked is a piece of its own, for all facts of it."""
         fact = self.library.facts.get(name)
         if name in OF_THE_MOMENT or fact is None:
             return
@@ -143,13 +143,11 @@ class _Writer:
             self.apart.setdefault(fact.text, Apart(flow, fact.text))
             return
         if fact.usable(self._today(), self.library.district.policies, ()):
-            for ways in (True, False) if urgent else (False,):
-                both = (self._stated(self.language, name, ways), self._stated(SOURCE_LANGUAGE, name, ways))
-                self._keep(flow, f"fact.{name}", both, fact.text)
+            both = (self._stated(self.language, name), self._stated(SOURCE_LANGUAGE, name))
+            self._keep(flow, f"fact.{name}", both, fact.text)
 
-    def _stated(self, language: str, name: str, urgent: bool) -> str:
-        before: Iterable[Effect] = [Escalation(topic="", to="default", severity=URGENT, about="")] if urgent else []
-        return self._composer(language).compose([*before, StateFact(name)])
+    def _stated(self, language: str, name: str) -> str:
+        return said(self.library, language, self._composer(language).compose([StateFact(name)]))
 
     def _composer(self, language: str) -> Composer:
         """One that adds no notice: those are texts of their own."""

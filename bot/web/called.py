@@ -1,7 +1,7 @@
 """We ring a family whose channel is the telephone: words are read in its language, and a key answers them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from twilio.twiml.voice_response import VoiceResponse
 
@@ -17,13 +17,21 @@ from bot.services import Services
 from bot.store import announcements, contacts
 from bot.store.deliveries import Delivery
 from bot.store.recipients import Recipient
-from bot.voice.ear import pieces
 from bot.web.caller import Call
-from bot.web.calls import PERSON, put_through, say
-from bot.web.speaking import SECONDS, with_keys
+from bot.web.calls import AGAIN, PERSON, TO_PHONE, put_through, say, waiting
+from bot.web.speaking import with_keys
 
-KEYS = {"2": PERSON, "9": "stop"}
-Words = Callable[[Call], Sequence[str]]
+KEYS = {PERSON: PERSON, "2": PERSON, "9": "stop"}
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What is read; `reply` is what it was cut from, `asks` whether it asks with choices: then the keys are theirs, as
+    in every other call."""
+
+    texts: tuple[str, ...]
+    reply: str = ""
+    asks: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,61 +40,75 @@ class _Row:
 
     id: str
     contact_id: int
+    words: Callable[[Call], _Words]
     language: str | None = None
 
 
 def message(services: Services, form: Mapping[str, str], delivery: Delivery, contact_id: int) -> VoiceResponse:
     """What is said in a call with one message; the same request has the same effect."""
 
-    def words(call: Call) -> Sequence[str]:
-        said = with_keys(pieces(delivery.body), call.press)
-        return (services.library.district.name, *said) if said else ()
+    def words(call: Call) -> _Words:
+        cut = call.pieces(delivery.body)
+        texts = (services.library.district.name, *with_keys(cut, call.press)) if cut else ()
+        return _Words(texts, delivery.body, asks=any(piece.key for piece in cut))
 
-    return _answer(services, form, _Row(delivery.id, contact_id), words)
+    return _answer(services, form, _Row(delivery.id, contact_id, words))
 
 
 def announcement(services: Services, form: Mapping[str, str], row: Recipient) -> VoiceResponse:
     """What is said in a call with an announcement; nothing of it any more once it was stopped."""
-    return _answer(services, form, _Row(row.id, row.contact_id, row.language), lambda call: _announced(call, row))
+    return _answer(services, form, _Row(row.id, row.contact_id, lambda call: _announced(call, row), row.language))
 
 
-def _announced(call: Call, row: Recipient) -> Sequence[str]:
+def _announced(call: Call, row: Recipient) -> _Words:
     with call.services.database.read() as db:
         found = announcements.find(db, row.announcement_id)
         wording = wording_now(db, found, row.language) if found else None
     if found is None or found.state == "stopped":
-        return ()
-    return read_out(library_for(call.services, row.language), found, row.language, wording)
+        return _Words(())
+    return _Words(read_out(library_for(call.services, row.language), found, row.language, wording))
 
 
-def _answer(services: Services, form: Mapping[str, str], row: _Row, words: Words) -> VoiceResponse:
+def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResponse:
     if form.get("CallSid"):  # somebody picked up
         status.record(services, Report(form["CallSid"][:34], "sent", row.id, reason=status.reason_of(form)))
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, row.contact_id)
     language = row.language or contact.language or SOURCE_LANGUAGE
     call = Call(services, form.get("CallSid", "")[:34], contact.address, 0, language)
-    key = KEYS.get(form.get("Digits", ""))
-    if key:
-        return say(call, receive(services, Inbound(call.message_id(f"key:{key}"), contact.address, key)))
-    return _read(call, row.id, words(call), machine=status.reason_of(form) == "machine")
+    words, given = row.words(call), form.get("Digits", "") or form.get("SpeechResult", "").strip()
+    wanted = given if words.asks and given[:1] not in (AGAIN, TO_PHONE) else KEYS.get(given)
+    if wanted:
+        turn = 0 if words.asks else f"key:{wanted}"
+        return say(call, receive(services, Inbound(call.message_id(turn), contact.address, wanted)))
+    if status.reason_of(form) == "machine":
+        return _to_a_machine(call, words)
+    return _read(replace(call, slowly=given == AGAIN), row, words)
 
 
-def _read(call: Call, row_id: str, words: Sequence[str], machine: bool) -> VoiceResponse:
-    """Twice, each time with the keys; a machine hears it once and presses nothing.  Where nothing can say it, or the
-    words are gone with the call, a person is put through; a machine hears nothing then."""
-    texts = tuple(words) if machine else (*words, call.text("voice_again"))
-    speaker, document = call.speaker(texts), VoiceResponse()
-    speaks = bool(words) and speaker.can_say(texts)
-    if not speaks and not machine:
+def _to_a_machine(call: Call, words: _Words) -> VoiceResponse:
+    """Once, whole, and no key; nothing, where nothing can say it."""
+    speaker, document = call.speaker(words.texts), VoiceResponse()
+    for text in words.texts if speaker.can_say(words.texts) else ():
+        speaker.say(document, text)
+    document.hangup()
+    return document
+
+
+def _read(call: Call, row: _Row, words: _Words) -> VoiceResponse:
+    """Twice, each time with the keys; put through where nothing can say it, or its words are gone with the call."""
+    texts, goodbye = (
+        (*words.texts, call.text("voice_keys" if words.asks else "voice_again")),
+        call.text("voice_goodbye"),
+    )
+    speaker = call.speaker((*texts, goodbye))
+    if not words.texts or not speaker.can_say(texts):
         return put_through(call)
-    if speaks and machine:
-        for text in texts:
-            speaker.say(document, text)
-    elif speaks:
-        here = f"{call.base}?m={row_id}"
-        gather = document.gather(num_digits=1, timeout=SECONDS, action=here, method="POST", finish_on_key="")
-        for text in texts * TIMES:
-            speaker.say(gather, text)
+    document = VoiceResponse()
+    gather = document.gather(action=f"{call.base}?m={row.id}", **waiting(call, words.reply))
+    for text in texts * TIMES:
+        speaker.say(gather, text)
+    if speaker.can_say([goodbye]):
+        speaker.say(document, goodbye)
     document.hangup()
     return document

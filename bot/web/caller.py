@@ -9,7 +9,9 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.texts import TextId
 from bot.services import Services
 from bot.store import contacts, recordings
-from bot.voice.ear import recording_key
+from bot.voice.ear import Piece, pieces, recording_key
+from bot.voice.voices import VOICES
+from bot.voice.wording import is_day, said
 from bot.web.speaking import Speaker
 
 
@@ -57,6 +59,17 @@ class Call:
         library = self.services.library
         wording = library.catalogs.read(self.language or SOURCE_LANGUAGE, library.texts[name])
         return wording.format_map({"office_phone": library.district.office_phone, **values})
+
+    def pieces(self, reply: str) -> tuple[Piece, ...]:
+        """A reply in the pieces that are said, with the words for the ear.
+
+        Where no machine speaks, the day on which a fact was checked is said if somebody has recorded it, else left out.
+        """
+        library, language = self.services.library, self.language or SOURCE_LANGUAGE
+        cut = pieces(said(library, language, reply))
+        days = [] if language in VOICES else [one.text for one in cut if is_day(library, language, one.text)]
+        recorded = self.speaker(days).recorded if days else {}
+        return tuple(one for one in cut if one.text not in days or one.text in recorded)
 
     def press(self, digit: str) -> str:
         """The words for a key."""

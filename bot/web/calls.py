@@ -104,13 +104,13 @@ def _last(call: Call) -> VoiceResponse:
 def say(call: Call, reply: str) -> VoiceResponse:
     """A reply for the ear, and what the caller may do next.  Where the helper is silent (a person talks with this
     family, or it wants no messages), whoever rings is put through."""
-    cut = pieces(reply)
+    cut = call.pieces(reply)
     if not cut:
         return put_through(call)
     asks = any(piece.key for piece in cut)
     opens = not asks and _waits(call)
     hidden = (call.text("voice_hidden"),) if call.hidden and not call.turn else ()
-    said, ways = (*hidden, *with_keys(cut, call.press)), _ways(call, reply, asks or opens)
+    said, ways = (*hidden, *with_keys(cut, call.press)), _ways(call, reply, asks, opens)
     if opens and not hears(call.language):
         return _to_be_recorded(call, said)
     return _listen(call, reply, [*said, *ways])
@@ -121,16 +121,18 @@ def _listen(call: Call, reply: str, texts: list[str]) -> VoiceResponse:
     speaker, document = call.speaker(texts), VoiceResponse()
     if not speaker.can_say(texts):
         return _by_a_person(call)
-    many = max((int(piece.key) for piece in pieces(reply) if piece.key), default=0) > 9
-    known = hears(call.language)
-    by_ear = {"input": "dtmf speech", "language": known, "speech_timeout": "auto"} if known else {"input": "dtmf"}
-    gather = document.gather(
-        num_digits=2 if many else 1, timeout=SECONDS, action=call.next(), method="POST", finish_on_key="",
-        action_on_empty_result=True, **by_ear,
-    )  # fmt: skip
+    gather = document.gather(action=call.next(), action_on_empty_result=True, **waiting(call, reply))
     for text in texts:
         speaker.say(gather, text)
     return document
+
+
+def waiting(call: Call, reply: str) -> dict[str, object]:
+    """How `<Gather>` waits for the answer to this reply: so many digits, and words where Twilio understands them."""
+    many = max((int(piece.key) for piece in pieces(reply) if piece.key), default=0) > 9
+    known = hears(call.language)
+    by_ear = {"input": "dtmf speech", "language": known, "speech_timeout": "auto"} if known else {"input": "dtmf"}
+    return {"num_digits": 2 if many else 1, "timeout": SECONDS, "method": "POST", "finish_on_key": "", **by_ear}
 
 
 def _waits(call: Call) -> bool:
@@ -140,21 +142,25 @@ def _waits(call: Call) -> bool:
         return False
 
 
-def _ways(call: Call, reply: str, asks: bool) -> list[str]:
-    """The keys that always work; the text for the phone only where there is something to look at."""
-    ways = [] if asks else [call.text("voice_next")]
+def _ways(call: Call, reply: str, asks: bool, opens: bool) -> list[str]:
+    """The keys that always work; beside choices that one may speak, where a machine understands it; the text for the
+    phone only where there is something to look at."""
+    speaks = [call.text("voice_speak")] if asks and hears(call.language) else []
+    ways = speaks if asks or opens else [call.text("voice_next")]
     ways.append(call.text("voice_keys"))
     return [*ways, call.text("voice_to_phone")] if has_more(reply) and not call.hidden else ways
 
 
 def _to_be_recorded(call: Call, said: tuple[str, ...]) -> VoiceResponse:
-    """An open question in a language that no machine understands: a person will listen to the answer."""
+    """An open question in a language that no machine understands: a person will listen to the answer.  A key while it
+    is said does what it always does."""
     document, texts = VoiceResponse(), (*said, call.text("voice_record"))
     speaker = call.speaker(texts)
     if not speaker.can_say(texts):
         return _by_a_person(call)
+    gather = document.gather(num_digits=1, timeout=1, action=call.next(), method="POST", finish_on_key="")
     for text in texts:
-        speaker.say(document, text)
+        speaker.say(gather, text)
     document.record(action=call.next(), method="POST", max_length=RECORD_SECONDS, finish_on_key="#", play_beep=True)
     document.redirect(call.next(), method="POST")  # nothing was said
     return document

@@ -1,7 +1,12 @@
-"""What is said in a call, as TwiML: one piece after the other, each by a recording or by the voice of its language."""
+"""What is said in a call, as TwiML: one piece after the other, each by a recording or by the voice of its language.
 
+Calls to families, calls to staff and the line that is rung all speak here, and nowhere else.
+"""
+
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
@@ -11,6 +16,12 @@ from bot.voice.voices import VOICES
 SLOWLY = "75%"
 SECONDS = 7
 """So long a caller may think before the question is said again."""
+BYTES, QUOTED = 3000, 4500
+"""What one `<Say>` takes: bytes for Polly's voices (Google's take 5,000), and letters of the text as it stands in an
+address: five hundred letters of Amharic (https://www.twilio.com/docs/api/errors/13521)."""
+SENTENCE = re.compile(r"(?<=[.!?؟۔])(?=\s)|(?<=[。！？።])")
+WORD, LETTER = re.compile(r"(?<=\s)"), re.compile(r"(?<=.)", re.DOTALL)
+CUTS = (SENTENCE, WORD, LETTER)
 
 
 @dataclass(frozen=True)
@@ -26,16 +37,41 @@ class Speaker:
         return self.language in VOICES or all(text in self.recorded for text in texts)
 
     def say(self, document: VoiceResponse | Gather, text: str) -> None:
-        """Say one text; call only after `can_say`."""
+        """Say one text; call only after `can_say`.  Slowly: a breath after each sentence, and slower words where the
+        voice is one of Polly's (nothing of Twilio's that we could read says what Google's make of that mark)."""
         if text in self.recorded:
             document.play(self.recorded[text])
             return
-        voice = VOICES[self.language]
-        if self.slowly and not voice.name.startswith("Google"):  # whose voices read the mark itself, not its meaning
-            document.say(voice=voice.name, language=voice.locale).prosody(aloud(text), rate=SLOWLY)
+        voice, said = VOICES[self.language], aloud(text)
+        parts = sentences(said) if self.slowly else in_parts(said)
+        for number, part in enumerate(parts, 1):
+            if self.slowly and voice.name.startswith("Polly."):
+                document.say(voice=voice.name, language=voice.locale).prosody(part, rate=SLOWLY)
+            else:
+                document.say(part, voice=voice.name, language=voice.locale)
+            document.pause(length=2 if self.slowly and number == len(parts) else 1)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, each short enough for one `<Say>`."""
+    return [part for sentence in SENTENCE.split(text) for part in in_parts(sentence.strip())]
+
+
+def in_parts(text: str, cuts: Sequence[re.Pattern[str]] = CUTS) -> list[str]:
+    """A text in as few parts as one `<Say>` each can take, cut between sentences, else words, else letters."""
+    if _fits(text):
+        return [text] if re.search(r"\w", text) else []
+    parts: list[str] = []
+    for unit in cuts[0].split(text):
+        if parts and _fits(parts[-1] + unit):
+            parts[-1] += unit
         else:
-            document.say(aloud(text), voice=voice.name, language=voice.locale)
-        document.pause(length=2 if self.slowly else 1)
+            parts += in_parts(unit, cuts[1:])
+    return parts
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= BYTES and len(quote(text)) <= QUOTED
 
 
 def with_keys(pieces: Sequence[Piece], press: Callable[[str], str]) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
-from twilio.twiml.voice_response import VoiceResponse
+from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from bot.cases import claims
-from bot.channels.twilio import read_aloud
+from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging import status
 from bot.messaging.receive import Unavailable
 from bot.messaging.status import Report
@@ -20,6 +20,7 @@ from bot.services import Services
 from bot.store import deliveries, recipients
 from bot.store.deliveries import Delivery
 from bot.web import called, caller, calls
+from bot.web.speaking import Speaker, sentences
 
 TIMES = 2
 """So often an alert is read: the first words are lost on somebody who was asleep."""
@@ -73,8 +74,8 @@ def _read(services: Services, delivery: Delivery) -> VoiceResponse:
     here = f"{services.settings.public_base}/webhooks/twilio/voice?m={delivery.id}"
     gather = document.gather(num_digits=1, timeout=KEY_SECONDS, action=here, method="POST")
     for _ in range(TIMES):
-        read_aloud(gather, f"{delivery.body or services.library.district.name} {PRESS}")
-    read_aloud(document, f"Nothing was pressed. {BY_TEXT.format(case=delivery.case_id)}")
+        _say(gather, f"{delivery.body or services.library.district.name} {PRESS}")
+    _say(document, f"Nothing was pressed. {BY_TEXT.format(case=delivery.case_id)}")
     document.hangup()
     return document
 
@@ -92,9 +93,16 @@ def _take(services: Services, case: int, staff: str) -> str:
 
 def _said(text: str) -> VoiceResponse:
     document = VoiceResponse()
-    read_aloud(document, text)
+    _say(document, text)
     document.hangup()
     return document
+
+
+def _say(document: VoiceResponse | Gather, text: str) -> None:
+    """With a breath after each sentence: whoever is on call may have been asleep."""
+    speaker = Speaker(SOURCE_LANGUAGE)
+    for sentence in sentences(text):
+        speaker.say(document, sentence)
 
 
 def _twiml(document: VoiceResponse) -> Response:

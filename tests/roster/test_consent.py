@@ -135,20 +135,21 @@ def stop(roster: Roster, address: str) -> None:
         consents.record(db, database.vault.index(address), "stop", "keyword", "SM9", NOW)
 
 
-@pytest.mark.parametrize("channel", ["", "sms", "whatsapp"])
-@pytest.mark.parametrize("address", [ANA, f"whatsapp:{ANA}"])
+@pytest.mark.parametrize("channel", ["", "sms", "whatsapp", "voice"])
+@pytest.mark.parametrize("address", [ANA, f"whatsapp:{ANA}", f"voice:{ANA}"])
 def test_who_stopped_stays_stopped_on_every_channel(roster: Roster, address: str, channel: str) -> None:
     stop(roster, address)
     roster.read(f"phone,channel,consent,consent date\n217-555-0123,{channel},yes,2026-11-24\n")
-    there = [found for one in (ANA, f"whatsapp:{ANA}") if (found := roster.contact(one))]
+    there = [found for one in (ANA, f"whatsapp:{ANA}", f"voice:{ANA}") if (found := roster.contact(one))]
     assert there and all(one.stopped_at for one in there)
     assert roster.family(ANA).consent_at is None
 
 
-def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster) -> None:
+@pytest.mark.parametrize("way", ["whatsapp", "voice"])
+def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) -> None:
     database = roster.services.database
     with database.write() as db:
-        consents.record(db, database.vault.index(f"whatsapp:{ANA}"), "stop", "keyword", "SM9", NOW)
+        consents.record(db, database.vault.index(f"{way}:{ANA}"), "stop", "keyword", "SM9", NOW)
     roster.read("phone,consent\n217-555-0123,yes\n")
     contact = roster.contact(ANA)
     assert contact and contact.stopped_at and roster.family(ANA).consent_at is None
@@ -165,7 +166,8 @@ def test_who_started_again_is_written_to(roster: Roster) -> None:
     assert contact and not contact.stopped_at and roster.family(ANA).consent_at
 
 
-def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster) -> None:
-    roster.read("phone,channel\n217-555-0123,whatsapp\n")
+@pytest.mark.parametrize("way", ["whatsapp", "voice"])
+def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster, way: str) -> None:
+    roster.read(f"phone,channel\n217-555-0123,{way}\n")
     with roster.services.database.read() as db:
-        assert len(consents.history(db, roster.services.database.vault, [f"whatsapp:{ANA}"])) == 1
+        assert len(consents.history(db, roster.services.database.vault, [f"{way}:{ANA}"])) == 1

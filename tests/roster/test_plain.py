@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.messaging.consent import way_to
 from bot.roster import Unusable, importing
 from bot.store import contacts, families
 from tests.roster.conftest import Roster
@@ -223,6 +224,16 @@ def test_channels(roster: Roster) -> None:
     assert roster.contact(ANA) is None
     roster.read("phone,channel\n217-555-0123,sms\n")
     assert roster.contact(ANA)
+
+
+@pytest.mark.parametrize("cell", ["voice", "Phone call", "llamadas"])
+def test_who_does_not_read_is_rung(roster: Roster, cell: str) -> None:
+    report = roster.read(f"phone,channel,language\n217-555-0123,{cell},Somali\n")
+    contact = roster.contact(f"voice:{ANA}")
+    assert contact and (contact.channel, contact.language) == ("voice", "so") and report.new == 1
+    assert roster.contact(ANA) is None and roster.family(ANA).consent_at and not roster.warnings
+    assert way_to(roster.services, contact).means == "call"
+    assert roster.read(f"phone,channel,language\n217-555-0123,{cell},Somali\n").nothing_new
 
 
 def test_both_channels_in_one_file(roster: Roster) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 from xml.etree import ElementTree
 
+from tests.twiml.checking import check
+
 from .calls import Call
 from .inbound import COMPUTED, read_twiml
 from .records import Callback, new_sid
@@ -100,6 +102,8 @@ def form_of_inbound(caller: str, line: str, **more: str) -> dict[str, str]:
 def read_voice(status: int | None, content_type: str, text: str) -> Heard:
     """An answer, read as TwiML for voice."""
     _, error = read_twiml(status, content_type, text)
+    if error is None and text:
+        check(text, "Voice")
     root = ElementTree.fromstring(text) if error is None and text else ElementTree.Element("Response")
     gather = root.find("Gather")
     given: dict[str, Any] = {} if gather is None else gather.attrib

@@ -40,8 +40,8 @@ def ring(client: Client, **given: Any) -> Any:
 def asking() -> str:
     document = VoiceResponse()
     gather = document.gather(num_digits=1, timeout=8, action="/voice?m=7")
-    gather.say("Case 7.", language="en-US")
-    document.say("Goodbye.", language="en-US")
+    gather.say("Case 7.", voice="Polly.Joanna", language="en-US")
+    document.say("Goodbye.", voice="Polly.Joanna", language="en-US")
     document.hangup()
     return str(document)
 

@@ -1,8 +1,6 @@
 """Somebody rings the line: the flows by ear, through the signed webhook."""
 
-from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
-from xml.etree import ElementTree
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,64 +16,13 @@ from bot.store.db import now
 from bot.store.deliveries import deliveries
 from bot.store.recordings import Recording, Sound
 from bot.store.voice_notes import voice_notes
-from bot.voice.sayable import sayable
+from bot.voice.sayable import Item, sayable
+from bot.voice.wording import is_day
 from tests.conftest import NOW, PUBLIC, Family
-from tests.stand_in import TwilioStandIn, sign
-
-URL = "/webhooks/twilio/voice"
-CALL = "CA" + "7" * 32
-
-
-@dataclass
-class Phone:
-    """A caller: `press`, `speak` and `wait` answer what the line asked last."""
-
-    client: FlaskClient
-    services: Services
-    number: str = "+12175550177"
-    sid: str = CALL
-    root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("Response"))
-
-    def ask(self, path: str, **form: str) -> str:
-        """Post this callback, signed; everything that is said."""
-        given = {"CallSid": self.sid, "From": self.number, "To": "+12175550100", "Direction": "inbound", **form}
-        signature = sign(self.services.settings.twilio_auth_token, PUBLIC + path, given)
-        answer = self.client.post(path, data=given, headers={"X-Twilio-Signature": signature})
-        assert answer.status_code == 200 and answer.mimetype == "text/xml"
-        self.root = ElementTree.fromstring(answer.text)
-        return self.words
-
-    def ring(self) -> str:
-        return self.ask(URL)
-
-    def press(self, digits: str) -> str:
-        return self.ask(self.on, Digits=digits)
-
-    def speak(self, text: str) -> str:
-        return self.ask(self.on, SpeechResult=text)
-
-    def record(self, url: str) -> str:
-        return self.ask(self.on, RecordingUrl=url, RecordingDuration="4")
-
-    def wait(self) -> str:
-        return self.ask(self.on)
-
-    @property
-    def on(self) -> str:
-        """Where Twilio goes next."""
-        found = next(one.get("action") for one in self.root.iter() if one.get("action"))
-        return (found or "").removeprefix(PUBLIC)
-
-    @property
-    def words(self) -> str:
-        return " ".join("".join(one.itertext()) for one in self.root.iter("Say"))
-
-    @property
-    def voices(self) -> set[str]:
-        return {one.get("language", "") for one in self.root.iter("Say")}
-
-    def has(self, verb: str) -> bool:
-        return self.root.find(verb) is not None
+from tests.console.conftest import member
+from tests.stand_in import TwilioStandIn
+from tests.test_console import post
+from tests.voice.phone import URL, Phone, in_the_middle
 
 
 @pytest.fixture
@@ -303,3 +250,89 @@ def test_a_caller_is_known_by_any_way_it_wrote_and_by_its_own_first(phone: Phone
     phone.sid = "CA" + "6" * 32
     phone.ring()
     assert phone.voices == {"en-US"}
+
+
+def asked_by_call(phone: Phone, twilio: TwilioStandIn, body: str) -> tuple[str, dict[str, str]]:
+    """The family is rung with this message: where the call begins, and what Twilio says of it."""
+    phone.ring()
+    phone.press("1")
+    with phone.services.database.write() as db:
+        contact = contacts.find(db, phone.services.database.vault, f"voice:{phone.number}")
+        assert contact is not None
+        row = deliveries_of.plan_talk(db, phone.services.database.vault, contact.id, body, now())
+    deliver(phone.services, row)
+    call = twilio.calls_to(phone.number)[-1]
+    phone.sid = call.sid
+    return call.url.removeprefix(PUBLIC), {"Direction": "outbound-api", "From": "+12175550100", "To": phone.number}
+
+
+def test_a_question_by_call_is_answered_with_its_own_keys(phone: Phone, twilio: TwilioStandIn) -> None:
+    """1 is the first choice, not "again", and 2 is no wish for a person; then the call goes on like any other."""
+    where, ours = asked_by_call(phone, twilio, "How can I help?\n1. Is it safe at school?\n2. Something else")
+    heard = phone.ask(where, **ours)
+    assert "Is it safe at school? Press 1." in heard and "press star" in heard and "press 9" not in heard
+    assert phone.ask(where, Digits="*", **ours) and phone.root.find(".//prosody") is not None
+    answered = phone.ask(where, Digits="2", **ours)
+    assert count(phone.services, cases) == 0 and "turn=1" in phone.on
+    assert phone.ask(where, Digits="2", **ours) == answered
+    assert phone.ask(phone.on, Digits="*", **ours) == answered, "again, from what is kept of this call"
+
+
+def test_a_call_that_nobody_answers_with_a_key_says_goodbye(phone: Phone, twilio: TwilioStandIn) -> None:
+    where, ours = asked_by_call(phone, twilio, "The bus comes at 7:15.")
+    assert phone.ask(where, **ours).endswith("In danger, call 911.") and phone.has("Hangup")
+    assert phone.ask(where, Digits="0", **ours) and count(phone.services, cases) == 1, "0 is a person everywhere"
+
+
+def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
+    phone.ring()
+    assert "Please press one of the numbers." in phone.press("1") and "Reply" not in phone.words
+    phone.press("#")
+    with phone.services.database.read() as db:
+        row = db.execute(select(deliveries.c.id)).scalar_one()
+        sent = deliveries_of.get(db, phone.services.database.vault, row)
+    assert sent is not None and "Reply with a number" in sent.body
+
+
+def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Phone) -> None:
+    """In Haitian Creole nothing is recognised: the answer is recorded, after what people have said into the gather."""
+    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
+    in_the_middle(phone, "ht", "community_partner")
+    phone.press("1")
+    assert phone.has("Record") and phone.root.find("Gather/Play") is not None and phone.seconds_before_a_key() == 0
+    phone.press("0")
+    assert count(phone.services, cases) == 1
+
+
+def test_the_day_of_a_fact_is_left_out_where_nobody_has_recorded_it(phone: Phone) -> None:
+    """In Somali no machine says a date; the fact is said all the same, and the day too once somebody has said it."""
+    items = sayable(phone.services.library, "so", NOW).items
+    days = [one for one in items if is_day(phone.services.library, "so", one.text)]
+    record(phone, "so", [one for one in items if one not in days])
+    in_the_middle(phone, "so", "menu")
+    phone.press("2")
+    without = len(list(phone.root.iter("Play")))
+    assert not phone.has("Dial") and without > 3
+    record(phone, "so", days)
+    phone.press("*")
+    assert len(list(phone.root.iter("Play"))) > without
+
+
+def record(phone: Phone, language: str, items: list[Item]) -> None:
+    with phone.services.database.write() as db:
+        for item in items:
+            said = Recording(0, language, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
+            recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+
+
+def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services) -> None:
+    """By staff who look for its case, and who must show what is kept of its consent."""
+    phone.ring()
+    phone.press("1")
+    phone.press("5")
+    phone.speak("STOP")
+    staff = member(services, phone.client.application, "staff", "ana_ruiz")
+    assert "/console/cases/1" in post(staff, "/console/search", **{"for": phone.number})
+    office = member(services, phone.client.application, "records_officer")
+    page = post(office, "/console/consent", number=phone.number)
+    assert "By phone" in page and "Stopped since" in page and "Wants no messages" in page

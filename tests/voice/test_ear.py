@@ -1,12 +1,16 @@
 """What is written becomes what is said."""
 
-from hypothesis import given
+import re
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from twilio.twiml.voice_response import VoiceResponse
 
 from bot.content.library import Library
 from bot.voice.ear import Piece, has_more, pieces, recording_key
 from bot.voice.voices import VOICES, hears
-from bot.web.speaking import Speaker
+from bot.web.speaking import Speaker, in_parts, sentences
+from tests.twiml.checking import problems
 
 
 def test_choices_keep_their_numbers_and_addresses_are_for_the_eye() -> None:
@@ -38,3 +42,30 @@ def test_no_language_is_read_by_another_ones_voice(library: Library) -> None:
         assert speaks == (language in VOICES)
     assert [language for language in library.district.languages if language not in VOICES] == ["ht", "fa", "ps", "so"]
     assert hears("ht") == "" and hears("fa") == "fa-IR"
+
+
+@given(st.sampled_from(sorted(VOICES)), st.text(max_size=4000), st.booleans())
+@settings(deadline=None)
+def test_a_text_of_any_length_and_script_is_said_whole_in_parts_that_twilio_takes(
+    language: str, text: str, slowly: bool
+) -> None:
+    for parts in (in_parts(text), sentences(text)):
+        assert re.findall(r"\w", "".join(parts)) == re.findall(r"\w", text)
+    document = VoiceResponse()
+    Speaker(language, slowly=slowly).say(document, re.sub(r"[^\w\s.,!?።。؟]", "", text))
+    assert not [one for one in problems(str(document), "Voice") if "too long" in one or "says nothing" in one]
+
+
+def test_a_long_text_is_cut_between_sentences() -> None:
+    sentence = "ትምህርት ቤቱ ክፍት ነው። "
+    parts = in_parts(sentence * 60)
+    assert len(parts) > 1 and all(part.rstrip().endswith("።") for part in parts)
+    assert sentences("Hello. Bye!") == ["Hello.", "Bye!"] and in_parts("Hello. Bye!") == ["Hello. Bye!"]
+
+
+def test_slowly_is_slower_words_or_a_breath_after_each_sentence() -> None:
+    polly, google = VoiceResponse(), VoiceResponse()
+    Speaker("es", slowly=True).say(polly, "Hola. Adiós.")
+    Speaker("uk", slowly=True).say(google, "Добрий день. До побачення.")
+    assert str(polly).count("<prosody") == 2 and "<prosody" not in str(google)
+    assert str(google).count("<Say") == 2 and str(google).count("<Pause") == 2

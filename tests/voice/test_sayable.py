@@ -16,6 +16,7 @@ from bot.voice import coverage
 from bot.voice.ear import pieces, recording_key
 from bot.voice.sayable import sayable
 from bot.voice.voices import VOICES
+from bot.voice.wording import said
 from tests.conftest import NOW
 
 
@@ -27,7 +28,7 @@ def test_a_reply_is_found_piece_by_piece(library: Library, language: str) -> Non
     fact = next(name for step in safe.steps.values() for name in step.fact if name in library.facts)
     effects = [Ask(menu.ask or "", tuple(str(one.label) for one in menu.choices.values())), StateFact(fact)]
     effects += [Say(str(text)) for text in library.flows.flows["danger_now"].steps["open"].say]
-    cut = pieces(Composer(library, language, NOW).compose(effects))
+    cut = pieces(said(library, language, Composer(library, language, NOW).compose(effects)))
     assert len(cut) > 9 and {recording_key(language, piece.text) for piece in cut} <= keys
 
 

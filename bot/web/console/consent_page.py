@@ -91,11 +91,11 @@ def number_of(typed: str) -> str:
 
 
 def proof_of(here: Services, number: str) -> Proof:
-    """Everything about consent from this number, by SMS and by WhatsApp; it outlives the family's other data."""
-    vault, addresses = here.database.vault, (number, f"whatsapp:{number}")
+    """Everything about consent from this number, by whichever way; it outlives the family's other data."""
+    vault = here.database.vault
     with here.database.read() as db:
-        known = [one for address in addresses if (one := contacts.find(db, vault, address))]
-        events = consents.history(db, vault, addresses)
+        known = contacts.of_number(db, vault, number)
+        events = consents.history(db, vault, contacts.addresses_of(number))
         ids = {one.family_id for one in known if one.family_id is not None}
         family = families.get(db, min(ids)) if ids else None
     bad = family.bad_number if family else None

@@ -136,8 +136,8 @@ def _find(here: Services, db: Connection, asked: str) -> list[Case]:
         return [one] if one else []
     digits = "".join(char for char in asked if char.isdecimal())
     number = f"+1{digits}" if len(digits) == 10 else f"+{digits}"
-    who = [contacts.find(db, vault, address) for address in (number, f"whatsapp:{number}")]
-    return [case for one in who if one for case in cases.of_contact(db, vault, one.id)]
+    who = contacts.of_number(db, vault, number)
+    return [case for one in who for case in cases.of_contact(db, vault, one.id)]
 
 
 def title(topic: str) -> str:

@@ -1,0 +1,99 @@
+"""A caller's telephone, for the tests: it posts what Twilio posts, signed, and hears what Twilio would say."""
+
+import secrets
+from dataclasses import asdict, dataclass, field, replace
+from xml.etree import ElementTree
+
+from flask.testing import FlaskClient
+
+from bot.conversation.talk import Talk, start_flow
+from bot.messaging.world import world_of
+from bot.services import Services
+from bot.store.db import now
+from tests.conftest import PUBLIC
+from tests.stand_in import sign
+
+URL = "/webhooks/twilio/voice"
+CALL = "CA" + "7" * 32
+LETTERS_A_SECOND, RECORDING_SECONDS = 12, 10
+"""About as fast as Twilio's voices speak; how long a recording of a sentence is."""
+
+
+@dataclass
+class Phone:
+    """A caller: `press`, `speak` and `wait` answer what the line asked last."""
+
+    client: FlaskClient
+    services: Services
+    number: str = "+12175550177"
+    sid: str = CALL
+    root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("Response"))
+
+    def ask(self, path: str, **form: str) -> str:
+        """Post this callback, signed; everything that is said."""
+        given = {"CallSid": self.sid, "From": self.number, "To": "+12175550100", "Direction": "inbound", **form}
+        signature = sign(self.services.settings.twilio_auth_token, PUBLIC + path, given)
+        answer = self.client.post(path, data=given, headers={"X-Twilio-Signature": signature})
+        assert answer.status_code == 200 and answer.mimetype == "text/xml"
+        self.root = ElementTree.fromstring(answer.text)
+        return self.words
+
+    def ring(self) -> str:
+        return self.ask(URL)
+
+    def press(self, digits: str) -> str:
+        return self.ask(self.on, Digits=digits)
+
+    def speak(self, text: str) -> str:
+        return self.ask(self.on, SpeechResult=text)
+
+    def record(self, url: str) -> str:
+        return self.ask(self.on, RecordingUrl=url, RecordingDuration="4")
+
+    def wait(self) -> str:
+        return self.ask(self.on)
+
+    @property
+    def on(self) -> str:
+        """Where Twilio goes next."""
+        found = next(one.get("action") for one in self.root.iter() if one.get("action"))
+        return (found or "").removeprefix(PUBLIC)
+
+    @property
+    def words(self) -> str:
+        return " ".join("".join(one.itertext()) for one in self.root.iter("Say"))
+
+    @property
+    def voices(self) -> set[str]:
+        return {one.get("language", "") for one in self.root.iter("Say")}
+
+    def has(self, verb: str) -> bool:
+        return self.root.find(verb) is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the line waits for a key, for words, or for a recording."""
+        return any(one.get("action") for one in self.root.iter())
+
+    def seconds_before_a_key(self) -> float:
+        """How long the line talks while no key does anything, about; the pauses counted in."""
+        seconds = 0.0
+        for one in self.root:
+            seconds += len("".join(one.itertext())) / LETTERS_A_SECOND if one.tag == "Say" else 0
+            seconds += float(one.get("length", "0")) if one.tag == "Pause" else 0
+            seconds += RECORDING_SECONDS if one.tag == "Play" else 0
+        return seconds
+
+
+def in_the_middle(phone: Phone, language: str, flow: str) -> None:
+    """The caller has chosen this language, and this flow stands at its first question (or is over)."""
+    services = phone.services
+    phone.ask(f"/webhooks/twilio/voice?page={services.library.district.languages.index(language) // 8}",
+              Digits=str(services.library.district.languages.index(language) % 8 + 1))  # fmt: skip
+    family, owner = services.family(f"voice:{phone.number}"), secrets.token_hex(8)
+    standing = services.conversations.take(family, owner)
+    assert standing is not None
+    world = world_of(services.library, now(), {"language": language, "channel": "voice"})
+    talk, _effects = start_flow(world, Talk(language=language), flow)
+    services.conversations.put_on(family, owner, replace(standing, talk=asdict(talk)))
+    services.conversations.release(family, owner)
