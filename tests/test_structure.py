@@ -30,7 +30,17 @@ BELOW = {
         "queues",
         "services",
     },
-    "messaging": {"conversation", "understanding", "content", "channels", "store", "queues", "services", "translation"},
+    "messaging": {  # `voice`: its pure part cuts a reply into what was recorded
+        "conversation",
+        "understanding",
+        "content",
+        "channels",
+        "store",
+        "queues",
+        "services",
+        "translation",
+        "voice",
+    },
     "cases": {
         "messaging",
         "translation",

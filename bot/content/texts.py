@@ -116,6 +116,7 @@ TextId = Literal[
     "voice_connecting",
     "voice_again",
     "voice_broken",
+    "voice_can_call",
 ]
 
 

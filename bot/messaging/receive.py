@@ -19,6 +19,7 @@ from bot.conversation.effects import Consent, Effect, FindPartners, Notice, SetN
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
+from bot.messaging import aloud
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
@@ -133,7 +134,11 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
     stopped = _stopped_now(bool(contact and contact.stopped_at), turn.effects)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
     turns = _turns(conversation.turns, "" if _says_where(turn.effects) else inbound.text, reply)
-    return reply, Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns), kept
+    spoke = aloud.speaks(conversation.spoke, inbound)
+    if spoke:
+        reply = aloud.beside(services, inbound, reply, turn.talk.language, noticed, at)
+    left = Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns, spoke=spoke)
+    return reply, left, kept
 
 
 def _says_where(effects: tuple[Effect, ...]) -> bool:

@@ -70,6 +70,8 @@ class Conversation:
     """The last turns, [who, text], masked: they go with a case that is opened."""
     asked: bool = False
     """We wrote last, unasked; the family's next message is an answer."""
+    spoke: bool = False
+    """The family sends voice notes: answers go by voice too, where somebody has recorded them."""
 
 
 @dataclass(frozen=True)

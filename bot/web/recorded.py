@@ -8,30 +8,45 @@ from io import BytesIO
 
 from flask import Blueprint, Response, abort, send_file
 
+from bot.messaging.aloud import MOST_PIECES
 from bot.store import recordings
-from bot.store.recordings import Kind
 from bot.web.here import services
 
 recorded = Blueprint("recorded", __name__)
+TAG_BYTES = 10
 KEPT_SECONDS = 3600
 """So long somebody between us and a caller may still play what was taken back."""
 
 
 @recorded.get("/recordings/<key>.mp3")
 def mp3(key: str) -> Response:
-    """For calls; 404 unless it was reviewed and stands."""
-    return _file(key, "mp3", "audio/mpeg")
+    """For calls, and several one after the other (their keys with `-` between) for WhatsApp; 404 unless each of them
+    was reviewed and stands."""
+    with services().database.read() as db:
+        found = [recordings.audio(db, one, "mp3") for one in key.split("-")[:MOST_PIECES]]
+    return _sent(b"".join(map(_sounding, found)) if all(found) else None, "audio/mpeg")
 
 
 @recorded.get("/recordings/<key>.ogg")
 def ogg(key: str) -> Response:
     """For WhatsApp; 404 unless it was reviewed and stands."""
-    return _file(key, "ogg", "audio/ogg")
-
-
-def _file(key: str, kind: Kind, mimetype: str) -> Response:
     with services().database.read() as db:
-        found = recordings.audio(db, key, kind)
+        return _sent(recordings.audio(db, key, "ogg"), "audio/ogg")
+
+
+def _sounding(mp3: bytes | None) -> bytes:
+    """Only what sounds, so that one can follow the other: without the tag before it, whose length stands in its last
+    four bytes, seven bits each (id3.org, ID3v2.4, section 3.1)."""
+    sound = mp3 or b""
+    if not sound.startswith(b"ID3") or len(sound) < TAG_BYTES:
+        return sound
+    size = 0
+    for byte in sound[6:TAG_BYTES]:
+        size = size << 7 | byte & 0x7F
+    return sound[TAG_BYTES + size :]
+
+
+def _sent(found: bytes | None, mimetype: str) -> Response:
     if not found:
         abort(404)
     tag = sha256(found).hexdigest()[:32]

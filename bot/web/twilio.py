@@ -56,8 +56,7 @@ def messages() -> Response:
         reply = receive(services(), message) if reply is None else reply
     except (Unavailable, SQLAlchemyError):
         abort(503, "Not kept: please try again.")
-    shown = message.channel == "whatsapp" and services().settings.public_base
-    return twiml(reply, f"{shown}/media/" if shown else None)
+    return twiml(reply, services().settings.public_base if message.channel == "whatsapp" else None)
 
 
 @webhooks.post("/status")
@@ -78,19 +77,26 @@ def call() -> Response:
     return voice.answer(services(), request.form, request.args)
 
 
-def twiml(reply: str, media_base: str | None = None) -> Response:
+def twiml(reply: str, base: str | None = None) -> Response:
     """A reply as TwiML; empty for saying nothing.
 
-    A paragraph that is the address of a file under `media_base` (WhatsApp) becomes the file itself.
+    A paragraph that is the address of one of our files under `base` (WhatsApp) becomes the file itself: a picture goes
+    with the text; a sound, which can hold no text there, is a message of its own after it.
     """
     document = MessagingResponse()
     paragraphs = reply.split("\n\n") if reply else []
-    files = [one for one in paragraphs if media_base and one.startswith(media_base) and " " not in one]
-    for number, part in enumerate(parts("\n\n".join(one for one in paragraphs if one not in files))):
+    pictures, sounds = (_files(paragraphs, f"{base}{door}" if base else "") for door in ("/media/", "/recordings/"))
+    for number, part in enumerate(parts("\n\n".join(one for one in paragraphs if one not in (*pictures, *sounds)))):
         message = document.message(part)
-        if files and number == 0:
-            message.media(files[0])
+        if pictures and number == 0:
+            message.media(pictures[0])
+    for sound in sounds[-1:]:
+        document.message().media(sound)
     return Response(str(document), mimetype="text/xml")
+
+
+def _files(paragraphs: list[str], under: str) -> list[str]:
+    return [one for one in paragraphs if under and one.startswith(under) and " " not in one and "\n" not in one]
 
 
 def _decodable(body: bytes) -> None:

@@ -160,7 +160,8 @@ def test_a_repeated_webhook_keeps_one_note_and_one_case(
     first = speak(spoken, kept)
     services.redis.flushall()
     again = speak(spoken, kept, MessageSid=spoken.sid, SmsSid=spoken.sid)
-    assert first == again and len(notes(services)) == 2 and len(all_cases(services)) == 1
+    assert again.startswith(first), "with its day all is kept; that one may call is said again, as it is a new day"
+    assert len(notes(services)) == 2 and len(all_cases(services)) == 1
     carry_all(services)
     assert twilio.media.files == {}
 
