@@ -65,9 +65,7 @@ def test_the_whole_answer_is_sent_aloud_beside_its_text(services: Services, spok
     assert heard.data.decode().startswith(pieces(menu)[0].text) and b"ID3" not in heard.data
 
 
-def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(
-    services: Services, spoken: Family, menu: str
-) -> None:
+def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Services, spoken: Family, menu: str) -> None:
     record(services, menu)
     first = twiml(spoken, "menu", ButtonPayload="menu")
     with services.database.write() as db:

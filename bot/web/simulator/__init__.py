@@ -7,13 +7,14 @@ from datetime import datetime
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from bot.channels.simulator import call_with, put, read, set_status, statuses
+from bot.channels.simulator import put, read, set_status, statuses
 from bot.content.languages import own_name
 from bot.store import contacts, follow_ups
 from bot.store.db import now
 from bot.transcripts.record import Wrote, record
 from bot.understanding import Context, explain, mask, understand
 from bot.web.here import services
+from bot.web.simulator import calling
 from bot.web.simulator.phone import NotAnswered, Phone, report
 from bot.web.simulator.samples import SAMPLES
 
@@ -21,12 +22,14 @@ ADDRESS = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
 PLACE = re.compile(r"\d{1,16}-\d{1,8}")
 NEXT = {"queued": "sent", "sent": "delivered", "delivered": "read"}
 """The receipts of a message, one with each look at the feed, as a phone that is switched on sends them."""
-NEXT_OF_CALL = {"queued": "initiated", "initiated": "ringing", "in-progress": "completed"}
-"""A call rings until a key is pressed."""
+NEXT_OF_CALL = {"queued": "initiated", "initiated": "ringing"}
+"""A call rings until somebody takes it on the page."""
 
 simulator = Blueprint(
     "simulator", __name__, url_prefix="/simulator", template_folder="templates", static_folder="static"
 )
+for _name in ("call", "take", "key", "hang_up"):
+    simulator.add_url_rule(f"/{_name.replace('_', '-')}", _name, getattr(calling, _name), methods=["POST"])
 
 
 @simulator.before_request
@@ -58,26 +61,9 @@ def send() -> ResponseReturnValue:
     except NotAnswered as error:
         put(here.redis, address, "system", str(error))
         return jsonify(replies=0)
-    for reply in replies:
-        put(here.redis, address, "in", reply)
+    for text, file in replies:
+        put(here.redis, address, "in", text, file=file)
     return jsonify(replies=len(replies))
-
-
-@simulator.post("/press")
-def press() -> ResponseReturnValue:
-    """Press 1 in a call that rings; what the call then says is shown in the phone."""
-    here, base = services(), current_app.config.get("SIMULATOR_BASE")
-    call = call_with(here.redis, str(request.get_json().get("sid", "")))
-    if call is None:
-        return jsonify(error="This call is not on the feed any more.")
-    try:
-        said = Phone(here.settings, base).press(call, "1")
-        set_status(here.redis, call["sid"], "in-progress")
-        report(here.settings, base, call, "in-progress")
-    except NotAnswered as error:
-        said = str(error)
-    put(here.redis, call["phone"], "system", f"📞 {said}")
-    return jsonify(said=said)
 
 
 @simulator.get("/feed")

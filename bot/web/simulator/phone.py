@@ -1,6 +1,7 @@
 """A simulated phone's side of Twilio: forms as Twilio posts them, signed with the same token, over real HTTP."""
 
 import secrets
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
@@ -22,6 +23,15 @@ KINDS: dict[str, dict[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call of one of the phones; `delivery` is the id of our row where we rang it, empty where it rang us."""
+
+    sid: str
+    phone: str
+    delivery: str = ""
+
+
 class NotAnswered(Exception):
     """The webhook did not take the message; the text says what Twilio would see."""
 
@@ -32,24 +42,22 @@ class Phone:
     def __init__(self, settings: Settings, base: str | None = None) -> None:
         self._settings, self._base = settings, base
 
-    def write(self, address: str, text: str, kind: str) -> list[str]:
-        """The replies to a message from this address; raises `NotAnswered`."""
+    def write(self, address: str, text: str, kind: str) -> list[tuple[str, str]]:
+        """The replies (text, address of a file) to a message from this address; raises `NotAnswered`."""
         form = self._form(address, text, KINDS.get(kind, {}))
         if kind == "button reply":
             form |= {"ButtonText": text, "ButtonPayload": text}
         answer = _post(self._settings, self._base, "/webhooks/twilio/messages", form)
-        return [message.text or "" for message in ElementTree.fromstring(answer).iter("Message")]
+        messages = ElementTree.fromstring(answer).iter("Message")
+        return [((one.text or "").strip(), one.findtext("Media") or "") for one in messages]
 
-    def press(self, call: dict[str, Any], digit: str) -> str:
-        """Pick up this call of the feed and press a key; what the call then says.  Raises `NotAnswered`."""
-        form = {"CallSid": call["sid"], "CallStatus": "in-progress", "Direction": "outbound-api", "Digits": digit}
-        form |= {
-            "From": SENDER,
-            "To": call["phone"].removeprefix("whatsapp:"),
-            "AccountSid": self._settings.account_sid,
-        }
-        answer = _post(self._settings, self._base, f"/webhooks/twilio/voice?m={call['delivery']}", form)
-        return " ".join(said.text or "" for said in ElementTree.fromstring(answer).iter("Say"))
+    def call(self, call: Call, path: str, given: dict[str, str]) -> str:
+        """What the program says to this callback of a call, as TwiML; raises `NotAnswered`."""
+        form = {"CallSid": call.sid, "AccountSid": self._settings.account_sid, "ApiVersion": "2010-04-01"}
+        ours, theirs = SENDER, call.phone.removeprefix("whatsapp:")
+        way = (ours, theirs, "outbound-api") if call.delivery else (theirs, ours, "inbound")
+        form |= {**dict(zip(("From", "To", "Direction"), way, strict=True)), "CallStatus": "in-progress", **given}
+        return _post(self._settings, self._base, path, form)
 
     def _form(self, address: str, text: str, kind: dict[str, str]) -> dict[str, str]:
         """As twilio.md, section 1, lists the fields; those of WhatsApp only where Twilio sends them."""
@@ -70,7 +78,8 @@ def report(settings: Settings, base: str | None, item: dict[str, Any], status: s
     what = "Call" if item.get("kind") == "call" else "Message"
     form = {f"{what}Sid": item["sid"], f"{what}Status": status, "To": item["phone"]}
     try:
-        path = f"/webhooks/twilio/status?m={item['delivery']}"
+        own = f"?m={item['delivery']}" if item.get("delivery") else ""
+        path = f"/webhooks/twilio/status{own}"
         _post(settings, base, path, form | {"AccountSid": settings.account_sid})
     except NotAnswered:
         return  # as with Twilio: a report that is not taken is not repeated

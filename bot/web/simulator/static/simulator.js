@@ -23,6 +23,7 @@ class Phone {
     who.value = state.who === "first" ? who.options[1].value : state.who;
     this.find("channel").value = state.channel;
     this.find("number").value = state.number;
+    this.line = new Line(this);
     this.listen();
     this.showSamples();
     this.chosen();
@@ -39,6 +40,7 @@ class Phone {
     this.find("language").addEventListener("change", () => this.showSamples());
     this.find("remove").addEventListener("click", () => this.remove());
     this.find("later").addEventListener("click", () => post("follow-ups", { phone: this.address }).then(poll));
+    this.find("ring").addEventListener("click", () => this.line.begin("call", { phone: this.address }));
     this.find("write").addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.find("text").addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
@@ -48,7 +50,7 @@ class Phone {
   chosen() {
     const staff = this.find("who").value;
     this.root.setAttribute("aria-label", `Phone of ${this.find("who").selectedOptions[0].text}, ${this.address}`);
-    for (const name of ["channel", "number", "samples", "later"]) this.find(name).closest("label, div, button").hidden = Boolean(staff);
+    for (const name of ["channel", "number", "samples", "later", "ring"]) this.find(name).closest("label, div, button").hidden = Boolean(staff);
     this.find("record").hidden = Boolean(staff);
     this.find("record").href = `/simulator/transcript?phone=${encodeURIComponent(this.address)}`;
     this.find("log").replaceChildren();
@@ -85,7 +87,9 @@ class Phone {
   }
 
   show(item) {
-    if (item.phone !== this.address) return;
+    const number = (address) => address.replace(/^whatsapp:/, "");
+    const rings = item.kind === "call" && number(item.phone) === number(this.address);
+    if (item.phone !== this.address && !rings) return;
     const bubble = document.createElement("div");
     bubble.className = `message ${item.direction}`;
     const text = document.createElement("div");
@@ -94,7 +98,8 @@ class Phone {
     bubble.append(text);
     if (item.at) bubble.append(meta(item));
     if (item.direction === "out") bubble.append(why(item.body));
-    if (item.kind === "call") bubble.append(key(item));
+    if (item.file) bubble.append(file(item.file));
+    if (item.kind === "call") bubble.append(ringing(item, this));
     const log = this.find("log");
     log.append(bubble);
     log.scrollTop = log.scrollHeight;
@@ -108,22 +113,30 @@ class Phone {
   }
 }
 
-// The key of a call: once it is pressed, the phone shows what the call says.
-function key(item) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "key";
-  button.textContent = "Press 1";
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    const { error } = await post("press", { sid: item.sid })
-      .then((answer) => answer.json())
-      .catch(() => ({ error: "The program does not answer." }));
-    if (error) phones.forEach((phone) => phone.show({ phone: item.phone, direction: "system", body: error }));
-    button.disabled = false;
-    poll();
+// A call that rings: it can be taken once.
+function ringing(item, phone) {
+  const [take, leave] = ["Answer", "Do not answer"].map((name) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "key";
+    button.textContent = name;
+    return button;
   });
-  return button;
+  const row = document.createElement("div");
+  row.append(take, leave);
+  take.addEventListener("click", () => { row.remove(); phone.line.begin("take", { sid: item.sid }); });
+  leave.addEventListener("click", () => { row.remove(); post("hang-up", { sid: item.sid, phone: item.phone, status: "no-answer" }).then(poll); });
+  return row;
+}
+
+// A file that came with a text: a sound, or a picture.
+function file(address) {
+  const sound = /\.(mp3|ogg)$/.test(address);
+  const node = document.createElement(sound ? "audio" : "a");
+  const path = here(address);
+  if (sound) { node.controls = true; node.preload = "none"; node.src = path; node.setAttribute("aria-label", "The answer said aloud"); }
+  else { node.href = path; node.textContent = address.split("/").at(-1); }
+  return node;
 }
 
 // What was understood of a message, and which of its words decided: fetched when somebody opens it.
