@@ -208,6 +208,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /simulator/call": DEVELOPMENT,
     "POST /simulator/hang-up": DEVELOPMENT,
     "POST /simulator/key": DEVELOPMENT,
+    "POST /simulator/sound": DEVELOPMENT,
     "POST /simulator/take": DEVELOPMENT,
     "POST /simulator/send": DEVELOPMENT,
     "GET /simulator/static/<path:filename>": DEVELOPMENT,

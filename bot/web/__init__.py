@@ -18,6 +18,7 @@ from bot.web.genuine import genuine
 from bot.web.media import media
 from bot.web.recorded import recorded
 from bot.web.simulator import simulator
+from bot.web.simulator.sounds import simulated
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
@@ -70,6 +71,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.extensions["puente"] = ready
     csrf = CSRFProtect(app)
     csrf.exempt(twilio.webhooks)  # Twilio signs its requests instead
+    csrf.exempt(simulated)  # wants the account's password
     csrf.exempt(simulator)  # wants a header that no form can set
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
@@ -81,6 +83,8 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     _limit(app, ready)
     if ready.settings.simulator_on:
         app.register_blueprint(simulator)
+    if ready.settings.simulator_on and not ready.settings.live:
+        app.register_blueprint(simulated)
     app.after_request(_with_headers)
     return app
 

@@ -14,7 +14,7 @@ from bot.store.db import now
 from bot.transcripts.record import Wrote, record
 from bot.understanding import Context, explain, mask, understand
 from bot.web.here import services
-from bot.web.simulator import calling
+from bot.web.simulator import calling, sounds
 from bot.web.simulator.phone import NotAnswered, Phone, report
 from bot.web.simulator.samples import SAMPLES
 
@@ -30,6 +30,7 @@ simulator = Blueprint(
 )
 for _name in ("call", "take", "key", "hang_up"):
     simulator.add_url_rule(f"/{_name.replace('_', '-')}", _name, getattr(calling, _name), methods=["POST"])
+simulator.add_url_rule("/sound", "sound", sounds.keep_sound, methods=["POST"])
 
 
 @simulator.before_request
@@ -55,9 +56,10 @@ def send() -> ResponseReturnValue:
     if not ADDRESS.fullmatch(address):
         return jsonify(error="Write a number with its country code, such as +12175550177.")
     here = services()
+    sound = sounds.address_of(here.redis, here.settings.account_sid, str(given.get("sound", "")))
     put(here.redis, address, "out", text or f"[{kind}]")
     try:
-        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind)
+        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind, sound)
     except NotAnswered as error:
         put(here.redis, address, "system", str(error))
         return jsonify(replies=0)

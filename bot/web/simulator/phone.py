@@ -42,11 +42,13 @@ class Phone:
     def __init__(self, settings: Settings, base: str | None = None) -> None:
         self._settings, self._base = settings, base
 
-    def write(self, address: str, text: str, kind: str) -> list[tuple[str, str]]:
+    def write(self, address: str, text: str, kind: str, sound: str = "") -> list[tuple[str, str]]:
         """The replies (text, address of a file) to a message from this address; raises `NotAnswered`."""
         form = self._form(address, text, KINDS.get(kind, {}))
         if kind == "button reply":
             form |= {"ButtonText": text, "ButtonPayload": text}
+        if sound:
+            form["MediaUrl0"] = sound
         answer = _post(self._settings, self._base, "/webhooks/twilio/messages", form)
         messages = ElementTree.fromstring(answer).iter("Message")
         return [((one.text or "").strip(), one.findtext("Media") or "") for one in messages]

@@ -14,6 +14,10 @@ const post = (path, body) => fetch(`/simulator/${path}`, {
   body: JSON.stringify(body),
 });
 
+const upload = (sound) => fetch("/simulator/sound", { method: "POST", headers: { "X-Puente-Simulator": "1" }, body: sound })
+  .then((answer) => (answer.ok ? answer.json() : { error: `The sound was not taken (${answer.status}): 16 MB at most.` }))
+  .catch(() => ({ error: "The program does not answer." }));
+
 class Phone {
   constructor(state) {
     this.root = document.getElementById("phone").content.firstElementChild.cloneNode(true);
@@ -40,6 +44,8 @@ class Phone {
     this.find("language").addEventListener("change", () => this.showSamples());
     this.find("remove").addEventListener("click", () => this.remove());
     this.find("later").addEventListener("click", () => post("follow-ups", { phone: this.address }).then(poll));
+    this.find("kinds").addEventListener("change", () => this.kindChosen());
+    this.find("mic").addEventListener("click", () => this.listenToMic().catch((error) => this.tell(`The microphone cannot be used: ${error.message}`)));
     this.find("ring").addEventListener("click", () => this.line.begin("call", { phone: this.address }));
     this.find("write").addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.find("text").addEventListener("keydown", (event) => {
@@ -77,13 +83,52 @@ class Phone {
     const kind = this.find("kinds").value;
     if (!field.value.trim() && kind === "text") return;
     const body = { phone: this.address, text: field.value, kind };
+    const sound = this.find("sound").files[0] || this.recorded;
+    if (kind === "voice note" && sound) {
+      const kept = await upload(sound);
+      if (kept.error) return void this.tell(kept.error);
+      body.sound = kept.sid;
+    }
     field.value = "";
     this.find("kinds").value = "text";
+    this.kindChosen();
     const { error } = await post("send", body)
       .then((answer) => answer.json())
       .catch(() => ({ error: `Not sent, the program does not answer: ${body.text}` }));
-    if (error) this.show({ phone: this.address, direction: "system", body: error });
+    if (error) this.tell(error);
     poll();
+  }
+
+  tell(body) {
+    this.show({ phone: this.address, direction: "system", body });
+  }
+
+  kindChosen() {
+    this.find("note").hidden = this.find("kinds").value !== "voice note";
+    this.find("sound").value = "";
+    this.recorded = null;
+    this.find("mic").hidden = !(navigator.mediaDevices && window.MediaRecorder);
+    this.find("mic").textContent = "Record";
+  }
+
+  // The microphone, until the button is pressed again; what was said is sent with Send.
+  async listenToMic() {
+    const button = this.find("mic");
+    if (this.recorder) { this.recorder.stop(); return; }
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const pieces = [];
+    this.recorder = new MediaRecorder(stream);
+    this.recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
+    this.recorder.addEventListener("stop", () => {
+      this.recorded = new Blob(pieces, { type: this.recorder.mimeType });
+      this.recorder = null;
+      stream.getTracks().forEach((track) => track.stop());
+      button.textContent = "Recorded: press Send, or record again";
+      button.setAttribute("aria-pressed", "false");
+    });
+    this.recorder.start();
+    button.textContent = "Stop";
+    button.setAttribute("aria-pressed", "true");
   }
 
   show(item) {
