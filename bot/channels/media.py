@@ -68,13 +68,13 @@ class Media:
 
 class TwilioMedia:
     """Fetches and deletes.  `TWILIO_API_BASE` (a proxy, a stand-in), if it is set, stands for all of Twilio's hosts;
-    on a developer's machine without an account the simulator does."""
+    with no Twilio account (development) the simulator's door does, on this machine."""
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.account_sid
         self._credentials = (settings.account_sid, settings.twilio_auth_token)
-        own = f"http://127.0.0.1:{settings.port}" if settings.simulator_on and not settings.live else ""
-        self._base = settings.twilio_api_base.rstrip("/") or own
+        here = f"http://127.0.0.1:{settings.port}" if settings.simulator_on and not settings.live else ""
+        self._base = settings.twilio_api_base.rstrip("/") or here
 
     def fetch(self, url: str, content_type: str = "") -> Media:
         """The file at this address of Twilio's; `content_type` is what the webhook said.  Raises `MediaError`."""

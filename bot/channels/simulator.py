@@ -39,10 +39,9 @@ class SimulatorChannel:
         """Let the phone with this address ring; its owner presses a key on the page."""
         sid = f"CA{secrets.token_hex(16)}"
         to = outgoing.to.removeprefix("voice:")
-        body = f"📞 {outgoing.body}"
         try:
             set_status(self._redis, sid, "queued")
-            put(self._redis, to, "in", body, kind="call", sid=sid, delivery=outgoing.id)
+            put(self._redis, to, "in", f"📞 {outgoing.body}", kind="call", sid=sid, delivery=outgoing.id)
         except RedisError:
             raise SendError("unknown") from None
         return Accepted(sid, "queued")

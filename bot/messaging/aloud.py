@@ -49,7 +49,7 @@ def beside(
 
     `noticed`: what this conversation was told, to which this adds.
     """
-    if not reply:
+    if not reply or inbound.channel == "voice":  # a call says it anyway
         return reply
     sound = sound_of(services, reply, language or SOURCE_LANGUAGE) if inbound.channel == "whatsapp" else ""
     added = sound or _number_to_call(services, language or SOURCE_LANGUAGE, noticed, at)

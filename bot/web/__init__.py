@@ -20,7 +20,8 @@ from bot.web.gathering import gathering
 from bot.web.genuine import genuine
 from bot.web.media import media
 from bot.web.recorded import recorded
-from bot.web.simulator import simulated_twilio, simulator
+from bot.web.simulator import simulator
+from bot.web.simulator.sounds import simulated
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
@@ -77,8 +78,8 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.extensions["puente"] = ready
     csrf = CSRFProtect(app)
     csrf.exempt(twilio.webhooks)  # Twilio signs its requests instead
+    csrf.exempt(simulated)  # wants the account's password
     csrf.exempt(simulator)  # wants a header that no form can set
-    csrf.exempt(simulated_twilio)
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
     app.register_blueprint(media)
@@ -89,7 +90,8 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     _limit(app, ready)
     if ready.settings.simulator_on:
         app.register_blueprint(simulator)
-        app.register_blueprint(simulated_twilio)
+    if ready.settings.simulator_on and not ready.settings.live:
+        app.register_blueprint(simulated)
     app.after_request(_with_headers)
     if ready.settings.environment == "production":
         app.after_request(_only_by_https)

@@ -1,19 +1,22 @@
 """A family that sends a voice note gets voice back: what people recorded of that very text, once, beside the text."""
 
+from subprocess import run
 from xml.etree import ElementTree
 
 import pytest
 
-from bot.messaging.aloud import speaks
+from bot.messaging.aloud import beside, speaks
 from bot.messaging.inbound import Inbound, Sound
 from bot.services import Services
 from bot.store import recordings
 from bot.store.db import now
 from bot.store.recordings import Recording
 from bot.store.recordings import Sound as Audio
+from bot.voice.converting import convert
 from bot.voice.ear import pieces, recording_key
 from tests.conftest import PUBLIC, Family
 from tests.stand_in import TwilioStandIn, build, sign
+from tests.voice.sounds import about, sound
 from tests.voice_notes.conftest import SOUND, speak
 
 TAGGED = b"ID3\x04\x00\x00\x00\x00\x00\x03tag"
@@ -106,3 +109,23 @@ def test_what_counts_as_speaking() -> None:
     assert speaks(False, note) and not speaks(False, Inbound("SM1", "+1", "2"))
     assert speaks(True, Inbound("SM1", "+1", "2")) and speaks(True, Inbound("SM1", "+1", "Yes", payload="1"))
     assert not speaks(True, Inbound("SM1", "+1", "sí"))
+
+
+def test_in_a_call_nobody_is_told_to_call(services: Services) -> None:
+    said = Inbound("CV1", "voice:+12175550177", "", kind="audio", sounds=(Sound("", "audio/mpeg"),))
+    assert beside(services, said, "Thank you.", "en", [], now()) == "Thank you."
+
+
+@pytest.mark.long
+def test_several_recordings_are_one_sound_as_long_as_all(services: Services, spoken: Family) -> None:
+    made = convert(sound(2))
+    with services.database.write() as db:
+        for key in ("a" * 32, "b" * 32):
+            said = Recording(0, "en", key, "test", key, 2, "ana_ruiz", now())
+            recordings.review(db, recordings.add(db, said, made), "sam_ortiz", now())
+    heard = spoken.client.get(f"/recordings/{'a' * 32}-{'b' * 32}.mp3").data
+    alone = spoken.client.get(f"/recordings/{'a' * 32}.mp3").data
+    assert "codec_name=mp3" in about(heard) and len(heard) == 2 * len(alone) > 0
+    decoded = run(("ffmpeg", "-v", "error", "-i", "pipe:0", "-f", "s16le", "pipe:1"), input=heard, capture_output=True)
+    assert decoded.stderr == b"" and 3.9 < len(decoded.stdout) / 2 / 24_000 < 4.4
+    assert spoken.client.get(f"/recordings/{'a' * 32}-{'c' * 32}.mp3").status_code == 404

@@ -3,7 +3,6 @@
 import re
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
 
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -15,7 +14,7 @@ from bot.store.db import now
 from bot.transcripts.record import Wrote, record
 from bot.understanding import Context, explain, mask, understand
 from bot.web.here import services
-from bot.web.simulator import calling
+from bot.web.simulator import calling, sounds
 from bot.web.simulator.phone import NotAnswered, Phone, report
 from bot.web.simulator.samples import SAMPLES
 
@@ -23,12 +22,15 @@ ADDRESS = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
 PLACE = re.compile(r"\d{1,16}-\d{1,8}")
 NEXT = {"queued": "sent", "sent": "delivered", "delivered": "read"}
 """The receipts of a message, one with each look at the feed, as a phone that is switched on sends them."""
-NEXT_OF_CALL = {"queued": "initiated", "initiated": "ringing", "in-progress": "completed"}
-"""A call rings until a key is pressed."""
+NEXT_OF_CALL = {"queued": "initiated", "initiated": "ringing"}
+"""A call rings until somebody takes it on the page."""
 
 simulator = Blueprint(
     "simulator", __name__, url_prefix="/simulator", template_folder="templates", static_folder="static"
 )
+for _name in ("call", "take", "key", "hang_up"):
+    simulator.add_url_rule(f"/{_name.replace('_', '-')}", _name, getattr(calling, _name), methods=["POST"])
+simulator.add_url_rule("/sound", "sound", sounds.keep_sound, methods=["POST"])
 
 
 @simulator.before_request
@@ -53,29 +55,17 @@ def send() -> ResponseReturnValue:
     address, text, kind = str(given.get("phone", "")), str(given.get("text", ""))[:5000], str(given.get("kind", "text"))
     if not ADDRESS.fullmatch(address):
         return jsonify(error="Write a number with its country code, such as +12175550177.")
-    here, sound = services(), str(given.get("sound", ""))
+    here = services()
+    sound = sounds.address_of(here.redis, here.settings.account_sid, str(given.get("sound", "")))
     put(here.redis, address, "out", text or f"[{kind}]")
-    sound_at = partial(calling.media_url, sound=sound) if sound else None
     try:
-        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind, sound_at)
+        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind, sound)
     except NotAnswered as error:
         put(here.redis, address, "system", str(error))
         return jsonify(replies=0)
-    for reply in replies:
-        put(here.redis, address, "in", reply)
+    for text, file in replies:
+        put(here.redis, address, "in", text, file=file)
     return jsonify(replies=len(replies))
-
-
-simulator.before_request(calling.larger_for_sounds)
-simulator.post("/call", endpoint="ring")(calling.ring)
-simulator.post("/call/end", endpoint="hang_up")(calling.hang_up)
-simulator.post("/sound", endpoint="keep_sound")(calling.keep_sound)
-
-simulated_twilio = Blueprint("simulated_twilio", __name__)
-"""Where voice notes of the simulator lie: at the same path as at Twilio."""
-simulated_twilio.route(
-    "/2010-04-01/Accounts/<account>/Messages/<message>/Media/<name>", methods=["GET", "DELETE"], endpoint="media"
-)(calling.media)
 
 
 @simulator.get("/feed")

@@ -1,111 +1,86 @@
-"""The simulator as a telephone: it rings the line, is rung, hears what is said, and presses keys.
+"""The simulator's telephone: a phone rings the line, or takes a call of ours, key after key, by real signed webhooks.
 
-Each step is a signed request like Twilio's; what comes back is shown as steps (`telephone`).
+The page holds where a call stands; the program knows no more of it than of a call by Twilio.
 """
 
 import secrets
-from typing import Any
 
-from flask import Response, current_app, jsonify, request
+from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from bot.channels.simulator import call_with, set_status
-from bot.voice.converting import GIVEN_BYTES, CannotUse
+from bot.channels.simulator import call_with, put, set_status
 from bot.web.here import services
-from bot.web.simulator import sounds
-from bot.web.simulator.phone import SENDER, NotAnswered, Phone, report
-from bot.web.simulator.sounds import NotOurs
-from bot.web.simulator.telephone import steps
+from bot.web.simulator.phone import Call, NotAnswered, Phone, report
+from bot.web.simulator.telephone import DOOR, NoTwiml, steps
 
-VOICE = "/webhooks/twilio/voice"
-SAYS = {"digits": "Digits", "said": "SpeechResult", "dialed": "DialCallStatus"}
-"""What the page may say of a call → Twilio's name for it (twilio.md, section 6)."""
+GIVEN = frozenset({"Digits", "FinishedOnKey", "SpeechResult", "Confidence", "DialCallStatus", "RecordingDuration"})
+"""What a caller does, under the names of Twilio's form; nothing else is taken from the page."""
+CHARACTERS = 1000
 
 
-def ring() -> ResponseReturnValue:
-    """The next request of a call: the first one, or what follows a key, words, silence, or a call put through.
+def call() -> ResponseReturnValue:
+    """This phone rings the school's number; the call's SID and the first steps."""
+    phone = str(request.get_json().get("phone", "")).removeprefix("whatsapp:")
+    if not phone.startswith("+"):
+        return jsonify(error="A phone without a number cannot call.")
+    return _answered(Call(f"CA{secrets.token_hex(16)}", phone), DOOR, {})
 
-    JSON in: `phone`, then `sid` and `path` of the call that goes on, with `digits`, `said`, `dialed` or `sound`.
-    JSON out: `sid` and `steps`, or `error`.
-    """
-    given, here = request.get_json(), services()
-    sid = str(given.get("sid") or f"CA{secrets.token_hex(16)}")
-    ours = call_with(here.redis, sid)
-    path = str(given.get("path") or (f"{VOICE}?m={ours['delivery']}" if ours else VOICE))
-    if not path.startswith(VOICE):
-        return jsonify(error="A call goes on at the voice webhook only.")
-    try:
-        answer = _phone().ask(path, _form(given, sid, ours))
-        if ours and not given.get("path"):
-            _picked_up(ours)
-        return jsonify(sid=sid, steps=steps(answer, here.settings.public_base))
-    except (NotAnswered, NotOurs) as error:
-        return jsonify(error=str(error))
+
+def take() -> ResponseReturnValue:
+    """Pick up a call that rings; its first steps."""
+    ringing = _ringing(str(request.get_json().get("sid", "")))
+    if ringing is None:
+        return jsonify(error="This call is not on the feed any more.")
+    return _answered(ringing, f"{DOOR}?m={ringing.delivery}", {}, status="in-progress")
+
+
+def key() -> ResponseReturnValue:
+    """A callback of a call that is going on: digits, words, a recording, or nothing at all; the next steps."""
+    given = request.get_json()
+    going, path = _call(given), str(given.get("action", ""))
+    if path != DOOR and not path.startswith(f"{DOOR}?"):
+        return jsonify(error="The call leads to an address that is not ours: Twilio would ask there.")
+    fields = {name: str(value)[:CHARACTERS] for name, value in given.get("fields", {}).items() if name in GIVEN}
+    if "RecordingDuration" in fields:
+        account = services().settings.account_sid
+        place = f"https://api.twilio.com/2010-04-01/Accounts/{account}/Recordings/RE"
+        fields["RecordingUrl"] = place + secrets.token_hex(16)
+    return _answered(going, path, fields)
 
 
 def hang_up() -> ResponseReturnValue:
-    """The call is over."""
-    here, sid = services(), str(request.get_json().get("sid", ""))
-    ours = call_with(here.redis, sid)
-    item = ours or {"kind": "call", "sid": sid, "phone": str(request.get_json().get("phone", "")), "delivery": ""}
-    if ours:
-        set_status(here.redis, sid, "completed")
-    report(here.settings, current_app.config.get("SIMULATOR_BASE"), item, "completed")
-    return jsonify(over=True)
+    """The call ends ("completed"), or was never taken ("busy", "no-answer"): Twilio's status callback."""
+    given, here = request.get_json(), services()
+    going, status = _call(given), str(given.get("status", "completed"))
+    if status not in ("completed", "busy", "no-answer"):
+        return jsonify(error="No status of a call.")
+    if going.delivery:
+        set_status(here.redis, going.sid, status)
+    item = {"kind": "call", **vars(going)}
+    report(here.settings, current_app.config.get("SIMULATOR_BASE"), item, status)
+    put(here.redis, str(given.get("phone", "")), "system", f"📞 The call has ended ({status}).")
+    return jsonify(ended=True)
 
 
-def keep_sound() -> ResponseReturnValue:
-    """What was recorded or chosen, as the body of the request; its name, or why it cannot be used."""
+def _answered(going: Call, path: str, given: dict[str, str], status: str = "") -> ResponseReturnValue:
+    here, base = services(), current_app.config.get("SIMULATOR_BASE")
     try:
-        return jsonify(sound=sounds.keep(services().redis, request.get_data()))
-    except CannotUse as error:
+        document = Phone(here.settings, base).call(going, path, given)
+        found = steps(document, path, here.settings.public_base)
+    except (NotAnswered, NoTwiml) as error:
         return jsonify(error=str(error))
+    if status:
+        set_status(here.redis, going.sid, status)
+        report(here.settings, base, {"kind": "call", **vars(going)}, status)
+    return jsonify(sid=going.sid, steps=found)
 
 
-def larger_for_sounds() -> None:
-    """This one request may be larger than all others."""
-    if request.endpoint == "simulator.keep_sound":
-        request.max_content_length = GIVEN_BYTES
+def _call(given: dict[str, object]) -> Call:
+    sid = str(given.get("sid", ""))[:34]
+    return _ringing(sid) or Call(sid, str(given.get("phone", "")))
 
 
-def media(name: str, **_of_a_message: str) -> ResponseReturnValue:
-    """Where Twilio would have it: fetched and deleted by the program as from there."""
-    if request.method == "DELETE":
-        sounds.drop(services().redis, name.removeprefix("ME").removesuffix(".json"))
-        return "", 204
-    found = sounds.find(services().redis, name.removeprefix("ME"))
-    return Response(found, mimetype="audio/ogg") if found else ("", 404)
-
-
-def media_url(message_sid: str, sound: str) -> str:
-    """The address of a sound, as Twilio would give it."""
-    here = services().settings
-    base = here.twilio_api_base.rstrip("/") or f"http://127.0.0.1:{here.port}"
-    return f"{base}/2010-04-01/Accounts/{here.account_sid}/Messages/{message_sid}/Media/ME{sound}"
-
-
-def _phone() -> Phone:
-    return Phone(services().settings, current_app.config.get("SIMULATOR_BASE"))
-
-
-def _picked_up(ours: dict[str, Any]) -> None:
-    here = services()
-    set_status(here.redis, ours["sid"], "in-progress")
-    report(here.settings, current_app.config.get("SIMULATOR_BASE"), ours, "in-progress")
-
-
-def _form(given: dict[str, Any], sid: str, ours: dict[str, Any] | None) -> dict[str, str]:
-    number = str(given.get("phone", "")).removeprefix("whatsapp:")
-    parties = {"From": SENDER, "To": number} if ours else {"From": number, "To": SENDER}
-    way = {"Direction": "outbound-api", "AnsweredBy": "human"} if ours else {"Direction": "inbound"}
-    form = {
-        "CallSid": sid,
-        "CallStatus": "in-progress",
-        "AccountSid": services().settings.account_sid,
-        **parties,
-        **way,
-    }
-    form |= {name: str(given[key])[:500] for key, name in SAYS.items() if key in given}
-    if given.get("sound"):
-        form["RecordingUrl"] = media_url(f"MM{sid[2:]}", str(given["sound"]))
-    return form
+def _ringing(sid: str) -> Call | None:
+    """The call of ours on the feed with this SID."""
+    item = call_with(services().redis, sid)
+    return Call(sid, item["phone"], item["delivery"]) if item else None

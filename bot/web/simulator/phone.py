@@ -1,7 +1,7 @@
 """A simulated phone's side of Twilio: forms as Twilio posts them, signed with the same token, over real HTTP."""
 
 import secrets
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
@@ -23,6 +23,15 @@ KINDS: dict[str, dict[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call of one of the phones; `delivery` is the id of our row where we rang it, empty where it rang us."""
+
+    sid: str
+    phone: str
+    delivery: str = ""
+
+
 class NotAnswered(Exception):
     """The webhook did not take the message; the text says what Twilio would see."""
 
@@ -33,21 +42,23 @@ class Phone:
     def __init__(self, settings: Settings, base: str | None = None) -> None:
         self._settings, self._base = settings, base
 
-    def write(self, address: str, text: str, kind: str, sound_at: Callable[[str], str] | None = None) -> list[str]:
-        """The replies to a message from this address (a picture or sound by its address); raises `NotAnswered`.
-
-        `sound_at` gives the address of a voice note, from the SID of the message that holds it.
-        """
+    def write(self, address: str, text: str, kind: str, sound: str = "") -> list[tuple[str, str]]:
+        """The replies (text, address of a file) to a message from this address; raises `NotAnswered`."""
         form = self._form(address, text, KINDS.get(kind, {}))
-        if sound_at:
-            form["MediaUrl0"] = sound_at(form["MessageSid"])
         if kind == "button reply":
             form |= {"ButtonText": text, "ButtonPayload": text}
+        if sound:
+            form["MediaUrl0"] = sound
         answer = _post(self._settings, self._base, "/webhooks/twilio/messages", form)
-        return [_shown(message) for message in ElementTree.fromstring(answer).iter("Message")]
+        messages = ElementTree.fromstring(answer).iter("Message")
+        return [((one.text or "").strip(), one.findtext("Media") or "") for one in messages]
 
-    def ask(self, path: str, form: dict[str, str]) -> str:
-        """The TwiML that answers a step of a call; raises `NotAnswered`."""
+    def call(self, call: Call, path: str, given: dict[str, str]) -> str:
+        """What the program says to this callback of a call, as TwiML; raises `NotAnswered`."""
+        form = {"CallSid": call.sid, "AccountSid": self._settings.account_sid, "ApiVersion": "2010-04-01"}
+        ours, theirs = SENDER, call.phone.removeprefix("whatsapp:")
+        way = (ours, theirs, "outbound-api") if call.delivery else (theirs, ours, "inbound")
+        form |= {**dict(zip(("From", "To", "Direction"), way, strict=True)), "CallStatus": "in-progress", **given}
         return _post(self._settings, self._base, path, form)
 
     def _form(self, address: str, text: str, kind: dict[str, str]) -> dict[str, str]:
@@ -64,19 +75,13 @@ class Phone:
         return form | kind
 
 
-def _shown(message: ElementTree.Element) -> str:
-    """A message as a phone shows it: the text, then the address of its file."""
-    body = message.find("Body")
-    text = (message.text if body is None else body.text) or ""
-    return "\n".join(part for part in (text, *(media.text or "" for media in message.iter("Media"))) if part)
-
-
 def report(settings: Settings, base: str | None, item: dict[str, Any], status: str) -> None:
     """Tell the program what became of one of its messages or calls, as Twilio does; a failure changes nothing here."""
     what = "Call" if item.get("kind") == "call" else "Message"
     form = {f"{what}Sid": item["sid"], f"{what}Status": status, "To": item["phone"]}
     try:
-        path = "/webhooks/twilio/status" + (f"?m={item['delivery']}" if item["delivery"] else "")
+        own = f"?m={item['delivery']}" if item.get("delivery") else ""
+        path = f"/webhooks/twilio/status{own}"
         _post(settings, base, path, form | {"AccountSid": settings.account_sid})
     except NotAnswered:
         return  # as with Twilio: a report that is not taken is not repeated

@@ -1,33 +1,63 @@
-"""Sounds that the simulator's phones send: kept in Redis for a day, where Twilio would keep them for its account."""
+"""Voice notes of the simulator's phones: kept for a day, and served at the address that Twilio gives for one.
 
-import re
+So they are fetched the way that real ones are (`bot/channels/media.py`): by address, with the account's password, and
+deleted there afterwards.  Only where no Twilio account is set; production has no such door.
+"""
+
 import secrets
+from hmac import compare_digest
 
+from flask import Blueprint, Response, abort, jsonify, request
+from flask.typing import ResponseReturnValue
 from redis import Redis
 
-from bot.voice.converting import convert
+from bot.channels.simulator import KEPT_SECONDS
+from bot.voice.converting import GIVEN_BYTES, CannotUse, convert
+from bot.web.here import services
 
-KEPT_SECONDS = 24 * 3600
-NAME = re.compile(r"[0-9a-f]{32}")
-
-
-class NotOurs(Exception):
-    """The program's answer is nothing that this phone can follow; the text says what."""
+simulated = Blueprint("simulated", __name__, url_prefix="/2010-04-01/Accounts/<account>")
+SOUND = "puente:simulator:sound:"
 
 
-def keep(redis: Redis, given: bytes) -> str:
-    """Keep what was recorded, as WhatsApp sends it (Opus in OGG); its name.  Raises `converting.CannotUse`."""
-    name = secrets.token_hex(16)
-    redis.set(f"puente:simulator:sound:{name}", convert(given).ogg, ex=KEPT_SECONDS)
-    return name
+def keep_sound() -> ResponseReturnValue:
+    """Keep what was recorded or chosen (the body of the request) as WhatsApp would send it on; its SID."""
+    request.max_content_length = GIVEN_BYTES
+    try:
+        made = convert(request.get_data())
+    except CannotUse as error:
+        return jsonify(error=str(error))
+    sid = f"ME{secrets.token_hex(16)}"
+    services().redis.set(SOUND + sid, made.ogg, ex=KEPT_SECONDS)
+    return jsonify(sid=sid, seconds=made.seconds)
 
 
-def find(redis: Redis, name: str) -> bytes | None:
-    """The sound of this name, if it is still there."""
-    found = redis.get(f"puente:simulator:sound:{name}") if NAME.fullmatch(name) else None
-    return found if isinstance(found, bytes) else None
+def address_of(redis: Redis, account: str, sid: str) -> str:
+    """Where "Twilio" has this sound; empty if it is not kept here."""
+    known = bool(sid) and redis.exists(SOUND + sid)
+    message = f"MM{secrets.token_hex(16)}"
+    return f"https://api.twilio.com/2010-04-01/Accounts/{account}/Messages/{message}/Media/{sid}" if known else ""
 
 
-def drop(redis: Redis, name: str) -> None:
-    """Take it away, as Twilio does when it is told to."""
-    redis.delete(f"puente:simulator:sound:{name}")
+@simulated.before_request
+def only_with_the_password() -> None:
+    """As at Twilio: the account's name and token."""
+    settings, given = services().settings, request.authorization
+    name, token = (given.username or "", given.password or "") if given else ("", "")
+    ours = (settings.account_sid, settings.twilio_auth_token)
+    if not all(compare_digest(a.encode(), b.encode()) for a, b in zip((name, token), ours, strict=True)):
+        abort(401)
+
+
+@simulated.get("/Messages/<message>/Media/<sid>")
+def fetch(account: str, message: str, sid: str) -> Response:
+    """The sound; 404 once it is deleted."""
+    found = services().redis.get(SOUND + sid)
+    if not isinstance(found, bytes):
+        abort(404)
+    return Response(found, mimetype="audio/ogg")
+
+
+@simulated.delete("/Messages/<message>/Media/<sid>.json")
+def delete(account: str, message: str, sid: str) -> tuple[str, int]:
+    """Take it away; 404 if it was gone."""
+    return "", 204 if services().redis.delete(SOUND + sid) else 404

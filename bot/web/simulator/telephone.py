@@ -1,67 +1,103 @@
-"""TwiML of a call as a phone acts on it: a list of steps, each as plain data.  Pure."""
+"""What TwiML makes a telephone do, as steps that the page walks through one after the other.  Pure.
 
-from collections.abc import Iterator
+A step is plain data: what is heard (`say`, `play`, `pause`), what waits for the caller (`gather`, `record`), who is
+rung (`dial`), where it goes on (`redirect`) and the end (`hangup`, also where the document just ends).
+Defaults are Twilio's own (www.twilio.com/docs/voice/twiml, read November 2026).
+"""
+
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
-from bot.web.simulator.sounds import NotOurs
-
+DOOR = "/webhooks/twilio/voice"
+"""Whatever the page names, nothing else of this program is posted to."""
 Step = dict[str, Any]
 
 
-def steps(twiml: str, base: str) -> list[Step]:
-    """What happens in a call, in order; `base` is where its callbacks must go.
+class NoTwiml(Exception):
+    """The answer is no TwiML: Twilio would say that an application error has occurred."""
 
-    A step is `{"do": "say" | "play" | "pause" | "gather" | "record" | "dial" | "redirect" | "hangup", …}`; addresses of
-    callbacks are paths of this program.  Raises `NotOurs` for a callback that goes elsewhere.
+
+def steps(document: str, here: str, base: str) -> list[Step]:
+    """The steps of this answer, which came from the path `here`; `base` is the program's public address.
+
+    Raises `NoTwiml`.
     """
-    return [step for verb in ElementTree.fromstring(twiml) for step in _step(verb, base)]
+    try:
+        root = ElementTree.fromstring(document)
+    except ElementTree.ParseError:
+        raise NoTwiml("The answer is no XML.") from None
+    if root.tag != "Response":
+        raise NoTwiml("The answer is no TwiML: it begins with no <Response>.")
+    found = [step for verb in root for step in _steps(verb, here, base)]
+    return found if found and found[-1]["does"] in ("hangup", "redirect") else [*found, {"does": "hangup"}]
 
 
-def _step(verb: ElementTree.Element, base: str) -> Iterator[Step]:
-    given = verb.attrib
-    if verb.tag == "Say":
-        voice = {name: given.get(name, "") for name in ("voice", "language")}
-        yield {"do": "say", "text": "".join(verb.itertext()), "slowly": verb.find("prosody") is not None, **voice}
-    elif verb.tag == "Play":
-        yield {"do": "play", "url": _path(verb.text or "", base)}
-    elif verb.tag == "Pause":
-        yield {"do": "pause", "seconds": int(given.get("length", "1"))}
-    elif verb.tag == "Gather":
-        yield _gather(verb, base)
-    elif verb.tag == "Record":
-        yield {"do": "record", "action": _path(given.get("action", ""), base), "ends": given.get("finishOnKey", "")}
-    elif verb.tag == "Dial":
-        yield {"do": "dial", "number": "".join(verb.itertext()), "action": _path(given.get("action", ""), base)}
-    elif verb.tag == "Redirect":
-        yield {"do": "redirect", "action": _path(verb.text or "", base)}
-    elif verb.tag in ("Hangup", "Reject"):
-        yield {"do": "hangup"}
-    else:
-        raise NotOurs(f"This phone does not know <{verb.tag}>.")
+def _steps(verb: Element, here: str, base: str) -> list[Step]:
+    heard = {"Say": _say, "Play": _play, "Pause": _pause}.get(verb.tag)
+    if heard:
+        return [heard(verb)]
+    if verb.tag == "Gather":
+        return [*(step for inner in verb for step in _steps(inner, here, base)), _gather(verb, here, base)]
+    if verb.tag == "Record":
+        keys = verb.get("finishOnKey", "1234567890*#")
+        return [{"does": "record", "action": _path(verb.get("action"), here, base), "finish": keys}]
+    if verb.tag == "Dial":
+        return [{"does": "dial", "to": _dialed(verb), "action": _path(verb.get("action"), here, base, dial=True)}]
+    if verb.tag == "Redirect":
+        return [{"does": "redirect", "action": _path(verb.text, here, base)}]
+    if verb.tag in ("Hangup", "Reject"):
+        return [{"does": "hangup"}]
+    return [{"does": "unknown", "text": f"<{verb.tag}>"}]
 
 
-def _gather(verb: ElementTree.Element, base: str) -> Step:
-    given = verb.attrib
+def _say(verb: Element) -> Step:
+    slow = verb.find("prosody") is not None
+    voice, language = verb.get("voice", "man"), verb.get("language", "en-US")
+    return {"does": "say", "text": " ".join("".join(verb.itertext()).split()), "voice": voice, "lang": language} | (
+        {"slowly": True} if slow else {}
+    )
+
+
+def _play(verb: Element) -> Step:
+    return {"does": "play", "url": (verb.text or "").strip()}
+
+
+def _pause(verb: Element) -> Step:
+    return {"does": "pause", "seconds": _number(verb.get("length"), 1)}
+
+
+def _gather(verb: Element, here: str, base: str) -> Step:
+    kinds = verb.get("input", "dtmf").split()
     return {
-        "do": "gather",
-        "steps": [step for inner in verb for step in _step(inner, base)],
-        "action": _path(given.get("action", ""), base),
-        "digits": int(given.get("numDigits", "0")),
-        "ends": given.get("finishOnKey", "#"),
-        "hears": given.get("language", "") if "speech" in given.get("input", "dtmf") else "",
-        "seconds": int(given.get("timeout", "5")),
-        "empty": given.get("actionOnEmptyResult") == "true",
+        "does": "gather",
+        "action": _path(verb.get("action"), here, base),
+        "keys": "dtmf" in kinds,
+        "speech": "speech" in kinds,
+        "lang": verb.get("language", "en-US"),
+        "digits": _number(verb.get("numDigits"), 0),
+        "finish": verb.get("finishOnKey", "#"),
+        "seconds": _number(verb.get("timeout"), 5),
+        "empty": verb.get("actionOnEmptyResult") == "true",
     }
 
 
-def _path(url: str, base: str) -> str:
-    """The path of an address of ours; empty for none."""
-    if not url:
-        return ""
-    whole = urljoin(f"{base}/", url.strip())
-    if not whole.startswith(f"{base}/"):
-        raise NotOurs("A callback goes to another address than PUBLIC_URL.")
-    parts = urlsplit(whole)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+def _dialed(verb: Element) -> str:
+    numbers = [(one.text or "").strip() for one in verb if one.tag in ("Number", "Sip", "Client")]
+    return ", ".join(numbers) or (verb.text or "").strip()
+
+
+def _path(action: str | None, here: str, base: str, dial: bool = False) -> str:
+    """Where a callback goes, as a path of this program: the document's own where no action is named (after a Dial
+    without one the document goes on); empty for an address elsewhere."""
+    if not action:
+        return "" if dial else here
+    whole = urlsplit(urljoin(base + here, action.strip()))
+    path = f"{whole.path}?{whole.query}" if whole.query else whole.path
+    ours = f"{whole.scheme}://{whole.netloc}" == base and whole.path == DOOR
+    return path if ours else ""
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text and text.isdecimal() else otherwise

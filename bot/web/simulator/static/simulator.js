@@ -14,6 +14,10 @@ const post = (path, body) => fetch(`/simulator/${path}`, {
   body: JSON.stringify(body),
 });
 
+const upload = (sound) => fetch("/simulator/sound", { method: "POST", headers: { "X-Puente-Simulator": "1" }, body: sound })
+  .then((answer) => (answer.ok ? answer.json() : { error: `The sound was not taken (${answer.status}): 16 MB at most.` }))
+  .catch(() => ({ error: "The program does not answer." }));
+
 class Phone {
   constructor(state) {
     this.root = document.getElementById("phone").content.firstElementChild.cloneNode(true);
@@ -23,7 +27,7 @@ class Phone {
     who.value = state.who === "first" ? who.options[1].value : state.who;
     this.find("channel").value = state.channel;
     this.find("number").value = state.number;
-    this.telephone = new Telephone(this);
+    this.line = new Line(this);
     this.listen();
     this.showSamples();
     this.chosen();
@@ -40,8 +44,9 @@ class Phone {
     this.find("language").addEventListener("change", () => this.showSamples());
     this.find("remove").addEventListener("click", () => this.remove());
     this.find("later").addEventListener("click", () => post("follow-ups", { phone: this.address }).then(poll));
-    this.find("ring").addEventListener("click", () => this.telephone.start());
-    this.find("kinds").addEventListener("change", () => { this.find("note").hidden = this.find("kinds").value !== "voice note"; });
+    this.find("kinds").addEventListener("change", () => this.kindChosen());
+    this.find("mic").addEventListener("click", () => this.listenToMic().catch((error) => this.tell(`The microphone cannot be used: ${error.message}`)));
+    this.find("ring").addEventListener("click", () => this.line.begin("call", { phone: this.address }));
     this.find("write").addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.find("text").addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); this.send(); }
@@ -78,23 +83,58 @@ class Phone {
     const kind = this.find("kinds").value;
     if (!field.value.trim() && kind === "text") return;
     const body = { phone: this.address, text: field.value, kind };
-    if (kind === "voice note" && this.find("sound").files.length) {
-      const { sound, error } = await sent(this.find("sound"));
-      if (error) { this.show({ phone: this.address, direction: "system", body: error }); return; }
-      body.sound = sound;
+    const sound = this.find("sound").files[0] || this.recorded;
+    if (kind === "voice note" && sound) {
+      const kept = await upload(sound);
+      if (kept.error) return void this.tell(kept.error);
+      body.sound = kept.sid;
     }
     field.value = "";
     this.find("kinds").value = "text";
-    this.find("note").hidden = true;
+    this.kindChosen();
     const { error } = await post("send", body)
       .then((answer) => answer.json())
       .catch(() => ({ error: `Not sent, the program does not answer: ${body.text}` }));
-    if (error) this.show({ phone: this.address, direction: "system", body: error });
+    if (error) this.tell(error);
     poll();
   }
 
+  tell(body) {
+    this.show({ phone: this.address, direction: "system", body });
+  }
+
+  kindChosen() {
+    this.find("note").hidden = this.find("kinds").value !== "voice note";
+    this.find("sound").value = "";
+    this.recorded = null;
+    this.find("mic").hidden = !(navigator.mediaDevices && window.MediaRecorder);
+    this.find("mic").textContent = "Record";
+  }
+
+  // The microphone, until the button is pressed again; what was said is sent with Send.
+  async listenToMic() {
+    const button = this.find("mic");
+    if (this.recorder) { this.recorder.stop(); return; }
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const pieces = [];
+    this.recorder = new MediaRecorder(stream);
+    this.recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
+    this.recorder.addEventListener("stop", () => {
+      this.recorded = new Blob(pieces, { type: this.recorder.mimeType });
+      this.recorder = null;
+      stream.getTracks().forEach((track) => track.stop());
+      button.textContent = "Recorded: press Send, or record again";
+      button.setAttribute("aria-pressed", "false");
+    });
+    this.recorder.start();
+    button.textContent = "Stop";
+    button.setAttribute("aria-pressed", "true");
+  }
+
   show(item) {
-    if (item.phone !== this.address) return;
+    const number = (address) => address.replace(/^whatsapp:/, "");
+    const rings = item.kind === "call" && number(item.phone) === number(this.address);
+    if (item.phone !== this.address && !rings) return;
     const bubble = document.createElement("div");
     bubble.className = `message ${item.direction}`;
     const text = document.createElement("div");
@@ -103,8 +143,8 @@ class Phone {
     bubble.append(text);
     if (item.at) bubble.append(meta(item));
     if (item.direction === "out") bubble.append(why(item.body));
-    if (item.kind === "call") bubble.append(pickUp(item, this));
-    bubble.append(...sounds(item.body));
+    if (item.file) bubble.append(file(item.file));
+    if (item.kind === "call") bubble.append(ringing(item, this));
     const log = this.find("log");
     log.append(bubble);
     log.scrollTop = log.scrollHeight;
@@ -118,24 +158,30 @@ class Phone {
   }
 }
 
-// A call of ours that rings on this phone.
-function pickUp(item, phone) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "key";
-  button.textContent = "Pick up";
-  button.addEventListener("click", () => phone.telephone.start(item.sid));
-  return button;
+// A call that rings: it can be taken once.
+function ringing(item, phone) {
+  const [take, leave] = ["Answer", "Do not answer"].map((name) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "key";
+    button.textContent = name;
+    return button;
+  });
+  const row = document.createElement("div");
+  row.append(take, leave);
+  take.addEventListener("click", () => { row.remove(); phone.line.begin("take", { sid: item.sid }); });
+  leave.addEventListener("click", () => { row.remove(); post("hang-up", { sid: item.sid, phone: item.phone, status: "no-answer" }).then(poll); });
+  return row;
 }
 
-// Recordings that came with a text can be heard.
-function sounds(text) {
-  return (text.match(/\/recordings\/[0-9a-f]+\.(?:ogg|mp3)/g) || []).map((path) => {
-    const audio = document.createElement("audio");
-    audio.controls = true;
-    audio.src = path;
-    return audio;
-  });
+// A file that came with a text: a sound, or a picture.
+function file(address) {
+  const sound = /\.(mp3|ogg)$/.test(address);
+  const node = document.createElement(sound ? "audio" : "a");
+  const path = here(address);
+  if (sound) { node.controls = true; node.preload = "none"; node.src = path; node.setAttribute("aria-label", "The answer said aloud"); }
+  else { node.href = path; node.textContent = address.split("/").at(-1); }
+  return node;
 }
 
 // What was understood of a message, and which of its words decided: fetched when somebody opens it.

@@ -1,159 +1,151 @@
-// A call in a phone: what is said is shown (recordings are played), keys and words answer it.  Text is only set as text.
+// The telephone of a phone: it walks through the steps of each answer, and waits where the line waits.
+// Twilio's clock does not run here: silence is a button, so that nobody has to hurry.
 "use strict";
 
-const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
+// Our own files by their path: the page may be open under another name of this machine.
+const here = (address) => { const url = new URL(address, location.href); return url.pathname + url.search; };
 
-class Telephone {
+class Line {
   constructor(phone) {
     this.phone = phone;
-    this.root = phone.find("call");
-    this.find = (name) => this.root.querySelector(`.${name}`);
-    this.keys = KEYS.map((key) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = key;
-      button.addEventListener("click", () => this.press(key));
-      return button;
-    });
-    this.find("keypad").append(...this.keys);
-    this.find("speak").addEventListener("submit", (event) => {
-      event.preventDefault();
-      const field = this.find("words");
-      const said = field.value.trim();
-      field.value = "";
-      if (said) this.answer({ said });
-    });
-    this.find("silent").addEventListener("click", () => this.pass());
-    this.find("answered").addEventListener("click", () => this.answer({ dialed: "completed" }));
-    this.find("unanswered").addEventListener("click", () => this.answer({ dialed: "no-answer" }));
-    this.find("tell").addEventListener("change", () => this.tell());
-    this.find("end").addEventListener("click", () => this.over(true));
-    this.waiting = null;
+    this.find = (name) => phone.find(name);
+    this.sid = "";
+    for (const button of this.find("keys").children) button.addEventListener("click", () => this.press(button.dataset.key));
+    this.find("speech").addEventListener("submit", (event) => { event.preventDefault(); this.speak(); });
+    this.find("silent").addEventListener("click", () => this.silence());
+    this.find("leave").addEventListener("click", () => this.go(this.step.action, { RecordingDuration: "4", Digits: "#" }, "(a recording of 4 seconds)"));
+    this.find("answered").addEventListener("click", () => this.dialed("completed"));
+    this.find("unanswered").addEventListener("click", () => this.dialed("no-answer"));
+    this.find("hangup").addEventListener("click", () => this.end());
   }
 
-  async start(sid) {
-    this.root.hidden = false;
+  async begin(path, body) {
+    if (this.sid) await this.end();
     this.find("heard").replaceChildren();
-    this.sid = sid;
-    this.address = this.phone.address;
-    await this.ask({ sid });
-    this.find("end").focus();
+    this.find("line").hidden = false;
+    this.find("ring").disabled = true;
+    this.address = body.phone || this.phone.address;
+    this.find("line").querySelector("h2").focus();
+    await this.ask(path, body);
   }
 
-  // One request; then act on what came back until something waits for the person.
-  async ask(given) {
-    this.wait(null);
-    const answer = await post("call", { phone: this.address, ...given })
-      .then((response) => response.json())
+  async ask(path, body) {
+    this.waitFor(null, "…");
+    const answer = await post(path, body)
+      .then((got) => got.json())
       .catch(() => ({ error: "The program does not answer." }));
-    if (answer.error) { this.line("note", answer.error); this.over(false); return; }
+    if (answer.error) { this.heard(answer.error, "", "note"); this.end(); return; }
     this.sid = answer.sid;
     this.steps = answer.steps;
-    this.act();
+    this.walk();
   }
 
-  act() {
+  go(action, fields, said) {
+    if (said) this.heard(said, "", "mine");
+    if (!action) return this.walk();
+    return this.ask("key", { sid: this.sid, phone: this.address, action, fields });
+  }
+
+  walk() {
     while (this.steps.length) {
       const step = this.steps.shift();
-      if (step.do === "gather") { step.steps.forEach((one) => this.hear(one)); this.wait(step); return; }
-      if (step.do === "record" || step.do === "dial") { this.hear(step); this.wait(step); return; }
-      if (step.do === "redirect") { this.ask({ sid: this.sid, path: step.action }); return; }
-      if (step.do === "hangup") { this.over(true); return; }
-      this.hear(step);
+      if (step.does === "redirect") { this.go(step.action, {}); return; }
+      if (step.does === "hangup") { this.end(); return; }
+      if (["gather", "record", "dial"].includes(step.does)) { this.waitFor(step); return; }
+      this.tell(step);
     }
-    this.over(true);
   }
 
-  hear(step) {
-    if (step.do === "say") this.line("said", step.text, `${step.voice || "voice"} ${step.language}${step.slowly ? ", slowly" : ""}`);
-    if (step.do === "play") this.line("played", "", "a recording", step.url);
-    if (step.do === "dial") this.line("note", `Rings ${step.number} …`);
-    if (step.do === "record") this.line("note", "♪ tone: say it now");
+  tell(step) {
+    if (step.does === "pause") return;
+    if (step.does === "play") return void this.play(step.url);
+    if (step.does === "unknown") return void this.heard(`${step.text} is not shown here`, "", "note");
+    this.heard(step.text, `${step.voice}, ${step.lang}${step.slowly ? ", slowly" : ""}`, "said", step.lang);
+    if (this.find("aloud").querySelector("input").checked && window.speechSynthesis) {
+      const words = new SpeechSynthesisUtterance(step.text);
+      words.lang = step.lang.replace("cmn", "zh");
+      speechSynthesis.speak(words);
+    }
   }
 
-  line(kind, text, by = "", sound = "") {
-    const line = document.createElement("p");
+  heard(text, by, kind, lang) {
+    const line = document.createElement("li");
     line.className = kind;
     const words = document.createElement("span");
     words.dir = "auto";
+    if (lang) words.lang = lang;
     words.textContent = text;
     line.append(words);
-    if (sound) {
-      const audio = document.createElement("audio");
-      audio.controls = true;
-      audio.src = sound;
-      line.append(audio);
-    }
-    if (by) {
-      const small = document.createElement("small");
-      small.textContent = by;
-      line.append(" ", small);
-    }
+    if (by) { const who = document.createElement("small"); who.textContent = by; line.append(who); }
     this.find("heard").append(line);
-    this.find("heard").scrollTop = this.find("heard").scrollHeight;
+    line.scrollIntoView({ block: "nearest" });
+    return line;
   }
 
-  // What the person may do now: keys and words in a gather, a sound in a recording, the other's answer in a dial.
-  wait(step) {
-    this.waiting = step;
-    this.typed = "";
-    const doing = step ? step.do : "";
-    this.keys.forEach((key) => { key.disabled = !["gather", "record"].includes(doing); });
-    this.find("speak").hidden = !(doing === "gather" && step.hears);
-    this.find("silent").hidden = !["gather", "record"].includes(doing);
-    this.find("dialing").hidden = doing !== "dial";
-    this.find("telling").hidden = doing !== "record";
+  play(url) {
+    const audio = document.createElement("audio");
+    audio.controls = true;
+    audio.preload = "none";
+    audio.src = here(url);
+    audio.setAttribute("aria-label", "A recording");
+    this.heard("A recording:", "", "said").append(audio);
+  }
+
+  waitFor(step, said) {
+    const gather = step?.does === "gather", record = step?.does === "record", dial = step?.does === "dial";
+    this.step = step;
+    this.digits = "";
+    for (const button of this.find("keys").children) button.disabled = !((gather && step.keys) || record);
+    this.find("speech").hidden = !(gather && step.speech);
+    this.find("silent").hidden = !(gather || record);
+    this.find("silent").textContent = gather ? `Say nothing for ${step.seconds} seconds` : "Say nothing";
+    this.find("leave").hidden = !record;
+    this.find("answered").hidden = this.find("unanswered").hidden = !dial;
+    const wants = gather ? `It waits for ${step.digits === 1 ? "a key" : "keys"}${step.speech ? ` or words (${step.lang})` : ""}.`
+      : record ? "It records after the tone." : dial ? `It rings ${step.to}.` : said || "";
+    this.find("waits").textContent = wants;
   }
 
   press(key) {
-    const step = this.waiting;
-    if (step.do === "record") { if (step.ends.includes(key)) this.pass(); return; }
-    const ends = step.ends.includes(key) && step.ends !== "";
-    if (!ends) this.typed += key;
-    if (ends || this.typed.length === step.digits) this.answer({ digits: this.typed || (ends ? "" : key) });
+    if (this.step?.does === "record") {
+      if (this.step.finish.includes(key)) this.find("leave").click();
+      return;
+    }
+    const finishes = this.step.finish && this.step.finish.includes(key);
+    if (!finishes) this.digits += key;
+    this.find("waits").textContent = `Pressed: ${this.digits}`;
+    if (finishes || (this.step.digits && this.digits.length >= this.step.digits)) this.send(finishes ? key : "");
   }
 
-  answer(given) {
-    const step = this.waiting;
-    if (given.digits !== undefined) this.line("did", `pressed ${given.digits}`);
-    if (given.said) this.line("did", `said: ${given.said}`);
-    if (!step.action) { this.pass(); return; }
-    this.ask({ sid: this.sid, path: step.action, ...given });
+  send(finished) {
+    this.go(this.step.action, { Digits: this.digits, ...(finished ? { FinishedOnKey: finished } : {}) }, `Pressed ${this.digits}`);
   }
 
-  // Nothing is pressed and nothing said: what follows in the document.
-  pass() {
-    const step = this.waiting;
-    this.line("did", "said nothing");
-    this.wait(null);
-    if (step && step.empty) this.ask({ sid: this.sid, path: step.action });
-    else this.act();
+  speak() {
+    const words = this.find("words").value.trim();
+    if (!words) return;
+    this.find("words").value = "";
+    this.go(this.step.action, { SpeechResult: words, Confidence: "0.9" }, words);
   }
 
-  async tell() {
-    const sound = await sent(this.find("tell"));
-    if (sound.error) this.line("note", sound.error);
-    else this.answer({ sound: sound.sound });
+  silence() {
+    if (this.digits) this.send("");
+    else if (this.step.empty) this.go(this.step.action, { Digits: "" }, "(nothing)");
+    else this.walk();
   }
 
-  async over(ended) {
-    if (this.root.hidden) return;
-    this.wait(null);
-    if (ended && this.sid) await post("call/end", { phone: this.address, sid: this.sid }).catch(() => undefined);
-    this.line("note", "The call is over.");
-    this.sid = null;
-    this.find("end").textContent = "Close";
-    this.find("end").addEventListener("click", () => { this.root.hidden = true; this.find("end").textContent = "Hang up"; }, { once: true });
+  dialed(status) {
+    this.go(this.step.action, { DialCallStatus: status }, status === "completed" ? "(they talk)" : "(nobody answers)");
+  }
+
+  async end() {
+    const sid = this.sid;
+    this.sid = "";
+    this.steps = [];
+    window.speechSynthesis?.cancel();
+    this.waitFor(null, "The call has ended.");
+    this.find("ring").disabled = false;
+    if (sid) await post("hang-up", { sid, phone: this.address, status: "completed" }).catch(() => undefined);
     poll();
   }
-}
-
-// The sound of a file field, kept by the program: {sound} or {error}.
-async function sent(field) {
-  const [file] = field.files;
-  field.value = "";
-  if (!file) return { error: "No sound was chosen." };
-  return fetch("/simulator/sound", { method: "POST", headers: { "X-Puente-Simulator": "1" }, body: file })
-    .then((answer) => (answer.ok ? answer.json() : { error: "This sound is too large." }))
-    .catch(() => ({ error: "The program does not answer." }));
 }
