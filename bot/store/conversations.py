@@ -166,7 +166,7 @@ class Conversations:
 
     def erase(self, family: str) -> None:
         """Nothing of this family is kept here any more, not even that it wrote."""
-        self.redis.delete(_talk(family), _window(family), _talking(family))
+        self.redis.delete(_talk(family), _window(family), _talking(family), *pace.kept_of(family))
 
     def waits(self, family: str) -> bool:
         """Whether a question of ours waits for this family's answer."""

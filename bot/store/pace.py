@@ -58,6 +58,11 @@ def keys(family: str) -> list[str]:
     return [f"puente:pace:{part}:{family}" for part in ("soon", "day", "told")] + ["puente:pace:strangers"]
 
 
+def kept_of(family: str) -> list[str]:
+    """Everything that is counted of this family, to be erased."""
+    return [*keys(family)[:-1], _today("sent", family)]
+
+
 def most(measure: Measure) -> list[int]:
     """What the script compares with."""
     return [measure.per_ten_minutes, measure.per_day, MINUTES * 60, STRANGERS_PER_MINUTE]
@@ -65,8 +70,12 @@ def most(measure: Measure) -> list[int]:
 
 def within(redis: Redis, what: str, family: str, highest: int) -> bool:
     """Count one more of `what` for this family today; whether it is still within the measure."""
-    key = f"puente:pace:{what}:{family}"
+    key = _today(what, family)
     pipe = redis.pipeline()
     pipe.incr(key)
     pipe.expire(key, DAY_SECONDS, nx=True)
     return int(pipe.execute()[0]) <= highest
+
+
+def _today(what: str, family: str) -> str:
+    return f"puente:pace:{what}:{family}"

@@ -12,11 +12,11 @@ from bot.services import Services
 from bot.web import create_app
 from bot.web.console import new_password
 from tests.conftest import Family
-from tests.console.conftest import Served, browser, clock
+from tests.console.conftest import Served
 from tests.console.test_accessible import log_in
 from tests.test_login import cheap_passwords
 
-__all__ = ["browser", "cheap_passwords", "clock"]  # these fixtures hold here too
+__all__ = ["cheap_passwords"]  # this fixture holds here too
 pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 SMUGGLED = """() => {
