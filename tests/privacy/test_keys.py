@@ -105,6 +105,22 @@ def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None
         assert len(cases.newest(db, services.database.vault, 10)) == 1, "the other's is there"
 
 
+def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, two: list[Family]) -> None:
+    """Not in pages that SQLite has freed, nor in its log."""
+    with services.database.read() as db:
+        wrapped = {row.id: row.wrapped for row in db.execute(select(family_keys.family_keys))}
+        sealed = {row.address_index: row.sealed_address for row in db.execute(select(contacts.contacts))}
+    gone = services.database.vault.index(two[0].address)
+    assert erasing.erase(services, two[0].address, "ana_ruiz")
+    with services.database.read() as db:
+        (left,) = db.execute(select(family_keys.family_keys.c.id)).scalars()
+    file = Path(str(services.database.engine.url.database))
+    data = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    assert wrapped.pop(left) in data, "the search finds what is there"
+    (lost,) = wrapped.values()
+    assert lost not in data and sealed[gone].encode() not in data
+
+
 def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services, family: Family) -> None:
     vault = services.database.vault
     family.text("hello")
