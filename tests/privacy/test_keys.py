@@ -16,7 +16,7 @@ from bot.services import Services
 from bot.store import cases, contacts, family_keys, lasting, resealing
 from bot.store.crypto import OWN, Unreadable, Vault
 from bot.store.db import Database, metadata
-from bot.web import create_app
+from bot.web import check_keys, create_app
 from tests.conftest import Family
 
 NEW = "the key of the next quarter long enough to be one"
@@ -202,7 +202,8 @@ def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: li
     from bot.settings import SettingsError
 
     with pytest.raises(SettingsError, match="DATA_KEY opens nothing"):
-        create_app(services=with_keys(services, NEW))
+        check_keys(create_app(services=with_keys(services, NEW)))
+    check_keys(create_app(services=services))
 
 
 def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
