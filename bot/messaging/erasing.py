@@ -53,7 +53,7 @@ def erase(services: Services, address: str, by: str) -> bool:
     if contact is None or contact.family_id is None:
         return False
     with _alone(services, services.family(address)), services.database.write() as db:
-        done = erase_family(services, db, contact.family_id, by, at)
+        done = _erase_family(services, db, (contact.family_id, services.family(address)), by, at)
         erasures.record(db, secrets.token_hex(16), contact.language or "en", by, at)
     finish(services, done)
     return True
@@ -65,7 +65,8 @@ def by_text(services: Services, contact: Contact | None, language: str, inbound:
     with services.database.write() as db:
         family = contacts.family_of(db, contact.id) if contact else None
         if family is not None:
-            done = erase_family(services, db, family, erasures.FAMILY, at)
+            own = (family, services.family(inbound.address))
+            done = _erase_family(services, db, own, erasures.FAMILY, at)
         erasures.record(db, inbound.sid, language, erasures.FAMILY, at)
     return Erased([*done.indexes, services.family(inbound.address)], done.notices, confirmation(services, language, at))
 
@@ -91,13 +92,19 @@ def _world(library: Library) -> World:
     return World(library.flows, library.district.languages, nothing)  # type: ignore[arg-type]
 
 
-def erase_family(services: Services, db: Connection, family_id: int, by: str, at: datetime) -> Erased:
-    """Erase it in this transaction; the caller keeps the transaction, then calls `finish`."""
+def _erase_family(services: Services, db: Connection, which: tuple[int, str], by: str, at: datetime) -> Erased:
+    """Erase it in this transaction; the caller keeps the transaction, then calls `finish`.
+
+    `which`: the family, and the address whose lock the caller holds; who handles another address's message just now
+    must not remember a contact that is gone.
+    """
+    family_id, own = which
     notices = _tell_staff(services, db, family_id, at)
     indexes = erasing.erase(db, services.database.vault, family_id, at)
     audit.record(db, by, "erased a family", "families", at)
     for index in indexes:
-        services.conversations.forget(index)
+        drop = services.conversations.forget if index == own else services.conversations.cast_out
+        drop(index)
     return Erased(indexes, notices)
 
 

@@ -164,6 +164,10 @@ class Conversations:
         """Start from the database again with the family's next message."""
         self.redis.delete(_talk(family))
 
+    def cast_out(self, family: str) -> None:
+        """Whoever handles a message of this family just now keeps nothing of it: the lock is theirs no more."""
+        self.redis.delete(_talk(family), _lock(family))
+
     def erase(self, family: str) -> None:
         """Nothing of this family is kept here any more, not even that it wrote."""
         self.redis.delete(_talk(family), _window(family), _talking(family), *pace.kept_of(family))

@@ -66,7 +66,6 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     Raises `SettingsError` or `BadSource`: a program with a wrong file does not start.
     """
     ready = services or open_services(given or settings.load())
-    _fitting_keys(ready)
     app = Flask("bot.web")
     app.session_interface = PageSessions()
     app.config.update(
@@ -99,9 +98,12 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     return app
 
 
-def _fitting_keys(ready: Services) -> None:
-    """A wrong `DATA_KEY` would make every family a stranger, also who wants no messages.  A database that is away, or
-    not brought up to date yet, is for /readyz to tell."""
+def check_keys(app: Flask) -> None:
+    """Raises `SettingsError` for a wrong `DATA_KEY`: every family would be a stranger, also who wants no messages.
+
+    A database that is away, or not brought up to date yet, is for /readyz to tell.
+    """
+    ready: Services = app.extensions["puente"]
     try:
         with ready.database.read() as db:
             wrong = reindexing.wrong_keys(db, ready.database.vault)

@@ -235,3 +235,19 @@ def test_by_voice_through_the_same_flow(services: Services, client: FlaskClient,
     assert "Shall I delete everything now?" in phone.press("1")
     assert "is deleted" in phone.press("1")
     assert rows(services, "contacts") == 0 and rows(services, "cases") == 0
+
+
+def test_who_handles_another_address_meanwhile_keeps_nothing(
+    services: Services, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    told(family)
+    other = new_family("+12175550177")  # the same number by SMS
+    other.text("hello")
+    busy = services.family(other.address)
+    conversation = services.conversations.take(busy, "a worker")
+    assert conversation is not None and conversation.contact is not None
+    family.text("delete my data")
+    assert "is deleted" in family.text("1") and rows(services, "contacts") == 0
+    assert not services.conversations.put_on(busy, "a worker", conversation)
+    assert not services.conversations.leave(busy, "SMx", "a worker", conversation, "")
+    assert not list(services.redis.scan_iter("puente:talk:*"))

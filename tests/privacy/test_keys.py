@@ -16,7 +16,7 @@ from bot.services import Services
 from bot.store import cases, contacts, family_keys, lasting, resealing
 from bot.store.crypto import OWN, Unreadable, Vault
 from bot.store.db import Database, metadata
-from bot.web import create_app
+from bot.web import check_keys, create_app
 from tests.conftest import Family
 
 NEW = "the key of the next quarter long enough to be one"
@@ -105,6 +105,22 @@ def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None
         assert len(cases.newest(db, services.database.vault, 10)) == 1, "the other's is there"
 
 
+def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, two: list[Family]) -> None:
+    """Not in pages that SQLite has freed, nor in its log."""
+    with services.database.read() as db:
+        wrapped = {row.id: row.wrapped for row in db.execute(select(family_keys.family_keys))}
+        sealed = {row.address_index: row.sealed_address for row in db.execute(select(contacts.contacts))}
+    gone = services.database.vault.index(two[0].address)
+    assert erasing.erase(services, two[0].address, "ana_ruiz")
+    with services.database.read() as db:
+        (left,) = db.execute(select(family_keys.family_keys.c.id)).scalars()
+    file = Path(str(services.database.engine.url.database))
+    data = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    assert wrapped.pop(left) in data, "the search finds what is there"
+    (lost,) = wrapped.values()
+    assert lost not in data and sealed[gone].encode() not in data
+
+
 def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services, family: Family) -> None:
     vault = services.database.vault
     family.text("hello")
@@ -186,7 +202,8 @@ def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: li
     from bot.settings import SettingsError
 
     with pytest.raises(SettingsError, match="DATA_KEY opens nothing"):
-        create_app(services=with_keys(services, NEW))
+        check_keys(create_app(services=with_keys(services, NEW)))
+    check_keys(create_app(services=services))
 
 
 def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
