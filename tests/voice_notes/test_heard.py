@@ -15,12 +15,13 @@ from bot.cases.paging import page
 from bot.jobs.sweep import sweep_all
 from bot.messaging.erasing import erase
 from bot.queues import VOICE_NOTE
+from bot.retention.running import retain
 from bot.services import Services
 from bot.store import audit, case_messages, cases, contacts, voice_notes
 from bot.store.crypto import Unreadable
 from bot.store.db import now
 from bot.voice_notes import carrying
-from bot.voice_notes.carrying import carry, forget
+from bot.voice_notes.carrying import carry
 from bot.web import create_app
 from tests.conftest import NOW, Family
 from tests.databases import kept_on_disk
@@ -225,7 +226,7 @@ def test_retention_takes_it_away_thirty_days_after_the_case(
     claims.resolve(services, 1, "ana_ruiz", "called")
     for days, left in ((29, 1), (31, 0)):
         with time_machine.travel(NOW + timedelta(days=days), tick=True):
-            forget(services)
+            retain(services, "test")
             assert len(notes(services)) == left
     with services.database.read() as db:
         assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
@@ -233,7 +234,7 @@ def test_retention_takes_it_away_thirty_days_after_the_case(
 
 def test_what_is_open_is_kept(services: Services, spoken: Family) -> None:
     with time_machine.travel(NOW + timedelta(days=200), tick=True):
-        forget(services)
+        retain(services, "test")
     assert len(notes(services)) == 1
 
 
