@@ -275,7 +275,7 @@ class _Broadcast:
 def _send(channel: Channel, ready: Ready, claimed: datetime) -> _Result:
     """One request, in a thread.  Whoever slept over its claim does not send: another process may look into it."""
     recipient = ready.recipient
-    if now() - claimed > FRESH:
+    if abs(now() - claimed) > FRESH:
         return _Result(recipient, Change(recipient.id, "waiting", now()))
     try:
         accepted = channel.send(ready.outgoing)

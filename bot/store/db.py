@@ -69,6 +69,7 @@ def open_engine(url: str) -> Engine:
         url = f"postgresql+psycopg://{rest}"
     sqlite = scheme.startswith("sqlite")
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 3}}
+    options["hide_parameters"] = True  # an error's text reaches the logs, and parameters are people's
     engine = create_engine(url, pool_pre_ping=not sqlite, pool_timeout=BUSY_SECONDS, **options)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)

@@ -6,6 +6,7 @@ does not, so a seed that failed once may need a few tries.
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.services import Services
+from bot.settings import ROOT
 from bot.store import announcements
 from bot.store.announcements import Audience, Draft
 from bot.store.db import now
@@ -30,7 +32,6 @@ from tests.faults.traffic import Traffic
 SETTLE = 300
 SWEPT = 12
 PACE = 3
-CLOCKS = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime")
 
 
 def main() -> int:
@@ -89,18 +90,9 @@ def run(plan: Schedule, database: str) -> list[str]:
 
 
 def faked_clock(file: Path) -> dict[str, str]:
-    """What makes processes read from `file` how far their clock is off (libfaketime); monotonic clocks go on."""
-    found = [path for place in CLOCKS if (path := Path(place) / "libfaketimeMT.so.1").exists()]
-    if not found:
-        raise SystemExit("The clock cannot be made to jump: on Debian and Ubuntu, `sudo apt install libfaketime`.")
-    return {
-        "LD_PRELOAD": str(found[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_DISABLE_SHM": "1",
-    }
+    """What makes Python processes read from `file` how far their clock is off (clock/sitecustomize.py)."""
+    path = os.pathsep.join([str(Path(__file__).parent / "clock"), str(ROOT)])
+    return {"PYTHONPATH": path, "PUENTE_CLOCK": str(file)}
 
 
 def released(services: Services) -> int:
