@@ -92,7 +92,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         elif document is None:
-            self._send_raw(status, {"Content-Type": "text/html"}, b"<html><body>Please log in to this network.</body></html>")
+            self._send_raw(
+                status, {"Content-Type": "text/html"}, b"<html><body>Please log in to this network.</body></html>"
+            )
         else:
             self._send(status, document)
 
