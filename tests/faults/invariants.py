@@ -90,8 +90,6 @@ class Run:
                 for phone, numbers in told.items():
                     if not numbers[row.id] and row.claimed_by is None:
                         yield f"not alerted: case {row.id}, {phone}"
-                if not any(numbers[row.id] for numbers in told.values()):
-                    yield f"nobody alerted: case {row.id}"
 
     def _sent(self) -> Iterator[str]:
         for what, found in (("text", self.line.twilio.messages), ("call", self.line.twilio.calls)):
