@@ -18,7 +18,9 @@ from bot.conversation.draw import mermaid
 from bot.conversation.flow import Flow
 
 FLOWS = [
-    path for path in sorted((settings.ROOT / "flows").glob("*.yaml")) if path.name not in {"facts.yaml", "texts.yaml"}
+    path
+    for path in sorted((settings.ROOT / "flows").glob("*.yaml"))
+    if path.name not in {"facts.yaml", "texts.yaml", "spoken.yaml"}
 ]
 NUMBER = re.compile(r"\d[\d-]+\d")
 """Three digits and more, with hyphens: telephone numbers; not hours and days."""

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cases.follow_ups import start
 from bot.cases.paging import page as alert
 from bot.jobs.sweep import sweep_all
+from bot.messaging import send as sending
 from bot.messaging import status
 from bot.messaging.send import deliver
 from bot.services import Services
@@ -67,7 +69,7 @@ def test_an_alert_holds_no_number_name_or_word_of_the_family(family: Family, twi
     assert "5550177" not in body and "want to talk" not in body
 
 
-@pytest.mark.parametrize("fault", ["drop_after_accept", "slow_after_accept"])
+@pytest.mark.parametrize("fault", ["drop_after_accept", "slow_after_accept", "garbage_after_accept"])
 def test_an_accepted_message_whose_answer_was_lost_is_not_sent_again(
     family: Family, twilio: TwilioStandIn, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +83,7 @@ def test_an_accepted_message_whose_answer_was_lost_is_not_sent_again(
     assert states(family.services)[first] not in ("waiting", "claimed", "unknown")
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "503", "drop_before"])
+@pytest.mark.parametrize("fault", ["429", "500", "503", "drop_before", "garbage"])
 def test_a_message_that_was_not_accepted_is_sent_in_the_end_once(
     family: Family, twilio: TwilioStandIn, fault: str
 ) -> None:
@@ -112,6 +114,39 @@ def test_a_sender_killed_before_the_call_is_made_up_for(family: Family, twilio: 
     assert len(twilio.sent_to(ANA)) == 0, "its sender may still be alive"
     later(family.services, first, 31)
     assert len(twilio.sent_to(ANA)) == 1
+
+
+def test_a_sender_that_slept_over_its_claim_does_not_send(
+    family: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = alerted(family)
+    send = vars(sending)["_send"]
+
+    def asleep(*given: object) -> None:
+        monkeypatch.setattr(sending, "_send", send)
+        with time_machine.travel(now() + timedelta(seconds=40)):
+            deliver(family.services, first)  # another worker finds the claim, and nothing in the list
+            send(*given)
+
+    monkeypatch.setattr(sending, "_send", asleep)
+    deliver(family.services, first)
+    assert len(twilio.sent_to(ANA)) == 1
+
+
+def test_a_message_is_found_among_hundreds_that_left_after_it(family: Family, twilio: TwilioStandIn) -> None:
+    first, *_ = alerted(family)
+    twilio.fail_next("drop_after_accept", to=ANA)
+    deliver(family.services, first)
+    for number in range(150):
+        twilio.accept({"To": [ANA], "From": ["+12175550100"], "Body": [f"case {number}"]})
+    later(family.services, first, 60)
+    assert len(twilio.sent_to(ANA)) == 151
+
+
+def test_an_error_of_the_database_names_no_parameters(family: Family) -> None:
+    with pytest.raises(SQLAlchemyError) as raised, family.services.database.read() as db:
+        db.execute(text("SELECT nothing FROM nowhere WHERE address = :address"), {"address": family.address})
+    assert family.address not in str(raised.value)
 
 
 def test_a_refused_message_is_not_tried_again_and_others_are_told(family: Family, twilio: TwilioStandIn) -> None:

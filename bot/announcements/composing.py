@@ -54,7 +54,7 @@ class Written(Model):
     text: Annotated[str, Field(min_length=3, max_length=TEXT_CHARACTERS)]
     link: Annotated[str, Field(max_length=300)] = ""
     audience: Who | Literal["everyone"]
-    channels: tuple[ReachedBy, ...] = ()
+    channels: Annotated[tuple[ReachedBy, ...], Field(min_length=1)] | None = None
     """Left out: all of the district's."""
     unapproved: Literal["hold", "machine"]
     send_at: datetime | None = None
@@ -118,7 +118,7 @@ def _unknown(district: District, written: Written, who: Who) -> list[str]:
         f"There is no school '{one}' in the district file." for one in who.schools if one not in district.schools
     ]
     problems += [
-        f"'{one}' is not a channel of this district." for one in written.channels if one not in district.channels
+        f"'{one}' is not a channel of this district." for one in written.channels or () if one not in district.channels
     ]
     if written.sender not in senders:
         problems.append(f"An announcement cannot stand in the name of '{written.sender}': choose {', '.join(senders)}.")

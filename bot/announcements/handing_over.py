@@ -35,7 +35,7 @@ class Result:
 def hand_over(channel: Channel, ready: Ready, claimed: datetime) -> Result:
     """One request, in a thread.  Whoever slept over its claim does not send: another process may look into it."""
     recipient = ready.recipient
-    if now() - claimed > FRESH:
+    if abs(now() - claimed) > FRESH:
         return Result(recipient, Change(recipient.id, "waiting", now()))
     try:
         accepted = (channel.call if recipient.channel == "voice" else channel.send)(ready.outgoing)

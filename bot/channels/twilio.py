@@ -20,6 +20,12 @@ SECONDS = 10
 MAY_CHANGE = frozenset({401, 403, 429})
 """Nothing was accepted, and the same request may pass later: a token being rotated, too many requests at once."""
 
+ERRORS = (TwilioException, requests.RequestException, ValueError)
+"""What a request may end with; the last where something between us and Twilio answers in its stead: no JSON."""
+
+LISTED = 1000
+"""As many as one page holds: two hundred emergencies bring one phone more than the hundred that were read once."""
+
 RINGS = 25
 """Seconds: shorter than most voicemail boxes take to answer."""
 CALL_EVENTS = ["initiated", "ringing", "answered", "completed"]
@@ -94,7 +100,7 @@ class TwilioChannel:
             options["status_callback"] = f"{self._settings.public_base}/webhooks/twilio/status?m={outgoing.id}"
         try:
             message = self._client.messages.create(**options)
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _in_our_words(error) from None
         return Accepted(message.sid, message.status)
 
@@ -109,7 +115,7 @@ class TwilioChannel:
         detect = {"machine_detection": "DetectMessageEnd"} if outgoing.machines else {}
         try:
             call = self._client.calls.create(to=to, from_=sender, timeout=RINGS, **self._said(outgoing), **detect)
-        except (TwilioException, requests.RequestException) as error:
+        except ERRORS as error:
             raise _in_our_words(error) from None
         return Accepted(call.sid, CALL_STATUSES.get(call.status, "queued"))
 
@@ -126,8 +132,8 @@ class TwilioChannel:
         documented (twilio.md, section 5).
         """
         try:
-            found = self._client.messages.list(to=to, limit=100)
-        except (TwilioException, requests.RequestException) as error:
+            found = self._client.messages.list(to=to, limit=LISTED, page_size=LISTED)
+        except ERRORS as error:
             raise _in_our_words(error) from None
         return [
             Listed(message.sid, message.body or "", message.status, message.date_created)
@@ -139,8 +145,8 @@ class TwilioChannel:
         """What Twilio's list of calls says of this number; as in `listed`, dates are compared here."""
         number = to.removeprefix("whatsapp:").removeprefix("voice:")
         try:
-            found = self._client.calls.list(to=number, limit=100)
-        except (TwilioException, requests.RequestException) as error:
+            found = self._client.calls.list(to=number, limit=LISTED)
+        except ERRORS as error:
             raise _in_our_words(error) from None
         return [
             Listed(call.sid, "", CALL_STATUSES.get(call.status, "queued"), call.date_created)

@@ -27,6 +27,8 @@ GIVE_UP = timedelta(hours=24)
 """An alert of yesterday is seen to in the console; sending it then would only confuse."""
 LEASE = timedelta(seconds=30)
 """A claim older than this belongs to a process that is dead: a request takes at most 20 s (two time-outs)."""
+FRESH = timedelta(seconds=8)
+"""A claim older than this is not sent any more by whoever holds it: it was asleep, and another may look into it."""
 LOOK_AFTER = timedelta(seconds=15)
 """How long a callback may take to settle an unknown outcome before Twilio's list is read."""
 CLOCK_SKEW = timedelta(minutes=5)
@@ -69,9 +71,10 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
             deliveries.advance(db, delivery.id, "canceled")
             return
         delivery = replace(delivery, means="call" if "call" in (delivery.means, way.means) else "text")
-        if not deliveries.claim(db, delivery.id, at, way.template, delivery.means):
+        claimed = now()
+        if not deliveries.claim(db, delivery.id, claimed, way.template, delivery.means):
             return  # another process has it
-    _send(services, delivery, way)
+    _send(services, delivery, way, claimed)
 
 
 def _over_the_measure(services: Services, delivery: Delivery, address: str) -> bool:
@@ -134,8 +137,10 @@ def _outlived(services: Services, db: Connection, delivery: Delivery, at: dateti
     return case_id is not None
 
 
-def _send(services: Services, delivery: Delivery, way: Way) -> None:
+def _send(services: Services, delivery: Delivery, way: Way, claimed: datetime) -> None:
     """The call itself.  No transaction is open while it waits for Twilio."""
+    if abs(now() - claimed) > FRESH:  # either way: a clock that jumps must not double a text either
+        return
     outgoing = Outgoing(delivery.id, way.address or "", delivery.body, way.template, (services.library.district.name,))
     try:
         hand_over = services.channel.call if delivery.means == "call" else services.channel.send

@@ -7,9 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -33,6 +33,8 @@ class Line:
     port: int
     var: Path
     twilio: TwilioProcess
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What its processes started with."""
 
     @property
     def public(self) -> str:
@@ -99,7 +101,7 @@ class Line:
     @contextmanager
     def services(self) -> Iterator[Services]:
         """The line's own database and Redis, for a test that arranges something."""
-        given = settings.load(**_given(_environment(self.var, self.port, self.twilio)))
+        given = settings.load(**_given(self.environment))
         redis = embedded.server_command(self.var / "redis")[1]
         opened = open_services(given.model_copy(update={"redis_url": redis}))
         try:
@@ -115,18 +117,23 @@ class Line:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Line]:
-    """A line of its own in `folder`, stopped at the end whatever happened to its parts."""
+def running(
+    folder: Path, around: Mapping[str, str] | None = None, log: Path | None = None, sms_per_second: int = 80
+) -> Iterator[Line]:
+    """A line of its own in `folder`, stopped at the end whatever happened to its parts.
+
+    `around` comes into the processes' environment; `log` is where they write (else into `folder`).
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with TwilioProcess() as twilio:
-        env = _environment(folder, port, twilio)
-        output = (folder / "output.log").open("w")
+        env = _environment(folder, port, twilio, sms_per_second) | (around or {})
+        output = (log or folder / "output.log").open("w")
         run = subprocess.Popen([sys.executable, "-m", "bot.run"], cwd=ROOT, env=env, stdout=output, stderr=output)
-        line = Line(port, folder, twilio)
+        line = Line(port, folder, twilio, env)
         try:
-            line.until(line.ready, 60)
+            line.until(line.ready, 120)
             yield line
         finally:
             run.send_signal(signal.SIGTERM)
@@ -138,29 +145,29 @@ def running(folder: Path) -> Iterator[Line]:
                 line.kill(kind)
 
 
-def _district(folder: Path) -> Path:
+def _district(folder: Path, sms_per_second: int) -> Path:
     """The example district, whose emergencies are repeated only after an hour: a test counts what is sent twice.
 
-    Its SMS sender is a short code's pace, so that an announcement does not take all morning.
+    Its SMS sender has a short code's pace (80), so that an announcement does not take all morning.
     """
     told = (ROOT / "district.yaml").read_text()
     assert "every_minutes: 5" in told and "sms: {per_second: 10}" in told
     path = folder / "district.yaml"
-    told = told.replace("sms: {per_second: 10}", "sms: {per_second: 80}")
+    told = told.replace("sms: {per_second: 10}", f"sms: {{per_second: {sms_per_second}}}")
     path.write_text(told.replace("every_minutes: 5", "every_minutes: 60"))
     return path
 
 
-def _given(environment: dict[str, str]) -> dict[str, str]:
+def _given(environment: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in environment.items() if name.lower() in Settings.model_fields}
 
 
-def _environment(folder: Path, port: int, twilio: TwilioProcess) -> dict[str, str]:
+def _environment(folder: Path, port: int, twilio: TwilioProcess, sms_per_second: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
     return {
         **kept,
         "VAR_DIR": str(folder),
-        "DISTRICT_FILE": str(_district(folder)),
+        "DISTRICT_FILE": str(_district(folder, sms_per_second)),
         "TRANSLATOR": "off",
         "DATABASE_URL": f"sqlite:///{folder}/puente.db",
         "PORT": str(port),

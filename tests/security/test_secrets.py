@@ -29,11 +29,15 @@ def comparisons() -> Iterator[tuple[str, str]]:
                 yield path.name, ast.unparse(node)
 
 
+NO_SECRETS = {"crypto.py: _key_id(secret) == OWN", "lasting.py: lasting_secrets.c.name == INDEX"}
+"""Marks of our own with nothing secret in them: at the start of the program, and the name of a row."""
+
+
 def test_no_secret_is_compared_letter_by_letter() -> None:
     """`==` stops at the first letter that differs, and the time it takes tells where.  Hashes of secrets may be looked
     up (store/links.py), and what is no secret may be compared."""
     found = {f"{name}: {text}" for name, text in comparisons() if SECRET.search(text)}
-    assert {one for one in found if "_digest(" not in one} == set()
+    assert {one for one in found if "_digest(" not in one} == NO_SECRETS
 
 
 def commands(command: click.Command) -> Iterator[click.Parameter]:

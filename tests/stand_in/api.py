@@ -29,6 +29,10 @@ class Dropped(Exception):
     """The connection is to be closed without an answer."""
 
 
+class Garbled(Exception):
+    """Something between us and Twilio answers in its stead."""
+
+
 class Api:
     """Answers calls from the ledger; `on_accept` is told of each message taken, `stopped` ends every hang."""
 
@@ -36,7 +40,7 @@ class Api:
         self.ledger, self.on_accept, self.stopped = ledger, on_accept, stopped
 
     def answer(self, method: str, path: str, query: str, raw: bytes, authorization: str) -> Answer:
-        """Status and document; Refused or Dropped otherwise."""
+        """Status and document; Refused, Dropped or Garbled otherwise."""
         pair = f"{self.ledger.account_sid}:{self.ledger.auth_token}".encode()
         if not hmac.compare_digest(authorization.encode(), b"Basic " + base64.b64encode(pair)):
             raise Refused(20003, "Authenticate", 401)
@@ -113,12 +117,16 @@ class Api:
             self.stopped.wait(fault.seconds)
         if fault and fault.kind in ("hang", "drop_before"):
             raise Dropped
+        if fault and fault.kind == "garbage":
+            raise Garbled
 
     def _after(self, fault: Fault | None) -> None:
         if fault and fault.kind == "slow_after_accept":
             self.stopped.wait(fault.seconds)
         if fault and fault.kind == "drop_after_accept":
             raise Dropped
+        if fault and fault.kind == "garbage_after_accept":
+            raise Garbled
 
 
 def read_form(raw: bytes) -> Form:

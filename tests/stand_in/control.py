@@ -10,7 +10,7 @@ from .records import CallbackPlan
 
 
 def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
-    """GET messages, calls, requests, callbacks, pending, media; POST fail_next, number, opt_out, close_window,
+    """GET messages, calls, requests, callbacks, pending, media; POST fail_next, calm, number, opt_out, close_window,
     heard_from, plan, put_media.
 
     The POSTs take the arguments of the Ledger's method of that name; `plan` those of CallbackPlan, `put_media` a name
@@ -32,6 +32,7 @@ def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
             return 200, [asdict(record) for record in records[name]]
     actions: dict[str, Callable[..., None]] = {
         "fail_next": ledger.fail_next,
+        "calm": ledger.calm,
         "number": ledger.number,
         "opt_out": ledger.opt_out,
         "close_window": ledger.close_window,

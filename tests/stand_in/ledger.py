@@ -46,6 +46,11 @@ class Ledger:
         with self.changed:
             self._faults.append(Fault(kind, count, to, seconds, on))
 
+    def calm(self) -> None:
+        """Nothing is spoiled any more that was not yet."""
+        with self.changed:
+            self._faults.clear()
+
     def number(self, number: str, error_code: int | None, at: str = "callback", status: str = "undelivered") -> None:
         """Messages to this number fail so, in the "request" or by "callback"; None: they no longer do."""
         if at not in ("request", "callback") or status not in ("failed", "undelivered"):

@@ -108,7 +108,7 @@ class TwilioProcess:
         return found
 
     def arrange(self, what: str, **given: object) -> None:
-        """Arrange what comes: fail_next, number, opt_out, close_window, plan, put_media, with those' arguments."""
+        """Arrange what comes: fail_next, calm, number, opt_out, close_window, plan, put_media, with those' arguments."""
         self._control(what, given)
 
     def wait_for(self, check: Callable[[Self], T], timeout: float = 5.0) -> T:

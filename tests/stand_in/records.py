@@ -7,7 +7,18 @@ from email.utils import format_datetime
 from typing import Any
 
 Form = dict[str, list[str]]
-FAULTS = ("429", "500", "503", "hang", "drop_before", "drop_after_accept", "slow_after_accept")
+FAULTS = (
+    "429",
+    "500",
+    "503",
+    "hang",
+    "drop_before",
+    "drop_after_accept",
+    "slow_after_accept",
+    "garbage",
+    "garbage_after_accept",
+)
+"""`garbage`: a page of a proxy's, with status 200, where Twilio's JSON should be; the message was taken or was not."""
 RANK = {"accepted": 0, "queued": 1, "sent": 2, "delivered": 3, "undelivered": 3, "failed": 3, "read": 4}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from . import control
-from .api import Api, Dropped
+from .api import Api, Dropped, Garbled
 from .records import Request
 from .rules import Refused
 
@@ -91,16 +91,22 @@ class Handler(BaseHTTPRequestHandler):
         if status is None:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
+        elif document is None:
+            self._send_raw(
+                status, {"Content-Type": "text/html"}, b"<html><body>Please log in to this network.</body></html>"
+            )
         else:
             self._send(status, document)
 
-    def _answer(self, method: str, path: str, query: str, raw: bytes) -> tuple[int | None, dict[str, Any]]:
+    def _answer(self, method: str, path: str, query: str, raw: bytes) -> tuple[int | None, dict[str, Any] | None]:
         try:
             return self.server.api.answer(method, path, query, raw, self.headers.get("Authorization", ""))
         except Refused as refused:
             return refused.http, refused.as_json()
         except Dropped:
             return None, {}
+        except Garbled:
+            return 200, None
 
     def _send_raw(self, status: int, headers: dict[str, str], data: bytes) -> None:
         self.send_response(status)

@@ -1,0 +1,168 @@
+"""What must hold once the faults are over: read from the stand-in's ledger, the database, Redis and the logs."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from redis import RedisError
+from rq import Queue
+from rq.registry import StartedJobRegistry
+from rq.serializers import JSONSerializer
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.queues import NAMES
+from bot.services import Services
+from bot.store import contacts
+from bot.store.announcements import announcements
+from bot.store.cases import cases
+from bot.store.db import now
+from bot.store.deliveries import deliveries
+from bot.store.recipients import recipients
+from tests.faults.line import CASE, Line
+from tests.faults.schedule import AUDIENCE, EMERGENCY, audience
+from tests.faults.traffic import Answered, words
+
+ON_CALL = ("+12175550143", "+12175550144")
+"""The two who are told of every emergency."""
+IN_FLIGHT = 15
+"""Seconds: a request that was on its way when a STOP was acknowledged may still arrive."""
+LOCKS = ("puente:lock:*", "puente:reports*", "puente:broadcast:*")
+NEVER_LOGGED = ("2175556", "1721720", "ICE agents", "enroll my child", "[parameters", "School is closed today")
+"""Families' numbers and words; a statement's parameters, in which anything may stand."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is looked at: the line, its services, all acts with what came of them, the announcement, the log."""
+
+    line: Line
+    services: Services
+    answered: Sequence[Answered]
+    announcement: int
+    log: Path
+
+    def problems(self) -> list[str]:
+        """Everything that does not hold (yet); empty when all does."""
+        try:
+            return [*self._unanswered(), *self._cases(), *self._sent(), *self._opted_out(), *self._announced(),
+                    *self._middle(), *self._locks(), *self._logged()]  # fmt: skip
+        except (RedisError, SQLAlchemyError) as error:
+            return [f"not looked at: {type(error).__name__}"]
+
+    def counts(self) -> dict[str, int]:
+        """How much there is: the same before and after messages are repeated."""
+        with self.services.database.read() as db:
+            found = {
+                one.name: db.execute(select(func.count()).select_from(one)).scalar_one()
+                for one in (cases, deliveries, recipients)
+            }
+        return {**found, "texts": len(self.line.twilio.messages)}
+
+    def _unanswered(self) -> Iterator[str]:
+        for one in self.answered:
+            if not one.at:
+                yield f"never answered: {one.act.sid}, last status {one.status}"
+            elif not words(one.reply):
+                yield f"answered with nothing: {one.act.sid}"
+
+    def _cases(self) -> Iterator[str]:
+        told = {phone: Counter(self.line.alerts(phone)) for phone in ON_CALL}
+        with self.services.database.read() as db:
+            for one in self.answered:
+                if one.text != EMERGENCY or not one.at:
+                    continue
+                contact = contacts.find(db, self.services.database.vault, one.act.sender)
+                row = (
+                    contact
+                    and db.execute(
+                        select(cases).where((cases.c.contact_id == contact.id) & (cases.c.severity == "escalate_now"))
+                    ).first()
+                )
+                if not row:
+                    yield f"case lost: {one.act.sid}"
+                    continue
+                if row.state == "new":
+                    yield f"nobody paged: case {row.id}"
+                for phone, numbers in told.items():
+                    if not numbers[row.id] and row.claimed_by is None:
+                        yield f"not alerted: case {row.id}, {phone}"
+
+    def _sent(self) -> Iterator[str]:
+        for what, found in (("text", self.line.twilio.messages), ("call", self.line.twilio.calls)):
+            ids = Counter(own for one in found if (own := _own_id(one.status_callback)))
+            yield from (f"{what} sent {number} times: {own}" for own, number in ids.items() if number > 1)
+        alerts = Counter((one.to, one.body) for one in self.line.twilio.messages if CASE.search(one.body))
+        with self.services.database.read() as db:
+            rounds = {row.id: max(1, row.rounds) for row in db.execute(select(cases.c.id, cases.c.rounds))}
+        for (to, body), number in alerts.items():
+            case = int(CASE.search(body)[1])  # type: ignore[index]
+            if "To take it" in body and number > rounds.get(case, 1):
+                yield f"case {case} alerted {number} times to {to} in {rounds.get(case)} rounds"
+
+    def _opted_out(self) -> Iterator[str]:
+        messages = self.line.twilio.messages
+        with self.services.database.read() as db:
+            for one in self.answered:
+                if one.text != "STOP" or not one.at:
+                    continue
+                contact = contacts.find(db, self.services.database.vault, one.act.sender)
+                if contact is None or contact.stopped_at is None:
+                    yield f"opt-out lost: {one.act.sid}"
+                late = [text for text in messages if text.to == one.act.sender and text.at > one.at + IN_FLIGHT]
+                if late:
+                    yield f"written to {late[0].at - one.at:.0f} s after its STOP: {one.act.sid}"
+
+    def _announced(self) -> Iterator[str]:
+        got = Counter(one.to for one in self.line.twilio.messages)
+        stopped = {one.act.sender for one in self.answered if one.text == "STOP"}
+        for number in range(1, AUDIENCE + 1):
+            times = got[audience(number)]
+            if times > 1 or (times == 0 and audience(number) not in stopped):
+                yield f"announced {times} times: family {number}"
+        with self.services.database.read() as db:
+            state = db.execute(
+                select(announcements.c.state).where(announcements.c.id == self.announcement)
+            ).scalar_one()
+        if state != "done":
+            yield f"the announcement is {state}"
+
+    def _middle(self) -> Iterator[str]:
+        at = now()
+        with self.services.database.read() as db:
+            for table in (deliveries, recipients):
+                key = table.c.state.in_(("claimed", "unknown")) | (
+                    (table.c.state == "waiting") & (table.c.due_at <= at)
+                )
+                for row in db.execute(select(table.c.id, table.c.state, table.c.kind).where(key)):
+                    yield f"stuck: {table.name} {row.id} {row.kind} is {row.state}"
+
+    def _locks(self) -> Iterator[str]:
+        redis = self.services.redis
+        for pattern in LOCKS:
+            yield from (f"left in Redis: {key.decode()}" for key in redis.scan_iter(pattern))
+        for name in NAMES:
+            queue = Queue(name, connection=redis, serializer=JSONSerializer)
+            running = StartedJobRegistry(queue=queue)
+            if queue.count or running.count:
+                yield f"queue {name}: {queue.count} wait, {running.count} run"
+
+    def _logged(self) -> Iterator[str]:
+        places = {"log": self.log.read_bytes()}
+        for path in (self.line.var / "redis").rglob("*"):
+            if path.is_file() and "aof" in path.name:
+                places[path.name] = path.read_bytes()
+        for place, text in places.items():
+            yield from (f"in clear in {place}: {word}" for word in NEVER_LOGGED if word.encode() in text)
+
+
+def _own_id(callback: str) -> str:
+    return parse_qs(urlsplit(callback).query).get("m", [""])[0]
+
+
+def shown(problems: Iterable[str]) -> str:
+    """As JSON, one a line."""
+    return "\n".join(json.dumps(one) for one in problems)
