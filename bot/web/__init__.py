@@ -131,10 +131,19 @@ def _cookie(given: Settings) -> dict[str, object]:
     return {**flags, "SESSION_COOKIE_NAME": "__Host-puente" if secure else "puente"}
 
 
+class _OfViews(Limiter):
+    """Looks only at what is limited: each such view asks by itself, and no limit is for all (a webhook has to wait for
+    none)."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 def _limit(app: Flask, ready: Services) -> None:
     """Count tries to log in and looks at the public pages, in Redis; each process by itself while Redis is away."""
     pool = {"connection_pool": ready.redis.connection_pool}
-    limiter = Limiter(
+    limiter = _OfViews(
         get_remote_address,
         app=app,
         storage_uri="redis://",  # the pool says where; what stands here is only its kind
@@ -142,7 +151,6 @@ def _limit(app: Flask, ready: Services) -> None:
         in_memory_fallback_enabled=True,
         key_prefix="puente",
     )
-    limiter.exempt(twilio.webhooks)  # limits of this kind are for browsers
     for endpoint in TRIED:
         limited: Any = limiter.limit(TRIES, error_message=_too_many)(app.view_functions[endpoint])
         app.view_functions[endpoint] = limited

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from bot.conversation.talk import Talk, start_flow
 from bot.messaging.world import world_of
 from bot.services import Services
+from bot.store import contacts
 from bot.store.db import now
 from tests.conftest import PUBLIC
 from tests.stand_in import sign
@@ -75,10 +76,17 @@ class Phone:
         """Whether the line waits for a key, for words, or for a recording."""
         return any(one.get("action") for one in self.root.iter())
 
+    def reads(self) -> str:
+        """The language of this number, as the database has it; "" before one is chosen."""
+        with self.services.database.read() as db:
+            return contacts.language_of(db, self.services.database.vault, f"voice:{self.number}") or ""
+
     def seconds_before_a_key(self) -> float:
         """How long the line talks while no key does anything, about; the pauses counted in."""
         seconds = 0.0
         for one in self.root:
+            if one.tag in ("Gather", "Record"):
+                break
             seconds += len("".join(one.itertext())) / LETTERS_A_SECOND if one.tag == "Say" else 0
             seconds += float(one.get("length", "0")) if one.tag == "Pause" else 0
             seconds += RECORDING_SECONDS if one.tag == "Play" else 0

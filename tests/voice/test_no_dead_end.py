@@ -6,7 +6,6 @@ of Google's, one that only people have recorded, and two that nothing speaks), a
 
 import itertools
 import secrets
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -24,8 +23,8 @@ from tests.voice.phone import Phone, in_the_middle
 
 RECORDED, SILENT = "so", "ps"
 LANGUAGES = ("en", "es", "am", RECORDED, SILENT, "ht")
-LONGEST = 30
-"""Seconds: nobody is made to listen longer before a key does something."""
+LONGEST = 20
+"""Seconds of a goodbye, or of the words before the office rings.  Everything else stops at the first key."""
 NUMBERS = itertools.count(12_065_560_000)
 
 doing = st.one_of(
@@ -67,29 +66,32 @@ def act(phone: Phone, what: str, given: str, before: list[tuple[str, dict[str, s
     phone.ask(step[0], **step[1])
 
 
-def judge(phone: Phone, language: str) -> None:
+def judge(phone: Phone) -> None:
     """Every answer: TwiML by Twilio's lists (the client looks), the caller's language, something to hear, a way on."""
-    where = {name: value[0] for name, value in parse_qs(urlsplit(phone.on).query).items()} if phone.goes_on else {}
-    language = where.get("l", language)
-    if "page" not in where:
+    language = phone.reads()
+    if "page=" not in (phone.on if phone.goes_on else ""):
         assert phone.voices <= ({VOICES[language].locale} if language in VOICES else set()), language
     assert phone.goes_on or phone.has("Dial") or phone.has("Hangup"), "a dead end"
     heard = phone.root.find(".//Say") is not None or phone.root.find(".//Play") is not None
     assert heard or phone.has("Dial"), "silence"
+    for waiting in phone.root.iter("Gather"):
+        assert {one.tag for one in waiting} & {"Say", "Play"}, "it waits without having asked"
     assert heard or language not in VOICES, "silence where there is a voice"
-    assert phone.seconds_before_a_key() <= LONGEST
+    assert phone.seconds_before_a_key() <= (0 if phone.goes_on else LONGEST), "nobody has to listen to the end"
 
 
 def walk(phone: Phone, language: str, flow: str, doings: list[tuple[str, str]]) -> None:
     phone.number, phone.sid = f"+{next(NUMBERS)}", f"CA{secrets.token_hex(16)}"
+    phone.ring()
+    judge(phone)
     in_the_middle(phone, language, flow)
-    judge(phone, language)
+    judge(phone)
     before: list[tuple[str, dict[str, str]]] = []
     for what, given_ in doings:
         if not phone.goes_on:
             return
         act(phone, what, given_, before)
-        judge(phone, language)
+        judge(phone)
 
 
 QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
