@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.test_postgres import as_somebody, program
+from tests.databases import as_somebody, program
 
 
 class Postgres:

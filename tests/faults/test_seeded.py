@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bot.settings import ROOT
+from tests.databases import program
 from tests.faults.schedule import KINDS, schedule
-from tests.test_postgres import program
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(0)]
 A_LINE = 36
