@@ -199,17 +199,18 @@ main.add_command(keys)
 
 @main.command()
 def doctor() -> None:
-    """Say what is configured, reachable and missing; exit 1 if a message could not be answered fully."""
+    """Say what is configured, reachable, missing or wrong, and what to do; exit 1 if anything is wrong."""
+    from bot.doctor import examine
     from bot.services import open_services
     from bot.web.health import missing
 
     services = open_services(_settings())
-    absent = missing(services)
+    found = list(examine(services, missing(services)))
     click.echo(f"messages go to {'Twilio' if services.settings.live else 'the simulator'}")
     click.echo(f"webhooks are signed for {services.settings.public_base}")
-    for part in ("database", "redis", "worker", "scheduler"):
-        click.echo(f"{part}: {'missing' if part in absent else 'seen'}")
-    sys.exit(1 if absent else 0)
+    for one in found:
+        click.echo(f"{one.part}: {one.seen}" + (f"\n    {one.remedy}" if one.remedy else ""))
+    sys.exit(0 if all(one.well for one in found) else 1)
 
 
 @main.command()

@@ -1,0 +1,169 @@
+"""What is wrong with this deployment, and what to do: each part with what was seen, and the remedy where it is not well."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from redis import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.channels.base import SendError
+from bot.messaging.consent import can_call, can_send_sms
+from bot.queues import NAMES
+from bot.services import Services
+from bot.settings import ROOT
+from bot.store import reindexing
+from bot.store.db import now
+
+SKEW = timedelta(seconds=30)
+"""Claims, time-outs and "seen lately" are compared across machines: clocks that differ by more do harm."""
+FREE_BYTES = 500 * 1024**2
+LONG_QUEUE = {"urgent": 20, "default": 200, "bulk": 2000}
+"""Jobs that wait; more means that workers are too few, or stuck."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One part: whether it is well, what was seen, and the remedy ("" where it is well)."""
+
+    part: str
+    well: bool
+    seen: str
+    remedy: str = ""
+
+
+def examine(services: Services, absent: list[str]) -> Iterator[Found]:
+    """All parts, in the order in which one mends them; `absent` as /readyz names it."""
+    for part, remedy in _PARTS.items():
+        yield Found(part, False, "missing", remedy) if part in absent else Found(part, True, "seen")
+    for check, needs in CHECKS:
+        if needs not in absent:
+            yield _safely(check, services)
+
+
+def _safely(check: Callable[[Services], Found], services: Services) -> Found:
+    """That a check broke off is a finding too."""
+    try:
+        return check(services)
+    except (SQLAlchemyError, RedisError) as error:
+        return Found(check.__name__.strip("_"), False, type(error).__name__, "Mend what stands above first.")
+
+
+_PARTS = {
+    "database": "Is DATABASE_URL right, does the server run, and was `python -m alembic upgrade head` run?",
+    "redis": 'Is REDIS_URL right, and does the server run? Until then only emergencies and "a person" are answered.',
+    "worker": "Start `python worker.py` (the Procfile's worker): until then no alert and no reply of staff leaves.",
+    "scheduler": "Start the Procfile's scheduler: until then nothing lost is found again, and no reminder leaves.",
+}
+
+
+def _migrations(services: Services) -> Found:
+    scripts = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
+    newest = scripts.get_current_head()
+    with services.database.read() as db:
+        there = MigrationContext.configure(db).get_current_revision()
+    remedy = "Run `python -m alembic upgrade head`, then restart all processes."
+    return Found("migrations", there == newest, f"{there} of {newest}", "" if there == newest else remedy)
+
+
+def _keys(services: Services) -> Found:
+    with services.database.read() as db:
+        wrong = reindexing.wrong_keys(db, services.database.vault)
+    return Found("DATA_KEY", not wrong, "opens what is stored" if not wrong else "does not fit", wrong)
+
+
+def _clock(services: Services) -> Found:
+    there = services.redis.time()
+    apart = abs(datetime.now(UTC) - datetime.fromtimestamp(there[0] + there[1] / 1e6, UTC))
+    well = apart <= SKEW
+    return Found(
+        "clock", well, f"{apart.total_seconds():.0f} s from Redis'", "" if well else "Set up NTP on every machine."
+    )
+
+
+def _queues(services: Services) -> Found:
+    long = {
+        name: count
+        for name in NAMES
+        if (count := Queue(name, connection=services.redis, serializer=JSONSerializer).count) > LONG_QUEUE[name]
+    }
+    seen = ", ".join(f"{name}: {count} wait" for name, count in long.items()) or "short"
+    return Found("queues", not long, seen, "Start more workers, and look into their logs." if long else "")
+
+
+def _address(services: Services) -> Found:
+    settings = services.settings
+    base, live = urlsplit(settings.public_base), settings.live
+    well = not live or (base.scheme == "https" and base.hostname not in (None, "localhost", "127.0.0.1"))
+    remedy = "Set PUBLIC_URL to the https address that Twilio calls: the signature is made for it."
+    return Found("PUBLIC_URL", well, f"{base.scheme}://{base.hostname}", "" if well else remedy)
+
+
+def _sender(services: Services) -> Found:
+    settings = services.settings
+    if not settings.live:
+        return Found("sender", True, "messages go to the simulator")
+    if not can_send_sms(services):
+        remedy = (
+            "Set TWILIO_SMS_FROM or TWILIO_MESSAGING_SERVICE_SID: without SMS, who is not on WhatsApp gets nothing."
+        )
+        return Found("sender", False, "no SMS", remedy)
+    if not can_call(services):
+        return Found(
+            "sender", False, "a short code", "Set TWILIO_SMS_FROM to a +1 number: a short code cannot call staff."
+        )
+    return Found("sender", True, "SMS and calls")
+
+
+def _account(services: Services) -> Found:
+    if not services.settings.live:
+        return Found("Twilio", True, "no account is set")
+    try:
+        services.channel.listed("+15005550006", now())  # Twilio's own test number: nobody's
+    except SendError as error:
+        remedy = "Compare TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN with Twilio's console, else see status.twilio.com."
+        return Found("Twilio", False, f"{error.outcome}, code {error.code}", remedy)
+    return Found("Twilio", True, "takes the token")
+
+
+def _disk(services: Services) -> Found:
+    free = shutil.disk_usage(services.settings.var_dir if services.settings.var_dir.exists() else ROOT).free
+    well = free >= FREE_BYTES
+    return Found(
+        "disk", well, f"{free / 1024**3:.1f} GB free", "" if well else "Make room: a full disk loses messages."
+    )
+
+
+def _facts(services: Services) -> Found:
+    district, today = services.library.district, services.library.district.local(now()).date()
+    partners = list(district.partners.values())
+    stale = [
+        name
+        for name, fact in services.library.facts.items()
+        if not fact.usable(today, district.policies, partners) and not fact.partners
+    ]
+    remedy = "They are not said; their owners have a task (console, Upkeep). `python -m bot check` names each."
+    return Found(
+        "facts", not stale, f"{len(stale)} past review or unset" if stale else "in date", remedy if stale else ""
+    )
+
+
+CHECKS: tuple[tuple[Callable[[Services], Found], str], ...] = (
+    (_migrations, "database"),
+    (_keys, "database"),
+    (_clock, "redis"),
+    (_queues, "redis"),
+    (_address, ""),
+    (_sender, ""),
+    (_account, ""),
+    (_disk, ""),
+    (_facts, ""),
+)
+"""Each check, and the part that it needs."""
