@@ -1,4 +1,4 @@
-"""What is wrong with this deployment, and what to do: each part as it was seen, with the remedy where it is not well."""
+"""What is wrong with this deployment, and what to do: each part as it was seen, with a remedy where it is not well."""
 
 import shutil
 from collections.abc import Callable, Iterator

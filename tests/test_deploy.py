@@ -1,0 +1,35 @@
+"""What stands in deploy/ starts the same processes as the Procfile."""
+
+import re
+
+import pytest
+import yaml
+from honcho.environ import parse_procfile
+
+from bot import settings
+
+ROOT = settings.ROOT
+PROCFILE = parse_procfile((ROOT / "Procfile").read_text()).processes
+COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
+UNITS = {"web": "puente-web", "worker": "puente-worker@", "scheduler": "puente-scheduler"}
+OWN = re.compile(r"--(workers|bind) \S+")
+"""Where it listens and how many they are differs."""
+
+
+def plain(command: str) -> str:
+    inner = command.removeprefix('sh -c "exec ').removesuffix('"')
+    return OWN.sub("", inner.replace("/opt/puente/", "").replace(".venv/bin/", "")).replace("  ", " ")
+
+
+@pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
+def test_compose_and_systemd_run_what_the_procfile_runs(part: str) -> None:
+    unit = (ROOT / f"deploy/systemd/{UNITS[part]}.service").read_text()
+    (started,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    assert plain(COMPOSE[part]["command"]) == plain(started) == plain(PROCFILE[part])
+    assert "ENVIRONMENT=production" in unit and COMPOSE[part]["environment"]["ENVIRONMENT"] == "production"
+
+
+def test_redis_keeps_what_is_queued() -> None:
+    assert {"--appendonly yes", "--maxmemory-policy noeviction"} <= set(
+        re.findall(r"--\S+ \S+", COMPOSE["valkey"]["command"])
+    )
