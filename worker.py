@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from rq import Worker
-from rq.job import Job
 from rq.cli.cli import main as rq
+from rq.job import Job
 from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
 
 from bot import jobs, log, settings

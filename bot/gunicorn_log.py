@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gunicorn.glogging import Logger as Gunicorns
+from gunicorn.glogging import Logger as Gunicorns  # type: ignore[import-untyped]
 
 from bot import log
 

@@ -17,7 +17,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +28,61 @@ import structlog
 Event = MutableMapping[str, Any]
 
 FIELDS = frozenset(
-    """addresses after announcement attempt bytes call case cases code contacts count delivery deliveries drill failed
-    follow_up follow_ups gathering how id ids incident joined job kind language left_in_english live message needs
-    note outcome owners pace parts queue reason recipient round school seconds severity sid state status step tasks text
-    texts voice_notes webhook alarm sweeps""".split()
+    [
+        "addresses",
+        "after",
+        "announcement",
+        "attempt",
+        "bytes",
+        "call",
+        "case",
+        "cases",
+        "code",
+        "contacts",
+        "count",
+        "delivery",
+        "deliveries",
+        "drill",
+        "failed",
+        "follow_up",
+        "follow_ups",
+        "gathering",
+        "how",
+        "id",
+        "ids",
+        "incident",
+        "joined",
+        "job",
+        "kind",
+        "language",
+        "left_in_english",
+        "live",
+        "message",
+        "needs",
+        "note",
+        "outcome",
+        "owners",
+        "pace",
+        "parts",
+        "queue",
+        "reason",
+        "recipient",
+        "round",
+        "school",
+        "seconds",
+        "severity",
+        "sid",
+        "state",
+        "status",
+        "step",
+        "tasks",
+        "text",
+        "texts",
+        "voice_notes",
+        "webhook",
+        "alarm",
+        "sweeps",
+    ]
 )
 """What a field of our own lines may be called.  `text` is a text's hash; another name shows "(hidden)"."""
 NUMBER = re.compile(r"(?<![A-Za-z0-9])\+?\d[\d\s().-]{5,18}\d(?![A-Za-z0-9])")
@@ -142,8 +193,8 @@ def _short(path: str) -> str:
 
 def _only_what_may_be_told(logger: Any, method: str, event: Event) -> Event:
     record: logging.LogRecord = event["_record"]
-    args = event.pop("positional_args", ()) or record.args or ()
-    args = tuple(args.values()) if isinstance(args, dict) else args
+    given: Any = event.pop("positional_args", ()) or record.args or ()
+    args = tuple(given.values()) if isinstance(given, Mapping) else tuple(given)
     error = event.pop("exc_info", None) or record.exc_info
     ours = record.name.split(".")[0] in ("bot", "__main__", "worker", "tests")
     told = _own(str(record.msg), args) if ours else _foreign(record, args)
@@ -155,7 +206,7 @@ def _only_what_may_be_told(logger: Any, method: str, event: Event) -> Event:
 
 
 def _own(template: str, args: tuple[Any, ...]) -> Event:
-    """Our line: what happened stands before the colon, the fields after it; what is no field is the kind of an error."""
+    """Our line: what happened stands before the colon, then fields; what is no field is the kind of an error."""
     said = template.partition(": ")[0] if args else template
     told: Event = {"event": said.replace("%s", "…").replace("%d", "…")}
     for name, one in zip(_FIELD.findall(template), args, strict=False):

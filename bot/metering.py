@@ -3,13 +3,15 @@
 All else is read from the database and Redis when somebody asks (`bot/alarms/figures.py`), because those know it for the
 whole deployment and after every restart.  Labels take few values, and none of a family.
 
-Several web processes of one gunicorn write into one folder (prometheus_client's multiprocess mode), so that whichever is
-asked answers for all; the folder is named in the environment before prometheus_client is imported: `bot/metrics_folder.py`.
+Several web processes of one gunicorn write into one folder (prometheus_client's multiprocess mode), so that whichever
+is asked answers for all; the folder is named in the environment before prometheus_client is imported
+(`bot/metrics_folder.py`).
 What happens in workers is counted in Redis (`count`), since a work-horse lives for one job.
 """
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from prometheus_client import Counter, Histogram
 from redis import Redis, RedisError
@@ -46,8 +48,8 @@ def count(redis: Redis, name: str, label: str = "", many: int = 1) -> None:
 
 def counted(redis: Redis) -> Mapping[tuple[str, str], int]:
     """(name, label) → how often, since Redis began; raises `RedisError`."""
-    found = redis.hgetall(COUNTS)
-    return {_pair(key): int(many) for key, many in found.items()}  # type: ignore[union-attr]  # not the async client
+    found: Any = redis.hgetall(COUNTS)
+    return {_pair(key): int(many) for key, many in found.items()}
 
 
 def _pair(key: bytes) -> tuple[str, str]:

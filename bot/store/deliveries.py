@@ -156,7 +156,13 @@ def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at:
     new = str(about.get("id") or uuid4().hex)
     own = _sealer(db, vault, about)
     due = about.get("due_at", at)  # a page for the morning is not old when the morning comes
-    row = {"id": new, "sealed_body": own.seal(body, _place(new)), "created_at": due, "due_at": due, "trace": trace()} | about
+    row = {
+        "id": new,
+        "sealed_body": own.seal(body, _place(new)),
+        "created_at": due,
+        "due_at": due,
+        "trace": trace(),
+    } | about
     try:
         with db.begin_nested():
             db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))

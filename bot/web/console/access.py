@@ -23,7 +23,7 @@ SEE_ALL = frozenset({RECORDS, APPROVER, ADMINISTRATOR})
 """Who sees every case, and needs a second factor in production."""
 
 ELSEWHERE = frozenset(
-    {"twilio", "health", "media", "genuine", "simulator", "simulated_twilio", "gathering", "recorded"}
+    {"twilio", "health", "media", "genuine", "metrics", "simulator", "simulated_twilio", "gathering", "recorded"}
 )
 """Rooms with a guard of their own: a signature, nothing to hide, or not there in production."""
 FILES = frozenset({"static", "console.static"})
