@@ -91,8 +91,10 @@ NUMBER = re.compile(r"(?<![A-Za-z0-9])\+?\d[\d\s().-]{5,18}\d(?![A-Za-z0-9])")
 """What might be dialled; the digits within an id in letters are not."""
 PLAIN = re.compile(r"(?:[\w.:/'()\[\]{}+=-]|,\s?){0,160}|\w+=\d+(?: \w+=\d+)*", re.ASCII)
 """What an id, a code, a kind, a tuple of these or a list of counts is made of: nothing with words in a row."""
-LOOSE = re.compile(r"\w*(?:Error|Exception|Timeout|Expired|Refused)|\w+=\d+(?: \w+=\d+)*|nothing", re.ASCII)
+LOOSE = re.compile(r"\w*(?:Error|Exception|Timeout|Expired|Refused)|\w+=\d+(?: \w+=\d+)*", re.ASCII)
 """What may stand in our own line without being a field: the kind of an exception, or counts."""
+OWN_ADDRESS = re.compile(r"(?:https?://[\d.:\[\]]{3,60}|unix:/[\w./-]{1,100})")
+"""Where gunicorn listens."""
 TRUSTED = ("rq", "gunicorn", "alembic")
 """Libraries whose words are their own; of any other library only its name and the level are written."""
 ROOT = Path(__file__).resolve().parent.parent
@@ -213,7 +215,7 @@ def _own(template: str, args: tuple[Any, ...]) -> Event:
     told: Event = {"event": said.replace("%s", "…").replace("%d", "…")}
     for name, one in zip(_FIELD.findall(template), args, strict=False):
         fits = name in FIELDS if name else LOOSE.fullmatch(str(one))
-        told[name or "error"] = _shown(one) if fits else "(hidden)"
+        told[name or ("counts" if "=" in str(one) else "error")] = _shown(one) if fits else "(hidden)"
     return told
 
 
@@ -222,7 +224,9 @@ def _foreign(record: logging.LogRecord, args: tuple[Any, ...]) -> Event:
     if record.name.split(".")[0] not in TRUSTED:
         return {"event": "a library's words are not repeated", "file": f"{record.module}:{record.lineno}"}
     words = str(record.msg).split("\n")[0] if args else NUMBER.sub("…", str(record.msg).split("\n")[0])
-    shown = tuple(_shown(one) for one in args)[: words.count("%s") + words.count("%d")]
+    shown = tuple(one if OWN_ADDRESS.fullmatch(str(one)) else _shown(one) for one in args)[
+        : words.count("%s") + words.count("%d")
+    ]
     try:
         return {"event": words.replace("%d", "%s").replace("%r", "%s") % shown}
     except (TypeError, ValueError):

@@ -4,6 +4,7 @@ Status codes are promises to Twilio (twilio.md, section 1): 403 for what Twilio 
 no message, 503 when the message could not be kept: then Twilio tries again, or calls the fallback address.
 """
 
+import logging
 import secrets
 import time
 from types import ModuleType
@@ -35,6 +36,7 @@ OF_STAFF: tuple[ModuleType, ...] = (agents, by_text, school_status)
 
 
 TRACE_LETTERS = 12
+written = logging.getLogger(__name__)
 
 
 @webhooks.before_request
@@ -68,7 +70,9 @@ def follow() -> None:
 @webhooks.after_request
 def measure_it(response: Response) -> Response:
     """How long it took, and whether it went well."""
-    metering.webhook((request.endpoint or "").rpartition(".")[2], response.status_code, time.perf_counter() - g.began)
+    name = (request.endpoint or "").rpartition(".")[2]
+    metering.webhook(name, response.status_code, time.perf_counter() - g.began)
+    written.info("answered: webhook=%s status=%s", name, response.status_code)
     return response
 
 

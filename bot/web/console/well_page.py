@@ -67,7 +67,7 @@ WORDS = {
     ),
     "translation_failing": (
         N_("The machine does not translate"),
-        N_("What staff write waits or goes out in English with a notice. It is tried again every minute."),
+        N_("What is written stays in its own language, and the case is marked. Staff need an interpreter meanwhile."),
     ),
 }
 """Of each alarm (`bot/alarms/rules`): what is wrong, and what to do first; docs/runbook.md says more."""
