@@ -84,7 +84,10 @@ def _seen(services: Services) -> None:
 def _note(services: Services, now_so: list[Found], at: datetime) -> list[str]:
     """Write down what began and what ended; the texts that follow."""
     names, of_name = [one.name for one in now_so], {one.name: one for one in now_so}
-    planned = []
+    planned: list[str] = []
+    with services.database.read() as db:
+        if not now_so and not alarms.opened(db):
+            return planned
     with services.database.write() as db:
         alarms.seen(db, names, at)
         for one in alarms.opened(db):
