@@ -1,14 +1,25 @@
 """The web process: `gunicorn app:app`."""
 
+import os
 import sys
+import threading
+from pathlib import Path
 
-from bot import log, settings
-from bot.conversation.source import BadSource
-from bot.web import check_keys, create_app
+from bot import log, metrics_folder
+
+metrics_folder.together(Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parent / "var"))
+
+from bot import settings  # noqa: E402  # what counts must find the folder above
+from bot.alarms import telling  # noqa: E402
+from bot.conversation.source import BadSource  # noqa: E402
+from bot.services import Services  # noqa: E402
+from bot.web import check_keys, create_app  # noqa: E402
 
 log.configure()
 try:
     app = create_app()
     check_keys(app)
+    ready: Services = app.extensions["puente"]
+    threading.Thread(target=telling.watch, args=(ready,), daemon=True, name="watch").start()
 except (settings.SettingsError, BadSource) as error:
     sys.exit(f"Puente cannot start:\n{error}")

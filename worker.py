@@ -1,10 +1,13 @@
 """The worker: `python worker.py [QUEUE …]` does RQ's jobs, the most urgent queue first."""
 
 import gc
+import logging
 import sys
+from typing import Any
 
 from rq import Worker
 from rq.cli.cli import main as rq
+from rq.job import Job
 from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
 
 from bot import jobs, log, settings
@@ -15,9 +18,31 @@ from bot.understanding import warm
 
 
 class SoonBack(Worker):
-    """RQ's worker, but while Redis is away it looks again every few seconds; RQ's own pauses grow to a minute."""
+    """RQ's worker, but while Redis is away it looks again every few seconds; RQ's own pauses grow to a minute.
+
+    A job's lines carry the trace of what queued it; of one that fails neither log nor Redis keeps what its error says
+    (RQ would repeat it, with a statement's parameters or a number).
+    """
 
     max_connection_wait_time = 4.0
+
+    def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
+        """As RQ's."""
+        with log.traced(job.meta.get("trace")):
+            done: bool = super().perform_job(job, *args, **kwargs)
+        return done
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Where it broke, and of what kind it was."""
+        with log.traced(job.meta.get("trace")):
+            logging.getLogger("worker").error("job failed: job=%s id=%s", job.func_name, job.id, exc_info=exc_info)
+
+    def handle_job_failure(self, job: Job, *args: Any, **kwargs: Any) -> None:
+        """As RQ's; what is kept for three days says where, not what."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            kwargs["exc_string"] = log.in_a_line(error)
+        super().handle_job_failure(job, *args, **kwargs)
 
 
 # Why these (docs/dependencies.md): with RQ's defaults it takes a quarter of an hour until a killed worker is noticed.

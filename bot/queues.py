@@ -5,11 +5,13 @@ database, and the sweep queues what has no job (design, promise 1).
 """
 
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
+
+from bot.log import trace
 
 Name = Literal["urgent", "default", "bulk"]
 
@@ -38,10 +40,10 @@ log = logging.getLogger(__name__)
 
 def enqueue(redis: Redis, queue: Name, job: str, *ids: str | int) -> bool:
     """Queue `job` (one of the names above) for these row ids; False if Redis is away (the sweep will see to it)."""
+    options: dict[str, Any] = {"job_timeout": JOB_SECONDS, "result_ttl": 0, "failure_ttl": 3 * 24 * 3600}
+    options["meta"] = {"trace": trace()} if trace() else None
     try:
-        Queue(queue, connection=redis, serializer=JSONSerializer).enqueue(
-            job, *ids, job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3 * 24 * 3600
-        )
+        Queue(queue, connection=redis, serializer=JSONSerializer).enqueue(job, *ids, **options)
     except RedisError as error:
         log.warning("not queued, left to the sweep: job=%s ids=%s reason=%s", job, ids, type(error).__name__)
         return False

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     transcriber: Literal["off", "http"] = "off"
     transcriber_url: str = Field("", pattern=r"^(https?://\S+)?$")
     transcriber_token: str = Field("", repr=False)
+    metrics_token: str = Field("", repr=False, pattern=r"^(\S{16,})?$")
     trusted_proxies: int = Field(0, ge=0, le=5)
     oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$")
     oidc_client_id: str = ""

@@ -111,6 +111,8 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/family/erase": RECORDS,
     "GET /console/kept": OFFICE,
     "GET /console/content": EVERY,
+    "GET /console/well": ADMINISTRATOR,
+    "GET /metrics": PUBLIC,
     "GET /console/digest": EVERY,
     "POST /console/digest/read": EVERY,
     "GET /console/figures": EVERY,

@@ -16,9 +16,10 @@ BELOW = {
     "conversation": {"understanding"},
     "understanding": set(),
     "content": {"conversation", "understanding"},
-    "store": set(),
+    "store": {"log"},
     "channels": {"settings"},
-    "translation": set(),
+    "translation": {"metering"},
+    "alarms": {"messaging", "channels", "content", "store", "queues", "services", "metering"},
     "transcription": set(),
     "voice_notes": {
         "messaging",
@@ -31,6 +32,8 @@ BELOW = {
         "services",
     },
     "messaging": {  # `voice`: its pure part cuts a reply into what was recorded
+        "log",
+        "metering",
         "conversation",
         "understanding",
         "content",

@@ -259,6 +259,8 @@ class District(Model):
     context: dict[Name, Context] = Field(default_factory=dict)
     """Dated notes for staff, on the page of the digest."""
     gatherings: Gatherings = Gatherings()
+    technical: Name | None = None
+    """Who looks after the machines: is told by text when the line is not well."""
     board: Board = Board()
     board_meetings: tuple[datetime, ...] = ()
     """When the school board meets, on the district's clocks."""
@@ -277,6 +279,8 @@ class District(Model):
             unknown = [school for school in person.schools if school not in self.schools]
             if unknown:
                 raise ValueError(f"'{name}' works at '{unknown[0]}', which is not under 'schools'")
+        if self.technical and self.technical not in self.staff:
+            raise ValueError(f"technical names '{self.technical}', who is not under 'staff'")
         named = (*self.announcements.senders, *self.announcements.released_by_sender)
         nobody = [one for one in named if one not in self.staff]
         if nobody:

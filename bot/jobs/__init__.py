@@ -9,6 +9,7 @@ from typing import ParamSpec
 from sqlalchemy.exc import NoResultFound
 
 from bot import settings
+from bot.alarms import telling
 from bot.announcements import broadcast as broadcasting
 from bot.announcements import kit, starting, translating
 from bot.attendance import overdue
@@ -145,6 +146,11 @@ def retain() -> None:
 def digest() -> None:
     """Make this week's digest, if it is not there yet, and send it to the owners."""
     weekly.make(services())
+
+
+def watch() -> None:
+    """Is the line well?  Who looks after it is told."""
+    telling.look(services())
 
 
 def sweep() -> None:

@@ -1,14 +1,17 @@
 """What runs by the clock (`rq cron bot.jobs.schedule`).  One such process is enough; two would do no harm."""
 
+import logging
 from functools import partial
 
 from rq import Queue, cron
 from rq.serializers import JSONSerializer
 
-from bot.jobs import digest, redact, remind, retain, sweep
+from bot import log
+from bot.jobs import digest, redact, remind, retain, sweep, watch
 
 SWEEP_SECONDS = 10
 """Often, so that an alert whose worker was killed leaves well within 90 seconds."""
+WATCH_SECONDS = 60
 REDACT_SECONDS = 60
 """After a large announcement one run deletes only some of it at Twilio; the next goes on."""
 RETAIN_SECONDS = 600
@@ -16,9 +19,11 @@ RETAIN_SECONDS = 600
 REMIND_SECONDS = 3600
 """What is past its time changes with the day; an hour is soon enough for every time zone."""
 
+log.configure(logging.WARNING)  # `rq cron` imports this file; it adds no handler of its own where one is
 # rq 3.0's cron takes `--serializer` and does not use it: its jobs would be pickled, and our workers refuse pickles.
 cron.Queue = partial(Queue, serializer=JSONSerializer)  # type: ignore[assignment,attr-defined]
 cron.register(sweep, "urgent", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, ttl=SWEEP_SECONDS, failure_ttl=60)
+cron.register(watch, "urgent", interval=WATCH_SECONDS, job_timeout=60, result_ttl=0, ttl=WATCH_SECONDS, failure_ttl=60)
 cron.register(
     remind, "default", interval=REMIND_SECONDS, job_timeout=60, result_ttl=0, ttl=REMIND_SECONDS, failure_ttl=60
 )

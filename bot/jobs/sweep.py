@@ -6,6 +6,7 @@ from datetime import timedelta
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from bot import metering
 from bot.announcements.sweeping import sweep_announcements
 from bot.gatherings.telling import sweep_gatherings
 from bot.incidents.ending import end_idle
@@ -55,6 +56,9 @@ def sweep_all(services: Services) -> None:
     sweep_announcements(services)
     end_idle(services)
     sweep_gatherings(services)
+    metering.count(services.redis, "sweeps")
+    for kind, many in (("cases", len(late)), ("deliveries", len(unfinished)), ("follow_ups", len(due))):
+        metering.count(services.redis, "swept", kind, many)
     if late or unfinished or due:
         log.info("swept: cases=%s deliveries=%s follow_ups=%s", len(late), len(unfinished), len(due))
 

@@ -14,6 +14,7 @@ from typing import Any
 from redis import RedisError
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from bot import metering
 from bot.content.texts import TextId
 from bot.conversation.always import COMMANDS, always_heard
 from bot.conversation.commands import match
@@ -84,9 +85,11 @@ def receive(services: Services, inbound: Inbound) -> str:
         try:
             return _receive(services, inbound, at)
         except RedisError as error:
+            metering.STORE_ERRORS.labels("redis").inc()
             log.warning("redis away, answering from the database: message=%s %s", inbound.sid, type(error).__name__)
             return _receive_without_redis(services, inbound, at)
     except SQLAlchemyError as error:
+        metering.STORE_ERRORS.labels("database").inc()
         log.error("database away: message=%s %s", inbound.sid, type(error).__name__)
         raise Unavailable from None
 

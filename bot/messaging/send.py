@@ -12,6 +12,7 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.channels.base import Listed, Outgoing, SendError
+from bot.log import traced
 from bot.messaging.consent import Way, way_to
 from bot.messaging.quiet import may_ring
 from bot.queues import TALK_LOST, enqueue
@@ -45,10 +46,11 @@ def deliver(services: Services, delivery_id: str) -> None:
         delivery = deliveries.get(db, services.database.vault, delivery_id)
     if delivery is None:
         return
-    if delivery.state == "waiting":
-        _send_waiting(services, delivery, at)
-    elif delivery.state == "unknown" or (delivery.state == "claimed" and _lease_ended(delivery, at)):
-        _reconcile(services, delivery, at)
+    with traced(delivery.trace):
+        if delivery.state == "waiting":
+            _send_waiting(services, delivery, at)
+        elif delivery.state == "unknown" or (delivery.state == "claimed" and _lease_ended(delivery, at)):
+            _reconcile(services, delivery, at)
 
 
 def _lease_ended(delivery: Delivery, at: datetime) -> bool:

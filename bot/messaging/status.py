@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from redis import RedisError
 
 from bot.channels.base import CALL_STATUSES
+from bot.log import traced
 from bot.messaging.send import after_failure
 from bot.queues import ALERT_CASE, enqueue
 from bot.services import Services
@@ -66,8 +67,10 @@ def record(services: Services, report: Report) -> None:
             log.info("report for no delivery of ours: sid=%s status=%s", report.sid, report.status)
             return
         moved = deliveries.advance(db, delivery.id, report.status, report.sid, report.error_code)
-    if moved and report.status in NEVER_ARRIVED:
-        _after_loss(services, delivery, report.error_code)
+    with traced(delivery.trace):
+        log.info("reported: delivery=%s status=%s code=%s", delivery.id, report.status, report.error_code)
+        if moved and report.status in NEVER_ARRIVED:
+            _after_loss(services, delivery, report.error_code)
 
 
 def _of_an_announcement(services: Services, report: Report) -> None:

@@ -158,7 +158,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "reminders",
-        ("reminders", "digests", "digest_reads"),
+        ("reminders", "digests", "digest_reads", "alarms"),
         _days(YEAR),
         _plain(expiring.old_reminders),
     ),

@@ -37,7 +37,7 @@ def retain(services: Services, by: str) -> dict[str, int]:
         for name, count in found.items():
             audit.record(db, by, "deleted records past their time", name, now(), str(count))
         retention.end(db, number, found, now())
-    log.info("past their time: %s", " ".join(f"{name}={count}" for name, count in found.items()) or "nothing")
+    log.info("past their time: %s", " ".join(f"{name}={count}" for name, count in found.items()) or "rows=0")
     return found
 
 

@@ -20,7 +20,7 @@ consent_events = Table(
     Column("kind", String(8), nullable=False),
     Column("basis", String(80), nullable=False),
     Column("message_sid", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
     UniqueConstraint("message_sid", "kind"),
 )
 

@@ -87,8 +87,9 @@ def open_engine(url: str) -> Engine:
     sqlite = known.get_backend_name() == "sqlite"
     postgres: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS} if sqlite else postgres}
-    options["hide_parameters"] = True  # an error's text reaches the logs, and parameters are people's
-    engine = create_engine(known, pool_pre_ping=not sqlite, pool_timeout=BUSY_SECONDS, **options)
+    # An error's words end in logs and error reports: they must not repeat what was to be written.
+    options |= {"hide_parameters": True, "pool_timeout": BUSY_SECONDS}
+    engine = create_engine(known, pool_pre_ping=not sqlite, **options)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

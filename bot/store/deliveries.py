@@ -14,6 +14,7 @@ from uuid import uuid4
 from sqlalchemy import (
     Column,
     ForeignKey,
+    Index,
     Integer,
     String,
     Table,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
+from bot.log import trace
 from bot.store import cases, family_keys
 from bot.store.crypto import Vault
 from bot.store.db import Moment, metadata
@@ -54,6 +56,8 @@ deliveries = Table(
     Column("round", Integer, nullable=False, server_default="0"),
     Column("means", String(8), nullable=False, server_default="text"),
     Column("template", String(40)),
+    Column("trace", String(12)),
+    Index("ix_deliveries_created_at", "created_at"),
     UniqueConstraint("case_id", "staff", "kind", "round", "means"),
     UniqueConstraint("follow_up_id"),
 )
@@ -99,6 +103,8 @@ class Delivery:
     means: str = "text"
     round: int = 0
     template: str | None = None
+    trace: str | None = None
+    """What the log calls the message that led to it (`bot/log.py`)."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,13 @@ def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at:
     new = str(about.get("id") or uuid4().hex)
     own = _sealer(db, vault, about)
     due = about.get("due_at", at)  # a page for the morning is not old when the morning comes
-    row = {"id": new, "sealed_body": own.seal(body, _place(new)), "created_at": due, "due_at": due} | about
+    row = {
+        "id": new,
+        "sealed_body": own.seal(body, _place(new)),
+        "created_at": due,
+        "due_at": due,
+        "trace": trace(),
+    } | about
     try:
         with db.begin_nested():
             db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
@@ -289,6 +301,7 @@ def _delivery(row: Row[tuple[object, ...]], opens: Reader) -> Delivery:
         means=row.means,
         round=row.round,
         template=row.template,
+        trace=row.trace,
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from bot.store import (
     absences,
+    alarms,
     cases,
     contacts,
     deliveries,
@@ -178,4 +179,5 @@ def old_reminders(db: Connection, before: datetime) -> int:
     weeks = select(digests.digests.c.week).where(digests.digests.c.at < before)
     gone = db.execute(delete(digests.digest_reads).where(digests.digest_reads.c.week.in_(weeks))).rowcount
     gone += db.execute(delete(digests.digests).where(digests.digests.c.at < before)).rowcount
+    gone += db.execute(delete(alarms.alarms).where(alarms.alarms.c.ended_at < before)).rowcount
     return gone + db.execute(delete(reminders.reminders).where(reminders.reminders.c.at < before)).rowcount

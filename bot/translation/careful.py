@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from redis import Redis
 
+from bot import metering
 from bot.translation.addresses import addresses
 from bot.translation.breaker import Breaker
 from bot.translation.compare import warnings
@@ -105,6 +106,9 @@ class CarefulTranslator:
         self._breaker.told(answer.reason if isinstance(answer, Failed) else None)
         if isinstance(answer, str):
             self._memory.keep(key, answer)
+            metering.count(self._memory.redis, "translations")
+        else:
+            metering.count(self._memory.redis, "translation_failures", answer.reason)
         return answer
 
 

@@ -19,6 +19,7 @@ from bot.web.console.words import _
 from bot.web.gathering import gathering
 from bot.web.genuine import genuine
 from bot.web.media import media
+from bot.web.metrics import metrics
 from bot.web.recorded import recorded
 from bot.web.simulator import simulator
 from bot.web.simulator.sounds import simulated
@@ -81,6 +82,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     csrf.exempt(simulator)  # wants a header that no form can set
     app.register_blueprint(twilio.webhooks)
     app.register_blueprint(health.health)
+    app.register_blueprint(metrics)
     app.register_blueprint(media)
     app.register_blueprint(recorded)
     app.register_blueprint(genuine)

@@ -4,14 +4,18 @@ Status codes are promises to Twilio (twilio.md, section 1): 403 for what Twilio 
 no message, 503 when the message could not be kept: then Twilio tries again, or calls the fallback address.
 """
 
+import logging
+import secrets
+import time
 from types import ModuleType
 from urllib.parse import unquote_to_bytes
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, g, request
 from sqlalchemy.exc import SQLAlchemyError
 from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
+from bot import log, metering
 from bot.announcements import genuine
 from bot.cases import by_text
 from bot.channels.lengths import parts
@@ -31,6 +35,16 @@ OF_STAFF: tuple[ModuleType, ...] = (agents, by_text, school_status)
 """Who is asked first whether a text is an order of staff, in this order; None says "not mine"."""
 
 
+TRACE_LETTERS = 12
+written = logging.getLogger(__name__)
+
+
+@webhooks.before_request
+def begin() -> None:
+    """The clock runs."""
+    g.began = time.perf_counter()
+
+
 @webhooks.before_request
 def only_twilio() -> None:
     """Nothing is read of a request that Twilio did not sign for our address and account."""
@@ -46,6 +60,28 @@ def only_twilio() -> None:
         abort(403, "Another account's message.")
 
 
+@webhooks.before_request
+def follow() -> None:
+    """What is done about this message or call is logged under a keyed hash of its SID, also by jobs and days later."""
+    sid = request.form.get("MessageSid") or request.form.get("CallSid") or secrets.token_hex(8)
+    log.begin(services().database.vault.index(sid[:64])[:TRACE_LETTERS])
+
+
+@webhooks.after_request
+def measure_it(response: Response) -> Response:
+    """How long it took, and whether it went well."""
+    name = (request.endpoint or "").rpartition(".")[2]
+    metering.webhook(name, response.status_code, time.perf_counter() - g.began)
+    written.info("answered: webhook=%s status=%s", name, response.status_code)
+    return response
+
+
+@webhooks.teardown_request
+def over(error: BaseException | None) -> None:
+    """The next request of this thread is another one."""
+    log.end()
+
+
 @webhooks.post("/messages")
 def messages() -> Response:
     """A family's message; the answer is TwiML."""
@@ -53,6 +89,7 @@ def messages() -> Response:
         message = inbound.parse(request.form)
     except inbound.BadForm as bad:
         abort(400, str(bad))
+    metering.MESSAGES_IN.labels(message.channel).inc()
     here = services()
     try:
         reply = next((told for room in OF_STAFF if (told := room.answer(here, message)) is not None), None)

@@ -23,6 +23,7 @@ PHONES = [f"+1217555{number:04d}" for number in range(4300, 4320)]
 NAMES = ["Quillonette", "Zebulonka", "Мирославченко", "阮文测试", "محمودالدين"]
 TEXTS = ["landlord broke the kitchen window", "mi primo vive en la calle Cipresales", "я боюсь ходить через парк"]
 STATUS = ["undocumented", "indocumentado", "overstayed my visa", "没有身份", "no tengo papeles"]
+TOKEN = "for-prometheus-alone"
 ANA, SAFETY = "+12175550131", "+12175550130"
 
 
@@ -92,7 +93,8 @@ def planted() -> list[str]:
     return words
 
 
-def test_after_a_full_day_nothing_lies_in_clear(tmp_path: Path) -> None:
+def test_after_a_full_day_nothing_lies_in_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", TOKEN)
     folder = tmp_path.resolve()
     with running(folder) as line:
         a_day(line)
@@ -103,10 +105,10 @@ def test_after_a_full_day_nothing_lies_in_clear(tmp_path: Path) -> None:
             assert hits == [], "in Redis"
             assert sum(1 for _ in services.redis.scan_iter()) > 30, "there was something to search"
         shown = (
-            requests.get(f"{line.public}/metrics", timeout=10).content
+            requests.get(f"{line.public}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).content
             + json.dumps(requests.get(f"{line.public}/readyz", timeout=10).json()).encode()
         )
-        assert found_in(shown, planted()) == [], "in metrics"
+        assert b"puente_cases_open" in shown and found_in(shown, planted()) == [], "in metrics"
         assert searched(folder) == [], "while it runs"
     assert searched(folder) == [], "after it has stopped"
 

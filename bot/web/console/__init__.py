@@ -43,6 +43,7 @@ from bot.web.console.upkeep import content
 from bot.web.console.visit_page import ask_for_visit
 from bot.web.console.voice_note_page import voice_note
 from bot.web.console.watch_page import watch_page
+from bot.web.console.well_page import well_page
 from bot.web.console.wording_page import wording
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "sheet_wording",
     "voice_note",
     "watch_page",
+    "well_page",
     "wording",
 ]
 

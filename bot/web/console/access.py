@@ -22,7 +22,9 @@ ROLES = (VIEWER, STAFF, RECORDS, APPROVER, ADMINISTRATOR)
 SEE_ALL = frozenset({RECORDS, APPROVER, ADMINISTRATOR})
 """Who sees every case, and needs a second factor in production."""
 
-ELSEWHERE = frozenset({"twilio", "health", "media", "genuine", "simulator", "simulated", "gathering", "recorded"})
+ELSEWHERE = frozenset(
+    {"twilio", "health", "media", "genuine", "metrics", "simulator", "simulated", "gathering", "recorded"}
+)
 """Rooms with a guard of their own: a signature, nothing to hide, or not there in production."""
 FILES = frozenset({"static", "console.static"})
 HIGHEST_ID = 2**31 - 1

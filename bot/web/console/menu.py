@@ -83,6 +83,7 @@ def _oversight() -> list[Link]:
         ("console.kept", _("What is kept, and until when")),
         ("console.demanded_page", _("What could be demanded of us")),
         ("console.audit", _("Who did what")),
+        ("console.well", _("Is all well?")),
         ("console.people", _("Logins")),
         ("console.account", _("My login")),
     ]

@@ -1,0 +1,172 @@
+"""The figures of the whole deployment: read from database and Redis, where every process's work can be seen."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from redis import RedisError
+from rq import Queue, Worker
+from rq.cron import CronScheduler
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot import metering
+from bot.content.upkeep import NEVER_WRITTEN, tasks
+from bot.messaging import directory
+from bot.queues import NAMES
+from bot.services import Services
+from bot.store import standing
+from bot.store.db import now
+
+LATELY = timedelta(minutes=15)
+HOUR = timedelta(hours=1)
+WEB_SEEN = "puente:seen:web"
+"""When a web process last looked, in seconds since 1970."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class InDatabase:
+    """What the database knows; the fields are explained in `store/standing`."""
+
+    open_cases: Mapping[tuple[str, bool], tuple[int, datetime]]
+    first_claims: Mapping[str, list[float]]
+    sent: Mapping[tuple[str, str, str], int]
+    twilio_codes: Mapping[tuple[int], int]
+    due_since: datetime | None
+    taken: int
+    not_taken: int
+    unknown: int
+    sending: Mapping[tuple[str], int]
+    opt_outs_hour: int
+    opt_outs_day: int
+    login_failures: int
+    logins_locked: int
+    recordings_to_review: int
+    facts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class InRedis:
+    """What Redis knows: queues (waiting, failed, when the oldest was queued), who was seen when, what was counted."""
+
+    waiting: Mapping[str, int]
+    failed: Mapping[str, int]
+    oldest: Mapping[str, datetime | None]
+    workers: tuple[datetime, ...]
+    scheduler: datetime | None
+    web: datetime | None
+    resting: bool
+    """Whether the translator is left alone for a minute, because it failed again and again."""
+    counted: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All of it, at a moment; None: that part could not be asked."""
+
+    at: datetime
+    database: InDatabase | None
+    redis: InRedis | None
+    disk_free: float
+    """Of the disk with `var/` (the database, on one machine): the part that is free."""
+
+
+def read(services: Services) -> Figures:
+    """The figures now; raises nothing for a database or a Redis that is away."""
+    at = now()
+    return Figures(
+        at, _or_none(lambda: _database(services, at)), _or_none(lambda: _redis(services)), disk_free(services)
+    )
+
+
+def disk_free(services: Services) -> float:
+    """From 0 to 1; 1 where the folder cannot be seen."""
+    try:
+        found = shutil.disk_usage(services.settings.var_dir)
+    except OSError:
+        return 1.0
+    return found.free / found.total
+
+
+def _or_none(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except (SQLAlchemyError, RedisError):
+        return None
+
+
+def _database(services: Services, at: datetime) -> InDatabase:
+    facts = _facts(services, at)
+    with services.database.read() as db:
+        return _rows(db, at, facts)
+
+
+def _rows(db: Connection, at: datetime, facts: Mapping[str, int]) -> InDatabase:
+    taken, not_taken = standing.trying(db, at, LATELY)
+    failures, locked = standing.failed_logins(db, at)
+    return InDatabase(
+        open_cases=standing.open_cases(db),
+        first_claims=standing.first_claims(db, at),
+        sent=standing.sent(db, at),
+        twilio_codes=standing.twilio_codes(db, at),
+        due_since=standing.due_since(db, at),
+        taken=taken,
+        not_taken=not_taken,
+        unknown=standing.unknown(db),
+        sending=standing.sending(db),
+        opt_outs_hour=standing.opt_outs(db, at, HOUR),
+        opt_outs_day=standing.opt_outs(db, at, standing.DAY),
+        login_failures=failures,
+        logins_locked=locked,
+        recordings_to_review=standing.recordings_to_review(db),
+        facts=facts,
+    )
+
+
+def _facts(services: Services, at: datetime) -> Mapping[str, int]:
+    """What is not said any more, and what will not be within two weeks (facts, policies, partners, the protocol)."""
+    today = services.library.district.local(at).date()
+    due = [one for one in tasks(services.library, today, directory.checks(services, at)) if one.since > NEVER_WRITTEN]
+    expired = sum(1 for one in due if one.overdue(today))
+    return {"expired": expired, "soon": len(due) - expired}
+
+
+def _redis(services: Services) -> InRedis:
+    redis = services.redis
+    queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in NAMES}
+    beats = [worker.last_heartbeat for worker in Worker.all(connection=redis)]
+    crons = [one.last_heartbeat for one in CronScheduler.all(redis)]
+    web = redis.get(WEB_SEEN)
+    return InRedis(
+        waiting={name: queue.count for name, queue in queues.items()},
+        failed={name: FailedJobRegistry(queue=queue).count for name, queue in queues.items()},
+        oldest={name: _oldest(queue) for name, queue in queues.items()},
+        workers=tuple(_aware(beat) for beat in beats if beat),
+        scheduler=max((_aware(beat) for beat in crons if beat), default=None),
+        web=datetime.fromtimestamp(float(web), UTC) if isinstance(web, bytes) else None,
+        resting=bool(redis.exists("puente:translator:googletrans:resting")),
+        counted=metering.counted(redis),
+    )
+
+
+def _oldest(queue: Queue) -> datetime | None:
+    """When the job at the head was queued."""
+    for job_id in queue.get_job_ids(0, 1):
+        try:
+            job = Job.fetch(job_id, connection=queue.connection, serializer=JSONSerializer)
+        except NoSuchJobError:
+            continue  # run out, or just taken
+        return _aware(job.enqueued_at) if job.enqueued_at else None
+    return None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

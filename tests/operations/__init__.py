@@ -1,0 +1,1 @@
+"""How the program is run: its log, metrics, alarms, and what the runbook promises."""

@@ -1,0 +1,192 @@
+"""The runbook, dashboard and alert rules name only what exists."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot import metering
+from bot.alarms import rules
+from bot.alarms.figures import Figures
+from bot.cli import main
+from bot.settings import ROOT, Settings
+from bot.web.metrics import COUNTED, deployment
+from tests.operations.test_alarms import AT, WELL
+
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+ALERTS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "puente.json").read_text())
+METRIC = re.compile(r"puente_\w+")
+
+
+def full() -> Figures:
+    """With something of everything, so that every metric and label is there."""
+    assert WELL.database and WELL.redis
+    severities = ("info", "follow_up", "escalate_day", "escalate_now")
+    of_all = dict.fromkeys(("urgent", "default", "bulk"), 1)
+    redis = replace(
+        WELL.redis,
+        waiting=of_all,
+        failed=of_all,
+        oldest=dict.fromkeys(of_all, AT - timedelta(seconds=3)),
+        counted={(name, "x" if label else ""): 1 for name, _, label in COUNTED},
+    )
+    database = replace(
+        WELL.database,
+        open_cases={(severity, False): (1, AT) for severity in severities},
+        first_claims={severity: [1.0, 2.0] for severity in severities},
+        sent={("alert", "text", "delivered"): 1},
+        twilio_codes={(30007,): 1},
+        sending={("waiting",): 1},
+        facts={"expired": 1, "soon": 1},
+    )
+    return replace(WELL, redis=redis, database=database)
+
+
+def samples() -> dict[str, list[dict[str, str]]]:
+    """Every metric that there is → the labels of its samples."""
+    metering.WEBHOOK_SECONDS.labels("messages", "failed").observe(1)
+    metering.WEBHOOK_SECONDS.labels("messages", "refused").observe(1)
+    metering.MESSAGES_IN.labels("sms").inc(0)
+    metering.STORE_ERRORS.labels("redis").inc(0)
+    own = (metering.WEBHOOK_SECONDS, metering.MESSAGES_IN, metering.STORE_ERRORS)
+    families = [*deployment(full()), *(one for metric in own for one in metric.collect())]
+    found: dict[str, list[dict[str, str]]] = {}
+    for family in families:
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append(dict(sample.labels))
+    return found
+
+
+def alert_rules() -> list[dict[str, str]]:
+    return [rule for group in ALERTS["groups"] for rule in group["rules"]]
+
+
+def expressions() -> list[str]:
+    panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    return [*panels, *(str(rule["expr"]) for rule in alert_rules())]
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_every_expression_is_about_metrics_and_labels_that_exist(expression: str) -> None:
+    there = samples()
+    assert METRIC.findall(expression)
+    for name, chosen in re.findall(r"(puente_\w+)(?:\{([^}]*)\})?", expression):
+        assert name in there, name
+        wanted = dict(re.findall(r'(\w+)="([^"]*)"', chosen))
+        assert any(wanted.items() <= labels.items() for labels in there[name]), (name, wanted)
+    grouped = {one.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for one in labels.split(",")}
+    known = {label for name in METRIC.findall(expression) for labels in there[name] for label in labels}
+    assert grouped - {"instance"} <= known, "it groups by a label that is not there"
+    assert expression.count("(") == expression.count(")") and expression.count("{") == expression.count("}")
+
+
+def test_every_metric_stands_on_the_dashboard_or_is_part_of_one_that_does() -> None:
+    shown = {re.sub(r"_(bucket|count|sum)$", "", name) for text in expressions() for name in METRIC.findall(text)}
+    there = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in samples()}
+    assert {name for name in there if not name.endswith("_in") and not name.endswith("_errors")} <= shown
+
+
+def test_labels_take_few_values_and_none_of_a_family() -> None:
+    few = {
+        "alarm",
+        "part",
+        "queue",
+        "process",
+        "kind",
+        "means",
+        "state",
+        "severity",
+        "quantile",
+        "code",
+        "channel",
+        "webhook",
+        "result",
+        "store",
+    }
+    few |= {"within", "outcome", "reason", "le"}
+    assert {label for rows in samples().values() for labels in rows for label in labels} <= few
+
+
+def test_the_rules_are_those_of_the_program_with_the_same_limits() -> None:
+    of_name = {str(rule["alert"]): str(rule["expr"]) for rule in alert_rules()}
+    assert set(rules.NAMES) <= set(of_name)
+    for queue, seconds in rules.QUEUE_SECONDS.items():
+        assert of_name[f"queue_{queue}"].endswith(f"> {seconds}")
+    for severity, seconds in rules.UNCLAIMED_SECONDS.items():
+        assert of_name[f"unclaimed_{severity}"].endswith(f"> {seconds}")
+    limits = {
+        "deliveries_late": f"> {rules.DUE_SECONDS}",
+        "unknown_outcomes": f">= {rules.UNKNOWN}",
+        "opt_outs": f">= {rules.OPT_OUTS}",
+        "disk_full": f"< {rules.DISK_FREE:.2f}",
+        "logins_locked": f">= {rules.LOCKED}",
+    }
+    for name, limit in limits.items():
+        assert of_name[name].endswith(limit), name
+    assert f">= {rules.NOT_TAKEN} " in of_name["twilio_failing"]
+
+
+def test_every_rule_leads_to_a_heading_of_the_runbook() -> None:
+    headings = set(re.findall(r"^### (.+)$", RUNBOOK, re.M))
+    for rule in alert_rules():
+        file, _, heading = str(dict(rule["annotations"])["runbook"]).partition("#")  # type: ignore[call-overload]
+        assert file == "docs/runbook.md" and heading in headings, rule["alert"]
+
+
+def test_the_dashboard_is_one_that_grafana_reads() -> None:
+    ids = [panel["id"] for panel in DASHBOARD["panels"]]
+    assert len(set(ids)) == len(ids) and DASHBOARD["schemaVersion"] >= 36
+    for panel in DASHBOARD["panels"]:
+        assert panel["title"] and panel["targets"] and panel["type"] in ("timeseries", "stat")
+        assert panel["datasource"]["uid"] == "${source}"
+
+
+def test_every_command_of_the_runbook_exists() -> None:
+    spans = [span for span in re.findall(r"`([^`]+)`", RUNBOOK) if not span.startswith(("/", "#"))]
+    commands = [span.split() for span in spans if span.startswith("python -m bot")]
+    assert len(commands) > 10
+    for words in commands:
+        command = main.commands[words[3]]
+        rest = words[4:]
+        if hasattr(command, "commands"):
+            assert rest[0] in command.commands, words
+            rest = rest[1:]
+        options = {name for one in command.params for name in one.opts}
+        assert {word for word in rest if word.startswith("--")} <= options, words
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert {span.split()[1] for span in spans if span.startswith("make ")} <= targets
+    for span in spans:
+        for file in re.findall(r"^(?:python )?((?:deploy|docs|bot|messages|worker)[\w/.-]*)", span):
+            assert (ROOT / file).exists(), span
+
+
+def test_every_metric_setting_page_and_link_of_the_runbook_exists() -> None:
+    there = samples()
+    assert METRIC.findall(RUNBOOK)
+    for name in METRIC.findall(RUNBOOK):
+        assert name in there, name
+    of_others = {"WEB_CONCURRENCY", "NAME", "ADDRESS", "LANGUAGE", "START"}
+    names = {name for span in re.findall(r"`([^`]+)`", RUNBOOK) for name in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", span)}
+    assert names - of_others <= {name.upper() for name in Settings.model_fields}
+    for link in re.findall(r"\]\(([\w-]+\.md)\)", RUNBOOK):
+        assert (ROOT / "docs" / link).exists(), link
+    console = (ROOT / "bot" / "web" / "console" / "menu.py").read_text()
+    for page in ("Is all well?", "Who is on call", "Who needs a person", "Content to check", "Logins", "Announcements"):
+        assert page in console and page in RUNBOOK
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Debian's package prometheus) reads the rules too")
+def test_prometheus_itself_reads_the_rules(tmp_path: Path) -> None:
+    tool = shutil.which("promtool") or ""
+    for what, file in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
+        more = ["--syntax-only"] if what == "config" else []
+        done = subprocess.run([tool, "check", what, *more, str(ROOT / "deploy" / "prometheus" / file)], cwd=tmp_path)
+        assert done.returncode == 0
