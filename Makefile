@@ -25,7 +25,8 @@ test-all: dev ## those and the long ones; nothing is skipped
 	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -n auto -m "not long"
 	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -n auto -m "not long"
 	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -m long tests/test_migration.py tests/test_backup.py
-	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -m long
+	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -n 2 --dist loadfile -m long $(patsubst %,--ignore=%,$(WHOLE))
+	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -m long $(WHOLE)
 
 check: dev ## format, lint, types, packages, flows, facts and catalogs
 	$(PY) -m ruff format --check .
@@ -75,6 +76,9 @@ dev: setup
 ON_POSTGRESQL := PUENTE_TEST_DATABASE=postgresql
 
 fail = { echo "$(1)" >&2; exit 1; }
+
+# These want the machine for themselves.
+WHOLE := tests/faults tests/machines tests/run
 
 # No dates and years in the header: a second run makes no difference.
 undated = sed -e '/^"POT-Creation-Date: /d' -e '/^\# FIRST AUTHOR /d' -e 's/^\# Copyright (C) [0-9]* /\# Copyright (C) /'

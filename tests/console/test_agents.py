@@ -39,6 +39,7 @@ def test_a_drill_from_the_tap_to_the_quiz(browser: Browser, served: Served, scre
         wrong += look(page, f"record-{kind}")
         page.get_by_text("It is over").first.click()
         page.get_by_role("button", name="It is over").click()
+        page.get_by_text("This page prints").wait_for()
         page.emulate_media(media="print")
         assert not page.get_by_text("This page prints").is_visible() and page.get_by_text("two men").is_visible()
         page.emulate_media(media="screen")

@@ -29,6 +29,8 @@ class Phone:
     number: str = "+12175550177"
     sid: str = CALL
     root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("Response"))
+    knew: str = ""
+    """The language that it read when that was last known."""
 
     def ask(self, path: str, **form: str) -> str:
         """Post this callback, signed; everything that is said."""

@@ -68,7 +68,7 @@ def act(phone: Phone, what: str, given: str, before: list[tuple[str, dict[str, s
 
 def judge(phone: Phone) -> None:
     """Every answer: TwiML by Twilio's lists (the client looks), the caller's language, something to hear, a way on."""
-    language = phone.reads()
+    language = phone.knew = phone.reads() or phone.knew  # whoever was erased hears so in its language
     if "page=" not in (phone.on if phone.goes_on else ""):
         assert phone.voices <= ({VOICES[language].locale} if language in VOICES else set()), language
     assert phone.goes_on or phone.has("Dial") or phone.has("Hangup"), "a dead end"
@@ -82,6 +82,7 @@ def judge(phone: Phone) -> None:
 
 def walk(phone: Phone, language: str, flow: str, doings: list[tuple[str, str]]) -> None:
     phone.number, phone.sid = f"+{next(NUMBERS)}", f"CA{secrets.token_hex(16)}"
+    phone.knew = ""
     phone.ring()
     judge(phone)
     in_the_middle(phone, language, flow)
