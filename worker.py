@@ -5,7 +5,8 @@ import logging
 import sys
 from typing import Any
 
-from rq import Worker
+from redis.client import Pipeline
+from rq import Worker, worker_registration
 from rq.cli.cli import main as rq
 from rq.job import Job
 from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
@@ -25,6 +26,12 @@ class SoonBack(Worker):
     """
 
     max_connection_wait_time = 4.0
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """As RQ's, and whoever asks who works finds this worker again after Redis was emptied, or this machine slept:
+        RQ 3.0 tells that once, at the start: it would count as missing for good (its scheduler does as here)."""
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
 
     def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
         """As RQ's."""

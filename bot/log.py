@@ -106,8 +106,11 @@ _FIELD = re.compile(r"(?:(\w+)=)?%[sd]")
 
 def configure(level: int = logging.INFO) -> None:
     """Send this process's log lines to standard error: JSON in production, else to be read by a person."""
+    machine = os.environ.get("ENVIRONMENT") == "production"
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(os.environ.get("ENVIRONMENT") == "production"))
+    handler.setFormatter(formatter(machine))
+    if machine:
+        sys.excepthook = _ended
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in ("gunicorn.error", "gunicorn.access"):
         logging.getLogger(name).handlers.clear()
@@ -115,6 +118,13 @@ def configure(level: int = logging.INFO) -> None:
     # These libraries write addresses, bodies or statements into their info and debug lines.
     for name in ("twilio", "urllib3", "sqlalchemy", "httpx", "werkzeug", "weasyprint", "fontTools"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _ended(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """What ends a process is told like every other error; Python itself would repeat its words."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("bot").critical("ended by an error", exc_info=(kind, error, where))
 
 
 def formatter(machine: bool) -> logging.Formatter:

@@ -15,7 +15,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from rq import Queue
+from rq import Queue, Worker
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.results import Result
@@ -173,6 +173,18 @@ def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(service
     assert "test_log.py" in (kept.exc_string or "") and "RuntimeError" in (kept.exc_string or "")
     assert not [word for word in PLANTED if word in (kept.exc_string or "") + as_json.text]
     assert any(line["event"] == "job failed" and line["exception"] for line in as_json.found)
+
+
+def test_a_worker_is_found_again_after_redis_was_emptied(services: Services) -> None:
+    mine = worker(services)
+    mine.register_birth()
+    services.redis.flushdb()
+    assert Worker.all(connection=services.redis) == []
+    mine.heartbeat()
+    (found,) = Worker.all(connection=services.redis)
+    assert found.last_heartbeat is not None
+    mine.register_death()
+    assert Worker.all(connection=services.redis) == [], "one that has ended is not"
 
 
 def breaks(number: str) -> None:
