@@ -32,9 +32,13 @@ REAL_CLOCK = frozenset({"run", "machines", "faults", "simulator", "stand_in", "b
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long tests last: what breaks quickly is seen quickly.  On PostgreSQL only what stands on a database: the others
-    would do the same again."""
+    would do the same again, and those marked `sqlite` are about its very file."""
     if ON_POSTGRESQL:
-        other = [item for item in items if not DATABASES & set(getattr(item, "fixturenames", ()))]
+        other = [
+            item
+            for item in items
+            if not DATABASES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("sqlite")
+        ]
         config.hook.pytest_deselected(items=other)
         items[:] = [item for item in items if item not in set(other)]
     items.sort(key=lambda item: bool(item.get_closest_marker("long")))

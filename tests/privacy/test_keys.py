@@ -105,6 +105,7 @@ def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None
         assert len(cases.newest(db, services.database.vault, 10)) == 1, "the other's is there"
 
 
+@pytest.mark.sqlite
 def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, two: list[Family]) -> None:
     """Not in pages that SQLite has freed, nor in its log."""
     with services.database.read() as db:
@@ -163,6 +164,7 @@ def backup(services: Services, to: Path) -> str:
     return f"sqlite:///{to}"
 
 
+@pytest.mark.sqlite
 def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     services: Services, two: list[Family], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
