@@ -282,6 +282,7 @@ def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Service
             client = logged_in(services, app, role, "ana_ruiz")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", ROLES)
 def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Services, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")

@@ -142,6 +142,7 @@ def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: Glos
     assert careful.translate("Hello there", "en", "es").failed == "broken"
 
 
+@pytest.mark.long
 def test_the_breaker_opens_rests_tries_once_and_closes(make: Make, stand_in: Google, quick: None) -> None:
     stand_in.mood = "broken"
     careful, another = make(), make()

@@ -96,6 +96,7 @@ def staff(services: Services, *names: str) -> None:
         new_password(services, name, "staff", "ana_ruiz")
 
 
+@pytest.mark.long
 def test_the_verified_e_mail_or_the_subject_opens_the_login_of_that_name(services: Services, browser: Open) -> None:
     staff(services, "ana.ruiz@riverbend.example.org", "lee@riverbend.example.org", "u-3")
     for sub, opens in (("u-1", True), ("u-2", False), ("u-3", True), ("u-4", False)):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import time_machine
 
 from bot.cases import claims
@@ -300,6 +301,7 @@ def test_a_no_finds_the_newer_case_about_the_same(services: Services, family: Fa
     assert case_of(services, 2).severity == "escalate_day" and case_of(services, 1).state == "resolved"
 
 
+@pytest.mark.long
 def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
     services: Services, family: Family, twilio: TwilioStandIn
 ) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import pytest
 import time_machine
 from flask.testing import FlaskClient
 
@@ -23,6 +24,7 @@ def test_a_fast_fact_ends_after_two_weeks_and_its_owner_is_told_before(library: 
     assert soon["fact home_entry"].overdue(checked + timedelta(days=15))
 
 
+@pytest.mark.long
 def test_the_page_and_the_check_name_what_is_not_said(services: Services, client: FlaskClient, family: Family) -> None:
     with time_machine.travel(NOW + timedelta(days=20)):
         reply = family.text("what are my rights if ICE comes to my house one day")

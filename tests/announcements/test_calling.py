@@ -151,6 +151,7 @@ def test_calls_keep_their_own_pace(district: District) -> None:
     assert now() - began < timedelta(seconds=30)
 
 
+@pytest.mark.long
 def test_a_language_that_nothing_reads_gets_a_text_until_people_have_recorded_it(served: District) -> None:
     services = served.services
     served.family(f"voice:{A}", language="so")
@@ -166,6 +167,7 @@ def test_a_language_that_nothing_reads_gets_a_text_until_people_have_recorded_it
     assert served.twilio.calls_to(A) == [] and len(served.got(A)) == 1 and len(served.twilio.calls_to(B)) == 1
 
 
+@pytest.mark.long
 def test_people_record_an_announcement_and_it_is_played(served: District) -> None:
     services = served.services
     served.family(f"voice:{A}", language="so")

@@ -294,6 +294,7 @@ def test_leaders_get_the_kit_with_their_message_and_only_once(district: District
     assert "/kit" not in district.got(B)[0]
 
 
+@pytest.mark.long
 def test_twenty_refusals_of_our_own_account_pause_it(district: District) -> None:
     for one in range(30):
         district.family(f"+121755503{one:02d}")
@@ -385,6 +386,7 @@ def test_consent_that_was_taken_back_before_it_left_counts(district: District) -
     assert district.got(A) == []
 
 
+@pytest.mark.long
 def test_a_text_of_staff_is_not_taken_for_the_announcement(district: District, quick: Callable[..., None]) -> None:
     from bot.channels.base import Outgoing
 

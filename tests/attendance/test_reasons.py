@@ -65,6 +65,7 @@ def counted(services: Services) -> list[tuple[str, str | None, str]]:
     return [(row.language, row.school, row.found or row.reason) for row in rows]
 
 
+@pytest.mark.long
 def test_twenty_scripted_absences_land_in_the_right_bucket(services: Services, new_family: NewFamily) -> None:
     for number, (language, words, bucket) in enumerate(SCRIPTED):
         family = of_language(services, new_family(f"+121755502{number:02}"), language)

@@ -104,6 +104,7 @@ SMALL, MOST = 3, 7
 """Ten would be too many tables to try: the same with three."""
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 10**6))
 def test_every_hidden_figure_could_be_many_numbers(sizes: list[int], seed: int) -> None:

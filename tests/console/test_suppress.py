@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,7 @@ def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[
             yield full
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([(1, 2), (2, 1), (2, 2), (3, 1), (1, 4)]), st.lists(st.integers(0, 5), min_size=4, max_size=4))
 def test_every_hidden_cell_could_be_many_numbers(shape: tuple[int, int], numbers: list[int]) -> None:

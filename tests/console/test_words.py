@@ -72,6 +72,7 @@ def test_texts_of_python_constants_and_templates_are_found(tmp_path: Path) -> No
     assert {"Log in", "There is no case {number}.", "took", "Who needs a person"} <= found
 
 
+@pytest.mark.long
 def test_check_names_what_a_catalog_lacks(tmp_path: Path, library: Library) -> None:
     root = settings.ROOT
     assert not [line for line in checks.findings(root, library, date(2026, 11, 24))[0] if "console" in line]

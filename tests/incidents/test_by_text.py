@@ -47,6 +47,7 @@ def test_only_the_exact_words_start(text: str, found: heard.Start | None) -> Non
     assert heard.start(text, SCHOOLS) == found
 
 
+@pytest.mark.long
 @given(st.text(max_size=120))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     heard.start(text, SCHOOLS)

@@ -189,6 +189,7 @@ def test_a_name_that_leads_inside_is_told_nothing(
 # --- Logging in -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["ana", "nobody"])
 def test_each_lock_is_twice_as_long_as_the_one_before(services: Services, client: FlaskClient, name: str) -> None:
     password, waits = new_password(services, "ana"), []

@@ -33,6 +33,7 @@ NO_SECRETS = {"crypto.py: _key_id(secret) == OWN", "lasting.py: lasting_secrets.
 """Marks of our own with nothing secret in them: at the start of the program, and the name of a row."""
 
 
+@pytest.mark.long
 def test_no_secret_is_compared_letter_by_letter() -> None:
     """`==` stops at the first letter that differs, and the time it takes tells where.  Hashes of secrets may be looked
     up (store/links.py), and what is no secret may be compared."""

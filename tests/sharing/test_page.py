@@ -38,6 +38,7 @@ def test_what_is_no_number_and_no_address(text: str) -> None:
     assert page.isolated(text) == text
 
 
+@pytest.mark.long
 def test_nothing_is_fetched(drawing: None, tmp_path: Path) -> None:
     asked: list[str] = []
 
