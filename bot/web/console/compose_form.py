@@ -115,7 +115,8 @@ def _plain(error: ValidationError, typed: Typed) -> dict[str, str]:
 def _text_wrong(typed: Typed) -> str:
     unknown = unknown_placeholders(typed.text)
     if unknown:
-        return _("Nothing fills in {name}. See below which words in braces there are.", name=f"{{{unknown[0]}}}")
+        name = f"{{{unknown[0]}}}"
+        return _("Nothing fills in {name}. See below which words in braces there are.", name=name)
     if "{link}" in typed.text and not typed.link:
         return _("The text has a place for a link, but no link is given.")
     if "{school}" in typed.text and len(typed.schools) != 1:

@@ -208,7 +208,8 @@ def _release(step: str) -> ResponseReturnValue:
     try:
         flash(_step(step, one))
     except CannotRelease as error:
-        flash(" ".join(_(f"{sentence}.") for sentence in str(error).rstrip(".").split(". ")))
+        sentences = [f"{sentence}." for sentence in str(error).rstrip(".").split(". ")]
+        flash(" ".join(_(sentence) for sentence in sentences))
     return redirect(url_for("console.school", school=one.school))
 
 
