@@ -35,6 +35,10 @@ NEVER_LOGGED = ("2175556", "1721720", "ICE agents", "enroll my child", "[paramet
 """Families' numbers and words; a statement's parameters, in which anything may stand."""
 
 
+ALARM = "alarm"
+"""Texts to the technical contact while the database is away: there is no row for them."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What is looked at: the line, its services, all acts with what came of them, the announcement, the log."""
@@ -93,7 +97,7 @@ class Run:
 
     def _sent(self) -> Iterator[str]:
         for what, found in (("text", self.line.twilio.messages), ("call", self.line.twilio.calls)):
-            ids = Counter(own for one in found if (own := _own_id(one.status_callback)))
+            ids = Counter(own for one in found if (own := _own_id(one.status_callback)) not in ("", None, ALARM))
             yield from (f"{what} sent {number} times: {own}" for own, number in ids.items() if number > 1)
         alerts = Counter((one.to, one.body) for one in self.line.twilio.messages if CASE.search(one.body))
         with self.services.database.read() as db:
