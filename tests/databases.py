@@ -70,6 +70,17 @@ def wait_for_port(port: int) -> None:
     raise AssertionError(f"nobody listens on port {port}")
 
 
+def wait_for_database(url: str) -> None:
+    """Until PostgreSQL lets somebody in: it listens before it does ("the database system is starting up")."""
+    for _ in range(300):
+        try:
+            psycopg.connect(url, connect_timeout=3).close()
+            return
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+    raise AssertionError("PostgreSQL did not start")
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
     """The address of a PostgreSQL that runs as long as this context, without a database's name at its end."""
@@ -86,6 +97,7 @@ def cluster() -> Iterator[str]:
     server = subprocess.Popen(as_somebody(started), stdout=log, stderr=log)
     try:
         wait_for_port(port)
+        wait_for_database(f"postgresql://puente@127.0.0.1:{port}/postgres")
         yield f"postgresql://puente@127.0.0.1:{port}/"
     finally:
         _stop(data, server)

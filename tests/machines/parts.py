@@ -127,8 +127,9 @@ class Deployment:
         form = {"MessageSid": sid or f"SM{uuid4().hex}", "From": address, "Body": text}
         form["AccountSid"] = self.twilio.account_sid
         signature = sign(self.twilio.auth_token, f"{PUBLIC}/webhooks/twilio/messages", form)
-        for _ in range(tries):
-            port = self.ports[next(self._turn) % len(self.ports)]
+        turn = next(self._turn)
+        for attempt in range(tries):
+            port = self.ports[(turn + attempt) % len(self.ports)]  # a second try goes to another host
             try:
                 url = f"http://127.0.0.1:{port}/webhooks/twilio/messages"
                 answer = requests.post(url, form, headers={"X-Twilio-Signature": signature}, timeout=15)
