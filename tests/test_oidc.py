@@ -21,6 +21,8 @@ from bot.web import create_app
 from bot.web.console import new_password
 from tests.test_console import log_in
 
+pytestmark = pytest.mark.long
+
 USERS = {
     "u-1": {"email": "Ana.Ruiz@riverbend.example.org", "email_verified": True},
     "u-2": {"email": "lee@riverbend.example.org", "email_verified": False},

@@ -64,6 +64,7 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
     assert served.states(announcement)["delivered answered"] == 1
 
 
+@pytest.mark.long
 def test_1_says_it_again_2_brings_a_person_and_9_ends_it(served: District) -> None:
     ring(served, A)
     call = call_to(served)
@@ -125,6 +126,7 @@ def test_an_unknown_outcome_is_looked_up_in_the_list_of_calls(
     assert district.state(announcement) == "done"
 
 
+@pytest.mark.long
 def test_a_call_of_a_dead_worker_is_found_and_not_placed_again(district: District) -> None:
     district.family(f"voice:{A}")
     announcement = district.say(channels=WAYS)
@@ -198,6 +200,7 @@ def translated(district: District, announcement: int, language: str, text: str) 
         wordings.approve(db, found.id, language, parts, Review("Ana Ruiz", "ana_ruiz", now()))
 
 
+@pytest.mark.long
 def test_nothing_of_a_stopped_announcement_is_read_out(served: District) -> None:
     announcement = ring(served, A)
     starting.stop(served.services, announcement, "rosa_lind")

@@ -21,6 +21,8 @@ from tests.announcements.conftest import District
 from tests.conftest import NOW
 from tests.stand_in.google import GoogleStandIn
 
+pytestmark = pytest.mark.long
+
 REVIEW = Review("Ana Ruiz", "ana_ruiz", NOW)
 
 

@@ -23,6 +23,9 @@ SIDE_BY_SIDE = 2
 SECONDS = 900
 """For one seed; generous, so that a busy machine fails nobody."""
 
+UNSETTLED = ("announced 0 times", "the announcement is ", "stuck: ", "left in Redis: ", "queue ", "not alerted: ")
+"""What a machine that is too slow explains; whatever else does not hold fails at once."""
+
 
 def test_a_seed_is_its_schedule() -> None:
     assert schedule(7, A_LINE) == schedule(7, A_LINE) != schedule(8, A_LINE)
@@ -34,7 +37,7 @@ def test_all_holds_after_two_hundred_faults() -> None:
     wanted = int(os.environ.get("PUENTE_FAULTS", "200"))
     seeds = range(1, -(-wanted // A_LINE) + 1)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        ended = list(pool.map(one, seeds))
+        ended = list(pool.map(once_more_if_slow, seeds))
     told = [json.loads(line.stdout) for line in ended if line.stdout.strip()]
     struck: Counter[str] = Counter()
     for line in told:
@@ -43,6 +46,17 @@ def test_all_holds_after_two_hundred_faults() -> None:
     failed = [f"{line.stdout}{line.stderr}" for line in ended if line.returncode]
     assert not failed, "\n".join(failed)
     assert struck.total() >= wanted
+
+
+def once_more_if_slow(seed: int) -> subprocess.CompletedProcess[str]:
+    """A line that had not settled in time runs once more, and says so: a machine of two cores may be too slow for it.
+    What was sent twice, or to somebody who had stopped, fails without another try."""
+    ended = one(seed)
+    problems = json.loads(ended.stdout)["problems"] if ended.returncode and ended.stdout.strip() else []
+    if not problems or not all(problem.startswith(UNSETTLED) for problem in problems):
+        return ended
+    print(f"\nseed {seed} did not settle, and runs once more: {problems[:5]}")
+    return one(seed)
 
 
 def one(seed: int) -> subprocess.CompletedProcess[str]:

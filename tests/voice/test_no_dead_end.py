@@ -99,6 +99,7 @@ QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(Heal
 LONG = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.long
 def test_a_caller_always_has_a_way_on(client: FlaskClient, services: Services) -> None:
     phone = Phone(client, record(services, {"texts", "menu", "language_set"}))
 
