@@ -2,11 +2,8 @@
 
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import yaml
@@ -180,13 +177,3 @@ def test_every_metric_setting_page_and_link_of_the_runbook_exists() -> None:
     console = (ROOT / "bot" / "web" / "console" / "menu.py").read_text()
     for page in ("Is all well?", "Who is on call", "Who needs a person", "Content to check", "Logins", "Announcements"):
         assert page in console and page in RUNBOOK
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Debian's package prometheus) reads the rules too")
-def test_prometheus_itself_reads_the_rules(tmp_path: Path) -> None:
-    tool = shutil.which("promtool") or ""
-    for what, file in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
-        more = ["--syntax-only"] if what == "config" else []
-        done = subprocess.run([tool, "check", what, *more, str(ROOT / "deploy" / "prometheus" / file)], cwd=tmp_path)
-        assert done.returncode == 0
