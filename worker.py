@@ -5,6 +5,7 @@ import logging
 import sys
 from typing import Any
 
+from redis import RedisError
 from redis.client import Pipeline
 from rq import Worker, worker_registration
 from rq.cli.cli import main as rq
@@ -15,6 +16,7 @@ from bot import jobs, log, settings
 from bot.content import dates
 from bot.conversation.source import BadSource
 from bot.queues import NAMES
+from bot.redis_url import AnyRedis
 from bot.understanding import warm
 
 
@@ -78,8 +80,21 @@ def main(queues: list[str]) -> None:
     warm(library.languages_understood)
     dates.warm(library.district.languages)
     gc.collect()
+    _reach(redis_url)
     gc.freeze()  # what was read before the fork stays shared: no work-horse copies it by looking for rubbish in it
     rq(["worker", "--url", redis_url, *OPTIONS, *(queues or NAMES)])
+
+
+def _reach(redis_url: str) -> None:
+    """Ends with a sentence if Redis is not there; RQ would log one with the address, which may hold a password."""
+    try:
+        with AnyRedis.from_url(redis_url) as redis:
+            redis.ping()
+    except RedisError as error:
+        sys.exit(
+            f"The worker cannot start:\nRedis does not answer ({type(error).__name__}). "
+            "Is REDIS_URL right, and does the server run?"
+        )
 
 
 if __name__ == "__main__":

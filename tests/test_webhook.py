@@ -3,16 +3,19 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
-from redis import Redis
+from redis import Redis, RedisError
 from sqlalchemy import func, select
 
+from bot.messaging.receive import Unavailable
 from bot.services import Services
 from bot.store import contacts
 from bot.store.cases import cases
+from bot.store.conversations import Conversations
 from bot.web import create_app
 from tests.conftest import PUBLIC, Family
 from tests.stand_in import KINDS, build, sign
@@ -118,6 +121,26 @@ def test_redis_away_emergencies_and_a_person_still_work(services: Services) -> N
     assert "should write or call you" in family.text("0")
     assert "few minutes" in family.text("what is for lunch")
     assert rows(services, cases) == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_stop_or_start_is_confirmed_also_where_redis_went_away_after_it_was_written(
+    family: Family, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """As with a full disk: the database has it, Redis takes no more; or the process ended there and Twilio repeats."""
+    family.text("hello, good morning")
+
+    def while_redis_is_away(word: str) -> str:
+        error = Unavailable if again else RedisError
+        with monkeypatch.context() as patched:
+            patched.setattr(Conversations, "leave", Mock(side_effect=error))
+            said = family.text(word)
+        return family.text(word, MessageSid=family.sid) if again else said
+
+    assert "START" in while_redis_is_away("STOP")
+    assert family.text("what is for lunch?") == ""
+    assert while_redis_is_away("START") != ""
+    assert "1." in family.text("menu")
 
 
 def test_the_database_away_is_a_503_and_the_retry_is_answered(family: Family, services: Services) -> None:

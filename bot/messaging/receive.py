@@ -4,6 +4,7 @@ Claim the message and lock the family (Redis) · understand · take the turn (pu
 transaction · save the conversation and the reply · only then queue the jobs and answer.
 """
 
+import contextlib
 import logging
 import secrets
 import time
@@ -22,7 +23,7 @@ from bot.conversation.effects import Consent, Effect, Erase, FindPartners, Notic
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
-from bot.messaging import aloud, erasing
+from bot.messaging import aloud, erasing, stopped
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
@@ -159,14 +160,13 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
         erased = erasing.by_text(services, contact, turn.talk.language or "en", inbound, at)
         return erased.reply, Conversation(), Kept(0, erased=erased)
     reply, kept = _keep_and_compose(services, inbound, contact, turn, saying)
-    was = bool(contact and contact.stopped_at)
-    stopped = was if kept.again else _stopped_now(was, turn.effects)
+    has_stopped = stopped.after(services, contact, turn.effects, again=kept.again)
     notes |= {effect.name: effect.value for effect in turn.effects if isinstance(effect, SetNote)}
     turns = _turns(conversation.turns, "" if _says_where(turn.effects) else inbound.masked[0], reply)
     spoke = aloud.speaks(conversation.spoke, inbound)
     if spoke:
         reply = aloud.beside(services, inbound, reply, turn.talk.language, noticed, at)
-    left = Conversation(_plain(turn.talk), noticed, kept.contact, stopped, notes, said, turns, spoke=spoke)
+    left = Conversation(_plain(turn.talk), noticed, kept.contact, has_stopped, notes, said, turns, spoke=spoke)
     return reply, left, kept
 
 
@@ -217,15 +217,10 @@ def _contact(
     """Who writes: as the conversation remembers it, else from the database."""
     if conversation.contact is not None:
         language = conversation.talk.get("language")
-        stopped_at = at if conversation.stopped else None
+        stopped_at = at if conversation.stopped and stopped.still(services, conversation.contact) else None
         return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at, talking)
     with services.database.read() as db:
         return contacts.find(db, services.database.vault, inbound.address)
-
-
-def _stopped_now(before: bool, effects: tuple[Effect, ...]) -> bool:
-    kinds = [effect.kind for effect in effects if isinstance(effect, Consent)]
-    return kinds[-1] == "stop" if kinds else before
 
 
 def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -> str:
@@ -242,7 +237,11 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     else:
         guess = heard.understood.lang if heard.understood.lang_confidence >= SURE else None
         turn = _Turn(Talk(language=talk.language or guess), (Notice("try_later"),), world)
-    return _keep_and_compose(services, inbound, contact, turn, Saying([], [], at))[0]
+    reply, _ = _keep_and_compose(services, inbound, contact, turn, Saying([], [], at))
+    if any(isinstance(effect, Consent) for effect in turn.effects):
+        with contextlib.suppress(RedisError):  # away for a moment only: what it remembers is true no more
+            services.conversations.forget(services.family(inbound.address))
+    return reply
 
 
 def _turn(
@@ -258,14 +257,15 @@ def _known(talk: Talk, inbound: Inbound, notes: dict[str, str]) -> dict[str, str
 
 
 def _heard(services: Services, inbound: Inbound, talk: Talk, contact: Contact | None) -> Heard:
+    command = match(inbound.text, services.library.phrasebook)
     return Heard(
         text=inbound.text,
         understood=understood(services.library, inbound.text, talk.language),
-        command=match(inbound.text, services.library.phrasebook),
+        command=command,
         payload=inbound.payload,
         kind=inbound.kind,
         twilio_opt=inbound.twilio_opt,
-        stopped=bool(contact and contact.stopped_at),
+        stopped=stopped.before(services, inbound, contact, command),
         talking=bool(contact and contact.talking_case),
         volunteered=bool(inbound.masked[1] & {"status", "number"}),
     )

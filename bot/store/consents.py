@@ -39,6 +39,12 @@ def record(db: Connection, address_index: str, kind: str, basis: str, message_si
     return True
 
 
+def stands(db: Connection, message_sid: str, kind: str) -> bool:
+    """Whether this message said so, and it is written down."""
+    key = (consent_events.c.message_sid == message_sid) & (consent_events.c.kind == kind)
+    return db.execute(select(consent_events.c.id).where(key)).first() is not None
+
+
 @dataclass(frozen=True)
 class Event:
     """One line of the proof: what happened ("stop", "start", "joined", "given", "denied"), how, and when."""

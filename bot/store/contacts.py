@@ -159,6 +159,11 @@ def set_stopped(db: Connection, contact_id: int, at: datetime | None) -> None:
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(stopped_at=at))
 
 
+def has_stopped(db: Connection, contact_id: int) -> bool:
+    """Whether nothing may be sent to this address."""
+    return db.execute(select(contacts.c.stopped_at).where(contacts.c.id == contact_id)).scalar() is not None
+
+
 def start_again(db: Connection, contact_id: int) -> list[str]:
     """Messages may come again, on every address of this number; the indexes of the other addresses that had stopped."""
     family = family_of(db, contact_id)

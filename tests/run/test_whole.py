@@ -134,5 +134,5 @@ def test_a_worker_without_redis_ends_with_an_error(tmp_path: Path, start: Start)
     worker = start(sys.executable, str(ROOT / "worker.py"), REDIS_URL=f"unix://{tmp_path}/none", VAR_DIR=str(tmp_path))
     said = heard(worker)
     assert worker.returncode == 1
-    assert "connecting" in said
-    assert os.fspath(tmp_path) in said
+    assert "Redis does not answer" in said and "REDIS_URL" in said
+    assert os.fspath(tmp_path) not in said  # an address may hold a password
