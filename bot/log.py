@@ -12,20 +12,22 @@ wrote the line:
 the rows of deliveries up to the last status callback.  It leads to nobody without DATA_KEY.
 """
 
+import json
 import logging
 import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import structlog
-
-Event = MutableMapping[str, Any]
+Fields = dict[str, Any]
 
 FIELDS = frozenset(
     [
@@ -101,14 +103,17 @@ ROOT = Path(__file__).resolve().parent.parent
 DEEPEST = 12
 """So many places of a traceback: its end says where it broke."""
 
+_TRACE: ContextVar[str | None] = ContextVar("trace", default=None)
 _FIELD = re.compile(r"(?:(\w+)=)?%[sd]")
 
 
 def configure(level: int = logging.INFO) -> None:
     """Send this process's log lines to standard error: JSON in production, else to be read by a person."""
     machine = os.environ.get("ENVIRONMENT") == "production"
+    # What no line of ours tells is not looked up for each (the documented way to spare it).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(machine))
+    handler.setFormatter(Line(machine))
     if machine:
         sys.excepthook = _ended
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -127,20 +132,21 @@ def _ended(kind: type[BaseException], error: BaseException, where: TracebackType
     logging.getLogger("bot").critical("ended by an error", exc_info=(kind, error, where))
 
 
-def formatter(machine: bool) -> logging.Formatter:
-    """How a record becomes a line: for a machine (JSON) or for a person."""
-    last: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if machine else _to_read
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        ],
-        processors=[_only_what_may_be_told, structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
-        use_get_message=False,
-        pass_foreign_args=True,
-    )
+class Line(logging.Formatter):
+    """How a record becomes a line: for a machine (JSON), or for a person."""
+
+    def __init__(self, machine: bool) -> None:
+        super().__init__()
+        self._written = _for_machines if machine else _to_read
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Only what may be told (see above)."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        told: Fields = {"at": at, "level": record.levelname.lower(), "logger": record.name}
+        if found := _TRACE.get():
+            told["trace"] = found
+        told |= _what_may_be_told(record)
+        return self._written(told)
 
 
 @contextmanager
@@ -150,25 +156,26 @@ def traced(trace: str | None) -> Iterator[None]:
     if not trace:
         yield
         return
-    with structlog.contextvars.bound_contextvars(trace=trace):
+    before = _TRACE.set(trace)
+    try:
         yield
+    finally:
+        _TRACE.reset(before)
 
 
 def begin(trace: str) -> None:
     """From here on, in this thread, lines carry this trace; for a request, which ends in another function."""
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(trace=trace)
+    _TRACE.set(trace)
 
 
 def end() -> None:
     """The request is over."""
-    structlog.contextvars.clear_contextvars()
+    _TRACE.set(None)
 
 
 def trace() -> str | None:
     """The trace of what is being done, if it has one."""
-    found: str | None = structlog.contextvars.get_contextvars().get("trace")
-    return found
+    return _TRACE.get()
 
 
 def places(error: BaseException | None) -> list[dict[str, object]]:
@@ -205,31 +212,33 @@ def _short(path: str) -> str:
     return inside.removeprefix(f"{ROOT}/")
 
 
-def _only_what_may_be_told(logger: Any, method: str, event: Event) -> Event:
-    record: logging.LogRecord = event["_record"]
-    given: Any = event.pop("positional_args", ()) or record.args or ()
+def _what_may_be_told(record: logging.LogRecord) -> Fields:
+    given: Any = record.args or ()
     args = tuple(given.values()) if isinstance(given, Mapping) else tuple(given)
-    error = event.pop("exc_info", None) or record.exc_info
     ours = record.name.split(".")[0] in ("bot", "__main__", "worker", "tests")
     told = _own(str(record.msg), args) if ours else _foreign(record, args)
-    event.update(told)
-    if error and error[1]:
-        event["exception"] = places(error[1])
-    event.pop("stack_info", None)
-    return event
+    if record.exc_info and record.exc_info[1]:
+        told["exception"] = places(record.exc_info[1])
+    return told
 
 
-def _own(template: str, args: tuple[Any, ...]) -> Event:
+def _own(template: str, args: tuple[Any, ...]) -> Fields:
     """Our line: what happened stands before the colon, then fields; what is no field is the kind of an error."""
-    said = template.partition(": ")[0] if args else template
-    told: Event = {"event": said.replace("%s", "…").replace("%d", "…")}
-    for name, one in zip(_FIELD.findall(template), args, strict=False):
+    said, names = _read(template) if args else (template, ())
+    told: Fields = {"event": said}
+    for name, one in zip(names, args, strict=False):
         fits = name in FIELDS if name else LOOSE.fullmatch(str(one))
         told[name or ("counts" if "=" in str(one) else "error")] = _shown(one) if fits else "(hidden)"
     return told
 
 
-def _foreign(record: logging.LogRecord, args: tuple[Any, ...]) -> Event:
+@lru_cache(256)
+def _read(template: str) -> tuple[str, tuple[str, ...]]:
+    """What happened, and the names of the fields ("" for one without)."""
+    return template.partition(": ")[0].replace("%s", "…").replace("%d", "…"), tuple(_FIELD.findall(template))
+
+
+def _foreign(record: logging.LogRecord, args: tuple[Any, ...]) -> Fields:
     """A library's line: of a trusted one the first line of its words, with those arguments that look like ids."""
     if record.name.split(".")[0] not in TRUSTED:
         return {"event": "a library's words are not repeated", "file": f"{record.module}:{record.lineno}"}
@@ -251,12 +260,16 @@ def _shown(value: object) -> object:
     return text if PLAIN.fullmatch(text) and not NUMBER.search(text) else "(hidden)"
 
 
-def _to_read(logger: Any, method: str, event: Event) -> str:
+def _for_machines(told: Fields) -> str:
+    return json.dumps(told, ensure_ascii=False, default=str)
+
+
+def _to_read(told: Fields) -> str:
     """A line for a person: when, how grave, where, what, and the fields."""
-    at, level, name, what = (event.pop(key, "") for key in ("at", "level", "logger", "event"))
-    found = event.pop("exception", [])
-    fields = " ".join(f"{key}={value}" for key, value in event.items())
-    lines = [f"{str(at)[:19]} {level} {name} {what}{': ' if fields else ''}{fields}"]
+    at, level, name, what = (told.pop(key) for key in ("at", "level", "logger", "event"))
+    found = told.pop("exception", [])
+    fields = " ".join(f"{key}={value}" for key, value in told.items())
+    lines = [f"{at[:19]} {level} {name} {what}{': ' if fields else ''}{fields}"]
     for one in found:
         lines += [f"  {one['type']}", *(f"    {place}" for place in one["where"])]
     return "\n".join(lines)

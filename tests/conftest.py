@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import time_machine
 from flask import Flask
@@ -28,6 +29,9 @@ NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 """A Tuesday, 10 in the morning in the example district, the day after its facts were checked."""
 DATABASES = {"empty_database", "bare_database"}
 REAL_CLOCK = frozenset({"run", "machines", "faults", "simulator", "stand_in", "bench"})
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # how busy the machine is fails no test
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

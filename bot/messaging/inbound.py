@@ -3,6 +3,7 @@
 Fields may be missing, new ones come without notice, and a WhatsApp sender may have no phone number at all.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ MESSAGE_TYPES = {
 }
 WITH_A_FILE_NAME = frozenset({"document", "contact"})
 """WhatsApp puts the name of the file into Body here: not something the family said."""
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 MOST_MEDIA, URL_CHARACTERS = 10, 1000
 """Twilio's own limit of files, and far more than one of its addresses has."""
 
@@ -109,4 +111,4 @@ def _sounds(form: Mapping[str, str]) -> tuple[Sound, ...]:
 
 def _clean(text: str) -> str:
     """Without the characters that no database and no XML document takes (NUL and other controls)."""
-    return "".join(char for char in text if char in "\n\t" or (char >= " " and char != "\x7f")).strip()
+    return CONTROLS.sub("", text).strip()

@@ -19,7 +19,7 @@ from bot import metering
 from bot.content.texts import TextId
 from bot.conversation.always import COMMANDS, always_heard
 from bot.conversation.commands import match
-from bot.conversation.effects import Consent, Effect, Erase, FindPartners, Notice, SetNote
+from bot.conversation.effects import Consent, Effect, Erase, Escalation, FindPartners, Notice, SetNote
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
@@ -321,7 +321,8 @@ def _message(writer: Contact, inbound: Inbound, turn: _Turn, saying: Saying) -> 
 
 
 def _compose(services: Services, composer: Composer, turn: _Turn, kept: Kept) -> str:
-    composer.extra = of_case(services.library, kept, composer.at)
+    if kept.case or any(isinstance(effect, Escalation) for effect in turn.effects):
+        composer.extra = of_case(services.library, kept, composer.at)
     return composer.compose(turn.effects)
 
 

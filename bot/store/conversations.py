@@ -6,6 +6,7 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 """
 
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -97,6 +98,7 @@ class Conversations:
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
         self.redis, self._vault = redis, vault
+        self._kept = threading.local()
         self._enter = redis.register_script(ENTER)
         self._pace = redis.register_script(pace.ALONE)
         self._leave = redis.register_script(LEAVE)
@@ -107,10 +109,11 @@ class Conversations:
         """Ask to handle this message as `owner` (a random token); it is counted, if it was not seen before."""
         keys = [_seen(message_sid), _lock(family), _talk(family), _talking(family), *pace.keys(family)]
         args: list[str | int] = [owner, LOCK_MS, *pace.most(measure or pace.usual())]
-        outcome, found, talking, over = (part.decode() for part in self._enter(keys=keys, args=args))
-        if outcome == "seen":
-            return Entry("seen", reply=self._vault.open(found, f"reply:{message_sid}"))
-        return Entry(outcome, "", self._open(found, family), int(talking) if talking else None, over or "free")
+        outcome, found, talking, over = self._enter(keys=keys, args=args, client=self._mine())
+        if outcome == b"seen":
+            return Entry("seen", reply=self._vault.open_bytes(found, f"reply:{message_sid}").decode())
+        case = int(talking) if talking else None
+        return Entry(outcome.decode(), "", self._open(found, family), case, over.decode() or "free")
 
     def count(self, family: str, measure: Measure) -> Pace:
         """Count a message that never comes to `enter` (a code that somebody checks): it makes nobody a stranger."""
@@ -136,24 +139,25 @@ class Conversations:
 
         `counts`: the key of a month's figures and what is one more there (store/walks).
         """
-        sealed = self._vault.seal(json.dumps(vars(conversation)), _talk(family))
-        args: list[str | int] = [owner, KEPT_SECONDS, self._vault.seal(reply, f"reply:{message_sid}"), sealed]
+        sealed = self._seal(conversation, family)
+        told = self._vault.seal_bytes(reply.encode(), f"reply:{message_sid}")
+        args: list[str | bytes | int] = [owner, KEPT_SECONDS, told, sealed]
         keys = [_seen(message_sid), _lock(family), _talk(family), _window(family)]
         if counts:
             keys.append(counts[0])
             args += [walks.KEPT_SECONDS, *counts[1]]
-        return bool(self._leave(keys=keys, args=args))
+        return bool(self._leave(keys=keys, args=args, client=self._mine()))
 
     def take(self, family: str, owner: str) -> Conversation | None:
         """The conversation, locked, for a message of our own; None while the family's own message is handled."""
         if not self.redis.set(_lock(family), owner, nx=True, px=LOCK_MS):
             return None
         found = self.redis.get(_talk(family))
-        return self._open(found.decode() if isinstance(found, bytes) else "", family)
+        return self._open(found, family)
 
     def put_on(self, family: str, owner: str, conversation: Conversation) -> bool:
         """Save what a message of our own changed; WhatsApp's window stays as it was. False if the lock was lost."""
-        sealed = self._vault.seal(json.dumps(vars(conversation)), _talk(family))
+        sealed = self._seal(conversation, family)
         return bool(self._continue(keys=[_lock(family), _talk(family)], args=[owner, sealed, KEPT_SECONDS]))
 
     def release(self, family: str, owner: str) -> None:
@@ -175,13 +179,13 @@ class Conversations:
     def waits(self, family: str) -> bool:
         """Whether a question of ours waits for this family's answer."""
         found = self.redis.get(_talk(family))
-        talk = self._open(found.decode(), family).talk if isinstance(found, bytes) else {}
+        talk = self._open(found, family).talk
         return bool(talk.get("state") or talk.get("held") or talk.get("later"))
 
     def asks(self, family: str) -> tuple[str, str] | None:
         """The flow and step of the question that waits for this family's answer, if one does."""
         found = self.redis.get(_talk(family))
-        state = self._open(found.decode(), family).talk.get("state") if isinstance(found, bytes) else None
+        state = self._open(found, family).talk.get("state")
         return (state["flow"], state["step"]) if state and state["step"] else None
 
     def window_open(self, family: str) -> bool:
@@ -195,10 +199,22 @@ class Conversations:
             pipe.exists(_window(family))
         return [bool(one) for one in pipe.execute()] if families else []
 
-    def _open(self, sealed: str, family: str) -> Conversation:
+    def _mine(self) -> Redis:
+        """This thread's own connection, for what every message does twice: the pool costs as much as the command."""
+        if not hasattr(self._kept, "client"):
+            self._kept.client = Redis(connection_pool=self.redis.connection_pool, single_connection_client=True)
+        client: Redis = self._kept.client
+        return client
+
+    def _seal(self, conversation: Conversation, family: str) -> bytes:
+        return self._vault.seal_bytes(json.dumps(vars(conversation)).encode(), _talk(family))
+
+    def _open(self, sealed: Any, family: str) -> Conversation:
         """A conversation that no key opens any more starts anew: better a menu than no answer."""
         try:
-            return Conversation(**json.loads(self._vault.open(sealed, _talk(family)))) if sealed else Conversation()
+            return (
+                Conversation(**json.loads(self._vault.open_bytes(sealed, _talk(family)))) if sealed else Conversation()
+            )
         except (Unreadable, TypeError, ValueError):
             return Conversation()
 

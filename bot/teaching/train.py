@@ -13,7 +13,7 @@ from bot.teaching.lessons import Lesson
 from bot.understanding.concepts import Lexicon
 from bot.understanding.features import concepts, conceptual, lexical, marks, tokens
 from bot.understanding.text import normalise
-from bot.understanding.weights import Net, Rows, Weights
+from bot.understanding.weights import Net, Rows, Vocabulary, Weights
 
 SEEN: Final = (1, 2, 2)
 """A feature that fewer phrases have is not learnt from: words, letters, concepts."""
@@ -113,12 +113,12 @@ def _packed(model: Any, vocabulary: Sequence[list[str]], gains: Sequence[float])
     full -= full.mean(axis=1, keepdims=True)
     scale = float(np.abs(full).max() / 127)
     small = np.round(full / scale).astype(np.int8)
-    rows: list[dict[str, int]] = []
+    rows: list[Vocabulary] = []
     keep: list[int] = []
     start = 0
     for names in vocabulary:
         told = [start + number for number in range(len(names)) if small[start + number].any()]
-        rows.append({names[number - start]: len(keep) + at for at, number in enumerate(told)})
+        rows.append(Vocabulary([names[number - start] for number in told], len(keep)))
         keep += told
         start += len(names)
     bias = model.intercept_.astype(np.float32)

@@ -116,6 +116,7 @@ def _status_pattern() -> re.Pattern[str]:
 
 _STATUS_WORDS: Final = _status_pattern()
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}\s?@\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_DIGIT: Final = re.compile(r"\d")
 _GAP: Final = r"[\s.\-–]?"
 _KEPT: Final = re.compile(
     rf"(?<![\w+])(?:\+?1{_GAP})?\(?[2-9]\d{{2}}\)?{_GAP}[2-9]\d{{2}}{_GAP}\d{{4}}(?!\d|[.-]\d)"
@@ -142,7 +143,7 @@ def mask(text: str) -> tuple[str, frozenset[str]]:
     # What is masked may set its neighbour free ("visa123456789"), so go on until nothing is found.
     while current != before:
         before = current
-        current = _replace(_EMAIL, "email", current, kinds)
+        current = _replace(_EMAIL, "email", current, kinds) if "@" in current else current
         current = _numbers(current, kinds)
         current = _replace(_STATUS_WORDS, "status", current, kinds)
         current = _replace(origin(), "status", current, kinds)
@@ -158,6 +159,8 @@ def _replace(pattern: re.Pattern[str], kind: Kind, text: str, kinds: set[str]) -
 
 def _numbers(text: str, kinds: set[str]) -> str:
     """Mask the long numbers between what is kept."""
+    if not _DIGIT.search(text):
+        return text  # as most texts; the same for "@" above
     return _between(_KEPT, text, lambda part: _replace(_NUMBER, "number", part, kinds))
 
 

@@ -14,12 +14,50 @@ Rows = Sequence[Sequence[str]]
 """The features of one message, a list for each family (bot.understanding.features)."""
 
 
+NO_HASH = np.iinfo(np.int64).max
+"""The end of the table; a text has this hash as seldom as any other."""
+
+
+class Vocabulary:
+    """Which row of a table is which feature's.
+
+    Features are found by their 64-bit hash (this process's own): a dictionary of fifty thousand words takes ten times
+    the memory, and that two of them, or one and a word of a family's, share a hash is less likely than a broken disk.
+    """
+
+    def __init__(self, names: Sequence[str], start: int = 0) -> None:
+        hashes = _hashes(names)
+        order = hashes.argsort()
+        self._hashes = np.append(hashes[order], NO_HASH)  # so that there is a place for what comes after all
+        self._rows = np.append(order + start, -1).astype(np.int32)
+        self._written = "\n".join(names).encode()
+
+    def __contains__(self, feature: str) -> bool:
+        return bool(self.rows_of([feature]).size)
+
+    @property
+    def names(self) -> str:
+        """All features in the order of their rows, a line each."""
+        return self._written.decode()
+
+    def rows_of(self, features: Sequence[str]) -> npt.NDArray[np.int32]:
+        """The rows of those features that are known; a feature that comes twice counts twice."""
+        wanted = _hashes(features)
+        place = self._hashes.searchsorted(wanted)
+        found: npt.NDArray[np.int32] = self._rows[place[self._hashes[place] == wanted]]
+        return found
+
+
+def _hashes(names: Sequence[str]) -> npt.NDArray[np.int64]:
+    return np.fromiter(map(hash, names), np.int64, len(names))
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """A row of small integers for each feature, a column for each class; made by bot.teaching."""
 
     classes: tuple[str, ...]
-    rows: tuple[Mapping[str, int], ...]
+    rows: tuple[Vocabulary, ...]
     """For each family of features, which row of `table` is which feature's."""
     table: npt.NDArray[np.int8]
     scale: float
@@ -31,8 +69,8 @@ class Weights:
         """A logit for each class."""
         total = self.bias.copy()
         for known, gain, family in zip(self.rows, self.gains, features, strict=False):
-            found = [row for feature in family if (row := known.get(feature)) is not None]
-            if found:
+            found = known.rows_of(family)
+            if found.size:
                 summed = self.table[found].sum(axis=0, dtype=np.int32)
                 total += summed * np.float32(self.scale * gain / len(family) ** 0.5)
         return total
@@ -43,7 +81,7 @@ class Weights:
         told: dict[str, float] = {}
         for known, gain, family in zip(self.rows, self.gains, features, strict=False):
             for feature in family:
-                if (row := known.get(feature)) is not None:
+                for row in known.rows_of([feature]):
                     weight = float(self.table[row, column]) - float(self.table[row].mean())
                     told[feature] = told.get(feature, 0.0) + weight * self.scale * gain / len(family) ** 0.5
         return sorted(told.items(), key=lambda pair: -pair[1])[:most]
@@ -85,10 +123,9 @@ def log_softmax(scores: Floats) -> Floats:
 
 def packed(name: str, weights: Weights) -> dict[str, Any]:
     """The arrays of one model under names that begin with `name`, as `unpacked` reads them."""
-    ordered = [sorted(known, key=known.__getitem__) for known in weights.rows]
     return {
         f"{name}_classes": np.array(weights.classes),
-        f"{name}_features": np.array(["\n".join(features) for features in ordered]),
+        f"{name}_features": np.array([known.names for known in weights.rows]),
         f"{name}_table": weights.table,
         f"{name}_scale": np.float32(weights.scale),
         f"{name}_bias": weights.bias,
@@ -98,11 +135,11 @@ def packed(name: str, weights: Weights) -> dict[str, Any]:
 
 def unpacked(name: str, data: Any) -> Weights:
     """One model out of a file of several."""
-    rows: list[dict[str, int]] = []
+    rows: list[Vocabulary] = []
     start = 0
     for text in data[f"{name}_features"]:
         features = str(text).split("\n") if str(text) else []
-        rows.append({feature: start + number for number, feature in enumerate(features)})
+        rows.append(Vocabulary(features, start))
         start += len(features)
     return Weights(
         tuple(map(str, data[f"{name}_classes"])),

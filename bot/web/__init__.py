@@ -32,8 +32,16 @@ CONTENT_POLICY = (
 )
 """No script and no style stands in a page: what somebody smuggles into one does nothing.  `blob:` is what a browser has
 recorded and not sent yet; only a script of ours could make one."""
-PERMISSIONS = "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"
-"""The microphone is for the page where staff record what the line says."""
+HEADERS = (
+    ("Content-Security-Policy", CONTENT_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(self), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("X-Frame-Options", "DENY"),
+    ("Cache-Control", "no-store"),
+)
+"""What stands on every answer that does not say otherwise; the microphone is for the page where staff record."""
 HSTS_SECONDS = 365 * 24 * 3600
 TRIES = "20 per minute; 200 per hour"
 """Log-ins of one address.  A school's staff share one; the lock of a single login is tighter (`store/logins.py`)."""
@@ -172,13 +180,9 @@ def _too_many() -> str:
 
 
 def _with_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
-    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Cache-Control", "no-store")
+    """What a page has not said itself."""
+    said = {name.title() for name, _ in response.headers}
+    response.headers.extend([one for one in HEADERS if one[0].title() not in said])
     return response
 
 

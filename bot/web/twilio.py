@@ -40,14 +40,12 @@ written = logging.getLogger(__name__)
 
 
 @webhooks.before_request
-def begin() -> None:
-    """The clock runs."""
-    g.began = time.perf_counter()
-
-
-@webhooks.before_request
 def only_twilio() -> None:
-    """Nothing is read of a request that Twilio did not sign for our address and account."""
+    """Nothing is read of a request that Twilio did not sign for our address and account.
+
+    What is done about it is logged under a keyed hash of its SID, also by jobs and days later.
+    """
+    g.began = time.perf_counter()
     settings = services().settings
     _decodable(request.get_data(cache=True))
     signature = request.headers.get("X-Twilio-Signature", "")
@@ -58,11 +56,6 @@ def only_twilio() -> None:
         abort(403, "The signature does not fit PUBLIC_URL and TWILIO_AUTH_TOKEN.")
     if request.form.get("AccountSid", settings.account_sid) != settings.account_sid:
         abort(403, "Another account's message.")
-
-
-@webhooks.before_request
-def follow() -> None:
-    """What is done about this message or call is logged under a keyed hash of its SID, also by jobs and days later."""
     sid = request.form.get("MessageSid") or request.form.get("CallSid") or secrets.token_hex(8)
     log.begin(services().database.vault.index(sid[:64])[:TRACE_LETTERS])
 

@@ -90,7 +90,7 @@ def _open(stage: Stage, number: int) -> None:
     """So many conversations of others, of the usual length."""
     pipe = stage.services.redis.pipeline(transaction=False)
     for count in range(number):
-        pipe.set(f"puente:talk:{secrets.token_hex(32)}", os.urandom(450).hex(), ex=86_400)
+        pipe.set(f"puente:talk:{secrets.token_hex(32)}", os.urandom(700), ex=86_400)
         if count % BATCH == 0:
             pipe.execute()
     pipe.execute()

@@ -41,7 +41,7 @@ class Lines(logging.Handler):
 
     def __init__(self, machine: bool) -> None:
         super().__init__()
-        self.setFormatter(log.formatter(machine))
+        self.setFormatter(log.Line(machine))
         self.stream = io.StringIO()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -137,7 +137,7 @@ def test_only_fields_that_are_known_show_a_value_and_only_one_like_an_id(lines: 
 @given(st.from_regex(r"\+?\d{3}[ .-]?\d{3}[ .-]?\d{4}", fullmatch=True))
 def test_no_spelling_of_a_number_passes(number: str) -> None:
     record = logging.LogRecord("bot.x", logging.INFO, "x.py", 1, "sent: id=%s case=%s", (number, f"to:{number}"), None)
-    shown = json.loads(log.formatter(True).format(record))
+    shown = json.loads(log.Line(True).format(record))
     assert shown["id"] == shown["case"] == "(hidden)"
 
 
