@@ -30,6 +30,9 @@ WITH_A_FILE_NAME = frozenset({"document", "contact"})
 MOST_MEDIA, URL_CHARACTERS = 10, 1000
 """Twilio's own limit of files, and far more than one of its addresses has."""
 
+NO_XML = "\x7f\ufffe\uffff"
+"""What is no control character and stands in no answer either: Twilio would refuse the whole of it."""
+
 
 class BadForm(Exception):
     """The form is no message: `MessageSid` or `From` is missing."""
@@ -77,10 +80,10 @@ def parse(form: Mapping[str, str]) -> Inbound:
         raise BadForm("a message needs MessageSid and From")
     kind = _kind(form)
     text = "" if kind in WITH_A_FILE_NAME else _clean(form.get("Body", ""))[:TEXT_CHARACTERS]
-    payload = form.get("ButtonPayload") or form.get("ListId") or None
+    payload = _clean(form.get("ButtonPayload") or form.get("ListId") or "") or None
     opt = form.get("OptOutType", "").upper()
     known_opt = opt if opt in ("STOP", "START", "HELP") else None
-    answers = form.get("OriginalRepliedMessageSid", "")[:64] or None
+    answers = _clean(form.get("OriginalRepliedMessageSid", ""))[:64] or None
     return Inbound(sid, address, text, payload, kind, known_opt, answers, _sounds(form) if kind == "audio" else ())
 
 
@@ -108,5 +111,5 @@ def _sounds(form: Mapping[str, str]) -> tuple[Sound, ...]:
 
 
 def _clean(text: str) -> str:
-    """Without the characters that no database and no XML document takes (NUL and other controls)."""
-    return "".join(char for char in text if char in "\n\t" or (char >= " " and char != "\x7f")).strip()
+    """Without the characters that no database and no XML document takes (NUL, other controls, U+FFFE and U+FFFF)."""
+    return "".join(char for char in text if char in "\n\t" or (char >= " " and char not in NO_XML)).strip()
