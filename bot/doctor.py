@@ -111,7 +111,7 @@ def _proxies(services: Services) -> Found:
     number = services.settings.trusted_proxies
     well = number > 0 or services.settings.environment != "production"
     remedy = (
-        "Set TRUSTED_PROXIES to how many of your own proxies stand before this program (1 for one nginx): else all staff"
+        "Set TRUSTED_PROXIES to how many of your own proxies stand before this program (1 for an nginx): else all staff"
         " are one address, and twenty wrong tries of anybody keep all of them from logging in."
     )
     return Found("TRUSTED_PROXIES", well, str(number), "" if well else remedy)
