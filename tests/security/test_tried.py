@@ -7,19 +7,24 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from redis import Redis
+from sqlalchemy import select, update
 
 from bot.announcements import approving
+from bot.content.catalog import parse_po
 from bot.conversation.source import BadSource, parse
+from bot.messaging import status
+from bot.messaging.status import Report
 from bot.services import Services
-from bot.store import approvals, audit, cases, links, wordings
+from bot.settings import ROOT
+from bot.store import approvals, audit, cases, links, recipients, wordings
 from bot.store.db import now
 from bot.store.wordings import Part
 from bot.web import create_app
 from bot.web.console import new_password
 from tests.announcements.conftest import District
 from tests.conftest import PUBLIC, Family
-from tests.console.conftest import busy, district, gathered, member
+from tests.console.conftest import busy, district, gathered, member, nothing_urgent
 from tests.stand_in import sign
 from tests.test_console import log_in, token
 from tests.test_login import cheap_passwords
@@ -86,6 +91,22 @@ def test_a_webhook_with_odd_values_is_answered(services: Services, client: Flask
         signature = sign(services.settings.twilio_auth_token, PUBLIC + path, whole)
         assert client.post(path, data=whole, headers={"X-Twilio-Signature": signature}).status_code == 204
     assert services.redis.keys("puente:reports*") == [], "no list of reports waits with one that cannot be kept"
+
+
+def test_no_report_of_another_message_moves_a_familys_row(services: Services, district: District) -> None:
+    """While Redis is away reports are written down at once; they are of the message that their row knows, or of none."""
+    district.family("+12175550201", "lincoln")
+    number = district.say()
+    nothing_urgent(services)
+    district.send(number)
+    with services.database.read() as db:
+        before = db.execute(select(recipients.recipients)).one()
+    away = replace(services, redis=Redis(port=1))
+    for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
+        status.record(away, Report(sid, "undelivered", before.id, 30003))
+        with services.database.read() as db:
+            after = db.execute(select(recipients.recipients)).one()
+        assert (after.state, after.sid) == (state, before.sid)
 
 
 # --- Who looked -----------------------------------------------------------------------------------------------------
@@ -210,6 +231,18 @@ def test_behind_a_known_proxy_nobody_looks_under_many_names(services: Services) 
     """Else codes could be tried without end: what a client wrote stands before what the proxy has seen."""
     forged = [{"address": "10.0.0.1", "for": f"1.1.1.{number}, 203.0.113.9"} for number in range(62)]
     assert 429 in counted(services, 1, "/m/A2B4CD", forged)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("rule", ["nplurals=2; plural=n%0;", "nplurals=2; plural=n;", "nplurals=2; plural=1/n;",
+                                  "nplurals=1000000000; plural=0;", "nplurals=2; plural=0-1;"])  # fmt: skip
+def test_a_catalog_counts_every_number(rule: str) -> None:
+    """Else a family's message breaks on "two children", the day somebody has changed the header of a translation."""
+    whole = (ROOT / "messages/es.po").read_text()
+    assert parse_po("es", whole.encode())
+    with pytest.raises(BadSource) as bad:
+        parse_po("es", whole.replace("nplurals=2; plural=(n != 1);", rule).encode())
+    assert bad.value.problems[0].line > 1 and "Plural-Forms" in str(bad.value)
 
 
 # --- Files ----------------------------------------------------------------------------------------------------------
