@@ -106,6 +106,17 @@ def _address(services: Services) -> Found:
     return Found("PUBLIC_URL", well, f"{base.scheme}://{base.hostname}", "" if well else remedy)
 
 
+def _proxies(services: Services) -> Found:
+    """In production something else speaks https, so that at least one proxy stands before this program."""
+    number = services.settings.trusted_proxies
+    well = number > 0 or services.settings.environment != "production"
+    remedy = (
+        "Set TRUSTED_PROXIES to how many of your own proxies stand before this program (1 for an nginx): else all staff"
+        " are one address, and twenty wrong tries of anybody keep all of them from logging in."
+    )
+    return Found("TRUSTED_PROXIES", well, str(number), "" if well else remedy)
+
+
 def _sender(services: Services) -> Found:
     settings = services.settings
     if not settings.live:
@@ -161,6 +172,7 @@ CHECKS: tuple[tuple[Callable[[Services], Found], str], ...] = (
     (_clock, "redis"),
     (_queues, "redis"),
     (_address, ""),
+    (_proxies, ""),
     (_sender, ""),
     (_account, ""),
     (_disk, ""),

@@ -61,8 +61,9 @@ def test_taking_answers_with_a_link_that_opens_once(services: Services, opened: 
     assert state(services).claimed_by == "ana_ruiz"
     secret = reply.rsplit("/", 1)[1]
     with services.database.write() as db:
-        assert links.use(db, secret, now()) == 1
-        assert links.use(db, secret, now()) is None and links.use(db, "guess", now()) is None
+        assert links.leads_to(db, secret, now()) == 1 and links.use(db, secret, now())
+        assert links.leads_to(db, secret, now()) is None and not links.use(db, secret, now())
+        assert links.leads_to(db, "guess", now()) is None and not links.use(db, "guess", now())
     assert phones(JEAN).text("TAKE 1") == "Case 1 was taken by Ana Ruiz."
 
 

@@ -47,6 +47,12 @@ def test_another_data_key(services: Services, family: Family) -> None:
     assert "put back the key" in wrong(replace(services, database=other))["DATA_KEY"].remedy
 
 
+def test_a_proxy_that_is_not_known(services: Services) -> None:
+    for proxies, environment, well in ((0, "production", False), (1, "production", True), (0, "development", True)):
+        settings = services.settings.model_copy(update={"environment": environment, "trusted_proxies": proxies})
+        assert ("TRUSTED_PROXIES" not in wrong(replace(services, settings=settings))) is well
+
+
 def test_a_clock_that_is_wrong(services: Services) -> None:
     with time_machine.travel(now() + timedelta(days=900)):
         assert "NTP" in wrong(services)["clock"].remedy

@@ -19,7 +19,7 @@ from bot.announcements.words import unknown_placeholders
 from bot.content.district import District
 from bot.messaging import holding
 from bot.services import Services
-from bot.store import announcements, approvals, audit, gatherings, ready_made
+from bot.store import announcements, approvals, audit, gatherings, ready_made, wordings
 from bot.store.announcements import Announcement, Draft
 from bot.store.approvals import Approval
 from bot.store.db import now
@@ -55,7 +55,14 @@ def digest(announcement: Announcement, approved: Mapping[str, str]) -> str:
 def digest_now(db: Connection, announcement: Announcement) -> str:
     """The digest of what stands in the database now."""
     found = wordings_now(db, announcement)
-    return digest(announcement, {language: one.text for language, one in found.items() if one.state == "approved"})
+    approved = {language: one.text for language, one in found.items() if one.state == "approved"}
+    return digest(announcement, approved | _spoken(db, announcement.id))
+
+
+def _spoken(db: Connection, announcement_id: int) -> dict[str, str]:
+    """What the district's own recordings say can only be heard: another sound is another announcement."""
+    found = wordings.audios(db, announcement_id)
+    return {f"{language} aloud": hashlib.sha256(audio).hexdigest() for language, audio in found.items()}
 
 
 def standing(

@@ -15,6 +15,10 @@ from bot.conversation.source import BadSource, Problem, decoded
 
 SOURCE_LANGUAGE = "en"
 PREVIOUS = "#| "
+NUMBER_OF_FORMS, MOST_FORMS = re.compile(r"nplurals\s*=\s*(\d+)", re.ASCII), 6
+"""Arabic has six, and no language more."""
+COUNTED_TO = 1001
+"""The rules of all languages repeat themselves after a hundred, a thousand or a million."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,35 @@ def parse_po(language: str, data: bytes) -> PoCatalog:
     """One `messages/<lang>.po`; raises `BadSource` with the line that Babel stumbles over."""
     text = decoded(data, f"messages/{language}.po")
     steady = "\n".join(line for line in text.split("\n") if not line.startswith(PREVIOUS))
+    if any(int(number[:9]) > MOST_FORMS for number in NUMBER_OF_FORMS.findall(steady)):
+        raise _bad_plurals(language, text)  # Babel would make room for as many
     try:
         catalog = read_po(BytesIO(steady.encode()), locale=language, abort_invalid=True)
     except (PoFileError, ValueError, LookupError) as error:
         line = int(getattr(error, "lineno", 0) or 0) + 1
         raise BadSource([Problem(f"messages/{language}.po", line, 1, f"not a PO file: {error}")]) from None
+    if not _counts_well(catalog):
+        raise _bad_plurals(language, text)
     for new, old in _edited(text):
         message = catalog.get(new)
         if message:
             message.previous_id = [old]
     return catalog
+
+
+def _counts_well(catalog: PoCatalog) -> bool:
+    """Whether its rule names one of its forms for every number: a family's message must not break on it."""
+    try:
+        index = c2py(catalog.plural_expr)
+        return all(0 <= index(number) < catalog.num_plurals for number in range(COUNTED_TO))
+    except (ValueError, ArithmeticError, RecursionError):
+        return False
+
+
+def _bad_plurals(language: str, text: str) -> BadSource:
+    line = text[: max(0, text.find("Plural-Forms"))].count("\n") + 1
+    said = "Plural-Forms: its rule must name one of the forms for every number; take this language's from Poedit"
+    return BadSource([Problem(f"messages/{language}.po", line, 1, said)])
 
 
 def _edited(text: str) -> Iterator[tuple[str, str]]:

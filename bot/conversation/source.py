@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 M = TypeVar("M", bound=BaseModel)
 QUICK: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML's loader in C, ten times as quick; some platforms have none."""
+MOST_THINGS = 200_000
+"""A hundred times what the largest file has."""
 NOT_A_PLACE = frozenset({"[key]", "str", "Plural"})
 """What pydantic puts into a place that does not stand in the file: which reading of a text it tried."""
 INSTEAD = {
@@ -117,6 +119,8 @@ def parse(text: str, file: str) -> Source:
         raise BadSource([Problem(file, line, column, f"not YAML: {error.problem}")]) from None
     except yaml.YAMLError:
         raise BadSource([Problem(file, 1, 1, "not YAML: a character that YAML does not allow")]) from None
+    except RecursionError:  # brackets in brackets, or what holds itself (`&a [*a]`)
+        raise BadSource([Problem(file, 1, 1, "one thing within another, too deep to be read")]) from None
 
 
 def _parsed(text: str, file: str) -> Source:
@@ -143,7 +147,10 @@ def _read(text: str, file: str, kind: Any) -> Source:
 
 
 def _walk(node: yaml.Node, path: Path, marks: dict[Path, tuple[int, int]], twice: list[Problem], file: str) -> None:
+    """`marks` has one entry for each thing: what repeats itself ten times, ten times over, has no end."""
     marks.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+    if len(marks) > MOST_THINGS:
+        raise BadSource([Problem(file, *marks[path], "too much for one file: things repeat each other (`*name`)")])
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             _walk(item, (*path, number), marks, twice, file)

@@ -28,7 +28,8 @@ MESSAGE_TYPES = {
 }
 WITH_A_FILE_NAME = frozenset({"document", "contact"})
 """WhatsApp puts the name of the file into Body here: not something the family said."""
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
+"""What stands in no answer either: Twilio would refuse the whole of it."""
 MOST_MEDIA, URL_CHARACTERS = 10, 1000
 """Twilio's own limit of files, and far more than one of its addresses has."""
 
@@ -79,10 +80,10 @@ def parse(form: Mapping[str, str]) -> Inbound:
         raise BadForm("a message needs MessageSid and From")
     kind = _kind(form)
     text = "" if kind in WITH_A_FILE_NAME else _clean(form.get("Body", ""))[:TEXT_CHARACTERS]
-    payload = form.get("ButtonPayload") or form.get("ListId") or None
+    payload = _clean(form.get("ButtonPayload") or form.get("ListId") or "") or None
     opt = form.get("OptOutType", "").upper()
     known_opt = opt if opt in ("STOP", "START", "HELP") else None
-    answers = form.get("OriginalRepliedMessageSid", "")[:64] or None
+    answers = _clean(form.get("OriginalRepliedMessageSid", ""))[:64] or None
     return Inbound(sid, address, text, payload, kind, known_opt, answers, _sounds(form) if kind == "audio" else ())
 
 
@@ -110,5 +111,5 @@ def _sounds(form: Mapping[str, str]) -> tuple[Sound, ...]:
 
 
 def _clean(text: str) -> str:
-    """Without the characters that no database and no XML document takes (NUL and other controls)."""
+    """Without the characters that no database and no XML document takes (NUL, other controls, U+FFFE and U+FFFF)."""
     return CONTROLS.sub("", text).strip()

@@ -43,9 +43,9 @@ def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
         sid, status = form["CallSid"], CALL_STATUSES.get(form.get("CallStatus", ""), "")
     reason = reason_of(form) if "CallSid" in form else ""
     code = form.get("ErrorCode", "")
-    if not sid or RANKS.get(status, 0) == 0:
-        return None
-    return Report(sid[:34], status, delivery_id, int(code) if code.isdigit() and len(code) < 9 else None, reason)
+    if not sid.isalnum() or RANKS.get(status, 0) == 0 or "\0" in (delivery_id or ""):
+        return None  # one that no database takes would keep all that came with it from being written down
+    return Report(sid[:34], status, delivery_id, int(code) if code.isdecimal() and len(code) < 9 else None, reason)
 
 
 def reason_of(form: Mapping[str, str]) -> str:

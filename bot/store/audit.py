@@ -66,6 +66,13 @@ def newest(db: Connection, limit: int, subject: str | None = None) -> Sequence[E
     return [Entry(row.id, row.at, row.who, row.what, row.subject, row.why) for row in rows]
 
 
+def stands(db: Connection, told: Entry, since: datetime) -> bool:
+    """Whether it says already, since then, that the same person did the same (`id` and `at` do not count)."""
+    same = (audit.c.subject == told.subject) & (audit.c.who == told.who) & (audit.c.what == told.what)
+    query = select(audit.c.id).where(same & (audit.c.why == told.why) & (audit.c.at > since)).limit(1)
+    return db.execute(query).first() is not None
+
+
 def broken(db: Connection) -> int | None:
     """The id of the first row that does not follow from those before it; None if all do."""
     before = _cut(db)

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import Column, ForeignKey, String, Table, insert, select, update
+from sqlalchemy import Column, ColumnElement, ForeignKey, String, Table, insert, select, update
 from sqlalchemy.engine import Connection
 
 from bot.store.db import Moment, metadata
@@ -29,12 +29,19 @@ def make(db: Connection, case_id: int, staff: str, at: datetime) -> str:
     return secret
 
 
-def use(db: Connection, secret: str, at: datetime) -> int | None:
+def leads_to(db: Connection, secret: str, at: datetime) -> int | None:
     """The case that it opens; None if it was used before, is too old, or never was."""
-    key = (links.c.digest == _digest(secret)) & links.c.used_at.is_(None) & (links.c.until > at)
-    if db.execute(update(links).where(key).values(used_at=at)).rowcount != 1:
-        return None
-    return int(db.execute(select(links.c.case_id).where(links.c.digest == _digest(secret))).scalar_one())
+    return db.execute(select(links.c.case_id).where(_good(secret, at))).scalar_one_or_none()
+
+
+def use(db: Connection, secret: str, at: datetime) -> bool:
+    """Use it up; False if somebody else has just done so."""
+    used = db.execute(update(links).where(_good(secret, at)).values(used_at=at))
+    return used.rowcount == 1
+
+
+def _good(secret: str, at: datetime) -> ColumnElement[bool]:
+    return (links.c.digest == _digest(secret)) & links.c.used_at.is_(None) & (links.c.until > at)
 
 
 def _digest(secret: str) -> str:

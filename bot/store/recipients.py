@@ -190,6 +190,10 @@ def claim_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: 
 _ADVANCE = (
     update(recipients)
     .where((recipients.c.id == bindparam("b_id")) & (recipients.c.rank < bindparam("b_rank")))
+    .where(
+        recipients.c.sid.is_(None)
+        | (recipients.c.sid == func.coalesce(bindparam("b_sid", type_=String), recipients.c.sid))
+    )
     .values(
         state=bindparam("b_state"),
         rank=bindparam("b_rank"),

@@ -88,7 +88,8 @@ def ask_for(db: Connection, announcement_id: int, language: str, parts: Sequence
         return _insert(db, {"announcement_id": announcement_id, "language": language, **row})
     if [(one.english, one.after) for one in before.parts] == [(one.english, one.after) for one in parts]:
         return False
-    db.execute(update(wordings).where(_is(announcement_id, language)).values(row))
+    values = row | {"audio": None}  # somebody has said the old sentences
+    db.execute(update(wordings).where(_is(announcement_id, language)).values(values))
     return True
 
 
@@ -167,6 +168,12 @@ def set_audio(db: Connection, announcement_id: int, language: str, audio: bytes 
 def audio(db: Connection, announcement_id: int, language: str) -> bytes | None:
     """The recording, if there is one."""
     return db.execute(select(wordings.c.audio).where(_is(announcement_id, language))).scalar_one_or_none()
+
+
+def audios(db: Connection, announcement_id: int) -> dict[str, bytes]:
+    """All recordings, by language."""
+    spoken = (wordings.c.announcement_id == announcement_id) & wordings.c.audio.is_not(None)
+    return {row.language: row.audio for row in db.execute(select(wordings.c.language, wordings.c.audio).where(spoken))}
 
 
 def copy(db: Connection, announcement_id: int, to: int) -> None:

@@ -1,21 +1,20 @@
 """The web process: `create_app` puts the pages together; each page is a thin edge round the rooms below it."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bot import settings
 from bot.services import Services, open_services
 from bot.settings import Settings
 from bot.store import reindexing
-from bot.web import console, health, twilio
-from bot.web.console.words import _
+from bot.web import console, health, limits, twilio
 from bot.web.gathering import gathering
 from bot.web.genuine import genuine
 from bot.web.media import media
@@ -26,6 +25,7 @@ from bot.web.simulator.sounds import simulated
 
 BODY_BYTES = 256 * 1024
 """Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CONTENT_POLICY = (
     "default-src 'self'; media-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'self'"
@@ -43,22 +43,6 @@ HEADERS = (
 )
 """What stands on every answer that does not say otherwise; the microphone is for the page where staff record."""
 HSTS_SECONDS = 365 * 24 * 3600
-TRIES = "20 per minute; 200 per hour"
-"""Log-ins of one address.  A school's staff share one; the lock of a single login is tighter (`store/logins.py`)."""
-TRIED = (
-    *("console.log_in", "console.check_code", "console.to_district", "console.from_district"),
-    *("console.change_password", "console.set_factor"),
-)
-LOOKS = "60 per minute"
-"""Looks of one address at each of the public pages: far too few to find a code by trying."""
-LOOKED = (
-    "genuine.message",
-    "genuine.kit_page",
-    "genuine.picture",
-    "genuine.sound",
-    "gathering.page",
-    "gathering.calendar_file",
-)
 
 
 class PageSessions(SecureCookieSessionInterface):
@@ -84,6 +68,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
         **_cookie(ready.settings),
     )
     app.extensions["puente"] = ready
+    app.before_request(_no_nul)
     csrf = CSRFProtect(app)
     csrf.exempt(twilio.webhooks)  # Twilio signs its requests instead
     csrf.exempt(simulated)  # wants the account's password
@@ -96,7 +81,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.register_blueprint(genuine)
     app.register_blueprint(gathering)
     console.register(app)
-    _limit(app, ready)
+    limits.limit(app, ready)
     if ready.settings.simulator_on:
         app.register_blueprint(simulator)
     if ready.settings.simulator_on and not ready.settings.live:
@@ -106,6 +91,29 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
         app.after_request(_only_by_https)
     _behind_proxies(app, ready.settings.trusted_proxies)
     return app
+
+
+def _no_nul() -> None:
+    """No browser sends NUL, and PostgreSQL takes it in no value: once for every page, what it stands in is refused,
+    and an address with it leads to nothing (a code that somebody checks is answered, whatever it is).
+
+    Twilio's forms are cleaned where they are read: what a family wrote is answered too.
+    """
+    if request.path.startswith("/webhooks/"):
+        return
+    if request.view_args:
+        request.view_args = {name: _named(given) for name, given in request.view_args.items()}
+    filled = request.form if request.mimetype in FORMS else MultiDict[str, str]()
+    if any("\0" in one for one in (*_words(request.args), *_words(filled))):
+        abort(400)
+
+
+def _named(given: Any) -> Any:
+    return given.replace("\0", "\ufffd") if isinstance(given, str) else given
+
+
+def _words(given: MultiDict[str, str]) -> Iterator[str]:
+    return (word for pair in given.items(multi=True) for word in pair)
 
 
 def check_keys(app: Flask) -> None:
@@ -139,44 +147,6 @@ def _cookie(given: Settings) -> dict[str, object]:
     secure = given.environment == "production"
     flags = {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax", "SESSION_COOKIE_SECURE": secure}
     return {**flags, "SESSION_COOKIE_NAME": "__Host-puente" if secure else "puente"}
-
-
-class _OfViews(Limiter):
-    """Looks only at what is limited: each such view asks by itself, and no limit is for all (a webhook has to wait for
-    none)."""
-
-    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        if not in_middleware:
-            super()._check_request_limit(callable_name, in_middleware)
-
-
-def _limit(app: Flask, ready: Services) -> None:
-    """Count tries to log in and looks at the public pages, in Redis; each process by itself while Redis is away."""
-    pool = {"connection_pool": ready.redis.connection_pool}
-    limiter = _OfViews(
-        get_remote_address,
-        app=app,
-        storage_uri="redis://",  # the pool says where; what stands here is only its kind
-        storage_options=pool,  # type: ignore[arg-type]  # limits takes a pool, Flask-Limiter's types do not know
-        in_memory_fallback_enabled=True,
-        key_prefix="puente",
-    )
-    for endpoint in TRIED:
-        limited: Any = limiter.limit(TRIES, error_message=_too_many)(app.view_functions[endpoint])
-        app.view_functions[endpoint] = limited
-    for endpoint in LOOKED:
-        looked: Any = limiter.limit(LOOKS, key_func=_visitor)(app.view_functions[endpoint])
-        app.view_functions[endpoint] = looked
-
-
-def _visitor() -> str:
-    """Who looks at a page without a login.  Behind a proxy its word for it counts too, though it can be forged: there
-    is nothing to guess here, and all the district's families must not share one limit."""
-    return f"{get_remote_address()} {request.headers.get('X-Forwarded-For', '')[:100]}"
-
-
-def _too_many() -> str:
-    return _("Too many tries from your network. Please wait some minutes.")
 
 
 def _with_headers(response: Response) -> Response:

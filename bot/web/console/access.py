@@ -32,6 +32,13 @@ HIGHEST_ID = 2**31 - 1
 WITHOUT_FACTOR = frozenset({"console.account", "console.factor_form", "console.set_factor", "console.log_out"})
 """Where somebody may go who must set up a second factor first."""
 
+
+def row_in_form(name: str = "id") -> int:
+    """The row that a form names; 0, which no row has, for what is no number of a row."""
+    number = request.form.get(name, 0, type=int)
+    return number if 0 < number <= HIGHEST_ID else 0
+
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 

@@ -20,6 +20,7 @@ from bot.web.console.access import RECORDS, STAFF, allowed, roles_of
 from bot.web.console.agents import ENDINGS, may_see, standing
 from bot.web.console.case_page import LEADS
 from bot.web.console.pages import console
+from bot.web.console.records import looked
 from bot.web.console.shown import how_far, name_of
 from bot.web.console.words import N_, _, full_day, page_language, short_moment
 from bot.web.here import services
@@ -52,6 +53,7 @@ def incident_part(incident_id: int) -> ResponseReturnValue:
     one = _of_id(incident_id)
     if one.ended_at is not None:
         return "", 200, {"HX-Refresh": "true"}
+    looked("read an incident", f"incident {one.id}")
     return render_template("console/agents_lines.html", **_page(one))
 
 

@@ -29,6 +29,7 @@ from bot.web.console import refer_page
 from bot.web.console.access import ADMINISTRATOR, APPROVER, RECORDS, STAFF, allowed
 from bot.web.console.guide import guide_of
 from bot.web.console.pages import console, title
+from bot.web.console.records import looked
 from bot.web.console.shown import age, digest, how_far, name_of, reach, talk_of
 from bot.web.console.voice_note_page import voices_of
 from bot.web.console.words import _, language_name, short_moment
@@ -116,6 +117,7 @@ def case_talk(case_id: int) -> ResponseReturnValue:
         said = talk_of(here, db, case_id)
     if digest(said) == request.args.get("seen"):
         return "", 204
+    looked("read", f"case {case_id}")
     once, mine = secrets.token_hex(12), _mine(found)
     return render_template(
         "console/talk.html", case=found, said=said, digest=digest(said), once=once, mine=mine, language=language_name

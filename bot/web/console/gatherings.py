@@ -19,7 +19,7 @@ from bot.store import audit, gatherings, rsvps
 from bot.store import gathering_interpreters as booked
 from bot.store.gathering_interpreters import Booked
 from bot.store.gatherings import Gathering, Plan
-from bot.web.console.access import STAFF, allowed
+from bot.web.console.access import STAFF, allowed, row_in_form
 from bot.web.console.pages import console
 from bot.web.console.shown import name_of
 from bot.web.console.words import N_, _
@@ -253,5 +253,5 @@ def book_for_gathering(gathering_id: int) -> ResponseReturnValue:
 def unbook_for_gathering(gathering_id: int) -> ResponseReturnValue:
     """Somebody cannot come."""
     found = of_id(gathering_id)
-    planning.unbook(services(), found, request.form.get("id", 0, type=int), current_user.by)
+    planning.unbook(services(), found, row_in_form(), current_user.by)
     return _back(found)

@@ -100,15 +100,17 @@ def _row(here: Services, one: Case) -> Row:
 @console.get("/open/<secret>")
 @allowed(STAFF, RECORDS)
 def open_link(secret: str) -> ResponseReturnValue:
-    """A link that staff got by text: it opens its case once, for whoever may see that."""
-    at = now()
-    with services().database.write() as db:
-        case_id = links.use(db, secret[:64], at)
-        if case_id is not None:
+    """A link that staff got by text: it opens its case once, for whoever may see that; who may not does not use it up,
+    nor does a machine that only asks what is there (HEAD)."""
+    here, at = services(), now()
+    with here.database.write() as db:
+        case_id = links.leads_to(db, secret[:64], at)
+        case = cases.find(db, here.database.vault, case_id) if case_id else None
+        opens = case is not None and request.method == "GET" and in_scope(here.library.district, current_user, case)
+        if opens and links.use(db, secret[:64], at):
             audit.record(db, current_user.by, "opened a link", f"case {case_id}", at)
-    if case_id is None:
-        abort(404, _("This link was used before, or is too old. Look for the case by its number."))
-    return redirect(url_for("console.case", case_id=case_id))
+            return redirect(url_for("console.case", case_id=case_id))
+    abort(404, _("This link was used before, or is too old. Look for the case by its number."))
 
 
 @console.get("/search")

@@ -1,14 +1,19 @@
 """The audit log: who did what to which case or login, for who answers for the records."""
 
+from datetime import timedelta
+
 from flask import render_template, request
+from flask_login import current_user
 
 from bot.store import audit
+from bot.store.db import now
 from bot.web.console.access import APPROVER, RECORDS, allowed
 from bot.web.console.pages import console
 from bot.web.console.words import N_
 from bot.web.here import services
 
 ENTRIES = 200
+HOUR = timedelta(hours=1)
 WHAT = (
     *(N_("opened"), N_("asked again"), N_("took"), N_("handed over"), N_("wrote to the family"), N_("wrote")),
     *(N_("resolved"), N_("closed"), N_("not helped yet"), N_("read"), N_("noted"), N_("looked at the flag")),
@@ -39,6 +44,18 @@ WHAT = (
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
 """What the audit log tells, for the catalogs; it is kept in English."""
+
+
+def looked(what: str, subject: str, why: str = "") -> None:
+    """Write into the audit log what whoever is logged in looks at, once an hour: for parts that a page asks for every
+    few seconds, and that somebody can ask for without the page."""
+    here, at = services(), now()
+    entry = audit.Entry(0, at, current_user.by, what, subject, why)
+    with here.database.read() as db:
+        known = audit.stands(db, entry, at - HOUR)
+    if not known:
+        with here.database.write() as db:
+            audit.record(db, entry.who, what, subject, at, why)
 
 
 @console.get("/audit", endpoint="audit")

@@ -17,7 +17,7 @@ from bot.store import ready_made, statuses
 from bot.store.db import now
 from bot.store.ready_made import HAVE_LEFT, WERE_HERE, Ready
 from bot.store.statuses import KINDS, Status
-from bot.web.console.access import APPROVER, ROLES, STAFF, VIEWER, allowed
+from bot.web.console.access import APPROVER, ROLES, STAFF, VIEWER, allowed, row_in_form
 from bot.web.console.case_page import LEADS
 from bot.web.console.pages import console
 from bot.web.console.shown import name_of
@@ -131,7 +131,7 @@ def say_status() -> ResponseReturnValue:
     kind, once = request.form.get("kind", ""), request.form.get("once", "")[:32] or secrets.token_hex(8)
     try:
         checked = _checked(request.form.get("checked", ""))
-        wish = Wish(school, kind, checked, timedelta(hours=min(hours, 24)), current_user.by, f"form:{once}")
+        wish = Wish(school, kind, checked, timedelta(hours=max(0, min(hours, 24))), current_user.by, f"form:{once}")
         set_status(services(), wish)
         flash(_("Families who ask read it from now on. Those who had reported a rumor are told what was found."))
     except CannotSet as error:
@@ -157,7 +157,7 @@ def _checked(typed: str) -> datetime:
 def withdraw_status() -> ResponseReturnValue:
     """Nobody reads it any more, and those who were told hear so."""
     with services().database.read() as db:
-        found = statuses.find(db, request.form.get("id", 0, type=int))
+        found = statuses.find(db, row_in_form())
     if found is None:
         abort(404, _("Nothing is said about this school now."))
     if not _may(found.school):
@@ -200,7 +200,7 @@ def drop_ready() -> ResponseReturnValue:
 def _release(step: str) -> ResponseReturnValue:
     here = services()
     with here.database.read() as db:
-        one = ready_made.find(db, request.form.get("id", 0, type=int))
+        one = ready_made.find(db, row_in_form())
     if one is None:
         abort(404, _("There is no such ready-made announcement."))
     if not _may_release(one.school):

@@ -31,7 +31,7 @@ def begin(login: Login, how: str) -> None:
 def of_session(member_id: str) -> Member | None:
     """Who this session belongs to, if it has not ended; with this it goes on, unless a page only asks for news."""
     with services().database.read() as db:
-        login = logins.by_id(db, int(member_id)) if member_id.isdigit() else None
+        login = logins.by_id(db, int(member_id)) if member_id.isdecimal() else None
     if login is None or login.closed or not _goes_on(login.epoch):
         return None
     if not asks_by_itself():

@@ -7,11 +7,12 @@ from flask_login import current_user
 from sqlalchemy.engine import Connection
 
 from bot.services import Services
-from bot.store import audit, voice_notes
+from bot.store import voice_notes
 from bot.store.db import now
 from bot.store.voice_notes import VoiceNote
 from bot.web.console.access import RECORDS, STAFF, allowed
 from bot.web.console.pages import console
+from bot.web.console.records import looked
 from bot.web.console.shown import name_of
 from bot.web.console.words import N_, _, language_name, short_moment
 from bot.web.here import services
@@ -62,12 +63,10 @@ def voice_note(case_id: int, note_id: int) -> Response:
         audio = voice_notes.audio_of(db, here.database.vault, note) if note and known else None
     if note is None or audio is None:
         abort(404, _("There is no such voice message in this case."))
+    looked("listened to a voice message", f"case {case_id}", f"voice message {note_id}")
     if request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
         with here.database.write() as db:
             voice_notes.set_heard(db, note_id, current_user.by, at)
-            audit.record(
-                db, current_user.by, "listened to a voice message", f"case {case_id}", at, f"voice message {note_id}"
-            )
     answer = Response(audio, mimetype=note.content_type)
     answer.headers["Content-Disposition"] = f"inline; filename=voice-{note_id}"
     answer.make_conditional(request, accept_ranges=True, complete_length=len(audio))

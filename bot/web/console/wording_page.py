@@ -15,7 +15,7 @@ from bot.store.db import now
 from bot.store.phrases import Phrase
 from bot.store.wordings import Review, Wording
 from bot.web.console.access import STAFF, allowed, asks_by_itself
-from bot.web.console.announced import NO_DRAFT, UNUSABLE, of_id
+from bot.web.console.announced import NO_DRAFT, UNUSABLE, may_approve, of_id
 from bot.web.console.menu import speaks
 from bot.web.console.pages import console
 from bot.web.console.shown import WARNINGS, name_of
@@ -135,8 +135,14 @@ def recording(announcement_id: int, language: str) -> ResponseReturnValue:
 @console.post(f"{PLACE}/recording")
 @allowed(STAFF)
 def keep_recording(announcement_id: int, language: str) -> ResponseReturnValue:
-    """Keep a recording (MP3): community leaders pass it on in place of the machine's voice."""
-    _found(announcement_id, language)
+    """Keep a recording (MP3): community leaders pass it on in place of the machine's voice.
+
+    Who approves a draft approves its recordings too.  Once it was released anybody can hear them at once, so then they
+    are kept only from who may approve it; taking one away is open to all.
+    """
+    announcement = _found(announcement_id, language)[0]
+    if announcement.state != "draft" and not may_approve(announcement):
+        abort(403, _("Only an approver, or in whose name it is sent, approves an announcement; not who wrote it."))
     given = request.files.get("recording")
     audio = given.read(RECORDING_BYTES + 1) if given else b""
     if not _is_mp3(audio) or len(audio) > RECORDING_BYTES:
