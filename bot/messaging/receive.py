@@ -23,7 +23,7 @@ from bot.conversation.effects import Consent, Effect, Erase, FindPartners, Notic
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
-from bot.messaging import aloud, erasing, stopped
+from bot.messaging import aloud, confirming, erasing, stopped
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
@@ -153,6 +153,9 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
         return told_before, Conversation(), Kept(0)
     notes = _notes(services, conversation, contact)
     turn = _turn(services, inbound, _talk(conversation, contact), contact, notes, at)
+    if Erase() in turn.effects and confirming.only_rung(inbound):
+        asked = confirming.ask_the_phone(services, inbound, turn.talk, turn.world, at)
+        turn = _Turn(*asked, turn.world)
     noticed, said = list(conversation.noticed), list(conversation.told)
     answers_us = conversation.asked or bool(contact and contact.unanswered)
     saying = Saying(noticed, said, at, conversation.turns, notes, answers_us)

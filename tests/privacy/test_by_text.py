@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from bot import jobs
 from bot.conversation.commands import match
 from bot.services import Services
-from bot.store import audit, cases, contacts, deliveries, erasures, family_keys
+from bot.store import audit, cases, contacts, deliveries, erasures, families, family_keys
 from bot.store.consents import consent_events
-from bot.store.db import metadata
+from bot.store.db import metadata, now
 from bot.understanding import Phrasebook
 from tests.conftest import Family
 from tests.understanding.conftest import files, lessons, phrasebook
@@ -225,16 +225,73 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
     assert messages and rows(services, "cases") == 0
 
 
-def test_by_voice_through_the_same_flow(services: Services, client: FlaskClient, family: Family) -> None:
-    """Whoever calls hears how much is held of the number, by text too, and erases it with the same key."""
+def test_a_call_erases_nothing_the_phone_itself_is_asked(
+    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    """Anybody can ring under a number that is not theirs: only who has the phone can answer the text."""
     told(family)
     phone = Phone(client, services)
     phone.ring()
     heard = phone.speak("privacy")
     assert "Your requests to the school: 1" in heard and "What would you like to do?" in heard
     assert "Shall I delete everything now?" in phone.press("1")
+    where = phone.on
+    assert "sent it to your phone as a text message" in phone.press("1")
+    assert "sent it to your phone as a text message" in phone.ask(where, Digits="1"), "the callback again"
+    assert rows(services, "cases") == 1 and rows(services, "families") == 1
+    (text,) = texts_to(services, "+12175550177")
+    assert "Shall I delete everything now?" in text and "1. Yes, delete everything" in text
+    by_sms = new_family("+12175550177")
+    assert "is deleted" in by_sms.text("1")
+    assert rows(services, "contacts") == 0 and rows(services, "cases") == 0 and rows(services, "deliveries") == 0
+
+
+def texts_to(services: Services, number: str) -> list[str]:
+    with services.database.read() as db:
+        contact = contacts.find(db, services.database.vault, number)
+        assert contact is not None
+        mine = deliveries.deliveries.c.contact_id == contact.id
+        ids = list(db.execute(select(deliveries.deliveries.c.id).where(mine)).scalars())
+        return [one.body for one_id in ids if (one := deliveries.get(db, services.database.vault, one_id))]
+
+
+def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
+    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    """A landline; and a text conversation in which another question waits: that may be an emergency's."""
+    told(family)
+    with services.database.write() as db:
+        families.mark_bad_number(db, 1, 30006, now())
+    assert "Your request has the number" in wish(Phone(client, services))
+    with services.database.write() as db:
+        families.mark_bad_number(db, 1, None, None)
+    busy = new_family("+12175550177")
+    busy.text("ICE agents are at my door right now, they are knocking")
+    before = services.conversations.asks(services.family("+12175550177"))
+    assert before is not None and before[0] == "enforcement_now"
+    assert "Your request has the number" in wish(Phone(client, services, sid="CA" + "8" * 32))
+    assert services.conversations.asks(services.family("+12175550177")) == before
+    assert rows(services, "families") == 1
+    with services.database.read() as db:
+        abouts = [case.about for case in cases.newest(db, services.database.vault, 9)]
+    assert any("asks to delete the data" in about for about in abouts)
+
+
+def wish(phone: Phone) -> str:
+    phone.ring()
+    phone.speak("delete my data")
+    return phone.press("1")
+
+
+def test_who_hides_the_number_erases_the_call(services: Services, client: FlaskClient, family: Family) -> None:
+    """Under it stands nothing but what was said in this call."""
+    told(family)
+    phone = Phone(client, services, number="anonymous")
+    phone.ring()
+    phone.press("1")
+    phone.speak("delete my data")
     assert "is deleted" in phone.press("1")
-    assert rows(services, "contacts") == 0 and rows(services, "cases") == 0
+    assert rows(services, "families") == 1, "the other family stays"
 
 
 def test_who_handles_another_address_meanwhile_keeps_nothing(
