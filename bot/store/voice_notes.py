@@ -32,7 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.store import family_keys
 from bot.store.cases import OPEN_STATES, cases
 from bot.store.crypto import Vault
-from bot.store.db import Moment, metadata
+from bot.store.db import NEVER_AGAIN, Moment, metadata
 from bot.store.family_keys import Reader
 
 State = Literal["new", "fetched", "refused", "gone"]
@@ -61,6 +61,7 @@ voice_notes = Table(
     Column("heard_by", String(64)),
     Column("heard_at", Moment),
     Column("at", Moment, nullable=False),
+    **NEVER_AGAIN,
 )
 """`transcript`: "waiting" for the machine, "done", "failed", or empty (none was asked)."""
 
