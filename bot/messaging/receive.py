@@ -140,9 +140,7 @@ def _handle_once(services: Services, inbound: Inbound, entry: Entry, at: datetim
     try:
         return _handle(services, inbound, entry, at)
     except IntegrityError:
-        if entry.conversation.contact is None:
-            raise
-        # The contact that the conversation remembers was erased meanwhile: who writes is somebody new.
+        # The contact that the conversation or the database knew was erased meanwhile: who writes is somebody new.
         return _handle(services, inbound, replace(entry, conversation=Conversation(), talking=None), at)
 
 

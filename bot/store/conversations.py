@@ -37,8 +37,11 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
 redis.call('SET', KEYS[4], '1', 'EX', ARGV[2])
-for n = 6, #ARGV do redis.call('HINCRBY', KEYS[5], ARGV[n], 1) end
-if #ARGV > 5 then redis.call('EXPIRE', KEYS[5], ARGV[5]) end
+redis.call('LPUSH', KEYS[5], ARGV[5])
+redis.call('LTRIM', KEYS[5], 0, ARGV[6] - 1)
+redis.call('EXPIRE', KEYS[5], ARGV[2])
+for n = 8, #ARGV do redis.call('HINCRBY', KEYS[6], ARGV[n], 1) end
+if #ARGV > 7 then redis.call('EXPIRE', KEYS[6], ARGV[7]) end
 redis.call('DEL', KEYS[2])
 return 1
 """
@@ -138,7 +141,8 @@ class Conversations:
         """
         sealed = self._vault.seal(json.dumps(vars(conversation)), _talk(family))
         args: list[str | int] = [owner, KEPT_SECONDS, self._vault.seal(reply, f"reply:{message_sid}"), sealed]
-        keys = [_seen(message_sid), _lock(family), _talk(family), _window(family)]
+        args += [message_sid, pace.PER_DAY]
+        keys = [_seen(message_sid), _lock(family), _talk(family), _window(family), _answered(family)]
         if counts:
             keys.append(counts[0])
             args += [walks.KEPT_SECONDS, *counts[1]]
@@ -168,9 +172,18 @@ class Conversations:
         """Whoever handles a message of this family just now keeps nothing of it: the lock is theirs no more."""
         self.redis.delete(_talk(family), _lock(family))
 
-    def erase(self, family: str) -> None:
-        """Nothing of this family is kept here any more, not even that it wrote."""
-        self.redis.delete(_talk(family), _window(family), _talking(family), *pace.kept_of(family))
+    def erase(self, family: str, but: str = "") -> None:
+        """Nothing of this family is kept here any more, not even that it wrote; nor what it was answered, `but` for
+        the message that erased it.  A message that comes a second time is still known, and answered with nothing."""
+        pipe = self.redis.pipeline()
+        for sid in (one.decode() for one in self._answers(family)):
+            if sid != but:
+                pipe.set(_seen(sid), self._vault.seal("", f"reply:{sid}"), xx=True, keepttl=True)
+        pipe.delete(_talk(family), _window(family), _talking(family), _answered(family), *pace.kept_of(family))
+        pipe.execute()
+
+    def _answers(self, family: str) -> list[bytes]:
+        return cast(list[bytes], self.redis.lrange(_answered(family), 0, -1))
 
     def waits(self, family: str) -> bool:
         """Whether a question of ours waits for this family's answer."""
@@ -217,6 +230,11 @@ def _lock(family: str) -> str:
 
 def _window(family: str) -> str:
     return f"puente:window:{family}"
+
+
+def _answered(family: str) -> str:
+    """The messages of the day whose answers are kept, so that erasing finds them."""
+    return f"puente:answered:{family}"
 
 
 def _seen(message_sid: str) -> str:

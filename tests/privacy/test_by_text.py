@@ -8,8 +8,11 @@ from sqlalchemy import func, select
 
 from bot import jobs
 from bot.conversation.commands import match
+from bot.messaging import erasing
+from bot.messaging import receive as receiving
 from bot.services import Services
 from bot.store import audit, cases, contacts, deliveries, erasures, families, family_keys
+from bot.store import erasing as store_erasing
 from bot.store.consents import consent_events
 from bot.store.db import metadata, now
 from bot.understanding import Phrasebook
@@ -308,3 +311,93 @@ def test_who_handles_another_address_meanwhile_keeps_nothing(
     assert not services.conversations.put_on(busy, "a worker", conversation)
     assert not services.conversations.leave(busy, "SMx", "a worker", conversation, "")
     assert not list(services.redis.scan_iter("puente:talk:*"))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_who_is_waited_for_in_vain_keeps_nothing(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """Erased in the console while a message of this very address takes too long; also where whoever erases is killed
+    right after the transaction."""
+    told(family)
+    monkeypatch.setattr(erasing, "WAIT_SECONDS", 0.1)
+    if killed:
+        monkeypatch.setattr(erasing, "finish", lambda *_: None)
+    busy = services.family(family.address)
+    conversation = services.conversations.take(busy, "a web process")
+    assert conversation is not None and erasing.erase(services, family.address, "ana_ruiz")
+    assert not services.conversations.leave(busy, "SMx", "a web process", conversation, "")
+    assert killed or not [key for key in services.redis.scan_iter() if busy.encode() in key]
+
+
+def test_who_began_between_reads_old_rows_and_keeps_nothing(
+    services: Services, family: Family, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of another address that takes the lock after it was cast out and before the rows are gone."""
+    told(family)
+    other = new_family("+12175550177")
+    other.text("hello")
+    busy, erases = services.family(other.address), erasing.erasing.erase
+    began = []
+
+    def erase(*args: object) -> list[str]:
+        found = erases(*args)  # type: ignore[arg-type]
+        cast_out = type(services.conversations).cast_out
+
+        def then_begins(conversations: object, index: str) -> None:
+            cast_out(services.conversations, index)
+            if not began:
+                began.append(services.conversations.take(busy, "a web process"))
+
+        monkeypatch.setattr(type(services.conversations), "cast_out", then_begins)
+        return found
+
+    monkeypatch.setattr(erasing.erasing, "erase", erase)
+    family.text("delete my data")
+    assert "is deleted" in family.text("1") and began[0] is not None
+    assert not services.conversations.leave(busy, "SMx", "a web process", began[0], "")
+    assert not [key for key in services.redis.scan_iter() if busy.encode() in key]
+
+
+def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a conversation in Redis the contact comes from the database, and is gone when the rows are written."""
+    told(family)
+    services.conversations.forget(services.family(family.address))
+    notes, gone = receiving._notes, []
+
+    def erased_now(*args: object) -> dict[str, str]:
+        found = notes(*args)  # type: ignore[arg-type]
+        if not gone:
+            with services.database.write() as db:
+                gone.append(store_erasing.erase(db, services.database.vault, 1, now()))
+                contacts.add(db, services.database.vault, "+12175550999", "sms", now())
+        return found
+
+    monkeypatch.setattr(receiving, "_notes", erased_now)
+    assert family.text("ICE agents are at my door right now, they are knocking") and family.status == 200
+    with services.database.read() as db:
+        own = contacts.find(db, services.database.vault, family.address)
+        (case,) = cases.newest(db, services.database.vault, 5)
+    assert gone and own is not None and case.contact_id == own.id, "not whoever came meanwhile"
+
+
+def test_what_it_was_answered_that_day_is_gone_and_repeats_are_still_known(services: Services, family: Family) -> None:
+    told(family)
+    before = family.sid
+    assert family.text("PRIVACY") and "Your requests" in answers(services)
+    family.text("2")
+    family.text("delete my data")
+    done = family.text("1")
+    assert answers(services) == done, "the one that a repeat of the last message gets"
+    assert family.text("he comes on Friday", MessageSid=before) == "" and rows(services, "contacts") == 0
+    told(family)
+    assert erasing.erase(services, family.address, "ana_ruiz") and answers(services) == done
+
+
+def answers(services: Services) -> str:
+    """Every answer that Redis keeps for a repeat, opened."""
+    sids = [key.decode().removeprefix("puente:seen:") for key in services.redis.scan_iter("puente:seen:SM*")]
+    sealed = {sid: services.redis.get(f"puente:seen:{sid}") for sid in sids}
+    return "".join(services.database.vault.open(one.decode(), f"reply:{sid}") for sid, one in sealed.items() if one)

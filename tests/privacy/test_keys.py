@@ -1,6 +1,7 @@
 """Each family's own key: what it seals, that erasing is final, and that a new DATA_KEY leaves no old backup readable."""
 
 import sqlite3
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import LargeBinary, select, update
 
+from bot import jobs
 from bot import keys as command
 from bot.messaging import erasing
 from bot.services import Services
@@ -120,6 +122,36 @@ def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, 
     assert wrapped.pop(left) in data, "the search finds what is there"
     (lost,) = wrapped.values()
     assert lost not in data and sealed[gone].encode() not in data
+
+
+@pytest.mark.sqlite
+def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with services.database.read() as db:
+        wrapped = set(db.execute(select(family_keys.family_keys.c.wrapped)).scalars())
+    file = Path(str(services.database.engine.url.database))
+    reads = sqlite3.connect(file)
+    reads.execute("BEGIN")
+    reads.execute("SELECT * FROM family_keys").fetchall()
+    began = time.monotonic()
+    assert erasing.erase(services, two[0].address, "ana_ruiz") and time.monotonic() - began < 3
+    (lost,) = wrapped - left(services)
+    assert lost in on_disk(file)
+    reads.close()
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.retain()
+    assert lost not in on_disk(file)
+
+
+def left(services: Services) -> set[bytes]:
+    with services.database.read() as db:
+        return set(db.execute(select(family_keys.family_keys.c.wrapped)).scalars())
+
+
+def on_disk(file: Path) -> bytes:
+    """The database's file with its log."""
+    return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
 
 
 def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services, family: Family) -> None:
