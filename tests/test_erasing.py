@@ -147,6 +147,31 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, fa
     assert not [key for key in services.redis.scan_iter() if index.encode() in key]
 
 
+def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: Services, family: Family) -> None:
+    """A later roster may say yes again, and must not be able to undo the STOP."""
+    family.text("hello")
+    family.text("STOP")
+    with services.database.write() as db:
+        index = services.database.vault.index(family.address)
+        consents.record(db, index, "denied", "roster", "roster:d:1", now() + timedelta(days=1))
+    assert whole.erase(services, family.address, "ana_ruiz")
+    with services.database.read() as db:
+        said = consents.history(db, services.database.vault, [family.address])
+    assert [one.kind for one in said] == ["stop", "denied"] and Standing(None, None, tuple(said)).refuses
+
+
+def test_a_stop_from_before_an_erasing_counts_no_more_once_it_said_start(services: Services, family: Family) -> None:
+    for word, left in (("STOP", ["stop"]), ("START", [])):
+        family.text("hello")
+        family.text(word)
+        if word == "START":
+            family.text("STOP")
+            family.text("START")
+        assert whole.erase(services, family.address, "ana_ruiz")
+        with services.database.read() as db:
+            assert [row.kind for row in db.execute(select(consent_events))] == left
+
+
 def test_who_was_erased_is_met_like_a_stranger(services: Services, family: Family) -> None:
     family.text("español")
     assert whole.erase(services, family.address, "ana_ruiz")
