@@ -7,13 +7,13 @@ import logging
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from redis import RedisError
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from bot.content.library import Library
 from bot.conversation.talk import Talk, World, start_flow
@@ -58,9 +58,11 @@ def erase(services: Services, address: str, by: str) -> bool:
     with services.database.read() as db:
         family = families.find(db, vault, address)
         language = contacts.language_of(db, vault, address) or "en"
-    if family is not None:
+    if family is None:
+        return False
+    with suppress(NoResultFound):  # it erased itself while it was waited for
         _erase_whole(services, family, language, by)
-    return family is not None
+    return True
 
 
 def erase_again(services: Services, by: str) -> int:

@@ -215,13 +215,17 @@ def _notes(services: Services, conversation: Conversation, contact: Contact | No
 def _contact(
     services: Services, inbound: Inbound, conversation: Conversation, at: datetime, talking: int | None
 ) -> Contact | None:
-    """Who writes: as the conversation remembers it, else from the database."""
-    if conversation.contact is not None:
+    """Who writes: as the conversation remembers it, else from the database; so while a person talks with the family."""
+    if conversation.contact is not None and talking is None:
         language = conversation.talk.get("language")
         stopped_at = at if conversation.stopped and stopped.still(services, conversation.contact) else None
-        return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at, talking)
+        return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at)
     with services.database.read() as db:
-        return contacts.find(db, services.database.vault, inbound.address)
+        found = contacts.find(db, services.database.vault, inbound.address)
+    if talking is not None and (found is None or found.talking_case is None):
+        # Said to Redis at the very moment when the family was erased: else nobody would ever answer here again.
+        services.conversations.set_talking(services.family(inbound.address), None)
+    return found
 
 
 def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -> str:

@@ -11,10 +11,11 @@ from bot.conversation.commands import match
 from bot.messaging import erasing
 from bot.messaging import receive as receiving
 from bot.services import Services
-from bot.store import audit, cases, contacts, deliveries, erasures, families, family_keys
+from bot.store import audit, cases, contacts, deliveries, erasures, families, family_keys, leaders
 from bot.store import erasing as store_erasing
 from bot.store.consents import consent_events
 from bot.store.db import metadata, now
+from bot.store.leaders import Leader
 from bot.understanding import Phrasebook
 from tests.conftest import Family
 from tests.understanding.conftest import files, lessons, phrasebook
@@ -401,3 +402,35 @@ def answers(services: Services) -> str:
     sids = [key.decode().removeprefix("puente:seen:") for key in services.redis.scan_iter("puente:seen:SM*")]
     sealed = {sid: services.redis.get(f"puente:seen:{sid}") for sid in sids}
     return "".join(services.database.vault.open(one.decode(), f"reply:{sid}") for sid, one in sealed.items() if one)
+
+
+def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, family: Family) -> None:
+    """Staff's text left at the very moment when the family was erased, and said so to Redis."""
+    told(family)
+    assert erasing.erase(services, family.address, "ana_ruiz")
+    own = services.family(family.address)
+    family.text("english")
+    services.conversations.set_talking(own, 1)
+    family.text("menu")
+    services.redis.set(f"puente:talking:{own}", 1)  # also where the conversation knows who writes
+    assert "Is it safe at school?" in family.text("menu")
+    assert services.redis.get(f"puente:talking:{own}") is None
+
+
+def test_two_who_erase_at_once_do_it_once(services: Services, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(family)
+    with services.database.write() as db:  # a leader without a number is nobody's
+        leader = Leader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")
+        leaders.add(db, services.database.vault, leader, now())
+    indexes = contacts.indexes_of
+
+    def erased_meanwhile(*args: object) -> list[str]:
+        monkeypatch.setattr(contacts, "indexes_of", indexes)
+        assert erasing.erase(services, family.address, "ana_ruiz")
+        return indexes(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(contacts, "indexes_of", erased_meanwhile)
+    assert erasing.erase(services, family.address, "ben")
+    assert rows(services, "erasures") == 1 and rows(services, "families") == 0
+    with services.database.read() as db:
+        assert [one.name for one in leaders.every(db, services.database.vault)] == ["Paul"]
