@@ -182,6 +182,11 @@ class Conversations:
         pipe.delete(_talk(family), _window(family), _talking(family), _answered(family), *pace.kept_of(family))
         pipe.execute()
 
+    def kept(self, family: str) -> Conversation | None:
+        """What is kept of the day, to be shown; None if nothing is."""
+        found = self.redis.get(_talk(family))
+        return self._open(found.decode(), family) if isinstance(found, bytes) else None
+
     def _answers(self, family: str) -> list[bytes]:
         return cast(list[bytes], self.redis.lrange(_answered(family), 0, -1))
 
