@@ -220,7 +220,7 @@ def doctor() -> None:
 @click.confirmation_option(prompt="Erase for good, with all cases?")
 def erase(address: str | None, again: bool, by: str) -> None:
     """Erase the family with the number or address ADDRESS (217-555-0123, +1217…, whatsapp:US.…), by whichever channel
-    it writes; its STOP stays."""
+    it writes; its STOP stays.  With - the number is asked for, and stands in no shell's history."""
     from bot.content.phones import e164
     from bot.messaging import erasing
     from bot.services import open_services
@@ -228,6 +228,7 @@ def erase(address: str | None, again: bool, by: str) -> None:
     if again == bool(address):
         raise click.UsageError("Give a number or address, or --again.")
     here = open_services(_settings())
+    address = click.prompt("Number or address", err=True) if address == "-" else address
     if again or address is None:
         click.echo(f"Erased again: {erasing.erase_again(here, by)}")
         return

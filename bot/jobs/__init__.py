@@ -139,10 +139,12 @@ def redact() -> None:
 
 
 def retain() -> None:
-    """Delete what is past its time, once a day; each hour whoever was erased and a backup has brought back."""
+    """Delete what is past its time, once a day; each hour whoever was erased and a backup has brought back, and what
+    the files of SQLite and Redis still hold of it."""
     erasing.erase_again(services(), running.PROGRAM)
     running.retain_daily(services())
     erasing.empty_log(services())
+    services().conversations.rewrite_file()
 
 
 def digest() -> None:

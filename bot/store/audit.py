@@ -66,6 +66,11 @@ def newest(db: Connection, limit: int, subject: str | None = None) -> Sequence[E
     return [Entry(row.id, row.at, row.who, row.what, row.subject, row.why) for row in rows]
 
 
+def last_at(db: Connection, what: str) -> datetime | None:
+    """When this was done last; None: not within a year."""
+    return db.execute(select(audit.c.at).where(audit.c.what == what).order_by(audit.c.id.desc()).limit(1)).scalar()
+
+
 def broken(db: Connection) -> int | None:
     """The id of the first row that does not follow from those before it; None if all do."""
     before = _cut(db)

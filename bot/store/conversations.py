@@ -6,10 +6,11 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 """
 
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from redis import Redis
+from redis import Redis, ResponseError
 
 from bot.store import pace, walks
 from bot.store.crypto import Unreadable, Vault
@@ -19,6 +20,8 @@ KEPT_SECONDS = 24 * 3600
 """How long a conversation is kept, and WhatsApp's service window, which is as long (twilio.md, section 3)."""
 LOCK_MS = 8_000
 """Longer than any message takes, shorter than Twilio's 15 s: a retry after a kill -9 still gets its answer."""
+
+log = logging.getLogger(__name__)
 
 ENTER = (
     pace.COUNT
@@ -189,6 +192,16 @@ class Conversations:
 
     def _answers(self, family: str) -> list[bytes]:
         return cast(list[bytes], self.redis.lrange(_answered(family), 0, -1))
+
+    def rewrite_file(self) -> bool:
+        """Have Redis write its append-only file anew: it holds all that was ever written, what has run out or was
+        erased too, until then (for months, where little is written).  False where it has none, or will not."""
+        try:
+            enabled = self.redis.info("persistence").get("aof_enabled")
+            return bool(enabled and self.redis.bgrewriteaof())
+        except ResponseError as error:  # at work already; or a managed service, which sees to its files itself
+            log.info("append-only file not written anew: %s", type(error).__name__)
+            return False
 
     def waits(self, family: str) -> bool:
         """Whether a question of ours waits for this family's answer."""
