@@ -214,16 +214,27 @@ def doctor() -> None:
 
 
 @main.command()
-@click.argument("address")
+@click.argument("address", required=False)
+@click.option("--again", is_flag=True, help="Whoever was erased before and a restored backup has brought back.")
 @click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
-@click.confirmation_option(prompt="Erase this family for good, with its cases?")
-def erase(address: str, by: str) -> None:
-    """Erase the family that writes from ADDRESS (+1217…, whatsapp:+1217…) on all its addresses; its STOP stays."""
+@click.confirmation_option(prompt="Erase for good, with all cases?")
+def erase(address: str | None, again: bool, by: str) -> None:
+    """Erase the family with the number or address ADDRESS (217-555-0123, +1217…, whatsapp:US.…), by whichever channel
+    it writes; its STOP stays.  With - the number is asked for, and stands in no shell's history."""
+    from bot.content.phones import e164
     from bot.messaging import erasing
     from bot.services import open_services
 
-    if not erasing.erase(open_services(_settings()), address, by):
-        raise click.ClickException("Nobody writes from this address.")
+    if again == bool(address):
+        raise click.UsageError("Give a number or address, or --again.")
+    here = open_services(_settings())
+    address = click.prompt("Number or address", err=True) if address == "-" else address
+    if again or address is None:
+        click.echo(f"Erased again: {erasing.erase_again(here, by)}")
+        return
+    number = None if ":" in address else e164(address)
+    if not erasing.erase(here, number or address, by):
+        raise click.ClickException("Nobody is known by this number or address.")
     click.echo("Erased.")
 
 

@@ -1,6 +1,7 @@
 """`python -m bot keys`: under which keys records lie, and moving them to a new one (docs/privacy.md)."""
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import click
 from redis import RedisError
@@ -8,7 +9,7 @@ from rq import Worker
 
 from bot import settings
 from bot.services import Services, open_services
-from bot.store import audit, reindexing, resealing
+from bot.store import audit, erasures, reindexing, resealing
 from bot.store.crypto import Vault
 from bot.store.db import now
 from bot.store.resealing import Counts
@@ -16,6 +17,9 @@ from bot.store.resealing import Counts
 ROTATE = (
     "To take a new key: put it in front, DATA_KEY=new,old, start every process again, then `python -m bot keys rotate`."
 )
+
+REINDEXED = "hashed addresses under the newest key"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @click.group()
@@ -30,7 +34,9 @@ def status() -> None:
     with here.database.read() as db:
         found = resealing.count(db, here.database.vault)
         wrong = reindexing.needed(db, here.database.vault)
+        erased = erasures.counted(db, audit.last_at(db, REINDEXED) or LONG_AGO)
     _show(found)
+    click.echo(f"families erased since DATA_KEY was changed, whom older backups still hold: {erased}")
     click.echo(_advice(found, wrong, len(here.settings.data_keys)))
 
 
@@ -71,7 +77,7 @@ def reindex(by: str) -> None:
         if left.older:
             raise click.ClickException(f"{left.older} values still lie under an older key: `bot keys rotate` first.")
         done = reindexing.reindex(db, vault, after)
-        audit.record(db, by, "hashed addresses under the newest key", "keys", now(), str(done.contacts))
+        audit.record(db, by, REINDEXED, "keys", now(), str(done.contacts))
     click.echo(f"hashed anew: {done.contacts} addresses, {done.leaders} leaders")
     click.echo("Now leave only the new key in DATA_KEY, destroy the old ones, and start the program.")
 

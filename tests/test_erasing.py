@@ -1,16 +1,23 @@
 """A family that is erased is in no table any more: every table is looked at, also one that is new tomorrow."""
 
-from datetime import UTC, date, datetime
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Boolean, Column, Date, LargeBinary, String, Table, Text, func, insert, select
 from sqlalchemy.engine import Connection
 
+from bot import jobs
+from bot.cli import main
 from bot.messaging import erasing as whole
 from bot.roster.consenting import Standing
 from bot.services import Services
-from bot.store import consents, contacts, erasing, families, leaders
+from bot.store import consents, contacts, erased, erasing, families, leaders
 from bot.store.consents import consent_events
 from bot.store.db import Moment, metadata, now
 from bot.store.leaders import Leader
@@ -140,6 +147,31 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, fa
     assert not [key for key in services.redis.scan_iter() if index.encode() in key]
 
 
+def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: Services, family: Family) -> None:
+    """A later roster may say yes again, and must not be able to undo the STOP."""
+    family.text("hello")
+    family.text("STOP")
+    with services.database.write() as db:
+        index = services.database.vault.index(family.address)
+        consents.record(db, index, "denied", "roster", "roster:d:1", now() + timedelta(days=1))
+    assert whole.erase(services, family.address, "ana_ruiz")
+    with services.database.read() as db:
+        said = consents.history(db, services.database.vault, [family.address])
+    assert [one.kind for one in said] == ["stop", "denied"] and Standing(None, None, tuple(said)).refuses
+
+
+def test_a_stop_from_before_an_erasing_counts_no_more_once_it_said_start(services: Services, family: Family) -> None:
+    for word, left in (("STOP", ["stop"]), ("START", [])):
+        family.text("hello")
+        family.text(word)
+        if word == "START":
+            family.text("STOP")
+            family.text("START")
+        assert whole.erase(services, family.address, "ana_ruiz")
+        with services.database.read() as db:
+            assert [row.kind for row in db.execute(select(consent_events))] == left
+
+
 def test_who_was_erased_is_met_like_a_stranger(services: Services, family: Family) -> None:
     family.text("español")
     assert whole.erase(services, family.address, "ana_ruiz")
@@ -147,3 +179,99 @@ def test_who_was_erased_is_met_like_a_stranger(services: Services, family: Famil
     with services.database.read() as db:
         found = contacts.find(db, services.database.vault, family.address)
     assert found is not None and found.language != "es"
+
+
+@pytest.mark.parametrize("typed", ["+12175550177", "(217) 555-0177", "whatsapp:+12175550177", "voice:+12175550177"])
+def test_the_operator_names_the_number_in_any_way(
+    services: Services, family: Family, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This family has written by WhatsApp alone."""
+    family.text("hello")
+    monkeypatch.setattr("bot.services.open_services", lambda given: services)
+    given = {"args": ["erase", "--yes", "-"], "input": typed} if "(" in typed else {"args": ["erase", "--yes", typed]}
+    done = CliRunner().invoke(main, catch_exceptions=False, **given)  # type: ignore[arg-type]
+    assert done.exit_code == 0 and "Erased." in done.output
+    with services.database.read() as db:
+        assert contacts.find(db, services.database.vault, family.address) is None
+    again = CliRunner().invoke(main, ["erase", "--yes", "-"], input=typed, catch_exceptions=False)
+    assert again.exit_code == 1 and "Nobody is known" in again.output
+
+
+def test_the_number_of_an_erased_case_is_given_to_nobody_else(
+    services: Services, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    """Staff answer by it ("12 I can come"), jobs and bookmarks name it: nothing of that may reach another family."""
+    family.text("english")
+    family.text("I want to talk to a person")
+    before = numbers(services)
+    assert whole.erase(services, family.address, "ana_ruiz")
+    other = new_family("whatsapp:+12175550178")
+    other.text("english")
+    other.text("I want to talk to a person")
+    assert all(mine and not mine & now_ for mine, now_ in zip(before, numbers(services), strict=True))
+
+
+def numbers(services: Services) -> list[set[int]]:
+    names = ("families", "contacts", "cases", "case_messages", "follow_ups")
+    with services.database.read() as db:
+        return [set(db.execute(select(metadata.tables[name].c.id)).scalars()) for name in names]
+
+
+@pytest.fixture
+def restored(services: Services, family: Family, new_family: Callable[[str], Family], tmp_path: Path) -> Services:
+    """Two families, the first of which was erased after a backup that was restored now."""
+    for one in (family, new_family("whatsapp:+12175550178")):
+        one.text("english")
+        one.text("I want to talk to a person, my landlord is Mr Quill")
+    file, copy = str(services.database.engine.url.database), tmp_path / "backup.db"
+    copied(file, str(copy))
+    assert whole.erase(services, family.address, "ana_ruiz")
+    services.database.engine.dispose()
+    copied(str(copy), file)
+    return services
+
+
+def copied(source: str, target: str) -> None:
+    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+        here.backup(there)
+
+
+def there(services: Services) -> list[bool]:
+    with services.database.read() as db:
+        numbers = ("whatsapp:+12175550177", "whatsapp:+12175550178")
+        return [contacts.find(db, services.database.vault, one) is not None for one in numbers]
+
+
+@pytest.mark.sqlite
+def test_whom_a_backup_brings_back_is_erased_again(restored: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert there(restored) == [True, True]
+    monkeypatch.setattr(jobs, "services", lambda: restored)
+    jobs.retain()
+    assert there(restored) == [False, True]
+    assert whole.erase_again(restored, "ana_ruiz") == 0
+
+
+@pytest.mark.sqlite
+def test_the_operator_does_it_before_the_workers_start(restored: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.services.open_services", lambda given: restored)
+    done = CliRunner().invoke(main, ["erase", "--again", "--yes"], catch_exceptions=False)
+    assert done.output == "Erased again: 1\n" and there(restored) == [False, True]
+    assert CliRunner().invoke(main, ["erase", "--yes"]).exit_code == 2
+
+
+def test_redis_learns_again_who_was_erased_and_who_comes_again_stays(services: Services, family: Family) -> None:
+    family.text("hello")
+    assert whole.erase(services, family.address, "ana_ruiz")
+    (token,) = erased.known(services.redis, now())
+    services.redis.flushall()
+    family.text("hello there")
+    with services.database.read() as db:
+        (number,) = db.execute(select(families.families.c.id)).scalars()
+    erased.remember(services.redis, {f"{number}:of another database": now()})
+    assert whole.erase_again(services, "helper") == 0
+    services.redis.zrem(erased.KEY, f"{number}:of another database")
+    assert erased.known(services.redis, now()) == [token]
+    with services.database.read() as db:
+        assert contacts.find(db, services.database.vault, family.address) is not None
+    assert services.database.vault.index(family.address) not in token and "0177" not in token
+    assert erased.known(services.redis, now() + timedelta(days=367)) == []

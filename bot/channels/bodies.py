@@ -61,11 +61,12 @@ class TwilioBodies:
             if not _gone(error):
                 raise BodyError(_why(error)) from None
 
-    def delete_files(self, sid: str) -> None:
-        """Pictures and papers that came with it are gone; voice messages go by their own way (bot/voice_notes)."""
+    def delete_files(self, sid: str, sounds: bool) -> None:
+        """Pictures and papers that came with it are gone; `sounds`: sounds too, else they have a way of their own
+        (bot/voice_notes)."""
         try:
             for file in self._client.messages(sid).media.list(limit=10):
-                if not (file.content_type or "").startswith(AUDIO):
+                if sounds or not (file.content_type or "").startswith(AUDIO):
                     self._client.messages(sid).media(file.sid or "").delete()
         except (TwilioException, requests.RequestException) as error:
             if not _gone(error):

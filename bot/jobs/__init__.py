@@ -19,7 +19,7 @@ from bot.gatherings import sheet
 from bot.informed import digest as weekly
 from bot.jobs.sweep import sweep_all
 from bot.leaders import late
-from bot.messaging import drafting, redacting, send
+from bot.messaging import drafting, erasing, redacting, send
 from bot.retention import running
 from bot.services import Services, open_services
 from bot.voice_notes import carrying
@@ -139,8 +139,12 @@ def redact() -> None:
 
 
 def retain() -> None:
-    """Delete what is past its time, once a day."""
+    """Delete what is past its time, once a day; each hour whoever was erased and a backup has brought back, and what
+    the files of SQLite and Redis still hold of it."""
+    erasing.erase_again(services(), running.PROGRAM)
     running.retain_daily(services())
+    erasing.empty_log(services())
+    services().conversations.rewrite_file()
 
 
 def digest() -> None:

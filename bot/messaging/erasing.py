@@ -6,14 +6,14 @@ By text after its own confirmation, by staff in the console, or from the command
 import logging
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from redis import RedisError
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from bot.content.library import Library
 from bot.conversation.talk import Talk, World, start_flow
@@ -23,7 +23,7 @@ from bot.messaging.drafting import library_for
 from bot.messaging.inbound import Inbound
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
-from bot.store import audit, cases, contacts, deliveries, erasing, erasures
+from bot.store import audit, cases, contacts, deliveries, erased, erasing, erasures, families
 from bot.store.contacts import Contact
 from bot.store.db import now
 
@@ -35,40 +35,71 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Erased:
-    """What is left to do after the transaction: conversations to drop, texts to staff to send; and what is said."""
+    """What is left to do after the transaction: conversations to drop, texts to staff to send; and what is said.
 
-    indexes: list[str] = field(default_factory=list)
+    `own`: the addresses (as indexes) that the caller has locked, `others` the family's other ones; `message`: the one
+    that was answered with it.
+    """
+
+    own: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
     notices: list[str] = field(default_factory=list)
     reply: str = ""
+    message: str = ""
+    token: str | None = None
 
 
 def erase(services: Services, address: str, by: str) -> bool:
-    """Erase whoever writes from this address, with all its addresses; False if nobody does.
+    """Erase whoever has this address or number, by whichever channel it writes; False if nobody does.
 
     In one go: if Redis is away nothing is erased, and it is to be run again.
     """
-    at, vault = now(), services.database.vault
+    vault = services.database.vault
     with services.database.read() as db:
-        contact = contacts.find(db, vault, address)
-    if contact is None or contact.family_id is None:
+        family = families.find(db, vault, address)
+        language = contacts.language_of(db, vault, address) or "en"
+    if family is None:
         return False
-    with _alone(services, services.family(address)), services.database.write() as db:
-        done = _erase_family(services, db, (contact.family_id, services.family(address)), by, at)
-        erasures.record(db, secrets.token_hex(16), contact.language or "en", by, at)
-    finish(services, done)
+    with suppress(NoResultFound):  # it erased itself while it was waited for
+        _erase_whole(services, family, language, by)
     return True
+
+
+def erase_again(services: Services, by: str) -> int:
+    """Erase whom a restored backup has brought back; how many.  Redis knows who was erased, and learns it from the
+    database where it has lost it.  Raises `RedisError`."""
+    at = now()
+    with services.database.read() as db:
+        erased.remember(services.redis, erasures.tokens(db, at - erased.KEPT))
+        back = erasures.brought_back(db, erased.known(services.redis, at))
+    for family in back:
+        _erase_whole(services, family, "en", by)
+    if back:
+        log.warning("erased again, a backup had brought them back: families=%s", len(back))
+    return len(back)
+
+
+def _erase_whole(services: Services, family: int, language: str, by: str) -> None:
+    at = now()
+    with services.database.read() as db:
+        indexes = contacts.indexes_of(db, family)
+    with _alone(services, indexes) as own:
+        with services.database.write() as db:
+            done = _erase_family(services, db, (family, own), by, at)
+            erasures.record(db, secrets.token_hex(16), language, by, at, done.token)
+        finish(services, done)
 
 
 def by_text(services: Services, contact: Contact | None, language: str, inbound: Inbound, at: datetime) -> Erased:
     """The family has confirmed it.  Raises `RedisError`, and nothing is erased, while Redis is away."""
-    done = Erased()
+    own = frozenset({services.family(inbound.address)})
+    done = Erased(own)
     with services.database.write() as db:
         family = contacts.family_of(db, contact.id) if contact else None
         if family is not None:
-            own = (family, services.family(inbound.address))
-            done = _erase_family(services, db, own, erasures.FAMILY, at)
-        erasures.record(db, inbound.sid, language, erasures.FAMILY, at)
-    return Erased([*done.indexes, services.family(inbound.address)], done.notices, confirmation(services, language, at))
+            done = _erase_family(services, db, (family, own), erasures.FAMILY, at)
+        erasures.record(db, inbound.sid, language, erasures.FAMILY, at, done.token)
+    return replace(done, reply=confirmation(services, language, at), message=inbound.sid)
 
 
 def answered(services: Services, message_sid: str, at: datetime) -> str:
@@ -92,34 +123,39 @@ def _world(library: Library) -> World:
     return World(library.flows, library.district.languages, nothing)  # type: ignore[arg-type]
 
 
-def _erase_family(services: Services, db: Connection, which: tuple[int, str], by: str, at: datetime) -> Erased:
+def _erase_family(
+    services: Services, db: Connection, which: tuple[int, frozenset[str]], by: str, at: datetime
+) -> Erased:
     """Erase it in this transaction; the caller keeps the transaction, then calls `finish`.
 
-    `which`: the family, and the address whose lock the caller holds; who handles another address's message just now
+    `which`: the family, and the addresses whose lock the caller holds; who handles another address's message just now
     must not remember a contact that is gone.
     """
     family_id, own = which
-    notices = _tell_staff(services, db, family_id, at)
-    indexes = erasing.erase(db, services.database.vault, family_id, at)
+    notices, token = _tell_staff(services, db, family_id, at), erasures.token_of(db, family_id)
+    indexes = frozenset(erasing.erase(db, services.database.vault, family_id, at))
     audit.record(db, by, "erased a family", "families", at)
     for index in indexes:
-        drop = services.conversations.forget if index == own else services.conversations.cast_out
+        drop = services.conversations.forget if index in own else services.conversations.cast_out
         drop(index)
-    return Erased(indexes, notices)
+    return Erased(own, indexes - own, notices, token=token)
 
 
 def finish(services: Services, done: Erased) -> None:
     """After the transaction: no trace in Redis and in SQLite's log, and staff are told.  Safe to be cut short: what
     Redis keeps yet names nobody and runs out within a day, and the sweep sends what was planned."""
     try:
-        for index in done.indexes:
-            services.conversations.erase(index)
+        for index in done.others:  # again: who began between that and the end of the transaction has read old rows
+            services.conversations.cast_out(index)
+        for index in done.own | done.others:
+            services.conversations.erase(index, done.message)
+        erased.remember(services.redis, {done.token: now()} if done.token else {})
     except RedisError as error:
         log.warning("an erased conversation runs out by itself: %s", type(error).__name__)
-    _shorten(services)
+    empty_log(services)
     for delivery_id in done.notices:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
-    log.info("erased: addresses=%s", len(done.indexes))
+    log.info("erased: addresses=%s", len(done.own | done.others))
 
 
 def _tell_staff(services: Services, db: Connection, family_id: int, at: datetime) -> list[str]:
@@ -143,25 +179,31 @@ def _open_cases(services: Services, db: Connection, family_id: int) -> list[case
     return [case for one in ids for case in cases.of_contact(db, services.database.vault, one) if case.open]
 
 
-def _shorten(services: Services) -> None:
-    """SQLite's log still holds the pages of before; it is written back and emptied."""
-    if services.database.engine.dialect.name != "sqlite":
-        return
+def empty_log(services: Services) -> None:
+    """After an erasing, and each hour for those where somebody was reading just then."""
     try:
-        with services.database.engine.connect() as connection:
-            raw = connection.connection.driver_connection
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") if raw else None
+        if not services.database.empty_log():
+            log.info("SQLite's log is emptied later: somebody reads")
     except SQLAlchemyError as error:
-        log.warning("SQLite's log is shortened later: %s", type(error).__name__)
+        log.warning("SQLite's log is emptied later: %s", type(error).__name__)
 
 
 @contextmanager
-def _alone(services: Services, family: str) -> Iterator[None]:
-    """No message of this family is handled meanwhile; after some seconds it is done in any case."""
+def _alone(services: Services, indexes: Iterable[str]) -> Iterator[frozenset[str]]:
+    """No message of this family is handled meanwhile; after some seconds it is done in any case: the addresses that
+    are ours are given, and whoever still handles a message of another one is cast out."""
     owner, until = secrets.token_hex(8), time.monotonic() + WAIT_SECONDS
-    while services.conversations.take(family, owner) is None and time.monotonic() < until:
-        time.sleep(0.05)
+    own = frozenset(index for index in indexes if _taken(services, index, owner, until))
     try:
-        yield
+        yield own
     finally:
-        services.conversations.release(family, owner)
+        for index in own:
+            services.conversations.release(index, owner)
+
+
+def _taken(services: Services, index: str, owner: str, until: float) -> bool:
+    while services.conversations.take(index, owner) is None:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True

@@ -23,7 +23,7 @@ from bot.conversation.effects import Consent, Effect, Erase, Escalation, FindPar
 from bot.conversation.engine import State
 from bot.conversation.talk import Heard, Talk, World
 from bot.conversation.turn import take_turn
-from bot.messaging import aloud, erasing, stopped
+from bot.messaging import aloud, confirming, erasing, stopped
 from bot.messaging.compose import Composer
 from bot.messaging.drafting import library_for
 from bot.messaging.effects import ABOUT_CASE, LASTING, Kept, Message, keep
@@ -140,9 +140,7 @@ def _handle_once(services: Services, inbound: Inbound, entry: Entry, at: datetim
     try:
         return _handle(services, inbound, entry, at)
     except IntegrityError:
-        if entry.conversation.contact is None:
-            raise
-        # The contact that the conversation remembers was erased meanwhile: who writes is somebody new.
+        # The contact that the conversation or the database knew was erased meanwhile: who writes is somebody new.
         return _handle(services, inbound, replace(entry, conversation=Conversation(), talking=None), at)
 
 
@@ -153,6 +151,9 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
         return told_before, Conversation(), Kept(0)
     notes = _notes(services, conversation, contact)
     turn = _turn(services, inbound, _talk(conversation, contact), contact, notes, at)
+    if Erase() in turn.effects and confirming.only_rung(inbound):
+        asked = confirming.ask_the_phone(services, inbound, turn.talk, turn.world, at)
+        turn = _Turn(*asked, turn.world)
     noticed, said = list(conversation.noticed), list(conversation.told)
     answers_us = conversation.asked or bool(contact and contact.unanswered)
     saying = Saying(noticed, said, at, conversation.turns, notes, answers_us)
@@ -214,13 +215,17 @@ def _notes(services: Services, conversation: Conversation, contact: Contact | No
 def _contact(
     services: Services, inbound: Inbound, conversation: Conversation, at: datetime, talking: int | None
 ) -> Contact | None:
-    """Who writes: as the conversation remembers it, else from the database."""
-    if conversation.contact is not None:
+    """Who writes: as the conversation remembers it, else from the database; so while a person talks with the family."""
+    if conversation.contact is not None and talking is None:
         language = conversation.talk.get("language")
         stopped_at = at if conversation.stopped and stopped.still(services, conversation.contact) else None
-        return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at, talking)
+        return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at)
     with services.database.read() as db:
-        return contacts.find(db, services.database.vault, inbound.address)
+        found = contacts.find(db, services.database.vault, inbound.address)
+    if talking is not None and (found is None or found.talking_case is None):
+        # Said to Redis at the very moment when the family was erased: else nobody would ever answer here again.
+        services.conversations.set_talking(services.family(inbound.address), None)
+    return found
 
 
 def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.channels.bodies import CONNECTIONS, BodyError, Stored, TwilioBodies
 from bot.services import Services
-from bot.store import redactions
+from bot.store import redactions, voice_notes
 from bot.store.db import now
 
 SETTLED = timedelta(hours=1)
@@ -53,8 +53,9 @@ def _span(services: Services, bodies: TwilioBodies, since: datetime, through: da
     at, done, failed = now(), 0, Counter[str]()
     try:
         for some in _batches(bodies.stored(since, through)):
-            with ThreadPoolExecutor(CONNECTIONS) as pool:
-                outcomes = Counter(pool.map(lambda one: _one(bodies, one, at - since > GIVEN_UP), some))
+            with services.database.read() as db:
+                needed = voice_notes.still_needed(db, [one.sid for one in some if one.files])
+            outcomes = _delete(bodies, some, needed, at - since > GIVEN_UP)
             done += outcomes.pop("done", 0)
             outcomes.pop("nothing", None)
             failed += outcomes
@@ -83,11 +84,18 @@ def _batches(stored: Iterable[Stored]) -> Iterable[list[Stored]]:
     yield some
 
 
-def _one(bodies: TwilioBodies, one: Stored, old: bool) -> str:
+def _delete(bodies: TwilioBodies, some: list[Stored], needed: set[str], old: bool) -> Counter[str]:
+    """Several at a time; `needed`: whose sounds go by their own way (bot/voice_notes).  A sound that has none (beside a
+    picture, from a phone of staff, of a message that nobody could take) would stay at Twilio for ever."""
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        return Counter(pool.map(lambda one: _one(bodies, one, one.sid not in needed, old), some))
+
+
+def _one(bodies: TwilioBodies, one: Stored, sounds: bool, old: bool) -> str:
     """What became of it: done, nothing, or why not."""
     try:
         if one.files:
-            bodies.delete_files(one.sid)
+            bodies.delete_files(one.sid, sounds)
         if not one.final:
             return "nothing" if old else "not_final"
         if one.has_words:

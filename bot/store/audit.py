@@ -73,6 +73,11 @@ def stands(db: Connection, told: Entry, since: datetime) -> bool:
     return db.execute(query).first() is not None
 
 
+def last_at(db: Connection, what: str) -> datetime | None:
+    """When this was done last; None: not within a year."""
+    return db.execute(select(audit.c.at).where(audit.c.what == what).order_by(audit.c.id.desc()).limit(1)).scalar()
+
+
 def broken(db: Connection) -> int | None:
     """The id of the first row that does not follow from those before it; None if all do."""
     before = _cut(db)

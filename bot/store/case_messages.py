@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.store import cases, family_keys
 from bot.store.crypto import Vault
-from bot.store.db import Moment, metadata
+from bot.store.db import NEVER_AGAIN, Moment, metadata
 from bot.store.family_keys import Reader
 
 Author = Literal["family", "helper", "staff", "note"]
@@ -38,6 +38,7 @@ case_messages = Table(
     Column("state", String(16), nullable=False, index=True),
     Column("delivery_id", ForeignKey("deliveries.id")),
     Column("at", Moment, nullable=False),
+    **NEVER_AGAIN,
 )
 
 TO_TRANSLATE = ("waiting", "before", "drafting")

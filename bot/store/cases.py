@@ -27,7 +27,7 @@ from sqlalchemy.engine import Connection, Row
 
 from bot.store import audit, family_keys
 from bot.store.crypto import Vault
-from bot.store.db import Moment, metadata
+from bot.store.db import NEVER_AGAIN, Moment, metadata
 from bot.store.family_keys import Reader, Sealer
 
 cases = Table(
@@ -61,6 +61,7 @@ cases = Table(
     Column("flagged", String(32), nullable=False, server_default=""),
     Column("announcement_id", Integer, index=True),
     UniqueConstraint("message_sid", "n"),
+    **NEVER_AGAIN,
 )
 OPEN_STATES = ("new", "alerted", "claimed", "waiting")
 Index(

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.store import families
 from bot.store.crypto import Vault
-from bot.store.db import Moment, metadata
+from bot.store.db import NEVER_AGAIN, Moment, metadata
 
 contacts = Table(
     "contacts",
@@ -25,6 +25,7 @@ contacts = Table(
     Column("talking_case", Integer),
     Column("unanswered", Integer, nullable=False, server_default="0"),
     Column("family_id", ForeignKey("families.id"), index=True),
+    **NEVER_AGAIN,
 )
 
 notes = Table(
@@ -137,6 +138,11 @@ def _contact(row: Row[Any], address: str) -> Contact:
 def ids_of_family(db: Connection, family_id: int) -> list[int]:
     """All addresses of a family."""
     return list(db.execute(select(contacts.c.id).where(contacts.c.family_id == family_id)).scalars())
+
+
+def indexes_of(db: Connection, family_id: int) -> list[str]:
+    """The keyed hashes of all addresses of a family."""
+    return list(db.execute(select(contacts.c.address_index).where(contacts.c.family_id == family_id)).scalars())
 
 
 def set_talking(db: Connection, contact_id: int, case_id: int | None) -> None:

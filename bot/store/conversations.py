@@ -6,11 +6,12 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 """
 
 import json
+import logging
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from redis import Redis
+from redis import Redis, ResponseError
 
 from bot.store import pace, walks
 from bot.store.crypto import Unreadable, Vault
@@ -20,6 +21,8 @@ KEPT_SECONDS = 24 * 3600
 """How long a conversation is kept, and WhatsApp's service window, which is as long (twilio.md, section 3)."""
 LOCK_MS = 8_000
 """Longer than any message takes, shorter than Twilio's 15 s: a retry after a kill -9 still gets its answer."""
+
+log = logging.getLogger(__name__)
 
 ENTER = (
     pace.COUNT
@@ -38,8 +41,11 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
 redis.call('SET', KEYS[4], '1', 'EX', ARGV[2])
-for n = 6, #ARGV do redis.call('HINCRBY', KEYS[5], ARGV[n], 1) end
-if #ARGV > 5 then redis.call('EXPIRE', KEYS[5], ARGV[5]) end
+redis.call('LPUSH', KEYS[5], ARGV[5])
+redis.call('LTRIM', KEYS[5], 0, ARGV[6] - 1)
+redis.call('EXPIRE', KEYS[5], ARGV[2])
+for n = 8, #ARGV do redis.call('HINCRBY', KEYS[6], ARGV[n], 1) end
+if #ARGV > 7 then redis.call('EXPIRE', KEYS[6], ARGV[7]) end
 redis.call('DEL', KEYS[2])
 return 1
 """
@@ -142,7 +148,8 @@ class Conversations:
         sealed = self._seal(conversation, family)
         told = self._vault.seal_bytes(reply.encode(), f"reply:{message_sid}")
         args: list[str | bytes | int] = [owner, KEPT_SECONDS, told, sealed]
-        keys = [_seen(message_sid), _lock(family), _talk(family), _window(family)]
+        args += [message_sid, pace.PER_DAY]
+        keys = [_seen(message_sid), _lock(family), _talk(family), _window(family), _answered(family)]
         if counts:
             keys.append(counts[0])
             args += [walks.KEPT_SECONDS, *counts[1]]
@@ -172,9 +179,33 @@ class Conversations:
         """Whoever handles a message of this family just now keeps nothing of it: the lock is theirs no more."""
         self.redis.delete(_talk(family), _lock(family))
 
-    def erase(self, family: str) -> None:
-        """Nothing of this family is kept here any more, not even that it wrote."""
-        self.redis.delete(_talk(family), _window(family), _talking(family), *pace.kept_of(family))
+    def erase(self, family: str, but: str = "") -> None:
+        """Nothing of this family is kept here any more, not even that it wrote; nor what it was answered, `but` for
+        the message that erased it.  A message that comes a second time is still known, and answered with nothing."""
+        pipe = self.redis.pipeline()
+        for sid in (one.decode() for one in self._answers(family)):
+            if sid != but:
+                pipe.set(_seen(sid), self._vault.seal_bytes(b"", f"reply:{sid}"), xx=True, keepttl=True)
+        pipe.delete(_talk(family), _window(family), _talking(family), _answered(family), *pace.kept_of(family))
+        pipe.execute()
+
+    def kept(self, family: str) -> Conversation | None:
+        """What is kept of the day, to be shown; None if nothing is."""
+        found = self.redis.get(_talk(family))
+        return self._open(found, family) if found else None
+
+    def _answers(self, family: str) -> list[bytes]:
+        return cast(list[bytes], self.redis.lrange(_answered(family), 0, -1))
+
+    def rewrite_file(self) -> bool:
+        """Have Redis write its append-only file anew: it holds all that was ever written, what has run out or was
+        erased too, until then (for months, where little is written).  False where it has none, or will not."""
+        try:
+            enabled = self.redis.info("persistence").get("aof_enabled")
+            return bool(enabled and self.redis.bgrewriteaof())
+        except ResponseError as error:  # at work already; or a managed service, which sees to its files itself
+            log.info("append-only file not written anew: %s", type(error).__name__)
+            return False
 
     def waits(self, family: str) -> bool:
         """Whether a question of ours waits for this family's answer."""
@@ -233,6 +264,11 @@ def _lock(family: str) -> str:
 
 def _window(family: str) -> str:
     return f"puente:window:{family}"
+
+
+def _answered(family: str) -> str:
+    """The messages of the day whose answers are kept, so that erasing finds them."""
+    return f"puente:answered:{family}"
 
 
 def _seen(message_sid: str) -> str:

@@ -22,8 +22,12 @@ metadata = MetaData(
     }
 )
 
+NEVER_AGAIN: dict[str, Any] = {"sqlite_autoincrement": True}
+"""For tables whose numbers leave the database (a text of staff, a job, a conversation in Redis): the number of a row
+that was erased is given to nobody else.  SQLite takes the highest again unless it is told so; PostgreSQL never does."""
 BUSY_SECONDS = 5
 """How long a SQLite writer waits for another one; half of Twilio's patience is left for the rest."""
+EMPTYING_MS = 500
 
 
 class Moment(TypeDecorator[datetime]):
@@ -55,6 +59,19 @@ class Database:
         """One transaction that is kept whole or not at all; on SQLite it takes the write lock at once."""
         with self.engine.begin() as connection:
             yield connection
+
+    def empty_log(self) -> bool:
+        """SQLite's log still holds the pages of before: it is written back and emptied.  False, after a moment, if
+        somebody reads just then (writers would have to wait as well); PostgreSQL sees to its own."""
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with self.engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute(f"PRAGMA busy_timeout={EMPTYING_MS}")
+            try:
+                return bool(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -4,7 +4,7 @@ The way down is read from the tables themselves (whoever points to a family, a c
 is new tomorrow is emptied too.  What stays is the last opt-out, under its keyed hash: a roster must not undo it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 
@@ -76,18 +76,32 @@ def _address(vault: Vault, sealed: str, index: str) -> str | None:
 
 
 def _forget_consent(db: Connection, vault: Vault, addresses: Mapping[str, str | None]) -> None:
-    """Whoever wanted nothing wants nothing still: that one line stays, of each address that said so last.
+    """Whoever wanted nothing wants nothing still: that stays, of each address that has not come back since.
 
     It stays under the lasting hash: nobody can read the address again when `DATA_KEY` changes.
     """
     table = consents.consent_events
     for index, address in addresses.items():
-        query = select(table.c.id, table.c.kind).where(table.c.address_index == index)
-        last = db.execute(query.order_by(table.c.at.desc(), table.c.id.desc()).limit(1)).first()
-        kept = last.id if last and last.kind in OPT_OUTS else -1
-        db.execute(delete(table).where((table.c.address_index == index) & (table.c.id != kept)))
-        if kept != -1 and address is not None:
-            db.execute(update(table).where(table.c.id == kept).values(address_index=lasting.index(db, vault, address)))
+        its = table.c.address_index.in_([index, *lasting.known(db, vault, [address] if address else []).values()])
+        said = db.execute(select(table.c.id, table.c.kind).where(its).order_by(table.c.at, table.c.id))
+        kept = table.c.id.in_(_noes((row.id, row.kind) for row in said))
+        db.execute(delete(table).where(its & ~kept))
+        if address is not None:
+            db.execute(update(table).where(its & kept).values(address_index=lasting.index(db, vault, address)))
+
+
+def _noes(said: Iterable[tuple[int, str]]) -> list[int]:
+    """The last no of each kind that stands: what a roster denied later does not take the place of the family's own
+    STOP, since a later roster may say yes again; the family's yes ends both."""
+    standing: dict[str, int] = {}
+    for number, kind in said:
+        if kind in OPT_OUTS:
+            standing[kind] = number
+        elif kind == "given":
+            standing.pop("denied", None)
+        else:
+            standing.clear()
+    return list(standing.values())
 
 
 def purge(db: Connection, table: Table, ids: Sequence[object]) -> None:

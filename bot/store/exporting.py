@@ -1,18 +1,19 @@
 """Everything that is held about one family, opened, table by table: for a records request.
 
-The rows are found by the same way down that erasing goes, and by the columns that name a contact or case without the
-database knowing, so that a table that is new tomorrow is in it too.
+The rows are found by the same way down that erasing goes, by the columns that name a contact or case without the
+database knowing, so that a table that is new tomorrow is in it too, and by the hash of the number.
 """
 
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from bot.store import erasing, family_keys
+from bot.store import consents, contacts, erasing, families, family_keys, lasting, leaders
 from bot.store.crypto import Unreadable, Vault
 from bot.store.db import metadata
 from bot.store.resealing import PLACES, Place
@@ -23,7 +24,17 @@ NOT_THEIRS = frozenset(
 )
 """A key is no record; agents at a school are the school's record; a link is its hash."""
 LEFT_OUT = frozenset(
-    {"address_index", "person_index", "digest", "cause", "wrapped", "message_sid", "paged_for", "sealed_url"}
+    {
+        "address_index",
+        "person_index",
+        "digest",
+        "cause",
+        "wrapped",
+        "message_sid",
+        "paged_for",
+        "sealed_url",
+        "number_index",
+    }
 )
 """Hashes and marks that say nothing to a reader."""
 CHUNK = 500
@@ -33,17 +44,30 @@ def everything(db: Connection, vault: Vault, family_id: int) -> dict[str, list[d
     """Rows by table, sealed columns opened (a sound as base64); values are text, numbers, truth or None."""
     sealed = {place.column: place for place in PLACES}
     found: dict[str, list[dict[str, Any]]] = {}
-    for table, rows in _rows(db, family_id).items():
+    for table, rows in {**_rows(db, family_id), **_by_number(db, vault, family_id)}.items():
         shown = [_shown(db, vault, table, row, sealed) for row in rows]
         if shown:
             found[table.name] = shown
-    consents = metadata.tables["consent_events"]
-    addresses = select(metadata.tables["contacts"].c.address_index).where(
-        metadata.tables["contacts"].c.family_id == family_id
-    )
-    said = db.execute(select(consents).where(consents.c.address_index.in_(addresses)).order_by(consents.c.id))
-    found["consent_events"] = [_shown(db, vault, consents, row, sealed) for row in said.mappings()]
     return found
+
+
+def _by_number(db: Connection, vault: Vault, family_id: int) -> dict[Table, list[RowMapping]]:
+    """What is known by a hash of the number: every word about consent (from before an erasing, too), and the line in
+    the register of leaders."""
+    known, leader = metadata.tables["contacts"], leaders.leaders
+    rows = db.execute(select(known).where(known.c.family_id == family_id)).all()
+    indexes = {row.address_index for row in rows}
+    for row in rows:
+        with suppress(Unreadable):  # the rest of the copy is worth having
+            address = contacts.open_address(vault, row.sealed_address, row.address_index)
+            ways = {address, *contacts.addresses_of(families.number_of(address))}
+            indexes |= {*map(vault.index, ways), *lasting.known(db, vault, [*ways]).values()}
+    said = consents.consent_events
+    person = select(families.families.c.person_index).where(families.families.c.id == family_id).scalar_subquery()
+    return {
+        said: list(db.execute(select(said).where(said.c.address_index.in_(indexes)).order_by(said.c.id)).mappings()),
+        leader: list(db.execute(select(leader).where(leader.c.number_index == person)).mappings()),
+    }
 
 
 def _rows(db: Connection, family_id: int) -> dict[Table, list[RowMapping]]:

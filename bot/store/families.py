@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from bot.store.crypto import Vault
-from bot.store.db import Moment, metadata
+from bot.store.db import NEVER_AGAIN, Moment, metadata
 
 families = Table(
     "families",
@@ -27,6 +27,7 @@ families = Table(
     Column("bad_number_at", Moment),
     Column("no_whatsapp_at", Moment),
     Column("created_at", Moment, nullable=False),
+    **NEVER_AGAIN,
 )
 
 schools = Table(

@@ -8,7 +8,7 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstra
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.store.db import Moment, metadata
+from bot.store.db import NEVER_AGAIN, Moment, metadata
 
 follow_ups = Table(
     "follow_ups",
@@ -23,6 +23,7 @@ follow_ups = Table(
     Column("state", String(16), nullable=False),
     Column("case_id", Integer),
     UniqueConstraint("message_sid", "n"),
+    **NEVER_AGAIN,
 )
 
 

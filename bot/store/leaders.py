@@ -126,7 +126,7 @@ def change(db: Connection, vault: Vault, leader: Leader) -> bool:
 
 def leave(db: Connection, leader_id: int, at: datetime) -> None:
     """Who wants to be in no register: name and number are gone, the organization stays on no list."""
-    gone = {"left_at": at, "sealed": "", "number_index": None}
+    gone = {"left_at": at, "sealed": "", "number_index": None, "channel": ""}  # the way may name a person
     db.execute(update(leaders).where(leaders.c.id == leader_id).values(gone))
 
 

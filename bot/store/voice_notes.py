@@ -5,7 +5,7 @@ States: `new` (to be fetched) → `fetched`, or `refused` (why: `reason`); `gone
 the sweep finds it.  Empty: nothing is left to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -32,11 +32,14 @@ from sqlalchemy.exc import IntegrityError
 from bot.store import family_keys
 from bot.store.cases import OPEN_STATES, cases
 from bot.store.crypto import Vault
-from bot.store.db import Moment, metadata
+from bot.store.db import NEVER_AGAIN, Moment, metadata
 from bot.store.family_keys import Reader
 
 State = Literal["new", "fetched", "refused", "gone"]
 Step = Literal["fetch", "delete", "transcribe"]
+
+MOST_SOUNDS, AT_ONCE = 10, 500
+"""So many files one message has at Twilio; so many rows are asked for in one query."""
 
 voice_notes = Table(
     "voice_notes",
@@ -61,6 +64,7 @@ voice_notes = Table(
     Column("heard_by", String(64)),
     Column("heard_at", Moment),
     Column("at", Moment, nullable=False),
+    **NEVER_AGAIN,
 )
 """`transcript`: "waiting" for the machine, "done", "failed", or empty (none was asked)."""
 
@@ -160,6 +164,16 @@ def audio_of(db: Connection, vault: Vault, note: VoiceNote) -> bytes | None:
     sealed = db.execute(select(voice_notes.c.sealed_audio).where(voice_notes.c.id == note.id)).scalar_one_or_none()
     opens = family_keys.reader(db, vault)
     return opens.open_bytes(sealed, _place(note.cause, "audio")) if sealed else None
+
+
+def still_needed(db: Connection, message_sids: Iterable[str]) -> set[str]:
+    """Those of these messages whose sounds at Twilio are still to be fetched or deleted by a note of ours."""
+    of = {f"{sid}:{number}": sid for sid in message_sids for number in range(MOST_SOUNDS)}
+    causes, found = list(of), set()
+    for start in range(0, len(causes), AT_ONCE):
+        mine = voice_notes.c.cause.in_(causes[start : start + AT_ONCE]) & voice_notes.c.at_twilio
+        found |= {of[cause] for cause in db.execute(select(voice_notes.c.cause).where(mine)).scalars()}
+    return found
 
 
 def due(db: Connection, at: datetime, limit: int) -> Sequence[int]:

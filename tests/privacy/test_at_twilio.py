@@ -9,7 +9,7 @@ from sqlalchemy import update
 from bot.channels.bodies import BodyError, TwilioBodies
 from bot.messaging import redacting
 from bot.services import Services
-from bot.store import deliveries, redactions
+from bot.store import deliveries, redactions, voice_notes
 from bot.store.db import now
 from tests.stand_in import TwilioStandIn
 from tests.stand_in.records import Accepted, new_sid
@@ -56,11 +56,16 @@ def test_words_both_ways_are_gone_after_an_hour_and_not_before(
 def test_pictures_are_deleted_and_voice_messages_left_to_their_own_way(
     services: Services, twilio: TwilioStandIn, later: None
 ) -> None:
+    """A sound that no note of ours will fetch or delete goes as a picture does: else it stays there for ever."""
     picture = twilio.media.put(b"a photo of papers", "image/jpeg")
-    sound = twilio.media.put(b"a voice", "audio/ogg")
-    for kept in (picture, sound):
+    sound, nobodys = twilio.media.put(b"a voice", "audio/ogg"), twilio.media.put(b"a voice too", "audio/ogg")
+    for kept in (picture, sound, nobodys):
         one = put(twilio, "", status="received", media=[kept.url])
         kept.url = kept.url.replace(kept.url.split("/Messages/")[1].split("/")[0], one.sid)
+        if kept is sound:
+            with services.database.write() as db:
+                new = voice_notes.New(f"{one.sid}:0", None, None, "en", kept.url, "audio/ogg")
+                voice_notes.keep_note(db, services.database.vault, new, now())
     redacting.redact(services)
     assert list(twilio.media.files) == [sound.sid]
 

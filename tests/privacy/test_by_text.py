@@ -8,10 +8,14 @@ from sqlalchemy import func, select
 
 from bot import jobs
 from bot.conversation.commands import match
+from bot.messaging import erasing
+from bot.messaging import receive as receiving
 from bot.services import Services
-from bot.store import audit, cases, contacts, deliveries, erasures, family_keys
+from bot.store import audit, cases, contacts, deliveries, erasures, families, family_keys, leaders
+from bot.store import erasing as store_erasing
 from bot.store.consents import consent_events
-from bot.store.db import metadata
+from bot.store.db import metadata, now
+from bot.store.leaders import Leader
 from bot.understanding import Phrasebook
 from tests.conftest import Family
 from tests.understanding.conftest import files, lessons, phrasebook
@@ -225,16 +229,73 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
     assert messages and rows(services, "cases") == 0
 
 
-def test_by_voice_through_the_same_flow(services: Services, client: FlaskClient, family: Family) -> None:
-    """Whoever calls hears how much is held of the number, by text too, and erases it with the same key."""
+def test_a_call_erases_nothing_the_phone_itself_is_asked(
+    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    """Anybody can ring under a number that is not theirs: only who has the phone can answer the text."""
     told(family)
     phone = Phone(client, services)
     phone.ring()
     heard = phone.speak("privacy")
     assert "Your requests to the school: 1" in heard and "What would you like to do?" in heard
     assert "Shall I delete everything now?" in phone.press("1")
+    where = phone.on
+    assert "sent it to your phone as a text message" in phone.press("1")
+    assert "sent it to your phone as a text message" in phone.ask(where, Digits="1"), "the callback again"
+    assert rows(services, "cases") == 1 and rows(services, "families") == 1
+    (text,) = texts_to(services, "+12175550177")
+    assert "Shall I delete everything now?" in text and "1. Yes, delete everything" in text
+    by_sms = new_family("+12175550177")
+    assert "is deleted" in by_sms.text("1")
+    assert rows(services, "contacts") == 0 and rows(services, "cases") == 0 and rows(services, "deliveries") == 0
+
+
+def texts_to(services: Services, number: str) -> list[str]:
+    with services.database.read() as db:
+        contact = contacts.find(db, services.database.vault, number)
+        assert contact is not None
+        mine = deliveries.deliveries.c.contact_id == contact.id
+        ids = list(db.execute(select(deliveries.deliveries.c.id).where(mine)).scalars())
+        return [one.body for one_id in ids if (one := deliveries.get(db, services.database.vault, one_id))]
+
+
+def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
+    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    """A landline; and a text conversation in which another question waits: that may be an emergency's."""
+    told(family)
+    with services.database.write() as db:
+        families.mark_bad_number(db, 1, 30006, now())
+    assert "Your request has the number" in wish(Phone(client, services))
+    with services.database.write() as db:
+        families.mark_bad_number(db, 1, None, None)
+    busy = new_family("+12175550177")
+    busy.text("ICE agents are at my door right now, they are knocking")
+    before = services.conversations.asks(services.family("+12175550177"))
+    assert before is not None and before[0] == "enforcement_now"
+    assert "Your request has the number" in wish(Phone(client, services, sid="CA" + "8" * 32))
+    assert services.conversations.asks(services.family("+12175550177")) == before
+    assert rows(services, "families") == 1
+    with services.database.read() as db:
+        abouts = [case.about for case in cases.newest(db, services.database.vault, 9)]
+    assert any("asks to delete the data" in about for about in abouts)
+
+
+def wish(phone: Phone) -> str:
+    phone.ring()
+    phone.speak("delete my data")
+    return phone.press("1")
+
+
+def test_who_hides_the_number_erases_the_call(services: Services, client: FlaskClient, family: Family) -> None:
+    """Under it stands nothing but what was said in this call."""
+    told(family)
+    phone = Phone(client, services, number="anonymous")
+    phone.ring()
+    phone.press("1")
+    phone.speak("delete my data")
     assert "is deleted" in phone.press("1")
-    assert rows(services, "contacts") == 0 and rows(services, "cases") == 0
+    assert rows(services, "families") == 1, "the other family stays"
 
 
 def test_who_handles_another_address_meanwhile_keeps_nothing(
@@ -251,3 +312,125 @@ def test_who_handles_another_address_meanwhile_keeps_nothing(
     assert not services.conversations.put_on(busy, "a worker", conversation)
     assert not services.conversations.leave(busy, "SMx", "a worker", conversation, "")
     assert not list(services.redis.scan_iter("puente:talk:*"))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_who_is_waited_for_in_vain_keeps_nothing(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """Erased in the console while a message of this very address takes too long; also where whoever erases is killed
+    right after the transaction."""
+    told(family)
+    monkeypatch.setattr(erasing, "WAIT_SECONDS", 0.1)
+    if killed:
+        monkeypatch.setattr(erasing, "finish", lambda *_: None)
+    busy = services.family(family.address)
+    conversation = services.conversations.take(busy, "a web process")
+    assert conversation is not None and erasing.erase(services, family.address, "ana_ruiz")
+    assert not services.conversations.leave(busy, "SMx", "a web process", conversation, "")
+    assert killed or not [key for key in services.redis.scan_iter() if busy.encode() in key]
+
+
+def test_who_began_between_reads_old_rows_and_keeps_nothing(
+    services: Services, family: Family, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of another address that takes the lock after it was cast out and before the rows are gone."""
+    told(family)
+    other = new_family("+12175550177")
+    other.text("hello")
+    busy, erases = services.family(other.address), erasing.erasing.erase
+    began = []
+
+    def erase(*args: object) -> list[str]:
+        found = erases(*args)  # type: ignore[arg-type]
+        cast_out = type(services.conversations).cast_out
+
+        def then_begins(conversations: object, index: str) -> None:
+            cast_out(services.conversations, index)
+            if not began:
+                began.append(services.conversations.take(busy, "a web process"))
+
+        monkeypatch.setattr(type(services.conversations), "cast_out", then_begins)
+        return found
+
+    monkeypatch.setattr(erasing.erasing, "erase", erase)
+    family.text("delete my data")
+    assert "is deleted" in family.text("1") and began[0] is not None
+    assert not services.conversations.leave(busy, "SMx", "a web process", began[0], "")
+    assert not [key for key in services.redis.scan_iter() if busy.encode() in key]
+
+
+def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a conversation in Redis the contact comes from the database, and is gone when the rows are written."""
+    told(family)
+    services.conversations.forget(services.family(family.address))
+    notes, gone = receiving._notes, []
+
+    def erased_now(*args: object) -> dict[str, str]:
+        found = notes(*args)  # type: ignore[arg-type]
+        if not gone:
+            with services.database.write() as db:
+                gone.append(store_erasing.erase(db, services.database.vault, 1, now()))
+                contacts.add(db, services.database.vault, "+12175550999", "sms", now())
+        return found
+
+    monkeypatch.setattr(receiving, "_notes", erased_now)
+    assert family.text("ICE agents are at my door right now, they are knocking") and family.status == 200
+    with services.database.read() as db:
+        own = contacts.find(db, services.database.vault, family.address)
+        (case,) = cases.newest(db, services.database.vault, 5)
+    assert gone and own is not None and case.contact_id == own.id, "not whoever came meanwhile"
+
+
+def test_what_it_was_answered_that_day_is_gone_and_repeats_are_still_known(services: Services, family: Family) -> None:
+    told(family)
+    before = family.sid
+    assert family.text("PRIVACY") and "Your requests" in answers(services)
+    family.text("2")
+    family.text("delete my data")
+    done = family.text("1")
+    assert answers(services) == done, "the one that a repeat of the last message gets"
+    assert family.text("he comes on Friday", MessageSid=before) == "" and rows(services, "contacts") == 0
+    told(family)
+    assert erasing.erase(services, family.address, "ana_ruiz") and answers(services) == done
+
+
+def answers(services: Services) -> str:
+    """Every answer that Redis keeps for a repeat, opened."""
+    sids = [key.decode().removeprefix("puente:seen:") for key in services.redis.scan_iter("puente:seen:SM*")]
+    sealed = {sid: services.redis.get(f"puente:seen:{sid}") for sid in sids}
+    return "".join(services.database.vault.open(one.decode(), f"reply:{sid}") for sid, one in sealed.items() if one)
+
+
+def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, family: Family) -> None:
+    """Staff's text left at the very moment when the family was erased, and said so to Redis."""
+    told(family)
+    assert erasing.erase(services, family.address, "ana_ruiz")
+    own = services.family(family.address)
+    family.text("english")
+    services.conversations.set_talking(own, 1)
+    family.text("menu")
+    services.redis.set(f"puente:talking:{own}", 1)  # also where the conversation knows who writes
+    assert "Is it safe at school?" in family.text("menu")
+    assert services.redis.get(f"puente:talking:{own}") is None
+
+
+def test_two_who_erase_at_once_do_it_once(services: Services, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(family)
+    with services.database.write() as db:  # a leader without a number is nobody's
+        leader = Leader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")
+        leaders.add(db, services.database.vault, leader, now())
+    indexes = contacts.indexes_of
+
+    def erased_meanwhile(*args: object) -> list[str]:
+        monkeypatch.setattr(contacts, "indexes_of", indexes)
+        assert erasing.erase(services, family.address, "ana_ruiz")
+        return indexes(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(contacts, "indexes_of", erased_meanwhile)
+    assert erasing.erase(services, family.address, "ben")
+    assert rows(services, "erasures") == 1 and rows(services, "families") == 0
+    with services.database.read() as db:
+        assert [one.name for one in leaders.every(db, services.database.vault)] == ["Paul"]

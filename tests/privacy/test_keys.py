@@ -1,8 +1,10 @@
 """Each family's own key: what it seals, that erasing is final, and that a new DATA_KEY leaves no old backup readable."""
 
 import sqlite3
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import LargeBinary, select, update
 
+from bot import jobs
 from bot import keys as command
 from bot.messaging import erasing
 from bot.services import Services
@@ -122,6 +125,64 @@ def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, 
     assert lost not in data and sealed[gone].encode() not in data
 
 
+@pytest.mark.sqlite
+def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with services.database.read() as db:
+        wrapped = set(db.execute(select(family_keys.family_keys.c.wrapped)).scalars())
+    file = Path(str(services.database.engine.url.database))
+    reads = sqlite3.connect(file)
+    reads.execute("BEGIN")
+    reads.execute("SELECT * FROM family_keys").fetchall()
+    began = time.monotonic()
+    assert erasing.erase(services, two[0].address, "ana_ruiz") and time.monotonic() - began < 3
+    (lost,) = wrapped - left(services)
+    assert lost in on_disk(file)
+    reads.close()
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.retain()
+    assert lost not in on_disk(file)
+
+
+def test_what_redis_has_forgotten_is_gone_from_its_file_within_the_hour(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only then is "the words of this conversation: 24 hours" true."""
+    talk = services.redis.get(f"puente:talk:{services.family(two[0].address)}")
+    assert isinstance(talk, bytes) and erasing.erase(services, two[0].address, "ana_ruiz")
+    folder = Path(services.redis.config_get("dir")["dir"])  # type: ignore[index,arg-type]
+    until(lambda: talk in in_files(folder))
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.retain()
+    until(lambda: talk not in in_files(folder))
+
+
+def in_files(folder: Path) -> bytes:
+    found = b""
+    for path in sorted(folder.rglob("*.aof")):
+        with suppress(FileNotFoundError):  # the old one goes while we look
+            found += path.read_bytes()
+    return found
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def left(services: Services) -> set[bytes]:
+    with services.database.read() as db:
+        return set(db.execute(select(family_keys.family_keys.c.wrapped)).scalars())
+
+
+def on_disk(file: Path) -> bytes:
+    """The database's file with its log."""
+    return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+
+
 def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services, family: Family) -> None:
     vault = services.database.vault
     family.text("hello")
@@ -173,11 +234,13 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     two[0].text("STOP")
     url = backup(services, tmp_path / "backup.db")
     assert erasing.erase(services, two[0].address, "ana_ruiz")
+    assert "older backups still hold: 1\n" in run(services, monkeypatch, "status")
     both = with_keys(services, NEW, old)
     assert "sealed anew" in run(both, monkeypatch, "rotate")
     assert "hashed anew: 1" in run(both, monkeypatch, "reindex")
     after = with_keys(services, NEW)
-    assert "under older ones: 0\nunder unknown ones: 0" in run(after, monkeypatch, "status")
+    status = run(after, monkeypatch, "status")
+    assert "under older ones: 0\nunder unknown ones: 0" in status and "still hold: 0\n" in status
     with after.database.read() as db:
         vault = after.database.vault
         contact = contacts.find(db, vault, two[1].address)

@@ -3,9 +3,12 @@
 Database file and its log, Valkey's append-only file and every key, RQ's jobs (packed), the processes' logs, metrics.
 """
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
@@ -15,6 +18,7 @@ from bot.roster.importing import Options, import_files
 from bot.store import cases
 from tests.faults.line import Line, running
 from tests.privacy.searching import files, found_in, numbers, spellings, values
+from tests.stand_in import sign
 from tests.stand_in.twilio import TwilioStandIn  # noqa: F401  # what a line talks to
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(420)]
@@ -68,6 +72,31 @@ def a_day(line: Line) -> None:
               MediaUrl0=f"https://api.twilio.com/2010-04-01/Accounts/{line.twilio.account_sid}/Messages/MM1/Media/ME9")  # fmt: skip
 
 
+def rings(line: Line, phone: str, words: str) -> None:
+    """Somebody calls, is understood by Twilio's ear, and asks for the text."""
+    path, form = "/webhooks/twilio/voice", {"CallSid": f"CA{uuid4().hex}", "From": phone, "Direction": "inbound"}
+    for said in ({}, {"Digits": "1"}, {"SpeechResult": words}, {"SpeechResult": "delete my data"}, {"Digits": "1"}):
+        url = f"{line.public}{path}"
+        given = {**form, "To": "+12175550100", "AccountSid": line.twilio.account_sid, **said}
+        answer = requests.post(
+            url, given, headers={"X-Twilio-Signature": sign(line.twilio.auth_token, url, given)}, timeout=15
+        )
+        assert answer.status_code == 200, answer.text
+        on = re.search(r'action="([^"]+)"', answer.text)
+        path = html.unescape(on[1]).removeprefix(line.public) if on else path
+
+
+def what_goes_wrong(line: Line) -> None:
+    """Forms that are not Twilio's, or are too long: what is said of them in the logs must not repeat them."""
+    for number, phone in enumerate(PHONES[:4]):
+        words = {"From": phone, "Body": f"{NAMES[number]} {TEXTS[number % len(TEXTS)]}", "MessageSid": "SM1"}
+        url = f"{line.public}/webhooks/twilio/messages"
+        requests.post(url, words, timeout=15)
+        requests.post(f"{url}?from={phone}", words, headers={"X-Twilio-Signature": "forged"}, timeout=15)
+        requests.post(url, {**words, "Body": NAMES[number] * 200_000}, timeout=15)
+        requests.get(f"{line.public}/console/cases/{NAMES[number]}?number={phone}", timeout=15)
+
+
 def staff_at_work(line: Line) -> None:
     """Somebody takes a case by text and writes back; a roster is read; one family is erased; another erases itself."""
     with line.services() as services:
@@ -98,6 +127,8 @@ def test_after_a_full_day_nothing_lies_in_clear(tmp_path: Path, monkeypatch: pyt
     folder = tmp_path.resolve()
     with running(folder) as line:
         a_day(line)
+        rings(line, PHONES[16], f"my name is {NAMES[1]} and {TEXTS[1]}, I am {STATUS[0]}")
+        what_goes_wrong(line)
         staff_at_work(line)
         with line.services() as services:
             line.until(lambda: not services.redis.llen("rq:queue:urgent"), 60)

@@ -8,11 +8,13 @@ from flask.testing import FlaskClient
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import func, select
 
+from bot.messaging import erasing
 from bot.retention import running
 from bot.retention.rules import RULES
 from bot.services import Services
-from bot.store import audit, exporting
-from bot.store.db import metadata
+from bot.store import audit, exporting, leaders
+from bot.store.db import metadata, now
+from bot.store.leaders import Leader
 from bot.web import create_app
 from bot.web.console.kept_page import RULE_WORDS
 from tests.conftest import Family
@@ -80,6 +82,36 @@ def test_a_copy_has_every_table_that_leads_to_a_family(services: Services) -> No
         table.name for table in tables_of_a_family()
     }
     assert all(len(found[name]) == 1 for name in found if name != "consent_events"), "and nothing of the other's"
+
+
+def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
+    services: Services, told: Family, office: FlaskClient
+) -> None:
+    """The line in the register of leaders; a STOP from before an earlier erasing; the conversation of today."""
+    vault = services.database.vault
+    told.text("STOP")
+    assert erasing.erase(services, told.address, "ana_ruiz")
+    told.text("START")
+    told.text("I fear for my brother Quillon today")
+    with services.database.write() as db:
+        for name, phone in (("Paul Quillard", "+12175550177"), ("Zanzibar Smith", "+12175550178")):
+            leaders.add(db, vault, Leader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now())
+    whole = json.loads(send(office, "/console/family/copy", number=NUMBER, **{"as": "json"}).data)["records"]  # type: ignore[attr-defined]
+    assert whole["consent_events"][0]["kind"] == "stop"
+    assert "Paul Quillard" in json.dumps(whole["leaders"]) and len(whole["leaders"]) == 1
+    assert "my brother Quillon" in json.dumps(whole["conversation_of_today"])
+    assert "Zanzibar" not in json.dumps(whole) and vault.index("+12175550177") not in json.dumps(whole)
+
+
+def test_a_copy_without_redis_says_what_is_missing(
+    services: Services, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_args: object) -> None:
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(type(services.conversations), "kept", away)
+    copy = send(office, "/console/family/copy", number=NUMBER, **{"as": "txt"}).text  # type: ignore[attr-defined]
+    assert SECRET in copy and "Redis is away" in copy
 
 
 def test_erasing_takes_two_steps_and_a_typed_word(services: Services, told: Family, office: FlaskClient) -> None:

@@ -25,6 +25,7 @@ from bot.web.here import services
 
 ONLY_HASHES = frozenset({"told"})
 """Nothing that a person could read; the JSON copy has it."""
+TODAY = "conversation_of_today"
 ERASE = "ERASE"
 """What must be typed: nobody erases by a click."""
 
@@ -61,6 +62,7 @@ def copy_of_family() -> ResponseReturnValue:
     at, kind = now(), "json" if request.form.get("as") == "json" else "txt"
     with here.database.write() as db:
         found = exporting.everything(db, here.database.vault, contact.family_id)
+        found |= _of_today(here, contacts.indexes_of(db, contact.family_id))
         audit.record(db, current_user.by, "took a copy of a family's data", _subject(contact), at, kind)
     whole = {"district": here.library.district.name, "made_at": at.isoformat(), "records": found}
     body = json.dumps(whole, ensure_ascii=False, indent=1) if kind == "json" else readable(whole)
@@ -90,6 +92,16 @@ def erase_family() -> ResponseReturnValue:
         problem = _("Nothing was erased: Redis is away. Please try again in a few minutes.")
         return render_template("console/family.html", held=None, problem=problem), 503
     return render_template("console/family.html", held=None, problem="", done=True)
+
+
+def _of_today(here: Services, indexes: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """The conversation of the last 24 hours, which is not in the database."""
+    try:
+        talks = [talk for index in indexes if (talk := here.conversations.kept(index))]
+    except RedisError:
+        return {TODAY: [{"missing": "Redis is away: take the copy again for the conversation of today"}]}
+    said = [{"who": who, "text": text} for talk in talks for who, text in talk.turns]
+    return {TODAY: said} if said else {}
 
 
 def readable(whole: dict[str, Any]) -> str:

@@ -1,0 +1,26 @@
+"""Who was erased, once more in Redis: a backup of the database brings families back, and Redis does not come with it.
+
+By tokens (`erasures.token_of`) that lead to nobody without the row that they are about.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import cast
+
+from redis import Redis
+
+KEY = "puente:erased"
+KEPT = timedelta(days=366)
+"""As long as the rows of `erasures`, and longer than any backup should live."""
+
+
+def remember(redis: Redis, tokens: Mapping[str, datetime]) -> None:
+    """Note that these were erased; any number of times."""
+    if tokens:
+        redis.zadd(KEY, {token: at.timestamp() for token, at in tokens.items()})
+
+
+def known(redis: Redis, at: datetime) -> list[str]:
+    """The tokens of all who were erased within a year; older ones are forgotten."""
+    redis.zremrangebyscore(KEY, "-inf", (at - KEPT).timestamp())
+    return [one.decode() for one in cast(list[bytes], redis.zrange(KEY, 0, -1))]

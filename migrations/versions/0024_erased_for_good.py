@@ -1,0 +1,35 @@
+"""Numbers of erased rows are given to nobody else (SQLite); by what a backup's row of an erased family is known
+
+Revision: 0024, after 0023.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+TABLES = ("families", "contacts", "cases", "case_messages", "follow_ups", "voice_notes")
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.add_column("erasures", sa.Column("token", sa.String(length=64)))
+    _make_anew(never_again=True)
+
+
+def downgrade() -> None:
+    """Back."""
+    _make_anew(never_again=False)
+    op.drop_column("erasures", "token")
+
+
+def _make_anew(never_again: bool) -> None:
+    """SQLite takes AUTOINCREMENT only with a table that is made anew; PostgreSQL has always done so."""
+    if op.get_bind().dialect.name != "sqlite":
+        return
+    for name in TABLES:
+        with op.batch_alter_table(name, recreate="always", table_kwargs={"sqlite_autoincrement": never_again}):
+            pass
