@@ -14,6 +14,13 @@ from bot.voice.voices import VOICES
 from bot.voice.wording import is_day, said
 from bot.web.speaking import Speaker
 
+WITHHELD = frozenset({"266696687", "7378742833", "86282452253"})
+"""What stands in `From`, also after a 1, where a caller hides the number: ANONYMOUS, RESTRICTED and UNAVAILABLE, spelled
+on a keypad (the other such words are too short for a number).  Taken for numbers, all who hide theirs would be one
+family and hear each other's answers."""
+SHORTEST = 10
+"""Digits of a number that can be called back."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -100,10 +107,16 @@ def opened(services: Services, form: Mapping[str, str], args: Mapping[str, str])
     """The call of this callback.  A caller without a number is somebody new each time."""
     ours = form.get("Direction", "").startswith("outbound")
     sid, other = form.get("CallSid", "")[:34], form.get("To" if ours else "From", "")
-    address = other if other.startswith("+") and other[1:].isdigit() and len(other) > 10 else sid
+    address = other if _is_number(other) else sid
     language = args.get("l", "")
     known = language if language in services.library.district.languages else ""
     return Call(services, sid, f"voice:{address}", _number(args.get("turn")), known, _number(args.get("silent")))
+
+
+def _is_number(other: str) -> bool:
+    digits = other[1:]
+    plain = other.startswith("+") and digits.isdecimal() and len(digits) >= SHORTEST
+    return plain and digits.removeprefix("1") not in WITHHELD
 
 
 def _number(text: str | None) -> int:

@@ -33,8 +33,9 @@ AGAIN, TO_PHONE = "*", "#"
 SILENCES = 2
 """So often the line waits for a key before it says goodbye."""
 RECORD_SECONDS = 120
-RECORDED_AS = "audio/mpeg"
-"""What Twilio gives for a recording's address (twilio.md, section 6)."""
+AS_MP3, RECORDED_AS = ".mp3", "audio/mpeg"
+"""At the address in the callback Twilio gives a WAV file, which nobody here takes; with this ending an MP3
+(www.twilio.com/docs/voice/api/recording)."""
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def _language_chosen(call: Call, page: int, digit: str) -> VoiceResponse:
 def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
     digits, said = form.get("Digits", ""), form.get("SpeechResult", "").strip()
     if form.get("RecordingUrl"):
-        return _turn(call, "", Sound(form["RecordingUrl"], RECORDED_AS))
+        return _turn(call, "", Sound(form["RecordingUrl"] + AS_MP3, RECORDED_AS))
     if digits.startswith(AGAIN):
         return _last(replace(call, slowly=True))
     if digits.startswith(TO_PHONE):

@@ -23,6 +23,7 @@ from tests.console.conftest import member
 from tests.stand_in import TwilioStandIn
 from tests.test_console import post
 from tests.voice.phone import URL, Phone, in_the_middle
+from tests.voice_notes.conftest import carry_all, notes, sound_of
 
 
 @pytest.fixture
@@ -142,20 +143,34 @@ def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
     assert phone.has("Dial")
 
 
-def test_a_recorded_answer_is_kept_for_a_person(phone: Phone) -> None:
+def test_a_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
+    """At its own address Twilio has a WAV file, which nobody here takes: the MP3 beside it is fetched, and deleted."""
     phone.ring()
     phone.press("1")
     phone.press("0")
-    base = f"https://api.twilio.com/2010-04-01/Accounts/{phone.services.settings.account_sid}"
-    assert phone.record(f"{base}/Recordings/RE{'1' * 32}")
+    kept = twilio.media.put(b"ID3 a voice", "audio/mpeg", recording=True)
+    assert phone.record(kept.url)
     assert count(phone.services, voice_notes) == 1 and count(phone.services, cases) == 1
+    carry_all(phone.services)
+    (note,) = notes(phone.services)
+    assert sound_of(phone.services, note) == b"ID3 a voice" and twilio.media.files == {}
 
 
-def test_a_hidden_number_is_told_so(client: FlaskClient, services: Services) -> None:
-    phone = Phone(client, services, number="anonymous")
+HIDDEN = ["anonymous", "+266696687", "+7378742833", "+17378742833", "+86282452253", "+8656696", "", "Restricted"]
+"""What Twilio gives for a caller who hides the number; the digits spell words on a keypad."""
+
+
+@pytest.mark.parametrize("number", HIDDEN)
+def test_who_hides_the_number_is_told_so_and_nobody_else(client: FlaskClient, services: Services, number: str) -> None:
+    """The next who hides it is somebody else: no language and no answer is left of the one before."""
+    phone = Phone(client, services, number=number)
     phone.ring()
     phone.press("1")
-    assert "cannot see your phone number" in phone.words
+    assert "cannot see your phone number" in phone.words and "pound key" not in phone.press("2")
+    phone.sid = "CA" + "6" * 32
+    assert "For English, press 1." in phone.ring()
+    phone.press("1")
+    assert count(services, contacts.contacts) == 2
 
 
 def test_the_database_away_is_said_in_words(phone: Phone) -> None:
