@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from bot.content.catalog import SOURCE_LANGUAGE
@@ -15,9 +16,10 @@ from bot.voice.wording import is_day, said
 from bot.web.speaking import Speaker
 
 WITHHELD = frozenset({"266696687", "7378742833", "86282452253"})
-"""What stands in `From`, also after a 1, where a caller hides the number: ANONYMOUS, RESTRICTED and UNAVAILABLE, spelled
-on a keypad (the other such words are too short for a number).  Taken for numbers, all who hide theirs would be one
-family and hear each other's answers."""
+"""What stands in `From`, also after a 1, where a caller hides the number: ANONYMOUS, RESTRICTED and UNAVAILABLE, as one
+spells them on a keypad (other such words are too short for a number).  Taken for numbers, all who hide theirs would be
+one family and hear each other's answers."""
+NONE: Mapping[str, str] = MappingProxyType({})
 SHORTEST = 10
 """Digits of a number that can be called back."""
 
@@ -88,15 +90,16 @@ class Call:
             known = contacts.language_of(db, self.services.database.vault, self.address) or ""
         return known if known in self.services.library.district.languages else ""
 
-    def speaker(self, texts: Sequence[str]) -> Speaker:
-        """Who says these texts: people's recordings, where they have been reviewed, else the language's voice."""
+    def speaker(self, texts: Sequence[str], foreign: Mapping[str, str] = NONE) -> Speaker:
+        """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that
+        of the language in which a text is (`foreign`)."""
         language = self.language or SOURCE_LANGUAGE
         keys = {text: recording_key(language, text) for text in texts}
         with self.services.database.read() as db:
             found = recordings.usable(db, language, keys.values())
         base = f"{self.services.settings.public_base}/recordings"
         recorded = {text: f"{base}/{key}.mp3" for text, key in keys.items() if key in found}
-        return Speaker(language, recorded, self.slowly)
+        return Speaker(language, recorded, self.slowly, foreign)
 
     def machine(self) -> Speaker:
         """The language's voice alone, which needs no database."""

@@ -128,10 +128,11 @@ def _listen(call: Call, reply: str, texts: list[str]) -> VoiceResponse:
     return document
 
 
-def waiting(call: Call, reply: str) -> dict[str, object]:
-    """How `<Gather>` waits for the answer to this reply: so many digits, and words where Twilio understands them."""
+def waiting(call: Call, reply: str, listens: bool = True) -> dict[str, object]:
+    """How `<Gather>` waits for the answer to this reply: so many digits, and words where Twilio understands them (and
+    where it `listens`)."""
     many = max((int(piece.key) for piece in pieces(reply) if piece.key), default=0) > 9
-    known = hears(call.language)
+    known = hears(call.language) if listens else ""
     by_ear = {"input": "dtmf speech", "language": known, "speech_timeout": "auto"} if known else {"input": "dtmf"}
     return {"num_digits": 2 if many else 1, "timeout": SECONDS, "method": "POST", "finish_on_key": "", **by_ear}
 
