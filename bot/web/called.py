@@ -1,8 +1,10 @@
 """We ring a family whose channel is the telephone: words are read in its language, and a key answers them."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import VoiceResponse
 
 from bot.announcements.aloud import TIMES, read_out
@@ -12,7 +14,7 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging import status
 from bot.messaging.drafting import library_for
 from bot.messaging.inbound import Inbound
-from bot.messaging.receive import receive
+from bot.messaging.receive import Unavailable, receive
 from bot.messaging.status import Report
 from bot.services import Services
 from bot.store import announcements, case_messages, contacts
@@ -20,11 +22,13 @@ from bot.store.deliveries import Delivery
 from bot.store.recipients import Recipient
 from bot.voice.ear import pieces
 from bot.web.caller import Call
-from bot.web.calls import AGAIN, PERSON, TO_PHONE, put_through, say, waiting
+from bot.web.calls import AGAIN, PERSON, TO_PHONE, broken, put_through, say, waiting
 from bot.web.speaking import with_keys
 
 STOP = "stop"
 KEYS = {PERSON: PERSON, "2": PERSON, "9": STOP}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,16 @@ def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResp
     wanted = given if words.asks and given[:1] not in (AGAIN, TO_PHONE) else KEYS.get(given)
     if wanted:
         call = replace(call, turn=int(wanted == STOP))  # each wish is a message of its own, which star says again
-        return say(call, receive(services, Inbound(call.message_id(call.turn), contact.address, wanted)))
+        return _answered(call, Inbound(call.message_id(call.turn), contact.address, wanted))
     return _read(replace(call, slowly=given == AGAIN), row, words)
+
+
+def _answered(call: Call, inbound: Inbound) -> VoiceResponse:
+    try:
+        return say(call, receive(call.services, inbound))
+    except (Unavailable, SQLAlchemyError) as error:
+        log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
+        return broken(call)
 
 
 def _to_a_machine(call: Call, words: _Words) -> VoiceResponse:

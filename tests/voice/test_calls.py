@@ -141,9 +141,51 @@ def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
 
 
 def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
+    """The office rings; as nobody may be there, a case is kept, once, and the line is not taken to be English."""
     phone.ring()
-    phone.press("0")
-    assert phone.has("Dial")
+    where = phone.on
+    for _ in range(2):
+        phone.ask(where, Digits="0")
+        assert phone.has("Dial") and phone.has("Hangup")
+    assert count(phone.services, cases) == 1
+    phone.sid = "CA" + "6" * 32
+    assert "For English, press 1." in phone.ring()
+
+
+def test_who_never_presses_a_key_gets_a_person_and_not_the_list_for_hours(phone: Phone) -> None:
+    phone.ring()
+    for _ in range(3):
+        phone.wait()
+        assert phone.goes_on
+    phone.wait()
+    assert phone.root.findtext("Dial") == "+12175550100" and not phone.goes_on
+
+
+def test_a_key_in_the_list_begins_the_counting_anew(phone: Phone) -> None:
+    phone.ring()
+    for _ in range(5):
+        phone.wait()
+        phone.press("9")
+    assert phone.goes_on
+
+
+def test_after_the_office_did_not_answer_the_line_says_goodbye(phone: Phone) -> None:
+    phone.ring()
+    phone.press("2")
+    phone.speak("STOP")
+    phone.sid = "CA" + "6" * 32
+    phone.ring()
+    assert [one.tag for one in phone.root][-4:] == ["Dial", "Say", "Pause", "Hangup"]
+    assert "llame al 911" in phone.words and phone.voices == {"es-MX"}
+
+
+@pytest.mark.parametrize("how", ["press", "speak"])
+def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: Services, how: str) -> None:
+    phone = Phone(client, services, number="anonymous")
+    phone.ring()
+    phone.press("2")
+    phone.press("0") if how == "press" else phone.speak("Quiero hablar con una persona")
+    assert phone.root.findtext("Dial") == "+12175550100" and count(services, cases) == 0
 
 
 def test_a_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
@@ -433,3 +475,16 @@ def test_star_after_a_key_in_a_call_of_ours_says_that_answer_again(phone: Phone,
     picked_up(phone, twilio)
     answer = phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
     assert phone.ask(phone.on, To=phone.number, Digits="*", **OURS) == answer
+
+
+def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
+    """The database goes away while its phone rings, or between two keys: what it hears is meant for a family."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    picked_up(phone, twilio)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("bot.messaging.receive.keep", fails)
+        assert "oprima" not in phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
+        assert "911" in phone.words and phone.voices == {"es-MX"} and phone.has("Hangup")
+    with phone.services.database.engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE deliveries RENAME TO gone")
+    assert "console" not in picked_up(phone, twilio) and "911" in phone.words
