@@ -12,7 +12,7 @@ from bot.services import Services
 from bot.store import contacts, recordings
 from bot.voice.ear import Piece, pieces, recording_key
 from bot.voice.voices import VOICES
-from bot.voice.wording import is_day, said
+from bot.voice.wording import is_day, is_english, said
 from bot.web.speaking import Speaker
 
 WITHHELD = frozenset({"266696687", "7378742833", "86282452253"})
@@ -92,14 +92,16 @@ class Call:
 
     def speaker(self, texts: Sequence[str], foreign: Mapping[str, str] = NONE) -> Speaker:
         """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that
-        of the language in which a text is (`foreign`)."""
+        of the language in which a text is (`foreign`; English for what has no translation)."""
         language = self.language or SOURCE_LANGUAGE
         keys = {text: recording_key(language, text) for text in texts}
         with self.services.database.read() as db:
             found = recordings.usable(db, language, keys.values())
         base = f"{self.services.settings.public_base}/recordings"
         recorded = {text: f"{base}/{key}.mp3" for text, key in keys.items() if key in found}
-        return Speaker(language, recorded, self.slowly, foreign)
+        library = self.services.library
+        english = [text for text in texts if language in VOICES and is_english(library, language, text)]
+        return Speaker(language, recorded, self.slowly, {**dict.fromkeys(english, SOURCE_LANGUAGE), **foreign})
 
     def machine(self) -> Speaker:
         """The language's voice alone, which needs no database."""

@@ -1,8 +1,11 @@
 """Somebody rings the line: the flows by ear, through the signed webhook."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
@@ -85,7 +88,7 @@ def test_a_repeated_callback_has_the_same_answer(phone: Phone) -> None:
 def test_an_emergency_that_is_spoken_pages_as_in_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
     phone.ring()
     phone.press("1")
-    assert "911" in phone.speak("ICE is at our door right now")
+    assert "9 1 1" in phone.speak("ICE is at our door right now")
     with phone.services.database.read() as db:
         assert db.execute(select(cases.c.severity)).scalar_one() == "escalate_now"
 
@@ -176,7 +179,7 @@ def test_after_the_office_did_not_answer_the_line_says_goodbye(phone: Phone) -> 
     phone.sid = "CA" + "6" * 32
     phone.ring()
     assert [one.tag for one in phone.root][-4:] == ["Dial", "Say", "Pause", "Hangup"]
-    assert "llame al 911" in phone.words and phone.voices == {"es-MX"}
+    assert "llame al 9 1 1" in phone.words and phone.voices == {"es-MX"}
 
 
 @pytest.mark.parametrize("how", ["press", "speak"])
@@ -340,7 +343,7 @@ def test_a_question_by_call_is_answered_with_its_own_keys(phone: Phone, twilio: 
 
 def test_a_call_that_nobody_answers_with_a_key_says_goodbye(phone: Phone, twilio: TwilioStandIn) -> None:
     where, ours = asked_by_call(phone, twilio, "The bus comes at 7:15.")
-    assert phone.ask(where, **ours).endswith("In danger, call 911.") and phone.has("Hangup")
+    assert phone.ask(where, **ours).endswith("In danger, call 9 1 1.") and phone.has("Hangup")
     assert phone.ask(where, Digits="0", **ours) and count(phone.services, cases) == 1, "0 is a person everywhere"
 
 
@@ -484,7 +487,25 @@ def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: 
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr("bot.messaging.receive.keep", fails)
         assert "oprima" not in phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
-        assert "911" in phone.words and phone.voices == {"es-MX"} and phone.has("Hangup")
+        assert "9 1 1" in phone.words and phone.voices == {"es-MX"} and phone.has("Hangup")
     with phone.services.database.engine.begin() as db:
         db.exec_driver_sql("ALTER TABLE deliveries RENAME TO gone")
-    assert "console" not in picked_up(phone, twilio) and "911" in phone.words
+    assert "console" not in picked_up(phone, twilio) and "9 1 1" in phone.words
+
+
+def test_a_text_without_a_translation_is_read_by_an_english_voice(
+    services: Services, serve: Callable[[Services], Flask]
+) -> None:
+    """The rest of the same answer stays Spanish: its choices, its keys, and the sentence that this is English."""
+    library, missing = (
+        services.library,
+        "How can I help? Reply with a number, or write your question in your own words.",
+    )
+    spanish = {one: two for one, two in library.catalogs.wordings["es"].items() if one != missing}
+    catalogs = replace(library.catalogs, wordings={**library.catalogs.wordings, "es": spanish})
+    less = replace(services, library=replace(library, catalogs=catalogs))
+    phone = Phone(serve(less).test_client(), less)
+    phone.ring()
+    phone.press("2")
+    english = ["".join(one.itertext()) for one in phone.root.iter("Say") if one.get("language") == "en-US"]
+    assert english == [missing] and phone.voices == {"es-MX", "en-US"} and "en inglés" in phone.words
