@@ -401,12 +401,14 @@ def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services)
     assert "By phone" in page and "Stopped since" in page and "Wants no messages" in page
 
 
-def rung(phone: Phone, translation: str = "", machine: str = "yes") -> str:
+def rung(phone: Phone, translation: str = "", machine: str = "yes", language: str = "es") -> str:
     """A Spanish-speaking family that is known by the telephone, and what staff write in its case; where it is rung."""
     services, vault = phone.services, phone.services.database.vault
     phone.ring()
     phone.press("2")
     phone.press("0")
+    with services.database.write() as db:
+        contacts.set_language(db, 1, language)
     written = case_messages.New(1, "form:1", "staff", "en", WRITTEN, "ana_ruiz", "es", "waiting")
     with services.database.write() as db:
         number = case_messages.add(db, vault, written, now())
@@ -509,3 +511,11 @@ def test_a_text_without_a_translation_is_read_by_an_english_voice(
     phone.press("2")
     english = ["".join(one.itertext()) for one in phone.root.iter("Say") if one.get("language") == "en-US"]
     assert english == [missing] and phone.voices == {"es-MX", "en-US"} and "en inglés" in phone.words
+
+
+def test_no_call_says_nothing_where_no_machine_speaks_it_is_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
+    """A Haitian family picked up, was put through to the office without a word, and the answer counted as heard."""
+    rung(phone, "Marta: otobis la ap vini a 7:15.", language="ht")
+    assert twilio.calls_to(phone.number) == []
+    (sent,) = [one for one in twilio.messages if one.to == phone.number]
+    assert "otobis la" in sent.body
