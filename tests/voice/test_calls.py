@@ -519,3 +519,13 @@ def test_no_call_says_nothing_where_no_machine_speaks_it_is_a_text(phone: Phone,
     assert twilio.calls_to(phone.number) == []
     (sent,) = [one for one in twilio.messages if one.to == phone.number]
     assert "otobis la" in sent.body
+
+
+def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("0")
+    staff = member(phone.services, phone.client.application, "staff", "ana_ruiz")
+    post(staff, "/console/cases/1/take")
+    page = staff.get("/console/cases/1").text
+    assert "By a telephone call that reads it out" in page and "By SMS." not in page
