@@ -33,6 +33,19 @@ def _whole(services: Services, message: CaseMessage, contact: Contact, first: bo
     return "\n\n".join([*parts, message.translation, f"{label}\n{message.original}"])
 
 
+def heard(services: Services, message: CaseMessage, body: str, language: str) -> tuple[str, str]:
+    """What a call says of a text that a phone shows (`body`): the family's own language, and apart from it the original
+    if there is nothing else to hear, which another voice must read."""
+    if message.language == language or not body.endswith(message.original):
+        return body, ""
+    own = body.removesuffix(message.original).strip()
+    if not message.translation:
+        return own, message.original
+    translated = own.rpartition("\n\n")[0]
+    machine = f"\n\n{_label(services, language, 'notice_draft')}" if message.machine == "yes" else ""
+    return f"{translated}{machine}", ""
+
+
 def _label(services: Services, language: str, text: str) -> str:
     library = library_for(services, language)
     return library.catalogs.read(language, library.texts[text])  # type: ignore[index]  # checked at load

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from redis import RedisError
 
+from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging.measure import too_dear
 from bot.services import Services
 from bot.store import contacts
 from bot.store.contacts import Contact
+from bot.voice.voices import VOICES
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
     if too_dear(contact.address):
         return Way(None, "somebody earns with what is sent there")
     whatsapp = "whatsapp" in services.library.district.channels
-    if contact.channel == "voice" and not contact.address.startswith("voice:+"):
-        return Way(None, "called with a hidden number")
+    if contact.channel == "voice":
+        return _by_telephone(services, contact)
     if contact.channel != "whatsapp" or (whatsapp and _window_open(services, contact)):
         return Way(contact.address)
     template = services.library.district.templates.get(kind, {}).get(contact.language or "en", "")
@@ -48,6 +50,16 @@ def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
     if number.startswith("+") and can_send_sms(services) and not too_dear(number):
         return Way(number)
     return Way(None, "not by WhatsApp now, and no SMS")
+
+
+def _by_telephone(services: Services, contact: Contact) -> Way:
+    """A call; where no machine speaks the family's language a text: a call that says nothing would count as heard."""
+    number = contact.address.removeprefix("voice:")
+    if not number.startswith("+"):
+        return Way(None, "called with a hidden number")
+    if (contact.language or SOURCE_LANGUAGE) in VOICES:
+        return Way(contact.address)
+    return Way(number) if can_send_sms(services) else Way(None, "nothing reads its language aloud, and no SMS")
 
 
 def can_send_sms(services: Services) -> bool:

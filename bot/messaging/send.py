@@ -143,7 +143,9 @@ def _send(services: Services, delivery: Delivery, way: Way, claimed: datetime) -
     """The call itself.  No transaction is open while it waits for Twilio."""
     if abs(now() - claimed) > FRESH:  # either way: a clock that jumps must not double a text either
         return
-    outgoing = Outgoing(delivery.id, way.address or "", delivery.body, way.template, (services.library.district.name,))
+    named = (services.library.district.name,)
+    machines = delivery.contact_id is not None  # what is for one family is nothing for its voicemail
+    outgoing = Outgoing(delivery.id, way.address or "", delivery.body, way.template, named, machines=machines)
     try:
         hand_over = services.channel.call if delivery.means == "call" else services.channel.send
         accepted = hand_over(outgoing)

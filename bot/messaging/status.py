@@ -5,7 +5,7 @@ Reports come late, twice and in any order; a row only moves forward.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis import RedisError
 
@@ -66,11 +66,18 @@ def record(services: Services, report: Report) -> None:
         if delivery is None or (delivery.sid and delivery.sid != report.sid):
             log.info("report for no delivery of ours: sid=%s status=%s", report.sid, report.status)
             return
+        report = _as_it_was(report, delivery)
         moved = deliveries.advance(db, delivery.id, report.status, report.sid, report.error_code)
     with traced(delivery.trace):
         log.info("reported: delivery=%s status=%s code=%s", delivery.id, report.status, report.error_code)
         if moved and report.status in NEVER_ARRIVED:
             _after_loss(services, delivery, report.error_code)
+
+
+def _as_it_was(report: Report, delivery: Delivery) -> Report:
+    """A call to a family that a machine took has told it nothing (`web/called`), however Twilio says that it ended."""
+    unheard = report.reason == "machine" and delivery.means == "call" and delivery.contact_id is not None
+    return replace(report, status="undelivered") if unheard else report
 
 
 def _of_an_announcement(services: Services, report: Report) -> None:

@@ -16,6 +16,11 @@ ADDRESS = re.compile(r"https?://\S+|\bwww\.\S+")
 ISOLATES = re.compile("[\u2066-\u2069\u200e\u200f]")
 
 
+SHORT = re.compile(r"(?<![\d.,:/$€-])(?:[2-9]11|988)(?![\d%]|[.,:/-]\d)")
+"""911, 211 and the like, and 988."""
+UNSAID = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\u2600-\u27bf\ufe0e\ufe0f\u200d\U0001f000-\U0001faff]+")
+
+
 @dataclass(frozen=True)
 class Piece:
     """What is said at one go; `key` is the number that a caller presses for it, if it is a choice."""
@@ -52,5 +57,7 @@ def recording_key(language: str, text: str) -> str:
 
 
 def aloud(text: str) -> str:
-    """The piece as a machine's voice should read it: telephone numbers digit by digit."""
-    return spoken(text)
+    """The piece as a machine's voice should read it: telephone numbers digit by digit, the short ones too, which would
+    else be hundreds (nobody calls 九百一十一); no little pictures, and nothing that is no letter of XML."""
+    plain = UNSAID.sub(" ", text)
+    return SHORT.sub(lambda number: " ".join(number[0]), spoken(plain))

@@ -12,6 +12,7 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library
 from bot.conversation.flow import Plural, Text
 from bot.conversation.loader import texts_of
+from bot.voice.ear import pieces
 
 FOR_READERS = re.compile(r"\b(repl(y|ies)|write|writing|type|text(?! message)|tap|below|above|link)\b|_?link\}", re.I)
 STILL_TRUE = re.compile(r"\bwrite(,)? or call\b|\b(write|writing) to you\b|write about\b|in writing", re.I)
@@ -23,6 +24,7 @@ NOT_HEARD = (
     *("announced_check", "check_how", "genuine", "not_genuine", "gathering_"),  # their codes are texted, and so is this
 )
 """Texts of texts.yaml, by the beginnings of their names, that no caller comes to."""
+PLACE = re.compile(r"\{\w+\}")
 Pattern = tuple[re.Pattern[str], str]
 
 
@@ -34,6 +36,24 @@ def said(library: Library, language: str, reply: str) -> str:
     for pattern, spoken in _patterns(library, language):
         reply = pattern.sub(lambda found, spoken=spoken: _filled(found, spoken), reply)  # type: ignore[misc]
     return re.sub(rf"^(.+) ({_checked(library, language)})$", r"\1\n\2", reply, flags=re.MULTILINE)
+
+
+def is_english(library: Library, language: str, piece: str) -> bool:
+    """Whether a piece of a reply in this language is one of the texts that have no translation into it."""
+    return any(pattern.fullmatch(piece) for pattern in _untranslated(library, language))
+
+
+@lru_cache(maxsize=64)
+def _untranslated(library: Library, language: str) -> tuple[re.Pattern[str], ...]:
+    if language == SOURCE_LANGUAGE:
+        return ()
+    missing = {text for _, text in _heard(library) if library.catalogs.wording(language, text).missing}
+    cut = {piece.text for text in missing for piece in pieces(text)}
+    return tuple(_any_values(one) for one in cut if re.search(r"[^\W\d_]", PLACE.sub("", one)))
+
+
+def _any_values(wording: str) -> re.Pattern[str]:
+    return re.compile(".*?".join(map(re.escape, PLACE.split(wording))))
 
 
 def is_day(library: Library, language: str, text: str) -> bool:

@@ -1,37 +1,47 @@
 """We ring a family whose channel is the telephone: words are read in its language, and a key answers them."""
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import VoiceResponse
 
 from bot.announcements.aloud import TIMES, read_out
 from bot.announcements.current import wording_now
+from bot.cases.wording import heard
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging import status
 from bot.messaging.drafting import library_for
 from bot.messaging.inbound import Inbound
-from bot.messaging.receive import receive
+from bot.messaging.receive import Unavailable, receive
 from bot.messaging.status import Report
 from bot.services import Services
-from bot.store import announcements, contacts
+from bot.store import announcements, case_messages, contacts
 from bot.store.deliveries import Delivery
 from bot.store.recipients import Recipient
+from bot.voice.ear import pieces
 from bot.web.caller import Call
-from bot.web.calls import AGAIN, PERSON, TO_PHONE, put_through, say, waiting
+from bot.web.calls import AGAIN, PERSON, TO_PHONE, broken, put_through, say, waiting
 from bot.web.speaking import with_keys
 
-KEYS = {PERSON: PERSON, "2": PERSON, "9": "stop"}
+STOP = "stop"
+KEYS = {PERSON: PERSON, "2": PERSON, "9": STOP}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Words:
     """What is read; `reply` is what it was cut from, `asks` whether it asks with choices: then the keys are theirs, as
-    in every other call."""
+    in every other call; `foreign` names the language of what is not in the family's; `to_all`: it is for nobody alone,
+    so that a machine may keep it."""
 
     texts: tuple[str, ...]
     reply: str = ""
     asks: bool = False
+    foreign: Mapping[str, str] = field(default_factory=dict)
+    to_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,11 +58,24 @@ def message(services: Services, form: Mapping[str, str], delivery: Delivery, con
     """What is said in a call with one message; the same request has the same effect."""
 
     def words(call: Call) -> _Words:
-        cut = call.pieces(delivery.body)
-        texts = (services.library.district.name, *with_keys(cut, call.press)) if cut else ()
-        return _Words(texts, delivery.body, asks=any(piece.key for piece in cut))
+        own, original = _heard(call, delivery)
+        cut, foreign = call.pieces(own), {one.text: original[1] for one in pieces(original[0])}
+        said = (*with_keys(cut, call.press), *foreign)
+        texts = (services.library.district.name, *said) if said else ()
+        return _Words(texts, own, any(piece.key for piece in cut), foreign)
 
     return _answer(services, form, _Row(delivery.id, contact_id, words))
+
+
+def _heard(call: Call, delivery: Delivery) -> tuple[str, tuple[str, str]]:
+    """What is said in the family's language; and the original with its own, where staff's words were not translated."""
+    database = call.services.database
+    with database.read() as db:
+        written = case_messages.of_delivery(db, database.vault, delivery.id)
+    if written is None:
+        return delivery.body, ("", "")
+    own, original = heard(call.services, written, delivery.body, call.language)
+    return own, (original, written.language)
 
 
 def announcement(services: Services, form: Mapping[str, str], row: Recipient) -> VoiceResponse:
@@ -66,7 +89,8 @@ def _announced(call: Call, row: Recipient) -> _Words:
         wording = wording_now(db, found, row.language) if found else None
     if found is None or found.state == "stopped":
         return _Words(())
-    return _Words(read_out(library_for(call.services, row.language), found, row.language, wording))
+    said = read_out(library_for(call.services, row.language), found, row.language, wording)
+    return _Words(said, to_all=True)
 
 
 def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResponse:
@@ -76,23 +100,37 @@ def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResp
         contact = contacts.get(db, services.database.vault, row.contact_id)
     language = row.language or contact.language or SOURCE_LANGUAGE
     call = Call(services, form.get("CallSid", "")[:34], contact.address, 0, language)
-    words, given = row.words(call), form.get("Digits", "") or form.get("SpeechResult", "").strip()
-    wanted = given if words.asks and given[:1] not in (AGAIN, TO_PHONE) else KEYS.get(given)
-    if wanted:
-        turn = 0 if words.asks else f"key:{wanted}"
-        return say(call, receive(services, Inbound(call.message_id(turn), contact.address, wanted)))
+    words, given = row.words(call), form.get("Digits", "")
     if status.reason_of(form) == "machine":
         return _to_a_machine(call, words)
+    wanted = given if words.asks and given[:1] not in (AGAIN, TO_PHONE) else KEYS.get(given)
+    if wanted:
+        call = replace(call, turn=int(wanted == STOP))  # each wish is a message of its own, which star says again
+        return _answered(call, Inbound(call.message_id(call.turn), contact.address, wanted))
     return _read(replace(call, slowly=given == AGAIN), row, words)
 
 
+def _answered(call: Call, inbound: Inbound) -> VoiceResponse:
+    try:
+        return say(call, receive(call.services, inbound))
+    except (Unavailable, SQLAlchemyError) as error:
+        log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
+        return broken(call)
+
+
 def _to_a_machine(call: Call, words: _Words) -> VoiceResponse:
-    """Once, whole, and no key; nothing, where nothing can say it."""
-    speaker, document = call.speaker(words.texts), VoiceResponse()
-    for text in words.texts if speaker.can_say(words.texts) else ():
+    """Once, whole, and no key; nothing, where nothing can say it.  What is for one family is for no machine, which
+    anybody in the house may play: it keeps who rang, and where to call."""
+    texts = words.texts if words.to_all else _who_rang(call)
+    speaker, document = call.speaker(texts), VoiceResponse()
+    for text in texts if speaker.can_say(texts) else ():
         speaker.say(document, text)
     document.hangup()
     return document
+
+
+def _who_rang(call: Call) -> tuple[str, ...]:
+    return (call.services.library.district.name, *(piece.text for piece in call.pieces(call.text("ready_ask"))))
 
 
 def _read(call: Call, row: _Row, words: _Words) -> VoiceResponse:
@@ -101,11 +139,12 @@ def _read(call: Call, row: _Row, words: _Words) -> VoiceResponse:
         (*words.texts, call.text("voice_keys" if words.asks else "voice_again")),
         call.text("voice_goodbye"),
     )
-    speaker = call.speaker((*texts, goodbye))
+    speaker = call.speaker((*texts, goodbye), words.foreign)
     if not words.texts or not speaker.can_say(texts):
         return put_through(call)
     document = VoiceResponse()
-    gather = document.gather(action=f"{call.base}?m={row.id}", **waiting(call, words.reply))
+    # Keys only: the "hello" of whoever picks up would be taken for an answer, and the reading would begin anew.
+    gather = document.gather(action=f"{call.base}?m={row.id}", **waiting(call, words.reply, listens=False))
     for text in texts * TIMES:
         speaker.say(gather, text)
     if speaker.can_say([goodbye]):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from bot.content.catalog import SOURCE_LANGUAGE
@@ -11,8 +12,16 @@ from bot.services import Services
 from bot.store import contacts, recordings
 from bot.voice.ear import Piece, pieces, recording_key
 from bot.voice.voices import VOICES
-from bot.voice.wording import is_day, said
+from bot.voice.wording import is_day, is_english, said
 from bot.web.speaking import Speaker
+
+WITHHELD = frozenset({"266696687", "7378742833", "86282452253"})
+"""What stands in `From`, also after a 1, where a caller hides the number: ANONYMOUS, RESTRICTED and UNAVAILABLE, as one
+spells them on a keypad (other such words are too short for a number).  Taken for numbers, all who hide theirs would be
+one family and hear each other's answers."""
+NONE: Mapping[str, str] = MappingProxyType({})
+SHORTEST = 10
+"""Digits of a number that can be called back."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +90,18 @@ class Call:
             known = contacts.language_of(db, self.services.database.vault, self.address) or ""
         return known if known in self.services.library.district.languages else ""
 
-    def speaker(self, texts: Sequence[str]) -> Speaker:
-        """Who says these texts: people's recordings, where they have been reviewed, else the language's voice."""
+    def speaker(self, texts: Sequence[str], foreign: Mapping[str, str] = NONE) -> Speaker:
+        """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that
+        of the language in which a text is (`foreign`; English for what has no translation)."""
         language = self.language or SOURCE_LANGUAGE
         keys = {text: recording_key(language, text) for text in texts}
         with self.services.database.read() as db:
             found = recordings.usable(db, language, keys.values())
         base = f"{self.services.settings.public_base}/recordings"
         recorded = {text: f"{base}/{key}.mp3" for text, key in keys.items() if key in found}
-        return Speaker(language, recorded, self.slowly)
+        library = self.services.library
+        english = [text for text in texts if language in VOICES and is_english(library, language, text)]
+        return Speaker(language, recorded, self.slowly, {**dict.fromkeys(english, SOURCE_LANGUAGE), **foreign})
 
     def machine(self) -> Speaker:
         """The language's voice alone, which needs no database."""
@@ -100,10 +112,16 @@ def opened(services: Services, form: Mapping[str, str], args: Mapping[str, str])
     """The call of this callback.  A caller without a number is somebody new each time."""
     ours = form.get("Direction", "").startswith("outbound")
     sid, other = form.get("CallSid", "")[:34], form.get("To" if ours else "From", "")
-    address = other if other.startswith("+") and other[1:].isdigit() and len(other) > 10 else sid
+    address = other if _is_number(other) else sid
     language = args.get("l", "")
     known = language if language in services.library.district.languages else ""
     return Call(services, sid, f"voice:{address}", _number(args.get("turn")), known, _number(args.get("silent")))
+
+
+def _is_number(other: str) -> bool:
+    digits = other[1:]
+    plain = other.startswith("+") and digits.isdecimal() and len(digits) >= SHORTEST
+    return plain and digits.removeprefix("1") not in WITHHELD
 
 
 def _number(text: str | None) -> int:

@@ -19,6 +19,7 @@ from twilio.twiml.voice_response import VoiceResponse
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.languages import own_name
 from bot.content.phones import e164
+from bot.conversation.commands import match
 from bot.messaging.by_phone import text_to
 from bot.messaging.inbound import Inbound, Sound
 from bot.messaging.receive import Unavailable, receive
@@ -33,8 +34,9 @@ AGAIN, TO_PHONE = "*", "#"
 SILENCES = 2
 """So often the line waits for a key before it says goodbye."""
 RECORD_SECONDS = 120
-RECORDED_AS = "audio/mpeg"
-"""What Twilio gives for a recording's address (twilio.md, section 6)."""
+AS_MP3, RECORDED_AS = ".mp3", "audio/mpeg"
+"""At the address in the callback Twilio gives a WAV file, which nobody here takes; with this ending an MP3
+(www.twilio.com/docs/voice/api/recording)."""
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def go_on(call: Call, form: Mapping[str, str], page: int | None) -> VoiceRespons
         return _answer(call, form) if call.turn else _first(call)
     except (Unavailable, SQLAlchemyError) as error:
         log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
-        return _broken(call)
+        return broken(call)
 
 
 def _first(call: Call) -> VoiceResponse:
@@ -63,7 +65,10 @@ def _language_chosen(call: Call, page: int, digit: str) -> VoiceResponse:
     """One of the languages, others of them, a person, or the list once more."""
     shown, more = languages_by_ear.page_of(call.services, page)
     if digit == languages_by_ear.PERSON:
-        return put_through(call)
+        return _a_person_first(call)
+    call = replace(call, silences=0 if digit else call.silences + 1)
+    if languages_by_ear.heard_out(call):
+        return put_through(call)  # whoever has no keys, or understands none of these words, gets a person
     if digit.isdecimal() and 1 <= int(digit) <= len(shown):
         chosen = replace(call, language=shown[int(digit) - 1])
         return _turn(chosen, own_name(chosen.language))
@@ -71,17 +76,31 @@ def _language_chosen(call: Call, page: int, digit: str) -> VoiceResponse:
     return languages_by_ear.ask(call, page + 1 if others else page)
 
 
+def _a_person_first(call: Call) -> VoiceResponse:
+    """Before a language: a case, as everywhere, for nobody may answer at the office; and the office rings."""
+    if not call.hidden:
+        receive(call.services, Inbound(call.message_id(f"person:{call.turn}"), call.address, PERSON))
+    return put_through(call)
+
+
 def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
     digits, said = form.get("Digits", ""), form.get("SpeechResult", "").strip()
     if form.get("RecordingUrl"):
-        return _turn(call, "", Sound(form["RecordingUrl"], RECORDED_AS))
+        return _turn(call, "", Sound(form["RecordingUrl"] + AS_MP3, RECORDED_AS))
     if digits.startswith(AGAIN):
         return _last(replace(call, slowly=True))
     if digits.startswith(TO_PHONE):
         return _to_phone(call)
+    if call.hidden and _wants_a_person(call, digits or said):
+        return put_through(call)  # nobody could call back: no day is promised
     if digits or said:
         return _turn(call, digits or said)
     return _last(replace(call, silences=call.silences + 1)) if call.silences + 1 < SILENCES else _goodbye(call)
+
+
+def _wants_a_person(call: Call, text: str) -> bool:
+    command = match(text, call.services.library.phrasebook)
+    return command is not None and command.kind == "person"
 
 
 def _turn(call: Call, text: str, sound: Sound | None = None) -> VoiceResponse:
@@ -127,10 +146,11 @@ def _listen(call: Call, reply: str, texts: list[str]) -> VoiceResponse:
     return document
 
 
-def waiting(call: Call, reply: str) -> dict[str, object]:
-    """How `<Gather>` waits for the answer to this reply: so many digits, and words where Twilio understands them."""
+def waiting(call: Call, reply: str, listens: bool = True) -> dict[str, object]:
+    """How `<Gather>` waits for the answer to this reply: so many digits, and words where Twilio understands them (and
+    where it `listens`)."""
     many = max((int(piece.key) for piece in pieces(reply) if piece.key), default=0) > 9
-    known = hears(call.language)
+    known = hears(call.language) if listens else ""
     by_ear = {"input": "dtmf speech", "language": known, "speech_timeout": "auto"} if known else {"input": "dtmf"}
     return {"num_digits": 2 if many else 1, "timeout": SECONDS, "method": "POST", "finish_on_key": "", **by_ear}
 
@@ -191,19 +211,24 @@ def _text_id(call: Call) -> str:
 def _by_a_person(call: Call) -> VoiceResponse:
     """Nothing here speaks this language: somebody is asked to call back, the text says so, and the office rings."""
     reply = receive(call.services, Inbound(call.message_id(f"person:{call.turn}"), call.address, PERSON))
-    if not call.hidden:
+    if reply and not call.hidden:
         text_to(call.services, call.number, reply, _text_id(call))
     log.info("no voice for a language: call=%s language=%s", call.sid, call.language)
     return put_through(call)
 
 
 def put_through(call: Call) -> VoiceResponse:
-    """Connect with the school office; said first, where there is a voice for it."""
-    document, words = VoiceResponse(), call.text("voice_connecting")
-    speaker = call.speaker([words]) if call.language else None
-    if speaker and speaker.can_say([words]):
-        speaker.say(document, words)
+    """Connect with the school office; said first, where there is a voice for it.  Where nobody answers there, the line
+    does not just go dead."""
+    document, texts = VoiceResponse(), [call.text("voice_connecting"), call.text("voice_goodbye")]
+    speaker = call.speaker(texts)
+    before, after = ([text] if call.language and speaker.can_say([text]) else [] for text in texts)
+    for text in before:
+        speaker.say(document, text)
     document.dial(_office(call))
+    for text in after:
+        speaker.say(document, text)
+    document.hangup()
     return document
 
 
@@ -212,7 +237,7 @@ def _office(call: Call) -> str:
     return e164(phone) or phone
 
 
-def _broken(call: Call) -> VoiceResponse:
+def broken(call: Call) -> VoiceResponse:
     """The database is away, recordings with it: the office's number by the machine's voice, or the office itself."""
     document, speaker, words = VoiceResponse(), call.machine(), call.text("voice_broken")
     if speaker.can_say([words]):

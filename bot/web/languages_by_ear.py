@@ -1,6 +1,7 @@
 """The spoken list of languages: each by itself and in its own voice, eight at a time."""
 
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from twilio.twiml.voice_response import VoiceResponse
 
@@ -12,14 +13,16 @@ from bot.web.speaking import SECONDS
 
 PAGE = 8
 MORE, PERSON = "9", "0"
+TIMES = 2
 
 
 def ask(call: Call, page: int) -> VoiceResponse:
-    """One page of the list.  A language that nothing here speaks is named in English, in an English sentence."""
+    """One page of the list.  A language that nothing here speaks is named in English, in an English sentence.  The
+    address of the answer holds how many pages nobody has answered."""
     shown, more = page_of(call.services, page)
-    document = VoiceResponse()
+    document, where = VoiceResponse(), {"page": page} | ({"silent": call.silences} if call.silences else {})
     gather = document.gather(
-        num_digits=1, timeout=SECONDS, action=f"{call.base}?page={page}", method="POST", finish_on_key="",
+        num_digits=1, timeout=SECONDS, action=f"{call.base}?{urlencode(where)}", method="POST", finish_on_key="",
         action_on_empty_result=True,
     )  # fmt: skip
     in_english = replace(call, language=SOURCE_LANGUAGE)
@@ -38,6 +41,11 @@ def _line(call: Call, language: str, digit: str) -> tuple[Call, str]:
     if own.speaker([text]).can_say([text]):
         return own, text
     return replace(call, language=SOURCE_LANGUAGE), f"{english_name(language)}: press {digit}."
+
+
+def heard_out(call: Call) -> bool:
+    """Whether nobody has answered the whole list, said as often as any question is."""
+    return call.silences >= TIMES * -(-len(call.services.library.district.languages) // PAGE)
 
 
 def page_of(services: Services, page: int) -> tuple[tuple[str, ...], bool]:

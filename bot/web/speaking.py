@@ -26,15 +26,20 @@ CUTS = (SENTENCE, WORD, LETTER)
 
 @dataclass(frozen=True)
 class Speaker:
-    """Speaks one language.  `recorded`: the address of the recording of a text; `slowly`: somebody asked again."""
+    """Speaks one language.  `recorded`: the address of the recording of a text; `slowly`: somebody asked again;
+    `foreign`: in which language a text is that is not in this one: its own voice reads it."""
 
     language: str
     recorded: Mapping[str, str] = field(default_factory=dict)
     slowly: bool = False
+    foreign: Mapping[str, str] = field(default_factory=dict)
 
     def can_say(self, texts: Sequence[str]) -> bool:
         """Whether there is a voice or a recording for all of these; another language's voice never stands in."""
-        return self.language in VOICES or all(text in self.recorded for text in texts)
+        return all(text in self.recorded or self._of(text) in VOICES for text in texts)
+
+    def _of(self, text: str) -> str:
+        return self.foreign.get(text, self.language)
 
     def say(self, document: VoiceResponse | Gather, text: str) -> None:
         """Say one text; call only after `can_say`.  Slowly: a breath after each sentence, and slower words where the
@@ -42,7 +47,7 @@ class Speaker:
         if text in self.recorded:
             document.play(self.recorded[text])
             return
-        voice, said = VOICES[self.language], aloud(text)
+        voice, said = VOICES[self._of(text)], aloud(text)
         parts = sentences(said) if self.slowly else in_parts(said)
         for number, part in enumerate(parts, 1):
             if self.slowly and voice.name.startswith("Polly."):

@@ -48,7 +48,14 @@ def answer(services: Services, form: Mapping[str, str], args: Mapping[str, str])
         return _twiml(_alert(services, form, delivery))
     except (SQLAlchemyError, Unavailable) as error:
         log.warning("call not served: delivery=%s reason=%s", delivery_id[:32], type(error).__name__)
-        return _twiml(_said(AWAY))
+        return _twiml(_away(services, form, args))
+
+
+def _away(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> VoiceResponse:
+    """Whose call it is cannot be looked up: only staff, known by their phones, hear of the console."""
+    if form.get("To") in {one.phone for one in services.library.district.staff.values()}:
+        return _said(AWAY)
+    return calls.broken(caller.opened(services, form, args))
 
 
 def _caller(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> VoiceResponse:

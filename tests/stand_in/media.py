@@ -9,7 +9,7 @@ import hmac
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .records import new_sid
@@ -122,7 +122,8 @@ class MediaShelf:
             return 204, {}, b""
         if kept.moved_to is not None:
             return 307, {"Location": kept.moved_to}, b""
-        return _file(kept)
+        # a recording's own address gives WAV, only the one with this ending MP3 (www.twilio.com/docs/voice/api/recording)
+        return _file(replace(kept, content_type="audio/x-wav") if match[3] and match[4] != ".mp3" else kept)
 
     def _cdn(self, match: re.Match[str] | None, authorization: str) -> Raw:
         kept = self.files.get(match[1]) if match else None

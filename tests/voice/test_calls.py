@@ -1,15 +1,21 @@
 """Somebody rings the line: the flows by ear, through the signed webhook."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from bot.cases.wording import for_family
+from bot.messaging import status
 from bot.messaging.send import deliver
 from bot.services import Services
-from bot.store import contacts, recordings
+from bot.store import case_messages, contacts, recordings
+from bot.store import cases as cases_of
 from bot.store import deliveries as deliveries_of
 from bot.store.cases import cases
 from bot.store.db import now
@@ -23,6 +29,7 @@ from tests.console.conftest import member
 from tests.stand_in import TwilioStandIn
 from tests.test_console import post
 from tests.voice.phone import URL, Phone, in_the_middle
+from tests.voice_notes.conftest import carry_all, notes, sound_of
 
 
 @pytest.fixture
@@ -81,7 +88,7 @@ def test_a_repeated_callback_has_the_same_answer(phone: Phone) -> None:
 def test_an_emergency_that_is_spoken_pages_as_in_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
     phone.ring()
     phone.press("1")
-    assert "911" in phone.speak("ICE is at our door right now")
+    assert "9 1 1" in phone.speak("ICE is at our door right now")
     with phone.services.database.read() as db:
         assert db.execute(select(cases.c.severity)).scalar_one() == "escalate_now"
 
@@ -137,25 +144,81 @@ def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
 
 
 def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
+    """The office rings; as nobody may be there, a case is kept, once, and the line is not taken to be English."""
     phone.ring()
-    phone.press("0")
-    assert phone.has("Dial")
+    where = phone.on
+    for _ in range(2):
+        phone.ask(where, Digits="0")
+        assert phone.has("Dial") and phone.has("Hangup")
+    assert count(phone.services, cases) == 1
+    phone.sid = "CA" + "6" * 32
+    assert "For English, press 1." in phone.ring()
 
 
-def test_a_recorded_answer_is_kept_for_a_person(phone: Phone) -> None:
+def test_who_never_presses_a_key_gets_a_person_and_not_the_list_for_hours(phone: Phone) -> None:
     phone.ring()
-    phone.press("1")
-    phone.press("0")
-    base = f"https://api.twilio.com/2010-04-01/Accounts/{phone.services.settings.account_sid}"
-    assert phone.record(f"{base}/Recordings/RE{'1' * 32}")
-    assert count(phone.services, voice_notes) == 1 and count(phone.services, cases) == 1
+    for _ in range(3):
+        phone.wait()
+        assert phone.goes_on
+    phone.wait()
+    assert phone.root.findtext("Dial") == "+12175550100" and not phone.goes_on
 
 
-def test_a_hidden_number_is_told_so(client: FlaskClient, services: Services) -> None:
+def test_a_key_in_the_list_begins_the_counting_anew(phone: Phone) -> None:
+    phone.ring()
+    for _ in range(5):
+        phone.wait()
+        phone.press("9")
+    assert phone.goes_on
+
+
+def test_after_the_office_did_not_answer_the_line_says_goodbye(phone: Phone) -> None:
+    phone.ring()
+    phone.press("2")
+    phone.speak("STOP")
+    phone.sid = "CA" + "6" * 32
+    phone.ring()
+    assert [one.tag for one in phone.root][-4:] == ["Dial", "Say", "Pause", "Hangup"]
+    assert "llame al 9 1 1" in phone.words and phone.voices == {"es-MX"}
+
+
+@pytest.mark.parametrize("how", ["press", "speak"])
+def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: Services, how: str) -> None:
     phone = Phone(client, services, number="anonymous")
     phone.ring()
+    phone.press("2")
+    phone.press("0") if how == "press" else phone.speak("Quiero hablar con una persona")
+    assert phone.root.findtext("Dial") == "+12175550100" and count(services, cases) == 0
+
+
+def test_a_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
+    """At its own address Twilio has a WAV file, which nobody here takes: the MP3 beside it is fetched, and deleted."""
+    phone.ring()
     phone.press("1")
-    assert "cannot see your phone number" in phone.words
+    phone.press("0")
+    kept = twilio.media.put(b"ID3 a voice", "audio/mpeg", recording=True)
+    assert phone.record(kept.url)
+    assert count(phone.services, voice_notes) == 1 and count(phone.services, cases) == 1
+    carry_all(phone.services)
+    (note,) = notes(phone.services)
+    assert sound_of(phone.services, note) == b"ID3 a voice" and twilio.media.files == {}
+
+
+HIDDEN = ["anonymous", "+266696687", "+7378742833", "+17378742833", "+86282452253", "+8656696", "", "Restricted"]
+"""What Twilio gives for a caller who hides the number; the digits spell words on a keypad."""
+
+
+@pytest.mark.parametrize("number", HIDDEN)
+def test_who_hides_the_number_is_told_so_and_nobody_else(client: FlaskClient, services: Services, number: str) -> None:
+    """The next who hides it is somebody else: no language and no answer is left of the one before."""
+    phone = Phone(client, services, number=number)
+    phone.ring()
+    phone.press("1")
+    assert "cannot see your phone number" in phone.words and "pound key" not in phone.press("2")
+    phone.sid = "CA" + "6" * 32
+    assert "For English, press 1." in phone.ring()
+    phone.press("1")
+    assert count(services, contacts.contacts) == 2
 
 
 def test_the_database_away_is_said_in_words(phone: Phone) -> None:
@@ -280,7 +343,7 @@ def test_a_question_by_call_is_answered_with_its_own_keys(phone: Phone, twilio: 
 
 def test_a_call_that_nobody_answers_with_a_key_says_goodbye(phone: Phone, twilio: TwilioStandIn) -> None:
     where, ours = asked_by_call(phone, twilio, "The bus comes at 7:15.")
-    assert phone.ask(where, **ours).endswith("In danger, call 911.") and phone.has("Hangup")
+    assert phone.ask(where, **ours).endswith("In danger, call 9 1 1.") and phone.has("Hangup")
     assert phone.ask(where, Digits="0", **ours) and count(phone.services, cases) == 1, "0 is a person everywhere"
 
 
@@ -336,3 +399,133 @@ def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services)
     office = member(services, phone.client.application, "records_officer")
     page = post(office, "/console/consent", number=phone.number)
     assert "By phone" in page and "Stopped since" in page and "Wants no messages" in page
+
+
+def rung(phone: Phone, translation: str = "", machine: str = "yes", language: str = "es") -> str:
+    """A Spanish-speaking family that is known by the telephone, and what staff write in its case; where it is rung."""
+    services, vault = phone.services, phone.services.database.vault
+    phone.ring()
+    phone.press("2")
+    phone.press("0")
+    with services.database.write() as db:
+        contacts.set_language(db, 1, language)
+    written = case_messages.New(1, "form:1", "staff", "en", WRITTEN, "ana_ruiz", "es", "waiting")
+    with services.database.write() as db:
+        number = case_messages.add(db, vault, written, now())
+        made = case_messages.Translation(translation, machine=machine if translation else "")
+        assert case_messages.set_translated(db, vault, number, made, "to_send")
+        message, case = case_messages.get(db, vault, number), cases_of.get(db, vault, 1)
+        body = for_family(services, case, message, contacts.get(db, vault, case.contact_id), first=True)
+        row = deliveries_of.plan_talk(db, vault, case.contact_id, body, now())
+        assert case_messages.set_delivery(db, number, None, row)
+    deliver(services, row)
+    return row
+
+
+WRITTEN = "Marta,\n\n1. The bus comes at 7:15.\n2. Bring the form."
+OURS = {"Direction": "outbound-api", "From": "+12175550100"}
+
+
+def picked_up(phone: Phone, twilio: TwilioStandIn, **more: str) -> str:
+    """The call of ours to this phone is answered."""
+    call = twilio.calls_to(phone.number)[-1]
+    phone.sid = call.sid
+    return phone.ask(call.url.removeprefix(PUBLIC), To=phone.number, **OURS, **more)
+
+
+def test_staffs_own_english_is_not_read_by_the_familys_voice(phone: Phone, twilio: TwilioStandIn) -> None:
+    """The phone shows the original beside the translation; a caller hears the translation, and that a machine made it."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    heard = picked_up(phone, twilio)
+    assert "el autobús" in heard and "The bus" not in heard and phone.voices == {"es-MX"}
+    assert "máquina" in heard and "oprima 9" in heard, "the list in the original is no question"
+
+
+def test_what_could_not_be_translated_is_read_by_its_own_voice(phone: Phone, twilio: TwilioStandIn) -> None:
+    rung(phone)
+    assert "The bus comes at 7:15." in picked_up(phone, twilio)
+    said = {one.get("language"): "".join(one.itertext()) for one in phone.root.iter("Say")}
+    assert phone.voices == {"es-MX", "en-US"} and said["en-US"] == "Bring the form."
+
+
+def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio: TwilioStandIn) -> None:
+    """It hears who rang; staff are told that the family was not reached, although the call was "completed"."""
+    row = rung(phone, "Marta: el autobús llega a las 7:15.", "no")
+    assert twilio.calls_to(phone.number)[-1].params["MachineDetection"] == ["DetectMessageEnd"]
+    heard = picked_up(phone, twilio, AnsweredBy="machine_end_beep")
+    assert "Marta" not in heard and "autobús" not in heard and phone.has("Hangup") and not phone.goes_on
+    assert "Riverbend" in heard and "2 1 7, 5 5 5, 0 1 0 0" in heard and phone.voices == {"es-MX"}
+    ended = {"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": "machine_end_beep"}
+    report = status.parse(ended, row)
+    assert report
+    status.record(phone.services, report)
+    with phone.services.database.read() as db:
+        assert db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one() == "undelivered"
+    assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
+
+
+def jobs(phone: Phone) -> list[str]:
+    return [job.decode() for job in phone.services.redis.lrange("rq:queue:urgent", 0, -1)]
+
+
+def test_whoever_picks_up_and_says_hello_does_not_begin_it_anew(phone: Phone, twilio: TwilioStandIn) -> None:
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    picked_up(phone, twilio)
+    gather = phone.root.find("Gather")
+    assert gather is not None and gather.get("input") == "dtmf"
+
+
+def test_star_after_a_key_in_a_call_of_ours_says_that_answer_again(phone: Phone, twilio: TwilioStandIn) -> None:
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    picked_up(phone, twilio)
+    answer = phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
+    assert phone.ask(phone.on, To=phone.number, Digits="*", **OURS) == answer
+
+
+def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
+    """The database goes away while its phone rings, or between two keys: what it hears is meant for a family."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    picked_up(phone, twilio)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("bot.messaging.receive.keep", fails)
+        assert "oprima" not in phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
+        assert "9 1 1" in phone.words and phone.voices == {"es-MX"} and phone.has("Hangup")
+    with phone.services.database.engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE deliveries RENAME TO gone")
+    assert "console" not in picked_up(phone, twilio) and "9 1 1" in phone.words
+
+
+def test_a_text_without_a_translation_is_read_by_an_english_voice(
+    services: Services, serve: Callable[[Services], Flask]
+) -> None:
+    """The rest of the same answer stays Spanish: its choices, its keys, and the sentence that this is English."""
+    library, missing = (
+        services.library,
+        "How can I help? Reply with a number, or write your question in your own words.",
+    )
+    spanish = {one: two for one, two in library.catalogs.wordings["es"].items() if one != missing}
+    catalogs = replace(library.catalogs, wordings={**library.catalogs.wordings, "es": spanish})
+    less = replace(services, library=replace(library, catalogs=catalogs))
+    phone = Phone(serve(less).test_client(), less)
+    phone.ring()
+    phone.press("2")
+    english = ["".join(one.itertext()) for one in phone.root.iter("Say") if one.get("language") == "en-US"]
+    assert english == [missing] and phone.voices == {"es-MX", "en-US"} and "en inglés" in phone.words
+
+
+def test_no_call_says_nothing_where_no_machine_speaks_it_is_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
+    """A Haitian family picked up, was put through to the office without a word, and the answer counted as heard."""
+    rung(phone, "Marta: otobis la ap vini a 7:15.", language="ht")
+    assert twilio.calls_to(phone.number) == []
+    (sent,) = [one for one in twilio.messages if one.to == phone.number]
+    assert "otobis la" in sent.body
+
+
+def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("0")
+    staff = member(phone.services, phone.client.application, "staff", "ana_ruiz")
+    post(staff, "/console/cases/1/take")
+    page = staff.get("/console/cases/1").text
+    assert "By a telephone call that reads it out" in page and "By SMS." not in page

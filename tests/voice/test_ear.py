@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twilio.twiml.voice_response import VoiceResponse
 
 from bot.content.library import Library
-from bot.voice.ear import Piece, has_more, pieces, recording_key
+from bot.voice.ear import Piece, aloud, has_more, pieces, recording_key
 from bot.voice.voices import VOICES, hears
 from bot.web.speaking import Speaker, in_parts, sentences
 from tests.twiml.checking import problems
@@ -69,3 +69,13 @@ def test_slowly_is_slower_words_or_a_breath_after_each_sentence() -> None:
     Speaker("uk", slowly=True).say(google, "Добрий день. До побачення.")
     assert str(polly).count("<prosody") == 2 and "<prosody" not in str(google)
     assert str(google).count("<Say") == 2 and str(google).count("<Pause") == 2
+
+
+def test_numbers_that_one_calls_are_digits_and_nothing_is_said_that_is_no_word() -> None:
+    assert aloud("In danger, call 911. 988, 211.") == "In danger, call 9 1 1. 9 8 8, 2 1 1."
+    assert (
+        aloud("$411 in room 12 at 9:11, 2026-11-28, 1911 and 911%")
+        == "$411 in room 12 at 9:11, 2026-11-28, 1911 and 911%"
+    )
+    assert aloud("危险时请拨打911。") == "危险时请拨打9 1 1。"
+    assert aloud("The bus \U0001f68c\ufe0f comes\x0b at 7. \u2705") == "The bus comes at 7."

@@ -119,6 +119,8 @@ def reach(services: Services, contact: Contact) -> Reach:
     if way.address is None:
         closed = _("WhatsApp is closed (the family last wrote more than 24 hours ago), and there is no SMS.")
         return Reach(False, closed, template=bool(way_to(services, contact, talk.KNOCK).template))
+    if way.means == "call":
+        return Reach(True, _("By a telephone call that reads it out, not at night."))
     if not way.address.startswith("whatsapp:"):
         late = contact.channel == "whatsapp"
         return Reach(True, _("WhatsApp is closed: your text goes by SMS.") if late else _("By SMS."))
