@@ -7,13 +7,13 @@ import pytest
 import time_machine
 from sqlalchemy import text
 
-from bot import doctor
-from bot.doctor import Found, examine
+from bot.doctor import Found, examine, parts
 from bot.services import Services
 from bot.store.crypto import Vault
 from bot.store.db import Database, now
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
+from tests.test_doctor_twilio import set_up
 
 
 def wrong(services: Services, *absent: str) -> dict[str, Found]:
@@ -23,7 +23,8 @@ def wrong(services: Services, *absent: str) -> dict[str, Found]:
     return found
 
 
-def test_a_sound_one_is_well(services: Services) -> None:
+def test_a_sound_one_is_well(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio)
     with time_machine.travel(datetime.fromtimestamp(int(services.redis.time()[0]), UTC)):
         assert set(wrong(services)) <= {"facts"}  # the true day may be past a fact's review
 
@@ -53,7 +54,7 @@ def test_a_clock_that_is_wrong(services: Services) -> None:
 
 
 def test_jobs_that_nobody_does(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(doctor.LONG_QUEUE, "urgent", 0)
+    monkeypatch.setitem(parts.LONG_QUEUE, "urgent", 0)
     services.redis.rpush("rq:queue:urgent", "a job")
     assert "urgent: 1 wait" in wrong(services)["queues"].seen
 
@@ -74,7 +75,7 @@ def test_a_short_code_calls_nobody_and_a_wrong_token_is_told(services: Services,
 
 
 def test_a_disk_that_is_nearly_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "FREE_BYTES", 2**80)
+    monkeypatch.setattr(parts, "FREE_BYTES", 2**80)
     assert "Make room" in wrong(services)["disk"].remedy
 
 

@@ -1,8 +1,7 @@
-"""What is wrong with this deployment, and what to do: each part as it was seen, with a remedy where it is not well."""
+"""The parts that this deployment stands on: database, Redis, processes, settings, disk, facts."""
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.channels.base import SendError
+from bot.doctor.found import Found
 from bot.messaging.consent import can_call, can_send_sms
 from bot.queues import NAMES
 from bot.services import Services
@@ -27,16 +26,6 @@ SKEW = timedelta(seconds=30)
 FREE_BYTES = 500 * 1024**2
 LONG_QUEUE = {"urgent": 20, "default": 200, "bulk": 2000}
 """Jobs that wait; more means that workers are too few, or stuck."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """One part: whether it is well, what was seen, and the remedy ("" where it is well)."""
-
-    part: str
-    well: bool
-    seen: str
-    remedy: str = ""
 
 
 def examine(services: Services, absent: list[str]) -> Iterator[Found]:
@@ -122,17 +111,6 @@ def _sender(services: Services) -> Found:
     return Found("sender", True, "SMS and calls")
 
 
-def _account(services: Services) -> Found:
-    if not services.settings.live:
-        return Found("Twilio", True, "no account is set")
-    try:
-        services.channel.listed("+15005550006", now())  # Twilio's own test number: nobody's
-    except SendError as error:
-        remedy = "Compare TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN with Twilio's console, else see status.twilio.com."
-        return Found("Twilio", False, f"{error.outcome}, code {error.code}", remedy)
-    return Found("Twilio", True, "takes the token")
-
-
 def _disk(services: Services) -> Found:
     free = shutil.disk_usage(services.settings.var_dir if services.settings.var_dir.exists() else ROOT).free
     well = free >= FREE_BYTES
@@ -162,7 +140,6 @@ CHECKS: tuple[tuple[Callable[[Services], Found], str], ...] = (
     (_queues, "redis"),
     (_address, ""),
     (_sender, ""),
-    (_account, ""),
     (_disk, ""),
     (_facts, ""),
 )
