@@ -41,6 +41,46 @@ def test_migrations_that_were_not_run(services: Services) -> None:
     assert "alembic upgrade head" in wrong(services)["migrations"].remedy
 
 
+def test_a_database_that_is_newer_than_the_program(services: Services) -> None:
+    with services.database.write() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "newer than this program" in wrong(services)["migrations"].remedy
+
+
+@pytest.mark.sqlite
+def test_a_database_that_can_only_be_read(services: Services) -> None:
+    url = services.settings.database_url.replace("sqlite:///", "sqlite:///file:") + "?mode=ro&uri=true"
+    replica = replace(services, database=Database(url, services.database.vault))
+    found = wrong(replica)
+    assert "read-only replica" in found["database, writing"].remedy and "migrations" not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("maxmemory", "1", "OutOfMemoryError"),
+        ("maxmemory-policy", "allkeys-lru", "maxmemory-policy is allkeys-lru"),
+        ("min-replicas-to-write", "1", "ResponseError"),
+    ],
+)
+def test_a_redis_that_does_not_take_or_keep(name: str, value: str, told: str, services: Services) -> None:
+    before = services.redis.config_get(name)[name]
+    services.redis.config_set(name, value)
+    try:
+        assert told in wrong(services)["redis, writing"].seen
+    finally:
+        services.redis.config_set(name, before)
+
+
+def test_a_redis_that_forgets_is_well_and_says_what_to_do(services: Services) -> None:
+    services.redis.config_set("appendonly", "no")
+    try:
+        advice = {one.part: one.remedy for one in examine(services, [])}["redis, writing"]
+    finally:
+        services.redis.config_set("appendonly", "yes")
+    assert "appendonly" in advice
+
+
 def test_another_data_key(services: Services, family: Family) -> None:
     family.text("hello")
     family.text("1")

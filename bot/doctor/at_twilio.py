@@ -35,6 +35,9 @@ def examine(services: Services) -> Iterator[Found]:
 def _refused(error: SendError) -> Found:
     if error.code in INACTIVE:
         return _inactive("not active")
+    if error.code is None:
+        remedy = "Is the way out of this machine open (firewall, proxy, DNS)? Else see status.twilio.com."
+        return Found("Twilio", False, f"does not answer ({error.outcome})", remedy)
     remedy = "Compare TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN with Twilio's console, else see status.twilio.com."
     return Found("Twilio", False, f"{error.outcome}, code {error.code}", remedy)
 

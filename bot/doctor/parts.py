@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from alembic.config import Config
@@ -11,6 +12,7 @@ from alembic.script import ScriptDirectory
 from redis import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.doctor.found import Found
@@ -53,12 +55,25 @@ _PARTS = {
 }
 
 
+def _writable(services: Services) -> Found:
+    """What can be read cannot always be written: a full disk, a replica, a file that belongs to somebody else."""
+    try:
+        with services.database.write() as db:
+            db.execute(text("UPDATE alembic_version SET version_num = version_num"))
+    except SQLAlchemyError as error:
+        remedy = "Is its disk full, is it a read-only replica, is the file the program user's? No message is kept."
+        return Found("database, writing", False, type(error).__name__, remedy)
+    return Found("database, writing", True, "can be written")
+
+
 def _migrations(services: Services) -> Found:
     scripts = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
-    newest = scripts.get_current_head()
+    newest, known = scripts.get_current_head(), {one.revision for one in scripts.walk_revisions()}
     with services.database.read() as db:
         there = MigrationContext.configure(db).get_current_revision()
     remedy = "Run `python -m alembic upgrade head`, then restart all processes."
+    if there is not None and there not in known:
+        remedy = "The database is newer than this program: docs/runbook.md, Update and back."
     return Found("migrations", there == newest, f"{there} of {newest}", "" if there == newest else remedy)
 
 
@@ -75,6 +90,26 @@ def _clock(services: Services) -> Found:
     return Found(
         "clock", well, f"{apart.total_seconds():.0f} s from Redis'", "" if well else "Set up NTP on every machine."
     )
+
+
+def _keeps(services: Services) -> Found:
+    """Whether Redis takes what it is given and throws nothing away by itself."""
+    try:
+        services.redis.set("puente:doctor", "1", ex=60)
+    except RedisError as error:
+        remedy = "Is its memory or disk full, is it a replica? Until it can be written it counts as away."
+        return Found("redis, writing", False, type(error).__name__, remedy)
+    told: Any = services.redis.info()
+    policy = told.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        remedy = "Set maxmemory-policy to noeviction: a lock or queue that is thrown away is lost."
+        return Found("redis, writing", False, f"maxmemory-policy is {policy}", remedy)
+    if told.get("aof_last_write_status", "ok") != "ok":
+        return Found("redis, writing", False, "its file cannot be written", "Make room on its disk.")
+    advice = (
+        "" if told.get("aof_enabled", 1) else "Set appendonly to yes, or what is queued is gone after each restart."
+    )
+    return Found("redis, writing", True, "can be written", advice)
 
 
 def _queues(services: Services) -> Found:
@@ -134,8 +169,10 @@ def _facts(services: Services) -> Found:
 
 
 CHECKS: tuple[tuple[Callable[[Services], Found], str], ...] = (
+    (_writable, "database"),
     (_migrations, "database"),
     (_keys, "database"),
+    (_keeps, "redis"),
     (_clock, "redis"),
     (_queues, "redis"),
     (_address, ""),
