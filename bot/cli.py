@@ -214,6 +214,23 @@ def doctor() -> None:
 
 
 @main.command()
+@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+def restored(by: str) -> None:
+    """Hold what waits for families: after a restore, before the workers start, since it may have left already."""
+    from bot import restored as restoring
+    from bot.services import open_services
+
+    held = restoring.hold(open_services(_settings()), by)
+    click.echo(f"texts to families held: {held.texts}; follow-ups dropped: {held.follow_ups}")
+    for number in held.paused:
+        click.echo(
+            f"announcement {number} is paused: resume it in the console only if it had not gone on, else stop it"
+        )
+    for number in held.coming:
+        click.echo(f"announcement {number} leaves at its hour: stop it in the console if it has left already")
+
+
+@main.command()
 @click.argument("address")
 @click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
 @click.confirmation_option(prompt="Erase this family for good, with its cases?")
