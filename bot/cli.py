@@ -214,6 +214,29 @@ def doctor() -> None:
 
 
 @main.command()
+@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+def restored(by: str) -> None:
+    """After a restore, before web and workers start: erase again whom the backup has brought back, hold what waits for
+    families, since it may have left already, and empty Redis, which is newer than the backup."""
+    from bot import restored as restoring
+    from bot.messaging import erasing
+    from bot.services import open_services
+    from bot.store import erased
+
+    here = open_services(_settings())
+    click.echo(f"families erased again: {erasing.erase_again(here, by)}")
+    held = restoring.hold(here, by)
+    erased.forget_the_rest(here.redis)
+    click.echo(f"texts to families held: {held.texts}; follow-ups dropped: {held.follow_ups}")
+    for number in held.paused:
+        click.echo(
+            f"announcement {number} is paused: resume it in the console only if it had not gone on, else stop it"
+        )
+    for number in held.coming:
+        click.echo(f"announcement {number} leaves at its hour: stop it in the console if it has left already")
+
+
+@main.command()
 @click.argument("address", required=False)
 @click.option("--again", is_flag=True, help="Whoever was erased before and a restored backup has brought back.")
 @click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")

@@ -9,7 +9,8 @@ wrote the line:
   repeats parameters, Twilio's and requests' repeat numbers and addresses.
 
 `trace` follows one family's message: a keyed hash of its SID, born at the webhook, carried in RQ jobs (`meta`) and in
-the rows of deliveries up to the last status callback.  It leads to nobody without DATA_KEY.
+the rows of deliveries up to the last status callback.  It leads to nobody without DATA_KEY.  An announcement has one of
+its own (`a7`), which its jobs begin.
 """
 
 import json

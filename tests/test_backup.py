@@ -1,4 +1,4 @@
-"""A backup that was taken while families wrote brings the line back: docs/backup.md, tried on both databases."""
+"""A backup that was taken while families wrote brings the line back: docs/runbook.md, tried on both databases."""
 
 import sqlite3
 import subprocess
@@ -26,7 +26,7 @@ AT_THE_DOOR = "ICE is at my door right now"
 
 
 def back_up(url: str, folder: Path) -> Path:
-    """As docs/backup.md says, while the line runs."""
+    """As docs/runbook.md says, while the line runs."""
     if ON_POSTGRESQL:
         file = folder / "puente.dump"
         subprocess.run([program("pg_dump"), "--format=custom", f"--file={file}", url], check=True)

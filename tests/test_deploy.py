@@ -33,3 +33,14 @@ def test_redis_keeps_what_is_queued() -> None:
     assert {"--appendonly yes", "--maxmemory-policy noeviction"} <= set(
         re.findall(r"--\S+ \S+", COMPOSE["valkey"]["command"])
     )
+
+
+def test_what_is_waited_for_is_really_there() -> None:
+    """While PostgreSQL's image makes the cluster, a server answers on the socket alone; Valkey answers LOADING."""
+    assert "-h 127.0.0.1" in COMPOSE["postgres"]["healthcheck"]["test"][1]
+    assert "PONG" in COMPOSE["valkey"]["healthcheck"]["test"][1]
+    assert COMPOSE["web"]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
+
+
+def test_no_log_fills_the_disk() -> None:
+    assert all(service["logging"]["options"]["max-size"] for service in COMPOSE.values())

@@ -7,13 +7,13 @@ import pytest
 import time_machine
 from sqlalchemy import text
 
-from bot import doctor
-from bot.doctor import Found, examine
+from bot.doctor import Found, examine, parts
 from bot.services import Services
 from bot.store.crypto import Vault
 from bot.store.db import Database, now
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
+from tests.test_doctor_twilio import set_up
 
 
 def wrong(services: Services, *absent: str) -> dict[str, Found]:
@@ -23,7 +23,8 @@ def wrong(services: Services, *absent: str) -> dict[str, Found]:
     return found
 
 
-def test_a_sound_one_is_well(services: Services) -> None:
+def test_a_sound_one_is_well(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio)
     with time_machine.travel(datetime.fromtimestamp(int(services.redis.time()[0]), UTC)):
         assert set(wrong(services)) <= {"facts"}  # the true day may be past a fact's review
 
@@ -38,6 +39,46 @@ def test_migrations_that_were_not_run(services: Services) -> None:
     with services.database.write() as db:
         db.execute(text("UPDATE alembic_version SET version_num = '0011'"))
     assert "alembic upgrade head" in wrong(services)["migrations"].remedy
+
+
+def test_a_database_that_is_newer_than_the_program(services: Services) -> None:
+    with services.database.write() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "newer than this program" in wrong(services)["migrations"].remedy
+
+
+@pytest.mark.sqlite
+def test_a_database_that_can_only_be_read(services: Services) -> None:
+    url = services.settings.database_url.replace("sqlite:///", "sqlite:///file:") + "?mode=ro&uri=true"
+    replica = replace(services, database=Database(url, services.database.vault))
+    found = wrong(replica)
+    assert "read-only replica" in found["database, writing"].remedy and "migrations" not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("maxmemory", "1", "OutOfMemoryError"),
+        ("maxmemory-policy", "allkeys-lru", "maxmemory-policy is allkeys-lru"),
+        ("min-replicas-to-write", "1", "ResponseError"),
+    ],
+)
+def test_a_redis_that_does_not_take_or_keep(name: str, value: str, told: str, services: Services) -> None:
+    before = services.redis.config_get(name)[name]
+    services.redis.config_set(name, value)
+    try:
+        assert told in wrong(services)["redis, writing"].seen
+    finally:
+        services.redis.config_set(name, before)
+
+
+def test_a_redis_that_forgets_is_well_and_says_what_to_do(services: Services) -> None:
+    services.redis.config_set("appendonly", "no")
+    try:
+        advice = {one.part: one.remedy for one in examine(services, [])}["redis, writing"]
+    finally:
+        services.redis.config_set("appendonly", "yes")
+    assert "appendonly" in advice
 
 
 def test_another_data_key(services: Services, family: Family) -> None:
@@ -59,7 +100,7 @@ def test_a_clock_that_is_wrong(services: Services) -> None:
 
 
 def test_jobs_that_nobody_does(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(doctor.LONG_QUEUE, "urgent", 0)
+    monkeypatch.setitem(parts.LONG_QUEUE, "urgent", 0)
     services.redis.rpush("rq:queue:urgent", "a job")
     assert "urgent: 1 wait" in wrong(services)["queues"].seen
 
@@ -80,7 +121,7 @@ def test_a_short_code_calls_nobody_and_a_wrong_token_is_told(services: Services,
 
 
 def test_a_disk_that_is_nearly_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "FREE_BYTES", 2**80)
+    monkeypatch.setattr(parts, "FREE_BYTES", 2**80)
     assert "Make room" in wrong(services)["disk"].remedy
 
 

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -168,7 +169,7 @@ class _Broadcast:
         self._note(ready, aside, at)
         bucket.give_back(granted - len(ready))
         for one in ready:
-            self.running[pool.submit(hand_over, self.channel, one, at)] = one.recipient.id
+            self.running[pool.submit(copy_context().run, hand_over, self.channel, one, at)] = one.recipient.id
         return len(rows)
 
     def _note(self, ready: list[Ready], aside: list[Change], at: datetime) -> None:
@@ -235,7 +236,7 @@ class _Broadcast:
             addresses = self.messages.addresses_of(db, lost)
         for one in lost:
             look = Look(addresses[one.id], self.messages.code)
-            self.running[pool.submit(look_up, self.services, self.channel, one, look)] = one.id
+            self.running[pool.submit(copy_context().run, look_up, self.services, self.channel, one, look)] = one.id
 
     def _finished(self) -> bool:
         """Whether all is done: then it says so, unless a report has brought more to do."""

@@ -84,14 +84,19 @@ class Pooled(_Aimed):
         return Response(answer.status_code, answer.text, answer.headers)
 
 
+def client(settings: Settings, connections: int = 0) -> Client:
+    """Twilio's client for this account; connects to nothing yet."""
+    base = settings.twilio_api_base
+    http = Pooled(base, connections) if connections else _Aimed(base)
+    return Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
+
+
 class TwilioChannel:
     """SMS, WhatsApp and calls by Twilio.  `connections`: so many stay open, for an announcement's many messages."""
 
     def __init__(self, settings: Settings, connections: int = 0) -> None:
         self._settings = settings
-        base = settings.twilio_api_base
-        http = Pooled(base, connections) if connections else _Aimed(base)
-        self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
+        self._client = client(settings, connections)
 
     def send(self, outgoing: Outgoing) -> Accepted:
         """Hand one text over; the callback carries our own id, so that it can't outrun our own record."""
@@ -101,7 +106,7 @@ class TwilioChannel:
         try:
             message = self._client.messages.create(**options)
         except ERRORS as error:
-            raise _in_our_words(error) from None
+            raise in_our_words(error) from None
         return Accepted(message.sid, message.status)
 
     def call(self, outgoing: Outgoing) -> Accepted:
@@ -116,7 +121,7 @@ class TwilioChannel:
         try:
             call = self._client.calls.create(to=to, from_=sender, timeout=RINGS, **self._said(outgoing), **detect)
         except ERRORS as error:
-            raise _in_our_words(error) from None
+            raise in_our_words(error) from None
         return Accepted(call.sid, CALL_STATUSES.get(call.status, "queued"))
 
     def _said(self, outgoing: Outgoing) -> dict[str, Any]:
@@ -134,7 +139,7 @@ class TwilioChannel:
         try:
             found = self._client.messages.list(to=to, limit=LISTED, page_size=LISTED)
         except ERRORS as error:
-            raise _in_our_words(error) from None
+            raise in_our_words(error) from None
         return [
             Listed(message.sid, message.body or "", message.status, message.date_created)
             for message in found
@@ -147,7 +152,7 @@ class TwilioChannel:
         try:
             found = self._client.calls.list(to=number, limit=LISTED)
         except ERRORS as error:
-            raise _in_our_words(error) from None
+            raise in_our_words(error) from None
         return [
             Listed(call.sid, "", CALL_STATUSES.get(call.status, "queued"), call.date_created)
             for call in found
@@ -173,7 +178,8 @@ def _content(outgoing: Outgoing) -> dict[str, Any]:
     return {"content_sid": outgoing.template, "content_variables": json.dumps(numbered)}
 
 
-def _in_our_words(error: Exception) -> SendError:
+def in_our_words(error: Exception) -> SendError:
+    """What an error of `ERRORS` says of a request."""
     if isinstance(error, TwilioRestException):
         if error.status in MAY_CHANGE:
             return SendError("not_accepted", error.code)

@@ -254,6 +254,14 @@ def claim_unknown(db: Connection, delivery: Delivery, at: datetime) -> bool:
     return db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=at)).rowcount == 1
 
 
+def hold_for_families(db: Connection) -> Sequence[str]:
+    """Hold every text to a family of which Twilio has not said anything; their ids."""
+    key = deliveries.c.contact_id.is_not(None) & deliveries.c.state.in_(OPEN)
+    found = db.execute(select(deliveries.c.id).where(key)).scalars().all()
+    db.execute(update(deliveries).where(key).values(state="held"))
+    return found
+
+
 def settle(db: Connection, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None) -> None:
     """Put a claimed row into an open state again (waiting, unknown, held), unless a report has overtaken us."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "claimed")

@@ -24,3 +24,13 @@ def known(redis: Redis, at: datetime) -> list[str]:
     """The tokens of all who were erased within a year; older ones are forgotten."""
     redis.zremrangebyscore(KEY, "-inf", (at - KEPT).timestamp())
     return [one.decode() for one in cast(list[bytes], redis.zrange(KEY, 0, -1))]
+
+
+def forget_the_rest(redis: Redis) -> None:
+    """Empty the whole of Redis but for this: after a restore its conversations and jobs are newer than the database."""
+    tokens = cast(list[tuple[bytes, float]], redis.zrange(KEY, 0, -1, withscores=True))
+    pipe = redis.pipeline()
+    pipe.flushdb()
+    if tokens:
+        pipe.zadd(KEY, dict(tokens))
+    pipe.execute()

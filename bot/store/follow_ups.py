@@ -114,3 +114,9 @@ def bring_forward(db: Connection, contact_id: int, at: datetime) -> int:
     """The simulator's "let two days pass": this contact's follow-ups are due at once; how many there were."""
     key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.state == "waiting")
     return db.execute(update(follow_ups).where(key).values(due_at=at)).rowcount
+
+
+def drop_due(db: Connection, at: datetime) -> int:
+    """Those whose time has come are not started any more; how many."""
+    key = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= at)
+    return int(db.execute(update(follow_ups).where(key).values(state="dropped")).rowcount)

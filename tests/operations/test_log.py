@@ -9,6 +9,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,8 +30,12 @@ from bot.messaging.status import Report, record
 from bot.queues import enqueue
 from bot.services import Services
 from bot.store import deliveries
+from tests.announcements.conftest import District, district
 from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
 from worker import SoonBack
+
+__all__ = ["district"]
 
 NUMBER, NAME, WORDS = "+12175559876", "Quillonette", "my cousin lives in Cypress Street"
 PLANTED = (NUMBER, "2175559876", "555-9876", NAME, WORDS, "Cypress")
@@ -159,6 +164,26 @@ def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
     assert {"paged", "sent", "reported"} <= set(events), events
     assert NAME not in as_json.text and family.address not in as_json.text
     assert log.trace() is None, "the next request is another one"
+
+
+def test_an_announcement_is_followed_into_its_threads(
+    services: Services, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    monkeypatch.setattr("bot.announcements.handing_over.LOOK_AFTER", timedelta(0))
+    district.family("+12175550161")
+    number = district.say()
+    services.redis.flushdb()  # another worker has done the other jobs: sending makes way for them
+    twilio.fail_next("drop_after_accept")
+    jobs.start_announcement(number)
+    for _ in range(3):
+        jobs.broadcast(number, 0)
+    told = {
+        line["event"]: line.get("trace") for line in as_json.found if line["logger"].startswith("bot.announcements")
+    }
+    assert {"frozen", "found at Twilio", "done"} <= set(told) and set(told.values()) == {f"a{number}"}
+    assert log.trace() is None and "55501" not in as_json.text
 
 
 def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(services: Services, as_json: Lines) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
+from . import account
 from .calls import page_of_calls
 from .ledger import Ledger
 from .listing import page
@@ -44,6 +45,8 @@ class Api:
         pair = f"{self.ledger.account_sid}:{self.ledger.auth_token}".encode()
         if not hmac.compare_digest(authorization.encode(), b"Basic " + base64.b64encode(pair)):
             raise Refused(20003, "Authenticate", 401)
+        if (about := account.answer(self.ledger, method, path, query)) is not None:
+            return 200, about
         called = CALLS.fullmatch(path)
         if called and called[1] == self.ledger.account_sid:
             return self._call(read_form(raw)) if method == "POST" and not called[2] else self._calls(called[2], query)

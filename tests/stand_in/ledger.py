@@ -3,6 +3,7 @@
 import threading
 import time
 
+from .account import Holdings
 from .calls import Call, check_call
 from .media import MediaShelf
 from .records import FAULTS, Accepted, Callback, CallbackPlan, Fault, Form, NumberRule, Request
@@ -18,6 +19,7 @@ class Ledger:
         self.account_sid, self.auth_token = account_sid, auth_token
         self.changed = threading.Condition()
         self.media = MediaShelf(account_sid, auth_token)
+        self.holdings = Holdings()
         self.messages: list[Accepted] = []
         self.calls: list[Call] = []
         self.requests: list[Request] = []

@@ -1,9 +1,9 @@
-"""What is wrong with this deployment, and what to do: each part as it was seen, with a remedy where it is not well."""
+"""The parts that this deployment stands on: database, Redis, processes, settings, disk, facts."""
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from alembic.config import Config
@@ -12,9 +12,10 @@ from alembic.script import ScriptDirectory
 from redis import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.channels.base import SendError
+from bot.doctor.found import Found
 from bot.messaging.consent import can_call, can_send_sms
 from bot.queues import NAMES
 from bot.services import Services
@@ -27,16 +28,6 @@ SKEW = timedelta(seconds=30)
 FREE_BYTES = 500 * 1024**2
 LONG_QUEUE = {"urgent": 20, "default": 200, "bulk": 2000}
 """Jobs that wait; more means that workers are too few, or stuck."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """One part: whether it is well, what was seen, and the remedy ("" where it is well)."""
-
-    part: str
-    well: bool
-    seen: str
-    remedy: str = ""
 
 
 def examine(services: Services, absent: list[str]) -> Iterator[Found]:
@@ -64,12 +55,25 @@ _PARTS = {
 }
 
 
+def _writable(services: Services) -> Found:
+    """What can be read cannot always be written: a full disk, a replica, a file that belongs to somebody else."""
+    try:
+        with services.database.write() as db:
+            db.execute(text("UPDATE alembic_version SET version_num = version_num"))
+    except SQLAlchemyError as error:
+        remedy = "Is its disk full, is it a read-only replica, is the file the program user's? No message is kept."
+        return Found("database, writing", False, type(error).__name__, remedy)
+    return Found("database, writing", True, "can be written")
+
+
 def _migrations(services: Services) -> Found:
     scripts = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
-    newest = scripts.get_current_head()
+    newest, known = scripts.get_current_head(), {one.revision for one in scripts.walk_revisions()}
     with services.database.read() as db:
         there = MigrationContext.configure(db).get_current_revision()
     remedy = "Run `python -m alembic upgrade head`, then restart all processes."
+    if there is not None and there not in known:
+        remedy = "The database is newer than this program: docs/runbook.md, Update and back."
     return Found("migrations", there == newest, f"{there} of {newest}", "" if there == newest else remedy)
 
 
@@ -86,6 +90,26 @@ def _clock(services: Services) -> Found:
     return Found(
         "clock", well, f"{apart.total_seconds():.0f} s from Redis'", "" if well else "Set up NTP on every machine."
     )
+
+
+def _keeps(services: Services) -> Found:
+    """Whether Redis takes what it is given and throws nothing away by itself."""
+    try:
+        services.redis.set("puente:doctor", "1", ex=60)
+    except RedisError as error:
+        remedy = "Is its memory or disk full, is it a replica? Until it can be written it counts as away."
+        return Found("redis, writing", False, type(error).__name__, remedy)
+    told: Any = services.redis.info()
+    policy = told.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        remedy = "Set maxmemory-policy to noeviction: a lock or queue that is thrown away is lost."
+        return Found("redis, writing", False, f"maxmemory-policy is {policy}", remedy)
+    if told.get("aof_last_write_status", "ok") != "ok":
+        return Found("redis, writing", False, "its file cannot be written", "Make room on its disk.")
+    advice = (
+        "" if told.get("aof_enabled", 1) else "Set appendonly to yes, or what is queued is gone after each restart."
+    )
+    return Found("redis, writing", True, "can be written", advice)
 
 
 def _queues(services: Services) -> Found:
@@ -133,17 +157,6 @@ def _sender(services: Services) -> Found:
     return Found("sender", True, "SMS and calls")
 
 
-def _account(services: Services) -> Found:
-    if not services.settings.live:
-        return Found("Twilio", True, "no account is set")
-    try:
-        services.channel.listed("+15005550006", now())  # Twilio's own test number: nobody's
-    except SendError as error:
-        remedy = "Compare TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN with Twilio's console, else see status.twilio.com."
-        return Found("Twilio", False, f"{error.outcome}, code {error.code}", remedy)
-    return Found("Twilio", True, "takes the token")
-
-
 def _disk(services: Services) -> Found:
     free = shutil.disk_usage(services.settings.var_dir if services.settings.var_dir.exists() else ROOT).free
     well = free >= FREE_BYTES
@@ -167,14 +180,15 @@ def _facts(services: Services) -> Found:
 
 
 CHECKS: tuple[tuple[Callable[[Services], Found], str], ...] = (
+    (_writable, "database"),
     (_migrations, "database"),
     (_keys, "database"),
+    (_keeps, "redis"),
     (_clock, "redis"),
     (_queues, "redis"),
     (_address, ""),
     (_proxies, ""),
     (_sender, ""),
-    (_account, ""),
     (_disk, ""),
     (_facts, ""),
 )

@@ -1,0 +1,13 @@
+"""What was seen of one part of a deployment."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Found:
+    """One part: whether it is well, what was seen, and the remedy ("" where nothing is to be done)."""
+
+    part: str
+    well: bool
+    seen: str
+    remedy: str = ""

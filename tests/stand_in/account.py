@@ -1,0 +1,84 @@
+"""What an account holds: its state, its numbers, its Messaging Services.  Field names: Twilio's OpenAPI file of April 2026.
+
+That an account which is not active is answered with 20005 is Twilio's dictionary of errors; with which HTTP status, and
+whether its own state can still be read, is a guess.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from .rules import PHONE, Refused
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
+
+ACCOUNT = re.compile(r"/2010-04-01/Accounts/([^/]+)\.json")
+NUMBERS = re.compile(r"/2010-04-01/Accounts/([^/]+)/IncomingPhoneNumbers\.json")
+SERVICE = re.compile(r"/v1/Services/(MG[0-9a-f]{32})")
+OF_A_NUMBER = {
+    **{"sms_url": "", "sms_method": "POST", "sms_fallback_url": "", "sms_fallback_method": "POST"},
+    **{"voice_url": "", "voice_method": "POST", "voice_fallback_url": "", "voice_fallback_method": "POST"},
+    **{"sms_application_sid": "", "voice_application_sid": "", "trunk_sid": None},
+    **{"status_callback": "", "status_callback_method": "POST"},
+}
+OF_A_SERVICE: dict[str, object] = {
+    **{"inbound_request_url": None, "inbound_method": "POST", "fallback_url": None, "fallback_method": "POST"},
+    **{"use_inbound_webhook_on_number": False, "status_callback": None},
+}
+
+
+@dataclass
+class Holdings:
+    """What a test arranges: `status` and `type` of the account, what is set of its numbers and services."""
+
+    status: str = "active"
+    type: str = "Full"
+    numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def own(self, number: str, **given: object) -> None:
+        """The account has this number, set up so; a field that Twilio does not know is refused."""
+        self.numbers[number] = _set(OF_A_NUMBER, given) | {"phone_number": number}
+
+    def serve(self, sid: str, **given: object) -> None:
+        """The account has this Messaging Service."""
+        self.services[sid] = _set(OF_A_SERVICE, given) | {"sid": sid}
+
+
+def answer(ledger: "Ledger", method: str, path: str, query: str) -> dict[str, Any] | None:
+    """The document, None if the path is about something else, or Refused."""
+    held, given = ledger.holdings, dict(parse_qsl(query, keep_blank_values=True))
+    if held.status == "closed":
+        raise Refused(20005, "Account not active", 403)
+    if (found := SERVICE.fullmatch(path)) and method == "GET":
+        return _service(held, found[1])
+    whose = ACCOUNT.fullmatch(path) or NUMBERS.fullmatch(path)
+    if not whose or whose[1] != ledger.account_sid or method != "GET":
+        return None
+    if NUMBERS.fullmatch(path):
+        return _numbers(held, given)
+    return {"sid": ledger.account_sid, "status": held.status, "type": held.type, "friendly_name": "District"}
+
+
+def _service(held: Holdings, sid: str) -> dict[str, Any]:
+    if sid not in held.services:
+        raise Refused(20404, f"The requested resource /Services/{sid} was not found", 404)
+    return held.services[sid]
+
+
+def _numbers(held: Holdings, given: dict[str, str]) -> dict[str, Any]:
+    """Twilio's filter finds every number that has the given one in it."""
+    unknown = set(given) - {"PhoneNumber", "PageSize", "Page"}
+    wanted = given.get("PhoneNumber", "")
+    if unknown or not PHONE.fullmatch(wanted):
+        raise Refused(20001, f"Invalid parameter {', '.join(sorted(unknown)) or 'PhoneNumber'}")
+    rows = [one for number, one in held.numbers.items() if wanted in number]
+    return {"incoming_phone_numbers": rows, "page": 0, "page_size": 50, "next_page_uri": None}
+
+
+def _set(fields: dict[str, Any], given: dict[str, object]) -> dict[str, Any]:
+    if unknown := set(given) - set(fields):
+        raise ValueError(f"no such field: {unknown}")
+    return fields | given
