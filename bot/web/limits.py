@@ -1,15 +1,21 @@
 """How often one address may try to log in, and look at the public pages; counted in Redis."""
 
+from collections.abc import Callable, Sequence
+from functools import wraps
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
-from flask import Flask, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
+from flask import Flask, abort, request
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from redis import Redis, RedisError
 
 from bot.services import Services
 from bot.web.console.words import _
 from bot.web.here import services
+
+View = Callable[..., Any]
 
 TRIES = "20 per minute; 200 per hour"
 """Log-ins of one address.  A school's staff share one; the lock of a single login is tighter (`store/logins.py`)."""
@@ -29,32 +35,41 @@ LOOKED = (
 )
 
 
-class _OfViews(Limiter):
-    """Looks only at what is limited: each such view asks by itself, and no limit is for all (a webhook has to wait for
-    none)."""
+class _Counter:
+    """Counts in Redis, for all processes; each by itself while Redis is away."""
 
-    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
-        if not in_middleware:
-            super()._check_request_limit(callable_name, in_middleware)
+    def __init__(self, redis: Redis) -> None:
+        pool: Any = redis.connection_pool  # the pool says where; what stands before it is only its kind
+        storage = RedisStorage("redis://", connection_pool=pool, key_prefix="puente")
+        self._together, self._alone = FixedWindowRateLimiter(storage), FixedWindowRateLimiter(MemoryStorage())
+
+    def one_more(self, most: Sequence[RateLimitItem], *who: str) -> bool:
+        """Whether `who` may once more."""
+        try:
+            return all(self._together.hit(one, *who) for one in most)
+        except RedisError:
+            return all(self._alone.hit(one, *who) for one in most)
 
 
 def limit(app: Flask, ready: Services) -> None:
-    """Count tries to log in and looks at the public pages, in Redis; each process by itself while Redis is away."""
-    pool = {"connection_pool": ready.redis.connection_pool}
-    limiter = _OfViews(
-        caller,
-        app=app,
-        storage_uri="redis://",  # the pool says where; what stands here is only its kind
-        storage_options=pool,  # type: ignore[arg-type]  # limits takes a pool, Flask-Limiter's types do not know
-        in_memory_fallback_enabled=True,
-        key_prefix="puente",
-    )
-    for endpoint in TRIED:
-        limited: Any = limiter.limit(TRIES, error_message=_too_many)(app.view_functions[endpoint])
-        app.view_functions[endpoint] = limited
-    for endpoint in LOOKED:
-        looked: Any = limiter.limit(LOOKS, key_func=_visitor)(app.view_functions[endpoint])
-        app.view_functions[endpoint] = looked
+    """Count tries to log in and looks at the public pages: at these views only, a webhook waits for no count."""
+    counter = _Counter(ready.redis)
+    for endpoints, most, who, told in ((TRIED, TRIES, caller, _too_many), (LOOKED, LOOKS, _visitor, None)):
+        for endpoint in endpoints:
+            view = app.view_functions[endpoint]
+            app.view_functions[endpoint] = _limited(view, parse_many(most), who, told, counter)
+
+
+def _limited(
+    view: View, most: Sequence[RateLimitItem], who: Callable[[], str], told: Callable[[], str] | None, counter: _Counter
+) -> View:
+    @wraps(view)
+    def counted(*given: Any, **named: Any) -> Any:
+        if not counter.one_more(most, request.endpoint or "", who()):
+            abort(429, told() if told else None)
+        return view(*given, **named)
+
+    return counted
 
 
 def caller() -> str:
@@ -62,7 +77,7 @@ def caller() -> str:
 
     Some proxies write the port behind the address: another port is nobody else.
     """
-    address = get_remote_address()
+    address = request.remote_addr or ""
     for given in (address, address.rpartition(":")[0].strip("[]")):
         try:
             found = ip_address(given)

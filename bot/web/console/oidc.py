@@ -7,7 +7,6 @@ import logging
 from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.flask_client import OAuth
 from flask import Flask, current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from joserfc.errors import JoseError
@@ -35,6 +34,8 @@ def connect(app: Flask, ready: Services) -> None:
     settings = ready.settings
     if not settings.oidc_on:
         return
+    from authlib.integrations.flask_client import OAuth  # 5 MB that only a district with a provider needs
+
     OAuth(app).register(
         DISTRICT,
         client_id=settings.oidc_client_id,
