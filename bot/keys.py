@@ -8,6 +8,7 @@ from redis import RedisError
 from rq import Worker
 
 from bot import settings
+from bot.alarms.figures import WEB_SEEN
 from bot.services import Services, open_services
 from bot.store import audit, erasures, reindexing, resealing
 from bot.store.crypto import Vault
@@ -19,6 +20,8 @@ ROTATE = (
 )
 
 REINDEXED = "hashed addresses under the newest key"
+WEB_SECONDS = 70
+"""A web process says each minute that it lives."""
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -91,11 +94,15 @@ def _services() -> Services:
 
 def _stands_still(here: Services) -> None:
     try:
-        working = Worker.all(connection=here.redis)
+        working, seen = Worker.all(connection=here.redis), here.redis.get(WEB_SEEN)
     except RedisError:
         return  # nothing works without Redis but answers to emergencies; the web process is for the operator to stop
     if working:
-        raise click.ClickException("Workers are running: stop web, workers and scheduler first, for a minute.")
+        raise click.ClickException("Workers are running: stop web, workers and scheduler first, for two minutes.")
+    if isinstance(seen, bytes) and now().timestamp() - float(seen) < WEB_SECONDS:
+        raise click.ClickException(
+            "A web process was seen a moment ago: if all are stopped, try again when a minute is over."
+        )
 
 
 def _show(found: Counts) -> None:

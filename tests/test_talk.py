@@ -278,3 +278,20 @@ def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Services, 
     line.conversations.set_talking(line.family(FAMILY), None)  # what a kill -9 after the commit leaves
     send_all(line)
     assert parent.text("gracias") == ""
+
+
+def test_no_word_of_a_talk_lies_with_the_translations(line: Services, parent: Family, google: GoogleStandIn) -> None:
+    """They would outlive the case, and erasing would not find them."""
+    parent.text("mi hijo tiene miedo de ir a la escuela por lo de ayer")
+    translate_all(line)
+    write(line, "Dear parent, the bus waits for your son at the corner")
+    assert len(google.asked) >= 3, "there, there and back"
+    assert list(line.redis.scan_iter("puente:translated:*")) == []
+
+
+def test_a_talk_that_redis_has_lost_goes_on_for_more_than_one_message(line: Services, parent: Family) -> None:
+    """Emptied; or the numbers were hashed anew (`bot keys reindex`)."""
+    write(line, "I can help you. What happened?")
+    line.redis.flushall()
+    assert [parent.text("el bus no vino"), parent.text("y hoy tampoco"), parent.text("que hago")] == ["", "", ""]
+    assert [one.original for one in said(line)][-3:] == ["el bus no vino", "y hoy tampoco", "que hago"]

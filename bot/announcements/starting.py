@@ -55,6 +55,7 @@ def start(services: Services, announcement_id: int) -> None:
                 return  # stopped meanwhile
             recipients.add_all(db, announcement_id, batch, at)
     with services.database.write() as db:
+        recipients.drop_gone(db, announcement_id)
         announcements.move(db, announcement_id, ["freezing"], "sending")
     release_approved(services, announcement_id)
     log.info("frozen: announcement=%s", announcement_id)

@@ -115,7 +115,8 @@ def _keep_translation(services: Services, message: CaseMessage, state: str) -> N
 
 def _made(services: Services, message: CaseMessage) -> Translated:
     target = message.to_language or message.language
-    return services.careful.translate(message.original, message.language, target, check=message.author == "staff")
+    by_staff = message.author == "staff"
+    return services.careful.translate(message.original, message.language, target, check=by_staff, kept=0)
 
 
 def _keep(services: Services, message: CaseMessage, found: Translated, state: str) -> None:

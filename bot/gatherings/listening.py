@@ -14,6 +14,8 @@ from bot.store.gatherings import Gathering
 from bot.store.questions import Question
 
 STAFF_LANGUAGE = "en"
+DAY = 24 * 3600
+"""So long the English of a question is kept, which somebody wrote without a name."""
 SHOWN_FROM = 3
 """A theme that fewer answers hold is named without its number: it could tell who said it."""
 
@@ -36,7 +38,7 @@ def asked(services: Services, gathering: Gathering) -> list[Asked]:
 def _english(services: Services, one: Question) -> str:
     if not one.language or one.language == STAFF_LANGUAGE:
         return ""
-    return services.careful.translate(one.text, one.language, STAFF_LANGUAGE, check=False).text
+    return services.careful.translate(one.text, one.language, STAFF_LANGUAGE, check=False, kept=DAY).text
 
 
 def answers(services: Services, gathering: Gathering) -> list[Case]:

@@ -222,9 +222,11 @@ def _contact(
         return Contact(conversation.contact, inbound.address, inbound.channel, language, stopped_at)
     with services.database.read() as db:
         found = contacts.find(db, services.database.vault, inbound.address)
-    if talking is not None and (found is None or found.talking_case is None):
-        # Said to Redis at the very moment when the family was erased: else nobody would ever answer here again.
-        services.conversations.set_talking(services.family(inbound.address), None)
+    in_truth = found.talking_case if found else None
+    if (in_truth is None) != (talking is None):
+        # Said to Redis at the very moment when the family was erased: nobody would ever answer here again.  Or Redis
+        # has lost it (emptied, or its keys hashed anew): the person would miss what the family writes next.
+        services.conversations.set_talking(services.family(inbound.address), in_truth)
     return found
 
 

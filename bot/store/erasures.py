@@ -57,12 +57,12 @@ def tokens(db: Connection, since: datetime) -> dict[str, datetime]:
 
 def brought_back(db: Connection, known: Iterable[str]) -> list[int]:
     """The families among these tokens that are there (again)."""
-    claimed = {int(token.partition(":")[0]): token for token in known}
-    ids, there = sorted(claimed), families.families.c.id
+    erased, there = frozenset(known), families.families.c.id
+    ids = sorted({int(token.partition(":")[0]) for token in erased})
     found: list[int] = []
     for start in range(0, len(ids), AT_ONCE):
         found += db.execute(select(there).where(there.in_(ids[start : start + AT_ONCE]))).scalars()
-    return [one for one in found if token_of(db, one) == claimed[one]]
+    return [one for one in found if token_of(db, one) in erased]
 
 
 def language_of(db: Connection, cause: str) -> str | None:

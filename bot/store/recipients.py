@@ -22,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     case,
+    delete,
     exists,
     func,
     literal,
@@ -33,6 +34,7 @@ from sqlalchemy.engine import Connection, Row
 
 from bot.store.db import Moment, metadata
 from bot.store.deliveries import OPEN, RANKS
+from bot.store.families import families
 
 recipients = Table(
     "recipients",
@@ -139,6 +141,13 @@ def add_all(db: Connection, announcement_id: int, planned: Iterable[Planned], at
         return
     dialect = postgresql if db.dialect.name == "postgresql" else sqlite
     db.execute(dialect.insert(recipients).on_conflict_do_nothing(), rows)
+
+
+def drop_gone(db: Connection, announcement_id: int) -> None:
+    """Take out families that were erased between the reading of the audience and the writing of these rows."""
+    there = exists().where(families.c.id == recipients.c.family_id)
+    mine = (recipients.c.announcement_id == announcement_id) & (recipients.c.family_id > 0)
+    db.execute(delete(recipients).where(mine & ~there))
 
 
 def new_id() -> str:

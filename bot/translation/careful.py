@@ -15,7 +15,7 @@ from bot.translation.addresses import addresses
 from bot.translation.breaker import Breaker
 from bot.translation.compare import warnings
 from bot.translation.glossary import Glossary
-from bot.translation.memory import Memory, Vault, key_of
+from bot.translation.memory import KEPT_SECONDS, Memory, Vault, key_of
 from bot.translation.names import names
 from bot.translation.provider import Failed, Reason, Translator
 from bot.translation.shield import has_words, same_marks, shield, unshield
@@ -50,14 +50,20 @@ class CarefulTranslator:
         self._memory = Memory(redis, vault)
         self._breaker = Breaker(self._memory, provider.name if provider else "none")
 
-    def translate(self, text: str, source: str, target: str, *, check: bool = True) -> Translated:
-        """`text` in `target`.  `check`: also translate it back, and say what differs."""
+    def translate(
+        self, text: str, source: str, target: str, *, check: bool = True, kept: int = KEPT_SECONDS
+    ) -> Translated:
+        """`text` in `target`.  `check`: also translate it back, and say what differs.
+
+        `kept`: so many seconds the machine's answer is kept; 0 for what a family tells or is told, which nothing but
+        its own records may hold: erasing would not find it here.
+        """
         if source == target:
             return Translated(text, "")
         approved = self._of_a_person(text, source, target)
         if approved:
             return Translated(approved, "no")
-        return self._by_machine(text, source, target, check)
+        return self._by_machine(text, _Way(source, target, kept), check)
 
     def _of_a_person(self, text: str, source: str, target: str) -> str | None:
         try:
@@ -66,50 +72,60 @@ class CarefulTranslator:
             log.warning("no approved phrases: %s", type(error).__name__)
             return None
 
-    def _by_machine(self, text: str, source: str, target: str, check: bool) -> Translated:
-        bare, kept = self._shielded(text, source, target)
-        ours = [self._glossary.instead(one, source, target) for one in kept]
+    def _by_machine(self, text: str, way: "_Way", check: bool) -> Translated:
+        bare, kept = self._shielded(text, way.source, way.target)
+        ours = [self._glossary.instead(one, way.source, way.target) for one in kept]
         if not has_words(bare):
             terms = unshield(bare, ours) or text
             return Translated(terms, "" if terms == text else "no")
-        said = self._ask(bare, source, target)
+        said = self._ask(bare, way)
         if isinstance(said, Failed):
             return Translated("", "", failed=said.reason)
         made = Translated(unshield(said, ours) or "", "yes")
-        return self._checked(made, text, said, kept, source, target) if check else made
+        return self._checked(made, text, said, kept, way) if check else made
 
     def _shielded(self, text: str, source: str, target: str) -> tuple[str, list[str]]:
         """Without anything that tells whom it is about, and without the terms that are said as agreed."""
         own = self._glossary.spans(text, source, target)
         return shield(text, [*own, *addresses(text), *names(text, source)])
 
-    def _checked(self, made: Translated, text: str, said: str, kept: list[str], source: str, target: str) -> Translated:
+    def _checked(self, made: Translated, text: str, said: str, kept: list[str], way: "_Way") -> Translated:
         """The marks stay in while it goes back: the names in a translation are not told to the machine either."""
-        came = self._ask(said, target, source)
+        came = self._ask(said, _Way(way.target, way.source, way.kept))
         back = None if isinstance(came, Failed) else unshield(came, kept)
         if back is None:
             return made
         must_stay = [*self._glossary.names, *(one for one in kept if has_words(one))]
-        return replace(made, back=back, warnings=warnings(text, back, must_stay, source))
+        return replace(made, back=back, warnings=warnings(text, back, must_stay, way.source))
 
-    def _ask(self, bare: str, source: str, target: str) -> str | Failed:
+    def _ask(self, bare: str, way: "_Way") -> str | Failed:
         """The machine's answer to a shielded text: the kept one, or a new one if the breaker lets it through."""
         if self._provider is None:
             return Failed("off")
-        key = key_of(self._provider.name, source, target, bare)
+        key = key_of(self._provider.name, way.source, way.target, bare)
         known = self._memory.find(key)
         if known:
             return known
         if not self._breaker.lets_through():
             return Failed("resting")
-        answer = _machine(self._provider, bare, source, target)
+        answer = _machine(self._provider, bare, way.source, way.target)
         self._breaker.told(answer.reason if isinstance(answer, Failed) else None)
         if isinstance(answer, str):
-            self._memory.keep(key, answer)
+            if way.kept:
+                self._memory.keep(key, answer, way.kept)
             metering.count(self._memory.redis, "translations")
         else:
             metering.count(self._memory.redis, "translation_failures", answer.reason)
         return answer
+
+
+@dataclass(frozen=True)
+class _Way:
+    """From which language to which, and how long the machine's answer is kept."""
+
+    source: str
+    target: str
+    kept: int
 
 
 def _machine(provider: Translator, bare: str, source: str, target: str) -> str | Failed:

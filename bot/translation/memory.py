@@ -56,10 +56,10 @@ class Memory:
         except Exception:  # a key that was taken away: it is translated anew
             return None
 
-    def keep(self, key: str, text: str) -> None:
-        """Keep a text for 30 days, sealed for this key."""
+    def keep(self, key: str, text: str, seconds: int = KEPT_SECONDS) -> None:
+        """Keep a text so long, sealed for this key."""
         sealed = self._vault.seal(text, key)
-        self.ask(lambda: self.redis.set(key, sealed, ex=KEPT_SECONDS), None)
+        self.ask(lambda: self.redis.set(key, sealed, ex=seconds), None)
 
 
 def key_of(provider: str, source: str, target: str, bare: str) -> str:

@@ -14,11 +14,12 @@ from sqlalchemy import LargeBinary, select, update
 
 from bot import jobs
 from bot import keys as command
+from bot.alarms.figures import WEB_SEEN
 from bot.messaging import erasing
 from bot.services import Services
 from bot.store import cases, contacts, family_keys, lasting, resealing
 from bot.store.crypto import OWN, Unreadable, Vault
-from bot.store.db import Database, metadata
+from bot.store.db import Database, metadata, now
 from bot.web import check_keys, create_app
 from tests.conftest import Family
 
@@ -261,6 +262,19 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
             hashes |= set(lasting.known(db, after.database.vault, [])) | set(kept.values())
             assert row.address_index not in hashes, "nor can a number be tried out against it"
     restored.engine.dispose()
+
+
+def test_while_a_web_process_runs_nothing_is_hashed_anew(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take every family for a stranger, also those who want no messages."""
+    both = with_keys(services, NEW, services.settings.data_keys[0])
+    run(both, monkeypatch, "rotate")
+    services.redis.set(WEB_SEEN, f"{now().timestamp() - 30:.0f}")
+    refused = CliRunner().invoke(command.keys, ["reindex"])
+    assert refused.exit_code == 1 and "web process" in refused.output
+    services.redis.set(WEB_SEEN, f"{now().timestamp() - 90:.0f}")
+    assert "hashed anew: 2" in run(both, monkeypatch, "reindex")
 
 
 def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: list[Family]) -> None:
