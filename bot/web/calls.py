@@ -31,6 +31,8 @@ from bot.web.speaking import SECONDS, with_keys
 
 MENU, PERSON = "menu", "0"
 AGAIN, TO_PHONE = "*", "#"
+HUNG_UP = "hangup"
+"""What Twilio gives for the key where a caller hangs up instead of leaving a recording."""
 SILENCES = 2
 """So often the line waits for a key before it says goodbye."""
 RECORD_SECONDS = 120
@@ -85,6 +87,8 @@ def _a_person_first(call: Call) -> VoiceResponse:
 
 def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
     digits, said = form.get("Digits", ""), form.get("SpeechResult", "").strip()
+    if digits == HUNG_UP and not form.get("RecordingUrl"):
+        return VoiceResponse()  # nobody listens any more, and nothing was said
     if form.get("RecordingUrl"):
         return _turn(call, "", Sound(form["RecordingUrl"] + AS_MP3, RECORDED_AS))
     if digits.startswith(AGAIN):

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -529,3 +531,30 @@ def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) 
     post(staff, "/console/cases/1/take")
     page = staff.get("/console/cases/1").text
     assert "By a telephone call that reads it out" in page and "By SMS." not in page
+
+
+def test_who_wrote_is_told_when_nobody_knows_whether_the_family_was_rung(phone: Phone, twilio: TwilioStandIn) -> None:
+    twilio.fail_next("drop_before", on="call")
+    row = rung(phone, "Marta: el autobús llega a las 7:15.")
+    with time_machine.travel(now() + timedelta(seconds=60)):
+        deliver(phone.services, row)
+        deliver(phone.services, row)
+    assert twilio.calls_to(phone.number) == []
+    assert sum("talk_lost" in str(phone.services.redis.hgetall(f"rq:job:{job}")) for job in jobs(phone)) == 1
+
+
+def test_hanging_up_is_no_message(phone: Phone) -> None:
+    """Instead of a recording Twilio then gives the word for it, which no caller said."""
+    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
+    in_the_middle(phone, "ht", "community_partner")
+    phone.press("1")
+    where, asked = phone.on, [one.text for one in phone.root.iter("Play")]
+    phone.ask(where, Digits="hangup")
+    assert len(phone.root) == 0
+    phone.ask(where, Digits="*")
+    assert [one.text for one in phone.root.iter("Play")] == asked and phone.has("Record"), "the question still stands"
+    phone.ask(where, RecordingUrl=RECORDED, Digits="hangup")
+    assert count(phone.services, voice_notes) == 1, "what was recorded before is kept"
+
+
+RECORDED = f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Recordings/RE{'1' * 32}"
