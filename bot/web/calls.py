@@ -130,6 +130,8 @@ def say(call: Call, reply: str) -> VoiceResponse:
     cut = call.pieces(reply)
     if not cut:
         return put_through(call)
+    if languages_by_ear.is_written(call, reply):
+        return languages_by_ear.ask(replace(call, turn=call.turn + 1, silences=0), 0)
     asks = any(piece.key for piece in cut)
     opens = not asks and _waits(call)
     hidden = (call.text("voice_hidden"),) if call.hidden and not call.turn else ()

@@ -558,3 +558,16 @@ def test_hanging_up_is_no_message(phone: Phone) -> None:
 
 
 RECORDED = f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Recordings/RE{'1' * 32}"
+
+
+def test_whoever_asks_for_another_language_in_a_call_hears_each_by_itself(phone: Phone) -> None:
+    """The list that a phone shows, read by one voice, would be sixteen names of which it can say a few."""
+    phone.ring()
+    phone.press("1")
+    phone.press("2")
+    phone.speak("language")
+    assert phone.voices > {"en-US", "es-MX", "uk-UA"} and "Para español, oprima 2." in phone.words
+    where = phone.on
+    answers = {phone.ask(where, Digits="2") for _ in range(2)}
+    assert len(answers) == 1 and phone.voices == {"es-MX"} and phone.reads() == "es"
+    assert phone.press("5") and phone.voices == {"es-MX"} and count(phone.services, cases) == 1
