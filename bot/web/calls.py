@@ -231,11 +231,19 @@ def put_through(call: Call) -> VoiceResponse:
     before, after = ([text] if call.language and speaker.can_say([text]) else [] for text in texts)
     for text in before:
         speaker.say(document, text)
-    document.dial(_office(call))
+    _ring_office(call, document)
     for text in after:
         speaker.say(document, text)
     document.hangup()
     return document
+
+
+def _ring_office(call: Call, document: VoiceResponse) -> None:
+    """With the caller's number, as everybody's telephone shows it; with ours where the caller hides it: some providers
+    refuse a call from no valid number (www.twilio.com/docs/api/errors/13214)."""
+    ours = call.services.settings.twilio_sms_from
+    named = {"caller_id": ours} if call.hidden and ours.startswith("+") else {}
+    document.dial(_office(call), **named)
 
 
 def _office(call: Call) -> str:
@@ -250,5 +258,5 @@ def broken(call: Call) -> VoiceResponse:
         speaker.say(document, words)
         document.hangup()
     else:
-        document.dial(_office(call))
+        _ring_office(call, document)
     return document

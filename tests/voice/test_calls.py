@@ -191,6 +191,8 @@ def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: 
     phone.press("2")
     phone.press("0") if how == "press" else phone.speak("Quiero hablar con una persona")
     assert phone.root.findtext("Dial") == "+12175550100" and count(services, cases) == 0
+    ours = phone.root.find("Dial")
+    assert ours is not None and ours.get("callerId") == services.settings.twilio_sms_from, "no provider refuses it"
 
 
 def test_a_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
