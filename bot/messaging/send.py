@@ -240,6 +240,8 @@ def _claim_and_settle(services: Services, delivery: Delivery, state: str, at: da
 def _settle(services: Services, delivery: Delivery, state: str, due_at: datetime) -> None:
     with services.database.write() as db:
         deliveries.settle(db, delivery.id, state, due_at)
+    if state == "held" and delivery.kind == "talk":  # who wrote it is that person
+        enqueue(services.redis, "urgent", TALK_LOST, delivery.id)
 
 
 def _way(services: Services, delivery: Delivery) -> Way:

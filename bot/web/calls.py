@@ -31,6 +31,8 @@ from bot.web.speaking import SECONDS, with_keys
 
 MENU, PERSON = "menu", "0"
 AGAIN, TO_PHONE = "*", "#"
+HUNG_UP = "hangup"
+"""What Twilio gives for the key where a caller hangs up instead of leaving a recording."""
 SILENCES = 2
 """So often the line waits for a key before it says goodbye."""
 RECORD_SECONDS = 120
@@ -85,6 +87,8 @@ def _a_person_first(call: Call) -> VoiceResponse:
 
 def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
     digits, said = form.get("Digits", ""), form.get("SpeechResult", "").strip()
+    if digits == HUNG_UP and not form.get("RecordingUrl"):
+        return VoiceResponse()  # nobody listens any more, and nothing was said
     if form.get("RecordingUrl"):
         return _turn(call, "", Sound(form["RecordingUrl"] + AS_MP3, RECORDED_AS))
     if digits.startswith(AGAIN):
@@ -126,6 +130,8 @@ def say(call: Call, reply: str) -> VoiceResponse:
     cut = call.pieces(reply)
     if not cut:
         return put_through(call)
+    if languages_by_ear.is_written(call, reply):
+        return languages_by_ear.ask(replace(call, turn=call.turn + 1, silences=0), 0)
     asks = any(piece.key for piece in cut)
     opens = not asks and _waits(call)
     hidden = (call.text("voice_hidden"),) if call.hidden and not call.turn else ()
@@ -225,11 +231,19 @@ def put_through(call: Call) -> VoiceResponse:
     before, after = ([text] if call.language and speaker.can_say([text]) else [] for text in texts)
     for text in before:
         speaker.say(document, text)
-    document.dial(_office(call))
+    _ring_office(call, document)
     for text in after:
         speaker.say(document, text)
     document.hangup()
     return document
+
+
+def _ring_office(call: Call, document: VoiceResponse) -> None:
+    """With the caller's number, as everybody's telephone shows it; with ours where the caller hides it: some providers
+    refuse a call from no valid number (www.twilio.com/docs/api/errors/13214)."""
+    ours = call.services.settings.twilio_sms_from
+    named = {"caller_id": ours} if call.hidden and ours.startswith("+") else {}
+    document.dial(_office(call), **named)
 
 
 def _office(call: Call) -> str:
@@ -244,5 +258,5 @@ def broken(call: Call) -> VoiceResponse:
         speaker.say(document, words)
         document.hangup()
     else:
-        document.dial(_office(call))
+        _ring_office(call, document)
     return document

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 from twilio.twiml.voice_response import VoiceResponse
 
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.content.languages import english_name
+from bot.content.languages import english_name, own_name
 from bot.services import Services
+from bot.voice.ear import pieces
 from bot.web.caller import Call
 from bot.web.speaking import SECONDS
 
@@ -18,9 +19,10 @@ TIMES = 2
 
 def ask(call: Call, page: int) -> VoiceResponse:
     """One page of the list.  A language that nothing here speaks is named in English, in an English sentence.  The
-    address of the answer holds how many pages nobody has answered."""
+    address of the answer holds at which turn it was asked, and how many pages nobody has answered."""
     shown, more = page_of(call.services, page)
-    document, where = VoiceResponse(), {"page": page} | ({"silent": call.silences} if call.silences else {})
+    document, known = VoiceResponse(), {"turn": call.turn, "l": call.language, "silent": call.silences}
+    where = {"page": page} | {name: value for name, value in known.items() if value}
     gather = document.gather(
         num_digits=1, timeout=SECONDS, action=f"{call.base}?{urlencode(where)}", method="POST", finish_on_key="",
         action_on_empty_result=True,
@@ -41,6 +43,12 @@ def _line(call: Call, language: str, digit: str) -> tuple[Call, str]:
     if own.speaker([text]).can_say([text]):
         return own, text
     return replace(call, language=SOURCE_LANGUAGE), f"{english_name(language)}: press {digit}."
+
+
+def is_written(call: Call, reply: str) -> bool:
+    """Whether this reply is the list as texts have it: one voice cannot read the names of all languages."""
+    names = tuple(own_name(language) for language in call.services.library.district.languages)
+    return tuple(piece.text for piece in pieces(reply) if piece.key not in ("", PERSON)) == names
 
 
 def heard_out(call: Call) -> bool:

@@ -81,7 +81,8 @@ def free_port() -> int:
 def serving(app: str, env: dict[str, str], port: int = 0) -> Iterator[int]:
     """The port where gunicorn serves this app."""
     port = port or free_port()
-    options = ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--log-level", "warning"]
+    threads = ["--worker-class", "bot.gunicorn_worker.Worker", "--workers", "1", "--threads", "8"]
+    options = [*threads, "--log-level", "warning"]
     command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "--bind", f"127.0.0.1:{port}", app]
     process = subprocess.Popen(command, env=env, cwd=ROOT)
     try:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -189,6 +191,8 @@ def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: 
     phone.press("2")
     phone.press("0") if how == "press" else phone.speak("Quiero hablar con una persona")
     assert phone.root.findtext("Dial") == "+12175550100" and count(services, cases) == 0
+    ours = phone.root.find("Dial")
+    assert ours is not None and ours.get("callerId") == services.settings.twilio_sms_from, "no provider refuses it"
 
 
 def test_a_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
@@ -529,3 +533,43 @@ def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) 
     post(staff, "/console/cases/1/take")
     page = staff.get("/console/cases/1").text
     assert "By a telephone call that reads it out" in page and "By SMS." not in page
+
+
+def test_who_wrote_is_told_when_nobody_knows_whether_the_family_was_rung(phone: Phone, twilio: TwilioStandIn) -> None:
+    twilio.fail_next("drop_before", on="call")
+    row = rung(phone, "Marta: el autobús llega a las 7:15.")
+    with time_machine.travel(now() + timedelta(seconds=60)):
+        deliver(phone.services, row)
+        deliver(phone.services, row)
+    assert twilio.calls_to(phone.number) == []
+    assert sum("talk_lost" in str(phone.services.redis.hgetall(f"rq:job:{job}")) for job in jobs(phone)) == 1
+
+
+def test_hanging_up_is_no_message(phone: Phone) -> None:
+    """Instead of a recording Twilio then gives the word for it, which no caller said."""
+    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
+    in_the_middle(phone, "ht", "community_partner")
+    phone.press("1")
+    where, asked = phone.on, [one.text for one in phone.root.iter("Play")]
+    phone.ask(where, Digits="hangup")
+    assert len(phone.root) == 0
+    phone.ask(where, Digits="*")
+    assert [one.text for one in phone.root.iter("Play")] == asked and phone.has("Record"), "the question still stands"
+    phone.ask(where, RecordingUrl=RECORDED, Digits="hangup")
+    assert count(phone.services, voice_notes) == 1, "what was recorded before is kept"
+
+
+RECORDED = f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Recordings/RE{'1' * 32}"
+
+
+def test_whoever_asks_for_another_language_in_a_call_hears_each_by_itself(phone: Phone) -> None:
+    """The list that a phone shows, read by one voice, would be sixteen names of which it can say a few."""
+    phone.ring()
+    phone.press("1")
+    phone.press("2")
+    phone.speak("language")
+    assert phone.voices > {"en-US", "es-MX", "uk-UA"} and "Para español, oprima 2." in phone.words
+    where = phone.on
+    answers = {phone.ask(where, Digits="2") for _ in range(2)}
+    assert len(answers) == 1 and phone.voices == {"es-MX"} and phone.reads() == "es"
+    assert phone.press("5") and phone.voices == {"es-MX"} and count(phone.services, cases) == 1

@@ -1,8 +1,10 @@
 """A voice note from the family's phone to a person's ear, and until nothing of it is left."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from shutil import which
 
 import pytest
 import time_machine
@@ -296,3 +298,30 @@ def test_a_recording_of_a_call_goes_the_same_way(services: Services, family: Fam
     carry_all(services)
     (note,) = notes(services)
     assert note.content_type == "audio/mpeg" and sound_of(services, note) == SOUND and twilio.media.files == {}
+
+
+@pytest.mark.skipif(which("ffmpeg") is None, reason="ffmpeg converts sounds: apt-get install ffmpeg")
+def test_what_no_browser_plays_is_played_as_mp3(
+    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn
+) -> None:
+    """AMR, as phones send it by MMS: frames of noise here, for nothing on this machine writes real ones."""
+    family.text("hello, good morning")
+    noise = random.Random(1)
+    amr = b"#!AMR\n" + b"".join(b"\x3c" + noise.randbytes(31) for _ in range(100))
+    speak(family, twilio.media.put(amr, "audio/amr"))
+    carry_all(services)
+    log_in_as(services, client, "ana_ruiz")
+    played = client.get("/console/cases/1/voice/1")
+    assert played.mimetype == "audio/mpeg" and played.data[:3] == b"ID3"
+    assert sound_of(services, notes(services)[0]) == amr, "it is kept as it came"
+
+
+def test_what_cannot_be_converted_is_given_as_it_came(
+    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(b"#!AMR\nx", "audio/amr"))
+    carry_all(services)
+    log_in_as(services, client, "ana_ruiz")
+    played = client.get("/console/cases/1/voice/1")
+    assert (played.mimetype, played.data) == ("audio/amr", b"#!AMR\nx")

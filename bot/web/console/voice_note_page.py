@@ -10,6 +10,7 @@ from bot.services import Services
 from bot.store import voice_notes
 from bot.store.db import now
 from bot.store.voice_notes import VoiceNote
+from bot.voice.converting import CannotUse, convert
 from bot.web.console.access import RECORDS, STAFF, allowed
 from bot.web.console.pages import console
 from bot.web.console.records import looked
@@ -28,6 +29,7 @@ WHY = {
     "away": N_("Twilio could not be reached for a day. Ask the family to send it again, or call."),
 }
 """Why a note could not be fetched, and what to do."""
+UNPLAYED = frozenset({"audio/amr", "audio/3gpp"})
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,19 @@ def voice_note(case_id: int, note_id: int) -> Response:
     if request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
         with here.database.write() as db:
             voice_notes.set_heard(db, note_id, current_user.by, at)
-    answer = Response(audio, mimetype=note.content_type)
+    audio, content_type = _playable(audio, note.content_type)
+    answer = Response(audio, mimetype=content_type)
     answer.headers["Content-Disposition"] = f"inline; filename=voice-{note_id}"
     answer.make_conditional(request, accept_ranges=True, complete_length=len(audio))
     return answer
+
+
+def _playable(audio: bytes, content_type: str) -> tuple[bytes, str]:
+    """As browsers play it: what some phones send by MMS none does.  As it came where it cannot be converted (longer
+    than two minutes, no ffmpeg): a program on the listener's machine may still play it."""
+    if content_type not in UNPLAYED:
+        return audio, content_type
+    try:
+        return convert(audio).mp3, "audio/mpeg"
+    except CannotUse:
+        return audio, content_type
