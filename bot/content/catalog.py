@@ -11,6 +11,7 @@ from babel.messages.catalog import Catalog as PoCatalog
 from babel.messages.pofile import PoFileError, denormalize, read_po
 
 from bot.conversation.flow import Plural
+from bot.conversation.loader import placeholders
 from bot.conversation.source import BadSource, Problem, decoded
 
 SOURCE_LANGUAGE = "en"
@@ -125,9 +126,20 @@ def _wordings(catalog: PoCatalog) -> dict[str, Wording]:
     for message in catalog:
         if message.previous_id:
             continue
-        if isinstance(message.id, str) and message.id and isinstance(message.string, str) and message.string:
-            found[message.id] = Wording(message.string, draft=message.fuzzy)
+        one, said = message.id, message.string
+        if isinstance(one, str) and one and isinstance(said, str) and said and fillable(said):
+            found[one] = Wording(said, draft=message.fuzzy)
     return found
+
+
+def fillable(text: str) -> bool:
+    """Whether nothing but placeholders stands in braces: a brace that was lost in a translation would break each
+    message that says it; the English is said instead (and `bot check` names it)."""
+    try:
+        placeholders(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _plurals(catalog: PoCatalog) -> dict[str, Forms]:
@@ -135,7 +147,8 @@ def _plurals(catalog: PoCatalog) -> dict[str, Forms]:
     found = {}
     for message in catalog:
         forms = message.string
-        if isinstance(message.id, tuple) and has_all_forms(catalog, forms) and not message.previous_id:
+        whole = has_all_forms(catalog, forms) and all(fillable(form) for form in forms or ())
+        if isinstance(message.id, tuple) and whole and not message.previous_id:
             found[message.id[0]] = Forms(tuple(forms or ()), c2py(catalog.plural_expr), message.fuzzy)
     return found
 

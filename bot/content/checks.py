@@ -73,7 +73,11 @@ def _texts(file: str, language: str, catalog: Catalog, wanted: list[Message]) ->
 
 
 def _wrong(source: Message, found: Message) -> Iterator[str]:
-    lost = _names(source.id) ^ _names(found.string)
+    try:
+        lost = _names(source.id) ^ _names(found.string)
+    except ValueError as error:
+        yield f"a brace is not closed ({error}): write {{name}}"
+        return
     if lost:
         yield f"{{{'}, {'.join(sorted(lost))}}} must stand in both the English and the translation"
     if max(len(text) for text in _all(found.string)) > CHARACTERS:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 from bot.content import other_languages
-from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, load_catalogs
+from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, fillable, load_catalogs
 from bot.content.district import District
 from bot.content.facts import OF_THE_MOMENT, Fact, Facts
 from bot.content.glossary import Agreed, own_names, read_glossary
@@ -77,6 +77,9 @@ def load_library(root: Path, district_file: Path) -> Library:
     if problems or not (district and facts and texts and catalogs and phrasebook and flows) or terms is None:
         raise BadSource(sorted(problems))
     stated = {**facts.facts, **district.facts}
+    if broken := [name for name, fact in stated.items() if not fillable(fact.text)]:
+        file = "flows/facts.yaml" if broken[0] in facts.facts else shown(district_file)
+        raise BadSource([Problem(file, 1, 1, f"a brace is not closed in the fact '{broken[0]}': write {{name}}")])
     own, agreed = frozenset(facts.from_district), Agreed(terms, own_names(district))
     return Library(flows, stated, own, texts.texts, catalogs, phrasebook, district, agreed, spoken or {})
 
@@ -123,6 +126,9 @@ def _texts(path: Path) -> Texts:
     missing = [name for name in get_args(TextId) if name not in texts.texts]
     if missing:
         raise BadSource([Problem(shown(path), 1, 1, f"the text '{missing[0]}' is missing: add it")])
+    broken = [name for name, text in texts.texts.items() if not fillable(text)]
+    if broken:
+        raise BadSource([Problem(shown(path), 1, 1, f"a brace is not closed in '{broken[0]}': write {{name}}")])
     return texts
 
 

@@ -169,10 +169,16 @@ def texts_of(flow: Flow) -> Iterator[tuple[Path, Text]]:
 
 
 def placeholders(text: Text) -> frozenset[str]:
-    """The names in braces, and the number that a plural depends on; raises ValueError for an open brace."""
+    """The names in braces, and the number that a plural depends on; raises ValueError for an open brace, or one with
+    more than a name in it (`{0}`, `{name:>99}`), on which the message of a family would break."""
     if isinstance(text, Plural):
         return placeholders(text.one) | placeholders(text.other) | {text.count}
-    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+    if "{" not in text and "}" not in text:
+        return frozenset()
+    found = [part[1:] for part in string.Formatter().parse(text) if part[1] is not None]
+    if more := [name for name, how, turned in found if how or turned or not str(name).isidentifier()]:
+        raise ValueError(f"more than a name stands in '{{{more[0]}}}'")
+    return frozenset(str(name) for name, _, _ in found)
 
 
 def _placeholders(source: Source, flow: Flow, flows: Mapping[str, Flow]) -> Iterator[Problem]:

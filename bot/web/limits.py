@@ -40,7 +40,7 @@ class _Counter:
 
     def __init__(self, redis: Redis) -> None:
         pool: Any = redis.connection_pool  # the pool says where; what stands before it is only its kind
-        storage = RedisStorage("redis://", connection_pool=pool, key_prefix="puente")
+        storage = RedisStorage("redis://", connection_pool=pool, key_prefix="puente:limits")
         self._together, self._alone = FixedWindowRateLimiter(storage), FixedWindowRateLimiter(MemoryStorage())
 
     def one_more(self, most: Sequence[RateLimitItem], *who: str) -> bool:

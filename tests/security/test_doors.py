@@ -198,7 +198,7 @@ def test_each_lock_is_twice_as_long_as_the_one_before(services: Services, client
             for _ in range(5):
                 _, page = post(client, "/console/login", "/console/login", name=name, password="wrong")
             waits.append(int(re.findall(r"wait (\d+) minutes", page)[0]))
-            services.redis.delete(*services.redis.keys("LIMITS:*"), *services.redis.keys("login:tries:*:locked"))
+            services.redis.delete(*services.redis.keys("puente:limits:*"), *services.redis.keys("login:tries:*:locked"))
             clock.shift(timedelta(minutes=waits[-1], seconds=1))
         assert waits == [15, 30, 60, 120, 240, 240, 240]
         assert log_in(client, "ana", password) == 302

@@ -1,8 +1,11 @@
 """What a hostile reader of the code tried and found open: each of these would come back unnoticed."""
 
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from sqlalchemy import select, update
 
 from bot.announcements import approving
 from bot.content.catalog import parse_po
+from bot.content.checks import findings
+from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource, parse
 from bot.messaging import status
 from bot.messaging.status import Report
@@ -23,7 +28,7 @@ from bot.store.wordings import Part
 from bot.web import create_app
 from bot.web.console import new_password
 from tests.announcements.conftest import District
-from tests.conftest import PUBLIC, Family
+from tests.conftest import NOW, PUBLIC, Family
 from tests.console.conftest import busy, district, gathered, member, nothing_urgent
 from tests.stand_in import sign
 from tests.test_console import log_in, token
@@ -243,6 +248,40 @@ def test_a_catalog_counts_every_number(rule: str) -> None:
     with pytest.raises(BadSource) as bad:
         parse_po("es", whole.replace("nplurals=2; plural=(n != 1);", rule).encode())
     assert bad.value.problems[0].line > 1 and "Plural-Forms" in str(bad.value)
+
+
+TRANSLATED = re.compile(r"^msgstr.*?(?=^msgid|^#|\Z)|^(?!msgid|\").*?$", re.MULTILINE | re.DOTALL)
+"""What may be written over: in a catalog not the English."""
+
+
+def changed(root: Path, file: str, old: str, new: str) -> Callable[[], Library]:
+    """The library with one place of one file written over."""
+    for folder in ("flows", "messages", "bot/web/console/words"):
+        shutil.copytree(ROOT / folder, root / folder)
+    text = (root / file).read_text()
+    (root / file).write_text(re.sub(TRANSLATED, lambda found: found[0].replace(old, new), text))
+    assert new in (root / file).read_text()
+    return lambda: load_library(root, ROOT / "district.yaml")
+
+
+@pytest.mark.parametrize("brace", ["{office_phone", "office_phone}", "{0}", "{}", "{office_phone!r:>999999999}",
+                                   "{office_phone.__class__}"])  # fmt: skip
+def test_a_brace_that_a_translation_lost_breaks_no_message(services: Services, tmp_path: Path, brace: str) -> None:
+    """The English is said where a sentence cannot be filled in: an answer, not an error; `bot check` names it."""
+    library = changed(tmp_path / "root", "messages/es.po", "{office_phone}", brace)()
+    family = Family(services, create_app(services=replace(services, library=library)).test_client(), "+12175550177")
+    for text in ("La migra está en mi puerta ahorita", "quiero hablar con una persona", "AYUDA"):
+        assert family.text(text) and family.status == 200
+    errors, _warnings = findings(tmp_path / "root", library, NOW.date())
+    assert any("messages/es.po" in one and ("brace" in one or "must stand" in one) for one in errors), errors[:3]
+
+
+@pytest.mark.parametrize("file", ["flows/texts.yaml", "flows/home_visit.yaml"])
+def test_a_brace_that_was_left_open_stops_the_start(tmp_path: Path, file: str) -> None:
+    load = changed(tmp_path / "root", file, "{due}" if "visit" in file else "{office_phone}", "{oops")
+    with pytest.raises(BadSource) as bad:
+        load()
+    assert "brace" in str(bad.value)
 
 
 # --- Files ----------------------------------------------------------------------------------------------------------
