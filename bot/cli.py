@@ -16,6 +16,7 @@ from bot.handout import handout
 from bot.keys import keys
 from bot.poster import poster
 from bot.roster.command import import_command
+from bot.services import Services, open_to_write
 from bot.store.db import now
 from bot.teaching.lessons import untaught
 from bot.understanding import Context, explain, understand, warm
@@ -137,9 +138,8 @@ def correct(language: str, start: str, send: bool) -> None:
     First mend messages/LANGUAGE.po.  START is how the text begins in English, as far as only this one does.
     """
     from bot.messaging import correction
-    from bot.services import open_services
 
-    services = open_services(_settings())
+    services = _services()
     try:
         found = correction.prepare(services, language, start, now())
     except correction.CannotCorrect as error:
@@ -163,11 +163,10 @@ def announce(file: Path | None, by: str, presets: bool) -> None:
     """
     from bot.announcements import composing, preview, ready, translating
     from bot.announcements.files import read_file
-    from bot.services import open_services
 
     if presets == (file is not None):
         raise click.UsageError("name a FILE, or say --presets")
-    services = open_services(_settings())
+    services = _services()
     if file is None:
         made = ready.make(services, by)
         click.echo(json.dumps({"made": made, "url": f"{services.settings.public_base}/console/schools"}))
@@ -218,9 +217,8 @@ def doctor() -> None:
 def restored(by: str) -> None:
     """Hold what waits for families: after a restore, before the workers start, since it may have left already."""
     from bot import restored as restoring
-    from bot.services import open_services
 
-    held = restoring.hold(open_services(_settings()), by)
+    held = restoring.hold(_services(), by)
     click.echo(f"texts to families held: {held.texts}; follow-ups dropped: {held.follow_ups}")
     for number in held.paused:
         click.echo(
@@ -237,9 +235,8 @@ def restored(by: str) -> None:
 def erase(address: str, by: str) -> None:
     """Erase the family that writes from ADDRESS (+1217…, whatsapp:+1217…) on all its addresses; its STOP stays."""
     from bot.messaging import erasing
-    from bot.services import open_services
 
-    if not erasing.erase(open_services(_settings()), address, by):
+    if not erasing.erase(_services(), address, by):
         raise click.ClickException("Nobody writes from this address.")
     click.echo("Erased.")
 
@@ -249,9 +246,8 @@ def erase(address: str, by: str) -> None:
 def retain(by: str) -> None:
     """Delete what is past its time, now (the scheduler does so daily); a line for each rule that found something."""
     from bot.retention import running
-    from bot.services import open_services
 
-    found = running.retain(open_services(_settings()), by)
+    found = running.retain(_services(), by)
     for name, count in found.items():
         click.echo(f"{name}: {count}")
     if not found:
@@ -267,11 +263,10 @@ def login(name: str, role: str | None, staff: str | None) -> None:
 
     A second factor is taken away and a lock opened: the way back in for who lost the phone.
     """
-    from bot.services import open_services
     from bot.web.console import new_password
     from bot.web.console.people import unfit
 
-    services = open_services(_settings())
+    services = _services()
     if wrong := unfit(services, name, role, staff):
         raise click.ClickException(wrong)
     click.echo(new_password(services, name, role, staff))
@@ -297,6 +292,14 @@ def _given(line: str) -> dict[str, Any]:
         return {"text": text}
     known = isinstance(given, dict) and isinstance(given.get("text"), str)
     return given if known else {"text": text}
+
+
+def _services() -> Services:
+    """For a command that reads or changes what is stored: not with a `DATA_KEY` that does not fit it."""
+    try:
+        return open_to_write(_settings())
+    except settings.SettingsError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _settings() -> settings.Settings:
