@@ -17,6 +17,9 @@ from bot.content import dates
 from bot.conversation.source import BadSource
 from bot.queues import NAMES
 from bot.redis_url import AnyRedis
+from bot.store import reindexing
+from bot.store.crypto import Vault
+from bot.store.db import Database
 from bot.understanding import warm
 
 
@@ -72,17 +75,28 @@ def main(queues: list[str]) -> None:
     """Work until SIGTERM; exits with 1 if the settings are unusable or Redis is not there at the start."""
     log.configure()
     try:
-        redis_url = settings.load().redis_url
+        given = settings.load()
         # Read before the fork, so that no job has to.  Nothing here may open a connection: a fork would share it.
         library = jobs.library()
+        _keys_fit(given)
     except (settings.SettingsError, BadSource) as error:
         sys.exit(f"The worker cannot start:\n{error}")
     warm(library.languages_understood)
     dates.warm(library.district.languages)
     gc.collect()
-    _reach(redis_url)
+    _reach(given.redis_url)
     gc.freeze()  # what was read before the fork stays shared: no work-horse copies it by looking for rubbish in it
-    rq(["worker", "--url", redis_url, *OPTIONS, *(queues or NAMES)])
+    rq(["worker", "--url", given.redis_url, *OPTIONS, *(queues or NAMES)])
+
+
+def _keys_fit(given: settings.Settings) -> None:
+    """Raises `SettingsError` for a wrong `DATA_KEY`: one such worker of several takes its part of the alerts, and can
+    read none.  The connection is closed before the fork."""
+    database = Database(given.database_url, Vault(given.data_keys))
+    wrong = reindexing.unfit(database)
+    database.engine.dispose()
+    if wrong:
+        raise settings.SettingsError(wrong)
 
 
 def _reach(redis_url: str) -> None:

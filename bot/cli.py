@@ -16,6 +16,7 @@ from bot.handout import handout
 from bot.keys import keys
 from bot.poster import poster
 from bot.roster.command import import_command
+from bot.services import Services, open_to_write
 from bot.store.db import now
 from bot.teaching.lessons import untaught
 from bot.understanding import Context, explain, understand, warm
@@ -137,9 +138,8 @@ def correct(language: str, start: str, send: bool) -> None:
     First mend messages/LANGUAGE.po.  START is how the text begins in English, as far as only this one does.
     """
     from bot.messaging import correction
-    from bot.services import open_services
 
-    services = open_services(_settings())
+    services = _services()
     try:
         found = correction.prepare(services, language, start, now())
     except correction.CannotCorrect as error:
@@ -163,11 +163,10 @@ def announce(file: Path | None, by: str, presets: bool) -> None:
     """
     from bot.announcements import composing, preview, ready, translating
     from bot.announcements.files import read_file
-    from bot.services import open_services
 
     if presets == (file is not None):
         raise click.UsageError("name a FILE, or say --presets")
-    services = open_services(_settings())
+    services = _services()
     if file is None:
         made = ready.make(services, by)
         click.echo(json.dumps({"made": made, "url": f"{services.settings.public_base}/console/schools"}))
@@ -220,10 +219,9 @@ def restored(by: str) -> None:
     families, since it may have left already, and empty Redis, which is newer than the backup."""
     from bot import restored as restoring
     from bot.messaging import erasing
-    from bot.services import open_services
     from bot.store import erased
 
-    here = open_services(_settings())
+    here = _services()
     click.echo(f"families erased again: {erasing.erase_again(here, by)}")
     held = restoring.hold(here, by)
     erased.forget_the_rest(here.redis)
@@ -246,11 +244,10 @@ def erase(address: str | None, again: bool, by: str) -> None:
     it writes; its STOP stays.  With - the number is asked for, and stands in no shell's history."""
     from bot.content.phones import e164
     from bot.messaging import erasing
-    from bot.services import open_services
 
     if again == bool(address):
         raise click.UsageError("Give a number or address, or --again.")
-    here = open_services(_settings())
+    here = _services()
     address = click.prompt("Number or address", err=True) if address == "-" else address
     if again or address is None:
         click.echo(f"Erased again: {erasing.erase_again(here, by)}")
@@ -266,9 +263,8 @@ def erase(address: str | None, again: bool, by: str) -> None:
 def retain(by: str) -> None:
     """Delete what is past its time, now (the scheduler does so daily); a line for each rule that found something."""
     from bot.retention import running
-    from bot.services import open_services
 
-    found = running.retain(open_services(_settings()), by)
+    found = running.retain(_services(), by)
     for name, count in found.items():
         click.echo(f"{name}: {count}")
     if not found:
@@ -284,11 +280,10 @@ def login(name: str, role: str | None, staff: str | None) -> None:
 
     A second factor is taken away and a lock opened: the way back in for who lost the phone.
     """
-    from bot.services import open_services
     from bot.web.console import new_password
     from bot.web.console.people import unfit
 
-    services = open_services(_settings())
+    services = _services()
     if wrong := unfit(services, name, role, staff):
         raise click.ClickException(wrong)
     click.echo(new_password(services, name, role, staff))
@@ -314,6 +309,14 @@ def _given(line: str) -> dict[str, Any]:
         return {"text": text}
     known = isinstance(given, dict) and isinstance(given.get("text"), str)
     return given if known else {"text": text}
+
+
+def _services() -> Services:
+    """For a command that reads or changes what is stored: not with a `DATA_KEY` that does not fit it."""
+    try:
+        return open_to_write(_settings())
+    except settings.SettingsError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _settings() -> settings.Settings:

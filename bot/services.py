@@ -14,8 +14,8 @@ from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library, load_library, with_other_languages
 from bot.redis_url import AnyRedis
-from bot.settings import ROOT, Settings
-from bot.store import phrases, statuses
+from bot.settings import ROOT, Settings, SettingsError
+from bot.store import phrases, reindexing, statuses
 from bot.store.conversations import Conversations
 from bot.store.crypto import Vault
 from bot.store.db import Database
@@ -100,6 +100,18 @@ def open_services(settings: Settings, library: Library | None = None) -> Service
     warm(library.languages_understood)
     dates.warm(library.district.languages)
     return Services(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))
+
+
+def open_to_write(settings: Settings) -> Services:
+    """The same for a command: raises `SettingsError` for a `DATA_KEY` that does not fit what is stored.
+
+    With another key every family is a stranger: who is imported would be written to though it stopped, and who is to
+    be erased would not be found.
+    """
+    services = open_services(settings)
+    if wrong := reindexing.unfit(services.database):
+        raise SettingsError(wrong)
+    return services
 
 
 def open_redis(settings: Settings) -> Redis:

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         if not self.twilio_account_sid:
             return []
         complaints = []
-        if not self.twilio_auth_token:
+        if not self.twilio_tokens:
             complaints.append("TWILIO_ACCOUNT_SID is set but TWILIO_AUTH_TOKEN is not: set both, or neither.")
         if not (self.twilio_messaging_service_sid or self.twilio_sms_from or self.twilio_whatsapp_from):
             complaints.append(
@@ -142,6 +142,20 @@ class Settings(BaseSettings):
     def data_keys(self) -> tuple[str, ...]:
         """The keys that records are sealed with, newest first."""
         return tuple(key.strip() for key in self.data_key.split(",") if key.strip())
+
+    @property
+    def twilio_tokens(self) -> tuple[str, ...]:
+        """The account's tokens, with commas between: what is signed with either is Twilio's; we show the first.
+
+        Two only while a token is changed: between the new one's start here and its promotion at Twilio every message
+        would be refused with 403, which Twilio does not send again.
+        """
+        return tuple(token.strip() for token in self.twilio_auth_token.split(",") if token.strip())
+
+    @property
+    def twilio_token(self) -> str:
+        """The token that our own requests carry."""
+        return next(iter(self.twilio_tokens), "")
 
     @property
     def live(self) -> bool:

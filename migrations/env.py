@@ -4,6 +4,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from alembic import context
+from alembic.util import CommandError
+from sqlalchemy.exc import OperationalError
 
 from bot import settings, store
 from bot.store.db import metadata, open_engine
@@ -25,4 +27,8 @@ def migrate() -> None:
     engine.dispose()
 
 
-migrate()
+try:
+    migrate()
+except OperationalError as error:
+    own = str(error.orig).splitlines()[0]
+    raise CommandError(f"The database cannot be used: does it run, is DATABASE_URL right? It said: {own}") from error

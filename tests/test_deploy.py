@@ -1,6 +1,9 @@
 """What stands in deploy/ starts the same processes as the Procfile."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -40,6 +43,15 @@ def test_what_is_waited_for_is_really_there() -> None:
     assert "-h 127.0.0.1" in COMPOSE["postgres"]["healthcheck"]["test"][1]
     assert "PONG" in COMPOSE["valkey"]["healthcheck"]["test"][1]
     assert COMPOSE["web"]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
+
+
+def test_migrations_without_a_database_say_what_to_do() -> None:
+    environment = {"PATH": os.environ["PATH"], "DATABASE_URL": "postgresql://puente:secret@127.0.0.1:9/puente"}
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    told = done.stdout + done.stderr
+    assert done.returncode and "is DATABASE_URL right?" in told
+    assert "Traceback" not in told and "secret" not in told
 
 
 def test_no_log_fills_the_disk() -> None:

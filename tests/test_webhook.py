@@ -7,10 +7,12 @@ from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis, RedisError
 from sqlalchemy import func, select
 
+from bot.channels.base import Outgoing
 from bot.messaging.receive import Unavailable
 from bot.services import Services
 from bot.store import contacts
@@ -18,7 +20,7 @@ from bot.store.cases import cases
 from bot.store.conversations import Conversations
 from bot.web import create_app
 from tests.conftest import PUBLIC, Family
-from tests.stand_in import KINDS, build, sign
+from tests.stand_in import KINDS, TwilioStandIn, build, sign
 
 URL = "/webhooks/twilio/messages"
 
@@ -50,6 +52,23 @@ def test_a_signature_for_another_address_does_not_count(services: Services, clie
     form = build("sms_text", account_sid=services.settings.account_sid)
     other = sign(services.settings.twilio_auth_token, "http://puente.test" + URL, form)
     assert client.post(URL, data=form, headers={"X-Twilio-Signature": other}).status_code == 403
+
+
+def test_while_a_token_is_changed_either_signs_and_the_first_sends(
+    services: Services, serve: Callable[[Services], Flask], twilio: TwilioStandIn
+) -> None:
+    """Twilio does not send again what was refused with 403."""
+    new = services.settings.twilio_auth_token
+    both = replace(services, settings=services.settings.model_copy(update={"twilio_auth_token": f"{new}, the old one"}))
+    client = serve(both).test_client()
+    form = build("sms_text", account_sid=services.settings.account_sid)
+    answers = [
+        client.post(URL, data=form, headers={"X-Twilio-Signature": sign(token, PUBLIC + URL, form)}).status_code
+        for token in ("the old one", new, "", f"{new}, the old one", "another")
+    ]
+    assert answers == [200, 200, 403, 403, 403]
+    both.channel.send(Outgoing("1", "+12175550177", "hello"))
+    assert len(twilio.sent_to("+12175550177")) == 1
 
 
 def test_another_account_is_refused(family: Family) -> None:

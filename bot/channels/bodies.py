@@ -43,7 +43,7 @@ class TwilioBodies:
 
     def __init__(self, settings: Settings) -> None:
         http = Pooled(settings.twilio_api_base, CONNECTIONS)
-        self._client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
+        self._client = Client(settings.twilio_account_sid, settings.twilio_token, http_client=http)
 
     def stored(self, since: datetime, until: datetime) -> Iterator[Stored]:
         """What was sent or received between these moments, both ways."""

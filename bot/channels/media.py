@@ -72,7 +72,7 @@ class TwilioMedia:
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.account_sid
-        self._credentials = (settings.account_sid, settings.twilio_auth_token)
+        self._credentials = (settings.account_sid, settings.twilio_token)
         here = f"http://127.0.0.1:{settings.port}" if settings.simulator_on and not settings.live else ""
         self._base = settings.twilio_api_base.rstrip("/") or here
 

@@ -88,7 +88,7 @@ def client(settings: Settings, connections: int = 0) -> Client:
     """Twilio's client for this account; connects to nothing yet."""
     base = settings.twilio_api_base
     http = Pooled(base, connections) if connections else _Aimed(base)
-    return Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
+    return Client(settings.twilio_account_sid, settings.twilio_token, http_client=http)
 
 
 class TwilioChannel:

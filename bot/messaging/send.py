@@ -255,5 +255,5 @@ def _way(services: Services, delivery: Delivery) -> Way:
         contact = contacts.get(db, services.database.vault, delivery.contact_id)
     way = way_to(services, contact, delivery.kind)
     if way.address is None:
-        log.info("not to be sent: delivery=%s reason=%s", delivery.id, way.reason)
+        log.info("not to be sent: delivery=%s reason=%s", delivery.id, way.reason.replace(" ", "_"))
     return way

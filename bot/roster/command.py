@@ -14,7 +14,7 @@ from bot import settings
 from bot.conversation.source import BadSource
 from bot.roster.importing import USUAL_BASIS, Options, import_files
 from bot.roster.report import Finding, Found, Report, Unusable, write_to
-from bot.services import Services, open_services
+from bot.services import Services, open_to_write
 
 LONGEST_BASIS = 80
 
@@ -70,6 +70,6 @@ def _run(services: Services, files: tuple[Path, ...], options: Options, report: 
 
 def _services() -> Services:
     try:
-        return open_services(settings.load())
+        return open_to_write(settings.load())
     except (settings.SettingsError, BadSource) as error:
         raise click.ClickException(str(error)) from None

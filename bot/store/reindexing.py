@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store import contacts, families, leaders
 from bot.store.consents import consent_events
 from bot.store.crypto import Unreadable, Vault
+from bot.store.db import Database
 
 AT_ONCE = 500
 
@@ -90,3 +92,12 @@ def wrong_keys(db: Connection, vault: Vault) -> str:
     return (
         "" if not wrong else "DATA_KEY lacks the key that addresses are hashed with: see `python -m bot keys status`."
     )
+
+
+def unfit(database: Database) -> str:
+    """The same of a database; "" for one that is away, or not brought up to date yet: /readyz and doctor tell that."""
+    try:
+        with database.read() as db:
+            return wrong_keys(db, database.vault)
+    except SQLAlchemyError:
+        return ""

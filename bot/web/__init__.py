@@ -6,7 +6,6 @@ from typing import Any
 from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -122,12 +121,7 @@ def check_keys(app: Flask) -> None:
     A database that is away, or not brought up to date yet, is for /readyz to tell.
     """
     ready: Services = app.extensions["puente"]
-    try:
-        with ready.database.read() as db:
-            wrong = reindexing.wrong_keys(db, ready.database.vault)
-    except SQLAlchemyError:
-        return
-    if wrong:
+    if wrong := reindexing.unfit(ready.database):
         raise settings.SettingsError(wrong)
 
 

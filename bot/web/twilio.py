@@ -49,9 +49,13 @@ def only_twilio() -> None:
     settings = services().settings
     _decodable(request.get_data(cache=True))
     signature = request.headers.get("X-Twilio-Signature", "")
-    validator = RequestValidator(settings.twilio_auth_token)
+    validators = [RequestValidator(token) for token in settings.twilio_tokens]
     path = request.full_path if request.query_string else request.path
-    signed = any(validator.validate(base + path, request.form, signature) for base in settings.signed_bases)
+    signed = any(
+        validator.validate(base + path, request.form, signature)
+        for base in settings.signed_bases
+        for validator in validators
+    )
     if not signature or not signed:
         abort(403, "The signature does not fit PUBLIC_URL and TWILIO_AUTH_TOKEN.")
     if request.form.get("AccountSid", settings.account_sid) != settings.account_sid:

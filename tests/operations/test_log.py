@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -26,10 +26,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from twilio.base.exceptions import TwilioRestException
 
 from bot import jobs, log, settings
+from bot.messaging.send import deliver
 from bot.messaging.status import Report, record
 from bot.queues import enqueue
 from bot.services import Services
-from bot.store import deliveries
+from bot.store import contacts, deliveries
+from bot.store.db import now
 from tests.announcements.conftest import District, district
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
@@ -184,6 +186,22 @@ def test_an_announcement_is_followed_into_its_threads(
     }
     assert {"frozen", "found at Twilio", "done"} <= set(told) and set(told.values()) == {f"a{number}"}
     assert log.trace() is None and "55501" not in as_json.text
+
+
+def test_who_looks_for_a_reason_finds_it(
+    services: Services, family: Family, new_family: Callable[[str], Family], as_json: Lines
+) -> None:
+    family.text("ICE is at my door right now")
+    new_family("+12175550143").text("TAKE 1")
+    family.text("STOP")
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, family.address)
+        assert contact
+        planned = deliveries.plan_talk(db, services.database.vault, contact.id, WORDS, now(), kind="notice")
+    deliver(services, planned)
+    found = {line["event"]: line for line in as_json.found}
+    assert found["taken"]["how"] == "by_text" and found["not to be sent"]["reason"] == "stopped"
+    assert found["taken"]["case"] == 1 and not [word for word in PLANTED if word in as_json.text]
 
 
 def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(services: Services, as_json: Lines) -> None:

@@ -1,6 +1,9 @@
 """Each family's own key: what it seals, that erasing is final, and that a new DATA_KEY leaves no old backup readable."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
@@ -17,6 +20,7 @@ from bot import keys as command
 from bot.alarms.figures import WEB_SEEN
 from bot.messaging import erasing
 from bot.services import Services
+from bot.settings import ROOT
 from bot.store import cases, contacts, family_keys, lasting, resealing
 from bot.store.crypto import OWN, Unreadable, Vault
 from bot.store.db import Database, metadata, now
@@ -283,6 +287,22 @@ def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: li
     with pytest.raises(SettingsError, match="DATA_KEY opens nothing"):
         check_keys(create_app(services=with_keys(services, NEW)))
     check_keys(create_app(services=services))
+
+
+def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Services, two: list[Family]) -> None:
+    """A roster imported so would write to who has stopped, and who is to be erased would not be found."""
+    given = services.settings
+    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(given.var_dir), "TRANSLATOR": "off", "DATA_KEY": NEW}
+    environment |= {"DATABASE_URL": given.database_url, "REDIS_URL": given.redis_url}
+    for words in (
+        ["worker.py"],
+        ["-m", "bot", "erase", NUMBERS[0], "--yes"],
+        ["-m", "bot", "roster", "import", "/dev/null"],
+        ["-m", "bot", "restored"],
+    ):
+        command = [sys.executable, *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "DATA_KEY opens nothing" in done.stderr, (words, done.stderr)
 
 
 def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:

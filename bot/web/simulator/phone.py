@@ -88,7 +88,7 @@ def report(settings: Settings, base: str | None, item: dict[str, Any], status: s
 
 
 def _post(settings: Settings, base: str | None, path: str, form: dict[str, str]) -> str:
-    signature = RequestValidator(settings.twilio_auth_token).compute_signature(settings.public_base + path, form)
+    signature = RequestValidator(settings.twilio_token).compute_signature(settings.public_base + path, form)
     local = base or f"http://127.0.0.1:{settings.port}"
     try:
         with requests.Session() as session:

@@ -43,7 +43,7 @@ def only_with_the_password() -> None:
     """As at Twilio: the account's name and token."""
     settings, given = services().settings, request.authorization
     name, token = (given.username or "", given.password or "") if given else ("", "")
-    ours = (settings.account_sid, settings.twilio_auth_token)
+    ours = (settings.account_sid, settings.twilio_token)
     if not all(compare_digest(a.encode(), b.encode()) for a, b in zip((name, token), ours, strict=True)):
         abort(401)
 
