@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from bot.cases.wording import for_family
+from bot.content.library import with_other_languages
 from bot.messaging import status
 from bot.messaging.send import deliver
 from bot.services import Services
@@ -573,3 +574,16 @@ def test_whoever_asks_for_another_language_in_a_call_hears_each_by_itself(phone:
     answers = {phone.ask(where, Digits="2") for _ in range(2)}
     assert len(answers) == 1 and phone.voices == {"es-MX"} and phone.reads() == "es"
     assert phone.press("5") and phone.voices == {"es-MX"} and count(phone.services, cases) == 1
+
+
+def test_a_language_that_a_machine_drafts_is_not_read_by_the_voice_of_the_one_before(
+    services: Services, serve: Callable[[Services], Flask]
+) -> None:
+    """In a Spanish call somebody asks for German, which texts may get: a person, as for every language without a voice."""
+    more = replace(services, library=with_other_languages(services.library))
+    phone = Phone(serve(more).test_client(), more)
+    phone.ring()
+    phone.press("2")
+    phone.speak("Deutsch")
+    assert phone.reads() == "de" and phone.voices == set()
+    assert phone.root.findtext("Dial") == "+12175550100" and count(services, cases) == 1
