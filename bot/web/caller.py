@@ -85,10 +85,14 @@ class Call:
         return self.text("voice_press", digit=digit)
 
     def reads(self) -> str:
+        """The language of this number, if the line has it in calls; "" if not, or if none is known."""
+        known = self.wants()
+        return known if known in self.services.library.district.languages else ""
+
+    def wants(self) -> str:
         """The language of this number now: the caller's own word, or what it reads by another channel; "" if none."""
         with self.services.database.read() as db:
-            known = contacts.language_of(db, self.services.database.vault, self.address) or ""
-        return known if known in self.services.library.district.languages else ""
+            return contacts.language_of(db, self.services.database.vault, self.address) or ""
 
     def speaker(self, texts: Sequence[str], foreign: Mapping[str, str] = NONE) -> Speaker:
         """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that

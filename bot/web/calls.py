@@ -108,9 +108,10 @@ def _wants_a_person(call: Call, text: str) -> bool:
 
 
 def _turn(call: Call, text: str, sound: Sound | None = None) -> VoiceResponse:
-    """One message of the caller, answered by the flows; it may just have changed the language."""
+    """One message of the caller, answered by the flows; it may just have changed the language, also to one that a
+    machine drafts and nothing speaks."""
     reply = _reply(call, text, sound)
-    return say(replace(call, language=call.reads() or call.language or SOURCE_LANGUAGE, silences=0), reply)
+    return say(replace(call, language=call.wants() or call.language or SOURCE_LANGUAGE, silences=0), reply)
 
 
 def _reply(call: Call, text: str, sound: Sound | None = None) -> str:

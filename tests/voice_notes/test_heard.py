@@ -26,7 +26,7 @@ from bot.voice_notes import carrying
 from bot.voice_notes.carrying import carry
 from bot.web import create_app
 from tests.conftest import NOW, Family
-from tests.databases import kept_on_disk
+from tests.databases import kept_on_disk, skip_or_fail
 from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in_as
 from tests.test_login import cheap_passwords
@@ -300,11 +300,12 @@ def test_a_recording_of_a_call_goes_the_same_way(services: Services, family: Fam
     assert note.content_type == "audio/mpeg" and sound_of(services, note) == SOUND and twilio.media.files == {}
 
 
-@pytest.mark.skipif(which("ffmpeg") is None, reason="ffmpeg converts sounds: apt-get install ffmpeg")
 def test_what_no_browser_plays_is_played_as_mp3(
     services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn
 ) -> None:
     """AMR, as phones send it by MMS: frames of noise here, for nothing on this machine writes real ones."""
+    if which("ffmpeg") is None:
+        skip_or_fail("ffmpeg is not installed: `apt-get install ffmpeg` (or brew install ffmpeg) gets it.")
     family.text("hello, good morning")
     noise = random.Random(1)
     amr = b"#!AMR\n" + b"".join(b"\x3c" + noise.randbytes(31) for _ in range(100))
