@@ -101,6 +101,8 @@ OWN_ADDRESS = re.compile(r"(?:https?://[\d.:\[\]]{3,60}|unix:/[\w./-]{1,100})")
 TRUSTED = ("rq", "gunicorn", "alembic")
 """Libraries whose words are their own; of any other library only its name and the level are written."""
 ROOT = Path(__file__).resolve().parent.parent
+TRACE_LETTERS = 12
+"""So much of a keyed hash tells one message from all others of a year."""
 DEEPEST = 12
 """So many places of a traceback: its end says where it broke."""
 

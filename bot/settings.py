@@ -163,6 +163,12 @@ class Settings(BaseSettings):
         return bool(self.twilio_account_sid)
 
     @property
+    def senders(self) -> tuple[str, ...]:
+        """Our own numbers as Twilio writes them; those of a Messaging Service's pool only Twilio knows."""
+        whatsapp = self.twilio_whatsapp_from and f"whatsapp:{self.twilio_whatsapp_from.removeprefix('whatsapp:')}"
+        return tuple(one for one in (self.twilio_sms_from, whatsapp) if one)
+
+    @property
     def oidc_on(self) -> bool:
         """Whether staff may log in with the district's OpenID Connect provider."""
         return bool(self.oidc_issuer)

@@ -21,7 +21,7 @@ from bot.content.upkeep import NEVER_WRITTEN, tasks
 from bot.messaging import directory
 from bot.queues import NAMES
 from bot.services import Services
-from bot.store import standing
+from bot.store import missed, standing
 from bot.store.db import now
 
 LATELY = timedelta(minutes=15)
@@ -65,6 +65,8 @@ class InRedis:
     web: datetime | None
     resting: bool
     """Whether the translator is left alone for a minute, because it failed again and again."""
+    missed: int = 0
+    """Messages of the last hour that had not reached us, and were found in Twilio's list."""
     counted: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -153,6 +155,7 @@ def _redis(services: Services) -> InRedis:
         scheduler=max((_aware(beat) for beat in crons if beat), default=None),
         web=datetime.fromtimestamp(float(web), UTC) if isinstance(web, bytes) else None,
         resting=bool(redis.exists("puente:translator:googletrans:resting")),
+        missed=missed.count(redis, now() - HOUR),
         counted=metering.counted(redis),
     )
 

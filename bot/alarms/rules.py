@@ -60,6 +60,8 @@ def _processes(figures: Figures) -> Iterator[Found]:
         yield Found("scheduler_missing", "text", _ago(seen.scheduler, figures.at))
     if seen.web is not None and (figures.at - seen.web).total_seconds() > 3 * WORKER_SECONDS:
         yield Found("web_missing", "text", _ago(seen.web, figures.at))
+    if seen.missed:
+        yield Found("messages_missed", "text", str(seen.missed))
 
 
 def _queues(figures: Figures) -> Iterator[Found]:
@@ -113,7 +115,7 @@ RULES: tuple[Callable[[Figures], Iterator[Found]], ...] = (
     *(_people, _translation),
 )
 NAMES = (
-    *("database_away", "redis_away", "worker_missing", "scheduler_missing", "web_missing"),
+    *("database_away", "redis_away", "worker_missing", "scheduler_missing", "web_missing", "messages_missed"),
     *(f"queue_{name}" for name in QUEUE_SECONDS),
     *("twilio_failing", "deliveries_late", "unknown_outcomes", "disk_full"),
     *(f"unclaimed_{severity}" for severity in UNCLAIMED_SECONDS),

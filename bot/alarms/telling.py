@@ -36,6 +36,7 @@ IN_WORDS = {
     "worker_missing": "no worker runs: alerts and messages do not leave",
     "scheduler_missing": "the scheduler does not run: nothing that is late is found",
     "web_missing": "no web process has been seen: families may get no answer",
+    "messages_missed": "messages of the last hour reached Twilio but not us, and were answered late",
     "queue_urgent": "alerts wait in the queue",
     "queue_default": "messages wait in the queue",
     "queue_bulk": "announcements wait in the queue",

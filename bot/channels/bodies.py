@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -18,6 +19,7 @@ FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read", "re
 """Twilio redacts what is on its way no more; "sent" is the last word of carriers without receipts."""
 GONE = 404
 AUDIO = "audio/"
+API = "https://api.twilio.com"
 
 
 class BodyError(Exception):
@@ -38,11 +40,22 @@ class Stored:
     final: bool
 
 
+@dataclass(frozen=True)
+class Received:
+    """A message that somebody wrote to us, as the webhook's form would tell it (but for its files)."""
+
+    sid: str
+    at: datetime
+    form: dict[str, str]
+    files: int
+
+
 class TwilioBodies:
     """Lists and deletes; every method may raise `BodyError`."""
 
     def __init__(self, settings: Settings) -> None:
         http = Pooled(settings.twilio_api_base, CONNECTIONS)
+        self._senders, self._service = settings.senders, settings.twilio_messaging_service_sid
         self._client = Client(settings.twilio_account_sid, settings.twilio_token, http_client=http)
 
     def stored(self, since: datetime, until: datetime) -> Iterator[Stored]:
@@ -52,6 +65,31 @@ class TwilioBodies:
                 yield Stored(one.sid, bool(one.body), int(one.num_media or 0), one.status in FINAL)
         except (TwilioException, requests.RequestException) as error:
             raise BodyError(_why(error)) from None
+
+    def received(self, since: datetime, until: datetime) -> Iterator[Received]:
+        """What came in for a number of ours, or one of our Messaging Service's; nobody else's of this account."""
+        for to in (*self._senders, *([None] if self._service else [])):
+            span: dict[str, Any] = {"date_sent_after": since, "date_sent_before": until} | ({"to": to} if to else {})
+            try:
+                for one in self._client.messages.stream(page_size=PAGE, **span):
+                    if one.direction == "inbound" and (to or one.messaging_service_sid == self._service):
+                        yield Received(one.sid or "", one.date_sent or since, _form(one), int(one.num_media or 0))
+            except (TwilioException, requests.RequestException) as error:
+                raise BodyError(_why(error)) from None
+
+    def media_form(self, message: Received) -> dict[str, str]:
+        """The fields of the form that name the files that came with it."""
+        if not message.files:
+            return {}
+        found: dict[str, str] = {}
+        try:
+            for number, file in enumerate(self._client.messages(message.sid).media.list(limit=10)):
+                found[f"MediaUrl{number}"] = f"{API}{(file.uri or '').removesuffix('.json')}"
+                found[f"MediaContentType{number}"] = file.content_type or ""
+        except (TwilioException, requests.RequestException) as error:
+            if not _gone(error):
+                raise BodyError(_why(error)) from None
+        return found
 
     def redact(self, sid: str) -> None:
         """Its words are gone at Twilio; fine if they were gone before."""
@@ -71,6 +109,11 @@ class TwilioBodies:
         except (TwilioException, requests.RequestException) as error:
             if not _gone(error):
                 raise BodyError(_why(error)) from None
+
+
+def _form(one: Any) -> dict[str, str]:
+    told = {"MessageSid": one.sid, "From": one.from_, "To": one.to, "Body": one.body, "NumMedia": one.num_media}
+    return {name: str(value or "") for name, value in told.items()}
 
 
 def _status(error: Exception) -> int:

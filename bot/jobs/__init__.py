@@ -18,6 +18,7 @@ from bot.cases import follow_ups, paging, reminders, talk
 from bot.content.library import Library, load_library
 from bot.gatherings import sheet
 from bot.informed import digest as weekly
+from bot.jobs import missed
 from bot.jobs.sweep import sweep_all
 from bot.leaders import late
 from bot.log import traced
@@ -142,6 +143,11 @@ def remind() -> None:
     reminders.remind(services())
     overdue.remind(services())
     late.remind(services())
+
+
+def look_for_missed() -> None:
+    """Answer what reached Twilio and not us."""
+    missed.look(services())
 
 
 def redact() -> None:

@@ -7,11 +7,12 @@ from rq import Queue, cron
 from rq.serializers import JSONSerializer
 
 from bot import log
-from bot.jobs import digest, redact, remind, retain, sweep, watch
+from bot.jobs import digest, look_for_missed, redact, remind, retain, sweep, watch
 
 SWEEP_SECONDS = 10
 """Often, so that an alert whose worker was killed leaves well within 90 seconds."""
 WATCH_SECONDS = 60
+MISSED_SECONDS = 60
 REDACT_SECONDS = 60
 """After a large announcement one run deletes only some of it at Twilio; the next goes on."""
 RETAIN_SECONDS = 600
@@ -38,5 +39,8 @@ cron.register(
     result_ttl=0,
     ttl=REMIND_SECONDS,
     failure_ttl=60,
+)
+cron.register(
+    look_for_missed, "urgent", interval=MISSED_SECONDS, job_timeout=60, result_ttl=0, ttl=MISSED_SECONDS, failure_ttl=60
 )
 cron.register(redact, "bulk", interval=REDACT_SECONDS, job_timeout=60, result_ttl=0, ttl=REDACT_SECONDS, failure_ttl=60)

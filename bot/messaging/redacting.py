@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.channels.bodies import CONNECTIONS, BodyError, Stored, TwilioBodies
 from bot.services import Services
-from bot.store import redactions, voice_notes
+from bot.store import missed, redactions, voice_notes
 from bot.store.db import now
 
 SETTLED = timedelta(hours=1)
@@ -39,7 +39,9 @@ def redact(services: Services) -> None:
         redactions.begin(db, at - FIRST)
         standing, oldest = redactions.standing(db), redactions.oldest_unsettled(db)
     assert standing is not None, "just begun"
-    last = min(at - SETTLED, oldest - CLOCK_SKEW) if oldest else at - SETTLED
+    looked = missed.looked(services.redis)  # what has not reached us is answered first (bot/jobs/missed)
+    unsettled = oldest - CLOCK_SKEW if oldest else None
+    last = min(one for one in (at - SETTLED, unsettled, looked) if one)
     bodies, since = TwilioBodies(services.settings), standing.done_until
     while since < last and time.monotonic() < until:
         through = min(since + STEP, last)

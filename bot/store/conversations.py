@@ -8,10 +8,11 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 import json
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from redis import Redis, ResponseError
+from redis import Redis, RedisError, ResponseError
 
 from bot.store import pace, walks
 from bot.store.crypto import Unreadable, Vault
@@ -155,6 +156,15 @@ class Conversations:
             args += [walks.KEPT_SECONDS, *counts[1]]
         return bool(self._leave(keys=keys, args=args, client=self._mine()))
 
+    def note_heard(self, message_sid: str) -> None:
+        """A message that never came to `enter` was answered; not while Redis is away (it is then answered again)."""
+        with suppress(RedisError):
+            self.redis.set(_heard(message_sid), 1, ex=KEPT_SECONDS)
+
+    def heard(self, message_sid: str) -> bool:
+        """Whether this message was answered within the day."""
+        return bool(self.redis.exists(_seen(message_sid), _heard(message_sid)))
+
     def take(self, family: str, owner: str) -> Conversation | None:
         """The conversation, locked, for a message of our own; None while the family's own message is handled."""
         if not self.redis.set(_lock(family), owner, nx=True, px=LOCK_MS):
@@ -269,6 +279,10 @@ def _window(family: str) -> str:
 def _answered(family: str) -> str:
     """The messages of the day whose answers are kept, so that erasing finds them."""
     return f"puente:answered:{family}"
+
+
+def _heard(message_sid: str) -> str:
+    return f"puente:heard:{message_sid}"
 
 
 def _seen(message_sid: str) -> str:

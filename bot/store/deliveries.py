@@ -146,6 +146,11 @@ def plan_reminder(db: Connection, vault: Vault, staff: str, body: str, due: date
     return _plan(db, vault, {"kind": "reminder", "staff": staff}, body, due)
 
 
+def plan_late(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> None:
+    """The reply to a message that had not reached us, to `contact_id` or `staff`: once under its `id` of 32 letters."""
+    _plan(db, vault, {"kind": "late", **about}, body, at)
+
+
 def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, due: datetime) -> str:
     """A right wording for a family that was sent a wrong one; the caller sees to it that it is written once."""
     return _plan(db, vault, {"kind": "correction", "contact_id": contact_id}, body, due)

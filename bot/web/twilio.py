@@ -7,7 +7,6 @@ no message, 503 when the message could not be kept: then Twilio tries again, or 
 import logging
 import secrets
 import time
-from types import ModuleType
 from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, abort, g, request
@@ -16,26 +15,15 @@ from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
 from bot import log, metering
-from bot.announcements import genuine
-from bot.cases import by_text
+from bot.answer import answer
 from bot.channels.lengths import parts
-from bot.gatherings import by_text as invited
-from bot.incidents import by_text as agents
-from bot.messaging import inbound, measure, status
-from bot.messaging.inbound import Inbound
-from bot.messaging.receive import Unavailable, receive
-from bot.services import Services
-from bot.statuses import by_text as school_status
+from bot.messaging import inbound, status
+from bot.messaging.receive import Unavailable
 from bot.web import voice
 from bot.web.here import services
 
 webhooks = Blueprint("twilio", __name__, url_prefix="/webhooks/twilio")
 
-OF_STAFF: tuple[ModuleType, ...] = (agents, by_text, school_status)
-"""Who is asked first whether a text is an order of staff, in this order; None says "not mine"."""
-
-
-TRACE_LETTERS = 12
 written = logging.getLogger(__name__)
 
 
@@ -61,7 +49,7 @@ def only_twilio() -> None:
     if request.form.get("AccountSid", settings.account_sid) != settings.account_sid:
         abort(403, "Another account's message.")
     sid = request.form.get("MessageSid") or request.form.get("CallSid") or secrets.token_hex(8)
-    log.begin(services().database.vault.index(sid[:64])[:TRACE_LETTERS])
+    log.begin(services().database.vault.index(sid[:64])[: log.TRACE_LETTERS])
 
 
 @webhooks.after_request
@@ -89,19 +77,10 @@ def messages() -> Response:
     metering.MESSAGES_IN.labels(message.channel).inc()
     here = services()
     try:
-        reply = next((told for room in OF_STAFF if (told := room.answer(here, message)) is not None), None)
-        reply = _without_a_talk(here, message) if reply is None else reply
-        reply = receive(here, message) if reply is None else reply
+        reply = answer(here, message)
     except (Unavailable, SQLAlchemyError):
         abort(503, "Not kept: please try again.")
     return twiml(reply, here.settings.public_base if message.channel == "whatsapp" else None)
-
-
-def _without_a_talk(here: Services, message: Inbound) -> str | None:
-    """The reply to an invitation's answer or to CHECK; empty for a phone that asks without end."""
-    reply = invited.answer(here, message)
-    reply = genuine.answer(here, message) if reply is None else reply
-    return "" if reply and measure.silent(here, message) else reply
 
 
 @webhooks.post("/status")

@@ -56,6 +56,7 @@ def test_a_line_that_is_well_has_no_alarm() -> None:
         ({"redis.workers": (AT - timedelta(seconds=95),)}, "worker_missing"),
         ({"redis.scheduler": None}, "scheduler_missing"),
         ({"redis.web": AT - timedelta(minutes=10)}, "web_missing"),
+        ({"redis.missed": 1}, "messages_missed"),
         ({"redis.oldest": {"urgent": AT - timedelta(seconds=130)}}, "queue_urgent"),
         ({"redis.oldest": {"default": AT - timedelta(minutes=11)}}, "queue_default"),
         ({"redis.oldest": {"bulk": AT - timedelta(minutes=61)}}, "queue_bulk"),

@@ -76,7 +76,7 @@ class Accepted:
             "sid": self.sid,
             "uri": uri + ".json",
             "body": "" if self.redacted else self.body,
-            "direction": "outbound-api",
+            "direction": "inbound" if self.status == "received" else "outbound-api",
             "to": self.to,
             "from": self.sender or None,
             "messaging_service_sid": self.service or None,

@@ -1,0 +1,36 @@
+"""The answer to one message, whoever wrote it: the rooms are asked in order; what none of them takes is a family's."""
+
+from types import ModuleType
+
+from bot.announcements import genuine
+from bot.cases import by_text
+from bot.gatherings import by_text as invited
+from bot.incidents import by_text as agents
+from bot.messaging import measure
+from bot.messaging.inbound import Inbound
+from bot.messaging.receive import receive
+from bot.services import Services
+from bot.statuses import by_text as school_status
+
+OF_STAFF: tuple[ModuleType, ...] = (agents, by_text, school_status)
+"""Who is asked first whether a text is an order of staff, in this order; None says "not mine"."""
+
+
+def answer(services: Services, message: Inbound) -> str:
+    """The reply; empty: nothing is to be said.  A repeat gets the same, or does no harm.
+
+    Raises `Unavailable` or SQLAlchemyError: nothing of it was kept half, it is to come again.
+    """
+    reply = next((told for room in OF_STAFF if (told := room.answer(services, message)) is not None), None)
+    reply = _without_a_talk(services, message) if reply is None else reply
+    if reply is None:
+        return receive(services, message)
+    services.conversations.note_heard(message.sid)
+    return reply
+
+
+def _without_a_talk(services: Services, message: Inbound) -> str | None:
+    """The reply to an invitation's answer or to CHECK; empty for a phone that asks without end."""
+    reply = invited.answer(services, message)
+    reply = genuine.answer(services, message) if reply is None else reply
+    return "" if reply and measure.silent(services, message) else reply

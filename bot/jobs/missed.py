@@ -1,0 +1,74 @@
+"""What reached Twilio and not us (no web process, an expired certificate, a lost network): answered late, not never.
+
+Twilio hands a message over once, twice at most (twilio.com/docs/messaging/guides/webhook-request); what nobody took is
+only in its list.  There it is found some minutes later, and handled as if it had come: an emergency pages, a STOP
+counts, and the reply leaves as a text of its own.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from bot import log as lines
+from bot.answer import answer
+from bot.channels.bodies import Received, TwilioBodies
+from bot.messaging import inbound
+from bot.messaging.inbound import Inbound
+from bot.queues import DELIVER, enqueue
+from bot.services import Services
+from bot.store import contacts, deliveries, missed
+from bot.store.db import now
+
+WAIT = timedelta(minutes=2)
+"""A message that is just being handled, or handed over a second time, is left alone so long."""
+OVERLAP = timedelta(minutes=10)
+"""So much is looked at again: a list may show a message late."""
+BACK = timedelta(hours=23)
+"""An hour less than it is remembered what was answered (store/conversations)."""
+
+log = logging.getLogger(__name__)
+
+
+def look(services: Services) -> None:
+    """Look, and answer what is found, the oldest first; what fails is found again by the next run.
+
+    Raises BodyError, `Unavailable`, and what database and Redis raise.
+    """
+    if not services.settings.live:
+        return
+    at = now()
+    since = max(missed.begin(services.redis, at), at - BACK)
+    if since >= at - WAIT:
+        return
+    bodies = TwilioBodies(services.settings)
+    for one in sorted(bodies.received(since, at - WAIT), key=lambda one: one.at):
+        if not services.conversations.heard(one.sid):
+            _answer_late(services, bodies, one, at)
+    missed.note(services.redis, max(since, at - WAIT - OVERLAP))
+
+
+def _answer_late(services: Services, bodies: TwilioBodies, one: Received, at: datetime) -> None:
+    with lines.traced(services.database.vault.index(one.sid)[: lines.TRACE_LETTERS]):
+        log.warning("never reached us, answered late: message=%s", one.sid)
+        missed.found(services.redis, one.sid, at)
+        try:
+            message = inbound.parse(one.form | bodies.media_form(one))
+        except inbound.BadForm:
+            services.conversations.note_heard(one.sid)
+            return
+        if reply := answer(services, message):
+            _say(services, message, reply, at)
+
+
+def _say(services: Services, message: Inbound, reply: str, at: datetime) -> None:
+    """By text, once: the row's id hangs on the message."""
+    vault, own = services.database.vault, services.database.vault.index(f"late:{message.sid}")[:32]
+    staff = services.library.district.staff_at(message.address)
+    with services.database.write() as db:
+        contact = contacts.find(db, vault, message.address)
+        if staff:
+            deliveries.plan_late(db, vault, {"id": own, "staff": staff}, reply, at)
+        elif contact:
+            deliveries.plan_late(db, vault, {"id": own, "contact_id": contact.id}, reply, at)
+        else:
+            return  # who is over the measure, or has just erased everything
+    enqueue(services.redis, "urgent", DELIVER, own)
