@@ -401,7 +401,9 @@ def answers(services: Services) -> str:
     """Every answer that Redis keeps for a repeat, opened."""
     sids = [key.decode().removeprefix("puente:seen:") for key in services.redis.scan_iter("puente:seen:SM*")]
     sealed = {sid: services.redis.get(f"puente:seen:{sid}") for sid in sids}
-    return "".join(services.database.vault.open(one.decode(), f"reply:{sid}") for sid, one in sealed.items() if one)
+    return "".join(
+        services.database.vault.open_bytes(one, f"reply:{sid}").decode() for sid, one in sealed.items() if one
+    )
 
 
 def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, family: Family) -> None:

@@ -228,11 +228,17 @@ def test_channels(roster: Roster) -> None:
 
 @pytest.mark.parametrize("cell", ["voice", "Phone call", "llamadas"])
 def test_who_does_not_read_is_rung(roster: Roster, cell: str) -> None:
-    report = roster.read(f"phone,channel,language\n217-555-0123,{cell},Somali\n")
+    report = roster.read(f"phone,channel,language\n217-555-0123,{cell},Spanish\n")
     contact = roster.contact(f"voice:{ANA}")
-    assert contact and (contact.channel, contact.language) == ("voice", "so") and report.new == 1
+    assert contact and (contact.channel, contact.language) == ("voice", "es") and report.new == 1
     assert roster.contact(ANA) is None and roster.family(ANA).consent_at and not roster.warnings
     assert way_to(roster.services, contact).means == "call"
+
+
+def test_a_language_without_a_voice_is_written_to_whom_calls_would_say_nothing(roster: Roster) -> None:
+    roster.read("phone,channel,language\n217-555-0123,voice,Somali\n")
+    contact = roster.contact(f"voice:{ANA}")
+    assert contact and way_to(roster.services, contact).means == "text"
     assert roster.read(f"phone,channel,language\n217-555-0123,{cell},Somali\n").nothing_new
 
 

@@ -31,7 +31,10 @@ WORDS = {
     "web_missing": (N_("No web process was seen"), N_("Families may get no answer. Start the web process again.")),
     "messages_missed": (
         N_("Messages reached Twilio but not us"),
-        N_("They were answered some minutes late. Look at the certificate, the proxy and the number's webhook at Twilio."),
+        N_(
+            "They were answered some minutes late."
+            " Look at the certificate, the proxy and the number's webhook at Twilio."
+        ),
     ),
     "queue_urgent": (N_("Alerts wait in the queue"), N_("Look whether the workers run, and start one more.")),
     "queue_default": (N_("Messages wait in the queue"), N_("Look whether the workers run, and start one more.")),
