@@ -289,6 +289,7 @@ def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: li
     check_keys(create_app(services=services))
 
 
+@pytest.mark.long
 def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Services, two: list[Family]) -> None:
     """A roster imported so would write to who has stopped, and who is to be erased would not be found."""
     given = services.settings

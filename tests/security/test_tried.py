@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy import select, update
 
 from bot.announcements import approving
@@ -106,7 +108,7 @@ def test_no_report_of_another_message_moves_a_familys_row(services: Services, di
     district.send(number)
     with services.database.read() as db:
         before = db.execute(select(recipients.recipients)).one()
-    away = replace(services, redis=Redis(port=1))
+    away = replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0)))
     for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
         status.record(away, Report(sid, "undelivered", before.id, 30003))
         with services.database.read() as db:
