@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from bot.jobs import missed
 from bot.messaging import redacting
+from bot.messaging.inbound import Inbound
 from bot.messaging.send import deliver
 from bot.services import Services
 from bot.store import deliveries, voice_notes
@@ -137,3 +138,22 @@ def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Se
         missed.look(line)
     missed.look(line)
     assert len(open_cases(line)) == 1
+
+
+def test_one_that_breaks_us_holds_up_no_other(
+    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = at_twilio(twilio, "+12175550189", "hello"), at_twilio(twilio, MARTA, "I want to talk to a person")
+    real = missed.answer
+
+    def breaks(services: Services, message: Inbound) -> str:
+        if message.sid == broken.sid:
+            raise KeyError("a fault of ours")
+        return real(services, message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(missed, "answer", breaks)
+        missed.look(line)
+    assert line.conversations.heard(whole.sid) and not line.conversations.heard(broken.sid)
+    missed.look(line)
+    assert line.conversations.heard(broken.sid)

@@ -8,11 +8,15 @@ counts, and the reply leaves as a text of its own.
 import logging
 from datetime import datetime, timedelta
 
+from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
 from bot import log as lines
 from bot.answer import answer
-from bot.channels.bodies import Received, TwilioBodies
+from bot.channels.bodies import BodyError, Received, TwilioBodies
 from bot.messaging import inbound
 from bot.messaging.inbound import Inbound
+from bot.messaging.receive import Unavailable
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
 from bot.store import contacts, deliveries, missed
@@ -24,6 +28,8 @@ OVERLAP = timedelta(minutes=10)
 """So much is looked at again: a list may show a message late."""
 BACK = timedelta(hours=23)
 """An hour less than it is remembered what was answered (store/conversations)."""
+AWAY = (BodyError, Unavailable, RedisError, SQLAlchemyError)
+"""Whoever comes next would fare no better."""
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +46,23 @@ def look(services: Services) -> None:
     if since >= at - WAIT:
         return
     bodies = TwilioBodies(services.settings)
-    for one in sorted(bodies.received(since, at - WAIT), key=lambda one: one.at):
-        if not services.conversations.heard(one.sid):
-            _answer_late(services, bodies, one, at)
-    missed.note(services.redis, max(since, at - WAIT - OVERLAP))
+    came = sorted(bodies.received(since, at - WAIT), key=lambda one: one.at)
+    unheard = [one for one in came if not services.conversations.heard(one.sid)]
+    done = [_is_answered(services, bodies, one, at) for one in unheard]
+    if all(done):
+        missed.note(services.redis, max(since, at - WAIT - OVERLAP))
+
+
+def _is_answered(services: Services, bodies: TwilioBodies, one: Received, at: datetime) -> bool:
+    """False for a message that breaks something of ours: it is tried again, and the others go on."""
+    try:
+        _answer_late(services, bodies, one, at)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("a missed message cannot be answered: message=%s", one.sid)
+        return False
+    return True
 
 
 def _answer_late(services: Services, bodies: TwilioBodies, one: Received, at: datetime) -> None:
