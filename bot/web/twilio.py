@@ -71,7 +71,7 @@ def over(error: BaseException | None) -> None:
 def messages() -> Response:
     """A family's message; the answer is TwiML."""
     try:
-        message = inbound.parse(request.form)
+        message = inbound.parse(request.form.to_dict())
     except inbound.BadForm as bad:
         abort(400, str(bad))
     metering.MESSAGES_IN.labels(message.channel).inc()
