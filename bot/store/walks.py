@@ -35,7 +35,7 @@ class Stop:
 
 def key(at: datetime) -> str:
     """Where the counts of this month stand."""
-    return f"walks:{at:%Y-%m}"
+    return f"walks:{at.year}-{at.month:02}"
 
 
 def walked(before: Place | None, after: Place | None) -> list[str]:

@@ -34,22 +34,22 @@ def only_twilio() -> None:
     What is done about it is logged under a keyed hash of its SID, also by jobs and days later.
     """
     g.began = time.perf_counter()
-    settings = services().settings
+    here = services()
+    settings = here.settings
     _decodable(request.get_data(cache=True))
     signature = request.headers.get("X-Twilio-Signature", "")
     validators = [RequestValidator(token) for token in settings.twilio_tokens]
     path = request.full_path if request.query_string else request.path
+    form = request.form
     signed = any(
-        validator.validate(base + path, request.form, signature)
-        for base in settings.signed_bases
-        for validator in validators
+        validator.validate(base + path, form, signature) for base in settings.signed_bases for validator in validators
     )
     if not signature or not signed:
         abort(403, "The signature does not fit PUBLIC_URL and TWILIO_AUTH_TOKEN.")
-    if request.form.get("AccountSid", settings.account_sid) != settings.account_sid:
+    if form.get("AccountSid", settings.account_sid) != settings.account_sid:
         abort(403, "Another account's message.")
-    sid = request.form.get("MessageSid") or request.form.get("CallSid") or secrets.token_hex(8)
-    log.begin(services().database.vault.index(sid[:64])[: log.TRACE_LETTERS])
+    sid = form.get("MessageSid") or form.get("CallSid") or secrets.token_hex(8)
+    log.begin(here.database.vault.index(sid[:64])[: log.TRACE_LETTERS])
 
 
 @webhooks.after_request
