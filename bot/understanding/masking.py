@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal
 
 from bot.understanding.origins import origin
 from bot.understanding.text import HAN, HAN_OR_HANGUL, fold
@@ -96,6 +96,26 @@ def _variants() -> dict[str, str]:
     return found
 
 
+def _together(words: Iterable[str], letter: Callable[[str], str]) -> str:
+    """A pattern of all these words, which begin together where their letters do: a word of a text is held against
+    some thirty first letters, not against each of hundreds of words.  The longest that fits is found."""
+    tree: dict[str, Any] = {}
+    for word in words:
+        node = tree
+        for char in word:
+            node = node.setdefault(char, {})
+        node[""] = {}
+
+    def written(node: dict[str, Any]) -> str:
+        ways = [letter(char) + written(after) for char, after in node.items() if char]
+        if not ways:
+            return ""
+        whole = f"(?:{'|'.join(ways)})"
+        return f"{whole}?" if "" in node else whole
+
+    return written(tree)
+
+
 def _status_pattern() -> re.Pattern[str]:
     variants = _variants()
 
@@ -107,7 +127,7 @@ def _status_pattern() -> re.Pattern[str]:
         return f"[{char}{variants[char]}]" if char in variants else re.escape(char)
 
     plain = sorted({"".join(map(fold, word)) for word in _STATUS.split("|")}, key=len, reverse=True)
-    whole = "|".join("".join(map(letter, w)) for w in plain if not HAN_OR_HANGUL.match(w))
+    whole = _together([w for w in plain if not HAN_OR_HANGUL.match(w)], letter)
     inside = "|".join(w for w in plain if HAN_OR_HANGUL.match(w))
     # Not \b: Chinese characters are letters to Python, and "我有visa吗" has no spaces.
     edge = rf"[^\W_{HAN}]"
