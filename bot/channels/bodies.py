@@ -1,6 +1,7 @@
 """Words and files that lie at Twilio: listed, and deleted there (the Messages API's redaction, an empty Body)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,13 +9,13 @@ from typing import Any
 import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.response import Response
-from twilio.rest import Client
 
-from bot.channels.twilio import Pooled
+from bot.channels.twilio import client
 from bot.settings import Settings
 
 PAGE = 1000
 CONNECTIONS = 8
+FILES = 10
 FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read", "received", "sent"})
 """Twilio redacts what is on its way no more; "sent" is the last word of carriers without receipts."""
 GONE = 404
@@ -54,61 +55,56 @@ class TwilioBodies:
     """Lists and deletes; every method may raise `BodyError`."""
 
     def __init__(self, settings: Settings) -> None:
-        http = Pooled(settings.twilio_api_base, CONNECTIONS)
         self._senders, self._service = settings.senders, settings.twilio_messaging_service_sid
-        self._client = Client(settings.twilio_account_sid, settings.twilio_token, http_client=http)
+        self._client = client(settings, CONNECTIONS)
 
     def stored(self, since: datetime, until: datetime) -> Iterator[Stored]:
         """What was sent or received between these moments, both ways."""
-        try:
+        with _asking():
             for one in self._client.messages.stream(date_sent_after=since, date_sent_before=until, page_size=PAGE):
                 yield Stored(one.sid, bool(one.body), int(one.num_media or 0), one.status in FINAL)
-        except (TwilioException, requests.RequestException) as error:
-            raise BodyError(_why(error)) from None
 
     def received(self, since: datetime, until: datetime) -> Iterator[Received]:
         """What came in for a number of ours, or one of our Messaging Service's; nobody else's of this account."""
         for to in (*self._senders, *([None] if self._service else [])):
             span: dict[str, Any] = {"date_sent_after": since, "date_sent_before": until} | ({"to": to} if to else {})
-            try:
+            with _asking():
                 for one in self._client.messages.stream(page_size=PAGE, **span):
                     if one.direction == "inbound" and (to or one.messaging_service_sid == self._service):
                         yield Received(one.sid or "", one.date_sent or since, _form(one), int(one.num_media or 0))
-            except (TwilioException, requests.RequestException) as error:
-                raise BodyError(_why(error)) from None
 
     def media_form(self, message: Received) -> dict[str, str]:
         """The fields of the form that name the files that came with it."""
-        if not message.files:
-            return {}
         found: dict[str, str] = {}
-        try:
-            for number, file in enumerate(self._client.messages(message.sid).media.list(limit=10)):
+        with _asking(gone_is_well=True):
+            files = self._client.messages(message.sid).media.list(limit=FILES) if message.files else []
+            for number, file in enumerate(files):
                 found[f"MediaUrl{number}"] = f"{API}{(file.uri or '').removesuffix('.json')}"
                 found[f"MediaContentType{number}"] = file.content_type or ""
-        except (TwilioException, requests.RequestException) as error:
-            if not _gone(error):
-                raise BodyError(_why(error)) from None
         return found
 
     def redact(self, sid: str) -> None:
         """Its words are gone at Twilio; fine if they were gone before."""
-        try:
+        with _asking(gone_is_well=True):
             self._client.messages(sid).update(body="")
-        except (TwilioException, requests.RequestException) as error:
-            if not _gone(error):
-                raise BodyError(_why(error)) from None
 
     def delete_files(self, sid: str, sounds: bool) -> None:
         """Pictures and papers that came with it are gone; `sounds`: sounds too, else they have a way of their own
         (bot/voice_notes)."""
-        try:
-            for file in self._client.messages(sid).media.list(limit=10):
+        with _asking(gone_is_well=True):
+            for file in self._client.messages(sid).media.list(limit=FILES):
                 if sounds or not (file.content_type or "").startswith(AUDIO):
                     self._client.messages(sid).media(file.sid or "").delete()
-        except (TwilioException, requests.RequestException) as error:
-            if not _gone(error):
-                raise BodyError(_why(error)) from None
+
+
+@contextmanager
+def _asking(gone_is_well: bool = False) -> Iterator[None]:
+    """What Twilio's client raises, in our words."""
+    try:
+        yield
+    except (TwilioException, requests.RequestException) as error:
+        if not (gone_is_well and _status(error) == GONE):
+            raise BodyError(_why(error)) from None
 
 
 def _form(one: Any) -> dict[str, str]:
@@ -121,10 +117,6 @@ def _status(error: Exception) -> int:
     if isinstance(error, TwilioRestException):
         return int(error.status)
     return next((one.status_code for one in error.args if isinstance(one, Response)), 0)
-
-
-def _gone(error: Exception) -> bool:
-    return _status(error) == GONE
 
 
 def _why(error: Exception) -> str:

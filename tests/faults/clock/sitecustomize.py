@@ -16,20 +16,26 @@ FILE = Path(os.environ["PUENTE_CLOCK"])
 EVERY = 0.25
 
 
+class Clock:
+    """How far this process is off now; a fork begins with what the process that it came from had."""
+
+    off: int = 0
+    travel: time_machine.travel | None = None
+
+
 def _follow() -> None:
-    off, travel = 0, None
     while True:
         try:
-            told = int(FILE.read_text() or off)
+            told = int(FILE.read_text() or Clock.off)
         except (OSError, ValueError):
-            told = off  # being written
-        if told != off:
-            if travel:
-                travel.stop()
-            off, travel = told, None
-            if off:
-                travel = time_machine.travel(datetime.now(UTC) + timedelta(seconds=off), tick=True)
-                travel.start()
+            told = Clock.off  # being written
+        if told != Clock.off:
+            if Clock.travel:
+                Clock.travel.stop()
+            Clock.off, Clock.travel = told, None
+            if told:
+                Clock.travel = time_machine.travel(datetime.now(UTC) + timedelta(seconds=told), tick=True)
+                Clock.travel.start()
         time.sleep(EVERY)
 
 
