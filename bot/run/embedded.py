@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def server_binary() -> str:
 def server_command(folder: Path) -> tuple[list[str], str]:
     """(command line, URL) of a server that keeps its data in `folder`; only this user can connect.
 
-    The command is the server itself, not a parent of it: who runs it owns its life.  Raises `NoServer`.
+    The command becomes the server itself, not a parent of it: who runs it owns its life.  Raises `NoServer`.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     socket = _socket(folder)
@@ -58,7 +59,14 @@ def server_command(folder: Path) -> tuple[list[str], str]:
         "loglevel": "warning",
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return [server_binary(), *flags], f"unix://{quote(str(socket))}?db=0"
+    mending = [
+        sys.executable,
+        "-P",
+        str(Path(__file__).with_name("aof.py")),
+        str(folder.resolve() / "appendonlydir"),
+        "--",
+    ]
+    return [*mending, server_binary(), *flags], f"unix://{quote(str(socket))}?db=0"
 
 
 def running_url(folder: Path) -> str | None:

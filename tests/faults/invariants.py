@@ -34,9 +34,10 @@ LOCKS = ("puente:lock:*", "puente:reports*", "puente:broadcast:*")
 NEVER_LOGGED = ("2175556", "1721720", "ICE agents", "enroll my child", "[parameters", "School is closed today")
 """Families' numbers and words; a statement's parameters, in which anything may stand."""
 
-
 ALARM = "alarm"
 """Texts to the technical contact while the database is away: there is no row for them."""
+REMINDER = "reminder"
+"""The kind of a row with a text to staff of our own accord, such as that an alarm is over."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,19 @@ class Run:
             return [f"not looked at: {type(error).__name__}"]
 
     def counts(self) -> dict[str, int]:
-        """How much there is: the same before and after messages are repeated."""
+        """How much there is: the same before and after messages are repeated.
+
+        Not what comes by itself: a text to the technical contact, or one that waited for its time and had a row.
+        """
         with self.services.database.read() as db:
             found = {
-                one.name: db.execute(select(func.count()).select_from(one)).scalar_one()
-                for one in (cases, deliveries, recipients)
+                one.name: db.execute(select(func.count()).select_from(one).where(one.c.kind != REMINDER)).scalar_one()
+                for one in (deliveries, recipients)
             }
-        return {**found, "texts": len(self.line.twilio.messages)}
+            found["cases"] = db.execute(select(func.count()).select_from(cases)).scalar_one()
+            known = {row.id for one in (deliveries, recipients) for row in db.execute(select(one.c.id))}
+        own = (_own_id(one.status_callback) for one in self.line.twilio.messages)
+        return {**found, "texts": sum(one not in known and one != ALARM for one in own)}
 
     def _unanswered(self) -> Iterator[str]:
         for one in self.answered:

@@ -29,6 +29,17 @@ def test_what_was_told_survives_kill_minus_nine(tmp_path: Path) -> None:
         assert again == url
 
 
+def test_a_full_disk_leaves_a_file_that_is_read_again(tmp_path: Path) -> None:
+    """What the server does is done to its file by hand: this machine's disk is not filled."""
+    with embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
+        redis.set("first", "\r\n\0 is no hole")
+        redis.set("second", "yes")
+    (written,) = (file for file in (tmp_path / "appendonlydir").glob("*.incr.aof") if file.stat().st_size)
+    written.write_bytes(written.read_bytes() + bytes(4044) + b"*3\r\n$3\r\nSET\r\n$5\r\nthird\r\n$3\r\nyes\r\n")
+    with embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
+        assert redis.mget("first", "second", "third") == [b"\r\n\0 is no hole", b"yes", b"yes"]
+
+
 def test_only_this_user_can_connect_and_only_on_this_machine(tmp_path: Path) -> None:
     with embedded_server(tmp_path / "redis") as url, Redis.from_url(url) as redis:
         assert redis.config_get("port")["port"] == "0"
