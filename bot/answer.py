@@ -2,6 +2,8 @@
 
 from types import ModuleType
 
+from redis import RedisError
+
 from bot.announcements import genuine
 from bot.cases import by_text
 from bot.gatherings import by_text as invited
@@ -11,6 +13,8 @@ from bot.messaging.inbound import Inbound
 from bot.messaging.receive import receive
 from bot.services import Services
 from bot.statuses import by_text as school_status
+from bot.store import heard
+from bot.store.db import now
 
 OF_STAFF: tuple[ModuleType, ...] = (agents, by_text, school_status)
 """Who is asked first whether a text is an order of staff, in this order; None says "not mine"."""
@@ -25,8 +29,16 @@ def answer(services: Services, message: Inbound) -> str:
     reply = _without_a_talk(services, message) if reply is None else reply
     if reply is None:
         return receive(services, message)
-    services.conversations.note_heard(message.sid)
+    _note_heard(services, message)
     return reply
+
+
+def _note_heard(services: Services, message: Inbound) -> None:
+    try:
+        services.conversations.note_heard(message.sid)
+    except RedisError:
+        with services.database.write() as db:
+            heard.note(db, message.sid, now())
 
 
 def _without_a_talk(services: Services, message: Inbound) -> str | None:

@@ -1,9 +1,11 @@
 """What reached Twilio and not us is found in Twilio's list and handled late: once, and nothing that is not ours."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 from sqlalchemy import select
 
 from bot.jobs import missed
@@ -15,6 +17,7 @@ from bot.store import deliveries, voice_notes
 from bot.store import missed as noted
 from bot.store.cases import cases
 from bot.store.db import now
+from bot.web import create_app
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
 from tests.stand_in.records import Accepted, new_sid
@@ -72,6 +75,19 @@ def test_what_was_answered_is_not_answered_again(line: Services, family: Family,
     missed.look(line)
     carried(line)
     assert not twilio.sent_to(family.address) and len(open_cases(line)) == 1
+
+
+def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Services, twilio: TwilioStandIn) -> None:
+    away = replace(line, redis=Redis.from_url("unix:///nowhere/redis.sock"))
+    staff = "+12175550143"
+    for sender, text in ((MARTA, "ICE is at my door right now"), (MARTA, "what is for lunch?"), (staff, "TAKE 1")):
+        family = Family(away, create_app(services=away).test_client(), sender)
+        assert family.text(text)
+        at_twilio(twilio, sender, text, family.sid)
+    missed.look(line)
+    carried(line)
+    assert not twilio.sent_to(MARTA) and not twilio.sent_to(staff)
+    assert noted.count(line.redis, now() - timedelta(hours=1)) == 0
 
 
 def test_a_stop_counts_and_nothing_is_sent_after_it(line: Services, family: Family, twilio: TwilioStandIn) -> None:

@@ -6,6 +6,7 @@ counts, and the reply leaves as a text of its own.
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from redis import RedisError
@@ -19,7 +20,7 @@ from bot.messaging.inbound import Inbound
 from bot.messaging.receive import Unavailable
 from bot.queues import DELIVER, enqueue
 from bot.services import Services
-from bot.store import contacts, deliveries, missed
+from bot.store import contacts, deliveries, heard, missed
 from bot.store.db import now
 
 WAIT = timedelta(minutes=2)
@@ -46,11 +47,18 @@ def look(services: Services) -> None:
     if since >= at - WAIT:
         return
     bodies = TwilioBodies(services.settings)
-    came = sorted(bodies.received(since, at - WAIT), key=lambda one: one.at)
-    unheard = [one for one in came if not services.conversations.heard(one.sid)]
+    unheard = _unheard(services, bodies.received(since, at - WAIT))
     done = [_is_answered(services, bodies, one, at) for one in unheard]
     if all(done):
         missed.note(services.redis, max(since, at - WAIT - OVERLAP))
+
+
+def _unheard(services: Services, came: Iterable[Received]) -> list[Received]:
+    """Those that nobody answered, the oldest first."""
+    new = [one for one in came if not services.conversations.heard(one.sid)]
+    with services.database.read() as db:
+        answered = heard.among(db, [one.sid for one in new])
+    return sorted((one for one in new if one.sid not in answered), key=lambda one: one.at)
 
 
 def _is_answered(services: Services, bodies: TwilioBodies, one: Received, at: datetime) -> bool:

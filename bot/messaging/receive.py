@@ -32,7 +32,7 @@ from bot.messaging.measure import measure_of
 from bot.messaging.world import composer_for, held_about, of_case, understood, world_of
 from bot.queues import ALERT_CASE, TRANSLATE, VOICE_NOTE, enqueue
 from bot.services import Services
-from bot.store import contacts, told, walks
+from bot.store import contacts, heard, told, walks
 from bot.store.contacts import Contact
 from bot.store.conversations import Conversation, Entry
 from bot.store.db import now
@@ -183,12 +183,12 @@ def _too_much(
         return None  # whom we know is no stranger
     talk = _talk(entry.conversation, contact)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, {}))
-    heard = _heard(services, inbound, talk, contact)
-    if always_heard(world, talk, heard) or heard.stopped:
+    said = _heard(services, inbound, talk, contact)
+    if always_heard(world, talk, said) or said.stopped:
         return None  # who stopped is told nothing anyway
     log.warning("over the measure: message=%s pace=%s", inbound.sid, entry.pace)
     text = OVER[entry.pace]
-    sure = heard.understood.lang if heard.understood.lang_confidence >= SURE else None
+    sure = said.understood.lang if said.understood.lang_confidence >= SURE else None
     composer = composer_for(services, replace(talk, language=talk.language or sure), world, at, [])
     return composer.compose((Notice(text),) if text else ()), entry.conversation, None
 
@@ -236,18 +236,20 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
         contact = contacts.find(db, services.database.vault, inbound.address)
         notes = contacts.notes_of(db, contact.id) if contact else {}
     talk = Talk(language=contact.language if contact else None)
-    heard = _heard(services, inbound, talk, contact)
+    said = _heard(services, inbound, talk, contact)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
-    works = heard.understood.severity == "escalate_now" or (heard.command and heard.command.kind in COMMANDS)
-    if works or heard.stopped or heard.twilio_opt or heard.talking or inbound.sounds:
-        turn = _Turn(*take_turn(world, talk, heard), world)
+    works = said.understood.severity == "escalate_now" or (said.command and said.command.kind in COMMANDS)
+    if works or said.stopped or said.twilio_opt or said.talking or inbound.sounds:
+        turn = _Turn(*take_turn(world, talk, said), world)
     else:
-        guess = heard.understood.lang if heard.understood.lang_confidence >= SURE else None
+        guess = said.understood.lang if said.understood.lang_confidence >= SURE else None
         turn = _Turn(Talk(language=talk.language or guess), (Notice("try_later"),), world)
     reply, _ = _keep_and_compose(services, inbound, contact, turn, Saying([], [], at))
     if any(isinstance(effect, Consent) for effect in turn.effects):
         with contextlib.suppress(RedisError):  # away for a moment only: what it remembers is true no more
             services.conversations.forget(services.family(inbound.address))
+    with services.database.write() as db:
+        heard.note(db, inbound.sid, at)
     return reply
 
 

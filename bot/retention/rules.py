@@ -17,7 +17,7 @@ from bot.store import absences, expiring, incidents, needs, quizzes, retention, 
 Expire = Callable[[Connection, datetime, datetime], int]
 """(transaction, rows of before, this moment) → how many rows it took; called until there are none."""
 
-QUARTER, YEAR = timedelta(days=90), timedelta(days=366)
+DAY, QUARTER, YEAR = timedelta(days=1), timedelta(days=90), timedelta(days=366)
 """Never a day less than was promised."""
 
 
@@ -167,6 +167,12 @@ RULES: tuple[Rule, ...] = (
         ("retention_runs",),
         _days(YEAR),
         lambda db, before, _at: retention.forget_runs(db, before, expiring.AT_ONCE),
+    ),
+    Rule(
+        "heard_away",
+        ("heard_away",),
+        _days(DAY),
+        _plain(expiring.old_heard),
     ),
     Rule("counts", ("retention_counts",)),
     Rule(

@@ -8,11 +8,10 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 import json
 import logging
 import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from redis import Redis, RedisError, ResponseError
+from redis import Redis, ResponseError
 
 from bot.store import pace, walks
 from bot.store.crypto import Unreadable, Vault
@@ -157,9 +156,8 @@ class Conversations:
         return bool(self._leave(keys=keys, args=args, client=self._mine()))
 
     def note_heard(self, message_sid: str) -> None:
-        """A message that never came to `enter` was answered; not while Redis is away (it is then answered again)."""
-        with suppress(RedisError):
-            self.redis.set(_heard(message_sid), 1, ex=KEPT_SECONDS)
+        """A message that never came to `enter` was answered.  Raises RedisError."""
+        self.redis.set(_heard(message_sid), 1, ex=KEPT_SECONDS)
 
     def heard(self, message_sid: str) -> bool:
         """Whether this message was answered within the day."""

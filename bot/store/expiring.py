@@ -19,6 +19,7 @@ from bot.store import (
     erasures,
     follow_ups,
     gatherings,
+    heard,
     incidents,
     needs,
     questions,
@@ -172,6 +173,11 @@ def old_told(db: Connection, before: datetime) -> int:
 def old_erasures(db: Connection, before: datetime) -> int:
     """That somebody was erased."""
     return older(db, erasures.erasures, "at", before)
+
+
+def old_heard(db: Connection, before: datetime) -> int:
+    """Messages that were answered while Redis was away: they are not looked for any more."""
+    return older(db, heard.heard_away, "at", before)
 
 
 def old_reminders(db: Connection, before: datetime) -> int:

@@ -118,12 +118,16 @@ def settled(whole: Run) -> list[str]:
 
 
 def repeated(whole: Run, traffic: Traffic) -> list[str]:
-    """Twilio posts every message again: nothing comes of it."""
-    before = whole.counts()
-    for one in traffic.answered:
+    """Twilio posts every message again: nothing comes of it.
+
+    Not those who were told to come back later, while Redis was away: their question is still to be answered.
+    """
+    before, later = whole.counts(), whole.told_to_try_later()
+    again = [one for one in traffic.answered if one.act.sid not in later]
+    for one in again:
         traffic.post(one)
     time.sleep(SWEPT)
-    refused = [f"a repeat got {one.status}: {one.act.sid}" for one in traffic.answered if one.status != 200]
+    refused = [f"a repeat got {one.status}: {one.act.sid}" for one in again if one.status != 200]
     after = whole.counts()
     more = [
         f"a repeat made {name}: {before[name]}, then {after[name]}" for name in before if after[name] != before[name]

@@ -1,6 +1,7 @@
 """What must hold once the faults are over: read from the stand-in's ledger, the database, Redis and the logs."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from bot.store.db import now
 from bot.store.deliveries import deliveries
 from bot.store.recipients import recipients
 from tests.faults.line import CASE, Line
-from tests.faults.schedule import AUDIENCE, EMERGENCY, audience
+from tests.faults.schedule import AUDIENCE, EMERGENCY, QUESTIONS, audience
 from tests.faults.traffic import Answered, words
 
 ON_CALL = ("+12175550143", "+12175550144")
@@ -34,6 +35,7 @@ LOCKS = ("puente:lock:*", "puente:reports*", "puente:broadcast:*")
 NEVER_LOGGED = ("2175556", "1721720", "ICE agents", "enroll my child", "[parameters", "School is closed today")
 """Families' numbers and words; a statement's parameters, in which anything may stand."""
 
+AWAY = re.compile(r"redis away, answering from the database: .*message=(\w+)")
 ALARM = "alarm"
 """Texts to the technical contact while the database is away: there is no row for them."""
 REMINDER = "reminder"
@@ -72,6 +74,11 @@ class Run:
             known = {row.id for one in (deliveries, recipients) for row in db.execute(select(one.c.id))}
         own = (_own_id(one.status_callback) for one in self.line.twilio.messages)
         return {**found, "texts": sum(one not in known and one != ALARM for one in own)}
+
+    def told_to_try_later(self) -> frozenset[str]:
+        """The messages with a question that came while Redis was away."""
+        away = set(AWAY.findall(self.log.read_text(errors="replace")))
+        return frozenset(one.act.sid for one in self.answered if one.text in QUESTIONS and one.act.sid in away)
 
     def _unanswered(self) -> Iterator[str]:
         for one in self.answered:

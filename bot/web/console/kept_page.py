@@ -63,6 +63,10 @@ RULE_WORDS = {
     "erasures": (N_("That a family was erased, never which"), N_("after it was done")),
     "reminders": (N_("Weekly digests, and which owners were told of which text"), N_("after it was written")),
     "retention_runs": (N_("Runs of these rules"), N_("after it was written")),
+    "heard_away": (
+        N_("Twilio's numbers of messages that were answered while Redis was away"),
+        N_("after it was answered"),
+    ),
     "counts": (N_("What was sent, by month, as counts"), N_("as long as the district uses it")),
     "leaders": (N_("Community leaders who are in the register (sealed)"), N_("until they leave the register")),
     "announcements": (

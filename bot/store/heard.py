@@ -1,0 +1,32 @@
+"""Messages that were answered while Redis was away, which cannot say of them that they were: Twilio's ids, for a day.
+
+Only the search for what never reached us asks (jobs/missed): it would answer them once more.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Column, String, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from bot.store.db import Moment, metadata
+
+heard_away = Table(
+    "heard_away",
+    metadata,
+    Column("message_sid", String(34), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
+
+def note(db: Connection, message_sid: str, at: datetime) -> None:
+    """It was answered; a second time changes nothing."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    db.execute(dialect.insert(heard_away).on_conflict_do_nothing(), {"message_sid": message_sid, "at": at})
+
+
+def among(db: Connection, message_sids: Iterable[str]) -> frozenset[str]:
+    """Those of them that were answered while Redis was away."""
+    key = heard_away.c.message_sid.in_(list(message_sids))
+    return frozenset(db.execute(select(heard_away.c.message_sid).where(key)).scalars())
