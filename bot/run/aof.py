@@ -2,8 +2,9 @@
 
 A server whose disk is full takes back a command that it could write in part only, and writes it again later.  After a
 rewrite its file is not open for appending (seen with valkey 9.1.2): what was taken back stays in it as zero bytes, and
-the next start ends with "Bad file format".  A power cut leaves zeros, too (github.com/valkey-io/valkey/issues/1148).
-Between two commands a zero byte means nothing: it is cut out, and every command stays.
+the next start ends with "Bad file format".  The second time it takes back too much: the end of a good command becomes
+zeros.  A power cut leaves zeros, too (github.com/valkey-io/valkey/issues/1148).  Zeros, and what is left of a command
+before them, are cut out; every whole command stays.
 """
 
 import mmap
@@ -13,8 +14,10 @@ import sys
 from pathlib import Path
 
 HOLE = re.compile(rb"\0+")
-SUSPECT = re.compile(rb"(?:\A|\r\n)\0")
-"""Where a hole may begin: a quick look, which also finds zeros inside of a value."""
+SUSPECT = re.compile(rb"\0(?:\*\d{1,9}\r\n|#|\Z)")
+"""Where a hole may end: a quick look, which also finds zeros inside of a value."""
+NEXT = re.compile(rb"\0(?=\*\d{1,9}\r\n)")
+"""Before a command that follows a hole."""
 COUNT = re.compile(rb"\*(\d{1,9})\r\n")
 LENGTH = re.compile(rb"\$(\d{1,9})\r\n")
 NOTE = re.compile(rb"#[^\n]*\n")
@@ -31,7 +34,7 @@ def mend(folder: Path) -> list[str]:
 
 def _mended(path: Path) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        found = holes(text) if SUSPECT.search(text) else []
+        found = damage(text) if SUSPECT.search(text) else []
         if found:
             _write(path, text, found)
     return bool(found)
@@ -52,17 +55,25 @@ def _write(path: Path, text: mmap.mmap, found: list[tuple[int, int]]) -> None:
     aside.replace(path)
 
 
-def holes(text: bytes | mmap.mmap) -> list[tuple[int, int]]:
-    """(begin, end) of all zeros that stand between commands, up to what is no command, or only a part of one."""
+def damage(text: bytes | mmap.mmap) -> list[tuple[int, int]]:
+    """(begin, end) of all that is no command before the last whole one, and of zeros after it."""
     found: list[tuple[int, int]] = []
     at: int | None = 0
     while at is not None and at < len(text):
         if hole := HOLE.match(text, at):
             found.append(hole.span())
             at = hole.end()
+        elif (after := _after(text, at)) is None and (behind := _behind(text, at)):
+            found.append((at, behind))
+            at = behind
         else:
-            at = _after(text, at)
+            at = after
     return found
+
+
+def _behind(text: bytes | mmap.mmap, at: int) -> int | None:
+    """Where the first whole command behind the next holes begins; None: there is none, the server sees to the rest."""
+    return next((hole.end() for hole in NEXT.finditer(text, at) if _after(text, hole.end())), None)
 
 
 def _after(text: bytes | mmap.mmap, at: int) -> int | None:
@@ -86,7 +97,7 @@ def main(arguments: list[str]) -> int:
     folder, command = Path(arguments[0]), arguments[2:]
     try:
         for name in mend(folder):
-            print(f"{name}: zeros were cut out that a full disk or a power cut had left", file=sys.stderr, flush=True)
+            print(f"{name}: what a full disk or a power cut had left in it was cut out", file=sys.stderr, flush=True)
     except OSError as error:
         print(f"{folder} cannot be mended ({error.strerror}): make room and make it writable.", file=sys.stderr)
         if not command:
