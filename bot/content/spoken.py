@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from bot.content.catalog import fillable
 from bot.content.facts import Fact
 from bot.conversation.flow import FlowSet, Model, Plural
 from bot.conversation.loader import placeholders, texts_of
@@ -31,7 +32,9 @@ def problems(source: Source, pairs: Spoken) -> Iterator[Problem]:
     for number, pair in enumerate(pairs.spoken):
         if pair.written in seen:
             yield source.problem(("spoken", number), f"'{pair.written}' stands here twice: leave one of them out")
-        if more := placeholders(pair.said) - placeholders(pair.written):
+        if not (fillable(pair.said) and fillable(pair.written)):
+            yield source.problem(("spoken", number), "a brace is not closed: write {name}, or a brace twice")
+        elif more := placeholders(pair.said) - placeholders(pair.written):
             names = ", ".join(f"{{{name}}}" for name in sorted(more))
             yield source.problem(
                 ("spoken", number, "said"), f"{names} does not stand in the written text: leave it out"

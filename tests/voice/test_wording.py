@@ -105,6 +105,7 @@ def test_a_pair_that_lost_its_text_is_named_with_its_line(library: Library) -> N
     ("pairs", "wrong"),
     [
         ('  - written: "A."\n    said: "{office_phone}"\n', "{office_phone} does not stand in the written text"),
+        ('  - written: "A."\n    said: "{office_phone"\n', "a brace is not closed"),
         ('  - written: "A."\n    said: "B."\n  - written: "A."\n    said: "C."\n', "'A.' stands here twice"),
         ('  - written: "A."\n', "said"),
     ],
