@@ -95,6 +95,8 @@ TextId = Literal[
     "held_messages",
     "held_voice",
     "held_absences",
+    "held_help",
+    "held_suggestions",
     "held_meetings",
     "held_consent",
     "service_asylum",

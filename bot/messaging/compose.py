@@ -261,5 +261,7 @@ def _kinds(found: Held, cases_days: int) -> Iterable[tuple[int, TextId, int]]:
     yield found.messages, "held_messages", cases_days
     yield found.voice_notes, "held_voice", cases_days
     yield found.absences, "held_absences", KEPT_DAYS
+    yield found.help, "held_help", KEPT_DAYS
+    yield found.suggestions, "held_suggestions", KEPT_DAYS
     yield found.meetings, "held_meetings", KEPT_DAYS
     yield found.consents, "held_consent", 0

@@ -8,7 +8,7 @@ from sqlalchemy import Column, func, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.store import absences, case_messages, cases, consents, contacts, rsvps, voice_notes
+from bot.store import absences, case_messages, cases, consents, contacts, needs, rsvps, suggestions, visits, voice_notes
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Held:
     messages: int = 0
     voice_notes: int = 0
     absences: int = 0
+    help: int = 0
+    suggestions: int = 0
     meetings: int = 0
     consents: int = 0
     next_done: datetime | None = None
@@ -31,12 +33,14 @@ def of_contact(db: Connection, contact_id: int) -> Held:
     case, talk = cases.cases.c, case_messages.case_messages.c
     own = select(case.id).where(case.contact_id.in_(ids))
     addresses = select(contacts.contacts.c.address_index).where(contacts.contacts.c.id.in_(ids))
-    note = voice_notes.voice_notes.c
+    note, need, visit = voice_notes.voice_notes.c, needs.needs.c, visits.visits.c
     return Held(
         cases=_count(db, case.id, case.contact_id.in_(ids)),
         messages=_count(db, talk.id, talk.case_id.in_(own)),
         voice_notes=_count(db, note.id, note.contact_id.in_(ids) & (note.state != "gone")),
         absences=_count(db, absences.absences.c.id, absences.absences.c.contact_id.in_(ids)),
+        help=_count(db, need.id, need.contact_id.in_(ids)) + _count(db, visit.id, visit.contact_id.in_(ids)),
+        suggestions=_count(db, suggestions.suggestions.c.id, suggestions.suggestions.c.contact_id.in_(ids)),
         meetings=_count(db, rsvps.rsvps.c.id, rsvps.rsvps.c.contact_id.in_(ids)),
         consents=_count(db, consents.consent_events.c.id, consents.consent_events.c.address_index.in_(addresses)),
         next_done=_first_done(db, ids),
