@@ -79,8 +79,18 @@ def _heard(call: Call, delivery: Delivery) -> tuple[str, tuple[str, str]]:
 
 
 def announcement(services: Services, form: Mapping[str, str], row: Recipient) -> VoiceResponse:
-    """What is said in a call with an announcement; nothing of it any more once it was stopped."""
+    """What is said in a call with an announcement; nothing of it any more once it was stopped, and nothing at all to a
+    family that stopped while its telephone rang."""
+    if not form.get("Digits") and _has_stopped(services, row):
+        document = VoiceResponse()
+        document.hangup()
+        return document
     return _answer(services, form, _Row(row.id, row.contact_id, lambda call: _announced(call, row), row.language))
+
+
+def _has_stopped(services: Services, row: Recipient) -> bool:
+    with services.database.read() as db:
+        return contacts.any_stopped(db, contacts.get(db, services.database.vault, row.contact_id))
 
 
 def _announced(call: Call, row: Recipient) -> _Words:

@@ -64,6 +64,16 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
     assert served.states(announcement)["delivered answered"] == 1
 
 
+def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
+    ring(served, A)
+    with served.services.database.write() as db:
+        contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        assert contact
+        contacts.set_stopped(db, contact.id, now())
+    (heard,) = served.twilio.answer(call_to(served))
+    assert heard.words == ""
+
+
 @pytest.mark.long
 def test_1_says_it_again_2_brings_a_person_and_9_ends_it(served: District) -> None:
     ring(served, A)
