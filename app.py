@@ -1,5 +1,6 @@
 """The web process: `gunicorn app:app`."""
 
+import gc
 import os
 import sys
 import threading
@@ -21,5 +22,7 @@ try:
     check_keys(app)
     ready: Services = app.extensions["puente"]
     threading.Thread(target=telling.watch, args=(ready,), daemon=True, name="watch").start()
+    gc.collect()
+    gc.freeze()  # flows, weights and catalogs are many objects: a look through them for rubbish holds up every answer
 except (settings.SettingsError, BadSource) as error:
     sys.exit(f"Puente cannot start:\n{error}")

@@ -7,7 +7,6 @@ and the reply **only while the lock is still ours**: whoever was too slow cannot
 
 import json
 import logging
-import threading
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -15,6 +14,7 @@ from redis import Redis, ResponseError
 
 from bot.store import pace, walks
 from bot.store.crypto import Unreadable, Vault
+from bot.store.own_line import OwnLine
 from bot.store.pace import Measure, Pace
 
 KEPT_SECONDS = 24 * 3600
@@ -104,7 +104,7 @@ class Conversations:
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
         self.redis, self._vault = redis, vault
-        self._kept = threading.local()
+        self._line = OwnLine(redis)
         self._enter = redis.register_script(ENTER)
         self._pace = redis.register_script(pace.ALONE)
         self._leave = redis.register_script(LEAVE)
@@ -115,7 +115,7 @@ class Conversations:
         """Ask to handle this message as `owner` (a random token); it is counted, if it was not seen before."""
         keys = [_seen(message_sid), _lock(family), _talk(family), _talking(family), *pace.keys(family)]
         args: list[str | int] = [owner, LOCK_MS, *pace.most(measure or pace.usual())]
-        outcome, found, talking, over = self._enter(keys=keys, args=args, client=self._mine())
+        outcome, found, talking, over = self._line.run(self._enter, keys, args)
         if outcome == b"seen":
             return Entry("seen", reply=self._vault.open_bytes(found, f"reply:{message_sid}").decode())
         case = int(talking) if talking else None
@@ -153,7 +153,7 @@ class Conversations:
         if counts:
             keys.append(counts[0])
             args += [walks.KEPT_SECONDS, *counts[1]]
-        return bool(self._leave(keys=keys, args=args, client=self._mine()))
+        return bool(self._line.run(self._leave, keys, args))
 
     def note_heard(self, message_sid: str) -> None:
         """A message that never came to `enter` was answered.  Raises RedisError."""
@@ -237,13 +237,6 @@ class Conversations:
         for family in families:
             pipe.exists(_window(family))
         return [bool(one) for one in pipe.execute()] if families else []
-
-    def _mine(self) -> Redis:
-        """This thread's own connection, for what every message does twice: the pool costs as much as the command."""
-        if not hasattr(self._kept, "client"):
-            self._kept.client = Redis(connection_pool=self.redis.connection_pool, single_connection_client=True)
-        client: Redis = self._kept.client
-        return client
 
     def _seal(self, conversation: Conversation, family: str) -> bytes:
         return self._vault.seal_bytes(json.dumps(vars(conversation)).encode(), _talk(family))

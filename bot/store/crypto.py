@@ -110,7 +110,7 @@ class FamilyKey:
 
 def keyed_hash(secret: bytes, text: str) -> str:
     """HMAC-SHA-256 (RFC 2104), as 64 hexadecimal digits."""
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, text.encode(), "sha256").hex()
 
 
 def owner_of(sealed: bytes) -> int | None:
