@@ -122,8 +122,8 @@ def repeated(whole: Run, traffic: Traffic) -> list[str]:
 
     Not those who were told to come back later, while Redis was away: their question is still to be answered.
     """
-    before, later = whole.counts(), whole.told_to_try_later()
-    again = [one for one in traffic.answered if one.act.sid not in later]
+    before, in_vain = whole.counts(), whole.in_vain()
+    again = [one for one in traffic.answered if one.act.sid not in in_vain]
     for one in again:
         traffic.post(one)
     time.sleep(SWEPT)

@@ -75,10 +75,11 @@ class Run:
         own = (_own_id(one.status_callback) for one in self.line.twilio.messages)
         return {**found, "texts": sum(one not in known and one != ALARM for one in own)}
 
-    def told_to_try_later(self) -> frozenset[str]:
-        """The messages with a question that came while Redis was away."""
+    def in_vain(self) -> frozenset[str]:
+        """Messages that may have effects when they come again: a question while Redis was away, a case taken early."""
         away = set(AWAY.findall(self.log.read_text(errors="replace")))
-        return frozenset(one.act.sid for one in self.answered if one.text in QUESTIONS and one.act.sid in away)
+        asked = {one.act.sid for one in self.answered if one.text in QUESTIONS}
+        return frozenset(asked & away | {one.act.sid for one in self.answered if one.early})
 
     def _unanswered(self) -> Iterator[str]:
         for one in self.answered:

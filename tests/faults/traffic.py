@@ -19,7 +19,10 @@ WAIT = 15
 
 @dataclass
 class Answered:
-    """What came of an act: the last status, the answer, how often it was posted, when the answer came (0: never)."""
+    """What came of an act: the last status, the answer, how often it was posted, when the answer came (0: never).
+
+    `early`: staff who took a case before they were told of any; the case may not have been there.
+    """
 
     act: Act
     text: str
@@ -27,6 +30,7 @@ class Answered:
     status: int = 0
     tries: int = 0
     at: float = 0.0
+    early: bool = False
 
 
 @dataclass
@@ -51,8 +55,7 @@ class Traffic:
 
     def _act(self, act: Act, when: float) -> None:
         time.sleep(max(0.0, when - time.monotonic()))
-        text = self._taking(act) if act.text == "TAKE" else act.text
-        one = Answered(act, text)
+        one = self._taking(act) if act.text == "TAKE" else Answered(act, act.text)
         self.answered.append(one)
         until = time.monotonic() + PATIENCE
         while not one.at and time.monotonic() < until:
@@ -61,10 +64,10 @@ class Traffic:
                 return
             time.sleep(0 if one.at else 0.5)
 
-    def _taking(self, act: Act) -> str:
+    def _taking(self, act: Act) -> Answered:
         """The newest case that this phone was told of; staff who were told of none ask for the first."""
         numbers = self.line.alerts(act.sender)
-        return f"TAKE {numbers[-1] if numbers else 1}"
+        return Answered(act, f"TAKE {numbers[-1] if numbers else 1}", early=not numbers)
 
     def post(self, one: Answered) -> None:
         """Post it once, as Twilio does; `at` is set with the first good answer."""
