@@ -23,6 +23,7 @@ from bot.store.recipients import Recipient
 from bot.voice.ear import pieces
 from bot.web.caller import Call
 from bot.web.calls import AGAIN, PERSON, TO_PHONE, broken, put_through, say, waiting
+from bot.web.reporting import report_it
 from bot.web.speaking import with_keys
 
 STOP = "stop"
@@ -105,7 +106,7 @@ def _announced(call: Call, row: Recipient) -> _Words:
 
 def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResponse:
     if form.get("CallSid"):  # somebody picked up
-        status.record(services, Report(form["CallSid"][:34], "sent", row.id, reason=status.reason_of(form)))
+        report_it(services, Report(form["CallSid"][:34], "sent", row.id, reason=status.reason_of(form)))
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, row.contact_id)
     language = row.language or contact.language or SOURCE_LANGUAGE
