@@ -4,13 +4,15 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from bot.announcements import approving, starting, translating, watching
+from bot.announcements import approving, composing, starting, translating, watching
 from bot.services import Services
 from bot.store import announcements, approvals, audit, cases, consents, contacts, families, phrases, wordings
 from bot.store.announcements import Announcement, Audience
@@ -18,7 +20,7 @@ from bot.store.db import now
 from bot.web.console.records import WHAT
 from bot.web.console.watch_page import HELD_WORDS
 from bot.web.console.wording_page import RECORDING_BYTES
-from tests.announcements.conftest import District
+from tests.announcements.conftest import TEXT, District
 from tests.conftest import Family
 from tests.console.conftest import DRAFTED, drafted, found_in, member, nothing_urgent
 from tests.stand_in import TwilioStandIn
@@ -41,7 +43,13 @@ def send(client: FlaskClient, path: str, follow: bool = False, **form: Any) -> A
     if path.endswith("/approve"):  # somebody looks at the preview, then approves what they saw
         shown = re.search(r'name="seen" value="(\w+)"', client.get(path.replace("/approve", "/preview")).text)
         given = {"seen": shown[1] if shown else "", **given}
+    if "/languages/" in path and "text" in form:  # beside what is typed stands the English that somebody read
+        given = {"english": english_on(client.get(path).text), **given}
     return client.post(path, data=given, follow_redirects=follow)
+
+
+def english_on(page: str) -> list[str]:
+    return [unescape(one) for one in re.findall(r'name="english" value="(.*?)"', page)]
 
 
 def kept(services: Services, number: int = 1) -> Announcement:
@@ -199,6 +207,22 @@ def test_what_must_stay_is_not_lost_in_a_translation(services: Services, ana: Fl
     assert answer.status_code == 422 and "office_phone" in answer.text and "Llame.</textarea>" in answer.text
     with services.database.read() as db:
         assert wordings.of(db, draft)["es"].state == "draft"
+
+
+def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
+    services: Services, ana: FlaskClient, draft: int
+) -> None:
+    kim, path = who(services, ana, "kim_novak"), f"{HOME}/{draft}/languages/es"
+    read = english_on(kim.get(path).text)
+    newer = replace(kept(services, draft), text=TEXT.replace("no school", "school"))
+    translating.ask(services, composing.keep(services, newer, "ana_ruiz", draft))
+    answer = send(kim, path, english=read, text=["El viernes no hay clases.", *SPANISH[1:]], reviewed_by="Marta Gil")
+    assert answer.status_code == 422 and "The text was changed meanwhile" in answer.text
+    assert "There is school on Friday." in answer.text and "no hay clases.</textarea>" not in answer.text
+    assert f"{SPANISH[1]}</textarea>" in answer.text, "what still fits was not typed in vain"
+    with services.database.read() as db:
+        assert wordings.of(db, draft)["es"].state == "waiting"
+        assert phrases.find(db, "en", "es", "There is school on Friday.") is None
 
 
 def test_a_sentence_approved_before_is_offered_and_taken_over(
