@@ -151,7 +151,7 @@ def invited(ana: FlaskClient) -> None:
 
 def test_nobody_is_invited_to_what_was_canceled_or_to_an_old_hour(ana: FlaskClient, host: Host) -> None:
     invited(ana)
-    page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00"}).text
+    page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00", "revision": "0"}).text
     assert "draft the invitation again" in page and "Mark it ready" in page
     with pytest.raises(CannotRelease, match="changed or canceled since"):
         approving.release(host.services, 1, "ana_ruiz")
@@ -161,6 +161,17 @@ def test_nobody_is_invited_to_what_was_canceled_or_to_an_old_hour(ana: FlaskClie
     send(ana, f"{HOME}/1/cancel", sure="yes")
     with pytest.raises(CannotRelease, match="changed or canceled since"):
         approving.release(host.services, 2, "ana_ruiz")
+
+
+def test_a_form_that_was_opened_before_a_change_does_not_bring_back_the_old_hour(ana: FlaskClient, host: Host) -> None:
+    host.plan()
+    assert 'name="revision" value="0"' in ana.get(f"{HOME}/1/edit").text
+    send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00", "revision": "0"})
+    assert 'name="revision" value="1"' in ana.get(f"{HOME}/1/edit").text
+    for older in ("0", "-1", ""):
+        answer = send(ana, f"{HOME}/1/edit", **{**FORM, "title": "Ask us", "revision": older})
+        assert answer.status_code == 422 and "Somebody has changed it just now" in answer.text
+    assert (host.get().title, host.get().starts_at) == (FORM["title"], STARTS - timedelta(hours=1))
 
 
 def test_canceling_stops_an_invitation_that_is_on_its_way(ana: FlaskClient, host: Host) -> None:

@@ -1,6 +1,6 @@
 """Gatherings: the list, the form, one gathering with who comes and who interprets, and what the host can do next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +26,8 @@ from bot.web.console.words import N_, _
 from bot.web.here import services
 
 SHOWN, LOG_SHOWN = 50, 30
+NO_REVISION = -1
+"""Of a form that is older than the plan: it is not kept, however often it is sent."""
 MINUTES = "%Y-%m-%dT%H:%M"
 STATES = {
     "planned": N_("Planned"),
@@ -154,8 +156,11 @@ def edit_gathering(gathering_id: int) -> str:
 @console.post("/gatherings/<int:gathering_id>/edit")
 @allowed(STAFF)
 def change_gathering(gathering_id: int) -> ResponseReturnValue:
-    """Keep the new plan; who said yes is told what changed."""
-    return _keep(of_id(gathering_id))
+    """Keep the new plan; who said yes is told what changed.  Not over a plan that somebody has changed since the form
+    was opened: an old hour in it would be told as the new one."""
+    found = of_id(gathering_id)
+    same = request.form.get("revision") == str(found.revision)
+    return _keep(found if same else replace(found, revision=NO_REVISION))
 
 
 def _keep(before: Gathering | None) -> ResponseReturnValue:
