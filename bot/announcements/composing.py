@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from bot.announcements.approving import digest
 from bot.announcements.words import PLACEHOLDERS, reply_to, unknown_placeholders
 from bot.content.codes import Language
 from bot.content.district import District, ReachedBy
@@ -139,16 +140,21 @@ def senders_of(district: District) -> tuple[str, ...]:
     return district.announcements.senders or tuple(district.staff)
 
 
-def keep(services: Services, draft: Draft, by: str, announcement_id: int | None = None) -> Announcement:
+def keep(
+    services: Services, draft: Draft, by: str, announcement_id: int | None = None, seen: str | None = None
+) -> Announcement:
     """A new announcement, or the draft with this number written anew; whoever had approved it must do so again.
+    `seen`: the digest (of its words alone) of what was looked at.
 
-    Raises `CannotSay` if it is no draft any more.
+    Raises `CannotSay` if it is no draft any more, or if somebody else has written it anew meanwhile.
     """
     at = now()
     with services.database.write() as db:
         if announcement_id is None:
             announcement_id = announcements.add(db, draft, by, at)
             audit.record(db, by, "wrote an announcement", f"announcement {announcement_id}", at)
+        elif _changed_since(announcements.find(db, announcement_id), seen):
+            raise CannotSay(["It was changed just now: look at it again."])
         elif announcements.change(db, announcement_id, draft, by):
             audit.record(db, by, "changed an announcement", f"announcement {announcement_id}", at)
         else:
@@ -156,6 +162,10 @@ def keep(services: Services, draft: Draft, by: str, announcement_id: int | None 
         kept = announcements.find(db, announcement_id)
     assert kept is not None, "just kept"
     return kept
+
+
+def _changed_since(before: Announcement | None, seen: str | None) -> bool:
+    return before is not None and before.state == "draft" and seen not in (None, digest(before, {}))
 
 
 def written_from(given: Mapping[str, Any]) -> Written:

@@ -41,11 +41,17 @@ def send(client: FlaskClient, path: str, follow: bool = False, **form: Any) -> A
     """A form, with its token."""
     given = {"csrf_token": token(client.get("/console/account").text), **form}
     if path.endswith("/approve"):  # somebody looks at the preview, then approves what they saw
-        shown = re.search(r'name="seen" value="(\w+)"', client.get(path.replace("/approve", "/preview")).text)
-        given = {"seen": shown[1] if shown else "", **given}
+        given = {"seen": seen_on(client.get(path.replace("/approve", "/preview")).text), **given}
+    if path.endswith("/edit"):
+        given = {"seen": seen_on(client.get(path).text), **given}
     if "/languages/" in path and "text" in form:  # beside what is typed stands the English that somebody read
         given = {"english": english_on(client.get(path).text), **given}
     return client.post(path, data=given, follow_redirects=follow)
+
+
+def seen_on(page: str) -> str:
+    shown = re.search(r'name="seen" value="(\w+)"', page)
+    return shown[1] if shown else ""
 
 
 def english_on(page: str) -> list[str]:
@@ -137,6 +143,17 @@ def test_everyone_is_families_leaders_and_staff(services: Services, ana: FlaskCl
     send(ana, f"{HOME}/new", **{**FORM, "everyone": "yes", "roles": [], "schools": []})
     assert kept(services).audience == Audience(("family", "leader", "staff"))
     assert 'name="everyone" value="yes" checked' in ana.get(f"{HOME}/1/edit").text
+
+
+def test_what_somebody_changed_meanwhile_is_not_written_over(services: Services, ana: FlaskClient, draft: int) -> None:
+    path, opened = f"{HOME}/{draft}/edit", seen_on(ana.get(f"{HOME}/{draft}/edit").text)
+    send(who(services, ana, "kim_novak"), path, **{**FORM, "text": "Come on Monday."})
+    for again in (opened, ""):
+        answer = send(ana, path, seen=again, **{**FORM, "text": "Come on Sunday."})
+        assert answer.status_code == 409 and "It was changed just now" in answer.text
+        assert "Come on Sunday." in answer.text, "what was typed is there"
+    assert seen_on(send(ana, path, seen=opened, **FORM).text) == opened, "and sending it again does not help"
+    assert kept(services, draft).text == "Come on Monday."
 
 
 def test_a_change_withdraws_approvals_and_what_has_left_is_not_changed(
