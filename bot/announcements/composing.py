@@ -26,6 +26,8 @@ HOLDS = {
 }
 """How long each kind holds true, if nobody says otherwise; after it nobody passes it on."""
 TEXT_CHARACTERS = 1000
+LAST_YEAR = 2099
+"""What is later is a slip of the keys; the end of the calendar itself has no time on the world's clocks any more."""
 ROLE_OF = {"families": "family", "leaders": "leader", "staff": "staff"}
 EVERYONE = "everyone"
 
@@ -67,6 +69,13 @@ class Written(Model):
         if link and (not link.startswith("https://") or any(char.isspace() for char in link)):
             raise ValueError("write a link that begins with https://, or leave it empty")
         return link
+
+    @field_validator("send_at", "until")
+    @classmethod
+    def _in_this_century(cls, at: datetime | None) -> datetime | None:
+        if at and at.year > LAST_YEAR:
+            raise ValueError(f"write a time before the end of {LAST_YEAR}")
+        return at
 
     @model_validator(mode="after")
     def _placeholders(self) -> Self:

@@ -116,6 +116,7 @@ def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Servi
         ({"channels": []}, "Choose at least one way to send it."),
         ({"unapproved": ""}, "Choose what happens in languages"),
         ({"send_at": "soon"}, "Write a day and a time"),
+        ({"until": "9999-12-31T23:59"}, "Write a day and a time"),
         ({"send_at": "2026-11-23T09:00"}, "The time to send it is past"),
         ({"until": "2026-11-25T09:00"}, "It holds true until a time before it is sent"),
     ],

@@ -71,6 +71,7 @@ def test_from_the_form_to_the_invitation(ana: FlaskClient, host: Host) -> None:
         ("link", "http://x", "begins with https"),
         ("starts_at", "2026-11-01T18:00", "a time that is past"),
         ("starts_at", "", "a time that is past"),
+        ("starts_at", "9999-12-31T20:00", "a time that is past"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_kept(

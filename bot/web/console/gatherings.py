@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from bot.announcements.composing import CannotSay
+from bot.announcements.composing import LAST_YEAR, CannotSay
 from bot.content.district import District
 from bot.content.phones import e164
 from bot.gatherings import planning, rules, words
@@ -109,10 +109,12 @@ def phone_of(typed: str) -> str | None:
 
 def _moment(district: District, typed: str) -> datetime:
     """On the district's clocks; a time that is long past for what is no time, which is refused as such."""
+    zone, none = ZoneInfo(district.time_zone), datetime(2000, 1, 1)
     try:
-        return datetime.strptime(typed, MINUTES).replace(tzinfo=ZoneInfo(district.time_zone))
+        read = datetime.strptime(typed, MINUTES)
     except ValueError:
-        return datetime(2000, 1, 1, tzinfo=ZoneInfo(district.time_zone))
+        read = none
+    return (read if read.year <= LAST_YEAR else none).replace(tzinfo=zone)
 
 
 def of_id(gathering_id: int) -> Gathering:
