@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
+from sqlalchemy.engine import Connection
 
 from bot.announcements.approving import digest
 from bot.announcements.words import PLACEHOLDERS, reply_to, unknown_placeholders
@@ -160,15 +161,24 @@ def keep(
     at = now()
     with services.database.write() as db:
         if announcement_id is None:
-            announcement_id = announcements.add(db, draft, by, at)
-            audit.record(db, by, "wrote an announcement", f"announcement {announcement_id}", at)
-        elif _changed_since(announcements.find(db, announcement_id), seen):
+            return add(db, draft, by, at)
+        if _changed_since(announcements.find(db, announcement_id), seen):
             raise CannotSay(["It was changed just now: look at it again."])
-        elif announcements.change(db, announcement_id, draft, by):
-            audit.record(db, by, "changed an announcement", f"announcement {announcement_id}", at)
-        else:
+        if not announcements.change(db, announcement_id, draft, by):
             raise CannotSay(["This announcement has been released: stop it, and write a new one."])
-        kept = announcements.find(db, announcement_id)
+        audit.record(db, by, "changed an announcement", f"announcement {announcement_id}", at)
+        return _just_kept(db, announcement_id)
+
+
+def add(db: Connection, draft: Draft, by: str, at: datetime) -> Announcement:
+    """A new announcement, in a transaction that is open."""
+    number = announcements.add(db, draft, by, at)
+    audit.record(db, by, "wrote an announcement", f"announcement {number}", at)
+    return _just_kept(db, number)
+
+
+def _just_kept(db: Connection, announcement_id: int) -> Announcement:
+    kept = announcements.find(db, announcement_id)
     assert kept is not None, "just kept"
     return kept
 

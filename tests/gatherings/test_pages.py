@@ -175,6 +175,17 @@ def test_a_form_that_was_opened_before_a_change_does_not_bring_back_the_old_hour
     assert (host.get().title, host.get().starts_at) == (FORM["title"], STARTS - timedelta(hours=1))
 
 
+def test_two_clicks_draft_one_invitation(ana: FlaskClient, host: Host) -> None:
+    host.plan(languages=())
+    planning.set_ready(host.services, host.get(), "ana_ruiz")
+    looked_at = host.get()
+    planning.invite(host.services, looked_at, "ana_ruiz")
+    with pytest.raises(planning.Refused, match="Somebody has changed it just now"):
+        planning.invite(host.services, looked_at, "sam_ortiz")
+    with host.services.database.read() as db:
+        assert [one.id for one in announcements.newest(db, 9)] == [host.get().announcement_id]
+
+
 def test_canceling_stops_an_invitation_that_is_on_its_way(ana: FlaskClient, host: Host) -> None:
     invited(ana)
     with host.services.database.write() as db:
