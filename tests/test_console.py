@@ -10,7 +10,7 @@ from sqlalchemy import update
 from bot.cases import claims
 from bot.cases.paging import page
 from bot.services import Services
-from bot.store import audit, cases, interpreters, logins
+from bot.store import audit, cases, contacts, interpreters, logins
 from bot.store.cases import NewCase
 from bot.store.db import now
 from bot.translation.careful import personal
@@ -159,6 +159,26 @@ def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
     post(client, f"/console/cases/1/messages/{number}/again")
     send_all(services)
     assert len(twilio.sent_to(opened.address)) == 1
+
+
+def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    twilio.number(opened.address, error_code=63033, at="request")
+    number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="c1"))
+    post(client, f"/console/cases/1/messages/{number}/send")
+    send_all(services)
+    twilio.number(opened.address, error_code=None)
+    assert claims.hand_over(services, 1, "ana_ruiz", "jean_pierre")
+    for action in ("resolve", "hand-back", f"messages/{number}/again"):
+        assert "not yours: take it first" in post(client, f"/console/cases/1/{action}", why="called"), action
+    send_all(services)
+    with services.database.read() as db:
+        one = cases.get(db, services.database.vault, 1)
+        assert one.open and contacts.get(db, services.database.vault, one.contact_id).talking_case == 1
+    assert twilio.sent_to(opened.address) == []
 
 
 def test_a_ready_answer_is_one_tap(services: Services, client: FlaskClient, opened: Family) -> None:
