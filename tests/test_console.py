@@ -89,6 +89,21 @@ def test_ones_own_cases_are_not_lost_among_those_of_others(
     assert re.findall(r'href="/console/cases/(\d+)"', client.get("/console/?show=mine").text) == ["1"]
 
 
+def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    with services.database.write() as db:
+        db.execute(update(cases.cases).values(school="lincoln", language="ht"))
+    pages = []
+    for who, role in (("ana_ruiz", "approver"), ("kim_novak", "viewer")):
+        log_in_as(services, client, who, role)
+        pages.append(client.get("/console/inbox/rows").text)
+        post(client, "/console/logout")
+    told = ("Lincoln", "Haitian", "person", "/console/cases/1")
+    assert all(one in pages[0] for one in told) and not any(one in pages[1] for one in told)
+    assert "<strong>1</strong>" in pages[1] and "nobody has it" in pages[1]
+
+
 def test_the_first_login_is_told_once(services: Services) -> None:
     assert first_login(services) is not None and first_login(services) is None
 

@@ -27,7 +27,8 @@ console = Blueprint("console", __name__, url_prefix="/console", template_folder=
 
 @dataclass(frozen=True)
 class Row:
-    """One case as a line of the inbox; `opens` says whether this person may open it."""
+    """One case as a line of the inbox; `opens` says whether this person may open it.  A viewer may not, and reads how
+    long the list is: a topic, a language and a school together would tell of one family."""
 
     case: Case
     title: str
