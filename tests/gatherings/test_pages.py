@@ -83,6 +83,12 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(
         assert gatherings.newest(db, 5) == []
 
 
+def test_the_file_of_a_gathering_to_which_nobody_comes_yet(ana: FlaskClient, host: Host) -> None:
+    host.plan()
+    answer = ana.get(f"{HOME}/1/families.csv")
+    assert answer.status_code == 200 and "all (numbers under 10" in answer.text
+
+
 def test_files_hold_no_number_and_no_small_count(ana: FlaskClient, host: Host) -> None:
     code = host.plan().code
     with host.services.database.write() as db:
