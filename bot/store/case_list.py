@@ -7,6 +7,8 @@ from sqlalchemy.engine import Connection
 
 from bot.store.cases import OPEN_STATES, RANK, Case, cases
 
+AT_ONCE = 200
+"""So many rows are read at a time: whoever sees the first few does not read them all."""
 LISTED = tuple(cases.c[name] for name in Case.__dataclass_fields__ if name != "answers")
 
 
@@ -27,4 +29,4 @@ def done(db: Connection) -> Iterator[Case]:
 
 
 def _each(db: Connection, query: Select[tuple[object, ...]]) -> Iterator[Case]:
-    return (Case(answers={}, **row._mapping) for row in db.execute(query))
+    return (Case(answers={}, **row._mapping) for row in db.execute(query.execution_options(yield_per=AT_ONCE)))

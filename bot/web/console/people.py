@@ -129,6 +129,8 @@ def unfit(services: Services, name: str, role: str | None, staff: str | None) ->
         return _("Choose one of these roles: {roles}.", roles=", ".join(ROLES))
     if staff is not None and staff not in services.library.district.staff:
         return _("There is nobody with this id under 'staff' in the district file.")
+    if staff != name in services.library.district.staff:  # the logs would name somebody else
+        return _("This name is somebody's id under 'staff' in the district file: choose that person, or another name.")
     if role == STAFF and staff is None:
         return _("Say who of the district file this is: staff see the cases of their own roles and schools.")
     return ""
