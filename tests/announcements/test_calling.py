@@ -65,13 +65,26 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
 
 
 def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
-    ring(served, A)
+    announcement = ring(served, A)
     with served.services.database.write() as db:
         contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
         assert contact
         contacts.set_stopped(db, contact.id, now())
     (heard,) = served.twilio.answer(call_to(served))
     assert heard.words == ""
+    outcomes.write_down(served.services)
+    assert served.states(announcement) == {"canceled stopped": 1}, "nobody counts it as told"
+
+
+def test_a_key_is_answered_in_the_language_that_the_family_reads_now(served: District) -> None:
+    """It chose another one while the announcement waited: the answer to its key is not read by the voice of the first."""
+    ring(served, A)
+    with served.services.database.write() as db:
+        contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        assert contact
+        contacts.set_language(db, contact.id, "es")
+    heard, answered = served.twilio.answer(call_to(served), press="2")
+    assert heard.languages == {"en-US"} and answered.languages == {"es-MX"}
 
 
 @pytest.mark.long
