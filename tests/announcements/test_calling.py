@@ -15,7 +15,7 @@ from bot.announcements.preview import preview
 from bot.announcements.watching import watch
 from bot.announcements.words import sentences
 from bot.channels.base import Outgoing
-from bot.store import announcements, contacts, recipients, recordings, wordings
+from bot.store import announcements, contacts, families, recipients, recordings, wordings
 from bot.store.cases import cases
 from bot.store.db import now
 from bot.store.recordings import Recording, Sound
@@ -62,6 +62,18 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
     assert heard.words.count("There is no school on Friday.") == 2 and "press 9" in heard.words
     outcomes.write_down(served.services)
     assert served.states(announcement)["delivered answered"] == 1
+
+
+def test_a_landline_that_once_had_a_text_sent_is_rung_again(served: District) -> None:
+    """A caller pressed the pound key: the text never arrived, and no announcement would any more."""
+    ring(served, A)
+    with served.services.database.write() as db:
+        there = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        texted = contacts.add(db, served.services.database.vault, A, "sms", now())
+        assert there and there.family_id == texted.family_id
+        families.mark_bad_number(db, texted.family_id or 0, 30006, now())
+    served.send(served.say("Again.", channels=WAYS))
+    assert len(served.twilio.calls_to(A)) == 2 and served.got(A) == []
 
 
 def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
