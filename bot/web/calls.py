@@ -102,6 +102,7 @@ def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
         return VoiceResponse()  # nobody listens any more, and nothing was said
     if form.get("RecordingUrl"):
         return _turn(call, "", Sound(form["RecordingUrl"] + AS_MP3, RECORDED_AS))
+    call = replace(call, silences=0) if digits else call
     if digits.startswith(AGAIN):
         return _last(replace(call, slowly=True))
     if digits.startswith(TO_PHONE):
