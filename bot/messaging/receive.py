@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from redis import RedisError
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bot import metering
@@ -314,13 +315,22 @@ def _keep_and_compose(
                 told.record(db, contact.id, composer.said, saying.told, saying.at)
         return reply, kept
     with services.database.write() as db:
-        writer = contact or contacts.add(db, services.database.vault, inbound.address, inbound.channel, saying.at)
+        writer = contact or _somebody_new(services, db, inbound, saying.at)
         if saying.answers_us:
             contacts.set_unanswered(db, writer.id, 0)
         kept = keep(services, db, _message(writer, inbound, turn, saying), turn.effects)
         reply = _compose(services, composer, turn, kept)
         told.record(db, writer.id, composer.said, saying.told, saying.at)
     return reply, kept
+
+
+def _somebody_new(services: Services, db: Connection, inbound: Inbound, at: datetime) -> Contact:
+    """Who calls is called back in the language of the call, also where nothing was kept of its choice."""
+    new = contacts.add(db, services.database.vault, inbound.address, inbound.channel, at)
+    if inbound.reads and new.language is None:
+        contacts.set_language(db, new.id, inbound.reads)
+        return replace(new, language=inbound.reads)
+    return new
 
 
 def _message(writer: Contact, inbound: Inbound, turn: _Turn, saying: Saying) -> Message:

@@ -62,6 +62,7 @@ def test_in_a_crowd_of_strangers_each_hears_the_language_of_its_call(
     assert phone.press("2") == first and phone.reads() == ""
     phone.press("0")
     assert count(phone) == 1 and "Ana Ruiz hoặc" in phone.words
+    assert phone.reads() == "vi", "and is called back in it"
 
 
 def test_redis_away_each_hears_the_language_of_its_call(services: Services) -> None:
@@ -72,6 +73,7 @@ def test_redis_away_each_hears_the_language_of_its_call(services: Services) -> N
     assert phone.press("2") == first
     phone.press("0")
     assert count(phone) == 1 and "Ana Ruiz hoặc" in phone.words
+    assert phone.reads() == "vi", "and is called back in it"
 
 
 def count(phone: Phone) -> int:
