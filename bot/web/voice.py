@@ -7,7 +7,7 @@ sentence whatever happens: a 503 would be Twilio's own "an application error has
 import logging
 from collections.abc import Mapping
 
-from flask import Response
+from flask import Response, g
 from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
@@ -41,6 +41,7 @@ def answer(services: Services, form: Mapping[str, str], args: Mapping[str, str])
         log.warning("call not served: delivery=%s reason=%s", delivery_id[:32], type(error).__name__)
     except Exception as error:  # a mistake of ours: who is in danger must not hear of an application's error
         log.exception("a call broke us: %s", type(error).__name__)
+        g.broke = True  # counted as failed, though it is answered
     return _twiml(_away(services, form, args))
 
 

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from sqlalchemy import func, select
 
+from bot import metering
 from bot.services import Services
 from bot.store import pace
 from bot.store.cases import cases
@@ -33,11 +34,14 @@ def in_vietnamese(phone: Phone) -> None:
 
 
 def test_a_mistake_of_ours_is_no_applications_error(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of which a caller would hear in Twilio's English, and then nothing."""
+    """Of which a caller would hear in Twilio's English, and then nothing; the technical contact hears of it."""
     phone.ring()
     phone.press("2")
+    failed = metering.WEBHOOK_SECONDS.labels("call", "failed")
+    before = failed._sum.get()
     monkeypatch.setattr("bot.messaging.receive.take_turn", breaks)
     assert "2 1 7, 5 5 5, 0 1 0 0" in phone.press("1") and phone.voices == {"es-MX"} and phone.has("Hangup")
+    assert failed._sum.get() > before
 
 
 def breaks(*_: object) -> None:
