@@ -225,7 +225,9 @@ def restored(by: str) -> None:
     click.echo(f"families erased again: {erasing.erase_again(here, by)}")
     held = restoring.hold(here, by)
     erased.forget_the_rest(here.redis)
-    click.echo(f"texts to families held: {held.texts}; follow-ups dropped: {held.follow_ups}")
+    click.echo(
+        f"texts to families held: {held.texts}; follow-ups dropped: {held.follow_ups}; reminders: {held.reminders}"
+    )
     for number in held.paused:
         click.echo(
             f"announcement {number} is paused: resume it in the console only if it had not gone on, else stop it"

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from bot.cases import talk
+from bot.gatherings import telling
 from bot.services import Services
 from bot.store import announcements, audit, deliveries, follow_ups
 from bot.store.db import now
@@ -22,13 +23,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Held:
-    """What does not leave any more by itself: rows of texts, follow-ups whose hour has come, announcements.
+    """What does not leave any more by itself: rows of texts, follow-ups and reminders of gatherings whose hour has
+    come, announcements.
 
     `coming`: announcements that were released and leave at their hour; whether they have, a person must know.
     """
 
     texts: int
     follow_ups: int
+    reminders: int
     paused: tuple[int, ...]
     coming: tuple[int, ...]
 
@@ -39,12 +42,13 @@ def hold(services: Services, by: str) -> Held:
     with services.database.write() as db:
         texts = deliveries.hold_for_families(db)
         dropped = follow_ups.drop_due(db, at)
+        reminders = telling.hold_due(services, db, at)
         paused = _pause(db, by, at)
         coming = tuple(one.id for one in announcements.in_state(db, "ready", "freezing"))
     for delivery_id in texts:
         talk.lost(services, delivery_id)  # who wrote it by hand is told; of others it does nothing
     log.info("held after a restore: deliveries=%s follow_ups=%s", len(texts), dropped)
-    return Held(len(texts), dropped, paused, coming)
+    return Held(len(texts), dropped, reminders, paused, coming)
 
 
 def _pause(db: Connection, by: str, at: datetime) -> tuple[int, ...]:

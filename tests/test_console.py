@@ -5,12 +5,17 @@ from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from bot.cases import claims
 from bot.cases.paging import page
 from bot.services import Services
-from bot.store import audit, cases, interpreters, logins
+from bot.store import audit, cases, contacts, interpreters, logins
+from bot.store.cases import NewCase
+from bot.store.db import now
 from bot.translation.careful import personal
 from bot.web.console import first_login, new_password
+from bot.web.console.pages import SHOWN
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
 from tests.test_paging import send_all
@@ -33,8 +38,6 @@ def log_in_as(services: Services, client: FlaskClient, staff: str, role: str = "
     with services.database.write() as db:
         found = logins.by_name(db, staff)
         assert found
-        from sqlalchemy import update
-
         db.execute(update(logins.logins).where(logins.logins.c.id == found.id).values(role=role, staff=staff))
     assert log_in(client, staff, password) == 302
 
@@ -54,6 +57,51 @@ def opened(services: Services, family: Family) -> Family:
     family.text("after <script>alert(1)</script> three")
     page(services, 1)
     return family
+
+
+def crowd(services: Services, school: str | None, many: int, **change: object) -> None:
+    """So many newer cases of the lightest kind, of one family."""
+    with services.database.write() as db:
+        for n in range(many):
+            new = NewCase(1, f"t{n}", "info", "default", "", "en", {}, school)
+            cases.open_or_join(db, services.database.vault, "SMcrowd", n, new, now())
+        db.execute(update(cases.cases).where(cases.cases.c.message_sid == "SMcrowd").values(school=school, **change))
+
+
+def test_a_grave_case_stands_above_any_number_of_newer_ones(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    opened.text("La migra está en mi puerta ahorita")
+    crowd(services, None, SHOWN)
+    log_in_as(services, client, "rosa_lind", "approver")
+    listed = re.findall(r'href="/console/cases/(\d+)"', client.get("/console/").text)
+    assert listed[:2] == ["2", "1"] and len(listed) == SHOWN
+    claims.resolve(services, 1, "ana_ruiz", "called")
+    assert "/console/cases/1" in client.get("/console/?show=done").text
+
+
+def test_ones_own_cases_are_not_lost_among_those_of_others(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    claims.take(services, 1, "dana_cole", "in the console")
+    crowd(services, "riverside", SHOWN, severity="escalate_now")
+    log_in_as(services, client, "dana_cole")
+    assert re.findall(r'href="/console/cases/(\d+)"', client.get("/console/?show=mine").text) == ["1"]
+
+
+def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    with services.database.write() as db:
+        db.execute(update(cases.cases).values(school="lincoln", language="ht"))
+    pages = []
+    for who, role in (("ana_ruiz", "approver"), ("kim_novak", "viewer")):
+        log_in_as(services, client, who, role)
+        pages.append(client.get("/console/inbox/rows").text)
+        post(client, "/console/logout")
+    told = ("Lincoln", "Haitian", "person", "/console/cases/1")
+    assert all(one in pages[0] for one in told) and not any(one in pages[1] for one in told)
+    assert "<strong>1</strong>" in pages[1] and "nobody has it" in pages[1]
 
 
 def test_the_first_login_is_told_once(services: Services) -> None:
@@ -126,6 +174,26 @@ def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
     post(client, f"/console/cases/1/messages/{number}/again")
     send_all(services)
     assert len(twilio.sent_to(opened.address)) == 1
+
+
+def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    twilio.number(opened.address, error_code=63033, at="request")
+    number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="c1"))
+    post(client, f"/console/cases/1/messages/{number}/send")
+    send_all(services)
+    twilio.number(opened.address, error_code=None)
+    assert claims.hand_over(services, 1, "ana_ruiz", "jean_pierre")
+    for action in ("resolve", "hand-back", f"messages/{number}/again"):
+        assert "not yours: take it first" in post(client, f"/console/cases/1/{action}", why="called"), action
+    send_all(services)
+    with services.database.read() as db:
+        one = cases.get(db, services.database.vault, 1)
+        assert one.open and contacts.get(db, services.database.vault, one.contact_id).talking_case == 1
+    assert twilio.sent_to(opened.address) == []
 
 
 def test_a_ready_answer_is_one_tap(services: Services, client: FlaskClient, opened: Family) -> None:

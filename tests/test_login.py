@@ -289,6 +289,18 @@ def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
         assert not inside(client), "twelve hours are over, though somebody was there all the time"
 
 
+def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
+    services: Services, client: FlaskClient
+) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        log_in(client, "ana", new_password(services, "ana"))
+        form = {"csrf_token": token(client.get("/console/account").text), "language": "es"}
+        for _ in range(4):
+            clock.shift(timedelta(minutes=25))
+            assert inside(client), "in another window"
+        assert client.post("/console/account/language", data=form).status_code == 302
+
+
 def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Services, client: FlaskClient) -> None:
     password = new_password(services, "ana")
     asks = {"HX-Request": "true", "HX-Current-URL": "https://puente.test/console/flows?a=b"}

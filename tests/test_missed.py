@@ -156,6 +156,27 @@ def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Se
     assert len(open_cases(line)) == 1
 
 
+def test_a_worker_killed_before_the_reply_leaves_loses_none(
+    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """What no handler catches."""
+
+    def killed(*told: object) -> None:
+        raise Killed
+
+    at_twilio(twilio, MARTA, "ICE is at my door right now")
+    with monkeypatch.context() as patched:
+        patched.setattr(missed, "_say", killed)
+        with pytest.raises(Killed):
+            missed.look(line)
+    for _ in range(2):
+        missed.look(line)
+        carried(line)
+    assert open_cases(line) == ["escalate_now"]
+    assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
+
+
 def test_one_that_breaks_us_holds_up_no_other(
     line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

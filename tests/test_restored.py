@@ -55,7 +55,7 @@ def test_families_hear_nothing_twice_and_staff_are_paged(
     services: Services, family: Family, twilio: TwilioStandIn
 ) -> None:
     wait_for_all(services, family)
-    assert restored.hold(services, "theo_lang") == Held(1, 1, (), ())
+    assert restored.hold(services, "theo_lang") == Held(1, 1, 0, (), ())
     carry(services)
     assert not twilio.sent_to(family.address)
     assert [one for one in twilio.messages if "case 1 (URGENT" in one.body], "the emergency is paged"
@@ -70,7 +70,7 @@ def test_announcements_wait_for_a_person(district: District, services: Services,
     sending = district.say()
     starting.start(services, sending)
     coming = district.say(send_at=now() + timedelta(hours=1))
-    assert restored.hold(services, "theo_lang") == Held(0, 0, (sending,), (coming,))
+    assert restored.hold(services, "theo_lang") == Held(0, 0, 0, (sending,), (coming,))
     district.send(sending)
     assert district.state(sending) == "paused" and not twilio.sent_to(ROSTER)
     starting.go_on(services, sending, "rosa_lind")

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
+from sqlalchemy.engine import Connection
 
+from bot.announcements.approving import digest
 from bot.announcements.words import PLACEHOLDERS, reply_to, unknown_placeholders
 from bot.content.codes import Language
 from bot.content.district import District, ReachedBy
@@ -25,6 +27,8 @@ HOLDS = {
 }
 """How long each kind holds true, if nobody says otherwise; after it nobody passes it on."""
 TEXT_CHARACTERS = 1000
+LAST_YEAR = 2099
+"""What is later is a slip of the keys; the end of the calendar itself has no time on the world's clocks any more."""
 ROLE_OF = {"families": "family", "leaders": "leader", "staff": "staff"}
 EVERYONE = "everyone"
 
@@ -66,6 +70,13 @@ class Written(Model):
         if link and (not link.startswith("https://") or any(char.isspace() for char in link)):
             raise ValueError("write a link that begins with https://, or leave it empty")
         return link
+
+    @field_validator("send_at", "until")
+    @classmethod
+    def _in_this_century(cls, at: datetime | None) -> datetime | None:
+        if at and at.year > LAST_YEAR:
+            raise ValueError(f"write a time before the end of {LAST_YEAR}")
+        return at
 
     @model_validator(mode="after")
     def _placeholders(self) -> Self:
@@ -139,23 +150,41 @@ def senders_of(district: District) -> tuple[str, ...]:
     return district.announcements.senders or tuple(district.staff)
 
 
-def keep(services: Services, draft: Draft, by: str, announcement_id: int | None = None) -> Announcement:
+def keep(
+    services: Services, draft: Draft, by: str, announcement_id: int | None = None, seen: str | None = None
+) -> Announcement:
     """A new announcement, or the draft with this number written anew; whoever had approved it must do so again.
+    `seen`: the digest (of its words alone) of what was looked at.
 
-    Raises `CannotSay` if it is no draft any more.
+    Raises `CannotSay` if it is no draft any more, or if somebody else has written it anew meanwhile.
     """
     at = now()
     with services.database.write() as db:
         if announcement_id is None:
-            announcement_id = announcements.add(db, draft, by, at)
-            audit.record(db, by, "wrote an announcement", f"announcement {announcement_id}", at)
-        elif announcements.change(db, announcement_id, draft, by):
-            audit.record(db, by, "changed an announcement", f"announcement {announcement_id}", at)
-        else:
+            return add(db, draft, by, at)
+        if _changed_since(announcements.find(db, announcement_id), seen):
+            raise CannotSay(["It was changed just now: look at it again."])
+        if not announcements.change(db, announcement_id, draft, by):
             raise CannotSay(["This announcement has been released: stop it, and write a new one."])
-        kept = announcements.find(db, announcement_id)
+        audit.record(db, by, "changed an announcement", f"announcement {announcement_id}", at)
+        return _just_kept(db, announcement_id)
+
+
+def add(db: Connection, draft: Draft, by: str, at: datetime) -> Announcement:
+    """A new announcement, in a transaction that is open."""
+    number = announcements.add(db, draft, by, at)
+    audit.record(db, by, "wrote an announcement", f"announcement {number}", at)
+    return _just_kept(db, number)
+
+
+def _just_kept(db: Connection, announcement_id: int) -> Announcement:
+    kept = announcements.find(db, announcement_id)
     assert kept is not None, "just kept"
     return kept
+
+
+def _changed_since(before: Announcement | None, seen: str | None) -> bool:
+    return before is not None and before.state == "draft" and seen not in (None, digest(before, {}))
 
 
 def written_from(given: Mapping[str, Any]) -> Written:

@@ -41,13 +41,22 @@ def write_down(services: Services) -> int:
     owner, found = taken
     at = now()
     if found:
-        with services.database.write() as db:
-            failed = _apply(db, found, at)
-            after_failures(services, db, failed, at)
-        for announcement_id in {one.announcement_id for one in failed}:
-            carry_on(services, announcement_id, at)
+        _write(services, found, at)
     reports.done(services.redis, owner, len(found))
     return len(found)
+
+
+def at_once(services: Services, report: reports.Kept) -> None:
+    """Write down one report, while Redis cannot keep it."""
+    _write(services, [report], now())
+
+
+def _write(services: Services, found: list[reports.Kept], at: datetime) -> None:
+    with services.database.write() as db:
+        failed = _apply(db, found, at)
+        after_failures(services, db, failed, at)
+    for announcement_id in {one.announcement_id for one in failed}:
+        carry_on(services, announcement_id, at)
 
 
 def _apply(db: Connection, found: list[reports.Kept], at: datetime) -> list[Recipient]:

@@ -1,7 +1,7 @@
 """Drafts in every language: sentence by sentence, approved ones first, then the machine; a person looks at each."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -70,8 +70,16 @@ class CannotApprove(Exception):
     """Why not, in a sentence for the person who asked."""
 
 
-def approve(services: Services, announcement_id: int, language: str, given: Iterable[str], review: Review) -> None:
-    """A named person says that these sentences are right; they are remembered for the next announcement.
+def approve(
+    services: Services,
+    announcement_id: int,
+    language: str,
+    given: Iterable[str],
+    review: Review,
+    seen: Sequence[str] | None = None,
+) -> None:
+    """A named person says that these sentences are right; they are remembered for the next announcement.  `seen`: the
+    English sentences that were looked at; others may stand there by now, as many as before.
 
     Once it was released, only what nobody has approved may be, and not by a writer: those who approved the whole
     have seen the rest.  Raises `CannotApprove` if that, or if a sentence is missing, or one has lost a placeholder, a
@@ -81,7 +89,7 @@ def approve(services: Services, announcement_id: int, language: str, given: Iter
         found = wordings.find(db, announcement_id, language)
         _check_open(announcements.find(db, announcement_id), found, review)
         texts = [" ".join(one.split()) for one in given]
-        if found is None or len(texts) != len(found.parts):
+        if found is None or len(texts) != len(found.parts) or seen not in (None, [one.english for one in found.parts]):
             raise CannotApprove("The text was changed meanwhile: look at it again.")
         parts = [_checked(part, text) for part, text in zip(found.parts, texts, strict=True)]
         wordings.approve(db, announcement_id, language, parts, review)

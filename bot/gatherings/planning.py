@@ -116,11 +116,12 @@ def invite(services: Services, gathering: Gathering, by: str) -> Announcement:
         raise Refused({"ready": "Mark it ready first: then the interpreters are there."})
     if why := rules.not_ready(missing(services, gathering)):
         raise Refused({"ready": why})
-    kept = composing.keep(services, invitation(services, gathering), by)
-    with services.database.write() as db:
+    draft, at = invitation(services, gathering), now()
+    with services.database.write() as db:  # both or neither: a second click leaves no draft that nobody withdraws
+        kept = composing.add(db, draft, by, at)
         if not gatherings.move(db, gathering.id, ("ready",), "invited", announcement_id=kept.id):
             raise Refused({"ready": CHANGED})
-        audit.record(db, by, "drafted an invitation", f"gathering {gathering.id}", now())
+        audit.record(db, by, "drafted an invitation", f"gathering {gathering.id}", at)
     translating.ask(services, kept)
     return kept
 

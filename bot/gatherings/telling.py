@@ -4,7 +4,7 @@ Each once: the mark on the RSVP and the row of the text are one transaction, so 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
@@ -60,14 +60,32 @@ def _tell_changes(services: Services, one: Gathering, at: datetime) -> None:
 
 def _remind(services: Services, one: Gathering, at: datetime) -> None:
     """Only within waking hours, and nobody whose confirmation is younger than the reminder."""
-    district = services.library.district
-    if district.waking(at) > at:
+    if services.library.district.waking(at) > at:
         return
+    for mark, since in _due(services, one, at):
+        _remind_all(services, one, mark, since, at)
+
+
+def _due(services: Services, one: Gathering, at: datetime) -> Iterator[tuple[Mark, datetime]]:
+    """The reminders whose time it is, and since when."""
+    district = services.library.district
     day, hour = rules.day_reminder(district, one.starts_at), rules.hour_reminder(district, one.starts_at)
     if day <= at < one.starts_at - DAY_ENDS:
-        _remind_all(services, one, "told_day_at", day, at)
+        yield "told_day_at", day
     if hour and hour <= at < one.starts_at - HOUR_ENDS:
-        _remind_all(services, one, "told_hour_at", hour, at)
+        yield "told_hour_at", hour
+
+
+def hold_due(services: Services, db: Connection, at: datetime) -> int:
+    """After a restore: reminders whose time has come, and questions afterwards, may have left already; they count as
+    told.  How many.  A change or a canceling is told again: better twice than a family before a shut door."""
+    due: list[tuple[int, Mark, datetime]] = [
+        (one.id, mark, since)
+        for one in gatherings.in_state(db, *gatherings.BEFORE)
+        for mark, since in _due(services, one, at)
+    ]
+    due += [(one.id, "asked_at", at) for one in gatherings.in_state(db, "over")]
+    return sum(rsvps.mark_all(db, gathering, mark, since, at) for gathering, mark, since in due)
 
 
 def _remind_all(services: Services, one: Gathering, mark: Mark, since: datetime, at: datetime) -> None:

@@ -54,8 +54,9 @@ def look(services: Services) -> None:
 
 
 def _unheard(services: Services, came: Iterable[Received]) -> list[Received]:
-    """Those that nobody answered, the oldest first."""
-    new = [one for one in came if not services.conversations.heard(one.sid)]
+    """Those that nobody answered, the oldest first; also one whose reply was lost with the worker that answered it."""
+    redis = services.redis
+    new = [one for one in came if missed.is_begun(redis, one.sid) or not services.conversations.heard(one.sid)]
     with services.database.read() as db:
         answered = heard.among(db, [one.sid for one in new])
     return sorted((one for one in new if one.sid not in answered), key=lambda one: one.at)
@@ -77,13 +78,14 @@ def _answer_late(services: Services, bodies: TwilioBodies, one: Received, at: da
     with lines.traced(services.database.vault.index(one.sid)[: lines.TRACE_LETTERS]):
         log.warning("never reached us, answered late: message=%s", one.sid)
         missed.found(services.redis, one.sid, at)
+        missed.begin_one(services.redis, one.sid)
         try:
             message = inbound.parse(one.form | bodies.media_form(one))
+            if reply := answer(services, message):
+                _say(services, message, reply, at)
         except inbound.BadForm:
             services.conversations.note_heard(one.sid)
-            return
-        if reply := answer(services, message):
-            _say(services, message, reply, at)
+        missed.end_one(services.redis, one.sid)
 
 
 def _say(services: Services, message: Inbound, reply: str, at: datetime) -> None:

@@ -7,17 +7,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from redis import RedisError
-
 from bot.channels.base import CALL_STATUSES
 from bot.log import traced
 from bot.messaging.send import after_failure
 from bot.queues import ALERT_CASE, enqueue
 from bot.services import Services
 from bot.store import deliveries, recipients, reports
-from bot.store.db import now
 from bot.store.deliveries import RANKS, Delivery
-from bot.store.recipients import Change
 
 NEVER_ARRIVED = frozenset({"failed", "undelivered", "canceled"})
 
@@ -56,9 +52,13 @@ def reason_of(form: Mapping[str, str]) -> str:
 
 
 def record(services: Services, report: Report) -> None:
-    """Move the delivery forward; a report for a message that we do not know is dropped."""
+    """Move the delivery forward; a report for a message that we do not know is dropped.
+
+    Those of announcements are kept in Redis and written down many at a time.  Raises RedisError while it is away
+    (`announcements/outcomes.at_once` is for that).
+    """
     if recipients.is_recipient(report.delivery_id):
-        _of_an_announcement(services, report)
+        reports.put(services.redis, kept(report))
         return
     with services.database.write() as db:
         delivery_id = report.delivery_id or deliveries.id_of_sid(db, report.sid)
@@ -80,18 +80,9 @@ def _as_it_was(report: Report, delivery: Delivery) -> Report:
     return replace(report, status="undelivered") if unheard else report
 
 
-def _of_an_announcement(services: Services, report: Report) -> None:
-    """Kept in Redis and written down many at a time; at once while Redis is away."""
-    try:
-        reports.put(
-            services.redis,
-            reports.Kept(report.delivery_id, report.sid, report.status, report.error_code, report.reason),
-        )
-    except RedisError:
-        at = now()
-        change = Change(report.delivery_id or "", report.status, at, report.sid, report.error_code, report.reason)
-        with services.database.write() as db:
-            recipients.apply(db, [change], at)
+def kept(report: Report) -> reports.Kept:
+    """The report of an announcement's message as it is kept until it is written down."""
+    return reports.Kept(report.delivery_id, report.sid, report.status, report.error_code, report.reason)
 
 
 def _after_loss(services: Services, delivery: Delivery, code: int | None) -> None:

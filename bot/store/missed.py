@@ -8,7 +8,7 @@ from typing import cast
 
 from redis import Redis
 
-LOOKED, FOUND = "puente:missed:looked", "puente:missed:found"
+LOOKED, FOUND, BEGUN = "puente:missed:looked", "puente:missed:found", "puente:missed:begun"
 KEPT = timedelta(days=1)
 
 
@@ -34,6 +34,22 @@ def found(redis: Redis, message_sid: str, at: datetime) -> None:
     redis.zadd(FOUND, {message_sid: at.timestamp()})
     redis.zremrangebyscore(FOUND, "-inf", (at - KEPT).timestamp())
     redis.expire(FOUND, KEPT)
+
+
+def begin_one(redis: Redis, message_sid: str) -> None:
+    """This one is being answered: until `end_one` it is not done, whoever is killed meanwhile."""
+    redis.sadd(BEGUN, message_sid)
+    redis.expire(BEGUN, KEPT)
+
+
+def end_one(redis: Redis, message_sid: str) -> None:
+    """Its reply is on the way, or there is none."""
+    redis.srem(BEGUN, message_sid)
+
+
+def is_begun(redis: Redis, message_sid: str) -> bool:
+    """Whether somebody began to answer it and did not end."""
+    return bool(redis.sismember(BEGUN, message_sid))
 
 
 def count(redis: Redis, since: datetime) -> int:

@@ -105,6 +105,13 @@ def mark(db: Connection, rsvp_id: int, name: Mark, at: datetime) -> bool:
     return db.execute(update(rsvps).where(key).values({name: at})).rowcount == 1
 
 
+def mark_all(db: Connection, gathering_id: int, name: Mark, said_before: datetime, at: datetime) -> int:
+    """Note of everybody of `to_remind` that they are told; how many."""
+    key = (rsvps.c.gathering_id == gathering_id) & (rsvps.c.people > 0)
+    key = key & rsvps.c[name].is_(None) & (rsvps.c.at < said_before)
+    return int(db.execute(update(rsvps).where(key).values({name: at})).rowcount)
+
+
 def brought_up_to(db: Connection, rsvp_id: int, revision: int, **more: Any) -> bool:
     """Note that this family is told of a change; its reminders are for the new time; False if it was told before."""
     key = (rsvps.c.id == rsvp_id) & (rsvps.c.revision < revision)

@@ -64,6 +64,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
         SECRET_KEY=ready.settings.secret_key,
         MAX_CONTENT_LENGTH=BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=BODY_BYTES,
+        WTF_CSRF_TIME_LIMIT=None,  # a form's token is good as long as its session: an hour's writing is not refused
         **_cookie(ready.settings),
     )
     app.extensions["puente"] = ready

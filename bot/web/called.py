@@ -24,6 +24,7 @@ from bot.store.recipients import Recipient
 from bot.voice.ear import pieces
 from bot.web.caller import Call
 from bot.web.calls import AGAIN, PERSON, TO_PHONE, broken, put_through, say, waiting
+from bot.web.reporting import report_it
 from bot.web.speaking import with_keys
 
 STOP = "stop"
@@ -124,7 +125,7 @@ def _picked_up(services: Services, form: Mapping[str, str], row: _Row, stopped: 
     """Somebody is there; a family that stopped while its telephone rang hears nothing, and does not count as told."""
     came, reason = ("canceled", "stopped") if stopped else ("sent", status.reason_of(form))
     if form.get("CallSid"):
-        status.record(services, Report(form["CallSid"][:34], came, row.id, reason=reason))
+        report_it(services, Report(form["CallSid"][:34], came, row.id, reason=reason))
 
 
 def _hung_up() -> VoiceResponse:

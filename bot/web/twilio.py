@@ -21,6 +21,7 @@ from bot.messaging import inbound, status
 from bot.messaging.receive import Unavailable
 from bot.web import voice
 from bot.web.here import services
+from bot.web.reporting import report_it
 
 webhooks = Blueprint("twilio", __name__, url_prefix="/webhooks/twilio")
 
@@ -89,7 +90,7 @@ def delivery_status() -> tuple[str, int]:
     report = status.parse(request.form, request.args.get("m"))
     if report:
         try:
-            status.record(services(), report)
+            report_it(services(), report)
         except SQLAlchemyError:
             abort(503, "Not kept: please try again.")
     return "", 204

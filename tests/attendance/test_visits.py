@@ -70,6 +70,8 @@ def test_only_the_familys_yes_approves(
     for _ in range(2):
         page = post(ana, "/console/cases/1/visit", **PLAN)
     assert "nobody goes yet" in page and [one.state for one in of_case(services)] == ["asked"]
+    other = post(ana, "/console/cases/1/visit", **{**PLAN, "visitor": "Somebody else", "once": "v9"})
+    assert "The family is asked by text" not in other, "another plan stands: it was not asked about this one"
     finished(services, at_harbor)
     start_all(services)
     asked = twilio.sent_to(at_harbor.address)[-1].body

@@ -4,13 +4,15 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from bot.announcements import approving, starting, translating, watching
+from bot.announcements import approving, composing, starting, translating, watching
 from bot.services import Services
 from bot.store import announcements, approvals, audit, cases, consents, contacts, families, phrases, wordings
 from bot.store.announcements import Announcement, Audience
@@ -18,7 +20,7 @@ from bot.store.db import now
 from bot.web.console.records import WHAT
 from bot.web.console.watch_page import HELD_WORDS
 from bot.web.console.wording_page import RECORDING_BYTES
-from tests.announcements.conftest import District
+from tests.announcements.conftest import TEXT, District
 from tests.conftest import Family
 from tests.console.conftest import DRAFTED, drafted, found_in, member, nothing_urgent
 from tests.stand_in import TwilioStandIn
@@ -39,9 +41,21 @@ def send(client: FlaskClient, path: str, follow: bool = False, **form: Any) -> A
     """A form, with its token."""
     given = {"csrf_token": token(client.get("/console/account").text), **form}
     if path.endswith("/approve"):  # somebody looks at the preview, then approves what they saw
-        shown = re.search(r'name="seen" value="(\w+)"', client.get(path.replace("/approve", "/preview")).text)
-        given = {"seen": shown[1] if shown else "", **given}
+        given = {"seen": seen_on(client.get(path.replace("/approve", "/preview")).text), **given}
+    if path.endswith("/edit"):
+        given = {"seen": seen_on(client.get(path).text), **given}
+    if "/languages/" in path and "text" in form:  # beside what is typed stands the English that somebody read
+        given = {"english": english_on(client.get(path).text), **given}
     return client.post(path, data=given, follow_redirects=follow)
+
+
+def seen_on(page: str) -> str:
+    shown = re.search(r'name="seen" value="(\w+)"', page)
+    return shown[1] if shown else ""
+
+
+def english_on(page: str) -> list[str]:
+    return [unescape(one) for one in re.findall(r'name="english" value="(.*?)"', page)]
 
 
 def kept(services: Services, number: int = 1) -> Announcement:
@@ -102,6 +116,7 @@ def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Servi
         ({"channels": []}, "Choose at least one way to send it."),
         ({"unapproved": ""}, "Choose what happens in languages"),
         ({"send_at": "soon"}, "Write a day and a time"),
+        ({"until": "9999-12-31T23:59"}, "Write a day and a time"),
         ({"send_at": "2026-11-23T09:00"}, "The time to send it is past"),
         ({"until": "2026-11-25T09:00"}, "It holds true until a time before it is sent"),
     ],
@@ -129,6 +144,17 @@ def test_everyone_is_families_leaders_and_staff(services: Services, ana: FlaskCl
     send(ana, f"{HOME}/new", **{**FORM, "everyone": "yes", "roles": [], "schools": []})
     assert kept(services).audience == Audience(("family", "leader", "staff"))
     assert 'name="everyone" value="yes" checked' in ana.get(f"{HOME}/1/edit").text
+
+
+def test_what_somebody_changed_meanwhile_is_not_written_over(services: Services, ana: FlaskClient, draft: int) -> None:
+    path, opened = f"{HOME}/{draft}/edit", seen_on(ana.get(f"{HOME}/{draft}/edit").text)
+    send(who(services, ana, "kim_novak"), path, **{**FORM, "text": "Come on Monday."})
+    for again in (opened, ""):
+        answer = send(ana, path, seen=again, **{**FORM, "text": "Come on Sunday."})
+        assert answer.status_code == 409 and "It was changed just now" in answer.text
+        assert "Come on Sunday." in answer.text, "what was typed is there"
+    assert seen_on(send(ana, path, seen=opened, **FORM).text) == opened, "and sending it again does not help"
+    assert kept(services, draft).text == "Come on Monday."
 
 
 def test_a_change_withdraws_approvals_and_what_has_left_is_not_changed(
@@ -199,6 +225,22 @@ def test_what_must_stay_is_not_lost_in_a_translation(services: Services, ana: Fl
     assert answer.status_code == 422 and "office_phone" in answer.text and "Llame.</textarea>" in answer.text
     with services.database.read() as db:
         assert wordings.of(db, draft)["es"].state == "draft"
+
+
+def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
+    services: Services, ana: FlaskClient, draft: int
+) -> None:
+    kim, path = who(services, ana, "kim_novak"), f"{HOME}/{draft}/languages/es"
+    read = english_on(kim.get(path).text)
+    newer = replace(kept(services, draft), text=TEXT.replace("no school", "school"))
+    translating.ask(services, composing.keep(services, newer, "ana_ruiz", draft))
+    answer = send(kim, path, english=read, text=["El viernes no hay clases.", *SPANISH[1:]], reviewed_by="Marta Gil")
+    assert answer.status_code == 422 and "The text was changed meanwhile" in answer.text
+    assert "There is school on Friday." in answer.text and "no hay clases.</textarea>" not in answer.text
+    assert f"{SPANISH[1]}</textarea>" in answer.text, "what still fits was not typed in vain"
+    with services.database.read() as db:
+        assert wordings.of(db, draft)["es"].state == "waiting"
+        assert phrases.find(db, "en", "es", "There is school on Friday.") is None
 
 
 def test_a_sentence_approved_before_is_offered_and_taken_over(

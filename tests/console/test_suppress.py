@@ -51,6 +51,10 @@ def solved(rows: list[str], columns: list[str], shown: Cells) -> set[Key]:
     return {unknown[line[0]] for line in alone if len(line) == 1}
 
 
+def test_a_table_without_a_row_is_one_of_hidden_sums() -> None:
+    assert table([], ["families"], {}) == {(TOTAL, "families"): None, (TOTAL, TOTAL): None}
+
+
 @given(counted())
 def test_nobody_computes_a_hidden_cell(given_: tuple[list[str], list[str], dict[Key, int]]) -> None:
     rows, columns, counts = given_

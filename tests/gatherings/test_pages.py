@@ -71,6 +71,7 @@ def test_from_the_form_to_the_invitation(ana: FlaskClient, host: Host) -> None:
         ("link", "http://x", "begins with https"),
         ("starts_at", "2026-11-01T18:00", "a time that is past"),
         ("starts_at", "", "a time that is past"),
+        ("starts_at", "9999-12-31T20:00", "a time that is past"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_kept(
@@ -80,6 +81,12 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(
     assert answer.status_code == 422 and says in answer.text and "Your questions about school" in answer.text
     with services.database.read() as db:
         assert gatherings.newest(db, 5) == []
+
+
+def test_the_file_of_a_gathering_to_which_nobody_comes_yet(ana: FlaskClient, host: Host) -> None:
+    host.plan()
+    answer = ana.get(f"{HOME}/1/families.csv")
+    assert answer.status_code == 200 and "all (numbers under 10" in answer.text
 
 
 def test_files_hold_no_number_and_no_small_count(ana: FlaskClient, host: Host) -> None:
@@ -151,7 +158,7 @@ def invited(ana: FlaskClient) -> None:
 
 def test_nobody_is_invited_to_what_was_canceled_or_to_an_old_hour(ana: FlaskClient, host: Host) -> None:
     invited(ana)
-    page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00"}).text
+    page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00", "revision": "0"}).text
     assert "draft the invitation again" in page and "Mark it ready" in page
     with pytest.raises(CannotRelease, match="changed or canceled since"):
         approving.release(host.services, 1, "ana_ruiz")
@@ -161,6 +168,28 @@ def test_nobody_is_invited_to_what_was_canceled_or_to_an_old_hour(ana: FlaskClie
     send(ana, f"{HOME}/1/cancel", sure="yes")
     with pytest.raises(CannotRelease, match="changed or canceled since"):
         approving.release(host.services, 2, "ana_ruiz")
+
+
+def test_a_form_that_was_opened_before_a_change_does_not_bring_back_the_old_hour(ana: FlaskClient, host: Host) -> None:
+    host.plan()
+    assert 'name="revision" value="0"' in ana.get(f"{HOME}/1/edit").text
+    send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00", "revision": "0"})
+    assert 'name="revision" value="1"' in ana.get(f"{HOME}/1/edit").text
+    for older in ("0", "-1", ""):
+        answer = send(ana, f"{HOME}/1/edit", **{**FORM, "title": "Ask us", "revision": older})
+        assert answer.status_code == 422 and "Somebody has changed it just now" in answer.text
+    assert (host.get().title, host.get().starts_at) == (FORM["title"], STARTS - timedelta(hours=1))
+
+
+def test_two_clicks_draft_one_invitation(ana: FlaskClient, host: Host) -> None:
+    host.plan(languages=())
+    planning.set_ready(host.services, host.get(), "ana_ruiz")
+    looked_at = host.get()
+    planning.invite(host.services, looked_at, "ana_ruiz")
+    with pytest.raises(planning.Refused, match="Somebody has changed it just now"):
+        planning.invite(host.services, looked_at, "sam_ortiz")
+    with host.services.database.read() as db:
+        assert [one.id for one in announcements.newest(db, 9)] == [host.get().announcement_id]
 
 
 def test_canceling_stops_an_invitation_that_is_on_its_way(ana: FlaskClient, host: Host) -> None:

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import delete, select
 
+from bot import restored
 from bot.cases import follow_ups as starting
 from bot.gatherings import planning
 from bot.store import audit, cases, contacts, follow_ups, rsvps
@@ -40,6 +41,16 @@ def test_a_reminder_the_day_before_and_one_an_hour_before(host: Host, comes: Fam
             assert len(got(twilio)) == count, before
     for text in got(twilio):
         assert "6:00 PM" in text and "meet.example.org/abc" in text and "217-555-0199" in text
+
+
+def test_after_a_restore_nobody_is_reminded_twice(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
+    with time_machine.travel(STARTS - timedelta(hours=23)):
+        assert restored.hold(host.services, "theo_lang").reminders == 1
+        host.sweep()
+        assert got(twilio) == []
+    with time_machine.travel(STARTS - timedelta(minutes=50)):
+        host.sweep()
+        assert len(got(twilio)) == 1, "whose hour had not come leaves"
 
 
 def test_nobody_is_reminded_who_took_it_back_or_stopped(

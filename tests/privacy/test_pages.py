@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import func, select
 
+from bot.leaders import register
 from bot.messaging import erasing
 from bot.retention import running
 from bot.retention.rules import RULES
@@ -54,6 +55,19 @@ def rows(services: Services, table: str) -> int:
 def whats(services: Services) -> set[str]:
     with services.database.read() as db:
         return {entry.what for entry in audit.newest(db, 50)}
+
+
+def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: Services, office: FlaskClient) -> None:
+    leader = Leader(
+        0, "Rev. Paul", "+12175550177", "Grace Church", "faith", ("ht",), "", "ana_ruiz", None, now().date()
+    )
+    register.keep(services, leader, "ana_ruiz")
+    assert send(office, "/console/family", number=NUMBER).status_code == 200  # type: ignore[attr-defined]
+    assert "Grace Church" in send(office, "/console/family/copy", number=NUMBER).text  # type: ignore[attr-defined]
+    send(office, "/console/family/erase", number=NUMBER, word="ERASE")
+    with services.database.read() as db:
+        assert rows(services, "families") == 0 and leaders.every(db, services.database.vault) == []
+    assert send(office, "/console/family", number=NUMBER).status_code == 404  # type: ignore[attr-defined]
 
 
 def test_a_copy_holds_all_of_one_family_and_nothing_of_another(

@@ -31,6 +31,11 @@ def test_a_case_that_is_not_there_is_not_found_by_anybody(services: Services, cl
         assert client.get(path).status_code == 404
 
 
+def test_a_page_whose_address_is_none_is_sent_to_the_login(client: FlaskClient) -> None:
+    asked = client.get("/console/", headers={"HX-Request": "true", "HX-Current-URL": "http://["})
+    assert (asked.status_code, asked.headers["HX-Redirect"]) == (401, "/console/login?next=")
+
+
 @pytest.mark.parametrize("data", [b"\xff\xfe", 'msgid ""\nmsgstr "á"'.encode("latin-1")])
 def test_a_catalog_in_other_letters_is_refused_with_its_place(data: bytes) -> None:
     with pytest.raises(BadSource) as bad:

@@ -20,15 +20,15 @@ from bot.content.catalog import parse_po
 from bot.content.checks import findings
 from bot.content.library import Library, load_library
 from bot.conversation.source import BadSource, parse
-from bot.messaging import status
 from bot.messaging.status import Report
 from bot.services import Services
 from bot.settings import ROOT
-from bot.store import approvals, audit, cases, links, recipients, wordings
+from bot.store import approvals, audit, cases, contacts, links, recipients, wordings
 from bot.store.db import now
 from bot.store.wordings import Part
 from bot.web import create_app
 from bot.web.console import new_password
+from bot.web.reporting import report_it
 from tests.announcements.conftest import District
 from tests.conftest import NOW, PUBLIC, Family
 from tests.console.conftest import busy, district, gathered, member, nothing_urgent
@@ -110,10 +110,23 @@ def test_no_report_of_another_message_moves_a_familys_row(services: Services, di
         before = db.execute(select(recipients.recipients)).one()
     away = replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0)))
     for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
-        status.record(away, Report(sid, "undelivered", before.id, 30003))
+        report_it(away, Report(sid, "undelivered", before.id, 30003))
         with services.database.read() as db:
             after = db.execute(select(recipients.recipients)).one()
         assert (after.state, after.sid) == (state, before.sid)
+
+
+def test_twilios_word_of_a_stop_counts_while_redis_is_away(services: Services, district: District) -> None:
+    district.family("+12175550201", "lincoln")
+    number = district.say()
+    nothing_urgent(services)
+    district.send(number)
+    with services.database.read() as db:
+        row = db.execute(select(recipients.recipients)).one()
+    away = replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    report_it(away, Report(row.sid, "undelivered", row.id, 21610))
+    with services.database.read() as db:
+        assert contacts.has_stopped(db, row.contact_id)
 
 
 # --- Who looked -----------------------------------------------------------------------------------------------------

@@ -103,10 +103,17 @@ def asks_by_itself() -> bool:
 def _to_login() -> ResponseReturnValue:
     """To the login, and from there back.  A page that stood open goes there whole: nobody may be sitting before it."""
     if asks_by_itself():
-        shown = urlsplit(request.headers.get("HX-Current-URL", "")).path
-        return "", 401, {"HX-Redirect": url_for("console.login", next=shown)}
+        return "", 401, {"HX-Redirect": url_for("console.login", next=_page_shown())}
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("console.login", next=wanted))
+
+
+def _page_shown() -> str:
+    """The path of the page that htmx says it stands on; "" for what is no address."""
+    try:
+        return urlsplit(request.headers.get("HX-Current-URL", "")).path
+    except ValueError:
+        return ""
 
 
 def _stated(endpoint: str) -> frozenset[str]:

@@ -145,7 +145,8 @@ def _keep(before: Announcement | None = None) -> ResponseReturnValue:
     here, typed = services(), Typed.of(request.form)
     try:
         draft = draft_of(here.library.district, typed)
-        kept = composing.keep(here, draft, current_user.by, before.id if before else None)
+        number = before.id if before else None
+        kept = composing.keep(here, draft, current_user.by, number, request.form.get("seen", ""))
     except Wrong as wrong:
         return _form(typed, before, wrong.problems), 422
     except CannotSay as wrong:
@@ -159,8 +160,10 @@ def _form(typed: Typed, before: Announcement | None = None, problems: dict[str, 
     with services().database.read() as db:
         known = families.all_tags(db)
     chosen = {"senders": composing.senders_of(district), "district": district, "tags": known, "name": _name}
-    more = {"kinds": KINDS, "channels": CHANNELS, "placeholders": PLACEHOLDERS}
+    more: dict[str, Any] = {"kinds": KINDS, "channels": CHANNELS, "placeholders": PLACEHOLDERS}
     most = composing.TEXT_CHARACTERS
+    if before:  # a form that was opened before somebody else's change stays one, however often it is sent
+        more["seen"] = request.form.get("seen") or approving.digest(before, {})
     return render_template(
         "console/compose.html", typed=typed, before=before, problems=problems or {}, most=most, **chosen, **more
     )

@@ -96,6 +96,17 @@ def _mine(found: Case) -> bool:
     return found.claimed_by == current_user.by and found.open
 
 
+def _is_anothers(case_id: int) -> bool:
+    """Whether an open case is not (or no more) of who is logged in, who hears it: a page may have stood open while a
+    colleague took the case over, who still works on it."""
+    with services().database.read() as db:
+        found = _found(services(), db, case_id)
+    if not found.open or _mine(found):
+        return False
+    flash(_("This case is not yours: take it first."))
+    return True
+
+
 def _outcomes() -> dict[str, str]:
     words = (
         _("Answered by text"),
@@ -153,7 +164,7 @@ def resolve(case_id: int) -> ResponseReturnValue:
     why = request.form.get("why", "")
     if why not in OUTCOMES:
         abort(400, _("Choose how it was done."))
-    if not claims.resolve(services(), case_id, current_user.by, why):
+    if not _is_anothers(case_id) and not claims.resolve(services(), case_id, current_user.by, why):
         flash(_("This case was done already."))
     return _back(case_id)
 
@@ -162,7 +173,7 @@ def resolve(case_id: int) -> ResponseReturnValue:
 @allowed(STAFF)
 def hand_back(case_id: int) -> ResponseReturnValue:
     """The automated helper may answer the family again, while the case goes on."""
-    if not talk.hand_back(services(), case_id):
+    if not _is_anothers(case_id) and not talk.hand_back(services(), case_id):
         flash(_("Nobody is talking with this family now."))
     return _back(case_id)
 

@@ -4,6 +4,7 @@ The number stands in no address and no log; that somebody looked, took a copy or
 """
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, render_template, request
@@ -13,7 +14,7 @@ from redis import RedisError
 
 from bot.messaging import erasing
 from bot.services import Services
-from bot.store import audit, contacts, exporting, held
+from bot.store import audit, contacts, exporting, families, held
 from bot.store.contacts import Contact
 from bot.store.db import now
 from bot.store.held import Held
@@ -30,6 +31,19 @@ ERASE = "ERASE"
 """What must be typed: nobody erases by a click."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """Whose number it is.  A community leader who was never written to has no contact, and a line in the register."""
+
+    contact: Contact | None
+    family: int | None
+
+    @property
+    def subject(self) -> str:
+        """How the audit log names it."""
+        return f"family {self.family}" if self.family is not None else "family"
+
+
 @console.get("/family", endpoint="family")
 @allowed(RECORDS)
 def family_page() -> str:
@@ -42,13 +56,12 @@ def family_page() -> str:
 def look_up_family() -> ResponseReturnValue:
     """How much is held of a number, and what can be done with it."""
     here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
-    contact = _contact(here, number) if number else None
-    if contact is None:
+    known = _known(here, number)
+    if known is None:
         return _nobody(number)
     with here.database.write() as db:
-        found = held.of_contact(db, contact.id)
-        audit.record(db, current_user.by, "looked up a family", _subject(contact), now())
-    return _page(number, found)
+        audit.record(db, current_user.by, "looked up a family", known.subject, now())
+    return _page(number, _held(here, known))
 
 
 @console.post("/family/copy")
@@ -56,14 +69,14 @@ def look_up_family() -> ResponseReturnValue:
 def copy_of_family() -> ResponseReturnValue:
     """Everything that is held, opened: as JSON for a machine, as text for people."""
     here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
-    contact = _contact(here, number) if number else None
-    if contact is None or contact.family_id is None:
+    known = _known(here, number)
+    if known is None or known.family is None:
         return _nobody(number)
     at, kind = now(), "json" if request.form.get("as") == "json" else "txt"
     with here.database.write() as db:
-        found = exporting.everything(db, here.database.vault, contact.family_id)
-        found |= _of_today(here, contacts.indexes_of(db, contact.family_id))
-        audit.record(db, current_user.by, "took a copy of a family's data", _subject(contact), at, kind)
+        found = exporting.everything(db, here.database.vault, known.family)
+        found |= _of_today(here, contacts.indexes_of(db, known.family))
+        audit.record(db, current_user.by, "took a copy of a family's data", known.subject, at, kind)
     whole = {"district": here.library.district.name, "made_at": at.isoformat(), "records": found}
     body = json.dumps(whole, ensure_ascii=False, indent=1) if kind == "json" else readable(whole)
     name = f"records-{at:%Y-%m-%d}.{kind}"
@@ -80,14 +93,13 @@ def copy_of_family() -> ResponseReturnValue:
 def erase_family() -> ResponseReturnValue:
     """First the question, with what would be gone; then, once the word is typed, it is done."""
     here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
-    contact = _contact(here, number) if number else None
-    if contact is None:
+    known = _known(here, number)
+    if known is None:
         return _nobody(number)
     if request.form.get("word", "").strip().upper() != ERASE:
-        with here.database.read() as db:
-            return _page(number, held.of_contact(db, contact.id), asked=True)
+        return _page(number, _held(here, known), asked=True)
     try:
-        erasing.erase(here, contact.address, current_user.by)
+        erasing.erase(here, known.contact.address if known.contact else number, current_user.by)
     except RedisError:
         problem = _("Nothing was erased: Redis is away. Please try again in a few minutes.")
         return render_template("console/family.html", held=None, problem=problem), 503
@@ -120,16 +132,20 @@ def _short(name: str, value: object) -> object:
     return "(a sound; it is in the JSON copy)" if name == "audio" else value
 
 
-def _contact(here: Services, number: str) -> Contact | None:
+def _known(here: Services, number: str) -> Known | None:
+    vault = here.database.vault
     with here.database.read() as db:
-        for address in (number, f"whatsapp:{number}", f"voice:{number}"):
-            if found := contacts.find(db, here.database.vault, address):
-                return found
-    return None
+        found = (contacts.find(db, vault, address) for address in (number, f"whatsapp:{number}", f"voice:{number}"))
+        contact = next((one for one in found if one), None)
+        family = contact.family_id if contact else families.find(db, vault, number)
+    return None if contact is None and family is None else Known(contact, family)
 
 
-def _subject(contact: Contact) -> str:
-    return f"family {contact.family_id}" if contact.family_id is not None else "family"
+def _held(here: Services, known: Known) -> Held:
+    if known.contact is None:
+        return Held()
+    with here.database.read() as db:
+        return held.of_contact(db, known.contact.id)
 
 
 def _nobody(number: str) -> ResponseReturnValue:

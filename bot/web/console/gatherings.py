@@ -1,6 +1,6 @@
 """Gatherings: the list, the form, one gathering with who comes and who interprets, and what the host can do next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from bot.announcements.composing import CannotSay
+from bot.announcements.composing import LAST_YEAR, CannotSay
 from bot.content.district import District
 from bot.content.phones import e164
 from bot.gatherings import planning, rules, words
@@ -26,6 +26,8 @@ from bot.web.console.words import N_, _
 from bot.web.here import services
 
 SHOWN, LOG_SHOWN = 50, 30
+NO_REVISION = -1
+"""Of a form that is older than the plan: it is not kept, however often it is sent."""
 MINUTES = "%Y-%m-%dT%H:%M"
 STATES = {
     "planned": N_("Planned"),
@@ -107,10 +109,12 @@ def phone_of(typed: str) -> str | None:
 
 def _moment(district: District, typed: str) -> datetime:
     """On the district's clocks; a time that is long past for what is no time, which is refused as such."""
+    zone, none = ZoneInfo(district.time_zone), datetime(2000, 1, 1)
     try:
-        return datetime.strptime(typed, MINUTES).replace(tzinfo=ZoneInfo(district.time_zone))
+        read = datetime.strptime(typed, MINUTES)
     except ValueError:
-        return datetime(2000, 1, 1, tzinfo=ZoneInfo(district.time_zone))
+        read = none
+    return (read if read.year <= LAST_YEAR else none).replace(tzinfo=zone)
 
 
 def of_id(gathering_id: int) -> Gathering:
@@ -154,8 +158,11 @@ def edit_gathering(gathering_id: int) -> str:
 @console.post("/gatherings/<int:gathering_id>/edit")
 @allowed(STAFF)
 def change_gathering(gathering_id: int) -> ResponseReturnValue:
-    """Keep the new plan; who said yes is told what changed."""
-    return _keep(of_id(gathering_id))
+    """Keep the new plan; who said yes is told what changed.  Not over a plan that somebody has changed since the form
+    was opened: an old hour in it would be told as the new one."""
+    found = of_id(gathering_id)
+    same = request.form.get("revision") == str(found.revision)
+    return _keep(found if same else replace(found, revision=NO_REVISION))
 
 
 def _keep(before: Gathering | None) -> ResponseReturnValue:

@@ -1,6 +1,7 @@
 """The inbox: who needs a person, the gravest first; finding a case by its number or by a family's phone."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,8 +10,8 @@ from sqlalchemy.engine import Connection
 
 from bot.cases.alerts import TITLES
 from bot.services import Services
-from bot.store import audit, cases, contacts, links
-from bot.store.cases import RANK, Case
+from bot.store import audit, case_list, cases, contacts, links
+from bot.store.cases import Case
 from bot.store.db import now
 from bot.web.console.access import RECORDS, ROLES, STAFF, VIEWER, allowed, in_scope
 from bot.web.console.shown import age, name_of
@@ -26,7 +27,8 @@ console = Blueprint("console", __name__, url_prefix="/console", template_folder=
 
 @dataclass(frozen=True)
 class Row:
-    """One case as a line of the inbox; `opens` says whether this person may open it."""
+    """One case as a line of the inbox; `opens` says whether this person may open it.  A viewer may not, and reads how
+    long the list is: a topic, a language and a school together would tell of one family."""
 
     case: Case
     title: str
@@ -61,27 +63,22 @@ def _tabs() -> dict[str, str]:
 
 
 def _rows() -> list[Row]:
-    here = services()
+    """The gravest first, and of those the oldest; what is done, the newest first."""
+    here, done = services(), _show() == "done"
     with here.database.read() as db:
-        found = cases.newest(db, here.database.vault, SHOWN)
-    viewer = current_user.role == VIEWER
-    mine = [one for one in found if viewer or in_scope(here.library.district, current_user, one)]
-    return [_row(here, one) for one in _chosen(mine)]
-
-
-def _chosen(found: list[Case]) -> list[Case]:
-    """The gravest first, and of those the oldest; what is done by the day it was done."""
-    show = _show()
-    if show == "done":
-        return [one for one in found if not one.open][:DONE_SHOWN]
-    wanted = [one for one in found if one.open and _fits(show, one)]
-    return sorted(wanted, key=lambda one: (-RANK[one.severity], one.opened_at))
+        found = case_list.done(db) if done else case_list.waiting(db)
+        mine = (one for one in found if _fits(_show(), one) and _may_see(here, one))
+        return [_row(here, one) for one in islice(mine, DONE_SHOWN if done else SHOWN)]
 
 
 def _fits(show: str, one: Case) -> bool:
     if show == "nobody":
         return one.claimed_by is None
-    return show == "open" or one.claimed_by == str(current_user.by)
+    return show != "mine" or one.claimed_by == str(current_user.by)
+
+
+def _may_see(here: Services, one: Case) -> bool:
+    return current_user.role == VIEWER or in_scope(here.library.district, current_user, one)
 
 
 def _row(here: Services, one: Case) -> Row:

@@ -35,8 +35,10 @@ ALL = ""
 def table(
     rows: Sequence[str], columns: Sequence[str], counts: Mapping[Key, int], least: int = LEAST
 ) -> dict[Key, int | None]:
-    """The table with its sums, by (row, column); None: hidden."""
+    """The table with its sums, by (row, column); None: hidden.  Without a row there is nothing but sums of nothing."""
     full = with_totals(rows, columns, counts)
+    if not rows:
+        return dict.fromkeys(full)
     return protected(full, {key: _ends(key) for key in full}, least)
 
 

@@ -81,7 +81,7 @@ def drop(case_id: int, message_id: int) -> ResponseReturnValue:
 def again(case_id: int, message_id: int) -> ResponseReturnValue:
     """Send once more what did not arrive."""
     _own(case_id, message_id)
-    if not talk.send_again(services(), message_id):
+    if _may_write(services(), case_id) and not talk.send_again(services(), message_id):
         flash(_("This text is on its way, or has arrived."))
     return _back(case_id)
 

@@ -48,7 +48,8 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
         if number is not None:
             place = follow_ups.Place(visiting.FLOW, case=case_id)
             follow_ups.plan(db, (f"visit:{number}", 0), contact.id, place, here.library.district.waking(at))
-    flash(_("The family is asked by text. Nobody goes before it has said yes."))
+    if number is not None:  # else another plan stands, and the page shows it: the family was not asked about this one
+        flash(_("The family is asked by text. Nobody goes before it has said yes."))
     return _back(case_id)
 
 

@@ -79,18 +79,26 @@ def approve_wording(announcement_id: int, language: str) -> ResponseReturnValue:
     if not reviewer:
         return _page(announcement, found, _fitting(found, texts), _("Name the person who has reviewed it.")), 422
     try:
-        translating.approve(
-            services(), found.announcement_id, language, texts, Review(reviewer, current_user.by, now())
-        )
+        review = Review(reviewer, current_user.by, now())
+        translating.approve(services(), found.announcement_id, language, texts, review, _seen())
     except CannotApprove as error:
+        found = _found(announcement_id, language)[1]
         return _page(announcement, found, _fitting(found, texts), _(str(error))), 422
     _tell(announcement, language)
     return redirect(url_for("console.announcement", announcement_id=announcement_id))
 
 
+def _seen() -> list[str]:
+    """The English sentences that stood on the page; a browser ends lines with two letters."""
+    return [one.replace("\r\n", "\n") for one in request.form.getlist("english")]
+
+
 def _fitting(found: Wording, texts: list[str]) -> list[str]:
-    """What was typed, if the announcement still has as many sentences."""
-    return texts if len(texts) == len(found.parts) else [part.wording for part in found.parts]
+    """What was typed, where the same English still stands; the draft of what was changed meanwhile."""
+    if not len(texts) == len(_seen()) == len(found.parts):
+        return [part.wording for part in found.parts]
+    typed = zip(found.parts, _seen(), texts, strict=True)
+    return [text if part.english == english else part.wording for part, english, text in typed]
 
 
 def _with_offered(found: Wording, texts: list[str]) -> list[str]:
