@@ -142,9 +142,11 @@ def _reach(services: Services, draft: Draft, family: Candidate, windows: frozens
 
 
 def _by_telephone(services: Services, draft: Draft, family: Candidate) -> Address | None:
-    """The address of a family that is known by the telephone alone: whoever writes is written to."""
-    only = all(one.channel == "voice" for one in family.addresses)
-    return family.addresses[0] if only and _may(services, draft, "voice") and can_call(services) else None
+    """The address of a family that is known by the telephone alone, or whose number gets no texts, although a caller
+    once had one sent to it: whoever writes is written to."""
+    called = family.by("voice")
+    only = all(one.channel == "voice" for one in family.addresses) or family.bad_number
+    return called if only and _may(services, draft, "voice") and can_call(services) else None
 
 
 def _may(services: Services, draft: Draft, channel: str) -> bool:

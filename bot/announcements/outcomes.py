@@ -63,8 +63,8 @@ def _apply(db: Connection, found: list[reports.Kept], at: datetime) -> list[Reci
     """Rows moved forward; those that have just failed."""
     known = {one.id: one for one in recipients.get_many(db, {one.recipient for one in found if one.recipient})}
     mine = [one for one in found if one.recipient in known and known[one.recipient].sid in (None, one.sid)]
-    mine.sort(key=lambda one: RANKS.get(one.status, 0))
-    newest = {one.recipient: one for one in mine if RANKS.get(one.status, 0) > 0}
+    mine.sort(key=lambda one: RANKS.get(one.status, 0), reverse=True)
+    newest = {one.recipient: one for one in reversed(mine) if RANKS.get(one.status, 0) > 0}
     changes = [Change(one.recipient or "", one.status, at, one.sid, one.code, one.reason) for one in newest.values()]
     recipients.apply(db, changes, at)
     lost = [one.recipient for one in newest.values() if one.status in ("failed", "undelivered") and one.recipient]

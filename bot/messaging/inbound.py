@@ -60,6 +60,8 @@ class Inbound:
     """The SID of the message that this is a reply to, where the phone says so (WhatsApp)."""
     sounds: tuple[Sound, ...] = ()
     """What came with a message of the kind audio; at least one."""
+    reads: str = ""
+    """The language that was chosen in this call: for answers where nothing is known or kept of who calls."""
 
     @cached_property
     def masked(self) -> tuple[str, frozenset[str]]:

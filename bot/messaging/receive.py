@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from redis import RedisError
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bot import metering
@@ -150,7 +151,7 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
     if contact is None and (told_before := erasing.answered(services, inbound.sid, at)):
         return told_before, Conversation(), Kept(0)
     notes = _notes(services, conversation, contact)
-    turn = _turn(services, inbound, _talk(conversation, contact), contact, notes, at)
+    turn = _turn(services, inbound, _talk(conversation, contact, inbound), contact, notes, at)
     if Erase() in turn.effects and confirming.only_rung(inbound):
         asked = confirming.ask_the_phone(services, inbound, turn.talk, turn.world, at)
         turn = _Turn(*asked, turn.world)
@@ -181,7 +182,7 @@ def _too_much(
     contact = _contact(services, inbound, entry.conversation, at, entry.talking)
     if entry.pace == "crowd" and contact:
         return None  # whom we know is no stranger
-    talk = _talk(entry.conversation, contact)
+    talk = _talk(entry.conversation, contact, inbound)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, {}))
     said = _heard(services, inbound, talk, contact)
     if always_heard(world, talk, said) or said.stopped:
@@ -235,7 +236,7 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     with services.database.read() as db:
         contact = contacts.find(db, services.database.vault, inbound.address)
         notes = contacts.notes_of(db, contact.id) if contact else {}
-    talk = Talk(language=contact.language if contact else None)
+    talk = Talk(language=(contact.language if contact else None) or inbound.reads or None)
     said = _heard(services, inbound, talk, contact)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
     works = said.understood.severity == "escalate_now" or (said.command and said.command.kind in COMMANDS)
@@ -285,13 +286,15 @@ def _plain(talk: Talk) -> dict[str, Any]:
     return {**vars(talk), "state": vars(talk.state) if talk.state else None}
 
 
-def _talk(conversation: Conversation, contact: Contact | None) -> Talk:
-    """Where the family stands: as the conversation says, with the language from the database where it has none."""
+def _talk(conversation: Conversation, contact: Contact | None, inbound: Inbound) -> Talk:
+    """Where the family stands: as the conversation says, with the language from the database where it has none; else
+    that of the call, of which nothing may be kept (over the measure)."""
     found = dict(conversation.talk)
     state = found.pop("state", None)
     talk = Talk(**found, state=State(**state) if state else None)
-    if talk.language is None and contact and contact.language:
-        return Talk(state=talk.state, language=contact.language, unclear=talk.unclear)
+    known = (contact.language if contact else None) or inbound.reads
+    if talk.language is None and known:
+        return Talk(state=talk.state, language=known, unclear=talk.unclear)
     return talk
 
 
@@ -312,13 +315,22 @@ def _keep_and_compose(
                 told.record(db, contact.id, composer.said, saying.told, saying.at)
         return reply, kept
     with services.database.write() as db:
-        writer = contact or contacts.add(db, services.database.vault, inbound.address, inbound.channel, saying.at)
+        writer = contact or _somebody_new(services, db, inbound, saying.at)
         if saying.answers_us:
             contacts.set_unanswered(db, writer.id, 0)
         kept = keep(services, db, _message(writer, inbound, turn, saying), turn.effects)
         reply = _compose(services, composer, turn, kept)
         told.record(db, writer.id, composer.said, saying.told, saying.at)
     return reply, kept
+
+
+def _somebody_new(services: Services, db: Connection, inbound: Inbound, at: datetime) -> Contact:
+    """Who calls is called back in the language of the call, also where nothing was kept of its choice."""
+    new = contacts.add(db, services.database.vault, inbound.address, inbound.channel, at)
+    if inbound.reads and new.language is None:
+        contacts.set_language(db, new.id, inbound.reads)
+        return replace(new, language=inbound.reads)
+    return new
 
 
 def _message(writer: Contact, inbound: Inbound, turn: _Turn, saying: Saying) -> Message:

@@ -72,7 +72,8 @@ def _send_waiting(services: Services, delivery: Delivery, at: datetime) -> None:
         if _is_taken(services, db, delivery) or _outlived(services, db, delivery, at):
             deliveries.advance(db, delivery.id, "canceled")
             return
-        delivery = replace(delivery, means="call" if "call" in (delivery.means, way.means) else "text")
+        # A family's way is that of this moment, whatever was tried before; staff are paged as was planned.
+        delivery = replace(delivery, means=delivery.means if delivery.staff else way.means)
         claimed = now()
         if not deliveries.claim(db, delivery.id, claimed, way.template, delivery.means):
             return  # another process has it

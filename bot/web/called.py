@@ -18,6 +18,7 @@ from bot.messaging.receive import Unavailable, receive
 from bot.messaging.status import Report
 from bot.services import Services
 from bot.store import announcements, case_messages, contacts
+from bot.store.case_messages import CaseMessage
 from bot.store.deliveries import Delivery
 from bot.store.recipients import Recipient
 from bot.voice.ear import pieces
@@ -58,21 +59,22 @@ class _Row:
 def message(services: Services, form: Mapping[str, str], delivery: Delivery, contact_id: int) -> VoiceResponse:
     """What is said in a call with one message; the same request has the same effect."""
 
+    with services.database.read() as db:
+        written = case_messages.of_delivery(db, services.database.vault, delivery.id)
+
     def words(call: Call) -> _Words:
-        own, original = _heard(call, delivery)
+        own, original = _heard(call, delivery, written)
         cut, foreign = call.pieces(own), {one.text: original[1] for one in pieces(original[0])}
         said = (*with_keys(cut, call.press), *foreign)
         texts = (services.library.district.name, *said) if said else ()
         return _Words(texts, own, any(piece.key for piece in cut), foreign)
 
-    return _answer(services, form, _Row(delivery.id, contact_id, words))
+    # A family that chose another language while its telephone rang: these words are still in the one before.
+    return _answer(services, form, _Row(delivery.id, contact_id, words, written.to_language if written else None))
 
 
-def _heard(call: Call, delivery: Delivery) -> tuple[str, tuple[str, str]]:
+def _heard(call: Call, delivery: Delivery, written: CaseMessage | None) -> tuple[str, tuple[str, str]]:
     """What is said in the family's language; and the original with its own, where staff's words were not translated."""
-    database = call.services.database
-    with database.read() as db:
-        written = case_messages.of_delivery(db, database.vault, delivery.id)
     if written is None:
         return delivery.body, ("", "")
     own, original = heard(call.services, written, delivery.body, call.language)
@@ -80,18 +82,14 @@ def _heard(call: Call, delivery: Delivery) -> tuple[str, tuple[str, str]]:
 
 
 def announcement(services: Services, form: Mapping[str, str], row: Recipient) -> VoiceResponse:
-    """What is said in a call with an announcement; nothing of it any more once it was stopped, and nothing at all to a
-    family that stopped while its telephone rang."""
-    if not form.get("Digits") and _has_stopped(services, row):
-        document = VoiceResponse()
-        document.hangup()
-        return document
+    """What is said in a call with an announcement; nothing of it any more once it was stopped."""
     return _answer(services, form, _Row(row.id, row.contact_id, lambda call: _announced(call, row), row.language))
 
 
-def _has_stopped(services: Services, row: Recipient) -> bool:
-    with services.database.read() as db:
-        return contacts.any_stopped(db, contacts.get(db, services.database.vault, row.contact_id))
+def gone(call: Call, form: Mapping[str, str]) -> VoiceResponse:
+    """The row of a call of ours is not there: the family was erased while its telephone rang.  Whoever pressed a key
+    wants something all the same."""
+    return put_through(call) if form.get("Digits") else _hung_up()
 
 
 def _announced(call: Call, row: Recipient) -> _Words:
@@ -105,10 +103,12 @@ def _announced(call: Call, row: Recipient) -> _Words:
 
 
 def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResponse:
-    if form.get("CallSid"):  # somebody picked up
-        report_it(services, Report(form["CallSid"][:34], "sent", row.id, reason=status.reason_of(form)))
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, row.contact_id)
+        stopped = contacts.any_stopped(db, contact) and not form.get("Digits")
+    _picked_up(services, form, row, stopped)
+    if stopped:
+        return _hung_up()
     language = row.language or contact.language or SOURCE_LANGUAGE
     call = Call(services, form.get("CallSid", "")[:34], contact.address, 0, language)
     words, given = row.words(call), form.get("Digits", "")
@@ -117,13 +117,28 @@ def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResp
     wanted = given if words.asks and given[:1] not in (AGAIN, TO_PHONE) else KEYS.get(given)
     if wanted:
         call = replace(call, turn=int(wanted == STOP))  # each wish is a message of its own, which star says again
-        return _answered(call, Inbound(call.message_id(call.turn), contact.address, wanted))
+        return _answered(call, Inbound(call.message_id(call.turn), contact.address, wanted, reads=language))
     return _read(replace(call, slowly=given == AGAIN), row, words)
 
 
+def _picked_up(services: Services, form: Mapping[str, str], row: _Row, stopped: bool) -> None:
+    """Somebody is there; a family that stopped while its telephone rang hears nothing, and does not count as told."""
+    came, reason = ("canceled", "stopped") if stopped else ("sent", status.reason_of(form))
+    if form.get("CallSid"):
+        report_it(services, Report(form["CallSid"][:34], came, row.id, reason=reason))
+
+
+def _hung_up() -> VoiceResponse:
+    document = VoiceResponse()
+    document.hangup()
+    return document
+
+
 def _answered(call: Call, inbound: Inbound) -> VoiceResponse:
+    """The answer to a key, in the language that the family reads now."""
     try:
-        return say(call, receive(call.services, inbound))
+        reply = receive(call.services, inbound)
+        return say(replace(call, language=call.wants() or call.language), reply)
     except (Unavailable, SQLAlchemyError) as error:
         log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
         return broken(call)

@@ -48,13 +48,21 @@ def go_on(call: Call, form: Mapping[str, str], page: int | None) -> VoiceRespons
 
     `page`: the callback answers this page of the list of languages.
     """
+    digits = form.get("Digits", "")
+    named = _named(call, page, digits) if page is not None else ""
     try:
         if page is not None:
-            return _language_chosen(call, page, form.get("Digits", ""))
+            return _language_chosen(call, page, digits)
         return _answer(call, form) if call.turn else _first(call)
     except (Unavailable, SQLAlchemyError) as error:
         log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
-        return broken(call)
+        return broken(replace(call, language=named or call.language))
+
+
+def _named(call: Call, page: int, digit: str) -> str:
+    """The language of this key of the list; "" if it is the key of none."""
+    shown, _ = languages_by_ear.page_of(call.services, page)
+    return shown[int(digit) - 1] if digit.isdecimal() and 1 <= int(digit) <= len(shown) else ""
 
 
 def _first(call: Call) -> VoiceResponse:
@@ -65,15 +73,14 @@ def _first(call: Call) -> VoiceResponse:
 
 def _language_chosen(call: Call, page: int, digit: str) -> VoiceResponse:
     """One of the languages, others of them, a person, or the list once more."""
-    shown, more = languages_by_ear.page_of(call.services, page)
     if digit == languages_by_ear.PERSON:
         return _a_person_first(call)
     call = replace(call, silences=0 if digit else call.silences + 1)
     if languages_by_ear.heard_out(call):
         return put_through(call)  # whoever has no keys, or understands none of these words, gets a person
-    if digit.isdecimal() and 1 <= int(digit) <= len(shown):
-        chosen = replace(call, language=shown[int(digit) - 1])
-        return _turn(chosen, own_name(chosen.language))
+    if named := _named(call, page, digit):
+        return _turn(replace(call, language=named), own_name(named))
+    _, more = languages_by_ear.page_of(call.services, page)
     others = more and digit in ("", languages_by_ear.MORE)
     return languages_by_ear.ask(call, page + 1 if others else page)
 
@@ -81,8 +88,12 @@ def _language_chosen(call: Call, page: int, digit: str) -> VoiceResponse:
 def _a_person_first(call: Call) -> VoiceResponse:
     """Before a language: a case, as everywhere, for nobody may answer at the office; and the office rings."""
     if not call.hidden:
-        receive(call.services, Inbound(call.message_id(f"person:{call.turn}"), call.address, PERSON))
+        receive(call.services, _for_a_person(call))
     return put_through(call)
+
+
+def _for_a_person(call: Call) -> Inbound:
+    return Inbound(call.message_id(f"person:{call.turn}"), call.address, PERSON, reads=call.language)
 
 
 def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
@@ -91,6 +102,7 @@ def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
         return VoiceResponse()  # nobody listens any more, and nothing was said
     if form.get("RecordingUrl"):
         return _turn(call, "", Sound(form["RecordingUrl"] + AS_MP3, RECORDED_AS))
+    call = replace(call, silences=0) if digits else call
     if digits.startswith(AGAIN):
         return _last(replace(call, slowly=True))
     if digits.startswith(TO_PHONE):
@@ -116,7 +128,8 @@ def _turn(call: Call, text: str, sound: Sound | None = None) -> VoiceResponse:
 
 def _reply(call: Call, text: str, sound: Sound | None = None) -> str:
     kind, sounds = ("audio", (sound,)) if sound else ("text", ())
-    return receive(call.services, Inbound(call.message_id(call.turn), call.address, text, kind=kind, sounds=sounds))
+    said = Inbound(call.message_id(call.turn), call.address, text, kind=kind, sounds=sounds, reads=call.language)
+    return receive(call.services, said)
 
 
 def _last(call: Call) -> VoiceResponse:
@@ -217,7 +230,7 @@ def _text_id(call: Call) -> str:
 
 def _by_a_person(call: Call) -> VoiceResponse:
     """Nothing here speaks this language: somebody is asked to call back, the text says so, and the office rings."""
-    reply = receive(call.services, Inbound(call.message_id(f"person:{call.turn}"), call.address, PERSON))
+    reply = receive(call.services, _for_a_person(call))
     if reply and not call.hidden:
         text_to(call.services, call.number, reply, _text_id(call))
     log.info("no voice for a language: call=%s language=%s", call.sid, call.language)

@@ -57,7 +57,7 @@ def only_twilio() -> None:
 def measure_it(response: Response) -> Response:
     """How long it took, and whether it went well."""
     name = (request.endpoint or "").rpartition(".")[2]
-    metering.webhook(name, response.status_code, time.perf_counter() - g.began)
+    metering.webhook(name, 500 if g.get("broke") else response.status_code, time.perf_counter() - g.began)
     written.info("answered: webhook=%s status=%s", name, response.status_code)
     return response
 

@@ -7,7 +7,7 @@ sentence whatever happens: a 503 would be Twilio's own "an application error has
 import logging
 from collections.abc import Mapping
 
-from flask import Response
+from flask import Response, g
 from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
@@ -34,28 +34,37 @@ log = logging.getLogger(__name__)
 
 def answer(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> Response:
     """What is said now, as TwiML: `m` names the row of a call of ours; without it somebody calls us."""
-    delivery_id = args.get("m")
-    if not delivery_id:
-        return _twiml(_caller(services, form, args))
+    delivery_id = args.get("m", "")
     try:
-        with services.database.read() as db:
-            delivery = deliveries.get(db, services.database.vault, delivery_id)
-            rows = recipients.get_many(db, [delivery_id]) if recipients.is_recipient(delivery_id) else []
-        if rows and rows[0].channel == "voice":
-            return _twiml(called.announcement(services, form, rows[0]))
-        if delivery and delivery.means == "call" and delivery.contact_id is not None:
-            return _twiml(called.message(services, form, delivery, delivery.contact_id))
-        return _twiml(_alert(services, form, delivery))
+        return _twiml(_of_ours(services, form, args, delivery_id) if delivery_id else _caller(services, form, args))
     except (SQLAlchemyError, Unavailable) as error:
         log.warning("call not served: delivery=%s reason=%s", delivery_id[:32], type(error).__name__)
-        return _twiml(_away(services, form, args))
+    except Exception as error:  # a mistake of ours: who is in danger must not hear of an application's error
+        log.exception("a call broke us: %s", type(error).__name__)
+        g.broke = True  # counted as failed, though it is answered
+    return _twiml(_away(services, form, args))
+
+
+def _of_ours(services: Services, form: Mapping[str, str], args: Mapping[str, str], delivery_id: str) -> VoiceResponse:
+    with services.database.read() as db:
+        delivery = deliveries.get(db, services.database.vault, delivery_id)
+        rows = recipients.get_many(db, [delivery_id]) if recipients.is_recipient(delivery_id) else []
+    if rows and rows[0].channel == "voice":
+        return called.announcement(services, form, rows[0])
+    if delivery and delivery.means == "call" and delivery.contact_id is not None:
+        return called.message(services, form, delivery, delivery.contact_id)
+    if (delivery and delivery.staff) or _is_staff(services, form):
+        return _alert(services, form, delivery)
+    return called.gone(caller.opened(services, form, args), form)
 
 
 def _away(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> VoiceResponse:
     """Whose call it is cannot be looked up: only staff, known by their phones, hear of the console."""
-    if form.get("To") in {one.phone for one in services.library.district.staff.values()}:
-        return _said(AWAY)
-    return calls.broken(caller.opened(services, form, args))
+    return _said(AWAY) if _is_staff(services, form) else calls.broken(caller.opened(services, form, args))
+
+
+def _is_staff(services: Services, form: Mapping[str, str]) -> bool:
+    return form.get("To") in {one.phone for one in services.library.district.staff.values()}
 
 
 def _caller(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> VoiceResponse:

@@ -15,7 +15,7 @@ from bot.announcements.preview import preview
 from bot.announcements.watching import watch
 from bot.announcements.words import sentences
 from bot.channels.base import Outgoing
-from bot.store import announcements, contacts, recipients, recordings, wordings
+from bot.store import announcements, contacts, families, recipients, recordings, wordings
 from bot.store.cases import cases
 from bot.store.db import now
 from bot.store.recordings import Recording, Sound
@@ -64,14 +64,39 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
     assert served.states(announcement)["delivered answered"] == 1
 
 
-def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
+def test_a_landline_that_once_had_a_text_sent_is_rung_again(served: District) -> None:
+    """A caller pressed the pound key: the text never arrived, and no announcement would any more."""
     ring(served, A)
+    with served.services.database.write() as db:
+        there = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        texted = contacts.add(db, served.services.database.vault, A, "sms", now())
+        assert there and there.family_id == texted.family_id
+        families.mark_bad_number(db, texted.family_id or 0, 30006, now())
+    served.send(served.say("Again.", channels=WAYS))
+    assert len(served.twilio.calls_to(A)) == 2 and served.got(A) == []
+
+
+def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
+    announcement = ring(served, A)
     with served.services.database.write() as db:
         contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
         assert contact
         contacts.set_stopped(db, contact.id, now())
     (heard,) = served.twilio.answer(call_to(served))
     assert heard.words == ""
+    outcomes.write_down(served.services)
+    assert served.states(announcement) == {"canceled stopped": 1}, "nobody counts it as told"
+
+
+def test_a_key_is_answered_in_the_language_that_the_family_reads_now(served: District) -> None:
+    """It chose another one while the announcement waited: the answer to its key is not read by the voice of the first."""
+    ring(served, A)
+    with served.services.database.write() as db:
+        contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        assert contact
+        contacts.set_language(db, contact.id, "es")
+    heard, answered = served.twilio.answer(call_to(served), press="2")
+    assert heard.languages == {"en-US"} and answered.languages == {"es-MX"}
 
 
 @pytest.mark.long

@@ -306,6 +306,17 @@ def test_silence_does_not_count_after_a_key(phone: Phone) -> None:
     assert phone.wait() == answered, "one silence before another question is not the second of this one"
 
 
+@pytest.mark.parametrize("key", ["*", "#"])
+def test_silence_does_not_count_after_a_key_that_always_works(phone: Phone, key: str) -> None:
+    """Who has it said again, or sent, is still there."""
+    phone.ring()
+    phone.press("1")
+    answered = phone.press("2")
+    phone.wait()
+    phone.press(key)
+    assert phone.wait() == answered
+
+
 def test_a_caller_is_known_by_any_way_it_wrote_and_by_its_own_first(phone: Phone, family: Family) -> None:
     family.text("español")
     phone.ring()

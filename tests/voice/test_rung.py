@@ -11,7 +11,7 @@ from bot.cases.wording import for_family
 from bot.messaging import status
 from bot.messaging.send import deliver
 from bot.services import Services
-from bot.store import case_messages, contacts
+from bot.store import case_messages, contacts, erasing
 from bot.store import cases as cases_of
 from bot.store import deliveries as deliveries_of
 from bot.store.db import now
@@ -87,6 +87,53 @@ def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio:
     with phone.services.database.read() as db:
         assert db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one() == "undelivered"
     assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
+
+
+def test_who_stops_while_it_rings_hears_nothing_and_staff_are_told(phone: Phone, twilio: TwilioStandIn) -> None:
+    """However Twilio says that the call ended: the family was not told."""
+    row = rung(phone, "Marta: el autobús llega a las 7:15.")
+    with phone.services.database.write() as db:
+        contacts.set_stopped(db, 1, now())
+    assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
+    report = status.parse({"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": "human"}, row)
+    assert report
+    status.record(phone.services, report)
+    with phone.services.database.read() as db:
+        assert db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one() == "canceled"
+    assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
+
+
+def test_an_erased_family_that_picks_up_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
+    """Its row is gone with it; a key it pressed all the same is a wish for somebody."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    with phone.services.database.write() as db:
+        erasing.erase(db, phone.services.database.vault, contacts.family_of(db, 1) or 0, now())
+    assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
+    picked_up(phone, twilio, Digits="2")
+    assert phone.root.findtext("Dial") == "+12175550100"
+
+
+def test_a_family_that_chose_another_language_hears_what_was_written_in_the_one_before(
+    phone: Phone, twilio: TwilioStandIn
+) -> None:
+    """By that language's voice, and the keys in it too; the answer to a key is in the new one."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    with phone.services.database.write() as db:
+        contacts.set_language(db, 1, "en")
+    assert "el autobús" in picked_up(phone, twilio) and "The bus" not in phone.words and phone.voices == {"es-MX"}
+    phone.ask(phone.on, To=phone.number, Digits="9", **OURS)
+    assert phone.voices == {"en-US"}
+
+
+def test_a_family_is_rung_only_while_a_call_is_its_way(phone: Phone, twilio: TwilioStandIn) -> None:
+    """A call that Twilio did not take is tried again; meanwhile the family chose a language that no machine speaks."""
+    twilio.fail_next("429", on="call")
+    row = rung(phone, "Marta: otobis la ap vini a 7:15.")
+    with phone.services.database.write() as db:
+        contacts.set_language(db, 1, "ht")
+    with time_machine.travel(now() + timedelta(seconds=60)):
+        deliver(phone.services, row)
+    assert twilio.calls_to(phone.number) == [] and [one.to for one in twilio.messages] == [phone.number]
 
 
 def jobs(phone: Phone) -> list[str]:
