@@ -20,6 +20,7 @@ from bot.redis_url import AnyRedis
 from bot.store import reindexing
 from bot.store.crypto import Vault
 from bot.store.db import Database
+from bot.translation import google as _loaded_too  # noqa: F401
 from bot.understanding import warm
 
 

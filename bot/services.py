@@ -24,7 +24,6 @@ from bot.transcription.http import HttpTranscriber
 from bot.translation import Translator
 from bot.translation.careful import CarefulTranslator
 from bot.translation.glossary import Glossary
-from bot.translation.google import GoogleTranslator
 from bot.understanding import warm
 
 REDIS_SECONDS = 2
@@ -64,7 +63,13 @@ class Services:
     @cached_property
     def translator(self) -> Translator | None:
         """The machine that translates, if the district allows one (`TRANSLATOR`)."""
-        return GoogleTranslator(self.settings.googletrans_base) if self.settings.translator == "googletrans" else None
+        if self.settings.translator != "googletrans":
+            return None
+        from bot.translation.google import (
+            GoogleTranslator,
+        )  # its libraries take memory, and most web processes ask nobody
+
+        return GoogleTranslator(self.settings.googletrans_base)
 
     @cached_property
     def transcriber(self) -> Transcriber | None:
