@@ -65,9 +65,8 @@ class Services:
         """The machine that translates, if the district allows one (`TRANSLATOR`)."""
         if self.settings.translator != "googletrans":
             return None
-        from bot.translation.google import (
-            GoogleTranslator,
-        )  # its libraries take memory, and most web processes ask nobody
+        # Here, since its libraries take memory and most web processes ask nobody.
+        from bot.translation.google import GoogleTranslator
 
         return GoogleTranslator(self.settings.googletrans_base)
 

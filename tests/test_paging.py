@@ -14,6 +14,7 @@ from bot.services import Services
 from bot.store import audit, cases, deliveries
 from bot.store.db import now
 from tests.conftest import NOW, Family
+from tests.reading import newest_cases
 from tests.stand_in import TwilioStandIn
 
 DANA, SAM, ANA, JEAN, RUTH = (f"+121755501{end}" for end in (43, 44, 41, 42, 51))
@@ -155,7 +156,7 @@ def test_a_family_has_one_open_case_a_topic(services: Services, family: Family) 
     family.text("0")
     assert case_of(services).answers["wish"] == "it is about the bus"
     with services.database.read() as db:
-        assert len(cases.newest(db, services.database.vault, 10)) == 1
+        assert len(newest_cases(db, services.database.vault, 10)) == 1
 
 
 def test_an_emergency_that_is_reported_again_later_pages_again(

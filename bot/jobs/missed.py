@@ -55,11 +55,11 @@ def look(services: Services) -> None:
 
 def _unheard(services: Services, came: Iterable[Received]) -> list[Received]:
     """Those that nobody answered, the oldest first; also one whose reply was lost with the worker that answered it."""
-    redis = services.redis
-    new = [one for one in came if missed.is_begun(redis, one.sid) or not services.conversations.heard(one.sid)]
+    begun = missed.begun(services.redis)
     with services.database.read() as db:
-        answered = heard.among(db, [one.sid for one in new])
-    return sorted((one for one in new if one.sid not in answered), key=lambda one: one.at)
+        away = heard.away(db)
+    new = (one for one in came if one.sid in begun or not services.conversations.heard(one.sid))
+    return sorted((one for one in new if one.sid not in away), key=lambda one: one.at)
 
 
 def _is_answered(services: Services, bodies: TwilioBodies, one: Received, at: datetime) -> bool:

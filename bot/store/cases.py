@@ -250,14 +250,6 @@ def find(db: Connection, vault: Vault, case_id: int) -> Case | None:
     return _case(row, family_keys.reader(db, vault)) if row else None
 
 
-def newest(db: Connection, vault: Vault, limit: int) -> list[Case]:
-    """The open cases, then the others; newest first."""
-    order = (cases.c.state.not_in(OPEN_STATES), cases.c.id.desc())
-    rows = db.execute(select(cases).order_by(*order).limit(limit)).all()
-    opens = family_keys.reader(db, vault, (row.sealed_answers for row in rows))
-    return [_case(row, opens) for row in rows]
-
-
 def of_contact(db: Connection, vault: Vault, contact_id: int) -> list[Case]:
     """All cases of one family, newest first."""
     query = select(cases).where(cases.c.contact_id == contact_id).order_by(cases.c.id.desc())

@@ -3,7 +3,6 @@
 Only the search for what never reached us asks (jobs/missed): it would answer them once more.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Column, String, Table, select
@@ -26,7 +25,6 @@ def note(db: Connection, message_sid: str, at: datetime) -> None:
     db.execute(dialect.insert(heard_away).on_conflict_do_nothing(), {"message_sid": message_sid, "at": at})
 
 
-def among(db: Connection, message_sids: Iterable[str]) -> frozenset[str]:
-    """Those of them that were answered while Redis was away."""
-    key = heard_away.c.message_sid.in_(list(message_sids))
-    return frozenset(db.execute(select(heard_away.c.message_sid).where(key)).scalars())
+def away(db: Connection) -> frozenset[str]:
+    """All that were answered while Redis was away, as long as it is remembered."""
+    return frozenset(db.execute(select(heard_away.c.message_sid)).scalars())

@@ -47,9 +47,9 @@ def end_one(redis: Redis, message_sid: str) -> None:
     redis.srem(BEGUN, message_sid)
 
 
-def is_begun(redis: Redis, message_sid: str) -> bool:
-    """Whether somebody began to answer it and did not end."""
-    return bool(redis.sismember(BEGUN, message_sid))
+def begun(redis: Redis) -> frozenset[str]:
+    """Those that somebody began to answer and did not end."""
+    return frozenset(one.decode() for one in cast(set[bytes], redis.smembers(BEGUN)))
 
 
 def count(redis: Redis, since: datetime) -> int:

@@ -90,8 +90,7 @@ def coming(db: Connection, gathering_id: int) -> list[Coming]:
 
 def to_remind(db: Connection, gathering_id: int, mark: Mark, said_before: datetime, limit: int) -> list[Rsvp]:
     """Who comes, said so before this moment, and was not told so far."""
-    key = (rsvps.c.people > 0) & rsvps.c[mark].is_(None) & (rsvps.c.at < said_before)
-    return _chosen(db, gathering_id, key, limit)
+    return _chosen(db, gathering_id, _untold(mark, said_before), limit)
 
 
 def not_up_to_date(db: Connection, gathering_id: int, revision: int, limit: int) -> list[Rsvp]:
@@ -107,8 +106,7 @@ def mark(db: Connection, rsvp_id: int, name: Mark, at: datetime) -> bool:
 
 def mark_all(db: Connection, gathering_id: int, name: Mark, said_before: datetime, at: datetime) -> int:
     """Note of everybody of `to_remind` that they are told; how many."""
-    key = (rsvps.c.gathering_id == gathering_id) & (rsvps.c.people > 0)
-    key = key & rsvps.c[name].is_(None) & (rsvps.c.at < said_before)
+    key = (rsvps.c.gathering_id == gathering_id) & _untold(name, said_before)
     return int(db.execute(update(rsvps).where(key).values({name: at})).rowcount)
 
 
@@ -136,6 +134,10 @@ def has_stopped(db: Connection, family_id: int) -> bool:
     """Whether this family texted STOP on any of its addresses."""
     key = (contacts.c.family_id == family_id) & contacts.c.stopped_at.is_not(None)
     return db.execute(select(contacts.c.id).where(key).limit(1)).first() is not None
+
+
+def _untold(mark: Mark, said_before: datetime) -> Any:
+    return (rsvps.c.people > 0) & rsvps.c[mark].is_(None) & (rsvps.c.at < said_before)
 
 
 def _language() -> Any:

@@ -12,6 +12,7 @@ from bot.store.db import now
 from bot.store.wordings import Review
 from tests.announcements.conftest import District
 from tests.conftest import NOW, Family
+from tests.reading import newest_cases
 
 A = "+12175550201"
 
@@ -111,10 +112,10 @@ def test_a_message_that_is_sent_back_is_checked_not_taken_for_an_emergency(distr
     (text,) = district.got(A)
     assert family.text(text).startswith("Yes, this is a message from Riverbend")
     with family.services.database.read() as db:
-        assert cases.newest(db, family.services.database.vault, 5) == []
+        assert newest_cases(db, family.services.database.vault, 5) == []
     family.text(f"{text} ICE is at my door right now, please help us, my children are alone")
     with family.services.database.read() as db:
-        assert {one.severity for one in cases.newest(db, family.services.database.vault, 5)} == {"escalate_now"}
+        assert {one.severity for one in newest_cases(db, family.services.database.vault, 5)} == {"escalate_now"}
 
 
 def test_an_answer_knows_its_announcement(district: District, new_family: Callable[[str], Family]) -> None:

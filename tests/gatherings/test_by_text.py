@@ -12,10 +12,11 @@ from sqlalchemy import text as sql
 from bot.announcements import approving
 from bot.gatherings import planning
 from bot.gatherings.by_text import Said, parse
-from bot.store import cases, questions
+from bot.store import questions
 from tests.announcements.conftest import District
 from tests.conftest import NOW, Family
 from tests.gatherings.conftest import STARTS, Host
+from tests.reading import newest_cases
 from tests.stand_in import TwilioStandIn
 from tests.test_paging import send_all
 
@@ -116,7 +117,7 @@ def test_an_emergency_is_never_taken_for_a_question(host: Host, family: Family) 
     assert "911" in family.text(f"ASK {code} ICE is at my door right now, help")
     with host.services.database.read() as db:
         assert questions.of(db, host.services.database.vault, 1) == []
-        assert [one.severity for one in cases.newest(db, host.services.database.vault, 5)] == ["escalate_now"]
+        assert [one.severity for one in newest_cases(db, host.services.database.vault, 5)] == ["escalate_now"]
 
 
 def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> None:

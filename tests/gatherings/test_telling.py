@@ -11,10 +11,11 @@ from sqlalchemy import delete, select
 from bot import restored
 from bot.cases import follow_ups as starting
 from bot.gatherings import planning
-from bot.store import audit, cases, contacts, follow_ups, rsvps
+from bot.store import audit, contacts, follow_ups, rsvps
 from bot.store.db import now
 from tests.conftest import Family
 from tests.gatherings.conftest import PLAN, STARTS, Host
+from tests.reading import newest_cases
 from tests.stand_in import TwilioStandIn
 
 A = "+12175550181"
@@ -164,7 +165,7 @@ def test_after_it_each_is_asked_once_what_it_needs_and_a_person_reads_it(
         assert "What does your family need" in text
         assert "will read this" in comes.text("A bus that stops near our street")
     with host.services.database.read() as db:
-        (case,) = cases.newest(db, host.services.database.vault, 5)
+        (case,) = newest_cases(db, host.services.database.vault, 5)
     assert (case.topic, case.severity) == ("after_gathering", "info") and "bus" in str(case.answers)
 
 

@@ -17,11 +17,12 @@ from bot.incidents import heard
 from bot.incidents.ending import end_idle
 from bot.jobs.sweep import sweep_all
 from bot.services import Services
-from bot.store import audit, cases, contacts, deliveries, figures, incidents
+from bot.store import audit, contacts, deliveries, figures, incidents
 from bot.store.db import now
 from bot.web import create_app
 from tests.conftest import NOW, Family
 from tests.incidents.conftest import DANA, IRIS, MIA, NORA, PAT, RUTH, SAM, case_of, entries, incident, signed
+from tests.reading import newest_cases
 from tests.stand_in import TwilioStandIn
 from tests.test_paging import page_at, send_all
 
@@ -152,7 +153,7 @@ def test_a_repeated_webhook_changes_nothing_and_answers_alike(live: Services, ph
     over = iris.text("over", MessageSid="SM5")
     assert iris.text("over", MessageSid="SM5") == over, "also when it is over"
     with live.database.read() as db:
-        assert len(cases.newest(db, live.database.vault, 9)) == 1
+        assert len(newest_cases(db, live.database.vault, 9)) == 1
 
 
 def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Services, phone: Phone) -> None:

@@ -18,6 +18,7 @@ from bot.store.db import metadata, now
 from bot.store.leaders import Leader
 from bot.understanding import Phrasebook
 from tests.conftest import Family
+from tests.reading import newest_cases
 from tests.understanding.conftest import files, lessons, phrasebook
 from tests.voice.test_calls import Phone
 
@@ -148,14 +149,14 @@ def test_an_emergency_comes_first(services: Services, family: Family) -> None:
     reply = family.text("ICE agents are at my door right now, they are knocking")
     assert "911" in reply and rows(services, "contacts") == 1
     with services.database.read() as db:
-        assert {case.severity for case in cases.newest(db, services.database.vault, 5)} >= {"escalate_now"}
+        assert {case.severity for case in newest_cases(db, services.database.vault, 5)} >= {"escalate_now"}
 
 
 def test_staff_who_help_are_told_that_the_case_is_gone(services: Services, family: Family) -> None:
     family.text("english")
     family.text("ICE agents are at my door right now, they are knocking")
     with services.database.write() as db:
-        (case,) = cases.newest(db, services.database.vault, 5)
+        (case,) = newest_cases(db, services.database.vault, 5)
         db.execute(cases.cases.update().values(claimed_by="ana_ruiz", state="claimed"))
     family.text("delete my data")
     assert "is deleted" in family.text("1")
@@ -212,7 +213,7 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
     """Alerts, translations and texts of a family that is erased end without an error."""
     told(family)
     with services.database.read() as db:
-        (case,) = cases.newest(db, services.database.vault, 5)
+        (case,) = newest_cases(db, services.database.vault, 5)
         messages = list(db.execute(select(metadata.tables["case_messages"].c.id)).scalars())
         follow_ups = list(db.execute(select(metadata.tables["follow_ups"].c.id)).scalars())
     family.text("delete my data")
@@ -277,7 +278,7 @@ def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
     assert services.conversations.asks(services.family("+12175550177")) == before
     assert rows(services, "families") == 1
     with services.database.read() as db:
-        abouts = [case.about for case in cases.newest(db, services.database.vault, 9)]
+        abouts = [case.about for case in newest_cases(db, services.database.vault, 9)]
     assert any("asks to delete the data" in about for about in abouts)
 
 
@@ -380,7 +381,7 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
     assert family.text("ICE agents are at my door right now, they are knocking") and family.status == 200
     with services.database.read() as db:
         own = contacts.find(db, services.database.vault, family.address)
-        (case,) = cases.newest(db, services.database.vault, 5)
+        (case,) = newest_cases(db, services.database.vault, 5)
     assert gone and own is not None and case.contact_id == own.id, "not whoever came meanwhile"
 
 

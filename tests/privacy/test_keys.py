@@ -26,6 +26,7 @@ from bot.store.crypto import OWN, Unreadable, Vault
 from bot.store.db import Database, metadata, now
 from bot.web import check_keys, create_app
 from tests.conftest import Family
+from tests.reading import newest_cases
 
 NEW = "the key of the next quarter long enough to be one"
 NUMBERS = ("whatsapp:+12175550177", "whatsapp:+12175550178")
@@ -98,7 +99,7 @@ def test_a_key_does_not_open_in_another_familys_row(services: Services, two: lis
         table = family_keys.family_keys
         db.execute(update(table).where(table.c.id == one.id).values(wrapped=other.wrapped))
     with services.database.read() as db, pytest.raises(Unreadable):
-        cases.newest(db, services.database.vault, 10)
+        newest_cases(db, services.database.vault, 10)
 
 
 def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None:
@@ -110,7 +111,7 @@ def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None
         (lost,) = [one for one in before if one not in all_sealed(services)["cases.sealed_answers"]]
         with pytest.raises(Unreadable, match="destroyed"):
             opens.open_bytes(lost, "case:answers:x:0")
-        assert len(cases.newest(db, services.database.vault, 10)) == 1, "the other's is there"
+        assert len(newest_cases(db, services.database.vault, 10)) == 1, "the other's is there"
 
 
 @pytest.mark.sqlite
@@ -211,13 +212,13 @@ def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
             sealed = old.seal('{"wrote": "of before"}', cases._place(row.message_sid, row.n))
             db.execute(update(cases.cases).where(cases.cases.c.id == row.id).values(sealed_answers=sealed))
     with services.database.read() as db:
-        assert {one.answers["wrote"] for one in cases.newest(db, old, 10)} == {"of before"}
+        assert {one.answers["wrote"] for one in newest_cases(db, old, 10)} == {"of before"}
     assert "2 values are to be moved" in run(services, monkeypatch, "status")
     assert "sealed anew: 2" in run(services, monkeypatch, "rotate")
     assert "sealed anew: 0" in run(services, monkeypatch, "rotate")
     assert all(one.startswith(OWN) for one in all_sealed(services)["cases.sealed_answers"])
     with services.database.read() as db:
-        assert {one.answers["wrote"] for one in cases.newest(db, old, 10)} == {"of before"}
+        assert {one.answers["wrote"] for one in newest_cases(db, old, 10)} == {"of before"}
 
 
 def backup(services: Services, to: Path) -> str:
@@ -258,7 +259,7 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     with restored.read() as db:
         assert len(db.execute(select(contacts.contacts)).all()) == 2, "the backup is whole"
         with pytest.raises(Unreadable):
-            cases.newest(db, restored.vault, 10)
+            newest_cases(db, restored.vault, 10)
         for row in db.execute(select(contacts.contacts)).all():
             with pytest.raises(Unreadable):
                 contacts.open_address(restored.vault, row.sealed_address, row.address_index)
@@ -315,8 +316,8 @@ def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monk
     steps.close()
     with both.database.read() as db:
         assert resealing.count(db, both.database.vault).older > 0
-        assert len(cases.newest(db, both.database.vault, 10)) == 2
+        assert len(newest_cases(db, both.database.vault, 10)) == 2
     run(both, monkeypatch, "rotate")
     with both.database.read() as db:
         assert resealing.count(db, both.database.vault).older == 0
-        assert len(cases.newest(db, both.database.vault, 10)) == 2
+        assert len(newest_cases(db, both.database.vault, 10)) == 2

@@ -15,6 +15,7 @@ from bot.settings import ROOT
 from bot.store import cases, contacts, deliveries, resealing
 from bot.store.crypto import Vault
 from bot.store.db import Database, metadata, now
+from tests.reading import newest_cases
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 NEW = "the key of the next quarter long enough to be one"
@@ -51,18 +52,18 @@ def test_rotation_killed_again_and_again_loses_nothing(services: Services) -> No
     assert killed, "at least one was killed at work"
     with services.database.read() as db:
         keys = Vault([NEW, old])
-        assert len({one.answers["wrote"] for one in cases.newest(db, keys, FAMILIES)}) == FAMILIES
+        assert len({one.answers["wrote"] for one in newest_cases(db, keys, FAMILIES)}) == FAMILIES
     assert run(services, "keys", "rotate", data_key=both) == 0
     after = Database(services.settings.database_url, Vault([NEW, old]))
     with after.read() as db:
         counts = resealing.count(db, after.vault)
         assert (counts.older, counts.unknown) == (0, 0)
-        assert len({one.answers["wrote"] for one in cases.newest(db, after.vault, FAMILIES)}) == FAMILIES
+        assert len({one.answers["wrote"] for one in newest_cases(db, after.vault, FAMILIES)}) == FAMILIES
     assert run(services, "keys", "reindex", data_key=both) == 0
     alone = Database(services.settings.database_url, Vault([NEW]))
     with alone.read() as db:
         assert all(contacts.find(db, alone.vault, f"+1217{number:07d}") for number in range(0, FAMILIES, 50))
-        assert len({one.answers["wrote"] for one in cases.newest(db, alone.vault, FAMILIES)}) == FAMILIES
+        assert len({one.answers["wrote"] for one in newest_cases(db, alone.vault, FAMILIES)}) == FAMILIES
     after.engine.dispose()
     alone.engine.dispose()
 

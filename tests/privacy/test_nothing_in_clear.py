@@ -15,9 +15,9 @@ import requests
 
 from bot.messaging import erasing
 from bot.roster.importing import Options, import_files
-from bot.store import cases
 from tests.faults.line import Line, running
 from tests.privacy.searching import files, found_in, numbers, spellings, values
+from tests.reading import newest_cases
 from tests.stand_in import sign
 from tests.stand_in.twilio import TwilioStandIn  # noqa: F401  # what a line talks to
 
@@ -101,7 +101,7 @@ def staff_at_work(line: Line) -> None:
     """Somebody takes a case by text and writes back; a roster is read; one family is erased; another erases itself."""
     with line.services() as services:
         with services.database.read() as db:
-            newest = cases.newest(db, services.database.vault, 50)
+            newest = newest_cases(db, services.database.vault, 50)
         for case in newest[:4]:
             line.tell(ANA, f"TAKE {case.id}")
             line.tell(ANA, f"{case.id} dear {NAMES[0]}, {TEXTS[0]}? I will call you")

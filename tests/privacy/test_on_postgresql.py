@@ -9,11 +9,12 @@ from sqlalchemy import delete, select, update
 
 from bot.retention import running
 from bot.services import Services
-from bot.store import cases, exporting, resealing
+from bot.store import exporting, resealing
 from bot.store.crypto import OWN, Vault
 from bot.store.db import Database, metadata, now
 from bot.web import create_app
 from tests.conftest import NOW, Family, migrate
+from tests.reading import newest_cases
 from tests.test_erasing import fill
 from tests.test_postgres import url
 
@@ -40,14 +41,14 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> N
     both = Database(url, Vault([NEW, old]))
     with both.read() as db:
         assert resealing.count(db, both.vault).older > 0
-        assert all(one.answers for one in cases.newest(db, both.vault, 5))
+        assert all(one.answers for one in newest_cases(db, both.vault, 5))
     for _ in resealing.reseal(both):
         pass
     with both.read() as db:
         counts = resealing.count(db, both.vault)
         assert (counts.older, counts.unknown, counts.to_move) == (0, 0, 0)
         assert counts.own > 0
-        assert "Quill" in str(cases.newest(db, both.vault, 5))
+        assert "Quill" in str(newest_cases(db, both.vault, 5))
         assert "Quill" in str(exporting.everything(db, both.vault, 1) or exporting.everything(db, both.vault, 2))
     now_here = replace(here, database=both)
     again = Family(now_here, create_app(services=now_here).test_client(), "+12175550177")

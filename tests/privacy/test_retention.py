@@ -15,6 +15,7 @@ from bot.services import Services
 from bot.store import audit, cases, deliveries, erasing, retention
 from bot.store.db import metadata, now
 from tests.conftest import NOW, Family
+from tests.reading import newest_cases
 from tests.test_erasing import fill
 
 
@@ -32,7 +33,7 @@ def a_case(services: Services, family: Family) -> int:
     family.text("english")
     family.text("I want to talk to a person, my landlord is Mr Quill")
     with services.database.read() as db:
-        return cases.newest(db, services.database.vault, 1)[0].id
+        return newest_cases(db, services.database.vault, 1)[0].id
 
 
 def finish(services: Services, case_id: int) -> None:
@@ -53,7 +54,7 @@ def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
         assert running.retain(services, "test")["cases"] == 1
         assert running.retain(services, "test") == {}, "done again it finds nothing"
     with services.database.read() as db:
-        assert [one.id for one in cases.newest(db, services.database.vault, 5)] == [still_open]
+        assert [one.id for one in newest_cases(db, services.database.vault, 5)] == [still_open]
         assert {row.case_id for row in db.execute(select(metadata.tables["case_messages"]))} <= {still_open}
     assert count(services, "contacts") == 2, "the family itself stays"
 

@@ -14,6 +14,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import select, update
+from sqlalchemy.engine import Row
 
 from bot.announcements import approving
 from bot.content.catalog import parse_po
@@ -100,32 +101,32 @@ def test_a_webhook_with_odd_values_is_answered(services: Services, client: Flask
     assert services.redis.keys("puente:reports*") == [], "no list of reports waits with one that cannot be kept"
 
 
-def test_no_report_of_another_message_moves_a_familys_row(services: Services, district: District) -> None:
-    """While Redis is away reports are written down at once; they are of the message that their row knows, or of none."""
-    district.family("+12175550201", "lincoln")
-    number = district.say()
-    nothing_urgent(services)
-    district.send(number)
-    with services.database.read() as db:
-        before = db.execute(select(recipients.recipients)).one()
-    away = replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0)))
-    for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
-        report_it(away, Report(sid, "undelivered", before.id, 30003))
-        with services.database.read() as db:
-            after = db.execute(select(recipients.recipients)).one()
-        assert (after.state, after.sid) == (state, before.sid)
-
-
-def test_twilios_word_of_a_stop_counts_while_redis_is_away(services: Services, district: District) -> None:
+@pytest.fixture
+def sent_then_away(services: Services, district: District) -> tuple[Services, Row[Any]]:
+    """An announcement has left to one family, and then Redis goes away: the services, the family's row."""
     district.family("+12175550201", "lincoln")
     number = district.say()
     nothing_urgent(services)
     district.send(number)
     with services.database.read() as db:
         row = db.execute(select(recipients.recipients)).one()
-    away = replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0)))
+    return replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0))), row
+
+
+def test_no_report_of_another_message_moves_a_familys_row(sent_then_away: tuple[Services, Row[Any]]) -> None:
+    """While Redis is away reports are written down at once; they are of the message that their row knows, or of none."""
+    away, before = sent_then_away
+    for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
+        report_it(away, Report(sid, "undelivered", before.id, 30003))
+        with away.database.read() as db:
+            after = db.execute(select(recipients.recipients)).one()
+        assert (after.state, after.sid) == (state, before.sid)
+
+
+def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple[Services, Row[Any]]) -> None:
+    away, row = sent_then_away
     report_it(away, Report(row.sid, "undelivered", row.id, 21610))
-    with services.database.read() as db:
+    with away.database.read() as db:
         assert contacts.has_stopped(db, row.contact_id)
 
 

@@ -73,6 +73,15 @@ def test_what_could_not_be_translated_is_read_by_its_own_voice(phone: Phone, twi
     assert phone.voices == {"es-MX", "en-US"} and said["en-US"] == "Bring the form."
 
 
+def state_after(phone: Phone, row: str, answered_by: str) -> str:
+    """The delivery's state once Twilio has told that the call is over."""
+    report = status.parse({"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": answered_by}, row)
+    assert report
+    status.record(phone.services, report)
+    with phone.services.database.read() as db:
+        return str(db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one())
+
+
 def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio: TwilioStandIn) -> None:
     """It hears who rang; staff are told that the family was not reached, although the call was "completed"."""
     row = rung(phone, "Marta: el autobús llega a las 7:15.", "no")
@@ -80,12 +89,7 @@ def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio:
     heard = picked_up(phone, twilio, AnsweredBy="machine_end_beep")
     assert "Marta" not in heard and "autobús" not in heard and phone.has("Hangup") and not phone.goes_on
     assert "Riverbend" in heard and "2 1 7, 5 5 5, 0 1 0 0" in heard and phone.voices == {"es-MX"}
-    ended = {"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": "machine_end_beep"}
-    report = status.parse(ended, row)
-    assert report
-    status.record(phone.services, report)
-    with phone.services.database.read() as db:
-        assert db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one() == "undelivered"
+    assert state_after(phone, row, "machine_end_beep") == "undelivered"
     assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
 
 
@@ -95,11 +99,7 @@ def test_who_stops_while_it_rings_hears_nothing_and_staff_are_told(phone: Phone,
     with phone.services.database.write() as db:
         contacts.set_stopped(db, 1, now())
     assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
-    report = status.parse({"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": "human"}, row)
-    assert report
-    status.record(phone.services, report)
-    with phone.services.database.read() as db:
-        assert db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one() == "canceled"
+    assert state_after(phone, row, "human") == "canceled"
     assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
 
 

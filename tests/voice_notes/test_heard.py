@@ -27,6 +27,7 @@ from bot.voice_notes.carrying import carry
 from bot.web import create_app
 from tests.conftest import NOW, Family
 from tests.databases import kept_on_disk, skip_or_fail
+from tests.reading import newest_cases
 from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in_as
 from tests.test_login import cheap_passwords
@@ -41,7 +42,7 @@ AT_THE_DOOR = "ICE agents are at my door right now"
 
 def all_cases(services: Services) -> list[cases.Case]:
     with services.database.read() as db:
-        return cases.newest(db, services.database.vault, 50)
+        return newest_cases(db, services.database.vault, 50)
 
 
 def raw(services: Services) -> bytes:

@@ -16,6 +16,7 @@ from bot.transcription.http import HttpTranscriber
 from bot.web import create_app
 from tests.conftest import NOW, Family
 from tests.databases import kept_on_disk
+from tests.reading import newest_cases
 from tests.stand_in import TwilioStandIn
 from tests.test_console import log_in_as
 from tests.test_login import cheap_passwords
@@ -77,7 +78,7 @@ def test_no_flow_answers_it(hearing: Services, parent: Family, server: HearingSe
     server.says = "STOP"
     carry_all(hearing)
     with hearing.database.read() as db:
-        assert len(cases.newest(db, hearing.database.vault, 9)) == 1
+        assert len(newest_cases(db, hearing.database.vault, 9)) == 1
     assert parent.text("menu") != ""
 
 
