@@ -16,7 +16,7 @@ setup: ## make .venv from the lock; starts nothing
 	@$(call install,requirements.lock)
 
 run: setup ## start everything on this machine; Ctrl-C stops it (another port: make run PORT=8001)
-	@$(PY) -m bot.run
+	@$(PY) -m bot.dev_server
 
 test: dev ## the tests, in under three minutes
 	@$(PY) -m pytest -q -n auto -m "not long"
@@ -24,7 +24,7 @@ test: dev ## the tests, in under three minutes
 test-all: dev ## those and the long ones; nothing is skipped
 	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -n auto -m "not long"
 	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -n auto -m "not long"
-	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -m long tests/test_migration.py tests/test_backup.py
+	@PUENTE_NOTHING_SKIPPED=1 $(ON_POSTGRESQL) $(PY) -m pytest -q -m long tests/store/test_migration.py tests/operations/test_backup.py
 	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -n 2 --dist loadfile -m long $(patsubst %,--ignore=%,$(WHOLE))
 	@PUENTE_NOTHING_SKIPPED=1 $(PY) -m pytest -q -m long $(WHOLE)
 
@@ -35,7 +35,7 @@ check: dev ## format, lint, types, packages, flows, facts and catalogs
 	$(PY) -m tests.audit
 	$(PY) -m bot check
 	$(PY) -m bot test
-	$(PY) -m bot.teaching.routing
+	$(PY) -m bot.nlu_training.routing_score
 	@$(call extract,$(VENV)/messages.pot,$(FAMILIES))
 	@$(call extract,$(VENV)/console.pot,$(CONSOLE))
 	@cmp -s $(VENV)/messages.pot messages/messages.pot || $(call fail,messages/messages.pot is not current: run 'make messages'.)
@@ -49,11 +49,11 @@ bench: dev ## every figure in docs/performance.md, as ratios within one run
 
 teach: dev ## learn flows/phrases and flows/concepts anew; writes flows/taught.npz
 	@$(call install,requirements-teach.lock)
-	@$(PY) -m bot.teaching
+	@$(PY) -m bot.nlu_training
 
 measure: dev ## compare the methods of docs/understanding.md on messages that nobody taught
 	@$(call install,requirements-teach.lock)
-	@$(PY) -m bot.teaching.measure
+	@$(PY) -m bot.nlu_training.evaluate
 
 lock: dev ## choose the newest versions that pyproject.toml allows, with hashes
 	$(call compile,requirements.lock)
@@ -62,9 +62,9 @@ lock: dev ## choose the newest versions that pyproject.toml allows, with hashes
 
 messages: dev ## bring messages/, the console's words and the JSON Schema up to date with flows/, pages and the grammar
 	@$(call extract,messages/messages.pot,$(FAMILIES))
-	@$(PY) -m bot.content.merge messages/messages.pot
+	@$(PY) -m bot.content.catalog_merge messages/messages.pot
 	@$(call extract,$(WORDS)/console.pot,$(CONSOLE))
-	@$(PY) -m bot.content.merge $(WORDS)/console.pot
+	@$(PY) -m bot.content.catalog_merge $(WORDS)/console.pot
 	@$(PY) -m bot schema > flows/flow.schema.json
 
 dev: setup

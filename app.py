@@ -6,22 +6,22 @@ import sys
 import threading
 from pathlib import Path
 
-from bot import log, metrics_folder
+from bot.base import logs, metrics_dir
 
-metrics_folder.together(Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parent / "var"))
+metrics_dir.together(Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parent / "var"))
 
-from bot import settings  # noqa: E402  # what counts must find the folder above
-from bot.alarms import telling  # noqa: E402
-from bot.conversation.source import BadSource  # noqa: E402
-from bot.services import Services  # noqa: E402
-from bot.web import check_keys, create_app  # noqa: E402
+from bot.base import settings  # noqa: E402  # what counts must find the folder above
+from bot.base.yaml_source import BadSource  # noqa: E402
+from bot.monitoring import notifier  # noqa: E402
+from bot.runtime import Services  # noqa: E402
+from bot.web.app import check_keys, create_app  # noqa: E402
 
-log.configure()
+logs.configure()
 try:
     app = create_app()
     check_keys(app)
     ready: Services = app.extensions["puente"]
-    threading.Thread(target=telling.watch, args=(ready,), daemon=True, name="watch").start()
+    threading.Thread(target=notifier.watch, args=(ready,), daemon=True, name="watch").start()
     gc.collect()
     gc.freeze()  # flows, weights and catalogs are many objects: a look through them for rubbish holds up every answer
 except (settings.SettingsError, BadSource) as error:

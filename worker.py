@@ -12,16 +12,17 @@ from rq.cli.cli import main as rq
 from rq.job import Job
 from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
 
-from bot import jobs, log, settings
+from bot import jobs
+from bot.base import logs, settings
+from bot.base.database import Database
+from bot.base.encryption import Vault
+from bot.base.queues import NAMES
+from bot.base.redis_client import AnyRedis
+from bot.base.yaml_source import BadSource
 from bot.content import dates
-from bot.conversation.source import BadSource
-from bot.queues import NAMES
-from bot.redis_url import AnyRedis
-from bot.store import reindexing
-from bot.store.crypto import Vault
-from bot.store.db import Database
+from bot.nlu import warm
+from bot.store.lifecycle import reindex
 from bot.translation import google as _loaded_too  # noqa: F401
-from bot.understanding import warm
 
 
 class SoonBack(Worker):
@@ -41,27 +42,27 @@ class SoonBack(Worker):
 
     def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
         """As RQ's."""
-        with log.traced(job.meta.get("trace")):
+        with logs.traced(job.meta.get("trace")):
             done: bool = super().perform_job(job, *args, **kwargs)
         return done
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Where it broke, and of what kind it was."""
-        with log.traced(job.meta.get("trace")):
+        with logs.traced(job.meta.get("trace")):
             logging.getLogger("worker").error("job failed: job=%s id=%s", job.func_name, job.id, exc_info=exc_info)
 
     def handle_job_failure(self, job: Job, *args: Any, **kwargs: Any) -> None:
         """As RQ's; what is kept for three days says where, not what."""
         error = sys.exc_info()[1]
         if error is not None:
-            kwargs["exc_string"] = log.in_a_line(error)
+            kwargs["exc_string"] = logs.in_a_line(error)
         super().handle_job_failure(job, *args, **kwargs)
 
 
 # Why these (docs/dependencies.md): with RQ's defaults it takes a quarter of an hour until a killed worker is noticed.
 OPTIONS = (
     *("--worker-class", "worker.SoonBack"),
-    *("--connection-class", "bot.redis_url.AnyRedis"),
+    *("--connection-class", "bot.base.redis_client.AnyRedis"),
     *("--serializer", "rq.serializers.JSONSerializer"),
     *("--job-monitoring-interval", "5"),
     *("--maintenance-interval", "10"),
@@ -74,7 +75,7 @@ OPTIONS = (
 
 def main(queues: list[str]) -> None:
     """Work until SIGTERM; exits with 1 if the settings are unusable or Redis is not there at the start."""
-    log.configure()
+    logs.configure()
     try:
         given = settings.load()
         # Read before the fork, so that no job has to.  Nothing here may open a connection: a fork would share it.
@@ -94,7 +95,7 @@ def _keys_fit(given: settings.Settings) -> None:
     """Raises `SettingsError` for a wrong `DATA_KEY`: one such worker of several takes its part of the alerts, and can
     read none.  The connection is closed before the fork."""
     database = Database(given.database_url, Vault(given.data_keys))
-    wrong = reindexing.unfit(database)
+    wrong = reindex.unfit(database)
     database.engine.dispose()
     if wrong:
         raise settings.SettingsError(wrong)

@@ -1,17 +1,18 @@
 """Alembic's entry: brings `DATABASE_URL` up to date."""
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy.exc import OperationalError
 
-from bot import settings, store
-from bot.store.db import metadata, open_engine
+from bot import store
+from bot.base import settings
+from bot.base.database import metadata, open_engine
 
-for module in iter_modules(store.__path__):  # imported, so that `metadata` knows each one's tables
-    import_module(f"bot.store.{module.name}")
+for module in walk_packages(store.__path__, "bot.store."):  # imported, so that `metadata` knows each one's tables
+    import_module(module.name)
 
 
 def migrate() -> None:

@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from bot import settings
+from bot.base import settings
 from bot.content.library import Library, load_library
-from bot.run.embedded import embedded_server
-from bot.services import Services, open_services
-from bot.web import create_app
+from bot.dev_server.redis_server import embedded_server
+from bot.runtime import Services, open_services
+from bot.web.app import create_app
 from tests.databases import ON_POSTGRESQL, cluster, create, empty, fill_template, migrate
 from tests.stand_in import TwilioStandIn, sign
 from tests.stand_in.inbound import read_twiml

@@ -19,8 +19,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, inspect
 
-from bot import settings
-from bot.store.db import Database
+from bot.base import settings
+from bot.base.database import Database
 
 ON_POSTGRESQL = os.environ.get("PUENTE_TEST_DATABASE") == "postgresql"
 """Whether this run's tests stand on PostgreSQL."""

@@ -3,105 +3,44 @@
 import ast
 import importlib
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from bot import queues, settings
+from bot.base import queues, settings
 
 BOT = settings.ROOT / "bot"
-PURE = {"conversation", "understanding"}
-BELOW = {
-    "conversation": {"understanding"},
-    "understanding": set(),
-    "content": {"conversation", "understanding"},
-    "store": {"log"},
-    "channels": {"settings"},
-    "translation": {"metering"},
-    "alarms": {"messaging", "channels", "content", "store", "queues", "services", "metering"},
-    "transcription": set(),
-    "voice_notes": {
-        "messaging",
-        "conversation",
-        "understanding",
-        "transcription",
-        "channels",
-        "store",
-        "queues",
-        "services",
-    },
-    "messaging": {  # `voice`: its pure part cuts a reply into what was recorded
-        "log",
-        "metering",
-        "conversation",
-        "understanding",
-        "content",
-        "channels",
-        "store",
-        "queues",
-        "services",
-        "translation",
-        "voice",
-    },
-    "cases": {
-        "messaging",
-        "translation",
-        "conversation",
-        "understanding",
-        "content",
-        "channels",
-        "store",
-        "queues",
-        "services",
-    },
-    "sharing": {"content"},
-    "voice": {"conversation", "content", "messaging", "sharing", "store", "settings"},
-    "announcements": {  # `voice`: what is written is cut into the pieces that a call reads out
-        "voice",
-        "messaging",
-        "translation",
-        "conversation",
-        "understanding",
-        "content",
-        "channels",
-        "sharing",
-        "store",
-        "queues",
-        "services",
-    },
-    "incidents": {  # `cases`: the chain is paged by a case, and its TAKE, notices and talk are those of every emergency;
-        # `statuses`: agents at the desk and "there were no agents" must not stand beside each other
-        "cases",
-        "statuses",
-        "messaging",
-        "conversation",
-        "understanding",
-        "content",
-        "store",
-        "queues",
-        "services",
-    },
-    "leaders": {"content", "store", "queues", "services"},
-    "retention": {"incidents", "content", "store", "services"},
-    "gatherings": {
-        "announcements",  # the invitation is an announcement: translated, approved and sent like any other
-        "messaging",
-        "conversation",
-        "understanding",
-        "translation",
-        "content",
-        "store",
-        "queues",
-        "services",
-    },
-    "roster": {"content", "conversation", "understanding", "store", "services", "settings"},
-    "statuses": {"messaging", "understanding", "conversation", "content", "store", "queues", "services"},
-    "informed": {"messaging", "understanding", "content", "store", "queues", "services"},
-    "attendance": {"messaging", "understanding", "content", "store", "queues", "services"},
-}
-"""What each room may import of the program; `docs/architecture.md` has the picture."""
+PURE = ("flows", "nlu", "pii")
 OUTSIDE = {"sqlalchemy", "redis", "rq", "flask", "twilio", "requests", "time", "os", "random", "logging"}
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("base",),
+    ("channels", "documents", "pii", "store", "transcription"),
+    ("store.families", "store.staff", "translation", "nlu"),
+    ("store.cases", "flows", "store.community"),
+    ("store.announcements", "store.schools", "content"),
+    ("store.meetings", "store.operations", "speech", "nlu_training"),
+    ("store.lifecycle",),
+    ("runtime",),
+    ("messaging",),
+    ("attendance", "cases", "content_review", "monitoring", "roster", "school_status", "voice", "voice_notes"),
+    ("monitoring.doctor", "flow_tests", "announcements", "incidents"),
+    ("incidents.samples", "meetings", "community"),
+    ("message_router", "retention"),
+    ("jobs", "web.core", "web.server"),
+    ("web.console.core", "web.operations", "web.public", "web.simulator", "web.webhooks"),
+    ("web.console.auth", "web.console.schools", "web.console.meetings", "web.console.announcements"),
+    ("web.console.cases", "web.console.community", "web.console.content", "web.console.incidents"),
+    ("web.console.oversight",),
+    ("web.console",),
+    ("web",),
+    ("dev_server",),
+    ("cli",),
+    ("__main__",),
+)
+"""Packages from the bottom up: one imports only what is in a layer below its own (`docs/architecture.md`)."""
+LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 WITHOUT_LOGIN = {
     "/console/login",
     "/console/static/<path:filename>",
@@ -120,35 +59,81 @@ WITHOUT_LOGIN = {
 }
 
 
+def module_name(path: Path) -> str:
+    """The dotted name of a file below `bot`: `store.cases.cases`, `web.app`; a package by its own name."""
+    return ".".join(path.relative_to(BOT).with_suffix("").parts).removesuffix(".__init__").removesuffix("__init__")
+
+
+MODULES = {module_name(path): path for path in BOT.rglob("*.py")}
+
+
+def package_of(module: str) -> str:
+    """The package that holds a module; a loose file of `bot` counts as a package of its own."""
+    is_package = MODULES[module].name == "__init__.py"
+    return module if is_package else module.rpartition(".")[0] or module
+
+
 def imports(path: Path) -> set[str]:
+    """What a file imports: modules of `bot` by their dotted names, and the top-level names of other packages."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            found |= set(names) if node.module == "bot" else {node.module}
+            found |= {resolve(node.module, alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return found
 
 
-@pytest.mark.parametrize("room", sorted(BELOW))
-def test_who_may_import_whom(room: str) -> None:
-    for path in (BOT / room).rglob("*.py"):
-        used = {name.split(".")[1] for name in imports(path) if name.startswith("bot.")}
-        assert used - {room} <= BELOW[room], path
+def resolve(module: str, name: str) -> str:
+    """`from bot.x import y`: the module `bot.x.y` if there is one, else `bot.x`."""
+    inside = f"{module}.{name}".removeprefix("bot.")
+    return f"bot.{inside}" if inside in MODULES and module.startswith("bot") else module
 
 
-@pytest.mark.parametrize("room", sorted(PURE))
-def test_the_pure_rooms_touch_nothing_outside(room: str) -> None:
-    for path in (BOT / room).rglob("*.py"):
+def graph() -> dict[str, set[str]]:
+    """For each module of `bot`, the modules of `bot` that it imports."""
+    return {
+        module: {name.removeprefix("bot.") for name in imports(path) if name.startswith("bot.")} & set(MODULES)
+        for module, path in MODULES.items()
+    }
+
+
+def package_graph() -> dict[str, set[str]]:
+    """The same between packages."""
+    packages: dict[str, set[str]] = {}
+    for module, targets in graph().items():
+        own = packages.setdefault(package_of(module), set())
+        own |= {package_of(target) for target in targets} - {package_of(module)}
+    return packages
+
+
+def find_cycle(edges: dict[str, set[str]]) -> tuple[str, ...]:
+    """One cycle of a graph, or an empty tuple."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return tuple(error.args[1])
+    return ()
+
+
+def test_each_package_imports_only_lower_layers() -> None:
+    for package, targets in package_graph().items():
+        for target in targets:
+            assert not package or LAYER_OF[target] < LAYER_OF[package], f"{package} imports {target}"
+
+
+def test_files_do_not_import_each_other_in_a_cycle() -> None:
+    assert find_cycle(graph()) == ()
+
+
+def test_packages_do_not_import_each_other_in_a_cycle() -> None:
+    assert find_cycle(package_graph()) == ()
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_pure_packages_import_nothing_with_side_effects(package: str) -> None:
+    for path in (BOT / package).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & OUTSIDE, path
-
-
-def test_nobody_imports_web_or_jobs_but_the_entries() -> None:
-    for path in BOT.rglob("*.py"):
-        if path.parent.name in {"web", "jobs", "console", "simulator", "run"} or path.name in {"cli.py", "chat.py"}:
-            continue
-        assert not {name for name in imports(path) if name.startswith(("bot.web", "bot.jobs"))}, path
 
 
 @pytest.mark.parametrize(

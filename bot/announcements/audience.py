@@ -10,11 +10,11 @@ from sqlalchemy import Select, case, exists, select
 from sqlalchemy.engine import Connection, Row
 
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.messaging.consent import can_call, can_send_sms
-from bot.services import Services
-from bot.store.announcements import Announcement, Audience, Draft
-from bot.store.contacts import contacts
-from bot.store.families import families, schools, tags
+from bot.messaging.contact_policy import can_call, can_send_sms
+from bot.runtime import Services
+from bot.store.announcements.announcements import Announcement, Audience, Draft
+from bot.store.families.contacts import contacts
+from bot.store.families.families import families, schools, tags
 
 WITHOUT_CONSENT = frozenset({"emergency", "attendance"})
 """What a school may send without consent: emergencies, unexcused absences (FCC 16-88); never after an opt-out."""

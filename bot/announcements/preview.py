@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from bot.announcements.aloud import can_read, minutes, read_out
 from bot.announcements.audience import Reach, leaders_of, meant, reached, template_for
-from bot.announcements.current import wordings_now
-from bot.announcements.messages import Messages, one_line
-from bot.announcements.translating import languages_of
-from bot.announcements.words import marked_as, text_in
-from bot.channels.lengths import MESSAGE_UNITS, units
+from bot.announcements.call_script import can_read, minutes, read_out
+from bot.announcements.current_translations import wordings_now
+from bot.announcements.personalization import Messages, one_line
+from bot.announcements.text import marked_as, text_in
+from bot.announcements.translation_drafts import languages_of
+from bot.channels.message_parts import MESSAGE_UNITS, units
+from bot.channels.sms_segments import cost
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.content.segments import cost
-from bot.messaging.drafting import library_for
-from bot.services import Services
-from bot.sharing.speech import spoken
-from bot.store.announcements import Announcement
-from bot.store.wordings import Wording
+from bot.messaging.catalog_drafts import library_for
+from bot.runtime import Services
+from bot.speech.text_to_speech import spoken
+from bot.store.announcements.announcements import Announcement
+from bot.store.announcements.translations import Wording
 
 
 @dataclass(frozen=True)

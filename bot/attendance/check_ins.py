@@ -13,12 +13,13 @@ from io import StringIO
 
 from sqlalchemy.engine import Connection
 
-from bot.content.phones import e164
-from bot.messaging import holding
-from bot.services import Services
-from bot.store import audit, contacts, families, follow_ups
-from bot.store.contacts import Contact
-from bot.store.db import now
+from bot.base.database import now
+from bot.base.phone_numbers import e164
+from bot.messaging import suppression_rules
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.families import contacts, families, follow_ups
+from bot.store.families.contacts import Contact
 
 FLOW = "absence_check_in"
 MOST = 500
@@ -76,14 +77,14 @@ def send(services: Services, school: str, listed: Listed, by: str) -> Mapping[st
     """Plan the texts; how many numbers met which outcome.  Raises `Refused` while this school is held."""
     at, district = now(), services.library.district
     with services.database.read() as db:
-        held = holding.held_schools(db, district, at, [school])
+        held = suppression_rules.held_schools(db, district, at, [school])
     if held:
         raise Refused(held[school])
     counts = Counter({UNREADABLE: listed.unreadable})
     with services.database.write() as db:
         for number in listed.numbers:
             counts[_plan(services, db, number, at)] += 1
-        audit.record(db, by, "asked for check-in texts", f"school {school}", at, f"{counts[ASKED]} texts")
+        audit_log.record(db, by, "asked for check-in texts", f"school {school}", at, f"{counts[ASKED]} texts")
     return {name: counts[name] for name in OUTCOMES}
 
 
@@ -116,6 +117,6 @@ def _refusal(services: Services, db: Connection, known: Sequence[Contact], at: d
     about = families.get(db, family)
     if about.consent_at is None:
         return NO_CONSENT
-    if holding.family_held(db, services.library.district, known[0].id, at):
+    if suppression_rules.family_held(db, services.library.district, known[0].id, at):
         return HELD
     return BAD_NUMBER if about.bad_number and len(known) == 1 and known[0].channel == "sms" else ""

@@ -7,21 +7,22 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
+from bot.base.database import now
+from bot.base.queues import ALERT_CASE, DELIVER, enqueue
 from bot.cases import timeouts
-from bot.conversation.effects import Notice
-from bot.conversation.talk import Outcome, Talk, World, append, start_flow
-from bot.messaging import holding, visiting
-from bot.messaging.drafting import library_for
-from bot.messaging.effects import ABOUT_CASE, Kept, Message, keep
-from bot.messaging.inbound import Inbound
-from bot.messaging.world import composer_for, of_case, world_of
-from bot.queues import ALERT_CASE, DELIVER, enqueue
-from bot.services import Services
-from bot.store import contacts, deliveries, follow_ups, told
-from bot.store.contacts import Contact
-from bot.store.conversations import Conversation
-from bot.store.db import now
-from bot.store.follow_ups import FollowUp
+from bot.flows.dialog_state import Outcome, Talk, World, append, start_flow
+from bot.flows.effects import Notice
+from bot.messaging import home_visits, suppression_rules
+from bot.messaging.catalog_drafts import library_for
+from bot.messaging.effect_handlers import ABOUT_CASE, Kept, Message, keep
+from bot.messaging.inbound_message import Inbound
+from bot.messaging.reply_context import composer_for, of_case, world_of
+from bot.runtime import Services
+from bot.store.cases import deliveries
+from bot.store.families import contacts, follow_ups, sent_texts
+from bot.store.families.contacts import Contact
+from bot.store.families.conversations import Conversation
+from bot.store.families.follow_ups import FollowUp
 
 MOST_UNANSWERED = 3
 """After so many questions without an answer nothing more is asked unasked; the last one says so."""
@@ -40,7 +41,7 @@ def start(services: Services, follow_up_id: int) -> None:
     if follow_up.state != "waiting" or follow_up.due_at > at:
         return
     tired = contact.unanswered >= MOST_UNANSWERED and not follow_up.step
-    over = follow_up.flow == visiting.FLOW and not visiting.still_asked(services, contact, at)
+    over = follow_up.flow == home_visits.FLOW and not home_visits.still_asked(services, contact, at)
     if contact.stopped_at or tired or over or follow_up.flow not in services.library.flows.flows:
         _drop(services, follow_up)
         return
@@ -63,11 +64,11 @@ def start(services: Services, follow_up_id: int) -> None:
 
 def _held_until(services: Services, follow_up: FollowUp, at: datetime) -> datetime | None:
     """After a verified event at the family's school nothing about truancy leaves; when it may, None: now."""
-    if follow_up.flow not in holding.ABOUT_TRUANCY:
+    if follow_up.flow not in suppression_rules.ABOUT_TRUANCY:
         return None
     district = services.library.district
     with services.database.read() as db:
-        again = holding.family_held(db, district, follow_up.contact_id, at)
+        again = suppression_rules.family_held(db, district, follow_up.contact_id, at)
     return district.moment(again.isoformat(), district.waking_hours.start, at) if again else None
 
 
@@ -137,10 +138,10 @@ def _keep(services: Services, db: Connection, opening: _Opening, before: Convers
     cause = Inbound(f"follow-up:{opening.follow_up.id}", contact.address, "")
     kept = keep(services, db, Message(contact, cause, talk.language or "en", at), effects)
     composer = composer_for(services, talk, opening.world, at, list(before.noticed))
-    composer.extra = of_case(services.library, kept, at) | visiting.words_of(services, db, contact, at)
+    composer.extra = of_case(services.library, kept, at) | home_visits.words_of(services, db, contact, at)
     body = composer.compose(effects)
     deliveries.plan_follow_up(db, services.database.vault, opening.follow_up.id, contact.id, body, at)
-    told.record(db, contact.id, composer.said, list(before.told), at)
+    sent_texts.record(db, contact.id, composer.said, list(before.told), at)
     return kept
 
 

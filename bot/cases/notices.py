@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from bot.cases.alerts import marked, subject
+from bot.cases.alert_text import marked, subject
 from bot.content.texts import TextId
-from bot.conversation.effects import Notice
-from bot.messaging.compose import Composer
-from bot.messaging.drafting import library_for
-from bot.services import Services
-from bot.store import case_steps, deliveries, told
-from bot.store.cases import AGENTS, OF_STAFF, Case
-from bot.store.contacts import Contact
+from bot.flows.effects import Notice
+from bot.messaging.catalog_drafts import library_for
+from bot.messaging.reply_composer import Composer
+from bot.runtime import Services
+from bot.store.cases import case_transitions, deliveries
+from bot.store.cases.cases import AGENTS, OF_STAFF, Case
+from bot.store.families import sent_texts
+from bot.store.families.contacts import Contact
 
 SILENT = frozenset({"abuse_violence_home"}) | OF_STAFF
 """Topics about which no family is written to: a partner may read it (TOPICS.md); or it was staff who opened it."""
@@ -29,7 +30,7 @@ def to_family(
     language = contact.language or "en"
     composer = Composer(library_for(services, language), language, at, extra=extra)
     body = composer.compose([Notice(text)])
-    told.record(db, contact.id, composer.said, [], at)
+    sent_texts.record(db, contact.id, composer.said, [], at)
     return deliveries.plan_notice(db, services.database.vault, {"contact_id": contact.id}, body, at)
 
 
@@ -55,9 +56,9 @@ def to_staff(services: Services, db: Connection, person: str, body: str, at: dat
 
 def nobody_yet(services: Services, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
     """The family is told honestly, once, and given the numbers that answer; so is a front office."""
-    if case.topic == AGENTS and case_steps.set_told(db, case.id, at):
+    if case.topic == AGENTS and case_transitions.set_told(db, case.id, at):
         _front_office_alone(services, db, case, contact, at)
-    if case.topic in SILENT or not case_steps.set_told(db, case.id, at):
+    if case.topic in SILENT or not case_transitions.set_told(db, case.id, at):
         return
     due = at if case.severity == "escalate_now" else services.library.district.waking(at)
     to_family(services, db, contact, "nobody_yet", due, {})
@@ -83,7 +84,7 @@ def chase(services: Services, db: Connection, case: Case, at: datetime) -> None:
     urgent = case.severity == "escalate_now"
     pause = timedelta(minutes=district.paging.chase_minutes) if urgent else timedelta(days=1)
     later = district.office_hours.next_moment(district.local(at + pause)).astimezone(at.tzinfo)
-    if not case_steps.set_chased(db, case, at + pause if urgent else later, at):
+    if not case_transitions.set_chased(db, case, at + pause if urgent else later, at):
         return
     member = district.staff.get(case.claimed_by or "")
     body = marked(

@@ -9,15 +9,16 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from bot.cases import chain, notices
-from bot.cases.alerts import alert_text, spoken
-from bot.messaging.send import deliver
-from bot.queues import DELIVER, enqueue
-from bot.services import Services
-from bot.store import case_steps, cases, contacts, deliveries
-from bot.store.cases import Case
-from bot.store.db import now
-from bot.store.deliveries import Page
+from bot.base.database import now
+from bot.base.queues import DELIVER, enqueue
+from bot.cases import escalation_policy, notices
+from bot.cases.alert_text import alert_text, spoken
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.store.cases import case_transitions, cases, deliveries
+from bot.store.cases.cases import Case
+from bot.store.cases.deliveries import Page
+from bot.store.families import contacts
 
 HAND_OVER_SECONDS = 20
 """With the last request's own time-outs this stays below a job's minute."""
@@ -69,16 +70,20 @@ def _all_lost(services: Services, db: Connection, case: Case) -> bool:
 def _round(services: Services, db: Connection, case: Case, at: datetime) -> None:
     district, vault = services.library.district, services.database.vault
     number, round_ = case.rounds, case.round
-    if not case_steps.set_paged(db, case.id, number + 1, chain.next_page(district, case, round_, at), at):
+    if not case_transitions.set_paged(
+        db, case.id, number + 1, escalation_policy.next_page(district, case, round_, at), at
+    ):
         return
     text = alert_text(services.library, services.settings.public_base, case)
-    for one in chain.asked(district, case, round_, at):
+    for one in escalation_policy.asked(district, case, round_, at):
         deliveries.plan_page(db, vault, Page(case.id, one.staff, number, "text", text, one.due), at)
         if one.call:
-            called = Page(case.id, one.staff, number, "call", spoken(services.library, case), at + chain.CALL_AFTER)
+            called = Page(
+                case.id, one.staff, number, "call", spoken(services.library, case), at + escalation_policy.CALL_AFTER
+            )
             deliveries.plan_page(db, vault, called, at)
     due_day_over = district.local(at).date() > district.answer_due(case.opened_at, case.severity)
-    if chain.must_be_honest(case, round_, due_day_over):
+    if escalation_policy.must_be_honest(case, round_, due_day_over):
         contact = contacts.get(db, vault, case.contact_id)
         notices.nobody_yet(services, db, case, contact, at)
     log.info("paged: case=%s severity=%s round=%s", case.id, case.severity, round_)

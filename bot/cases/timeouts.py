@@ -11,17 +11,18 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from bot.conversation.engine import State
-from bot.conversation.talk import Outcome, Talk, World, timed_out
-from bot.messaging.effects import Kept, Message, keep
-from bot.messaging.inbound import Inbound
-from bot.messaging.world import composer_for, of_case
-from bot.queues import ALERT_CASE, DELIVER, enqueue
-from bot.services import Services
-from bot.store import deliveries, follow_ups, told
-from bot.store.contacts import Contact
-from bot.store.conversations import Conversation
-from bot.store.follow_ups import FollowUp
+from bot.base.queues import ALERT_CASE, DELIVER, enqueue
+from bot.flows.dialog_state import Outcome, Talk, World, timed_out
+from bot.flows.engine import State
+from bot.messaging.effect_handlers import Kept, Message, keep
+from bot.messaging.inbound_message import Inbound
+from bot.messaging.reply_context import composer_for, of_case
+from bot.runtime import Services
+from bot.store.cases import deliveries
+from bot.store.families import follow_ups, sent_texts
+from bot.store.families.contacts import Contact
+from bot.store.families.conversations import Conversation
+from bot.store.families.follow_ups import FollowUp
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _keep(services: Services, db: Connection, due: Due, world: World, outcome: O
     composer.extra = of_case(services.library, kept, due.at)
     body = composer.compose(effects)
     deliveries.plan_follow_up(db, services.database.vault, due.timeout.id, due.contact.id, body, due.at)
-    told.record(db, due.contact.id, composer.said, after.told, due.at)
+    sent_texts.record(db, due.contact.id, composer.said, after.told, due.at)
     return kept
 
 

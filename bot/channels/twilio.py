@@ -12,8 +12,8 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from bot.base.settings import Settings
 from bot.channels.base import CALL_STATUSES, Accepted, Listed, Outgoing, SendError
-from bot.settings import Settings
 
 SECONDS = 10
 """Twilio's client waits for ever by itself (twilio.md, section 0)."""

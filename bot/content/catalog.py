@@ -10,9 +10,9 @@ from typing import Any
 from babel.messages.catalog import Catalog as PoCatalog
 from babel.messages.pofile import PoFileError, denormalize, read_po
 
-from bot.conversation.flow import Plural
-from bot.conversation.loader import placeholders
-from bot.conversation.source import BadSource, Problem, decoded
+from bot.base.yaml_source import BadSource, Problem, decoded
+from bot.flows.loader import placeholders
+from bot.flows.model import Plural
 
 SOURCE_LANGUAGE = "en"
 PREVIOUS = "#| "

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from babel.dates import format_date, format_time, get_day_names
 
-from bot.content.languages import has_calendar
+from bot.base.language_names import has_calendar
 
 HAITIAN_DAYS = ("lendi", "madi", "mèkredi", "jedi", "vandredi", "samdi", "dimanch")
 HAITIAN_MONTHS = (

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from bot.content.codes import Language
+from bot.base.language_codes import Language
+from bot.base.text_normalization import normalise
 from bot.content.facts import Context, DistrictFact, Partner, Policy, Watched
-from bot.content.protocol import Protocol
-from bot.conversation.flow import Model, Name
-from bot.understanding.text import normalise
+from bot.content.incident_protocol import Protocol
+from bot.flows.model import Model, Name
 
 
 def _phone(text: str) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.content.codes import Language
-from bot.conversation.flow import Model, Name, Need
+from bot.base.language_codes import Language
+from bot.flows.model import Model, Name, Need
 
 DAYS = {"fast": 14, "medium": 120, "slow": 365}
 """How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""

@@ -6,10 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bot.content.codes import Language
+from bot.base.language_codes import Language
+from bot.base.yaml_source import BadSource, Source
 from bot.content.district import District
-from bot.conversation.flow import Model
-from bot.conversation.source import BadSource, Source
+from bot.flows.model import Model
 
 _GENERAL = "the school escuela academy saint san santa north south east west high new central"
 GENERAL = frozenset(_GENERAL.split())

@@ -5,21 +5,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, get_args
 
+from bot.base.yaml_source import BadSource, Problem, Source, decoded, parse
 from bot.content import other_languages
 from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, fillable, load_catalogs
+from bot.content.condition_names import names
 from bot.content.district import District
 from bot.content.facts import OF_THE_MOMENT, Fact, Facts
 from bot.content.glossary import Agreed, own_names, read_glossary
-from bot.content.named import names
-from bot.content.spoken import Spoken
-from bot.content.spoken import problems as unspoken
+from bot.content.spoken_texts import Spoken
+from bot.content.spoken_texts import problems as unspoken
 from bot.content.texts import TextId, Texts
-from bot.conversation.flow import FlowSet, Model
-from bot.conversation.loader import Known, load_flows
-from bot.conversation.source import BadSource, Problem, Source, decoded, parse
-from bot.understanding import taught
-from bot.understanding.phrasebook import Phrasebook, SignalFile
-from bot.understanding.taught import Taught
+from bot.flows.loader import Known, load_flows
+from bot.flows.model import FlowSet, Model
+from bot.nlu import model
+from bot.nlu.model import Taught
+from bot.nlu.phrasebook import Phrasebook, SignalFile
 
 APART = ("facts.yaml", "texts.yaml", "spoken.yaml")
 MEDIA = "flows/media"
@@ -137,12 +137,12 @@ def _phrasebook(root: Path) -> Phrasebook:
     for path in sorted((root / "flows/signals").glob("*.yaml")):
         source = _parsed(path)
         files[path.stem] = source.model(SignalFile)
-    return Phrasebook.build(files, _taught(root / "flows" / taught.FILE))
+    return Phrasebook.build(files, _taught(root / "flows" / model.FILE))
 
 
 def _taught(path: Path) -> Taught:
     try:
-        return taught.read(path)
+        return model.read(path)
     except (OSError, ValueError, KeyError) as error:
         problem = Problem(shown(path), 1, 1, f"cannot be read ({error}): run 'make teach'")
         raise BadSource([problem]) from None

@@ -7,7 +7,7 @@ of their speakers read them, and a machine's Mam has been checked by nobody; who
 
 from pathlib import Path
 
-from bot.understanding.text import normalise
+from bot.base.text_normalization import normalise
 
 _TABLE = Path(__file__).with_suffix(".tsv")
 """Code, English name and own name, as CLDR has them: to ask Babel at each start would load 142 calendars (80 MB)."""

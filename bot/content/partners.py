@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar
 
+from bot.base.text_normalization import normalise
 from bot.content.facts import Partner
-from bot.conversation.flow import Need
-from bot.understanding.text import normalise
+from bot.flows.model import Need
 
 SHOWN = 3
 """So many stand in one message."""
@@ -20,7 +20,7 @@ ZIP = re.compile(r"(?<!\d)\d{5}(?!\d)")
 
 
 class Check(Protocol):
-    """A call to a partner (`bot.store.partner_checks`): it vouches for the number that was called, and no other."""
+    """A call to a partner (`bot.store.community.partner_checks`). It vouches only for the number that was called."""
 
     @property
     def partner(self) -> str: ...

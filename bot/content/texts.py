@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bot.conversation.flow import Model
+from bot.flows.model import Model
 
 TextId = Literal[
     "notice_draft",

@@ -9,23 +9,24 @@ from typing import ParamSpec
 
 from sqlalchemy.exc import NoResultFound
 
-from bot import settings
-from bot.alarms import telling
-from bot.announcements import broadcast as broadcasting
-from bot.announcements import kit, starting, translating
-from bot.attendance import overdue
-from bot.cases import follow_ups, paging, reminders, talk
+from bot.announcements import launch, share_kit, translation_drafts
+from bot.announcements import sender as broadcasting
+from bot.attendance import overdue_needs
+from bot.base import settings
+from bot.base.logs import traced
+from bot.cases import follow_ups, paging, staff_conversation
+from bot.community import overdue_contacts
 from bot.content.library import Library, load_library
-from bot.gatherings import sheet
-from bot.informed import digest as weekly
-from bot.jobs import missed
-from bot.jobs.sweep import sweep_all
-from bot.leaders import late
-from bot.log import traced
-from bot.messaging import drafting, erasing, redacting, send
-from bot.retention import running
-from bot.services import Services, open_services
-from bot.voice_notes import carrying
+from bot.content_review import overdue_reminders
+from bot.content_review import weekly_digest as weekly
+from bot.jobs import missed_messages
+from bot.jobs.sweeper import sweep_all
+from bot.meetings import answer_sheet
+from bot.messaging import catalog_drafts, delivery, erasure, provider_redaction
+from bot.monitoring import notifier
+from bot.retention import job as retention_job
+from bot.runtime import Services, open_services
+from bot.voice_notes import job as voice_notes_job
 
 BEHIND = 5
 """How far announcements stand behind families' messages and alerts for a machine's processor (a work-horse does one
@@ -70,19 +71,19 @@ def alert_case(case_id: int) -> None:
 @unless_gone
 def translate(message_id: int) -> None:
     """Translate one message of a talk, and pass it on."""
-    talk.translate(services(), message_id)
+    staff_conversation.translate(services(), message_id)
 
 
 @unless_gone
 def talk_lost(delivery_id: str) -> None:
     """A text of staff to a family did not arrive."""
-    talk.lost(services(), delivery_id)
+    staff_conversation.lost(services(), delivery_id)
 
 
 @unless_gone
 def deliver(delivery_id: str) -> None:
     """Send one message, or find out what became of it."""
-    send.deliver(services(), delivery_id)
+    delivery.deliver(services(), delivery_id)
 
 
 @unless_gone
@@ -93,31 +94,31 @@ def follow_up(follow_up_id: int) -> None:
 
 def draft_language(language: str) -> None:
     """Draft the next texts of a language that has no catalog."""
-    drafting.draft(services(), language)
+    catalog_drafts.draft(services(), language)
 
 
 def translate_announcement(announcement_id: int, language: str) -> None:
     """Draft one language of an announcement."""
     with _traced(announcement_id):
-        translating.translate(services(), announcement_id, language)
+        translation_drafts.translate(services(), announcement_id, language)
 
 
 def translate_sheet(gathering_id: int, language: str) -> None:
     """Draft one language of a gathering's sheet of answers."""
-    sheet.prepare(services(), gathering_id, language)
+    answer_sheet.prepare(services(), gathering_id, language)
 
 
 def start_announcement(announcement_id: int) -> None:
     """Freeze the audience of a released announcement, and send it."""
     with _traced(announcement_id):
-        starting.start(services(), announcement_id)
+        launch.start(services(), announcement_id)
 
 
 def make_kit(announcement_id: int, language: str) -> None:
     """Draw and speak one language of an announcement, for leaders to pass on."""
     os.nice(BEHIND)
     with _traced(announcement_id):
-        kit.make(services(), announcement_id, language)
+        share_kit.make(services(), announcement_id, language)
 
 
 def broadcast(announcement_id: int, slot: int) -> None:
@@ -135,32 +136,32 @@ def _traced(announcement_id: int) -> AbstractContextManager[None]:
 @unless_gone
 def voice_note(note_id: int) -> None:
     """Fetch a voice note, have it written down, delete it at Twilio: one of these."""
-    carrying.carry(services(), note_id)
+    voice_notes_job.carry(services(), note_id)
 
 
 def remind() -> None:
     """Tell the owners of texts, needs and contacts that are past their time."""
-    reminders.remind(services())
-    overdue.remind(services())
-    late.remind(services())
+    overdue_reminders.remind(services())
+    overdue_needs.remind(services())
+    overdue_contacts.remind(services())
 
 
 def look_for_missed() -> None:
     """Answer what reached Twilio and not us."""
-    missed.look(services())
+    missed_messages.look(services())
 
 
 def redact() -> None:
     """Delete words at Twilio that are handled."""
-    redacting.redact(services())
+    provider_redaction.redact(services())
 
 
 def retain() -> None:
     """Delete what is past its time, once a day; each hour whoever was erased and a backup has brought back, and what
     the files of SQLite and Redis still hold of it."""
-    erasing.erase_again(services(), running.PROGRAM)
-    running.retain_daily(services())
-    erasing.empty_log(services())
+    erasure.erase_again(services(), retention_job.PROGRAM)
+    retention_job.retain_daily(services())
+    erasure.empty_log(services())
     services().conversations.rewrite_file()
 
 
@@ -171,7 +172,7 @@ def digest() -> None:
 
 def watch() -> None:
     """Is the line well?  Who looks after it is told."""
-    telling.look(services())
+    notifier.look(services())
 
 
 def sweep() -> None:

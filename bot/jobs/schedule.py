@@ -6,7 +6,7 @@ from functools import partial
 from rq import Queue, cron
 from rq.serializers import JSONSerializer
 
-from bot import log
+from bot.base import logs
 from bot.jobs import digest, look_for_missed, redact, remind, retain, sweep, watch
 
 SWEEP_SECONDS = 10
@@ -20,7 +20,7 @@ RETAIN_SECONDS = 600
 REMIND_SECONDS = 3600
 """What is past its time changes with the day; an hour is soon enough for every time zone."""
 
-log.configure(logging.WARNING)  # `rq cron` imports this file; it adds no handler of its own where one is
+logs.configure(logging.WARNING)  # `rq cron` imports this file; it adds no handler of its own where one is
 # rq 3.0's cron takes `--serializer` and does not use it: its jobs would be pickled, and our workers refuse pickles.
 cron.Queue = partial(Queue, serializer=JSONSerializer)  # type: ignore[assignment,attr-defined]
 cron.register(sweep, "urgent", interval=SWEEP_SECONDS, job_timeout=60, result_ttl=0, ttl=SWEEP_SECONDS, failure_ttl=60)

@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from bot.content.district import District
-from bot.incidents import keeping
-from bot.store import absences, expiring, incidents, needs, quizzes, retention, visits, voice_notes
+from bot.incidents import retention_policy
+from bot.store.cases import voice_notes
+from bot.store.lifecycle import expiry, retention_runs
+from bot.store.schools import absences, home_visits, incidents, protocol_quizzes, support_needs
 
 Expire = Callable[[Connection, datetime, datetime], int]
 """(transaction, rows of before, this moment) → how many rows it took; called until there are none."""
@@ -23,7 +25,7 @@ DAY, QUARTER, YEAR = timedelta(days=1), timedelta(days=90), timedelta(days=366)
 
 @dataclass(frozen=True)
 class Rule:
-    """`name` is explained on the console's page (web/console/kept_page); `after`: how long, in this district."""
+    """`name` is explained on the console page (web/console/oversight/retention_page); `after` is the period."""
 
     name: str
     tables: tuple[str, ...]
@@ -54,7 +56,7 @@ RULES: tuple[Rule, ...] = (
         "cases",
         ("cases", "case_messages", "case_links", "corrections", "interpreters", "referrals", "school_status_answers"),
         _cases,
-        expiring.done_cases,
+        expiry.done_cases,
     ),
     Rule(
         "voice_notes",
@@ -66,19 +68,19 @@ RULES: tuple[Rule, ...] = (
         "deliveries",
         ("deliveries",),
         _days(QUARTER),
-        _plain(expiring.old_deliveries),
+        _plain(expiry.old_deliveries),
     ),
     Rule(
         "follow_ups",
         ("follow_ups",),
         _days(QUARTER),
-        _plain(expiring.old_follow_ups),
+        _plain(expiry.old_follow_ups),
     ),
     Rule(
         "recipients",
         ("recipients",),
         _days(QUARTER),
-        _plain(expiring.old_recipients),
+        _plain(expiry.old_recipients),
     ),
     Rule(
         "absences",
@@ -90,89 +92,89 @@ RULES: tuple[Rule, ...] = (
         "needs",
         ("needs",),
         _days(QUARTER),
-        _plain(needs.forget),
+        _plain(support_needs.forget),
     ),
     Rule(
         "home_visits",
         ("home_visits",),
         _days(QUARTER),
-        _plain(visits.forget),
+        _plain(home_visits.forget),
     ),
     Rule(
         "meetings",
         ("rsvps", "gathering_questions"),
         _days(QUARTER),
-        _plain(expiring.old_meetings),
+        _plain(expiry.old_meetings),
     ),
     Rule(
         "suggestions",
         ("suggestions",),
         _days(QUARTER),
-        _plain(expiring.old_suggestions),
+        _plain(expiry.old_suggestions),
     ),
     Rule(
         "told",
         ("told",),
         _days(YEAR),
-        _plain(expiring.old_told),
+        _plain(expiry.old_told),
     ),
     Rule(
         "roster_imports",
         ("roster_imports",),
         _days(QUARTER),
-        _plain(expiring.old_imports),
+        _plain(expiry.old_imports),
     ),
     Rule(
         "incidents",
         ("incidents", "incident_people", "incident_entries"),
-        lambda district: keeping.kept_for(district.records, False),
+        lambda district: retention_policy.kept_for(district.records, False),
         lambda db, before, _at: incidents.forget(db, False, before),
         may_be_held=True,
     ),
     Rule(
         "drills",
         (),
-        lambda district: keeping.kept_for(district.records, True),
+        lambda district: retention_policy.kept_for(district.records, True),
         lambda db, before, _at: incidents.forget(db, True, before),
         may_be_held=True,
     ),
     Rule(
         "quizzes",
         ("quizzes",),
-        lambda district: keeping.kept_for(district.records, True),
-        _plain(quizzes.forget),
+        lambda district: retention_policy.kept_for(district.records, True),
+        _plain(protocol_quizzes.forget),
         may_be_held=True,
     ),
     Rule(
         "audit",
         ("audit", "audit_cuts"),
         _days(YEAR),
-        _plain(expiring.old_audit),
+        _plain(expiry.old_audit),
         may_be_held=True,
     ),
     Rule(
         "erasures",
         ("erasures",),
         _days(YEAR),
-        _plain(expiring.old_erasures),
+        _plain(expiry.old_erasures),
     ),
     Rule(
         "reminders",
         ("reminders", "digests", "digest_reads", "alarms"),
         _days(YEAR),
-        _plain(expiring.old_reminders),
+        _plain(expiry.old_reminders),
     ),
     Rule(
         "retention_runs",
         ("retention_runs",),
         _days(YEAR),
-        lambda db, before, _at: retention.forget_runs(db, before, expiring.AT_ONCE),
+        lambda db, before, _at: retention_runs.forget_runs(db, before, expiry.AT_ONCE),
     ),
     Rule(
         "heard_away",
         ("heard_away",),
         _days(DAY),
-        _plain(expiring.old_heard),
+        _plain(expiry.old_heard),
     ),
     Rule("counts", ("retention_counts",)),
     Rule(

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.roster import cells
-from bot.roster.columns import language
-from bot.roster.plain import Reading, spoken
+from bot.roster import cell_parsing
+from bot.roster.column_mapping import language
+from bot.roster.csv_roster import Reading, spoken
+from bot.roster.problems import Told
 from bot.roster.report import BadLine, Finding, Found, Unusable
-from bot.roster.sheets import Sheet
-from bot.roster.told import Told
+from bot.roster.spreadsheet_reader import Sheet
 from bot.roster.workspace import Workspace
 
 ORGS, USERS, ROLES, OTHER = "orgs", "users", "roles", "other"
@@ -143,7 +143,7 @@ def read(sheet: Sheet, workspace: Workspace, reading: Reading, found: Found, gon
             yield []
 
 
-def _told(row: Cells, workspace: Workspace, reading: Reading, warn: cells.Warn, gone: bool) -> list[Told]:
+def _told(row: Cells, workspace: Workspace, reading: Reading, warn: cell_parsing.Warn, gone: bool) -> list[Told]:
     if problem := row.get(PROBLEM):
         raise BadLine(problem)
     person = row.get("sourcedid", "")
@@ -169,7 +169,7 @@ def _numbers(row: Cells) -> list[str]:
     """`sms` before `phone`: that is where texts arrive."""
     for name in ("sms", "phone"):
         if row.get(name, "").strip():
-            return cells.numbers(row[name])
+            return cell_parsing.numbers(row[name])
     raise BadLine("there is no number under sms or phone: without one nobody can be written to")
 
 

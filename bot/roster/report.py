@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from bot.content.spreadsheet import line
+from bot.base.csv_export import line
 
 
 class Unusable(Exception):

@@ -14,8 +14,8 @@ from functools import cache
 import googletrans
 import httpx
 
+from bot.pii.placeholders import has_words, letters, shield, unshield
 from bot.translation.provider import Failed, Reason
-from bot.translation.shield import has_words, letters, shield, unshield
 
 SECONDS = 8
 """For one text; a batch as a whole has `BATCH_SECONDS`, which is less than a job's minute."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.content.languages import english_name
+from bot.base.language_names import english_name
 from bot.content.library import Library
-from bot.voice.sayable import Item, sayable
-from bot.voice.voices import VOICES
+from bot.speech.twilio_voices import VOICES
+from bot.voice.recordable_texts import Item, sayable
 
 Recorded = Callable[[str, frozenset[str]], set[str]]
 """Those of a language's keys for which callers hear a recording."""

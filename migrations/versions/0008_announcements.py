@@ -6,8 +6,8 @@ Revision: 0008, after 0007.
 import sqlalchemy as sa
 from alembic import op
 
-from bot import settings
-from bot.store.crypto import Unreadable, Vault
+from bot.base import settings
+from bot.base.encryption import Unreadable, Vault
 
 revision = "0008"
 down_revision = "0007"

@@ -6,8 +6,8 @@ Revision: 0019, after 0015.
 import sqlalchemy as sa
 from alembic import op
 
-from bot import settings
-from bot.store.crypto import Vault
+from bot.base import settings
+from bot.base.encryption import Vault
 
 revision = "0019"
 down_revision = "0015"

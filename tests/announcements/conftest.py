@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.announcements import approving, composing, outcomes, starting
-from bot.announcements.broadcast import broadcast
-from bot.messaging import status
-from bot.messaging.status import Report
-from bot.services import Services
-from bot.store import announcements, contacts, families, recipient_counts
-from bot.store.announcements import Announcement, Audience, Draft
-from bot.store.db import now
+from bot.announcements import approval, composition, delivery_results, launch
+from bot.announcements.sender import broadcast
+from bot.base.database import now
+from bot.messaging import delivery_status
+from bot.messaging.delivery_status import Report
+from bot.runtime import Services
+from bot.store.announcements import announcements, recipient_counts
+from bot.store.announcements.announcements import Announcement, Audience, Draft
+from bot.store.families import contacts, families
 from tests.stand_in import TwilioStandIn
 
 TEXT = "There is no school on Friday. The buses do not run. Call {office_phone} with questions."
@@ -56,30 +57,30 @@ class District:
     def draft(self, text: str = TEXT, **given: object) -> Announcement:
         """A draft of Dana's, written by Ana."""
         given = {"kind": "general", "sender": "dana_cole", "until": now() + timedelta(days=3), **given}
-        return composing.keep(self.services, Draft(text=text, **{"audience": Audience(), **given}), "ana_ruiz")  # type: ignore[arg-type]
+        return composition.keep(self.services, Draft(text=text, **{"audience": Audience(), **given}), "ana_ruiz")  # type: ignore[arg-type]
 
     def say(self, text: str = TEXT, **given: object) -> int:
         """One that somebody else has approved, and that is released."""
         draft = self.draft(text, **given)
         for person in ("rosa_lind", "lee_tran"):
-            approving.approve(self.services, draft.id, person)
-        approving.release(self.services, draft.id, "rosa_lind")
+            approval.approve(self.services, draft.id, person)
+        approval.release(self.services, draft.id, "rosa_lind")
         return draft.id
 
     def send(self, announcement: int, jobs: int = 6) -> None:
         """The jobs that a worker would do, one after the other, until nothing is left that is due."""
-        starting.start(self.services, announcement)
+        launch.start(self.services, announcement)
         self.services.redis.delete("rq:queue:default")  # another worker has done those jobs: sending makes way for them
         for _ in range(jobs):
             broadcast(self.services, announcement, 0)
-            outcomes.write_down(self.services)
+            delivery_results.write_down(self.services)
 
     def report(self, announcement: int, number: str, state: str, code: int | None = None) -> None:
         """Twilio's report on the newest message to this number."""
         sent = self.twilio.sent_to(number)[-1]
         row = sent.status_callback.split("m=")[1]
-        status.record(self.services, Report(sent.sid, state, row, code))
-        outcomes.write_down(self.services)
+        delivery_status.record(self.services, Report(sent.sid, state, row, code))
+        delivery_results.write_down(self.services)
 
     def got(self, number: str) -> list[str]:
         """The texts that this address got."""
@@ -108,6 +109,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def set_to(**seconds: float) -> None:
         for name, value in seconds.items():
-            monkeypatch.setattr(f"bot.announcements.handing_over.{name}", timedelta(seconds=value))
+            monkeypatch.setattr(f"bot.announcements.provider_requests.{name}", timedelta(seconds=value))
 
     return set_to

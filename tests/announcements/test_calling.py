@@ -8,23 +8,24 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from bot.announcements import outcomes, starting
-from bot.announcements.aloud import items_of, keys_text
-from bot.announcements.broadcast import broadcast
+from bot.announcements import delivery_results, launch
+from bot.announcements.call_script import items_of, keys_text
 from bot.announcements.preview import preview
-from bot.announcements.watching import watch
-from bot.announcements.words import sentences
+from bot.announcements.progress import watch
+from bot.announcements.sender import broadcast
+from bot.announcements.text import sentences
+from bot.base.database import now
 from bot.channels.base import Outgoing
-from bot.store import announcements, contacts, families, recipients, recordings, wordings
-from bot.store.cases import cases
-from bot.store.db import now
-from bot.store.recordings import Recording, Sound
-from bot.store.wordings import Review
-from bot.voice.ear import recording_key
+from bot.speech.utterances import recording_key
+from bot.store.announcements import announcements, recipients, recordings, translations
+from bot.store.announcements.recordings import Recording, Sound
+from bot.store.announcements.translations import Review
+from bot.store.cases.cases import cases
+from bot.store.families import contacts, families
 from tests.announcements.conftest import District
-from tests.calling import app_of
 from tests.conftest import NOW, PUBLIC
 from tests.stand_in import Call
+from tests.voice.calling import app_of
 
 A, B = "+12175550141", "+12175550142"
 WAYS = ("whatsapp", "sms", "voice")
@@ -60,7 +61,7 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
     assert call.url.startswith(f"{PUBLIC}/webhooks/twilio/voice?m=A") and "school" not in str(call.params)
     (heard,) = served.twilio.answer(call)
     assert heard.words.count("There is no school on Friday.") == 2 and "press 9" in heard.words
-    outcomes.write_down(served.services)
+    delivery_results.write_down(served.services)
     assert served.states(announcement)["delivered answered"] == 1
 
 
@@ -84,7 +85,7 @@ def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
         contacts.set_stopped(db, contact.id, now())
     (heard,) = served.twilio.answer(call_to(served))
     assert heard.words == ""
-    outcomes.write_down(served.services)
+    delivery_results.write_down(served.services)
     assert served.states(announcement) == {"canceled stopped": 1}, "nobody counts it as told"
 
 
@@ -122,7 +123,7 @@ def test_a_machine_hears_it_once_whole_and_is_asked_for_no_key(served: District)
     announcement = ring(served, A)
     (heard,) = served.twilio.answer(call_to(served), machine=True)
     assert heard.words.count("There is no school on Friday.") == 1 and heard.action is None and heard.hangs_up
-    outcomes.write_down(served.services)
+    delivery_results.write_down(served.services)
     assert served.states(announcement) == {"delivered machine": 1}
     shown = watch(served.services, announcement)
     assert shown and dict(shown.calls) == {"machine": 1}
@@ -140,7 +141,7 @@ def test_nobody_there_is_called_three_times_in_all_and_then_texted(served: Distr
         assert len(served.twilio.calls_to(A)) == rings, "not at once"
         with time_machine.travel(now() + timedelta(minutes=later)):
             served.send(announcement)
-            outcomes.write_down(served.services)
+            delivery_results.write_down(served.services)
         # the next rounds' hours are measured from when the report came
         if rings < 3:
             assert len(served.twilio.calls_to(A)) == rings + 1
@@ -165,7 +166,7 @@ def test_an_unknown_outcome_is_looked_up_in_the_list_of_calls(
 def test_a_call_of_a_dead_worker_is_found_and_not_placed_again(district: District) -> None:
     district.family(f"voice:{A}")
     announcement = district.say(channels=WAYS)
-    starting.start(district.services, announcement)
+    launch.start(district.services, announcement)
     with district.services.database.write() as db:
         (row,) = recipients.claim(db, announcement, "voice", 10, now())
     district.services.channel.call(Outgoing(row.id, f"voice:{A}", "…", machines=True))
@@ -231,13 +232,13 @@ def translated(district: District, announcement: int, language: str, text: str) 
         found = announcements.find(db, announcement)
         assert found
         parts = [replace(part, wording=text, machine="no") for part in sentences(found.text)]
-        wordings.ask_for(db, found.id, language, parts, now())
-        wordings.approve(db, found.id, language, parts, Review("Ana Ruiz", "ana_ruiz", now()))
+        translations.ask_for(db, found.id, language, parts, now())
+        translations.approve(db, found.id, language, parts, Review("Ana Ruiz", "ana_ruiz", now()))
 
 
 @pytest.mark.long
 def test_nothing_of_a_stopped_announcement_is_read_out(served: District) -> None:
     announcement = ring(served, A)
-    starting.stop(served.services, announcement, "rosa_lind")
+    launch.stop(served.services, announcement, "rosa_lind")
     (heard,) = served.twilio.answer(call_to(served))
     assert heard.status == 200 and "no school" not in heard.text.lower()

@@ -6,13 +6,15 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from bot.announcements import starting, translating
-from bot.store import announcements, cases, consents, contacts, families
-from bot.store.db import now
-from bot.store.wordings import Review
+from bot.announcements import launch, translation_drafts
+from bot.base.database import now
+from bot.store.announcements import announcements
+from bot.store.announcements.translations import Review
+from bot.store.cases import cases
+from bot.store.families import consent_events, contacts, families
 from tests.announcements.conftest import District
 from tests.conftest import NOW, Family
-from tests.reading import newest_cases
+from tests.store.reading import newest_cases
 
 A = "+12175550201"
 
@@ -69,7 +71,7 @@ def test_the_proof_of_consent_names_every_step(family: Family) -> None:
     for text in ("JOIN lincoln", "STOP", "START"):
         family.text(text)
     with family.services.database.read() as db:
-        told = consents.history(db, family.services.database.vault, [family.address])
+        told = consent_events.history(db, family.services.database.vault, [family.address])
     assert [one.kind for one in told] == ["joined", "stop", "start"]
     assert all(one.basis == "word" and one.message_sid for one in told)
 
@@ -87,7 +89,7 @@ def test_check_tells_genuine_from_false(district: District, family: Family) -> N
     assert "like this" in family.text("check")
     with time_machine.travel(NOW + timedelta(days=4)):
         assert "It is over now" in family.text(f"check {code}")
-    starting.stop(district.services, number, "ana_ruiz")
+    launch.stop(district.services, number, "ana_ruiz")
     assert "took it back" in family.text(f"check {code}")
 
 
@@ -95,12 +97,12 @@ def test_check_answers_in_the_familys_language(district: District, family: Famil
     family.text("español")
     district.family(A)
     draft = district.draft("There is a fair.")
-    translating.ask(district.services, draft)
-    translating.approve(district.services, draft.id, "es", ["Hay una feria."], Review("Ana", "ana_ruiz", now()))
-    from bot.announcements import approving
+    translation_drafts.ask(district.services, draft)
+    translation_drafts.approve(district.services, draft.id, "es", ["Hay una feria."], Review("Ana", "ana_ruiz", now()))
+    from bot.announcements import approval
 
-    approving.approve(district.services, draft.id, "rosa_lind")
-    approving.release(district.services, draft.id, "rosa_lind")
+    approval.approve(district.services, draft.id, "rosa_lind")
+    approval.release(district.services, draft.id, "rosa_lind")
     district.send(draft.id)
     assert "Hay una feria." in family.text(f"CHECK {draft.code}")
 
@@ -187,7 +189,7 @@ def test_join_by_sms_after_stop_by_whatsapp_brings_the_whole_number_back(
 def test_a_stop_by_sms_holds_for_texts_that_would_come_by_whatsapp_and_sms(
     district: District, new_family: Callable[[str], Family]
 ) -> None:
-    from bot.messaging.consent import way_to
+    from bot.messaging.contact_policy import way_to
 
     by_sms = new_family(A)
     by_sms.text("English")

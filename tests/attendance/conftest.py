@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from bot.services import Services
-from tests.console.conftest import member
-from tests.test_login import cheap_passwords
+from bot.runtime import Services
+from tests.web.console.conftest import member
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["cheap_passwords"]  # this fixture holds here too
 

@@ -6,10 +6,11 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select, text
 
+from bot.base.database import now
 from bot.cases import follow_ups as following
-from bot.services import Services
-from bot.store import absences, contacts, follow_ups, needs
-from bot.store.db import now
+from bot.runtime import Services
+from bot.store.families import contacts, follow_ups
+from bot.store.schools import absences, support_needs
 from tests.conftest import Family
 
 NewFamily = Callable[[str], Family]
@@ -98,7 +99,7 @@ def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Services, family:
     family.text("something else")
     family.text("a safe way to walk, we have no visa")
     with services.database.read() as db:
-        (need,) = needs.open_ones(db, services.database.vault)
+        (need,) = support_needs.open_ones(db, services.database.vault)
         raw = db.execute(text("SELECT sealed_words FROM needs")).scalar_one()
     assert (need.kind, need.owner, need.due_on, need.school) == ("other", "ana_ruiz", date(2026, 11, 30), "lincoln")
     assert "safe way" in need.words and "visa" not in need.words and "safe way" not in raw
@@ -110,7 +111,7 @@ def test_the_same_need_is_one_need(services: Services, family: Family) -> None:
         family.text("I am afraid to send my child to school")
         family.text("1")
     with services.database.read() as db:
-        assert [one.kind for one in needs.open_ones(db, services.database.vault)] == ["bus"]
+        assert [one.kind for one in support_needs.open_ones(db, services.database.vault)] == ["bus"]
 
 
 ANSWERS = [

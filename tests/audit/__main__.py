@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bot.settings import ROOT
+from bot.base.settings import ROOT
 from tests.audit.rules import LOCKS, all_faults, entries
 
 OPTIONS = ("--disable-pip", "--no-deps", "--format", "json", "--progress-spinner", "off", "--timeout", "10")

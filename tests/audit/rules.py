@@ -7,7 +7,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bot.settings import ROOT
+from bot.base.settings import ROOT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-teach.lock")
 FLOORS = Path(__file__).parent / "floors.txt"

@@ -4,7 +4,7 @@ import json
 import sys
 from datetime import UTC, datetime
 
-from bot.settings import ROOT
+from bot.base.settings import ROOT
 from tests.bench.broadcast import broadcast
 from tests.bench.engine import engine
 from tests.bench.growth import growth

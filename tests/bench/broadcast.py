@@ -21,17 +21,17 @@ import psutil
 import requests
 from sqlalchemy import insert, text
 
-from bot import settings
-from bot.announcements import starting
-from bot.run.embedded import embedded_server
-from bot.run.launch import migrate
-from bot.services import Services, open_services
-from bot.settings import ROOT
-from bot.store import announcements
-from bot.store.announcements import Audience, Draft
-from bot.store.contacts import contacts
-from bot.store.db import now
-from bot.store.families import families, schools
+from bot.announcements import launch
+from bot.base import settings
+from bot.base.database import now
+from bot.base.settings import ROOT
+from bot.dev_server.launch import migrate
+from bot.dev_server.redis_server import embedded_server
+from bot.runtime import Services, open_services
+from bot.store.announcements import announcements
+from bot.store.announcements.announcements import Audience, Draft
+from bot.store.families.contacts import contacts
+from bot.store.families.families import families, schools
 
 ACCOUNT, TOKEN = "AC" + "1" * 32, "t" * 32
 LATENCY_MS = 200
@@ -68,10 +68,12 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
         services = open_services(given)
         fill(services, number)
         announcement = released(services)
-        stack.enter_context(patch("bot.announcements.kit.prepare"))  # drawing is a job of its own, with its own memory
+        stack.enter_context(
+            patch("bot.announcements.share_kit.prepare")
+        )  # drawing is a job of its own, with its own memory
         workers = [stack.enter_context(worker(environment(given))) for _ in range(2)]
         started = time.perf_counter()
-        starting.start(services, announcement)
+        launch.start(services, announcement)
         frozen = time.perf_counter() - started
         mb = _watch(services, announcement, workers)
         whole = time.perf_counter() - started - frozen

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import cycle, islice
 
-from bot import settings
+from bot.base import settings
 from bot.content.library import Library, load_library
-from bot.conversation.engine import Input, State, advance
-from bot.conversation.flow import Flow
-from bot.understanding import Context, understand
+from bot.flows.engine import Input, State, advance
+from bot.flows.model import Flow
+from bot.nlu import Context, understand
 from tests.bench.load import TEXTS
 
 TURNS, ROUNDS, WALKS, LONGEST = 20_000, 7, 40, 12

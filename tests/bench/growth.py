@@ -13,15 +13,15 @@ from uuid import uuid4
 
 from sqlalchemy import insert
 
-from bot import settings
-from bot.messaging.inbound import Inbound
-from bot.messaging.receive import receive
-from bot.run.embedded import embedded_server
-from bot.run.launch import migrate
-from bot.services import Services, open_services
-from bot.store.contacts import contacts
-from bot.store.db import now
-from bot.store.families import families
+from bot.base import settings
+from bot.base.database import now
+from bot.dev_server.launch import migrate
+from bot.dev_server.redis_server import embedded_server
+from bot.messaging.inbound_handler import receive
+from bot.messaging.inbound_message import Inbound
+from bot.runtime import Services, open_services
+from bot.store.families.contacts import contacts
+from bot.store.families.families import families
 
 CONTACTS, CONVERSATIONS = (1_000, 1_000_000), (100, 100_000)
 ROUNDS, MESSAGES, BATCH = 9, 60, 20_000

@@ -9,10 +9,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bot.announcements import starting
-from bot.run.embedded import embedded_server
-from bot.run.launch import migrate
-from bot.services import open_services
+from bot.announcements import launch
+from bot.dev_server.launch import migrate
+from bot.dev_server.redis_server import embedded_server
+from bot.runtime import open_services
 from tests.bench.broadcast import ACCOUNT, TOKEN, environment, fill, given_settings, lean_twilio, released, worker
 from tests.bench.load import requests, send_paced
 from tests.bench.webhook import free_port, serving
@@ -38,7 +38,7 @@ def inbound() -> dict[str, float]:
             stack.enter_context(worker(env))
         send_paced(port, requests(public, TOKEN, ACCOUNT, FAMILIES, "warm"), PER_SECOND)
         alone = send_paced(port, requests(public, TOKEN, ACCOUNT, FAMILIES, "warm"), PER_SECOND)
-        sender = threading.Thread(target=starting.start, args=(services, released(services)))
+        sender = threading.Thread(target=launch.start, args=(services, released(services)))
         sender.start()
         time.sleep(5)
         during = send_paced(port, requests(public, TOKEN, ACCOUNT, FAMILIES, "warm"), PER_SECOND)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from bot.run.embedded import embedded_server
-from bot.run.launch import migrate
+from bot.dev_server.launch import migrate
+from bot.dev_server.redis_server import embedded_server
 from tests.bench.load import requests, send_all
 from tests.bench.webhook import ACCOUNT, PUBLIC, TOKEN, environment, serving
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from bot.run.launch import migrate
-from bot.settings import ROOT
+from bot.base.settings import ROOT
+from bot.dev_server.launch import migrate
 
 LINES, FEW = 100_000, 10_000
 SCHOOLS = ("Lincoln Elementary", "harbor", "Riverbend High")
@@ -65,8 +65,8 @@ def _write(path: Path, lines: int) -> None:
 
 def _import(path: str) -> None:
     """The command itself, twice, with every transaction timed from its lock to its end."""
-    from bot.roster.command import import_command
-    from bot.store.db import Database
+    from bot.base.database import Database
+    from bot.roster.import_command import import_command
 
     longest, times, cpu, write = [0.0], [], [], Database.write
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from bot.run.embedded import embedded_server
-from bot.run.launch import migrate
-from bot.settings import ROOT
+from bot.base.settings import ROOT
+from bot.dev_server.launch import migrate
+from bot.dev_server.redis_server import embedded_server
 from tests.bench.load import requests, send_all
 
 PUBLIC, TOKEN, ACCOUNT = "https://puente.test", "t" * 32, "AC" + "1" * 32
@@ -81,7 +81,7 @@ def free_port() -> int:
 def serving(app: str, env: dict[str, str], port: int = 0) -> Iterator[int]:
     """The port where gunicorn serves this app."""
     port = port or free_port()
-    threads = ["--worker-class", "bot.gunicorn_worker.Worker", "--workers", "1", "--threads", "8"]
+    threads = ["--worker-class", "bot.web.server.gunicorn_worker.Worker", "--workers", "1", "--threads", "8"]
     options = [*threads, "--log-level", "warning"]
     command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "--bind", f"127.0.0.1:{port}", app]
     process = subprocess.Popen(command, env=env, cwd=ROOT)

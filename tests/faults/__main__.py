@@ -17,11 +17,11 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from bot.services import Services
-from bot.settings import ROOT
-from bot.store import announcements
-from bot.store.announcements import Audience, Draft
-from bot.store.db import now
+from bot.base.database import now
+from bot.base.settings import ROOT
+from bot.runtime import Services
+from bot.store.announcements import announcements
+from bot.store.announcements.announcements import Audience, Draft
 from tests.bench.broadcast import fill
 from tests.faults.invariants import Run
 from tests.faults.line import running

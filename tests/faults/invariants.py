@@ -15,14 +15,14 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.queues import NAMES
-from bot.services import Services
-from bot.store import contacts
-from bot.store.announcements import announcements
-from bot.store.cases import cases
-from bot.store.db import now
-from bot.store.deliveries import deliveries
-from bot.store.recipients import recipients
+from bot.base.database import now
+from bot.base.queues import NAMES
+from bot.runtime import Services
+from bot.store.announcements.announcements import announcements
+from bot.store.announcements.recipients import recipients
+from bot.store.cases.cases import cases
+from bot.store.cases.deliveries import deliveries
+from bot.store.families import contacts
 from tests.faults.line import CASE, Line
 from tests.faults.schedule import AUDIENCE, EMERGENCY, QUESTIONS, audience
 from tests.faults.traffic import Answered, words

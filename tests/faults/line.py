@@ -16,10 +16,10 @@ from uuid import uuid4
 import psutil
 import requests
 
-from bot import settings
-from bot.run import embedded
-from bot.services import Services, open_services
-from bot.settings import ROOT, Settings
+from bot.base import settings
+from bot.base.settings import ROOT, Settings
+from bot.dev_server import redis_server
+from bot.runtime import Services, open_services
 from tests.stand_in import TwilioProcess, sign
 
 KINDS = {"web": "gunicorn", "worker": "worker.py", "scheduler": "rq cron", "redis": "valkey-server|redis-server"}
@@ -64,7 +64,7 @@ class Line:
             words = process.info["cmdline"] or []
             command = " ".join(words)
             ours = self._is_ours(process, command)
-            if ours and re.search(KINDS[kind], command) and "bot.run" not in command and words[0] != "sh":
+            if ours and re.search(KINDS[kind], command) and "bot.dev_server" not in command and words[0] != "sh":
                 found.append(process)
         return found
 
@@ -102,7 +102,7 @@ class Line:
     def services(self) -> Iterator[Services]:
         """The line's own database and Redis, for a test that arranges something."""
         given = settings.load(**_given(self.environment))
-        redis = embedded.server_command(self.var / "redis")[1]
+        redis = redis_server.server_command(self.var / "redis")[1]
         opened = open_services(given.model_copy(update={"redis_url": redis}))
         try:
             yield opened
@@ -130,7 +130,9 @@ def running(
     with TwilioProcess() as twilio:
         env = _environment(folder, port, twilio, sms_per_second) | (around or {})
         output = (log or folder / "output.log").open("w")
-        run = subprocess.Popen([sys.executable, "-m", "bot.run"], cwd=ROOT, env=env, stdout=output, stderr=output)
+        run = subprocess.Popen(
+            [sys.executable, "-m", "bot.dev_server"], cwd=ROOT, env=env, stdout=output, stderr=output
+        )
         line = Line(port, folder, twilio, env)
         try:
             line.until(line.ready, 120)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from redis import Redis, RedisError
 
-from bot.run import embedded
+from bot.dev_server import redis_server
 from tests.faults.line import Line
 from tests.faults.postgres import Postgres
 from tests.faults.schedule import PARTS, Fault
@@ -133,8 +133,8 @@ class Strikes:
 
     def redis_cut(self, fault: Fault) -> None:
         """Nobody can connect to the server, and who was connected is no more; the server lives on."""
-        url = embedded.server_command(self.line.var / "redis")[1]
-        socket = embedded._socket(self.line.var / "redis")
+        url = redis_server.server_command(self.line.var / "redis")[1]
+        socket = redis_server._socket(self.line.var / "redis")
         aside = socket.with_name(f"{socket.name}.aside")
         with contextlib.suppress(RedisError, OSError), Redis.from_url(url, socket_timeout=2) as redis:
             redis.ping()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.announcements import starting
-from bot.services import Services
-from bot.store import announcements, recipients
-from bot.store.announcements import Audience, Draft
-from bot.store.db import now
+from bot.announcements import launch
+from bot.base.database import now
+from bot.runtime import Services
+from bot.store.announcements import announcements, recipients
+from bot.store.announcements.announcements import Audience, Draft
 from tests.bench.broadcast import fill
 from tests.faults.line import Line, running
 
@@ -93,7 +93,7 @@ def test_an_alert_leaves_while_an_announcement_is_sent_and_a_stop_stops_it(tmp_p
         line.until(lambda: sum(sent(line).values()) > 50, 90)
         waits = [alert_seconds(line, f"+1217555018{one}") for one in range(5)]
         with line.services() as services:
-            assert starting.stop(services, number, "ana_ruiz")
+            assert launch.stop(services, number, "ana_ruiz")
         time.sleep(5)
         then = sum(sent(line).values())
         time.sleep(5)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bot.settings import ROOT
+from bot.base.settings import ROOT
 from tests.databases import program
 from tests.faults.schedule import KINDS, schedule
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.store import voice_notes
+from bot.store.cases import voice_notes
 from tests.faults.line import running
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]

@@ -11,13 +11,13 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.services import Services
-from bot.web.console import new_password
+from bot.runtime import Services
+from bot.web.console.registration import new_password
 from tests.conftest import Family
-from tests.console.conftest import busy, gathered
 from tests.fuzz.anything import TEXTS, share
-from tests.test_console import log_in
-from tests.test_login import cheap_passwords
+from tests.web.console.conftest import busy, gathered
+from tests.web.console.test_console import log_in
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["busy", "cheap_passwords", "gathered"]  # these fixtures hold here too
 pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import settings
+from bot.base import settings
+from bot.base.yaml_source import BadSource, parse
 from bot.content.catalog import parse_po
 from bot.content.district import District
-from bot.conversation.loader import Known, load_flows
-from bot.conversation.source import BadSource, parse
+from bot.flows.loader import Known, load_flows
 from bot.roster import Unusable
 from tests.fuzz.anything import MEANT, TEXTS, share
 from tests.roster.conftest import Roster, roster

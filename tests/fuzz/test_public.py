@@ -13,13 +13,14 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from sqlalchemy import select
 
-from bot.services import Services
-from bot.store import announcements, gatherings
-from bot.web import limits
+from bot.runtime import Services
+from bot.store.announcements import announcements
+from bot.store.meetings import meetings
+from bot.web import rate_limits
 from tests.announcements.conftest import District
-from tests.console.conftest import announced, busy, district, gathered
 from tests.fuzz.anything import share
-from tests.test_login import cheap_passwords
+from tests.web.console.conftest import announced, busy, district, gathered
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["announced", "busy", "cheap_passwords", "district", "gathered"]  # these fixtures hold here too
 pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
@@ -34,10 +35,10 @@ def described(
     """The description, with the codes of an announcement and a gathering that there are."""
     with services.database.read() as db:
         code = db.execute(select(announcements.announcements.c.code)).scalars().first()
-        meeting = db.execute(select(gatherings.gatherings.c.code)).scalars().first()
+        meeting = db.execute(select(meetings.gatherings.c.code)).scalars().first()
     raw = yaml.safe_load(DESCRIPTION.replace("GENUINE", str(code)).replace("MEETING", str(meeting)))
     # Else the sixty-first look of a minute is the last that is looked at.
-    monkeypatch.setattr(limits._Counter, "one_more", lambda *_: True)
+    monkeypatch.setattr(rate_limits._Counter, "one_more", lambda *_: True)
     found = schemathesis.openapi.from_dict(raw)
     found.app = client.application
     return found

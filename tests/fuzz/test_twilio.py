@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 from werkzeug.test import EnvironBuilder
 
-from bot.services import Services
-from bot.store import pace
+from bot.runtime import Services
+from bot.store.families import rate_counters
 from tests.conftest import PUBLIC
 from tests.fuzz.anything import TEXTS, share
 from tests.stand_in.payloads import KINDS, STATUSES
@@ -33,8 +33,8 @@ SIDS = st.one_of(st.uuids().map(lambda one: f"SM{one.hex}"), TEXTS)
 @pytest.fixture(autouse=True)
 def without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten phones write thousands of messages: here all are to be read (tests/security/test_floods.py has the measures)."""
-    monkeypatch.setattr(pace, "PER_TEN_MINUTES", 10**9)
-    monkeypatch.setattr(pace, "PER_DAY", 10**9)
+    monkeypatch.setattr(rate_counters, "PER_TEN_MINUTES", 10**9)
+    monkeypatch.setattr(rate_counters, "PER_DAY", 10**9)
 
 
 def send(services: Services, client: FlaskClient, path: str, body: bytes, content_type: str = FORM) -> int:

@@ -10,10 +10,11 @@ from flask.testing import FlaskClient
 
 from bot import jobs
 from bot.content.library import Library
-from bot.services import Services
-from bot.store import cases, incidents
+from bot.runtime import Services
+from bot.store.cases import cases
+from bot.store.schools import incidents
 from tests.conftest import Family
-from tests.test_login import cheap_passwords
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["cheap_passwords"]  # this fixture holds here too
 

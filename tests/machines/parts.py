@@ -17,8 +17,8 @@ from uuid import uuid4
 import requests
 from honcho.environ import parse_procfile
 
-from bot.run.embedded import server_binary
-from bot.settings import ROOT
+from bot.base.settings import ROOT
+from bot.dev_server.redis_server import server_binary
 from tests.databases import free_port, migrate, wait_for_port
 from tests.stand_in import TwilioProcess, sign
 
@@ -61,7 +61,7 @@ class Deployment:
         output = (home / "output.log").open("ab")
         command = ["sh", "-c", f"exec {PROCFILE[kind]}"]
         if kept:
-            command = [sys.executable, "-m", "bot.run.keep", "--", *command]
+            command = [sys.executable, "-m", "bot.dev_server.supervisor", "--", *command]
         environment = self.environment(home) | more
         started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output, process_group=0)
         output.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bot.redis_url import AnyRedis
+from bot.base.redis_client import AnyRedis
 from tests.databases import free_port, wait_for_port
 from tests.machines.parts import EMERGENCY, Deployment, deployed, redis_server, until
 
@@ -56,7 +56,7 @@ def sentinels(folder: Path, master: int) -> Iterator[str]:
 
 
 def _server() -> str:
-    from bot.run.embedded import server_binary
+    from bot.dev_server.redis_server import server_binary
 
     return server_binary()
 

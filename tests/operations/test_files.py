@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from bot import metering
-from bot.alarms import rules
-from bot.alarms.figures import Figures
-from bot.cli import main
-from bot.settings import ROOT, Settings
-from bot.web.metrics import COUNTED, deployment
-from tests.operations.test_alarms import AT, WELL
+from bot.base import metrics
+from bot.base.settings import ROOT, Settings
+from bot.cli.main import main
+from bot.monitoring import alert_rules as monitoring_alert_rules
+from bot.monitoring.snapshot import Figures
+from bot.web.operations.metrics import COUNTED, deployment
+from tests.monitoring.test_alarms import AT, WELL
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 ALERTS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())
@@ -51,11 +51,11 @@ def full() -> Figures:
 
 def samples() -> dict[str, list[dict[str, str]]]:
     """Every metric that there is → the labels of its samples."""
-    metering.WEBHOOK_SECONDS.labels("messages", "failed").observe(1)
-    metering.WEBHOOK_SECONDS.labels("messages", "refused").observe(1)
-    metering.MESSAGES_IN.labels("sms").inc(0)
-    metering.STORE_ERRORS.labels("redis").inc(0)
-    own = (metering.WEBHOOK_SECONDS, metering.MESSAGES_IN, metering.STORE_ERRORS)
+    metrics.WEBHOOK_SECONDS.labels("messages", "failed").observe(1)
+    metrics.WEBHOOK_SECONDS.labels("messages", "refused").observe(1)
+    metrics.MESSAGES_IN.labels("sms").inc(0)
+    metrics.STORE_ERRORS.labels("redis").inc(0)
+    own = (metrics.WEBHOOK_SECONDS, metrics.MESSAGES_IN, metrics.STORE_ERRORS)
     families = [*deployment(full()), *(one for metric in own for one in metric.collect())]
     found: dict[str, list[dict[str, str]]] = {}
     for family in families:
@@ -116,21 +116,21 @@ def test_labels_take_few_values_and_none_of_a_family() -> None:
 
 def test_the_rules_are_those_of_the_program_with_the_same_limits() -> None:
     of_name = {str(rule["alert"]): str(rule["expr"]) for rule in alert_rules()}
-    assert set(rules.NAMES) <= set(of_name)
-    for queue, seconds in rules.QUEUE_SECONDS.items():
+    assert set(monitoring_alert_rules.NAMES) <= set(of_name)
+    for queue, seconds in monitoring_alert_rules.QUEUE_SECONDS.items():
         assert of_name[f"queue_{queue}"].endswith(f"> {seconds}")
-    for severity, seconds in rules.UNCLAIMED_SECONDS.items():
+    for severity, seconds in monitoring_alert_rules.UNCLAIMED_SECONDS.items():
         assert of_name[f"unclaimed_{severity}"].endswith(f"> {seconds}")
     limits = {
-        "deliveries_late": f"> {rules.DUE_SECONDS}",
-        "unknown_outcomes": f">= {rules.UNKNOWN}",
-        "opt_outs": f">= {rules.OPT_OUTS}",
-        "disk_full": f"< {rules.DISK_FREE:.2f}",
-        "logins_locked": f">= {rules.LOCKED}",
+        "deliveries_late": f"> {monitoring_alert_rules.DUE_SECONDS}",
+        "unknown_outcomes": f">= {monitoring_alert_rules.UNKNOWN}",
+        "opt_outs": f">= {monitoring_alert_rules.OPT_OUTS}",
+        "disk_full": f"< {monitoring_alert_rules.DISK_FREE:.2f}",
+        "logins_locked": f">= {monitoring_alert_rules.LOCKED}",
     }
     for name, limit in limits.items():
         assert of_name[name].endswith(limit), name
-    assert f">= {rules.NOT_TAKEN} " in of_name["twilio_failing"]
+    assert f">= {monitoring_alert_rules.NOT_TAKEN} " in of_name["twilio_failing"]
 
 
 def test_every_rule_leads_to_a_heading_of_the_runbook() -> None:
@@ -177,6 +177,6 @@ def test_every_metric_setting_page_and_link_of_the_runbook_exists() -> None:
     assert names - of_others <= {name.upper() for name in Settings.model_fields}
     for link in re.findall(r"\]\(([\w-]+\.md)\)", RUNBOOK):
         assert (ROOT / "docs" / link).exists(), link
-    console = (ROOT / "bot" / "web" / "console" / "menu.py").read_text()
+    console = (ROOT / "bot" / "web" / "console" / "core" / "menu.py").read_text()
     for page in ("Is all well?", "Who is on call", "Who needs a person", "Content to check", "Logins", "Announcements"):
         assert page in console and page in RUNBOOK

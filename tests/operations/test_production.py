@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 import requests
 
-from bot.run.embedded import embedded_server
-from bot.settings import ROOT
+from bot.base.settings import ROOT
+from bot.dev_server.redis_server import embedded_server
 from tests.databases import free_port
 from tests.stand_in import TwilioProcess, sign
 
@@ -65,7 +65,7 @@ def test_lines_traces_and_counts_of_real_processes(tmp_path: Path, tmp_path_fact
         }
         with output.open("w") as out:
             run = subprocess.Popen(
-                [sys.executable, "-m", "bot.run"], cwd=ROOT, env=kept | given, stdout=out, stderr=out
+                [sys.executable, "-m", "bot.dev_server"], cwd=ROOT, env=kept | given, stdout=out, stderr=out
             )
         try:
             until(lambda: ready(base))

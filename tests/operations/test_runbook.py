@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.redis_url import AnyRedis
-from bot.run.embedded import embedded_server
-from bot.settings import ROOT
+from bot.base.redis_client import AnyRedis
+from bot.base.settings import ROOT
+from bot.dev_server.redis_server import embedded_server
 from tests.databases import cluster, create, migrate, program, skip_or_fail
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]

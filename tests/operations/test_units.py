@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import ROOT
+from bot.base.settings import ROOT
 from tests.databases import skip_or_fail
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))

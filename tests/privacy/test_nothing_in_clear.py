@@ -13,13 +13,13 @@ from uuid import uuid4
 import pytest
 import requests
 
-from bot.messaging import erasing
-from bot.roster.importing import Options, import_files
+from bot.messaging import erasure
+from bot.roster.importer import Options, import_files
 from tests.faults.line import Line, running
 from tests.privacy.searching import files, found_in, numbers, spellings, values
-from tests.reading import newest_cases
 from tests.stand_in import sign
 from tests.stand_in.twilio import TwilioStandIn  # noqa: F401  # what a line talks to
+from tests.store.reading import newest_cases
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(420)]
 
@@ -110,7 +110,7 @@ def staff_at_work(line: Line) -> None:
         roster.write_text(f"phone,school,consent\n{rows}\n")
         import_files(services, [roster], Options(), lambda _found: None)
         roster.unlink()
-        assert erasing.erase(services, PHONES[1], "ana_ruiz")
+        assert erasure.erase(services, PHONES[1], "ana_ruiz")
     line.tell(f"whatsapp:{PHONES[2]}", "delete my data")
     assert "deleted" in line.tell(f"whatsapp:{PHONES[2]}", "1")
 

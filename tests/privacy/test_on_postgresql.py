@@ -7,16 +7,16 @@ import pytest
 import time_machine
 from sqlalchemy import delete, select, update
 
-from bot.retention import running
-from bot.services import Services
-from bot.store import exporting, resealing
-from bot.store.crypto import OWN, Vault
-from bot.store.db import Database, metadata, now
-from bot.web import create_app
+from bot.base.database import Database, metadata, now
+from bot.base.encryption import OWN, Vault
+from bot.retention import job
+from bot.runtime import Services
+from bot.store.lifecycle import reencrypt, subject_access_export
+from bot.web.app import create_app
 from tests.conftest import NOW, Family, migrate
-from tests.reading import newest_cases
-from tests.test_erasing import fill
-from tests.test_postgres import url
+from tests.privacy.test_erasure import fill
+from tests.store.reading import newest_cases
+from tests.store.test_postgres import url
 
 __all__ = ["url"]
 pytestmark = pytest.mark.long
@@ -40,16 +40,18 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> N
     old = here.settings.data_keys[0]
     both = Database(url, Vault([NEW, old]))
     with both.read() as db:
-        assert resealing.count(db, both.vault).older > 0
+        assert reencrypt.count(db, both.vault).older > 0
         assert all(one.answers for one in newest_cases(db, both.vault, 5))
-    for _ in resealing.reseal(both):
+    for _ in reencrypt.reseal(both):
         pass
     with both.read() as db:
-        counts = resealing.count(db, both.vault)
+        counts = reencrypt.count(db, both.vault)
         assert (counts.older, counts.unknown, counts.to_move) == (0, 0, 0)
         assert counts.own > 0
         assert "Quill" in str(newest_cases(db, both.vault, 5))
-        assert "Quill" in str(exporting.everything(db, both.vault, 1) or exporting.everything(db, both.vault, 2))
+        assert "Quill" in str(
+            subject_access_export.everything(db, both.vault, 1) or subject_access_export.everything(db, both.vault, 2)
+        )
     now_here = replace(here, database=both)
     again = Family(now_here, create_app(services=now_here).test_client(), "+12175550177")
     assert "What is kept" in again.text("PRIVACY") or again.status == 200
@@ -70,7 +72,7 @@ def test_retention(here: Services) -> None:
         db.execute(update(metadata.tables["recipients"]).values(state="delivered"))
     with time_machine.travel(NOW + timedelta(days=4000)):
         for _ in range(3):
-            running.retain(here, "test")
+            job.retain(here, "test")
     with here.database.read() as db:
         for name in ("cases", "case_messages", "deliveries", "follow_ups", "rsvps"):
             assert db.execute(select(metadata.tables[name])).all() == [], name

@@ -8,21 +8,23 @@ from flask.testing import FlaskClient
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import func, select
 
-from bot.leaders import register
-from bot.messaging import erasing
-from bot.retention import running
+from bot.base.database import metadata, now
+from bot.community import register
+from bot.messaging import erasure
+from bot.retention import job
 from bot.retention.rules import RULES
-from bot.services import Services
-from bot.store import audit, exporting, leaders
-from bot.store.db import metadata, now
-from bot.store.leaders import Leader
-from bot.web import create_app
-from bot.web.console.kept_page import RULE_WORDS
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.community import community_leaders
+from bot.store.community.community_leaders import Leader
+from bot.store.lifecycle import subject_access_export
+from bot.web.app import create_app
+from bot.web.console.oversight.retention_page import RULE_WORDS
 from tests.conftest import Family
-from tests.console.conftest import member
-from tests.test_console import token
-from tests.test_erasing import fill, tables_of_a_family
-from tests.test_login import cheap_passwords
+from tests.privacy.test_erasure import fill, tables_of_a_family
+from tests.web.console.conftest import member
+from tests.web.console.test_console import token
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["cheap_passwords"]
 NUMBER = "+1 (217) 555-0177"
@@ -54,7 +56,7 @@ def rows(services: Services, table: str) -> int:
 
 def whats(services: Services) -> set[str]:
     with services.database.read() as db:
-        return {entry.what for entry in audit.newest(db, 50)}
+        return {entry.what for entry in audit_log.newest(db, 50)}
 
 
 def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: Services, office: FlaskClient) -> None:
@@ -66,7 +68,7 @@ def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: 
     assert "Grace Church" in send(office, "/console/family/copy", number=NUMBER).text  # type: ignore[attr-defined]
     send(office, "/console/family/erase", number=NUMBER, word="ERASE")
     with services.database.read() as db:
-        assert rows(services, "families") == 0 and leaders.every(db, services.database.vault) == []
+        assert rows(services, "families") == 0 and community_leaders.every(db, services.database.vault) == []
     assert send(office, "/console/family", number=NUMBER).status_code == 404  # type: ignore[attr-defined]
 
 
@@ -84,15 +86,15 @@ def test_a_copy_holds_all_of_one_family_and_nothing_of_another(
     assert SECRET in text and "CASE MESSAGES" in text and "Zanzibar" not in text
     assert {"looked up a family", "took a copy of a family's data"} <= whats(services)
     with services.database.read() as db:
-        assert "0177" not in str(audit.newest(db, 50))
+        assert "0177" not in str(audit_log.newest(db, 50))
 
 
 def test_a_copy_has_every_table_that_leads_to_a_family(services: Services) -> None:
     with services.database.write() as db:
         fill(db, 901)
         fill(db, 902)
-        found = exporting.everything(db, services.database.vault, 901)
-    assert {table.name for table in tables_of_a_family()} - set(found) == set(exporting.NOT_THEIRS) & {
+        found = subject_access_export.everything(db, services.database.vault, 901)
+    assert {table.name for table in tables_of_a_family()} - set(found) == set(subject_access_export.NOT_THEIRS) & {
         table.name for table in tables_of_a_family()
     }
     assert all(len(found[name]) == 1 for name in found if name != "consent_events"), "and nothing of the other's"
@@ -104,12 +106,12 @@ def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
     """The line in the register of leaders; a STOP from before an earlier erasing; the conversation of today."""
     vault = services.database.vault
     told.text("STOP")
-    assert erasing.erase(services, told.address, "ana_ruiz")
+    assert erasure.erase(services, told.address, "ana_ruiz")
     told.text("START")
     told.text("I fear for my brother Quillon today")
     with services.database.write() as db:
         for name, phone in (("Paul Quillard", "+12175550177"), ("Zanzibar Smith", "+12175550178")):
-            leaders.add(db, vault, Leader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now())
+            community_leaders.add(db, vault, Leader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now())
     whole = json.loads(send(office, "/console/family/copy", number=NUMBER, **{"as": "json"}).data)["records"]  # type: ignore[attr-defined]
     assert whole["consent_events"][0]["kind"] == "stop"
     assert "Paul Quillard" in json.dumps(whole["leaders"]) and len(whole["leaders"]) == 1
@@ -155,7 +157,7 @@ def test_without_redis_nothing_is_erased_and_that_is_said(
 def test_what_is_kept_shows_the_rules_and_the_runs(services: Services, told: Family, office: FlaskClient) -> None:
     assert list(RULE_WORDS) == [rule.name for rule in RULES]
     assert "There was none yet." in office.get("/console/kept").text
-    running.retain(services, "ana_ruiz")
+    job.retain(services, "ana_ruiz")
     page = office.get("/console/kept").text
     assert "30 days after the request is done" in page and "Nothing was past its time." in page
 

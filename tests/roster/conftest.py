@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from bot.roster import Finding, Options, Report, import_files
-from bot.services import Services
-from bot.store import families
-from bot.store.consents import Event, history
-from bot.store.contacts import Contact, contacts, find
+from bot.runtime import Services
+from bot.store.families import families
+from bot.store.families.consent_events import Event, history
+from bot.store.families.contacts import Contact, contacts, find
 
 Importer = Callable[..., Report]
 

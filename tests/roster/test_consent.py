@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 
-from bot.store import consents, contacts, families
-from bot.store.consents import consent_events
+from bot.store.families import consent_events as families_consent_events
+from bot.store.families import contacts, families
+from bot.store.families.consent_events import consent_events
 from tests.conftest import NOW
 from tests.roster.conftest import Roster
 
@@ -119,7 +120,7 @@ def test_what_a_family_said_itself_is_not_downgraded(roster: Roster) -> None:
     with database.write() as db:
         contact = contacts.add(db, database.vault, ANA, "sms", NOW)
         families.set_consent(db, contact.family_id or 0, "joined by text", NOW)
-        consents.record(db, database.vault.index(ANA), "joined", "joined by text", "SM1", NOW)
+        families_consent_events.record(db, database.vault.index(ANA), "joined", "joined by text", "SM1", NOW)
     with time_machine.travel(NOW + timedelta(days=7)):
         roster.read("phone,consent,consent date\n217-555-0123,signed form,2026-12-01\n")
     assert roster.family(ANA).consent_basis == "joined by text"
@@ -132,7 +133,7 @@ def stop(roster: Roster, address: str) -> None:
             db, database.vault, address, address.split(":", maxsplit=1)[0] if ":" in address else "sms", NOW
         )
         contacts.set_stopped(db, contact.id, NOW)
-        consents.record(db, database.vault.index(address), "stop", "keyword", "SM9", NOW)
+        families_consent_events.record(db, database.vault.index(address), "stop", "keyword", "SM9", NOW)
 
 
 @pytest.mark.parametrize("channel", ["", "sms", "whatsapp", "voice"])
@@ -149,7 +150,7 @@ def test_who_stopped_stays_stopped_on_every_channel(roster: Roster, address: str
 def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) -> None:
     database = roster.services.database
     with database.write() as db:
-        consents.record(db, database.vault.index(f"{way}:{ANA}"), "stop", "keyword", "SM9", NOW)
+        families_consent_events.record(db, database.vault.index(f"{way}:{ANA}"), "stop", "keyword", "SM9", NOW)
     roster.read("phone,consent\n217-555-0123,yes\n")
     contact = roster.contact(ANA)
     assert contact and contact.stopped_at and roster.family(ANA).consent_at is None
@@ -158,8 +159,10 @@ def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) ->
 def test_who_started_again_is_written_to(roster: Roster) -> None:
     database = roster.services.database
     with database.write() as db:
-        consents.record(db, database.vault.index(ANA), "stop", "keyword", "SM9", NOW)
-        consents.record(db, database.vault.index(ANA), "start", "keyword", "SM10", NOW + timedelta(minutes=1))
+        families_consent_events.record(db, database.vault.index(ANA), "stop", "keyword", "SM9", NOW)
+        families_consent_events.record(
+            db, database.vault.index(ANA), "start", "keyword", "SM10", NOW + timedelta(minutes=1)
+        )
         assert db.execute(consent_events.select()).all()
     roster.read("phone,consent\n217-555-0123,yes\n")
     contact = roster.contact(ANA)
@@ -170,4 +173,4 @@ def test_who_started_again_is_written_to(roster: Roster) -> None:
 def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster, way: str) -> None:
     roster.read(f"phone,channel\n217-555-0123,{way}\n")
     with roster.services.database.read() as db:
-        assert len(consents.history(db, roster.services.database.vault, [f"{way}:{ANA}"])) == 1
+        assert len(families_consent_events.history(db, roster.services.database.vault, [f"{way}:{ANA}"])) == 1

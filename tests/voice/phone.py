@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 
 from flask.testing import FlaskClient
 
-from bot.conversation.talk import Talk, start_flow
-from bot.messaging.world import world_of
-from bot.services import Services
-from bot.store import contacts
-from bot.store.db import now
+from bot.base.database import now
+from bot.flows.dialog_state import Talk, start_flow
+from bot.messaging.reply_context import world_of
+from bot.runtime import Services
+from bot.store.families import contacts
 from tests.conftest import PUBLIC
 from tests.stand_in import sign
 

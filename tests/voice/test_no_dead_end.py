@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.content.library import Library
-from bot.services import Services
-from bot.store import recordings
-from bot.store.recordings import Recording, Sound
-from bot.voice.sayable import sayable
-from bot.voice.voices import VOICES
+from bot.runtime import Services
+from bot.speech.twilio_voices import VOICES
+from bot.store.announcements import recordings
+from bot.store.announcements.recordings import Recording, Sound
+from bot.voice.recordable_texts import sayable
 from tests.conftest import NOW
 from tests.voice.phone import Phone, in_the_middle
 

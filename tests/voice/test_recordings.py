@@ -10,15 +10,16 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from bot.services import Services
-from bot.store import audit, recordings
-from bot.voice.sayable import Item, sayable
-from bot.web import BODY_BYTES, create_app
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.announcements import recordings
+from bot.voice.recordable_texts import Item, sayable
+from bot.web.app import BODY_BYTES, create_app
 from tests.conftest import NOW
-from tests.console.conftest import ana, member
-from tests.test_console import token
-from tests.test_login import cheap_passwords
 from tests.voice.sounds import about, sound, wav
+from tests.web.console.conftest import ana, member
+from tests.web.console.test_console import token
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["ana", "cheap_passwords"]  # these fixtures hold here too
 
@@ -80,7 +81,7 @@ def test_recorded_by_one_reviewed_by_another_and_heard(
     head = client.head(f"/recordings/{first.key}.mp3")
     assert head.status_code == 200 and head.data == b"" and int(head.headers["Content-Length"]) == len(mp3.data)
     with services.database.read() as db:
-        told = [(entry.who, entry.what) for entry in audit.newest(db, 5, "recording 1")]
+        told = [(entry.who, entry.what) for entry in audit_log.newest(db, 5, "recording 1")]
     assert told == [("sam_ortiz", "reviewed a recording"), ("ana_ruiz", "recorded a text")]
 
 

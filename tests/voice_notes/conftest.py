@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.services import Services
-from bot.store import voice_notes
-from bot.store.db import now
-from bot.store.voice_notes import VoiceNote
-from bot.voice_notes.carrying import carry
+from bot.base.database import now
+from bot.runtime import Services
+from bot.store.cases import voice_notes
+from bot.store.cases.voice_notes import VoiceNote
+from bot.voice_notes.job import carry
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn, build
 from tests.stand_in.media import Kept

@@ -7,13 +7,13 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
-from bot.channels.media import MOST_BYTES, MediaError, TwilioMedia, host_of
-from bot.services import Services
+from bot.channels.twilio_media import MOST_BYTES, MediaError, TwilioMedia, host_of
+from bot.runtime import Services
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
-from tests.test_console import log_in_as
-from tests.test_login import cheap_passwords
 from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
+from tests.web.console.test_console import log_in_as
+from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["cheap_passwords"]  # this fixture holds here too
 
@@ -185,7 +185,7 @@ def test_a_deletion_that_fails_is_tried_again_and_a_file_that_is_gone_is_fine(
     family.text("hello, good morning")
     kept = twilio.media.put(SOUND)
     speak(family, kept)
-    from bot.voice_notes.carrying import carry
+    from bot.voice_notes.job import carry
 
     carry(services, 1)
     kept.troubles = [503]

@@ -3,8 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from bot.content.protocol import Protocol
-from bot.conversation.source import parse
+from bot.base.yaml_source import parse
+from bot.content.incident_protocol import Protocol
 
 FOLDER = Path(__file__).parent
 

@@ -7,15 +7,15 @@ from datetime import datetime
 from flask import Blueprint, Response, abort, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
+from bot.base.database import now
+from bot.base.language_names import own_name
 from bot.channels.simulator import put, read, set_status, statuses
-from bot.content.languages import own_name
-from bot.store import contacts, follow_ups
-from bot.store.db import now
-from bot.transcripts.record import Wrote, record
-from bot.understanding import Context, explain, mask, understand
-from bot.web.here import services
-from bot.web.simulator import calling, sounds
-from bot.web.simulator.phone import NotAnswered, Phone, report
+from bot.flow_tests.recorder import Wrote, record
+from bot.nlu import Context, explain, mask, understand
+from bot.store.families import contacts, follow_ups
+from bot.web.core.current_runtime import services
+from bot.web.simulator import call_driver, voice_notes
+from bot.web.simulator.fake_twilio import NotAnswered, Phone, report
 from bot.web.simulator.samples import SAMPLES
 
 ADDRESS = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
@@ -29,8 +29,8 @@ simulator = Blueprint(
     "simulator", __name__, url_prefix="/simulator", template_folder="templates", static_folder="static"
 )
 for _name in ("call", "take", "key", "hang_up"):
-    simulator.add_url_rule(f"/{_name.replace('_', '-')}", _name, getattr(calling, _name), methods=["POST"])
-simulator.add_url_rule("/sound", "sound", sounds.keep_sound, methods=["POST"])
+    simulator.add_url_rule(f"/{_name.replace('_', '-')}", _name, getattr(call_driver, _name), methods=["POST"])
+simulator.add_url_rule("/sound", "sound", voice_notes.keep_sound, methods=["POST"])
 
 
 @simulator.before_request
@@ -56,7 +56,7 @@ def send() -> ResponseReturnValue:
     if not ADDRESS.fullmatch(address):
         return jsonify(error="Write a number with its country code, such as +12175550177.")
     here = services()
-    sound = sounds.address_of(here.redis, here.settings.account_sid, str(given.get("sound", "")))
+    sound = voice_notes.address_of(here.redis, here.settings.account_sid, str(given.get("sound", "")))
     put(here.redis, address, "out", text or f"[{kind}]")
     try:
         replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind, sound)

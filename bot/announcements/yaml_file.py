@@ -1,0 +1,11 @@
+"""An announcement in a YAML file; what is wrong is told with its place."""
+
+from pathlib import Path
+
+from bot.announcements.composition import Written
+from bot.base.yaml_source import parse
+
+
+def read_file(path: Path) -> Written:
+    """The announcement in this file.  Raises `BadSource` with file, line and column of everything wrong."""
+    return parse(path.read_text(encoding="utf-8"), str(path)).model(Written)

@@ -1,0 +1,264 @@
+"""Settings: read once from the environment (and `.env` in development), checked, and frozen."""
+
+import json
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout: flows, messages and the example district are found from here."""
+
+DEVELOPMENT_REDIS = "redis://127.0.0.1:6379/0"
+DEVELOPMENT_ACCOUNT = "AC" + "0" * 32
+"""The account id that the simulator's webhooks carry when no Twilio account is set."""
+
+
+class SettingsError(Exception):
+    """The settings are unusable; the message is one sentence a setting, with the remedy."""
+
+
+class Settings(BaseSettings):
+    """Everything a district sets.  `load()` is the way to get one; it is never changed afterwards."""
+
+    model_config = SettingsConfigDict(
+        env_file=None if os.environ.get("ENVIRONMENT") == "production" else ROOT / ".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+    )
+
+    environment: Literal["development", "production"] = "development"
+    port: int = Field(8000, ge=1, le=65535)
+    redis_url: str = Field("", repr=False)
+    database_url: str = Field("", repr=False)
+    public_url: str = ""
+    secret_key: str = Field("", repr=False)
+    data_key: str = Field("", repr=False)
+    district_file: Path = ROOT / "district.yaml"
+    twilio_account_sid: str = Field("", pattern=r"^(AC[0-9a-fA-F]{32})?$")
+    twilio_auth_token: str = Field("", repr=False)
+    twilio_messaging_service_sid: str = Field("", pattern=r"^(MG[0-9a-fA-F]{32})?$")
+    twilio_whatsapp_from: str = Field("", pattern=r"^((whatsapp:)?\+[1-9]\d{6,14})?$")
+    twilio_sms_from: str = Field("", pattern=r"^(\+[1-9]\d{6,14}|\d{3,8})?$")
+    twilio_api_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
+    translator: Literal["googletrans", "off"] = "googletrans"
+    googletrans_base: str = Field("", pattern=r"^(https?://[^\s/]+/?)?$")
+    transcriber: Literal["off", "http"] = "off"
+    transcriber_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    transcriber_token: str = Field("", repr=False)
+    metrics_token: str = Field("", repr=False, pattern=r"^(\S{16,})?$")
+    trusted_proxies: int = Field(0, ge=0, le=5)
+    oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$")
+    oidc_client_id: str = ""
+    oidc_client_secret: str = Field("", repr=False)
+    var_dir: Path = ROOT / "var"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        complaints = [*self._twilio_complaints(), *self._oidc_complaints(), *self._transcriber_complaints()]
+        complaints += [*self._address_complaints(), *self._production_complaints()]
+        if complaints:
+            raise ValueError(" ".join(complaints))
+        return self
+
+    def _twilio_complaints(self) -> list[str]:
+        if not self.twilio_account_sid:
+            return []
+        complaints = []
+        if not self.twilio_tokens:
+            complaints.append("TWILIO_ACCOUNT_SID is set but TWILIO_AUTH_TOKEN is not: set both, or neither.")
+        if not (self.twilio_messaging_service_sid or self.twilio_sms_from or self.twilio_whatsapp_from):
+            complaints.append(
+                "A Twilio account needs a sender: set TWILIO_SMS_FROM, TWILIO_WHATSAPP_FROM"
+                " or TWILIO_MESSAGING_SERVICE_SID."
+            )
+        return complaints
+
+    def _address_complaints(self) -> list[str]:
+        """What no client could make sense of stops the start, not the first message."""
+        from bot.base.database import driver_url
+        from bot.base.redis_client import AnyRedis
+
+        complaints = []
+        for name, read in (("REDIS_URL", AnyRedis.from_url), ("DATABASE_URL", driver_url)):
+            try:
+                given = getattr(self, name.lower())
+                _ = read(given) if given else None
+            except ValueError as error:
+                complaints.append(f"{name} is not usable: {error}.")
+        return complaints
+
+    def _oidc_complaints(self) -> list[str]:
+        given = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        complaints = []
+        if any(given) and not all(given):
+            complaints.append("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: set all, or none.")
+        if self.environment == "production" and self.oidc_issuer.startswith("http://"):
+            complaints.append("OIDC_ISSUER must be an https address in production.")
+        return complaints
+
+    def _transcriber_complaints(self) -> list[str]:
+        """Families' voices leave this machine only for an address that was named, and in production only by https."""
+        where = urlsplit(self.transcriber_url)
+        if self.transcriber == "off":
+            return []
+        if not where.hostname:
+            return ["TRANSCRIBER is http but TRANSCRIBER_URL is not set: name the server's address, or set it to off."]
+        near = where.hostname in ("localhost", "127.0.0.1", "::1")
+        if self.environment == "production" and where.scheme != "https" and not near:
+            return ["TRANSCRIBER_URL must be an https address in production, or one of this machine."]
+        return []
+
+    def _production_complaints(self) -> list[str]:
+        """Production starts with no default key, no unsigned webhook and no simulator."""
+        if self.environment != "production":
+            return []
+        needed = {
+            "SECRET_KEY": len(self.secret_key) >= 32,
+            "DATA_KEY": bool(self.data_keys) and all(len(key) >= 32 for key in self.data_keys),
+            "PUBLIC_URL": urlsplit(self.public_url).scheme == "https",
+            "REDIS_URL": bool(self.redis_url),
+            "DATABASE_URL": bool(self.database_url),
+            "TWILIO_ACCOUNT_SID": bool(self.twilio_account_sid),
+        }
+        remedies = {
+            "SECRET_KEY": "at least 32 random characters",
+            "DATA_KEY": "one or more keys of at least 32 random characters, newest first, with commas between",
+            "PUBLIC_URL": "the https address at which Twilio reaches this program",
+            "REDIS_URL": "the address of a Redis or Valkey server",
+            "DATABASE_URL": "the address of a PostgreSQL or SQLite database",
+            "TWILIO_ACCOUNT_SID": "the account whose messages are answered, with TWILIO_AUTH_TOKEN",
+        }
+        return [f"Production needs {name}: {remedies[name]}." for name, fine in needed.items() if not fine]
+
+    @cached_property
+    def data_keys(self) -> tuple[str, ...]:
+        """The keys that records are sealed with, newest first."""
+        return tuple(key.strip() for key in self.data_key.split(",") if key.strip())
+
+    @property
+    def twilio_tokens(self) -> tuple[str, ...]:
+        """The account's tokens, with commas between: what is signed with either is Twilio's; we show the first.
+
+        Two only while a token is changed: between the new one's start here and its promotion at Twilio every message
+        would be refused with 403, which Twilio does not send again.
+        """
+        return tuple(token.strip() for token in self.twilio_auth_token.split(",") if token.strip())
+
+    @property
+    def twilio_token(self) -> str:
+        """The token that our own requests carry."""
+        return next(iter(self.twilio_tokens), "")
+
+    @property
+    def live(self) -> bool:
+        """Whether messages leave through Twilio; otherwise they go to the simulator."""
+        return bool(self.twilio_account_sid)
+
+    @property
+    def senders(self) -> tuple[str, ...]:
+        """Our own numbers as Twilio writes them; those of a Messaging Service's pool only Twilio knows."""
+        whatsapp = self.twilio_whatsapp_from and f"whatsapp:{self.twilio_whatsapp_from.removeprefix('whatsapp:')}"
+        return tuple(one for one in (self.twilio_sms_from, whatsapp) if one)
+
+    @property
+    def oidc_on(self) -> bool:
+        """Whether staff may log in with the district's OpenID Connect provider."""
+        return bool(self.oidc_issuer)
+
+    @property
+    def simulator_on(self) -> bool:
+        """The simulator is a development tool; production has no such page."""
+        return self.environment == "development"
+
+    @property
+    def account_sid(self) -> str:
+        """The account that inbound webhooks must name."""
+        return self.twilio_account_sid or DEVELOPMENT_ACCOUNT
+
+    @cached_property
+    def public_base(self) -> str:
+        """`PUBLIC_URL` without the slash at its end; on a developer's machine the local address."""
+        return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
+
+    @cached_property
+    def signed_bases(self) -> tuple[str, ...]:
+        """The addresses that a webhook's signature may be made for: `PUBLIC_URL`, and nothing else.
+
+        Only where none is set (development) both names of the local machine will do.
+        """
+        return (self.public_base,) if self.public_url else (self.public_base, f"http://localhost:{self.port}")
+
+
+def load(**given: object) -> Settings:
+    """The settings of this process, with development's own keys and addresses filled in.
+
+    Raises `SettingsError` with a sentence for each bad or unknown value.
+    """
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks each value itself
+    except ValidationError as error:
+        raise SettingsError(_in_words(error)) from None
+    return settings if settings.environment == "production" else _with_development_defaults(settings)
+
+
+def _in_words(error: ValidationError) -> str:
+    lines = []
+    for found in error.errors():
+        name = "_".join(str(part) for part in found["loc"]).upper()
+        if found["type"] == "extra_forbidden":
+            lines.append(f"{name} in .env is not a setting: see README.md for the names.")
+        elif name:
+            lines.append(f"{name} is not usable: {found['msg']}.")
+        else:
+            lines.append(str(found["msg"]).removeprefix("Value error, "))
+    return "\n".join(lines)
+
+
+def _with_development_defaults(settings: Settings) -> Settings:
+    made = development_keys(settings.var_dir)
+    return settings.model_copy(
+        update={
+            "secret_key": settings.secret_key or made["SECRET_KEY"],
+            "data_key": settings.data_key or made["DATA_KEY"],
+            "twilio_auth_token": settings.twilio_auth_token or made["TWILIO_AUTH_TOKEN"],
+            "redis_url": settings.redis_url or DEVELOPMENT_REDIS,
+            "database_url": settings.database_url or f"sqlite:///{settings.var_dir / 'puente.db'}",
+        }
+    )
+
+
+def development_keys(var_dir: Path) -> dict[str, str]:
+    """The keys of this developer's machine: made once, kept in `var/keys.json`, readable by the owner alone.
+
+    Two processes that start at once agree: the file is linked into place whole, first one wins.
+    """
+    path = var_dir / "keys.json"
+    try:
+        if not path.exists():
+            _write_keys(path)
+        keys: dict[str, str] = json.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{var_dir} cannot be written ({error.strerror}): make it writable.") from None
+    return keys
+
+
+def _write_keys(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".keys.{os.getpid()}.{secrets.token_hex(4)}")
+    names = ("SECRET_KEY", "DATA_KEY", "TWILIO_AUTH_TOKEN")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps({name: secrets.token_hex(32) for name in names}))
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first: its keys count
+    finally:
+        draft.unlink()

@@ -1,0 +1,61 @@
+"""What a family's phone shows of a talk: who writes, the translation, how it was made, and the original beside it."""
+
+from bot.cases.alert_text import marked
+from bot.channels.message_parts import MESSAGE_UNITS, units
+from bot.flows.effects import Notice
+from bot.messaging.catalog_drafts import library_for
+from bot.messaging.reply_composer import Composer
+from bot.runtime import Services
+from bot.store.cases import cases
+from bot.store.cases.case_messages import CaseMessage
+from bot.store.cases.cases import Case
+from bot.store.families import contacts
+from bot.store.families.contacts import Contact
+
+
+def for_family(services: Services, case: Case, message: CaseMessage, contact: Contact, first: bool) -> str:
+    """What the phone shows: who writes (the first time), the translation, the notice, and the original.
+
+    In a drill the desk reads first that it is one: a principal's "keep them in the office" must not frighten anybody.
+    """
+    return marked(case, _whole(services, message, contact, first))
+
+
+def _whole(services: Services, message: CaseMessage, contact: Contact, first: bool) -> str:
+    language, district = contact.language or "en", services.library.district
+    name = district.staff[message.staff].name if message.staff in district.staff else district.name
+    composer = Composer(library_for(services, language), language, message.at, extra={"staff_name": name})
+    parts = [composer.compose([Notice("talk_starts")])] if first else []
+    if message.language == language:
+        return "\n\n".join([*parts, message.original])
+    if not message.translation:
+        return "\n\n".join([*parts, f"{_label(services, language, 'not_translated')}\n{message.original}"])
+    label = _label(services, language, "by_machine") if message.machine == "yes" else "—"
+    return "\n\n".join([*parts, message.translation, f"{label}\n{message.original}"])
+
+
+def heard(services: Services, message: CaseMessage, body: str, language: str) -> tuple[str, str]:
+    """What a call says of a text that a phone shows (`body`): the family's own language, and apart from it the original
+    if there is nothing else to hear, which another voice must read."""
+    if message.language == language or not body.endswith(message.original):
+        return body, ""
+    own = body.removesuffix(message.original).strip()
+    if not message.translation:
+        return own, message.original
+    translated = own.rpartition("\n\n")[0]
+    machine = f"\n\n{_label(services, language, 'notice_draft')}" if message.machine == "yes" else ""
+    return f"{translated}{machine}", ""
+
+
+def _label(services: Services, language: str, text: str) -> str:
+    library = library_for(services, language)
+    return library.catalogs.read(language, library.texts[text])  # type: ignore[index]  # checked at load
+
+
+def fits(services: Services, message: CaseMessage) -> bool:
+    """Whether the text, its original and the first words about who writes go into one message (twilio.md, 21617)."""
+    with services.database.read() as db:
+        vault = services.database.vault
+        case = cases.get(db, vault, message.case_id)
+        contact = contacts.get(db, vault, case.contact_id)
+    return bool(units(for_family(services, case, message, contact, first=True)) <= MESSAGE_UNITS)

@@ -1,0 +1,164 @@
+"""Staff by text, from their own registered phone: take a case, ask about it, answer the family, hand over, be done.
+
+A number can be forged, so an answer holds no name, number or word of a family; those wait behind the console's login.
+
+    TAKE 42          42?          42 We will call at 3.          GIVE 42 JEAN          DONE 42
+"""
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.base.database import now
+from bot.cases import assignment, staff_conversation
+from bot.cases.alert_text import marked, subject
+from bot.messaging.contact_policy import way_to
+from bot.messaging.inbound_message import Inbound
+from bot.messaging.reply_context import understood
+from bot.runtime import Services
+from bot.store.cases import cases, one_time_links
+from bot.store.cases.cases import Case
+from bot.store.families import contacts
+
+Kind = Literal["take", "ask", "write", "give", "done"]
+WORDS: dict[str, Kind] = {
+    "take": "take", "tomar": "take", "tomo": "take",
+    "done": "done", "listo": "done", "hecho": "done",
+    "give": "give", "pasar": "give", "paso": "give",
+}  # fmt: skip
+FORMS = re.compile(
+    rf"^\s*(?:(?P<word>{'|'.join(WORDS)})\s*#?(?P<number>\d{{1,9}})(?:\s+(?:to\s+|a\s+)?(?P<whom>.+?))?"
+    r"|#?(?P<asked>\d{1,9})\s*\?"
+    r"|#?(?P<case>\d{1,9})[:,.]?\s+(?P<text>\S.*))\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+TEXT_CHARACTERS = 400
+"""With its translation and the original it still fits one message."""
+NO_LINK = "Open the console to see it."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a text asks for: of which case, with which words (`write`) or to whom (`give`)."""
+
+    kind: Kind
+    case: int
+    rest: str = ""
+
+
+def parse(text: str) -> Asked | None:
+    """The wish in a text, or None: then whoever writes is a parent like any other."""
+    found = FORMS.match(text)
+    if not found:
+        return None
+    if found["word"]:
+        return Asked(WORDS[found["word"].casefold()], int(found["number"]), (found["whom"] or "").strip())
+    if found["asked"]:
+        return Asked("ask", int(found["asked"]))
+    return Asked("write", int(found["case"]), found["text"].strip())
+
+
+def answer(services: Services, inbound: Inbound) -> str | None:
+    """The reply to a text of a member of staff; None if it is none, or asks for nothing of this kind.
+
+    A repeat of the message changes nothing more.  Raises `SQLAlchemyError` if the database is away.
+    """
+    staff = services.library.district.staff_at(inbound.address)
+    asked = parse(inbound.text) if staff else None
+    if staff is None or asked is None:
+        return None
+    if asked.kind == "write" and understood(services.library, inbound.text, None).severity == "escalate_now":
+        return None  # "911 help, a man with a gun": an emergency of one's own, not a text to case 911
+    with services.database.read() as db:
+        case = cases.find(db, services.database.vault, asked.case)
+    if case is None or not _may(services, staff, case):
+        if asked.kind == "write":
+            return None
+        return f"There is no case {asked.case} for you. Write TAKE and the number of the alert."
+    log.info("staff text: case=%s kind=%s message=%s", case.id, asked.kind, inbound.sid)
+    return marked(case, _DO[asked.kind](services, staff, case, asked, inbound.sid))
+
+
+def _may(services: Services, staff: str, case: Case) -> bool:
+    """Whether the case is this person's, or of a chain that may be asked about it."""
+    district = services.library.district
+    wide = (case.role, *district.paging.widen_to[: max(0, case.round - 1)])
+    return staff == case.claimed_by or any(staff in district.alerted_for(role, now(), case.school) for role in wide)
+
+
+def _take(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+    taken = assignment.take(services, case.id, staff, "by text")
+    if taken.outcome == "theirs":
+        return f"Case {case.id} was taken by {taken.by}."
+    if taken.outcome == "closed":
+        return f"Case {case.id} is done already."
+    return f"You have case {case.id}. {_link(services, case, staff)}"
+
+
+def _link(services: Services, case: Case, staff: str) -> str:
+    """A link that opens the case once, after login."""
+    try:
+        with services.database.write() as db:
+            secret = one_time_links.make(db, case.id, staff, now())
+    except SQLAlchemyError:
+        return NO_LINK
+    return f"Open it once with this link, after login: {services.settings.public_base}/console/open/{secret}"
+
+
+def _ask(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+    district = services.library.district
+    who = district.staff[case.claimed_by].name if case.claimed_by in district.staff else ""
+    state = {"new": "nobody has it", "alerted": "nobody has it", "claimed": f"{who} has it"}
+    state |= {"waiting": f"{who} has it, the family's turn", "resolved": "done", "closed": "done"}
+    minutes = int((now() - case.opened_at).total_seconds() // 60)
+    age = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"Case {case.id}: {state[case.state]}, {age} old. {subject(services.library, case)}"
+
+
+def _write(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+    if case.claimed_by != staff:
+        return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
+    if not case.open:
+        return f"Case {case.id} is done. Open the console to write."
+    with services.database.read() as db:
+        way = way_to(services, contacts.get(db, services.database.vault, case.contact_id))
+    if way.address is None:
+        return (
+            f"Case {case.id}: no text reaches this family now ({way.reason}). Please call; the console has the number."
+        )
+    if len(asked.rest) > TEXT_CHARACTERS:
+        return f"Case {case.id}: not sent, it is too long. Please write up to {TEXT_CHARACTERS} characters."
+    staff_conversation.write_at_once(services, staff_conversation.Wrote(case.id, staff, asked.rest, f"text:{sid}"))
+    if case.topic in cases.OF_STAFF:
+        return f"Case {case.id}: your text goes to the front office now."
+    return f"Case {case.id}: your text goes to the family now, with its translation."
+
+
+def _give(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+    people = services.library.district.staff
+    wanted = asked.rest.casefold()
+    found = [name for name, member in people.items() if wanted and wanted in member.name.casefold() and name != staff]
+    if len(found) != 1:
+        return f"Who shall get case {case.id}? Write GIVE {case.id} and a name that only one colleague has."
+    if not assignment.hand_over(services, case.id, staff, found[0]):
+        return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
+    return f"{people[found[0]].name} has case {case.id} now and gets a text."
+
+
+def _done(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+    if not case.open:
+        return f"Case {case.id} is done already."
+    if case.claimed_by != staff:
+        return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
+    assignment.resolve(services, case.id, staff, "by text")
+    if case.topic in cases.OF_STAFF:
+        return f"Case {case.id} is done. The front office goes on with its steps until it writes OVER."
+    return f"Case {case.id} is done. The family will be asked whether it was helped."
+
+
+_DO = {"take": _take, "ask": _ask, "write": _write, "give": _give, "done": _done}

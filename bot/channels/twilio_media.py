@@ -1,0 +1,204 @@
+"""What families send, fetched at Twilio and deleted there: from Twilio's own addresses and from nowhere else.
+
+An address comes with a signed webhook, but is still only text: whoever could choose it would make this machine ask
+for pages inside the district's network, with our credentials.  So each address, each redirect's too, is looked at.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import requests
+from requests import PreparedRequest, Response
+
+from bot.base.settings import Settings
+
+API = re.compile(r"api(\.[a-z0-9-]+){0,2}\.twilio\.com")
+"""The API, also of a region; nobody else is shown our credentials."""
+OTHERS = re.compile(r"([a-z0-9-]+\.)+twilio\.com|(media|mms)\.twiliocdn\.com")
+"""Where the API sends us on to (twilio.md, section 1)."""
+TYPES = frozenset({"audio/ogg", "audio/amr", "audio/3gpp", "audio/aac", "audio/mp4", "audio/mpeg"})
+"""twilio.md, section 6; AAC also comes in its container, MP4."""
+ALSO = {
+    "application/ogg": "audio/ogg",
+    "audio/opus": "audio/ogg",
+    "audio/mp3": "audio/mpeg",
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+}
+"""Other names that phones give to these."""
+UNNAMED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+"""Then what the webhook said of the type counts."""
+MOST_BYTES = 16 * 1024 * 1024
+HOPS = 3
+SECONDS, ALL_SECONDS = 8, 30
+"""For a connection or a pause in the stream, and for all of it: below a job's minute."""
+PIECE = 64 * 1024
+RESOURCE = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/(Messages/\w+/Media/\w+|Recordings/RE\w+)")
+ENDING = re.compile(r"\.(mp3|wav|json)$")
+MOVED = frozenset({301, 302, 303, 307, 308})
+
+Reason = Literal["elsewhere", "too_big", "type", "empty", "not_there", "denied", "away"]
+AGAIN = frozenset({"not_there", "denied", "away"})
+"""What may be different in a while: a file that is not there yet, a token being rotated, Twilio out of reach."""
+
+
+class MediaError(Exception):
+    """It could not be fetched or deleted.  `reason` says why; the address stands in no error and no log."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+
+    @property
+    def again(self) -> bool:
+        """Whether another try may end differently."""
+        return self.reason in AGAIN
+
+
+@dataclass(frozen=True)
+class Media:
+    """A file, and its type: one of `TYPES`."""
+
+    content_type: str
+    data: bytes
+
+
+class TwilioMedia:
+    """Fetches and deletes.  `TWILIO_API_BASE` (a proxy, a stand-in), if it is set, stands for all of Twilio's hosts;
+    with no Twilio account (development) the simulator's door does, on this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._account = settings.account_sid
+        self._credentials = (settings.account_sid, settings.twilio_token)
+        here = f"http://127.0.0.1:{settings.port}" if settings.simulator_on and not settings.live else ""
+        self._base = settings.twilio_api_base.rstrip("/") or here
+
+    def fetch(self, url: str, content_type: str = "") -> Media:
+        """The file at this address of Twilio's; `content_type` is what the webhook said.  Raises `MediaError`."""
+        until = time.monotonic() + ALL_SECONDS
+        try:
+            with requests.Session() as session:
+                answer = self._follow(session, url)
+                return _read(answer, content_type, until)
+        except ValueError:  # a redirect to what is no address
+            raise MediaError("elsewhere") from None
+        except requests.RequestException:
+            raise MediaError("away") from None
+
+    def delete(self, url: str) -> None:
+        """Take it away at Twilio; one that is gone already is fine.  Raises `MediaError`."""
+        resource = ENDING.sub("", urlsplit(url).path) if self._is_api(url) else ""
+        match = RESOURCE.fullmatch(resource)
+        if not match or match[1] != self._account:
+            raise MediaError("elsewhere")
+        where = urlunsplit(urlsplit(url)._replace(path=f"{resource}.json", query="", fragment=""))
+        try:
+            with requests.Session() as session:
+                status = self._ask(session, "DELETE", where).status_code
+        except requests.RequestException:
+            raise MediaError("away") from None
+        if status not in (200, 204, 404, 410):
+            raise MediaError(_why(status))
+
+    def _follow(self, session: requests.Session, url: str) -> Response:
+        """The answer at the end of the redirects, its body not read yet."""
+        for _ in range(HOPS + 1):
+            answer = self._ask(session, "GET", url)
+            if answer.status_code in MOVED:
+                url = _moved(url, answer.headers.get("Location", ""))
+            elif answer.status_code == 200:
+                return answer
+            else:
+                raise MediaError(_why(answer.status_code))
+            answer.close()
+        raise MediaError("elsewhere")
+
+    def _ask(self, session: requests.Session, method: str, url: str) -> Response:
+        api = self._is_api(url)
+        if not api and not self._is_other(url):
+            raise MediaError("elsewhere")
+        auth = requests.auth.HTTPBasicAuth(*self._credentials) if api else _nobody
+        headers = {"Accept-Encoding": "identity"}  # sixteen megabytes stay sixteen
+        where = self._aim(url)
+        return session.request(
+            method, where, auth=auth, headers=headers, timeout=SECONDS, stream=True, allow_redirects=False
+        )
+
+    def _is_api(self, url: str) -> bool:
+        return bool(API.fullmatch(host_of(url))) or (bool(self._base) and _origin(url) == _origin(self._base))
+
+    def _is_other(self, url: str) -> bool:
+        return bool(OTHERS.fullmatch(host_of(url)))
+
+    def _aim(self, url: str) -> str:
+        if not self._base:
+            return url
+        base = urlsplit(self._base)
+        return urlunsplit(urlsplit(url)._replace(scheme=base.scheme, netloc=base.netloc))
+
+
+def host_of(url: str) -> str:
+    """The host of an https address without a user, on the usual port; empty for every other address."""
+    try:
+        parts = urlsplit(url)
+        usual = parts.port in (None, 443)
+    except ValueError:
+        return ""
+    plain = usual and parts.scheme == "https" and "@" not in parts.netloc and "\\" not in url
+    return (parts.hostname or "") if plain and url.isascii() and url.isprintable() else ""
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme and place of an address; two empty words for what is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.netloc
+
+
+def _moved(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
+
+
+def _nobody(request: PreparedRequest) -> PreparedRequest:
+    """No credentials, not even those that a `.netrc` has for this host."""
+    return request
+
+
+def _why(status: int) -> Reason:
+    if status in (401, 403):
+        return "denied"
+    return "not_there" if status in (404, 410) else "away"
+
+
+def _read(answer: Response, said: str, until: float) -> Media:
+    """The body, counted while it comes: what its length is said to be is only a first look."""
+    content_type = _type_of(answer.headers.get("Content-Type", ""))
+    content_type = _type_of(said) if content_type in UNNAMED else content_type
+    length = answer.headers.get("Content-Length", "")
+    if content_type not in TYPES:
+        raise MediaError("type")
+    if length.isdecimal() and int(length) > MOST_BYTES:
+        raise MediaError("too_big")
+    data = bytearray()
+    for piece in answer.iter_content(PIECE):
+        data += piece
+        if len(data) > MOST_BYTES:
+            raise MediaError("too_big")
+        if time.monotonic() > until:
+            raise MediaError("away")
+    if not data or (length.isdecimal() and len(data) != int(length)):
+        raise MediaError("away" if data else "empty")
+    return Media(content_type, bytes(data))
+
+
+def _type_of(header: str) -> str:
+    named = header.split(";", maxsplit=1)[0].strip().lower()
+    return ALSO.get(named, named)

@@ -1,0 +1,49 @@
+"""Who keeps a contact is told that a call is overdue: once for each promised day, in that person's working hours."""
+
+import logging
+from collections import Counter
+from datetime import date, datetime
+
+from sqlalchemy.engine import Connection
+
+from bot.base.database import now
+from bot.base.queues import DELIVER, enqueue
+from bot.community import contact_rules
+from bot.runtime import Services
+from bot.store.cases import deliveries
+from bot.store.community import community_leaders, review_reminders
+
+OFFICE = "superintendents_office"
+log = logging.getLogger(__name__)
+
+
+def remind(services: Services) -> None:
+    """Tell the keepers; note and text are written together, so a killed process tells nobody twice."""
+    at, district, vault = now(), services.library.district, services.database.vault
+    with services.database.write() as db:
+        late = Counter(_new(services, db, district.local(at).date(), at))
+        planned = [
+            deliveries.plan_reminder(db, vault, person, _text(services, count), district.at_work(person, at))
+            for person, count in late.items()
+        ]
+    for delivery_id in planned:
+        enqueue(services.redis, "default", DELIVER, delivery_id)
+    if planned:
+        log.info("overdue with leaders: contacts=%s texts=%s", late.total(), len(planned))
+
+
+def _new(services: Services, db: Connection, today: date, at: datetime) -> list[str]:
+    """The keeper of each contact or task of the first week that nobody was told of; another day is told anew."""
+    register, district = community_leaders.every(db, services.database.vault), services.library.district
+    due = [(f"leader {one.id}", one.due_on, one.owner) for one in register if contact_rules.overdue(one, today)]
+    plan = contact_rules.still_to_do(community_leaders.plan(db), register)
+    due += [(f"leaders {one.kind}", one.due_on, one.owner) for one in plan if one.due_on < today]
+    found = [who for subject, day, who in due if day and review_reminders.first_time(db, subject, day.isoformat(), at)]
+    return [who if who in district.staff else district.owners(OFFICE)[0] for who in found]
+
+
+def _text(services: Services, count: int) -> str:
+    """No name of a leader: a work phone may lie on a desk."""
+    what = "1 contact with a community leader is" if count == 1 else f"{count} contacts with community leaders are"
+    where = f"{services.settings.public_base}/console/leaders"
+    return f"{services.library.district.name}: {what} overdue. {where}"

@@ -1,0 +1,33 @@
+"""What conditions (`when:`) may ask for: the district's and the schools' facts, and what is known of the contact."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+
+from bot.content.condition_names import BOARD, CHANNELS
+from bot.content.library import Library
+
+
+def about(library: Library, today: date, contact: Mapping[str, str]) -> dict[str, str]:
+    """All of it today: a fact or policy is `yes` while it may be stated, a channel while it is on, else `no`."""
+    return {**_of_district(library, today), **{f"contact.{name}": value for name, value in contact.items()}}
+
+
+@lru_cache(maxsize=64)
+def _of_district(library: Library, today: date) -> Mapping[str, str]:
+    """Once a day: no message waits for it."""
+    district, known = library.district, {}
+    partners = district.partners.values()
+    for name in library.from_district | set(library.facts):
+        fact = library.facts.get(name)
+        known[f"district.{name}"] = _yes(bool(fact and fact.usable(today, district.policies, partners)))
+    known |= {f"district.{name}": _yes(policy.in_force(today)) for name, policy in district.policies.items()}
+    known |= {f"district.{channel}": _yes(channel in district.channels) for channel in CHANNELS}
+    known[f"district.{BOARD}"] = _yes(district.next_board_meeting(today) is not None)
+    for school_id, school in district.schools.items():
+        known |= {f"school.{school_id}.{name}": value for name, value in school.facts.items()}
+    return known
+
+
+def _yes(so: bool) -> str:
+    return "yes" if so else "no"

@@ -1,0 +1,108 @@
+"""`bot check`: what is wrong (errors), and what a person should look at soon (warnings), in catalogs and facts."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+
+from bot.base.yaml_source import BadSource, parse
+from bot.content.catalog import SOURCE_LANGUAGE, has_all_forms, parse_po
+from bot.content.catalog_stats import long_texts
+from bot.content.library import Library
+from bot.content.review_queue import tasks
+from bot.content.spoken_texts import orphans
+from bot.flows.loader import placeholders
+
+FAMILIES, CONSOLE = Path("messages/messages.pot"), Path("bot/web/console/words/console.pot")
+"""What is translated for families, and of the pages for staff; the catalogs stand beside each."""
+SPOKEN = Path("flows/spoken.yaml")
+CHARACTERS = 1500
+"""The longest text that fits one message (twilio.md, 21617), with room for what is filled in."""
+
+
+def findings(root: Path, library: Library, today: date | None = None) -> tuple[list[str], list[str]]:
+    """(errors, warnings), each as `file:line:col: message`."""
+    errors: list[str] = []
+    warnings: list[str] = []
+    for template, languages in ((FAMILIES, library.district.languages), (CONSOLE, _console_languages(root))):
+        wanted = [message for message in parse_po("en", (root / template).read_bytes()) if message.id]
+        for language in languages:
+            if language != SOURCE_LANGUAGE:
+                bad, soft = _catalog(root, f"{template.parent}/{language}.po", language, wanted)
+                errors += bad
+                warnings += soft
+    source = parse((root / SPOKEN).read_text(encoding="utf-8"), str(SPOKEN))
+    errors += map(str, orphans(source, library.flows, library.texts.values(), library.facts))
+    warnings += long_texts(root, library.district.languages)
+    warnings += _upkeep(library, today or date.today())
+    return errors, warnings
+
+
+def _console_languages(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / CONSOLE).parent.glob("*.po"))
+
+
+def _catalog(root: Path, file: str, language: str, wanted: list[Message]) -> tuple[list[str], list[str]]:
+    path = root / file
+    if not path.exists():
+        return [f"{file}:1:1: the district lists '{language}': draft this catalog"], []
+    try:
+        catalog = parse_po(language, path.read_bytes())
+    except BadSource as bad:
+        return [f"{file}:{problem.line}:{problem.column}: {problem.message}" for problem in bad.problems], []
+    errors = list(_texts(file, language, catalog, wanted))
+    fuzzy = sum(1 for message in catalog if message.id and message.fuzzy)
+    soft = f"{file}:1:1: {fuzzy} of {len(wanted)} texts are drafts that no person has reviewed"
+    return errors, [soft] if fuzzy else []
+
+
+def _texts(file: str, language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[str]:
+    for source in wanted:
+        found = catalog.get(source.id)
+        where = f"{file}:{found.lineno if found and found.lineno else 1}:1"
+        if found is None or not _drafted(found.string):
+            yield f"{where}: not drafted yet: {source.id!r}"
+        elif found.previous_id:
+            yield f"{where}: its English was edited: adapt it, and remove the line '#| msgid': {source.id!r}"
+        elif source.pluralizable and not has_all_forms(catalog, found.string):
+            forms = f"{catalog.num_plurals} forms ({catalog.plural_expr})"
+            yield f"{where}: {language} needs {forms}, one is missing: {source.id!r}"
+        else:
+            yield from (f"{where}: {wrong}" for wrong in _wrong(source, found))
+
+
+def _wrong(source: Message, found: Message) -> Iterator[str]:
+    try:
+        lost = _names(source.id) ^ _names(found.string)
+    except ValueError as error:
+        yield f"a brace is not closed ({error}): write {{name}}"
+        return
+    if lost:
+        yield f"{{{'}, {'.join(sorted(lost))}}} must stand in both the English and the translation"
+    if max(len(text) for text in _all(found.string)) > CHARACTERS:
+        yield f"longer than {CHARACTERS} characters: say it in fewer words"
+
+
+def _drafted(text: object) -> bool:
+    return any(_all(text))
+
+
+def _all(text: object) -> tuple[str, ...]:
+    """A text's forms; a text that depends on no number has one."""
+    return tuple(str(form) for form in text) if isinstance(text, (tuple, list)) else (str(text or ""),)
+
+
+def _names(text: object) -> frozenset[str]:
+    return frozenset().union(*(placeholders(form) for form in _all(text)))
+
+
+def _upkeep(library: Library, today: date) -> Iterator[str]:
+    for task in tasks(library, today):
+        if task.overdue(today):
+            file = (
+                "flows/facts.yaml"
+                if task.subject.startswith("fact ") and "facts.yaml" in task.todo
+                else "district.yaml"
+            )
+            yield f"{file}:1:1: {task.subject} is {task.effect} now ({task.owner}): {task.todo}"

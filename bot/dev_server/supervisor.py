@@ -1,0 +1,105 @@
+"""The keeper starts a command again whenever it ends: `python -m bot.dev_server.supervisor [--holds FILE | --outlives
+FILE] -- …`.
+
+honcho stops everything when one of its processes ends; a worker that was killed must come back instead.  The command
+gets a process group of its own, so that it can be stopped with all its children, even if a shell stands in between.
+
+Keepers that hold a file are outlived by the keeper that outlives it: the server goes last, after all who write to it.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 5.0
+STEADY_SECONDS = 10.0
+"""A command that ran this long was fine: its next end counts as the first."""
+
+GRACE_SECONDS = 4.0
+"""How long a command may take to end; honcho would kill its keeper after five."""
+
+TICK = 0.1
+
+_asked: list[int] = []
+"""The signals that asked this keeper to stop."""
+
+
+def main(arguments: list[str]) -> int:
+    """Keep the command after `--` running until SIGTERM or SIGINT; then stop it, by force if need be: 0."""
+    split = arguments.index("--")
+    options, command = arguments[:split], arguments[split + 1 :]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: _asked.append(number))
+    lock = os.open(options[1], os.O_RDWR | os.O_CREAT, 0o600) if options else None
+    if lock is not None and options[0] == "--holds":
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    child = _keep(command)
+    if child and lock is not None and options[0] == "--outlives":
+        _wait_for_others(lock)
+    if child:
+        _stop(child)
+    return 0
+
+
+def _keep(command: list[str]) -> subprocess.Popen[bytes] | None:
+    """Run the command over and over; on being asked to stop: the child that runs, if one does."""
+    delay = FIRST_DELAY
+    while not _asked:
+        began = time.monotonic()
+        child = subprocess.Popen(command, process_group=0)
+        while child.poll() is None:
+            if _asked:
+                return child
+            time.sleep(TICK)
+        _signal_group(child.pid, signal.SIGKILL)  # what it left behind may hold its port
+        if time.monotonic() - began > STEADY_SECONDS:
+            delay = FIRST_DELAY
+        _pause(child.returncode, delay)
+        delay = min(2 * delay, LONGEST_DELAY)
+    return None
+
+
+def _pause(code: int, delay: float) -> None:
+    if not _asked:
+        number = -code if code < 0 else code - 128  # a shell in between tells of a signal in its way
+        known = number in set(signal.Signals)
+        how = f"was killed by {signal.Signals(number).name}" if known else f"ended with code {code}"
+        print(f"{how}; starting it again in {delay:g} s", file=sys.stderr, flush=True)
+    until = time.monotonic() + delay
+    while not _asked and time.monotonic() < until:
+        time.sleep(TICK)
+
+
+def _wait_for_others(lock: int) -> None:
+    until = time.monotonic() + GRACE_SECONDS + 0.5
+    while time.monotonic() < until:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(TICK)
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    _signal_group(child.pid, signal.SIGTERM)
+    until = time.monotonic() + GRACE_SECONDS
+    while (child.poll() is None or _signal_group(child.pid, 0)) and time.monotonic() < until:
+        time.sleep(TICK)
+    _signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Whether anybody was there to get the signal."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # macOS says EPERM where only zombies are left
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

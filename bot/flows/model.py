@@ -1,0 +1,324 @@
+"""What a flow is made of: the grammar of `flows/*.yaml`, as checked models.
+
+English stands inline; it is at the same time the key under which `messages/<lang>.po` holds the translation.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import time, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from bot.base.text_normalization import HAN_OR_HANGUL, normalise
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
+Need = Literal["legal", "food", "home", "health", "learning"]
+"""What a family looks for an organization for."""
+UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+SPAN = re.compile(r"(\d{1,3}) (minute|hour|day|week)s?")
+
+
+def span(text: object) -> timedelta:
+    """'2 days' as a time span; raises ValueError with the ways to write one."""
+    match = SPAN.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError("write a time span as '30 minutes', '2 hours', '3 days' or '1 week'")
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+
+
+def span_in_words(value: timedelta) -> str:
+    """A time span as a flow writes it: '2 days', '10 minutes'."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in reversed(UNITS) if seconds % UNITS[unit] == 0)
+    count = seconds // UNITS[unit]
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+Span = Annotated[
+    timedelta,
+    BeforeValidator(span),
+    PlainSerializer(lambda value: value.total_seconds()),
+    WithJsonSchema({"type": "string", "pattern": f"^{SPAN.pattern}$", "examples": ["10 minutes", "3 days"]}),
+]
+
+
+def _as_tuple(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+
+class Model(BaseModel):
+    """Strict and unchangeable: a word that the grammar does not know is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plural(Model):
+    """A text that depends on a number: `count` names the placeholder with the number.
+
+    English has two forms; each catalog has as many as its language (GNU gettext's plural forms).
+    """
+
+    count: Name
+    one: str
+    other: str
+
+
+Text = str | Plural
+COUNTED = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("count", "one", "other")},
+    "required": ["count", "one", "other"],
+    "additionalProperties": False,
+}
+TEXTS = {"anyOf": [{"type": "string"}, COUNTED, {"type": "array", "items": {"anyOf": [{"type": "string"}, COUNTED]}}]}
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+"""One text or a list of them: each is its own entry in the catalogs."""
+
+About = Annotated[str, Field(pattern=r"^(contact|school|district)\.[a-z][a-z0-9_]*$")]
+"""Something that is known: `contact.language`, a note that a flow set, a `school.` or `district.` fact."""
+UNSET, KNOWN = "unset", "known"
+
+
+class Choice(Model):
+    """One answer to a question: chosen by its number, its label, or one of its other words."""
+
+    label: str
+    also: dict[str, tuple[str, ...]] = {}
+    then: Name | None = None
+    go: Name | None = None
+
+    @cached_property
+    def others(self) -> tuple[str, ...]:
+        """Its other words in all languages, normalised."""
+        return tuple(normalise(word) for words in self.also.values() for word in words)
+
+    @cached_property
+    def within(self) -> tuple[str, ...]:
+        """The same as they stand in a longer answer (with a space at either end): as words of their own; Chinese has
+        no spaces, and Korean adds to its words, so there anywhere."""
+        return tuple(word if HAN_OR_HANGUL.search(word) else f" {word} " for word in self.others)
+
+    @model_validator(mode="after")
+    def _leads_on(self) -> Self:
+        if (self.then is None) == (self.go is None):
+            raise ValueError("a choice needs one of 'then: <step>' or 'go: <flow>'")
+        return self
+
+
+class Otherwise(Model):
+    """What happens to an answer that fits no choice: asked again `times` times, then on to `then`."""
+
+    retry: str
+    times: int = Field(2, ge=1, le=5)
+    then: Name
+
+
+class Escalate(Model):
+    """A person is needed: `about` is English, for staff, and holds nothing that a family wrote."""
+
+    to: Name
+    severity: Severity
+    about: str = Field(max_length=200)
+
+
+class FollowUp(Model):
+    """Another flow that starts by itself later."""
+
+    after: Span
+    flow: Name
+
+
+class Condition(Model):
+    """Where the conversation turns aside: if all that stands under `if` is so, it goes on at `then`.
+
+    A value is what the flow's `set`, the school or the district says; a list means one of these; `unset` means nothing,
+    `known` anything.
+    """
+
+    if_: dict[About, Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)]] = Field(
+        alias="if", min_length=1
+    )
+    then: Name
+
+    def holds(self, about: Mapping[str, str]) -> bool:
+        """Whether it is so; `school.…` is of the contact's own school."""
+        return all(self._fits(self._value(about, name), values) for name, values in self.if_.items())
+
+    @staticmethod
+    def _fits(value: str, values: tuple[str, ...]) -> bool:
+        return value in values or (KNOWN in values and value != UNSET)
+
+    @staticmethod
+    def _value(about: Mapping[str, str], name: str) -> str:
+        room, what = name.split(".", 1)
+        if room == "school":
+            name = f"school.{about.get('contact.school', '')}.{what}"
+        return about.get(name, UNSET)
+
+
+class Schedule(Model):
+    """Another flow that starts by itself at a time of a day: a day that the family named, or the next school day."""
+
+    day: Name
+    at: time
+    flow: Name
+
+
+class Media(Model):
+    """A file of `flows/media/` that goes with the message.  What it shows is said in words too: SMS shows none."""
+
+    file: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.(png|jpg|pdf|ogg|mp3)$")]
+    says: Text
+
+
+class Find(Model):
+    """Organizations of the district's list that help with this.
+
+    `near` names an answer with a town or ZIP code: it is used here, and forgotten.
+    """
+
+    what: Need
+    near: Name | None = None
+
+
+class Timeout(Model):
+    """What happens when nobody has answered a question for so long."""
+
+    after: Span
+    then: Name
+
+
+class Step(Model):
+    """One step.  In order: when, set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule; then it
+    asks and waits, goes on, calls another flow and comes back, or ends."""
+
+    when: tuple[Condition, ...] = ()
+    set: dict[Name, Name] = {}
+    fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)] = ()
+    media: Media | None = None
+    say: Annotated[Texts, WithJsonSchema(TEXTS)] = ()
+    find: Find | None = None
+    suggest: Name | None = None
+    """The answer that goes to staff as a suggested organization."""
+    referral: Literal["helped", "not_helped", "not_reached"] | None = None
+    """For the flow that asks whether a partner helped: what the family says of it."""
+    escalate: Escalate | None = None
+    case: Literal["close", "reopen"] | None = None
+    """For the flow that asks whether a case was solved: what becomes of that case."""
+    follow_up: FollowUp | None = None
+    schedule: Schedule | None = None
+    ask: Text | None = None
+    answer: Literal["date", "phone", "school"] | None = None
+    choices: dict[Name, Choice] = {}
+    otherwise: Otherwise | None = None
+    timeout: Timeout | None = None
+    save: Name | None = None
+    call: Name | None = None
+    then: Name | None = None
+    go: Name | None = None
+    end: bool = False
+
+    @cached_property
+    def acts(self) -> bool:
+        """Whether it does more than remember and speak."""
+        partners = self.find or self.suggest or self.referral
+        return bool(partners or self.escalate or self.case or self.follow_up or self.schedule)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its choices, in the order of their numbers."""
+        return tuple(choice.label for choice in self.choices.values())
+
+    @model_validator(mode="after")
+    def _has_one_way_on(self) -> Self:
+        if self.ask is None:
+            self._leads_on()
+        else:
+            self._question_is_whole()
+        return self
+
+    def _leads_on(self) -> None:
+        if self.case == "reopen" and not self.escalate:
+            raise ValueError("'case: reopen' alerts somebody anew: say whom with 'escalate:'")
+        if self.choices or self.otherwise or self.save or self.timeout or self.answer:
+            raise ValueError("'choices', 'answer', 'otherwise', 'timeout' and 'save' belong to a question: add 'ask:'")
+        if self.call and not self.then:
+            raise ValueError("'call: <flow>' comes back: say with 'then: <step>' where it goes on")
+        if [self.then is not None, self.go is not None, self.end].count(True) != 1:
+            raise ValueError("a step that asks nothing needs one of 'then: <step>', 'go: <flow>' or 'end: true'")
+
+    def _question_is_whole(self) -> None:
+        if self.go or self.end or self.call:
+            raise ValueError("a step that asks waits for the answer: move 'go', 'call' or 'end' into a step of its own")
+        if self.choices and self.answer:
+            raise ValueError("a question has 'choices' or 'answer: date, phone or school': remove one of the two")
+        if self.choices and not self.otherwise:
+            raise ValueError("a question with choices needs 'otherwise: {retry, times, then}' for all other answers")
+        if self.answer and not self.otherwise:
+            raise ValueError(f"'answer: {self.answer}' needs 'otherwise: {{retry, times, then}}' for all other answers")
+        if self.answer and not self.save:
+            raise ValueError(f"'answer: {self.answer}' needs 'save: <name>' to keep the answer under")
+        if self.choices and self.then:
+            raise ValueError("each choice says where it leads: remove 'then' from the step")
+        if not self.choices and not self.then:
+            raise ValueError("a question without choices needs 'then: <step>' for what comes after the answer")
+        if not self.choices and not self.answer and self.otherwise:
+            raise ValueError("a free question takes any answer: remove 'otherwise', or add 'answer: date' or the like")
+
+
+class StartOn(Model):
+    """What starts the flow: topics that the understanding recognised, or whole messages with these words."""
+
+    intents: tuple[Name, ...] = ()
+    words: dict[str, tuple[str, ...]] = {}
+
+
+class Flow(Model):
+    """A conversation about one thing.  The first step is where it starts."""
+
+    flow: Name
+    title: str
+    label: str | None = None
+    """What a family would call it: its line when the bot asks which of two or three topics was meant."""
+    for_: Literal["family", "staff"] = Field("family", alias="for")
+    start_on: StartOn = StartOn()
+    steps: dict[Name, Step] = Field(min_length=1)
+
+    @cached_property
+    def first(self) -> str:
+        """The name of the step that the flow starts with."""
+        return next(iter(self.steps))
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of all that the flow says and does: a conversation remembers which version asked its question."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+class FlowSet:
+    """All flows of a district, by name, and what starts them."""
+
+    def __init__(self, flows: Mapping[str, Flow]) -> None:
+        self.flows = dict(flows)
+        self._by_intent = {intent: name for name, flow in flows.items() for intent in flow.start_on.intents}
+        self._by_words = {
+            normalise(words): name
+            for name, flow in flows.items()
+            for all_words in flow.start_on.words.values()
+            for words in all_words
+        }
+
+    def for_intent(self, intent: str | None) -> str | None:
+        """The flow that this topic starts."""
+        return self._by_intent.get(intent) if intent else None
+
+    def for_words(self, text: str) -> str | None:
+        """The flow that lists this whole message among its words."""
+        return self._by_words.get(normalise(text))

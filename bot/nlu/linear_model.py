@@ -1,0 +1,170 @@
+"""A small linear model as plain numpy reads it: which classes the features of a message speak for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Rows = Sequence[Sequence[str]]
+"""The features of one message, a list for each family (bot.nlu.features)."""
+
+
+NO_HASH = np.iinfo(np.int64).max
+"""The end of the table; a text has this hash as seldom as any other."""
+
+
+class Vocabulary:
+    """Which row of a table is which feature's.
+
+    Features are found by their 64-bit hash (this process's own): a dictionary of fifty thousand words takes ten times
+    the memory, and that two of them, or one and a word of a family's, share a hash is less likely than a broken disk.
+    """
+
+    def __init__(self, names: Sequence[str], start: int = 0) -> None:
+        hashes = _hashes(names)
+        order = hashes.argsort()
+        self._hashes = np.append(hashes[order], NO_HASH)  # so that there is a place for what comes after all
+        self._rows = np.append(order + start, -1).astype(np.int32)
+        self._written = "\n".join(names).encode()
+
+    def __contains__(self, feature: str) -> bool:
+        return bool(self.rows_of([feature]).size)
+
+    @property
+    def names(self) -> str:
+        """All features in the order of their rows, a line each."""
+        return self._written.decode()
+
+    def rows_of(self, features: Sequence[str]) -> npt.NDArray[np.int32]:
+        """The rows of those features that are known; a feature that comes twice counts twice."""
+        wanted = _hashes(features)
+        place = self._hashes.searchsorted(wanted)
+        found: npt.NDArray[np.int32] = self._rows[place[self._hashes[place] == wanted]]
+        return found
+
+
+def _hashes(names: Sequence[str]) -> npt.NDArray[np.int64]:
+    return np.fromiter(map(hash, names), np.int64, len(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A row of small integers for each feature, a column for each class; made by bot.nlu_training."""
+
+    classes: tuple[str, ...]
+    rows: tuple[Vocabulary, ...]
+    """For each family of features, which row of `table` is which feature's."""
+    table: npt.NDArray[np.int8]
+    scale: float
+    bias: Floats
+    gains: tuple[float, ...]
+    """How much each family of features counts."""
+
+    def scores(self, features: Rows) -> Floats:
+        """A logit for each class."""
+        total = self.bias.copy()
+        for known, gain, family in zip(self.rows, self.gains, features, strict=False):
+            found = known.rows_of(family)
+            if found.size:
+                summed = self.table[found].sum(axis=0, dtype=np.int32)
+                total += summed * np.float32(self.scale * gain / len(family) ** 0.5)
+        return total
+
+    def reasons(self, features: Rows, label: str, most: int = 8) -> list[tuple[str, float]]:
+        """The features that spoke most for `label` (against the mean of all classes), with their weight."""
+        column = self.classes.index(label)
+        told: dict[str, float] = {}
+        for known, gain, family in zip(self.rows, self.gains, features, strict=False):
+            for feature in family:
+                for row in known.rows_of([feature]):
+                    weight = float(self.table[row, column]) - float(self.table[row].mean())
+                    told[feature] = told.get(feature, 0.0) + weight * self.scale * gain / len(family) ** 0.5
+        return sorted(told.items(), key=lambda pair: -pair[1])[:most]
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A small net with one hidden layer over concepts: what no single concept tells, several together do."""
+
+    inputs: Mapping[str, int]
+    hidden: Floats
+    hidden_bias: Floats
+    out: Floats
+    out_bias: Floats
+
+    def scores(self, concepts: Iterable[str]) -> Floats:
+        """A logit for each class, in the order of the linear model's classes; repeated concepts count once."""
+        rows = [self.inputs[concept] for concept in set(concepts) if concept in self.inputs]
+        total = self.hidden_bias.copy()
+        if rows:
+            total += self.hidden[rows].sum(axis=0) * np.float32(len(rows) ** -0.5)
+        found: Floats = np.maximum(total, 0) @ self.out + self.out_bias
+        return found
+
+
+def softmax(scores: Floats) -> Floats:
+    """Probabilities from logits."""
+    raised: Floats = np.exp(scores - scores.max())
+    sure: Floats = raised / raised.sum()
+    return sure
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Logarithms of the probabilities."""
+    lower: Floats = scores - scores.max()
+    found: Floats = lower - np.log(np.exp(lower).sum())
+    return found
+
+
+def packed(name: str, weights: Weights) -> dict[str, Any]:
+    """The arrays of one model under names that begin with `name`, as `unpacked` reads them."""
+    return {
+        f"{name}_classes": np.array(weights.classes),
+        f"{name}_features": np.array([known.names for known in weights.rows]),
+        f"{name}_table": weights.table,
+        f"{name}_scale": np.float32(weights.scale),
+        f"{name}_bias": weights.bias,
+        f"{name}_gains": np.array(weights.gains, dtype=np.float32),
+    }
+
+
+def unpacked(name: str, data: Any) -> Weights:
+    """One model out of a file of several."""
+    rows: list[Vocabulary] = []
+    start = 0
+    for text in data[f"{name}_features"]:
+        features = str(text).split("\n") if str(text) else []
+        rows.append(Vocabulary(features, start))
+        start += len(features)
+    return Weights(
+        tuple(map(str, data[f"{name}_classes"])),
+        tuple(rows),
+        data[f"{name}_table"],
+        float(data[f"{name}_scale"]),
+        data[f"{name}_bias"],
+        tuple(map(float, data[f"{name}_gains"])),
+    )
+
+
+def packed_net(net: Net) -> dict[str, Any]:
+    """The arrays of the net, as `unpacked_net` reads them."""
+    names = sorted(net.inputs, key=net.inputs.__getitem__)
+    return {
+        "net_inputs": np.array("\n".join(names)),
+        "net_hidden": net.hidden.astype(np.float16),
+        "net_hidden_bias": net.hidden_bias,
+        "net_out": net.out,
+        "net_out_bias": net.out_bias,
+    }
+
+
+def unpacked_net(data: Any) -> Net:
+    """The net of a file."""
+    inputs = {name: row for row, name in enumerate(str(data["net_inputs"]).split("\n"))}
+    hidden = data["net_hidden"].astype(np.float32)
+    return Net(inputs, hidden, data["net_hidden_bias"], data["net_out"], data["net_out_bias"])

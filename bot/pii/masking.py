@@ -1,0 +1,193 @@
+"""What must never be stored: numbers that authorities know a person by, e-mail, immigration status, nationality.
+
+Families volunteer these although nobody asks (TOPICS.md, rule 1).  Masked text is what the rest of the
+program keeps and shows; staff still see what it was about.  Telephone numbers stay: a family types them to
+be called back.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal
+
+from bot.base.text_normalization import HAN, HAN_OR_HANGUL, fold
+from bot.pii.national_origin import origin
+
+Kind = Literal["number", "status", "email"]
+
+MASK: Final = "[…]"
+
+_STATUS: Final = (
+    # English
+    "undocumented|illegal alien|illegal immigrant|illegals|im illegal|am illegal|are illegal|"
+    "is illegal|no papers|without papers|not have papers|dont have papers|no documents|"
+    "without documents|no legal status|legal status|immigration status|not legal|out of status|"
+    "overstayed|visa|visas|tps|daca|dreamer|parole|parolee|u4u|green card|greencard|green cards|"
+    "work permit|asylum|asylum seeker|refugee|refugees|deportation order|order of removal|"
+    "immigration court|court date|citizen|citizens|citizenship|alien number|chnv|ead card|i 94|i94|"
+    # Spanish
+    "sin papeles|no tengo papeles|no tenemos papeles|no tiene papeles|no tengamos papeles|"
+    "indocumentado|indocumentada|indocumentados|indocumentadas|sin documentos|no tengo documentos|"
+    "no tenemos documentos|ilegal|ilegales|tarjeta verde|residencia permanente|permiso de trabajo|"
+    "asilo|asilo politico|refugiado|refugiada|refugiados|orden de deportacion|corte de inmigracion|"
+    "corte de migracion|estatus|estatus migratorio|ciudadano|ciudadana|ciudadanos|ciudadania|"
+    # Haitian Creole
+    "san papye|pa gen papye|pa genyen papye|papye imigrasyon|ilegal yo|kat vet|kat rezidans|"
+    "pemi travay|azil|refijye|tribinal imigrasyon|estati imigrasyon|sitwayen|"
+    # Portuguese
+    "sem documento|sem documentos|sem papel|sem papeis|nao tenho documentos|nao temos documentos|"
+    "nao tenho papeis|ilegais|meu visto|tenho visto|temos visto|sem visto|visto vencido|"
+    "visto de turista|autorizacao de trabalho|refugiados|corte de imigracao|ordem de deportacao|"
+    "meu status|my status|our status|cidadao|cidada|cidadania|"
+    # Arabic
+    "بدون اقامه|بدون اقامة|بلا اقامه|بدون اوراق|بلا اوراق|ما عندنا اوراق|ما عندي اوراق|"
+    "ما عندنا اقامه|ما عندي اقامه|غير شرعي|غير شرعيين|غير قانوني|لاجئ|لاجئه|لاجئين|اللاجئين|لجوء|"
+    "اللجوء|تاشيره|فيزا|الفيزا|جرين كارد|غرين كارد|البطاقه الخضراء|تصريح عمل|امر ترحيل|محكمه الهجره|"
+    "حاله الهجره|bala awra2|bidun iqama|bdun iqama|"
+    # Ukrainian, Russian
+    "без документів|без документов|без статусу|без статуса|нелегал|нелегали|нелегалы|нелегально|"
+    "нелегальна|статус|статусу|статуса|віза|візи|візу|виза|визы|визу|грін карта|грін карти|"
+    "грінкарта|гринкарта|грин карта|грин карты|біженець|біженка|біженці|беженец|беженка|беженцы|"
+    "притулок|пароль|пароля|паролі|парол|тпс|дозвіл на роботу|разрешение на работу|громадянство|"
+    "гражданство|міграційний суд|"
+    # Chinese
+    "没有身份|沒有身份|没身份|沒身份|没有合法身份|没有证件|没有绿卡|没绿卡|黑户|黑戶|无证|無證|非法移民|非法居留|"
+    "绿卡|綠卡|签证|簽證|庇护|庇護|难民|難民|工卡|移民法庭|递解令|遣返令|移民身份|公民|"
+    # Vietnamese
+    "không giấy tờ|không có giấy tờ|chưa có giấy tờ|nhập cư lậu|bất hợp pháp|ở lậu|thẻ xanh|tị nạn|tỵ nạn|"
+    "giấy phép lao động|lệnh trục xuất|tòa di trú|quốc tịch|tình trạng di trú|"
+    # French
+    "sans papiers|sans papier|pas de papiers|clandestin|clandestine|"
+    "clandestins|illegale|illegaux|en situation irreguliere|"
+    "titre de sejour|carte verte|demandeur d asile|demandeuse d asile|asile|refugie|refugiee|refugies|mon visa|"
+    "visa expire|permis de travail|avis d expulsion|citoyen|citoyenne|citoyens|citoyennete|"
+    # Persian, Dari
+    "بدون مدارک|مدارک نداریم|مدارک ندارم|بدون ویزا|ویزا|ویزام|ویزامون|"
+    "غیرقانونی|غیر قانونی|اقامت|پناهنده|پناهندگی|پناهنده ایم|"
+    "گرین کارت|اجازه کار|مجوز کار|حکم اخراج|شهروند|شهروندی|"
+    # Pashto
+    "بې اسنادو|اسناد نه لرو|اسناد نه لرم|غیرقانوني|ویزه|ویزې|"
+    "پناه غوښتونکی|پناه غوښتونکي|کډوال|ګرین کارت|د کار اجازه|تبعه|"
+    # Somali
+    "sharci la aan|sharci laan|sharci daro|sharci darro|sharci ma haysto|sharci ma haysanno|aan sharciga lahayn|"
+    "warqado la aan|warqado ma haysto|fiiso|fiisaha|fiisadii|fiisaday|qaxooti|qaxootiga|magangelyo|magangelyada|"
+    "muwaadin|ogolaanshaha shaqada|"
+    # Amharic
+    "ያለ ወረቀት|ወረቀት የለኝም|ወረቀት የለንም|ሰነድ የለኝም|ሰነድ አልባ|ሕገወጥ|ህገወጥ|ቪዛ|ቪዛዬ|ቪዛችን|ስደተኛ|ስደተኞች|ጥገኝነት|ግሪን ካርድ|የሥራ ፈቃድ|ዜጋ|"
+    # Tagalog
+    "walang papel|wala kaming papel|wala akong papel|walang papeles|tnt|tago ng tago|walang visa|ilegal|"
+    # Russian (what Ukrainian above does not have)
+    "нет документов|нет статуса|нет визы|убежище|убежища|убежищем|тпс|виза|просроченная виза|депортационный ордер|"
+    # Korean: found anywhere, like Chinese
+    "불법체류|서류미비|무비자|비자|영주권|시민권|난민|망명|노동허가|추방명령|체류신분|신분이 없"
+)
+"""Whole words; the family may leave out accents.  A word too many costs little: the topic was read before."""
+
+
+def _variants() -> dict[str, str]:
+    """For each plain letter all the letters that people may write for it."""
+    found: dict[str, str] = {}
+    for code in (*range(0xC0, 0x250), *range(0x400, 0x500), *range(0x620, 0x6D6), *range(0x1E00, 0x1F00)):
+        plain = fold(chr(code).casefold()) if len(chr(code).casefold()) == 1 else ""
+        if len(plain) == 1 and plain.isalpha():
+            found[plain] = found.get(plain, "") + chr(code)
+    return found
+
+
+def _together(words: Iterable[str], letter: Callable[[str], str]) -> str:
+    """A pattern of all these words, which begin together where their letters do: a word of a text is held against
+    some thirty first letters, not against each of hundreds of words.  The longest that fits is found."""
+    tree: dict[str, Any] = {}
+    for word in words:
+        node = tree
+        for char in word:
+            node = node.setdefault(char, {})
+        node[""] = {}
+
+    def written(node: dict[str, Any]) -> str:
+        ways = [letter(char) + written(after) for char, after in node.items() if char]
+        if not ways:
+            return ""
+        whole = f"(?:{'|'.join(ways)})"
+        return f"{whole}?" if "" in node else whole
+
+    return written(tree)
+
+
+def _status_pattern() -> re.Pattern[str]:
+    variants = _variants()
+
+    def letter(char: str) -> str:
+        if char == " ":
+            return r"[\s'’_-]{1,3}"
+        if "\u0620" <= char <= "\u06d5":
+            return f"[{char}{variants.get(char, '')}][\u0640\u064b-\u0652]*"
+        return f"[{char}{variants[char]}]" if char in variants else re.escape(char)
+
+    plain = sorted({"".join(map(fold, word)) for word in _STATUS.split("|")}, key=len, reverse=True)
+    whole = _together([w for w in plain if not HAN_OR_HANGUL.match(w)], letter)
+    inside = "|".join(w for w in plain if HAN_OR_HANGUL.match(w))
+    # Not \b: Chinese characters are letters to Python, and "我有visa吗" has no spaces.
+    edge = rf"[^\W_{HAN}]"
+    return re.compile(rf"(?<!{edge})(?:{whole})(?!{edge})|{inside}", re.IGNORECASE)
+
+
+_STATUS_WORDS: Final = _status_pattern()
+_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}\s?@\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_DIGIT: Final = re.compile(r"\d")
+_GAP: Final = r"[\s.\-–]?"
+_KEPT: Final = re.compile(
+    rf"(?<![\w+])(?:\+?1{_GAP})?\(?[2-9]\d{{2}}\)?{_GAP}[2-9]\d{{2}}{_GAP}\d{{4}}(?!\d|[.-]\d)"
+    rf"|(?<![\w+])\+[1-9](?:{_GAP}\d){{6,13}}(?!\d)"
+    r"|(?<![\w.-])(?:\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2})(?!\d)"
+)
+"""Telephone numbers, and dates (which with the hour behind them would look like a long number)."""
+
+_NUMBER: Final = re.compile(
+    r"(?<![^\W\d_])A[\s#:.№-]{0,3}\d(?:[\s-]?\d){7,8}(?!\d|[\s-]\d)"  # A-number
+    r"|(?<![^\W_])[A-Z]{1,3}-?\d{6,11}(?![^\W_])"  # passport, receipt
+    rf"|(?<!\d)\d(?:{_GAP}\d){{8,}}",  # SSN, card, any long run
+    re.IGNORECASE,
+)
+
+
+def mask(text: str) -> tuple[str, frozenset[str]]:
+    """`text` with what must not be stored replaced by "[…]", and the kinds found: number, email, status.
+
+    Never raises; masking what is masked already changes nothing.
+    """
+    kinds: set[str] = set()
+    current, before = unicodedata.normalize("NFC", text), None
+    # What is masked may set its neighbour free ("visa123456789"), so go on until nothing is found.
+    while current != before:
+        before = current
+        current = _replace(_EMAIL, "email", current, kinds) if "@" in current else current
+        current = _numbers(current, kinds)
+        current = _replace(_STATUS_WORDS, "status", current, kinds)
+        current = _replace(origin(), "status", current, kinds)
+    return current, frozenset(kinds)
+
+
+def _replace(pattern: re.Pattern[str], kind: Kind, text: str, kinds: set[str]) -> str:
+    masked, count = pattern.subn(MASK, text)
+    if count:
+        kinds.add(kind)
+    return masked
+
+
+def _numbers(text: str, kinds: set[str]) -> str:
+    """Mask the long numbers between what is kept."""
+    if not _DIGIT.search(text):
+        return text  # as most texts; the same for "@" above
+    return _between(_KEPT, text, lambda part: _replace(_NUMBER, "number", part, kinds))
+
+
+def _between(keep: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
+    parts: list[str] = []
+    end = 0
+    for match in keep.finditer(text):
+        parts += (change(text[end : match.start()]), match.group())
+        end = match.end()
+    return "".join((*parts, change(text[end:])))

@@ -1,1 +1,0 @@
-"""`make run`: everything on one machine, out of one command (`python -m bot.run`)."""

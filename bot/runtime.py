@@ -1,0 +1,131 @@
+"""What a process works with: settings, library, database, Redis, the way out.  Put together once, passed to all."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from bot.base.database import Database
+from bot.base.encryption import Vault
+from bot.base.redis_client import AnyRedis
+from bot.base.settings import ROOT, Settings, SettingsError
+from bot.channels.base import Channel
+from bot.channels.simulator import SimulatorChannel
+from bot.channels.twilio import TwilioChannel
+from bot.content import dates
+from bot.content.catalog import SOURCE_LANGUAGE
+from bot.content.library import Library, load_library, with_other_languages
+from bot.nlu import warm
+from bot.store.announcements import approved_phrases
+from bot.store.families.conversations import Conversations
+from bot.store.lifecycle import reindex
+from bot.store.schools import school_statuses
+from bot.transcription import Transcriber
+from bot.transcription.http import HttpTranscriber
+from bot.translation import Translator
+from bot.translation.safe_translator import CarefulTranslator
+from bot.translation.term_glossary import Glossary
+
+REDIS_SECONDS = 2
+"""A Redis that does not answer in this time counts as away; Twilio waits 15 s in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Services:
+    """Everything with a connection or a file behind it.  Safe to share between threads, not across a fork."""
+
+    settings: Settings
+    library: Library
+    redis: Redis
+    database: Database
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """The day's conversations."""
+        return Conversations(self.redis, self.database.vault)
+
+    @cached_property
+    def statuses(self) -> school_statuses.Lately:
+        """What is verified about the schools now."""
+        return school_statuses.Lately(self.database)
+
+    @cached_property
+    def channel(self) -> Channel:
+        """Twilio where an account is set, else the simulator."""
+        if self.settings.live:
+            return TwilioChannel(self.settings)
+        return SimulatorChannel(self.redis)
+
+    def channel_for_many(self, at_a_time: int) -> Channel:
+        """The same way out, with so many connections that stay open."""
+        return TwilioChannel(self.settings, at_a_time) if self.settings.live else self.channel
+
+    @cached_property
+    def translator(self) -> Translator | None:
+        """The machine that translates, if the district allows one (`TRANSLATOR`)."""
+        if self.settings.translator != "googletrans":
+            return None
+        # Here, since its libraries take memory and most web processes ask nobody.
+        from bot.translation.google import GoogleTranslator
+
+        return GoogleTranslator(self.settings.googletrans_base)
+
+    @cached_property
+    def transcriber(self) -> Transcriber | None:
+        """The machine that writes down voice notes, if the district has set one up (`TRANSCRIBER`)."""
+        given = self.settings
+        return HttpTranscriber(given.transcriber_url, given.transcriber_token) if given.transcriber == "http" else None
+
+    @cached_property
+    def careful(self) -> CarefulTranslator:
+        """How people's texts are translated: approved phrases first, then the machine, which sees nothing personal."""
+        glossary = Glossary(self.library.glossary.terms, self.library.glossary.names)
+        return CarefulTranslator(self.translator, self.redis, self.database.vault, glossary, self._approved)
+
+    def _approved(self, source: str, target: str, text: str) -> str | None:
+        """A person's wording: one of the district's answers whose translation is reviewed, or an approved phrase."""
+        if source == SOURCE_LANGUAGE and text.strip() in self.library.district.answers.values():
+            wording = self.library.catalogs.wording(target, text.strip())
+            if not (wording.draft or wording.missing):
+                return wording.text
+        with self.database.read() as db:
+            return approved_phrases.find(db, source, target, text)
+
+    def family(self, address: str) -> str:
+        """The keyed hash under which everything of this address is kept."""
+        return self.database.vault.index(address)
+
+
+def open_services(settings: Settings, library: Library | None = None) -> Services:
+    """The services for these settings.  Connects to nothing yet; raises `BadSource` if a file is wrong."""
+    library = library or load_library(ROOT, settings.district_file)
+    if settings.translator != "off":
+        library = with_other_languages(library)
+    warm(library.languages_understood)
+    dates.warm(library.district.languages)
+    return Services(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))
+
+
+def open_to_write(settings: Settings) -> Services:
+    """The same for a command: raises `SettingsError` for a `DATA_KEY` that does not fit what is stored.
+
+    With another key every family is a stranger: who is imported would be written to though it stopped, and who is to
+    be erased would not be found.
+    """
+    services = open_services(settings)
+    if wrong := reindex.unfit(services.database):
+        raise SettingsError(wrong)
+    return services
+
+
+def open_redis(settings: Settings) -> Redis:
+    """A client that fails soon: a family must not wait for a Redis that is gone.  Connects to nothing yet."""
+    return AnyRedis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=REDIS_SECONDS,
+        socket_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=30,
+    )

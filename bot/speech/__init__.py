@@ -1,0 +1,1 @@
+"""What calls say: sentences, voices, and the wording for the ear."""

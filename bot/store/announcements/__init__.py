@@ -1,0 +1,1 @@
+"""Tables about announcements, translations, and recipients."""

@@ -1,0 +1,192 @@
+"""Announcements: what the district says to many families, from the draft to the end of sending.
+
+States: draft → ready (approved and released, waiting for its hour) → freezing (its audience becomes rows) → sending
+⇄ paused → done | stopped.  Its wordings stand in `wordings`, its approvals in `approvals`, who gets it in `recipients`.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Integer, String, Table, Text, insert, select, update
+from sqlalchemy.engine import Connection, Row
+
+from bot.base.database import Moment, metadata
+
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("code", String(8), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("sender", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("link", String(500), nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("channels", String(32), nullable=False),
+    Column("unapproved", String(8), nullable=False),
+    Column("send_at", Moment),
+    Column("until", Moment, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("why_paused", String(200), nullable=False, server_default=""),
+    Column("written_by", String(64), nullable=False),
+    Column("changed_by", Text, nullable=False, server_default=""),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+)
+
+CODE_LETTERS, CODE_DIGITS = "ABCDEFGHJKMNPQRSTUVWXYZ", "23456789"
+"""Without those that are taken for others when a code is read aloud or copied by hand."""
+CODE_LENGTH = 6
+CAN_CHANGE = "draft"
+TITLE_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who is meant: of each kind that is named one must fit; a kind that names nothing fits all."""
+
+    roles: tuple[str, ...] = ("family",)
+    schools: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody writes.  `send_at` None: as soon as it is released; `until`: how long it holds true.
+
+    `kind`: emergency, attendance, event or general.  `unapproved`: "hold" what no person has approved, or send it
+    with the notice of the "machine".
+    """
+
+    kind: str
+    sender: str
+    text: str
+    audience: Audience
+    until: datetime
+    link: str = ""
+    channels: tuple[str, ...] = ("whatsapp", "sms")
+    unapproved: str = "hold"
+    send_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Announcement(Draft):
+    """One that is kept."""
+
+    id: int = 0
+    code: str = ""
+    state: str = CAN_CHANGE
+    why_paused: str = ""
+    written_by: str = ""
+    changed_by: str = ""
+    """Who else has changed it, a line each."""
+    created_at: datetime = field(default_factory=lambda: datetime.min)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def writers(self) -> frozenset[str]:
+        """Everybody whose words these are: none of them counts as somebody else who approves."""
+        return frozenset({self.written_by, *self.changed_by.splitlines()})
+
+    @property
+    def title(self) -> str:
+        """Its beginning, for lists."""
+        line = " ".join(self.text.split())
+        return line if len(line) <= TITLE_CHARACTERS else f"{line[:TITLE_CHARACTERS].rsplit(' ', 1)[0]} …"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it is sent any more."""
+        return self.state in ("done", "stopped")
+
+
+def add(db: Connection, draft: Draft, by: str, at: datetime) -> int:
+    """Keep a new draft, written by `by` (a staff id or a login's name); its number."""
+    values = {**_values(draft), "code": new_code(), "state": CAN_CHANGE, "written_by": by, "created_at": at}
+    return int(db.execute(insert(announcements).values(values).returning(announcements.c.id)).scalar_one())
+
+
+def new_code() -> str:
+    """Six letters and digits, one digit at least: no word of any language is a code."""
+    others = [secrets.choice(CODE_LETTERS + CODE_DIGITS) for _ in range(CODE_LENGTH - 1)]
+    others.insert(secrets.randbelow(CODE_LENGTH), secrets.choice(CODE_DIGITS))
+    return "".join(others)
+
+
+def change(db: Connection, announcement_id: int, draft: Draft, by: str) -> bool:
+    """Put what was written anew in place of a draft; False if it is no draft any more."""
+    before = find(db, announcement_id)
+    key = (announcements.c.id == announcement_id) & (announcements.c.state == CAN_CHANGE)
+    others = sorted((before.writers | {by}) - {before.written_by}) if before else []
+    values = {**_values(draft), "changed_by": "\n".join(others)}
+    return db.execute(update(announcements).where(key).values(values)).rowcount == 1
+
+
+def _values(draft: Draft) -> dict[str, object]:
+    return {
+        "kind": draft.kind,
+        "sender": draft.sender,
+        "text": draft.text,
+        "link": draft.link,
+        "audience": json.dumps(vars(draft.audience)),
+        "channels": ",".join(draft.channels),
+        "unapproved": draft.unapproved,
+        "send_at": draft.send_at,
+        "until": draft.until,
+    }
+
+
+def find(db: Connection, announcement_id: int) -> Announcement | None:
+    """The announcement with this number, if there is one."""
+    row = db.execute(select(announcements).where(announcements.c.id == announcement_id)).one_or_none()
+    return _announcement(row) if row else None
+
+
+def by_code(db: Connection, code: str) -> Announcement | None:
+    """The announcement with this code, written in any case."""
+    row = db.execute(select(announcements).where(announcements.c.code == code.upper())).one_or_none()
+    return _announcement(row) if row else None
+
+
+def newest(db: Connection, limit: int, without: Sequence[int] = ()) -> list[Announcement]:
+    """The newest first; `without` those that have a page of their own."""
+    query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
+    query = query.where(announcements.c.id.not_in(without)) if without else query
+    return [_announcement(row) for row in db.execute(query)]
+
+
+def in_state(db: Connection, *states: str) -> list[Announcement]:
+    """All that are in one of these states."""
+    return [_announcement(row) for row in db.execute(select(announcements).where(announcements.c.state.in_(states)))]
+
+
+def holding_true(db: Connection, at: datetime) -> list[Announcement]:
+    """Those that are done and still hold true: a language may yet be approved."""
+    key = (announcements.c.state == "done") & (announcements.c.until > at)
+    return [_announcement(row) for row in db.execute(select(announcements).where(key))]
+
+
+def state_of(db: Connection, announcement_id: int) -> str:
+    """Its state alone: asked every half second while it is sent."""
+    query = select(announcements.c.state).where(announcements.c.id == announcement_id)
+    return db.execute(query).scalar_one_or_none() or "stopped"
+
+
+def move(db: Connection, announcement_id: int, before: Sequence[str], to: str, **more: Any) -> bool:
+    """From one of these states to another (with other columns); False if it was in none of them."""
+    key = (announcements.c.id == announcement_id) & announcements.c.state.in_(before)
+    return db.execute(update(announcements).where(key).values(state=to, **more)).rowcount == 1
+
+
+def _announcement(row: Row[Any]) -> Announcement:
+    audience = Audience(**{name: tuple(values) for name, values in json.loads(row.audience).items()})
+    channels = tuple(row.channels.split(","))
+    given = {**row._mapping, "audience": audience, "channels": channels}
+    return Announcement(**given)

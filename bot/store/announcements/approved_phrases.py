@@ -1,0 +1,71 @@
+"""Phrases that a person has approved, with their translation: asked before any machine.
+
+They are general sentences ("The office opens at 8"), never a family's words: whoever approves one is told so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import Column, String, Table, Text, UniqueConstraint, delete, insert, select, update
+from sqlalchemy.engine import Connection
+
+from bot.base.database import Moment, metadata
+
+phrases = Table(
+    "phrases",
+    metadata,
+    Column("source", String(8), nullable=False),
+    Column("target", String(8), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("original", Text, nullable=False),
+    Column("wording", Text, nullable=False),
+    Column("approved_by", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("source", "target", "key"),
+)
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """An approved sentence and its translation."""
+
+    source: str
+    target: str
+    original: str
+    wording: str
+    approved_by: str
+
+
+def approve(db: Connection, phrase: Phrase, at: datetime) -> None:
+    """Keep it; a newer approval of the same sentence replaces the older."""
+    key = _is(phrase.source, phrase.target, phrase.original)
+    values = {"original": phrase.original, "wording": phrase.wording, "approved_by": phrase.approved_by, "at": at}
+    if db.execute(update(phrases).where(key).values(values)).rowcount == 0:
+        place = {"source": phrase.source, "target": phrase.target, "key": _key(phrase.original)}
+        db.execute(insert(phrases).values(**place, **values))
+
+
+def find(db: Connection, source: str, target: str, original: str) -> str | None:
+    """The approved wording of this sentence; small differences in spaces, case and the last stop do not matter."""
+    return db.execute(select(phrases.c.wording).where(_is(source, target, original))).scalars().first()
+
+
+def every(db: Connection) -> Sequence[Phrase]:
+    """All of them, by language."""
+    rows = db.execute(select(phrases).order_by(phrases.c.target, phrases.c.original))
+    return [Phrase(row.source, row.target, row.original, row.wording, row.approved_by) for row in rows]
+
+
+def remove(db: Connection, source: str, target: str, original: str) -> None:
+    """Take one off the list."""
+    db.execute(delete(phrases).where(_is(source, target, original)))
+
+
+def _is(source: str, target: str, original: str):  # type: ignore[no-untyped-def]  # SQLAlchemy's own condition
+    return (phrases.c.source == source) & (phrases.c.target == target) & (phrases.c.key == _key(original))
+
+
+def _key(text: str) -> str:
+    return sha256(" ".join(text.casefold().split()).rstrip(".!?。").encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""Kits: the picture and the sound of an announcement in each language, made once for all who pass it on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, UniqueConstraint, delete, insert, select
+from sqlalchemy.engine import Connection
+
+from bot.base.database import Moment, metadata
+
+kits = Table(
+    "announcement_kits",
+    metadata,
+    Column("announcement_id", ForeignKey("announcements.id"), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("picture", LargeBinary),
+    Column("sound", LargeBinary),
+    Column("made_at", Moment, nullable=False),
+    UniqueConstraint("announcement_id", "language"),
+)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """`picture` is a PNG; `sound` an MP3 that a machine speaks (the district's own stands with the wording)."""
+
+    language: str
+    digest: str
+    picture: bytes | None
+    sound: bytes | None
+
+
+def keep(db: Connection, announcement_id: int, kit: Kit, at: datetime) -> None:
+    """Put it in place of an older one."""
+    key = (kits.c.announcement_id == announcement_id) & (kits.c.language == kit.language)
+    db.execute(delete(kits).where(key))
+    db.execute(insert(kits).values(announcement_id=announcement_id, **vars(kit), made_at=at))
+
+
+def find(db: Connection, announcement_id: int, language: str) -> Kit | None:
+    """The kit in this language, if it was made."""
+    key = (kits.c.announcement_id == announcement_id) & (kits.c.language == language)
+    row = db.execute(select(kits).where(key)).one_or_none()
+    return Kit(row.language, row.digest, row.picture, row.sound) if row else None
+
+
+def digests(db: Connection, announcement_id: int) -> dict[str, tuple[str, bool, bool]]:
+    """Language → (of which words, is there a picture, is there a sound)."""
+    columns = (kits.c.language, kits.c.digest, kits.c.picture.is_not(None), kits.c.sound.is_not(None))
+    rows = db.execute(select(*columns).where(kits.c.announcement_id == announcement_id))
+    return {language: (digest, picture, sound) for language, digest, picture, sound in rows}

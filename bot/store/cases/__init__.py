@@ -1,0 +1,1 @@
+"""Tables about cases, their messages, and their deliveries."""

@@ -1,0 +1,323 @@
+"""Deliveries: one row for each message that we send of our own accord, from the plan to the phone's receipt.
+
+States: waiting → claimed → (queued → sent → delivered → read | undelivered | failed), and two ways aside:
+`unknown` (the request was made and its outcome is not known: never sent again before Twilio's list was read) and
+`held` (a person must decide).  What Twilio reports only ever moves a row forward.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from bot.base.database import Moment, metadata
+from bot.base.encryption import Vault
+from bot.base.logs import trace
+from bot.store.cases import cases
+from bot.store.families import record_keys
+from bot.store.families.record_keys import Reader, Sealer
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("case_id", ForeignKey("cases.id")),
+    Column("staff", String(64)),
+    Column("follow_up_id", ForeignKey("follow_ups.id")),
+    Column("contact_id", ForeignKey("contacts.id")),
+    Column("sealed_body", Text),
+    Column("state", String(16), nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("claimed_at", Moment),
+    Column("sid", String(34), index=True),
+    Column("error_code", Integer),
+    Column("created_at", Moment, nullable=False),
+    Column("round", Integer, nullable=False, server_default="0"),
+    Column("means", String(8), nullable=False, server_default="text"),
+    Column("template", String(40)),
+    Column("trace", String(12)),
+    Index("ix_deliveries_created_at", "created_at"),
+    UniqueConstraint("case_id", "staff", "kind", "round", "means"),
+    UniqueConstraint("follow_up_id"),
+)
+
+RANKS = {
+    "waiting": 0,
+    "claimed": 0,
+    "unknown": 0,
+    "held": 0,
+    "queued": 1,
+    "accepted": 1,
+    "scheduled": 1,
+    "sending": 2,
+    "sent": 3,
+    "delivered": 4,
+    "undelivered": 4,
+    "failed": 4,
+    "canceled": 4,
+    "read": 5,
+}
+"""How far a state is on its way; a report of a lower or equal rank comes late and is dropped (twilio.md, section 2)."""
+
+OPEN = ("waiting", "claimed", "unknown")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message to one person.  `staff` is an id of the district file; else `contact_id` says who gets it."""
+
+    id: str
+    kind: str
+    case_id: int | None
+    staff: str | None
+    contact_id: int | None
+    body: str
+    state: str
+    attempts: int
+    due_at: datetime
+    claimed_at: datetime | None
+    sid: str | None
+    error_code: int | None
+    created_at: datetime
+    means: str = "text"
+    round: int = 0
+    template: str | None = None
+    trace: str | None = None
+    """What the log calls the message that led to it (`bot/base/logs.py`)."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a case to one member of staff: in which round, by text or by call, and when."""
+
+    case_id: int
+    staff: str
+    round: int
+    means: str
+    body: str
+    due: datetime
+
+
+def plan_page(db: Connection, vault: Vault, page: Page, at: datetime) -> None:
+    """A page as a row: written once, however often the job runs."""
+    about = {"kind": "alert", "case_id": page.case_id, "staff": page.staff, "round": page.round, "means": page.means}
+    _plan(db, vault, about | {"due_at": page.due}, page.body, at)
+
+
+def plan_notice(db: Connection, vault: Vault, about: dict[str, object], body: str, due: datetime) -> str:
+    """A text that tells staff (`staff`) or a family (`contact_id`) how a case stands; the caller writes it once, or
+    gives an `id` of 32 letters, under which it is written once however often it is planned."""
+    return _plan(db, vault, {"kind": "notice", **about}, body, due)
+
+
+def plan_talk(db: Connection, vault: Vault, contact_id: int, body: str, at: datetime, kind: str = "talk") -> str:
+    """What a member of staff writes to a family; the caller sees to it that it is written once."""
+    return _plan(db, vault, {"kind": kind, "contact_id": contact_id}, body, at)
+
+
+def plan_follow_up(db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:
+    """The opening text of a follow-up: written once, however often the job runs."""
+    _plan(db, vault, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
+
+
+def plan_reminder(db: Connection, vault: Vault, staff: str, body: str, due: datetime) -> str:
+    """A text to one member of staff about content that needs a look; the caller sees to it that it is written once."""
+    return _plan(db, vault, {"kind": "reminder", "staff": staff}, body, due)
+
+
+def plan_late(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> None:
+    """The reply to a message that had not reached us, to `contact_id` or `staff`: once under its `id` of 32 letters."""
+    _plan(db, vault, {"kind": "late", **about}, body, at)
+
+
+def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, due: datetime) -> str:
+    """A right wording for a family that was sent a wrong one; the caller sees to it that it is written once."""
+    return _plan(db, vault, {"kind": "correction", "contact_id": contact_id}, body, due)
+
+
+def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> str:
+    """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
+    new = str(about.get("id") or uuid4().hex)
+    own = _sealer(db, vault, about)
+    due = about.get("due_at", at)  # a page for the morning is not old when the morning comes
+    row = {
+        "id": new,
+        "sealed_body": own.seal(body, _place(new)),
+        "created_at": due,
+        "due_at": due,
+        "trace": trace(),
+    } | about
+    try:
+        with db.begin_nested():
+            db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
+    except IntegrityError:
+        pass  # planned before
+    return new
+
+
+def _sealer(db: Connection, vault: Vault, about: dict[str, object]) -> Sealer:
+    """The key of the family that it goes to, or whose case it tells of."""
+    contact, case_id = about.get("contact_id"), about.get("case_id")
+    if isinstance(contact, int):
+        return record_keys.sealer(db, vault, contact)
+    return cases.sealer(db, vault, case_id if isinstance(case_id, int) else None)
+
+
+def get(db: Connection, vault: Vault, delivery_id: str) -> Delivery | None:
+    """The delivery with this id, if there is one."""
+    row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
+    return _delivery(row, record_keys.reader(db, vault)) if row else None
+
+
+def of_case(db: Connection, vault: Vault, case_id: int) -> list[Delivery]:
+    """The alerts of a case."""
+    query = select(deliveries).where(deliveries.c.case_id == case_id).order_by(deliveries.c.created_at)
+    return [_delivery(row, record_keys.reader(db, vault)) for row in db.execute(query)]
+
+
+def cancel_pages(db: Connection, case_id: int) -> None:
+    """Pages that have not left are not sent any more: somebody has taken the case."""
+    key = (deliveries.c.case_id == case_id) & (deliveries.c.kind == "alert") & (deliveries.c.state == "waiting")
+    db.execute(update(deliveries).where(key).values(state="canceled", rank=RANKS["canceled"], sealed_body=None))
+
+
+def cancel_waiting(db: Connection, delivery_id: str) -> bool:
+    """What it says counts no more: one that has not left is not sent; False if it is on its way or there."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
+    values = {"state": "canceled", "rank": RANKS["canceled"], "sealed_body": None}
+    return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
+
+
+def waiting_of_case(db: Connection, case_id: int, at: datetime) -> Sequence[str]:
+    """What is to be sent about a case now."""
+    key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
+    return db.execute(select(deliveries.c.id).where(key)).scalars().all()
+
+
+def newest_of(db: Connection, contact_id: int, kind: str) -> datetime | None:
+    """When something of this kind was last planned for a family."""
+    key = (deliveries.c.contact_id == contact_id) & (deliveries.c.kind == kind)
+    return db.execute(select(func.max(deliveries.c.created_at)).where(key)).scalar_one_or_none()
+
+
+def waiting_of_follow_up(db: Connection, follow_up_id: int) -> Sequence[str]:
+    """The message of a follow-up, if it waits to be sent."""
+    key = (deliveries.c.follow_up_id == follow_up_id) & (deliveries.c.state == "waiting")
+    return db.execute(select(deliveries.c.id).where(key)).scalars().all()
+
+
+def unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    """(id, kind) of what the sweep must carry on: due and waiting or unknown, or claimed before `lease_ended`."""
+    due = deliveries.c.state.in_(("waiting", "unknown")) & (deliveries.c.due_at <= at)
+    left = (deliveries.c.state == "claimed") & (deliveries.c.claimed_at <= lease_ended)
+    query = select(deliveries.c.id, deliveries.c.kind).where(due | left).order_by(deliveries.c.due_at).limit(limit)
+    return [(row.id, row.kind) for row in db.execute(query)]
+
+
+def claim(db: Connection, delivery_id: str, at: datetime, template: str = "", means: str = "text") -> bool:
+    """Take a waiting row for sending (as this template, by text or call); False if it is not due or another has it."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
+    values: dict[str, Any] = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1}
+    values |= {"template": template or None, "means": means}
+    return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
+
+
+def postpone(db: Connection, delivery_id: str, due_at: datetime) -> None:
+    """A row that nobody has taken yet waits until then."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
+    db.execute(update(deliveries).where(key).values(due_at=due_at))
+
+
+def claim_unknown(db: Connection, delivery: Delivery, at: datetime) -> bool:
+    """Take a row whose outcome is unknown for a look into Twilio's list; one process at a time gets it."""
+    key = (
+        (deliveries.c.id == delivery.id)
+        & (deliveries.c.state == delivery.state)
+        & (deliveries.c.claimed_at == delivery.claimed_at)
+    )
+    return db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=at)).rowcount == 1
+
+
+def hold_for_families(db: Connection) -> Sequence[str]:
+    """Hold every text to a family of which Twilio has not said anything; their ids."""
+    key = deliveries.c.contact_id.is_not(None) & deliveries.c.state.in_(OPEN)
+    found = db.execute(select(deliveries.c.id).where(key)).scalars().all()
+    db.execute(update(deliveries).where(key).values(state="held"))
+    return found
+
+
+def settle(db: Connection, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None) -> None:
+    """Put a claimed row into an open state again (waiting, unknown, held), unless a report has overtaken us."""
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "claimed")
+    db.execute(update(deliveries).where(key).values(state=state, due_at=due_at, error_code=error_code))
+
+
+def advance(
+    db: Connection, delivery_id: str, status: str, sid: str | None = None, error_code: int | None = None
+) -> bool:
+    """Move a row forward to what Twilio says of it; False if it is there or further already.
+
+    The text is dropped with the first report: Twilio has it, and we need it no more.  A call's is read out later, so
+    it stays until the call is over.
+    """
+    rank = RANKS[status]
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.rank < rank)
+    kept = case((deliveries.c.means == "call", deliveries.c.sealed_body)) if rank < RANKS["delivered"] else None
+    values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": kept}
+    if sid:
+        values["sid"] = sid
+    return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
+
+
+def id_of_sid(db: Connection, sid: str) -> str | None:
+    """The delivery that Twilio knows by this SID."""
+    return db.execute(select(deliveries.c.id).where(deliveries.c.sid == sid)).scalars().first()
+
+
+def _delivery(row: Row[tuple[object, ...]], opens: Reader) -> Delivery:
+    body = opens.open(row.sealed_body, _place(row.id)) if row.sealed_body else ""
+    return Delivery(
+        id=row.id,
+        kind=row.kind,
+        case_id=row.case_id,
+        staff=row.staff,
+        contact_id=row.contact_id,
+        body=body,
+        state=row.state,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        claimed_at=row.claimed_at,
+        sid=row.sid,
+        error_code=row.error_code,
+        created_at=row.created_at,
+        means=row.means,
+        round=row.round,
+        template=row.template,
+        trace=row.trace,
+    )
+
+
+def _place(delivery_id: str) -> str:
+    return f"delivery:body:{delivery_id}"

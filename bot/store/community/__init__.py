@@ -1,0 +1,1 @@
+"""Tables about community leaders, partner checks, and content reviews."""

@@ -1,0 +1,222 @@
+"""The register of community leaders and organizations: who keeps the contact, by which way a community is reached.
+
+Names and numbers are sealed.  The district writes each of them in by hand: there is no import, and no list of whom a
+leader knows.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Column, Date, ForeignKey, Integer, String, Table, Text, insert, select, update
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from bot.base.database import Moment, metadata
+from bot.base.encryption import Vault
+
+leaders = Table(
+    "leaders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number_index", String(64), unique=True),
+    Column("sealed", Text, nullable=False),
+    Column("place", String(32), nullable=False),
+    Column("organization", String(120), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("languages", Text, nullable=False),
+    Column("channel", String(160), nullable=False, server_default=""),
+    Column("owner", String(64), nullable=False),
+    Column("contacted_on", Date),
+    Column("due_on", Date),
+    Column("created_at", Moment, nullable=False),
+    Column("left_at", Moment),
+)
+requests = Table(
+    "leader_requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("leader_id", ForeignKey("leaders.id"), nullable=False, index=True),
+    Column("why", String(200), nullable=False),
+    Column("asked_by", String(64), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("with_id", Integer),
+    Column("done_by", String(64)),
+    Column("done_at", Moment),
+)
+"""What staff want of a leader.  `with_id`: it is asked together with that request, in one call."""
+tasks = Table(
+    "leader_tasks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False, unique=True),
+    Column("due_on", Date, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("invitation", Text, nullable=False),
+    Column("changed_by", String(64)),
+)
+
+QUIET = timedelta(days=7)
+"""A leader is asked once in this time, whoever in the district wants something (SEED_MAP.md, P1b)."""
+
+
+@dataclass(frozen=True)
+class Leader:
+    """`channel` is how this community is best reached, in the leader's words; `due_on` when it is to be called next."""
+
+    id: int
+    name: str
+    phone: str
+    organization: str
+    kind: str
+    languages: tuple[str, ...]
+    channel: str
+    owner: str
+    contacted_on: date | None = None
+    due_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One matter; `with_id` the request with which it is asked."""
+
+    id: int
+    leader_id: int
+    why: str
+    asked_by: str
+    asked_at: datetime
+    with_id: int | None
+    done_by: str | None
+    done_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Find a partner of this kind, and invite it with these words, until this day."""
+
+    kind: str
+    due_on: date
+    owner: str
+    invitation: str
+
+
+def add(db: Connection, vault: Vault, leader: Leader, at: datetime) -> int | None:
+    """Write a leader into the register; None if the number stands there already."""
+    place = uuid4().hex
+    row = {**_values(vault, leader, place), "place": place, "created_at": at}
+    try:
+        with db.begin_nested():
+            return int(db.execute(insert(leaders).values(row).returning(leaders.c.id)).scalar_one())
+    except IntegrityError:
+        return None
+
+
+def change(db: Connection, vault: Vault, leader: Leader) -> bool:
+    """Put what is known now in place of what was; False if another leader has this number."""
+    place = db.execute(select(leaders.c.place).where(leaders.c.id == leader.id)).scalar_one()
+    try:
+        with db.begin_nested():
+            db.execute(update(leaders).where(leaders.c.id == leader.id).values(_values(vault, leader, place)))
+    except IntegrityError:
+        return False
+    return True
+
+
+def leave(db: Connection, leader_id: int, at: datetime) -> None:
+    """Who wants to be in no register: name and number are gone, the organization stays on no list."""
+    gone = {"left_at": at, "sealed": "", "number_index": None, "channel": ""}  # the way may name a person
+    db.execute(update(leaders).where(leaders.c.id == leader_id).values(gone))
+
+
+def every(db: Connection, vault: Vault) -> list[Leader]:
+    """The register, by organization."""
+    query = select(leaders).where(leaders.c.left_at.is_(None)).order_by(leaders.c.organization, leaders.c.id)
+    return [_leader(row, vault) for row in db.execute(query)]
+
+
+def find(db: Connection, vault: Vault, leader_id: int) -> Leader | None:
+    """The leader with this number of the register."""
+    key = (leaders.c.id == leader_id) & leaders.c.left_at.is_(None)
+    row = db.execute(select(leaders).where(key)).one_or_none()
+    return _leader(row, vault) if row else None
+
+
+def contacted(db: Connection, leader_id: int, on: date, due_on: date) -> None:
+    """Somebody talked with them on this day."""
+    db.execute(update(leaders).where(leaders.c.id == leader_id).values(contacted_on=on, due_on=due_on))
+
+
+def ask(db: Connection, leader_id: int, why: str, by: str, at: datetime) -> Request | None:
+    """Put a matter into the queue.  One that waits already takes it along, and is given back: who asked, and when."""
+    lock = update(leaders).where(leaders.c.id == leader_id).values(owner=leaders.c.owner)
+    db.execute(lock)  # two who ask at once must not both open a request
+    waiting = next((one for one in open_ones(db) if one.leader_id == leader_id and one.with_id is None), None)
+    row = {"leader_id": leader_id, "why": why, "asked_by": by, "asked_at": at}
+    db.execute(insert(requests).values(**row, with_id=waiting.id if waiting else None))
+    return waiting
+
+
+def open_ones(db: Connection) -> list[Request]:
+    """The queue, the oldest first."""
+    query = select(requests).where(requests.c.done_at.is_(None)).order_by(requests.c.id)
+    return [_request(row) for row in db.execute(query)]
+
+
+def done(db: Connection, request_id: int, by: str, at: datetime) -> int | None:
+    """It was asked, and all that waited with it; the leader's number, None if that was written down before."""
+    key = (requests.c.id == request_id) & requests.c.done_at.is_(None) & requests.c.with_id.is_(None)
+    if db.execute(update(requests).where(key).values(done_by=by, done_at=at)).rowcount != 1:
+        return None
+    db.execute(update(requests).where(requests.c.with_id == request_id).values(done_by=by, done_at=at))
+    return int(db.execute(select(requests.c.leader_id).where(requests.c.id == request_id)).scalar_one())
+
+
+def last_done(db: Connection, leader_id: int) -> Request | None:
+    """The request for which this leader was called last."""
+    key = (requests.c.leader_id == leader_id) & requests.c.done_at.is_not(None) & requests.c.with_id.is_(None)
+    row = db.execute(select(requests).where(key).order_by(requests.c.done_at.desc()).limit(1)).first()
+    return _request(row) if row else None
+
+
+def start(db: Connection, task: Task) -> None:
+    """A task of the plan for the first week, if it is not there."""
+    try:
+        with db.begin_nested():
+            db.execute(insert(tasks).values(vars(task)))
+    except IntegrityError:
+        pass
+
+
+def set_task(db: Connection, task: Task, by: str) -> None:
+    """Another day, another person, other words."""
+    db.execute(update(tasks).where(tasks.c.kind == task.kind).values(**vars(task), changed_by=by))
+
+
+def plan(db: Connection) -> list[Task]:
+    """The tasks, the most pressing first."""
+    query = select(tasks).order_by(tasks.c.due_on, tasks.c.id)
+    return [Task(row.kind, row.due_on, row.owner, row.invitation) for row in db.execute(query)]
+
+
+def _values(vault: Vault, leader: Leader, place: str) -> dict[str, Any]:
+    sealed = vault.seal(json.dumps([leader.name, leader.phone]), _place(place))
+    kept = ("organization", "kind", "channel", "owner", "contacted_on", "due_on")
+    index = vault.index(leader.phone) if leader.phone else None
+    values: dict[str, Any] = {name: getattr(leader, name) for name in kept}
+    return {**values, "sealed": sealed, "number_index": index, "languages": json.dumps(leader.languages)}
+
+
+def _leader(row: Row[Any], vault: Vault) -> Leader:
+    name, phone = json.loads(vault.open(row.sealed, _place(row.place)))
+    more = (row.channel, row.owner, row.contacted_on, row.due_on)
+    return Leader(row.id, name, phone, row.organization, row.kind, tuple(json.loads(row.languages)), *more)
+
+
+def _request(row: Row[Any]) -> Request:
+    return Request(**{name: getattr(row, name) for name in Request.__dataclass_fields__})
+
+
+def _place(place: str) -> str:
+    return f"leader:{place}"

@@ -1,0 +1,1 @@
+"""Tables about families and their contacts."""

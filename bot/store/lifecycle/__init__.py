@@ -1,0 +1,1 @@
+"""What covers all tables: erasure, expiry, exports, and key rotation."""

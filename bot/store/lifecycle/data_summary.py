@@ -1,0 +1,66 @@
+"""What is held about one family, as numbers: for the family that asks, and for the records officer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Column, func, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
+
+from bot.store.cases import case_messages, cases, voice_notes
+from bot.store.community import partner_suggestions
+from bot.store.families import consent_events, contacts
+from bot.store.meetings import rsvps
+from bot.store.schools import absences, home_visits, support_needs
+
+
+@dataclass(frozen=True)
+class Held:
+    """How much there is; `next_done`: when the oldest request that is done was done (deleted so many days later)."""
+
+    cases: int = 0
+    messages: int = 0
+    voice_notes: int = 0
+    absences: int = 0
+    help: int = 0
+    suggestions: int = 0
+    meetings: int = 0
+    consents: int = 0
+    next_done: datetime | None = None
+
+
+def of_contact(db: Connection, contact_id: int) -> Held:
+    """What is held about the family of this contact, on all its addresses."""
+    family = contacts.family_of(db, contact_id)
+    ids = contacts.ids_of_family(db, family) if family is not None else [contact_id]
+    case, talk = cases.cases.c, case_messages.case_messages.c
+    own = select(case.id).where(case.contact_id.in_(ids))
+    addresses = select(contacts.contacts.c.address_index).where(contacts.contacts.c.id.in_(ids))
+    note, need, visit = voice_notes.voice_notes.c, support_needs.needs.c, home_visits.visits.c
+    return Held(
+        cases=_count(db, case.id, case.contact_id.in_(ids)),
+        messages=_count(db, talk.id, talk.case_id.in_(own)),
+        voice_notes=_count(db, note.id, note.contact_id.in_(ids) & (note.state != "gone")),
+        absences=_count(db, absences.absences.c.id, absences.absences.c.contact_id.in_(ids)),
+        help=_count(db, need.id, need.contact_id.in_(ids)) + _count(db, visit.id, visit.contact_id.in_(ids)),
+        suggestions=_count(
+            db, partner_suggestions.suggestions.c.id, partner_suggestions.suggestions.c.contact_id.in_(ids)
+        ),
+        meetings=_count(db, rsvps.rsvps.c.id, rsvps.rsvps.c.contact_id.in_(ids)),
+        consents=_count(
+            db, consent_events.consent_events.c.id, consent_events.consent_events.c.address_index.in_(addresses)
+        ),
+        next_done=_first_done(db, ids),
+    )
+
+
+def _count(db: Connection, column: Column[int], key: ColumnElement[bool]) -> int:
+    return int(db.execute(select(func.count(column)).where(key)).scalar_one())
+
+
+def _first_done(db: Connection, contact_ids: Sequence[int]) -> datetime | None:
+    case = cases.cases.c
+    key = case.contact_id.in_(contact_ids) & case.state.not_in(cases.OPEN_STATES)
+    found: datetime | None = db.execute(select(func.min(case.resolved_at)).where(key)).scalar_one()
+    return found

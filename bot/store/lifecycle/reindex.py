@@ -1,0 +1,106 @@
+"""Indexing anew: the keyed hashes of addresses, under the `DATA_KEY` that is to stay alone.
+
+All in one transaction, while nothing else runs: a process that looks for a family under the old hash would take it for
+a stranger.  What nobody can read again (opt-outs of erased families) lies under a lasting hash and is not touched.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.base.database import Database
+from bot.base.encryption import Unreadable, Vault
+from bot.store.community import community_leaders
+from bot.store.families import contacts, families
+from bot.store.families.consent_events import consent_events
+
+AT_ONCE = 500
+
+
+@dataclass
+class Done:
+    """How many addresses and leaders have a new hash."""
+
+    contacts: int = 0
+    leaders: int = 0
+
+
+def needed(db: Connection, vault: Vault) -> bool:
+    """Whether addresses lie under another hash than this vault makes."""
+    row = db.execute(select(contacts.contacts).limit(1)).first()
+    if row is None:
+        return False
+    address = contacts.open_address(vault, row.sealed_address, row.address_index)
+    return bool(vault.index(address) != row.address_index)
+
+
+def reindex(db: Connection, before: Vault, after: Vault) -> Done:
+    """Hash anew every address that `before` finds, as `after` finds it; raises `Unreadable`, and nothing is kept."""
+    done, last = Done(), 0
+    while rows := _next(db, last):
+        last = rows[-1].id
+        addresses = {row.id: contacts.open_address(before, row.sealed_address, row.address_index) for row in rows}
+        _contacts(db, after, addresses)
+        _others(db, before, after, {families.number_of(address) for address in addresses.values()})
+        done.contacts += len(rows)
+    for leader in community_leaders.every(db, before):
+        if leader.phone:
+            values = {"number_index": after.index(leader.phone)}
+            db.execute(
+                update(community_leaders.leaders).where(community_leaders.leaders.c.id == leader.id).values(values)
+            )
+            done.leaders += 1
+    return done
+
+
+def _next(db: Connection, last: int) -> list[Row[Any]]:
+    query = select(contacts.contacts).where(contacts.contacts.c.id > last).order_by(contacts.contacts.c.id)
+    return list(db.execute(query.limit(AT_ONCE)))
+
+
+def _contacts(db: Connection, after: Vault, addresses: dict[int, str]) -> None:
+    hashed = {number: after.index(address) for number, address in addresses.items()}
+    rows = [
+        {"which": number, "index": index, "sealed": contacts.seal_address(after, addresses[number], index)}
+        for number, index in hashed.items()
+    ]
+    values: dict[str, Any] = {"address_index": bindparam("index"), "sealed_address": bindparam("sealed")}
+    db.execute(update(contacts.contacts).where(contacts.contacts.c.id == bindparam("which")).values(values), rows)
+
+
+def _others(db: Connection, before: Vault, after: Vault, numbers: set[str]) -> None:
+    """The families of these numbers, and what was said about consent from any of their addresses."""
+    own = families.families.c.person_index
+    rows = [{"old": before.index(number), "new": after.index(number)} for number in numbers]
+    key = update(families.families).where(own == bindparam("old"))
+    db.execute(key.values(person_index=bindparam("new")), rows)
+    written = [f"{way}{number}" for number in numbers for way in ("", "whatsapp:", "voice:")]
+    new = {before.index(address): after.index(address) for address in written}
+    event = consent_events.c.address_index
+    said = db.execute(select(event).where(event.in_(new)).distinct()).scalars().all()
+    if said:
+        key = update(consent_events).where(event == bindparam("old"))
+        db.execute(key.values(address_index=bindparam("new")), [{"old": one, "new": new[one]} for one in said])
+
+
+def wrong_keys(db: Connection, vault: Vault) -> str:
+    """Why the program must not start with these keys ("": it may): it would take every family for a stranger."""
+    try:
+        wrong = needed(db, vault)
+    except Unreadable:
+        return "DATA_KEY opens nothing of what is stored: put back the key that was used before."
+    return (
+        "" if not wrong else "DATA_KEY lacks the key that addresses are hashed with: see `python -m bot keys status`."
+    )
+
+
+def unfit(database: Database) -> str:
+    """The same of a database; "" for one that is away, or not brought up to date yet: /readyz and doctor tell that."""
+    try:
+        with database.read() as db:
+            return wrong_keys(db, database.vault)
+    except SQLAlchemyError:
+        return ""

@@ -1,0 +1,81 @@
+"""Runs of retention, with how many rows each rule took; and what is counted of rows that are gone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Column, Integer, String, Table, Text, UniqueConstraint, delete, insert, select, update
+from sqlalchemy.engine import Connection
+
+from bot.base.database import Moment, metadata
+
+runs = Table(
+    "retention_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("by", String(64), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("counts", Text, nullable=False, server_default="{}"),
+)
+
+counted = Table(
+    "retention_counts",
+    metadata,
+    Column("month", String(7), nullable=False),
+    Column("what", String(24), nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("many", Integer, nullable=False),
+    UniqueConstraint("month", "what", "kind", "state"),
+)
+"""What was sent in a month, by kind and how it ended: of nobody in particular."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; `counts`: rows by rule, without the rules that found nothing.  `ended_at` None: it was cut short."""
+
+    by: str
+    started_at: datetime
+    ended_at: datetime | None
+    counts: Mapping[str, int]
+
+
+def begin(db: Connection, by: str, at: datetime) -> int:
+    """The number of a new run."""
+    return int(db.execute(insert(runs).values(by=by, started_at=at).returning(runs.c.id)).scalar_one())
+
+
+def end(db: Connection, number: int, counts: Mapping[str, int], at: datetime) -> None:
+    """It has done everything."""
+    values = {"ended_at": at, "counts": json.dumps(dict(counts))}
+    db.execute(update(runs).where(runs.c.id == number).values(values))
+
+
+def newest(db: Connection, limit: int) -> list[Run]:
+    """The newest runs first."""
+    rows = db.execute(select(runs).order_by(runs.c.id.desc()).limit(limit))
+    return [Run(row.by, row.started_at, row.ended_at, json.loads(row.counts)) for row in rows]
+
+
+def last_ended(db: Connection) -> datetime | None:
+    """When the last run that did everything began."""
+    query = select(runs.c.started_at).where(runs.c.ended_at.is_not(None)).order_by(runs.c.id.desc()).limit(1)
+    found: datetime | None = db.execute(query).scalar_one_or_none()
+    return found
+
+
+def count(db: Connection, what: str, at: datetime, kind: str, state: str) -> None:
+    """One more row of this kind is gone."""
+    month = at.strftime("%Y-%m")
+    key = (counted.c.month == month) & (counted.c.what == what) & (counted.c.kind == kind) & (counted.c.state == state)
+    if db.execute(update(counted).where(key).values(many=counted.c.many + 1)).rowcount == 0:
+        db.execute(insert(counted).values(month=month, what=what, kind=kind, state=state, many=1))
+
+
+def forget_runs(db: Connection, before: datetime, limit: int) -> int:
+    """Delete older runs; how many."""
+    old = select(runs.c.id).where(runs.c.started_at < before).limit(limit)
+    return db.execute(delete(runs).where(runs.c.id.in_(old))).rowcount

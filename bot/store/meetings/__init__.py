@@ -1,0 +1,1 @@
+"""Tables about meetings, answers to invitations, and questions."""

@@ -1,0 +1,48 @@
+"""What was heard at and after a gathering, in the words of staff: a theme, and how often it came up."""
+
+from collections import Counter
+from datetime import datetime
+
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from bot.base.database import Moment, metadata
+
+themes = Table(
+    "gathering_themes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("gathering_id", ForeignKey("gatherings.id"), nullable=False, index=True),
+    Column("theme", String(80), nullable=False),
+    Column("case_id", Integer),
+    Column("by", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("gathering_id", "theme", "case_id"),
+)
+"""`case_id`: the answer that holds it; none for what somebody heard at the gathering itself."""
+
+
+def note(db: Connection, gathering_id: int, theme: str, case_id: int | None, by: str, at: datetime) -> None:
+    """Write a theme down; once for each answer."""
+    row = {"gathering_id": gathering_id, "theme": theme, "case_id": case_id, "by": by, "at": at}
+    try:
+        with db.begin_nested():
+            db.execute(insert(themes).values(row))
+    except IntegrityError:
+        pass  # noted before
+
+
+def counted(db: Connection, gathering_id: int) -> list[tuple[str, int]]:
+    """Each theme with how often it was noted, the most frequent first."""
+    found = Counter(db.execute(select(themes.c.theme).where(themes.c.gathering_id == gathering_id)).scalars())
+    return sorted(found.items(), key=lambda one: (-one[1], one[0]))
+
+
+def of_cases(db: Connection, gathering_id: int) -> dict[int, list[str]]:
+    """The themes of each answer."""
+    key = (themes.c.gathering_id == gathering_id) & themes.c.case_id.is_not(None)
+    found: dict[int, list[str]] = {}
+    for row in db.execute(select(themes.c.case_id, themes.c.theme).where(key).order_by(themes.c.id)):
+        found.setdefault(int(row.case_id), []).append(row.theme)
+    return found

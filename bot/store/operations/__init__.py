@@ -1,0 +1,1 @@
+"""Tables and counts that operating the line needs."""

@@ -1,0 +1,30 @@
+"""Messages that were answered while Redis was away, which cannot say of them that they were: Twilio's ids, for a day.
+
+Only the search for what never reached us asks (jobs/missed_messages): it would answer them once more.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Column, String, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from bot.base.database import Moment, metadata
+
+heard_away = Table(
+    "heard_away",
+    metadata,
+    Column("message_sid", String(34), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
+
+def note(db: Connection, message_sid: str, at: datetime) -> None:
+    """It was answered; a second time changes nothing."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    db.execute(dialect.insert(heard_away).on_conflict_do_nothing(), {"message_sid": message_sid, "at": at})
+
+
+def away(db: Connection) -> frozenset[str]:
+    """All that were answered while Redis was away, as long as it is remembered."""
+    return frozenset(db.execute(select(heard_away.c.message_sid)).scalars())

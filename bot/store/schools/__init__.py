@@ -1,0 +1,1 @@
+"""Tables about schools: statuses, incidents, absences, needs, and visits."""

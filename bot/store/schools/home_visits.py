@@ -1,0 +1,162 @@
+"""Home visits: who would come, with whom and why, what the family was asked, and what it said.
+
+asked → approved (the family's own yes, and nothing else) | refused | elsewhere | stopped (by staff, or because the
+family has said since that nobody should come).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Column, Date, Index, Integer, String, Table, Text, insert, select, update
+from sqlalchemy.engine import Connection, Row
+
+from bot.base.database import Moment, metadata
+from bot.base.encryption import Vault
+from bot.store import audit_log
+from bot.store.families import record_keys
+from bot.store.families.record_keys import Reader
+
+ANSWERS = {"yes": "approved", "no": "refused", "elsewhere": "elsewhere"}
+"""What the family may answer, and the state to which that leads."""
+STANDING = ("asked", "approved")
+
+visits = Table(
+    "home_visits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cause", String(80), nullable=False, unique=True),
+    Column("case_id", Integer, nullable=False, index=True),
+    Column("contact_id", Integer, index=True),
+    Column("school", String(48), nullable=False),
+    Column("sealed_plan", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("asked_by", String(64), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("answered_at", Moment),
+)
+Index(
+    "uq_home_visits_standing",
+    visits.c.case_id,
+    unique=True,
+    sqlite_where=visits.c.state.in_(STANDING),
+    postgresql_where=visits.c.state.in_(STANDING),
+)
+"""One plan a case stands at a time."""
+
+
+@dataclass(frozen=True)
+class New:
+    """A visit that somebody wants to make; all three texts are needed."""
+
+    cause: str
+    case_id: int
+    contact_id: int
+    school: str
+    reason: str
+    visitor: str
+    leader: str
+    day: date
+    asked_by: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A visit; nobody goes unless `state` is approved."""
+
+    id: int
+    case_id: int
+    contact_id: int | None
+    school: str
+    reason: str
+    visitor: str
+    leader: str
+    day: date
+    state: str
+    asked_by: str
+    answered_at: datetime | None
+
+
+def ask(db: Connection, vault: Vault, new: New, at: datetime) -> int | None:
+    """The number of the new plan; None if this form was sent before, or one stands for this case."""
+    key = (visits.c.cause == new.cause) | ((visits.c.case_id == new.case_id) & visits.c.state.in_(STANDING))
+    if db.execute(select(visits.c.id).where(key)).first() is not None:
+        return None
+    plan = "\x00".join((new.reason, new.visitor, new.leader))
+    row = {"cause": new.cause, "case_id": new.case_id, "contact_id": new.contact_id, "school": new.school}
+    own = record_keys.sealer(db, vault, new.contact_id)
+    row |= {"sealed_plan": own.seal(plan, _place(new.cause)), "asked_by": new.asked_by}
+    values: dict[str, object] = {**row, "day": new.day, "state": "asked", "asked_at": at}
+    number = int(db.execute(insert(visits).values(values).returning(visits.c.id)).scalar_one())
+    audit_log.record(db, new.asked_by, "asked the family about a visit", f"case {new.case_id}", at)
+    return number
+
+
+def of_case(db: Connection, vault: Vault, case_id: int) -> list[Visit]:
+    """The visits of a case, the newest first."""
+    query = select(visits).where(visits.c.case_id == case_id).order_by(visits.c.id.desc())
+    return [_visit(row, record_keys.reader(db, vault)) for row in db.execute(query)]
+
+
+def asked_of(db: Connection, vault: Vault, contact_id: int) -> Visit | None:
+    """The newest visit about which this family was asked and has not answered."""
+    key = (visits.c.contact_id == contact_id) & (visits.c.state == "asked")
+    row = db.execute(select(visits).where(key).order_by(visits.c.id.desc())).first()
+    return _visit(row, record_keys.reader(db, vault)) if row else None
+
+
+def answer(db: Connection, visit: Visit, said: str, at: datetime) -> bool:
+    """What the family said (`ANSWERS`); False if the plan does not wait for it any more."""
+    key = (visits.c.id == visit.id) & (visits.c.state == "asked")
+    values = {"state": ANSWERS[said], "answered_at": at}
+    if db.execute(update(visits).where(key).values(values)).rowcount != 1:
+        return False
+    audit_log.record(db, "family", "answered about a visit", f"case {visit.case_id}", at, said)
+    return True
+
+
+def stop(db: Connection, case_id: int, by: str, at: datetime) -> bool:
+    """Nobody goes; False if no plan stands."""
+    return _stop(db, (visits.c.case_id == case_id) & visits.c.state.in_(STANDING), by, at)
+
+
+def stop_all(db: Connection, contact_ids: tuple[int, ...], at: datetime) -> bool:
+    """The family says that nobody should come: no plan stands any more, of whichever case."""
+    return _stop(db, visits.c.contact_id.in_(contact_ids) & visits.c.state.in_(STANDING), "family", at)
+
+
+def _stop(db: Connection, key: Any, by: str, at: datetime) -> bool:
+    stopped = db.execute(select(visits.c.case_id).where(key)).scalars().all()
+    if not stopped or db.execute(update(visits).where(key).values(state="stopped", answered_at=at)).rowcount == 0:
+        return False
+    for case_id in stopped:
+        audit_log.record(db, by, "stopped a planned visit", f"case {case_id}", at)
+    return True
+
+
+def forget(db: Connection, before: datetime) -> int:
+    """Older plans no longer say of which family (or case) they were, who came and why; how many."""
+    key = (visits.c.asked_at < before) & visits.c.contact_id.is_not(None)
+    stopped = key & visits.c.state.in_(STANDING)
+    db.execute(update(visits).where(stopped).values(state="stopped"))
+    return db.execute(update(visits).where(key).values(contact_id=None, case_id=0, sealed_plan="")).rowcount
+
+
+def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
+    """A family is erased, and with it what was planned: nobody goes."""
+    mine = visits.c.contact_id == contact_id
+    standing = mine & visits.c.state.in_(STANDING)
+    db.execute(update(visits).where(standing).values(state="stopped", answered_at=at))
+    db.execute(update(visits).where(mine).values(contact_id=None, case_id=0, sealed_plan=""))
+
+
+def _visit(row: Row[Any], opens: Reader) -> Visit:
+    opened = opens.open(row.sealed_plan, _place(row.cause)) if row.sealed_plan else "\x00\x00"
+    reason, visitor, leader = opened.split("\x00")
+    names = Visit.__dataclass_fields__.keys() - {"reason", "visitor", "leader"}
+    return Visit(reason=reason, visitor=visitor, leader=leader, **{name: getattr(row, name) for name in names})
+
+
+def _place(cause: str) -> str:
+    return f"visit:plan:{cause}"

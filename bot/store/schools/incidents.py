@@ -1,0 +1,311 @@
+"""Incidents: agents came to a school, or a drill of it.  Who is in it, at which step, and what was written when.
+
+An entry is written once (`cause`, the message's SID or the form's token) with the reply that it got, so that a repeat
+changes nothing and reads the same.  Words are sealed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    false,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import Connection, Row
+
+from bot.base.database import Moment, metadata
+from bot.base.encryption import Vault
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("school", String(48), index=True),
+    Column("drill", Boolean, nullable=False, server_default=false()),
+    Column("live", Boolean, nullable=False, server_default=false()),
+    Column("version", String(40), nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("started_by", String(64), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("touched_at", Moment, nullable=False),
+    Column("ended_by", String(64)),
+    Column("ended_at", Moment, index=True),
+    Column("ending", String(16), nullable=False, server_default=""),
+    Column("case_id", ForeignKey("cases.id"), index=True),
+)
+
+people = Table(
+    "incident_people",
+    metadata,
+    Column("incident_id", ForeignKey("incidents.id"), nullable=False),
+    Column("staff", String(64), nullable=False, index=True),
+    Column("step", Integer, nullable=False),
+    Column("reached", Integer, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("joined_at", Moment, nullable=False),
+    Column("done_at", Moment),
+    UniqueConstraint("incident_id", "staff"),
+)
+"""`step` is what is shown now, `reached` the furthest one, both from 1 (0: none was shown)."""
+
+entries = Table(
+    "incident_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id"), nullable=False, index=True),
+    Column("cause", String(80), nullable=False, unique=True),
+    Column("at", Moment, nullable=False),
+    Column("staff", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("sealed_text", Text, nullable=False),
+    Column("sealed_reply", Text, nullable=False),
+)
+
+
+ONE_AT_A_TIME = 8_231_965
+"""PostgreSQL's advisory lock; incidents are rare."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """`live`: counsel's signature held when it began; `ending`: ended, idle, mistake, or real (a drill cut short)."""
+
+    id: int
+    school: str | None
+    drill: bool
+    live: bool
+    version: str
+    steps: int
+    started_by: str
+    started_at: datetime
+    touched_at: datetime
+    ended_by: str | None
+    ended_at: datetime | None
+    ending: str
+    case_id: int | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in an incident, and where this person stands in the protocol."""
+
+    incident_id: int
+    staff: str
+    step: int
+    reached: int
+    language: str
+    joined_at: datetime
+    done_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What somebody did (`kind`: start, join, step, answer, school, end) at a step; `text` are their own words."""
+
+    incident_id: int
+    cause: str
+    at: datetime
+    staff: str
+    kind: str
+    step: int
+    text: str = ""
+    reply: str = ""
+
+
+def one_at_a_time(db: Connection) -> None:
+    """Until the transaction ends nobody else changes an incident: two colleagues who text ICE are in one record, and
+    two texts of one person do not both take the same step.  SQLite has one writer anyway."""
+    if db.dialect.name == "postgresql":
+        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+
+
+def start(db: Connection, new: Incident) -> Incident:
+    """Write a new incident; the one that was written, with its number."""
+    row = {name: getattr(new, name) for name in Incident.__dataclass_fields__ if name != "id"}
+    number = db.execute(insert(incidents).values(row).returning(incidents.c.id)).scalar_one()
+    return get(db, int(number))
+
+
+def get(db: Connection, number: int) -> Incident:
+    """The incident with this number; raises `sqlalchemy.exc.NoResultFound`."""
+    return _incident(db.execute(select(incidents).where(incidents.c.id == number)).one())
+
+
+def find(db: Connection, number: int) -> Incident | None:
+    """The incident with this number, if there is one."""
+    row = db.execute(select(incidents).where(incidents.c.id == number)).one_or_none()
+    return _incident(row) if row else None
+
+
+def of_case(db: Connection, case_id: int) -> Incident | None:
+    """The newest incident whose alert this case is."""
+    query = select(incidents).where(incidents.c.case_id == case_id).order_by(incidents.c.id.desc()).limit(1)
+    row = db.execute(query).one_or_none()
+    return _incident(row) if row else None
+
+
+def running(db: Connection) -> list[Incident]:
+    """What has not ended, the real ones first, then the newest."""
+    query = select(incidents).where(incidents.c.ended_at.is_(None))
+    return [_incident(row) for row in db.execute(query.order_by(incidents.c.drill, incidents.c.id.desc()))]
+
+
+def ended(db: Connection, limit: int) -> list[Incident]:
+    """What is over, the newest first."""
+    query = select(incidents).where(incidents.c.ended_at.is_not(None)).order_by(incidents.c.id.desc())
+    return [_incident(row) for row in db.execute(query.limit(limit))]
+
+
+def drills(db: Connection, since: datetime) -> list[Incident]:
+    """Every drill that began since then, the oldest first; those that were a mistake are none."""
+    key = incidents.c.drill & (incidents.c.started_at >= since) & (incidents.c.ending != "mistake")
+    return [_incident(row) for row in db.execute(select(incidents).where(key).order_by(incidents.c.id))]
+
+
+def own(db: Connection, staff: str) -> Incident | None:
+    """The running incident that this person is in: a real one before a drill, the newest first."""
+    query = (
+        select(incidents)
+        .join(people, people.c.incident_id == incidents.c.id)
+        .where((people.c.staff == staff) & incidents.c.ended_at.is_(None))
+        .order_by(incidents.c.drill, incidents.c.id.desc())
+        .limit(1)
+    )
+    row = db.execute(query).one_or_none()
+    return _incident(row) if row else None
+
+
+def own_drill(db: Connection, staff: str) -> Incident | None:
+    """The running drill that this person is in, the newest."""
+    key = (people.c.staff == staff) & incidents.c.ended_at.is_(None) & incidents.c.drill
+    joined = select(incidents).join(people, people.c.incident_id == incidents.c.id).where(key)
+    row = db.execute(joined.order_by(incidents.c.id.desc()).limit(1)).one_or_none()
+    return _incident(row) if row else None
+
+
+def at_school(db: Connection, school: str | None, drill: bool) -> Incident | None:
+    """The running incident (or drill) of a school, the newest."""
+    key = (incidents.c.school == school) & (incidents.c.drill == drill) & incidents.c.ended_at.is_(None)
+    row = db.execute(select(incidents).where(key).order_by(incidents.c.id.desc()).limit(1)).one_or_none()
+    return _incident(row) if row else None
+
+
+def idle(db: Connection, drill: bool, before: datetime) -> list[Incident]:
+    """Running ones in which nothing was written since that moment."""
+    key = (incidents.c.drill == drill) & incidents.c.ended_at.is_(None) & (incidents.c.touched_at < before)
+    return [_incident(row) for row in db.execute(select(incidents).where(key))]
+
+
+def set_case(db: Connection, number: int, case_id: int) -> None:
+    """The case by which the chain is paged."""
+    db.execute(update(incidents).where(incidents.c.id == number).values(case_id=case_id))
+
+
+def set_school(db: Connection, number: int, school: str) -> bool:
+    """Where it is; False if that was said before."""
+    key = (incidents.c.id == number) & incidents.c.school.is_(None)
+    return db.execute(update(incidents).where(key).values(school=school)).rowcount == 1
+
+
+def touch(db: Connection, number: int, at: datetime) -> None:
+    """Something was written: it does not end by itself for some time."""
+    db.execute(update(incidents).where(incidents.c.id == number).values(touched_at=at))
+
+
+def end(db: Connection, number: int, who: str, ending: str, at: datetime) -> bool:
+    """It is over; False if it was before."""
+    key = (incidents.c.id == number) & incidents.c.ended_at.is_(None)
+    values = {"ended_by": who, "ended_at": at, "ending": ending}
+    return db.execute(update(incidents).where(key).values(values)).rowcount == 1
+
+
+def join(db: Connection, number: int, staff: str, language: str, at: datetime) -> Person:
+    """This person in the incident, as it was or new, before the first step."""
+    found = person(db, number, staff)
+    if found is None:
+        row = {"incident_id": number, "staff": staff, "step": 0, "reached": 0, "language": language, "joined_at": at}
+        db.execute(insert(people).values(row))
+    return found or Person(number, staff, 0, 0, language, at, None)
+
+
+def person(db: Connection, number: int, staff: str) -> Person | None:
+    """Where this person stands, if in the incident at all."""
+    key = (people.c.incident_id == number) & (people.c.staff == staff)
+    row = db.execute(select(people).where(key)).one_or_none()
+    return Person(**row._mapping) if row else None
+
+
+def people_of(db: Connection, number: int) -> list[Person]:
+    """Everybody in it, who came first first."""
+    query = select(people).where(people.c.incident_id == number).order_by(people.c.joined_at, people.c.staff)
+    return [Person(**row._mapping) for row in db.execute(query)]
+
+
+def move(db: Connection, one: Person, step: int, done_at: datetime | None) -> None:
+    """This person reads that step now; `done_at`: it is the last one."""
+    key = (people.c.incident_id == one.incident_id) & (people.c.staff == one.staff)
+    values = {"step": step, "reached": max(one.reached, step), "done_at": one.done_at or done_at}
+    db.execute(update(people).where(key).values(values))
+
+
+def write(db: Connection, vault: Vault, new: Entry) -> None:
+    """Write an entry; raises `sqlalchemy.exc.IntegrityError` if its cause was written before."""
+    row: dict[str, Any] = {name: getattr(new, name) for name in ("incident_id", "cause", "at", "staff", "kind", "step")}
+    sealed = {f"sealed_{name}": vault.seal(getattr(new, name), _place(new.cause, name)) for name in ("text", "reply")}
+    db.execute(insert(entries).values(row | sealed))
+
+
+def written(db: Connection, vault: Vault, cause: str) -> Entry | None:
+    """The entry of this message or form, if it was handled before."""
+    row = db.execute(select(entries).where(entries.c.cause == cause)).one_or_none()
+    return _entry(row, vault) if row else None
+
+
+def entries_of(db: Connection, vault: Vault, number: int) -> Sequence[Entry]:
+    """The whole record, in order."""
+    query = select(entries).where(entries.c.incident_id == number).order_by(entries.c.id)
+    return [_entry(row, vault) for row in db.execute(query)]
+
+
+def answered(db: Connection, number: int, staff: str, step: int) -> bool:
+    """Whether this person has answered that step."""
+    key = (entries.c.incident_id == number) & (entries.c.staff == staff) & (entries.c.step == step)
+    query = select(entries.c.id).where(key & (entries.c.kind == "answer")).limit(1)
+    return db.execute(query).first() is not None
+
+
+def forget(db: Connection, drill: bool, ended_before: datetime) -> int:
+    """Delete the records of incidents (or drills) that were over before this moment, words and people; how many."""
+    key = (incidents.c.drill == drill) & (incidents.c.ended_at < ended_before)
+    old = select(incidents.c.id).where(key)
+    for table in (entries, people):
+        db.execute(delete(table).where(table.c.incident_id.in_(old)))
+    return db.execute(delete(incidents).where(key)).rowcount
+
+
+def _incident(row: Row[Any]) -> Incident:
+    return Incident(**row._mapping)
+
+
+def _entry(row: Row[Any], vault: Vault) -> Entry:
+    text, reply = (vault.open(row._mapping[f"sealed_{name}"], _place(row.cause, name)) for name in ("text", "reply"))
+    return Entry(row.incident_id, row.cause, row.at, row.staff, row.kind, row.step, text, reply)
+
+
+def _place(cause: str, name: str) -> str:
+    return f"incident:{name}:{cause}"

@@ -1,0 +1,55 @@
+"""The circuit breaker: a provider that fails again and again is left alone for a minute, by all processes together.
+
+Then one attempt at a time is let through: the first that succeeds closes it, one that fails gives it another minute.
+"""
+
+from typing import Final
+
+from bot.translation.provider import Reason
+from bot.translation.translation_cache import Memory
+
+FAILURES: Final = 5
+"""So many in a row open it."""
+REST_MS: Final = 60_000
+ATTEMPT_MS: Final = 60_000
+"""How long the one attempt may hold its turn if its process dies."""
+COUNTED_SECONDS: Final = 24 * 3600
+COUNTS: Final[frozenset[Reason]] = frozenset({"time-out", "busy", "broken", "unreachable", "garbage"})
+"""Failures of the provider; a text that came back unchanged or without its marks says nothing about the next one."""
+
+# One script each, so that no two processes see a state between.  KEYS: failures, resting, attempt.
+_MAY = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then return 1 end
+if redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[2]) then return 1 end
+return 0
+"""
+_FAILED = """
+redis.call('DEL', KEYS[3])
+local failures = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+if failures >= tonumber(ARGV[1]) then redis.call('SET', KEYS[2], '1', 'PX', ARGV[2]) end
+return failures
+"""
+
+
+class Breaker:
+    """One provider's breaker.  While Redis is away every attempt is let through."""
+
+    def __init__(self, memory: Memory, provider: str) -> None:
+        self._memory = memory
+        self._keys = [f"puente:translator:{provider}:{what}" for what in ("failures", "resting", "attempt")]
+        self._may = memory.redis.register_script(_MAY)
+        self._failed = memory.redis.register_script(_FAILED)
+
+    def lets_through(self) -> bool:
+        """Whether the provider may be asked now; whoever asks tells `told` what became of it."""
+        return bool(self._memory.ask(lambda: self._may(keys=self._keys, args=[FAILURES, ATTEMPT_MS]), 1))
+
+    def told(self, failed: Reason | None) -> None:
+        """What became of an attempt: None for an answer."""
+        if failed in COUNTS:
+            self._memory.ask(lambda: self._failed(keys=self._keys, args=[FAILURES, REST_MS, COUNTED_SECONDS]), None)
+        else:
+            over = self._keys[2:] if failed == "off" else self._keys  # "off": the provider was not even asked
+            self._memory.ask(lambda: self._memory.redis.delete(*over), None)

@@ -1,0 +1,159 @@
+"""What the pages of announcements share: finding one, its words for staff, how its languages stand, who may what."""
+
+from dataclasses import dataclass
+
+from flask import abort
+from flask_login import current_user
+from sqlalchemy.engine import Connection
+
+from bot.announcements import approval, translation_drafts
+from bot.announcements.approval import Standing
+from bot.announcements.current_translations import wordings_now
+from bot.content.catalog import SOURCE_LANGUAGE
+from bot.runtime import Services
+from bot.store.announcements import announcements, approvals
+from bot.store.announcements.announcements import Announcement, Audience
+from bot.store.announcements.translations import Wording
+from bot.web.console.core.case_view import name_of
+from bot.web.console.core.console_i18n import N_, _, language_name, moment
+from bot.web.console.core.permissions import LEADS, VIEWER
+from bot.web.core.current_runtime import services
+
+STATES = {
+    "draft": N_("Draft"),
+    "ready": N_("Released, waits for its hour"),
+    "freezing": N_("The list of families is being made"),
+    "sending": N_("Is being sent"),
+    "paused": N_("Paused"),
+    "done": N_("Sent"),
+    "stopped": N_("Stopped"),
+}
+KINDS = {
+    "emergency": N_("Emergency"),
+    "attendance": N_("Attendance"),
+    "event": N_("Event"),
+    "general": N_("General"),
+}
+ROLES_MEANT = {"family": N_("families"), "leader": N_("community leaders"), "staff": N_("staff")}
+CHANNELS = {"whatsapp": N_("WhatsApp"), "sms": N_("SMS"), "voice": N_("Call, where the telephone is the way")}
+LATER = N_("the translator did not answer. Ask it again later, or write it yourself.")
+UNUSABLE = N_("what the machine made could not be used. Ask it again, or write it yourself.")
+NO_DRAFT = {
+    "off": N_("no machine translates it here. Write it yourself."),
+    **dict.fromkeys(("time-out", "busy", "unreachable", "resting"), LATER),
+}
+"""Why there is no draft (`bot/translation/provider.py`), and what one can do; anything else: `UNUSABLE`."""
+SENTENCES = (
+    N_("This announcement is no draft any more."),
+    N_("This announcement has been sent, or is no draft any more."),
+    N_("This announcement has been released: stop it, and write a new one."),
+    N_("It would leave after the time until which it holds: give it a later one."),
+    N_("This one waits ready: two people release it from the page of the schools."),
+    N_("Somebody else must be the second person: you have proposed it."),
+    N_("The proposal is gone, or too old: look at the page again."),
+    N_("Somebody has proposed it already, or it has just been sent."),
+    N_("There is no such ready-made announcement."),
+    N_("The text holds a placeholder that nothing fills in."),
+    N_("It was changed just now: look at it again."),
+    N_("It has left with the approved wording: write a new announcement."),
+    N_("It was released: somebody else than who wrote it approves this language now."),
+    N_("Somebody has released it just now."),
+    N_("The text was changed meanwhile: look at it again."),
+    N_("A sentence has no translation yet: write it, then approve."),
+    N_("Your login belongs to nobody of the district file: there is no phone to send a test to."),
+)
+"""What the rooms below say, for the catalogs; what holds a name or a number stays in English."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """How one language of an announcement stands: `state` English, approved, waiting, draft or missing; in words."""
+
+    code: str
+    state: str
+    words: str
+    reviewable: bool
+
+
+def of_id(announcement_id: int) -> Announcement:
+    """The announcement with this number, or 404."""
+    with services().database.read() as db:
+        return of_id_in(db, announcement_id)
+
+
+def of_id_in(db: Connection, announcement_id: int) -> Announcement:
+    """The same, in a transaction that is open."""
+    found = announcements.find(db, announcement_id)
+    return found or abort(404, _("There is no announcement {number}.", number=announcement_id))
+
+
+def languages(here: Services, announcement: Announcement) -> list[Language]:
+    """English, then every language in which it is needed, and those that were asked for before."""
+    with here.database.read() as db:
+        found = wordings_now(db, announcement)
+    needed = dict.fromkeys([*translation_drafts.languages_of(here, announcement), *found])
+    english = Language(SOURCE_LANGUAGE, SOURCE_LANGUAGE, _("The original"), False)
+    return [english, *(_language(code, found.get(code)) for code in needed)]
+
+
+def _language(code: str, wording: Wording | None) -> Language:
+    if wording is None:
+        return Language(code, "missing", _("Missing: nobody has asked for it yet."), False)
+    if wording.state == "approved":
+        when = moment(wording.reviewed_at) if wording.reviewed_at else ""
+        return Language(code, "approved", _("Approved by {name}, {when}", name=wording.reviewed_by, when=when), True)
+    if wording.state == "waiting":
+        return Language(code, "waiting", _("Being translated …"), True)
+    if wording.complete:
+        return Language(code, "draft", _("Draft: nobody has approved it yet"), True)
+    return Language(code, "missing", _("Missing: {why}", why=_(NO_DRAFT.get(wording.failed, UNUSABLE))), True)
+
+
+def audience_words(audience: Audience) -> list[str]:
+    """Who is meant, a line for each thing that was chosen."""
+    known = services().library.district.schools
+    lines = [", ".join(_(ROLES_MEANT.get(one, one)) for one in audience.roles)]
+    lines.append(
+        _("Schools: {names}", names=", ".join(known[one].name if one in known else one for one in audience.schools))
+        if audience.schools
+        else _("All schools")
+    )
+    if audience.languages:
+        lines.append(_("Who reads: {names}", names=", ".join(language_name(one) for one in audience.languages)))
+    if audience.tags:
+        lines.append(_("With the tag: {names}", names=", ".join(audience.tags)))
+    return lines
+
+
+def standing_of(here: Services, announcement: Announcement) -> Standing:
+    """How far the approvals are."""
+    with here.database.read() as db:
+        given = approvals.of(db, announcement.id)
+        seen = approval.digest_now(db, announcement)
+    size = approval.meant_in_all(here, announcement)
+    return approval.standing(here.library.district, announcement, given, size, seen)
+
+
+def missing_words(here: Services, standing: Standing) -> list[str]:
+    """Which approvals are missing, a sentence each."""
+    lines = []
+    if standing.people_missing == 1:
+        lines.append(_("One more person must approve it, not the one who wrote it."))
+    elif standing.people_missing:
+        lines.append(_("{count} more people must approve it, besides who wrote it.", count=standing.people_missing))
+    if standing.sender_missing:
+        lines.append(_("{name} must approve it in person.", name=name_of(here, standing.sender_missing)))
+    return lines
+
+
+def may_approve(announcement: Announcement) -> bool:
+    """Whether the approval of who is logged in counts: approvers and the sender, but not who wrote it for another."""
+    by = current_user.by
+    return bool(by == announcement.sender or (current_user.role in LEADS and by not in announcement.writers))
+
+
+def may_release(announcement: Announcement) -> bool:
+    """Whether who is logged in may let it go, and go on after a pause."""
+    if current_user.role == VIEWER:
+        return False
+    return current_user.role in LEADS or current_user.by in (*announcement.writers, announcement.sender)

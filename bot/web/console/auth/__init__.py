@@ -1,0 +1,1 @@
+"""Login, second factor, sessions, and the district's identity provider."""

@@ -1,0 +1,107 @@
+"""Logging in with the district's OpenID Connect provider, where one is set (`OIDC_ISSUER`).
+
+It says who somebody is; what that person may stands in the login of the same name, which an administrator made.
+"""
+
+import logging
+from typing import Any
+
+from authlib.common.errors import AuthlibBaseError
+from flask import Flask, current_app, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from joserfc.errors import JoseError
+from requests import RequestException
+
+from bot.runtime import Services
+from bot.store.staff import staff_accounts
+from bot.store.staff.staff_accounts import Login
+from bot.web.console.auth.login import enter, form
+from bot.web.console.auth.sessions import DISTRICT
+from bot.web.console.core.console_i18n import _
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import ANYONE, allowed
+from bot.web.core.current_runtime import services
+
+log = logging.getLogger(__name__)
+SECONDS = 5
+"""A provider that takes longer does not answer at all: a web thread waits for it."""
+REFUSED = (AuthlibBaseError, JoseError, RequestException, ValueError, KeyError, RuntimeError)
+"""What goes wrong between two programs: refused, forged, unreachable, or not the answer that was asked for."""
+
+
+def connect(app: Flask, ready: Services) -> None:
+    """Know the district's provider; its addresses are read when somebody first logs in."""
+    settings = ready.settings
+    if not settings.oidc_on:
+        return
+    from authlib.integrations.flask_client import OAuth  # 5 MB that only a district with a provider needs
+
+    OAuth(app).register(
+        DISTRICT,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        server_metadata_url=f"{settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration",
+        client_kwargs={"scope": "openid email", "code_challenge_method": "S256", "default_timeout": SECONDS},
+    )
+
+
+@console.get("/login/district")
+@allowed(ANYONE)
+def to_district() -> ResponseReturnValue:
+    """Send the browser to the district's page."""
+    if not services().settings.oidc_on:
+        return redirect(url_for("console.login"))
+    session["next"] = request.args.get("next", "")
+    try:
+        sent: ResponseReturnValue = _provider().authorize_redirect(_back())
+    except REFUSED as error:
+        return _did_not_work(error)
+    return sent
+
+
+@console.get("/login/district/back")
+@allowed(ANYONE)
+def from_district() -> ResponseReturnValue:
+    """The browser comes back: who is it?"""
+    if not services().settings.oidc_on:
+        return redirect(url_for("console.login"))
+    try:
+        token = _provider().authorize_access_token(claims_options=_claims_options())
+        found = _login_of(token["userinfo"])
+    except REFUSED as error:
+        return _did_not_work(error)
+    if found is None:
+        return form(told=_("Nobody has made a login for you here yet. Please ask an administrator.")), 403
+    return enter(found, DISTRICT, session.get("next", ""))
+
+
+def _provider() -> Any:
+    return current_app.extensions["authlib.integrations.flask_client"].create_client(DISTRICT)
+
+
+def _back() -> str:
+    return services().settings.public_base + url_for("console.from_district")
+
+
+def _claims_options() -> dict[str, dict[str, Any]]:
+    """The token must come from this provider, and be for us: one made for another program opens nothing here."""
+    settings = services().settings
+    return {
+        "iss": {"essential": True, "values": [settings.oidc_issuer]},
+        "aud": {"essential": True, "values": [settings.oidc_client_id]},
+    }
+
+
+def _login_of(claims: dict[str, Any]) -> Login | None:
+    """The open login whose name is the e-mail (if the provider verified it), else the subject."""
+    verified = claims.get("email") if claims.get("email_verified") is True else None
+    names = [str(name) for name in (verified, claims["sub"]) if name]
+    with services().database.read() as db:
+        found = [login for name in names if (login := staff_accounts.by_name(db, name))]
+    return next((login for login in found if not login.closed), None)
+
+
+def _did_not_work(error: Exception) -> ResponseReturnValue:
+    """Told in plain words; the log gets the kind of error only, because an answer may hold a code."""
+    log.warning("login with the district did not work: %s", type(error).__name__)
+    return form(told=_("The district's login did not work. Please try again, or use your password.")), 502

@@ -1,0 +1,90 @@
+"""Visits at home, on a case: off unless it is the school's custom; a reason, a trusted leader, the family's own yes."""
+
+import secrets
+from datetime import date
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.base.database import now
+from bot.messaging import home_visits
+from bot.nlu import mask
+from bot.store import audit_log
+from bot.store.cases import cases
+from bot.store.families import contacts, follow_ups
+from bot.store.schools import home_visits as schools_home_visits
+from bot.web.console.core.console_i18n import _
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import STAFF, allowed
+from bot.web.console.schools.call_guide import visits_on
+from bot.web.core.current_runtime import services
+
+CHARACTERS = 120
+
+
+@console.post("/cases/<int:case_id>/visit")
+@allowed(STAFF)
+def ask_for_visit(case_id: int) -> ResponseReturnValue:
+    """Ask the family by text whether somebody may come; nothing is approved by this."""
+    here, at, form = services(), now(), request.form
+    typed = {name: form.get(name, "").strip()[:CHARACTERS] for name in ("reason", "visitor", "leader")}
+    day = _day(form.get("day", ""))
+    if not all(typed.values()) or form.get("agreed") != "yes" or day is None:
+        abort(
+            400, _("A visit needs a reason, who comes, a leader the family trusts who has agreed, and a day to come.")
+        )
+    if any(mask(text)[1] & {"status", "number"} for text in typed.values()):
+        flash(_("Not kept: please write nothing about immigration papers, nationality or ID numbers."))
+        return _back(case_id)
+    with here.database.write() as db:
+        case = cases.get(db, here.database.vault, case_id)
+        contact = contacts.get(db, here.database.vault, case.contact_id)
+        refusal = _refusal(case.school, home_visits.refuses(db, contact.id), bool(contact.stopped_at))
+        if refusal:
+            audit_log.record(db, current_user.by, "was refused a visit", f"case {case_id}", at)
+            flash(refusal)
+            return _back(case_id)
+        cause = f"visit:{form.get('once', '')[:32] or secrets.token_hex(12)}"
+        new = schools_home_visits.New(
+            cause, case_id, contact.id, case.school or "", day=day, asked_by=current_user.by, **typed
+        )
+        number = schools_home_visits.ask(db, here.database.vault, new, at)
+        if number is not None:
+            place = follow_ups.Place(home_visits.FLOW, case=case_id)
+            follow_ups.plan(db, (f"visit:{number}", 0), contact.id, place, here.library.district.waking(at))
+    if number is not None:  # else another plan stands, and the page shows it: the family was not asked about this one
+        flash(_("The family is asked by text. Nobody goes before it has said yes."))
+    return _back(case_id)
+
+
+def _refusal(school: str | None, refused: bool, stopped: bool) -> str:
+    """Why no visit may be planned; "" if it may be asked for."""
+    if refused:
+        return _("DO NOT COME: this family asks that nobody visits its home.")
+    if not visits_on(services(), school):
+        return _("Staff of this school do not visit homes. Call, offer a video call, or meet at a neutral place.")
+    return _("The family wants no texts, so it cannot be asked: nobody goes.") if stopped else ""
+
+
+def _day(text: str) -> date | None:
+    """A day after today; None for anything else."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day > services().library.district.local(now()).date() else None
+
+
+@console.post("/cases/<int:case_id>/visit/stop")
+@allowed(STAFF)
+def stop_visit(case_id: int) -> ResponseReturnValue:
+    """Nobody goes."""
+    with services().database.write() as db:
+        if not schools_home_visits.stop(db, case_id, current_user.by, now()):
+            flash(_("No visit is planned."))
+    return _back(case_id)
+
+
+def _back(case_id: int) -> ResponseReturnValue:
+    return redirect(url_for("console.case", case_id=case_id))

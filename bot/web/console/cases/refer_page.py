@@ -1,0 +1,60 @@
+"""From a case: send a family the name and number of a partner, in its language, and ask it later."""
+
+import secrets
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.base.database import now
+from bot.cases import referrals as cases_referrals
+from bot.runtime import Services
+from bot.store.cases import cases, referrals
+from bot.store.cases.cases import Case
+from bot.store.families import contacts
+from bot.store.families.contacts import Contact
+from bot.web.console.core.case_view import reach
+from bot.web.console.core.console_i18n import N_, _
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import STAFF, allowed
+from bot.web.core.current_runtime import services
+
+SAID = {
+    None: N_("has not answered yet"),
+    "helped": N_("says that it helped"),
+    "not_helped": N_("says that it did not help"),
+    "not_reached": N_("could not reach it"),
+}
+
+
+def of_case(here: Services, db: Any, case: Case, contact: Contact) -> dict[str, Any]:
+    """What the case page shows of referrals: whom it may name, and what was said of those before."""
+    may = case.topic not in cases_referrals.NEVER_TEXTED
+    return {
+        "partners": cases_referrals.choices(here, contact.language or "en", now()) if may else {},
+        "referred": referrals.of_case(db, case.id),
+        "referral_said": SAID,
+        "all_partners": here.library.district.partners,
+    }
+
+
+@console.post("/cases/<int:case_id>/refer")
+@allowed(STAFF)
+def refer(case_id: int) -> ResponseReturnValue:
+    """The family gets the text; the partner gets nothing from us."""
+    here, name = services(), request.form.get("partner", "")
+    once = request.form.get("once", "")[:32] or secrets.token_hex(12)
+    with here.database.read() as db:
+        case = cases.get(db, here.database.vault, case_id)
+        contact = contacts.get(db, here.database.vault, case.contact_id)
+    way = reach(here, contact)
+    if not way.possible:
+        flash(way.how)
+    elif not cases_referrals.fits(here, case, name, current_user.by):
+        flash(_("This partner cannot be named now, or the text is too long. Please call the family."))
+    elif not cases_referrals.refer(here, cases_referrals.Referring(case_id, name, current_user.by, once)):
+        flash(_("This case is not yours: take it first."))
+    else:
+        flash(_("The family gets the name and number, and is asked in five days whether it helped."))
+    return redirect(url_for("console.case", case_id=case_id))

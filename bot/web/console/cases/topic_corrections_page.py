@@ -1,0 +1,68 @@
+"""Wrong topics: staff say what a message was about; somebody reviews the list before anything is taught."""
+
+from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import NoResultFound
+
+from bot.base.database import now
+from bot.nlu import SEVERITY
+from bot.runtime import Services
+from bot.store.cases import cases, topic_corrections
+from bot.store.cases.topic_corrections import Correction
+from bot.web.console.core.console_i18n import _
+from bot.web.console.core.inbox import console, title
+from bot.web.console.core.permissions import STAFF, allowed, in_scope
+from bot.web.core.current_runtime import services
+
+
+@console.post("/cases/<int:case_id>/topic")
+@allowed(STAFF)
+def correct_topic(case_id: int) -> ResponseReturnValue:
+    """Say what a case was about: the masked words go on the review list."""
+    topic, here = request.form.get("topic", ""), services()
+    if topic not in SEVERITY:
+        abort(400, _("Choose a topic of the list."))
+    with here.database.write() as db:
+        try:
+            case = cases.get(db, here.database.vault, case_id)
+        except NoResultFound:
+            abort(404, _("There is no case {number}.", number=case_id))
+        phrase = case.answers.get(cases.WROTE, "")
+        if not phrase:
+            abort(409, _("This case keeps no words of the family: there is nothing to learn from."))
+        said = Correction(0, case_id, phrase, case.language, case.topic, topic, current_user.name)
+        topic_corrections.correct(db, here.database.vault, said, now())
+    return redirect(url_for("console.case", case_id=case_id))
+
+
+@console.get("/review")
+@allowed(STAFF)
+def review() -> ResponseReturnValue:
+    """What staff said was understood wrongly, for the person who keeps `flows/phrases`."""
+    here = services()
+    with here.database.read() as db:
+        found = [
+            one for one in topic_corrections.to_review(db, here.database.vault) if _in_scope(here, db, one.case_id)
+        ]
+    return render_template("console/review.html", corrections=found, title=title)
+
+
+@console.post("/review/<int:correction_id>")
+@allowed(STAFF)
+def reviewed(correction_id: int) -> ResponseReturnValue:
+    """Take one off the list: it stands in a phrase file now, or is not worth it."""
+    here = services()
+    with here.database.write() as db:
+        listed = {one.id: one.case_id for one in topic_corrections.to_review(db, here.database.vault)}
+        if correction_id in listed and not _in_scope(here, db, listed[correction_id]):
+            abort(404, _("There is no such line on your list."))
+        topic_corrections.set_reviewed(db, correction_id, current_user.name, now())
+    return redirect(url_for("console.review"))
+
+
+def _in_scope(here: Services, db: Connection, case_id: int) -> bool:
+    """Staff see the words of their own cases only."""
+    case = cases.find(db, here.database.vault, case_id)
+    return case is not None and in_scope(here.library.district, current_user, case)

@@ -1,0 +1,87 @@
+"""Voice notes on the page of a case: played from here, never from Twilio; who listened; why one cannot be played."""
+
+from dataclasses import dataclass
+
+from flask import Response, abort, request
+from flask_login import current_user
+from sqlalchemy.engine import Connection
+
+from bot.base.database import now
+from bot.runtime import Services
+from bot.store.cases import voice_notes
+from bot.store.cases.voice_notes import VoiceNote
+from bot.voice.audio_conversion import CannotUse, convert
+from bot.web.console.core.audit_page import looked
+from bot.web.console.core.case_view import name_of
+from bot.web.console.core.console_i18n import N_, _, language_name, short_moment
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import RECORDS, STAFF, allowed
+from bot.web.core.current_runtime import services
+
+WHY = {
+    "missing": N_("The message came without its sound. Ask the family to send it again, or call."),
+    "elsewhere": N_("Its address is not one of Twilio's, so it was not opened. Please call the family."),
+    "too_big": N_("It is larger than 16 MB. Ask the family to send shorter ones, or call."),
+    "type": N_("It is of a kind that cannot be played here. Please call the family."),
+    "empty": N_("There is no sound in it. Ask the family to send it again, or call."),
+    "not_there": N_("Twilio does not have it any more. Ask the family to send it again, or call."),
+    "denied": N_("Twilio refused this line's password for a day: tell whoever runs it. Please call the family."),
+    "away": N_("Twilio could not be reached for a day. Ask the family to send it again, or call."),
+}
+"""Why a note could not be fetched, and what to do."""
+UNPLAYED = frozenset({"audio/amr", "audio/3gpp"})
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A note, ready to be shown; `why` in words where it cannot be played."""
+
+    note: VoiceNote
+    at: str
+    language: str
+    why: str
+    heard: str
+
+
+def voices_of(here: Services, db: Connection, case_id: int) -> list[Shown]:
+    """The voice notes of a case, in order."""
+    return [_shown(here, note) for note in voice_notes.of_case(db, here.database.vault, case_id)]
+
+
+def _shown(here: Services, note: VoiceNote) -> Shown:
+    why = _(WHY[note.reason]) if note.state == "refused" else ""
+    heard = f"{name_of(here, note.heard_by)}, {short_moment(note.heard_at)}" if note.heard_by and note.heard_at else ""
+    return Shown(note, short_moment(note.at), language_name(note.language), why, heard)
+
+
+@console.get("/cases/<int:case_id>/voice/<int:note_id>")
+@allowed(STAFF, RECORDS)
+def voice_note(case_id: int, note_id: int) -> Response:
+    """The sound itself, in parts if the browser asks for them; who listens stands in the audit log."""
+    here, at = services(), now()
+    with here.database.read() as db:
+        note = voice_notes.find(db, here.database.vault, note_id)
+        known = note is not None and case_id in (note.case_id, note.urgent_case_id)
+        audio = voice_notes.audio_of(db, here.database.vault, note) if note and known else None
+    if note is None or audio is None:
+        abort(404, _("There is no such voice message in this case."))
+    looked("listened to a voice message", f"case {case_id}", f"voice message {note_id}")
+    if request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
+        with here.database.write() as db:
+            voice_notes.set_heard(db, note_id, current_user.by, at)
+    audio, content_type = _playable(audio, note.content_type)
+    answer = Response(audio, mimetype=content_type)
+    answer.headers["Content-Disposition"] = f"inline; filename=voice-{note_id}"
+    answer.make_conditional(request, accept_ranges=True, complete_length=len(audio))
+    return answer
+
+
+def _playable(audio: bytes, content_type: str) -> tuple[bytes, str]:
+    """As browsers play it: what some phones send by MMS none does.  As it came where it cannot be converted (longer
+    than two minutes, no ffmpeg): a program on the listener's machine may still play it."""
+    if content_type not in UNPLAYED:
+        return audio, content_type
+    try:
+        return convert(audio).mp3, "audio/mpeg"
+    except CannotUse:
+        return audio, content_type

@@ -1,0 +1,1 @@
+"""Pages about partner organizations and community leaders."""

@@ -1,0 +1,1 @@
+"""Pages about flows, facts, and their reviews."""

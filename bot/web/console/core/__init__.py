@@ -1,0 +1,1 @@
+"""What all console pages use: permissions, menu, inbox, and texts."""

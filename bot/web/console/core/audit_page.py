@@ -1,0 +1,69 @@
+"""The audit log: who did what to which case or login, for who answers for the records."""
+
+from datetime import timedelta
+
+from flask import render_template, request
+from flask_login import current_user
+
+from bot.base.database import now
+from bot.store import audit_log
+from bot.web.console.core.console_i18n import N_
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import APPROVER, RECORDS, allowed
+from bot.web.core.current_runtime import services
+
+ENTRIES = 200
+HOUR = timedelta(hours=1)
+WHAT = (
+    *(N_("opened"), N_("asked again"), N_("took"), N_("handed over"), N_("wrote to the family"), N_("wrote")),
+    *(N_("resolved"), N_("closed"), N_("not helped yet"), N_("read"), N_("noted"), N_("looked at the flag")),
+    *(N_("opened a link"), N_("approved a phrase"), N_("removed a phrase"), N_("asked for an interpreter")),
+    *(N_("booked an interpreter"), N_("logged in"), N_("login made"), N_("login locked"), N_("login unlocked")),
+    *(N_("login closed"), N_("password changed"), N_("role changed"), N_("second factor set")),
+    *(N_("wrote an announcement"), N_("changed an announcement"), N_("approved an announcement")),
+    *(N_("released an announcement"), N_("paused an announcement"), N_("resumed an announcement")),
+    *(N_("stopped an announcement"), N_("tried the failed again"), N_("approved a wording")),
+    *(N_("recorded an announcement"), N_("removed a recording"), N_("took the report of an announcement")),
+    *(N_("looked up consent"), N_("listened to a voice message")),
+    *(N_("started an incident"), N_("started a drill"), N_("ended an incident"), N_("closed an idle incident")),
+    *(
+        N_("ended an incident as a mistake"),
+        N_("ended a drill: real"),
+        N_("began again"),
+        N_("read an incident"),
+        N_("took the quiz"),
+    ),
+    *(N_("set a school status"), N_("withdrew a school status"), N_("proposed an announcement")),
+    *(N_("dropped a proposal"), N_("looked at content"), N_("read the digest")),
+    *(N_("called a partner"), N_("suggested a partner"), N_("added a suggestion"), N_("declined a suggestion")),
+    *(N_("referred to a partner"),),
+    *(N_("recorded a text"), N_("reviewed a recording"), N_("took back a recording")),
+    *(N_("erased a family"), N_("deleted with its family"), N_("deleted records past their time")),
+    *(N_("looked up a family"), N_("took a copy of a family's data"), N_("moved records to the newest key")),
+    *(N_("hashed addresses under the newest key"),),
+    *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
+)
+"""What the audit log tells, for the catalogs; it is kept in English."""
+
+
+def looked(what: str, subject: str, why: str = "") -> None:
+    """Write into the audit log what whoever is logged in looks at, once an hour: for parts that a page asks for every
+    few seconds, and that somebody can ask for without the page."""
+    here, at = services(), now()
+    entry = audit_log.Entry(0, at, current_user.by, what, subject, why)
+    with here.database.read() as db:
+        known = audit_log.stands(db, entry, at - HOUR)
+    if not known:
+        with here.database.write() as db:
+            audit_log.record(db, entry.who, what, subject, at, why)
+
+
+@console.get("/audit", endpoint="audit")
+@allowed(RECORDS, APPROVER)
+def audit_page() -> str:
+    """Who did what, the newest first; of one case or login, if it is named; and whether anything was taken out."""
+    subject = request.args.get("subject", "").strip()[:64]
+    with services().database.read() as db:
+        entries = audit_log.newest(db, ENTRIES, subject or None)
+        broken = audit_log.broken(db)
+    return render_template("console/audit.html", entries=entries, subject=subject, broken=broken, most=ENTRIES)

@@ -1,0 +1,100 @@
+"""The menu: every page under what one comes to do; a template shows the groups that hold a page for this login."""
+
+from flask import Flask
+from flask_login import current_user
+
+from bot.web.console.core.console_i18n import _
+from bot.web.core.current_runtime import services
+
+Link = tuple[str, str]
+"""(endpoint, words) of a page."""
+
+
+def menu() -> list[tuple[str, list[Link]]]:
+    """(heading, its pages), the most pressing first; only what this login opens, and no heading over nothing."""
+    own = [(heading, [link for link in links if current_user.may_open(link[0])]) for heading, links in _groups()]
+    return [(heading, links) for heading, links in own if links]
+
+
+def _groups() -> list[tuple[str, list[Link]]]:
+    return [
+        (_("Families now"), _families()),
+        (_("Messages to many"), _messages()),
+        (_("Schools and attendance"), _schools()),
+        (_("Partners and leaders"), _partners()),
+        (_("What we tell families"), _content()),
+        (_("Oversight"), _oversight()),
+    ]
+
+
+def _families() -> list[Link]:
+    return [
+        ("console.agents", _("Agents at school")),
+        ("console.inbox", _("Who needs a person")),
+        ("console.my_alerts", _("My alerts")),
+        ("console.search", _("Find a case")),
+        ("console.interpreters", _("Interpreters")),
+        ("console.on_call", _("Who is on call")),
+    ]
+
+
+def _messages() -> list[Link]:
+    return [
+        ("console.announcements", _("Announcements")),
+        ("console.gatherings", _("Gatherings")),
+        ("console.check_ins", _("Check-in texts")),
+        ("console.phrases", _("Approved phrases")),
+        ("console.recordings", _("Recordings")),
+    ]
+
+
+def _schools() -> list[Link]:
+    return [
+        ("console.schools", _("Schools today")),
+        ("console.attendance", _("Attendance")),
+        ("console.needs", _("Needs")),
+    ]
+
+
+def _partners() -> list[Link]:
+    return [
+        ("console.directory", _("Directory")),
+        ("console.handouts", _("Sheets to hand out")),
+        ("console.leaders", _("Community leaders")),
+        ("console.load", _("Who carries how much")),
+    ]
+
+
+def _content() -> list[Link]:
+    return [
+        ("console.digest", _("Weekly digest")),
+        ("console.register", _("All facts and sources")),
+        ("console.content", _("Content to check")),
+        ("console.flows", _("Flows")),
+        ("console.review", _("Wrong topics")),
+    ]
+
+
+def _oversight() -> list[Link]:
+    return [
+        ("console.figures", _("Figures")),
+        ("console.consent", _("Proof of consent")),
+        ("console.family", _("One family's data")),
+        ("console.kept", _("What is kept, and until when")),
+        ("console.demanded_page", _("What could be demanded of us")),
+        ("console.audit", _("Who did what")),
+        ("console.well", _("Is all well?")),
+        ("console.people", _("Logins")),
+        ("console.account", _("My login")),
+    ]
+
+
+def speaks(language: str | None) -> bool:
+    """Whether who is logged in speaks this language, as the district file says."""
+    person = services().library.district.staff.get(current_user.staff or "")
+    return bool(person and language in person.languages)
+
+
+def register_menu(app: Flask) -> None:
+    """Templates call both."""
+    app.jinja_env.globals.update(menu=menu, speaks=speaks)

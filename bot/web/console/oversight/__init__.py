@@ -1,0 +1,1 @@
+"""Pages about accounts, records, retention, and system health."""

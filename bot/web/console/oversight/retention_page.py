@@ -1,0 +1,129 @@
+"""What is kept until when, with the last runs; and what the district could be made to hand over today, in counts."""
+
+from flask import render_template
+
+from bot.base.database import now
+from bot.retention import job
+from bot.retention.rules import RULES
+from bot.runtime import Services
+from bot.store.lifecycle import disclosure_inventory, erasure_log, redactions, retention_runs
+from bot.web.console.core.console_i18n import N_
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import APPROVER, RECORDS, allowed
+from bot.web.core.current_runtime import services
+
+RUNS = 14
+YEAR_DAYS = 366
+KINDS = {
+    "families": N_("Families: role, consent, schools, tags; the number as a keyed hash"),
+    "addresses": N_("Addresses: the number (sealed), the language, when it stopped"),
+    "open_cases": N_("Requests that are open, with what the family told"),
+    "done_cases": N_("Requests that are done and not deleted yet"),
+    "messages": N_("Messages about these requests"),
+    "voices": N_("Voice messages"),
+    "needs": N_("What would help a family, in its words"),
+    "visits": N_("Planned home visits"),
+    "unsent": N_("Texts that have not been handed over to Twilio yet"),
+    "sent": N_("That a text was sent: when and how it ended, without its words"),
+    "announced": N_("That a family got an announcement"),
+    "absences": N_("Absence reports that can still be led back to a family"),
+    "meetings": N_("That a family comes to a gathering"),
+    "consents": N_("Proof of consent: agreed, stopped, started"),
+    "leaders": N_("Community leaders in the register"),
+    "audit": N_("Who of the staff did what, without words"),
+}
+"""What each kind of `store/lifecycle/disclosure_inventory` is."""
+RULE_WORDS = {
+    "families": (
+        N_("Who writes: number (sealed), language, schools, role, the family's key, proof of consent"),
+        N_("until the family is erased"),
+    ),
+    "cases": (N_("Requests of families, with all that was said about them (sealed)"), N_("after the request is done")),
+    "voice_notes": (N_("Voice messages (sealed), here and at Twilio"), N_("after the request is done")),
+    "deliveries": (
+        N_("Messages that were sent: when, of which kind, how it ended (the words are dropped once Twilio has them)"),
+        N_("after it was sent; then counted"),
+    ),
+    "follow_ups": (N_("Questions that are asked later"), N_("after it was asked; then counted")),
+    "recipients": (N_("Who got an announcement"), N_("after it was sent; then the row leads to nobody")),
+    "absences": (
+        N_("Absence reports: school, day, reason in one word"),
+        N_("after the report; then it leads to nobody"),
+    ),
+    "needs": (N_("What would help a family (sealed)"), N_("after it was seen to; then it leads to nobody")),
+    "home_visits": (N_("Planned home visits (sealed)"), N_("after the family was asked; then it leads to nobody")),
+    "meetings": (N_("Who comes to a gathering, and what was asked without a name (sealed)"), N_("after the gathering")),
+    "suggestions": (N_("Organizations that somebody suggested (sealed)"), N_("after staff decided")),
+    "told": (N_("Which texts a family was told, as hashes: for corrections"), N_("after it was told")),
+    "roster_imports": (N_("Which roster files were read, as hashes"), N_("after a newer one was read")),
+    "incidents": (N_("Records of agents at a school, and of drills (sealed)"), N_("after it ended")),
+    "drills": (N_("Records of drills"), N_("after it ended")),
+    "quizzes": (N_("Results of the front office's quiz"), N_("after it was taken")),
+    "audit": (N_("Who did what, never the text"), N_("after it was written")),
+    "erasures": (N_("That a family was erased, never which"), N_("after it was done")),
+    "reminders": (N_("Weekly digests, and which owners were told of which text"), N_("after it was written")),
+    "retention_runs": (N_("Runs of these rules"), N_("after it was written")),
+    "heard_away": (
+        N_("Twilio's numbers of messages that were answered while Redis was away"),
+        N_("after it was answered"),
+    ),
+    "counts": (N_("What was sent, by month, as counts"), N_("as long as the district uses it")),
+    "leaders": (N_("Community leaders who are in the register (sealed)"), N_("until they leave the register")),
+    "announcements": (
+        N_("What the district announced, and its gatherings: public words, no family"),
+        N_("as long as the district uses it"),
+    ),
+    "content": (
+        N_("What is told to everybody: texts, recordings, checks of facts, how schools are"),
+        N_("as long as the district uses it"),
+    ),
+    "logins": (N_("Logins of staff, and what the program needs to work"), N_("as long as the district uses it")),
+}
+"""What each rule of `bot/retention/rules` is about, and from when on its days count."""
+TWILIO_WHY = {
+    "busy": N_("Twilio asks to be asked more slowly"),
+    "denied": N_("Twilio refuses the token"),
+    "refused": N_("Twilio refuses to delete some of it"),
+    "away": N_("Twilio does not answer"),
+    "not_final": N_("some texts are still on their way"),
+    "later": N_("there is much to delete; it goes on every minute"),
+}
+
+
+@console.get("/kept", endpoint="kept")
+@allowed(RECORDS, APPROVER)
+def kept_page() -> str:
+    """The rule of each table, in this district's days; the last runs; how far it is at Twilio."""
+    here = services()
+    with here.database.read() as db:
+        runs, at_twilio = retention_runs.newest(db, RUNS), redactions.standing(db)
+    return render_template(
+        "console/kept.html", rules=RULES, days=lambda rule: _days(here, rule), runs=runs, words=RULE_WORDS,
+        held=lambda rule: job.held(here, rule), at_twilio=at_twilio, why=TWILIO_WHY, live=here.settings.live,
+    )  # fmt: skip
+
+
+def _days(here: Services, rule: object) -> int | None:
+    after = getattr(rule, "after", None)
+    return after(here.library.district).days if after else None
+
+
+@console.get("/demanded")
+@allowed(RECORDS, APPROVER)
+def demanded_page() -> str:
+    """What there is today, in counts: no name, no number, no word."""
+    here, at = services(), now()
+    with here.database.read() as db:
+        lines = disclosure_inventory.lines(db)
+        erased = erasure_log.counted(db, at - job.YEAR)
+        gone = _gone(retention_runs.newest(db, YEAR_DAYS))
+        at_twilio = redactions.standing(db)
+    today = sum(1 for _ in here.redis.scan_iter("puente:talk:*", count=1000))
+    return render_template(
+        "console/demanded.html", lines=lines, kinds=KINDS, today=today, erased=erased, gone=gone, at_twilio=at_twilio
+    )
+
+
+def _gone(runs: list[retention_runs.Run]) -> int:
+    """How many rows retention has taken in these runs."""
+    return sum(sum(run.counts.values()) for run in runs)

@@ -1,0 +1,57 @@
+"""What a case page shows beside the talk: the needs, and a guide for the call that asks why a child is away."""
+
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from bot.base.database import now
+from bot.content.facts import Fact
+from bot.messaging import attendance_effects, home_visits
+from bot.runtime import Services
+from bot.store.cases.cases import Case
+from bot.store.schools import absences, support_needs
+from bot.store.schools import home_visits as schools_home_visits
+from bot.web.console.core.console_i18n import N_
+from bot.web.console.schools.attendance_page import NEED_WORDS, REASON_WORDS
+
+GUIDED = frozenset({attendance_effects.ABSENCE, attendance_effects.FEAR, "absence_check_in"})
+"""Topics whose cases show the guide for a call."""
+RIGHTS = "free_interpreter"
+"""The dated fact about the right to language help that families are told (flows/facts.yaml)."""
+OUTCOME_WORDS = {
+    "arranged": N_("Arranged"),
+    "referred": N_("Referred to a partner"),
+    "not possible": N_("Not possible, and the family knows"),
+    "not needed": N_("Not needed any more"),
+}
+VISIT_STATES = {
+    "asked": N_("The family is asked: nobody goes yet"),
+    "approved": N_("The family says yes"),
+    "refused": N_("The family says no"),
+    "elsewhere": N_("The family wants to meet somewhere else"),
+    "stopped": N_("Stopped: nobody goes"),
+}
+
+
+def visits_on(here: Services, school: str | None) -> bool:
+    """Whether visits at home are this school's custom; a school that is not known has none."""
+    found = here.library.district.schools.get(school or "")
+    return bool(found and found.home_visits)
+
+
+def rights_now(here: Services) -> Fact | None:
+    """What the register says today of the right to an interpreter; None once it is past its day, or was taken out."""
+    district = here.library.district
+    fact = here.library.facts.get(RIGHTS)
+    today = district.local(now()).date()
+    return fact if fact and fact.usable(today, district.policies, district.partners.values()) else None
+
+
+def guide_of(here: Services, db: Connection, case: Case) -> dict[str, Any]:
+    """What the case page shows of needs and of the guide for a call."""
+    page: dict[str, Any] = {"guided": case.topic in GUIDED, "calls": absences.calls_of(db, case.id)}
+    page["rights"] = rights_now(here)
+    page |= {"needs": support_needs.of_case(db, here.database.vault, case.id), "reasons": REASON_WORDS}
+    page |= {"visits": schools_home_visits.of_case(db, here.database.vault, case.id), "visit_states": VISIT_STATES}
+    page |= {"visits_on": visits_on(here, case.school), "visit_refused": home_visits.refuses(db, case.contact_id)}
+    return page | {"need_kinds": NEED_WORDS, "need_outcomes": OUTCOME_WORDS}

@@ -1,0 +1,134 @@
+"""Check-in texts for a list of numbers, and verified events, after which none leave for some days."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from bot.announcements import launch
+from bot.attendance import check_ins
+from bot.attendance.check_ins import MOST, Refused, TooMany
+from bot.base.database import now
+from bot.incidents.staff_texts import choices
+from bot.messaging import suppression_rules
+from bot.store.schools import verified_events
+from bot.web.console.core.case_view import name_of
+from bot.web.console.core.console_i18n import N_, _, full_day
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import LEADS, STAFF, allowed, roles_of
+from bot.web.core.current_runtime import services
+
+VERIFIES = frozenset({"safety_lead", "principal"})
+"""Whose word it is that something happened at a school (`on_call` roles); leads may too."""
+SHOWN, OLDEST = timedelta(days=60), timedelta(days=14)
+OUTCOME_WORDS = {
+    "asked": N_("A text is on its way, or leaves in the morning"),
+    "today": N_("Had such a text today"),
+    "unknown": N_("Not known here: please call"),
+    "stopped": N_("Wants no texts (STOP): please call"),
+    "no consent": N_("Has not agreed to texts: please call"),
+    "held": N_("A school of the family is held after a verified event"),
+    "bad number": N_("The number gets no texts: ask for the right one"),
+    "unreadable": N_("Lines without a telephone number"),
+}
+
+
+@console.get("/check-ins", endpoint="check_ins")
+@allowed(STAFF)
+def check_ins_page() -> str:
+    """The form for a list, and the events of the last weeks."""
+    return _page()
+
+
+def _page(counts: Mapping[str, int] | None = None) -> str:
+    here, at = services(), now()
+    district = here.library.district
+    with here.database.read() as db:
+        events = verified_events.since(db, district.local(at).date() - SHOWN)
+    again = {one.id: suppression_rules.again_on(district, one.day) for one in events}
+    page: dict[str, Any] = {"schools": district.schools, "own": _own(), "counts": counts, "most": MOST}
+    page["held"] = suppression_rules.now_held(here, at)
+    page |= {
+        "outcomes": OUTCOME_WORDS,
+        "events": events,
+        "again": again,
+        "may_verify": {one: school.name for one, school in district.schools.items() if _may_verify(one)},
+    }
+    page |= {"today": district.local(at).date(), "name": lambda who: name_of(here, who)}
+    return render_template("console/check_ins.html", **page)
+
+
+@console.post("/check-ins")
+@allowed(STAFF)
+def send_check_ins() -> ResponseReturnValue:
+    """Ask the families of these numbers; the answer is counts, and the list is gone."""
+    school, here = _school(), services()
+    if school not in _own():
+        abort(403, _("You work at another school: its office sends this."))
+    file = request.files.get("file")
+    pasted = file.read().decode("utf-8", "replace") if file and file.filename else request.form.get("phones", "")
+    try:
+        counts = check_ins.send(here, school, check_ins.read(pasted), current_user.by)
+    except TooMany:
+        flash(_("A list holds up to {count} numbers: send it in parts.", count=MOST))
+    except Refused as refused:
+        flash(_("After a verified event no such text leaves. Possible again on {day}.", day=full_day(refused.again)))
+    else:
+        return _page(counts)
+    return redirect(url_for("console.check_ins"))
+
+
+@console.post("/verified-events")
+@allowed(STAFF)
+def verify_event() -> ResponseReturnValue:
+    """Something happened at a school on a day: from now on no text about truancy leaves for its families."""
+    school, here, at = _school(), services(), now()
+    today = here.library.district.local(at).date()
+    try:
+        day = date.fromisoformat(request.form.get("day", ""))
+    except ValueError:
+        abort(400, _("Choose the day of the event."))
+    if not today - OLDEST <= day <= today:
+        abort(400, _("Choose a day of the last two weeks."))
+    if not _may_verify(school):
+        abort(403, _("Only the safety lead or a principal says that an event is verified."))
+    with here.database.write() as db:
+        new = verified_events.add(db, school, day, current_user.by, at)
+    flash(_("It is noted. Texts about truancy wait.") if new else _("It was noted before."))
+    launch.pause_held(here, current_user.by)
+    return redirect(url_for("console.check_ins"))
+
+
+@console.post("/verified-events/<int:event_id>/withdraw")
+@allowed(STAFF)
+def withdraw_event(event_id: int) -> ResponseReturnValue:
+    """It was a mistake."""
+    here, at = services(), now()
+    with here.database.write() as db:
+        events = verified_events.since(db, here.library.district.local(at).date() - SHOWN)
+        found = next((one for one in events if one.id == event_id), None)
+        if found is None:
+            abort(404, _("There is no such event."))
+        if not _may_verify(found.school):
+            abort(403, _("Only the safety lead or a principal says that an event is verified."))
+        verified_events.withdraw(db, event_id, current_user.by, at)
+    return redirect(url_for("console.check_ins"))
+
+
+def _school() -> str:
+    school = request.form.get("school", "")
+    return school if school in services().library.district.schools else abort(400, _("Choose a school."))
+
+
+def _own() -> Mapping[str, str]:
+    """The schools for whose families this person sends check-in texts: the own ones, else all."""
+    district = services().library.district
+    return {one: district.schools[one].name for one in choices(district, current_user.staff or "")}
+
+
+def _may_verify(school: str) -> bool:
+    own = roles_of(services().library.district, current_user.staff, school)
+    return current_user.role in LEADS or bool(own & VERIFIES)

@@ -1,0 +1,129 @@
+"""Needs: what would help families, who sees to it until when; and the guide for a call, which notes what it found."""
+
+import secrets
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy.engine import Connection
+
+from bot.base.database import now
+from bot.cases import staff_conversation
+from bot.messaging import attendance_effects
+from bot.messaging.attendance_effects import Said
+from bot.nlu import mask
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.cases import case_messages, cases
+from bot.store.cases.case_messages import New
+from bot.store.cases.cases import Case
+from bot.store.schools import absences, support_needs
+from bot.store.schools.absences import REASONS, Absence, Call
+from bot.store.schools.support_needs import KINDS, OUTCOMES, Need
+from bot.web.console.core.case_view import name_of
+from bot.web.console.core.console_i18n import _
+from bot.web.console.core.inbox import console
+from bot.web.console.core.permissions import STAFF, allowed, may_see
+from bot.web.console.schools.attendance_page import NEED_WORDS
+from bot.web.console.schools.call_guide import OUTCOME_WORDS
+from bot.web.core.current_runtime import services
+
+WORDS = 500
+
+
+@console.get("/needs", endpoint="needs")
+@allowed(STAFF)
+def needs_page() -> str:
+    """Open needs: one's own, then those of the cases that one may see."""
+    here = services()
+    with here.database.read() as db:
+        found = [one for one in support_needs.open_ones(db, here.database.vault) if _sees(db, one)]
+    mine = [one for one in found if one.owner == current_user.by]
+    lists = {_("Mine"): mine, _("Of others"): [one for one in found if one not in mine]}
+    return render_template("console/needs.html", lists=lists, **_words(here))
+
+
+def _words(here: Services) -> dict[str, Any]:
+    today = here.library.district.local(now()).date()
+    words = {"kinds": NEED_WORDS, "outcomes": OUTCOME_WORDS, "schools": here.library.district.schools, "today": today}
+    return {**words, "name": lambda who: name_of(here, who), "most": WORDS}
+
+
+def _sees(db: Connection, need: Need) -> bool:
+    if need.owner == current_user.by:
+        return True
+    case = cases.find(db, services().database.vault, need.case_id)
+    return case is not None and may_see(current_user, case)
+
+
+@console.post("/needs/<int:need_id>/done")
+@allowed(STAFF)
+def close_need(need_id: int) -> ResponseReturnValue:
+    """Say that it is done, and what was done."""
+    here, words = services(), request.form.get("words", "").strip()[:WORDS]
+    outcome = next((one for one in OUTCOMES if one == request.form.get("outcome")), None)
+    if outcome is None:
+        abort(400, _("Choose what was done."))
+    with here.database.write() as db:
+        need = support_needs.find(db, here.database.vault, need_id)
+        if need is None or not _sees(db, need):
+            abort(404, _("There is no such need."))
+        if _tells_status(words):
+            flash(STATUS())
+        elif not support_needs.close(db, here.database.vault, need, (outcome, words), current_user.by, now()):
+            flash(_("Somebody has said so before."))
+    back = url_for("console.case", case_id=need.case_id) if request.form.get("back") == "case" else None
+    return redirect(back or url_for("console.needs"))
+
+
+def _tells_status(text: str) -> bool:
+    """Whether a text of staff says what must never be kept."""
+    return bool(mask(text)[1] & {"status", "number"})
+
+
+def STATUS() -> str:
+    """Why a text was refused."""
+    return _("Not kept: please write nothing about immigration papers, nationality or ID numbers.")
+
+
+@console.post("/cases/<int:case_id>/call")
+@allowed(STAFF)
+def note_call(case_id: int) -> ResponseReturnValue:
+    """Note a call: the reason, whether an interpreter was there, and what would help."""
+    here, form = services(), request.form
+    reason, interpreter = form.get("reason", ""), form.get("interpreter", "")
+    kind = next((one for one in KINDS if one == form.get("need")), None)
+    words, note = (form.get(name, "").strip()[:WORDS] for name in ("words", "note"))
+    if reason not in REASONS or interpreter not in ("yes", "no"):
+        abort(400, _("Choose the reason, and whether an interpreter was used."))
+    if _tells_status(words) or _tells_status(note):
+        flash(STATUS())
+        return redirect(url_for("console.case", case_id=case_id))
+    cause, at = f"call:{form.get('once', '')[:32] or secrets.token_hex(12)}", now()
+    with here.database.write() as db:
+        case = cases.get(db, here.database.vault, case_id)
+        if not absences.note_call(db, cause, case_id, Call(reason, interpreter, current_user.by, at)):
+            return redirect(url_for("console.case", case_id=case_id))
+        _found_out(here, db, case, cause, reason)
+        if kind:
+            said = Said(cause, case_id, case.contact_id, case.school, case.language, at)
+            attendance_effects.add_need(here, db, said, kind, words)
+        if note:
+            new = New(
+                case_id, cause, "note", staff_conversation.language_of(here, current_user.staff), note, current_user.by
+            )
+            case_messages.add(db, here.database.vault, new, at)
+        audit_log.record(db, current_user.by, "noted a call", f"case {case_id}", at, f"interpreter: {interpreter}")
+    flash(_("The call is noted."))
+    return redirect(url_for("console.case", case_id=case_id))
+
+
+def _found_out(here: Services, db: Connection, case: Case, cause: str, reason: str) -> None:
+    """The reason of the reports that the call was about; where there was none, the call is the report."""
+    at = now()
+    if absences.set_found(db, case.id, case.contact_id, at - attendance_effects.SAME_ABSENCE, reason, at):
+        return
+    day = here.library.district.local(at).date()
+    known = next(one for one in REASONS if one == reason)
+    absences.add(db, Absence(cause, case.id, case.contact_id, case.school, day, known, case.language), at)

@@ -1,0 +1,17 @@
+"""`/media/<file>`: the pictures and files of `flows/media/`, which Twilio and phones fetch without a login."""
+
+from flask import Blueprint, Response, send_from_directory
+
+from bot.base import settings
+from bot.content.library import MEDIA
+
+media = Blueprint("media", __name__)
+KEPT_SECONDS = 3600
+
+
+@media.get("/media/<file>")
+def show(file: str) -> Response:
+    """The file; 404 for anything that does not stand in that folder."""
+    answer = send_from_directory(settings.ROOT / MEDIA, file, max_age=KEPT_SECONDS)
+    answer.headers["Content-Disposition"] = "inline"
+    return answer

@@ -1,0 +1,1 @@
+"""What Twilio calls: messages, voice calls, and delivery statuses."""

@@ -1,0 +1,54 @@
+"""A family is erased while an announcement is on its way to it: at most one text leaves, and no row comes back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.announcements import launch
+from bot.announcements import sender as broadcasting
+from bot.messaging import erasure
+from bot.store.announcements.recipients import recipients
+from tests.announcements.conftest import District
+
+A, B = "+12175550201", "+12175550202"
+
+
+def whom(district: District) -> set[int]:
+    with district.services.database.read() as db:
+        return set(db.execute(select(recipients.c.family_id)).scalars())
+
+
+def test_erased_while_the_audience_is_written_down(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+    district.family(A)
+    other = district.family(B)
+    rows = launch._rows
+
+    def erased_then(*args: Any) -> Iterator[Any]:
+        planned = list(rows(*args))
+        if any(one.kind == "text" for one in planned):  # leaders are read first
+            assert erasure.erase(district.services, A, "ana_ruiz")
+        yield from planned
+
+    monkeypatch.setattr(launch, "_rows", erased_then)
+    district.send(district.say())
+    assert (len(district.got(A)), len(district.got(B))) == (0, 1) and whom(district) == {other}
+
+
+def test_erased_while_its_text_is_handed_over(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+    district.family(A)
+    other, hand_over = district.family(B), broadcasting.hand_over
+
+    def erased_then(channel: Any, ready: Any, claimed: Any) -> Any:
+        result = hand_over(channel, ready, claimed)
+        erasure.erase(district.services, A, "ana_ruiz")
+        return result
+
+    monkeypatch.setattr(broadcasting, "hand_over", erased_then)
+    number = district.say()
+    district.send(number)
+    district.report(number, A, "undelivered", 30003)  # would go on by another way
+    district.send(number)
+    assert (len(district.got(A)), len(district.got(B))) == (1, 1) and whom(district) == {other}
+    assert district.state(number) == "done"

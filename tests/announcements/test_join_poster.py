@@ -1,0 +1,159 @@
+"""`python -m bot poster`: what it says, for which school, to which number; and that the whole way draws a sheet."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.exceptions import ClickException
+from click.testing import CliRunner, Result
+
+from bot.announcements import join_poster as command
+from bot.announcements.join_poster import EXAMPLE_NUMBER, poster_of
+from bot.base import settings
+from bot.base.settings import Settings
+from bot.content.district import School
+from bot.content.library import Library
+from bot.documents.html_page import NoRenderer
+from bot.documents.poster import Poster
+from bot.web.simulator.fake_twilio import SENDER
+from tests.documents.conftest import drawing
+from tests.documents.seen import codes_on, on_paper, text_of
+
+pytestmark = pytest.mark.long
+
+__all__ = ["drawing"]  # this fixture holds here too
+
+TWILIO = {"twilio_account_sid": "AC" + "1" * 32, "twilio_auth_token": "token"}
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The numbers of whoever runs the tests are not those of the example district."""
+    for name in ("TWILIO_ACCOUNT_SID", "TWILIO_SMS_FROM", "TWILIO_WHATSAPP_FROM", "TWILIO_MESSAGING_SERVICE_SID"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def given(**more: str) -> Settings:
+    return settings.load(**(TWILIO | more if more else {}))
+
+
+def with_district(library: Library, **more: object) -> Library:
+    return replace(library, district=library.district.model_copy(update=more))
+
+
+def of(
+    library: Library, school: str | None = None, channels: Sequence[str] = ("whatsapp", "sms"), **more: str
+) -> Poster:
+    return poster_of(given(**more), with_district(library, channels=channels), school)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command.poster, arguments)
+
+
+def test_whatsapp_is_what_the_code_opens(library: Library) -> None:
+    found = of(library, "lincoln", twilio_whatsapp_from="whatsapp:+12175550123", twilio_sms_from="+12175550124")
+    assert found.link == "https://wa.me/12175550123?text=JOIN%20LINCOLN"
+    assert (found.word, found.number) == ("JOIN LINCOLN", "217-555-0124")
+    assert (found.district, found.school) == ("Riverbend Public Schools", "Lincoln Elementary")
+
+
+def test_without_whatsapp_the_code_opens_a_text(library: Library) -> None:
+    numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
+    off = of(library, "lincoln", channels=("sms",), **numbers)
+    assert (off.link, off.number) == ("SMSTO:+12175550124:JOIN LINCOLN", "217-555-0124")
+    assert of(library, twilio_sms_from="72345").link == "SMSTO:72345:JOIN"
+
+
+def test_with_whatsapp_alone_its_number_is_shown(library: Library) -> None:
+    assert of(library, twilio_whatsapp_from="+12175550123").number == "217-555-0123"
+    numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
+    assert of(library, channels=("whatsapp",), **numbers).number == "217-555-0123"
+
+
+@pytest.mark.parametrize(
+    ("channels", "more"),
+    [
+        (("whatsapp", "sms"), {"twilio_messaging_service_sid": "MG" + "1" * 32}),
+        (("sms",), {"twilio_whatsapp_from": "+12175550123"}),
+        (("whatsapp",), {"twilio_sms_from": "+12175550123"}),
+    ],
+)
+def test_a_line_without_a_number_says_what_to_set(
+    library: Library, channels: tuple[str, ...], more: dict[str, str]
+) -> None:
+    with pytest.raises(ClickException, match="set TWILIO_WHATSAPP_FROM or TWILIO_SMS_FROM"):
+        of(library, channels=channels, **more)
+
+
+def test_development_shows_the_simulators_number(library: Library) -> None:
+    assert EXAMPLE_NUMBER == SENDER
+    assert of(library).number == "217-555-0100"
+    assert of(library).link == "https://wa.me/12175550100?text=JOIN"
+
+
+def test_every_language_says_it_with_word_and_number(library: Library) -> None:
+    lines = {line.language: line for line in of(library, "harbor").lines}
+    assert tuple(lines) == library.district.languages
+    assert "Mensajes de Riverbend Public Schools" in lines["es"].title
+    for language, line in lines.items():
+        assert "JOIN HARBOR" in line.how and "217-555-0100" in line.how, language
+        assert "STOP" in line.safe and "{" not in line.title + line.how + line.safe, language
+    assert len({line.safe for line in lines.values()}) == len(lines)
+
+
+def test_a_first_word_of_two_schools_is_not_enough(library: Library) -> None:
+    second = School(name="Lincoln High School", phone="+12175550150")
+    schools = {**library.district.schools, "lincoln_high": second}
+    twins = with_district(library, schools=schools)
+    assert poster_of(given(), twins, "lincoln_high").word == "JOIN LINCOLN HIGH SCHOOL"
+    assert poster_of(given(), twins, "harbor").word == "JOIN HARBOR"
+
+
+def test_the_word_is_understood_by_the_line(library: Library) -> None:
+    from bot.flows.commands import match
+
+    for school in library.district.schools:
+        ordered = match(of(library, school).word, library.phrasebook)
+        assert ordered and ordered.kind == "join" and library.district.school_in(ordered.rest) == school
+
+
+def test_an_unknown_school_is_told_the_known_ones() -> None:
+    result = run("--school", "hogwarts")
+    assert result.exit_code == 1
+    for part in ("no school 'hogwarts'", "lincoln", "harbor", "riverbend"):
+        assert part in result.output
+    assert list(Path().glob("*.pdf")) == []
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(poster: Poster) -> bytes:
+        raise NoRenderer("No page can be drawn here: install Pango.")
+
+    monkeypatch.setattr(command, "poster_pdf", missing)
+    result = run()
+    assert result.exit_code == 1 and "install Pango" in result.output and "Traceback" not in result.output
+
+
+def test_where_it_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command, "poster_pdf", lambda poster: f"%PDF {poster.school}\0\xff".encode("latin-1"))
+    assert run("-o", "-").stdout_bytes == b"%PDF \0\xff"
+    assert list(tmp_path.glob("*.pdf")) == []
+    assert run("--school", "lincoln").exit_code == 0
+    assert (tmp_path / "poster-lincoln.pdf").read_bytes() == b"%PDF Lincoln Elementary\0\xff"
+    assert run("-o", str(tmp_path / "other.pdf")).exit_code == 0
+    assert (tmp_path / "other.pdf").read_bytes() == b"%PDF \0\xff"
+    result = run("-o", str(tmp_path / "no" / "such.pdf"))
+    assert result.exit_code == 1 and "cannot be written" in result.output
+
+
+@pytest.mark.long
+def test_the_whole_way(drawing: None) -> None:
+    written = run("--school", "lincoln", "-o", "-").stdout_bytes
+    (text,) = text_of(written)
+    for part in ("Riverbend Public Schools", "Lincoln Elementary", "JOIN LINCOLN", "217-555-0100"):
+        assert part in text
+    assert codes_on(on_paper(written)) == ["https://wa.me/12175550100?text=JOIN%20LINCOLN"]

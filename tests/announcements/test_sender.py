@@ -1,0 +1,420 @@
+"""Sending: one message a family, the right way, nothing twice and nobody left out, whatever Twilio does."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from bot.announcements import launch
+from bot.announcements.approval import CannotRelease
+from bot.announcements.sender import broadcast
+from bot.base.database import now
+from bot.content.district import Pace
+from bot.jobs.sweeper import sweep_all
+from bot.store.announcements import recipients
+from bot.store.announcements.announcements import Audience
+from bot.store.families import contacts, families
+from tests.announcements.conftest import District
+from tests.conftest import NOW, Family
+
+A, B, C = "+12175550201", "+12175550202", "+12175550203"
+
+
+def test_two_children_at_two_schools_are_one_message(district: District) -> None:
+    district.family(A, "lincoln", "harbor")
+    district.family(B, "harbor")
+    number = district.say(audience=Audience(schools=("lincoln", "harbor")))
+    district.send(number)
+    assert len(district.got(A)) == len(district.got(B)) == 1
+    assert district.state(number) == "done"
+
+
+def test_a_number_that_writes_by_sms_and_whatsapp_is_one_family(district: District) -> None:
+    first = district.family(A, "lincoln")
+    assert district.family(f"whatsapp:{A}") == first
+    district.send(district.say())
+    assert len(district.got(A)) + len(district.got(f"whatsapp:{A}")) == 1
+
+
+def test_the_message_says_who_writes_and_how_to_check_it(district: District) -> None:
+    district.family(A)
+    district.send(district.say())
+    (text,) = district.got(A)
+    assert text.startswith("Riverbend Public Schools, Dana Cole:\nThere is no school on Friday.")
+    assert "217-555-0100" in text and "https://puente.test/m/" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "consent", "stopped", "arrives"),
+    [
+        ("general", True, False, 1),
+        ("general", False, False, 0),
+        ("event", False, False, 0),
+        ("emergency", False, False, 1),
+        ("attendance", False, False, 1),
+        ("emergency", True, True, 0),
+    ],
+)
+def test_consent_follows_the_kind_and_an_opt_out_goes_before_all(
+    district: District, kind: str, consent: bool, stopped: bool, arrives: int
+) -> None:
+    district.family(A, consent=consent)
+    if stopped:
+        stop(district, A)
+    number = district.say(kind=kind)
+    district.send(number)
+    assert len(district.got(A)) == arrives
+    assert arrives or set(district.states(number)) <= {"held no consent", "held stopped"}
+
+
+def stop(district: District, address: str) -> None:
+    with district.services.database.write() as db:
+        contact = contacts.find(db, district.services.database.vault, address)
+        assert contact
+        contacts.set_stopped(db, contact.id, now())
+
+
+def test_who_stopped_on_one_address_has_stopped_on_all(district: District) -> None:
+    district.family(A)
+    district.family(f"whatsapp:{A}")
+    stop(district, f"whatsapp:{A}")
+    district.send(district.say(kind="emergency"))
+    assert district.got(A) == [] and district.got(f"whatsapp:{A}") == []
+
+
+def test_a_stop_after_the_freezing_still_counts(district: District) -> None:
+    district.family(A)
+    number = district.say()
+    launch.start(district.services, number)
+    stop(district, A)
+    broadcast(district.services, number, 0)
+    assert district.got(A) == [] and district.states(number) == {"canceled stopped": 1}
+
+
+def test_whatsapp_inside_the_window_else_sms(district: District, new_family: Callable[[str], Family]) -> None:
+    open_, closed = f"whatsapp:{B}", f"whatsapp:{C}"
+    new_family(open_).text("hello")
+    for address in (open_, closed):
+        district.family(address)
+    district.twilio.heard_from(open_)
+    district.send(district.say())
+    assert len(district.got(open_)) == 1 and district.got(closed) == []
+    assert len(district.got(C)) == 1
+
+
+def test_what_whatsapp_does_not_deliver_goes_by_sms_once(
+    district: District, new_family: Callable[[str], Family]
+) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    district.twilio.heard_from(whatsapp)
+    number = district.say()
+    district.send(number)
+    for _ in range(3):
+        district.report(number, whatsapp, "undelivered", 63024)
+    assert district.state(number) == "sending"
+    for _ in range(3):
+        broadcast(district.services, number, 0)
+    assert len(district.got(whatsapp)) == 1 and len(district.got(A)) == 1
+    assert district.state(number) == "done"
+
+
+def test_who_has_blocked_us_on_whatsapp_gets_no_sms(district: District, new_family: Callable[[str], Family]) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    district.twilio.heard_from(whatsapp)
+    number = district.say()
+    district.send(number)
+    district.report(number, whatsapp, "failed", 63033)
+    district.send(number)
+    assert district.got(A) == [] and district.states(number) == {"failed": 1}
+
+
+def test_a_wrong_number_is_marked_and_halts_nobody(district: District) -> None:
+    wrong = district.family("+15005550001")  # Twilio's own test number: 21211
+    district.family(A)
+    number = district.say()
+    district.send(number)
+    assert len(district.got(A)) == 1 and district.state(number) == "done"
+    with district.services.database.read() as db:
+        assert families.get(db, wrong).bad_number == 21211
+    second = district.say()
+    district.send(second)
+    assert district.states(second)["held bad number"] == 1
+
+
+def test_a_stop_that_only_twilio_knows_becomes_ours(district: District) -> None:
+    district.family(A)
+    district.twilio.opt_out(A)
+    number = district.say()
+    district.send(number)
+    with district.services.database.read() as db:
+        contact = contacts.find(db, district.services.database.vault, A)
+    assert contact and contact.stopped_at is not None
+
+
+@pytest.mark.parametrize("fault", ["drop_after_accept", "drop_before", "500"])
+def test_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
+    district: District, fault: str, quick: Callable[..., None]
+) -> None:
+    quick(LOOK_AFTER=0.1, LOOK_AGAIN=0.1)
+    district.family(A)
+    district.family(B)
+    district.twilio.fail_next(fault, to=A)
+    number = district.say()
+    district.send(number)
+    assert len(district.got(A)) == len(district.got(B)) == 1
+    assert district.state(number) == "done"
+
+
+def test_a_row_of_a_dead_worker_is_looked_up_and_sent_once(district: District) -> None:
+    district.family(A)
+    district.family(B)
+    number = district.say()
+    launch.start(district.services, number)
+    with district.services.database.write() as db:  # a worker takes both, sends one, and is killed
+        rows = recipients.claim(db, number, "sms", 10, now())
+    assert len(rows) == 2
+    first = next(row for row in rows if row.contact_id == 1)
+    from bot.announcements.personalization import Messages
+    from bot.channels.base import Outgoing
+    from bot.store.announcements import announcements
+
+    with district.services.database.read() as db:
+        text = Messages(district.services, announcements.find(db, number)).body("text", "en")  # type: ignore[arg-type]
+    district.services.channel.send(Outgoing(first.id, A, text))
+    broadcast(district.services, number, 0)
+    assert len(district.got(A)) == 1 and district.got(B) == [], "the claims are fresh: nobody touches them"
+    for seconds in (31, 70, 110):
+        with time_machine.travel(NOW + timedelta(seconds=seconds)):
+            broadcast(district.services, number, 0)
+    assert len(district.got(A)) == len(district.got(B)) == 1
+
+
+def test_too_many_requests_are_tried_again_later(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.announcements.provider_requests.BACKOFF", (timedelta(seconds=0.1),))
+    monkeypatch.setattr("bot.announcements.sender_rate_limit.REST_SECONDS", 0.05)
+    district.family(A)
+    district.twilio.fail_next("429", to=A)
+    number = district.say()
+    district.send(number)
+    assert len(district.got(A)) == 1
+
+
+def test_paused_stopped_and_sent_on(district: District) -> None:
+    for one in range(5):
+        district.family(f"+1217555021{one}")
+    number = district.say()
+    launch.start(district.services, number)
+    assert launch.pause(district.services, number, "ana_ruiz")
+    broadcast(district.services, number, 0)
+    assert district.twilio.messages == []
+    assert launch.go_on(district.services, number, "ana_ruiz")
+    broadcast(district.services, number, 0)
+    assert len(district.twilio.messages) == 5
+    second = district.say()
+    launch.start(district.services, second)
+    assert launch.stop(district.services, second, "ana_ruiz")
+    broadcast(district.services, second, 0)
+    assert len(district.twilio.messages) == 5
+    assert district.states(second) == {"canceled": 5}
+
+
+def test_the_audience_is_frozen(district: District) -> None:
+    district.family(A)
+    number = district.say()
+    launch.start(district.services, number)
+    district.family(B)
+    district.send(number)
+    assert len(district.got(A)) == 1 and district.got(B) == []
+
+
+def test_nothing_leaves_at_night_but_an_emergency(district: District) -> None:
+    district.family(A)
+    night = NOW.replace(hour=4)  # ten in the evening
+    with time_machine.travel(night):
+        general, emergency = district.say(), district.say("Stay at home today.", kind="emergency")
+        district.send(general)
+        assert district.got(A) == []
+        district.send(emergency)
+        assert len(district.got(A)) == 1
+    with time_machine.travel(night + timedelta(hours=11)):
+        sweep_all(district.services)
+        broadcast(district.services, general, 0)
+    assert len(district.got(A)) == 2
+
+
+def test_a_language_that_nobody_approved_waits_and_leaves_when_somebody_does(district: District) -> None:
+    from bot.announcements import translation_drafts
+    from bot.store.announcements.translations import Review
+
+    district.family(A, language="es")
+    district.family(B)
+    draft = district.draft()
+    translation_drafts.ask(district.services, draft)
+    number = district.say()
+    translation_drafts.ask(district.services, draft_of(district, number))
+    district.send(number)
+    assert district.got(A) == [] and len(district.got(B)) == 1
+    assert district.states(number)["held language"] == 1
+    words = ["No hay clases el viernes.", "Los autobuses no circulan.", "Llame al {office_phone} si tiene preguntas."]
+    translation_drafts.approve(district.services, number, "es", words, Review("Ana Ruiz", "lee_tran", now()))
+    assert launch.wording_approved(district.services, number, "es") == 1
+    broadcast(district.services, number, 0)
+    (text,) = district.got(A)
+    assert "No hay clases el viernes." in text and "217-555-0100" in text
+    assert len(district.got(B)) == 1
+
+
+def draft_of(district: District, number: int):  # type: ignore[no-untyped-def]
+    from bot.store.announcements import announcements
+
+    with district.services.database.read() as db:
+        return announcements.find(db, number)
+
+
+def test_sent_by_machine_it_says_so(district: District) -> None:
+    district.family(A, language="es")
+    district.send(district.say(unapproved="machine"))
+    (text,) = district.got(A)
+    assert "There is no school on Friday." in text, "no translator: English"
+    assert "0" in text and "inglés" in text, "and the notice in their own language says why"
+
+
+def test_leaders_get_the_kit_with_their_message_and_only_once(district: District) -> None:
+    district.family(A, "lincoln", role="leader")
+    district.family(B, "lincoln")
+    number = district.say(audience=Audience(roles=("family", "leader"), schools=("lincoln",)))
+    district.send(number)
+    (text,) = district.got(A)
+    assert "/kit" in text and "no school on Friday" in text
+    assert "/kit" not in district.got(B)[0]
+
+
+@pytest.mark.long
+def test_twenty_refusals_of_our_own_account_pause_it(district: District) -> None:
+    for one in range(30):
+        district.family(f"+121755503{one:02d}")
+        district.twilio.number(f"+121755503{one:02d}", 30034, at="request")
+    number = district.say()
+    district.send(number)
+    assert district.state(number) == "paused"
+    assert "30034" in draft_of(district, number).why_paused
+
+
+def test_the_failed_are_tried_again_but_not_wrong_numbers(district: District) -> None:
+    district.family(A)
+    district.family("+15005550001")
+    number = district.say()
+    district.send(number)
+    district.report(number, A, "undelivered", 30003)
+    assert launch.try_failed_again(district.services, number, "ana_ruiz") == 1
+    district.send(number)
+    assert len(district.got(A)) == 2
+
+
+HX = "HX" + "0" * 32
+
+
+def with_templates(district: District, per_day: int) -> District:
+    """The same district with an approved template and WhatsApp's tier."""
+    library = district.services.library
+    pace = library.district.announcements.model_copy(update={"pace": {"whatsapp": Pace(per_day=per_day)}})
+    changed = library.district.model_copy(update={"templates": {"announcement": {"en": HX}}, "announcements": pace})
+    return replace(district, services=replace(district.services, library=replace(library, district=changed)))
+
+
+def test_outside_the_window_an_approved_template_goes_and_over_the_day_sms(district: District) -> None:
+    district = with_templates(district, per_day=2)
+    district.twilio.templates[HX] = "Message from {{1}}: {{2}} Answer here."
+    numbers = [f"+1217555025{one}" for one in range(4)]
+    for number in numbers:
+        district.family(f"whatsapp:{number}")
+    district.send(district.say())
+    by_template = [number for number in numbers if district.got(f"whatsapp:{number}")]
+    by_sms = [number for number in numbers if district.got(number)]
+    assert len(by_template) == len(by_sms) == 2 and not set(by_template) & set(by_sms)
+    sent = district.twilio.sent_to(f"whatsapp:{by_template[0]}")[0]
+    assert all("\n" not in value for value in sent.content_variables.values())
+    assert sent.content_variables["1"] == "Riverbend Public Schools"
+
+
+def test_a_text_that_fits_no_message_is_not_released(district: District) -> None:
+    with pytest.raises(CannotRelease, match="does not fit"):
+        district.say("School is closed. " * 100)
+
+
+def test_what_failed_by_whatsapp_at_night_goes_by_sms_in_the_morning(
+    district: District, new_family: Callable[[str], Family]
+) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    district.twilio.heard_from(whatsapp)
+    number = district.say()
+    district.send(number)
+    with time_machine.travel(NOW.replace(hour=4) + timedelta(days=1)):
+        district.report(number, whatsapp, "undelivered", 63024)
+        broadcast(district.services, number, 0)
+        assert district.got(A) == []
+    with time_machine.travel(NOW + timedelta(days=1)):
+        broadcast(district.services, number, 0)
+    assert len(district.got(A)) == 1
+
+
+def test_a_whatsapp_only_announcement_comes_to_an_end(district: District, new_family: Callable[[str], Family]) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    number = district.say(channels=("whatsapp",))
+    launch.start(district.services, number)
+    district.services.redis.flushall()  # the window has closed before it could leave
+    district.send(number)
+    assert district.states(number) == {"held no way": 1} and district.state(number) == "done"
+
+
+def test_consent_that_was_taken_back_before_it_left_counts(district: District) -> None:
+    family = district.family(A)
+    number = district.say()
+    launch.start(district.services, number)
+    with district.services.database.write() as db:
+        families.set_consent(db, family, None, None)
+    district.send(number)
+    assert district.got(A) == []
+
+
+@pytest.mark.long
+def test_a_text_of_staff_is_not_taken_for_the_announcement(district: District, quick: Callable[..., None]) -> None:
+    from bot.channels.base import Outgoing
+
+    quick(LOOK_AFTER=0.1, LOOK_AGAIN=0.1)
+    district.family(A)
+    district.services.channel.send(Outgoing("x", A, "Hello, this is Ana."))
+    district.twilio.fail_next("drop_before", to=A)
+    district.send(district.say())
+    assert len([text for text in district.got(A) if "no school on Friday" in text]) == 1
+
+
+def test_what_is_for_staff_goes_to_no_leader(district: District) -> None:
+    district.family(A, "lincoln", role="leader")
+    district.family(B, role="staff")
+    district.send(district.say("Staff meeting at 3.", audience=Audience(roles=("staff",))))
+    assert district.got(A) == [] and len(district.got(B)) == 1
+
+
+def test_who_blocks_us_on_whatsapp_is_left_alone_next_time_too(
+    district: District, new_family: Callable[[str], Family]
+) -> None:
+    whatsapp = f"whatsapp:{A}"
+    new_family(whatsapp).text("hello")
+    district.family(whatsapp)
+    district.twilio.heard_from(whatsapp)
+    number = district.say()
+    district.send(number)
+    district.report(number, whatsapp, "failed", 63033)
+    district.send(district.say())
+    assert len(district.got(whatsapp)) == 1 and district.got(A) == []

@@ -1,0 +1,57 @@
+"""No sender ever goes faster than it may, however many ask; WhatsApp's day is kept."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from redis import Redis
+
+from bot.announcements.sender_rate_limit import Bucket
+from bot.content.district import Pace
+
+
+def test_many_workers_together_keep_the_pace(clean_redis: Redis) -> None:
+    bucket = Bucket(clean_redis, "sms:test", Pace(per_second=100))
+
+    def work(_: int) -> int:
+        end, got = time.perf_counter() + 1.0, 0
+        while time.perf_counter() < end:
+            got += bucket.take(64)
+            time.sleep(0.005)
+        return got
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(4) as pool:
+        got = sum(pool.map(work, range(4)))
+    seconds = time.perf_counter() - started
+    assert got <= 100 * seconds + 40, "what the bucket holds, and no more"
+    assert got >= 60, "and it does let through"
+
+
+def test_what_was_not_used_can_be_used_again(clean_redis: Redis) -> None:
+    bucket = Bucket(clean_redis, "sms:test", Pace(per_second=50))
+    bucket.take(1)
+    time.sleep(0.5)
+    first = bucket.take(20)
+    bucket.give_back(first)
+    assert first > 0 and bucket.take(20) >= first
+
+
+def test_whatsapps_day_is_kept_and_unlimited_is_unlimited(clean_redis: Redis) -> None:
+    bucket = Bucket(clean_redis, "whatsapp:test", Pace(per_day=5))
+    assert [bucket.take_day(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert Bucket(clean_redis, "sms:test", Pace()).take(64) == 64
+    assert Bucket(clean_redis, "sms:test", Pace()).take_day(64) == 64
+
+
+def test_after_too_many_requests_a_sender_rests_longer_each_time(
+    clean_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.announcements.sender_rate_limit.REST_SECONDS", 0.1)
+    bucket = Bucket(clean_redis, "sms:test", Pace())
+    bucket.rest()
+    assert bucket.take(10) == 0
+    time.sleep(0.12)
+    assert bucket.take(10) == 10
+    bucket.rest()
+    assert clean_redis.pttl("puente:rest:sms:test") > 120

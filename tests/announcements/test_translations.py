@@ -1,0 +1,134 @@
+"""Drafts, reviews and the memory of what was approved; how a message reads."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.announcements import translation_drafts
+from bot.announcements.preview import preview
+from bot.announcements.text import body, sentences
+from bot.announcements.translation_drafts import CannotApprove
+from bot.base.database import now
+from bot.content.library import Library
+from bot.runtime import Services
+from bot.store.announcements import translations
+from bot.store.announcements.announcements import Announcement, Audience
+from bot.store.announcements.translations import Review, Wording
+from tests.announcements.conftest import District
+from tests.conftest import NOW
+from tests.stand_in.google import GoogleStandIn
+
+pytestmark = pytest.mark.long
+
+REVIEW = Review("Ana Ruiz", "ana_ruiz", NOW)
+
+
+@pytest.fixture
+def google() -> Iterator[GoogleStandIn]:
+    with GoogleStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def translated(district: District, google: GoogleStandIn) -> District:
+    given = district.services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
+    services = Services(given, district.services.library, district.services.redis, district.services.database)
+    return replace(district, services=services)
+
+
+def drafted(district: District, text: str, language: str = "es") -> Announcement:
+    draft = district.draft(text)
+    translation_drafts.ask(district.services, draft)
+    translation_drafts.translate(district.services, draft.id, language)
+    return draft
+
+
+def wording(district: District, number: int, language: str = "es") -> Wording:
+    with district.services.database.read() as db:
+        found = translations.find(db, number, language)
+    assert found is not None
+    return found
+
+
+def test_each_sentence_is_drafted_with_its_placeholders(translated: District, google: GoogleStandIn) -> None:
+    draft = drafted(translated, "There is a fair. Call {office_phone} on Friday.")
+    first, second = wording(translated, draft.id).parts
+    assert first.machine == "yes" and first.wording and first.back
+    assert "{office_phone}" in second.wording
+    assert not any("office_phone" in asked[0] for asked in google.asked), "no machine sees it"
+
+
+def test_a_translator_that_fails_leaves_the_sentence_to_a_person(translated: District, google: GoogleStandIn) -> None:
+    google.mood = "broken"
+    draft = drafted(translated, "There is a fair.")
+    found = wording(translated, draft.id)
+    assert found.state == "draft" and found.failed and not found.complete
+    translation_drafts.approve(translated.services, draft.id, "es", ["Hay una feria."], REVIEW)
+    assert wording(translated, draft.id).state == "approved"
+
+
+def test_what_was_approved_is_used_again_and_offered(translated: District, google: GoogleStandIn) -> None:
+    first = drafted(translated, "There is no school on Friday.")
+    translation_drafts.approve(translated.services, first.id, "es", ["El viernes no hay clases."], REVIEW)
+    google.asked.clear()
+    second = drafted(translated, "There is no school on Friday. There is no school on Monday.")
+    same, other = wording(translated, second.id).parts
+    assert (same.wording, same.machine) == ("El viernes no hay clases.", "no")
+    offered = translation_drafts.offered(translated.services, second.id, "es")[other.english]
+    assert [one.wording for one in offered] == ["El viernes no hay clases."]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["", "Llame al {office_phone}."], "has no translation"),
+        (["Hay una feria.", "Llame a la oficina."], "{office_phone}"),
+        (["Hay una feria."], "changed meanwhile"),
+    ],
+)
+def test_what_lost_something_cannot_be_approved(district: District, given: list[str], told: str) -> None:
+    draft = drafted(district, "There is a fair. Call {office_phone}.")
+    with pytest.raises(CannotApprove, match=told):
+        translation_drafts.approve(district.services, draft.id, "es", given, REVIEW)
+    assert wording(district, draft.id).state == "draft"
+
+
+def test_a_changed_text_is_drafted_anew(district: District) -> None:
+    draft = drafted(district, "There is a fair.")
+    translation_drafts.approve(district.services, draft.id, "es", ["Hay una feria."], REVIEW)
+    changed = replace(draft, text="There is no fair.")
+    translation_drafts.ask(district.services, changed)
+    assert wording(district, draft.id).state == "waiting"
+
+
+@given(st.text(max_size=200).filter(str.strip))
+def test_sentences_put_together_are_the_text(text: str) -> None:
+    assert "".join(part.english + part.after for part in sentences(text)) == text.strip()
+
+
+def test_the_preview_says_who_gets_what_and_who_not(district: District) -> None:
+    district.family("+12175550201", language="es")
+    district.family("+12175550202")
+    district.family("+12175550203", consent=False)
+    draft = district.draft("Fair on Friday.")
+    translation_drafts.ask(district.services, draft)
+    shown = preview(district.services, draft)
+    by_language = {one.language: one for one in shown.shown}
+    assert by_language["en"].by_sms == 1 and by_language["es"].held == 1 and by_language["es"].by_sms == 0
+    assert shown.unreached == {"no consent": 1} and shown.meant == 3
+    assert [one.language for one in shown.unapproved] == ["es"]
+    assert by_language["en"].segments == 1 and by_language["en"].dollars == pytest.approx(0.0113)
+
+
+def test_a_message_fits_and_holds_all_in_every_language(library: Library) -> None:
+    one = Announcement(
+        "general", "dana_cole", "Fair at {website}.", Audience(), NOW, "https://example.org/x", code="K7Q2MX"
+    )
+    for language in library.district.languages:
+        text = body(library, one, language, None, "https://puente.test")
+        assert "https://puente.test/m/K7Q2MX" in text and "https://example.org/x" in text
+        assert "riverbend.example.org" in text and "{" not in text
+    assert now() > NOW

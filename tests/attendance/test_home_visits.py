@@ -1,0 +1,138 @@
+"""Home visits: off unless the school has the custom; a reason, a leader, and the family's own yes by text."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.families import contacts
+from bot.store.schools import home_visits
+from bot.store.schools.home_visits import Visit
+from tests.attendance.conftest import As
+from tests.attendance.test_suppression_rules import start_all
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+from tests.web.console.test_console import post, token
+
+PLAN = {
+    "reason": "homework packets",
+    "visitor": "Jean Pierre",
+    "leader": "Pastor Luc",
+    "agreed": "yes",
+    "day": "2026-12-01",
+    "once": "v1",
+}
+
+
+@pytest.fixture
+def at_harbor(family: Family) -> Family:
+    family.text("I want to talk to a person at Harbor")
+    family.text("about the homework")
+    return family
+
+
+@pytest.fixture
+def ana(logged_in: As) -> FlaskClient:
+    return logged_in("ana_ruiz")
+
+
+def of_case(services: Services, case_id: int = 1) -> list[Visit]:
+    with services.database.read() as db:
+        return home_visits.of_case(db, services.database.vault, case_id)
+
+
+def finished(services: Services, family: Family) -> None:
+    """The family's talk with the helper is over: as if Redis had forgotten it."""
+    services.conversations.forget(services.family(family.address))
+
+
+def test_an_off_school_offers_other_ways_only(services: Services, family: Family, ana: FlaskClient) -> None:
+    family.text("I want to talk to a person at Lincoln")
+    family.text("soon")
+    page = ana.get("/console/cases/1").text
+    assert "Staff of this school do not visit homes" in page and "neutral place" in page and 'name="leader"' not in page
+    assert "Call, offer a video call" in post(ana, "/console/cases/1/visit", **PLAN)
+    assert of_case(services) == []
+    with services.database.read() as db:
+        assert "was refused a visit" in [one.what for one in audit_log.newest(db, 20, "case 1")]
+
+
+@pytest.mark.parametrize("missing", ["reason", "visitor", "leader", "agreed", "day"])
+def test_nothing_is_asked_without_reason_leader_and_day(
+    services: Services, at_harbor: Family, ana: FlaskClient, missing: str
+) -> None:
+    form = {**PLAN, missing: "", "csrf_token": token(ana.get("/console/account").text)}
+    assert ana.post("/console/cases/1/visit", data=form).status_code == 400
+    assert of_case(services) == []
+
+
+def test_only_the_familys_yes_approves(
+    services: Services, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
+) -> None:
+    for _ in range(2):
+        page = post(ana, "/console/cases/1/visit", **PLAN)
+    assert "nobody goes yet" in page and [one.state for one in of_case(services)] == ["asked"]
+    other = post(ana, "/console/cases/1/visit", **{**PLAN, "visitor": "Somebody else", "once": "v9"})
+    assert "The family is asked by text" not in other, "another plan stands: it was not asked about this one"
+    finished(services, at_harbor)
+    start_all(services)
+    asked = twilio.sent_to(at_harbor.address)[-1].body
+    assert "Jean Pierre, Pastor Luc" in asked and "Tuesday, December 1" in asked and "unless you say yes" in asked
+    assert [one.state for one in of_case(services)] == ["asked"]
+    assert "school badge" in at_harbor.text("yes")
+    assert [one.state for one in of_case(services)] == ["approved"]
+    start_all(services)
+    told = twilio.sent_to("+12175550141")[-1].body
+    assert "the visit is welcome" in told and "Pastor" not in told
+    assert "The family says yes" in ana.get("/console/cases/1").text
+
+
+@pytest.mark.parametrize(("said", "state"), [("2", "refused"), ("3", "elsewhere"), ("hmm", "asked")])
+def test_whatever_is_no_yes_approves_nothing(
+    services: Services, at_harbor: Family, ana: FlaskClient, said: str, state: str
+) -> None:
+    post(ana, "/console/cases/1/visit", **PLAN)
+    finished(services, at_harbor)
+    start_all(services)
+    for _ in range(2 if said == "hmm" else 1):
+        at_harbor.text(said)
+    assert [one.state for one in of_case(services)] == [state]
+    page = ana.get("/console/cases/1").text
+    assert ("DO NOT COME" in page) is (said == "2")
+    if said == "2":
+        assert page.index("asks that nobody visits") < page.index("The family says no")
+        again = post(ana, "/console/cases/1/visit", **{**PLAN, "once": "v2"})
+        assert "DO NOT COME" in again and len(of_case(services)) == 1
+
+
+def test_do_not_come_stops_what_was_approved(services: Services, at_harbor: Family, ana: FlaskClient) -> None:
+    post(ana, "/console/cases/1/visit", **PLAN)
+    finished(services, at_harbor)
+    start_all(services)
+    at_harbor.text("yes")
+    at_harbor.text("please do not come to my home for a visit")
+    at_harbor.text("1")
+    with services.database.read() as db:
+        assert contacts.notes_of(db, 1)["home_visit"] == "not_now"
+    assert [one.state for one in of_case(services)] == ["stopped"]
+
+
+def test_staff_stop_a_plan_and_a_question_is_not_asked_after_it(
+    services: Services, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
+) -> None:
+    post(ana, "/console/cases/1/visit", **PLAN)
+    assert "Stopped: nobody goes" in post(ana, "/console/cases/1/visit/stop")
+    finished(services, at_harbor)
+    start_all(services)
+    assert "visit you at home" not in " ".join(one.body for one in twilio.sent_to(at_harbor.address))
+
+
+def test_what_is_planned_is_sealed_and_status_is_refused(
+    services: Services, at_harbor: Family, ana: FlaskClient
+) -> None:
+    assert "Not kept" in post(ana, "/console/cases/1/visit", **{**PLAN, "reason": "undocumented family"})
+    post(ana, "/console/cases/1/visit", **PLAN)
+    with services.database.read() as db:
+        raw = " ".join(map(str, db.exec_driver_sql("SELECT * FROM home_visits").all()))
+        whole = " ".join(str(row) for row in db.exec_driver_sql("SELECT * FROM audit").all())
+    assert "Luc" not in raw + whole and "homework" not in raw + whole

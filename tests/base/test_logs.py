@@ -1,0 +1,268 @@
+"""Log lines: JSON, followed by a trace, and nothing of a family in them, whatever broke.
+
+The errors are real ones: of SQLAlchemy on a database, of Twilio's client and of requests over HTTP.
+"""
+
+import ast
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from rq import Queue, Worker
+from rq.job import Job
+from rq.registry import FailedJobRegistry
+from rq.results import Result
+from rq.serializers import JSONSerializer
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from twilio.base.exceptions import TwilioRestException
+
+from bot import jobs
+from bot.base import logs, settings
+from bot.base.database import now
+from bot.base.queues import enqueue
+from bot.messaging.delivery import deliver
+from bot.messaging.delivery_status import Report, record
+from bot.runtime import Services
+from bot.store.cases import deliveries
+from bot.store.families import contacts
+from tests.announcements.conftest import District, district
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+from worker import SoonBack
+
+__all__ = ["district"]
+
+NUMBER, NAME, WORDS = "+12175559876", "Quillonette", "my cousin lives in Cypress Street"
+PLANTED = (NUMBER, "2175559876", "555-9876", NAME, WORDS, "Cypress")
+
+
+class Lines(logging.Handler):
+    """What would have been written, line by line."""
+
+    def __init__(self, machine: bool) -> None:
+        super().__init__()
+        self.setFormatter(logs.Line(machine))
+        self.stream = io.StringIO()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As in the base class."""
+        self.stream.write(self.format(record) + "\n")
+
+    @property
+    def text(self) -> str:
+        """Everything."""
+        return self.stream.getvalue()
+
+    @property
+    def found(self) -> list[dict[str, Any]]:
+        """Each line's object."""
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@pytest.fixture(params=[True, False], ids=["json", "read"])
+def lines(request: pytest.FixtureRequest) -> Iterator[Lines]:
+    yield from _listening(request.param)
+
+
+@pytest.fixture
+def as_json() -> Iterator[Lines]:
+    yield from _listening(True)
+
+
+def _listening(machine: bool) -> Iterator[Lines]:
+    handler, root = Lines(machine), logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield handler
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+def of_sqlalchemy(services: Services) -> None:
+    with services.database.write() as db:
+        db.execute(text("INSERT INTO cases (about, no_such) VALUES (:a, :b)"), {"a": WORDS, "b": NUMBER})
+
+
+def of_twilio(services: Services) -> None:
+    services.channel._client.messages.create(to=NUMBER, body=WORDS)  # type: ignore[attr-defined]
+
+
+def of_requests(services: Services) -> None:
+    requests.get(f"http://127.0.0.1:9/Messages?To={NUMBER}&Body={NAME}", timeout=1)
+
+
+def of_ours(services: Services) -> None:
+    try:
+        raise ValueError(f"cannot read {WORDS} of {NAME}")
+    except ValueError as error:
+        raise RuntimeError(f"while writing to {NUMBER}") from error
+
+
+@pytest.mark.parametrize("break_it", [of_sqlalchemy, of_twilio, of_requests, of_ours])
+def test_errors_say_where_and_never_what(break_it: Any, services: Services, lines: Lines) -> None:
+    with pytest.raises((SQLAlchemyError, TwilioRestException, requests.RequestException, RuntimeError)) as caught:
+        break_it(services)
+    assert break_it in (of_sqlalchemy, of_twilio) or any(word in str(caught.value) for word in PLANTED)
+    for name in ("bot.somewhere", "some.library", "rq.worker", "worker"):
+        logging.getLogger(name).error("it broke: id=%s", 7, exc_info=caught.value)
+    assert "test_logs.py" in lines.text and caught.type.__name__ in lines.text
+    assert not [word for word in PLANTED if word in lines.text]
+    assert not [word for word in PLANTED if word in logs.in_a_line(caught.value)]
+
+
+def test_sql_errors_do_not_even_hold_the_parameters(services: Services) -> None:
+    with pytest.raises(SQLAlchemyError) as caught:
+        of_sqlalchemy(services)
+    assert not [word for word in PLANTED if word in str(caught.value)]
+
+
+def test_only_fields_that_are_known_show_a_value_and_only_one_like_an_id(lines: Lines) -> None:
+    mine = logging.getLogger("bot.somewhere")
+    mine.warning("sent: delivery=%s kind=%s phone=%s", "a" * 32, WORDS, "17")
+    mine.warning("sent: case=%s id=%s", NUMBER, "217 555 9876")
+    mine.warning("the translator raised %s", NAME)
+    logging.getLogger("some.library").warning("calling %s", NUMBER)
+    logging.getLogger("some.library").warning(f"calling {NUMBER} {NAME}")
+    logging.getLogger("rq.worker").error("%s: job %s\n%s", "w1", "j1", f"Traceback … {NUMBER} {WORDS}")
+    logging.getLogger("rq.worker").error(f"could not reach {NUMBER}")
+    assert (
+        "a" * 32 in lines.text
+        and "j1" in lines.text
+        and "17" not in re.sub(r"\d\d:\d\d:\d\d\S*|2026\S*", "", lines.text)
+    )
+    assert not [word for word in PLANTED if word in lines.text]
+
+
+@given(st.from_regex(r"\+?\d{3}[ .-]?\d{3}[ .-]?\d{4}", fullmatch=True))
+def test_no_spelling_of_a_number_passes(number: str) -> None:
+    record = logging.LogRecord("bot.x", logging.INFO, "x.py", 1, "sent: id=%s case=%s", (number, f"to:{number}"), None)
+    shown = json.loads(logs.Line(True).format(record))
+    assert shown["id"] == shown["case"] == "(hidden)"
+
+
+def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
+    services: Services, family: Family, as_json: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    family.text(f"ICE is at my door right now, I am {NAME}")
+    trace = services.database.vault.index(family.sid)[:12]
+    job = next(iter(Queue("urgent", connection=services.redis, serializer=JSONSerializer).jobs))
+    assert job.meta == {"trace": trace}, "the job carries it"
+    worker(services).work(burst=True)
+    with services.database.read() as db:
+        pages = deliveries.of_case(db, services.database.vault, 1)
+    assert pages and {one.trace for one in pages} == {trace}, "so do the rows"
+    sent = next(one for one in pages if one.sid)
+    record(services, Report(sent.sid or "", "delivered", sent.id))
+    events = [line["event"] for line in as_json.found if line.get("trace") == trace]
+    assert {"paged", "sent", "reported"} <= set(events), events
+    assert NAME not in as_json.text and family.address not in as_json.text
+    assert logs.trace() is None, "the next request is another one"
+
+
+def test_an_announcement_is_followed_into_its_threads(
+    services: Services, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    monkeypatch.setattr("bot.announcements.provider_requests.LOOK_AFTER", timedelta(0))
+    district.family("+12175550161")
+    number = district.say()
+    services.redis.flushdb()  # another worker has done the other jobs: sending makes way for them
+    twilio.fail_next("drop_after_accept")
+    jobs.start_announcement(number)
+    for _ in range(3):
+        jobs.broadcast(number, 0)
+    told = {
+        line["event"]: line.get("trace") for line in as_json.found if line["logger"].startswith("bot.announcements")
+    }
+    assert {"frozen", "found at Twilio", "done"} <= set(told) and set(told.values()) == {f"a{number}"}
+    assert logs.trace() is None and "55501" not in as_json.text
+
+
+def test_who_looks_for_a_reason_finds_it(
+    services: Services, family: Family, new_family: Callable[[str], Family], as_json: Lines
+) -> None:
+    family.text("ICE is at my door right now")
+    new_family("+12175550143").text("TAKE 1")
+    family.text("STOP")
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, family.address)
+        assert contact
+        planned = deliveries.plan_talk(db, services.database.vault, contact.id, WORDS, now(), kind="notice")
+    deliver(services, planned)
+    found = {line["event"]: line for line in as_json.found}
+    assert found["taken"]["how"] == "by_text" and found["not to be sent"]["reason"] == "stopped"
+    assert found["taken"]["case"] == 1 and not [word for word in PLANTED if word in as_json.text]
+
+
+def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(services: Services, as_json: Lines) -> None:
+    logging.getLogger("rq").setLevel(logging.WARNING)  # as `--quiet` does
+    enqueue(services.redis, "default", "tests.base.test_logs.breaks", NUMBER)
+    worker(services, "default").work(burst=True)
+    queue = Queue("default", connection=services.redis, serializer=JSONSerializer)
+    failed = FailedJobRegistry(queue=queue).get_job_ids()
+    job = Job.fetch(failed[0], connection=services.redis, serializer=JSONSerializer)
+    kept = job.latest_result()
+    assert kept is not None and kept.type == Result.Type.FAILED
+    assert "test_logs.py" in (kept.exc_string or "") and "RuntimeError" in (kept.exc_string or "")
+    assert not [word for word in PLANTED if word in (kept.exc_string or "") + as_json.text]
+    assert any(line["event"] == "job failed" and line["exception"] for line in as_json.found)
+
+
+def test_a_worker_is_found_again_after_redis_was_emptied(services: Services) -> None:
+    mine = worker(services)
+    mine.register_birth()
+    services.redis.flushdb()
+    assert Worker.all(connection=services.redis) == []
+    mine.heartbeat()
+    (found,) = Worker.all(connection=services.redis)
+    assert found.last_heartbeat is not None
+    mine.register_death()
+    assert Worker.all(connection=services.redis) == [], "one that has ended is not"
+
+
+def breaks(number: str) -> None:
+    raise RuntimeError(f"cannot write to {number} of {NAME}")
+
+
+def worker(services: Services, *names: str) -> SoonBack:
+    """Our worker in this process: no fork, so that its lines are heard here."""
+    queues = [Queue(one, connection=services.redis, serializer=JSONSerializer) for one in names or ("urgent",)]
+    return InHere(queues, connection=services.redis, serializer=JSONSerializer)
+
+
+class InHere(SoonBack):
+    """Works without a work-horse."""
+
+    def execute_job(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
+        """As rq's SimpleWorker does."""
+        self.perform_job(job, queue, self.prepare_execution(job))
+
+
+def test_what_happened_is_written_in_code_and_never_put_together() -> None:
+    """A line's words come from the program; what differs are its arguments, which are looked at one by one."""
+    for path in (settings.ROOT / "bot").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if getattr(node.func.value, "id", "") == "log" and node.func.attr in (
+                "info",
+                "warning",
+                "error",
+                "exception",
+            ):
+                words = node.args[0]
+                assert isinstance(words, ast.Constant), f"{path}:{node.lineno}"
+                fields = re.findall(r"(\w+)=%", str(words.value))
+                assert set(fields) <= logs.FIELDS, f"{path}:{node.lineno}: put the field into log.FIELDS"

@@ -1,0 +1,41 @@
+"""Settings: a bad value stops the start with a sentence; production starts with nothing left to chance."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.base.settings import Settings, SettingsError, load
+
+
+def test_development_makes_its_own_keys_once(tmp_path: Path) -> None:
+    first, second = load(var_dir=tmp_path), load(var_dir=tmp_path)
+    assert first.data_key == second.data_key and len(first.secret_key) == 64
+    assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"port": 99999}, "PORT"),
+        ({"twilio_account_sid": "AC1"}, "TWILIO_ACCOUNT_SID"),
+        ({"twilio_account_sid": "AC" + "1" * 32}, "TWILIO_AUTH_TOKEN"),
+        ({"twilio_sms_from": "555"}, None),
+        ({"twilio_whatsapp_from": "whatsapp:555"}, "TWILIO_WHATSAPP_FROM"),
+        ({"translator": "deepl"}, "TRANSLATOR"),
+        ({"environment": "production"}, "SECRET_KEY"),
+        ({"environment": "production"}, "PUBLIC_URL"),
+    ],
+)
+def test_a_bad_value_is_told_by_name(tmp_path: Path, given: dict[str, object], says: str | None) -> None:
+    if says is None:
+        assert load(var_dir=tmp_path, **given).twilio_sms_from == "555"
+        return
+    with pytest.raises(SettingsError, match=says):
+        load(var_dir=tmp_path, **given)
+
+
+def test_an_unknown_name_in_the_env_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("TWILIO_ACOUNT_SID=AC1\n")
+    with pytest.raises(ValueError, match="(?i)twilio_acount_sid"):
+        Settings(_env_file=file)  # type: ignore[call-arg]

@@ -1,0 +1,350 @@
+"""Alerts: who is paged when, more people each round until somebody takes it, the family told honestly."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from bot.base.database import now
+from bot.cases import assignment
+from bot.cases.paging import page
+from bot.jobs.sweeper import sweep_all
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.cases import cases, deliveries
+from tests.conftest import NOW, Family
+from tests.stand_in import TwilioStandIn
+from tests.store.reading import newest_cases
+
+DANA, SAM, ANA, JEAN, RUTH = (f"+121755501{end}" for end in (43, 44, 41, 42, 51))
+AT_THE_DOOR = "ICE agents are at my door right now"
+SATURDAY_NIGHT = datetime(2026, 12, 6, 5, 0, tzinfo=UTC)
+"""Eleven at night of a Saturday in the district."""
+
+
+def send_all(services: Services) -> None:
+    """What the workers would send at this moment."""
+    with services.database.read() as db:
+        due = deliveries.unfinished(db, now(), now() - timedelta(seconds=30), 500)
+    for delivery_id, _ in due:
+        deliver(services, delivery_id)
+
+
+def page_at(services: Services, minutes: float, case: int = 1) -> None:
+    """The sweep's page and the workers' sending, so many minutes after `NOW`."""
+    with time_machine.travel(NOW + timedelta(minutes=minutes), tick=True):
+        page(services, case)
+        send_all(services)
+
+
+def case_of(services: Services, number: int = 1) -> cases.Case:
+    with services.database.read() as db:
+        return cases.get(db, services.database.vault, number)
+
+
+def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    with time_machine.travel(SATURDAY_NIGHT, tick=True):
+        family.text(AT_THE_DOOR)
+        page(services, 1)
+        send_all(services)
+    assert len(twilio.sent_to(DANA)) == 1 and len(twilio.sent_to(SAM)) == 1
+    with services.database.read() as db:
+        calls = [one for one in deliveries.of_case(db, services.database.vault, 1) if one.means == "call"]
+    assert {one.staff for one in calls} == {"dana_cole", "sam_ortiz"}
+    assert all(one.due_at - SATURDAY_NIGHT >= timedelta(seconds=60) for one in calls)
+
+
+def test_it_widens_until_somebody_takes_it_and_the_family_is_told(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text(AT_THE_DOOR)
+    page_at(services, 0.1)
+    assert twilio.sent_to(ANA) == [] and len(twilio.sent_to(DANA)) == 1
+    page_at(services, 1)
+    assert len(twilio.sent_to(DANA)) == 1, "not before five minutes are over"
+    page_at(services, 5.2)
+    assert len(twilio.sent_to(ANA)) == 1 and twilio.sent_to(RUTH) == []
+    assert twilio.sent_to(family.address) == []
+    page_at(services, 10.4)
+    assert len(twilio.sent_to(RUTH)) == 1 and len(twilio.sent_to(DANA)) == 3
+    told = twilio.sent_to(family.address)[0].body
+    assert "Nobody at the school has taken this yet" in told and "911" in told and "217-555-0100" in told
+    page_at(services, 15.6)
+    assert len(twilio.sent_to(family.address)) == 1, "once"
+
+
+def test_who_takes_it_ends_the_pages_and_all_hear_of_it(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text(AT_THE_DOOR)
+    page_at(services, 0)
+    assert assignment.take(services, 1, "sam_ortiz", "by phone").outcome == "yours"
+    assert assignment.take(services, 1, "dana_cole", "by text") == assignment.Taken("theirs", "Sam Ortiz")
+    assert assignment.take(services, 1, "sam_ortiz", "by text").outcome == "yours"
+    send_all(services)
+    assert "was taken by Sam Ortiz" in twilio.sent_to(DANA)[-1].body
+    assert "Sam Ortiz has read your message" in twilio.sent_to(family.address)[0].body
+    page_at(services, 6)
+    assert len(twilio.sent_to(DANA)) == 2 and len(twilio.sent_to(SAM)) == 1
+
+
+def test_whoever_took_it_and_is_silent_is_reminded_and_so_are_the_others(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text(AT_THE_DOOR)
+    page_at(services, 0)
+    assignment.take(services, 1, "sam_ortiz", "by text")
+    page_at(services, 31)
+    assert "taken by Sam Ortiz, has had no answer yet" in twilio.sent_to(SAM)[-1].body
+    assert "taken by Sam Ortiz, has had no answer yet" in twilio.sent_to(DANA)[-1].body
+    before = len(twilio.sent_to(SAM))
+    assignment.resolve(services, 1, "sam_ortiz")
+    page_at(services, 62)
+    assert len(twilio.sent_to(SAM)) == before
+
+
+def test_nothing_is_sent_unasked_about_violence_at_home(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("my husband is beating me")
+    for minutes in (0.1, 5.2, 10.4, 15.6):
+        page_at(services, minutes)
+    assignment.take(services, 1, "lee_tran", "by text")
+    assignment.resolve(services, 1, "lee_tran")
+    with time_machine.travel(NOW + timedelta(days=2), tick=True):
+        sweep_all(services)
+        send_all(services)
+    assert twilio.sent_to(family.address) == []
+
+
+def test_what_can_wait_waits_for_school_hours_and_the_family_hears_when(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    with time_machine.travel(SATURDAY_NIGHT, tick=True):
+        reply = family.text("I want to talk to a person")
+        page(services, 1)
+        send_all(services)
+    assert "after school hours" in reply and "Monday, December 7, 7:30 AM" in reply
+    assert [twilio.sent_to(phone) for phone in (ANA, JEAN)] == [[], []]
+    with time_machine.travel(SATURDAY_NIGHT + timedelta(hours=33), tick=True):  # Monday, 8 in the morning
+        send_all(services)
+    assert len(twilio.sent_to(ANA)) == 1
+    assert "after school hours" not in family.text("after three")
+
+
+def test_a_school_has_its_own_people_and_turns_change_by_week(services: Services) -> None:
+    district = services.library.district
+    week, next_week = (NOW + timedelta(days=days) for days in (0, 7))
+    assert district.chain("safety_lead", None, week) != district.chain("safety_lead", None, next_week)
+    assert district.chain("safety_lead", "lincoln", week)[0] == "sam_ortiz"
+    assert district.chain("safety_lead", "lincoln", next_week)[0] == "sam_ortiz"
+
+
+def test_a_school_that_is_named_stands_in_the_alert(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text("there are ICE agents at Lincoln right now")
+    page_at(services, 0)
+    assert "School: Lincoln Elementary." in twilio.sent_to(SAM)[0].body
+
+
+def test_a_family_has_one_open_case_a_topic(services: Services, family: Family) -> None:
+    family.text("I want to talk to a person")
+    family.text("after three")
+    family.text("it is about the bus")
+    family.text("0")
+    assert case_of(services).answers["wish"] == "it is about the bus"
+    with services.database.read() as db:
+        assert len(newest_cases(db, services.database.vault, 10)) == 1
+
+
+def test_an_emergency_that_is_reported_again_later_pages_again(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text(AT_THE_DOOR)
+    page_at(services, 0)
+    assignment.take(services, 1, "sam_ortiz", "by text")
+    with time_machine.travel(NOW + timedelta(minutes=20), tick=True):
+        family.text("menu")
+        family.text("ICE agents are at my door again right now, help")
+        assert case_of(services).state == "new" and case_of(services).claimed_by is None
+        page(services, 1)
+        send_all(services)
+    assert len([one for one in twilio.sent_to(DANA) if "URGENT" in one.body]) == 2
+
+
+def test_a_no_opens_the_case_again_and_a_yes_closes_it(
+    services: Services, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    for phone, answer, state in ((family, "no", "new"), (new_family("+12175550178"), "yes", "closed")):
+        phone.text("I want to talk to a person")
+        phone.text("after three")
+        phone.text("the bus")
+        number = 1 if phone is family else 2
+        page_at(services, 0, number)
+        assignment.take(services, number, "ana_ruiz", "by text")
+        assert assignment.resolve(services, number, "ana_ruiz", "called")
+        with time_machine.travel(NOW + timedelta(days=1, hours=1), tick=True):
+            start_follow_ups(services)
+            phone.text(answer)
+        assert case_of(services, number).state == state
+    assert case_of(services).severity == "escalate_day"
+
+
+def start_follow_ups(services: Services) -> None:
+    from bot.cases.follow_ups import start
+    from bot.store.families import follow_ups
+
+    with services.database.read() as db:
+        due = follow_ups.due(db, now(), 50)
+    for number in due:
+        start(services, number)
+
+
+def test_after_three_questions_without_an_answer_nobody_is_asked_again(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    from bot.store.families import contacts, follow_ups
+    from bot.store.families.follow_ups import Place
+
+    family.text("hello")
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, family.address)
+        assert contact
+        for day in range(1, 6):
+            due = NOW + timedelta(days=day)
+            follow_ups.plan(db, (f"test:{day}", 0), contact.id, Place("was_it_solved"), due)
+    for day in range(1, 6):
+        with time_machine.travel(NOW + timedelta(days=day, minutes=1), tick=True):
+            services.redis.flushall()  # the day's conversation is over
+            start_follow_ups(services)
+            send_all(services)
+    bodies = [one.body for one in twilio.sent_to(family.address.removeprefix("whatsapp:"))]
+    assert len(bodies) == 3 and "I will not ask you about this again" in bodies[-1]
+    with services.database.read() as db:
+        assert audit_log.broken(db) is None
+
+
+def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services: Services, family: Family) -> None:
+    from sqlalchemy import update
+
+    family.text("I want to talk to a person")
+    page_at(services, 0)
+    assignment.take(services, 1, "ana_ruiz", "by text")
+    assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre")
+    assignment.resolve(services, 1, "jean_pierre", "called")
+    with services.database.write() as db:
+        told = [(one.who, one.what) for one in audit_log.newest(db, 10, "case 1")]
+        assert told == [
+            ("jean_pierre", "resolved"), ("ana_ruiz", "handed over"), ("ana_ruiz", "took"), ("family", "opened"),
+        ]  # fmt: skip
+        assert audit_log.broken(db) is None
+        db.execute(update(audit_log.audit).where(audit_log.audit.c.who == "ana_ruiz").values(who="somebody"))
+        assert audit_log.broken(db) == 2
+
+
+def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text(AT_THE_DOOR)
+    page_at(services, 0)
+    assignment.take(services, 1, "dana_cole", "by phone")
+    assert assignment.take(services, 1, "sam_ortiz", "by text").outcome == "theirs"
+    page_at(services, 31)  # Dana gave no sign
+    assert assignment.take(services, 1, "sam_ortiz", "by text").outcome == "yours"
+    send_all(services)
+    assert "Sam Ortiz has taken over case 1" in twilio.sent_to(DANA)[-1].body
+    assert case_of(services).claimed_by == "sam_ortiz" and case_of(services).chased_at is None
+
+
+def test_who_leads_may_take_and_give_any_case(services: Services, family: Family) -> None:
+    family.text("I want to talk to a person")
+    page_at(services, 0)
+    assignment.take(services, 1, "somebody who left", "in the console")
+    assert assignment.take(services, 1, "ana_ruiz", "by text").outcome == "yours", "nobody of the district file has it"
+    assert assignment.take(services, 1, "principal login", "in the console", leads=True).outcome == "yours"
+    assert not assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre")
+    assert assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre", leads=True)
+    assert case_of(services).page_at is not None, "a new claimant is reminded too"
+
+
+def test_rounds_begin_anew_when_it_happens_again(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text(AT_THE_DOOR)
+    for minutes in (0, 5.2, 10.4):
+        page_at(services, minutes)
+    assert len(twilio.sent_to(family.address)) == 1
+    with time_machine.travel(NOW + timedelta(hours=3), tick=True):
+        family.text("menu")
+        family.text("ICE agents are at my door again right now, help")
+    before = len(twilio.sent_to(RUTH))
+    page_at(services, 181)
+    again = case_of(services)
+    assert again.round == 1 and again.page_at is not None and len(twilio.sent_to(RUTH)) == before, (
+        "the first people first"
+    )
+    assert len(twilio.sent_to(family.address)) == 1, "nobody says at once that nobody came"
+
+
+def test_a_no_finds_the_newer_case_about_the_same(services: Services, family: Family) -> None:
+    family.text("I want to talk to a person")
+    family.text("after three")
+    family.text("the bus")
+    page_at(services, 0)
+    assignment.take(services, 1, "ana_ruiz", "by text")
+    assignment.resolve(services, 1, "ana_ruiz")
+    family.text("0")  # a new case about the same topic
+    family.text("now")
+    family.text("the bus again")
+    with time_machine.travel(NOW + timedelta(days=1, hours=1), tick=True):
+        start_follow_ups(services)
+        assert "number 2" in family.text("no")
+    assert case_of(services, 2).severity == "escalate_day" and case_of(services, 1).state == "resolved"
+
+
+@pytest.mark.long
+def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("I want to talk to a person")
+    at = NOW
+    for _ in range(12):
+        with time_machine.travel(at, tick=True):
+            page(services, 1)
+            send_all(services)
+        following = case_of(services).page_at
+        assert following is not None, "there is always a next time"
+        at = following + timedelta(minutes=1)
+    told = [one.body for one in twilio.sent_to(family.address.removeprefix("whatsapp:"))]
+    told += [one.body for one in twilio.sent_to(family.address)]
+    assert len([one for one in told if "Nobody at the school has taken this yet" in one]) == 1
+
+
+def test_texts_that_all_fail_do_not_call_everybody_without_end(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    for person in services.library.district.staff.values():
+        twilio.number(person.phone, error_code=30007, at="request")
+    family.text(AT_THE_DOOR)
+    for _ in range(20):
+        page(services, 1)
+    assert case_of(services).rounds <= 3, "as many as there are others to ask"
+
+
+def test_a_no_about_an_old_case_takes_nobody_off_an_emergency(services: Services, family: Family) -> None:
+    from bot.store.cases import case_transitions
+
+    family.text(AT_THE_DOOR)
+    assignment.take(services, 1, "dana_cole", "by text")
+    assignment.resolve(services, 1, "dana_cole")
+    family.text("menu")
+    family.text("ICE agents are at my door again right now, help")
+    old = case_of(services)
+    with services.database.write() as db:
+        assert case_transitions.open_again(db, old, "no:1", now(), "escalate_day") == 2
+    assert case_of(services, 2).severity == "escalate_now", "as urgent as before"
+    assignment.take(services, 2, "sam_ortiz", "by text")
+    with services.database.write() as db:
+        assert case_transitions.open_again(db, old, "no:2", now(), "escalate_day") == 2
+    assert case_of(services, 2).claimed_by == "sam_ortiz"

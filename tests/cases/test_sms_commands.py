@@ -1,0 +1,108 @@
+"""Staff by text: what a registered phone may do, and what it never shows."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.base.database import now
+from bot.cases import sms_commands
+from bot.cases.paging import page
+from bot.cases.sms_commands import Asked, parse
+from bot.runtime import Services
+from bot.store.cases import cases, one_time_links
+from tests.conftest import Family
+
+ANA, JEAN, DANA, KIM = (f"+121755501{end}" for end in (41, 42, 43, 49))
+
+
+@pytest.fixture
+def phones(new_family: Callable[[str], Family]) -> Callable[[str], Family]:
+    return new_family
+
+
+@pytest.fixture
+def opened(services: Services, family: Family) -> Family:
+    """A family that waits for a person, in case 1."""
+    family.text("I want to talk to a person, we live on Elm Street")
+    page(services, 1)
+    return family
+
+
+def state(services: Services) -> cases.Case:
+    with services.database.read() as db:
+        return cases.get(db, services.database.vault, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("TAKE 42", Asked("take", 42)), ("take #42 ", Asked("take", 42)), ("Tomo 42", Asked("take", 42)),
+        ("42?", Asked("ask", 42)), ("#42 ?", Asked("ask", 42)),
+        ("42 we will call at 3", Asked("write", 42, "we will call at 3")), ("42: ok", Asked("write", 42, "ok")),
+        ("GIVE 42 to Jean", Asked("give", 42, "Jean")), ("pasar 42 a Jean", Asked("give", 42, "Jean")),
+        ("DONE 42", Asked("done", 42)), ("Listo 42", Asked("done", 42)),
+        ("42", None), ("take", None), ("my son is sick", None), ("STOP", None), ("0", None), ("I have 2 children", None),
+    ],
+)  # fmt: skip
+def test_what_a_text_asks_for(text: str, asked: Asked | None) -> None:
+    assert parse(text) == asked
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    parse(text)
+
+
+def test_taking_answers_with_a_link_that_opens_once(services: Services, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+    reply = phones(ANA).text("take 1")
+    assert "You have case 1" in reply and "/console/open/" in reply
+    assert state(services).claimed_by == "ana_ruiz"
+    secret = reply.rsplit("/", 1)[1]
+    with services.database.write() as db:
+        assert one_time_links.leads_to(db, secret, now()) == 1 and one_time_links.use(db, secret, now())
+        assert one_time_links.leads_to(db, secret, now()) is None and not one_time_links.use(db, secret, now())
+        assert one_time_links.leads_to(db, "guess", now()) is None and not one_time_links.use(db, "guess", now())
+    assert phones(JEAN).text("TAKE 1") == "Case 1 was taken by Ana Ruiz."
+
+
+def test_no_answer_holds_a_word_or_the_number_of_the_family(opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+    said = [phones(ANA).text(text) for text in ("1?", "take 1", "1?", "give 1 jean", "1 hello", "done 1")]
+    assert not any("Elm" in one or "5550177" in one for one in said), said
+    assert said[0].startswith("Case 1: nobody has it, 0 min old. Talk to a person.")
+    assert "Jean Pierre has case 1 now" in said[3] and "is not yours" in said[4] and "is not yours" in said[5]
+
+
+def test_done_asks_the_family_later_and_says_so(services: Services, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+    phones(ANA).text("TAKE 1")
+    assert "done" in phones(ANA).text("DONE 1") and state(services).state == "resolved"
+    assert phones(ANA).text("DONE 1") == "Case 1 is done already."
+    assert phones(ANA).text("TAKE 1") == "Case 1 is done already."
+
+
+@pytest.mark.parametrize("number", [KIM, "+12175550199"])
+def test_who_is_not_asked_about_a_case_learns_nothing_of_it(
+    services: Services,
+    opened: Family,
+    phones,
+    number: str,  # type: ignore[no-untyped-def]
+) -> None:
+    for text in ("TAKE 1", "1?", "1 hello there", "DONE 1"):
+        reply = phones(number).text(text)
+        assert "nobody has it" not in reply and "Language: English" not in reply
+        if number == KIM:
+            assert reply == phones(KIM).text(text.replace("1", "99")).replace("99", "1"), "as if there was no such case"
+    assert state(services).state == "alerted"
+
+
+def test_staff_are_parents_too(phones) -> None:  # type: ignore[no-untyped-def]
+    assert "first name" in phones(KIM).text("my child will be absent tomorrow")
+
+
+def test_words_of_every_kind_have_something_that_does_them() -> None:
+    assert set(sms_commands.WORDS.values()) | {"ask", "write"} == set(sms_commands._DO)
+
+
+def test_an_emergency_of_ones_own_is_no_text_to_a_case(phones) -> None:  # type: ignore[no-untyped-def]
+    assert "911" in phones(KIM).text("911 help, someone has a gun at the school")

@@ -1,0 +1,304 @@
+"""A family and a member of staff understand each other, through a translator that may fail in every way it can."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bot.cases import assignment, staff_conversation
+from bot.cases.conversation_text import fits
+from bot.cases.paging import page
+from bot.cases.staff_conversation import Wrote
+from bot.runtime import Services, open_services
+from bot.store.cases import case_messages, cases
+from bot.store.cases.case_messages import CaseMessage
+from bot.store.families import contacts
+from tests.cases.test_paging import send_all
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+from tests.stand_in.google import GoogleStandIn, Mood
+
+ANA = "+12175550141"
+FAMILY = "whatsapp:+12175550133"
+
+
+@pytest.fixture
+def google() -> Iterator[GoogleStandIn]:
+    with GoogleStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def line(services: Services, google: GoogleStandIn) -> Services:
+    given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
+    return open_services(given, services.library)
+
+
+@pytest.fixture
+def page_client(line: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
+    return serve(line).test_client()
+
+
+@pytest.fixture
+def parent(line: Services, page_client: FlaskClient) -> Family:
+    """A family that writes Spanish, whose case 1 Ana has taken."""
+    parent = Family(line, page_client, FAMILY)
+    parent.text("quiero hablar con una persona")
+    parent.text("después de las tres")
+    parent.text("es sobre el autobús")
+    page(line, 1)
+    assert assignment.take(line, 1, "ana_ruiz", "by text").outcome == "yours"
+    return parent
+
+
+def said(line: Services) -> list[CaseMessage]:
+    with line.database.read() as db:
+        return case_messages.of_case(db, line.database.vault, 1)
+
+
+def translate_all(line: Services) -> None:
+    for message in said(line):
+        staff_conversation.translate(line, message.id)
+
+
+def write(line: Services, text: str, cause: str = "form:1") -> int:
+    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", text, cause))
+    assert staff_conversation.send(line, number)
+    send_all(line)
+    return number
+
+
+def test_the_family_reads_its_language_and_the_original_beside_it(
+    line: Services, parent: Family, twilio: TwilioStandIn
+) -> None:
+    write(line, "The bus comes at 8:15 tomorrow.")
+    body = twilio.sent_to(FAMILY)[-1].body
+    assert "Ana Ruiz" in body and "es: " in body and "8:15" in body
+    assert body.endswith("The bus comes at 8:15 tomorrow.")
+    assert line.library.catalogs.read("es", line.library.texts["by_machine"]) in body
+
+
+def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_commands(
+    line: Services, parent: Family, twilio: TwilioStandIn
+) -> None:
+    write(line, "The bus comes at 8:15.")
+    assert parent.text("gracias, y a qué hora regresa?") == ""
+    translate_all(line)
+    last = said(line)[-1]
+    assert last.author == "family" and last.original == "gracias, y a qué hora regresa?"
+    assert last.translation.startswith("en: ") and last.machine == "yes"
+    send_all(line)
+    assert twilio.sent_to(ANA)[-1].body.startswith("Riverbend Public Schools: the family has written in case 1.")
+    assert "regresa" not in twilio.sent_to(ANA)[-1].body
+    assert "911" in parent.text("la migra está en mi puerta ahorita")
+    parent.text("en mi casa")
+    assert parent.text("ok") == "" and said(line)[-1].original == "ok", "the person reads on"
+    assert any("migra" in one.original for one in said(line)), "the emergency too"
+    assert parent.text("menu") != "", "a command is still obeyed"
+
+
+def test_a_repeated_message_of_a_talk_is_kept_once(line: Services, parent: Family) -> None:
+    write(line, "The bus comes at 8:15.")
+    for _ in range(3):
+        assert parent.text("gracias", MessageSid="SM" + "c" * 32) == ""
+    assert [one.original for one in said(line)].count("gracias") == 1
+
+
+def test_the_talk_goes_on_without_redis_memory(line: Services, parent: Family) -> None:
+    write(line, "The bus comes at 8:15.")
+    line.redis.flushall()
+    assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
+
+
+def test_the_helper_says_when_it_is_back(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+    write(line, "The bus comes at 8:15.")
+    assert assignment.resolve(line, 1, "ana_ruiz", "answered")
+    send_all(line)
+    told = twilio.sent_to(FAMILY)[-1].body
+    assert line.library.catalogs.read("es", line.library.texts["talk_ends"])[:20] in told
+    assert parent.text("hola") != ""
+    with line.database.read() as db:
+        contact = contacts.find(db, line.database.vault, FAMILY)
+        assert contact and contact.talking_case is None
+
+
+def test_staff_give_the_family_back_while_the_case_goes_on(line: Services, parent: Family) -> None:
+    write(line, "The bus comes at 8:15.")
+    assert staff_conversation.hand_back(line, 1) and not staff_conversation.hand_back(line, 1)
+    assert parent.text("hola") != ""
+
+
+def test_a_draft_is_checked_by_translating_it_back(line: Services, parent: Family, google: GoogleStandIn) -> None:
+    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Do not come at 3.", "form:2"))
+    draft = staff_conversation.get(line, number)
+    assert draft.state == "draft" and draft.translation.startswith("es: ") and draft.back
+    assert draft.delivery_id is None, "nothing is sent before somebody has looked"
+
+
+def test_a_form_that_is_sent_twice_writes_once(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:3"))
+    assert staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:3")) == number
+    assert staff_conversation.send(line, number) and not staff_conversation.send(line, number)
+    send_all(line)
+    assert len(twilio.sent_to(FAMILY)) == 1
+
+
+@pytest.mark.parametrize("mood", ["busy", "broken", "garbage", "unchanged", "slow"])
+def test_when_the_machine_fails_the_original_is_delivered_and_the_case_flagged(
+    line: Services, parent: Family, google: GoogleStandIn, twilio: TwilioStandIn, mood: Mood,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bot.translation.google.SECONDS", 0.5)
+    google.mood = mood
+    write(line, "The zebra comes at 8:15.")
+    body = twilio.sent_to(FAMILY)[-1].body
+    assert "The zebra comes at 8:15." in body and "es: " not in body
+    assert line.library.catalogs.read("es", line.library.texts["not_translated"])[:20] in body
+    parent.text("no entiendo nada de esto")
+    translate_all(line)
+    assert said(line)[-1].state == "untranslated" and said(line)[-1].original == "no entiendo nada de esto"
+    with line.database.read() as db:
+        assert cases.get(db, line.database.vault, 1).flagged == staff_conversation.NOT_TRANSLATED
+
+
+def test_a_reviewed_answer_needs_no_machine(line: Services, parent: Family, google: GoogleStandIn) -> None:
+    from bot.base.database import now
+    from bot.store.announcements import approved_phrases
+    from bot.store.announcements.approved_phrases import Phrase
+
+    asked = len(google.asked)
+    with line.database.write() as db:
+        approved_phrases.approve(
+            db, Phrase("en", "es", "The office opens at eight.", "La oficina abre a las ocho.", "ana"), now()
+        )
+    draft = staff_conversation.get(
+        line, staff_conversation.draft(line, Wrote(1, "ana_ruiz", "The office opens at eight.", "form:4"))
+    )
+    assert draft.translation == "La oficina abre a las ocho." and draft.machine == "no"
+    assert len(google.asked) == asked
+
+
+def test_a_text_from_a_staff_phone_goes_through_and_a_doubtful_one_waits(
+    line: Services, parent: Family, page_client: FlaskClient, twilio: TwilioStandIn, google: GoogleStandIn
+) -> None:
+    ana = Family(line, page_client, ANA)
+    assert "goes to the family now" in ana.text("1 The bus comes at 8:15.")
+    translate_all(line)
+    send_all(line)
+    assert "8:15" in twilio.sent_to(FAMILY)[-1].body
+    before = len(twilio.sent_to(FAMILY))
+    wrong = "Wait at the corner on Monday."
+    google.says = {
+        "Do not wait at the corner on Monday.": "Espere en la esquina el lunes.",
+        "Espere en la esquina el lunes.": wrong,
+    }
+    ana.text("1 Do not wait at the corner on Monday.")
+    translate_all(line)
+    send_all(line)
+    last = said(line)[-1]
+    assert last.back == wrong and last.warnings == ("negation",) and last.state == "draft"
+    assert len(twilio.sent_to(FAMILY)) == before and "was not sent" in twilio.sent_to(ANA)[-1].body
+
+
+def test_what_led_to_the_case_is_kept_masked(line: Services, page_client: FlaskClient) -> None:
+    parent = Family(line, page_client, FAMILY)
+    parent.text("hola")
+    parent.text("soy indocumentada, mi numero A es A123456789, quiero hablar con una persona")
+    words = [(one.author, one.original) for one in said(line)]
+    assert ("family", "hola") in words and any(author == "helper" for author, _ in words)
+    assert not any("123456789" in text or "indocumentada" in text for _, text in words)
+
+
+def test_what_did_not_arrive_is_sent_once_more(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+    twilio.number(FAMILY, error_code=63016, at="request")
+    number = write(line, "The bus comes at 8:15.")
+    assert twilio.sent_to(FAMILY) == []
+    twilio.number(FAMILY, error_code=None)
+    assert staff_conversation.send_again(line, number)
+    send_all(line)
+    assert len(twilio.sent_to(FAMILY)) == 1 and not staff_conversation.send_again(line, number)
+
+
+def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line: Services, parent: Family) -> None:
+    write(line, "The bus comes at 8:15.")
+    told = parent.text("", NumMedia="1", MediaContentType0="audio/ogg", MessageType="audio")
+    assert told != "" and said(line)[-1].original == "[voice message]"
+    parent.text("STOP")
+    assert parent.text("llámeme por favor") == "" and said(line)[-1].original == "llámeme por favor"
+
+
+def test_a_talk_goes_on_while_redis_is_away(line: Services, parent: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    from redis import RedisError
+
+    write(line, "The bus comes at 8:15.")
+
+    def away(*_: object, **__: object) -> None:
+        raise RedisError("away")
+
+    monkeypatch.setattr(line.conversations, "enter", away)
+    assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
+
+
+def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
+    line: Services, parent: Family, twilio: TwilioStandIn
+) -> None:
+    twilio.number(FAMILY, error_code=63033, at="request")
+    number = write(line, "The bus comes at 8:15.")
+    staff_conversation.lost(line, staff_conversation.get(line, number).delivery_id or "")
+    send_all(line)
+    assert "your text in case 1 did not arrive" in twilio.sent_to(ANA)[-1].body
+    with line.database.read() as db:
+        case = cases.get(db, line.database.vault, 1)
+    assert case.state == "claimed" and case.page_at is not None
+
+
+def test_a_console_draft_is_never_sent_by_a_job(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:9"))
+    staff_conversation.translate(line, number)
+    send_all(line)
+    assert twilio.sent_to(FAMILY) == [] and staff_conversation.get(line, number).state == "draft"
+
+
+def test_nothing_is_sent_about_a_case_that_is_done(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:8"))
+    assignment.resolve(line, 1, "ana_ruiz")
+    assert not staff_conversation.send(line, number)
+    with line.database.read() as db:
+        contact = contacts.find(db, line.database.vault, FAMILY)
+    assert contact and contact.talking_case is None
+
+
+def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Services, parent: Family) -> None:
+    assert fits(
+        line, staff_conversation.get(line, staff_conversation.draft(line, Wrote(1, "ana_ruiz", "short", "form:6")))
+    )
+    long = " ".join(["word"] * 160)
+    assert not fits(
+        line, staff_conversation.get(line, staff_conversation.draft(line, Wrote(1, "ana_ruiz", long, "form:7")))
+    )
+
+
+def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Services, parent: Family) -> None:
+    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello.", "form:5"))
+    staff_conversation.send(line, number)
+    line.conversations.set_talking(line.family(FAMILY), None)  # what a kill -9 after the commit leaves
+    send_all(line)
+    assert parent.text("gracias") == ""
+
+
+def test_no_word_of_a_talk_lies_with_the_translations(line: Services, parent: Family, google: GoogleStandIn) -> None:
+    """They would outlive the case, and erasing would not find them."""
+    parent.text("mi hijo tiene miedo de ir a la escuela por lo de ayer")
+    translate_all(line)
+    write(line, "Dear parent, the bus waits for your son at the corner")
+    assert len(google.asked) >= 3, "there, there and back"
+    assert list(line.redis.scan_iter("puente:translated:*")) == []
+
+
+def test_a_talk_that_redis_has_lost_goes_on_for_more_than_one_message(line: Services, parent: Family) -> None:
+    """Emptied; or the numbers were hashed anew (`bot keys reindex`)."""
+    write(line, "I can help you. What happened?")
+    line.redis.flushall()
+    assert [parent.text("el bus no vino"), parent.text("y hoy tampoco"), parent.text("que hago")] == ["", "", ""]
+    assert [one.original for one in said(line)][-3:] == ["el bus no vino", "y hoy tampoco", "que hago"]

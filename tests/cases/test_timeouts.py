@@ -1,0 +1,72 @@
+"""A question that cannot wait: nobody answers whether the children are safe, and people are paged."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from bot.base.database import now
+from bot.cases.follow_ups import start
+from bot.store.cases.cases import cases
+from bot.store.cases.deliveries import deliveries
+from bot.store.families.follow_ups import follow_ups
+from tests.conftest import NOW, Family
+
+DETAINED = "my husband was detained by ICE yesterday, what can I do"
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOW) as traveller:
+        yield traveller
+
+
+def topics(family: Family) -> list[str]:
+    with family.services.database.read() as db:
+        return list(db.execute(select(cases.c.topic).order_by(cases.c.id)).scalars())
+
+
+def pass_time(family: Family, clock: time_machine.Traveller, minutes: int) -> None:
+    clock.move_to(now() + timedelta(minutes=minutes))
+    with family.services.database.read() as db:
+        waiting = db.execute(select(follow_ups.c.id).where(follow_ups.c.state == "waiting")).scalars().all()
+    for follow_up in waiting:
+        start(family.services, follow_up)
+
+
+def sent_to_family(family: Family) -> int:
+    with family.services.database.read() as db:
+        return len(db.execute(select(deliveries.c.id).where(deliveries.c.kind == "follow_up")).all())
+
+
+def test_no_answer_in_ten_minutes_pages_for_the_children(family: Family, clock: time_machine.Traveller) -> None:
+    assert "children with a grown-up" in family.text(DETAINED)
+    pass_time(family, clock, 5)
+    assert topics(family) == ["family_detained"]
+    pass_time(family, clock, 6)
+    assert topics(family) == ["family_detained", "child_alone_now"]
+    assert sent_to_family(family) == 1
+    pass_time(family, clock, 20)
+    assert len(topics(family)) == 2 and sent_to_family(family) == 1
+
+
+def test_an_answer_in_time_pages_nobody(family: Family, clock: time_machine.Traveller) -> None:
+    family.text(DETAINED)
+    assert "locator.ice.gov" in family.text("yes")
+    pass_time(family, clock, 15)
+    assert topics(family) == ["family_detained"]
+
+
+def test_where_the_conversation_was_lost_people_are_paged(family: Family, clock: time_machine.Traveller) -> None:
+    family.text(DETAINED)
+    family.services.redis.flushall()
+    pass_time(family, clock, 11)
+    assert topics(family)[-1] == "child_alone_now"
+
+
+def test_no_means_the_children_are_alone_now(family: Family) -> None:
+    family.text(DETAINED)
+    assert "911" in family.text("no")
+    assert topics(family)[-1] == "child_alone_now"

@@ -1,0 +1,133 @@
+"""The handout: one sheet in every language, nothing on it that may not be said today, numbers the right way round."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.exceptions import ClickException
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+
+from bot.base import settings
+from bot.base.database import now
+from bot.community import partner_handout as command
+from bot.community.partner_handout import handout_of
+from bot.content.facts import PARTNER_DAYS, Partner
+from bot.content.library import Library
+from bot.documents.handout import Handout, handout_pdf, handout_png
+from bot.messaging import partner_directory
+from bot.runtime import Services
+from tests.conftest import NOW
+from tests.documents.conftest import drawing
+from tests.documents.said import LANGUAGES
+from tests.documents.seen import codes_on, on_paper, opened, text_of
+from tests.web.console.conftest import member
+from tests.web.console.test_login import cheap_passwords
+
+pytestmark = pytest.mark.long
+
+__all__ = ["cheap_passwords", "drawing"]  # these fixtures hold here too
+
+NUMBERS = ("217-555-0160", "217-555-0161", "217-555-0162", "217-555-0163", "217-555-0110", "217-555-0100")
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The numbers of whoever runs the tests are not those of the example district."""
+    for name in ("TWILIO_ACCOUNT_SID", "TWILIO_SMS_FROM", "TWILIO_WHATSAPP_FROM", "TWILIO_MESSAGING_SERVICE_SID"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.chdir(tmp_path)
+
+
+def sheet(library: Library, language: str = "en", at: datetime = NOW, **partners: Partner) -> Handout:
+    listed = partners or library.district.partners
+    return handout_of(settings.load(), library, listed, language, "lincoln", at)
+
+
+def said(handout: Handout) -> str:
+    """All that it says, without the names."""
+    parts = [words.text for section in handout.sections for words in (section.title, *section.says)]
+    helpers = [one for section in handout.sections for one in section.helpers]
+    parts += [text for one in helpers for text in (one.name, one.phone, *(words.text for words in one.lines))]
+    return "\n".join([*parts, *(words.text for words in handout.way), handout.dated.text])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_sheet_in_every_language(library: Library, drawing: None, language: str) -> None:
+    drawn = handout_pdf(sheet(library, language))
+    (text,) = text_of(drawn)
+    for number in (*NUMBERS, "988", "911"):
+        assert number in text, f"{number} is written in its order in {language}"
+    assert codes_on(on_paper(drawn)) == ["https://wa.me/12175550100?text=JOIN%20LINCOLN"]
+
+
+def test_the_picture_is_the_same_sheet(library: Library, drawing: None) -> None:
+    image = opened(handout_png(sheet(library, "ar")))
+    assert image.width == 1275 and 1000 < image.height <= 1650
+
+
+@pytest.mark.parametrize("language", ["ru", "vi"])
+def test_many_partners_still_fit_one_sheet(library: Library, drawing: None, language: str) -> None:
+    one = library.district.partners["prairie_legal"]
+    many = {
+        f"p{number}": one.model_copy(update={"name": f"Prairie Legal Aid {number}", "kind": kind})
+        for number, kind in enumerate(("legal", "needs") * 6)
+    }
+    assert len(text_of(handout_pdf(sheet(library, language, **many)))) == 1
+
+
+def test_it_holds_until_the_first_of_its_parts_ends(library: Library) -> None:
+    ends = min(one.good_until() for one in library.district.partners.values())
+    assert ends == library.district.partners["harvest"].checked_on + timedelta(days=PARTNER_DAYS)
+    assert "after March 20, 2027" in sheet(library).dated.text and "November 24, 2026" in sheet(library).dated.text
+
+
+def test_a_stale_partner_and_a_stale_fact_do_not_stand_on_it(library: Library) -> None:
+    late = said(sheet(library, at=NOW + timedelta(days=PARTNER_DAYS)))
+    assert "Prairie" not in late and "Harvest" not in late and "equal right to free public school" in late
+    later = said(sheet(library, at=NOW + timedelta(days=366)))
+    assert "equal right" not in later and "217-555-0100" in later and "911" in later
+
+
+def test_what_counsel_has_not_signed_does_not_stand_on_it(library: Library) -> None:
+    district = library.district.model_copy(update={"policies": {}})
+    text = said(sheet(replace(library, district=district)))
+    assert "do not ask about immigration status" not in text and "wait in the front office" not in text
+
+
+def test_a_draft_says_that_it_is_one(library: Library) -> None:
+    assert sheet(library, "en").notice is None
+    assert sheet(library, "es").notice is not None, "no catalog is reviewed yet"
+
+
+def test_the_unknown_is_told_the_known(library: Library) -> None:
+    with pytest.raises(ClickException, match="choose en, es"):
+        sheet(library, "xx")
+    with pytest.raises(ClickException, match="choose lincoln"):
+        handout_of(settings.load(), library, {}, "en", "hogwarts", NOW)
+
+
+def test_the_command_writes_it(drawing: None, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command.handout, ["--language", "es", "--school", "lincoln", "-o", "es.pdf"])
+    assert result.exit_code == 0, result.output
+    (text,) = text_of((tmp_path / "es.pdf").read_bytes())
+    assert "Lincoln Elementary" in text and "217-555-0160" in text
+
+
+def test_a_wrong_number_leaves_the_sheet_that_staff_download(
+    services: Services, client: FlaskClient, drawing: None
+) -> None:
+    viewer = member(services, client.application, "viewer")
+    listed = viewer.get("/console/handouts?school=lincoln").text
+    assert listed.count("PDF to print</a>") == 16 and "/console/handouts/ar.png?school=lincoln" in listed
+    assert "Prairie" in text_of(viewer.get("/console/handouts/es.pdf?school=lincoln").data)[0]
+    phone = services.library.district.partners["prairie_legal"].phone
+    partner_directory.called(services, "prairie_legal", phone, False, "ana_ruiz", now())
+    answer = viewer.get("/console/handouts/es.pdf?school=lincoln")
+    assert "Prairie" not in text_of(answer.data)[0] and answer.mimetype == "application/pdf"
+    assert opened(viewer.get("/console/handouts/zh.png").data).width == 1275
+    assert viewer.get("/console/handouts/xx.pdf").status_code == 404
+    assert viewer.get("/console/handouts/es.exe").status_code == 404

@@ -1,0 +1,67 @@
+"""The district file is as strict as the flows: a chain that would lose an alert does not load."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.base import settings
+from bot.base.yaml_source import BadSource, parse
+from bot.content.district import District
+
+
+def told(change: dict[str, Any]) -> str:
+    """What is said of the example district with these values in place of its own; empty if it is fine."""
+    data = yaml.safe_load((settings.ROOT / "district.yaml").read_text())
+    for path, value in change.items():
+        *rooms, last = path.split(".")
+        at = data
+        for room in rooms:
+            at = at[room]
+        at[last] = value
+    try:
+        parse(yaml.safe_dump(data, allow_unicode=True), "district.yaml").model(District)
+    except BadSource as bad:
+        return str(bad)
+    return ""
+
+
+def test_the_example_is_fine() -> None:
+    assert told({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"on_call.counselor": ["lee_tran"]}, "needs two different people"),
+        ({"on_call.counselor": ["lee_tran", "nobody"]}, "names 'nobody', who is not under 'staff'"),
+        ({"on_call.family_liaison": ["ana_ruiz", "jean_pierre"]}, "ends in one role only (family liaison)"),
+        (
+            {
+                "staff.ana_ruiz.role": "EL coordinator", "staff.jean_pierre.role": "Multilingual teacher",
+                "on_call.family_liaison": ["ana_ruiz", "jean_pierre"],
+            },
+            "rests on the EL/ML coordinator alone",
+        ),
+        ({"on_call.counselor": {"people": ["lee_tran", "sam_ortiz"], "schools": {"mars": ["lee_tran"]}}}, "'mars'"),
+        ({"staff.sam_ortiz.schools": ["mars"]}, "works at 'mars', which is not under 'schools'"),
+        ({"paging.widen_to": ["nowhere"]}, "paging widens to 'nowhere'"),
+        ({"staff.ana_ruiz.backup": "ana_ruiz"}, "must be somebody else"),
+        ({"time_zone": "Mars/Base"}, "name a time zone"),
+        ({"templates": {"follow_up": {"es": "HX12"}}}, "HX[0-9a-f]{32}"),
+    ],
+)  # fmt: skip
+def test_what_would_lose_an_alert_is_refused(change: dict[str, Any], said: str) -> None:
+    assert said in told(change)
+
+
+def test_a_place_and_a_remedy_are_named(tmp_path: Path) -> None:
+    text = (
+        (settings.ROOT / "district.yaml")
+        .read_text()
+        .replace("counselor: [lee_tran, sam_ortiz]", "counselor: [lee_tran]")
+    )
+    with pytest.raises(BadSource) as bad:
+        parse(text, "district.yaml").model(District)
+    assert "district.yaml:" in str(bad.value) and "one may be ill, or asleep" in str(bad.value)

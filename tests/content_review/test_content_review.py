@@ -1,0 +1,140 @@
+"""The register, who looked at what, and the weekly digest, with a clock that is moved."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+
+from bot.content.library import Library
+from bot.content.source_register import ENDS_SOON, LOOKED_AT, NOT_SAID, SAID, TO_LOOK_AT, register
+from bot.content_review import weekly_digest
+from bot.content_review.reviews import look
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.community import digests
+from tests.cases.test_paging import send_all
+from tests.conftest import NOW, Family
+from tests.stand_in import TwilioStandIn
+from tests.web.console.conftest import member
+from tests.web.console.test_console import post
+
+MONDAY = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
+"""Nine in the morning in the example district."""
+TODAY = date(2026, 11, 24)
+
+
+def state_of(library: Library, today: date, subject: str, **looked: date) -> str:
+    seen = {name.replace("__", " "): day for name, day in looked.items()}
+    return next(one.state for one in register(library, today, seen) if one.subject == subject)
+
+
+def test_everything_stands_in_the_register_with_its_owner(library: Library) -> None:
+    found = {one.subject: one for one in register(library, TODAY, {})}
+    assert {f"fact {name}" for name in library.facts} <= set(found)
+    assert {"policy enforcement_visit", "partner harvest", "watch nilc", "note why_families_fear"} <= set(found)
+    assert all(one.owner and library.district.owners(one.owner) for one in found.values())
+    assert found["watch nilc"].url == "https://www.nilc.org" and found["fact home_entry"].source
+
+
+def test_what_is_said_ends_soon_or_is_not_said(library: Library) -> None:
+    due = library.facts["home_entry"].review_due()
+    assert state_of(library, due - timedelta(days=10), "fact home_entry") == ENDS_SOON
+    assert state_of(library, due + timedelta(days=1), "fact home_entry") == NOT_SAID
+    assert state_of(library, TODAY, "partner harvest") == SAID
+
+
+def test_a_source_is_read_every_week(library: Library) -> None:
+    assert state_of(library, TODAY, "watch nilc") == TO_LOOK_AT
+    assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=6)) == LOOKED_AT
+    assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=7)) == TO_LOOK_AT
+
+
+def texts(services: Services, twilio: TwilioStandIn) -> list[str]:
+    send_all(services)
+    numbers = [one.phone for one in services.library.district.staff.values()]
+    return [one.body for number in numbers for one in twilio.sent_to(number)]
+
+
+@pytest.fixture
+def sent(services: Services, twilio: TwilioStandIn) -> list[str]:
+    """What the owners got on Monday."""
+    with time_machine.travel(MONDAY):
+        weekly_digest.make(services)
+        weekly_digest.make(services)
+        return texts(services, twilio)
+
+
+def test_the_digest_has_five_lines_and_goes_to_each_owner_once(sent: list[str], library: Library) -> None:
+    assert len(set(sent)) == 1
+    owners = {who for one in register(library, TODAY, {}) for who in library.district.owners(one.owner)}
+    assert len(sent) == len(owners)
+    lines = sent[0].split("\n")
+    assert len(lines) == 5 and "November 30" in lines[0] and "fact home_entry" in lines[1]
+    assert "nothing" in lines[2] and "https://www.nilc.org" in lines[3] and "/console/digest" in lines[4]
+
+
+def test_it_waits_for_working_hours_and_closed_days(services: Services, twilio: TwilioStandIn) -> None:
+    with time_machine.travel(MONDAY - timedelta(hours=8)):
+        weekly_digest.make(services)
+        assert texts(services, twilio) == [], "one in the night"
+    with services.database.read() as db:
+        assert digests.there(db, date(2026, 11, 30))
+
+
+@pytest.mark.parametrize("day", [datetime(2026, 11, 28, 16, tzinfo=UTC), datetime(2026, 11, 26, 16, tzinfo=UTC)])
+def test_no_digest_on_a_day_on_which_nobody_works(services: Services, day: datetime) -> None:
+    with time_machine.travel(day):
+        weekly_digest.make(services)
+    with services.database.read() as db:
+        assert digests.newest(db) is None
+
+
+def test_who_has_read_it_is_seen_by_role(services: Services, client: FlaskClient, sent: list[str]) -> None:
+    with time_machine.travel(MONDAY):
+        grace = member(services, client.application, "staff", "grace_wu")
+        assert "Nobody yet" in grace.get("/console/digest").text
+        for _ in range(2):
+            page = post(grace, "/console/digest/read", week="2026-11-30")
+        assert "special education</span>: Grace Wu" in page and "You have read it" in page
+        assert page.count("Grace Wu") == 1, "and not among those who have not"
+        missing = page.split("Who has not read it yet", 1)[1]
+        assert "Ana Ruiz (<span" in missing and "family liaison" in missing
+        assert "Immigration enforcement has grown" in page
+        assert "Nobody yet" not in member(services, client.application, "viewer").get("/console/digest").text
+
+
+def test_who_looked_is_written_down_and_no_file_changes(
+    services: Services, client: FlaskClient, twilio: TwilioStandIn
+) -> None:
+    grace = member(services, client.application, "staff", "grace_wu")
+    form = {"subject": "watch nilc", "right": "yes"}
+    page = post(grace, "/console/register/looked", **form)
+    assert "Grace Wu looked at it" in page and "was read lately" in page
+    assert texts(services, twilio) == []
+    page = post(
+        grace, "/console/register/looked", subject="fact meals_rule", right="no", note="Lunch costs, says A123456789"
+    )
+    assert "must change" in page and "123456789" not in page
+    assert any("Grace Wu says that fact meals_rule must change" in one for one in texts(services, twilio))
+    with services.database.read() as db:
+        assert [one.why for one in audit_log.newest(db, 9) if one.what == "looked at content"] == [
+            "must change",
+            "still right",
+        ]
+    assert not look(services, "fact nothing", "grace_wu", True, "")
+
+
+def test_the_register_is_filtered_by_owner(services: Services, client: FlaskClient) -> None:
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    assert "fact meals_rule" in ana.get("/console/register").text
+    page = ana.get("/console/register?owner=nutrition").text
+    assert "fact meals_rule" in page and "fact home_entry" not in page
+
+
+def test_notes_for_staff_are_never_said_to_families(library: Library, family: Family) -> None:
+    family.text("English")
+    for asked in ("how many people did ICE arrest this year", "how many arrests were there in our city", "is TPS over"):
+        reply = family.text(asked)
+        assert "humanitarian parole" not in reply and not any(word in reply for word in ("arrested", "arrests"))
+    assert NOW.year == 2026

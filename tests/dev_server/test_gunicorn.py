@@ -1,0 +1,79 @@
+"""gunicorn as the Procfile starts it, and clients that mean harm (real processes, real sockets)."""
+
+import shlex
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.base.settings import ROOT
+from bot.web.server import gunicorn_worker
+from tests.dev_server.conftest import Start, wait_for
+
+SLOW = "import bot.web.server.gunicorn_worker as w; w.WHOLE_SECONDS = 1\n"
+APP = """
+def app(environ, start):
+    environ["wsgi.input"].read()
+    start("200 OK", [])
+    return [f"{environ['SCRIPT_NAME']} {environ['PATH_INFO']}".encode()]
+"""
+BEGUN = {
+    "headers": b"GET / HTTP/1.1\r\nHost: x\r\nX",
+    "body": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\na",
+}
+
+
+def options() -> list[str]:
+    """How the Procfile starts gunicorn, but for its address, its number of processes and its app."""
+    (web,) = [line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web:")]
+    given = shlex.split(web.removeprefix("web: gunicorn "))[:-1]
+    return [
+        one
+        for number, one in enumerate(given)
+        if "$" not in one and not (number + 1 < len(given) and "$" in given[number + 1])
+    ]
+
+
+@pytest.fixture
+def port(start: Start, tmp_path: Path) -> Iterator[int]:
+    """A gunicorn as in the Procfile, with a second for each request to come in, and an app that reads it whole."""
+    (tmp_path / "slow.py").write_text(SLOW + APP)
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        found = free.getsockname()[1]
+    start(sys.executable, "-m", "gunicorn", *options(), "--bind", f"127.0.0.1:{found}", "slow:app")
+    wait_for(lambda: answered(found))
+    yield found
+
+
+def answered(port: int, path: str = "/", header: str = "X: x") -> bytes:
+    """The answer, or nothing within eight seconds."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as client:
+            client.settimeout(8)
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n".encode())
+            return b"".join(iter(lambda: client.recv(4096), b""))
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("begun", BEGUN)
+def test_who_falls_silent_keeps_nobody_out(port: int, begun: str) -> None:
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(12)]
+    for one in silent:
+        one.sendall(BEGUN[begun])
+    assert answered(port)
+    for one in silent:
+        one.close()
+
+
+def test_nobody_writes_what_only_a_proxy_may(port: int) -> None:
+    """gunicorn believes these of whoever is on this machine; some proxies pass them on.  Who hides a page from other
+    networks by its path would be walked round."""
+    assert b"\n /open/metrics\r\n" in answered(port, "/open/metrics", "SCRIPT_NAME: /open")
+
+
+def test_a_recording_on_a_slow_line_has_its_time() -> None:
+    assert gunicorn_worker.WHOLE_SECONDS * 5_000_000 / 8 > 16 * 1024 * 1024

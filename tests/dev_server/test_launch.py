@@ -1,0 +1,178 @@
+"""`make run` with a small Procfile: one run at a time, nothing left behind, and a sentence where it cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bot.dev_server.launch import check_port, migrate
+from bot.dev_server.redis_server import wait_until_up
+from bot.dev_server.stale_processes import SERVERS, CannotRun, belongs_to, stop_all
+from tests.dev_server.conftest import Start, lives, wait_for
+
+pytestmark = pytest.mark.long
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from bot.dev_server.launch import main; sys.exit(main(Path(sys.argv[1])))"
+)
+PROCFILE = """
+web: echo $REDIS_URL > web.url; echo $$ > web.id; exec sleep 100
+worker: echo $$ >> worker.ids; exec sleep 100
+"""
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def run(tmp_path: Path, start: Start, free_port: int) -> Iterator[Start]:
+    """Start Puente with the small Procfile; afterwards nothing of it is left, whatever the test did."""
+    (tmp_path / "Procfile").write_text(PROCFILE)
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\n")
+    (tmp_path / "migrations" / "versions").mkdir(parents=True)
+    (tmp_path / "migrations" / "env.py").touch()
+    settings = {"PORT": str(free_port), "VAR_DIR": str(tmp_path / "var")}
+    yield lambda **env: start(sys.executable, "-c", PROGRAM, str(tmp_path), **(settings | env))
+    for process in marked(tmp_path):
+        process.kill()
+
+
+def marked(root: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if belongs_to(process, root / "var"):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def is_up(root: Path) -> bool:
+    ids = root / "worker.ids"
+    return (root / "web.id").exists() and ids.exists() and len(ids.read_text().split()) == 2
+
+
+def heard(process: subprocess.Popen[str]) -> str:
+    return process.communicate(timeout=15)[0]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_stops_everything(tmp_path: Path, run: Start, number: signal.Signals) -> None:
+    running = run()
+    wait_for(lambda: is_up(tmp_path))
+    running.send_signal(number)
+    said = heard(running)
+    assert running.returncode == 0, said
+    assert "Traceback" not in said
+    assert not marked(tmp_path)
+
+
+def test_processes_get_the_embedded_servers_address(tmp_path: Path, run: Start) -> None:
+    run()
+    wait_for(lambda: is_up(tmp_path))
+    wait_until_up((tmp_path / "web.url").read_text().strip())
+
+
+def test_a_given_server_is_used_instead(tmp_path: Path, run: Start, redis_url: str) -> None:
+    run(REDIS_URL=redis_url)
+    wait_for(lambda: is_up(tmp_path))
+    assert (tmp_path / "web.url").read_text().strip() == redis_url
+    assert not (tmp_path / "var" / "redis").exists()
+
+
+@pytest.mark.long
+def test_a_killed_process_comes_back(tmp_path: Path, run: Start) -> None:
+    run()
+    wait_for(lambda: is_up(tmp_path))
+    first = (tmp_path / "web.id").read_text()
+    os.kill(int(first), signal.SIGKILL)
+    wait_for(lambda: (tmp_path / "web.id").read_text().strip() not in ("", first.strip()))
+
+
+@pytest.mark.long
+def test_a_second_run_says_that_one_lives(tmp_path: Path, run: Start) -> None:
+    running = run()
+    wait_for(lambda: is_up(tmp_path))
+    second = run()
+    assert "is running in" in heard(second)
+    assert second.returncode == 1
+    assert running.poll() is None
+    assert lives(int((tmp_path / "web.id").read_text()))
+
+
+@pytest.mark.long
+def test_what_a_killed_run_left_is_stopped_at_the_next_start(tmp_path: Path, run: Start) -> None:
+    running = run()
+    wait_for(lambda: is_up(tmp_path))
+    running.kill()
+    running.wait()
+    left = [process.pid for process in marked(tmp_path) if process.name() in SERVERS]
+    assert left
+    left += [int(number) for name in ("web.id", "worker.ids") for number in (tmp_path / name).read_text().split()]
+    assert all(map(lives, left))
+    for name in ("web.id", "worker.ids"):
+        (tmp_path / name).unlink()
+    again = run()
+    wait_for(lambda: is_up(tmp_path))
+    assert not any(map(lives, left))
+    again.terminate()
+    assert "Traceback" not in heard(again)
+    assert not marked(tmp_path)
+
+
+@pytest.mark.long
+def test_a_server_whose_keeper_was_killed_is_stopped_too(tmp_path: Path, run: Start) -> None:
+    run()
+    wait_for(lambda: is_up(tmp_path) and any(process.name() in SERVERS for process in marked(tmp_path)))
+    (server,) = [process for process in marked(tmp_path) if process.name() in SERVERS]
+    for process in marked(tmp_path):
+        if process != server:
+            process.kill()
+    stop_all(tmp_path / "var")
+    assert not lives(server.pid)
+
+
+def test_a_port_that_is_taken(tmp_path: Path, run: Start, free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", free_port)):
+        second = run()
+        said = heard(second)
+    assert said == f"Port {free_port} cannot be used (address already in use): choose another, `make run PORT=8001`.\n"
+    assert second.returncode == 1
+
+
+def test_a_free_port_is_no_complaint(free_port: int) -> None:
+    check_port(free_port)
+
+
+def test_a_bad_setting_is_a_sentence(run: Start) -> None:
+    bad = run(PORT="many")
+    said = heard(bad)
+    assert said.startswith("PORT is not usable")
+    assert said.count("\n") == 1
+    assert bad.returncode == 1
+
+
+def test_a_var_that_cannot_be_written(tmp_path: Path, run: Start) -> None:
+    (tmp_path / "file").touch()
+    bad = run(VAR_DIR=str(tmp_path / "file" / "var"))
+    said = heard(bad)
+    assert "cannot be written" in said
+    assert said.count("\n") == 1
+    assert bad.returncode == 1
+
+
+def test_a_database_that_cannot_be_had(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="see DATABASE_URL"):
+        migrate(f"sqlite:///{tmp_path}/no/such/folder/puente.db")

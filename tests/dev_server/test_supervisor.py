@@ -1,0 +1,92 @@
+"""The keeper: what dies comes back, what must stop is stopped, and in the right order."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.dev_server.conftest import Start, lives, wait_for
+
+pytestmark = pytest.mark.long
+
+KEEP = (sys.executable, "-m", "bot.dev_server.supervisor")
+
+
+def ids(path: Path) -> list[int]:
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def test_a_killed_command_comes_back_and_ends_with_its_keeper(tmp_path: Path, start: Start) -> None:
+    keeper = start(*KEEP, "--", "sh", "-c", "echo $$ >> ids; exec sleep 100")
+    wait_for(lambda: len(ids(tmp_path / "ids")) == 1)
+    os.kill(ids(tmp_path / "ids")[0], signal.SIGKILL)
+    wait_for(lambda: len(ids(tmp_path / "ids")) == 2)
+    keeper.terminate()
+    said, _ = keeper.communicate(timeout=5)
+    assert keeper.returncode == 0
+    assert said == "was killed by SIGKILL; starting it again in 0.5 s\n"
+    assert not any(map(lives, ids(tmp_path / "ids")))
+
+
+def test_a_command_that_ends_by_itself_comes_back_later_each_time(tmp_path: Path, start: Start) -> None:
+    keeper = start(*KEEP, "--", "sh", "-c", "echo $$ >> ids; exit 3")
+    wait_for(lambda: len(ids(tmp_path / "ids")) == 3)
+    keeper.send_signal(signal.SIGINT)
+    said, _ = keeper.communicate(timeout=5)
+    assert said.splitlines()[:2] == [f"ended with code 3; starting it again in {delay} s" for delay in ("0.5", "1")]
+    assert keeper.returncode == 0
+
+
+def test_a_signal_reaches_the_command_through_a_shell(tmp_path: Path, start: Start) -> None:
+    program = "import signal,sys,time; signal.signal(15, lambda *a: (time.sleep(.5), print('saved'), sys.exit()));"
+    command = f'{sys.executable} -c "{program} print(1, flush=True); time.sleep(100)"; true'
+    keeper = start(*KEEP, "--", "sh", "-c", command)
+    assert keeper.stdout
+    assert keeper.stdout.readline() == "1\n"
+    keeper.terminate()
+    assert keeper.communicate(timeout=5)[0] == "saved\n"
+
+
+def test_a_command_that_will_not_stop_is_killed_with_its_children(tmp_path: Path, start: Start) -> None:
+    keeper = start(*KEEP, "--", "sh", "-c", "trap '' TERM; sleep 100 & echo $! >> ids; echo $$ >> ids; wait; sleep 100")
+    wait_for(lambda: len(ids(tmp_path / "ids")) == 2)
+    keeper.terminate()
+    assert keeper.wait(timeout=6) == 0
+    assert not any(map(lives, ids(tmp_path / "ids")))
+
+
+def test_what_a_killed_command_leaves_behind_goes_before_it_comes_back(tmp_path: Path, start: Start) -> None:
+    start(*KEEP, "--", "sh", "-c", "sleep 100 & echo $! >> children; echo $$ >> ids; wait")
+    wait_for(lambda: len(ids(tmp_path / "ids")) == 1)
+    os.kill(ids(tmp_path / "ids")[0], signal.SIGKILL)
+    wait_for(lambda: len(ids(tmp_path / "ids")) == 2)
+    assert not lives(ids(tmp_path / "children")[0])
+
+
+def test_a_server_goes_after_those_who_write_to_it(tmp_path: Path, start: Start) -> None:
+    lock = str(tmp_path / "lock")
+    server = start(
+        *KEEP,
+        "--outlives",
+        lock,
+        "--",
+        "sh",
+        "-c",
+        "trap 'echo server >> ends; exit' TERM; echo $$ >> ids; sleep 100 & wait",
+    )
+    writer = start(
+        *KEEP,
+        "--holds",
+        lock,
+        "--",
+        "sh",
+        "-c",
+        "trap 'sleep 1; echo writer >> ends; exit' TERM; echo $$ >> ids; sleep 100 & wait",
+    )
+    wait_for(lambda: len(ids(tmp_path / "ids")) == 2)
+    server.terminate()
+    writer.terminate()
+    assert (server.wait(8), writer.wait(8)) == (0, 0)
+    assert (tmp_path / "ends").read_text().split() == ["writer", "server"]

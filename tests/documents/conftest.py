@@ -1,0 +1,24 @@
+"""What drawing and speaking need of this machine: without it these tests are skipped with a sentence."""
+
+import pytest
+
+from bot.documents import html_page
+from bot.speech import text_to_speech
+from tests.databases import skip_or_fail
+from tests.documents.said import ANYTHING_ELSE, LANGUAGES, said
+
+
+@pytest.fixture(scope="session")
+def drawing() -> None:
+    """Pango, and fonts for every language."""
+    texts = [html_page.element("p", said(ANYTHING_ELSE, language), language) for language in LANGUAGES]
+    try:
+        html_page.pdf(html_page.document("", texts[0] + "".join(texts[1:]), "en"))
+    except html_page.NoRenderer as missing:
+        skip_or_fail(str(missing))
+
+
+@pytest.fixture(scope="session")
+def speaking() -> None:
+    if not text_to_speech.voices():
+        skip_or_fail("This test needs espeak-ng and ffmpeg: on Debian and Ubuntu, `sudo apt install espeak-ng ffmpeg`.")

@@ -1,0 +1,73 @@
+"""The picture to forward: any length fits, it is small, and its code can be read."""
+
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from bot.content import dates
+from bot.documents import html_page
+from bot.documents import image as documents_image
+from bot.documents.image import Picture, picture_png
+from tests.documents.said import ANYTHING_ELSE, BUSES, HOURS, LANGUAGES, STATUS, said
+from tests.documents.seen import codes_on, opened, text_of
+
+pytestmark = pytest.mark.long
+
+LINK = "https://puente.test/n/7KQ2-XM4P"
+
+
+def card(language: str, text: str = "", machine: str = "") -> Picture:
+    sent, until = (dates.full(date(2026, month, 4), language) for month in (11, 12))
+    check = said(ANYTHING_ELSE, language)
+    return Picture(language, "Riverbend", text or said(HOURS, language), sent, until, check, LINK, machine)
+
+
+def long(language: str, length: int = 900) -> str:
+    whole = "\n".join(said(text, language) for text in (HOURS, BUSES, STATUS))
+    return (f"{whole}\n" * (length // len(whole) + 1))[:length].strip()
+
+
+@pytest.mark.parametrize("language", ["zh", *(pytest.param(code, marks=pytest.mark.long) for code in ("ar", "am"))])
+def test_nine_hundred_letters_fit(drawing: None, language: str) -> None:
+    png = picture_png(card(language, long(language), said(STATUS, language)))
+    image = opened(png)
+    assert image.width == 1080 < image.height <= 2400
+    assert len(png) < 1_000_000
+    assert codes_on(image) == [LINK]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_short_and_long(drawing: None, language: str) -> None:
+    short, full = (opened(picture_png(card(language, text))) for text in ("", long(language)))
+    assert 1080 == short.width < short.height < full.height
+    assert codes_on(short) == codes_on(full) == [LINK]
+
+
+def test_all_of_it_is_on_the_picture(drawing: None) -> None:
+    """By the text of the page that is drawn: the day it ends, the way to check, the notice."""
+    shapes = [documents_image._html(card("vi", long("vi"), "Máy dịch"), *shape) for shape in documents_image.SHAPES]
+    (text,) = text_of(html_page.fitting_pdf(shapes))
+    for part in ("Riverbend", "4 tháng 12, 2026", "4 tháng 11, 2026", "Máy dịch", "puente.test/n/7KQ2-XM4P"):
+        assert part in text
+    said_there, whole = (re.sub(r"\s", "", one) for one in (long("vi"), text))
+    assert said_there in whole
+
+
+def test_texts_are_escaped() -> None:
+    html = documents_image._html(
+        replace(card("es", "<script>1"), district="<b>", check="<i>", link="https://a.test/?<u>"), 40, 1350
+    )
+    assert not re.search(r"<(script|b|i|u)>", html)
+
+
+def test_the_link_is_left_to_right_in_persian() -> None:
+    assert '<p class="link" dir="ltr">puente.test/n/7KQ2-XM4P</p>' in documents_image._html(card("fa"), 40, 1350)
+
+
+@pytest.mark.long
+def test_far_too_much_is_refused(drawing: None) -> None:
+    with pytest.raises(html_page.TooLong):
+        picture_png(card("en", "word " * 2000))

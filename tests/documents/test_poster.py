@@ -1,0 +1,91 @@
+"""The poster: one sheet, every language, a code that a phone reads."""
+
+import re
+
+import pytest
+
+from bot.documents import html_page
+from bot.documents.poster import Line, Poster, columns, poster_pdf
+from tests.documents.said import ANYTHING_ELSE, BUSES, LANGUAGES, STATUS, said
+from tests.documents.seen import codes_on, on_paper, text_of
+
+pytestmark = pytest.mark.long
+
+LINK = "https://wa.me/12175550100?text=HOLA"
+
+
+def line(language: str) -> Line:
+    return Line(language, *(said(text, language) for text in (ANYTHING_ELSE, BUSES, STATUS)))
+
+
+def poster(*languages: str) -> Poster:
+    lines = tuple(map(line, languages))
+    return Poster("Riverbend School District", "Lincoln Elementary", lines, LINK, "+1 217-555-0100", "HOLA")
+
+
+def letters(text: str) -> set[str]:
+    return set(re.findall(r"\w", text))
+
+
+@pytest.fixture(scope="module")
+def drawn(drawing: None) -> bytes:
+    return poster_pdf(poster(*LANGUAGES))
+
+
+def test_sixteen_languages_fit_one_sheet(drawn: bytes) -> None:
+    (text,) = text_of(drawn)
+    for part in ("Riverbend School District", "Lincoln Elementary", "HOLA", "+1 217-555-0100", "wa.me/12175550100"):
+        assert part in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_can_be_read(drawn: bytes, language: str) -> None:
+    """By its first words; shaped and turned letters come back in another order, so there only which they are counts."""
+    (text,) = text_of(drawn)
+    title = said(ANYTHING_ELSE, language)
+    if language in ("ar", "fa", "ps"):
+        assert len(letters(title) - letters(text)) <= 2
+    else:
+        assert title[:12] in text.replace("\r\n", " ")
+
+
+def test_letters_have_nine_points_or_more(drawn: bytes) -> None:
+    import pypdfium2
+
+    boxes = pypdfium2.PdfDocument(drawn)[0].get_textpage()
+    at = boxes.get_text_range().index("Español")
+    _, bottom, _, top = boxes.get_charbox(at, loose=True)
+    assert top - bottom >= 9
+
+
+def test_a_phone_reads_the_code_in_grey(drawn: bytes) -> None:
+    assert codes_on(on_paper(drawn)) == [LINK]
+
+
+def test_nothing_is_drawn_outside_the_margins(drawn: bytes) -> None:
+    """Printers leave out what is nearer to the edge than a quarter of an inch."""
+    paper = on_paper(drawn)
+    edge = int(paper.width * 0.25 / 8.5)
+    left, top, right, bottom = paper.point(lambda light: 255 if light < 200 else 0).getbbox() or (0, 0, 0, 0)
+    assert edge <= left and edge <= top and right <= paper.width - edge and bottom <= paper.height - edge
+
+
+def test_texts_are_escaped(drawing: None) -> None:
+    nasty = Line("es", "<script>x</script>", "<img src=x>", "&amp;")
+    (text,) = text_of(poster_pdf(Poster("<b>D", "", (nasty,), LINK, "1", "<i>")))
+    for part in ("<script>x</script>", "<img src=x>", "&amp;", "<b>D", "<i>"):
+        assert part in text
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 16])
+def test_columns_keep_the_order(count: int) -> None:
+    lines = tuple(map(line, LANGUAGES[:count]))
+    found = columns(lines)
+    assert len(found) == min(3, count)
+    assert [one for column in found for one in column] == list(lines)
+
+
+@pytest.mark.long
+def test_too_much_text_is_refused(drawing: None) -> None:
+    with pytest.raises(html_page.TooLong):
+        poster_pdf(Poster("D", "S", (Line("en", "t", "many words " * 1500, "s"),), LINK, "1", "W"))

@@ -1,0 +1,105 @@
+"""The transcripts of `flows/tests`: all green, on WhatsApp and without it, and every step and choice walked."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.base import settings
+from bot.cli.main import main
+from bot.content.library import Library
+from bot.flow_tests.harness import Channel
+from bot.flow_tests.recorder import Wrote, record
+from bot.flow_tests.runner import play_all
+
+TRANSCRIPTS = settings.ROOT / "flows/tests"
+EMERGENCIES = ("enforcement_now", "child_alone_now", "self_harm_now", "danger_now", "abuse_violence_home")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("channel", ["whatsapp", "sms", "voice"])
+def test_all_transcripts_and_all_steps(library: Library, channel: Channel) -> None:
+    report = play_all(library, TRANSCRIPTS, [channel])
+    assert [str(problem) for problem in report.problems] == []
+    assert report.steps_left(library) == [] and report.choices_left(library) == []
+    assert report.kinds_left(library) == [], "each flow shows its way, a confused family and an emergency"
+
+
+@pytest.mark.parametrize("name", EMERGENCIES)
+def test_each_emergency_is_walked_in_each_language(library: Library, name: str) -> None:
+    report = play_all(library, TRANSCRIPTS / f"{name}.yaml", ["sms"])
+    for language in library.district.languages:
+        assert (name, library.flows.flows[name].first) in report.walked[language], language
+
+
+def test_a_difference_is_named_with_its_line_and_with_what_was_read(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(
+        "transcripts:\n  - name: Papers\n    run_in: [en]\n    talk:\n"
+        "      - start: right_to_school\n      - bot: menu.open\n        contains: Hello\n"
+    )
+    told = CliRunner().invoke(main, ["test", str(tmp_path), "--channel", "sms"])
+    assert told.exit_code == 1
+    assert (
+        "wrong.yaml:6:9: Papers (en, sms): expected the step 'menu.open', came to right_to_school.open" in told.stdout
+    )
+    assert "free public school" in told.stdout
+
+
+def test_a_word_that_transcripts_do_not_know_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(
+        "transcripts:\n  - name: x\n    talk:\n      - family: hi\n        bot: menu.open\n"
+    )
+    told = CliRunner().invoke(main, ["test", str(tmp_path)])
+    assert told.exit_code == 1 and "one of 'family', 'start'" in told.output
+
+
+def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
+    """What `bot test` says of a conversation with an ID number, with this line or expectation added."""
+    (tmp_path / "one.yaml").write_text(
+        "transcripts:\n  - name: x\n    run_in: [en]\n    talk:\n"
+        f"      - family: I want to talk to a person, my A-number is A123456789\n{line}"
+        f"      - family: call me at five\n    expect: {{{expect}}}\n"
+    )
+    told = CliRunner().invoke(main, ["test", str(tmp_path), "--channel", "sms"])
+    return "" if told.exit_code == 0 else told.stdout
+
+
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ("language: en", ""),
+        ("language: es", "expected the language 'es', kept was 'en'"),
+        ("never_kept: ['123456789']", ""),
+        ("never_kept: [five]", "'five' must not be kept"),
+        ("case: {to: family_liaison, severity: follow_up, answers: {time: call me at five}}", ""),
+        ("case: {to: family_liaison, severity: follow_up, answers: {time: at six}}", "expected a case that holds"),
+    ],
+)
+def test_what_is_kept_can_be_expected(tmp_path: Path, expect: str, said: str) -> None:
+    told = told_of(tmp_path, expect=expect)
+    assert said in told and bool(said) == bool(told)
+
+
+def test_what_staff_read_can_be_expected(tmp_path: Path) -> None:
+    right = "      - staff: family_liaison\n        contains: 'Language: English'\n"
+    assert told_of(tmp_path, line=right) == ""
+    assert "expected an alert to counselor" in told_of(tmp_path, line="      - staff: counselor\n")
+    wrong = told_of(tmp_path, line="      - staff: family_liaison\n        contains: '123456789'\n")
+    assert "one.yaml:6:9" in wrong and "expected the alert to hold '123456789'" in wrong
+
+
+def test_a_recorded_conversation_is_a_transcript_that_passes(library: Library, tmp_path: Path) -> None:
+    start = datetime(2026, 11, 24, 16, tzinfo=UTC)
+    said = ["tengo miedo de mandar a mi hija a la escuela", "1", "gracias"]
+    wrote = [Wrote(text, start + timedelta(minutes=10 * number)) for number, text in enumerate(said)]
+    recorded = record(library, wrote, "sms")
+    (tmp_path / "recorded.yaml").write_text(recorded)
+    assert "choose: bus" in recorded and "advance: 10 minutes" in recorded and "staff: family_liaison" in recorded
+    report = play_all(library, tmp_path, ["whatsapp", "sms"])
+    assert report.problems == [] and report.played == 2
+
+
+def test_nothing_written_is_nothing_to_record(library: Library) -> None:
+    with pytest.raises(ValueError, match="Nothing was written"):
+        record(library, [], "sms")

@@ -1,0 +1,90 @@
+"""What a flow may say besides plain questions: conditions, calls, kinds of answer, versions.  Through the engine's door."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from bot.content.library import Library
+from bot.flows.effects import Ask, Notice, Reach, Say, SetNote
+from bot.flows.engine import Input, State, advance
+from bot.flows.loader import Known, load_flows
+from bot.flows.model import FlowSet
+from bot.nlu.date_parsing import day_in
+from tests.flows.test_loader import GOOD
+
+TUESDAY = date(2026, 11, 24)
+
+
+def flows(**texts: str) -> FlowSet:
+    files = {f"flows/{name}.yaml": text for name, text in texts.items()}
+    return load_flows(files, Known(frozenset({"a_fact"}), frozenset({"default"})))
+
+
+def said(effects: tuple[object, ...]) -> list[object]:
+    return [effect.text for effect in effects if isinstance(effect, Say | Ask)]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "day"),
+    [
+        ("tomorrow", "en", date(2026, 11, 25)),
+        ("on Friday", "en", date(2026, 11, 27)),
+        ("mañana", "es", date(2026, 11, 25)),
+        ("demen", "ht", date(2026, 11, 25)),
+        ("12月1日", "zh", date(2026, 12, 1)),
+        ("ngày mai", "vi", date(2026, 11, 25)),
+        ("غدا", "ar", date(2026, 11, 25)),
+        ("2", "en", None),
+        ("yesterday", "en", None),
+        ("I do not know", "en", None),
+        ("November", "en", None),
+    ],
+)
+def test_a_day_in_the_words_of_a_family(text: str, language: str, day: date | None) -> None:
+    assert day_in(text, language, TUESDAY) == day
+
+
+def test_a_bare_number_for_a_list_that_was_changed_is_asked_again_and_a_word_is_taken() -> None:
+    before = flows(visit=GOOD).flows["visit"]
+    waiting, _ = advance(before, None, Input())
+    assert waiting is not None
+    now = flows(
+        visit=GOOD.replace('      "yes": {label: "Yes", then: bye}\n', "").replace(
+            "    otherwise", '      "yes": {label: "Yes", then: bye}\n    otherwise'
+        )
+    ).flows["visit"]
+    again, effects = advance(now, waiting, Input("1", "1"))
+    assert again == replace(waiting, version=now.version)
+    assert any(effect == Notice("flow_changed") for effect in effects)
+    assert advance(now, waiting, Input("no", "no"))[0] is None
+
+
+def test_a_called_flow_asks_once_keeps_the_answer_and_comes_back(library: Library) -> None:
+    bus, which = library.flows.flows["transport_bus"], library.flows.flows["which_school"]
+    given = Input(about={}, schools={name: school.name for name, school in library.district.schools.items()})
+    state, _ = advance(bus, State("transport_bus", begin="which"), given)
+    assert state is not None and state.flow == "which_school" and state.calls
+    asked, effects = advance(which, state, given)
+    assert asked is not None and any(isinstance(effect, Ask) and effect.names for effect in effects)
+    back, effects = advance(which, asked, replace(given, text="1"))
+    assert back is not None and back.flow == "transport_bus" and not back.calls
+    assert any(isinstance(effect, SetNote) and effect.name == "school" for effect in effects)
+
+
+def test_what_is_known_decides_where_a_flow_goes(library: Library) -> None:
+    visit = library.flows.flows["home_visit"]
+    known, _ = advance(visit, None, Input(about={"contact.home_visit": "not_now"}))
+    fresh, _ = advance(visit, None, Input(about={}))
+    assert known is not None and fresh is not None
+    assert (known.step, fresh.step) == ("noted", "rule")
+
+
+def test_only_a_telephone_number_answers_a_question_for_one(library: Library) -> None:
+    visit = library.flows.flows["home_visit"]
+    waiting = State("home_visit", "number", version=visit.version)
+    again, effects = advance(visit, waiting, Input("my phone", "my phone"))
+    assert again is not None and again.step == "number" and again.tries == 1
+    assert Reach("home_visit", "number") in effects
+    after, _ = advance(visit, waiting, Input("217-555-0177", "217-555-0177"))
+    assert after is None or after.step != "number"

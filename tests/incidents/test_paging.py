@@ -1,0 +1,47 @@
+"""Between the desk and those who were alerted: what they write to each other, and that a drill is always marked."""
+
+from collections.abc import Callable
+
+from bot.runtime import Services
+from tests.conftest import Family
+from tests.incidents.conftest import IRIS, SAM
+from tests.stand_in import TwilioStandIn
+
+Phone = Callable[[str], Family]
+Worker = Callable[[], None]
+
+
+def _asked_by_the_principal(phone: Phone, worker: Worker, word: str) -> str:
+    """The front office begins, the principal takes it and writes to the desk; what the principal is answered."""
+    phone(IRIS).text(word)
+    worker()
+    phone(SAM).text("TAKE 1")
+    answer = phone(SAM).text("1 Keep them in the front office. How many are they?")
+    worker()
+    return answer
+
+
+def test_what_the_principal_writes_to_the_desk_in_a_drill_is_marked(
+    live: Services, phone: Phone, twilio: TwilioStandIn, worker: Worker
+) -> None:
+    answer = _asked_by_the_principal(phone, worker, "DRILL")
+    assert answer.startswith("DRILL, not real.") and "to the front office" in answer
+    read = next(one.body for one in twilio.sent_to(IRIS) if "How many are they?" in one.body)
+    assert read.startswith("DRILL, not real.")
+    phone(IRIS).text("OVER")
+    worker()
+    assert all(one.body.startswith("DRILL, not real.") for one in twilio.sent_to(IRIS)), "no word of a family's helper"
+
+
+def test_in_a_real_one_it_is_not_marked_and_who_asked_hears_that_the_desk_wrote(
+    live: Services, phone: Phone, twilio: TwilioStandIn, worker: Worker
+) -> None:
+    _asked_by_the_principal(phone, worker, "ICE")
+    read = next(one.body for one in twilio.sent_to(IRIS) if "How many are they?" in one.body)
+    assert "DRILL" not in read
+    phone(IRIS).text("two, at the counter")
+    phone(IRIS).text("one has a paper")
+    worker()
+    told = [one.body for one in twilio.sent_to(SAM) if "the front office has written in case 1" in one.body]
+    assert len(told) == 1 and "counter" not in told[0] and "/console/agents/1" in told[0]
+    assert "until it writes OVER" in phone(SAM).text("DONE 1"), "END is a word for STOP and is never told to anybody"

@@ -1,0 +1,106 @@
+"""How long records stay, and the list of who has drilled as a file."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+
+from bot import jobs
+from bot.base.database import now
+from bot.content.district import Records
+from bot.retention import job
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.schools import incidents, protocol_quizzes
+from bot.store.schools.protocol_quizzes import Result
+from bot.web.app import create_app
+from tests.conftest import NOW, Family
+from tests.incidents.conftest import IRIS, MIA, entries
+from tests.web.console.conftest import member
+
+Phone = Callable[[str], Family]
+
+
+def _kept(services: Services) -> tuple[list[int], int, int]:
+    """The incidents that are there, their lines, and the results of the quiz."""
+    with services.database.read() as db:
+        over = [one.id for one in incidents.ended(db, 99)]
+        results = len(protocol_quizzes.newest(db))
+    return sorted(over), len(entries(services)) + len(entries(services, 2)), results
+
+
+@pytest.fixture
+def kept(live: Services, phone: Phone) -> Services:
+    """A real incident (1), a drill (2) and a quiz, all over on the same day; a real one (3) that still runs."""
+    for word in ("ICE", "DRILL"):
+        phone(IRIS).text(word)
+        phone(IRIS).text("one man at the desk")
+        phone(IRIS).text("OVER")
+    phone(MIA).text("ICE Harbor")
+    with live.database.write() as db:
+        protocol_quizzes.keep(db, "q", Result("iris_vega", "1", 4, 5, now()))
+    return live
+
+
+def test_drills_go_after_a_year_and_what_really_happened_after_three(
+    kept: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "services", lambda: kept)
+    assert _kept(kept) == ([1, 2], 6, 1)
+    with time_machine.travel(NOW + timedelta(days=365)):
+        jobs.retain()
+        assert _kept(kept) == ([1, 2], 6, 1), "who drilled a school year ago still counts"
+    with time_machine.travel(NOW + timedelta(days=367)):
+        jobs.retain()
+        assert _kept(kept) == ([1], 3, 0), "only the real one"
+    with time_machine.travel(NOW + timedelta(days=3 * 366 + 1)):
+        job.retain(kept, "helper")
+    assert _kept(kept) == ([], 0, 0)
+    with kept.database.read() as db:
+        assert [one.id for one in incidents.running(db)] == [3], "what has not ended is never deleted"
+        assert "deleted records past their time" in {one.what for one in audit_log.newest(db, 20)}
+
+
+def test_while_counsel_holds_them_nothing_is_deleted(kept: Services) -> None:
+    district = kept.library.district.model_copy(update={"records": Records(hold=True)})
+    held = replace(kept, library=replace(kept.library, district=district))
+    with time_machine.travel(NOW + timedelta(days=4000)):
+        job.retain(held, "helper")
+    assert _kept(held) == ([1, 2], 6, 1)
+    client = member(held, create_app(services=held), "staff", "iris_vega")
+    assert "nothing is deleted" in client.get("/console/agents").text
+    assert "Kept until" not in client.get("/console/agents/1").text
+
+
+def test_the_pages_say_how_long(kept: Services) -> None:
+    client = member(kept, create_app(services=kept), "staff", "iris_vega")
+    assert "for 3 years, drills and quizzes for 1." in client.get("/console/agents").text
+    record = client.get("/console/agents/1").text
+    assert "Kept until November 26, 2029" in record and "November 24, 2026, 10:00" in record, "a record has a year"
+
+
+def test_the_list_of_drills_names_people_without_numbers_and_begins_no_formula(live: Services, phone: Phone) -> None:
+    phone(IRIS).text("DRILL")
+    for _ in range(9):
+        phone(IRIS).text("next")
+    people = {**live.library.district.staff}
+    people["mia_strand"] = people["mia_strand"].model_copy(update={"name": '=HYPERLINK("x")'})
+    district = live.library.district.model_copy(update={"staff": people})
+    here = replace(live, library=replace(live.library, district=district))
+    client: FlaskClient = member(here, create_app(services=here), "staff", "iris_vega")
+    answer = client.get("/console/agents/drilled.csv")
+    rows = list(csv.DictReader(answer.text.splitlines()))
+    iris = next(one for one in rows if one["Who"] == "Iris Vega")
+    assert (iris["School"], iris["Drill"], iris["Whole drill"]) == ("Lincoln Elementary", "2026-11-24", "Yes")
+    assert next(one for one in rows if one["Who"] == "Sam Ortiz")["Drill"] == "not yet"
+    assert (
+        "'=HYPERLINK" in answer.text
+        and "+1217" not in answer.text
+        and "attachment" in answer.headers["Content-Disposition"]
+    )
+    assert "drilled.csv" in client.get("/console/agents").text
+    assert member(here, create_app(services=here), "viewer", None).get("/console/agents/drilled.csv").status_code == 403

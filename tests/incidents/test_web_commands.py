@@ -1,0 +1,165 @@
+"""The page "Agents at school": one tap with a confirming step, the record, who has drilled, the quiz, the samples."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bot.base import settings
+from bot.cases import assignment
+from bot.cases.paging import page
+from bot.content.lint import findings
+from bot.content.review_queue import tasks
+from bot.content_review.overdue_reminders import remind
+from bot.incidents import samples
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.schools import protocol_quizzes
+from tests.cases.test_paging import send_all
+from tests.conftest import Family
+from tests.incidents.conftest import IRIS, NORA, SAM, case_of, entries, incident
+from tests.stand_in import TwilioStandIn
+from tests.web.console.conftest import member
+from tests.web.console.test_console import token
+
+HOME = "/console/agents"
+
+
+@pytest.fixture
+def iris(live: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
+    """Logged in: the front office of Lincoln, in a district whose protocol is live."""
+    return member(live, serve(live), "staff", "iris_vega")
+
+
+def send(client: FlaskClient, path: str, **form: str) -> str:
+    given = {"csrf_token": token(client.get("/console/account").text), **form}
+    answer = client.post(path, data=given, follow_redirects=True)
+    assert answer.status_code < 400, answer.text
+    return answer.text
+
+
+def test_one_tap_a_confirming_step_and_the_record(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:
+    home = iris.get(HOME).text
+    assert "The protocol is live" in home and "school=lincoln" in home and "school=harbor" not in home
+    asked = iris.get(f"{HOME}/start?school=lincoln").text
+    assert "Sam Ortiz, Ruth Adams, Nora Feld" in asked and "911" in asked
+    once = re.findall(r'name="once" value="(\w+)"', asked)[0]
+    for _ in range(2):
+        shown = send(iris, f"{HOME}/start", school="lincoln", drill="no", once=once)
+    assert incident(live).drill is False and len(entries(live)) == 1, "a form that is sent twice begins one"
+    page(live, 1)
+    assert "URGENT" in twilio.sent_to(SAM)[0].body
+    assert "Step 1 of 9" in shown and "How many are they" in shown
+    shown = send(iris, f"{HOME}/1/do", word="write", text="two <b>men</b>", once="a")
+    assert "Step 2 of 9" in shown and "two &lt;b&gt;men" in shown
+    assignment.take(live, 1, "sam_ortiz", "by text")
+    part = iris.get(f"{HOME}/1/part").text
+    assert "Sam Ortiz has it" in part and "two &lt;b&gt;men" in part
+    assert "Step 3 of 9" in send(iris, f"{HOME}/1/do", word="next", once="b")
+    over = send(iris, f"{HOME}/1/do", word="over", once="c")
+    assert "over" in over and 'name="word"' not in over and "prints as a record" in over
+    assert "Nothing was written down" in send(iris, f"{HOME}/1/do", word="write", text="late", once="d")
+    assert case_of(live).open
+    with live.database.read() as db:
+        assert {"started an incident", "read an incident", "ended an incident"} <= {
+            one.what for one in audit_log.newest(db, 99, "incident 1")
+        }
+    assert "record" in member(live, iris.application, "staff", "sam_ortiz").get("/console/cases/1").text
+
+
+def test_who_has_drilled_and_the_quiz(live: Services, iris: FlaskClient) -> None:
+    send(iris, f"{HOME}/start", school="lincoln", drill="yes", once="d1")
+    row = re.compile(r'row">Iris Vega.*?</tr>', re.DOTALL)
+    assert "1 of 9" in row.findall(iris.get(HOME).text)[0] and "Lincoln Elementary · 0 of 2" in iris.get(HOME).text
+    for number in range(8):
+        send(iris, f"{HOME}/1/do", word="next", once=f"n{number}")
+    send(iris, f"{HOME}/1/do", word="over", once="o")
+    right = [str(one.right) for one in live.library.district.protocol.quiz]  # type: ignore[union-attr]
+    answers = {f"q{number}": one for number, one in enumerate(["1", *right[1:]], 1)}
+    for _ in range(2):
+        assert "4 of 5 right" in send(iris, f"{HOME}/quiz", once="q", **answers)
+    home = iris.get(HOME).text
+    assert "9 of 9" in row.findall(home)[0] and "4 of 5" in row.findall(home)[0]
+    assert "Lincoln Elementary · 1 of 2" in home and "DRILL, not real" in home
+    with live.database.read() as db:
+        assert db.execute(protocol_quizzes.quizzes.select()).all().__len__() == 1
+    form = {"csrf_token": token(iris.get("/console/account").text), "q1": "1", "once": "z"}
+    left_open = iris.post(f"{HOME}/quiz", data=form)
+    assert left_open.status_code == 400 and "answer every question" in left_open.text
+
+
+def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Services, client: FlaskClient) -> None:
+    pat = member(services, client.application, "staff", "pat_moore")
+    for path in (HOME, f"{HOME}/start?school=harbor", f"{HOME}/protocol"):
+        shown = pat.get(path).text
+        assert "Not live." in shown and "counsel has not signed it" in shown and "Ruth Adams" in shown, path
+    library = pat.get(f"{HOME}/protocol").text
+    assert "sample, not policy" in library and "read on November 23, 2026" in library and "westportps.org" in library
+    assert "Not live" in send(pat, f"{HOME}/start", school="harbor", drill="no", once="r")
+    assert incident(services).live is False and case_of(services).topic == "agents_at_school"
+
+
+def test_the_example_districts_sample_is_the_librarys(services: Services) -> None:
+    assert services.library.district.protocol == samples.every()["front_office.yaml"]
+    assert all(one.sample and one.sources for one in samples.every().values())
+
+
+def test_who_may_see_which_record(live: Services, iris: FlaskClient) -> None:
+    send(iris, f"{HOME}/start", school="lincoln", drill="no", once="s")
+    app = iris.application
+    for staff, status in (("sam_ortiz", 200), ("nora_feld", 200), ("pat_moore", 200), ("mia_strand", 404)):
+        assert member(live, app, "staff", staff).get(f"{HOME}/1").status_code == status, staff
+    officer = member(live, app, "records_officer", "rosa_lind")
+    assert officer.get(f"{HOME}/1").status_code == 200 and 'name="word"' not in officer.get(f"{HOME}/1").text
+    assert iris.get(f"{HOME}/99").status_code == 404
+
+
+def test_a_login_without_a_phone_may_begin_too(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:
+    admin = member(live, iris.application, "administrator")
+    assert "Step 1 of 9" in send(admin, f"{HOME}/start", school="harbor", drill="no", once="t")
+    page(live, 1)
+    assert "Harbor Middle School" in twilio.sent_to("+12175550182")[0].body
+
+
+def test_what_is_begun_in_the_console_goes_on_by_text(live: Services, iris: FlaskClient) -> None:
+    send(iris, f"{HOME}/start", school="lincoln", drill="no", once="u")
+    assert "Step 2 of 9" in Family(live, iris, IRIS).text("NEXT")
+
+
+def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:  # fmt: skip
+    assert "protocol for agents" not in iris.get("/console/content").text
+    with time_machine.travel(datetime(2027, 7, 20, 16, tzinfo=UTC), tick=True):
+        for _ in range(2):
+            remind(live)
+        send_all(live)
+        told = [one.body for one in twilio.sent_to(NORA) if "protocol for agents" in one.body]
+        assert len(told) == 1 and "not live from 2027-08-01 on" in told[0]
+    subjects = {one.subject: one for one in tasks(live.library, date(2027, 8, 2))}
+    assert subjects["protocol for agents at school"].overdue(date(2027, 8, 2))
+
+
+def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Services, client: FlaskClient) -> None:
+    page_ = member(services, client.application, "viewer").get("/console/content").text
+    assert "protocol for agents at school" in page_ and "not live now" in page_
+    _, soft = findings(settings.ROOT, services.library, date(2026, 11, 24))
+    assert any("protocol for agents at school is not live now" in line for line in soft)
+
+
+def test_only_who_is_in_it_at_the_school_or_alerted_says_that_it_is_over(live: Services, iris: FlaskClient) -> None:
+    """Somebody of another office reads along; one wrong click must not call off the alarm."""
+    send(iris, f"{HOME}/start", school="lincoln", drill="no", once="a1")
+    kim = member(live, iris.application, "staff", "kim_novak")
+    page = kim.get(f"{HOME}/1").text
+    assert "nobody came" not in page and "Keep it with the time" in page
+    form = {"csrf_token": token(kim.get("/console/account").text), "once": "b1"}
+    for word in ("mistake", "over"):
+        assert kim.post(f"{HOME}/1/do", data={**form, "word": word}).status_code == 403
+    assert incident(live).ended_at is None
+    nora = member(live, iris.application, "staff", "nora_feld")
+    assert "nobody came" in nora.get(f"{HOME}/1").text
+    send(nora, f"{HOME}/1/do", word="over", once="c1")
+    assert incident(live).ended_by == "nora_feld"

@@ -1,0 +1,196 @@
+"""What reached Twilio and not us is found in Twilio's list and handled late: once, and nothing that is not ours."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+from sqlalchemy import select
+
+from bot.base.database import now
+from bot.jobs import missed_messages
+from bot.messaging import provider_redaction
+from bot.messaging.delivery import deliver
+from bot.messaging.inbound_message import Inbound
+from bot.runtime import Services
+from bot.store.cases import deliveries, voice_notes
+from bot.store.cases.cases import cases
+from bot.store.operations import missed_messages as noted
+from bot.web.app import create_app
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+from tests.stand_in.records import Accepted, new_sid
+
+MARTA, OURS = "+12175550188", "+12175550100"
+
+
+def at_twilio(twilio: TwilioStandIn, sender: str, body: str, sid: str = "", to: str = OURS, **more: object) -> Accepted:
+    """A message as Twilio's list shows it, ten minutes after it came."""
+    at = time.time() - 600
+    one = Accepted(sid=sid or new_sid("SM"), to=to, sender=sender, body=body, at=at, sent_at=at, **more)  # type: ignore[arg-type]
+    one.status = "received"
+    with twilio.changed:
+        twilio.messages.append(one)
+        twilio._by_sid[one.sid] = one
+    return one
+
+
+@pytest.fixture
+def line(services: Services) -> Services:
+    """A line that has been up for an hour."""
+    noted.begin(services.redis, now() - timedelta(hours=1))
+    return services
+
+
+def carried(services: Services) -> None:
+    """What workers do with what waits."""
+    with services.database.read() as db:
+        waiting = db.execute(select(deliveries.deliveries.c.id).where(deliveries.deliveries.c.kind == "late")).scalars()
+        found = waiting.all()
+    for one in found:
+        deliver(services, one)
+
+
+def open_cases(services: Services) -> list[str]:
+    with services.database.read() as db:
+        return list(db.execute(select(cases.c.severity)).scalars())
+
+
+def test_an_emergency_that_never_reached_us_pages_and_is_answered_once(line: Services, twilio: TwilioStandIn) -> None:
+    one = at_twilio(twilio, MARTA, "ICE is at my door right now")
+    for _ in range(3):
+        missed_messages.look(line)
+        carried(line)
+    assert open_cases(line) == ["escalate_now"]
+    assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
+    assert line.conversations.heard(one.sid) and noted.count(line.redis, now() - timedelta(hours=1)) == 1
+
+
+def test_what_was_answered_is_not_answered_again(line: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    at_twilio(twilio, family.address, "I want to talk to a person", family.sid)
+    family.text("CHECK ABCDEF")
+    at_twilio(twilio, family.address, "CHECK ABCDEF", family.sid)
+    missed_messages.look(line)
+    carried(line)
+    assert not twilio.sent_to(family.address) and len(open_cases(line)) == 1
+
+
+def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Services, twilio: TwilioStandIn) -> None:
+    away = replace(line, redis=Redis.from_url("unix:///nowhere/redis.sock"))
+    staff = "+12175550143"
+    for sender, text in ((MARTA, "ICE is at my door right now"), (MARTA, "what is for lunch?"), (staff, "TAKE 1")):
+        family = Family(away, create_app(services=away).test_client(), sender)
+        assert family.text(text)
+        at_twilio(twilio, sender, text, family.sid)
+    missed_messages.look(line)
+    carried(line)
+    assert not twilio.sent_to(MARTA) and not twilio.sent_to(staff)
+    assert noted.count(line.redis, now() - timedelta(hours=1)) == 0
+
+
+def test_a_stop_counts_and_nothing_is_sent_after_it(line: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text("hello, good morning")
+    at_twilio(twilio, family.address, "STOP")
+    missed_messages.look(line)
+    carried(line)
+    assert not twilio.sent_to(family.address)
+    assert family.text("what is for lunch?") == ""
+
+
+def test_staff_are_answered_too(line: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text("ICE is at my door right now")
+    staff = "+12175550143"
+    at_twilio(twilio, staff, "TAKE 1")
+    missed_messages.look(line)
+    carried(line)
+    with line.database.read() as db:
+        assert db.execute(select(cases.c.claimed_by)).scalar() == line.library.district.staff_at(staff)
+    assert len(twilio.sent_to(staff)) == 1
+
+
+def test_a_voice_message_is_fetched(line: Services, twilio: TwilioStandIn) -> None:
+    sound = twilio.media.put(b"a voice", "audio/ogg")
+    one = at_twilio(twilio, f"whatsapp:{MARTA}", "", to=f"whatsapp:{OURS}", media=[sound.url])
+    sound.url = sound.url.replace(sound.url.split("/Messages/")[1].split("/")[0], one.sid)
+    missed_messages.look(line)
+    with line.database.read() as db:
+        found = db.execute(select(voice_notes.voice_notes.c.content_type)).scalars().all()
+    assert found == ["audio/ogg"]
+
+
+def test_what_redis_has_lost_is_not_guessed(services: Services, twilio: TwilioStandIn) -> None:
+    """A new Redis knows of nobody that was answered: what came before it is left alone."""
+    at_twilio(twilio, MARTA, "I want to talk to a person")
+    missed_messages.look(services)
+    missed_messages.look(services)
+    assert open_cases(services) == []
+
+
+def test_another_number_of_the_account_is_not_ours(line: Services, twilio: TwilioStandIn) -> None:
+    at_twilio(twilio, MARTA, "I want to talk to a person", to="+12175550999")
+    missed_messages.look(line)
+    assert open_cases(line) == []
+
+
+def test_its_words_stay_at_twilio_until_then(
+    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = at_twilio(twilio, MARTA, "I want to talk to a person")
+    monkeypatch.setattr(provider_redaction, "now", lambda: now() + timedelta(hours=3))
+    provider_redaction.redact(line)
+    assert not one.redacted
+    missed_messages.look(line)
+    noted.note(line.redis, now() + timedelta(hours=3))
+    provider_redaction.redact(line)
+    assert one.redacted
+
+
+def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Services, twilio: TwilioStandIn) -> None:
+    at_twilio(twilio, MARTA, "I want to talk to a person")
+    twilio.fail_next("503", on="list")
+    with pytest.raises(Exception, match="away"):
+        missed_messages.look(line)
+    missed_messages.look(line)
+    assert len(open_cases(line)) == 1
+
+
+def test_a_worker_killed_before_the_reply_leaves_loses_none(
+    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """What no handler catches."""
+
+    def killed(*told: object) -> None:
+        raise Killed
+
+    at_twilio(twilio, MARTA, "ICE is at my door right now")
+    with monkeypatch.context() as patched:
+        patched.setattr(missed_messages, "_say", killed)
+        with pytest.raises(Killed):
+            missed_messages.look(line)
+    for _ in range(2):
+        missed_messages.look(line)
+        carried(line)
+    assert open_cases(line) == ["escalate_now"]
+    assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
+
+
+def test_one_that_breaks_us_holds_up_no_other(
+    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = at_twilio(twilio, "+12175550189", "hello"), at_twilio(twilio, MARTA, "I want to talk to a person")
+    real = missed_messages.answer
+
+    def breaks(services: Services, message: Inbound) -> str:
+        if message.sid == broken.sid:
+            raise KeyError("a fault of ours")
+        return real(services, message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(missed_messages, "answer", breaks)
+        missed_messages.look(line)
+    assert line.conversations.heard(whole.sid) and not line.conversations.heard(broken.sid)
+    missed_messages.look(line)
+    assert line.conversations.heard(broken.sid)

@@ -1,0 +1,76 @@
+"""A gathering that is planned, and families who answer it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bot.base.database import now
+from bot.meetings import planning, reminders
+from bot.runtime import Services
+from bot.store.meetings import meetings, rsvps
+from bot.store.meetings.meeting_interpreters import Booked
+from bot.store.meetings.meetings import Gathering, Plan
+from bot.store.meetings.rsvps import Coming
+from tests.announcements.conftest import District
+from tests.cases.test_paging import send_all
+from tests.stand_in import TwilioStandIn
+
+STARTS = datetime(2026, 12, 3, 0, 0, tzinfo=UTC)
+"""Wednesday, December 2, at six in the evening in the example district."""
+PLAN = Plan(
+    title="Your questions about school",
+    host="sam_ortiz",
+    helpers=("ana_ruiz",),
+    starts_at=STARTS,
+    ends_at=STARTS.replace(hour=1),
+    link="https://meet.example.org/abc",
+    dial_in="+12175550199",
+    dial_code="4711#",
+    schools=("lincoln",),
+    languages=("en", "es"),
+)
+
+
+class Host:
+    """Plans and looks; `sweep` runs what the scheduler runs, and what it queued."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def plan(self, **given: Any) -> Gathering:
+        return self.get(planning.keep(self.services, replace(PLAN, **given), "ana_ruiz"))
+
+    def get(self, number: int = 1) -> Gathering:
+        with self.services.database.read() as db:
+            found = meetings.find(db, number)
+        assert found is not None
+        return found
+
+    def book(self, language: str, kind: str = "trained") -> None:
+        planning.book(self.services, self.get(), Booked(0, language, kind, "Maria, Bridge Interpreters", "ana_ruiz"))
+
+    def coming(self) -> list[Coming]:
+        with self.services.database.read() as db:
+            return rsvps.coming(db, 1)
+
+    def sweep(self) -> None:
+        reminders.sweep_gatherings(self.services)
+        reminders.sweep_gatherings(self.services)
+        send_all(self.services)
+
+
+@pytest.fixture
+def host(services: Services) -> Host:
+    return Host(services)
+
+
+@pytest.fixture
+def district(services: Services, twilio: TwilioStandIn) -> District:
+    return District(services, twilio)
+
+
+Families = Callable[[str], Any]
+__all__ = ["PLAN", "STARTS", "Families", "Host", "now"]

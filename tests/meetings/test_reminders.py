@@ -1,0 +1,228 @@
+"""Those who come are reminded twice, told of changes, asked once after; each once, in their language, in waking hours."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import delete, select
+
+from bot.base.database import now
+from bot.cases import follow_ups as starting
+from bot.meetings import planning
+from bot.retention import after_restore
+from bot.store import audit_log
+from bot.store.families import contacts, follow_ups
+from bot.store.meetings import rsvps
+from tests.conftest import Family
+from tests.meetings.conftest import PLAN, STARTS, Host
+from tests.stand_in import TwilioStandIn
+from tests.store.reading import newest_cases
+
+A = "+12175550181"
+
+
+@pytest.fixture
+def comes(host: Host, new_family: Callable[[str], Family]) -> Family:
+    one = new_family(A)
+    one.text("English")
+    one.text(f"GO {host.plan().code}")
+    return one
+
+
+def got(twilio: TwilioStandIn, number: str = A) -> list[str]:
+    return [message.body for message in twilio.sent_to(number)]
+
+
+def test_a_reminder_the_day_before_and_one_an_hour_before(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
+    host.sweep()
+    assert got(twilio) == []
+    for before, count in ((24.1, 0), (23.9, 1), (10, 1), (1.1, 1), (0.9, 2), (0.2, 2)):
+        with time_machine.travel(STARTS - timedelta(hours=before)):
+            host.sweep()
+            assert len(got(twilio)) == count, before
+    for text in got(twilio):
+        assert "6:00 PM" in text and "meet.example.org/abc" in text and "217-555-0199" in text
+
+
+def test_after_a_restore_nobody_is_reminded_twice(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
+    with time_machine.travel(STARTS - timedelta(hours=23)):
+        assert after_restore.hold(host.services, "theo_lang").reminders == 1
+        host.sweep()
+        assert got(twilio) == []
+    with time_machine.travel(STARTS - timedelta(minutes=50)):
+        host.sweep()
+        assert len(got(twilio)) == 1, "whose hour had not come leaves"
+
+
+def test_nobody_is_reminded_who_took_it_back_or_stopped(
+    host: Host, comes: Family, new_family: Callable[[str], Family], twilio: TwilioStandIn
+) -> None:
+    other = new_family("+12175550182")
+    other.text("English")
+    other.text(f"GO {host.get().code}")
+    comes.text(f"NOGO {host.get().code}")
+    new_family("whatsapp:+12175550182").text("STOP")  # on another address of the same person
+    with time_machine.travel(STARTS - timedelta(hours=23)):
+        host.sweep()
+    assert got(twilio) == [] and got(twilio, "+12175550182") == []
+
+
+def test_who_signs_up_after_the_reminder_gets_no_second_text_at_once(
+    host: Host, new_family: Callable[[str], Family], twilio: TwilioStandIn
+) -> None:
+    code = host.plan().code
+    with time_machine.travel(STARTS - timedelta(hours=5)):
+        one = new_family(A)
+        one.text("English")
+        one.text(f"GO {code}")
+        host.sweep()
+    assert got(twilio) == []
+
+
+def test_a_reminder_waits_for_the_morning(
+    host: Host, new_family: Callable[[str], Family], twilio: TwilioStandIn
+) -> None:
+    morning = STARTS + timedelta(hours=13)  # seven in the morning
+    code = host.plan(starts_at=morning, ends_at=morning + timedelta(hours=1)).code
+    one = new_family(A)
+    one.text("English")
+    one.text(f"GO {code}")
+    for before in (24, 23.5):
+        with time_machine.travel(morning - timedelta(hours=before)):
+            host.sweep()
+    assert got(twilio) == []
+    with time_machine.travel(morning - timedelta(hours=22.9)):
+        host.sweep()
+    assert len(got(twilio)) == 1
+
+
+def test_a_change_is_told_once_and_reminders_follow_the_new_time(
+    host: Host, comes: Family, twilio: TwilioStandIn
+) -> None:
+    later = STARTS + timedelta(days=1)
+    planning.keep(host.services, replace(PLAN, title="Another title"), "ana_ruiz", host.get())
+    host.sweep()
+    assert got(twilio) == [], "a title is not worth a text"
+    changed = replace(PLAN, starts_at=later, ends_at=later + timedelta(hours=1))
+    planning.keep(host.services, changed, "ana_ruiz", host.get())
+    host.sweep()
+    (text,) = got(twilio)
+    assert "has changed" in text and "Thursday, December 3, 6:00 PM" in text
+    with time_machine.travel(STARTS - timedelta(hours=23)):
+        host.sweep()
+    assert len(got(twilio)) == 1
+    with time_machine.travel(later - timedelta(hours=23)):
+        host.sweep()
+    assert len(got(twilio)) == 2
+
+
+def test_a_canceled_one_is_told_and_nothing_more(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
+    assert planning.cancel(host.services, host.get(), "ana_ruiz")
+    host.sweep()
+    with time_machine.travel(STARTS - timedelta(hours=23)):
+        host.sweep()
+    (text,) = got(twilio)
+    assert "does not take place" in text
+
+
+def test_one_canceled_at_night_is_told_in_the_morning_though_it_would_have_begun(
+    host: Host, comes: Family, twilio: TwilioStandIn
+) -> None:
+    early = STARTS.replace(hour=13, minute=30)  # half past seven in the morning
+    planning.keep(
+        host.services, replace(PLAN, starts_at=early, ends_at=early + timedelta(hours=2)), "ana_ruiz", host.get()
+    )
+    host.sweep()
+    with time_machine.travel(early - timedelta(hours=1), tick=True):
+        planning.cancel(host.services, host.get(), "ana_ruiz")
+        host.sweep()
+        assert not any("does not take place" in one for one in got(twilio)), "it is night"
+    with time_machine.travel(early + timedelta(minutes=45), tick=True):
+        host.sweep()
+    assert "does not take place" in got(twilio)[-1]
+
+
+def ask_after(host: Host) -> None:
+    host.sweep()
+    with host.services.database.read() as db:
+        due = list(follow_ups.due(db, now(), 100))
+    for number in due:
+        starting.start(host.services, number)
+    host.sweep()
+
+
+def test_after_it_each_is_asked_once_what_it_needs_and_a_person_reads_it(
+    host: Host, comes: Family, twilio: TwilioStandIn
+) -> None:
+    with time_machine.travel(STARTS + timedelta(hours=2)):
+        host.sweep()
+        assert host.get().state == "over"
+    host.services.conversations.forget(host.services.family(A))  # a week has passed for Redis too
+    with time_machine.travel(STARTS + timedelta(hours=15)):  # nine in the morning
+        ask_after(host)
+        ask_after(host)
+        (text,) = got(twilio)
+        assert "What does your family need" in text
+        assert "will read this" in comes.text("A bus that stops near our street")
+    with host.services.database.read() as db:
+        (case,) = newest_cases(db, host.services.database.vault, 5)
+    assert (case.topic, case.severity) == ("after_gathering", "info") and "bus" in str(case.answers)
+
+
+def test_it_is_not_ready_without_trained_interpreters(host: Host, comes: Family) -> None:
+    comes.text("Kreyòl")
+    for language, kind in ((None, ""), ("es", "trained"), ("ht", "bilingual")):
+        if language:
+            host.book(language, kind)
+        with pytest.raises(planning.Refused, match="Haitian Creole"):
+            planning.set_ready(host.services, host.get(), "sam_ortiz")
+    host.book("ht")
+    planning.set_ready(host.services, host.get(), "sam_ortiz")
+    assert host.get().state == "ready"
+
+
+def test_a_new_language_makes_a_ready_one_planned_again(host: Host, new_family: Callable[[str], Family]) -> None:
+    code = host.plan().code
+    host.book("es")
+    planning.set_ready(host.services, host.get(), "sam_ortiz")
+    one = new_family(A)
+    one.text("Kreyòl")
+    one.text(f"GO {code}")
+    assert host.get().state == "planned"
+    with pytest.raises(planning.Refused):
+        planning.invite(host.services, host.get(), "ana_ruiz")
+
+
+def test_two_who_change_it_at_once_do_not_overwrite_each_other(host: Host) -> None:
+    before = host.plan()
+    changed = replace(PLAN, link="https://meet.example.org/xyz")
+    planning.keep(host.services, changed, "ana_ruiz", before)
+    with pytest.raises(planning.Refused, match="changed it just now"):
+        planning.keep(host.services, PLAN, "sam_ortiz", before)
+
+
+def test_what_staff_do_is_recorded(host: Host) -> None:
+    host.plan()
+    host.book("es")
+    planning.set_ready(host.services, host.get(), "sam_ortiz")
+    planning.cancel(host.services, host.get(), "sam_ortiz")
+    with host.services.database.read() as db:
+        told = [(one.who, one.what) for one in audit_log.newest(db, 9, "gathering 1")]
+    assert told == [
+        ("sam_ortiz", "canceled a gathering"), ("sam_ortiz", "marked a gathering ready"),
+        ("ana_ruiz", "booked an interpreter"), ("ana_ruiz", "planned a gathering"),
+    ]  # fmt: skip
+
+
+def test_erasing_a_family_takes_its_answer_along(host: Host) -> None:
+    host.plan()
+    with host.services.database.write() as db:
+        contact = contacts.add(db, host.services.database.vault, A, "sms", now())
+        rsvps.say(db, (1, 0), (contact.family_id or 0, contact.id), "es", 2, now())
+    assert len(host.coming()) == 1
+    with host.services.database.write() as db:
+        db.execute(delete(contacts.contacts))
+    with host.services.database.read() as db:
+        assert db.execute(select(rsvps.rsvps)).all() == []

@@ -1,0 +1,211 @@
+"""Families say that they come, take it back, and ask without a name: by one Latin word and a code, in any language."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text as sql
+
+from bot.announcements import approval
+from bot.meetings import planning
+from bot.meetings.sms_commands import Said, parse
+from bot.store.meetings import meeting_questions
+from tests.announcements.conftest import District
+from tests.cases.test_paging import send_all
+from tests.conftest import NOW, Family
+from tests.meetings.conftest import STARTS, Host
+from tests.stand_in import TwilioStandIn
+from tests.store.reading import newest_cases
+
+JEAN = "+12175550142"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("GO K7Q2MX", Said("yes", "K7Q2MX")),
+        ("go k7q2mx 3", Said("yes", "K7Q2MX", 3)),
+        ("Go: K7Q2MX.", Said("yes", "K7Q2MX")),
+        ("\u2068GO K7Q2MX\u2069", Said("yes", "K7Q2MX")),
+        ("«GO K7Q2MX»", Said("yes", "K7Q2MX")),
+        ("GO K7Q2MX ٣", Said("yes", "K7Q2MX", 3)),
+        ("ＧＯ Ｋ７Ｑ２ＭＸ", Said("yes", "K7Q2MX")),
+        ("k7q2mx", Said("yes", "K7Q2MX", word=False)),
+        ("NOGO K7Q2MX", Said("no", "K7Q2MX")),
+        ("no go k7q2mx", Said("no", "K7Q2MX")),
+        ("No K7Q2MX", Said("no", "K7Q2MX", word=False)),
+        ("ASK K7Q2MX Will there be buses?", Said("ask", "K7Q2MX", question="Will there be buses?")),
+        ("ask k7q2mx", Said("ask", "K7Q2MX")),
+        ("ASK K7Q2MX: ¿Habrá\nautobuses?", Said("ask", "K7Q2MX", question="¿Habrá\nautobuses?")),
+    ],
+)
+def test_what_is_understood(text: str, said: Said) -> None:
+    assert parse(text) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["go home", "I go to K7Q2MX school", "GO KQQQMX", "GO K7Q2MX with my mother", "no", "1", "", "🤷", "GO K7Q2M"],
+)
+def test_what_is_an_ordinary_message(text: str) -> None:
+    assert parse(text) is None
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_it(text: str) -> None:
+    said = parse(text)
+    assert said is None or len(said.code) == 6
+
+
+def test_go_is_counted_once_and_confirmed_in_the_familys_language(host: Host, family: Family) -> None:
+    family.text("English")
+    code = host.plan().code
+    first = family.text(f"GO {code} 2")
+    assert "Wednesday, December 2, 6:00 PM" in first and "https://meet.example.org/abc" in first
+    assert "217-555-0199, then the code 4711#" in first and f"/g/{code}.ics" in first and f"NOGO {code}" in first
+    assert family.text(f"go {code} 2") == first, "said again, nothing is asked and nothing counted twice"
+    assert [(one.language, one.families, one.people) for one in host.coming()] == [("en", 1, 2)]
+    assert "not on the list" in family.text(f"NOGO {code}")
+    assert host.coming() == []
+
+
+def test_a_family_with_two_addresses_is_one_family(host: Host, new_family: Callable[[str], Family]) -> None:
+    code = host.plan().code
+    for address in ("+12175550181", "whatsapp:+12175550181"):
+        new_family(address).text(f"GO {code}")
+    assert [(one.families, one.people) for one in host.coming()] == [(1, 1)]
+
+
+def test_who_never_wrote_is_shown_the_languages_and_counts_in_the_one_it_names(host: Host, family: Family) -> None:
+    code = host.plan().code
+    assert "Kreyòl" in family.text(f"GO {code}")
+    assert host.coming()[0].language == ""
+    family.text("español")
+    assert host.coming()[0].language == "es"
+
+
+def test_a_code_that_nobody_knows(host: Host, family: Family) -> None:
+    family.text("English")
+    code = host.plan().code
+    assert "do not know a meeting" in family.text("GO K7Q2MX")
+    assert "do not know a meeting" not in family.text("K7Q2MX")
+    planning.cancel(host.services, host.get(), "ana_ruiz")
+    assert "does not take place" in family.text(f"GO {code}")
+    assert host.coming() == []
+
+
+def test_after_it_began_nobody_signs_up(host: Host, family: Family) -> None:
+    family.text("English")
+    code = host.plan().code
+    with time_machine.travel(STARTS + timedelta(minutes=1)):
+        assert "is over" in family.text(f"GO {code}")
+
+
+def test_check_says_that_a_gathering_is_real(host: Host, family: Family) -> None:
+    family.text("English")
+    code = host.plan().code
+    assert family.text(f"CHECK {code}").startswith("Yes, this meeting is real.")
+    assert "has sent no message" in family.text("CHECK K2Q2MX")
+
+
+def test_an_emergency_is_never_taken_for_a_question(host: Host, family: Family) -> None:
+    family.text("English")
+    code = host.plan().code
+    assert "911" in family.text(f"ASK {code} ICE is at my door right now, help")
+    with host.services.database.read() as db:
+        assert meeting_questions.of(db, host.services.database.vault, 1) == []
+        assert [one.severity for one in newest_cases(db, host.services.database.vault, 5)] == ["escalate_now"]
+
+
+def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> None:
+    family.text("español")
+    code = host.plan().code
+    family.text(
+        f"ASK {code} ¿Habrá autobuses? Soy indocumentada, mi número es 217-555-0177", MessageSid="SM" + "1" * 32
+    )
+    family.text(
+        f"ASK {code} ¿Habrá autobuses? Soy indocumentada, mi número es 217-555-0177", MessageSid="SM" + "1" * 32
+    )
+    with host.services.database.read() as db:
+        (one,) = meeting_questions.of(db, host.services.database.vault, 1)
+        (row,) = db.execute(sql("SELECT * FROM gathering_questions")).mappings().all()
+    assert one.language == "es" and "autobuses" in one.text
+    assert "217" not in one.text and "indocumentada" not in one.text
+    assert set(row) == {"id", "gathering_id", "sealed_text", "place", "language", "day"}
+    assert "autobuses" not in str(dict(row)) and str(row["day"]) == "2026-11-24"
+
+
+def test_ask_without_a_question_says_how(host: Host, family: Family) -> None:
+    family.text("English")
+    code = host.plan().code
+    assert f"ASK {code} Will there be buses?" in family.text(f"ASK {code}")
+
+
+def test_a_language_without_an_interpreter_reaches_the_coordinator_once(
+    host: Host, new_family: Callable[[str], Family], twilio: TwilioStandIn
+) -> None:
+    code = host.plan().code
+    for number in range(3):
+        one = new_family(f"+1217555018{number}")
+        one.text("Kreyòl")
+        one.text(f"GO {code}")
+    send_all(host.services)
+    told = [message.body for message in twilio.sent_to(JEAN)]
+    assert len(told) == 1 and "Haitian Creole" in told[0] and "+1" not in told[0]
+
+
+def invited(host: Host, district: District, address: str, language: str = "en") -> str:
+    district.family(address, "lincoln", language=language)
+    code = host.plan().code
+    host.book("es")
+    planning.set_ready(host.services, host.get(), "sam_ortiz")
+    draft = planning.invite(host.services, host.get(), "ana_ruiz")
+    for person in ("rosa_lind", "lee_tran", "sam_ortiz"):
+        approval.approve(host.services, draft.id, person)
+    approval.release(host.services, draft.id, "rosa_lind")
+    district.send(draft.id)
+    return code
+
+
+def test_one_answers_the_invitation(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
+    address = "+12175550190"
+    code = invited(host, district, address)
+    (invitation,) = district.got(address)
+    assert f"reply GO {code}" in invitation and "217-555-0199, code 4711#" in invitation and "Spanish" in invitation
+    assert "You are on the list" in new_family(address).text("1")
+    assert host.coming()[0].families == 1
+
+
+def test_one_is_the_answer_to_a_question_that_waits(
+    host: Host, district: District, new_family: Callable[[str], Family]
+) -> None:
+    address = "+12175550190"
+    invited(host, district, address)
+    writer = new_family(address)
+    assert "2. Harbor" in writer.text("JOIN")
+    writer.text("1")
+    assert host.coming() == []
+
+
+def test_one_means_nothing_long_after(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
+    address = "+12175550190"
+    with time_machine.travel(NOW - timedelta(days=8)):
+        invited(host, district, address)
+    new_family(address).text("1")
+    assert host.coming() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("3Z528M GO", Said("yes", "3Z528M")),
+        ("\u200f3Z528M GO 3.", Said("yes", "3Z528M", 3)),
+        ("3z528m nogo", Said("no", "3Z528M")),
+        ("3Z528M ASK is it safe?", Said("ask", "3Z528M", question="is it safe?")),
+    ],
+)
+def test_the_code_may_come_first_as_a_line_from_right_to_left_shows_it(text: str, said: Said) -> None:
+    assert parse(text) == said

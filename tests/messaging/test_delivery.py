@@ -1,0 +1,306 @@
+"""Sending: each alert once, nothing lost, whatever Twilio does."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.base.database import now
+from bot.cases.follow_ups import start
+from bot.cases.paging import page as alert
+from bot.jobs.sweeper import sweep_all
+from bot.messaging import delivery as sending
+from bot.messaging import delivery_status
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.store.cases.cases import cases
+from bot.store.cases.deliveries import deliveries
+from bot.store.families import contacts
+from bot.store.families.follow_ups import bring_forward, follow_ups
+from tests.conftest import NOW, Family
+from tests.stand_in import TwilioStandIn
+
+ANA, JEAN, OMAR = "+12175550141", "+12175550142", "+12175550148"
+
+
+@pytest.fixture(autouse=True)
+def pages_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paging writes its rows and leaves the sending to jobs, which these tests play."""
+    monkeypatch.setattr("bot.cases.paging.HAND_OVER_SECONDS", -1)
+
+
+def alerted(family: Family) -> list[str]:
+    """A case with its alerts planned; the ids of its deliveries."""
+    family.text("I want to talk to a person")
+    with family.services.database.read() as db:
+        case = db.execute(select(cases.c.id)).scalar_one()
+    alert(family.services, case)
+    with family.services.database.read() as db:
+        return list(db.execute(select(deliveries.c.id).order_by(deliveries.c.staff)).scalars())
+
+
+def states(services: Services) -> dict[str, str]:
+    with services.database.read() as db:
+        rows = db.execute(select(deliveries.c.id, deliveries.c.state))
+        return {row.id: row.state for row in rows}
+
+
+def later(services: Services, delivery: str, seconds: int) -> None:
+    """Deliver as if some time had passed."""
+    with time_machine.travel(now() + timedelta(seconds=seconds)):
+        deliver(services, delivery)
+
+
+def test_everybody_on_call_gets_the_alert_once(family: Family, twilio: TwilioStandIn) -> None:
+    for delivery in alerted(family) * 3:
+        deliver(family.services, delivery)
+    assert [len(twilio.sent_to(phone)) for phone in (ANA, JEAN)] == [1, 1]
+
+
+def test_an_alert_holds_no_number_name_or_word_of_the_family(family: Family, twilio: TwilioStandIn) -> None:
+    for delivery in alerted(family):
+        deliver(family.services, delivery)
+    body = twilio.sent_to(ANA)[0].body
+    assert "Language: English" in body and "/console/cases/1" in body
+    assert "5550177" not in body and "want to talk" not in body
+
+
+@pytest.mark.parametrize("fault", ["drop_after_accept", "slow_after_accept", "garbage_after_accept"])
+def test_an_accepted_message_whose_answer_was_lost_is_not_sent_again(
+    family: Family, twilio: TwilioStandIn, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(family.services.channel._client.http_client, "timeout", 0.5)  # type: ignore[attr-defined]
+    first, *_ = alerted(family)
+    twilio.fail_next(fault, to=ANA, seconds=2)
+    deliver(family.services, first)
+    for seconds in (1, 20, 60, 120):
+        later(family.services, first, seconds)
+    assert len(twilio.sent_to(ANA)) == 1
+    assert states(family.services)[first] not in ("waiting", "claimed", "unknown")
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "503", "drop_before", "garbage"])
+def test_a_message_that_was_not_accepted_is_sent_in_the_end_once(
+    family: Family, twilio: TwilioStandIn, fault: str
+) -> None:
+    first, *_ = alerted(family)
+    twilio.fail_next(fault, to=ANA)
+    deliver(family.services, first)
+    assert len(twilio.sent_to(ANA)) == 0
+    for seconds in (60, 120, 180):
+        later(family.services, first, seconds)
+    assert len(twilio.sent_to(ANA)) == 1
+
+
+def test_an_unreadable_list_sends_nothing(family: Family, twilio: TwilioStandIn) -> None:
+    first, *_ = alerted(family)
+    twilio.fail_next("drop_after_accept", to=ANA)
+    deliver(family.services, first)
+    twilio.fail_next("500", on="list", count=2)
+    for seconds in (60, 120, 240, 480):
+        later(family.services, first, seconds)
+    assert len(twilio.sent_to(ANA)) == 1
+
+
+def test_a_sender_killed_before_the_call_is_made_up_for(family: Family, twilio: TwilioStandIn) -> None:
+    first, *_ = alerted(family)
+    with family.services.database.write() as db:
+        db.execute(update(deliveries).where(deliveries.c.id == first).values(state="claimed", claimed_at=now()))
+    deliver(family.services, first)
+    assert len(twilio.sent_to(ANA)) == 0, "its sender may still be alive"
+    later(family.services, first, 31)
+    assert len(twilio.sent_to(ANA)) == 1
+
+
+def test_a_sender_that_slept_over_its_claim_does_not_send(
+    family: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = alerted(family)
+    send = vars(sending)["_send"]
+
+    def asleep(*given: object) -> None:
+        monkeypatch.setattr(sending, "_send", send)
+        with time_machine.travel(now() + timedelta(seconds=40)):
+            deliver(family.services, first)  # another worker finds the claim, and nothing in the list
+            send(*given)
+
+    monkeypatch.setattr(sending, "_send", asleep)
+    deliver(family.services, first)
+    assert len(twilio.sent_to(ANA)) == 1
+
+
+def test_a_message_is_found_among_hundreds_that_left_after_it(family: Family, twilio: TwilioStandIn) -> None:
+    first, *_ = alerted(family)
+    twilio.fail_next("drop_after_accept", to=ANA)
+    deliver(family.services, first)
+    for number in range(150):
+        twilio.accept({"To": [ANA], "From": ["+12175550100"], "Body": [f"case {number}"]})
+    later(family.services, first, 60)
+    assert len(twilio.sent_to(ANA)) == 151
+
+
+def test_an_error_of_the_database_names_no_parameters(family: Family) -> None:
+    with pytest.raises(SQLAlchemyError) as raised, family.services.database.read() as db:
+        db.execute(text("SELECT nothing FROM nowhere WHERE address = :address"), {"address": family.address})
+    assert family.address not in str(raised.value)
+
+
+def test_a_refused_message_is_not_tried_again_and_others_are_told(family: Family, twilio: TwilioStandIn) -> None:
+    first = alerted(family)
+    for phone in (ANA, JEAN, OMAR):
+        twilio.number(phone, error_code=21211, at="request")
+    for delivery in first * 2:
+        later(family.services, delivery, 60)
+    assert set(states(family.services).values()) == {"failed"}
+    alert(family.services, 1)
+    sweep = [one for one in states(family.services).values() if one == "waiting"]
+    assert len(sweep) == 4, "the safety lead too, who is on call by default"
+
+
+def test_reports_only_move_forward(family: Family) -> None:
+    first, *_ = alerted(family)
+    deliver(family.services, first)
+    with family.services.database.read() as db:
+        sid = db.execute(select(deliveries.c.sid).where(deliveries.c.id == first)).scalar_one()
+    for word in ("delivered", "sent", "queued", "delivered"):
+        report = delivery_status.parse({"MessageSid": sid, "MessageStatus": word}, first)
+        assert report
+        delivery_status.record(family.services, report)
+    assert states(family.services)[first] == "delivered"
+
+
+def test_a_report_that_outruns_the_answer_settles_an_unknown_outcome(family: Family, twilio: TwilioStandIn) -> None:
+    first, *_ = alerted(family)
+    twilio.fail_next("drop_after_accept", to=ANA)
+    deliver(family.services, first)
+    sid = twilio.sent_to(ANA)[0].sid
+    report = delivery_status.parse({"MessageSid": sid, "MessageStatus": "sent"}, first)
+    assert report
+    delivery_status.record(family.services, report)
+    assert states(family.services)[first] == "sent"
+    later(family.services, first, 120)
+    assert len(twilio.sent_to(ANA)) == 1
+
+
+def test_a_report_for_another_messages_sid_changes_nothing(family: Family) -> None:
+    first, *_ = alerted(family)
+    deliver(family.services, first)
+    before = states(family.services)
+    report = delivery_status.parse({"MessageSid": "SM" + "f" * 32, "MessageStatus": "failed", "ErrorCode": "1"}, first)
+    assert report
+    delivery_status.record(family.services, report)
+    assert states(family.services) == before
+
+
+def follow_up(family: Family) -> int:
+    with family.services.database.write() as db:
+        contact = contacts.find(db, family.services.database.vault, family.address)
+        assert contact and bring_forward(db, contact.id, now()) == 1
+        return db.execute(select(follow_ups.c.id)).scalar_one()
+
+
+def finish(family: Family) -> None:
+    family.text("after three")
+    family.text("about the bus")
+
+
+@time_machine.travel(NOW, tick=True)
+def test_a_follow_up_asks_once_and_understands_the_answer(family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    finish(family)
+    number = follow_up(family)
+    for _ in range(3):
+        start(family.services, number)
+    for delivery in states(family.services):
+        deliver(family.services, delivery)
+    assert len(twilio.sent_to(family.address)) == 1
+    assert "Did a person from the school help you?" in twilio.sent_to(family.address)[0].body
+    assert "I am sorry" in family.text("no")
+
+
+@time_machine.travel(NOW, tick=True)
+def test_a_follow_up_waits_while_the_family_is_in_the_middle_of_something(
+    family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("I want to talk to a person")
+    start(family.services, follow_up(family))
+    assert states(family.services) == {}
+
+
+def test_a_follow_up_waits_for_the_morning(family: Family) -> None:
+    with time_machine.travel(NOW, tick=True):
+        family.text("I want to talk to a person")
+        finish(family)
+    with time_machine.travel(NOW.replace(hour=8), tick=True):  # two in the morning in the district
+        number = follow_up(family)
+        start(family.services, number)
+    with family.services.database.read() as db:
+        row = db.execute(select(follow_ups)).one()
+    assert row.state == "waiting" and row.due_at.hour == 14
+
+
+@time_machine.travel(NOW, tick=True)
+def test_nobody_who_stopped_is_written_to(family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    finish(family)
+    number = follow_up(family)
+    start(family.services, number)
+    family.text("STOP")
+    for delivery in states(family.services):
+        deliver(family.services, delivery)
+    assert twilio.sent_to(family.address) == []
+
+
+@time_machine.travel(NOW, tick=True)
+def test_outside_whatsapps_window_it_goes_by_sms(family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    finish(family)
+    number = follow_up(family)
+    family.services.redis.flushall()  # what the 24 hours do
+    start(family.services, number)
+    for delivery in states(family.services):
+        deliver(family.services, delivery)
+    assert twilio.sent_to(family.address) == [] and len(twilio.sent_to("+12175550177")) == 1
+
+
+TEMPLATE = "HX" + "a" * 32
+
+
+@time_machine.travel(NOW, tick=True)
+def test_outside_whatsapps_window_an_approved_template_goes_first(family: Family, twilio: TwilioStandIn) -> None:
+    twilio.templates[TEMPLATE] = "{{1}}: did a person help you?"
+    district = family.services.library.district.model_copy(update={"templates": {"follow_up": {"en": TEMPLATE}}})
+    library = replace(family.services.library, district=district)
+    services = replace(family.services, library=library)
+    family.text("I want to talk to a person")
+    finish(family)
+    number = follow_up(family)
+    services.redis.flushall()
+    start(services, number)
+    for delivery in states(services):
+        deliver(services, delivery)
+    sent = twilio.sent_to(family.address)
+    assert len(sent) == 1 and "Riverbend Public Schools" in sent[0].body and twilio.sent_to("+12175550177") == []
+
+
+@time_machine.travel(NOW, tick=True)
+def test_an_opt_out_that_only_twilio_knew_is_kept(family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    finish(family)
+    start(family.services, follow_up(family))
+    twilio.opt_out(family.address)
+    for delivery in states(family.services):
+        deliver(family.services, delivery)
+    assert family.text("hello again") == ""
+
+
+def test_the_sweep_queues_what_has_no_job(family: Family, new_family: Callable[[str], Family]) -> None:
+    family.text("I want to talk to a person")
+    family.services.redis.delete("rq:queue:urgent")  # a Redis that forgot the job
+    with time_machine.travel(now() + timedelta(seconds=10)):
+        sweep_all(family.services)
+    assert family.services.redis.llen("rq:queue:urgent") == 1

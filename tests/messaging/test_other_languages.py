@@ -1,0 +1,156 @@
+"""A family chooses a language that has no catalog: English with a word about it, then the machine's draft, marked."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from bot.base.database import now
+from bot.base.language_names import english_name, own_name
+from bot.content import other_languages
+from bot.messaging import catalog_drafts
+from bot.runtime import Services, open_services
+from bot.store.families import catalog_drafts as families_catalog_drafts
+from bot.web.app import create_app
+from tests.conftest import Family
+from tests.stand_in.google import GoogleStandIn
+
+pytestmark = pytest.mark.long
+
+
+def test_the_table_of_names_is_what_babel_says() -> None:
+    told = {code: (english_name(code), own_name(code)) for code in other_languages.CODES}
+    assert told == other_languages.NAMES
+
+
+DRAFTED_NOTICE = "sw: THIS WAS TRANSLATED BY MACHINE"
+SOON = "A machine is preparing your language"
+
+
+@pytest.fixture
+def google() -> Iterator[GoogleStandIn]:
+    with GoogleStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def translating(services: Services, google: GoogleStandIn) -> Services:
+    given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
+    return open_services(given, services.library)
+
+
+@pytest.fixture
+def family(translating: Services) -> Family:
+    return Family(translating, create_app(services=translating).test_client(), "whatsapp:+12175550133")
+
+
+def draft_all(services: Services, language: str = "sw", most: int = 40) -> int:
+    """Run the jobs as the worker would, until nothing is left to do."""
+    for batches in range(most):
+        with services.database.read() as db:
+            if families_catalog_drafts.ready_for(db, language):
+                return batches
+        catalog_drafts.draft(services, language)
+    return most
+
+
+def test_english_until_it_is_ready_then_the_draft_with_its_notice(family: Family, translating: Services) -> None:
+    family.text("hello")
+    first = family.text("Kiswahili")
+    assert SOON in first and "sw:" not in first
+    assert SOON not in family.text("menu"), "once a conversation"
+    assert draft_all(translating) > 3, "in batches"
+    menu = family.text("menu")
+    assert "sw: " in menu and DRAFTED_NOTICE in menu
+    assert DRAFTED_NOTICE not in family.text("menu"), "once a conversation"
+
+
+def test_an_answer_by_its_drafted_label_is_understood(family: Family, translating: Services) -> None:
+    family.text("LANG sw")
+    draft_all(translating)
+    menu = family.text("menu")
+    label = next(line for line in menu.splitlines() if line.startswith("1. ")).removeprefix("1. ")
+    by_label = family.text(label)
+    family.text("menu")
+    assert by_label == family.text("1") and by_label.startswith("sw: ")
+
+
+def test_nothing_of_a_family_goes_to_the_provider(family: Family, translating: Services, google: GoogleStandIn) -> None:
+    family.text("swahili")
+    family.text("my phone is 217 555 0199 and I am afraid of zebras")
+    draft_all(translating)
+    sent = " ".join(text for text, _, _ in google.asked)
+    assert "zebras" not in sent and "0199" not in sent
+    assert {target for _, _, target in google.asked} == {"sw"}
+
+
+def test_emergencies_are_answered_in_english_meanwhile(family: Family) -> None:
+    family.text("swahili")
+    assert "911" in family.text("there are ICE agents at my door right now")
+
+
+def test_a_provider_that_fails_leaves_english_and_is_tried_later(
+    family: Family, translating: Services, google: GoogleStandIn
+) -> None:
+    google.mood = "busy"
+    family.text("swahili")
+    catalog_drafts.draft(translating, "sw")
+    asked = len(google.asked)
+    catalog_drafts.draft(translating, "sw")
+    assert len(google.asked) == asked, "it waits before it tries again"
+    with translating.database.read() as db:
+        assert families_catalog_drafts.progress(db) == [("sw", 0, 1)]
+        assert not families_catalog_drafts.due(db, "any", now()) and families_catalog_drafts.due(
+            db, "any", now() + 2 * catalog_drafts.BACKOFF[0]
+        )
+
+
+def test_the_sweep_finds_a_language_that_waits(family: Family, translating: Services) -> None:
+    family.text("swahili")
+    with translating.database.read() as db:
+        assert families_catalog_drafts.due(db, catalog_drafts.version_of(translating.library), now()) == ["sw"]
+    draft_all(translating)
+    with translating.database.read() as db:
+        assert not families_catalog_drafts.due(db, catalog_drafts.version_of(translating.library), now())
+        assert families_catalog_drafts.due(db, "another version", now()) == ["sw"], "new texts are drafted again"
+
+
+def test_a_family_is_found_again_in_its_language(family: Family, translating: Services) -> None:
+    family.text("swahili")
+    draft_all(translating)
+    translating.redis.flushall()
+    assert "sw:" in family.text("menu")
+
+
+def test_without_a_translator_an_interpreter_is_offered(
+    services: Services, new_family: Callable[[str], Family]
+) -> None:
+    assert services.translator is None
+    answer = new_family("whatsapp:+12175550135").text("swahili")
+    assert SOON not in answer
+
+
+@pytest.mark.long
+def test_texts_that_the_machine_cannot_do_stay_english(
+    family: Family, translating: Services, google: GoogleStandIn
+) -> None:
+    google.cannot = "interpreter"
+    family.text("swahili")
+    start = now()
+    for hours in range(0, 40):
+        with time_machine.travel(start + timedelta(hours=hours), tick=False):
+            catalog_drafts.draft(translating, "sw")
+    with translating.database.read() as db:
+        assert families_catalog_drafts.ready_for(db, "sw")
+
+
+def test_office_hours_have_each_language_s_own_days() -> None:
+    """A Korean family read Pashto days: Babel gave every language without "stand-alone" days those of the first."""
+    from datetime import time
+
+    from bot.content import dates
+
+    hours = {code: dates.hours(time(7), time(16), (0, 4), code) for code in ("ps", "ko", "so", "am", "tl")}
+    assert hours["ko"].startswith("월-금") and hours["am"].startswith("ሰኞ") and hours["so"].startswith("Isn")
+    assert len(set(hours.values())) == len(hours)

@@ -1,0 +1,130 @@
+"""A wrong wording is put right for everyone who was sent it, once; owners of expired texts are told, once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+from click.testing import CliRunner
+
+from bot.base.database import now
+from bot.cli import main
+from bot.content.catalog import Wording
+from bot.content_review import overdue_reminders
+from bot.messaging import text_corrections
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.store.cases import deliveries
+from tests.conftest import NOW, Family
+from tests.stand_in import TwilioStandIn
+
+ENGLISH = "This was translated by machine. No person has checked it yet. Reply"
+TEXT = "What do you want to know?"
+
+
+def mended(services: Services, english: str, wording: str) -> Services:
+    """The services of tomorrow, when somebody has mended the Spanish of a text."""
+    catalogs = services.library.catalogs
+    spanish = {**catalogs.wordings["es"], english: Wording(wording)}
+    new = replace(catalogs, wordings={**catalogs.wordings, "es": spanish})
+    return replace(services, library=replace(services.library, catalogs=new))
+
+
+def texts_to(twilio: TwilioStandIn, address: str) -> list[str]:
+    return [message.body for message in twilio.messages if message.to == address]
+
+
+def deliver_all(services: Services, at: datetime) -> None:
+    with services.database.read() as db:
+        for one, _ in deliveries.unfinished(db, at, at, 100):
+            deliver(services, one)
+
+
+@pytest.fixture
+def menu_text(services: Services) -> str:
+    return services.library.flows.flows["menu"].steps["open"].ask or ""  # type: ignore[return-value]
+
+
+def test_whoever_was_sent_the_wrong_words_gets_the_right_ones_once(
+    services: Services, new_family: Callable[[str], Family], twilio: TwilioStandIn, menu_text: str
+) -> None:
+    with time_machine.travel(NOW, tick=False):
+        told, other, stopped = (new_family(f"+1217555014{n}") for n in range(3))
+        for family in (told, stopped):
+            family.text("español")
+            family.text("menú")
+        other.text("english")
+        other.text("menu")
+        stopped.text("alto")
+        tomorrow = mended(services, menu_text, "¿En qué le puedo ayudar hoy?")
+        prepared = text_corrections.prepare(tomorrow, "es", menu_text, now())
+        assert "¿En qué le puedo ayudar hoy?" in prepared.body and len(prepared.contacts) == 2
+        assert text_corrections.send(tomorrow, prepared) == 2
+        assert text_corrections.send(tomorrow, prepared) == 0, "run again, nothing is planned twice"
+        deliver_all(tomorrow, now())
+        assert texts_to(twilio, told.address) == [prepared.body]
+        assert not texts_to(twilio, other.address) and not texts_to(twilio, stopped.address)
+        assert not text_corrections.prepare(tomorrow, "es", menu_text, now()).contacts
+
+
+def test_at_night_it_waits_for_the_morning(
+    services: Services, new_family: Callable[[str], Family], menu_text: str
+) -> None:
+    night = NOW + timedelta(hours=14)
+    with time_machine.travel(night, tick=False):
+        new_family("+12175550145").text("español")
+        tomorrow = mended(services, menu_text, "¿Qué necesita?")
+        text_corrections.send(tomorrow, text_corrections.prepare(tomorrow, "es", menu_text, now()))
+        with services.database.read() as db:
+            assert not deliveries.unfinished(db, night, night, 9)
+            assert deliveries.unfinished(db, night + timedelta(hours=12), night, 9)
+
+
+@pytest.mark.parametrize(
+    ("language", "start", "reason"),
+    [
+        ("es", "No such text", "No texts begin so"),
+        ("es", "T", "texts begin so"),
+        ("es", "(Checked on", "own answers"),
+        ("xx", "This was translated by machine. No person has checked it yet. Reply", "no wording in 'xx'"),
+    ],
+)
+def test_what_cannot_be_corrected_says_why(services: Services, language: str, start: str, reason: str) -> None:
+    with pytest.raises(text_corrections.CannotCorrect, match=reason):
+        text_corrections.prepare(services, language, start, NOW)
+
+
+def test_the_command_line_shows_before_it_sends(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.runtime.open_services", lambda given: services)
+    shown = CliRunner().invoke(main.main, ["correct", "es", ENGLISH])
+    assert shown.exit_code == 0 and "máquina" in shown.output and "0 families" in shown.output
+    assert "get this now" in CliRunner().invoke(main.main, ["correct", "es", ENGLISH, "--send"]).output
+
+
+def test_an_owner_is_told_once_that_a_fact_has_expired(services: Services, twilio: TwilioStandIn) -> None:
+    with time_machine.travel(NOW, tick=False):
+        overdue_reminders.remind(services)
+        deliver_all(services, now())
+        assert not twilio.messages
+    later = NOW + timedelta(days=20)
+    with time_machine.travel(later, tick=False):
+        overdue_reminders.remind(services)
+        overdue_reminders.remind(services)
+        deliver_all(services, now())
+    assert any("fact home_entry" in message.body for message in twilio.messages)
+    people = [message.to for message in twilio.messages]
+    assert len(people) == len(set(people)), "one text each, however many facts"
+    staff = {services.library.district.address_of(one) for one in services.library.district.staff.values()}
+    assert set(people) <= staff
+
+
+def test_an_owner_is_not_woken_for_it(services: Services, twilio: TwilioStandIn) -> None:
+    saturday_night = NOW + timedelta(days=18, hours=13)
+    with time_machine.travel(saturday_night, tick=False):
+        overdue_reminders.remind(services)
+        deliver_all(services, now())
+        assert not twilio.messages
+    with time_machine.travel(saturday_night + timedelta(days=1, hours=10), tick=False):
+        deliver_all(services, now())
+        assert twilio.messages

@@ -1,0 +1,188 @@
+"""That the line is not well reaches a person without any Prometheus: once, and once more when it is over."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+from bot.base.database import Database
+from bot.base.settings import ROOT
+from bot.content.library import Library
+from bot.monitoring import alert_rules, notifier
+from bot.monitoring.snapshot import Figures, InDatabase, InRedis
+from bot.runtime import Services
+from bot.web.console.oversight.health_page import WORDS
+from bot.web.console.registration import new_password
+from tests.conftest import NOW
+from tests.stand_in import TwilioStandIn
+from tests.web.console.test_console import log_in
+from tests.web.console.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]
+
+THEO = "+12175550184"
+AT = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
+WELL = Figures(
+    AT,
+    InDatabase({}, {}, {}, {}, None, 9, 0, 0, {}, 0, 0, 0, 0, 0, {}),
+    InRedis({}, {}, {}, (AT,), AT, AT, False),
+    0.5,
+)
+
+
+def names(figures: Figures) -> list[str]:
+    return [one.name for one in alert_rules.found(figures)]
+
+
+def test_a_line_that_is_well_has_no_alarm() -> None:
+    assert names(WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"database": None}, "database_away"),
+        ({"redis": None}, "redis_away"),
+        ({"redis.workers": ()}, "worker_missing"),
+        ({"redis.workers": (AT - timedelta(seconds=95),)}, "worker_missing"),
+        ({"redis.scheduler": None}, "scheduler_missing"),
+        ({"redis.web": AT - timedelta(minutes=10)}, "web_missing"),
+        ({"redis.missed": 1}, "messages_missed"),
+        ({"redis.oldest": {"urgent": AT - timedelta(seconds=130)}}, "queue_urgent"),
+        ({"redis.oldest": {"default": AT - timedelta(minutes=11)}}, "queue_default"),
+        ({"redis.oldest": {"bulk": AT - timedelta(minutes=61)}}, "queue_bulk"),
+        ({"redis.resting": True}, "translation_failing"),
+        ({"database.not_taken": 10}, "twilio_failing"),
+        ({"database.due_since": AT - timedelta(minutes=16)}, "deliveries_late"),
+        ({"database.unknown": 20}, "unknown_outcomes"),
+        ({"database.open_cases": {("escalate_now", False): (1, AT - timedelta(minutes=16))}}, "unclaimed_escalate_now"),
+        ({"database.open_cases": {("escalate_day", False): (1, AT - timedelta(hours=25))}}, "unclaimed_escalate_day"),
+        ({"database.opt_outs_hour": 20}, "opt_outs"),
+        ({"database.facts": {"expired": 1}}, "facts_expired"),
+        ({"database.logins_locked": 3}, "logins_locked"),
+        ({"disk_free": 0.09}, "disk_full"),
+    ],
+)
+def test_each_rule(change: dict[str, object], name: str) -> None:
+    ((place, value),) = change.items()
+    room, _, field = place.partition(".")
+    changed = replace(getattr(WELL, room), **{field: value}) if field else value
+    assert names(replace(WELL, **{room: changed})) == [name]
+
+
+def test_just_within_the_limits_nothing_is_an_alarm() -> None:
+    assert WELL.redis and WELL.database
+    oldest = {"urgent": AT - timedelta(seconds=119), "bulk": AT - timedelta(minutes=59)}
+    claimed = {("escalate_now", True): (9, AT - timedelta(days=3)), ("follow_up", False): (9, AT - timedelta(days=3))}
+    redis = replace(WELL.redis, oldest=oldest, workers=(AT - timedelta(seconds=80), AT - timedelta(days=1)))
+    database = replace(WELL.database, not_taken=8, opt_outs_hour=19, open_cases=claimed, unknown=19)
+    assert names(replace(WELL, redis=redis, database=database)) == []
+
+
+def test_every_alarm_is_explained_wherever_somebody_may_look() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+    every = set(alert_rules.NAMES)
+    assert set(WORDS) == every
+    assert set(notifier.IN_WORDS) <= every
+    for name in every:
+        assert f"### {name}\n" in runbook, name
+
+
+@pytest.fixture
+def alive(services: Services) -> Iterator[Services]:
+    """A worker and a scheduler that have just been seen; the translator, nobody's facts, the disk are well."""
+    crons = services.redis
+    worker = Worker([Queue("urgent", connection=crons, serializer=JSONSerializer)], connection=crons)
+    worker.register_birth()
+    yield services
+
+
+def test_the_technical_contact_is_told_once_and_once_when_it_is_over(
+    alive: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = {"now": replace(WELL, redis=replace(WELL.redis, workers=()))}  # type: ignore[type-var]
+    monkeypatch.setattr(notifier, "read", lambda _: figures["now"])
+
+    def minute(number: float) -> list[str]:
+        at = NOW + timedelta(minutes=number)
+        figures["now"] = replace(figures["now"], at=at)
+        if figures["now"].redis and figures["now"].redis.scheduler:
+            figures["now"] = replace(figures["now"], redis=replace(figures["now"].redis, scheduler=at, web=at))
+        with time_machine.travel(at):
+            notifier.look(alive)
+        return [one.body for one in twilio.sent_to(THEO)]
+
+    assert minute(0) == [] == minute(1), "a restart wakes nobody"
+    (first,) = minute(2)
+    assert "no worker runs" in first and "/console/well" in first and "Riverbend" in first
+    assert minute(3) == minute(10) == [first], "once"
+    well = figures["now"].redis
+    assert well
+    figures["now"] = replace(figures["now"], redis=replace(well, workers=(NOW + timedelta(days=1),)))
+    assert minute(11) == [first], "it may come again"
+    told = minute(16)
+    assert len(told) == 2 and 'this is over: "no worker runs' in told[1]
+    assert minute(30) == told
+    figures["now"] = replace(figures["now"], redis=replace(well, workers=()))
+    minute(31)
+    assert len(minute(34)) == 3, "another time is another alarm"
+
+
+def test_what_is_over_before_anybody_was_told_is_not_told_at_all(
+    alive: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute, disk in ((0, 0.01), (1, 0.5), (8, 0.5), (9, 0.01)):
+        at = NOW + timedelta(minutes=minute)
+        seen = replace(WELL.redis, workers=(at,), scheduler=at, web=at)  # type: ignore[type-var]
+        figures = replace(WELL, at=at, redis=seen, disk_free=disk)
+        monkeypatch.setattr(notifier, "read", lambda _, figures=figures: figures)
+        with time_machine.travel(at):
+            notifier.look(alive)
+    assert twilio.sent_to(THEO) == []
+
+
+def test_a_database_that_is_away_is_told_all_the_same(
+    services: Services, twilio: TwilioStandIn, tmp_path: Path
+) -> None:
+    away = replace(services, database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault))
+    for _ in range(2):
+        notifier.look(away)
+    assert twilio.sent_to(THEO) == []
+    for _ in range(5):
+        notifier.look(away)
+    assert ["the database does not answer" in one.body for one in twilio.sent_to(THEO)] == [True]
+    notifier.look(services)
+    assert [one.body for one in twilio.sent_to(THEO) if "this is over" in one.body]
+
+
+def test_without_database_and_redis_nothing_breaks(services: Services, tmp_path: Path) -> None:
+    away = replace(
+        services,
+        database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault),
+        redis=Redis(port=9, retry=Retry(NoBackoff(), 0)),
+    )
+    assert {one.name for one in notifier.look(away)} >= {"database_away", "redis_away"}
+
+
+def test_who_is_told_where_nobody_is_named(services: Services, library: Library) -> None:
+    nobody = replace(library, district=library.district.model_copy(update={"technical": None}))
+    assert notifier.contacts(replace(services, library=nobody)) == ("ana_ruiz",)
+    assert notifier.contacts(services) == ("theo_lang",)
+
+
+def test_the_page_says_what_is_wrong_and_what_to_do(services: Services, client: FlaskClient) -> None:
+    log_in(client, "theo", new_password(services, "theo"))
+    client.application.extensions.pop("puente_figures", None)
+    page = client.get("/console/well").text
+    assert "No worker runs" in page and "Start the worker process again." in page
+    assert "Theo Lang gets a text when something is wrong" in page
+    assert "runbook.md#worker_missing" in page

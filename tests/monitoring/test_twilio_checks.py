@@ -1,0 +1,119 @@
+"""`bot doctor` asks Twilio: is the account active, is the number ours, do texts and calls come here?"""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.monitoring.doctor import Found, twilio_checks
+from bot.runtime import Services
+from tests.conftest import PUBLIC
+from tests.stand_in import TwilioStandIn
+
+NUMBER, SERVICE = "+12175550100", "MG" + "a" * 32
+HERE = f"{PUBLIC}/webhooks/twilio"
+TEXTS, CALLS = f"{HERE}/messages#rc=2&rp=5xx,ct,rt", f"{HERE}/voice"
+
+
+def set_up(twilio: TwilioStandIn, **given: object) -> None:
+    """The account's number as docs/connect-twilio.md wants it, but for what is given."""
+    fallbacks = {"sms_fallback_url": "https://other.test", "voice_fallback_url": "https://other.test"}
+    twilio.holdings.own(NUMBER, **{"sms_url": TEXTS, "voice_url": CALLS, **fallbacks, **given})
+
+
+def seen(services: Services, **changed: str) -> dict[str, Found]:
+    """What was found, by part; what is not well has a remedy."""
+    given = services.settings.model_copy(update=changed)
+    found = {one.part: one for one in twilio_checks.examine(replace(services, settings=given))}
+    assert all(one.well or one.remedy for one in found.values())
+    return found
+
+
+def wrong(services: Services, **changed: str) -> dict[str, Found]:
+    return {part: one for part, one in seen(services, **changed).items() if not one.well}
+
+
+def test_a_number_that_leads_here_is_well(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio)
+    found = seen(services)
+    assert all(one.well for one in found.values())
+    assert list(found) == ["Twilio", "number, texts", "number, calls", "WhatsApp sender"]
+    assert not found["number, texts"].remedy
+    assert "cannot be read from here" in found["WhatsApp sender"].remedy, "what was not looked at is not called well"
+
+
+@pytest.mark.parametrize(
+    ("given", "part", "told"),
+    [
+        ({"sms_url": ""}, "number, texts", "go to nobody"),
+        ({"sms_url": "https://old.test/sms?key=1"}, "number, texts", "go to https://old.test/sms"),
+        ({"sms_url": TEXTS.replace("https", "http")}, "number, texts", "go to http://"),
+        ({"sms_url": TEXTS.replace("messages", "messages/")}, "number, texts", "messages/"),
+        ({"sms_method": "GET"}, "number, texts", "come by GET"),
+        ({"sms_url": f"{HERE}/messages"}, "number, texts", "come here, once"),
+        ({"sms_url": f"{HERE}/messages#rc=2&rp=ct,rt"}, "number, texts", "come here, once"),
+        ({"sms_url": f"{HERE}/messages#rc=0&rp=all"}, "number, texts", "come here, once"),
+        ({"sms_application_sid": "AP" + "1" * 32}, "number, texts", "an application answers"),
+        ({"voice_url": "https://demo.twilio.com/welcome/voice/"}, "number, calls", "go to https://demo.twilio.com"),
+        ({"voice_method": "GET"}, "number, calls", "come by GET"),
+        ({"trunk_sid": "TK" + "1" * 32}, "number, calls", "a trunk answers"),
+        ({"voice_application_sid": "AP" + "1" * 32}, "number, calls", "an application answers"),
+        ({"status_callback": "https://log.test/calls"}, "number, status", "told to https://log.test/calls"),
+    ],
+)
+def test_what_leads_elsewhere_is_named(
+    given: dict[str, object], part: str, told: str, services: Services, twilio: TwilioStandIn
+) -> None:
+    set_up(twilio, **given)
+    found = wrong(services)
+    assert list(found) == [part] and told in found[part].seen
+    assert "key=1" not in found[part].seen
+
+
+def test_without_a_fallback_it_is_well_and_says_what_lacks(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio, sms_fallback_url="")
+    assert "No fallback address" in seen(services)["number, texts"].remedy and not wrong(services)
+
+
+def test_a_number_that_is_not_ours_or_only_looks_like_it(services: Services, twilio: TwilioStandIn) -> None:
+    assert "not a number of this account" in wrong(services)["number"].seen
+    twilio.holdings.own(f"{NUMBER}0", sms_url=TEXTS)
+    assert "not a number of this account" in wrong(services)["number"].seen
+
+
+def test_who_does_not_take_calls_needs_no_address_for_them(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio, voice_url="")
+    silent = services.library.district.model_copy(update={"channels": ("whatsapp", "sms")})
+    assert not wrong(replace(services, library=replace(services.library, district=silent)))
+
+
+def test_a_messaging_service_comes_before_the_number(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio, sms_url="")
+    twilio.holdings.serve(SERVICE, inbound_request_url=TEXTS)
+    assert not wrong(services, twilio_messaging_service_sid=SERVICE)
+    twilio.holdings.serve(SERVICE)
+    set_up(twilio)
+    assert list(wrong(services, twilio_messaging_service_sid=SERVICE)) == ["Messaging Service"]
+    twilio.holdings.serve(SERVICE, use_inbound_webhook_on_number=True)
+    assert not wrong(services, twilio_messaging_service_sid=SERVICE)
+
+
+def test_an_account_that_cannot_be_used(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio)
+    assert "TWILIO_AUTH_TOKEN" in wrong(services, twilio_auth_token="not the token")["Twilio"].remedy
+    assert "TWILIO_ACCOUNT_SID" in wrong(services, twilio_account_sid="AC" + "9" * 32)["Twilio"].remedy
+    for status in ("suspended", "closed"):
+        twilio.holdings.status = status
+        found = seen(services)
+        assert list(found) == ["Twilio"] and "money" in found["Twilio"].remedy, status
+
+
+def test_a_trial_account_reaches_nobody(services: Services, twilio: TwilioStandIn) -> None:
+    set_up(twilio)
+    twilio.holdings.type = "Trial"
+    assert "upgrade" in wrong(services)["Twilio"].remedy
+
+
+def test_twilio_out_of_reach_is_told_and_ends_nothing(services: Services, twilio: TwilioStandIn) -> None:
+    twilio.close()
+    found = wrong(services)["Twilio"]
+    assert "does not answer" in found.seen and "firewall" in found.remedy and "TOKEN" not in found.remedy

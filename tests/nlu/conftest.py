@@ -1,0 +1,36 @@
+"""What ships, compiled once for all tests of this folder."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.nlu import Context, Phrasebook, SignalFile
+from bot.nlu.model import FILE, read
+from bot.nlu_training.dataset import Lessons, read_lessons
+
+FLOWS = Path(__file__).parents[2] / "flows"
+LANGUAGES = ("en", "es", "ht", "pt", "ar", "uk", "zh", "vi")
+
+
+@pytest.fixture(scope="session")
+def files() -> dict[str, SignalFile]:
+    return {
+        path.stem: SignalFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        for path in sorted((FLOWS / "signals").glob("*.yaml"))
+    }
+
+
+@pytest.fixture(scope="session")
+def lessons() -> Lessons:
+    return read_lessons(FLOWS)
+
+
+@pytest.fixture(scope="session")
+def phrasebook(files: dict[str, SignalFile]) -> Phrasebook:
+    return Phrasebook.build(files, read(FLOWS / FILE))
+
+
+@pytest.fixture(scope="session")
+def context(phrasebook: Phrasebook) -> Context:
+    return Context(phrasebook, LANGUAGES)

@@ -1,0 +1,102 @@
+"""The words that always work: whole messages only, one meaning each."""
+
+import pytest
+
+from bot.flows.commands import Command, match
+from bot.nlu import Phrasebook, SignalFile, normalise
+from bot.nlu.model import FILE, read
+from bot.nlu_training.dataset import Lessons
+from tests.nlu.conftest import FLOWS
+
+SAID = {
+    "stop": [
+        "STOP",
+        "stop.",
+        "please stop",
+        "Stop, please!",
+        "STOPALL",
+        "unsubscribe",
+        "Cancel",
+        "END",
+        "quit",
+    ]
+    + ["revoke", "OPTOUT", "ALTO", "baja", "Parar por favor", "CANCELAR", "ARRET", "sispann tanpri", "KANPE"]
+    + ["إيقاف", "توقف", "СТОП", "Відписатися", "停止", "请停止", "退订", "DỪNG", "ngừng", "stop stop stop"],
+    "start": ["START", "unstop", "alta", "reanudar", "comenzar", "kòmanse", "старт", "开始", "bắt đầu"],
+    "help": ["HELP", "info", "ayuda", "ajuda", "èd", "مساعدة", "допомога", "帮助", "trợ giúp"],
+    "person": ["0", "٠", "persona", "pessoa", "yon moun", "людина", "人工", "người thật"],
+    "menu": ["menu", "Menú", "meni", "القائمة", "меню", "菜单"],
+    "choose_language": ["LANG", "language", "idiomas", "lang?", "اللغة", "мова", "语言", "ngôn ngữ"],
+}
+NAMED = {
+    "es": ["español", "ESPANOL", "LANG es", "idioma español", "Spanish please", "español por favor"],
+    "ht": ["kreyòl", "kreyol", "lang: ht", "Haitian Creole"],
+    "ar": ["العربية", "عربي", "arabic", "LANG ar"],
+    "en": ["english", "in english please", "inglés", "لغة انجليزي"],
+    "pt": ["português", "portugues"],
+    "uk": ["українська", "ukrainian"],
+    "zh": ["中文", "请用中文", "mandarin"],
+    "vi": ["tiếng việt", "tieng viet", "LANG VI"],
+}
+NOT = [
+    "",
+    "YES",
+    "si",
+    "no",
+    "1",
+    "10",
+    "the bus did not stop here",
+    "stop the bus",
+    "can you help my son",
+    "đúng",
+]
+NOT += [
+    "dung",
+    "es",
+    "lang xx",
+    "my daughter speaks english",
+    "cancel the bus for friday",
+    "thanks",
+    "gracias",
+    "请",
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in SAID.items() for text in texts])
+def test_commands(kind: str, text: str, phrasebook: Phrasebook) -> None:
+    command = match(text, phrasebook)
+    assert command is not None
+    assert (command.kind, command.lang) == (kind, None)
+
+
+@pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in NAMED.items() for text in texts])
+def test_names_of_languages(lang: str, text: str, phrasebook: Phrasebook) -> None:
+    assert match(text, phrasebook) == Command("language", lang)
+
+
+@pytest.mark.parametrize("text", NOT)
+def test_answers_and_sentences_are_no_commands(text: str, phrasebook: Phrasebook) -> None:
+    assert match(text, phrasebook) is None
+
+
+def test_a_word_means_one_kind_only(files: dict[str, SignalFile], phrasebook: Phrasebook) -> None:
+    meanings: dict[str, set[str]] = {}
+    for lang, file in files.items():
+        for kind, words in file.commands.items():
+            for word in words:
+                meanings.setdefault(normalise(word), set()).add(kind)
+        for name in file.names:
+            meanings.setdefault(normalise(name), set()).add(lang)
+    assert {word: kinds for word, kinds in meanings.items() if len(kinds) > 1} == {}
+
+
+def test_a_clash_is_refused() -> None:
+    one = SignalFile.model_validate({"commands": {"stop": ["fin"]}})
+    other = SignalFile.model_validate({"commands": {"menu": ["FIN"]}})
+    with pytest.raises(ValueError, match="FIN"):
+        Phrasebook.build({"es": one, "ht": other}, read(FLOWS / FILE))
+
+
+def test_answers_are_not_commands_in_any_file(lessons: Lessons, phrasebook: Phrasebook) -> None:
+    answers = {lesson.text for lesson in lessons.phrases if lesson.intent == "short_reply"}
+    assert {word for word in answers if match(word, phrasebook)} == set()

@@ -1,0 +1,104 @@
+"""The grammar in which a liaison writes emergency patterns."""
+
+import pytest
+from pydantic import ValidationError
+
+from bot.nlu import Phrasebook, SignalFile, find
+from bot.nlu.model import FILE, read
+from bot.nlu_training.dataset import Lesson, Lessons
+from tests.nlu.conftest import FLOWS
+
+
+def book(*lines: str, **more: object) -> Phrasebook:
+    file = {"emergencies": {"danger_now": list(lines)}, **more}
+    return Phrasebook.build({"en": SignalFile.model_validate(file)}, read(FLOWS / FILE))
+
+
+def told(text: str, phrases: Phrasebook) -> bool:
+    return bool(find(text, phrases))
+
+
+def test_one_of_each_group_in_any_order() -> None:
+    phrases = book("fire|smoke + school|house")
+    assert told("smoke in the house", phrases)
+    assert told("the SCHOOL is on... Fire!!", phrases)
+    assert not told("a fire", phrases)
+
+
+def test_an_alternative_matches_at_the_start_of_a_word_only() -> None:
+    phrases = book("knife")
+    assert told("knifes", phrases)
+    assert not told("penknife", phrases)
+
+
+def test_whole_words_and_starred_short_ones() -> None:
+    assert not told("icy nice ices", book("=ice"))
+    assert not told("mantra", book("man"))
+    assert told("hija", book("hij*"))
+    assert not told("weapons", book("=weapon"))
+
+
+def test_a_language_without_endings_matches_whole_words() -> None:
+    assert not told("danh con", book("đánh co", whole_words=True))
+    assert told("danh con", book("đánh co*", whole_words=True))
+
+
+def test_vetoes_of_a_line_of_a_topic_and_always() -> None:
+    phrases = book("not if movie", "gun - water", "always shooter")
+    assert told("gun", phrases)
+    assert not told("water gun", phrases)
+    assert not told("a gun in a movie", phrases)
+    assert told("a shooter after the movie", phrases)
+
+
+def test_a_topics_veto_holds_in_every_language() -> None:
+    danger = {"danger_now": ["=bomba"]}
+    one = SignalFile.model_validate({"emergencies": danger})
+    other = SignalFile.model_validate({"emergencies": {"danger_now": ["not if jaja", "=bomba"]}})
+    assert not told("bomba jaja", Phrasebook.build({"pt": one, "es": other}, read(FLOWS / FILE)))
+
+
+def test_what_is_ignored_hides_only_itself() -> None:
+    phrases = book("gun + here", ignore=["glue gun"])
+    assert not told("the glue gun is here", phrases)
+    assert told("glue gun here, and a gun", phrases)
+
+
+def test_lists_are_shared_and_unknown_ones_refused() -> None:
+    assert told("a rifle", book("<guns>", lists={"guns": "gun|rifle"}))
+    with pytest.raises(ValueError, match="en: danger_now: .*<gunz>"):
+        book("<gunz>", lists={"guns": "gun"})
+
+
+def test_an_empty_alternative_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        book("gun||rifle")
+
+
+def test_chinese_matches_inside_and_arabic_behind_its_small_words() -> None:
+    assert told("有人带枪了", book("枪"))
+    assert told("والسكين معه", book("سكين"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"emergencies": {"fire_now": []}},
+        {"topics": {"weather": []}},
+        {"comands": {}},
+        {"commands": {"halt": []}},
+    ],
+)
+def test_unknown_keys_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        SignalFile.model_validate(wrong)
+
+
+def test_a_phrase_cannot_teach_two_topics() -> None:
+    twice = (Lesson("ok", "en", "short_reply"), Lesson("OK!", "en", "opt_out"))
+    with pytest.raises(ValueError, match="OK!"):
+        Lessons(twice, {}).exact()
+
+
+def test_a_phrase_of_two_languages_with_two_meanings_is_left_to_the_model() -> None:
+    assert Lessons((Lesson("si", "es", "short_reply"), Lesson("si", "fr", "out_of_scope")), {}).exact() == {}

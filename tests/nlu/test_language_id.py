@@ -1,0 +1,59 @@
+"""The language of first messages: short, unaccented, misspelt, mixed."""
+
+import pytest
+
+from bot.nlu import Phrasebook, normalise, warm
+from bot.nlu.features import lexical, tokens
+from bot.nlu.language_id import SURE
+from bot.nlu.language_id import detect as _detect
+
+LANGUAGES = ("en", "es", "ht", "pt", "ar", "uk", "zh", "vi")
+FIRST = {
+    "en": ["hi", "hello", "thank you", "where is the bus", "my daughter is sick today"],
+    "es": ["hola", "buenas tardes", "gracias", "mi niño no va ir hoy", "a que hora salen los ninos"],
+    "ht": ["bonjou", "mèsi", "wi", "mwen pa konprann lèt la", "ki le lekol la ap ouvri"],
+    "pt": ["bom dia", "obrigada", "sim", "nao entendi o recado", "meu filho ta doente"],
+    "ar": ["مرحبا", "شكرا", "ابني مريض اليوم", "badi mutarjem", "3nd el bab"],
+    "uk": ["привіт", "дякую", "дитина захворіла сьогодні", "привет"],
+    "zh": ["你好", "孩子今天请假", "ICE在哪里"],
+    "vi": ["xin chào", "cam on", "con toi bi sot", "mấy giờ tan học"],
+}
+
+
+def detect(
+    text: str, phrasebook: Phrasebook, languages: tuple[str, ...] = LANGUAGES, stored: str | None = None
+) -> tuple[str | None, float]:
+    return _detect(text, lexical(tokens(normalise(text))), phrasebook.taught.languages, languages, stored)
+
+
+@pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in FIRST.items() for text in texts])
+def test_first_messages(lang: str, text: str, phrasebook: Phrasebook) -> None:
+    assert detect(text, phrasebook)[0] == lang
+
+
+@pytest.mark.parametrize("text", ["", " ", "12", "555-0100", "😀👍", "?!", "שלום"])
+def test_no_letters_or_a_foreign_script_say_nothing(text: str, phrasebook: Phrasebook) -> None:
+    assert detect(text, phrasebook) == (None, 0.0)
+
+
+def test_a_lone_name_is_not_sure_and_the_stored_language_wins(phrasebook: Phrasebook) -> None:
+    assert detect("Lincoln", phrasebook)[1] < SURE
+    assert detect("ok", phrasebook, stored="vi")[0] == "vi"
+
+
+def test_a_stored_language_does_not_hide_a_clear_one(phrasebook: Phrasebook) -> None:
+    lang, sure = detect("necesito hablar con la maestra de mi hija", phrasebook, stored="en")
+    assert lang == "es"
+    assert sure > SURE
+
+
+def test_only_the_languages_asked_for_are_answers(phrasebook: Phrasebook) -> None:
+    assert detect("mi hija esta enferma", phrasebook, ("en", "vi"))[0] in {"en", "vi"}
+    assert detect("дитина захворіла", phrasebook, ("en", "vi")) == (None, 0.0)
+    assert detect("hello there", phrasebook, ("en",))[0] == "en"
+    assert detect("hello", phrasebook, ()) == (None, 0.0)
+
+
+def test_languages_that_the_model_does_not_know_do_no_harm(phrasebook: Phrasebook) -> None:
+    warm(("en", "es", "quc"))
+    assert detect("donde esta la escuela de mi hija", phrasebook, ("en", "es", "quc"))[0] == "es"

@@ -1,0 +1,445 @@
+"""DELETE MY DATA and PRIVACY by text: in every language, with one question in between, never by a guess."""
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from bot import jobs
+from bot.base.database import metadata, now
+from bot.flows.commands import match
+from bot.messaging import erasure
+from bot.messaging import inbound_handler as receiving
+from bot.nlu import Phrasebook
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.cases import cases, deliveries
+from bot.store.community import community_leaders
+from bot.store.community.community_leaders import Leader
+from bot.store.families import contacts, families, record_keys
+from bot.store.families.consent_events import consent_events
+from bot.store.lifecycle import erasure as store_erasing
+from bot.store.lifecycle import erasure_log
+from tests.conftest import Family
+from tests.nlu.conftest import files, lessons, phrasebook
+from tests.store.reading import newest_cases
+from tests.voice.test_incoming_calls import Phone
+
+__all__ = ["files", "lessons", "phrasebook"]
+
+ERASE = {
+    "en": ["DELETE MY DATA", "please delete my data", "Erase my information!", "i want delete my data please"],
+    "es": ["borren mis datos", "Quiero eliminar mis datos por favor", "BORRAR MI INFORMACION"],
+    "pt": ["apagar meus dados", "Excluir meus dados, por favor"],
+    "ht": ["efase done mwen", "tanpri efase enfòmasyon mwen yo"],
+    "fr": ["Supprimez mes données svp", "effacer mes donnees"],
+    "vi": ["xóa dữ liệu của tôi", "Hãy xóa thông tin của tôi"],
+    "zh": ["删除我的数据", "请删除我的信息", "刪除我的資料"],
+    "ar": ["احذفوا بياناتي", "من فضلك امسح معلوماتي"],
+    "ru": ["удалите мои данные", "Пожалуйста, удалите мои данные!"],
+    "uk": ["видаліть мої дані", "видалити мої дані будь ласка"],
+    "ko": ["내 정보 삭제", "제 데이터를 삭제해 주세요"],
+    "tl": ["burahin ang data ko", "Burahin ninyo ang data ko po", "tanggalin ang impormasyon ko po"],
+    "fa": ["اطلاعات من را پاک کنید", "لطفا اطلاعاتم را حذف کنید"],
+    "ps": ["زما معلومات پاک کړئ", "زما ډیټا حذف کړئ"],
+    "so": ["xogtayda tirtir", "fadlan tirtir xogtayda"],
+    "am": ["መረጃዬን ሰርዙ", "እባክዎ መረጃዬን ያጥፉ"],
+}
+PRIVACY = ["privacy", "mis datos", "privacidade", "done m yo", "confidentialité", "riêng tư", "隐私", "خصوصية"]
+PRIVACY += ["мої дані", "мои данные", "내 정보", "data ko", "حریم خصوصی", "زما معلومات", "xogtayda", "መረጃዬ"]
+NOT = [
+    "delete",
+    "erase",
+    "borrar",
+    "删除",
+    "delete this number from the bus list",
+    "forget it",
+    "clear",
+    "remove",
+    "data",
+]
+NOT += ["my son's data plan is used up", "do not delete my data", "cancel my request", "no borren mis datos"]
+
+
+@pytest.mark.parametrize(("language", "text"), [(lang, text) for lang, texts in ERASE.items() for text in texts])
+def test_understood_as_a_command(language: str, text: str, phrasebook: Phrasebook) -> None:
+    command = match(text, phrasebook)
+    assert command is not None and command.kind == "erase", text
+
+
+def test_every_language_has_both(files: dict[str, object]) -> None:
+    own = set(ERASE)
+    assert {lang for lang, file in files.items() if file.commands.get("erase") and file.commands.get("privacy")} >= own  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", PRIVACY)
+def test_privacy(text: str, phrasebook: Phrasebook) -> None:
+    command = match(text, phrasebook)
+    assert command is not None and command.kind == "privacy"
+
+
+@pytest.mark.parametrize("text", NOT)
+def test_other_words_erase_nothing(text: str, phrasebook: Phrasebook) -> None:
+    command = match(text, phrasebook)
+    assert command is None or command.kind not in ("erase", "privacy")
+
+
+def rows(services: Services, table: str) -> int:
+    with services.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
+
+
+def told(family: Family) -> None:
+    family.text("english")
+    family.text("I want to talk to a person, my landlord is Mr Quill")
+    family.text("he comes on Friday")
+
+
+def test_one_question_then_everything_is_gone(services: Services, family: Family) -> None:
+    told(family)
+    asked = family.text("Please delete my data")
+    assert "cannot be undone" in asked and "1. Yes, delete everything" in asked
+    done = family.text("1")
+    assert "Everything that was kept here about this number is deleted" in done
+    for table in ("contacts", "families", "cases", "case_messages", "family_keys", "follow_ups", "told"):
+        assert rows(services, table) == 0, table
+    with services.database.read() as db:
+        assert erasure_log.counted(db, services.library.district.local(audit_log.newest(db, 1)[0].at)) <= 1
+        whats = [entry.what for entry in audit_log.newest(db, 5)]
+        assert "erased a family" in whats
+    assert not list(services.redis.scan_iter("puente:talk:*")) and not list(services.redis.scan_iter("puente:window:*"))
+
+
+def test_a_repeated_webhook_gets_the_same_answer_and_erases_nobody_new(services: Services, family: Family) -> None:
+    told(family)
+    family.text("delete my data")
+    done = family.text("yes", MessageSid="SM" + "e" * 32)
+    family.text("hello, I am new here")
+    before = rows(services, "contacts")
+    assert family.text("yes", MessageSid="SM" + "e" * 32) == done
+    services.redis.flushall()  # and after Redis has forgotten everything
+    assert rows(services, "contacts") == before == 1
+
+
+def test_killed_right_after_the_transaction_the_retry_gets_the_same_answer(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(family)
+    family.text("delete my data")
+    leave = type(services.conversations).leave
+    monkeypatch.setattr(type(services.conversations), "leave", lambda *_args, **_kw: False)
+    family.text("yes", MessageSid="SM" + "f" * 32)
+    assert family.status == 503 and rows(services, "contacts") == 0
+    monkeypatch.setattr(type(services.conversations), "leave", leave)
+    services.redis.delete(*services.redis.scan_iter("puente:lock:*"), "none")
+    assert "is deleted" in family.text("yes", MessageSid="SM" + "f" * 32)
+    assert rows(services, "contacts") == 0
+
+
+@pytest.mark.parametrize("said", ["no", "2", "No, keep it", "do not delete everything", "yes but not yet", "delete?"])
+def test_no_doubtful_answer_erases(services: Services, family: Family, said: str) -> None:
+    told(family)
+    family.text("delete my data")
+    family.text(said)
+    assert rows(services, "contacts") == 1 and rows(services, "cases") == 1
+    family.text(said)
+    assert rows(services, "contacts") == 1, "nor does saying it twice"
+
+
+def test_an_emergency_comes_first(services: Services, family: Family) -> None:
+    told(family)
+    family.text("delete my data")
+    reply = family.text("ICE agents are at my door right now, they are knocking")
+    assert "911" in reply and rows(services, "contacts") == 1
+    with services.database.read() as db:
+        assert {case.severity for case in newest_cases(db, services.database.vault, 5)} >= {"escalate_now"}
+
+
+def test_staff_who_help_are_told_that_the_case_is_gone(services: Services, family: Family) -> None:
+    family.text("english")
+    family.text("ICE agents are at my door right now, they are knocking")
+    with services.database.write() as db:
+        (case,) = newest_cases(db, services.database.vault, 5)
+        db.execute(cases.cases.update().values(claimed_by="ana_ruiz", state="claimed"))
+    family.text("delete my data")
+    assert "is deleted" in family.text("1")
+    with services.database.read() as db:
+        rows_ = db.execute(select(deliveries.deliveries)).all()
+        found = [deliveries.get(db, services.database.vault, row.id) for row in rows_]
+    (notice,) = [one for one in found if one]
+    assert notice.staff == "ana_ruiz" and f"case {case.id}" in notice.body and "ICE" not in notice.body
+
+
+def test_after_stop_it_works_and_the_stop_stays(services: Services, family: Family) -> None:
+    told(family)
+    family.text("STOP")
+    assert "cannot be undone" in family.text("delete my data")
+    assert "is deleted" in family.text("1")
+    with services.database.read() as db:
+        assert [row.kind for row in db.execute(select(consent_events))] == ["stop"]
+        assert contacts.find(db, services.database.vault, family.address) is None
+        assert db.execute(select(record_keys.family_keys)).all() == []
+
+
+def test_in_the_familys_language_and_of_nobody_else(
+    services: Services, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    told(family)
+    other = new_family("whatsapp:+12175550178")
+    told(other)
+    other.text("I want to talk to a person about something else entirely, the cafeteria")
+    reply = family.text("PRIVACY")
+    assert "Your requests to the school: 1. Each is deleted 30 days after it is done." in reply
+    assert "Your phone number" in reply and "cannot be undone" not in reply
+    assert "cannot be undone" in family.text("1"), "and how to delete it"
+    new = new_family("whatsapp:+12175550179")
+    new.text("english")
+    assert "Your requests" not in new.text("what do you know about me")
+
+
+def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Services, family: Family) -> None:
+    """The conversation in Redis remembers a contact that is gone: no error, no 503."""
+    told(family)
+    with services.database.write() as db:
+        from bot.store.lifecycle import erasure as lifecycle_erasure
+
+        contact = contacts.find(db, services.database.vault, family.address)
+        assert contact is not None and contact.family_id is not None
+        lifecycle_erasure.erase(
+            db, services.database.vault, contact.family_id, contact.stopped_at or audit_log.newest(db, 1)[0].at
+        )
+    assert family.text("I want to talk to a person") and family.status == 200
+    assert rows(services, "contacts") == 1
+
+
+def test_a_job_that_was_queued_before_finds_nothing_to_do(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts, translations and texts of a family that is erased end without an error."""
+    told(family)
+    with services.database.read() as db:
+        (case,) = newest_cases(db, services.database.vault, 5)
+        messages = list(db.execute(select(metadata.tables["case_messages"].c.id)).scalars())
+        follow_ups = list(db.execute(select(metadata.tables["follow_ups"].c.id)).scalars())
+    family.text("delete my data")
+    family.text("1")
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.alert_case(case.id)
+    for message in messages:
+        jobs.translate(message)
+    for follow_up in follow_ups:
+        jobs.follow_up(follow_up)
+    jobs.deliver("gone")
+    jobs.talk_lost("gone")
+    jobs.sweep()
+    assert messages and rows(services, "cases") == 0
+
+
+def test_a_call_erases_nothing_the_phone_itself_is_asked(
+    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    """Anybody can ring under a number that is not theirs: only who has the phone can answer the text."""
+    told(family)
+    phone = Phone(client, services)
+    phone.ring()
+    heard = phone.speak("privacy")
+    assert "Your requests to the school: 1" in heard and "What would you like to do?" in heard
+    assert "Shall I delete everything now?" in phone.press("1")
+    where = phone.on
+    assert "sent it to your phone as a text message" in phone.press("1")
+    assert "sent it to your phone as a text message" in phone.ask(where, Digits="1"), "the callback again"
+    assert rows(services, "cases") == 1 and rows(services, "families") == 1
+    (text,) = texts_to(services, "+12175550177")
+    assert "Shall I delete everything now?" in text and "1. Yes, delete everything" in text
+    by_sms = new_family("+12175550177")
+    assert "is deleted" in by_sms.text("1")
+    assert rows(services, "contacts") == 0 and rows(services, "cases") == 0 and rows(services, "deliveries") == 0
+
+
+def texts_to(services: Services, number: str) -> list[str]:
+    with services.database.read() as db:
+        contact = contacts.find(db, services.database.vault, number)
+        assert contact is not None
+        mine = deliveries.deliveries.c.contact_id == contact.id
+        ids = list(db.execute(select(deliveries.deliveries.c.id).where(mine)).scalars())
+        return [one.body for one_id in ids if (one := deliveries.get(db, services.database.vault, one_id))]
+
+
+def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
+    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    """A landline; and a text conversation in which another question waits: that may be an emergency's."""
+    told(family)
+    with services.database.write() as db:
+        families.mark_bad_number(db, 1, 30006, now())
+    assert "Your request has the number" in wish(Phone(client, services))
+    with services.database.write() as db:
+        families.mark_bad_number(db, 1, None, None)
+    busy = new_family("+12175550177")
+    busy.text("ICE agents are at my door right now, they are knocking")
+    before = services.conversations.asks(services.family("+12175550177"))
+    assert before is not None and before[0] == "enforcement_now"
+    assert "Your request has the number" in wish(Phone(client, services, sid="CA" + "8" * 32))
+    assert services.conversations.asks(services.family("+12175550177")) == before
+    assert rows(services, "families") == 1
+    with services.database.read() as db:
+        abouts = [case.about for case in newest_cases(db, services.database.vault, 9)]
+    assert any("asks to delete the data" in about for about in abouts)
+
+
+def wish(phone: Phone) -> str:
+    phone.ring()
+    phone.speak("delete my data")
+    return phone.press("1")
+
+
+def test_who_hides_the_number_erases_the_call(services: Services, client: FlaskClient, family: Family) -> None:
+    """Under it stands nothing but what was said in this call."""
+    told(family)
+    phone = Phone(client, services, number="anonymous")
+    phone.ring()
+    phone.press("1")
+    phone.speak("delete my data")
+    assert "is deleted" in phone.press("1")
+    assert rows(services, "families") == 1, "the other family stays"
+
+
+def test_who_handles_another_address_meanwhile_keeps_nothing(
+    services: Services, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    told(family)
+    other = new_family("+12175550177")  # the same number by SMS
+    other.text("hello")
+    busy = services.family(other.address)
+    conversation = services.conversations.take(busy, "a worker")
+    assert conversation is not None and conversation.contact is not None
+    family.text("delete my data")
+    assert "is deleted" in family.text("1") and rows(services, "contacts") == 0
+    assert not services.conversations.put_on(busy, "a worker", conversation)
+    assert not services.conversations.leave(busy, "SMx", "a worker", conversation, "")
+    assert not list(services.redis.scan_iter("puente:talk:*"))
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_who_is_waited_for_in_vain_keeps_nothing(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    """Erased in the console while a message of this very address takes too long; also where whoever erases is killed
+    right after the transaction."""
+    told(family)
+    monkeypatch.setattr(erasure, "WAIT_SECONDS", 0.1)
+    if killed:
+        monkeypatch.setattr(erasure, "finish", lambda *_: None)
+    busy = services.family(family.address)
+    conversation = services.conversations.take(busy, "a web process")
+    assert conversation is not None and erasure.erase(services, family.address, "ana_ruiz")
+    assert not services.conversations.leave(busy, "SMx", "a web process", conversation, "")
+    assert killed or not [key for key in services.redis.scan_iter() if busy.encode() in key]
+
+
+def test_who_began_between_reads_old_rows_and_keeps_nothing(
+    services: Services, family: Family, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of another address that takes the lock after it was cast out and before the rows are gone."""
+    told(family)
+    other = new_family("+12175550177")
+    other.text("hello")
+    busy, erases = services.family(other.address), erasure.erasure.erase
+    began = []
+
+    def erase(*args: object) -> list[str]:
+        found = erases(*args)  # type: ignore[arg-type]
+        cast_out = type(services.conversations).cast_out
+
+        def then_begins(conversations: object, index: str) -> None:
+            cast_out(services.conversations, index)
+            if not began:
+                began.append(services.conversations.take(busy, "a web process"))
+
+        monkeypatch.setattr(type(services.conversations), "cast_out", then_begins)
+        return found
+
+    monkeypatch.setattr(erasure.erasure, "erase", erase)
+    family.text("delete my data")
+    assert "is deleted" in family.text("1") and began[0] is not None
+    assert not services.conversations.leave(busy, "SMx", "a web process", began[0], "")
+    assert not [key for key in services.redis.scan_iter() if busy.encode() in key]
+
+
+def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
+    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a conversation in Redis the contact comes from the database, and is gone when the rows are written."""
+    told(family)
+    services.conversations.forget(services.family(family.address))
+    notes, gone = receiving._notes, []
+
+    def erased_now(*args: object) -> dict[str, str]:
+        found = notes(*args)  # type: ignore[arg-type]
+        if not gone:
+            with services.database.write() as db:
+                gone.append(store_erasing.erase(db, services.database.vault, 1, now()))
+                contacts.add(db, services.database.vault, "+12175550999", "sms", now())
+        return found
+
+    monkeypatch.setattr(receiving, "_notes", erased_now)
+    assert family.text("ICE agents are at my door right now, they are knocking") and family.status == 200
+    with services.database.read() as db:
+        own = contacts.find(db, services.database.vault, family.address)
+        (case,) = newest_cases(db, services.database.vault, 5)
+    assert gone and own is not None and case.contact_id == own.id, "not whoever came meanwhile"
+
+
+def test_what_it_was_answered_that_day_is_gone_and_repeats_are_still_known(services: Services, family: Family) -> None:
+    told(family)
+    before = family.sid
+    assert family.text("PRIVACY") and "Your requests" in answers(services)
+    family.text("2")
+    family.text("delete my data")
+    done = family.text("1")
+    assert answers(services) == done, "the one that a repeat of the last message gets"
+    assert family.text("he comes on Friday", MessageSid=before) == "" and rows(services, "contacts") == 0
+    told(family)
+    assert erasure.erase(services, family.address, "ana_ruiz") and answers(services) == done
+
+
+def answers(services: Services) -> str:
+    """Every answer that Redis keeps for a repeat, opened."""
+    sids = [key.decode().removeprefix("puente:seen:") for key in services.redis.scan_iter("puente:seen:SM*")]
+    sealed = {sid: services.redis.get(f"puente:seen:{sid}") for sid in sids}
+    return "".join(
+        services.database.vault.open_bytes(one, f"reply:{sid}").decode() for sid, one in sealed.items() if one
+    )
+
+
+def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, family: Family) -> None:
+    """Staff's text left at the very moment when the family was erased, and said so to Redis."""
+    told(family)
+    assert erasure.erase(services, family.address, "ana_ruiz")
+    own = services.family(family.address)
+    family.text("english")
+    services.conversations.set_talking(own, 1)
+    family.text("menu")
+    services.redis.set(f"puente:talking:{own}", 1)  # also where the conversation knows who writes
+    assert "Is it safe at school?" in family.text("menu")
+    assert services.redis.get(f"puente:talking:{own}") is None
+
+
+def test_two_who_erase_at_once_do_it_once(services: Services, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(family)
+    with services.database.write() as db:  # a leader without a number is nobody's
+        leader = Leader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")
+        community_leaders.add(db, services.database.vault, leader, now())
+    indexes = contacts.indexes_of
+
+    def erased_meanwhile(*args: object) -> list[str]:
+        monkeypatch.setattr(contacts, "indexes_of", indexes)
+        assert erasure.erase(services, family.address, "ana_ruiz")
+        return indexes(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(contacts, "indexes_of", erased_meanwhile)
+    assert erasure.erase(services, family.address, "ben")
+    assert rows(services, "erasures") == 1 and rows(services, "families") == 0
+    with services.database.read() as db:
+        assert [one.name for one in community_leaders.every(db, services.database.vault)] == ["Paul"]

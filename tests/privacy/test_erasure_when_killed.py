@@ -1,0 +1,86 @@
+"""`bot keys rotate` and `bot retain` as processes of their own, killed with -9 at any moment, then run again."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from bot.base.database import Database, metadata, now
+from bot.base.encryption import Vault
+from bot.base.settings import ROOT
+from bot.runtime import Services
+from bot.store.cases import cases, deliveries
+from bot.store.families import contacts
+from bot.store.lifecycle import reencrypt
+from tests.store.reading import newest_cases
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+NEW = "the key of the next quarter long enough to be one"
+FAMILIES, SENT = 1500, 4000
+
+
+def run(services: Services, *words: str, data_key: str, kill_after: float | None = None) -> int:
+    """The exit code; negative if it was killed."""
+    given = services.settings
+    env = dict(os.environ) | {
+        "VAR_DIR": str(given.var_dir), "DATABASE_URL": given.database_url, "REDIS_URL": given.redis_url,
+        "DATA_KEY": data_key, "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    one = subprocess.Popen([sys.executable, "-m", "bot", *words], env=env, cwd=ROOT, stdout=subprocess.DEVNULL)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        one.kill()
+    return one.wait(timeout=120)
+
+
+def test_rotation_killed_again_and_again_loses_nothing(services: Services) -> None:
+    vault, old = services.database.vault, services.settings.data_keys[0]
+    with services.database.write() as db:
+        for number in range(FAMILIES):
+            contact = contacts.add(db, vault, f"+1217{number:07d}", "sms", now())
+            new = cases.NewCase(
+                contact.id, "talk_to_human", "info", "default", "a", "en", {"wrote": f"family {number}"}
+            )
+            cases.open_or_join(db, vault, f"SM{number}", 0, new, now())
+    both, seed = f"{NEW},{old}", random.Random(9)
+    killed = 0
+    for _ in range(6):
+        killed += run(services, "keys", "rotate", data_key=both, kill_after=1.6 + seed.random()) < 0
+    assert killed, "at least one was killed at work"
+    with services.database.read() as db:
+        keys = Vault([NEW, old])
+        assert len({one.answers["wrote"] for one in newest_cases(db, keys, FAMILIES)}) == FAMILIES
+    assert run(services, "keys", "rotate", data_key=both) == 0
+    after = Database(services.settings.database_url, Vault([NEW, old]))
+    with after.read() as db:
+        counts = reencrypt.count(db, after.vault)
+        assert (counts.older, counts.unknown) == (0, 0)
+        assert len({one.answers["wrote"] for one in newest_cases(db, after.vault, FAMILIES)}) == FAMILIES
+    assert run(services, "keys", "reindex", data_key=both) == 0
+    alone = Database(services.settings.database_url, Vault([NEW]))
+    with alone.read() as db:
+        assert all(contacts.find(db, alone.vault, f"+1217{number:07d}") for number in range(0, FAMILIES, 50))
+        assert len({one.answers["wrote"] for one in newest_cases(db, alone.vault, FAMILIES)}) == FAMILIES
+    after.engine.dispose()
+    alone.engine.dispose()
+
+
+def test_retention_killed_again_and_again_counts_each_row_once(services: Services) -> None:
+    long_ago = now() - timedelta(days=400)
+    row = {"kind": "notice", "staff": "ana_ruiz", "state": "delivered", "rank": 4, "attempts": 1}
+    row |= {"due_at": long_ago, "created_at": long_ago}
+    with services.database.write() as db:
+        db.execute(insert(deliveries.deliveries), [{**row, "id": f"d{number}"} for number in range(SENT)])
+    seed = random.Random(7)
+    for _ in range(5):
+        run(services, "retain", data_key=services.settings.data_key, kill_after=1.5 + seed.random() * 0.6)
+    assert run(services, "retain", data_key=services.settings.data_key) == 0
+    counts = metadata.tables["retention_counts"]
+    with services.database.read() as db:
+        assert db.execute(select(func.count()).select_from(deliveries.deliveries)).scalar_one() == 0
+        assert db.execute(select(func.sum(counts.c.many))).scalar_one() == SENT

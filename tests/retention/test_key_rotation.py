@@ -1,0 +1,326 @@
+"""Each family's own key: what it seals, that erasing is final, and that a new DATA_KEY leaves no old backup readable."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import LargeBinary, select, update
+
+from bot import jobs
+from bot.base.database import Database, metadata, now
+from bot.base.encryption import OWN, Unreadable, Vault
+from bot.base.settings import ROOT
+from bot.messaging import erasure
+from bot.monitoring.snapshot import WEB_SEEN
+from bot.retention import key_rotation as command
+from bot.runtime import Services
+from bot.store import permanent_hashes
+from bot.store.cases import cases
+from bot.store.families import contacts, record_keys
+from bot.store.lifecycle import reencrypt
+from bot.web.app import check_keys, create_app
+from tests.conftest import Family
+from tests.store.reading import newest_cases
+
+NEW = "the key of the next quarter long enough to be one"
+NUMBERS = ("whatsapp:+12175550177", "whatsapp:+12175550178")
+
+
+@pytest.fixture
+def two(new_family: Callable[[str], Family]) -> list[Family]:
+    """Two families that have told something, each with a case."""
+    families = [new_family(number) for number in NUMBERS]
+    for one in families:
+        one.text("english")
+        one.text("I want to talk to a person, my landlord is Mr Quill")
+        one.text("he comes on Friday")
+    return families
+
+
+def all_sealed(services: Services) -> dict[str, list[bytes]]:
+    """Everything sealed, by table and column."""
+    found: dict[str, list[bytes]] = {}
+    with services.database.read() as db:
+        for place in reencrypt.PLACES:
+            values = [value for value in db.execute(select(place.column)).scalars() if value]
+            binary = isinstance(place.column.type, LargeBinary)
+            found[str(place.column)] = [value if binary else urlsafe_b64decode(value) for value in values]
+    return found
+
+
+def with_keys(services: Services, *keys: str) -> Services:
+    given = services.settings.model_copy(update={"data_key": ",".join(keys)})
+    given.__dict__.pop("data_keys", None)
+    return replace(services, settings=given, database=Database(given.database_url, Vault(keys)))
+
+
+def run(services: Services, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    monkeypatch.setattr(command, "open_services", lambda given: services)
+    done = CliRunner().invoke(command.keys, list(words), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_every_sealed_column_has_its_place() -> None:
+    sealed = {
+        str(column)
+        for table in metadata.tables.values()
+        for column in table.c
+        if column.name.startswith(("sealed", "wrapped"))
+    }
+    assert sealed == {str(place.column) for place in reencrypt.PLACES}
+
+
+def test_what_families_say_opens_with_their_own_key_only(services: Services, two: list[Family]) -> None:
+    found = all_sealed(services)
+    for column in ("cases.sealed_answers", "case_messages.sealed_original"):
+        assert len(found[column]) >= 2 and all(one.startswith(OWN) for one in found[column]), column
+    assert len({one[:12] for one in found["cases.sealed_answers"]}) == 2, "each its own"
+    with services.database.read() as db:
+        row = db.execute(select(cases.cases)).first()
+        assert row is not None
+        place = cases._place(row.message_sid, row.n)
+        with pytest.raises(Unreadable):
+            services.database.vault.open(row.sealed_answers, place)
+        with pytest.raises(Unreadable):
+            record_keys.reader(db, services.database.vault).open(row.sealed_answers, "case:answers:another")
+        assert "Quill" in record_keys.reader(db, services.database.vault).open(row.sealed_answers, place)
+
+
+def test_a_key_does_not_open_in_another_familys_row(services: Services, two: list[Family]) -> None:
+    with services.database.write() as db:
+        one, other = db.execute(select(record_keys.family_keys)).all()
+        table = record_keys.family_keys
+        db.execute(update(table).where(table.c.id == one.id).values(wrapped=other.wrapped))
+    with services.database.read() as db, pytest.raises(Unreadable):
+        newest_cases(db, services.database.vault, 10)
+
+
+def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None:
+    before = all_sealed(services)["cases.sealed_answers"]
+    assert erasure.erase(services, two[0].address, "ana_ruiz")
+    with services.database.read() as db:
+        opens = record_keys.reader(db, services.database.vault)
+        assert db.execute(select(record_keys.family_keys)).all()[1:] == []
+        (lost,) = [one for one in before if one not in all_sealed(services)["cases.sealed_answers"]]
+        with pytest.raises(Unreadable, match="destroyed"):
+            opens.open_bytes(lost, "case:answers:x:0")
+        assert len(newest_cases(db, services.database.vault, 10)) == 1, "the other's is there"
+
+
+@pytest.mark.sqlite
+def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, two: list[Family]) -> None:
+    """Not in pages that SQLite has freed, nor in its log."""
+    with services.database.read() as db:
+        wrapped = {row.id: row.wrapped for row in db.execute(select(record_keys.family_keys))}
+        sealed = {row.address_index: row.sealed_address for row in db.execute(select(contacts.contacts))}
+    gone = services.database.vault.index(two[0].address)
+    assert erasure.erase(services, two[0].address, "ana_ruiz")
+    with services.database.read() as db:
+        (left,) = db.execute(select(record_keys.family_keys.c.id)).scalars()
+    file = Path(str(services.database.engine.url.database))
+    data = b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    assert wrapped.pop(left) in data, "the search finds what is there"
+    (lost,) = wrapped.values()
+    assert lost not in data and sealed[gone].encode() not in data
+
+
+@pytest.mark.sqlite
+def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with services.database.read() as db:
+        wrapped = set(db.execute(select(record_keys.family_keys.c.wrapped)).scalars())
+    file = Path(str(services.database.engine.url.database))
+    reads = sqlite3.connect(file)
+    reads.execute("BEGIN")
+    reads.execute("SELECT * FROM family_keys").fetchall()
+    began = time.monotonic()
+    assert erasure.erase(services, two[0].address, "ana_ruiz") and time.monotonic() - began < 3
+    (lost,) = wrapped - left(services)
+    assert lost in on_disk(file)
+    reads.close()
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.retain()
+    assert lost not in on_disk(file)
+
+
+def test_what_redis_has_forgotten_is_gone_from_its_file_within_the_hour(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only then is "the words of this conversation: 24 hours" true."""
+    talk = services.redis.get(f"puente:talk:{services.family(two[0].address)}")
+    assert isinstance(talk, bytes) and erasure.erase(services, two[0].address, "ana_ruiz")
+    folder = Path(services.redis.config_get("dir")["dir"])  # type: ignore[index,arg-type]
+    until(lambda: talk in in_files(folder))
+    monkeypatch.setattr(jobs, "services", lambda: services)
+    jobs.retain()
+    until(lambda: talk not in in_files(folder))
+
+
+def in_files(folder: Path) -> bytes:
+    found = b""
+    for path in sorted(folder.rglob("*.aof")):
+        with suppress(FileNotFoundError):  # the old one goes while we look
+            found += path.read_bytes()
+    return found
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def left(services: Services) -> set[bytes]:
+    with services.database.read() as db:
+        return set(db.execute(select(record_keys.family_keys.c.wrapped)).scalars())
+
+
+def on_disk(file: Path) -> bytes:
+    """The database's file with its log."""
+    return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+
+
+def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services, family: Family) -> None:
+    vault = services.database.vault
+    family.text("hello")
+    with services.database.write() as db:
+        contact = contacts.find(db, vault, family.address)
+        assert contact is not None
+        inner = db.begin_nested()
+        record_keys.sealer(db, vault, contact.id).seal("lost", "a")
+        inner.rollback()
+        sealed = record_keys.sealer(db, vault, contact.id).seal("kept", "a")
+    with services.database.read() as db:
+        assert record_keys.reader(db, vault).open(sealed, "a") == "kept"
+
+
+def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = services.database.vault
+    with services.database.write() as db:  # as a version without families' keys wrote it
+        for row in db.execute(select(cases.cases)).all():
+            sealed = old.seal('{"wrote": "of before"}', cases._place(row.message_sid, row.n))
+            db.execute(update(cases.cases).where(cases.cases.c.id == row.id).values(sealed_answers=sealed))
+    with services.database.read() as db:
+        assert {one.answers["wrote"] for one in newest_cases(db, old, 10)} == {"of before"}
+    assert "2 values are to be moved" in run(services, monkeypatch, "status")
+    assert "sealed anew: 2" in run(services, monkeypatch, "rotate")
+    assert "sealed anew: 0" in run(services, monkeypatch, "rotate")
+    assert all(one.startswith(OWN) for one in all_sealed(services)["cases.sealed_answers"])
+    with services.database.read() as db:
+        assert {one.answers["wrote"] for one in newest_cases(db, old, 10)} == {"of before"}
+
+
+def backup(services: Services, to: Path) -> str:
+    """A backup by SQLite's own means, of a database in use."""
+    source = sqlite3.connect(str(services.database.engine.url.database))
+    target = sqlite3.connect(to)
+    source.backup(target)
+    source.close()
+    target.close()
+    return f"sqlite:///{to}"
+
+
+@pytest.mark.sqlite
+def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
+    services: Services, two: list[Family], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: backup · DELETE · DATA_KEY=new,old · rotate · reindex · DATA_KEY=new · restore the backup."""
+    old = services.settings.data_keys[0]
+    two[0].text("STOP")
+    url = backup(services, tmp_path / "backup.db")
+    assert erasure.erase(services, two[0].address, "ana_ruiz")
+    assert "older backups still hold: 1\n" in run(services, monkeypatch, "status")
+    both = with_keys(services, NEW, old)
+    assert "sealed anew" in run(both, monkeypatch, "rotate")
+    assert "hashed anew: 1" in run(both, monkeypatch, "reindex")
+    after = with_keys(services, NEW)
+    status = run(after, monkeypatch, "status")
+    assert "under older ones: 0\nunder unknown ones: 0" in status and "still hold: 0\n" in status
+    with after.database.read() as db:
+        vault = after.database.vault
+        contact = contacts.find(db, vault, two[1].address)
+        assert contact is not None and [one.answers for one in cases.of_contact(db, vault, contact.id)]
+        kept = permanent_hashes.known(db, vault, [two[0].address])
+        assert list(kept.values()) == list(
+            db.execute(select(metadata.tables["consent_events"].c.address_index)).scalars()
+        )
+    restored = Database(url, after.database.vault)
+    with restored.read() as db:
+        assert len(db.execute(select(contacts.contacts)).all()) == 2, "the backup is whole"
+        with pytest.raises(Unreadable):
+            newest_cases(db, restored.vault, 10)
+        for row in db.execute(select(contacts.contacts)).all():
+            with pytest.raises(Unreadable):
+                contacts.open_address(restored.vault, row.sealed_address, row.address_index)
+            hashes = {restored.vault.index(number) for number in NUMBERS}
+            hashes |= set(permanent_hashes.known(db, after.database.vault, [])) | set(kept.values())
+            assert row.address_index not in hashes, "nor can a number be tried out against it"
+    restored.engine.dispose()
+
+
+def test_while_a_web_process_runs_nothing_is_hashed_anew(
+    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take every family for a stranger, also those who want no messages."""
+    both = with_keys(services, NEW, services.settings.data_keys[0])
+    run(both, monkeypatch, "rotate")
+    services.redis.set(WEB_SEEN, f"{now().timestamp() - 30:.0f}")
+    refused = CliRunner().invoke(command.keys, ["reindex"])
+    assert refused.exit_code == 1 and "web process" in refused.output
+    services.redis.set(WEB_SEEN, f"{now().timestamp() - 90:.0f}")
+    assert "hashed anew: 2" in run(both, monkeypatch, "reindex")
+
+
+def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: list[Family]) -> None:
+    from bot.base.settings import SettingsError
+
+    with pytest.raises(SettingsError, match="DATA_KEY opens nothing"):
+        check_keys(create_app(services=with_keys(services, NEW)))
+    check_keys(create_app(services=services))
+
+
+@pytest.mark.long
+def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Services, two: list[Family]) -> None:
+    """A roster imported so would write to who has stopped, and who is to be erased would not be found."""
+    given = services.settings
+    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(given.var_dir), "TRANSLATOR": "off", "DATA_KEY": NEW}
+    environment |= {"DATABASE_URL": given.database_url, "REDIS_URL": given.redis_url}
+    for words in (
+        ["worker.py"],
+        ["-m", "bot", "erase", NUMBERS[0], "--yes"],
+        ["-m", "bot", "roster", "import", "/dev/null"],
+        ["-m", "bot", "restored"],
+    ):
+        command = [sys.executable, *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "DATA_KEY opens nothing" in done.stderr, (words, done.stderr)
+
+
+def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
+    both = with_keys(services, NEW, services.settings.data_keys[0])
+    monkeypatch.setattr(reencrypt, "AT_ONCE", 1)
+    steps = reencrypt.reseal(both.database)
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    with both.database.read() as db:
+        assert reencrypt.count(db, both.database.vault).older > 0
+        assert len(newest_cases(db, both.database.vault, 10)) == 2
+    run(both, monkeypatch, "rotate")
+    with both.database.read() as db:
+        assert reencrypt.count(db, both.database.vault).older == 0
+        assert len(newest_cases(db, both.database.vault, 10)) == 2

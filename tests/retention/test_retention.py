@@ -1,0 +1,164 @@
+"""Retention: every table has a rule, what is past its time goes, what is open stays, and a kill in the middle harms nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import func, select, update
+
+from bot.base.database import metadata, now
+from bot.content.district import Retention
+from bot.retention import job
+from bot.retention.rules import RULES
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.cases import cases, deliveries
+from bot.store.lifecycle import erasure, retention_runs
+from tests.conftest import NOW, Family
+from tests.privacy.test_erasure import fill
+from tests.store.reading import newest_cases
+
+
+def count(services: Services, table: str) -> int:
+    with services.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
+
+
+def test_every_table_has_one_rule() -> None:
+    ruled = [table for rule in RULES for table in rule.tables]
+    assert sorted(ruled) == sorted(metadata.tables), "say in bot/retention/rules.py how long its rows stay"
+
+
+def a_case(services: Services, family: Family) -> int:
+    family.text("english")
+    family.text("I want to talk to a person, my landlord is Mr Quill")
+    with services.database.read() as db:
+        return newest_cases(db, services.database.vault, 1)[0].id
+
+
+def finish(services: Services, case_id: int) -> None:
+    with services.database.write() as db:
+        db.execute(update(cases.cases).where(cases.cases.c.id == case_id).values(state="closed", resolved_at=now()))
+        db.execute(update(metadata.tables["follow_ups"]).values(state="dropped"))
+
+
+def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
+    services: Services, family: Family, new_family: Callable[[str], Family]
+) -> None:
+    finish(services, a_case(services, family))
+    still_open = a_case(services, new_family("whatsapp:+12175550178"))
+    with time_machine.travel(NOW + timedelta(days=29)):
+        job.retain(services, "test")
+        assert count(services, "cases") == 2
+    with time_machine.travel(NOW + timedelta(days=31)):
+        assert job.retain(services, "test")["cases"] == 1
+        assert job.retain(services, "test") == {}, "done again it finds nothing"
+    with services.database.read() as db:
+        assert [one.id for one in newest_cases(db, services.database.vault, 5)] == [still_open]
+        assert {row.case_id for row in db.execute(select(metadata.tables["case_messages"]))} <= {still_open}
+    assert count(services, "contacts") == 2, "the family itself stays"
+
+
+def test_the_district_sets_how_long(services: Services, family: Family) -> None:
+    finish(services, a_case(services, family))
+    district = services.library.district.model_copy(update={"retention": Retention(cases_days=5)})
+    short = replace(services, library=replace(services.library, district=district))
+    with time_machine.travel(NOW + timedelta(days=6)):
+        assert job.retain(short, "test")["cases"] == 1
+
+
+def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Services) -> None:
+    with services.database.write() as db:
+        for _ in range(3):
+            one = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "look at the texts", now())
+            db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == one).values(state="delivered"))
+        deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "waits", now())
+    with time_machine.travel(NOW + timedelta(days=91)):
+        assert job.retain(services, "test")["deliveries"] == 3
+        job.retain(services, "test")
+    with services.database.read() as db:
+        (row,) = db.execute(select(metadata.tables["retention_counts"])).all()
+    assert tuple(row) == ("2026-11", "deliveries", "reminder", "delivered", 3)
+    assert count(services, "deliveries") == 1, "what waits is not taken away"
+
+
+def test_the_audit_log_is_cut_after_a_year_and_can_still_be_proved(services: Services) -> None:
+    with services.database.write() as db:
+        for number in range(5):
+            audit_log.record(db, "ana_ruiz", "read", f"case {number}", now())
+    with time_machine.travel(NOW + timedelta(days=200)), services.database.write() as db:
+        audit_log.record(db, "ana_ruiz", "read", "case 9", now())
+    with time_machine.travel(NOW + timedelta(days=367)):
+        assert job.retain(services, "test")["audit"] == 5
+    with services.database.write() as db:
+        assert audit_log.broken(db) is None
+        assert [one.subject for one in audit_log.newest(db, 5)] == ["audit", "case 9"]
+        db.execute(audit_log.audit.delete().where(audit_log.audit.c.subject == "case 9"))
+        assert audit_log.broken(db) is not None, "what somebody else takes away shows"
+
+
+def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Services) -> None:
+    """One row in every table; ten years later none says more of a family than that it is known."""
+    with services.database.write() as db:
+        fill(db, 901)
+        row = metadata.tables["cases"].c
+        db.execute(update(metadata.tables["cases"]).values(state="closed", resolved_at=now(), id=row.id))
+        db.execute(update(metadata.tables["contacts"]).values(talking_case=None))
+        db.execute(update(metadata.tables["deliveries"]).values(state="delivered"))
+        db.execute(update(metadata.tables["recipients"]).values(state="delivered"))
+    with time_machine.travel(NOW + timedelta(days=4000)):
+        for _ in range(3):  # what is held by another rule's rows goes with the next run
+            job.retain(services, "test")
+    left = {name for name in metadata.tables if count(services, name)}
+    stays = {table for rule in RULES if rule.after is None for table in rule.tables}
+    unlinked = {"absences", "absence_calls", "needs", "home_visits", "recipients"}
+    unlinked |= {"voice_notes", "roster_imports"}  # until it is gone at Twilio too; the newest import
+    assert left - stays - unlinked <= {"retention_runs", "audit", "audit_cuts"}
+    with services.database.read() as db:
+        for name in ("absences", "needs", "home_visits", "recipients", "voice_notes"):
+            for row_ in db.execute(select(metadata.tables[name])).mappings():
+                assert not row_["contact_id"], name
+
+
+def test_killed_in_the_middle_it_goes_on(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    with services.database.write() as db:
+        for _ in range(7):
+            one = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", now())
+            db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == one).values(state="delivered"))
+    monkeypatch.setattr("bot.store.lifecycle.expiry.AT_ONCE", 2)
+    counted, calls = retention_runs.count, 0
+
+    def dies(*args: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        counted(*args)  # type: ignore[arg-type]
+
+    with time_machine.travel(NOW + timedelta(days=100)):
+        monkeypatch.setattr(retention_runs, "count", dies)
+        with pytest.raises(KeyboardInterrupt):
+            job.retain(services, "test")
+        assert count(services, "deliveries") == 5, "one batch is done, the other not at all"
+        job.retain_daily(services)
+    with services.database.read() as db:
+        (row,) = db.execute(select(metadata.tables["retention_counts"])).all()
+        runs = retention_runs.newest(db, 5)
+    assert row.many == 7 and count(services, "deliveries") == 0, "each counted once"
+    assert [run.ended_at is None for run in runs] == [False, True]
+
+
+def test_once_a_day(services: Services) -> None:
+    for hours, many in ((0, 1), (1, 1), (19, 1), (21, 2), (45, 3)):
+        with time_machine.travel(NOW + timedelta(hours=hours)):
+            job.retain_daily(services)
+            assert count(services, "retention_runs") == many
+
+
+def test_erasing_finds_the_rows_that_retention_has_not(services: Services, family: Family) -> None:
+    a_case(services, family)
+    with services.database.write() as db:
+        erasure.erase(db, services.database.vault, 1, now())
+    assert count(services, "cases") == 0

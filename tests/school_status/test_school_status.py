@@ -1,0 +1,308 @@
+"""How a school is today: who may say it, what families read and until when, and who is told what was found."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.base.database import now
+from bot.content.library import Library
+from bot.runtime import Services
+from bot.school_status.sms_commands import Asked, parse
+from bot.school_status.status_change import CannotSet, Wish, may_set, set_status, withdraw
+from bot.store import audit_log
+from bot.store.cases import case_messages
+from bot.store.families import contacts
+from bot.store.schools import school_statuses
+from bot.store.schools.school_statuses import KINDS, Status
+from tests.cases.test_paging import send_all
+from tests.conftest import NOW, Family
+from tests.stand_in import TwilioStandIn
+
+DANA, SAM, KIM = "+12175550143", "+12175550144", "+12175550149"
+ASKS = "Is ICE at the school?"
+CLEAR = "There were no immigration agents there."
+
+
+def set_(services: Services, school: str = "lincoln", kind: str = "no_agents", **more: object) -> Status:
+    wish = {"checked_at": now(), "holds": timedelta(hours=2), "by": "dana_cole", "cause": f"{school} {kind} {now()}"}
+    return set_status(services, Wish(school, kind, **{**wish, **more}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def at_lincoln(new_family: Callable[[str], Family]) -> Callable[[str, str], Family]:
+    """A family of Lincoln that writes in this language."""
+
+    def made(address: str, language: str = "English") -> Family:
+        family = new_family(address)
+        family.text(language)
+        family.text("JOIN lincoln")
+        return family
+
+    return made
+
+
+def test_who_asks_reads_it_with_its_time_and_nothing_after_it_ended(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    family, later = at_lincoln("+12175550170"), at_lincoln("+12175550171")
+    set_(services)
+    reply = family.text(ASKS)
+    assert "We checked Lincoln Elementary on Tuesday, November 24, 10:00 AM." in reply and CLEAR in reply
+    assert "After Tuesday, November 24, 12:00 PM, please ask again." in reply
+    assert reply.index("Thank you") < reply.index("We checked") < reply.index("I do not know")
+    with time_machine.travel(NOW + timedelta(hours=2, minutes=1)):
+        after = later.text(ASKS)
+        assert "We checked" not in after and "I am asking people at the school" in after
+
+
+def test_the_school_that_is_named_comes_before_ones_own(services: Services, at_lincoln, family: Family) -> None:  # type: ignore[no-untyped-def]
+    set_(services, "harbor")
+    assert "We checked" not in at_lincoln("+12175550170").text(ASKS)
+    assert "We checked Harbor Middle School" in at_lincoln("+12175550171").text("did ICE come to Harbor today?")
+    family.text("English")
+    assert "We checked" not in family.text(ASKS), "it does not know the school yet"
+    assert "We checked Harbor Middle School" in family.text("somebody said it was at Harbor at nine")
+
+
+def test_it_is_said_once_a_conversation(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    family = at_lincoln("+12175550170")
+    set_(services)
+    assert "We checked" in family.text(ASKS) and "We checked" not in family.text("my cousin saw it at Lincoln")
+
+
+def test_the_policy_page_of_a_menu_says_it_too(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    set_(services, kind="normal_day")
+    reply = at_lincoln("+12175550170").text("what does the school do if ICE agents come")
+    assert "It is a normal school day there." in reply and reply.index("normal to worry") < reply.index("We checked")
+
+
+def test_it_is_said_in_the_familys_language_or_marked(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    set_(services)
+    reply = at_lincoln("+12175550170", "español").text("¿es verdad que la migra estuvo en la escuela?")
+    assert "Lincoln Elementary" in reply and "martes 24 de noviembre" in reply
+
+
+def test_an_emergency_is_not_answered_with_it(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    set_(services)
+    reply = at_lincoln("+12175550170").text("ICE is at Lincoln right now, they are at the door of the school")
+    assert "911" in reply and "We checked" not in reply
+
+
+def told(services: Services, twilio: TwilioStandIn, number: str) -> list[str]:
+    send_all(services)
+    return [one.body for one in twilio.sent_to(number)]
+
+
+def test_who_reported_a_rumour_is_told_what_was_found_once(
+    services: Services, twilio: TwilioStandIn, at_lincoln
+) -> None:  # type: ignore[no-untyped-def]
+    reporter, other, stopped = (
+        at_lincoln("+12175550170", "español"),
+        at_lincoln("+12175550171"),
+        at_lincoln("+12175550172"),
+    )
+    reporter.text("¿es verdad que la migra estuvo en la escuela?")
+    stopped.text(ASKS)
+    stopped.text("STOP")
+    other.text("my child will be absent tomorrow")
+    set_(services, kind="checking")
+    assert told(services, twilio, "+12175550170") == [], "that somebody looks is no finding"
+    set_(services)
+    (text,) = told(services, twilio, "+12175550170")
+    assert "Lincoln Elementary" in text and "martes 24 de noviembre" in text
+    assert told(services, twilio, "+12175550171") == [] and told(services, twilio, "+12175550172") == []
+    set_(services, kind="normal_day")
+    assert len(told(services, twilio, "+12175550170")) == 1
+    with services.database.read() as db:
+        notes = [one for one in case_messages.of_case(db, services.database.vault, 1) if one.author == "note"]
+    assert (
+        len(notes) == 1
+        and notes[0].original.startswith("To the family: We checked Lincoln")
+        and notes[0].staff == "dana_cole"
+    )
+
+
+def test_a_rumour_about_another_school_is_not_answered(services: Services, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    at_lincoln("+12175550170").text(ASKS)
+    set_(services, "harbor")
+    assert told(services, twilio, "+12175550170") == []
+
+
+def test_two_addresses_of_a_family_are_told_once(services: Services, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    at_lincoln("+12175550170").text(ASKS)
+    at_lincoln("whatsapp:+12175550170").text(ASKS)
+    set_(services)
+    send_all(services)
+    everybody = [one.body for one in twilio.sent_to("+12175550170") + twilio.sent_to("whatsapp:+12175550170")]
+    assert len([one for one in everybody if CLEAR in one]) == 1
+
+
+def test_nobody_is_woken_by_it(services: Services, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    at_lincoln("+12175550170").text(ASKS)
+    with time_machine.travel(NOW + timedelta(hours=13)):
+        at_lincoln("+12175550171").text(ASKS)
+        set_(services)
+        assert told(services, twilio, "+12175550170") == [], "it asked in the morning, and it is eleven at night"
+        assert len(told(services, twilio, "+12175550171")) == 1, "it asked a minute ago"
+
+
+def test_what_counts_no_more_is_taken_back_from_those_who_were_told(
+    services: Services, twilio: TwilioStandIn, at_lincoln
+) -> None:  # type: ignore[no-untyped-def]
+    family = at_lincoln("+12175550170")
+    family.text(ASKS)
+    first = set_(services)
+    assert len(told(services, twilio, "+12175550170")) == 1
+    assert withdraw(services, first.id, "dana_cole") and not withdraw(services, first.id, "dana_cole")
+    assert "does not count any more" in told(services, twilio, "+12175550170")[1]
+    assert "We checked" not in at_lincoln("+12175550171").text(ASKS)
+    set_(services)
+    assert len(told(services, twilio, "+12175550170")) == 3, "and what is found next is told"
+    set_(services, kind="checking")
+    assert "does not count any more" in told(services, twilio, "+12175550170")[3]
+
+
+def test_what_was_not_sent_yet_is_not_sent_after_it_was_taken_back(
+    services: Services, twilio: TwilioStandIn, at_lincoln
+) -> None:  # type: ignore[no-untyped-def]
+    at_lincoln("+12175550170").text(ASKS)
+    withdraw(services, set_(services).id, "dana_cole")
+    assert told(services, twilio, "+12175550170") == []
+
+
+def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
+    services: Services, twilio: TwilioStandIn, at_lincoln
+) -> None:  # type: ignore[no-untyped-def]
+    """The provider, or our workers, were away for hours: "no agents this morning" is no news in the afternoon."""
+    at_lincoln("+12175550170").text(ASKS)
+    set_(services)
+    with time_machine.travel(NOW + timedelta(hours=2, minutes=1)):
+        assert told(services, twilio, "+12175550170") == []
+        with services.database.read() as db:
+            notes = [one for one in case_messages.of_case(db, services.database.vault, 1) if one.author == "note"]
+        assert "Not sent to the family" in notes[-1].original
+        set_(services)
+        assert CLEAR in told(services, twilio, "+12175550170")[0], "what is found next is told"
+
+
+def test_an_older_statement_does_not_come_back(services: Services) -> None:
+    set_(services, holds=timedelta(hours=4))
+    newer = set_(services, kind="normal_day", holds=timedelta(minutes=10))
+    withdraw(services, newer.id, "dana_cole")
+    assert services.statuses.now(now()) == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"school": "hogwarts"}, {"kind": "agents_there_now"}, {"holds": timedelta(hours=5)}, {"holds": timedelta()},
+        {"checked_at": NOW - timedelta(hours=2)}, {"checked_at": NOW + timedelta(hours=1)},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_said(services: Services, wrong: dict[str, object]) -> None:
+    with pytest.raises(CannotSet):
+        set_(services, **wrong)  # type: ignore[arg-type]
+
+
+def test_there_is_no_kind_that_tells_where_agents_are() -> None:
+    assert set(KINDS) == {"no_agents", "checking", "normal_day"}
+
+
+def test_only_the_chain_of_the_safety_lead_may(library: Library) -> None:
+    may = {who for who in library.district.staff if may_set(library.district, who, "lincoln")}
+    assert may == {"dana_cole", "sam_ortiz"}
+    assert not may_set(library.district, "sam_ortiz", "harbor"), "who works at one school speaks for that one"
+    assert not may_set(library.district, None, "lincoln") and not may_set(library.district, "dana_cole", "hogwarts")
+
+
+# By text
+
+
+def test_by_text_it_is_set_and_confirmed_with_what_families_read(
+    services: Services, twilio: TwilioStandIn, new_family: Callable[[str], Family], at_lincoln
+) -> None:  # type: ignore[no-untyped-def]
+    family = at_lincoln("+12175550170")
+    reply = new_family(DANA).text("STATUS LINCOLN CLEAR")
+    assert "until Tuesday, November 24, 12:00 PM" in reply and CLEAR in reply and "STATUS LINCOLN OFF" in reply
+    assert CLEAR in family.text(ASKS)
+    assert any("Dana Cole said by text how Lincoln" in one for one in told(services, twilio, SAM))
+    assert new_family(SAM).text("status lincoln off").startswith("Taken back")
+    assert "read nothing" in new_family(DANA).text("STATUS Lincoln")
+    with services.database.read() as db:
+        did = [(one.who, one.what) for one in audit_log.newest(db, 5, "school lincoln")]
+    assert did == [("sam_ortiz", "withdrew a school status"), ("dana_cole", "set a school status")]
+
+
+def test_a_repeat_of_the_text_sets_and_tells_nothing_twice(
+    services: Services, twilio: TwilioStandIn, new_family: Callable[[str], Family]
+) -> None:
+    for _ in range(2):
+        new_family(DANA).text("STATUS LINCOLN CLEAR", MessageSid="SM" + "a" * 32)
+    with services.database.read() as db:
+        assert len(school_statuses.newest(db, "lincoln", 9)) == 1
+    assert len(told(services, twilio, SAM)) == 1
+
+
+def test_who_is_not_of_the_chain_sets_nothing(services: Services, new_family: Callable[[str], Family]) -> None:
+    assert "Only the people of the safety lead" in new_family(KIM).text("STATUS LINCOLN CLEAR")
+    assert "Only the people" in new_family(SAM).text("STATUS HARBOR CLEAR")
+    new_family("+12175550188").text("STATUS LINCOLN CLEAR")
+    assert services.statuses.now(now()) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("STATUS LINCOLN CLEAR", Asked("lincoln", "no_agents")),
+        ("status Harbor Middle School normal", Asked("harbor", "normal_day")),
+        ("Estado Lincoln revisando", Asked("lincoln", "checking")),
+        ("STATUS LINCOLN OFF", Asked("lincoln", "off")),
+        ("STATUS LINCOLN", Asked("lincoln", "")),
+        ("STATUS CLEAR", None), ("STATUS SCHOOL CLEAR", None), ("status of my application", None),
+        ("STATUS LINCOLN 3 AGENTS AT MAIN STREET", None), ("Lincoln clear", None), ("", None),
+    ],
+)  # fmt: skip
+def test_only_the_exact_form_counts(library: Library, text: str, asked: Asked | None) -> None:
+    assert parse(library.district, text) == asked
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read_without_an_error(library: Library, text: str) -> None:
+    parse(library.district, text)
+
+
+# Without waiting
+
+
+def test_messages_do_not_ask_the_database_for_it(
+    services: Services, at_lincoln, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    family, asked = at_lincoln("+12175550170"), []
+    monkeypatch.setattr(school_statuses, "current", lambda db, at: asked.append(at) or {})
+    for text in ("hello", "what time does school start", ASKS, "at nine", ASKS, "at ten"):
+        family.text(text)
+    assert len(asked) == 1
+
+
+def test_with_the_database_away_nothing_holds(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    set_(services)
+
+    def away(db: object, at: object) -> None:
+        raise OperationalError("", {}, Exception())
+
+    monkeypatch.setattr(school_statuses, "current", away)
+    assert services.statuses.now(now()) == {}
+
+
+def test_a_stopped_family_stays_stopped(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    family = at_lincoln("+12175550170")
+    family.text(ASKS)
+    family.text("STOP")
+    set_(services)
+    with services.database.read() as db:
+        contact = contacts.find(db, services.database.vault, family.address)
+    assert contact and contact.stopped_at

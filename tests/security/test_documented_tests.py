@@ -1,0 +1,31 @@
+"""docs/security.md promises nothing that no test holds: each test that it names exists."""
+
+import ast
+import re
+
+from bot.base.settings import ROOT
+
+NAMED = re.compile(r"`(?P<file>tests/[\w/]+\.py)?::(?P<test>test_\w+)`")
+
+
+def test_every_test_that_the_document_names_exists() -> None:
+    """A name that begins with `::` stands in the file that was named before it."""
+    file, named = "", []
+    for found in NAMED.finditer((ROOT / "docs/security.md").read_text()):
+        file = found["file"] or file
+        named.append((file, found["test"]))
+    missing = [f"{file}::{test}" for file, test in named if test not in names_in(file)]
+    assert missing == [] and len(named) > 60
+
+
+def names_in(file: str) -> set[str]:
+    path = ROOT / file
+    tree = ast.parse(path.read_text()) if path.exists() else ast.Module([], [])
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_everybody_of_the_list_has_a_paragraph_with_a_test() -> None:
+    text = (ROOT / "docs/security.md").read_text().split("## Who\n")[1].split("\n## ")[0]
+    people = [one for one in text.split("\n\n") if one.strip().startswith("**")]
+    without = [one.strip().splitlines()[0] for one in people if "::test_" not in one]
+    assert len(people) >= 17 and [one for one in without if "SIM swap" not in one and "screenshot" not in one] == []

@@ -1,0 +1,318 @@
+"""What a hostile reader of the code tried and found open: each of these would come back unnoticed."""
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import select, update
+from sqlalchemy.engine import Row
+
+from bot.announcements import approval
+from bot.base.database import now
+from bot.base.settings import ROOT
+from bot.base.yaml_source import BadSource, parse
+from bot.content.catalog import parse_po
+from bot.content.library import Library, load_library
+from bot.content.lint import findings
+from bot.messaging.delivery_status import Report
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.announcements import approvals, recipients, translations
+from bot.store.announcements.translations import Part
+from bot.store.cases import cases, one_time_links
+from bot.store.families import contacts
+from bot.web.app import create_app
+from bot.web.console.registration import new_password
+from bot.web.webhooks.status_callbacks import report_it
+from tests.announcements.conftest import District
+from tests.conftest import NOW, PUBLIC, Family
+from tests.stand_in import sign
+from tests.web.console.conftest import busy, district, gathered, member, nothing_urgent
+from tests.web.console.test_console import log_in, token
+from tests.web.console.test_login import cheap_passwords
+
+__all__ = ["busy", "cheap_passwords", "district", "gathered"]  # these fixtures hold here too
+MP3 = b"ID3\x04" + bytes(2000)
+
+
+@pytest.fixture
+def root(services: Services, client: FlaskClient) -> FlaskClient:
+    """An administrator, whose forms need no token here."""
+    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    client.application.config["WTF_CSRF_ENABLED"] = False
+    return client
+
+
+def told(services: Services, subject: str) -> list[tuple[str, str, str]]:
+    with services.database.read() as db:
+        return [(one.who, one.what, one.why) for one in audit_log.newest(db, 100, subject)]
+
+
+# --- Values that no database takes ----------------------------------------------------------------------------------
+
+
+NUL = ["/m/A%00B4CD", "/g/A%00B4CD", "/g/A%00B4CD.ics", "/recordings/a%00b.mp3", "/m/A2B4CD/kit/e%00.png"]
+
+
+@pytest.mark.parametrize("path", NUL)
+def test_an_address_with_nul_leads_to_nothing(client: FlaskClient, path: str) -> None:
+    """PostgreSQL chokes on it; SQLite does not."""
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/m/A2B4CD?lang=%00", "/console/login?%00=1"])
+def test_nul_behind_an_address_is_refused(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 400
+
+
+def test_nul_in_a_form_is_refused(services: Services, client: FlaskClient) -> None:
+    form = {"csrf_token": token(client.get("/console/login").text), "name": "a\0b", "password": "x"}
+    assert client.post("/console/login", data=form).status_code == 400
+    assert client.post("/console/login", data={**form, "name": "a", "file": (BytesIO(b"\0"), "a")}).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["gatherings/1/interpreters/remove", "schools/withdraw", "schools/ready/confirm"])
+@pytest.mark.parametrize("number", [str(2**31), str(2**70), "-1", "NaN", "²"])
+def test_a_form_names_a_row_that_no_table_holds(
+    services: Services, root: FlaskClient, gathered: None, path: str, number: str
+) -> None:
+    assert root.post(f"/console/{path}", data={"id": number}).status_code in (302, 404)
+
+
+def test_no_count_of_hours_breaks_the_clock(root: FlaskClient) -> None:
+    for hours in (str(2**70), str(-(2**70)), "-1"):
+        form = {"school": "lincoln", "kind": "no_agents", "hours": hours}
+        assert "four hours at most" in root.post("/console/schools/status", data=form, follow_redirects=True).text
+
+
+def test_a_webhook_with_odd_values_is_answered(services: Services, client: FlaskClient, family: Family) -> None:
+    assert family.text("hello", OriginalRepliedMessageSid="SM\0", ButtonPayload="a\0") and family.status == 200
+    for form in ({"MessageSid": "SM\0"}, {"MessageSid": "SM1", "ErrorCode": "²"}, {"MessageSid": "SM1"}):
+        path = "/webhooks/twilio/status" + ("?m=R%00" if len(form) == 1 else "")
+        whole = {"MessageStatus": "failed", "AccountSid": services.settings.account_sid, **form}
+        signature = sign(services.settings.twilio_auth_token, PUBLIC + path, whole)
+        assert client.post(path, data=whole, headers={"X-Twilio-Signature": signature}).status_code == 204
+    assert services.redis.keys("puente:reports*") == [], "no list of reports waits with one that cannot be kept"
+
+
+@pytest.fixture
+def sent_then_away(services: Services, district: District) -> tuple[Services, Row[Any]]:
+    """An announcement has left to one family, and then Redis goes away: the services, the family's row."""
+    district.family("+12175550201", "lincoln")
+    number = district.say()
+    nothing_urgent(services)
+    district.send(number)
+    with services.database.read() as db:
+        row = db.execute(select(recipients.recipients)).one()
+    return replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0))), row
+
+
+def test_no_report_of_another_message_moves_a_familys_row(sent_then_away: tuple[Services, Row[Any]]) -> None:
+    """While Redis is away reports are written down at once; they are of the message that their row knows, or of none."""
+    away, before = sent_then_away
+    for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
+        report_it(away, Report(sid, "undelivered", before.id, 30003))
+        with away.database.read() as db:
+            after = db.execute(select(recipients.recipients)).one()
+        assert (after.state, after.sid) == (state, before.sid)
+
+
+def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple[Services, Row[Any]]) -> None:
+    away, row = sent_then_away
+    report_it(away, Report(row.sid, "undelivered", row.id, 21610))
+    with away.database.read() as db:
+        assert contacts.has_stopped(db, row.contact_id)
+
+
+# --- Who looked -----------------------------------------------------------------------------------------------------
+
+
+def test_a_talk_is_not_read_past_the_audit_log(services: Services, root: FlaskClient, busy: None) -> None:
+    """The part that a page asks for every few seconds is the whole talk, for whoever asks for nothing else."""
+    assert "The bus comes at 7:15." in root.get("/console/cases/1/talk").text
+    assert ("ana_ruiz", "read", "") in told(services, "case 1")
+    for _ in range(3):
+        root.get("/console/cases/1/talk?seen=x")
+    assert [what for _, what, _ in told(services, "case 1")].count("read") == 1
+
+
+@pytest.mark.parametrize("part", ["bytes=1-", "bytes=-4", "bytes=0-", ""])
+def test_a_voice_message_is_not_heard_past_the_audit_log(
+    services: Services, root: FlaskClient, busy: None, part: str
+) -> None:
+    answer = root.get("/console/cases/1/voice/1", headers={"Range": part} if part else {})
+    assert answer.data and answer.data in b"OggS"
+    assert ("ana_ruiz", "listened to a voice message", "voice message 1") in told(services, "case 1")
+
+
+def test_an_incident_is_not_read_past_the_audit_log(services: Services, root: FlaskClient) -> None:
+    root.post("/console/agents/start", data={"school": "lincoln", "drill": "yes"})
+    assert root.get("/console/agents/1/part").status_code == 200
+    assert ("ana_ruiz", "read an incident", "") in told(services, "incident 1")
+
+
+def test_who_may_not_see_a_case_does_not_use_up_its_link(services: Services, client: FlaskClient, busy: None) -> None:
+    with services.database.write() as db:
+        secret = one_time_links.make(db, 1, "ana_ruiz", now())
+        db.execute(update(cases.cases).where(cases.cases.c.id == 1).values(role="counselor"))
+    path = f"/console/open/{secret}"
+    other = member(services, client.application, "staff", "kim_novak")
+    assert other.get(path).status_code == 404
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    assert ana.head(path).status_code == 404, "what only looks what is there"
+    assert ana.get(path).headers["Location"] == "/console/cases/1" and ana.get(path).status_code == 404
+
+
+# --- The district's voice -------------------------------------------------------------------------------------------
+
+
+def keep(client: FlaskClient, number: int, data: bytes) -> Any:
+    form = {"csrf_token": token(client.get("/console/account").text), "recording": (BytesIO(data), "a.mp3")}
+    return client.post(f"/console/announcements/{number}/languages/es/recording", data=form)
+
+
+def test_nobody_alone_speaks_in_an_announcement_that_has_left(
+    services: Services, client: FlaskClient, district: District
+) -> None:
+    """Its kit is public, and says that it is genuine."""
+    district.family("+12175550201", "lincoln", language="es")
+    number = district.say(unapproved="machine")
+    with services.database.write() as db:
+        translations.ask_for(db, number, "es", [], now())
+    for staff in ("ana_ruiz", "kim_novak"):
+        assert keep(member(services, client.application, "staff", staff), number, MP3).status_code == 403
+    with services.database.read() as db:
+        assert translations.audio(db, number, "es") is None
+    assert keep(member(services, client.application, "approver", "rosa_lind"), number, MP3).status_code == 302
+
+
+def test_another_recording_needs_new_approvals(services: Services, client: FlaskClient, district: District) -> None:
+    draft = district.draft()
+    ana = member(services, client.application, "staff", "ana_ruiz")
+    with services.database.write() as db:
+        translations.ask_for(db, draft.id, "es", [], now())
+    approval.approve(services, draft.id, "rosa_lind")
+    for data in (MP3, MP3 + b"x"):
+        assert keep(ana, draft.id, data).status_code == 302
+        with services.database.read() as db:
+            given, seen = approvals.of(db, draft.id), approval.digest_now(db, draft)
+        assert given and not any(one.digest == seen for one in given)
+        approval.approve(services, draft.id, "rosa_lind")
+
+
+def test_a_recording_of_older_words_is_not_kept(services: Services, district: District) -> None:
+    draft, at = district.draft(), now()
+    with services.database.write() as db:
+        for words in ("School is open.", "School is closed."):
+            translations.ask_for(db, draft.id, "es", [Part(words)], at)
+            assert translations.audio(db, draft.id, "es") is None
+            translations.set_audio(db, draft.id, "es", MP3)
+        translations.ask_for(db, draft.id, "es", [Part(words)], at)
+        assert translations.audio(db, draft.id, "es") == MP3, "the words are the same"
+
+
+# --- Who is counted as one ------------------------------------------------------------------------------------------
+
+
+def counted(services: Services, proxies: int, path: str, callers: list[dict[str, str]]) -> list[int]:
+    """What these get, one after the other; `REMOTE_ADDR` is the address, `X-Forwarded-For` what stands in the request."""
+    services.redis.flushall()
+    settings = services.settings.model_copy(update={"trusted_proxies": proxies})
+    client = create_app(services=replace(services, settings=settings)).test_client()
+    return [
+        client.get(
+            path, environ_base={"REMOTE_ADDR": one["address"]}, headers={"X-Forwarded-For": one["for"]}
+        ).status_code
+        for one in callers
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "limited"),
+    [
+        (lambda number: f"2001:db8:0:1::{number:x}", True),
+        (lambda number: f"2001:db8:0:{number:x}::1", False),
+        (lambda number: f"203.0.113.9:{40000 + number}", True),
+        (lambda number: f"::ffff:203.0.113.{number}", False),
+        (lambda number: f"203.0.113.{number}", False),
+    ],
+)
+def test_a_network_of_ipv6_is_one_caller(services: Services, name: Callable[[int], str], limited: bool) -> None:
+    callers = [{"address": "10.0.0.1", "for": name(number)} for number in range(62)]
+    assert (429 in counted(services, 1, "/m/A2B4CD", callers)) is limited
+
+
+def test_behind_a_known_proxy_nobody_looks_under_many_names(services: Services) -> None:
+    """Else codes could be tried without end: what a client wrote stands before what the proxy has seen."""
+    forged = [{"address": "10.0.0.1", "for": f"1.1.1.{number}, 203.0.113.9"} for number in range(62)]
+    assert 429 in counted(services, 1, "/m/A2B4CD", forged)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("rule", ["nplurals=2; plural=n%0;", "nplurals=2; plural=n;", "nplurals=2; plural=1/n;",
+                                  "nplurals=1000000000; plural=0;", "nplurals=2; plural=0-1;"])  # fmt: skip
+def test_a_catalog_counts_every_number(rule: str) -> None:
+    """Else a family's message breaks on "two children", the day somebody has changed the header of a translation."""
+    whole = (ROOT / "messages/es.po").read_text()
+    assert parse_po("es", whole.encode())
+    with pytest.raises(BadSource) as bad:
+        parse_po("es", whole.replace("nplurals=2; plural=(n != 1);", rule).encode())
+    assert bad.value.problems[0].line > 1 and "Plural-Forms" in str(bad.value)
+
+
+TRANSLATED = re.compile(r"^msgstr.*?(?=^msgid|^#|\Z)|^(?!msgid|\").*?$", re.MULTILINE | re.DOTALL)
+"""What may be written over: in a catalog not the English."""
+
+
+def changed(root: Path, file: str, old: str, new: str) -> Callable[[], Library]:
+    """The library with one place of one file written over."""
+    for folder in ("flows", "messages", "bot/web/console/words"):
+        shutil.copytree(ROOT / folder, root / folder)
+    text = (root / file).read_text()
+    (root / file).write_text(re.sub(TRANSLATED, lambda found: found[0].replace(old, new), text))
+    assert new in (root / file).read_text()
+    return lambda: load_library(root, ROOT / "district.yaml")
+
+
+@pytest.mark.parametrize("brace", ["{office_phone", "office_phone}", "{0}", "{}", "{office_phone!r:>999999999}",
+                                   "{office_phone.__class__}"])  # fmt: skip
+def test_a_brace_that_a_translation_lost_breaks_no_message(services: Services, tmp_path: Path, brace: str) -> None:
+    """The English is said where a sentence cannot be filled in: an answer, not an error; `bot check` names it."""
+    library = changed(tmp_path / "root", "messages/es.po", "{office_phone}", brace)()
+    family = Family(services, create_app(services=replace(services, library=library)).test_client(), "+12175550177")
+    for text in ("La migra está en mi puerta ahorita", "quiero hablar con una persona", "AYUDA"):
+        assert family.text(text) and family.status == 200
+    errors, _warnings = findings(tmp_path / "root", library, NOW.date())
+    assert any("messages/es.po" in one and ("brace" in one or "must stand" in one) for one in errors), errors[:3]
+
+
+@pytest.mark.parametrize("file", ["flows/texts.yaml", "flows/home_visit.yaml"])
+def test_a_brace_that_was_left_open_stops_the_start(tmp_path: Path, file: str) -> None:
+    load = changed(tmp_path / "root", file, "{due}" if "visit" in file else "{office_phone}", "{oops")
+    with pytest.raises(BadSource) as bad:
+        load()
+    assert "brace" in str(bad.value)
+
+
+# --- Files ----------------------------------------------------------------------------------------------------------
+
+TEN = ",".join(["*a"] * 10)
+BOMB = "a0: &a0 [" + "x," * 10 + "]\n"
+BOMB += "".join(f"a{one}: &a{one} [{TEN.replace('*a', f'*a{one - 1}')}]\n" for one in range(1, 12))
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("text", [BOMB, "a: &a [*a]\n", "[" * 20_000, "a: &a {<<: *a}\n"])
+def test_a_file_that_bursts_is_refused(text: str) -> None:
+    with pytest.raises(BadSource) as bad:
+        parse(text, "flows/x.yaml")
+    assert bad.value.problems[0].file == "flows/x.yaml"

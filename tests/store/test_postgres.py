@@ -1,0 +1,119 @@
+"""The line on PostgreSQL, the database of a real deployment: migrated, answered, escalated, sent once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from bot.announcements import launch
+from bot.announcements.progress import report
+from bot.announcements.sender import broadcast
+from bot.base.database import Database, now
+from bot.base.encryption import Vault
+from bot.cases.paging import page as alert
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.store.announcements.announcements import Audience
+from bot.store.cases import voice_notes
+from bot.store.cases.cases import cases
+from bot.store.cases.deliveries import deliveries
+from bot.store.schools.incidents import incidents
+from bot.web.app import create_app
+from tests.announcements.conftest import District
+from tests.conftest import Family
+from tests.databases import cluster, migrate
+from tests.stand_in import TwilioStandIn
+from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with cluster() as server:
+        yield f"{server}postgres"
+
+
+def test_the_line_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+    migrate(url)
+    migrate(url)  # a second time changes nothing
+    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    family = Family(here, create_app(services=here).test_client(), "+12175550177")
+    first = family.text("ICE is at my door right now")
+    assert "911" in first and family.text("ICE is at my door right now", MessageSid=family.sid) == first
+    here.redis.flushall()
+    family.text("ICE is at my door right now", MessageSid=family.sid)
+    with here.database.read() as db:
+        numbers = db.execute(select(cases.c.id)).scalars().all()
+    assert len(numbers) == 1
+    for _ in range(2):
+        alert(here, numbers[0])
+    with here.database.read() as db:
+        waiting = db.execute(select(deliveries.c.id)).scalars().all()
+    for delivery in [*waiting, *waiting]:
+        deliver(here, delivery)
+    assert len(twilio.messages) == 2
+    assert "START" in family.text("STOP") and family.text("hello") == ""
+    here.database.engine.dispose()
+
+
+def test_a_voice_note_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+    migrate(url)
+    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    family = Family(here, create_app(services=here).test_client(), "whatsapp:+12175550166")
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(SOUND))
+    with here.database.read() as db:
+        (number,) = db.execute(select(cases.c.id).where(cases.c.topic == "voice_message")).scalars()
+    with ThreadPoolExecutor(2) as two:  # two workers get the same job
+        list(two.map(lambda _: carry_all(here), range(2)))
+    (note,) = notes(here, number)
+    assert sound_of(here, note) == SOUND and twilio.media.files == {} and note.due_at is None
+    assert [one.method for one in twilio.media.asked] == ["GET", "DELETE"]
+    with here.database.write() as db:
+        voice_notes.forget_contact(db, note.contact_id or 0, now())
+    assert notes(here, number) == []
+    here.database.engine.dispose()
+
+
+def test_an_announcement_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+    migrate(url)
+    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    district = District(here, twilio)
+    for one in range(60):
+        district.family(f"+12175557{one:03d}", "lincoln", "harbor")
+    number = district.say(audience=Audience(schools=("lincoln", "harbor")))
+    launch.start(here, number)
+    with ThreadPoolExecutor(2) as two:  # two workers on one announcement
+        list(two.map(lambda slot: broadcast(here, number, slot), (0, 1)))
+    district.send(number, jobs=2)
+    assert sorted(len(district.got(f"+12175557{one:03d}")) for one in range(60)) == [1] * 60
+    assert district.state(number) == "done"
+    district.report(number, "+12175557001", "delivered")
+    assert district.states(number) == {"queued": 59, "delivered": 1}
+    assert "".join(report(here, number)).count("family") == 60
+    here.database.engine.dispose()
+
+
+def test_two_colleagues_text_ice_at_the_same_moment(url: str, services: Services) -> None:
+    """One record, one case, every step once; the same message handed over eight times counts once."""
+    migrate(url)
+    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    app = create_app(services=here)
+
+    def texts(phone: str, body: str, sid: str) -> str:
+        return Family(here, app.test_client(), phone).text(body, MessageSid=sid)
+
+    iris, pat = "+12175550183", "+12175550146"
+    starts = [(iris, "DRILL LINCOLN", "SMi"), (pat, "DRILL LINCOLN", "SMp")] * 4
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda one: texts(*one), starts))
+        shown = list(pool.map(lambda number: texts(iris, "NEXT", f"SMn{number}"), range(6)))
+    assert len(set(said)) == 2 and sum("Iris Vega started" in one or "Pat Moore started" in one for one in said) == 4
+    assert sorted(one.split("Step ")[1][0] for one in shown) == ["2", "3", "4", "5", "6", "7"]
+    with here.database.read() as db:
+        assert len(db.execute(select(incidents.c.id)).all()) == 1
+        assert len(db.execute(select(cases.c.id).where(cases.c.topic == "agents_drill")).all()) == 1
+    here.database.engine.dispose()

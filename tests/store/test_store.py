@@ -1,0 +1,65 @@
+"""What is kept: sealed to its place, found by a keyed hash, changed by one process at a time."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
+
+from bot.base.encryption import Unreadable, Vault
+from bot.runtime import Services
+from bot.store.families.conversations import LOCK_MS, Conversation, Conversations
+from tests.conftest import Family
+from tests.databases import kept_on_disk
+
+OLD, NEW = "o" * 32, "n" * 32
+
+
+@given(words=st.text(), place=st.text(max_size=20))
+def test_what_is_sealed_opens_in_its_place_only(words: str, place: str) -> None:
+    vault = Vault([OLD])
+    sealed = vault.seal(words, place)
+    assert vault.open(sealed, place) == words
+    with pytest.raises(Unreadable):
+        vault.open(sealed, place + "x")
+    with pytest.raises(Unreadable):
+        Vault([NEW]).open(sealed, place)
+
+
+def test_a_newer_key_in_front_keeps_the_old_records_readable_and_findable() -> None:
+    before, after = Vault([OLD]), Vault([NEW, OLD])
+    assert after.open(before.seal("hello", "a"), "a") == "hello"
+    assert before.index("+1555") == after.index("+1555")
+
+
+@given(sealed=st.text(max_size=80))
+def test_garbage_is_unreadable_and_nothing_worse(sealed: str) -> None:
+    with pytest.raises(Unreadable):
+        Vault([OLD]).open(sealed, "a")
+
+
+def test_only_the_owner_of_the_lock_saves(clean_redis: Redis) -> None:
+    talks = Conversations(clean_redis, Vault([OLD]))
+    assert talks.enter("f", "SM1", "first").outcome == "go"
+    assert talks.enter("f", "SM2", "second").outcome == "busy"
+    clean_redis.delete("puente:lock:f")  # what its expiry does
+    assert talks.enter("f", "SM2", "second").outcome == "go"
+    assert not talks.leave("f", "SM1", "first", Conversation(noticed=["late"]), "late")
+    assert talks.leave("f", "SM2", "second", Conversation(noticed=["mine"]), "mine")
+    assert talks.enter("f", "SM2", "third").reply == "mine"
+    assert talks.enter("f", "SM3", "third").conversation.noticed == ["mine"]
+
+
+def test_a_dead_owners_lock_runs_out(clean_redis: Redis) -> None:
+    talks = Conversations(clean_redis, Vault([OLD]))
+    talks.enter("f", "SM1", "killed")
+    assert 0 < clean_redis.pttl("puente:lock:f") <= LOCK_MS < 15_000
+
+
+def test_nothing_personal_stands_in_clear_in_redis_or_the_database(family: Family, services: Services) -> None:
+    family.text("I want to talk to a person")
+    family.text("my name is Rosalinda Quispe, call me at 217 555 0133")
+    found = b"".join(clean.dump(key) or b"" for clean in [services.redis] for key in clean.scan_iter())
+    stored = found + kept_on_disk(services.database, services.settings.var_dir)
+    assert b"talk_to_human" in stored, "it is the right database"
+    for secret in (b"Rosalinda", b"5550177", b"555 0133"):
+        assert secret not in stored

@@ -1,0 +1,96 @@
+"""The comparison of a text with its back-translation: it never warns of nothing changed, always of what it can see."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.translation.back_translation import warnings
+
+LANGUAGES = st.sampled_from(["en", "es", "ht"])
+WORDS = st.lists(
+    st.sampled_from(
+        [
+            "the",
+            "school",
+            "opens",
+            "at",
+            "two",
+            "8:15",
+            "on",
+            "monday",
+            "may",
+            "not",
+            "be",
+            "closed",
+            "1,000",
+            "families",
+        ]
+    )
+)
+PLAIN = st.lists(st.sampled_from(["school", "opens", "for", "families", "and", "students"]), min_size=1).map(" ".join)
+
+
+@pytest.mark.parametrize(
+    ("language", "original", "back", "wanted"),
+    [
+        ("en", "Bring 3 forms", "Bring three forms", ()),
+        ("en", "Bring 3 forms", "Bring 5 forms", ("numbers",)),
+        ("en", "Bring two forms", "Bring forms", ("numbers",)),
+        ("en", "1,000 families at 08:05", "1000 families at 8:05", ()),
+        ("en", "No one came", "Nobody came", ()),
+        ("en", "Come on Monday", "Come on Tuesday", ("dates",)),
+        ("en", "Come tomorrow morning", "Come tomorrow", ("dates",)),
+        ("en", "You may come in May", "You can come in May", ()),
+        ("en", "Classes start in March", "Classes start soon", ("dates",)),
+        ("en", "It is not safe", "It is safe", ("negation",)),
+        ("en", "Don't come", "You do not have to come", ()),
+        ("en", "We can't come", "We cannot come", ()),
+        ("en", "Never say no", "Say so", ("negation",)),
+        ("en", "ICE is here", "The ice is here", ()),
+        ("en", "ICE is here", "The cold is here", ("names",)),
+        ("es", "Venga mañana a las doce", "Venga hoy a las 12", ("dates",)),
+        ("es", "No venga sin su hijo", "Venga con su hijo", ("negation",)),
+        ("es", "Tenemos once sillas", "Tenemos 11 sillas", ()),
+        ("ht", "Vini a 8 h", "Vini a 9 h", ("numbers",)),
+    ],
+)
+def test_what_is_seen(language: str, original: str, back: str, wanted: tuple[str, ...]) -> None:
+    assert warnings(original, back, (), language) == wanted
+
+
+def test_names_must_stand_in_both() -> None:
+    assert warnings("Ask Ana Ruiz.", "Ask Anna Ruiz.", ["Ana Ruiz", "Dana Cole"]) == ("names",)
+    assert warnings("Ask Ana Ruiz.", "ASK ANA RUIZ!", ["Ana Ruiz", "Dana Cole"]) == ()
+
+
+@given(st.text(), st.lists(st.text(min_size=1)), LANGUAGES)
+def test_the_same_text_is_no_warning(text: str, names: list[str], language: str) -> None:
+    assert warnings(text, text, names, language) == ()
+
+
+@given(st.text(), st.text(), LANGUAGES)
+def test_it_never_raises_and_all_but_names_go_both_ways(one: str, other: str, language: str) -> None:
+    there, back = (set(warnings(*pair, (), language)) - {"names"} for pair in ((one, other), (other, one)))
+    assert there == back
+
+
+@given(WORDS, st.randoms(use_true_random=False))
+def test_the_order_of_words_does_not_matter(words: list[str], random: object) -> None:
+    shuffled = list(words)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert warnings(" ".join(words), " ".join(shuffled)) == ()
+
+
+@given(PLAIN, st.integers(0, 10**9), st.integers(0, 10**9))
+def test_another_number_is_always_seen(text: str, one: int, other: int) -> None:
+    assert warnings(f"{text} {one} {text}", f"{text} {other} {text}") == (() if one == other else ("numbers",))
+
+
+@given(PLAIN, PLAIN, st.sampled_from(["not", "never", "no", "without", "don't", "isn’t", "cannot"]))
+def test_a_lost_negation_is_always_seen(before: str, after: str, word: str) -> None:
+    assert warnings(f"{before} {word} {after}", f"{before} {after}") == ("negation",)
+
+
+@given(PLAIN, st.sampled_from(["Monday", "friday", "tomorrow", "tonight", "October"]))
+def test_a_lost_day_is_always_seen(text: str, day: str) -> None:
+    assert warnings(f"{text} {day}", text) == ("dates",)

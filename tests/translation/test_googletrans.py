@@ -1,0 +1,81 @@
+"""googletrans against a stand-in over HTTP, in each way it can fail; and the shield around it."""
+
+from collections.abc import Iterator
+
+import googletrans
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.content import other_languages
+from bot.pii.placeholders import shield, unshield
+from bot.translation import Failed, google
+from bot.translation.google import GoogleTranslator
+from tests.stand_in.google import GoogleStandIn, Mood
+
+
+@pytest.fixture
+def stand_in() -> Iterator[GoogleStandIn]:
+    with GoogleStandIn() as one:
+        yield one
+
+
+def translate(stand_in: GoogleStandIn, *texts: str, target: str = "sw") -> list[str]:
+    answers = GoogleTranslator(stand_in.url).translate(texts, "en", target)
+    return [answer.reason if isinstance(answer, Failed) else answer for answer in answers]
+
+
+def test_placeholders_and_numbers_never_leave_and_come_back(stand_in: GoogleStandIn) -> None:
+    answers = translate(stand_in, "Call {office_phone} by {due}, or 988.", "Please wait.")
+    assert answers == ["sw: CALL {office_phone} BY {due}, OR 988.", "sw: PLEASE WAIT."]
+    sent = " ".join(text for text, _, _ in stand_in.asked)
+    assert "{" not in sent and "988" not in sent and "office" not in sent
+
+
+def test_what_has_no_words_is_not_sent(stand_in: GoogleStandIn) -> None:
+    assert translate(stand_in, "{date}", "911") == ["{date}", "911"]
+    assert not stand_in.asked
+
+
+@pytest.mark.parametrize(
+    ("mood", "reason"),
+    [
+        ("busy", "busy"),
+        ("broken", "broken"),
+        ("garbage", "garbage"),
+        ("unchanged", "unchanged"),
+        ("loses_marks", "lost words"),
+        ("slow", "time-out"),
+    ],
+)
+def test_each_way_to_fail_has_its_name(
+    stand_in: GoogleStandIn, mood: Mood, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(google, "SECONDS", 0.5)
+    stand_in.mood = mood
+    assert translate(stand_in, "Call {office_phone} now.") == [reason]
+
+
+def test_nobody_there(stand_in: GoogleStandIn) -> None:
+    answers = GoogleTranslator("http://127.0.0.1:9").translate(["Hello there"], "en", "sw")
+    assert isinstance(answers[0], Failed) and answers[0].reason == "unreachable"
+
+
+def test_googles_own_codes_are_used(stand_in: GoogleStandIn) -> None:
+    translate(stand_in, "Hello there", target="wo")
+    assert stand_in.asked[0][2] == "wol"
+
+
+@pytest.mark.parametrize("code", other_languages.CODES)
+def test_google_knows_every_language_that_can_be_chosen(code: str) -> None:
+    assert google.CODES.get(code, code) in googletrans.LANGUAGES
+
+
+@given(st.text(), st.lists(st.sampled_from(["{due}", "911", "https://x.test/a", "+1 217 555 0110", "a@b.test"])))
+def test_the_shield_gives_back_what_it_took(text: str, parts: list[str]) -> None:
+    whole = " ".join([text.replace("[", "").replace("［", ""), *parts])
+    bare, kept = shield(whole)
+    assert unshield(bare, kept) == whole
+    assert not any(part in bare for part in parts)
+    if kept:
+        assert unshield(bare.replace("[[0]]", ""), kept) is None

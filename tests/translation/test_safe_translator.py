@@ -1,0 +1,243 @@
+"""People's texts on their way to the machine and back: what it may see, every way it can fail, and what is kept."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from bot.base.database import now
+from bot.base.encryption import Vault
+from bot.content.catalog import Catalogs, Wording
+from bot.content.library import Library
+from bot.runtime import Services, open_services
+from bot.store.announcements import approved_phrases
+from bot.translation import Failed, circuit_breaker, google
+from bot.translation.google import GoogleTranslator
+from bot.translation.safe_translator import CarefulTranslator, Translated
+from bot.translation.term_glossary import Glossary
+from tests.stand_in.google import GoogleStandIn, Mood
+
+VAULT = Vault(["a key of the tests"])
+PLANTED = "Call Xochitl Perez at 217-555-0133, 412 oak street apt 5, A-number A204 567 891, mail x@y.org, by Friday."
+SECRETS = ("Xochitl", "Perez", "555", "0133", "oak", "412", "204", "567", "891", "y.org")
+Make = Callable[..., CarefulTranslator]
+
+
+def nobody() -> Redis:
+    """A Redis that is away."""
+    return Redis(port=9, retry=Retry(NoBackoff(), 0))
+
+
+@pytest.fixture
+def glossary(library: Library) -> Glossary:
+    return Glossary(library.glossary.terms, library.glossary.names)
+
+
+class Google(GoogleStandIn):
+    """The stand-in with wordings of its own: `says` holds what comes back for a text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.says: dict[str, str] = {}
+
+    def translated(self, text: str, target: str) -> str:
+        return self.says.get(text) or super().translated(text, target)
+
+    @property
+    def sent(self) -> str:
+        """Everything that arrived."""
+        return "\n".join(text for text, _, _ in self.asked)
+
+
+@pytest.fixture
+def stand_in() -> Iterator[Google]:
+    with Google() as one:
+        assert isinstance(one, Google)
+        yield one
+
+
+@pytest.fixture
+def make(stand_in: Google, clean_redis: Redis, glossary: Glossary) -> Make:
+    def made(redis: Redis = clean_redis, url: str = stand_in.url, approved: str | None = None) -> CarefulTranslator:
+        return CarefulTranslator(GoogleTranslator(url), redis, VAULT, glossary, lambda *_: approved)
+
+    return made
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(google, "SECONDS", 0.3)
+    monkeypatch.setattr(circuit_breaker, "REST_MS", 400)
+
+
+def test_nothing_personal_leaves_and_everything_comes_back(make: Make, stand_in: Google) -> None:
+    answer = make().translate(PLANTED, "en", "es")
+    assert answer.machine == "yes" and answer.failed is None
+    assert all(secret in answer.text and secret in answer.back for secret in SECRETS)
+    assert len(stand_in.asked) == 2, "there and back"
+    assert not any(secret.casefold() in stand_in.sent.casefold() for secret in SECRETS), stand_in.sent
+
+
+def test_nothing_personal_is_kept_and_the_second_time_nobody_is_asked(
+    make: Make, stand_in: Google, clean_redis: Redis
+) -> None:
+    first = make().translate(PLANTED, "en", "es")
+    asked = len(stand_in.asked)
+    other = make().translate(PLANTED.replace("Xochitl Perez", "Ana Gomez").replace("0133", "0144"), "en", "es")
+    assert len(stand_in.asked) == asked, "only name and number differ, and they are not in what is kept"
+    assert other.text == first.text.replace("Xochitl Perez", "Ana Gomez").replace("0133", "0144")
+    keys = list(clean_redis.scan_iter("puente:translated:*"))
+    everything = " ".join(f"{key!r} {clean_redis.get(key)!r}" for key in keys)
+    assert keys and not any(word in everything for word in ("FRIDAY", "Friday", "Xochitl", "0133"))
+    assert all(29 * 86400 < clean_redis.ttl(key) <= 30 * 86400 for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("mood", "reason"),
+    [
+        ("slow", "time-out"),
+        ("busy", "busy"),
+        ("broken", "broken"),
+        ("garbage", "garbage"),
+        ("unchanged", "unchanged"),
+        ("loses_marks", "lost words"),
+    ],
+)
+def test_each_way_to_fail_has_its_name(make: Make, stand_in: Google, mood: Mood, reason: str, quick: None) -> None:
+    stand_in.mood = mood
+    careful = make()
+    assert careful.translate("Ana Ruiz waits here.", "en", "es") == Translated("", "", failed=reason)  # type: ignore[arg-type]
+    stand_in.mood = "well"
+    assert careful.translate("Ana Ruiz waits here.", "en", "es").machine == "yes", "a failure is not kept"
+
+
+def test_unchanged_is_noticed_though_the_marks_were_respaced(make: Make, stand_in: Google) -> None:
+    stand_in.says = {"Please wait for [[0]].": "Please wait for [ [0] ] ."}
+    assert make().translate("Please wait for Ana Ruiz.", "en", "es").failed == "unchanged"
+
+
+def test_nobody_there_and_no_machine_allowed(make: Make, clean_redis: Redis, glossary: Glossary) -> None:
+    assert make(url="http://127.0.0.1:9").translate("Hello there", "en", "es").failed == "unreachable"
+    off = CarefulTranslator(None, clean_redis, VAULT, glossary, lambda *_: None)
+    assert off.translate("Hello there", "en", "es") == Translated("", "", failed="off")
+    assert make().translate("Hello there", "en", "quc").failed == "off", "Google has no K'iche'"
+
+
+def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: Glossary) -> None:
+    class Bad:
+        name = "bad"
+
+        def translate(self, *_: object) -> list[str | Failed]:
+            raise RuntimeError
+
+    def no_database(*_: str) -> str | None:
+        raise OSError
+
+    careful = CarefulTranslator(Bad(), clean_redis, VAULT, glossary, no_database)
+    assert careful.translate("Hello there", "en", "es").failed == "broken"
+
+
+@pytest.mark.long
+def test_the_breaker_opens_rests_tries_once_and_closes(make: Make, stand_in: Google, quick: None) -> None:
+    stand_in.mood = "broken"
+    careful, another = make(), make()
+    assert {careful.translate(f"Hello {word}", "en", "es").failed for word in "abcde"} == {"broken"}
+    assert another.translate("Hello there", "en", "es").failed == "resting", "shared by all processes"
+    assert len(stand_in.asked) == 5
+    time.sleep(0.5)
+    assert careful.translate("Hello there", "en", "es").failed == "broken", "one attempt"
+    assert careful.translate("Hello there", "en", "es").failed == "resting", "and rest again"
+    time.sleep(0.5)
+    stand_in.mood = "well"
+    assert another.translate("Hello there", "en", "es").machine == "yes"
+    assert careful.translate("Good morning", "en", "es").machine == "yes"
+
+
+def test_after_the_rest_one_at_a_time(make: Make, clean_redis: Redis, quick: None) -> None:
+    careful = make()
+    for _ in range(5):
+        careful._breaker.told("time-out")
+    time.sleep(0.5)
+    assert [careful._breaker.lets_through() for _ in range(3)] == [True, False, False]
+    careful._breaker.told("off")
+    assert [careful._breaker.lets_through() for _ in range(2)] == [True, False], "that one was no attempt"
+    careful._breaker.told("unchanged")
+    assert all(careful._breaker.lets_through() for _ in range(3)), "it answers"
+
+
+@pytest.mark.parametrize("mood", ["unchanged", "loses_marks"])
+def test_bad_answers_do_not_open_the_breaker(make: Make, stand_in: Google, mood: Mood) -> None:
+    stand_in.mood = mood
+    careful = make()
+    assert "resting" not in {careful.translate(f"Ana Ruiz {word}", "en", "es").failed for word in ("aa", "bb") * 4}
+
+
+def test_without_redis_it_translates_all_the_same(make: Make, stand_in: Google) -> None:
+    careful = make(redis=nobody())
+    assert [careful.translate("Good morning", "en", "es", check=False).text for _ in range(2)] == [
+        "es: GOOD MORNING"
+    ] * 2
+    assert len(stand_in.asked) == 2, "nothing is kept"
+
+
+def test_an_approved_phrase_comes_before_the_machine(make: Make, stand_in: Google) -> None:
+    answer = make(approved="Aprobado.").translate("The office opens at 8.", "en", "es")
+    assert answer == Translated("Aprobado.", "no") and not stand_in.asked
+
+
+def test_the_same_language_and_what_has_no_words(make: Make, stand_in: Google) -> None:
+    assert make().translate("Hello there", "en", "en") == Translated("Hello there", "")
+    for text in ("", "217-555-0133", "Ana Ruiz", "👍"):
+        assert make().translate(text, "en", "es") == Translated(text, "")
+    assert make().translate("Early dismissal", "en", "es") == Translated("Salida temprana", "no")
+    assert not stand_in.asked
+
+
+def test_the_glossary_keeps_and_says_terms(make: Make, stand_in: Google) -> None:
+    answer = make().translate("Bring your Chromebook and your 504 plan to the IEP meeting at Harbor.", "en", "es")
+    assert "Chromebook" in answer.text and "plan 504" in answer.text and "IEP" in answer.text
+    assert "504 plan" in answer.back and "Harbor" not in stand_in.sent and "IEP" not in stand_in.sent
+
+
+def test_the_back_translation_warns(make: Make, stand_in: Google) -> None:
+    text = "Do not come on Monday, Maria Lopez; ICE left two hours ago."
+    sent = "Do not come on Monday, [[0]]; ICE left two hours ago."
+    stand_in.says = {sent: "Venga el martes, [[0]].", "Venga el martes, [[0]].": "Come on Tuesday, [[0]]."}
+    answer = make().translate(text, "en", "es")
+    assert answer.text == "Venga el martes, Maria Lopez." and answer.back == "Come on Tuesday, Maria Lopez."
+    assert answer.warnings == ("numbers", "dates", "names", "negation")
+    stand_in.says["Venga el martes, [[0]]."] = sent
+    stand_in.asked.clear()
+    assert make(redis=nobody()).translate(text, "en", "es").warnings == ()
+
+
+def test_a_failed_back_translation_is_no_failure(make: Make, stand_in: Google) -> None:
+    stand_in.cannot = "es: "
+    assert make().translate("Good morning", "en", "es") == Translated("es: GOOD MORNING", "yes")
+    assert make().translate("Good night", "en", "es", check=False) == Translated("es: GOOD NIGHT", "yes")
+
+
+def test_googletrans_works_where_an_event_loop_runs(stand_in: Google) -> None:
+    async def inside() -> list[str | Failed]:
+        return GoogleTranslator(stand_in.url).translate(["Hello there"], "en", "es")
+
+    assert asyncio.run(inside()) == ["es: HELLO THERE"]
+
+
+def test_the_services_know_reviewed_answers_and_approved_phrases(services: Services, stand_in: Google) -> None:
+    answer = services.library.district.answers["call_you"]
+    reviewed = Catalogs({"es": {answer: Wording("Le llamo hoy.")}, "fr": {answer: Wording("Brouillon", draft=True)}})
+    given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": stand_in.url})
+    opened = open_services(given, replace(services.library, catalogs=reviewed))
+    with opened.database.write() as db:
+        approved_phrases.approve(db, approved_phrases.Phrase("es", "en", "Ya voy.", "On my way.", "ana_ruiz"), now())
+    assert opened.careful.translate(answer, "en", "es") == Translated("Le llamo hoy.", "no")
+    assert opened.careful.translate("ya  voy", "es", "en") == Translated("On my way.", "no")
+    assert not stand_in.asked
+    assert opened.careful.translate(answer, "en", "fr").machine == "yes", "a draft is no approved wording"
+    assert services.careful.translate("Hello there", "en", "es").failed == "off"

@@ -1,0 +1,68 @@
+"""What staff recorded becomes what calls and WhatsApp want, and nothing but a sound does."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from subprocess import run
+
+import pytest
+
+from bot.base import settings
+from bot.voice import audio_conversion
+from bot.voice.audio_conversion import CannotUse, convert
+from tests.voice.sounds import MADE, about, sound, wav
+
+pytestmark = pytest.mark.long
+
+
+@pytest.mark.parametrize("given", [sound, wav, partial(sound, 2, ("-c:a", "libmp3lame", "-f", "mp3", "pipe:1"))])
+def test_what_browsers_record_is_ready_for_calls_and_for_whatsapp(given: Callable[[], bytes]) -> None:
+    made = convert(given())
+    mp3, ogg = about(made.mp3), about(made.ogg)
+    assert "codec_name=mp3" in mp3 and "channels=1" in mp3 and "codec_name=opus" in ogg and made.ogg[:4] == b"OggS"
+    assert made.seconds == 2 and b"Ana Ruiz" in sound() and b"Ana Ruiz" not in made.mp3 + made.ogg
+
+
+def test_a_phones_file_is_read_though_its_table_stands_at_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "memo.m4a"
+    run((*MADE, "anoisesrc=amplitude=0.3:duration=100", "-c:a", "aac", "-b:a", "192k", str(file)), check=True)
+    assert file.stat().st_size > 1_000_000 and convert(file.read_bytes()).seconds == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (bytes, audio_conversion.NO_AUDIO),
+        (lambda: b"<script>alert(1)</script>" * 500, audio_conversion.NO_AUDIO),
+        ((settings.ROOT / "flows/media/help_card.png").read_bytes, audio_conversion.NO_AUDIO),
+        (partial(wav, 121), audio_conversion.TOO_LONG),
+        (partial(wav, 0.1), audio_conversion.SILENT),
+        (partial(sound, 2, ("-f", "wav", "pipe:1"), "anullsrc=sample_rate=8000"), audio_conversion.SILENT),
+        (lambda: b"x" * (audio_conversion.GIVEN_BYTES + 1), audio_conversion.TOO_LARGE),
+    ],
+)
+def test_everything_else_is_refused_with_the_reason(given: Callable[[], bytes], why: str) -> None:
+    with pytest.raises(CannotUse, match=why[:30]):
+        convert(given())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{}'\n"],
+)
+def test_a_playlist_opens_no_other_file(tmp_path: Path, lines: str) -> None:
+    (tmp_path / "secret.wav").write_bytes(wav())
+    for place in (str(tmp_path / "secret.wav"), f"file://{tmp_path}/secret.wav", "http://127.0.0.1:9/a.wav"):
+        with pytest.raises(CannotUse):
+            convert(lines.format(place).encode())
+
+
+def test_without_ffmpeg_or_when_it_hangs_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = wav()
+    monkeypatch.setattr(audio_conversion, "READ", ("nice", "-n", "5", "no-such-program"))
+    with pytest.raises(CannotUse, match="ffmpeg is not installed"):
+        convert(given)
+    monkeypatch.setattr(audio_conversion, "READ", ("sleep", "5"))
+    monkeypatch.setattr(audio_conversion, "TIME_OUT", 0.2)
+    with pytest.raises(CannotUse, match="try it again"):
+        convert(given)

@@ -1,0 +1,484 @@
+"""Somebody rings the line: the flows by ear, through the signed webhook."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
+
+from bot.base.database import now
+from bot.content.library import with_other_languages
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.speech.spoken_wording import is_day
+from bot.store.announcements import recordings
+from bot.store.announcements.recordings import Recording, Sound
+from bot.store.cases import deliveries as deliveries_of
+from bot.store.cases.cases import cases
+from bot.store.cases.deliveries import deliveries
+from bot.store.cases.voice_notes import voice_notes
+from bot.store.families import contacts
+from bot.voice.recordable_texts import Item, sayable
+from tests.conftest import NOW, PUBLIC, Family
+from tests.stand_in import TwilioStandIn
+from tests.voice.phone import URL, Phone, in_the_middle
+from tests.voice_notes.conftest import carry_all, notes, sound_of
+from tests.web.console.conftest import member
+from tests.web.console.test_console import post
+
+
+@pytest.fixture
+def phone(client: FlaskClient, services: Services) -> Phone:
+    return Phone(client, services)
+
+
+def count(services: Services, table: object) -> int:
+    with services.database.read() as db:
+        return int(db.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+
+
+def test_a_language_then_the_menu_then_an_answer(phone: Phone) -> None:
+    assert "For English, press 1." in phone.ring()
+    assert "How can I help?" in phone.press("1") and phone.voices == {"en-US"}
+    assert "Is it safe at school? Press 1." in phone.words and "press star" in phone.words
+    assert "Checked on" in phone.press("2") and phone.has("Gather")
+
+
+def test_spanish_is_spoken_in_spanish(phone: Phone) -> None:
+    phone.ring()
+    phone.press("2")
+    assert phone.voices == {"es-MX"}
+
+
+def test_nine_goes_to_more_languages(phone: Phone) -> None:
+    phone.ring()
+    before = phone.words
+    assert phone.press("9") != before and "Tagalog" in phone.words and phone.press("9") == before
+
+
+def test_who_is_known_hears_the_menu_in_its_language_at_once(phone: Phone, family: Family) -> None:
+    family.text("español")
+    phone.ring()
+    assert phone.voices == {"es-MX"} and phone.has("Gather")
+
+
+def test_star_says_it_again_slowly_and_nothing_happens_twice(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("5")
+    assert count(phone.services, cases) == 1
+    first = phone.words
+    assert phone.press("*") == first and phone.root.find(".//prosody") is not None
+    assert phone.press("*") == first and count(phone.services, cases) == 1
+
+
+def test_a_repeated_callback_has_the_same_answer(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    where = phone.on
+    answers = {phone.ask(where, Digits="0") for _ in range(3)}
+    assert len(answers) == 1 and count(phone.services, cases) == 1
+
+
+def test_an_emergency_that_is_spoken_pages_as_in_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
+    phone.ring()
+    phone.press("1")
+    assert "9 1 1" in phone.speak("ICE is at our door right now")
+    with phone.services.database.read() as db:
+        assert db.execute(select(cases.c.severity)).scalar_one() == "escalate_now"
+
+
+def test_what_is_for_the_eye_goes_to_the_phone_once(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("2")
+    assert "pound key" in phone.words
+    where = phone.on
+    for _ in range(2):
+        assert "sent it to your phone" in phone.ask(where, Digits="#")
+    assert count(phone.services, deliveries) == 1
+
+
+def test_silence_is_asked_once_more_and_then_said_goodbye(phone: Phone) -> None:
+    phone.ring()
+    first = phone.press("1")
+    assert phone.wait() == first
+    assert "Thank you for calling." in phone.wait() and phone.has("Hangup")
+
+
+def test_a_language_without_a_voice_gets_a_person_and_no_other_voice(phone: Phone) -> None:
+    phone.ring()
+    while "Somali: press" not in phone.words:
+        phone.press("9")
+    digit = phone.words.split("Somali: press ")[1][0]
+    phone.press(digit)
+    assert phone.voices == set() and phone.root.findtext("Dial") == "+12175550100"
+    with phone.services.database.read() as db:
+        assert db.execute(select(cases.c.language)).scalar_one() == "so"
+        assert db.execute(select(func.count()).select_from(deliveries)).scalar_one() == 1, "a text in Somali"
+
+
+def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
+    """All that the menu needs, said in Somali by one and reviewed by another: the caller hears people, and no machine."""
+    needed = {"texts", "menu", "language_set"}
+    with phone.services.database.write() as db:
+        for item in sayable(phone.services.library, "so", NOW).items:
+            if item.flow in needed:
+                said = Recording(0, "so", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
+                recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+    phone.ring()
+    phone.press("9")
+    assert phone.root.find(".//Play") is not None and "Somali: press" not in phone.words
+    phone.press("5")
+    assert not phone.has("Dial") and phone.voices == set()
+    played = [one.text or "" for one in phone.root.iter("Play")]
+    assert len(played) > 14 and all(one.startswith(f"{PUBLIC}/recordings/") for one in played)
+    assert phone.client.get(played[0].removeprefix(PUBLIC)).data == b"mp3"
+    phone.press("*")
+    assert [one.text for one in phone.root.iter("Play")] == played
+
+
+def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
+    """The office rings; as nobody may be there, a case is kept, once, and the line is not taken to be English."""
+    phone.ring()
+    where = phone.on
+    for _ in range(2):
+        phone.ask(where, Digits="0")
+        assert phone.has("Dial") and phone.has("Hangup")
+    assert count(phone.services, cases) == 1
+    phone.sid = "CA" + "6" * 32
+    assert "For English, press 1." in phone.ring()
+
+
+def test_who_never_presses_a_key_gets_a_person_and_not_the_list_for_hours(phone: Phone) -> None:
+    phone.ring()
+    for _ in range(3):
+        phone.wait()
+        assert phone.goes_on
+    phone.wait()
+    assert phone.root.findtext("Dial") == "+12175550100" and not phone.goes_on
+
+
+def test_a_key_in_the_list_begins_the_counting_anew(phone: Phone) -> None:
+    phone.ring()
+    for _ in range(5):
+        phone.wait()
+        phone.press("9")
+    assert phone.goes_on
+
+
+def test_after_the_office_did_not_answer_the_line_says_goodbye(phone: Phone) -> None:
+    phone.ring()
+    phone.press("2")
+    phone.speak("STOP")
+    phone.sid = "CA" + "6" * 32
+    phone.ring()
+    assert [one.tag for one in phone.root][-4:] == ["Dial", "Say", "Pause", "Hangup"]
+    assert "llame al 9 1 1" in phone.words and phone.voices == {"es-MX"}
+
+
+@pytest.mark.parametrize("how", ["press", "speak"])
+def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: Services, how: str) -> None:
+    phone = Phone(client, services, number="anonymous")
+    phone.ring()
+    phone.press("2")
+    phone.press("0") if how == "press" else phone.speak("Quiero hablar con una persona")
+    assert phone.root.findtext("Dial") == "+12175550100" and count(services, cases) == 0
+    ours = phone.root.find("Dial")
+    assert ours is not None and ours.get("callerId") == services.settings.twilio_sms_from, "no provider refuses it"
+
+
+def test_a_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
+    """At its own address Twilio has a WAV file, which nobody here takes: the MP3 beside it is fetched, and deleted."""
+    phone.ring()
+    phone.press("1")
+    phone.press("0")
+    kept = twilio.media.put(b"ID3 a voice", "audio/mpeg", recording=True)
+    assert phone.record(kept.url)
+    assert count(phone.services, voice_notes) == 1 and count(phone.services, cases) == 1
+    carry_all(phone.services)
+    (note,) = notes(phone.services)
+    assert sound_of(phone.services, note) == b"ID3 a voice" and twilio.media.files == {}
+
+
+HIDDEN = ["anonymous", "+266696687", "+7378742833", "+17378742833", "+86282452253", "+8656696", "", "Restricted"]
+"""What Twilio gives for a caller who hides the number; the digits spell words on a keypad."""
+
+
+@pytest.mark.parametrize("number", HIDDEN)
+def test_who_hides_the_number_is_told_so_and_nobody_else(client: FlaskClient, services: Services, number: str) -> None:
+    """The next who hides it is somebody else: no language and no answer is left of the one before."""
+    phone = Phone(client, services, number=number)
+    phone.ring()
+    phone.press("1")
+    assert "cannot see your phone number" in phone.words and "pound key" not in phone.press("2")
+    phone.sid = "CA" + "6" * 32
+    assert "For English, press 1." in phone.ring()
+    phone.press("1")
+    assert count(services, contacts.contacts) == 2
+
+
+def test_the_database_away_is_said_in_words(phone: Phone) -> None:
+    phone.ring()
+    where = phone.on
+    with phone.services.database.engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE contacts RENAME TO gone")
+    assert "does not work" in phone.ask(where, Digits="1")
+
+
+def test_nonsense_in_the_address_is_no_error(phone: Phone) -> None:
+    for query in ("turn=x", "turn=-1", "turn=99999", "page=zz", "l=xx&turn=1", "m=zz", "page=99", "silent=9&turn=2"):
+        phone.ask(f"{URL}?{query}", Digits="1")
+
+
+def test_every_flow_can_be_walked_by_ear(phone: Phone) -> None:
+    """Each choice of the menu is said, and the line never ends without a way on."""
+    for choice in range(1, 8):
+        phone.sid = f"CA{choice:032d}"
+        phone.ring()
+        if "page=" in phone.on:
+            phone.press("1")
+        phone.press(str(choice))
+        assert phone.words and (phone.has("Gather") or phone.has("Record") or phone.has("Dial")), choice
+        assert parse_qs(urlsplit(phone.on).query)["l"] == ["en"]
+
+
+def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio: TwilioStandIn) -> None:
+    """What staff write is read to it in its language, twice; 1 reads it again, 2 asks for a person, 9 ends messages."""
+    phone.ring()
+    phone.press("1")
+    services = phone.services
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, f"voice:{phone.number}")
+        assert contact is not None and contact.channel == "voice"
+        row = deliveries_of.plan_talk(db, services.database.vault, contact.id, "The bus comes at 7:15.", now())
+    deliver(services, row)
+    (call,) = twilio.calls_to(phone.number)
+    phone.sid = call.sid
+    ours = {"Direction": "outbound-api", "From": "+12175550100", "To": phone.number}
+    where = call.url.removeprefix(PUBLIC)
+    assert phone.ask(where, **ours).count("The bus comes at 7:15.") == 2
+    assert "The bus comes at 7:15." in phone.ask(where, Digits="1", **ours)
+    assert "press star" in phone.ask(where, Digits="2", **ours) and count(services, cases) == 1
+    assert phone.ask(where, Digits="2", **ours) and count(services, cases) == 1
+    phone.sid = "CA" + "8" * 32
+    phone.ask(where, Digits="9", **ours)
+    with services.database.read() as db:
+        found = contacts.find(db, services.database.vault, f"voice:{phone.number}")
+        assert found is not None and found.stopped_at is not None
+
+
+def test_who_wants_no_messages_and_rings_is_put_through(phone: Phone) -> None:
+    """The flows are silent then; a line that says nothing would be the end of it."""
+    phone.ring()
+    phone.press("1")
+    phone.speak("STOP")
+    phone.sid = "CA" + "9" * 32
+    phone.ring()
+    assert phone.root.findtext("Dial") == "+12175550100" and "connecting you" in phone.words
+
+
+def test_what_could_not_be_kept_is_not_said_to_be_sent(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database fails in the middle (no real one can be told to, so it is put in its way); the next try sends it."""
+    phone.ring()
+    phone.press("1")
+    phone.press("2")
+    where = phone.on
+    with monkeypatch.context() as broken:
+        broken.setattr(deliveries_of, "plan_notice", fails)
+        assert "sent it to your phone" not in phone.ask(where, Digits="#")
+    assert "sent it to your phone" in phone.ask(where, Digits="#")
+    assert count(phone.services, deliveries) == 1
+
+
+def fails(*_: object) -> str:
+    raise OperationalError("planned", {}, Exception())
+
+
+def test_silence_does_not_count_after_a_key(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.wait()
+    answered = phone.press("2")
+    assert phone.wait() == answered, "one silence before another question is not the second of this one"
+
+
+@pytest.mark.parametrize("key", ["*", "#"])
+def test_silence_does_not_count_after_a_key_that_always_works(phone: Phone, key: str) -> None:
+    """Who has it said again, or sent, is still there."""
+    phone.ring()
+    phone.press("1")
+    answered = phone.press("2")
+    phone.wait()
+    phone.press(key)
+    assert phone.wait() == answered
+
+
+def test_a_caller_is_known_by_any_way_it_wrote_and_by_its_own_first(phone: Phone, family: Family) -> None:
+    family.text("español")
+    phone.ring()
+    phone.speak("English")
+    phone.sid = "CA" + "6" * 32
+    phone.ring()
+    assert phone.voices == {"en-US"}
+
+
+def asked_by_call(phone: Phone, twilio: TwilioStandIn, body: str) -> tuple[str, dict[str, str]]:
+    """The family is rung with this message: where the call begins, and what Twilio says of it."""
+    phone.ring()
+    phone.press("1")
+    with phone.services.database.write() as db:
+        contact = contacts.find(db, phone.services.database.vault, f"voice:{phone.number}")
+        assert contact is not None
+        row = deliveries_of.plan_talk(db, phone.services.database.vault, contact.id, body, now())
+    deliver(phone.services, row)
+    call = twilio.calls_to(phone.number)[-1]
+    phone.sid = call.sid
+    return call.url.removeprefix(PUBLIC), {"Direction": "outbound-api", "From": "+12175550100", "To": phone.number}
+
+
+def test_a_question_by_call_is_answered_with_its_own_keys(phone: Phone, twilio: TwilioStandIn) -> None:
+    """1 is the first choice, not "again", and 2 is no wish for a person; then the call goes on like any other."""
+    where, ours = asked_by_call(phone, twilio, "How can I help?\n1. Is it safe at school?\n2. Something else")
+    heard = phone.ask(where, **ours)
+    assert "Is it safe at school? Press 1." in heard and "press star" in heard and "press 9" not in heard
+    assert phone.ask(where, Digits="*", **ours) and phone.root.find(".//prosody") is not None
+    answered = phone.ask(where, Digits="2", **ours)
+    assert count(phone.services, cases) == 0 and "turn=1" in phone.on
+    assert phone.ask(where, Digits="2", **ours) == answered
+    assert phone.ask(phone.on, Digits="*", **ours) == answered, "again, from what is kept of this call"
+
+
+def test_a_call_that_nobody_answers_with_a_key_says_goodbye(phone: Phone, twilio: TwilioStandIn) -> None:
+    where, ours = asked_by_call(phone, twilio, "The bus comes at 7:15.")
+    assert phone.ask(where, **ours).endswith("In danger, call 9 1 1.") and phone.has("Hangup")
+    assert phone.ask(where, Digits="0", **ours) and count(phone.services, cases) == 1, "0 is a person everywhere"
+
+
+def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
+    phone.ring()
+    assert "Please press one of the numbers." in phone.press("1") and "Reply" not in phone.words
+    phone.press("#")
+    with phone.services.database.read() as db:
+        row = db.execute(select(deliveries.c.id)).scalar_one()
+        sent = deliveries_of.get(db, phone.services.database.vault, row)
+    assert sent is not None and "Reply with a number" in sent.body
+
+
+def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Phone) -> None:
+    """In Haitian Creole nothing is recognised: the answer is recorded, after what people have said into the gather."""
+    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
+    in_the_middle(phone, "ht", "community_partner")
+    phone.press("1")
+    assert phone.has("Record") and phone.root.find("Gather/Play") is not None and phone.seconds_before_a_key() == 0
+    phone.press("0")
+    assert count(phone.services, cases) == 1
+
+
+def test_the_day_of_a_fact_is_left_out_where_nobody_has_recorded_it(phone: Phone) -> None:
+    """In Somali no machine says a date; the fact is said all the same, and the day too once somebody has said it."""
+    items = sayable(phone.services.library, "so", NOW).items
+    days = [one for one in items if is_day(phone.services.library, "so", one.text)]
+    record(phone, "so", [one for one in items if one not in days])
+    in_the_middle(phone, "so", "menu")
+    phone.press("2")
+    without = len(list(phone.root.iter("Play")))
+    assert not phone.has("Dial") and without > 3
+    record(phone, "so", days)
+    phone.press("*")
+    assert len(list(phone.root.iter("Play"))) > without
+
+
+def record(phone: Phone, language: str, items: list[Item]) -> None:
+    with phone.services.database.write() as db:
+        for item in items:
+            said = Recording(0, language, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
+            recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+
+
+def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services) -> None:
+    """By staff who look for its case, and who must show what is kept of its consent."""
+    phone.ring()
+    phone.press("1")
+    phone.press("5")
+    phone.speak("STOP")
+    staff = member(services, phone.client.application, "staff", "ana_ruiz")
+    assert "/console/cases/1" in post(staff, "/console/search", **{"for": phone.number})
+    office = member(services, phone.client.application, "records_officer")
+    page = post(office, "/console/consent", number=phone.number)
+    assert "By phone" in page and "Stopped since" in page and "Wants no messages" in page
+
+
+def test_a_text_without_a_translation_is_read_by_an_english_voice(
+    services: Services, serve: Callable[[Services], Flask]
+) -> None:
+    """The rest of the same answer stays Spanish: its choices, its keys, and the sentence that this is English."""
+    library, missing = (
+        services.library,
+        "How can I help? Reply with a number, or write your question in your own words.",
+    )
+    spanish = {one: two for one, two in library.catalogs.wordings["es"].items() if one != missing}
+    catalogs = replace(library.catalogs, wordings={**library.catalogs.wordings, "es": spanish})
+    less = replace(services, library=replace(library, catalogs=catalogs))
+    phone = Phone(serve(less).test_client(), less)
+    phone.ring()
+    phone.press("2")
+    english = ["".join(one.itertext()) for one in phone.root.iter("Say") if one.get("language") == "en-US"]
+    assert english == [missing] and phone.voices == {"es-MX", "en-US"} and "en inglés" in phone.words
+
+
+def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) -> None:
+    phone.ring()
+    phone.press("1")
+    phone.press("0")
+    staff = member(phone.services, phone.client.application, "staff", "ana_ruiz")
+    post(staff, "/console/cases/1/take")
+    page = staff.get("/console/cases/1").text
+    assert "By a telephone call that reads it out" in page and "By SMS." not in page
+
+
+def test_hanging_up_is_no_message(phone: Phone) -> None:
+    """Instead of a recording Twilio then gives the word for it, which no caller said."""
+    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
+    in_the_middle(phone, "ht", "community_partner")
+    phone.press("1")
+    where, asked = phone.on, [one.text for one in phone.root.iter("Play")]
+    phone.ask(where, Digits="hangup")
+    assert len(phone.root) == 0
+    phone.ask(where, Digits="*")
+    assert [one.text for one in phone.root.iter("Play")] == asked and phone.has("Record"), "the question still stands"
+    phone.ask(where, RecordingUrl=RECORDED, Digits="hangup")
+    assert count(phone.services, voice_notes) == 1, "what was recorded before is kept"
+
+
+RECORDED = f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Recordings/RE{'1' * 32}"
+
+
+def test_whoever_asks_for_another_language_in_a_call_hears_each_by_itself(phone: Phone) -> None:
+    """The list that a phone shows, read by one voice, would be sixteen names of which it can say a few."""
+    phone.ring()
+    phone.press("1")
+    phone.press("2")
+    phone.speak("language")
+    assert phone.voices > {"en-US", "es-MX", "uk-UA"} and "Para español, oprima 2." in phone.words
+    where = phone.on
+    answers = {phone.ask(where, Digits="2") for _ in range(2)}
+    assert len(answers) == 1 and phone.voices == {"es-MX"} and phone.reads() == "es"
+    assert phone.press("5") and phone.voices == {"es-MX"} and count(phone.services, cases) == 1
+
+
+def test_a_language_that_a_machine_drafts_is_not_read_by_the_voice_of_the_one_before(
+    services: Services, serve: Callable[[Services], Flask]
+) -> None:
+    """In a Spanish call somebody asks for German, which texts may get: a person, as for every language without a voice."""
+    more = replace(services, library=with_other_languages(services.library))
+    phone = Phone(serve(more).test_client(), more)
+    phone.ring()
+    phone.press("2")
+    phone.speak("Deutsch")
+    assert phone.reads() == "de" and phone.voices == set()
+    assert phone.root.findtext("Dial") == "+12175550100" and count(services, cases) == 1

@@ -1,0 +1,187 @@
+"""We ring a family that is known by the telephone: whoever picks up, man or machine, in each language."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from bot.base.database import now
+from bot.cases.conversation_text import for_family
+from bot.messaging import delivery_status
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.store.cases import case_messages
+from bot.store.cases import cases as cases_of
+from bot.store.cases import deliveries as deliveries_of
+from bot.store.cases.deliveries import deliveries
+from bot.store.families import contacts
+from bot.store.lifecycle import erasure
+from tests.conftest import PUBLIC
+from tests.stand_in import TwilioStandIn
+from tests.voice.phone import Phone
+from tests.voice.test_incoming_calls import fails
+
+WRITTEN = "Marta,\n\n1. The bus comes at 7:15.\n2. Bring the form."
+OURS = {"Direction": "outbound-api", "From": "+12175550100"}
+
+
+@pytest.fixture
+def phone(client: FlaskClient, services: Services) -> Phone:
+    return Phone(client, services)
+
+
+def rung(phone: Phone, translation: str = "", machine: str = "yes", language: str = "es") -> str:
+    """A Spanish-speaking family that is known by the telephone, and what staff write in its case; where it is rung."""
+    services, vault = phone.services, phone.services.database.vault
+    phone.ring()
+    phone.press("2")
+    phone.press("0")
+    with services.database.write() as db:
+        contacts.set_language(db, 1, language)
+    written = case_messages.New(1, "form:1", "staff", "en", WRITTEN, "ana_ruiz", "es", "waiting")
+    with services.database.write() as db:
+        number = case_messages.add(db, vault, written, now())
+        made = case_messages.Translation(translation, machine=machine if translation else "")
+        assert case_messages.set_translated(db, vault, number, made, "to_send")
+        message, case = case_messages.get(db, vault, number), cases_of.get(db, vault, 1)
+        body = for_family(services, case, message, contacts.get(db, vault, case.contact_id), first=True)
+        row = deliveries_of.plan_talk(db, vault, case.contact_id, body, now())
+        assert case_messages.set_delivery(db, number, None, row)
+    deliver(services, row)
+    return row
+
+
+def picked_up(phone: Phone, twilio: TwilioStandIn, **more: str) -> str:
+    """The call of ours to this phone is answered."""
+    call = twilio.calls_to(phone.number)[-1]
+    phone.sid = call.sid
+    return phone.ask(call.url.removeprefix(PUBLIC), To=phone.number, **OURS, **more)
+
+
+def test_staffs_own_english_is_not_read_by_the_familys_voice(phone: Phone, twilio: TwilioStandIn) -> None:
+    """The phone shows the original beside the translation; a caller hears the translation, and that a machine made it."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    heard = picked_up(phone, twilio)
+    assert "el autobús" in heard and "The bus" not in heard and phone.voices == {"es-MX"}
+    assert "máquina" in heard and "oprima 9" in heard, "the list in the original is no question"
+
+
+def test_what_could_not_be_translated_is_read_by_its_own_voice(phone: Phone, twilio: TwilioStandIn) -> None:
+    rung(phone)
+    assert "The bus comes at 7:15." in picked_up(phone, twilio)
+    said = {one.get("language"): "".join(one.itertext()) for one in phone.root.iter("Say")}
+    assert phone.voices == {"es-MX", "en-US"} and said["en-US"] == "Bring the form."
+
+
+def state_after(phone: Phone, row: str, answered_by: str) -> str:
+    """The delivery's state once Twilio has told that the call is over."""
+    report = delivery_status.parse({"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": answered_by}, row)
+    assert report
+    delivery_status.record(phone.services, report)
+    with phone.services.database.read() as db:
+        return str(db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one())
+
+
+def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio: TwilioStandIn) -> None:
+    """It hears who rang; staff are told that the family was not reached, although the call was "completed"."""
+    row = rung(phone, "Marta: el autobús llega a las 7:15.", "no")
+    assert twilio.calls_to(phone.number)[-1].params["MachineDetection"] == ["DetectMessageEnd"]
+    heard = picked_up(phone, twilio, AnsweredBy="machine_end_beep")
+    assert "Marta" not in heard and "autobús" not in heard and phone.has("Hangup") and not phone.goes_on
+    assert "Riverbend" in heard and "2 1 7, 5 5 5, 0 1 0 0" in heard and phone.voices == {"es-MX"}
+    assert state_after(phone, row, "machine_end_beep") == "undelivered"
+    assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
+
+
+def test_who_stops_while_it_rings_hears_nothing_and_staff_are_told(phone: Phone, twilio: TwilioStandIn) -> None:
+    """However Twilio says that the call ended: the family was not told."""
+    row = rung(phone, "Marta: el autobús llega a las 7:15.")
+    with phone.services.database.write() as db:
+        contacts.set_stopped(db, 1, now())
+    assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
+    assert state_after(phone, row, "human") == "canceled"
+    assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
+
+
+def test_an_erased_family_that_picks_up_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
+    """Its row is gone with it; a key it pressed all the same is a wish for somebody."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    with phone.services.database.write() as db:
+        erasure.erase(db, phone.services.database.vault, contacts.family_of(db, 1) or 0, now())
+    assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
+    picked_up(phone, twilio, Digits="2")
+    assert phone.root.findtext("Dial") == "+12175550100"
+
+
+def test_a_family_that_chose_another_language_hears_what_was_written_in_the_one_before(
+    phone: Phone, twilio: TwilioStandIn
+) -> None:
+    """By that language's voice, and the keys in it too; the answer to a key is in the new one."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    with phone.services.database.write() as db:
+        contacts.set_language(db, 1, "en")
+    assert "el autobús" in picked_up(phone, twilio) and "The bus" not in phone.words and phone.voices == {"es-MX"}
+    phone.ask(phone.on, To=phone.number, Digits="9", **OURS)
+    assert phone.voices == {"en-US"}
+
+
+def test_a_family_is_rung_only_while_a_call_is_its_way(phone: Phone, twilio: TwilioStandIn) -> None:
+    """A call that Twilio did not take is tried again; meanwhile the family chose a language that no machine speaks."""
+    twilio.fail_next("429", on="call")
+    row = rung(phone, "Marta: otobis la ap vini a 7:15.")
+    with phone.services.database.write() as db:
+        contacts.set_language(db, 1, "ht")
+    with time_machine.travel(now() + timedelta(seconds=60)):
+        deliver(phone.services, row)
+    assert twilio.calls_to(phone.number) == [] and [one.to for one in twilio.messages] == [phone.number]
+
+
+def jobs(phone: Phone) -> list[str]:
+    return [job.decode() for job in phone.services.redis.lrange("rq:queue:urgent", 0, -1)]
+
+
+def test_whoever_picks_up_and_says_hello_does_not_begin_it_anew(phone: Phone, twilio: TwilioStandIn) -> None:
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    picked_up(phone, twilio)
+    gather = phone.root.find("Gather")
+    assert gather is not None and gather.get("input") == "dtmf"
+
+
+def test_star_after_a_key_in_a_call_of_ours_says_that_answer_again(phone: Phone, twilio: TwilioStandIn) -> None:
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    picked_up(phone, twilio)
+    answer = phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
+    assert phone.ask(phone.on, To=phone.number, Digits="*", **OURS) == answer
+
+
+def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
+    """The database goes away while its phone rings, or between two keys: what it hears is meant for a family."""
+    rung(phone, "Marta: el autobús llega a las 7:15.")
+    picked_up(phone, twilio)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("bot.messaging.inbound_handler.keep", fails)
+        assert "oprima" not in phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
+        assert "9 1 1" in phone.words and phone.voices == {"es-MX"} and phone.has("Hangup")
+    with phone.services.database.engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE deliveries RENAME TO gone")
+    assert "console" not in picked_up(phone, twilio) and "9 1 1" in phone.words
+
+
+def test_no_call_says_nothing_where_no_machine_speaks_it_is_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
+    """A Haitian family picked up, was put through to the office without a word, and the answer counted as heard."""
+    rung(phone, "Marta: otobis la ap vini a 7:15.", language="ht")
+    assert twilio.calls_to(phone.number) == []
+    (sent,) = [one for one in twilio.messages if one.to == phone.number]
+    assert "otobis la" in sent.body
+
+
+def test_who_wrote_is_told_when_nobody_knows_whether_the_family_was_rung(phone: Phone, twilio: TwilioStandIn) -> None:
+    twilio.fail_next("drop_before", on="call")
+    row = rung(phone, "Marta: el autobús llega a las 7:15.")
+    with time_machine.travel(now() + timedelta(seconds=60)):
+        deliver(phone.services, row)
+        deliver(phone.services, row)
+    assert twilio.calls_to(phone.number) == []
+    assert sum("talk_lost" in str(phone.services.redis.hgetall(f"rq:job:{job}")) for job in jobs(phone)) == 1

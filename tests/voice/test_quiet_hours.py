@@ -1,0 +1,77 @@
+"""A family's telephone does not ring at night, unless it is about an emergency that is going on."""
+
+from datetime import UTC, datetime, timedelta
+
+import time_machine
+from flask.testing import FlaskClient
+
+from bot.base.database import now
+from bot.messaging.delivery import deliver
+from bot.runtime import Services
+from bot.store.cases import deliveries
+from bot.store.families import contacts
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+from tests.voice.phone import Phone
+
+NIGHT = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)
+"""Eleven in the evening in the example district."""
+MORNING = datetime(2026, 11, 25, 14, 0, tzinfo=UTC)
+
+
+def planned(services: Services, address: str, at: datetime) -> str:
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, address)
+        assert contact is not None
+        return deliveries.plan_talk(db, services.database.vault, contact.id, "The bus comes at 7:15.", at)
+
+
+def caller(client: FlaskClient, services: Services, says: str = "") -> Phone:
+    phone = Phone(client, services)
+    phone.ring()
+    phone.press("1")
+    if says:
+        phone.speak(says)
+    return phone
+
+
+def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Services, twilio: TwilioStandIn) -> None:
+    phone = caller(client, services)
+    with time_machine.travel(NIGHT):
+        row = planned(services, f"voice:{phone.number}", now())
+        for _ in range(2):
+            deliver(services, row)
+        assert twilio.calls_to(phone.number) == []
+    with services.database.read() as db:
+        waiting = deliveries.get(db, services.database.vault, row)
+        due = deliveries.unfinished(db, MORNING, MORNING, 10)
+    assert waiting is not None and waiting.state == "waiting" and (row, "talk") in due, "the sweep finds it at eight"
+    with time_machine.travel(MORNING):
+        for _ in range(2):
+            deliver(services, row)
+    assert len(twilio.calls_to(phone.number)) == 1
+
+
+def test_an_emergency_that_is_going_on_rings(client: FlaskClient, services: Services, twilio: TwilioStandIn) -> None:
+    with time_machine.travel(NIGHT - timedelta(hours=1)):
+        phone = caller(client, services, "ICE is at our door right now")
+    with time_machine.travel(NIGHT):
+        deliver(services, planned(services, f"voice:{phone.number}", now()))
+    assert len(twilio.calls_to(phone.number)) == 1
+
+
+def test_one_that_was_reported_in_the_afternoon_does_not(
+    client: FlaskClient, services: Services, twilio: TwilioStandIn
+) -> None:
+    with time_machine.travel(NIGHT - timedelta(hours=6)):
+        phone = caller(client, services, "ICE is at our door right now")
+    with time_machine.travel(NIGHT):
+        deliver(services, planned(services, f"voice:{phone.number}", now()))
+    assert twilio.calls_to(phone.number) == []
+
+
+def test_a_text_is_silent_and_goes_at_any_hour(family: Family, services: Services, twilio: TwilioStandIn) -> None:
+    family.text("hola")
+    with time_machine.travel(NIGHT):
+        deliver(services, planned(services, family.address, now()))
+    assert len(twilio.messages) == 1

@@ -1,0 +1,135 @@
+"""A family that sends a voice note gets voice back: what people recorded of that very text, once, beside the text."""
+
+from subprocess import run
+from xml.etree import ElementTree
+
+import pytest
+
+from bot.base.database import now
+from bot.messaging.inbound_message import Inbound, Sound
+from bot.messaging.recorded_replies import beside, speaks
+from bot.runtime import Services
+from bot.speech.spoken_wording import said as for_the_ear
+from bot.speech.utterances import pieces, recording_key
+from bot.store.announcements import recordings
+from bot.store.announcements.recordings import Recording
+from bot.store.announcements.recordings import Sound as Audio
+from bot.voice.audio_conversion import convert
+from tests.conftest import PUBLIC, Family
+from tests.stand_in import TwilioStandIn, build, sign
+from tests.voice.sounds import about, sound
+from tests.voice_notes.conftest import SOUND, speak
+
+TAGGED = b"ID3\x04\x00\x00\x00\x00\x00\x03tag"
+CAN_CALL = "217-555-0100"
+
+
+def twiml(family: Family, body: str, **fields: str) -> list[tuple[str, str]]:
+    """(text, address of the file) of each message that answers these words."""
+    given = {"From": family.address, "Body": body, **fields}
+    kind = "whatsapp_text" if family.address.startswith("whatsapp:") else "sms_text"
+    form = build(kind, account_sid=family.account, **given)
+    family.sid = form["MessageSid"]
+    path = "/webhooks/twilio/messages"
+    signature = sign(family.services.settings.twilio_auth_token, PUBLIC + path, form)
+    answer = family.client.post(path, data=form, headers={"X-Twilio-Signature": signature})
+    messages = ElementTree.fromstring(answer.text).findall("Message")
+    return [((one.text or "").strip(), one.findtext("Media") or "") for one in messages]
+
+
+def record(services: Services, reply: str, language: str = "en", reviewed: bool = True) -> list[str]:
+    """Somebody says all of a reply, with the words for its numbers; the keys."""
+    library, keys = services.library, []
+    press = library.catalogs.read(language, library.texts["voice_press"])
+    for piece in pieces(for_the_ear(library, language, reply)):
+        for text in (piece.text, *([press.format(digit=piece.key)] if piece.key else [])):
+            keys.append(recording_key(language, text))
+            said = Recording(0, language, keys[-1], "test", text, 1, "ana_ruiz", now())
+            with services.database.write() as db:
+                number = recordings.add(db, said, Audio(TAGGED + text.encode(), b"OggS" + text.encode(), 1))
+                if reviewed:
+                    recordings.review(db, number, "sam_ortiz", now())
+    return keys
+
+
+@pytest.fixture
+def menu(spoken: Family) -> str:
+    """The menu, as this family reads it; asked for by a button, which is no sign that it writes."""
+    [(text, file)] = twiml(spoken, "menu", ButtonPayload="menu")
+    assert file == ""
+    return text
+
+
+def test_the_whole_answer_is_sent_aloud_beside_its_text(services: Services, spoken: Family, menu: str) -> None:
+    keys = record(services, menu)
+    text, sound = twiml(spoken, "menu", ButtonPayload="menu")
+    assert text == (menu, "") and sound == ("", f"{PUBLIC}/recordings/{'-'.join(keys)}.mp3")
+    heard = spoken.client.get(sound[1].removeprefix(PUBLIC))
+    assert heard.status_code == 200 and heard.content_type == "audio/mpeg"
+    assert (
+        heard.data.decode().startswith(for_the_ear(services.library, "en", menu).split("\n")[0])
+        and b"ID3" not in heard.data
+    )
+
+
+def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Services, spoken: Family, menu: str) -> None:
+    record(services, menu)
+    first = twiml(spoken, "menu", ButtonPayload="menu")
+    with services.database.write() as db:
+        recordings.take_back(db, 1, now())
+    again = twiml(spoken, "menu", ButtonPayload="menu", MessageSid=spoken.sid, SmsSid=spoken.sid)
+    assert first == again and first[1][1]
+    assert spoken.client.get(first[1][1].removeprefix(PUBLIC)).status_code == 404
+    assert len(twiml(spoken, "menu", ButtonPayload="menu")) == 1, "the next answer has only what stands"
+
+
+def test_one_piece_that_nobody_reviewed_and_all_stays_a_text(services: Services, spoken: Family, menu: str) -> None:
+    record(services, menu, reviewed=False)
+    assert twiml(spoken, "menu", ButtonPayload="menu") == [(menu, "")]
+
+
+def test_who_writes_words_is_answered_by_text(services: Services, spoken: Family, menu: str) -> None:
+    record(services, menu)
+    twiml(spoken, "I want to see the menu")
+    assert all(file == "" for _, file in twiml(spoken, "menu", ButtonPayload="menu"))
+
+
+def test_that_one_may_call_is_said_once(spoken: Family, twilio: TwilioStandIn) -> None:
+    again = speak(spoken, twilio.media.put(SOUND))
+    assert CAN_CALL not in again
+
+
+def test_it_is_said_at_the_first_voice_note_by_sms_too(family: Family, twilio: TwilioStandIn) -> None:
+    assert CAN_CALL in speak(family, twilio.media.put(SOUND))
+
+
+def test_a_language_that_no_voice_reads_is_not_sent_to_the_telephone(family: Family, twilio: TwilioStandIn) -> None:
+    family.text("Soomaali")
+    assert CAN_CALL not in speak(family, twilio.media.put(SOUND))
+
+
+def test_what_counts_as_speaking() -> None:
+    note = Inbound("MM1", "whatsapp:+1", "", kind="audio", sounds=(Sound("", "audio/ogg"),))
+    assert speaks(False, note) and not speaks(False, Inbound("SM1", "+1", "2"))
+    assert speaks(True, Inbound("SM1", "+1", "2")) and speaks(True, Inbound("SM1", "+1", "Yes", payload="1"))
+    assert not speaks(True, Inbound("SM1", "+1", "sí"))
+
+
+def test_in_a_call_nobody_is_told_to_call(services: Services) -> None:
+    said = Inbound("CV1", "voice:+12175550177", "", kind="audio", sounds=(Sound("", "audio/mpeg"),))
+    assert beside(services, said, "Thank you.", "en", [], now()) == "Thank you."
+
+
+@pytest.mark.long
+def test_several_recordings_are_one_sound_as_long_as_all(services: Services, spoken: Family) -> None:
+    made = convert(sound(2))
+    with services.database.write() as db:
+        for key in ("a" * 32, "b" * 32):
+            said = Recording(0, "en", key, "test", key, 2, "ana_ruiz", now())
+            recordings.review(db, recordings.add(db, said, made), "sam_ortiz", now())
+    heard = spoken.client.get(f"/recordings/{'a' * 32}-{'b' * 32}.mp3").data
+    alone = spoken.client.get(f"/recordings/{'a' * 32}.mp3").data
+    assert "codec_name=mp3" in about(heard) and len(heard) == 2 * len(alone) > 0
+    decoded = run(("ffmpeg", "-v", "error", "-i", "pipe:0", "-f", "s16le", "pipe:1"), input=heard, capture_output=True)
+    assert decoded.stderr == b"" and 3.9 < len(decoded.stdout) / 2 / 24_000 < 4.4
+    assert spoken.client.get(f"/recordings/{'a' * 32}-{'c' * 32}.mp3").status_code == 404

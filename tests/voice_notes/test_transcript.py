@@ -1,0 +1,146 @@
+"""A machine writes down what it heard, if the district likes: for staff, marked, sealed; an emergency in it is paged."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+
+from bot.base import settings
+from bot.base.settings import SettingsError
+from bot.runtime import Services, open_services
+from bot.store.cases import cases
+from bot.transcription import Failed
+from bot.transcription.http import HttpTranscriber
+from bot.web.app import create_app
+from tests.conftest import NOW, Family
+from tests.databases import kept_on_disk
+from tests.stand_in import TwilioStandIn
+from tests.store.reading import newest_cases
+from tests.voice_notes.conftest import SOUND, carry_all, notes, speak
+from tests.voice_notes.transcription_server import HearingServer
+from tests.web.console.test_console import log_in_as
+from tests.web.console.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+
+@pytest.fixture
+def server() -> Iterator[HearingServer]:
+    with HearingServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hearing(services: Services, server: HearingServer) -> Services:
+    more = {"transcriber": "http", "transcriber_url": server.url, "transcriber_token": "a token"}
+    return open_services(services.settings.model_copy(update=more), services.library)
+
+
+@pytest.fixture
+def page(hearing: Services) -> FlaskClient:
+    return create_app(services=hearing).test_client()
+
+
+@pytest.fixture
+def parent(hearing: Services, page: FlaskClient, twilio: TwilioStandIn) -> Family:
+    """A family that writes Spanish and has sent a voice note."""
+    parent = Family(hearing, page, "whatsapp:+12175550133")
+    parent.text("buenos días, ¿cómo están?")
+    speak(parent, twilio.media.put(SOUND))
+    return parent
+
+
+def test_it_is_off_by_default(services: Services, spoken: Family, server: HearingServer) -> None:
+    assert services.transcriber is None
+    carry_all(services)
+    assert notes(services)[0].transcript == "" and server.asked == []
+
+
+def test_its_words_are_shown_as_a_machines(
+    hearing: Services, parent: Family, page: FlaskClient, server: HearingServer, twilio: TwilioStandIn
+) -> None:
+    server.says = "quisiera saber del autobús, mi número es A123456789"
+    carry_all(hearing)
+    (asked,) = server.asked
+    assert (asked.path, asked.content_type) == ("/transcribe?language=es", "audio/ogg")
+    assert asked.audio == SOUND and asked.token == "Bearer a token" and twilio.media.files == {}
+    (note,) = notes(hearing)
+    assert "autobús" in note.text and "123456789" not in note.text and note.urgent_case_id is None
+    log_in_as(hearing, page, "ana_ruiz")
+    shown = page.get("/console/cases/1").text
+    assert "Written by a machine, may be wrong" in shown and "autobús" in shown and "Nobody has listened" in shown
+    assert "autobús".encode() not in kept_on_disk(hearing.database, hearing.settings.var_dir)
+
+
+def test_no_flow_answers_it(hearing: Services, parent: Family, server: HearingServer) -> None:
+    server.says = "STOP"
+    carry_all(hearing)
+    with hearing.database.read() as db:
+        assert len(newest_cases(db, hearing.database.vault, 9)) == 1
+    assert parent.text("menu") != ""
+
+
+def test_an_emergency_in_it_is_paged_as_its_own(
+    hearing: Services, parent: Family, page: FlaskClient, server: HearingServer
+) -> None:
+    server.says = "la migra está en mi puerta ahorita"
+    carry_all(hearing)
+    with hearing.database.read() as db:
+        case = cases.get(db, hearing.database.vault, 2)
+    assert (case.topic, case.severity, case.role) == ("enforcement_now", "escalate_now", "safety_lead")
+    assert "migra" not in str(case.answers) and "listen" in case.answers["more"]
+    assert [one.id for one in notes(hearing, 2)] == [1] == [one.id for one in notes(hearing, 1)]
+    log_in_as(hearing, page, "dana_cole")
+    assert page.get("/console/cases/2/voice/1").data == SOUND
+    assert page.get("/console/cases/1/voice/1").status_code == 404, "not her case"
+    other = page.application.test_client()
+    log_in_as(hearing, other, "ana_ruiz")
+    assert "heard an emergency" in other.get("/console/cases/1").text
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (503, b"", "busy"),
+        (500, b"", "broken"),
+        (302, b"", "broken"),
+        (200, b"not JSON", "garbage"),
+        (200, b'{"text": 5}', "garbage"),
+        (200, b"[]", "garbage"),
+        (200, b'{"text": "' + b"a" * 300_000 + b'"}', "garbage"),
+    ],
+)
+def test_a_server_in_trouble(server: HearingServer, status: int, body: bytes, reason: str) -> None:
+    server.status, server.body = status, body
+    with pytest.raises(Failed) as error:
+        HttpTranscriber(server.url).transcribe(SOUND, "audio/ogg", "es")
+    assert error.value.reason == reason and len(server.asked) == 1
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(Failed) as error:
+        HttpTranscriber("http://127.0.0.1:1/").transcribe(SOUND, "audio/ogg", "es")
+    assert error.value.reason == "unreachable"
+
+
+def test_silence_is_no_text(server: HearingServer) -> None:
+    server.says = " \x00 "
+    assert HttpTranscriber(server.url).transcribe(SOUND, "audio/ogg", "es") is None
+
+
+def test_it_is_asked_three_times_and_then_left_alone(
+    hearing: Services, parent: Family, server: HearingServer, twilio: TwilioStandIn
+) -> None:
+    server.status = 500
+    for minutes in range(5):
+        with time_machine.travel(NOW + timedelta(minutes=minutes), tick=True):
+            carry_all(hearing)
+    assert len(server.asked) == 3 and notes(hearing)[0].transcript == "failed" and twilio.media.files == {}
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "http://"])
+def test_a_server_must_be_named(url: str) -> None:
+    with pytest.raises(SettingsError, match="TRANSCRIBER"):
+        settings.load(transcriber="http", transcriber_url=url)

@@ -1,0 +1,334 @@
+"""A voice note from the family's phone to a person's ear, and until nothing of it is left."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from shutil import which
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+from redis import Redis
+from sqlalchemy import select
+
+from bot.base.database import now
+from bot.base.encryption import Unreadable
+from bot.base.queues import VOICE_NOTE
+from bot.cases import assignment, staff_conversation
+from bot.cases.paging import page
+from bot.jobs.sweeper import sweep_all
+from bot.messaging.erasure import erase
+from bot.retention.job import retain
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.cases import case_messages, cases, voice_notes
+from bot.store.families import contacts
+from bot.voice_notes import job as voice_notes_job
+from bot.voice_notes.job import carry
+from bot.web.app import create_app
+from tests.cases.test_paging import send_all
+from tests.conftest import NOW, Family
+from tests.databases import kept_on_disk, skip_or_fail
+from tests.stand_in import TwilioStandIn
+from tests.store.reading import newest_cases
+from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
+from tests.web.console.test_console import log_in_as
+from tests.web.console.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+ANA, DANA = "+12175550141", "+12175550143"
+AT_THE_DOOR = "ICE agents are at my door right now"
+
+
+def all_cases(services: Services) -> list[cases.Case]:
+    with services.database.read() as db:
+        return newest_cases(db, services.database.vault, 50)
+
+
+def raw(services: Services) -> bytes:
+    """All that lies on the disk."""
+    return kept_on_disk(services.database, services.settings.var_dir)
+
+
+def test_from_the_phone_to_the_console_and_gone_at_twilio(
+    services: Services, client: FlaskClient, spoken: Family, twilio: TwilioStandIn
+) -> None:
+    carry_all(services)
+    (note,) = notes(services)
+    assert (note.state, note.bytes, note.at_twilio, note.due_at) == ("fetched", len(SOUND), False, None)
+    assert twilio.media.files == {} and [one.method for one in twilio.media.asked] == ["GET", "DELETE"]
+    assert SOUND not in raw(services) and note.url.encode() not in raw(services)
+    log_in_as(services, client, "ana_ruiz")
+    shown = client.get("/console/cases/1").text
+    assert "<audio" in shown and "Nobody has listened" in shown and "/console/cases/1/voice/1" in shown
+    played = client.get("/console/cases/1/voice/1")
+    assert played.data == SOUND and played.mimetype == "audio/ogg"
+    assert played.headers["X-Content-Type-Options"] == "nosniff" and played.headers["Cache-Control"] == "no-store"
+    assert "media-src 'self'" in played.headers["Content-Security-Policy"]
+    part = client.get("/console/cases/1/voice/1", headers={"Range": "bytes=4-7"})
+    assert part.status_code == 206 and part.data == SOUND[4:8]
+    again = client.get("/console/cases/1").text
+    assert "First listened to by Ana Ruiz" in again and "Nobody has listened" not in again
+    with services.database.read() as db:
+        assert [one.what for one in audit_log.newest(db, 20, "case 1")].count("listened to a voice message") == 1
+
+
+def test_the_family_hears_at_once_what_happens_next(spoken: Family, services: Services) -> None:
+    reply = speak(spoken, None, MediaUrl0="")
+    assert "voice message by Monday, November 30" in reply and "911" in reply and "few words" in reply
+    (case,) = all_cases(services)
+    assert (case.topic, case.severity, case.role) == ("voice_message", "follow_up", "family_liaison")
+
+
+def test_whose_language_nobody_knows_is_answered_and_asked(
+    new_family: Callable[[str], Family], twilio: TwilioStandIn
+) -> None:
+    reply = speak(new_family("whatsapp:+12175550166"), twilio.media.put(SOUND))
+    assert "voice message" in reply and "Español" in reply
+
+
+def test_alerts_say_voice_message_and_nothing_else(services: Services, spoken: Family, twilio: TwilioStandIn) -> None:
+    page(services, 1)
+    send_all(services)
+    body = twilio.sent_to(ANA)[-1].body
+    assert "Voice message" in body and spoken.address not in body and "api.twilio" not in body
+
+
+def test_it_joins_the_case_that_is_open(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    page(services, 1)
+    assignment.take(services, 1, "ana_ruiz", "in the console")
+    speak(family, twilio.media.put(SOUND))
+    assert [one.id for one in all_cases(services)] == [1] and len(notes(services)) == 1
+    for message in _said(services):
+        staff_conversation.translate(services, message.id)
+    send_all(services)
+    assert "sent a voice message in case 1" in twilio.sent_to(ANA)[-1].body
+    assert all_cases(services)[0].claimed_by == "ana_ruiz"
+
+
+def test_while_a_person_talks_it_goes_with_the_talk(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    page(services, 1)
+    assignment.take(services, 1, "ana_ruiz", "in the console")
+    staff_conversation.send(
+        services,
+        staff_conversation.draft(services, staff_conversation.Wrote(1, "ana_ruiz", "How can I help?", "form:1")),
+    )
+    speak(family, twilio.media.put(SOUND))
+    assert len(all_cases(services)) == 1 and len(notes(services)) == 1
+    assert [one.original for one in _said(services)].count("[voice message]") == 1
+
+
+def _said(services: Services) -> list[case_messages.CaseMessage]:
+    with services.database.read() as db:
+        return case_messages.of_case(db, services.database.vault, 1)
+
+
+def test_in_an_emergency_it_goes_to_its_people_and_stays_urgent(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text(AT_THE_DOOR)
+    reply = speak(family, twilio.media.put(SOUND))
+    assert "gave your voice message to the staff" in reply and "911" in reply and "Monday" not in reply
+    (case,) = all_cases(services)
+    assert (case.severity, case.topic) == ("escalate_now", "enforcement_now") and len(notes(services)) == 1
+
+
+def test_who_stopped_is_sent_nothing_but_a_person_listens(
+    services: Services, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("hello, good morning")
+    family.text("STOP")
+    assert speak(family, twilio.media.put(SOUND)) == ""
+    assert len(all_cases(services)) == 1 and len(notes(services)) == 1
+
+
+def test_words_beside_a_sound_are_answered_and_the_sound_is_kept(
+    services: Services, spoken: Family, twilio: TwilioStandIn
+) -> None:
+    reply = speak(spoken, twilio.media.put(SOUND), Body="when is the next school board meeting?")
+    assert "listen to your voice message" in reply and "\n\n" in reply
+    assert len(notes(services)) == 2
+
+
+def test_redis_away_it_is_kept_and_answered(services: Services, twilio: TwilioStandIn) -> None:
+    away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
+    family = Family(away, create_app(services=away).test_client(), "whatsapp:+12175550177")
+    assert "voice message" in speak(family, twilio.media.put(SOUND))
+    carry_all(services)
+    assert sound_of(services, notes(services)[0]) == SOUND and twilio.media.files == {}
+
+
+def test_a_repeated_webhook_keeps_one_note_and_one_case(
+    services: Services, spoken: Family, twilio: TwilioStandIn
+) -> None:
+    kept = twilio.media.put(SOUND)
+    first = speak(spoken, kept)
+    services.redis.flushall()
+    again = speak(spoken, kept, MessageSid=spoken.sid, SmsSid=spoken.sid)
+    assert again.startswith(first), "with its day all is kept; that one may call is said again, as it is a new day"
+    assert len(notes(services)) == 2 and len(all_cases(services)) == 1
+    carry_all(services)
+    assert twilio.media.files == {}
+
+
+def test_the_job_is_queued_and_redis_away_leaves_it_to_the_sweep(services: Services, spoken: Family) -> None:
+    from rq import Queue
+    from rq.serializers import JSONSerializer
+
+    def queued() -> list[str]:
+        jobs = Queue("default", connection=services.redis, serializer=JSONSerializer).jobs
+        return [job.func_name for job in jobs if job.func_name == VOICE_NOTE]
+
+    assert queued() == [VOICE_NOTE]
+    services.redis.flushall()
+    sweep_all(services)
+    assert queued() == [VOICE_NOTE]
+
+
+def test_killed_between_the_download_and_the_deletion(
+    services: Services, spoken: Family, twilio: TwilioStandIn
+) -> None:
+    carry(services, 1)  # the download; the job of the deletion is lost
+    assert notes(services)[0].state == "fetched" and len(twilio.media.files) == 1
+    services.redis.flushall()
+    carry_all(services)
+    assert twilio.media.files == {} and sound_of(services, notes(services)[0]) == SOUND
+
+
+@pytest.mark.parametrize("step", ["set_fetched", "set_removed"])
+def test_killed_before_what_was_done_is_written_down(
+    services: Services, spoken: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(voice_notes_job.voice_notes, step, killed)
+        carry_all(services)
+    carry_all(services)
+    assert notes(services)[0].due_at, "the lease runs"
+    with time_machine.travel(NOW + timedelta(minutes=3), tick=True):
+        carry_all(services)
+    assert notes(services)[0].due_at is None and twilio.media.files == {}
+    assert sound_of(services, notes(services)[0]) == SOUND
+
+
+def test_two_jobs_at_once_fetch_once(services: Services, spoken: Family, twilio: TwilioStandIn) -> None:
+    with services.database.write() as db:
+        note = voice_notes.find(db, services.database.vault, 1)
+        assert note and voice_notes.claim(db, note, now() + voice_notes_job.LEASE)
+        assert not voice_notes.claim(db, note, now() + voice_notes_job.LEASE)
+    carry(services, 1)
+    assert twilio.media.asked == []
+
+
+def test_retention_takes_it_away_thirty_days_after_the_case(
+    services: Services, spoken: Family, twilio: TwilioStandIn
+) -> None:
+    carry_all(services)
+    assignment.take(services, 1, "ana_ruiz", "in the console")
+    assignment.resolve(services, 1, "ana_ruiz", "called")
+    for days, left in ((29, 1), (31, 0)):
+        with time_machine.travel(NOW + timedelta(days=days), tick=True):
+            retain(services, "test")
+            assert len(notes(services)) == left
+    with services.database.read() as db:
+        assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
+
+
+def test_what_is_open_is_kept(services: Services, spoken: Family) -> None:
+    with time_machine.travel(NOW + timedelta(days=200), tick=True):
+        retain(services, "test")
+    assert len(notes(services)) == 1
+
+
+def test_a_forgotten_family_is_gone_here_at_once_and_at_twilio_soon(
+    services: Services, spoken: Family, twilio: TwilioStandIn
+) -> None:
+    assert erase(services, spoken.address, "rosa_lind")
+    assert notes(services) == [] and len(twilio.media.files) == 1
+    with services.database.read() as db:
+        (row,) = db.execute(select(voice_notes.voice_notes)).all()
+    assert (row.sealed_audio, row.contact_id, row.case_id, row.state) == (None, None, None, "gone")
+    carry_all(services)
+    assert twilio.media.files == {}
+    with services.database.read() as db:
+        assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
+
+
+def test_a_sound_opens_in_its_own_row_only(services: Services, spoken: Family, twilio: TwilioStandIn) -> None:
+    speak(spoken, twilio.media.put(b"OggS another"))
+    carry_all(services)
+    table = voice_notes.voice_notes
+    with services.database.write() as db:
+        other = db.execute(select(table.c.sealed_audio).where(table.c.id == 2)).scalar_one()
+        db.execute(table.update().where(table.c.id == 1).values(sealed_audio=other))
+    with pytest.raises(Unreadable):
+        sound_of(services, notes(services)[0])
+
+
+def test_who_may_not_see_the_case_does_not_hear_it(services: Services, client: FlaskClient, spoken: Family) -> None:
+    carry_all(services)
+    assert client.get("/console/cases/1/voice/1").status_code == 302
+    log_in_as(services, client, "grace_wu")
+    assert client.get("/console/cases/1/voice/1").status_code == 404
+    other = client.application.test_client()
+    log_in_as(services, other, "viewer_only", "viewer")
+    assert other.get("/console/cases/1/voice/1").status_code == 403
+
+
+def test_a_note_is_played_in_its_own_case_only(
+    services: Services, client: FlaskClient, spoken: Family, new_family: Callable[[str], Family]
+) -> None:
+    new_family("whatsapp:+12175550166").text("I want to talk to a person")
+    carry_all(services)
+    log_in_as(services, client, "ana_ruiz")
+    assert client.get("/console/cases/2").status_code == 200
+    assert client.get("/console/cases/2/voice/1").status_code == 404
+    assert client.get("/console/cases/1/voice/99").status_code == 404
+
+
+def test_a_recording_of_a_call_goes_the_same_way(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+    family.text("I want to talk to a person")
+    kept = twilio.media.put(SOUND, "audio/mpeg", recording=True)
+    with services.database.write() as db:
+        contact = contacts.find(db, services.database.vault, family.address)
+        assert contact
+        new = voice_notes.New("RE1", contact.id, 1, "en", f"{kept.url}.mp3", "audio/mpeg")
+        number = voice_notes.keep_note(db, services.database.vault, new, now())
+        assert voice_notes.keep_note(db, services.database.vault, new, now()) == number
+    carry_all(services)
+    (note,) = notes(services)
+    assert note.content_type == "audio/mpeg" and sound_of(services, note) == SOUND and twilio.media.files == {}
+
+
+def test_what_no_browser_plays_is_played_as_mp3(
+    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn
+) -> None:
+    """AMR, as phones send it by MMS: frames of noise here, for nothing on this machine writes real ones."""
+    if which("ffmpeg") is None:
+        skip_or_fail("ffmpeg is not installed: `apt-get install ffmpeg` (or brew install ffmpeg) gets it.")
+    family.text("hello, good morning")
+    noise = random.Random(1)
+    amr = b"#!AMR\n" + b"".join(b"\x3c" + noise.randbytes(31) for _ in range(100))
+    speak(family, twilio.media.put(amr, "audio/amr"))
+    carry_all(services)
+    log_in_as(services, client, "ana_ruiz")
+    played = client.get("/console/cases/1/voice/1")
+    assert played.mimetype == "audio/mpeg" and played.data[:3] == b"ID3"
+    assert sound_of(services, notes(services)[0]) == amr, "it is kept as it came"
+
+
+def test_what_cannot_be_converted_is_given_as_it_came(
+    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn
+) -> None:
+    family.text("hello, good morning")
+    speak(family, twilio.media.put(b"#!AMR\nx", "audio/amr"))
+    carry_all(services)
+    log_in_as(services, client, "ana_ruiz")
+    played = client.get("/console/cases/1/voice/1")
+    assert (played.mimetype, played.data) == ("audio/amr", b"#!AMR\nx")

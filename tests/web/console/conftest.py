@@ -1,0 +1,243 @@
+"""The console served for a browser, with a case and something on every list."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy.engine import Connection
+from werkzeug.serving import make_server
+
+from bot.announcements import translation_drafts
+from bot.base.database import now
+from bot.cases import assignment, paging, staff_conversation
+from bot.community import register
+from bot.incidents import start
+from bot.meetings import planning
+from bot.runtime import Services
+from bot.store.announcements import announcements, approved_phrases, translations
+from bot.store.announcements.announcements import Announcement
+from bot.store.announcements.approved_phrases import Phrase
+from bot.store.announcements.translations import Part
+from bot.store.cases import cases, interpreter_requests, topic_corrections, voice_notes
+from bot.store.cases.interpreter_requests import Request
+from bot.store.cases.topic_corrections import Correction
+from bot.store.cases.voice_notes import Fetched
+from bot.store.community.community_leaders import Leader
+from bot.store.families import contacts
+from bot.store.meetings import meeting_interpreters as booked
+from bot.store.meetings import meeting_questions, meeting_themes, meetings, rsvps
+from bot.store.meetings.meeting_interpreters import Booked
+from bot.store.meetings.meetings import Plan
+from bot.web.app import create_app
+from bot.web.console.registration import new_password
+from tests.announcements.conftest import District
+from tests.conftest import NOW, Family
+from tests.databases import skip_or_fail
+from tests.stand_in import TwilioStandIn
+from tests.web.console.test_console import log_in
+from tests.web.console.test_login import cheap_passwords
+from tests.web.simulator.conftest import FLAGS
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+
+@pytest.fixture(autouse=True)
+def clock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`NOW`, as everywhere; a browser has the real clock, and so has what serves it."""
+    if request.node.get_closest_marker("browser"):
+        yield
+        return
+    with time_machine.travel(NOW, tick=True):
+        yield
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium.  Not for the whole session: while Playwright is open, an event loop runs in the thread of the tests."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        skip_or_fail("This test needs Chromium: on Debian and Ubuntu, `sudo apt install chromium`.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Served:
+    url: str
+    services: Services
+    app: Flask
+
+
+@pytest.fixture
+def gathered(services: Services) -> None:
+    """Gathering 1, to which a family comes, with an interpreter, a question and a sheet of answers."""
+    at = now()
+    starts = at + timedelta(days=9)
+    plan = Plan(
+        "Your questions",
+        "sam_ortiz",
+        starts,
+        starts + timedelta(hours=1),
+        "https://meet.example.org/a",
+        "+12175550199",
+        "4711#",
+        languages=("es", "ht"),
+    )
+    number = planning.keep(services, plan, "ana_ruiz")
+    with services.database.write() as db:
+        contact = contacts.add(db, services.database.vault, "+12175550189", "sms", at)
+        rsvps.say(db, (number, 0), (contact.family_id or 0, contact.id), "es", 2, at)
+        meeting_questions.ask(db, services.database.vault, number, "¿Habrá autobuses?", "es", at.date())
+        meetings.set_sheet(db, number, "Will there be buses? Yes.", "dana_cole")
+        meetings.approve_sheet(db, number, "Will there be buses? Yes.", "sam_ortiz")
+        booked.book(db, number, Booked(0, "es", "trained", "Maria, Bridge Interpreters", "ana_ruiz"), at)
+        meeting_themes.note(db, number, "buses", None, "ana_ruiz", at)
+    known = Leader(
+        0,
+        "Rev. Paul",
+        "+12175550188",
+        "Grace Church",
+        "faith",
+        ("ht",),
+        "at worship",
+        "ana_ruiz",
+        due_on=at.date() - timedelta(days=2),
+    )
+    register.tasks(services)
+    register.keep(services, known, "ana_ruiz")
+    register.ask(services, replace(known, id=1), "the gathering", "sam_ortiz")
+
+
+@pytest.fixture
+def served(services: Services, busy: None, announced: District, gathered: None) -> Iterator[Served]:
+    """The console on a port of its own; with a drill that runs (incident 1)."""
+    start.start(services, start.Wish("ana_ruiz", True, "lincoln"), "form:drill")
+    app = create_app(services=services)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Served(f"http://127.0.0.1:{server.server_port}", services, app)
+    server.shutdown()
+
+
+@pytest.fixture
+def busy(services: Services, new_family: Callable[[str], Family]) -> None:
+    """Case 1, paged, taken and talked about, with an interpreter asked for; case 2, which nobody has; two phrases."""
+    family, other = new_family("whatsapp:+12175550177"), new_family("+12175550178")
+    family.text("I want to talk to a person")
+    family.text("it is about the bus")
+    other.text("La migra está en mi puerta ahorita")
+    for case in (1, 2):
+        paging.page(services, case)
+    assignment.take(services, 1, "ana_ruiz", "in the console")
+    family.text("thank you, when does the bus come?")
+    sent = staff_conversation.draft(
+        services, staff_conversation.Wrote(1, "ana_ruiz", "The bus comes at 7:15.", "form:a")
+    )
+    staff_conversation.send(services, sent)
+    staff_conversation.draft(
+        services, staff_conversation.Wrote(1, "ana_ruiz", "Does your child know the driver?", "form:b")
+    )
+    vault, at = services.database.vault, now()
+    with services.database.write() as db:
+        for number, case in enumerate((1, 1, 2)):  # one that can be played, one that was refused, one on its way
+            sound = voice_notes.New(f"MM{number}:0", 1, case, "es", "https://api.twilio.com/x", "audio/ogg")
+            voice_notes.keep_note(db, vault, sound, at)
+        note = voice_notes.find(db, vault, 1)
+        assert note
+        voice_notes.set_fetched(db, vault, note, Fetched("audio/ogg", b"OggS", transcribe=True), at)
+        voice_notes.set_transcribed(db, vault, note, "quisiera saber del autobús", at)
+        voice_notes.set_refused(db, 2, "too_big", at)
+        interpreter_requests.ask(
+            db, vault, "form:1", Request(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at
+        )
+        said = Correction(0, 1, "the bus is late", "en", "talk_to_person", "transport", "ana_ruiz")
+        topic_corrections.correct(db, vault, said, at)
+        for target, wording in (("ar", "المكتب يفتح في الثامنة."), ("es", "La oficina abre a las 8.")):
+            approved_phrases.approve(db, Phrase("en", target, "The office opens at 8.", wording, "ana_ruiz"), at)
+
+
+DRAFTED = {
+    "es": (
+        ("No hay clases el jueves.", "There is no school on Thursday.", ("dates",)),
+        ("Los autobuses no circulan.", "The buses do not run.", ()),
+        ("Llame al {office_phone} si tiene preguntas.", "Call {office_phone} if you have questions.", ()),
+    ),
+    "ar": (
+        ("لا توجد مدرسة يوم الجمعة.", "There is no school on Friday.", ()),
+        ("الحافلات لا تعمل.", "The buses do not run.", ()),
+        ("اتصل على {office_phone} إذا كانت لديك أسئلة.", "Call {office_phone} if you have questions.", ()),
+    ),
+}
+"""What a machine has made of the announcements' text: wording, the way back, warnings."""
+
+
+def drafted(services: Services, one: Announcement) -> None:
+    """Every language is asked for; these two have a machine's draft."""
+    translation_drafts.ask(services, one)
+    with services.database.write() as db:
+        for language, made in DRAFTED.items():
+            found = translations.find(db, one.id, language)
+            assert found is not None
+            pairs = zip(found.parts, made, strict=True)
+            parts = [Part(part.english, text, "yes", back, warns, part.after) for part, (text, back, warns) in pairs]
+            translations.save_draft(db, one.id, language, parts)
+
+
+@pytest.fixture
+def district(services: Services, twilio: TwilioStandIn) -> District:
+    """Its roster and its announcements (`tests/announcements/conftest.py`)."""
+    return District(services, twilio)
+
+
+@pytest.fixture
+def announced(services: Services, busy: None, district: District) -> District:
+    """Announcement 1, a draft of Ana's; 2, which was sent, did not reach everybody, and which case 1 answers."""
+    for number, language in enumerate(("en", "es", "es", "ar")):
+        district.family(f"+1217555023{number}", "lincoln", language=language)
+    district.family("+12175550240", "lincoln", consent=False)
+    district.family("+15005550001", "lincoln")
+    drafted(services, district.draft(sender="ruth_adams", link="https://example.org/snow"))
+    number = district.say(kind="emergency", unapproved="machine")
+    nothing_urgent(services)
+    district.send(number)
+    district.report(number, "+12175550230", "undelivered", 30003)
+    with services.database.write() as db:
+        cases.answers_announcement(db, 1, number)
+    with services.database.read() as db:
+        translation_drafts.ask(services, found_in(db, number))
+    return district
+
+
+def nothing_urgent(services: Services) -> None:
+    """As if workers had done all that waits for them: a broadcast makes way as long as something does."""
+    services.redis.delete("rq:queue:urgent", "rq:queue:default")
+
+
+def found_in(db: Connection, number: int) -> Announcement:
+    """The announcement with this number."""
+    found = announcements.find(db, number)
+    assert found is not None
+    return found
+
+
+def member(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+    """A browser in which somebody with this role is logged in."""
+    client = app.test_client()
+    assert log_in(client, f"{role} {staff}", new_password(services, f"{role} {staff}", role, staff)) == 302
+    return client
+
+
+@pytest.fixture
+def ana(services: Services, client: FlaskClient) -> FlaskClient:
+    """Logged in as Ana Ruiz, family liaison."""
+    return member(services, client.application, "staff", "ana_ruiz")

@@ -1,0 +1,85 @@
+"""An announcement from the empty form to the figures that change by themselves, in a browser."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bot.announcements import launch, translation_drafts
+from bot.announcements.sender import broadcast
+from bot.base.database import now
+from bot.store.announcements import translations
+from bot.store.announcements.translations import Review
+from bot.web.console.registration import new_password
+from tests.announcements.conftest import District
+from tests.web.console.conftest import Served, found_in, nothing_urgent
+from tests.web.console.test_accessibility import PHONE, faults, log_in, opened
+
+pytestmark = [pytest.mark.long, pytest.mark.browser]
+
+
+def log_in_as(served: Served, page: Page, staff: str, role: str) -> None:
+    page.context.clear_cookies()
+    log_in(page, staff, new_password(served.services, staff, role, staff))
+
+
+def write(page: Page) -> None:
+    page.goto("/console/announcements/new")
+    page.get_by_label("Emergency", exact=True).check()
+    page.locator("[name=sender]").select_option("dana_cole")
+    page.locator("[name=text]").fill("Stay at home today.\nWe call you at {office_phone}.")
+    page.get_by_label("Families", exact=True).check()
+    expect(page.locator("#count")).to_contain_text("people are meant")
+    page.get_by_label("These families wait").check()
+    page.get_by_role("button", name="Keep the draft").click()
+
+
+def test_written_approved_released_and_watched(browser: Browser, served: Served, district: District) -> None:
+    with opened(browser, served, "en", PHONE, "light") as page:
+        log_in_as(served, page, "ana_ruiz", "staff")
+        write(page)
+        wrong = faults(page, "en")
+        assert page.url.endswith("/console/announcements/3"), "after the two that are there"
+        log_in_as(served, page, "rosa_lind", "approver")
+        page.goto("/console/announcements/3/preview")
+        page.get_by_role("button", name="I have read it: approve").click()
+        wrong += faults(page, "en")
+        page.get_by_role("button", name="Release it now").click()
+        assert page.url.endswith("/preview"), "first the box that says what happens"
+        box = page.locator("[name=sure]")
+        expect(page.locator("label", has=box)).to_contain_text("Spanish (nobody has approved it)")
+        box.check()
+        page.get_by_role("button", name="Release it now").click()
+        expect(page.locator("h1")).to_have_text("Released, waits for its hour")
+        launch.start(served.services, 3)
+        expect(page.locator("h1")).to_have_text("Is being sent")
+        nothing_urgent(served.services)
+        broadcast(served.services, 3, 0)
+        expect(page.locator(".totals .held")).not_to_contain_text("0 Held")
+        expect(page.locator(".totals .queued")).to_contain_text("0 In line")
+        wrong += faults(page, "en")
+    assert wrong == []
+
+
+def test_enter_approves_nothing_and_an_offer_is_taken_over_by_a_click(
+    browser: Browser, served: Served, district: District
+) -> None:
+    with served.services.database.read() as db:
+        one = found_in(db, 1)
+        parts = translations.of(db, 1)["es"].parts
+    translation_drafts.approve(
+        served.services, 1, "es", [part.wording for part in parts], Review("Marta", "ana_ruiz", now())
+    )
+    later = district.draft(one.text.replace("Friday", "Monday"))
+    translation_drafts.ask(served.services, later)
+    with opened(browser, served, "en", PHONE, "light") as page:
+        log_in_as(served, page, "kim_novak", "staff")
+        page.goto(f"/console/announcements/{later.id}/languages/es")
+        page.locator("[name=text]").nth(1).fill("Escrito a mano.")
+        page.locator("[name=reviewed_by]").fill("Marta")
+        page.locator("[name=reviewed_by]").press("Enter")
+        expect(page.locator("[name=text]").first).to_have_value("")
+        page.locator("[name=use]").first.click()
+        expect(page.locator("[name=text]").first).to_have_value(parts[0].wording)
+        expect(page.locator("[name=text]").nth(1)).to_have_value("Escrito a mano.")
+        expect(page.locator("[name=reviewed_by]")).to_have_value("Marta")
+        wrong = faults(page, "en")
+    assert wrong == []

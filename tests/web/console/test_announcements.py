@@ -1,0 +1,552 @@
+"""Announcements in the console: written, reviewed in each language, approved, released, watched; consent shown."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot.announcements import approval, composition, launch, progress, translation_drafts
+from bot.base.database import now
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.announcements import announcements, approvals, approved_phrases, translations
+from bot.store.announcements.announcements import Announcement, Audience
+from bot.store.cases import cases
+from bot.store.families import consent_events, contacts, families
+from bot.web.console.announcements.progress_page import HELD_WORDS
+from bot.web.console.announcements.translation_page import RECORDING_BYTES
+from bot.web.console.core.audit_page import WHAT
+from tests.announcements.conftest import TEXT, District
+from tests.cases.test_paging import send_all
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+from tests.web.console.conftest import DRAFTED, drafted, found_in, member, nothing_urgent
+from tests.web.console.test_console import token
+
+A, B, C = "+12175550201", "+12175550202", "+12175550203"
+SPANISH = [one[0] for one in DRAFTED["es"]]
+HOME = "/console/announcements"
+FORM: dict[str, Any] = {
+    "kind": "event", "sender": "sam_ortiz", "text": "Come on Friday.\r\nBring {sender} a cake.", "roles": ["families"],
+    "schools": ["lincoln"], "channels": ["sms"], "unapproved": "hold", "send_at": "2026-11-25T09:30", "until": "",
+}  # fmt: skip
+MP3 = b"ID3\x04" + bytes(400_000)
+
+
+def send(client: FlaskClient, path: str, follow: bool = False, **form: Any) -> Any:
+    """A form, with its token."""
+    given = {"csrf_token": token(client.get("/console/account").text), **form}
+    if path.endswith("/approve"):  # somebody looks at the preview, then approves what they saw
+        given = {"seen": seen_on(client.get(path.replace("/approve", "/preview")).text), **given}
+    if path.endswith("/edit"):
+        given = {"seen": seen_on(client.get(path).text), **given}
+    if "/languages/" in path and "text" in form:  # beside what is typed stands the English that somebody read
+        given = {"english": english_on(client.get(path).text), **given}
+    return client.post(path, data=given, follow_redirects=follow)
+
+
+def seen_on(page: str) -> str:
+    shown = re.search(r'name="seen" value="(\w+)"', page)
+    return shown[1] if shown else ""
+
+
+def english_on(page: str) -> list[str]:
+    return [unescape(one) for one in re.findall(r'name="english" value="(.*?)"', page)]
+
+
+def kept(services: Services, number: int = 1) -> Announcement:
+    with services.database.read() as db:
+        return found_in(db, number)
+
+
+def who(services: Services, client: FlaskClient, staff: str, role: str = "staff") -> FlaskClient:
+    return member(services, client.application, role, staff)
+
+
+def log_of(services: Services, subject: str) -> list[tuple[str, str]]:
+    with services.database.read() as db:
+        return [(one.who, one.what) for one in audit_log.newest(db, 100, subject)]
+
+
+@pytest.fixture
+def draft(district: District, services: Services) -> int:
+    """A draft of Dana's, written by Ana, with a machine's Spanish and Arabic."""
+    made = district.draft()
+    drafted(services, made)
+    return made.id
+
+
+# --- Writing ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Services, ana: FlaskClient) -> None:
+    answer = send(ana, f"{HOME}/new", **FORM)
+    assert answer.headers["Location"].endswith(f"{HOME}/1"), answer.text
+    one = kept(services)
+    assert (one.kind, one.sender, one.written_by, one.state) == ("event", "sam_ortiz", "ana_ruiz", "draft")
+    assert one.text == "Come on Friday.\nBring {sender} a cake.", "one letter ends a line"
+    assert one.audience == Audience(("family",), ("lincoln",)) and one.channels == ("sms",)
+    assert one.send_at == datetime(2026, 11, 25, 15, 30, tzinfo=UTC), "half past nine on the district's clocks"
+    assert one.until == one.send_at + timedelta(days=14)
+    with services.database.read() as db:
+        assert set(translations.of(db, 1)) == set(services.library.district.languages) - {"en"}
+    page = ana.get(f"{HOME}/1").text
+    assert "Being translated" in page and "hx-get" in page and "Lincoln Elementary" in page
+    assert "Come on Friday." in ana.get(HOME).text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"kind": ""}, "Choose what kind of announcement it is."),
+        ({"sender": "ana_ruiz"}, "An announcement cannot stand in the name of &#39;ana_ruiz&#39;"),
+        ({"text": " "}, "Write a text of 3 to 1000 characters."),
+        ({"text": "Call {parent}."}, "Nothing fills in {parent}."),
+        ({"text": "See {link}.", "link": ""}, "no link is given"),
+        ({"link": "http://x.org"}, "begins with https://"),
+        ({"link": "javascript:alert(1)"}, "begins with https://"),
+        ({"roles": []}, "Choose everyone; or families, leaders or staff."),
+        ({"roles": [], "schools": []}, "Choose everyone; or families, leaders or staff."),
+        ({"everyone": "yes"}, "choose one of the two"),
+        ({"schools": ["hogwarts"]}, "There is no school"),
+        ({"channels": []}, "Choose at least one way to send it."),
+        ({"unapproved": ""}, "Choose what happens in languages"),
+        ({"send_at": "soon"}, "Write a day and a time"),
+        ({"until": "9999-12-31T23:59"}, "Write a day and a time"),
+        ({"send_at": "2026-11-23T09:00"}, "The time to send it is past"),
+        ({"until": "2026-11-25T09:00"}, "It holds true until a time before it is sent"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_place_and_nothing_is_lost(
+    services: Services, ana: FlaskClient, change: dict[str, Any], sentence: str
+) -> None:
+    answer = send(ana, f"{HOME}/new", **{**FORM, "link": "https://typed.example", **change})
+    assert answer.status_code == 422 and sentence in answer.text
+    field = next(iter(change)) if "{link}" not in str(change) and "everyone" not in change else ""
+    places = {"roles": "audience", "schools": "audience", "everyone": "audience"}
+    assert not field or f'id="wrong-{places.get(field, field)}"' in answer.text
+    assert "typed.example" in answer.text or "link" in change
+    assert 'value="lincoln" checked' in answer.text or "schools" in change
+    with services.database.read() as db:
+        assert announcements.newest(db, 9) == []
+
+
+def test_an_empty_form_chooses_nothing_for_anybody(ana: FlaskClient) -> None:
+    page = ana.get(f"{HOME}/new").text
+    assert set(re.findall(r'name="(\w+)" value="\w+" checked', page)) == {"channels"}
+
+
+def test_everyone_is_families_leaders_and_staff(services: Services, ana: FlaskClient) -> None:
+    send(ana, f"{HOME}/new", **{**FORM, "everyone": "yes", "roles": [], "schools": []})
+    assert kept(services).audience == Audience(("family", "leader", "staff"))
+    assert 'name="everyone" value="yes" checked' in ana.get(f"{HOME}/1/edit").text
+
+
+def test_what_somebody_changed_meanwhile_is_not_written_over(services: Services, ana: FlaskClient, draft: int) -> None:
+    path, opened = f"{HOME}/{draft}/edit", seen_on(ana.get(f"{HOME}/{draft}/edit").text)
+    send(who(services, ana, "kim_novak"), path, **{**FORM, "text": "Come on Monday."})
+    for again in (opened, ""):
+        answer = send(ana, path, seen=again, **{**FORM, "text": "Come on Sunday."})
+        assert answer.status_code == 409 and "It was changed just now" in answer.text
+        assert "Come on Sunday." in answer.text, "what was typed is there"
+    assert seen_on(send(ana, path, seen=opened, **FORM).text) == opened, "and sending it again does not help"
+    assert kept(services, draft).text == "Come on Monday."
+
+
+def test_a_change_withdraws_approvals_and_what_has_left_is_not_changed(
+    services: Services, ana: FlaskClient, draft: int, district: District
+) -> None:
+    approval.approve(services, draft, "rosa_lind")
+    assert "Approved by Rosa Lind." in ana.get(f"{HOME}/{draft}").text
+    assert "Come on Friday" not in ana.get(f"{HOME}/{draft}/edit").text
+    send(ana, f"{HOME}/{draft}/edit", **FORM)
+    page = ana.get(f"{HOME}/{draft}").text
+    assert "Come on Friday" in page and "Nobody has approved it yet." in page
+    gone = district.say()
+    answer = send(ana, f"{HOME}/{gone}/edit", follow=True, **FORM)
+    assert "has been released" in answer.text and kept(services, gone).text.startswith("There is no school")
+    assert ana.get(f"{HOME}/{gone}/edit").status_code == 302
+
+
+def test_the_form_counts_whom_it_means(ana: FlaskClient, district: District) -> None:
+    district.family(A, "lincoln")
+    district.family(B, "lincoln", consent=False)
+    district.family(C, "harbor")
+    count = f"{HOME}/count?roles=families&schools=lincoln&channels=sms&kind="
+    assert "2 people are meant, 1 of them" in ana.get(f"{count}event").text
+    assert "2 people are meant, 2 of them" in ana.get(f"{count}emergency").text
+    assert "Choose who gets it" in ana.get(f"{HOME}/count?schools=lincoln").text
+
+
+def test_texts_and_names_are_shown_as_text(services: Services, ana: FlaskClient) -> None:
+    send(ana, f"{HOME}/new", **{**FORM, "text": "Hello <script>alert(1)</script> you."})
+    with services.database.read() as db:
+        parts = translations.of(db, 1)["es"].parts
+    answer = send(ana, f"{HOME}/1/languages/es", text=["<b>x</b>"] * len(parts), reviewed_by="<i>Ana</i>")
+    assert answer.status_code == 302
+    for path in ("", "/1", "/1/languages/es", "/1/preview", "/1/edit"):
+        page = ana.get(HOME + path).text
+        assert not re.search("<script>alert|<b>x|<i>Ana", page), path
+
+
+# --- A language ---------------------------------------------------------------------------------------------------
+
+
+def test_a_review_shows_the_way_back_and_what_may_differ(ana: FlaskClient, draft: int) -> None:
+    page = ana.get(f"{HOME}/{draft}/languages/es").text
+    assert "There is no school on Friday." in page and SPANISH[0] in page
+    assert '<q lang="en">There is no school on Thursday.</q>' in page and page.count("A day or time may differ.") == 1
+    assert ana.get(f"{HOME}/{draft}/languages/tlh").status_code == 404
+
+
+def test_who_speaks_the_language_approves_and_others_name_who_did(
+    services: Services, ana: FlaskClient, draft: int
+) -> None:
+    kim = who(services, ana, "kim_novak")
+    nobody = send(kim, f"{HOME}/{draft}/languages/es", text=["Otra frase.", *SPANISH[1:]])
+    assert nobody.status_code == 422 and "Name the person who has reviewed it." in nobody.text
+    assert "Otra frase." in nobody.text, "what was typed is there"
+    send(kim, f"{HOME}/{draft}/languages/es", text=SPANISH, reviewed_by="Marta Gil")
+    assert "Approved by Marta Gil" in ana.get(f"{HOME}/{draft}").text
+    send(ana, f"{HOME}/{draft}/languages/es", text=["No hay clases el viernes.", *SPANISH[1:]])
+    with services.database.read() as db:
+        found = translations.of(db, draft)["es"]
+        assert approved_phrases.find(db, "en", "es", "There is no school on Friday.") == "No hay clases el viernes."
+    assert (found.state, found.reviewed_by, found.recorded_by) == ("approved", "Ana Ruiz", "ana_ruiz")
+    assert found.parts[0].machine == "no" and found.parts[1].machine == "yes"
+
+
+def test_what_must_stay_is_not_lost_in_a_translation(services: Services, ana: FlaskClient, draft: int) -> None:
+    answer = send(ana, f"{HOME}/{draft}/languages/es", text=[*SPANISH[:2], "Llame."])
+    assert answer.status_code == 422 and "office_phone" in answer.text and "Llame.</textarea>" in answer.text
+    with services.database.read() as db:
+        assert translations.of(db, draft)["es"].state == "draft"
+
+
+def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
+    services: Services, ana: FlaskClient, draft: int
+) -> None:
+    kim, path = who(services, ana, "kim_novak"), f"{HOME}/{draft}/languages/es"
+    read = english_on(kim.get(path).text)
+    newer = replace(kept(services, draft), text=TEXT.replace("no school", "school"))
+    translation_drafts.ask(services, composition.keep(services, newer, "ana_ruiz", draft))
+    answer = send(kim, path, english=read, text=["El viernes no hay clases.", *SPANISH[1:]], reviewed_by="Marta Gil")
+    assert answer.status_code == 422 and "The text was changed meanwhile" in answer.text
+    assert "There is school on Friday." in answer.text and "no hay clases.</textarea>" not in answer.text
+    assert f"{SPANISH[1]}</textarea>" in answer.text, "what still fits was not typed in vain"
+    with services.database.read() as db:
+        assert translations.of(db, draft)["es"].state == "waiting"
+        assert approved_phrases.find(db, "en", "es", "There is school on Friday.") is None
+
+
+def test_a_sentence_approved_before_is_offered_and_taken_over(
+    services: Services, ana: FlaskClient, draft: int, district: District
+) -> None:
+    send(ana, f"{HOME}/{draft}/languages/es", text=["No hay clases el viernes.", *SPANISH[1:]])
+    later = district.draft("There is no school on Monday. Stay warm.")
+    translation_drafts.ask(services, later)
+    path = f"{HOME}/{later.id}/languages/es"
+    page = ana.get(path).text
+    assert "No hay clases el viernes." in page and 'name="use" value="0:0"' in page
+    taken = send(ana, path, text=["", "Abríguese."], use="0:0").text
+    assert "No hay clases el viernes.</textarea>" in taken and "Abríguese.</textarea>" in taken
+    with services.database.read() as db:
+        assert translations.of(db, later.id)["es"].state == "waiting", "nothing is approved by that"
+    for nonsense in ("9:0", "x", "0:", "²:0"):
+        assert send(ana, path, text=["", ""], use=nonsense).status_code == 400
+
+
+def test_the_families_who_waited_get_it_when_their_language_is_approved(
+    services: Services, ana: FlaskClient, district: District
+) -> None:
+    district.family(A, language="es")
+    number = district.say()
+    drafted(services, kept(services, number))
+    nothing_urgent(services)
+    district.send(number)
+    assert district.got(A) == []
+    assert "somebody else" in send(ana, f"{HOME}/{number}/languages/es", text=SPANISH).text
+    other = who(services, ana, "rosa_lind", "approver")
+    page = send(other, f"{HOME}/{number}/languages/es", follow=True, text=SPANISH).text
+    assert "Families who waited for this language and get it now: 1." in page
+    nothing_urgent(services)
+    district.send(number)
+    assert "No hay clases" in district.got(A)[0]
+
+
+def test_the_machine_is_asked_again_and_the_page_says_when_it_is_there(
+    services: Services, ana: FlaskClient, draft: int
+) -> None:
+    path = f"{HOME}/{draft}/languages/es"
+    send(ana, f"{path}/again")
+    assert ana.get(path, headers={"HX-Request": "true"}).status_code == 204
+    assert "Being translated" in ana.get(path).text
+    translation_drafts.translate(services, draft, "es")
+    assert "The draft is there." in ana.get(path, headers={"HX-Request": "true"}).text
+    assert "Missing: no machine translates it here." in ana.get(f"{HOME}/{draft}").text, "there is no translator"
+
+
+def test_a_recording_may_be_larger_than_all_other_forms(services: Services, ana: FlaskClient, draft: int) -> None:
+    path = f"{HOME}/{draft}/languages/es/recording"
+    assert ana.get(path).status_code == 404
+    send(ana, path, recording=(io.BytesIO(MP3), "a.mp3"))
+    answer = ana.get(path)
+    assert answer.data == MP3 and answer.mimetype == "audio/mpeg"
+    assert "<audio" in ana.get(f"{HOME}/{draft}/languages/es").text
+    large = MP3[:4] + bytes(RECORDING_BYTES)
+    for wrong in (b"<html>", b"", b"\xff\xf1aac", large[:-3]):
+        page = send(ana, path, follow=True, recording=(io.BytesIO(wrong), "a.mp3")).text
+        assert "Choose an MP3 file" in page or wrong == large[:-3]
+    assert send(ana, path, recording=(io.BytesIO(large + bytes(20_000)), "a.mp3")).status_code == 413
+    assert send(ana, f"{HOME}/new", more=(io.BytesIO(MP3), "a.mp3")).status_code == 413
+    assert ana.application.test_client().post(path, data={"recording": (io.BytesIO(MP3), "a")}).status_code == 413
+    send(ana, f"{path}/remove")
+    assert ana.get(path).status_code == 404
+    assert ("ana_ruiz", "recorded an announcement") in log_of(services, f"announcement {draft}")
+
+
+# --- Approving and releasing --------------------------------------------------------------------------------------
+
+
+def test_who_writes_does_not_approve_and_staff_approve_only_their_own_name(
+    services: Services, ana: FlaskClient, draft: int
+) -> None:
+    path = f"{HOME}/{draft}/approve"
+    assert send(ana, path).status_code == 403
+    assert "not who wrote it" in send(who(services, ana, "ana_ruiz", "approver"), path).text
+    assert send(who(services, ana, "kim_novak"), path).status_code == 403
+    with services.database.read() as db:
+        assert approvals.of(db, draft) == []
+    send(who(services, ana, "dana_cole"), path)
+    with services.database.read() as db:
+        assert [one.by for one in approvals.of(db, draft)] == ["dana_cole"], "it stands in her name"
+
+
+def test_the_superintendents_own_wait_for_her(services: Services, ana: FlaskClient, district: District) -> None:
+    number = district.draft(sender="ruth_adams").id
+    approver = who(services, ana, "rosa_lind", "approver")
+    page = send(approver, f"{HOME}/{number}/approve", follow=True).text
+    assert "Ruth Adams must approve it in person." in page and "Release it now" not in page
+    page = send(approver, f"{HOME}/{number}/release", follow=True, sure="none").text
+    assert "Ruth Adams must approve it in person." in page and kept(services, number).state == "draft"
+    send(who(services, ana, "ruth_adams"), f"{HOME}/{number}/approve")
+    assert "Release it now" in approver.get(f"{HOME}/{number}/preview").text
+
+
+def test_the_preview_says_who_gets_what_and_who_does_not(
+    services: Services, ana: FlaskClient, draft: int, district: District
+) -> None:
+    district.family(A)
+    district.family(B, language="es")
+    district.family(C, consent=False)
+    page = ana.get(f"{HOME}/{draft}/preview").text
+    assert "<b>1</b> of 3; waiting for their language: 1" in page
+    assert "<b>Spanish</b>" in page.replace(' class="named"', "") and "these families wait until somebody" in page
+    assert "<b>1</b>: They have not agreed to this kind of message." in page
+    assert "Riverbend Public Schools, Dana Cole:\nNo hay clases el jueves." in page and "segments: 2" in page
+    assert "$0.02" in page and "217-555-0100" in page
+    assert "Languages that none of these people read: 14" in page
+
+
+def test_a_missing_language_is_named_with_what_will_happen(
+    services: Services, ana: FlaskClient, district: District
+) -> None:
+    district.family(B, language="uk")
+    number = district.draft(unapproved="machine").id
+    page = ana.get(f"{HOME}/{number}/preview").text
+    assert "(no translation yet): people: 1; missing: leaves in English, with a notice" in page
+    assert "Missing: nobody has asked for it yet." in ana.get(f"{HOME}/{number}").text
+    send(ana, f"{HOME}/{number}/languages")
+    assert "nobody has asked" not in ana.get(f"{HOME}/{number}").text
+
+
+def test_it_is_released_only_knowing_what_happens(
+    services: Services, ana: FlaskClient, draft: int, district: District
+) -> None:
+    district.family(B, language="es")
+    approval.approve(services, draft, "rosa_lind")
+    page = ana.get(f"{HOME}/{draft}/preview").text
+    assert 'name="sure" value="es:machine"' in page and "Release it now" in page
+    path = f"{HOME}/{draft}/release"
+    assert "Tick the box" in send(ana, path, follow=True).text
+    assert send(who(services, ana, "kim_novak"), path, sure="es:machine").status_code == 403
+    district.family(C, language="ar")
+    assert "languages have changed" in send(ana, path, follow=True, sure="es:machine").text
+    assert kept(services, draft).state == "draft"
+    answer = send(ana, path, sure="ar:machine,es:machine")
+    assert answer.headers["Location"].endswith("/watch") and kept(services, draft).state == "ready"
+    assert (
+        services.redis.llen("rq:queue:default")
+        and "no draft any more"
+        in send(who(services, ana, "rosa_lind", "approver"), f"{HOME}/{draft}/approve", follow=True).text
+    )
+
+
+def test_what_no_message_holds_is_not_released(services: Services, ana: FlaskClient, district: District) -> None:
+    district.family(A)
+    number = district.draft("👋" * 800).id
+    approval.approve(services, number, "rosa_lind")
+    assert "Too long in: English." in ana.get(f"{HOME}/{number}/preview").text
+    assert "too long for one message" in send(ana, f"{HOME}/{number}/release", follow=True, sure="none").text
+    assert kept(services, number).state == "draft"
+
+
+def test_a_test_comes_to_ones_own_phone(
+    services: Services, ana: FlaskClient, draft: int, twilio: TwilioStandIn
+) -> None:
+    assert "on its way to your phone" in send(ana, f"{HOME}/{draft}/test", follow=True, language="es").text
+    send_all(services)
+    assert twilio.sent_to("+12175550141")[-1].body.startswith("[TEST]\nRiverbend Public Schools, Dana Cole:\nNo hay")
+    assert send(ana, f"{HOME}/{draft}/test", language="tlh").status_code == 400
+    nobody = member(services, ana.application, "approver")
+    assert (
+        "there is no phone to send a test to" in send(nobody, f"{HOME}/{draft}/test", follow=True, language="es").text
+    )
+
+
+# --- On its way ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sent(district: District) -> int:
+    """One that reached one family, failed for two and was held for one."""
+    for number in (A, B, "+15005550001"):
+        district.family(number)
+    district.family(C, consent=False)
+    number = district.say()
+    district.send(number)
+    district.report(number, A, "delivered")
+    district.report(number, B, "undelivered", 30003)
+    return number
+
+
+def test_everything_that_became_of_it_is_seen_with_what_helps(services: Services, ana: FlaskClient, sent: int) -> None:
+    page = ana.get(f"{HOME}/{sent}/watch").text
+    for count, group in ((1, "Arrived"), (2, "Failed"), (1, "Held"), (0, "In line")):
+        assert f"<b>{count}</b> {group}" in page
+    assert "The phone is off or out of reach. Try again later, or call." in page and "(code 30003)" in page
+    assert "They have not agreed to this kind of message." in page and "4 of 4 handed over" in page
+    assert "Try the failed again (1)" in page, "not the wrong number"
+    assert "Tried once more: 1." in send(ana, f"{HOME}/{sent}/again", follow=True).text
+    assert kept(services, sent).state == "sending"
+
+
+def test_anybody_pulls_the_brake_but_not_anybody_lets_it_go_on(
+    services: Services, ana: FlaskClient, district: District
+) -> None:
+    district.family(A)
+    number = district.say()
+    launch.start(services, number)
+    kim = who(services, ana, "kim_novak")
+    assert "every 2s" in kim.get(f"{HOME}/{number}/watch").text
+    page = send(kim, f"{HOME}/{number}/pause", follow=True).text
+    assert kept(services, number).state == "paused" and "Somebody has paused it" in page and "Go on" not in page
+    assert send(kim, f"{HOME}/{number}/resume").status_code == 403 and kept(services, number).state == "paused"
+    assert send(kim, f"{HOME}/{number}/again").status_code == 403
+    assert "Go on" in ana.get(f"{HOME}/{number}/watch").text
+    send(ana, f"{HOME}/{number}/resume")
+    assert kept(services, number).state == "sending"
+    assert "Tick the box" in send(kim, f"{HOME}/{number}/stop", follow=True).text
+    assert kept(services, number).state == "sending"
+    send(kim, f"{HOME}/{number}/stop", sure="yes")
+    assert kept(services, number).state == "stopped"
+    assert "There is nothing to stop." in send(kim, f"{HOME}/{number}/stop", follow=True, sure="yes").text
+
+
+def test_the_open_page_comes_anew_when_other_orders_fit(services: Services, ana: FlaskClient, sent: int) -> None:
+    same, other = (ana.get(f"{HOME}/{sent}/watch/part?state={one}") for one in ("done", "sending"))
+    assert "HX-Refresh" not in same.headers and "<b>2</b> Failed" in same.text and "<html" not in same.text
+    assert other.headers["HX-Refresh"] == "true"
+
+
+def test_replies_are_listed_for_who_may_see_them(
+    services: Services, ana: FlaskClient, sent: int, family: Family
+) -> None:
+    family.text("I want to talk to a person")
+    with services.database.write() as db:
+        cases.answers_announcement(db, 1, sent)
+    assert "/console/cases/1" in ana.get(f"{HOME}/{sent}/watch").text
+    grace = who(services, ana, "grace_wu").get(f"{HOME}/{sent}/watch").text
+    assert "Cases that answer it: 1. You see those of your roles" in grace and "/console/cases/1" not in grace
+    page = ana.get("/console/cases/1").text
+    assert "Answers the announcement" in page and f'href="{HOME}/{sent}"' in page
+
+
+def test_the_report_names_nobody_and_is_no_formula(services: Services, ana: FlaskClient, sent: int) -> None:
+    answer = ana.get(f"{HOME}/{sent}/report.csv")
+    code = kept(services, sent).code
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=announcement-{code}.csv"
+    assert answer.mimetype == "text/csv" and answer.is_streamed
+    head, *lines = csv.reader(io.StringIO(answer.text))
+    assert len(lines) == 4 and head[0] == "number" and sorted(line[5] for line in lines)[0] == "delivered"
+    assert not re.search(r"\+?1?\d{10}", answer.text)
+    assert not [cell for line in lines for cell in line if cell.startswith(("=", "+", "-", "@", "\t"))]
+    assert ("ana_ruiz", "took the report of an announcement") in log_of(services, f"announcement {sent}")
+
+
+def test_a_viewer_reads_the_list_and_no_more_than_the_announcement(
+    services: Services, ana: FlaskClient, sent: int, draft: int
+) -> None:
+    viewer = member(services, ana.application, "viewer")
+    assert "new" not in re.findall(rf'href="{HOME}/(\w+)"', viewer.get(HOME).text)
+    for number in (sent, draft):
+        page = viewer.get(f"{HOME}/{number}").text
+        assert page.count("<form") == 1 and not re.findall(rf'href="{HOME}/\d+/', page), "only the way out"
+        assert viewer.get(f"{HOME}/{number}/watch").status_code == 403
+    records = member(services, ana.application, "records_officer")
+    page = records.get(f"{HOME}/{sent}/watch").text
+    assert "Failed" in page and page.count("<form") == 1
+
+
+# --- Consent ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelled", ["(217) 555-0201", "+1 217 555 0201", "217.555.0201", "1-217-555-0201"])
+def test_consent_is_proved_without_the_number_in_any_log(
+    services: Services, ana: FlaskClient, district: District, spelled: str
+) -> None:
+    family = district.family(A)
+    district.family(f"whatsapp:{A}")
+    vault, at = services.database.vault, now()
+    with services.database.write() as db:
+        consent_events.record(db, vault.index(A), "given", "enrollment form", "roster:1", at)
+        consent_events.record(db, vault.index(f"whatsapp:{A}"), "stop", "keyword", "SM77", at)
+        found = contacts.find(db, vault, f"whatsapp:{A}")
+        assert found
+        contacts.set_stopped(db, found.id, at)
+        families.mark_bad_number(db, family, 30006, at)
+    office = member(services, ana.application, "records_officer")
+    page = send(office, "/console/consent", number=spelled).text
+    assert "Yes, since November 24, 2026" in page and "(roster)" in page and "Stopped since November 24, 2026" in page
+    assert "Agreed, says the school&#39;s list" in page and "enrollment form" in page
+    assert "Wants no messages (STOP)" in page and "SM77" in page and "landline" in page and "Not stopped" in page
+    with services.database.read() as db:
+        entries = [one for one in audit_log.newest(db, 100) if one.what == "looked up consent"]
+    assert [one.subject for one in entries] == [f"family {family}"]
+    assert "5550201" not in str(entries)
+
+
+def test_of_an_unknown_number_nothing_is_kept(services: Services, ana: FlaskClient, district: District) -> None:
+    office = member(services, ana.application, "records_officer")
+    assert "Nothing is kept of this number." in send(office, "/console/consent", number=B).text
+    assert "This is not a phone number." in send(office, "/console/consent", number="Maria").text
+    with services.database.read() as db:
+        assert contacts.find(db, services.database.vault, B) is None, "looking makes no family"
+
+
+# --- Words --------------------------------------------------------------------------------------------------------
+
+
+def test_every_sentence_of_the_rooms_below_is_in_the_catalogs(
+    services: Services, ana: FlaskClient, sent: int, new_family: Callable[[str], Family]
+) -> None:
+    assert set(HELD_WORDS) == set(progress.HELD.values())
+    send(ana, f"{HOME}/{sent}/stop", sure="yes")
+    assert {what for _, what in log_of(services, f"announcement {sent}")} <= set(WHAT)

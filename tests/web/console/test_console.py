@@ -1,0 +1,315 @@
+"""The console: who needs a person is seen, taken, talked with and done; what nobody may see is not there."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from bot.base.database import now
+from bot.cases import assignment
+from bot.cases.paging import page
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.cases import cases, interpreter_requests
+from bot.store.cases.cases import NewCase
+from bot.store.families import contacts
+from bot.store.staff import staff_accounts
+from bot.translation.safe_translator import personal
+from bot.web.console.core.inbox import SHOWN
+from bot.web.console.registration import first_login, new_password
+from tests.cases.test_paging import send_all
+from tests.conftest import Family
+from tests.stand_in import TwilioStandIn
+
+ANA = "+12175550141"
+
+
+def token(page: str) -> str:
+    return page.split('name="csrf_token" value="')[1].split('"', maxsplit=1)[0]
+
+
+def log_in(client: FlaskClient, name: str, password: str) -> int:
+    form = {"name": name, "password": password, "csrf_token": token(client.get("/console/login").text)}
+    return client.post("/console/login", data=form).status_code
+
+
+def log_in_as(services: Services, client: FlaskClient, staff: str, role: str = "staff") -> None:
+    """A login of a member of staff, with the role."""
+    password = new_password(services, staff)
+    with services.database.write() as db:
+        found = staff_accounts.by_name(db, staff)
+        assert found
+        db.execute(
+            update(staff_accounts.logins).where(staff_accounts.logins.c.id == found.id).values(role=role, staff=staff)
+        )
+    assert log_in(client, staff, password) == 302
+
+
+def post(client: FlaskClient, path: str, **form: str) -> str:
+    """A form of the case page, and what the page says after it."""
+    token_ = token(client.get("/console/account").text)
+    answer = client.post(path, data={"csrf_token": token_, **form}, follow_redirects=True)
+    assert answer.status_code < 400, answer.text
+    return answer.text
+
+
+@pytest.fixture
+def opened(services: Services, family: Family) -> Family:
+    """A family that waits for a person in case 1."""
+    family.text("I want to talk to a person")
+    family.text("after <script>alert(1)</script> three")
+    page(services, 1)
+    return family
+
+
+def crowd(services: Services, school: str | None, many: int, **change: object) -> None:
+    """So many newer cases of the lightest kind, of one family."""
+    with services.database.write() as db:
+        for n in range(many):
+            new = NewCase(1, f"t{n}", "info", "default", "", "en", {}, school)
+            cases.open_or_join(db, services.database.vault, "SMcrowd", n, new, now())
+        db.execute(update(cases.cases).where(cases.cases.c.message_sid == "SMcrowd").values(school=school, **change))
+
+
+def test_a_grave_case_stands_above_any_number_of_newer_ones(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    opened.text("La migra está en mi puerta ahorita")
+    crowd(services, None, SHOWN)
+    log_in_as(services, client, "rosa_lind", "approver")
+    listed = re.findall(r'href="/console/cases/(\d+)"', client.get("/console/").text)
+    assert listed[:2] == ["2", "1"] and len(listed) == SHOWN
+    assignment.resolve(services, 1, "ana_ruiz", "called")
+    assert "/console/cases/1" in client.get("/console/?show=done").text
+
+
+def test_ones_own_cases_are_not_lost_among_those_of_others(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    assignment.take(services, 1, "dana_cole", "in the console")
+    crowd(services, "riverside", SHOWN, severity="escalate_now")
+    log_in_as(services, client, "dana_cole")
+    assert re.findall(r'href="/console/cases/(\d+)"', client.get("/console/?show=mine").text) == ["1"]
+
+
+def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    with services.database.write() as db:
+        db.execute(update(cases.cases).values(school="lincoln", language="ht"))
+    pages = []
+    for who, role in (("ana_ruiz", "approver"), ("kim_novak", "viewer")):
+        log_in_as(services, client, who, role)
+        pages.append(client.get("/console/inbox/rows").text)
+        post(client, "/console/logout")
+    told = ("Lincoln", "Haitian", "person", "/console/cases/1")
+    assert all(one in pages[0] for one in told) and not any(one in pages[1] for one in told)
+    assert "<strong>1</strong>" in pages[1] and "nobody has it" in pages[1]
+
+
+def test_the_first_login_is_told_once(services: Services) -> None:
+    assert first_login(services) is not None and first_login(services) is None
+
+
+def test_a_case_is_taken_answered_and_done(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    assert "nobody has it" in client.get("/console/").text
+    read = client.get("/console/cases/1").text
+    assert opened.address in read and "<script>alert" not in read and 'name="text"' not in read
+    assert "You have this case" in post(client, "/console/cases/1/take")
+    assert "By WhatsApp, open until Wednesday, November 25" in client.get("/console/cases/1").text
+    checked = post(client, "/console/cases/1/draft", text="The bus comes at 8:15.", once="a1")
+    assert "Not sent yet" in checked and twilio.sent_to(opened.address) == []
+    assert "On its way" in post(client, f"/console/cases/1/messages/{message_id(checked)}/send")
+    send_all(services)
+    assert twilio.sent_to(opened.address)[-1].body.endswith("The bus comes at 8:15.")
+    assert opened.text("thank you") == "" and "thank you" in client.get("/console/cases/1/talk").text
+    assert "Done" in post(client, "/console/cases/1/resolve", why="answered")
+    assert "The bus" in client.get("/console/cases/1").text
+    assert "/console/cases/1" in client.get("/console/?show=done").text
+    assert "/console/cases/1" not in client.get("/console/").text
+
+
+def message_id(page: str) -> str:
+    found = re.search(r"/messages/(\d+)/send", page)
+    assert found, page
+    return found[1]
+
+
+def test_news_of_the_talk_come_only_when_there_are_some(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    seen = re.search(r"seen=([0-9a-f]{16})", client.get("/console/cases/1").text)
+    assert seen and client.get(f"/console/cases/1/talk?seen={seen[1]}").status_code == 204
+    post(client, "/console/cases/1/note", note="She works until three.", once="n1")
+    assert "She works until three." in client.get(f"/console/cases/1/talk?seen={seen[1]}").text
+
+
+def test_the_reply_box_takes_no_text_that_cannot_arrive(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    services.redis.flushall()  # the window of 24 hours is over
+    log_in_as(services, client, "ana_ruiz")
+    assert "WhatsApp is closed: your text goes by SMS." in client.get("/console/cases/1").text
+    opened.text("STOP")
+    read = client.get("/console/cases/1").text
+    assert "wants no texts (STOP). Please call." in read and 'name="text"' not in read
+    assert "Please call." in post(client, "/console/cases/1/draft", text="Hello?", once="b1")
+    assert "Hello?" not in client.get("/console/cases/1/talk").text
+
+
+def refused_text(services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn) -> str:
+    """The number of a text to the family that Twilio did not take; Ana has the case."""
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    twilio.number(opened.address, error_code=63033, at="request")
+    number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="c1"))
+    post(client, f"/console/cases/1/messages/{number}/send")
+    send_all(services)
+    return number
+
+
+def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    number = refused_text(services, client, opened, twilio)
+    assert "The family has blocked this number on WhatsApp." in client.get("/console/cases/1").text
+    twilio.number(opened.address, error_code=None)
+    post(client, f"/console/cases/1/messages/{number}/again")
+    send_all(services)
+    assert len(twilio.sent_to(opened.address)) == 1
+
+
+def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    number = refused_text(services, client, opened, twilio)
+    twilio.number(opened.address, error_code=None)
+    assert assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre")
+    for action in ("resolve", "hand-back", f"messages/{number}/again"):
+        assert "not yours: take it first" in post(client, f"/console/cases/1/{action}", why="called"), action
+    send_all(services)
+    with services.database.read() as db:
+        one = cases.get(db, services.database.vault, 1)
+        assert one.open and contacts.get(db, services.database.vault, one.contact_id).talking_case == 1
+    assert twilio.sent_to(opened.address) == []
+
+
+def test_a_ready_answer_is_one_tap(services: Services, client: FlaskClient, opened: Family) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    assert "Which phone number may we call?" in post(client, "/console/cases/1/draft", answer="which_number", once="d1")
+
+
+def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    for _ in range(2):
+        post(client, "/console/cases/1/interpreter", when="Tuesday at 3", how="phone", kind="trained", once="e1")
+    send_all(services)
+    with services.database.read() as db:
+        assert len(interpreter_requests.of_case(db, services.database.vault, 1)) == 1
+    told = [one.body for one in twilio.sent_to("+12175550142") if "interpreter" in one.body]
+    assert len(told) == 1 and "English, phone, trained" in told[0] and "Tuesday" not in told[0]
+
+
+def test_handing_over_and_giving_the_family_back(
+    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    assert "not yours" in post(client, "/console/cases/1/give", to="jean_pierre")
+    post(client, "/console/cases/1/take")
+    assert "Jean Pierre has it" in post(client, "/console/cases/1/give", to="jean_pierre")
+    send_all(services)
+    assert "gives you case 1" in twilio.sent_to("+12175550142")[-1].body
+
+
+def test_a_case_is_found_by_its_number_or_by_a_phone_that_is_typed(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    for asked in ("1", "#1", "217-555-0177", "+1 217 555 0177"):
+        assert "/console/cases/1" in post(client, "/console/search", **{"for": asked}), asked
+    for asked in ("2", "217-555-0178", "5550177"):
+        assert "No case that you may see." in post(client, "/console/search", **{"for": asked}), asked
+
+
+def test_a_one_time_link_opens_the_case_once(
+    services: Services, client: FlaskClient, opened: Family, new_family: Callable[[str], Family]
+) -> None:
+    link = new_family(ANA).text("TAKE 1").rsplit("/", 1)[1]
+    assert "/login" in client.get(f"/console/open/{link}").headers["Location"], "after login"
+    log_in_as(services, client, "ana_ruiz")
+    assert client.get(f"/console/open/{link}").headers["Location"].endswith("/console/cases/1")
+    assert client.get(f"/console/open/{link}").status_code == 404
+
+
+def test_whoever_reads_a_case_stands_in_the_audit_log(services: Services, client: FlaskClient, opened: Family) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    client.get("/console/cases/1")
+    with services.database.read() as db:
+        assert ("ana_ruiz", "read") in [(one.who, one.what) for one in audit_log.newest(db, 10, "case 1")]
+
+
+def test_an_approved_translation_needs_somebody_who_speaks_the_language(
+    services: Services, client: FlaskClient, opened: Family
+) -> None:
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/take")
+    number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="f1"))
+    token_ = token(client.get("/console/cases/1").text)
+    answer = client.post(f"/console/cases/1/messages/{number}/approve", data={"csrf_token": token_})
+    assert answer.status_code == 400, "nothing was translated"
+
+
+def test_only_general_sentences_are_approved() -> None:
+    assert personal("Señora Gómez, José was absent", "en") and personal("call 217-555-0100", "en")
+    assert not personal("The office opens in the morning.", "en")
+
+
+def test_a_wrong_topic_is_put_on_the_review_list_masked(
+    services: Services, client: FlaskClient, family: Family
+) -> None:
+    family.text("I want to talk to a person, my number is A123456789")
+    log_in(client, "ana", new_password(services, "ana"))
+    page = client.get("/console/cases/1").text
+    assert "They wrote" in page and "123456789" not in page
+    form = {"csrf_token": token(page), "topic": "legal_help"}
+    client.post("/console/cases/1/topic", data=form)
+    client.post("/console/cases/1/topic", data=form | {"topic": "immigration_case"})
+    listed = client.get("/console/review").text
+    assert listed.count("I want to talk to a person") == 1
+    assert "Questions about an immigration case" in listed and "ana" in listed and "123456789" not in listed
+    assert client.post("/console/cases/1/topic", data=form | {"topic": "no such"}).status_code == 400
+    client.post("/console/review/1", data={"csrf_token": token(listed)})
+    assert "Nothing to review" in client.get("/console/review").text
+
+
+def test_there_is_no_such_case(services: Services, client: FlaskClient) -> None:
+    log_in(client, "ana", new_password(services, "ana"))
+    assert client.get("/console/cases/99").status_code == 404
+    with services.database.read() as db:
+        assert cases.find(db, services.database.vault, 99) is None
+
+
+def test_the_review_list_holds_only_cases_of_ones_own_scope(
+    services: Services, client: FlaskClient, family: Family
+) -> None:
+    family.text("I want to talk to a person about the bus")
+    log_in_as(services, client, "ana_ruiz")
+    post(client, "/console/cases/1/topic", topic="transport_bus")
+    assert "about the bus" in client.get("/console/review").text
+    post(client, "/console/logout")
+    log_in_as(services, client, "grace_wu")
+    assert "about the bus" not in client.get("/console/review").text
+    form = {"csrf_token": token(client.get("/console/account").text)}
+    assert client.post("/console/review/1", data=form).status_code == 404

@@ -1,0 +1,110 @@
+"""The console in the language of who reads it, and its catalogs, which must be complete and current."""
+
+import subprocess
+import sys
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot.base import settings
+from bot.content import babel_constants, catalog_merge, lint
+from bot.content.catalog import parse_po
+from bot.content.library import Library
+from bot.runtime import Services
+from bot.store.staff import staff_accounts
+from bot.web.console.core.console_i18n import FILES, _
+from tests.web.console.conftest import member
+from tests.web.console.test_console import token
+
+POT = FILES / "console.pot"
+
+
+@pytest.mark.parametrize(
+    ("asked", "language", "title"),
+    [
+        ("es-MX,es;q=0.9,en;q=0.8", "es", "Entrar"),
+        ("en-US", "en", "Log in"),
+        ("fr", "en", "Log in"),
+        ("", "en", "Log in"),
+    ],
+)
+def test_before_the_login_the_browser_chooses(client: FlaskClient, asked: str, language: str, title: str) -> None:
+    page = client.get("/console/login", headers={"Accept-Language": asked}).text
+    assert f'<html lang="{language}">' in page and f"<h1>{title}</h1>" in page
+
+
+def test_after_it_the_person_does(services: Services, ana: FlaskClient) -> None:
+    form = {"csrf_token": token(ana.get("/console/account").text), "language": "es"}
+    ana.post("/console/account/language", data=form)
+    page = ana.get("/console/on-call", headers={"Accept-Language": "en"}).text
+    assert '<html lang="es">' in page and "Quién está de guardia" in page and "Ana Ruiz (usted)" in page
+    assert "martes 24 de noviembre" in page and "7:30" in page
+    other = member(services, ana.application, "staff", "grace_wu")
+    assert "Who is on call" in other.get("/console/on-call", headers={"Accept-Language": "es"}).text
+
+
+def test_a_language_that_there_is_not_is_english(services: Services, ana: FlaskClient) -> None:
+    with services.database.write() as db:
+        staff_accounts.set_language(db, 1, "tlh")
+    assert '<html lang="en">' in ana.get("/console/on-call").text
+
+
+def test_a_refusal_is_in_ones_language_too(services: Services, ana: FlaskClient) -> None:
+    with services.database.write() as db:
+        staff_accounts.set_language(db, 1, "es")
+    assert "No hay ningún caso 99." in ana.get("/console/cases/99").text
+    assert _("There is no case {number}.", number=7) == "There is no case 7.", "outside of a page: English"
+
+
+def extracted(tmp_path: Path, folder: Path = settings.ROOT) -> set[str]:
+    """What `make messages` would find."""
+    out = tmp_path / "now.pot"
+    command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", str(FILES / "babel.cfg")]
+    subprocess.run([*command, "-k", "N_", "-o", str(out), "bot"], cwd=folder, check=True)
+    return {str(message.id) for message in parse_po("en", out.read_bytes()) if message.id}
+
+
+def test_texts_of_python_constants_and_templates_are_found(tmp_path: Path) -> None:
+    found = extracted(tmp_path)
+    assert {"Log in", "There is no case {number}.", "took", "Who needs a person"} <= found
+
+
+@pytest.mark.long
+def test_check_names_what_a_catalog_lacks(tmp_path: Path, library: Library) -> None:
+    root = settings.ROOT
+    assert not [line for line in lint.findings(root, library, date(2026, 11, 24))[0] if "console" in line]
+    for name in ("messages", "bot/web/console/words", "flows"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(root / name)
+    own = tmp_path / "bot/web/console/words"
+    own.unlink()
+    own.mkdir()
+    (own / "console.pot").write_text(POT.read_text() + '\nmsgid "Brand new"\nmsgstr ""\n')
+    po = FILES / "es.po"
+    (own / "es.po").write_text(po.read_text().replace("{number} caracteres", "{numero} caracteres"))
+    errors = [line for line in lint.findings(tmp_path, library, date(2026, 11, 24))[0] if "console" in line]
+    assert any("not drafted yet: 'Brand new'" in line for line in errors)
+    assert any("{numero}" in line for line in errors) and all(
+        line.startswith(str(lint.CONSOLE.parent)) for line in errors
+    )
+    (own / "es.po").write_text("msgid oops\n")
+    errors, _warnings = lint.findings(tmp_path, library, date(2026, 11, 24))
+    assert any(line.startswith("bot/web/console/words/es.po:") and "not a PO file" in line for line in errors)
+
+
+def test_merging_keeps_translations_and_who_reviewed_them(tmp_path: Path) -> None:
+    po = tmp_path / "es.po"
+    po.write_text((FILES / "es.po").read_text().replace("nobody yet", "Rosa Lind"))
+    before = po.read_text()
+    catalog_merge.merge(po, parse_po("en", POT.read_bytes()))
+    assert po.read_text() == before
+    catalog_merge.merge(po, parse_po("en", POT.read_bytes() + b'\nmsgid "Brand new"\nmsgstr ""\n'))
+    assert "Brand new" in po.read_text() and "X-Reviewed-By: Rosa Lind" in po.read_text()
+
+
+def test_constants_are_found_and_nothing_else() -> None:
+    module = b'"""Not this."""\nWORDS = {"a": "One", 2: "Two", "n": 3}\nMORE = "Three"\nKEY = 7\ndef no() -> str:\n    return "x"\n'
+    assert [found[2] for found in babel_constants.extract(BytesIO(module), (), (), {})] == ["One", "Two", "Three"]

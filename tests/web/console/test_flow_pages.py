@@ -1,0 +1,66 @@
+"""The drawings of flows in the console, with where they stop people."""
+
+from datetime import UTC, datetime
+
+from flask.testing import FlaskClient
+
+from bot.base.database import now
+from bot.content.library import Library
+from bot.runtime import Services
+from bot.store.families import flow_stats
+from bot.store.families.flow_stats import Stop
+from bot.web.console.content.flow_drawing import picture
+from bot.web.console.registration import new_password
+from tests.conftest import Family
+from tests.web.console.test_console import log_in
+
+
+def test_questions_count_who_was_asked_who_went_on_and_who_was_not_understood(
+    services: Services, family: Family
+) -> None:
+    family.text("I need to report that my child will be absent")
+    family.text("Rosa, Lincoln")
+    family.text("tomorrow")
+    family.text("🤷")
+    counted = flow_stats.read(services.redis, now())
+    assert counted["report_absence", "open"] == Stop(asked=1, went_on=1)
+    assert counted["report_absence", "reason"] == Stop(asked=1, not_understood=1)
+    assert counted["report_absence", "reason"].silent == 1
+    assert family.address.encode() not in b"".join(services.redis.hgetall(flow_stats.key(now())))
+
+
+def test_a_repeated_webhook_counts_once(services: Services, family: Family) -> None:
+    for _ in range(3):
+        family.text("I need to report that my child will be absent", MessageSid="SM" + "a" * 32)
+    assert flow_stats.read(services.redis, now())["report_absence", "open"].asked == 1
+
+
+def test_the_month_before_counts_too(services: Services) -> None:
+    services.redis.hincrby(flow_stats.key(datetime(2026, 12, 31, tzinfo=UTC)), "menu.open.asked", 2)
+    services.redis.hincrby(flow_stats.key(datetime(2027, 1, 1, tzinfo=UTC)), "menu.open.asked", 3)
+    assert flow_stats.read(services.redis, datetime(2027, 1, 31, tzinfo=UTC))["menu", "open"].asked == 5
+
+
+def test_the_pages_show_every_flow_and_where_it_stops_people(
+    services: Services, client: FlaskClient, family: Family
+) -> None:
+    assert client.get("/console/flows").status_code == 302
+    for _ in range(4):
+        family.text("I need to report that my child will be absent")
+        family.text("menu")
+    family.text("I need to report that my child will be absent")
+    log_in(client, "ana", new_password(services, "ana"))
+    listed = client.get("/console/flows").text
+    assert all(f"/console/flows/{name}" in listed for name in services.library.flows.flows)
+    assert listed.index("A child will be absent") < listed.index("Meals, food, housing"), "the worst first"
+    page = client.get("/console/flows/report_absence").text
+    assert "What is your child" in page and "<svg" in page
+    assert client.get("/console/flows/no_such").status_code == 404
+
+
+def test_every_flow_is_drawn_with_all_its_steps_side_by_side(library: Library) -> None:
+    for flow in library.flows.flows.values():
+        boxes = picture(flow).boxes
+        assert {box.name for box in boxes if box.kind != "flow"} == set(flow.steps), flow.flow
+        places = {(box.x, box.y) for box in boxes}
+        assert len(places) == len(boxes), "no box stands on another"

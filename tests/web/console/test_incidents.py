@@ -1,0 +1,57 @@
+"""A drill in the browser of a phone, from the tap to the record on paper and the quiz."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from bot.web.console.registration import new_password
+from tests.web.console.conftest import Served
+from tests.web.console.test_accessibility import DESKTOP, PHONE, faults, log_in, opened
+
+pytestmark = [pytest.mark.long, pytest.mark.browser]
+SHOTS = os.environ.get("PUENTE_SCREENSHOTS")
+
+
+def look(page: Page, name: str) -> list[str]:
+    """What is wrong with the page that is open (and a picture of it, where somebody wants one)."""
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+    return faults(page, "en")
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desk"])
+def test_a_drill_from_the_tap_to_the_quiz(browser: Browser, served: Served, screen: dict[str, int]) -> None:
+    kind, wrong = f"{screen['width']}", []
+    with opened(browser, served, "en", screen, "light") as page:
+        log_in(page, "iris", new_password(served.services, "iris", "staff", "iris_vega"))
+        page.goto("/console/agents")
+        wrong += look(page, f"agents-{kind}")
+        page.get_by_role("link", name="Drill · Lincoln Elementary").click()
+        wrong += look(page, f"start-{kind}")
+        page.get_by_role("button", name="Begin the drill").click()
+        page.wait_for_url("**/console/agents/1")
+        page.get_by_label("How many are they").fill("two men at the desk")
+        page.get_by_role("button", name="Keep it").click()
+        page.get_by_role("button", name="Next step").click()
+        page.get_by_role("heading", name="Step 3 of 9").wait_for()
+        wrong += look(page, f"record-{kind}")
+        page.get_by_text("It is over").first.click()
+        page.get_by_role("button", name="It is over").click()
+        page.get_by_text("This page prints").wait_for()
+        page.emulate_media(media="print")
+        assert not page.get_by_text("This page prints").is_visible() and page.get_by_text("two men").is_visible()
+        page.emulate_media(media="screen")
+        wrong += look(page, f"over-{kind}")
+        page.goto("/console/agents/quiz")
+        for question in page.locator("fieldset").all():
+            question.locator("input").nth(1).check()
+        wrong += look(page, f"quiz-{kind}")
+        page.get_by_role("button", name="See how it went").click()
+        page.get_by_text("4 of 5 right").wait_for()
+        wrong += look(page, f"answers-{kind}")
+        page.goto("/console/agents/protocol")
+        page.locator("summary", has_text="sample, not policy").click()
+        wrong += look(page, f"protocol-{kind}")
+    assert wrong == []

@@ -1,0 +1,478 @@
+"""Logging in: password, second factor, lock, sessions that end, cookies, and what an administrator does to logins."""
+
+import logging
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pyotp
+import pytest
+import time_machine
+from argon2 import PasswordHasher
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from redis import Redis
+from sqlalchemy import text
+
+from bot.base.database import now
+from bot.cli.main import main
+from bot.content.library import Library
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.staff import staff_accounts
+from bot.web.app import create_app
+from bot.web.console.auth import credentials
+from bot.web.console.auth.login import _is_ours
+from bot.web.console.registration import new_password
+from tests.web.console.test_console import log_in, token
+
+START = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
+LOCKED = "Please wait 15 minutes"
+
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 is slow on purpose; hundreds of log-ins need not be."""
+    if "costs_the_same_work" not in request.node.name:
+        monkeypatch.setattr(credentials, "HASHER", CHEAP)
+        monkeypatch.setattr(credentials, "NOBODY", CHEAP.hash("nobody"))
+
+
+def post(client: FlaskClient, path: str, page: str = "/console/account", **form: str) -> tuple[int, str]:
+    """Status and page after a form of `page` was sent to `path`."""
+    answer = client.post(path, data=form | {"csrf_token": token(client.get(page).text)})
+    return answer.status_code, answer.text
+
+
+def fresh(client: FlaskClient) -> FlaskClient:
+    return client.application.test_client()
+
+
+def inside(client: FlaskClient) -> bool:
+    return client.get("/console/").status_code == 200
+
+
+def told(services: Services) -> list[str]:
+    with services.database.read() as db:
+        return [entry.what for entry in reversed(audit_log.newest(db, 100))]
+
+
+def set_up(client: FlaskClient, password: str) -> tuple[str, list[str]]:
+    """Set up a second factor; its secret and the recovery codes."""
+    page = client.get("/console/account/factor").text
+    secret = re.findall(r"<code>([A-Z2-7]{32})</code>", page)[0]
+    code = pyotp.TOTP(secret).at(now())
+    status, page = post(client, "/console/account/factor", "/console/account/factor", code=code, password=password)
+    assert status == 200
+    return secret, re.findall(r"<code>([A-Z2-7-]+)</code>", page)
+
+
+# --- Passwords and the lock ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ana", "nobody"])
+def test_five_wrong_tries_lock_a_name_whether_it_exists_or_not(
+    services: Services, client: FlaskClient, name: str
+) -> None:
+    password = new_password(services, "ana")
+    pages = []
+    for _ in range(6):
+        status, page = post(client, "/console/login", "/console/login", name=name, password="wrong")
+        assert status == 401
+        pages.append("wrong" if "Name or password is wrong" in page else "locked" if LOCKED in page else page)
+    assert pages == ["wrong"] * 4 + ["locked"] * 2
+    _, page = post(client, "/console/login", "/console/login", name=name, password=password)
+    assert LOCKED in page and not inside(client)
+    assert told(services).count("login locked") == (name == "ana")
+
+
+def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    with time_machine.travel(START) as clock:
+        for _ in range(5):
+            log_in(client, "ana", "wrong")
+        clock.shift(timedelta(minutes=14))
+        assert log_in(client, "ana", password) == 401
+        clock.shift(timedelta(minutes=2))
+        assert log_in(client, "ana", "wrong") == 401
+        assert log_in(client, "ANA", password) == 302, "capital letters make no difference in a name"
+        for _ in range(4):
+            assert log_in(fresh(client), "ana", "wrong") == 401
+        assert log_in(fresh(client), "ana", password) == 302, "the right password forgave the tries before it"
+
+
+def test_a_hundred_tries_at_once_are_five(services: Services) -> None:
+    new_password(services, "ana")
+
+    def once(_: int) -> int | None:
+        with services.database.write() as db:
+            return staff_accounts.count_try(db, 1, START)
+
+    with ThreadPoolExecutor(20) as pool:
+        counted = list(pool.map(once, range(40)))
+    assert sorted(left for left in counted if left is not None) == [0, 1, 2, 3, 4]
+
+
+def test_an_unknown_name_costs_the_same_work(
+    services: Services, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_password(services, "ana")
+    compared, before = [], credentials._fits
+    monkeypatch.setattr(credentials, "_fits", lambda kept, given: compared.append(kept[:20]) or before(kept, given))
+    pages = []
+    for name in ("ana", "nobody"):
+        page = post(client, "/console/login", "/console/login", name=name, password="wrong")[1]
+        pages.append(page.replace(token(page), ""))
+    assert len(compared) == 2 and compared[0] == compared[1], "argon2 with the same parameters for both"
+    assert pages[0] == pages[1]
+
+
+def test_many_tries_of_one_address_are_refused_with_redis_and_without(services: Services) -> None:
+    dead = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
+    for here in (services, replace(services, redis=dead)):
+        app = create_app(services=here)
+        app.config["WTF_CSRF_ENABLED"] = False
+        client = app.test_client()
+        form = {"password": "wrong"}
+        seen = [client.post("/console/login", data=form | {"name": f"n{n}"}).status_code for n in range(21)]
+        assert seen == [401] * 20 + [429]
+        refused = client.post("/console/login", data=form)
+        assert "Please wait some minutes" in refused.text
+        assert client.get("/console/login").status_code == 200
+
+
+def test_without_redis_people_still_log_in(services: Services) -> None:
+    dead = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
+    client = create_app(services=replace(services, redis=dead)).test_client()
+    assert log_in(client, "ana", new_password(services, "ana")) == 302 and inside(client)
+
+
+# --- The second factor --------------------------------------------------------------------------------------------
+
+
+def test_codes_and_recovery_codes_work_once(
+    services: Services, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    password = new_password(services, "ana")
+    with time_machine.travel(START, tick=False) as clock:
+        log_in(client, "ana", password)
+        secret, recovery = set_up(client, password)
+        assert len(set(recovery)) == 10
+        codes = []
+        for moment, expected in ((30, 302), (0, 401), (90, 302)):
+            clock.shift(moment)
+            codes.append(pyotp.TOTP(secret).at(now()))
+            someone = fresh(client)
+            assert log_in(someone, "ana", password) == 302 and not inside(someone), "the password alone opens nothing"
+            assert post(someone, "/console/login/code", "/console/login/code", code=codes[-1])[0] == expected
+            assert inside(someone) is (expected == 302)
+        for expected in (302, 401):
+            someone = fresh(client)
+            log_in(someone, "ana", password)
+            typed = recovery[3].lower().replace("-", " ")
+            assert post(someone, "/console/login/code", "/console/login/code", code=typed)[0] == expected
+        assert "Recovery codes left: 9" in client.get("/console/account").text
+    assert {"second factor set", "recovery code used", "logged in"} <= set(told(services))
+    secrets = {password, secret, *recovery, *codes}
+    with services.database.read() as db:
+        kept = str(db.execute(text("SELECT * FROM audit")).all()) + str(db.execute(text("SELECT * FROM logins")).all())
+    assert not [one for one in secrets if one in kept or one.replace("-", "") in kept or one in caplog.text]
+
+
+def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    log_in(client, "ana", password)
+    set_up(client, password)
+    pages = []
+    for _ in range(5):
+        someone = fresh(client)
+        log_in(someone, "ana", password)
+        pages.append(post(someone, "/console/login/code", "/console/login/code", code="000000")[1])
+    assert "This code does not fit" in pages[3] and LOCKED in pages[4]
+    assert log_in(fresh(client), "ana", password) == 401
+
+
+def test_the_code_is_waited_for_five_minutes(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    assert client.get("/console/login/code").status_code == 302, "no password yet"
+    with time_machine.travel(START, tick=False) as clock:
+        log_in(client, "ana", password)
+        secret, _ = set_up(client, password)
+        someone = fresh(client)
+        log_in(someone, "ana", password)
+        page = someone.get("/console/login/code").text
+        clock.shift(timedelta(minutes=6))
+        form = {"csrf_token": token(page), "code": pyotp.TOTP(secret).at(now())}
+        assert someone.post("/console/login/code", data=form).headers["Location"] == "/console/login"
+        assert not inside(someone)
+
+
+def test_a_password_that_was_changed_in_between_opens_nothing(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    log_in(client, "ana", password)
+    secret, _ = set_up(client, password)
+    thief = fresh(client)
+    log_in(thief, "ana", password)
+    page, new = token(thief.get("/console/login/code").text), "a long new secret"
+    post(client, "/console/account/password", password=password, new=new, again=new)
+    with time_machine.travel(now() + timedelta(minutes=1)):
+        form = {"csrf_token": page, "code": pyotp.TOTP(secret).at(now())}
+        assert thief.post("/console/login/code", data=form).headers["Location"] == "/console/login"
+    assert not inside(thief)
+
+
+def test_a_second_factor_wants_the_password_and_a_code_that_fits(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    log_in(client, "ana", password)
+    page = client.get("/console/account/factor").text
+    secret = re.findall(r"<code>([A-Z2-7]{32})</code>", page)[0]
+    assert "<svg" in page and "style=" not in page and secret in client.get("/console/account/factor").text
+    right = pyotp.TOTP(secret).now()
+    path = "/console/account/factor"
+    assert "Your password is wrong" in post(client, path, path, code=right, password="wrong")[1]
+    assert "does not fit" in post(client, path, path, code="000000", password=password)[1]
+    assert "second factor set" not in told(services)
+
+
+@pytest.mark.parametrize(("role", "sent"), [("administrator", True), ("approver", True), ("staff", False)])
+def test_production_wants_a_second_factor_of_who_sees_everything(services: Services, role: str, sent: bool) -> None:
+    strict = services.settings.model_copy(update={"environment": "production"})
+    app = create_app(services=replace(services, settings=strict))
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    password = new_password(services, "ana", role, "ana_ruiz")
+    answer = client.post("/console/login", data={"name": "ana", "password": password}, base_url="https://puente.test")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-puente=") and "Path=/" in cookie and "Domain" not in cookie
+    assert all(flag in cookie for flag in ("Secure", "HttpOnly", "SameSite=Lax"))
+    inbox = client.get("/console/", base_url="https://puente.test")
+    assert (inbox.status_code, inbox.headers.get("Location")) == (
+        (302, "/console/account/factor") if sent else (200, None)
+    )
+    page = client.get("/console/account/factor", base_url="https://puente.test").text
+    secret = re.findall(r"<code>([A-Z2-7]{32})</code>", page)[0]
+    form = {"code": pyotp.TOTP(secret).now(), "password": password}
+    client.post("/console/account/factor", data=form, base_url="https://puente.test")
+    assert client.get("/console/", base_url="https://puente.test").status_code == 200
+
+
+def test_forms_work_over_https(services: Services) -> None:
+    """Flask-WTF wants a referrer there: the pages must let the browser send one to ourselves."""
+    client = create_app(services=services).test_client()
+    answer = client.get("/console/login", base_url="https://puente.test")
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    form = {"name": "ana", "password": new_password(services, "ana"), "csrf_token": token(answer.text)}
+    referrer = {"Referer": "https://puente.test/console/login"}
+    assert client.post("/console/login", data=form, base_url="https://puente.test", headers=referrer).status_code == 302
+
+
+# --- Sessions -----------------------------------------------------------------------------------------------------
+
+
+def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
+    services: Services, client: FlaskClient
+) -> None:
+    password = new_password(services, "ana")
+    with time_machine.travel(START, tick=False) as clock:
+        log_in(client, "ana", password)
+        clock.shift(timedelta(minutes=31))
+        assert not inside(client)
+        log_in(client, "ana", password)
+        for _ in range(28):
+            clock.shift(timedelta(minutes=25))
+            assert inside(client)
+        clock.shift(timedelta(minutes=25))
+        assert not inside(client), "twelve hours are over, though somebody was there all the time"
+
+
+def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
+    services: Services, client: FlaskClient
+) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        log_in(client, "ana", new_password(services, "ana"))
+        form = {"csrf_token": token(client.get("/console/account").text), "language": "es"}
+        for _ in range(4):
+            clock.shift(timedelta(minutes=25))
+            assert inside(client), "in another window"
+        assert client.post("/console/account/language", data=form).status_code == 302
+
+
+def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    asks = {"HX-Request": "true", "HX-Current-URL": "https://puente.test/console/flows?a=b"}
+    with time_machine.travel(START, tick=False) as clock:
+        log_in(client, "ana", password)
+        for _ in range(2):
+            assert client.get("/console/", headers=asks).status_code == 200
+            clock.shift(timedelta(minutes=20))
+        answer = client.get("/console/", headers=asks)
+    assert answer.status_code == 401 and answer.headers["HX-Redirect"] == "/console/login?next=/console/flows"
+    assert answer.data == b"", "htmx would put the login into the page"
+
+
+def test_all_sessions_of_a_login_end_at_once(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    phone = fresh(client)
+    assert log_in(client, "ana", password) == log_in(phone, "ana", password) == 302
+    post(client, "/console/account/end")
+    assert not inside(client) and not inside(phone)
+    assert log_in(client, "ana", password) == 302
+    assert "sessions ended" in told(services)
+
+
+def test_logging_out_ends_copies_of_the_cookie_too(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    log_in(client, "ana", password)
+    cookie, thief = client.get_cookie("puente"), fresh(client)
+    assert cookie is not None
+    thief.set_cookie("puente", cookie.value)
+    assert inside(thief)
+    post(client, "/console/logout")
+    thief.set_cookie("puente", cookie.value)
+    assert not inside(thief)
+
+
+def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Services, client: FlaskClient) -> None:
+    password, phone = new_password(services, "ana"), fresh(client)
+    log_in(client, "ana", password)
+    log_in(phone, "ana", password)
+    path, new = "/console/account/password", "a long new secret"
+    for wrong in ({"new": "short"}, {"new": "i am ana and long"}, {"again": "another"}, {"password": "wrong"}):
+        form = {"password": password, "new": new, **wrong}
+        assert post(client, path, **{"again": form["new"], **form})[0] == 400
+    assert inside(phone)
+    assert post(client, path, password=password, new=new, again=new)[0] == 200
+    assert inside(client) and not inside(phone)
+    assert log_in(fresh(client), "ana", password) == 401 and log_in(phone, "ana", new) == 302
+
+
+def test_after_the_login_people_come_to_the_page_that_they_wanted(services: Services, client: FlaskClient) -> None:
+    password = new_password(services, "ana")
+    where = client.get("/console/content").headers["Location"]
+    form = {"name": "ana", "password": password, "csrf_token": token(client.get(where).text)}
+    assert client.post(where, data=form).headers["Location"] == "/console/content"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil.example/", "//evil.example/", "/console//evil.example", "/console/\\evil.example", "javascript:alert(1)",
+     "/console/\n//evil.example", "", "/simulator/"],
+)  # fmt: skip
+def test_and_to_no_other_site(elsewhere: str) -> None:
+    assert not _is_ours(elsewhere) and _is_ours("/console/cases/1?a=b")
+
+
+# --- Logins of others ---------------------------------------------------------------------------------------------
+
+Post = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def administrator(services: Services, client: FlaskClient) -> Post:
+    log_in(client, "chief", new_password(services, "chief"))
+    return lambda path, **form: post(client, path, "/console/people", **form)
+
+
+def test_an_administrator_makes_a_login(services: Services, client: FlaskClient, administrator: Post) -> None:
+    form = {"name": " grace@riverbend.example.org", "role": "staff", "staff": "grace_wu"}
+    status, page = administrator("/console/people", **form)
+    password = re.findall(r"<code>(\S+)</code>", page)[0]
+    assert status == 200 and password not in client.get("/console/people").text
+    assert log_in(fresh(client), "grace@riverbend.example.org", password) == 302
+    assert administrator("/console/people", **form)[0] == 409
+    for wrong in ({"staff": ""}, {"staff": "who"}, {"role": "king"}, {"name": "x" * 65}, {"name": " "}):
+        assert administrator("/console/people", **(form | {"name": "new"} | wrong))[0] == 400
+    with services.database.read() as db:
+        entries = audit_log.newest(db, 9)
+        assert audit_log.broken(db) is None
+    assert next((one.who, one.why) for one in entries if one.what == "login made") == ("chief", "staff")
+    assert password not in str(entries)
+
+
+def test_an_administrator_changes_and_ends_what_others_may(
+    services: Services, client: FlaskClient, administrator: Post
+) -> None:
+    password, grace = new_password(services, "grace"), fresh(client)
+    log_in(grace, "grace", password)
+    assert administrator("/console/people/role", id="2", role="viewer", staff="")[0] == 200
+    assert grace.get("/console/people").status_code == 403 and inside(grace), "counts at once"
+    administrator("/console/people/do", id="2", action="end")
+    assert not inside(grace)
+    for _ in range(5):
+        log_in(grace, "grace", "wrong")
+    assert log_in(grace, "grace", password) == 401
+    administrator("/console/people/do", id="2", action="unlock")
+    assert log_in(grace, "grace", password) == 302
+    set_up(grace, password)
+    administrator("/console/people/do", id="2", action="forget")
+    assert not inside(grace) and log_in(grace, "grace", password) == 302 and inside(grace)
+    given = re.findall(r"<code>(\S+)</code>", administrator("/console/people/password", id="2")[1])[0]
+    assert not inside(grace) and log_in(grace, "grace", given) == 302
+    administrator("/console/people/do", id="2", action="close")
+    assert not inside(grace)
+    closed = [
+        post(grace, "/console/login", "/console/login", name=name, password=given) for name in ("grace", "no one")
+    ]
+    assert closed[0][0] == closed[1][0] == 401 and "Name or password is wrong" in closed[0][1]
+    assert {"role changed", "sessions ended", "login locked", "login unlocked", "second factor set"} <= set(
+        told(services)
+    )
+    assert {"second factor taken away", "password changed", "login closed"} <= set(told(services))
+
+
+def test_nobody_locks_the_last_administrator_out(services: Services, client: FlaskClient, administrator: Post) -> None:
+    assert administrator("/console/people/do", id="1", action="close")[0] == 409
+    assert administrator("/console/people/role", id="1", role="viewer", staff="")[0] == 409
+    assert administrator("/console/people/do", id="99", action="close")[0] == 404
+    assert administrator("/console/people/do", id="1", action="promote")[0] == 400
+    assert inside(client)
+
+
+def test_a_language_is_kept(services: Services, client: FlaskClient) -> None:
+    log_in(client, "ana", new_password(services, "ana"))
+    for language, kept in (("es", "es"), ("xx", "es")):
+        post(client, "/console/account/language", language=language)
+        with services.database.read() as db:
+            found = staff_accounts.by_name(db, "ana")
+        assert found and found.language == kept
+
+
+def test_the_command_line_makes_a_login_with_a_role(
+    services: Services, client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runtime.open_services", lambda _: services)
+    runner = CliRunner()
+    made = runner.invoke(main, ["login", "rosa", "--role", "records_officer", "--staff", "rosa_lind"])
+    assert made.exit_code == 0 and log_in(client, "rosa", made.output.strip()) == 302
+    set_up(client, made.output.strip())
+    again = runner.invoke(main, ["login", "rosa"])
+    assert not inside(client) and log_in(client, "rosa", again.output.strip()) == 302
+    assert inside(client), "who holds the machine opens what was lost, second factor and all"
+    with services.database.read() as db:
+        found = staff_accounts.by_name(db, "rosa")
+    assert found and (found.role, found.staff) == ("records_officer", "rosa_lind")
+    for wrong in (["--role", "king"], ["--role", "staff"], ["--staff", "who"]):
+        assert runner.invoke(main, ["login", "new", *wrong]).exit_code == 1
+    assert told(services)[0] == "login made"
+
+
+def test_the_pages_hold_no_script_and_no_style(services: Services, client: FlaskClient) -> None:
+    log_in(client, "ana", new_password(services, "ana"))
+    for path in ("/console/login", "/console/account", "/console/account/factor", "/console/people"):
+        page = client.get(path)
+        scripts = re.findall(r"<script[^>]*>[^<]*", page.text)
+        assert all("src=" in one and one.endswith(">") for one in scripts), "only files of our own"
+        assert not re.search(r"<style|style=| on\w+=", page.text), path
+        assert "object-src 'none'" in page.headers["Content-Security-Policy"]
+        assert "unsafe" not in page.headers["Content-Security-Policy"]
+        assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_development_needs_no_second_factor(services: Services, client: FlaskClient) -> None:
+    assert log_in(client, "ana", new_password(services, "ana", "administrator")) == 302 and inside(client)

@@ -1,0 +1,56 @@
+"""A text recorded in a real browser, with a microphone that Chromium makes up."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from bot.base.database import now
+from bot.runtime import Services
+from bot.store.announcements import recordings
+from bot.voice.recordable_texts import sayable
+from tests.web.console.conftest import Served
+from tests.web.console.test_accessibility import PHONE, administrator, faults, log_in, opened
+
+pytestmark = [pytest.mark.long, pytest.mark.browser]
+
+
+@pytest.fixture
+def heard(browser: Browser) -> Browser:
+    """Another Chromium, which may use a microphone."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(found for name in names if (found := shutil.which(name)))
+    flags = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    return browser.browser_type.launch(executable_path=path, args=flags)
+
+
+def recorded(services: Services) -> list[str]:
+    with services.database.read() as db:
+        return [one.text for one in recordings.of(db, "so")]
+
+
+def record(page: Page) -> None:
+    """The second text of the page: two seconds, heard before they are kept."""
+    form = page.locator("form.record").nth(1)
+    page.locator("main details summary", has_text="Record").nth(1).click()
+    form.locator("button[type=button]").click()
+    form.get_by_text("Stop").wait_for()
+    page.wait_for_timeout(2500)
+    form.get_by_text("Stop").click()
+    form.locator("audio[src^='blob:']").wait_for()
+    page.wait_for_function(
+        "[...document.querySelectorAll('audio')].some(one => one.src.startsWith('blob:') && !one.error)"
+    )
+    form.get_by_text("Keep the recording").click()
+    page.get_by_text("Waits for a review").wait_for()
+
+
+def test_recorded_in_the_browser(heard: Browser, served: Served) -> None:
+    with opened(heard, served, "en", PHONE, "light") as page:
+        log_in(page, *administrator(served, "en"))
+        page.goto("/console/recordings/so")
+        record(page)
+        wrong = faults(page, "en")
+    heard.close()
+    assert wrong == []
+    assert recorded(served.services) == [sayable(served.services.library, "so", now()).items[1].text]

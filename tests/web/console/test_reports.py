@@ -1,0 +1,170 @@
+"""What the report pages say: figures, who is on call, one's alerts, the audit log, interpreters, phrases."""
+
+from datetime import date, timedelta
+
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from bot.base.database import now
+from bot.content.library import Library
+from bot.runtime import Services
+from bot.store import audit_log
+from bot.store.announcements import approved_phrases
+from bot.store.cases import case_stats, case_transitions, cases, deliveries, interpreter_requests
+from bot.store.cases.cases import NewCase
+from bot.web.console.cases import my_lists, on_call_page
+from bot.web.console.oversight import reports
+from tests.conftest import Family
+from tests.web.console.conftest import member
+from tests.web.console.test_console import token
+
+BEFORE = timedelta(days=9)
+
+
+def open_cases(services: Services, contact: int, count: int, severity: str, school: str | None) -> list[int]:
+    """So many cases, opened nine days ago, taken after 10, 20, 30 … minutes and then handed over."""
+    vault, at = services.database.vault, now() - BEFORE
+    made = []
+    with services.database.write() as db:
+        for number in range(count):
+            new = NewCase(contact, f"t{number}{severity}{school}", severity, "default", "", "es", {}, school)
+            case = cases.open_or_join(db, vault, f"SM{number}{severity}{school}", 0, new, at).id
+            case_transitions.claim(db, case, "ana_ruiz", None, at + timedelta(minutes=10 * (number + 1)), "by text")
+            taken = cases.get(db, vault, case)
+            case_transitions.hand_over(db, taken, "dana_cole", None, at + timedelta(days=2), "ana_ruiz")
+            made.append(case)
+    return made
+
+
+def counts(page: str) -> str:
+    """The part with the cases opened."""
+    return page.split("<h2>Cases opened</h2>")[1].split("<h2>", maxsplit=1)[0]
+
+
+def waits(page: str) -> str:
+    """The part with the medians."""
+    return page.split("<h2>Cases opened</h2>", maxsplit=1)[0]
+
+
+def cells(page: str, row: str) -> list[str]:
+    """The figures of one row of the last table that has it."""
+    found = page.rsplit(f'<th scope="row">{row}</th>', maxsplit=1)[-1].split("</tr>", maxsplit=1)[0]
+    return ["–" if "hidden" in one else one.split("</td>")[0] for one in found.split("<td>")[1:]]
+
+
+def test_figures_hide_small_cells_and_medians_of_few(services: Services, ana: FlaskClient, family: Family) -> None:
+    family.text("I want to talk to a person")
+    open_cases(services, 1, 30, "escalate_day", "lincoln")
+    open_cases(services, 1, 20, "escalate_day", "harbor")
+    open_cases(services, 1, 25, "follow_up", "lincoln")
+    open_cases(services, 1, 9, "follow_up", "harbor")
+    page = ana.get("/console/figures").text
+    counted = counts(page)
+    assert cells(waits(page), "Today") == ["2 h", "–"], "130 minutes until the first took it; nothing is done yet"
+    assert cells(counted, "Harbor Middle School")[2] == "–" and cells(counted, "Riverbend High School")[0] == "–"
+    assert cells(counted, "Lincoln Elementary")[1] == "30"
+    with services.database.read() as db:
+        assert len(case_stats.opened(db, now() - timedelta(days=30), now())) == 85
+    assert cells(waits(ana.get("/console/figures?days=7").text), "Today") == ["–", "–"]
+
+
+def test_nine_are_too_few_for_a_median_and_ten_are_not(services: Services, ana: FlaskClient, family: Family) -> None:
+    family.text("I want to talk to a person")
+    made = open_cases(services, 1, 10, "follow_up", None)
+    with services.database.write() as db:
+        for case in made[:9]:
+            case_transitions.resolve(db, case, "ana_ruiz", now(), "called")
+    page = waits(ana.get("/console/figures").text)
+    assert cells(page, "Soon") == ["55 min", "–"]
+
+
+def test_on_call_names_who_is_first_on_every_day(library: Library, ana: FlaskClient) -> None:
+    district, today = library.district, date(2026, 11, 24)
+    for chain in on_call_page.chains(district, today):
+        days = [chain.turns[0].first, *(turn.last + timedelta(days=1) for turn in chain.turns)]
+        assert days[0] == today and days[-1] == today + timedelta(days=14)
+        assert [turn.first for turn in chain.turns] == days[:-1], "no day is left out, none is there twice"
+    weekly = on_call_page.turns(district, "safety_lead", None, today)
+    assert [turn.people[0] for turn in weekly] in (
+        ["dana_cole", "sam_ortiz", "dana_cole"],
+        ["sam_ortiz", "dana_cole", "sam_ortiz"],
+    )
+    page = ana.get("/console/on-call").text
+    assert "Ana Ruiz (you)" in page and "Thursday, November 26" in page and "For Harbor Middle School" in page
+
+
+def test_my_alerts_are_mine_and_in_plain_words(services: Services, busy: None, ana: FlaskClient) -> None:
+    with services.database.read() as db:
+        sent_to = {one.staff for one in deliveries.of_case(db, services.database.vault, 1)}
+    assert "ana_ruiz" in sent_to and "grace_wu" not in sent_to
+    page = ana.get("/console/alerts").text
+    assert "Somebody needs a person" in page and "/console/cases/1" in page
+    for state, words in (("waiting", "Waits for its time"), ("failed", "Did not arrive"), ("read", "Read")):
+        with services.database.write() as db:
+            db.execute(text("UPDATE deliveries SET state = :state"), {"state": state})
+        assert f"<span>{words}</span>" in ana.get("/console/alerts").text
+    assert all(state in my_lists.STATES for state in (*deliveries.RANKS, "held"))
+    other = member(services, ana.application, "staff", "grace_wu")
+    assert "Nothing was sent to you" in other.get("/console/alerts").text
+    nobody = member(services, ana.application, "approver")
+    assert "belongs to nobody in the district file" in nobody.get("/console/alerts").text
+    with services.database.write() as db:
+        db.execute(text("UPDATE deliveries SET due_at = '2026-10-24 15:00:00'"))
+    assert "Nothing was sent to you" in ana.get("/console/alerts").text
+
+
+def test_the_log_is_shown_and_says_when_it_was_changed(services: Services, busy: None, client: FlaskClient) -> None:
+    office = member(services, client.application, "records_officer")
+    with services.database.write() as db:
+        audit_log.record(db, "somebody else", "took", "case 2", now())
+    whole = office.get("/console/audit").text
+    assert "The log is whole" in whole and "case 1" in whole and "case 2" in whole
+    of_one = office.get("/console/audit?subject=case+1").text
+    assert "family" in of_one and "somebody else" not in of_one
+    with services.database.write() as db:
+        db.execute(text("UPDATE audit SET who = 'nobody' WHERE id = 1"))
+    assert "broken from line 1 on" in office.get("/console/audit").text
+
+
+def test_an_interpreter_is_booked_once_and_when_is_read_by_few(
+    services: Services, busy: None, ana: FlaskClient
+) -> None:
+    assert "Tuesday at 3" in ana.get("/console/interpreters").text
+    other = member(services, ana.application, "staff", "grace_wu")
+    page = other.get("/console/interpreters").text
+    assert "Haitian Creole" in page and "Ana Ruiz" in page
+    assert "Tuesday at 3" not in page and "/console/cases/1" not in page
+    form = {"csrf_token": token(page), "id": "1"}
+    assert other.post("/console/interpreters", data=form).status_code == 403, "neither hers nor her case"
+    rosa = member(services, ana.application, "staff", "rosa_lind")  # she is asked for interpreters
+    form = {"csrf_token": token(rosa.get("/console/interpreters").text), "id": "1"}
+    for _ in range(2):
+        assert rosa.post("/console/interpreters", data=form).status_code == 302
+    assert "No request is open" in ana.get("/console/interpreters").text
+    with services.database.read() as db:
+        booked = [one for one in audit_log.newest(db, 100, "case 1") if one.what == "booked an interpreter"]
+        assert [one.who for one in booked] == ["rosa_lind"]
+        (request,) = interpreter_requests.of_case(db, services.database.vault, 1)
+    assert request.booked_by == "rosa_lind"
+    assert ana.post("/console/interpreters", data={"id": "1"}).status_code == 400, "no form without its token"
+
+
+def test_a_phrase_is_taken_off_the_list(services: Services, busy: None, ana: FlaskClient) -> None:
+    page = ana.get("/console/phrases").text
+    assert page.index("Arabic") < page.index("Spanish") and "La oficina abre a las 8." in page
+    form = {"csrf_token": token(page), "source": "en", "target": "es", "original": "The office opens at 8."}
+    assert ana.post("/console/phrases", data=form).status_code == 302
+    assert ana.post("/console/phrases", data=form).status_code == 404
+    with services.database.read() as db:
+        assert approved_phrases.find(db, "en", "es", "The office opens at 8.") is None
+        assert approved_phrases.find(db, "en", "ar", "The office opens at 8.") is not None
+        log = [one for one in audit_log.newest(db, 100) if one.what == "removed a phrase"]
+    assert [(one.who, one.subject) for one in log] == [("ana_ruiz", "phrases en es")]
+
+
+def test_a_school_that_is_gone_counts_with_none(library: Library) -> None:
+    everywhere = [*library.district.schools, "closed_long_ago"]
+    places = [(school, severity) for school in everywhere for severity in reports.SEVERITIES for _ in range(11)]
+    table = reports.counted("Cases", library.district, [*places, (None, "info")])
+    assert table.cells[reports.NO_SCHOOL, "info"] == 12 and table.cells[reports.NO_SCHOOL, "follow_up"] == 11
+    assert "closed_long_ago" not in table.rows

@@ -1,0 +1,146 @@
+"""Schools today, in the console: who may say how a school is, and two people for a ready-made announcement."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from bot.announcements import approval, templates, translation_drafts
+from bot.base.database import now
+from bot.community import register
+from bot.runtime import Services
+from bot.store.announcements import announcements
+from bot.store.announcements import templates as announcements_templates
+from bot.store.announcements.templates import WERE_HERE
+from bot.store.announcements.translations import Review
+from bot.store.community.community_leaders import Leader
+from bot.store.schools import school_statuses
+from tests.announcements.conftest import District
+from tests.conftest import Family
+from tests.web.console.conftest import member
+from tests.web.console.test_console import post, token
+
+CLEAR = {"school": "lincoln", "kind": "no_agents", "hours": "2", "once": "a"}
+
+
+@pytest.fixture
+def as_(services: Services, client: FlaskClient) -> Callable[..., FlaskClient]:
+    return lambda role, staff=None: member(services, client.application, role, staff)
+
+
+def refused(client: FlaskClient, path: str, **form: str) -> int:
+    return client.post(path, data={"csrf_token": token(client.get("/console/account").text), **form}).status_code
+
+
+def test_the_safety_lead_says_how_a_school_is_and_takes_it_back(
+    services: Services, as_: Callable[..., FlaskClient], family: Family
+) -> None:
+    dana = as_("staff", "dana_cole")
+    page = post(dana, "/console/schools/status", **CLEAR)
+    post(dana, "/console/schools/status", **CLEAR)
+    assert "There were no immigration agents there." in page and "Take it back" in page
+    with services.database.read() as db:
+        assert len(school_statuses.newest(db, "lincoln", 9)) == 1, "a click twice is one statement"
+    assert "No agents were there" in dana.get("/console/schools").text
+    family.text("English")
+    assert "We checked Lincoln" in family.text("is ICE at Lincoln?")
+    assert "Nothing is said now" in post(dana, "/console/schools/withdraw", id="1")
+    assert "taken back by Dana Cole" in dana.get("/console/schools/lincoln").text
+
+
+def test_others_read_it_and_cannot_say_it(as_: Callable[..., FlaskClient]) -> None:
+    grace, viewer = as_("staff", "grace_wu"), as_("viewer")
+    for client in (grace, viewer):
+        page = client.get("/console/schools/lincoln").text
+        assert "Nothing is said now" in page and "Say how it is" not in page
+    assert refused(grace, "/console/schools/status", **CLEAR) == 403
+    assert refused(as_("staff", "sam_ortiz"), "/console/schools/status", **{**CLEAR, "school": "harbor"}) == 403
+    assert "We checked" in post(as_("approver"), "/console/schools/status", **CLEAR)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hours": "9"}, {"hours": "x"}, {"checked": "04:00"}, {"checked": "soon"}, {"kind": "there"}]
+)
+def test_what_is_wrong_is_said_and_nothing_kept(
+    services: Services, as_: Callable[..., FlaskClient], wrong: dict[str, str]
+) -> None:
+    assert "Nothing is said now" in post(as_("staff", "dana_cole"), "/console/schools/status", **{**CLEAR, **wrong})
+    assert services.statuses.now(now()) == {}
+
+
+def test_two_people_release_a_ready_made_announcement_in_two_taps(
+    services: Services, district: District, as_: Callable[..., FlaskClient]
+) -> None:
+    district.family("+12175550230", "lincoln")
+    assert "New drafts: 6" in post(as_("approver", "rosa_lind"), "/console/schools/ready")
+    with services.database.read() as db:
+        one = next(one for one in announcements_templates.every(db) if (one.school, one.what) == ("lincoln", WERE_HERE))
+    approval.approve(services, one.announcement_id, "lee_tran")
+    dana, sam = as_("staff", "dana_cole"), as_("staff", "sam_ortiz")
+    post(dana, "/console/schools/status", **CLEAR)
+    assert "Somebody else must confirm it now" in post(dana, "/console/schools/ready/propose", id=str(one.id))
+    assert "you have proposed it" in post(dana, "/console/schools/ready/confirm", id=str(one.id))
+    assert "waits for a second person" in sam.get("/console/schools").text
+    assert "Confirm: send it to 1 families now" in sam.get("/console/schools/lincoln").text
+    page = post(sam, "/console/schools/ready/confirm", id=str(one.id))
+    assert "It leaves now, as announcement 7" in page and "Nothing is said now" in page, "no “no agents” beside it"
+    assert page.index("They have left") < page.index("Agents were at the school”"), "the other of the pair comes first"
+    with services.database.read() as db:
+        assert announcements.state_of(db, 7) == "ready"
+
+
+def test_who_may_not_release_is_refused(services: Services, as_: Callable[..., FlaskClient]) -> None:
+    templates.make(services, "ana_ruiz")
+    for step in ("propose", "confirm", "drop"):
+        assert refused(as_("staff", "grace_wu"), f"/console/schools/ready/{step}", id="1") == 403
+    assert refused(as_("staff", "sam_ortiz"), "/console/schools/ready/propose", id="3") == 403, "Harbor's"
+
+
+def test_the_calendar_says_what_is_planned_and_what_was_sent(
+    services: Services, district: District, as_: Callable[..., FlaskClient]
+) -> None:
+    planned = district.draft(
+        "There is a fair on Monday.", send_at=now() + timedelta(days=3), until=now() + timedelta(days=9)
+    )
+    page = as_("staff", "ana_ruiz").get("/console/announcements").text
+    assert "Friday, November 27" in page and "to come" in page and "There is a fair on Monday." in page
+    district.family("+12175550230")
+    district.send(district.say("There is no school on Friday."))
+    page = as_("viewer").get("/console/announcements").text
+    assert page.index("Tuesday, November 24") < page.index("Friday, November 27") and planned.id
+
+
+def test_what_leaders_say_of_reaching_a_community_stands_beside_the_preview(
+    services: Services, district: District, as_: Callable[..., FlaskClient]
+) -> None:
+    district.family("+12175550206", language="ht")
+    paul = Leader(0, "Rev. Paul", "+12175550188", "Grace Church", "faith", ("ht",), "after worship", "ana_ruiz")
+    register.keep(services, paul, "ana_ruiz")
+    one = district.draft("There is a fair.")
+    page = as_("approver", "dana_cole").get(f"/console/announcements/{one.id}/preview").text
+    assert "after worship" in page and "Grace Church" in page and "Rev. Paul" not in page
+
+
+def test_the_same_announcement_in_each_form(
+    services: Services, district: District, as_: Callable[..., FlaskClient]
+) -> None:
+    one = district.draft("There is a fair. Call {office_phone}.", link="https://example.org/fair")
+    translation_drafts.ask(services, one)
+    dana = as_("approver", "dana_cole")
+    page = dana.get(f"/console/announcements/{one.id}/preview").text
+    for form in ("By SMS", "By WhatsApp", "Read aloud", "Flyer to print"):
+        assert form in page
+    assert "2 1 7, 5 5 5, 0 1 0 0" in page, "a number is read digit by digit"
+    sheet = dana.get(f"/console/announcements/{one.id}/languages/en/flyer").text
+    assert "There is a fair. Call 217-555-0100." in sheet and "Is this real?" in sheet and "Do not hand it out" in sheet
+    assert "nothing to print" in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
+    translation_drafts.approve(
+        services, one.id, "es", ["Hay una feria.", "Llame al {office_phone}."], Review("Ana", "ana_ruiz", now())
+    )
+    assert "Hay una feria." in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
+
+
+def test_ready_made_drafts_do_not_fill_the_list(services: Services, as_: Callable[..., FlaskClient]) -> None:
+    templates.make(services, "ana_ruiz")
+    assert "Nothing was announced yet" in as_("staff", "ana_ruiz").get("/console/announcements").text

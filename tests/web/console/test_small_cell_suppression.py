@@ -1,0 +1,111 @@
+"""Small cells stay hidden from somebody who subtracts, and who knows that nothing is counted below zero."""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.web.console.core.small_cell_suppression import LEAST, TOTAL, Key, table, with_totals
+
+Cells = Mapping[Key, int | None]
+
+
+def names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+@st.composite
+def counted(draw: st.DrawFn, most: int = 40) -> tuple[list[str], list[str], dict[Key, int]]:
+    rows, columns = names("r", draw(st.integers(1, 6))), names("c", draw(st.integers(1, 4)))
+    small_often = st.one_of(st.integers(0, 12), st.integers(0, most))
+    return rows, columns, {(row, column): draw(small_often) for row in rows for column in columns}
+
+
+def lines(rows: list[str], columns: list[str]) -> Iterator[dict[Key, int]]:
+    """What everybody knows of a table: the sum of these, with these signs, is 0."""
+    for row in (*rows, TOTAL):
+        yield {(row, column): 1 for column in columns} | {(row, TOTAL): -1}
+    for column in (*columns, TOTAL):
+        yield {(row, column): 1 for row in rows} | {(TOTAL, column): -1}
+
+
+def solved(rows: list[str], columns: list[str], shown: Cells) -> set[Key]:
+    """The hidden cells that follow from the shown ones: Gauss and Jordan, without a rounding error."""
+    unknown = [key for key, count in shown.items() if count is None]
+    matrix = [[Fraction(line.get(key, 0)) for key in unknown] for line in lines(rows, columns)]
+    done = 0
+    for number in range(len(unknown)):
+        pivot = next((line for line in matrix[done:] if line[number]), None)
+        if pivot is None:
+            continue
+        matrix.remove(pivot)
+        matrix.insert(done, [one / pivot[number] for one in pivot])
+        for other, line in enumerate(matrix):
+            if other != done and line[number]:
+                matrix[other] = [a - line[number] * b for a, b in zip(line, matrix[done], strict=True)]
+        done += 1
+    alone = [[number for number, one in enumerate(line) if one] for line in matrix[:done]]
+    return {unknown[line[0]] for line in alone if len(line) == 1}
+
+
+def test_a_table_without_a_row_is_one_of_hidden_sums() -> None:
+    assert table([], ["families"], {}) == {(TOTAL, "families"): None, (TOTAL, TOTAL): None}
+
+
+@given(counted())
+def test_nobody_computes_a_hidden_cell(given_: tuple[list[str], list[str], dict[Key, int]]) -> None:
+    rows, columns, counts = given_
+    shown = table(rows, columns, counts)
+    assert solved(rows, columns, shown) == set()
+
+
+@given(counted())
+def test_small_ones_are_hidden_and_what_is_shown_is_true(given_: tuple[list[str], list[str], dict[Key, int]]) -> None:
+    rows, columns, counts = given_
+    shown, full = table(rows, columns, counts), with_totals(rows, columns, counts)
+    assert shown.keys() == full.keys()
+    assert all(count is None for key, count in shown.items() if full[key] < LEAST)
+    assert all(count in (None, full[key]) for key, count in shown.items())
+
+
+@given(counted())
+def test_where_nothing_is_small_nothing_is_hidden(given_: tuple[list[str], list[str], dict[Key, int]]) -> None:
+    rows, columns, counts = given_
+    larger = {key: count + LEAST for key, count in counts.items()}
+    assert None not in table(rows, columns, larger).values()
+
+
+SMALL, MOST = 3, 7
+"""Ten would be too many tables to try: the same with three."""
+
+
+def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[Key, int]]:
+    """Every table that would show the same."""
+    cells = [(row, column) for row in rows for column in columns]
+    choices = [range(MOST + 1) if shown[key] is None else (shown[key],) for key in cells]
+    for numbers in product(*choices):
+        full = with_totals(rows, columns, dict(zip(cells, (number or 0 for number in numbers), strict=True)))
+        if all(count in (None, full[key]) for key, count in shown.items()):
+            yield full
+
+
+@pytest.mark.long
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([(1, 2), (2, 1), (2, 2), (3, 1), (1, 4)]), st.lists(st.integers(0, 5), min_size=4, max_size=4))
+def test_every_hidden_cell_could_be_many_numbers(shape: tuple[int, int], numbers: list[int]) -> None:
+    rows, columns = names("r", shape[0]), names("c", shape[1])
+    counts = dict(zip(product(rows, columns), numbers, strict=False))
+    shown = table(rows, columns, counts, least=SMALL)
+    possible = list(fitting(rows, columns, shown))
+    for key, count in shown.items():
+        assert count is not None or len({one[key] for one in possible}) >= SMALL, (key, shown)
+
+
+def test_two_small_cells_with_their_sum_hide_a_third() -> None:
+    counts = {("r0", "c0"): 0, ("r0", "c1"): 0, ("r0", "c2"): 40, ("r1", "c0"): 50, ("r1", "c1"): 60, ("r1", "c2"): 70}
+    shown = table(["r0", "r1"], ["c0", "c1", "c2"], counts)
+    assert shown["r0", "c2"] is None or shown["r0", TOTAL] is None, "40 of 40 would say that both are 0"
+    assert sum(count is not None for count in shown.values()) >= 4, "and no more than needed"

@@ -1,0 +1,18 @@
+"""The simulator's doors: development only, and nobody but its page makes its phones write."""
+
+from dataclasses import replace
+
+from flask.testing import FlaskClient
+
+from bot.runtime import Services
+from bot.web.app import create_app
+
+
+def test_production_has_no_simulator(services: Services) -> None:
+    strict = services.settings.model_copy(update={"environment": "production"})
+    client = create_app(services=replace(services, settings=strict)).test_client()
+    assert client.get("/simulator/").status_code == 404
+
+
+def test_another_sites_form_cannot_make_a_phone_write(client: FlaskClient) -> None:
+    assert client.post("/simulator/send", json={"phone": "+12175550177", "text": "hi"}).status_code == 403

@@ -1,0 +1,378 @@
+"""Who may what: every route of the program × every role, against one table; and which cases staff see."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bot.content.district import OnCall
+from bot.content.library import Library
+from bot.runtime import Services
+from bot.store.cases.cases import Case
+from bot.web.app import create_app
+from bot.web.console.core.permissions import ROLES, Member, in_scope, roles_of
+from bot.web.console.registration import new_password
+from tests.conftest import Family
+from tests.web.console.test_console import log_in, token
+from tests.web.console.test_login import cheap_passwords
+
+__all__ = ["cheap_passwords"]  # this fixture holds here too
+
+EVERY = frozenset(ROLES)
+ADMINISTRATOR = frozenset({"administrator"})
+CASES = frozenset({"staff", "approver", "administrator"})
+READS = CASES | {"records_officer"}
+RECORDS = frozenset({"records_officer", "administrator"})
+OFFICE = frozenset({"records_officer", "approver", "administrator"})
+ANYONE, SIGNED, PUBLIC, DEVELOPMENT = "anyone", "signed", "public", "development"
+
+TABLE: dict[str, frozenset[str] | str] = {
+    "GET /console/": EVERY,
+    "GET /console/account": EVERY,
+    "POST /console/account/end": EVERY,
+    "GET /console/account/factor": EVERY,
+    "POST /console/account/factor": EVERY,
+    "POST /console/account/language": EVERY,
+    "POST /console/account/password": EVERY,
+    "GET /console/agents": READS,
+    "GET /console/agents/drilled.csv": READS,
+    "GET /console/agents/<int:incident_id>": READS,
+    "POST /console/agents/<int:incident_id>/do": CASES,
+    "GET /console/agents/<int:incident_id>/part": READS,
+    "GET /console/agents/protocol": EVERY,
+    "GET /console/agents/quiz": CASES,
+    "POST /console/agents/quiz": CASES,
+    "GET /console/agents/start": CASES,
+    "POST /console/agents/start": CASES,
+    "GET /console/alerts": CASES,
+    "GET /console/announcements": EVERY,
+    "GET /console/announcements/<int:announcement_id>": EVERY,
+    "POST /console/announcements/<int:announcement_id>/again": CASES,
+    "POST /console/announcements/<int:announcement_id>/approve": CASES,
+    "GET /console/announcements/<int:announcement_id>/edit": CASES,
+    "POST /console/announcements/<int:announcement_id>/edit": CASES,
+    "GET /console/announcements/<int:announcement_id>/languages": EVERY,
+    "POST /console/announcements/<int:announcement_id>/languages": CASES,
+    "GET /console/announcements/<int:announcement_id>/languages/<language>": CASES,
+    "POST /console/announcements/<int:announcement_id>/languages/<language>": CASES,
+    "POST /console/announcements/<int:announcement_id>/languages/<language>/again": CASES,
+    "GET /console/announcements/<int:announcement_id>/languages/<language>/flyer": CASES,
+    "GET /console/announcements/<int:announcement_id>/languages/<language>/recording": CASES,
+    "POST /console/announcements/<int:announcement_id>/languages/<language>/recording": CASES,
+    "POST /console/announcements/<int:announcement_id>/languages/<language>/recording/remove": CASES,
+    "POST /console/announcements/<int:announcement_id>/pause": CASES,
+    "GET /console/announcements/<int:announcement_id>/preview": CASES,
+    "POST /console/announcements/<int:announcement_id>/release": CASES,
+    "GET /console/announcements/<int:announcement_id>/report.csv": READS,
+    "POST /console/announcements/<int:announcement_id>/resume": CASES,
+    "POST /console/announcements/<int:announcement_id>/stop": CASES,
+    "POST /console/announcements/<int:announcement_id>/test": CASES,
+    "GET /console/announcements/<int:announcement_id>/watch": READS,
+    "GET /console/announcements/<int:announcement_id>/watch/part": READS,
+    "GET /console/announcements/count": CASES,
+    "GET /console/announcements/new": CASES,
+    "POST /console/announcements/new": CASES,
+    "GET /console/attendance": EVERY,
+    "GET /console/attendance.csv": EVERY,
+    "GET /console/audit": OFFICE,
+    "GET /console/cases/<int:case_id>": READS,
+    "POST /console/cases/<int:case_id>/call": CASES,
+    "POST /console/cases/<int:case_id>/draft": CASES,
+    "POST /console/cases/<int:case_id>/give": CASES,
+    "POST /console/cases/<int:case_id>/hand-back": CASES,
+    "POST /console/cases/<int:case_id>/interpreter": CASES,
+    "POST /console/cases/<int:case_id>/knock": CASES,
+    "POST /console/cases/<int:case_id>/messages/<int:message_id>/again": CASES,
+    "POST /console/cases/<int:case_id>/messages/<int:message_id>/approve": CASES,
+    "POST /console/cases/<int:case_id>/messages/<int:message_id>/drop": CASES,
+    "POST /console/cases/<int:case_id>/messages/<int:message_id>/send": CASES,
+    "POST /console/cases/<int:case_id>/note": CASES,
+    "POST /console/cases/<int:case_id>/refer": CASES,
+    "POST /console/cases/<int:case_id>/resolve": CASES,
+    "POST /console/cases/<int:case_id>/seen": CASES,
+    "POST /console/cases/<int:case_id>/take": CASES,
+    "GET /console/cases/<int:case_id>/talk": READS,
+    "POST /console/cases/<int:case_id>/topic": CASES,
+    "GET /console/cases/<int:case_id>/voice/<int:note_id>": READS,
+    "GET /console/check-ins": CASES,
+    "POST /console/check-ins": CASES,
+    "POST /console/cases/<int:case_id>/visit": CASES,
+    "POST /console/cases/<int:case_id>/visit/stop": CASES,
+    "GET /console/consent": RECORDS,
+    "POST /console/consent": RECORDS,
+    "GET /console/demanded": OFFICE,
+    "GET /console/family": RECORDS,
+    "POST /console/family": RECORDS,
+    "POST /console/family/copy": RECORDS,
+    "POST /console/family/erase": RECORDS,
+    "GET /console/kept": OFFICE,
+    "GET /console/content": EVERY,
+    "GET /console/well": ADMINISTRATOR,
+    "GET /metrics": PUBLIC,
+    "GET /console/digest": EVERY,
+    "POST /console/digest/read": EVERY,
+    "GET /console/figures": EVERY,
+    "GET /console/flows": EVERY,
+    "GET /console/flows/<name>": EVERY,
+    "GET /console/gatherings": CASES,
+    "GET /console/gatherings/<int:gathering_id>": CASES,
+    "POST /console/gatherings/<int:gathering_id>/cancel": CASES,
+    "GET /console/gatherings/<int:gathering_id>/edit": CASES,
+    "POST /console/gatherings/<int:gathering_id>/edit": CASES,
+    "GET /console/gatherings/<int:gathering_id>/families.csv": CASES,
+    "POST /console/gatherings/<int:gathering_id>/interpreters": CASES,
+    "POST /console/gatherings/<int:gathering_id>/interpreters/remove": CASES,
+    "POST /console/gatherings/<int:gathering_id>/invite": CASES,
+    "GET /console/gatherings/<int:gathering_id>/questions": CASES,
+    "GET /console/gatherings/<int:gathering_id>/questions.csv": CASES,
+    "POST /console/gatherings/<int:gathering_id>/ready": CASES,
+    "POST /console/gatherings/<int:gathering_id>/sheet": CASES,
+    "POST /console/gatherings/<int:gathering_id>/sheet/approve": CASES,
+    "GET /console/gatherings/<int:gathering_id>/sheet/<language>": CASES,
+    "POST /console/gatherings/<int:gathering_id>/sheet/<language>": CASES,
+    "GET /console/gatherings/<int:gathering_id>/themes": CASES,
+    "POST /console/gatherings/<int:gathering_id>/themes": CASES,
+    "GET /console/gatherings/new": CASES,
+    "POST /console/gatherings/new": CASES,
+    "GET /console/directory": EVERY,
+    "POST /console/directory/<name>/called": CASES,
+    "GET /console/handouts": EVERY,
+    "GET /console/handouts/<language>.<kind>": EVERY,
+    "GET /console/inbox/rows": EVERY,
+    "GET /console/interpreters": CASES,
+    "POST /console/interpreters": CASES,
+    "GET /console/leaders": CASES,
+    "POST /console/leaders": CASES,
+    "GET /console/leaders/<int:leader_id>": CASES,
+    "POST /console/leaders/<int:leader_id>": CASES,
+    "POST /console/leaders/<int:leader_id>/ask": CASES,
+    "POST /console/leaders/requests/<int:request_id>": CASES,
+    "POST /console/leaders/tasks": CASES,
+    "GET /console/load": EVERY,
+    "GET /console/login": ANYONE,
+    "POST /console/login": ANYONE,
+    "GET /console/login/code": ANYONE,
+    "POST /console/login/code": ANYONE,
+    "GET /console/login/district": ANYONE,
+    "GET /console/login/district/back": ANYONE,
+    "POST /console/logout": EVERY,
+    "GET /console/needs": CASES,
+    "POST /console/needs/<int:need_id>/done": CASES,
+    "GET /console/on-call": EVERY,
+    "GET /console/open/<secret>": READS,
+    "GET /console/people": ADMINISTRATOR,
+    "POST /console/people": ADMINISTRATOR,
+    "POST /console/people/do": ADMINISTRATOR,
+    "POST /console/people/password": ADMINISTRATOR,
+    "POST /console/people/role": ADMINISTRATOR,
+    "GET /console/phrases": CASES,
+    "POST /console/phrases": CASES,
+    "GET /console/recordings": CASES,
+    "GET /console/recordings/<language>": CASES,
+    "POST /console/recordings/<language>/<key>": CASES,
+    "POST /console/recordings/review/<int:recording_id>": CASES,
+    "GET /console/recordings/sound/<int:recording_id>.mp3": CASES,
+    "POST /console/recordings/take-back/<int:recording_id>": CASES,
+    "GET /console/register": EVERY,
+    "POST /console/register/looked": READS,
+    "GET /console/review": CASES,
+    "POST /console/review/<int:correction_id>": CASES,
+    "GET /console/schools": EVERY,
+    "GET /console/schools/<school>": EVERY,
+    "POST /console/schools/ready": frozenset({"approver", "administrator"}),
+    "POST /console/schools/ready/confirm": CASES,
+    "POST /console/schools/ready/drop": CASES,
+    "POST /console/schools/ready/propose": CASES,
+    "POST /console/schools/status": CASES,
+    "POST /console/schools/withdraw": CASES,
+    "GET /console/search": READS,
+    "POST /console/search": READS,
+    "GET /console/suggestions": CASES,
+    "POST /console/suggestions": CASES,
+    "POST /console/suggestions/<int:suggestion_id>": CASES,
+    "POST /console/suggestions/<int:suggestion_id>/lines": CASES,
+    "GET /console/static/<path:filename>": PUBLIC,
+    "POST /console/verified-events": CASES,
+    "POST /console/verified-events/<int:event_id>/withdraw": CASES,
+    "GET /healthz": PUBLIC,
+    "GET /g/<code>": PUBLIC,
+    "GET /g/<code>.ics": PUBLIC,
+    "GET /m/<code>": PUBLIC,
+    "GET /m/<code>/kit": PUBLIC,
+    "GET /m/<code>/kit/<language>.mp3": PUBLIC,
+    "GET /m/<code>/kit/<language>.png": PUBLIC,
+    "GET /media/<file>": PUBLIC,
+    "GET /readyz": PUBLIC,
+    "GET /recordings/<key>.mp3": PUBLIC,
+    "GET /recordings/<key>.ogg": PUBLIC,
+    "GET /static/<path:filename>": PUBLIC,
+    "GET /simulator/": DEVELOPMENT,
+    "GET /simulator/feed": DEVELOPMENT,
+    "POST /simulator/follow-ups": DEVELOPMENT,
+    "POST /simulator/call": DEVELOPMENT,
+    "POST /simulator/hang-up": DEVELOPMENT,
+    "POST /simulator/key": DEVELOPMENT,
+    "POST /simulator/sound": DEVELOPMENT,
+    "POST /simulator/take": DEVELOPMENT,
+    "POST /simulator/send": DEVELOPMENT,
+    "GET /simulator/static/<path:filename>": DEVELOPMENT,
+    "GET /simulator/transcript": DEVELOPMENT,
+    "POST /simulator/why": DEVELOPMENT,
+    "POST /webhooks/twilio/messages": SIGNED,
+    "POST /webhooks/twilio/status": SIGNED,
+    "POST /webhooks/twilio/voice": SIGNED,
+}
+"""Every route and who may call it.  A route without a row fails: say here, and with `allowed`, who may."""
+
+
+def routes(app: Flask) -> set[str]:
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def call(client: FlaskClient, route: str) -> tuple[int, str]:
+    """Status and where it sends the browser."""
+    method, rule = route.split(" ", 1)
+    path = re.sub(r"<[^>]*>", "x", re.sub(r"<int:[^>]*>", "1", rule))
+    answer = client.open(path, method=method)
+    return answer.status_code, answer.headers.get("Location", "")
+
+
+def logged_in(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+    client = app.test_client()
+    password = new_password(services, f"{role} {staff}", role, staff)
+    assert log_in(client, f"{role} {staff}", password) == 302
+    return client
+
+
+@pytest.fixture
+def app(services: Services, family: Family) -> Iterator[Flask]:
+    """The app with one case, of the family liaisons; forms need no token here."""
+    family.text("I want to talk to a person")
+    yield family.client.application
+
+
+def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Services) -> None:
+    assert routes(app) == set(TABLE)
+    strict = services.settings.model_copy(update={"environment": "production"})
+    in_production = routes(create_app(services=replace(services, settings=strict)))
+    assert in_production == {route for route, who in TABLE.items() if who != DEVELOPMENT}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Services, role: str) -> None:
+    client = logged_in(services, app, role, "ana_ruiz")
+    for route, who in TABLE.items():
+        app.config["WTF_CSRF_ENABLED"] = False
+        if who == SIGNED:
+            assert call(client, route)[0] in (400, 403), route
+        elif who != DEVELOPMENT:
+            allowed = who in (ANYONE, PUBLIC) or role in who
+            assert (call(client, route)[0] == 403) is not allowed, (route, role)
+        if route in ("POST /console/logout", "POST /console/account/end"):
+            app.config["WTF_CSRF_ENABLED"] = True
+            client = logged_in(services, app, role, "ana_ruiz")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("role", ROLES)
+def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Services, role: str) -> None:
+    client = logged_in(services, app, role, "ana_ruiz")
+    nav = client.get("/console/account").text.split("<nav", 1)[1].split("</nav>", 1)[0]
+    links, headings = re.findall(r'href="([^"]+)"', nav), re.findall(r'<p class="group"[^>]*>([^<]+)', nav)
+    assert len(links) == len(set(links)) >= 10 and links.index("/console/") < 2
+    assert ("/console/people" in links) == (role == "administrator")
+    assert ("/console/gatherings" in links) == (role in CASES)
+    assert "<ul" in nav and not re.findall(r"<ul[^>]*>\s*</ul>", nav) and 3 <= len(headings) <= 6
+    assert [one for one in links if client.get(one).status_code >= 400] == []
+
+
+def test_nobody_opens_nothing_but_the_door(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    for route, who in TABLE.items():
+        client = app.test_client()
+        if who == SIGNED:
+            assert call(client, route)[0] in (400, 403), route
+        elif isinstance(who, frozenset):
+            status, where = call(client, route)
+            assert status == 302 and where.startswith("/console/login"), route
+        elif who != DEVELOPMENT:
+            assert call(client, route)[0] != 403, route
+
+
+def test_a_route_that_states_nothing_is_refused_to_all(app: Flask, services: Services) -> None:
+    app = create_app(services=services)
+    app.add_url_rule("/console/new", view_func=lambda: "secret")
+    app.add_url_rule("/new", endpoint="other", view_func=lambda: "secret")
+    client = logged_in(services, app, "administrator")
+    for path in ("/console/new", "/new"):
+        assert client.get(path).status_code == 403
+        assert app.test_client().get(path).status_code == 302
+
+
+def test_a_case_outside_ones_scope_is_as_if_it_was_not_there(app: Flask, services: Services) -> None:
+    assert logged_in(services, app, "staff", "ana_ruiz").get("/console/cases/1").status_code == 200
+    other = logged_in(services, app, "staff", "grace_wu")
+    hidden, absent = other.get("/console/cases/1"), other.get("/console/cases/99")
+    assert hidden.status_code == 404 and hidden.text.replace("case 1", "case 99") == absent.text
+    form = {"csrf_token": token(other.get("/console/account").text), "topic": "legal_help"}
+    for action in ("done", "topic"):
+        assert other.post(f"/console/cases/1/{action}", data=form).status_code == 404
+    for role in ("records_officer", "approver", "administrator"):
+        assert logged_in(services, app, role).get("/console/cases/1").status_code == 200
+
+
+CASE = Case(
+    id=1, contact_id=1, topic="bullying", severity="escalate_day", role="principal", about="", language="es",
+    school="lincoln", answers={}, state="alerted", opened_at=datetime(2026, 11, 24, tzinfo=UTC), alerted_at=None,
+    rounds=1, first_round=0, chased_at=None, page_at=None, told_at=None, claimed_by=None, claimed_at=None, resolved_by=None, resolved_at=None,
+    flagged="",
+)  # fmt: skip
+
+
+def sees(library: Library, staff: str | None, case: Case, schools: tuple[str, ...] = (), **chains: OnCall) -> bool:
+    district = library.district
+    people = {name: one.model_copy(update={"schools": schools}) for name, one in district.staff.items()}
+    own = district.model_copy(update={"staff": people, "on_call": {**district.on_call, **chains}})
+    return in_scope(own, Member(1, "login", "staff", staff), case)
+
+
+def test_staff_see_the_cases_of_their_roles(library: Library) -> None:
+    assert {who for who in library.district.staff if sees(library, who, CASE)} == {"sam_ortiz", "ruth_adams"}
+    assert not sees(library, None, CASE) and not sees(library, "gone", CASE)
+    for_default = {who for who in library.district.staff if sees(library, who, replace(CASE, role="no such chain"))}
+    assert set(library.district.on_call["default"].people) <= for_default
+
+
+def test_staff_see_the_cases_of_their_schools(library: Library) -> None:
+    assert sees(library, "sam_ortiz", CASE, schools=("lincoln", "harbor"))
+    assert not sees(library, "sam_ortiz", CASE, schools=("harbor",))
+    assert sees(library, "sam_ortiz", replace(CASE, school=None), schools=("harbor",))
+    own = OnCall(people=("ruth_adams", "dana_cole"), schools={"lincoln": ("kim_novak",), "harbor": ("lee_tran",)})
+    assert sees(library, "kim_novak", CASE, principal=own) and not sees(library, "lee_tran", CASE, principal=own)
+
+
+def test_what_somebody_took_or_is_paged_for_is_seen(library: Library) -> None:
+    mine = replace(CASE, claimed_by="grace_wu")
+    assert sees(library, "grace_wu", mine, schools=("harbor",)) and not sees(library, "kim_novak", mine)
+    backup = library.district.staff["ana_ruiz"].backup
+    role = OnCall(people=("ana_ruiz", "dana_cole"))
+    assert backup and sees(library, backup, CASE, principal=role)
+    first = library.district.on_call["default"].people[0]
+    assert "default" in library.district.paging.widen_to and "default" in roles_of(library.district, first)
+    widened = replace(CASE, rounds=2 + library.district.paging.widen_to.index("default"))
+    assert sees(library, first, widened) and not sees(library, first, CASE)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_three_roles_see_every_case(library: Library, role: str) -> None:
+    seen = in_scope(library.district, Member(1, "login", role, None), CASE)
+    assert seen is (role in {"records_officer", "approver", "administrator"})

@@ -1,0 +1,467 @@
+"""`/m/<code>` and its kit, as somebody sees them who has nothing but the link."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from bot.announcements import share_kit
+from bot.announcements.share_kit import kit_link
+from bot.announcements.text import link_to, sentences
+from bot.base.database import now
+from bot.runtime import Services
+from bot.store.announcements import announcements, share_kits, translations
+from bot.store.announcements.announcements import Announcement, Audience, Draft
+from bot.store.announcements.share_kits import Kit
+from bot.store.announcements.translations import Part, Review
+from bot.web.public.verify_message import genuine
+
+ENGLISH = "School is closed on Friday. Call 217-555-0110 & ask."
+WORDS = {
+    "es": "El viernes no hay clases. Llame al 217-555-0110.",
+    "ar": "لا توجد دروس يوم الجمعة. اتصلوا بالرقم 217-555-0110 للسؤال.",
+    "zh": "星期五停课。 请致电 217-555-0110。",
+}
+DRAFT = "ነገ ትምህርት የለም።"
+"""In Amharic, by a machine."""
+PNG, OWN, MACHINE = b"\x89PNG a picture", b"ID3 the district's voice", b"ID3 a machine's voice"
+UNKNOWN = "ZZZZZ2"
+NOT_STARTED, STARTED = ("draft", "ready"), ("freezing", "sending", "paused", "done")
+UNTIL_EN = "You can pass this on until Friday, November 27, 10:00"
+OVER = timedelta(days=4)
+
+
+def _parts(text: str, wording: str, machine: str = "") -> tuple[Part, ...]:
+    """The wording, however its sentences are cut, over the sentences of the text."""
+    english, words = sentences(text), wording.split(" ")
+    cut = [*range(len(english) - 1)]
+    pieces = [*(words[one] for one in cut), " ".join(words[len(cut) :])]
+    return tuple(replace(part, wording=piece, machine=machine) for part, piece in zip(english, pieces, strict=True))
+
+
+@dataclass
+class Line:
+    """`say` puts an announcement into the database in any state, with wordings; `made` its kit."""
+
+    services: Services
+
+    def say(self, state: str = "sending", text: str = ENGLISH, **given: object) -> Announcement:
+        given = {"until": now() + timedelta(days=3), "link": "https://riverbend.example.org/closed", **given}
+        at, started = now(), state not in NOT_STARTED
+        with self.services.database.write() as db:
+            draft = Draft(**{"kind": "general", "sender": "dana_cole", "text": text, "audience": Audience(), **given})  # type: ignore[arg-type]
+            number = announcements.add(db, draft, "ana_ruiz", at)
+            announcements.move(db, number, ["draft"], state, started_at=at if started else None)
+            for language, wording in WORDS.items():
+                parts = _parts(text, wording)
+                translations.ask_for(db, number, language, parts, at)
+                translations.approve(db, number, language, parts, Review("Ana Ruiz", "ana_ruiz", at))
+            translations.ask_for(db, number, "am", sentences(text), at)
+            translations.save_draft(db, number, "am", _parts(text, DRAFT, machine="yes"))
+            found = announcements.find(db, number)
+        assert found is not None
+        return found
+
+    def made(
+        self, announcement: Announcement, language: str, picture: bytes | None = PNG, sound: bytes | None = MACHINE
+    ) -> None:
+        """A kit of the words as they are now."""
+        with self.services.database.write() as db:
+            wording = translations.find(db, announcement.id, language)
+            text = share_kit.to_pass_on(self.services, announcement, language, wording)
+            share_kits.keep(db, announcement.id, Kit(language, share_kit._digest(text), picture, sound), now())
+
+
+@pytest.fixture
+def line(services: Services) -> Line:
+    return Line(services)
+
+
+@pytest.fixture
+def app(services: Services, serve: Callable[[Services], Flask]) -> Flask:
+    return serve(services)
+
+
+@pytest.fixture
+def look(app: Flask) -> Callable[..., TestResponse]:
+    """Open an address; each look comes from a phone of its own, without cookies."""
+    looks = iter(range(1, 250))
+
+    def opened(path: str, accept: str = "", address: str = "") -> TestResponse:
+        headers = {"Accept-Language": accept} if accept else {}
+        where = {"REMOTE_ADDR": address or f"10.0.0.{next(looks)}"}
+        return app.test_client(use_cookies=False).get(path, headers=headers, environ_base=where)
+
+    return opened
+
+
+Look = Callable[..., TestResponse]
+
+
+def seen(answer: TestResponse) -> str:
+    """The text of a page, as a reader sees it: its tags out, its spaces single."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", answer.text.split("<body>")[1])).split())
+
+
+def element(answer: TestResponse, start: str) -> str:
+    """The tag that stands around `start`."""
+    found = re.search(rf"<([^<>]*)>{re.escape(start)}", answer.text)
+    assert found, start
+    return found[1]
+
+
+def doors(announcement: Announcement, language: str = "es") -> list[str]:
+    at = f"/m/{announcement.code}"
+    return [at, f"{at}/kit", f"{at}/kit/{language}.png", f"{at}/kit/{language}.mp3"]
+
+
+# Is it genuine?
+
+
+@pytest.mark.parametrize("state", STARTED)
+def test_what_was_sent_is_genuine(line: Line, look: Look, state: str) -> None:
+    answer = look(f"/m/{line.say(state).code.lower()}")
+    assert answer.status_code == 200
+    for part in (
+        "Yes, this is a message from Riverbend Public Schools. We sent it on Tuesday, November 24, 10:00",
+        ENGLISH,
+        UNTIL_EN,
+        "https://riverbend.example.org/closed",
+    ):
+        assert part in seen(answer)
+    assert 'href="https://riverbend.example.org/closed"' in answer.text
+    assert "machine" not in seen(answer)
+
+
+def test_the_link_of_the_message_opens_the_page(line: Line, look: Look) -> None:
+    code = line.say().code
+    assert look(urlsplit(link_to("https://puente.test", code)).path).status_code == 200
+    assert look(urlsplit(kit_link("https://puente.test", code)).path).status_code == 200
+
+
+def test_what_is_over_is_not_shown(line: Line, look: Look) -> None:
+    announcement = line.say()
+    with time_machine.travel(now() + OVER):
+        answer = look(f"/m/{announcement.code}?lang=es")
+    assert answer.status_code == 200
+    assert "Este fue un mensaje de Riverbend Public Schools" in seen(answer) and "24 de noviembre" in seen(answer)
+    assert "viernes no hay clases" not in answer.text and "closed" not in answer.text
+
+
+def test_what_was_stopped_is_not_shown(line: Line, look: Look) -> None:
+    announcement = line.say("stopped")
+    for after in (timedelta(0), OVER):
+        with time_machine.travel(now() + after):
+            answer = look(f"/m/{announcement.code}")
+        assert answer.status_code == 200 and "then we took it back" in seen(answer)
+        assert "closed" not in answer.text
+
+
+@pytest.mark.parametrize("state", NOT_STARTED)
+def test_nothing_leaks_before_its_hour(line: Line, look: Look, state: str) -> None:
+    early = line.say(state)
+    line.made(early, "es")
+    for door in doors(early):
+        known, unknown = look(door), look(door.replace(early.code, UNKNOWN))
+        assert known.status_code == unknown.status_code == 404, door
+        assert known.text.replace(early.code, UNKNOWN) == unknown.text
+        assert dict(known.headers) == dict(unknown.headers)
+        assert "has sent no message with this code" in seen(known)
+
+
+def test_a_stop_before_the_start_stays_unknown(line: Line, services: Services, look: Look) -> None:
+    ready = line.say("ready")
+    with services.database.write() as db:
+        announcements.move(db, ready.id, ["ready"], "stopped")
+    assert [look(door).status_code for door in doors(ready)] == [404] * 4
+
+
+@pytest.mark.parametrize("code", ["x", "K7Q2MXX", "%00", "'%20or%201=1", "<script>", "ı" * 6, "a" * 3000])
+def test_any_code_is_answered(look: Look, code: str) -> None:
+    answer = look(f"/m/{code}?lang=es")
+    assert answer.status_code == 404 and "no ha enviado ningún mensaje" in seen(answer)
+    assert "<script" not in answer.text
+
+
+# In which language?
+
+
+@pytest.mark.parametrize("language", ["es", "ar", "zh"])
+def test_an_approved_wording_is_shown(line: Line, look: Look, language: str) -> None:
+    answer = look(f"/m/{line.say().code}?lang={language}")
+    assert WORDS[language] in seen(answer) and "School is closed" not in seen(answer)
+    assert f'<html lang="{language}"' in answer.text
+
+
+@pytest.mark.parametrize(("unapproved", "shown"), [("machine", True), ("hold", False)])
+def test_a_draft_is_shown_only_where_it_was_sent(line: Line, look: Look, unapproved: str, shown: bool) -> None:
+    code = line.say(unapproved=unapproved).code
+    answer = look(f"/m/{code}?lang=am")
+    assert (DRAFT in answer.text) is shown and (ENGLISH in seen(answer)) is not shown
+    assert ("ይህን የተረጎመው ማሽን ነው" in answer.text) is shown
+    assert (DRAFT in look(f"/m/{code}/kit?lang=am").text) is shown
+
+
+def test_english_stands_in_as_english(line: Line, look: Look) -> None:
+    answer = look(f"/m/{line.say().code}?lang=fa")
+    assert '<html lang="fa" dir="rtl">' in answer.text
+    assert element(answer, "School is closed") == 'blockquote lang="en" dir="ltr"'
+    assert "پس به انگلیسی" in answer.text
+
+
+@pytest.mark.parametrize("language", ["ar", "fa", "ps", "es", "am", "zh"])
+def test_which_way_it_runs(line: Line, look: Look, language: str) -> None:
+    direction = "rtl" if language in ("ar", "fa", "ps") else "ltr"
+    code = line.say().code
+    for path in (f"/m/{code}", f"/m/{code}/kit", f"/m/{UNKNOWN}"):
+        assert f'<html lang="{language}" dir="{direction}">' in look(f"{path}?lang={language}").text
+
+
+def test_numbers_keep_their_order(line: Line, look: Look) -> None:
+    code = line.say(text="Call 217-555-0110 or see https://a.example.org/b?c=1&d=2 now.").code
+    assert '<bdi dir="ltr" class="phone">217-555-0110</bdi>' in look(f"/m/{code}?lang=ar").text
+    assert '<bdi dir="ltr" class="">https://a.example.org/b?c=1&amp;d=2</bdi> now' in look(f"/m/{code}").text
+
+
+@pytest.mark.parametrize(
+    ("wishes", "language"),
+    [
+        ("es-MX,en;q=0.5", "es"),
+        ("en;q=0.5,zh-TW;q=0.9", "zh"),
+        ("fil-PH,fil;q=0.9,en;q=0.8", "tl"),
+        ("de-DE,ar;q=0.3", "ar"),
+        ("es;q=0", "en"),
+        ("de,*;q=0.1", "en"),
+        ("", "en"),
+        ("nonsense;;;q=x,,", "en"),
+    ],
+)
+def test_the_browser_says_which_language(line: Line, look: Look, wishes: str, language: str) -> None:
+    assert f'<html lang="{language}"' in look(f"/m/{line.say().code}", accept=wishes).text
+
+
+@pytest.mark.parametrize("lang", ["xx", "", "en-US", '"><script>', "../es", "es" * 500])
+def test_a_language_that_is_none_is_left_alone(line: Line, look: Look, lang: str) -> None:
+    answer = look(f"/m/{line.say().code}?lang={lang}", accept="vi")
+    assert '<html lang="vi" dir="ltr">' in answer.text and "<script" not in answer.text
+
+
+def test_what_was_clicked_counts_more_than_the_browser(line: Line, look: Look) -> None:
+    assert '<html lang="en"' in look(f"/m/{line.say().code}?lang=en", accept="es").text
+
+
+@pytest.mark.parametrize("path", ["", "/kit"])
+def test_every_language_is_a_click_away(line: Line, look: Look, services: Services, path: str) -> None:
+    at = f"/m/{line.say().code}{path}"
+    page = look(f"{at}?lang=ar").text
+    for code in services.library.district.languages:
+        assert f'<a href="{at}?lang={code}" lang="{code}" hreflang="{code}"' in page
+    assert re.findall(r'hreflang="(\w+)" dir="\w+" aria-current', page) == ["ar"]
+    assert ">Español</a>" in page and ">العربية</a>" in page and ">አማርኛ</a>" in page
+
+
+def test_the_office_is_a_touch_away(line: Line, look: Look) -> None:
+    code = line.say().code
+    for path in (f"/m/{code}", f"/m/{code}/kit", f"/m/{UNKNOWN}"):
+        page = look(path).text
+        assert '<a href="tel:+1-217-555-0100" dir="ltr">217-555-0100</a>' in page
+        assert 'href="https://riverbend.example.org"' in page
+
+
+# What is written into it stays text
+
+
+def test_nothing_in_a_text_becomes_markup(line: Line, look: Look) -> None:
+    evil = "<script>alert(1)</script> <img src=x onerror=y> \"'&"
+    code = line.say(text=evil, link="javascript:alert(1)").code
+    for path in (f"/m/{code}", f"/m/{code}/kit"):
+        answer = look(path)
+        assert "<script" not in answer.text and "<img src=x" not in answer.text
+        assert evil in seen(answer)
+    assert 'href="javascript' not in look(f"/m/{code}").text
+
+
+@pytest.mark.parametrize("path", ["", "/kit"])
+def test_the_pages_run_nothing_and_carry_no_style(line: Line, look: Look, path: str) -> None:
+    page = look(f"/m/{line.say().code}{path}").text
+    assert not re.search(r"<script|<style|\sstyle=|\son\w+=|data:", page)
+    fetched = re.findall(r'(?:src|<link[^>]* href)="([^"]*)"', page)
+    assert fetched and all(one.startswith("/") for one in fetched)
+    assert look("/static/genuine.css").status_code == 200
+
+
+# The kit
+
+
+def test_the_kit_shows_what_may_be_passed_on(line: Line, look: Look) -> None:
+    announcement = line.say()
+    answer = look(f"/m/{announcement.code}/kit")
+    assert answer.status_code == 200
+    for part in ("To pass on", UNTIL_EN, "We keep no list of the people you send it to.", ENGLISH, *WORDS.values()):
+        assert part in seen(answer)
+    assert re.findall(r'<h2 id="(\w+)"', answer.text) == ["en", "ar", "es", "zh"]
+    assert '<h2 id="ar" lang="ar" dir="rtl">العربية</h2>' in answer.text
+
+
+def test_the_readers_language_comes_first(line: Line, look: Look) -> None:
+    answer = look(f"/m/{line.say().code}/kit?lang=zh")
+    assert re.findall(r'<h2 id="(\w+)"', answer.text) == ["zh", "en", "ar", "es"]
+    assert "可转发的消息" in seen(answer)
+
+
+def test_whatsapp_gets_exactly_the_text(line: Line, look: Look, services: Services) -> None:
+    announcement = line.say(text="Bring 100% & a #2 pencil + paper?\nYes = ñ.")
+    answer = look(f"/m/{announcement.code}/kit?lang=es")
+    links = re.findall(r'<a class="share" href="([^"]*)" rel="noreferrer"[^>]*>Enviar por WhatsApp</a>', answer.text)
+    got = []
+    for one in links:
+        assert re.fullmatch(r"https://wa\.me/\?text=[A-Za-z0-9%._~-]+", one)
+        got += parse_qs(urlsplit(unescape(one)).query)["text"]
+    assert sorted(got) == sorted(item.text for item in share_kit.items(services, announcement)) and len(got) == 4
+
+
+def test_pictures_and_sounds_that_are_there(line: Line, look: Look, services: Services) -> None:
+    announcement = line.say()
+    line.made(announcement, "es")
+    line.made(announcement, "ar", sound=None)
+    with services.database.write() as db:
+        translations.set_audio(db, announcement.id, "zh", OWN)
+    sections = dict(
+        re.findall(r'aria-labelledby="(\w+)">(.*?)</section>', look(f"/m/{announcement.code}/kit").text, re.S)
+    )
+    shown = {
+        code: ("<img" in one, "<audio" in one, "A machine reads this aloud." in one) for code, one in sections.items()
+    }
+    assert shown == {
+        "en": (False, False, False),
+        "es": (True, True, True),
+        "ar": (True, False, False),
+        "zh": (False, True, False),
+    }
+    assert f'<img src="/m/{announcement.code}/kit/es.png"' in sections["es"]
+    assert f'href="/m/{announcement.code}/kit/es.png" download' in sections["es"]
+    assert f'src="/m/{announcement.code}/kit/zh.mp3"' in sections["zh"]
+
+
+def test_files(line: Line, look: Look, services: Services) -> None:
+    announcement = line.say()
+    line.made(announcement, "es")
+    with services.database.write() as db:
+        translations.set_audio(db, announcement.id, "zh", OWN)
+    found = {one: look(f"/m/{announcement.code.lower()}/kit/{one}") for one in ("es.png", "es.mp3", "zh.mp3")}
+    assert {one: answer.data for one, answer in found.items()} == {"es.png": PNG, "es.mp3": MACHINE, "zh.mp3": OWN}
+    for one, answer in found.items():
+        name = f"riverbend-public-schools-{announcement.code}-{one}"
+        assert answer.headers["Content-Disposition"] == f"inline; filename={name}"
+        assert answer.headers["Content-Type"] == ("image/png" if one.endswith("png") else "audio/mpeg")
+        assert answer.cache_control.max_age == 300
+
+
+def test_the_districts_own_voice_counts_more(line: Line, look: Look, services: Services) -> None:
+    announcement = line.say()
+    line.made(announcement, "es")
+    with services.database.write() as db:
+        translations.set_audio(db, announcement.id, "es", OWN)
+    assert look(f"/m/{announcement.code}/kit/es.mp3").data == OWN
+    assert "A machine reads" not in seen(look(f"/m/{announcement.code}/kit"))
+
+
+def test_a_part_of_a_sound_can_be_asked_for(line: Line, app: Flask) -> None:
+    """iPhones play nothing else."""
+    announcement = line.say()
+    line.made(announcement, "es")
+    answer = app.test_client().get(f"/m/{announcement.code}/kit/es.mp3", headers={"Range": "bytes=0-2"})
+    assert (answer.status_code, answer.data) == (206, b"ID3")
+
+
+def test_nothing_is_kept_beyond_its_end(line: Line, look: Look) -> None:
+    announcement = line.say(until=now() + timedelta(seconds=90))
+    line.made(announcement, "es")
+    kept = look(f"/m/{announcement.code}/kit/es.png").cache_control.max_age
+    assert kept is not None and 60 <= kept <= 90
+
+
+@pytest.mark.parametrize("file", ["es.mp3", "vi.png", "am.png", "am.mp3", "xx.png", "..%2Fes.png", "en.png"])
+def test_files_that_are_not_there(line: Line, look: Look, file: str) -> None:
+    """None made, no such language, one that may not be passed on, one of older words."""
+    announcement = line.say()
+    line.made(announcement, "es", sound=None)
+    line.made(announcement, "am")
+    with line.services.database.write() as db:
+        share_kits.keep(db, announcement.id, Kit("en", "of older words", PNG, MACHINE), now())
+    assert look(f"/m/{announcement.code}/kit/{file}").status_code == 404
+    assert look(f"/m/{announcement.code}/kit/es.png").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "said"),
+    [
+        ("sending", OVER, "Please do not pass it on any more."),
+        ("stopped", timedelta(0), "then we took it back"),
+        ("stopped", OVER, "then we took it back"),
+    ],
+)
+def test_an_old_kit_gives_out_nothing(line: Line, look: Look, state: str, after: timedelta, said: str) -> None:
+    announcement = line.say(state)
+    line.made(announcement, "es")
+    with line.services.database.write() as db:
+        translations.set_audio(db, announcement.id, "es", OWN)
+    with time_machine.travel(now() + after):
+        _, page, *files = (look(door) for door in doors(announcement))
+    for answer in (page, *files):
+        assert answer.status_code == 410 and said in seen(answer)
+        assert "max-age=300" not in answer.headers["Cache-Control"]
+    for part in ("closed", "no hay clases", "wa.me", "<img", "<audio", ".png", ".mp3"):
+        assert part not in page.text
+
+
+# The doors
+
+
+def test_these_are_all_doors(app: Flask, line: Line) -> None:
+    rules = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{genuine.name}.")}
+    assert len(rules) == len(doors(line.say()))
+
+
+def test_every_door_stands_open_and_says_the_same_of_itself(line: Line, look: Look) -> None:
+    announcement = line.say()
+    line.made(announcement, "es")
+    for door in (*doors(announcement), f"/m/{UNKNOWN}"):
+        answer = look(door)
+        assert answer.status_code == (404 if UNKNOWN in door else 200), door
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["X-Robots-Tag"] == "noindex"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        assert "Set-Cookie" not in answer.headers
+        assert ("no-store" in answer.headers["Cache-Control"]) is not door.endswith(("png", "mp3"))
+
+
+def test_nobody_writes_there(line: Line, client: FlaskClient) -> None:
+    for door in doors(line.say()):
+        assert client.post(door).status_code in (400, 405)
+
+
+@pytest.mark.long
+def test_sixty_looks_a_minute(line: Line, look: Look) -> None:
+    announcement = line.say()
+    line.made(announcement, "es")
+    with time_machine.travel(now(), tick=False):
+        for door in doors(announcement):
+            status = [look(f"{door}?lang=es", address="192.0.2.1").status_code for _ in range(61)]
+            assert status == [200] * 60 + [429], door
+        last = look(f"/m/{announcement.code}?lang=es", address="192.0.2.1")
+        assert "217-555-0100" in seen(last) and '<html lang="es"' in last.text and WORDS["es"] not in last.text
+        assert last.headers["Referrer-Policy"] == "no-referrer"
+        assert look(f"/m/{UNKNOWN}", address="192.0.2.1").status_code == 429
+        assert look(doors(announcement)[0], address="192.0.2.2").status_code == 200
+    with time_machine.travel(now() + timedelta(seconds=61)):
+        assert look(doors(announcement)[0], address="192.0.2.2").status_code == 200

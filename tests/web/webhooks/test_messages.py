@@ -1,0 +1,181 @@
+"""The webhook: only Twilio's messages, each once, none lost, whatever comes."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from unittest.mock import Mock
+from urllib.parse import urlencode
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis, RedisError
+from sqlalchemy import func, select
+
+from bot.channels.base import Outgoing
+from bot.messaging.inbound_handler import Unavailable
+from bot.runtime import Services
+from bot.store.cases.cases import cases
+from bot.store.families import contacts
+from bot.store.families.conversations import Conversations
+from bot.web.app import create_app
+from tests.conftest import PUBLIC, Family
+from tests.stand_in import KINDS, TwilioStandIn, build, sign
+
+URL = "/webhooks/twilio/messages"
+
+
+def rows(services: Services, table: object) -> int:
+    with services.database.read() as db:
+        return db.execute(select(func.count()).select_from(table)).scalar_one()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_message_is_answered(family: Family, kind: str) -> None:
+    form = build(kind, account_sid=family.account)
+    reply = family.post(form)
+    assert family.status == 200
+    silent = "OptOutType" in form
+    assert bool(reply) is not silent, "Twilio itself answers STOP, START and HELP; all else is ours"
+
+
+def test_a_wrong_or_missing_signature_stores_nothing(services: Services, client: FlaskClient) -> None:
+    form = build("sms_text", account_sid=services.settings.account_sid, Body="ICE is at the door right now")
+    forged = client.post(URL, data=form, headers={"X-Twilio-Signature": "bm90IHRoaXM="})
+    unsigned = client.post(URL, data=form)
+    assert (forged.status_code, unsigned.status_code) == (403, 403)
+    assert rows(services, contacts.contacts) == 0 and rows(services, cases) == 0
+    assert services.redis.dbsize() == 0
+
+
+def test_a_signature_for_another_address_does_not_count(services: Services, client: FlaskClient) -> None:
+    form = build("sms_text", account_sid=services.settings.account_sid)
+    other = sign(services.settings.twilio_auth_token, "http://puente.test" + URL, form)
+    assert client.post(URL, data=form, headers={"X-Twilio-Signature": other}).status_code == 403
+
+
+def test_while_a_token_is_changed_either_signs_and_the_first_sends(
+    services: Services, serve: Callable[[Services], Flask], twilio: TwilioStandIn
+) -> None:
+    """Twilio does not send again what was refused with 403."""
+    new = services.settings.twilio_auth_token
+    both = replace(services, settings=services.settings.model_copy(update={"twilio_auth_token": f"{new}, the old one"}))
+    client = serve(both).test_client()
+    form = build("sms_text", account_sid=services.settings.account_sid)
+    answers = [
+        client.post(URL, data=form, headers={"X-Twilio-Signature": sign(token, PUBLIC + URL, form)}).status_code
+        for token in ("the old one", new, "", f"{new}, the old one", "another")
+    ]
+    assert answers == [200, 200, 403, 403, 403]
+    both.channel.send(Outgoing("1", "+12175550177", "hello"))
+    assert len(twilio.sent_to("+12175550177")) == 1
+
+
+def test_another_account_is_refused(family: Family) -> None:
+    family.text("hello", AccountSid="AC" + "9" * 32)
+    assert family.status == 403
+
+
+def test_a_repeated_message_gets_the_same_reply_and_one_case(family: Family) -> None:
+    first = family.text("I want to talk to a person")
+    again = family.text("I want to talk to a person", MessageSid=family.sid)
+    assert first == again != ""
+    assert rows(family.services, cases) == 1
+
+
+def test_a_redis_that_forgot_cannot_double_a_case(family: Family) -> None:
+    family.text("I want to talk to a person")
+    family.services.redis.flushall()
+    family.text("I want to talk to a person", MessageSid=family.sid)
+    assert rows(family.services, cases) == 1
+
+
+def test_one_family_is_handled_one_message_after_the_other(
+    services: Services, client: FlaskClient, family: Family
+) -> None:
+    """The second text is the answer to the question that the first one brings, though both come at once."""
+    family.text("hello")
+    replies: list[str] = []
+    owner = "a slow message"
+    assert services.conversations.take(services.family(family.address), owner) is not None
+    waiting = threading.Thread(target=lambda: replies.append(family.text("menu")))
+    waiting.start()
+    waiting.join(0.3)
+    assert replies == []
+    services.conversations.release(services.family(family.address), owner)
+    waiting.join(10)
+    assert "1." in replies[0]
+
+
+@pytest.mark.parametrize("missing", ["MessageSid", "From"])
+def test_a_form_that_is_no_message_is_a_bad_request(family: Family, missing: str) -> None:
+    form = build("sms_text", account_sid=family.account)
+    del form[missing]
+    family.post(form)
+    assert family.status == 400
+
+
+def test_ten_megabytes_are_refused(family: Family) -> None:
+    family.text("a" * 10_000_000)
+    assert family.status == 413
+
+
+def test_nul_bytes_and_controls_are_dropped(family: Family) -> None:
+    assert family.text("hel\x00lo\x07 \x1b[31m") != ""
+    assert family.status == 200
+
+
+def test_broken_utf8_is_a_bad_request(services: Services, client: FlaskClient) -> None:
+    form = build("sms_text", account_sid=services.settings.account_sid)
+    body = urlencode({**form, "Body": ""}).encode() + b"%FF%FE\xc3"
+    headers = {"X-Twilio-Signature": sign(services.settings.twilio_auth_token, PUBLIC + URL, form)}
+    answer = client.post(URL, data=body, headers=headers, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 400
+
+
+def test_redis_away_emergencies_and_a_person_still_work(services: Services) -> None:
+    away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
+    family = Family(away, create_app(services=away).test_client(), "whatsapp:+12175550177")
+    assert "911" in family.text("ICE is at our door right now")
+    assert "should write or call you" in family.text("0")
+    assert "few minutes" in family.text("what is for lunch")
+    assert rows(services, cases) == 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_stop_or_start_is_confirmed_also_where_redis_went_away_after_it_was_written(
+    family: Family, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """As with a full disk: the database has it, Redis takes no more; or the process ended there and Twilio repeats."""
+    family.text("hello, good morning")
+
+    def while_redis_is_away(word: str) -> str:
+        error = Unavailable if again else RedisError
+        with monkeypatch.context() as patched:
+            patched.setattr(Conversations, "leave", Mock(side_effect=error))
+            said = family.text(word)
+        family.services.redis.delete(*family.services.redis.keys("puente:lock:*"))  # eight seconds later
+        return family.text(word, MessageSid=family.sid) if again else said
+
+    assert "START" in while_redis_is_away("STOP")
+    assert family.text("what is for lunch?") == ""
+    assert while_redis_is_away("START") != ""
+    assert "1." in family.text("menu")
+
+
+def test_the_database_away_is_a_503_and_the_retry_is_answered(family: Family, services: Services) -> None:
+    with services.database.engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE contacts RENAME TO gone")
+    family.text("I want to talk to a person")
+    assert family.status == 503
+    with services.database.engine.begin() as db:
+        db.exec_driver_sql("ALTER TABLE gone RENAME TO contacts")
+    family.text("I want to talk to a person", MessageSid=family.sid)
+    assert family.status == 200 and rows(services, cases) == 1
+
+
+def test_a_sender_without_a_number_is_known_again(new_family: Callable[[str], Family]) -> None:
+    nobody = new_family("whatsapp:US.1234567890")
+    nobody.text("hello")
+    nobody.text("0")
+    assert rows(nobody.services, contacts.contacts) == 1 and rows(nobody.services, cases) == 1
