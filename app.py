@@ -21,7 +21,7 @@ try:
     app = create_app()
     check_keys(app)
     ready: Services = app.extensions["puente"]
-    threading.Thread(target=notifier.watch, args=(ready,), daemon=True, name="watch").start()
+    threading.Thread(target=notifier.check_forever, args=(ready,), daemon=True, name="watch").start()
     gc.collect()
     gc.freeze()  # flows, weights and catalogs are many objects: a look through them for rubbish holds up every answer
 except (settings.SettingsError, BadSource) as error:

@@ -79,12 +79,12 @@ def main(queues: list[str]) -> None:
     try:
         given = settings.load()
         # Read before the fork, so that no job has to.  Nothing here may open a connection: a fork would share it.
-        library = jobs.library()
+        library = jobs.get_library()
         _keys_fit(given)
     except (settings.SettingsError, BadSource) as error:
         sys.exit(f"The worker cannot start:\n{error}")
-    warm(library.languages_understood)
-    dates.warm(library.district.languages)
+    warm(library.understood_languages)
+    dates.preload_calendars(library.district.languages)
     gc.collect()
     _reach(given.redis_url)
     gc.freeze()  # what was read before the fork stays shared: no work-horse copies it by looking for rubbish in it
@@ -95,7 +95,7 @@ def _keys_fit(given: settings.Settings) -> None:
     """Raises `SettingsError` for a wrong `DATA_KEY`: one such worker of several takes its part of the alerts, and can
     read none.  The connection is closed before the fork."""
     database = Database(given.database_url, Vault(given.data_keys))
-    wrong = reindex.unfit(database)
+    wrong = reindex.explain_unfit_database(database)
     database.engine.dispose()
     if wrong:
         raise settings.SettingsError(wrong)

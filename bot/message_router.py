@@ -35,10 +35,10 @@ def answer(services: Services, message: Inbound) -> str:
 
 def _note_heard(services: Services, message: Inbound) -> None:
     try:
-        services.conversations.note_heard(message.sid)
+        services.conversations.record_answered(message.sid)
     except RedisError:
         with services.database.write() as db:
-            handled_while_redis_down.note(db, message.sid, now())
+            handled_while_redis_down.record(db, message.sid, now())
 
 
 def _without_a_talk(services: Services, message: Inbound) -> str | None:

@@ -16,17 +16,17 @@ from bot.channels.simulator import SimulatorChannel
 from bot.channels.twilio import TwilioChannel
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.content.library import Library, load_library, with_other_languages
+from bot.content.library import Library, add_other_languages, load_library
 from bot.nlu import warm
 from bot.store.announcements import approved_phrases
-from bot.store.families.conversations import Conversations
+from bot.store.families.conversations import ConversationStore
 from bot.store.lifecycle import reindex
 from bot.store.schools import school_statuses
 from bot.transcription import Transcriber
 from bot.transcription.http import HttpTranscriber
 from bot.translation import Translator
-from bot.translation.safe_translator import CarefulTranslator
-from bot.translation.term_glossary import Glossary
+from bot.translation.safe_translator import SafeTranslator
+from bot.translation.term_glossary import TermGlossary
 
 REDIS_SECONDS = 2
 """A Redis that does not answer in this time counts as away; Twilio waits 15 s in all."""
@@ -42,14 +42,14 @@ class Services:
     database: Database
 
     @cached_property
-    def conversations(self) -> Conversations:
+    def conversations(self) -> ConversationStore:
         """The day's conversations."""
-        return Conversations(self.redis, self.database.vault)
+        return ConversationStore(self.redis, self.database.vault)
 
     @cached_property
-    def statuses(self) -> school_statuses.Lately:
+    def statuses(self) -> school_statuses.StatusCache:
         """What is verified about the schools now."""
-        return school_statuses.Lately(self.database)
+        return school_statuses.StatusCache(self.database)
 
     @cached_property
     def channel(self) -> Channel:
@@ -79,32 +79,32 @@ class Services:
         return HttpTranscriber(given.transcriber_url, given.transcriber_token) if given.transcriber == "http" else None
 
     @cached_property
-    def careful(self) -> CarefulTranslator:
+    def careful(self) -> SafeTranslator:
         """How people's texts are translated: approved phrases first, then the machine, which sees nothing personal."""
-        glossary = Glossary(self.library.glossary.terms, self.library.glossary.names)
-        return CarefulTranslator(self.translator, self.redis, self.database.vault, glossary, self._approved)
+        glossary = TermGlossary(self.library.glossary.terms, self.library.glossary.names)
+        return SafeTranslator(self.translator, self.redis, self.database.vault, glossary, self._approved)
 
     def _approved(self, source: str, target: str, text: str) -> str | None:
         """A person's wording: one of the district's answers whose translation is reviewed, or an approved phrase."""
         if source == SOURCE_LANGUAGE and text.strip() in self.library.district.answers.values():
-            wording = self.library.catalogs.wording(target, text.strip())
-            if not (wording.draft or wording.missing):
+            wording = self.library.catalogs.find_text(target, text.strip())
+            if not (wording.is_draft or wording.is_missing):
                 return wording.text
         with self.database.read() as db:
             return approved_phrases.find(db, source, target, text)
 
     def family(self, address: str) -> str:
         """The keyed hash under which everything of this address is kept."""
-        return self.database.vault.index(address)
+        return self.database.vault.compute_lookup_hash(address)
 
 
 def open_services(settings: Settings, library: Library | None = None) -> Services:
     """The services for these settings.  Connects to nothing yet; raises `BadSource` if a file is wrong."""
     library = library or load_library(ROOT, settings.district_file)
     if settings.translator != "off":
-        library = with_other_languages(library)
-    warm(library.languages_understood)
-    dates.warm(library.district.languages)
+        library = add_other_languages(library)
+    warm(library.understood_languages)
+    dates.preload_calendars(library.district.languages)
     return Services(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))
 
 
@@ -115,7 +115,7 @@ def open_to_write(settings: Settings) -> Services:
     be erased would not be found.
     """
     services = open_services(settings)
-    if wrong := reindex.unfit(services.database):
+    if wrong := reindex.explain_unfit_database(services.database):
         raise SettingsError(wrong)
     return services
 

@@ -12,40 +12,40 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from bot.announcements.audience import meant, reached
-from bot.announcements.current_translations import wordings_now
-from bot.announcements.preview import preview
-from bot.announcements.text import unknown_placeholders
+from bot.announcements.audience import stream_families, stream_routes
+from bot.announcements.current_translations import load_current_translations
+from bot.announcements.preview import build_preview
+from bot.announcements.text import find_unknown_placeholders
 from bot.base.database import now
 from bot.content.district import District
 from bot.messaging import suppression_rules
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.announcements import announcements, approvals, templates, translations
-from bot.store.announcements.announcements import Announcement, Draft
+from bot.store.announcements.announcements import Announcement, AnnouncementDraft
 from bot.store.announcements.approvals import Approval
 from bot.store.meetings import meetings
 
 
 @dataclass(frozen=True)
-class Standing:
+class ApprovalStatus:
     """How far the approvals are: by whom, how many people are still needed, and whether a certain one."""
 
-    by: tuple[str, ...]
-    people_missing: int
-    sender_missing: str | None
+    approved_by: tuple[str, ...]
+    missing_approver_count: int
+    missing_sender: str | None
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether it may leave."""
-        return self.people_missing == 0 and self.sender_missing is None
+        return self.missing_approver_count == 0 and self.missing_sender is None
 
 
-class CannotRelease(Exception):
+class ReleaseError(Exception):
     """Why not, in a sentence for the person who asked."""
 
 
-def digest(announcement: Announcement, approved: Mapping[str, str]) -> str:
+def compute_digest(announcement: Announcement, approved: Mapping[str, str]) -> str:
     """All that is approved, with the approved wordings (language → text): whatever changes needs new approvals."""
     audience = {name: sorted(values) for name, values in vars(announcement.audience).items()}
     moments = [moment.isoformat() if moment else "" for moment in (announcement.send_at, announcement.until)]
@@ -54,44 +54,44 @@ def digest(announcement: Announcement, approved: Mapping[str, str]) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def digest_now(db: Connection, announcement: Announcement) -> str:
+def compute_current_digest(db: Connection, announcement: Announcement) -> str:
     """The digest of what stands in the database now."""
-    found = wordings_now(db, announcement)
+    found = load_current_translations(db, announcement)
     approved = {language: one.text for language, one in found.items() if one.state == "approved"}
-    return digest(announcement, approved | _spoken(db, announcement.id))
+    return compute_digest(announcement, approved | _hash_recordings(db, announcement.id))
 
 
-def _spoken(db: Connection, announcement_id: int) -> dict[str, str]:
+def _hash_recordings(db: Connection, announcement_id: int) -> dict[str, str]:
     """What the district's own recordings say can only be heard: another sound is another announcement."""
-    found = translations.audios(db, announcement_id)
+    found = translations.list_audio_by_language(db, announcement_id)
     return {f"{language} aloud": hashlib.sha256(audio).hexdigest() for language, audio in found.items()}
 
 
-def standing(
-    district: District, announcement: Announcement, given: list[Approval], families: int, seen: str
-) -> Standing:
+def get_approval_status(
+    district: District, announcement: Announcement, given: list[Approval], families: int, current_digest: str
+) -> ApprovalStatus:
     """What is missing; `seen` is the digest of now.  The writers' own approvals count for nobody but the sender."""
-    valid = {one.by for one in given if one.digest == seen}
+    valid = {one.by for one in given if one.digest == current_digest}
     others = valid - announcement.writers
     wanted = 2 if families > district.announcements.two_people_over else 1
     in_person = announcement.sender in district.announcements.released_by_sender
     sender_missing = announcement.sender if in_person and announcement.sender not in valid else None
-    return Standing(tuple(sorted(valid)), max(0, wanted - len(others)), sender_missing)
+    return ApprovalStatus(tuple(sorted(valid)), max(0, wanted - len(others)), sender_missing)
 
 
-def size_of(services: Services, draft: Draft) -> int:
+def count_reachable_families(services: Services, draft: AnnouncementDraft) -> int:
     """So many families are reached, as far as one knows now."""
     with services.database.read() as db:
-        return sum(1 for one in reached(services, draft, meant(db, draft.audience)) if not one.reason)
+        return sum(1 for one in stream_routes(services, draft, stream_families(db, draft.audience)) if not one.reason)
 
 
-def meant_in_all(services: Services, draft: Draft) -> int:
+def count_audience_families(services: Services, draft: AnnouncementDraft) -> int:
     """So many families are meant, whether they can be reached or not: what the number of approvals goes by."""
     with services.database.read() as db:
-        return sum(1 for _ in meant(db, draft.audience))
+        return sum(1 for _ in stream_families(db, draft.audience))
 
 
-def approve(services: Services, announcement_id: int, by: str, seen: str | None = None) -> None:
+def approve(services: Services, announcement_id: int, by: str, seen_digest: str | None = None) -> None:
     """Say that this announcement is right.  `seen`: the digest of what was looked at.
 
     Raises `CannotRelease` for one that has left, or that was changed while somebody looked at it.
@@ -100,10 +100,10 @@ def approve(services: Services, announcement_id: int, by: str, seen: str | None 
     with services.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None or announcement.state != "draft":
-            raise CannotRelease("This announcement is no draft any more.")
-        now_reads = digest_now(db, announcement)
-        if seen not in (None, now_reads):
-            raise CannotRelease("It was changed just now: look at it again.")
+            raise ReleaseError("This announcement is no draft any more.")
+        now_reads = compute_current_digest(db, announcement)
+        if seen_digest not in (None, now_reads):
+            raise ReleaseError("It was changed just now: look at it again.")
         approvals.add(db, announcement_id, Approval(by, now_reads, at))
         audit_log.record(db, by, "approved an announcement", f"announcement {announcement_id}", at)
 
@@ -113,51 +113,55 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
     at = now()
     with services.database.read() as db:
         announcement = announcements.find(db, announcement_id)
-        given = approvals.of(db, announcement_id)
-        seen = digest_now(db, announcement) if announcement else ""
-        waits, invited = templates.is_one(db, announcement_id), meetings.by_announcement(db, announcement_id)
+        given = approvals.list_for_announcement(db, announcement_id)
+        seen = compute_current_digest(db, announcement) if announcement else ""
+        waits, invited = templates.is_template(db, announcement_id), meetings.find_by_announcement(db, announcement_id)
     if announcement is None or announcement.state != "draft":
-        raise CannotRelease("This announcement has been sent, or is no draft any more.")
+        raise ReleaseError("This announcement has been sent, or is no draft any more.")
     if waits:
-        raise CannotRelease("This one waits ready: two people release it from the page of the schools.")
+        raise ReleaseError("This one waits ready: two people release it from the page of the schools.")
     if invited and invited.state != "invited":
-        raise CannotRelease("Its gathering was changed or canceled since: draft the invitation anew.")
-    families = meant_in_all(services, announcement)
-    missing = standing(services.library.district, announcement, given, families, seen)
-    if not missing.complete:
-        raise CannotRelease(f"Not approved yet: {_in_words(services.library.district, missing)}.")
-    if announcement.until <= _leaves(services, announcement, at):
-        raise CannotRelease("It would leave after the time until which it holds: give it a later one.")
-    if unknown_placeholders(announcement.text):
-        raise CannotRelease("The text holds a placeholder that nothing fills in.")
-    too_long = [one.language for one in preview(services, announcement).shown if one.too_long]
+        raise ReleaseError("Its gathering was changed or canceled since: draft the invitation anew.")
+    families = count_audience_families(services, announcement)
+    missing = get_approval_status(services.library.district, announcement, given, families, seen)
+    if not missing.is_complete:
+        raise ReleaseError(f"Not approved yet: {_describe_missing(services.library.district, missing)}.")
+    if announcement.until <= _find_first_delivery_time(services, announcement, at):
+        raise ReleaseError("It would leave after the time until which it holds: give it a later one.")
+    if find_unknown_placeholders(announcement.text):
+        raise ReleaseError("The text holds a placeholder that nothing fills in.")
+    too_long = [one.language for one in build_preview(services, announcement).languages if one.is_too_long]
     if too_long:
-        raise CannotRelease(f"It does not fit one message in {', '.join(too_long)}: say it in fewer words.")
+        raise ReleaseError(f"It does not fit one message in {', '.join(too_long)}: say it in fewer words.")
     with services.database.write() as db:
         again = suppression_rules.announcement_held(
             db, services.library.district, announcement.kind, announcement.audience.schools, announcement.send_at or at
         )
         if again:
-            raise CannotRelease(f"After a verified event nothing about attendance leaves before {again}.")
+            raise ReleaseError(f"After a verified event nothing about attendance leaves before {again}.")
         fresh = announcements.find(db, announcement_id)
-        if fresh is None or digest_now(db, fresh) != seen:
-            raise CannotRelease("It was changed just now: look at it again.")
-        if not announcements.move(db, announcement_id, ["draft"], "ready"):
-            raise CannotRelease("Somebody has released it just now.")
+        if fresh is None or compute_current_digest(db, fresh) != seen:
+            raise ReleaseError("It was changed just now: look at it again.")
+        if not announcements.change_state(db, announcement_id, ["draft"], "ready"):
+            raise ReleaseError("Somebody has released it just now.")
         audit_log.record(db, by, "released an announcement", f"announcement {announcement_id}", at)
     return announcement
 
 
-def _leaves(services: Services, announcement: Announcement, at: datetime) -> datetime:
+def _find_first_delivery_time(services: Services, announcement: Announcement, at: datetime) -> datetime:
     """When the first family gets it: nobody is written to at night but in an emergency."""
     due = max(at, announcement.send_at or at)
-    return due if announcement.kind == "emergency" else services.library.district.waking(due)
+    return due if announcement.kind == "emergency" else services.library.district.find_next_waking_time(due)
 
 
-def _in_words(district: District, missing: Standing) -> str:
+def _describe_missing(district: District, missing: ApprovalStatus) -> str:
     parts = []
-    if missing.people_missing:
-        parts.append("one more person" if missing.people_missing == 1 else f"{missing.people_missing} more people")
-    if missing.sender_missing:
-        parts.append(district.staff[missing.sender_missing].name)
+    if missing.missing_approver_count:
+        parts.append(
+            "one more person"
+            if missing.missing_approver_count == 1
+            else f"{missing.missing_approver_count} more people"
+        )
+    if missing.missing_sender:
+        parts.append(district.staff[missing.missing_sender].name)
     return " and ".join(parts) + " must approve it"

@@ -12,66 +12,71 @@ from sqlalchemy.engine import Connection, Row
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging.contact_policy import can_call, can_send_sms
 from bot.runtime import Services
-from bot.store.announcements.announcements import Announcement, Audience, Draft
+from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
 from bot.store.families.contacts import contacts
-from bot.store.families.families import families, schools, tags
+from bot.store.families.families import families, family_schools, family_tags
 
-WITHOUT_CONSENT = frozenset({"emergency", "attendance"})
+CONSENT_EXEMPT_KINDS = frozenset({"emergency", "attendance"})
 """What a school may send without consent: emergencies, unexcused absences (FCC 16-88); never after an opt-out."""
-AT_ONCE = 1000
+RECIPIENT_BATCH_SIZE = 1000
 
-STOPPED, NO_CONSENT, BAD_NUMBER, NO_WAY = "stopped", "no consent", "bad number", "no way"
+OPTED_OUT_REASON, NO_CONSENT_REASON, BAD_NUMBER_REASON, NO_CHANNEL_REASON = (
+    "stopped",
+    "no consent",
+    "bad number",
+    "no way",
+)
 """Why a family cannot be reached."""
 
 
 @dataclass(frozen=True)
-class Address:
+class FamilyAddress:
     """One address of a family, still sealed."""
 
     contact_id: int
     channel: str
-    index: str
+    lookup_hash: str
 
 
 @dataclass(frozen=True)
-class Candidate:
+class AudienceFamily:
     """A family that an audience means."""
 
     family_id: int
     role: str
     language: str
-    stopped: bool
-    consented: bool
-    bad_number: bool
-    no_whatsapp: bool
-    addresses: tuple[Address, ...]
+    has_opted_out: bool
+    has_consented: bool
+    has_bad_number: bool
+    has_no_whatsapp: bool
+    addresses: tuple[FamilyAddress, ...]
 
-    def by(self, channel: str) -> Address | None:
+    def find_address(self, channel: str) -> FamilyAddress | None:
         """Its address on this channel."""
         return next((one for one in self.addresses if one.channel == channel), None)
 
 
 @dataclass(frozen=True)
-class Reach:
+class RecipientRoute:
     """How a family is reached: by which address and channel, in how many cases with a template; or the reason not."""
 
-    family: Candidate
+    family: AudienceFamily
     contact_id: int
     channel: str
     template: str = ""
     reason: str = ""
 
 
-def meant(db: Connection, audience: Audience) -> Iterator[Candidate]:
+def stream_families(db: Connection, audience: Audience) -> Iterator[AudienceFamily]:
     """Every family of an audience once, streamed: two children at two schools are one family."""
-    rows = db.execution_options(yield_per=AT_ONCE).execute(_query(audience))
+    rows = db.execution_options(yield_per=RECIPIENT_BATCH_SIZE).execute(_build_query(audience))
     for _, group in groupby(rows, key=lambda row: row.family_id):
-        candidate = _candidate(list(group))
+        candidate = _build_family(list(group))
         if not audience.languages or candidate.language in audience.languages:
             yield candidate
 
 
-def _query(audience: Audience) -> Select[Any]:
+def _build_query(audience: Audience) -> Select[Any]:
     """All addresses of those families, a family's own together, the one that wrote by WhatsApp first."""
     columns = (contacts.c.id, contacts.c.family_id, contacts.c.channel, contacts.c.address_index, contacts.c.language)
     more = (contacts.c.stopped_at, families.c.role, families.c.consent_at, families.c.bad_number)
@@ -79,88 +84,94 @@ def _query(audience: Audience) -> Select[Any]:
     if audience.roles:
         query = query.where(families.c.role.in_(audience.roles))
     if audience.schools:
-        at_one = (schools.c.family_id == families.c.id) & schools.c.school.in_(audience.schools)
+        at_one = (family_schools.c.family_id == families.c.id) & family_schools.c.school.in_(audience.schools)
         query = query.where(exists().where(at_one))
     if audience.tags:
-        query = query.where(exists().where((tags.c.family_id == families.c.id) & tags.c.tag.in_(audience.tags)))
+        query = query.where(
+            exists().where((family_tags.c.family_id == families.c.id) & family_tags.c.tag.in_(audience.tags))
+        )
     whatsapp_first = case((contacts.c.channel == "whatsapp", 0), else_=1)
     return query.order_by(contacts.c.family_id, whatsapp_first, contacts.c.id)
 
 
-def _candidate(rows: list[Row[Any]]) -> Candidate:
+def _build_family(rows: list[Row[Any]]) -> AudienceFamily:
     """Whoever stopped on one address has stopped: nobody has to say it twice."""
     first = rows[0]
-    return Candidate(
+    return AudienceFamily(
         family_id=first.family_id,
         role=first.role,
         language=next((row.language for row in rows if row.language), SOURCE_LANGUAGE),
-        stopped=any(row.stopped_at for row in rows),
-        consented=first.consent_at is not None,
-        bad_number=first.bad_number is not None,
-        no_whatsapp=first.no_whatsapp_at is not None,
-        addresses=tuple(Address(row.id, row.channel, row.address_index) for row in rows),
+        has_opted_out=any(row.stopped_at for row in rows),
+        has_consented=first.consent_at is not None,
+        has_bad_number=first.bad_number is not None,
+        has_no_whatsapp=first.no_whatsapp_at is not None,
+        addresses=tuple(FamilyAddress(row.id, row.channel, row.address_index) for row in rows),
     )
 
 
-def reached(services: Services, draft: Draft, found: Iterable[Candidate]) -> Iterator[Reach]:
+def stream_routes(
+    services: Services, draft: AnnouncementDraft, candidates: Iterable[AudienceFamily]
+) -> Iterator[RecipientRoute]:
     """How each of them is reached now; WhatsApp's windows are asked for a thousand at a time."""
-    found = iter(found)
-    while batch := list(islice(found, AT_ONCE)):
-        windows = open_windows(services, [one.by("whatsapp") for one in batch])
+    candidates = iter(candidates)
+    while batch := list(islice(candidates, RECIPIENT_BATCH_SIZE)):
+        windows = find_open_windows(services, [one.find_address("whatsapp") for one in batch])
         for candidate in batch:
-            yield _reach(services, draft, candidate, windows)
+            yield _choose_route(services, draft, candidate, windows)
 
 
-def open_windows(services: Services, addresses: Iterable[Address | None]) -> frozenset[int]:
+def find_open_windows(services: Services, addresses: Iterable[FamilyAddress | None]) -> frozenset[int]:
     """The contacts that wrote by WhatsApp within 24 hours; none if Redis is away (then by the other ways)."""
     asked = [one for one in addresses if one]
     try:
-        there = services.conversations.windows_open([one.index for one in asked])
+        there = services.conversations.check_windows_open([one.lookup_hash for one in asked])
     except RedisError:
         return frozenset()
     return frozenset(one.contact_id for one, is_open in zip(asked, there, strict=True) if is_open)
 
 
-def _reach(services: Services, draft: Draft, family: Candidate, windows: frozenset[int]) -> Reach:
+def _choose_route(
+    services: Services, draft: AnnouncementDraft, family: AudienceFamily, windows: frozenset[int]
+) -> RecipientRoute:
     first = family.addresses[0].contact_id
-    if family.stopped:
-        return Reach(family, first, "", reason=STOPPED)
-    if draft.kind not in WITHOUT_CONSENT and not family.consented:
-        return Reach(family, first, "", reason=NO_CONSENT)
-    whatsapp = family.by("whatsapp") if _may(services, draft, "whatsapp") else None
-    template = "" if family.no_whatsapp else template_for(services, draft, family.language)
+    if family.has_opted_out:
+        return RecipientRoute(family, first, "", reason=OPTED_OUT_REASON)
+    if draft.kind not in CONSENT_EXEMPT_KINDS and not family.has_consented:
+        return RecipientRoute(family, first, "", reason=NO_CONSENT_REASON)
+    whatsapp = family.find_address("whatsapp") if _can_use_channel(services, draft, "whatsapp") else None
+    template = "" if family.has_no_whatsapp else find_whatsapp_template(services, draft, family.language)
     if whatsapp and (whatsapp.contact_id in windows or template):
         opened = whatsapp.contact_id in windows
-        return Reach(family, whatsapp.contact_id, "whatsapp", "" if opened else template)
-    called = _by_telephone(services, draft, family)
+        return RecipientRoute(family, whatsapp.contact_id, "whatsapp", "" if opened else template)
+    called = _find_call_address(services, draft, family)
     if called:
-        return Reach(family, called.contact_id, "voice")
-    if _may(services, draft, "sms") and can_send_sms(services) and not family.bad_number:
-        own = family.by("sms") or family.by("whatsapp") or family.addresses[0]
-        return Reach(family, own.contact_id, "sms")
-    return Reach(family, first, "", reason=BAD_NUMBER if family.bad_number else NO_WAY)
+        return RecipientRoute(family, called.contact_id, "voice")
+    if _can_use_channel(services, draft, "sms") and can_send_sms(services) and not family.has_bad_number:
+        own = family.find_address("sms") or family.find_address("whatsapp") or family.addresses[0]
+        return RecipientRoute(family, own.contact_id, "sms")
+    return RecipientRoute(family, first, "", reason=BAD_NUMBER_REASON if family.has_bad_number else NO_CHANNEL_REASON)
 
 
-def _by_telephone(services: Services, draft: Draft, family: Candidate) -> Address | None:
+def _find_call_address(services: Services, draft: AnnouncementDraft, family: AudienceFamily) -> FamilyAddress | None:
     """The address of a family that is known by the telephone alone, or whose number gets no texts, although a caller
     once had one sent to it: whoever writes is written to."""
-    called = family.by("voice")
-    only = all(one.channel == "voice" for one in family.addresses) or family.bad_number
-    return called if only and _may(services, draft, "voice") and can_call(services) else None
+    called = family.find_address("voice")
+    only = all(one.channel == "voice" for one in family.addresses) or family.has_bad_number
+    return called if only and _can_use_channel(services, draft, "voice") and can_call(services) else None
 
 
-def _may(services: Services, draft: Draft, channel: str) -> bool:
+def _can_use_channel(services: Services, draft: AnnouncementDraft, channel: str) -> bool:
     return channel in draft.channels and channel in services.library.district.channels
 
 
-def template_for(services: Services, draft: Draft, language: str) -> str:
+def find_whatsapp_template(services: Services, draft: AnnouncementDraft, language: str) -> str:
     """The approved WhatsApp template of this kind of announcement and language; "" if the district has none."""
     templates = services.library.district.templates
     own = templates.get(f"announcement_{draft.kind}", {}) or templates.get("announcement", {})
     return own.get(language, "")
 
 
-def leaders_of(announcement: Announcement) -> Audience | None:
+def get_leader_audience(announcement: Announcement) -> Audience | None:
     """The community leaders who get it to pass on: those of its schools, whatever language or tag it is for; none for
     what is for staff alone."""
     if not {"family", "leader"} & set(announcement.audience.roles):
@@ -168,6 +179,6 @@ def leaders_of(announcement: Announcement) -> Audience | None:
     return Audience(roles=("leader",), schools=announcement.audience.schools)
 
 
-def readers_of(announcement: Announcement) -> list[Audience]:
+def list_audiences(announcement: Announcement) -> list[Audience]:
     """The audience, and the leaders who pass it on."""
-    return [one for one in (announcement.audience, leaders_of(announcement)) if one]
+    return [one for one in (announcement.audience, get_leader_audience(announcement)) if one]

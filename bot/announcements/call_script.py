@@ -7,71 +7,76 @@ from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
-from bot.announcements.current_translations import wording_now
-from bot.announcements.text import MACHINE, fixed, marked_as, sender_name, text_in
+from bot.announcements.current_translations import find_current_translation
+from bot.announcements.text import MACHINE_MARK, get_sender_name, get_translation_mark, render_fixed_text, render_text
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library
 from bot.speech.twilio_voices import VOICES
 from bot.speech.utterances import pieces, recording_key
 from bot.store.announcements import recordings
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.translations import Wording
+from bot.store.announcements.translations import AnnouncementTranslation
 from bot.voice.recordable_texts import Item
 
-ANNOUNCED = "announcements"
+ANNOUNCEMENT_RECORDING_GROUP = "announcements"
 """Where their pieces are listed beside those of the flows."""
-LETTERS_A_SECOND = 14
+SPEECH_LETTERS_PER_SECOND = 14
 """How fast Twilio's voices read, roughly: for the estimate of what calls cost."""
-TIMES = 2
+SCRIPT_READ_COUNT = 2
 """So often it is read: the first words are lost on somebody who reaches for the phone."""
 
 
-def read_out(library: Library, announcement: Announcement, language: str, wording: Wording | None) -> tuple[str, ...]:
+def build_call_script(
+    library: Library, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
+) -> tuple[str, ...]:
     """The pieces in order: who speaks, the words, and that a machine translated them if no person has checked it.
 
     Nothing where there is no translation: English would be another language's words, read by this one's voice.
     """
-    if language != SOURCE_LANGUAGE and not (wording and wording.complete):
+    if language != SOURCE_LANGUAGE and not (wording and wording.is_complete):
         return ()
-    opening = f"{library.district.name}, {sender_name(library.district, announcement.sender)}."
-    machine = marked_as(language, wording) == MACHINE
-    notice = fixed(library, language, "notice_draft", {}) if machine else ""
-    said = text_in(library, announcement, language, wording)
+    opening = f"{library.district.name}, {get_sender_name(library.district, announcement.sender)}."
+    machine = get_translation_mark(language, wording) == MACHINE_MARK
+    notice = render_fixed_text(library, language, "notice_draft", {}) if machine else ""
+    said = render_text(library, announcement, language, wording)
     return tuple(piece.text for piece in pieces(f"{opening}\n{said}\n{notice}"))
 
 
-def items_of(db: Connection, library: Library, announcement: Announcement, language: str) -> list[Item]:
+def list_recordable_texts(db: Connection, library: Library, announcement: Announcement, language: str) -> list[Item]:
     """The pieces for the page where people record them; none without a translation."""
-    wording = wording_now(db, announcement, language)
+    wording = find_current_translation(db, announcement, language)
     own, english = (
-        read_out(library, announcement, one, wording if one == language else None)
+        build_call_script(library, announcement, one, wording if one == language else None)
         for one in (language, SOURCE_LANGUAGE)
     )
-    draft = marked_as(language, wording) == MACHINE
+    draft = get_translation_mark(language, wording) == MACHINE_MARK
     return [
         Item(
-            key=recording_key(language, text), text=text,
+            key=recording_key(language, text),
+            text=text,
             english=english[number] if len(own) == len(english) else " ".join(english),
-            flow=ANNOUNCED, place=f"{ANNOUNCED}.{announcement.id}#{number}", draft=draft,
+            flow=ANNOUNCEMENT_RECORDING_GROUP,
+            place=f"{ANNOUNCEMENT_RECORDING_GROUP}.{announcement.id}#{number}",
+            draft=draft,
         )
         for number, text in enumerate(own)
-    ]  # fmt: skip
+    ]
 
 
-def keys_text(library: Library, language: str) -> str:
+def get_key_prompt(library: Library, language: str) -> str:
     """What the keys do."""
-    return fixed(library, language, "voice_again", {})
+    return render_fixed_text(library, language, "voice_again", {})
 
 
-def can_read(db: Connection, library: Library, language: str, texts: Sequence[str]) -> bool:
+def can_read_aloud(db: Connection, library: Library, language: str, texts: Sequence[str]) -> bool:
     """Whether a call in this language can say these, and its keys: by the language's voice, or all by recordings."""
     if not texts or language in VOICES:
         return bool(texts)
-    keys = {recording_key(language, text) for text in (*texts, keys_text(library, language))}
-    return recordings.usable(db, language, keys) >= keys
+    keys = {recording_key(language, text) for text in (*texts, get_key_prompt(library, language))}
+    return recordings.find_usable_keys(db, language, keys) >= keys
 
 
-def minutes(texts: Sequence[str]) -> int:
+def estimate_call_minutes(texts: Sequence[str]) -> int:
     """What a call takes, in whole minutes begun, as Twilio counts them."""
-    seconds = TIMES * sum(map(len, texts)) / LETTERS_A_SECOND
+    seconds = SCRIPT_READ_COUNT * sum(map(len, texts)) / SPEECH_LETTERS_PER_SECOND
     return int(seconds // 60) + 1

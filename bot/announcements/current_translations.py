@@ -2,24 +2,26 @@
 
 from sqlalchemy.engine import Connection
 
-from bot.announcements.text import sentences
+from bot.announcements.text import split_sentences
 from bot.store.announcements import translations
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.translations import Wording
+from bot.store.announcements.translations import AnnouncementTranslation
 
 
-def wordings_now(db: Connection, announcement: Announcement) -> dict[str, Wording]:
+def load_current_translations(db: Connection, announcement: Announcement) -> dict[str, AnnouncementTranslation]:
     """Its wordings by language."""
-    found = translations.of(db, announcement.id)
-    return {language: one for language, one in found.items() if _fits(announcement, one)}
+    found = translations.list_for_announcement(db, announcement.id)
+    return {language: one for language, one in found.items() if _matches_text(announcement, one)}
 
 
-def wording_now(db: Connection, announcement: Announcement, language: str) -> Wording | None:
+def find_current_translation(
+    db: Connection, announcement: Announcement, language: str
+) -> AnnouncementTranslation | None:
     """Its wording in this language, if there is one."""
     found = translations.find(db, announcement.id, language)
-    return found if found and _fits(announcement, found) else None
+    return found if found and _matches_text(announcement, found) else None
 
 
-def _fits(announcement: Announcement, wording: Wording) -> bool:
-    now = [(part.english, part.after) for part in sentences(announcement.text)]
+def _matches_text(announcement: Announcement, wording: AnnouncementTranslation) -> bool:
+    now = [(part.english, part.after) for part in split_sentences(announcement.text)]
     return [(part.english, part.after) for part in wording.parts] == now

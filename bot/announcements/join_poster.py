@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import click
 
-from bot.announcements.text import fixed
+from bot.announcements.text import render_fixed_text
 from bot.base import settings
 from bot.base.settings import Settings
 from bot.base.yaml_source import BadSource
@@ -72,8 +72,8 @@ def _drawn(school: str | None) -> bytes:
 
 
 def _line(library: Library, language: str, word: str, number: str) -> Line:
-    how = fixed(library, language, "poster_how", {"word": word, "number": number})
-    title, safe = (fixed(library, language, text, {}) for text in ("poster_title", "poster_safe"))
+    how = render_fixed_text(library, language, "poster_how", {"word": word, "number": number})
+    title, safe = (render_fixed_text(library, language, text, {}) for text in ("poster_title", "poster_safe"))
     return Line(language, title, how, safe)
 
 
@@ -83,7 +83,7 @@ def _word(district: District, school: str | None) -> str:
         return "JOIN"
     name = district.schools[school].name
     first = name.split()[0]
-    return f"JOIN {first if district.school_in(first) == school else name}".upper()
+    return f"JOIN {first if district.find_school_in_text(first) == school else name}".upper()
 
 
 def _numbers(given: Settings, district: District) -> tuple[str, str]:

@@ -8,11 +8,18 @@ from itertools import islice
 from sqlalchemy.engine import Connection
 
 from bot.announcements import share_kit
-from bot.announcements.audience import AT_ONCE, Reach, leaders_of, meant, reached, readers_of
-from bot.announcements.current_translations import wordings_now
-from bot.announcements.delivery_results import NO_NUMBER, OPTED_OUT
-from bot.announcements.personalization import LANGUAGE
-from bot.announcements.text import marked_as
+from bot.announcements.audience import (
+    RECIPIENT_BATCH_SIZE,
+    RecipientRoute,
+    get_leader_audience,
+    list_audiences,
+    stream_families,
+    stream_routes,
+)
+from bot.announcements.current_translations import load_current_translations
+from bot.announcements.delivery_results import BAD_NUMBER_ERROR_CODES, OPT_OUT_ERROR_CODES
+from bot.announcements.personalization import UNAPPROVED_LANGUAGE_REASON
+from bot.announcements.text import get_translation_mark
 from bot.base.database import now
 from bot.base.queues import BROADCAST, START_ANNOUNCEMENT, enqueue
 from bot.messaging import suppression_rules
@@ -20,18 +27,18 @@ from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.announcements import announcements, recipients, resends
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.recipients import Planned
+from bot.store.announcements.recipients import PlannedRecipient
 
-SLOTS = 2
+SENDER_SLOT_COUNT = 2
 """So many workers send one announcement at the same time."""
 
-NEVER_AGAIN = NO_NUMBER | OPTED_OUT
+PERMANENT_FAILURES = BAD_NUMBER_ERROR_CODES | OPT_OUT_ERROR_CODES
 """Failures after which no further try can arrive."""
 
 log = logging.getLogger(__name__)
 
 
-def send_when_due(services: Services, announcement: Announcement) -> None:
+def queue_if_due(services: Services, announcement: Announcement) -> None:
     """Queue a released announcement if its hour has come; the sweep asks again."""
     if announcement.send_at is None or announcement.send_at <= now():
         enqueue(services.redis, "default", START_ANNOUNCEMENT, announcement.id)
@@ -44,33 +51,33 @@ def start(services: Services, announcement_id: int) -> None:
     """
     at = now()
     with services.database.write() as db:
-        if _held(services, db, announcement_id, at):
+        if _is_held(services, db, announcement_id, at):
             return  # the sweep comes back to it
-        announcements.move(db, announcement_id, ["ready"], "freezing", started_at=at)
+        announcements.change_state(db, announcement_id, ["ready"], "freezing", started_at=at)
         announcement = announcements.find(db, announcement_id)
     if announcement is None or announcement.state != "freezing":
         return
-    for batch in _in_batches(_planned(services, announcement, announcement.started_at or at)):
+    for batch in _split_batches(_plan_recipients(services, announcement, announcement.started_at or at)):
         with services.database.write() as db:
-            if announcements.state_of(db, announcement_id) != "freezing":
+            if announcements.get_state(db, announcement_id) != "freezing":
                 return  # stopped meanwhile
             recipients.add_all(db, announcement_id, batch, at)
     with services.database.write() as db:
-        recipients.drop_gone(db, announcement_id)
-        announcements.move(db, announcement_id, ["freezing"], "sending")
-    release_approved(services, announcement_id)
+        recipients.delete_erased(db, announcement_id)
+        announcements.change_state(db, announcement_id, ["freezing"], "sending")
+    release_approved_languages(services, announcement_id)
     log.info("frozen: announcement=%s", announcement_id)
-    send(services, announcement_id)
+    queue_send_jobs(services, announcement_id)
     share_kit.prepare(services, announcement)
 
 
-def _held(services: Services, db: Connection, announcement_id: int, at: datetime) -> bool:
+def _is_held(services: Services, db: Connection, announcement_id: int, at: datetime) -> bool:
     found = announcements.find(db, announcement_id)
     meant = (found.kind, found.audience.schools) if found and found.state in ("ready", "paused") else None
     return bool(meant and suppression_rules.announcement_held(db, services.library.district, *meant, at))
 
 
-def pause_held(services: Services, by: str) -> int:
+def pause_held_announcements(services: Services, by: str) -> int:
     """An event was verified: what is on its way about attendance pauses; how many.
 
     One whose audience is still being written down is as if it had not begun: it begins anew after those days.
@@ -79,102 +86,106 @@ def pause_held(services: Services, by: str) -> int:
     with services.database.write() as db:
         held = [
             one
-            for one in announcements.in_state(db, "freezing", "sending")
+            for one in announcements.list_by_state(db, "freezing", "sending")
             if suppression_rules.announcement_held(db, district, one.kind, one.audience.schools, at)
         ]
         for one in held:
             to, why = ("ready", "") if one.state == "freezing" else ("paused", "a verified event at a school")
-            if announcements.move(db, one.id, [one.state], to, why_paused=why):
+            if announcements.change_state(db, one.id, [one.state], to, why_paused=why):
                 audit_log.record(db, by, "paused an announcement", f"announcement {one.id}", at, "verified event")
     return len(held)
 
 
-def send(services: Services, announcement_id: int) -> None:
+def queue_send_jobs(services: Services, announcement_id: int) -> None:
     """Queue the jobs that send it."""
-    for slot in range(SLOTS):
+    for slot in range(SENDER_SLOT_COUNT):
         enqueue(services.redis, "bulk", BROADCAST, announcement_id, slot)
 
 
-def _in_batches(planned: Iterator[Planned]) -> Iterator[list[Planned]]:
-    while batch := list(islice(planned, AT_ONCE)):
+def _split_batches(planned: Iterator[PlannedRecipient]) -> Iterator[list[PlannedRecipient]]:
+    while batch := list(islice(planned, RECIPIENT_BATCH_SIZE)):
         yield batch
 
 
-def _planned(services: Services, announcement: Announcement, at: datetime) -> Iterator[Planned]:
+def _plan_recipients(services: Services, announcement: Announcement, at: datetime) -> Iterator[PlannedRecipient]:
     """Leaders first, so that what they pass on is there as early as the announcement itself."""
-    held = _held_languages(services, announcement)
+    held = _find_held_languages(services, announcement)
     emergency = announcement.kind == "emergency"
-    due = at if emergency else services.library.district.waking(at)
-    leaders = leaders_of(announcement)
+    due = at if emergency else services.library.district.find_next_waking_time(at)
+    leaders = get_leader_audience(announcement)
     if leaders:
         with services.database.read() as db:
-            to_leaders = reached(services, announcement, meant(db, leaders))
-            yield from _rows(to_leaders, "kit", held, due - timedelta(seconds=1))
+            to_leaders = stream_routes(services, announcement, stream_families(db, leaders))
+            yield from _build_rows(to_leaders, "kit", held, due - timedelta(seconds=1))
     with services.database.read() as db:
-        to_all = reached(services, announcement, meant(db, announcement.audience))
+        to_all = stream_routes(services, announcement, stream_families(db, announcement.audience))
         to_families = (one for one in to_all if one.family.role != "leader")
-        yield from _rows(to_families, "text", held, due)
+        yield from _build_rows(to_families, "text", held, due)
 
 
-def _rows(found: Iterable[Reach], kind: str, held: frozenset[str], due: datetime) -> Iterator[Planned]:
+def _build_rows(
+    found: Iterable[RecipientRoute], kind: str, held: frozenset[str], due: datetime
+) -> Iterator[PlannedRecipient]:
     for one in found:
         language = one.family.language
-        reason = one.reason or (LANGUAGE if language in held else "")
-        yield Planned(one.family.family_id, one.contact_id, language, one.channel, due, reason, kind)
+        reason = one.reason or (UNAPPROVED_LANGUAGE_REASON if language in held else "")
+        yield PlannedRecipient(one.family.family_id, one.contact_id, language, one.channel, due, reason, kind)
 
 
-def _held_languages(services: Services, announcement: Announcement) -> frozenset[str]:
+def _find_held_languages(services: Services, announcement: Announcement) -> frozenset[str]:
     """Languages whose families wait, because no person has approved their wording and the writer wants that."""
     if announcement.unapproved != "hold":
         return frozenset()
     with services.database.read() as db:
-        found = wordings_now(db, announcement)
-        spoken = {one.language for audience in readers_of(announcement) for one in meant(db, audience)}
-    return frozenset(language for language in spoken if marked_as(language, found.get(language)))
+        found = load_current_translations(db, announcement)
+        spoken = {one.language for audience in list_audiences(announcement) for one in stream_families(db, audience)}
+    return frozenset(language for language in spoken if get_translation_mark(language, found.get(language)))
 
 
-def release_approved(services: Services, announcement_id: int) -> None:
+def release_approved_languages(services: Services, announcement_id: int) -> None:
     """Send to whoever is held for a language that is approved by now: it was while the audience was frozen, or the
     process that approved it died."""
     with services.database.read() as db:
         announcement = announcements.find(db, announcement_id)
-        found = wordings_now(db, announcement) if announcement else {}
-        held = recipients.held_languages(db, announcement_id)
+        found = load_current_translations(db, announcement) if announcement else {}
+        held = recipients.list_held_languages(db, announcement_id)
     for language in held:
         if language in found and found[language].state == "approved":
-            wording_approved(services, announcement_id, language)
+            release_language(services, announcement_id, language)
 
 
-def wording_approved(services: Services, announcement_id: int, language: str) -> int:
+def release_language(services: Services, announcement_id: int, language: str) -> int:
     """A wording was approved while it is sent or after: the families who waited for it get it now; how many."""
     at = now()
     with services.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None or announcement.state in ("draft", "stopped") or announcement.until <= at:
             return 0
-        due = at if announcement.kind == "emergency" else services.library.district.waking(at)
+        due = at if announcement.kind == "emergency" else services.library.district.find_next_waking_time(at)
         released = recipients.release_language(db, announcement_id, language, due)
         if released:
-            announcements.move(db, announcement_id, ["done"], "sending", ended_at=None)
+            announcements.change_state(db, announcement_id, ["done"], "sending", ended_at=None)
     share_kit.prepare(services, announcement)
     if released:
-        send(services, announcement_id)
+        queue_send_jobs(services, announcement_id)
     return released
 
 
 def pause(services: Services, announcement_id: int, by: str) -> bool:
     """Nothing more leaves until somebody lets it go on; False if it is not being sent."""
-    return _order(services, announcement_id, ("sending",), "paused", by, "paused an announcement")
+    return _change_state(services, announcement_id, ("sending",), "paused", by, "paused an announcement")
 
 
-def go_on(services: Services, announcement_id: int, by: str) -> bool:
+def resume(services: Services, announcement_id: int, by: str) -> bool:
     """Send on; False if it was not paused, or nothing about attendance may leave now."""
     with services.database.read() as db:
-        if _held(services, db, announcement_id, now()):
+        if _is_held(services, db, announcement_id, now()):
             return False
-    done = _order(services, announcement_id, ("paused",), "sending", by, "resumed an announcement", why_paused="")
+    done = _change_state(
+        services, announcement_id, ("paused",), "sending", by, "resumed an announcement", why_paused=""
+    )
     if done:
-        send(services, announcement_id)
+        queue_send_jobs(services, announcement_id)
     return done
 
 
@@ -183,35 +194,41 @@ def stop(services: Services, announcement_id: int, by: str) -> bool:
     way, or was stopped before."""
     before = ("ready", "freezing", "sending", "paused", "done")
     at = now()
-    done = _order(services, announcement_id, before, "stopped", by, "stopped an announcement", ended_at=at)
+    done = _change_state(services, announcement_id, before, "stopped", by, "stopped an announcement", ended_at=at)
     while done:
         with services.database.write() as db:
-            if recipients.cancel_waiting(db, announcement_id, AT_ONCE, at) < AT_ONCE:
+            if recipients.cancel_waiting(db, announcement_id, RECIPIENT_BATCH_SIZE, at) < RECIPIENT_BATCH_SIZE:
                 break
     return done
 
 
-def try_failed_again(services: Services, announcement_id: int, by: str) -> int:
+def retry_failed(services: Services, announcement_id: int, by: str) -> int:
     """One more try for those whom it did not reach, except where the number is known to be wrong; how many."""
     at = now()
     with services.database.write() as db:
-        if announcements.state_of(db, announcement_id) not in ("sending", "done"):
+        if announcements.get_state(db, announcement_id) not in ("sending", "done"):
             return 0
-        planned = resends.plan_again(db, announcement_id, None, None, at, without=NEVER_AGAIN)
+        planned = resends.plan_resends(db, announcement_id, None, None, at, excluded_codes=PERMANENT_FAILURES)
         if planned:
-            announcements.move(db, announcement_id, ["done"], "sending", ended_at=None)
+            announcements.change_state(db, announcement_id, ["done"], "sending", ended_at=None)
             audit_log.record(db, by, "tried the failed again", f"announcement {announcement_id}", at)
     if planned:
-        send(services, announcement_id)
+        queue_send_jobs(services, announcement_id)
     return planned
 
 
-def _order(
-    services: Services, announcement_id: int, before: tuple[str, ...], to: str, by: str, did: str, **more: object
+def _change_state(
+    services: Services,
+    announcement_id: int,
+    old_states: tuple[str, ...],
+    new_state: str,
+    by: str,
+    audit_action: str,
+    **more: object,
 ) -> bool:
     at = now()
     with services.database.write() as db:
-        moved = announcements.move(db, announcement_id, before, to, **more)
+        moved = announcements.change_state(db, announcement_id, old_states, new_state, **more)
         if moved:
-            audit_log.record(db, by, did, f"announcement {announcement_id}", at)
+            audit_log.record(db, by, audit_action, f"announcement {announcement_id}", at)
     return moved

@@ -8,152 +8,167 @@ from redis import RedisError
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from bot.announcements.audience import NO_CONSENT, NO_WAY, WITHOUT_CONSENT, template_for
-from bot.announcements.call_script import can_read, read_out
-from bot.announcements.current_translations import wordings_now
-from bot.announcements.sender_rate_limit import Bucket
-from bot.announcements.share_kit import kit_words
-from bot.announcements.text import body, marked_as
-from bot.channels.base import Outgoing
+from bot.announcements.audience import (
+    CONSENT_EXEMPT_KINDS,
+    NO_CHANNEL_REASON,
+    NO_CONSENT_REASON,
+    find_whatsapp_template,
+)
+from bot.announcements.call_script import build_call_script, can_read_aloud
+from bot.announcements.current_translations import load_current_translations
+from bot.announcements.sender_rate_limit import SenderTokenBucket
+from bot.announcements.share_kit import render_kit_message
+from bot.announcements.text import compose_body, get_translation_mark
+from bot.channels.base import OutgoingMessage
 from bot.messaging.catalog_drafts import library_for
 from bot.runtime import Services
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.recipients import Change, Recipient
-from bot.store.announcements.translations import Wording
-from bot.store.families.contacts import contacts, open_address
-from bot.store.families.families import families, number_of
+from bot.store.announcements.recipients import Recipient, RecipientChange
+from bot.store.announcements.translations import AnnouncementTranslation
+from bot.store.families.contacts import contacts, decrypt_address
+from bot.store.families.families import extract_number, families
 
-LANGUAGE, OVER = "language", "over"
+UNAPPROVED_LANGUAGE_REASON, EXPIRED_REASON = "language", "over"
 """Why a row is held: no person has approved its language, and the writer wants that; its time is past."""
-TEMPLATE_CHARACTERS = 1000
+MAX_TEMPLATE_CHARACTERS = 1000
 """WhatsApp takes 1,024 in a template's body (twilio.md, section 3); the district's name stands there too."""
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedMessage:
     """One message that can leave."""
 
     recipient: Recipient
-    outgoing: Outgoing
+    outgoing: OutgoingMessage
 
 
 @dataclass(frozen=True)
-class _Now:
+class _CurrentFamily:
     """A family at this moment."""
 
     address: str
-    index: str
-    stopped: bool
-    bad_number: bool
-    consented: bool
+    lookup_hash: str
+    has_opted_out: bool
+    has_bad_number: bool
+    has_consented: bool
 
 
-class Messages:
+class AnnouncementMessageBuilder:
     """The messages of one announcement.  A language's words are put together once, and anew when they change."""
 
     def __init__(self, services: Services, announcement: Announcement) -> None:
         self._services, self._announcement = services, announcement
-        self._wordings: dict[str, Wording] = {}
+        self._wordings: dict[str, AnnouncementTranslation] = {}
         self._bodies: dict[tuple[str, str], str] = {}
         with services.database.read() as db:
-            self._read(db)
+            self._reload_translations(db)
 
     @property
     def code(self) -> str:
         """What stands in each of its messages, whatever the language: by it one is known in Twilio's list."""
         return self._announcement.code
 
-    def _read(self, db: Connection) -> None:
+    def _reload_translations(self, db: Connection) -> None:
         """The wordings of this moment: one may be approved while the others are sent."""
-        found = wordings_now(db, self._announcement)
+        found = load_current_translations(db, self._announcement)
         if found != self._wordings:
             self._wordings, self._bodies = found, {}
 
-    def body(self, kind: str, language: str) -> str:
+    def render_body(self, kind: str, language: str) -> str:
         """What a phone shows by SMS, or by WhatsApp inside the window."""
         key = (kind, language)
         if key not in self._bodies:
             library, base = library_for(self._services, language), self._services.settings.public_base
             wording = self._wordings.get(language)
-            said = body(library, self._announcement, language, wording, base)
-            more = kit_words(library, self._announcement, language, base) if kind == "kit" else ""
+            said = compose_body(library, self._announcement, language, wording, base)
+            more = render_kit_message(library, self._announcement, language, base) if kind == "kit" else ""
             self._bodies[key] = f"{said}\n\n{more}" if more else said
         return self._bodies[key]
 
-    def ready(
-        self, db: Connection, rows: list[Recipient], bucket: Bucket, at: datetime
-    ) -> tuple[list[Ready], list[Change]]:
+    def prepare(
+        self, db: Connection, rows: list[Recipient], bucket: SenderTokenBucket, at: datetime
+    ) -> tuple[list[PreparedMessage], list[RecipientChange]]:
         """The messages for these claimed rows, and what becomes of those that cannot leave now."""
-        self._read(db)
-        current = self._current(db, rows)
-        open_now = self._windows(rows, current)
-        ready: list[Ready] = []
-        aside: list[Change] = []
+        self._reload_translations(db)
+        current = self._load_families(db, rows)
+        open_now = self._find_open_windows(rows, current)
+        ready: list[PreparedMessage] = []
+        aside: list[RecipientChange] = []
         for row in rows:
-            one = self._one(db, row, current.get(row.contact_id), row.contact_id in open_now, bucket, at)
-            (ready if isinstance(one, Ready) else aside).append(one)  # type: ignore[arg-type]
+            one = self._prepare_message(db, row, current.get(row.contact_id), row.contact_id in open_now, bucket, at)
+            (ready if isinstance(one, PreparedMessage) else aside).append(one)  # type: ignore[arg-type]
         return ready, aside
 
-    def _one(
-        self, db: Connection, row: Recipient, now: _Now | None, opened: bool, bucket: Bucket, at: datetime
-    ) -> Ready | Change:
-        if now is None or now.stopped:
-            return Change(row.id, "canceled", at, reason="stopped")
-        if reason := self._held(row, now, at):
-            return Change(row.id, "held", at, reason=reason)
+    def _prepare_message(
+        self,
+        db: Connection,
+        row: Recipient,
+        family: _CurrentFamily | None,
+        is_window_open: bool,
+        bucket: SenderTokenBucket,
+        at: datetime,
+    ) -> PreparedMessage | RecipientChange:
+        if family is None or family.has_opted_out:
+            return RecipientChange(row.id, "canceled", at, reason="stopped")
+        if reason := self._find_hold_reason(row, family, at):
+            return RecipientChange(row.id, "held", at, reason=reason)
         if row.channel == "voice":
-            return self._call(db, row, now, at)
-        text = self.body(row.kind, row.language)
+            return self._prepare_call(db, row, family, at)
+        text = self.render_body(row.kind, row.language)
         if row.channel == "sms":
-            if now.bad_number or not number_of(now.address).startswith("+"):
-                return Change(row.id, "held", at, reason="bad number")
-            return Ready(row, Outgoing(row.id, number_of(now.address), text))
-        if opened:
-            return Ready(row, Outgoing(row.id, now.address, text))
-        template = template_for(self._services, self._announcement, row.language)
-        variables = (self._services.library.district.name, one_line(text))
-        if not template or len(variables[1]) > TEMPLATE_CHARACTERS:
-            return self._by_sms(row, at) or Change(row.id, "held", at, reason=NO_WAY)
-        if not bucket.take_day(1):
-            return self._over_the_day(row, at)
-        return Ready(row, Outgoing(row.id, now.address, text, template, variables))
+            if family.has_bad_number or not extract_number(family.address).startswith("+"):
+                return RecipientChange(row.id, "held", at, reason="bad number")
+            return PreparedMessage(row, OutgoingMessage(row.id, extract_number(family.address), text))
+        if is_window_open:
+            return PreparedMessage(row, OutgoingMessage(row.id, family.address, text))
+        template = find_whatsapp_template(self._services, self._announcement, row.language)
+        variables = (self._services.library.district.name, collapse_to_one_line(text))
+        if not template or len(variables[1]) > MAX_TEMPLATE_CHARACTERS:
+            return self._switch_to_sms(row, at) or RecipientChange(row.id, "held", at, reason=NO_CHANNEL_REASON)
+        if not bucket.take_daily_permits(1):
+            return self._handle_daily_limit(row, at)
+        return PreparedMessage(row, OutgoingMessage(row.id, family.address, text, template, variables))
 
-    def _call(self, db: Connection, row: Recipient, now: _Now, at: datetime) -> Ready | Change:
+    def _prepare_call(
+        self, db: Connection, row: Recipient, family: _CurrentFamily, at: datetime
+    ) -> PreparedMessage | RecipientChange:
         """The call, if anything can read it out in this language; else a text, or a person calls."""
-        said = self._aloud(db, row.language)
-        if not said or not now.address.startswith("voice:+"):
-            return self._by_sms(row, at) or Change(row.id, "held", at, reason=NO_WAY)
-        return Ready(row, Outgoing(row.id, now.address, "\n".join(said), machines=True))
+        said = self._find_call_script(db, row.language)
+        if not said or not family.address.startswith("voice:+"):
+            return self._switch_to_sms(row, at) or RecipientChange(row.id, "held", at, reason=NO_CHANNEL_REASON)
+        return PreparedMessage(
+            row, OutgoingMessage(row.id, family.address, "\n".join(said), should_detect_machine=True)
+        )
 
-    def _aloud(self, db: Connection, language: str) -> tuple[str, ...]:
+    def _find_call_script(self, db: Connection, language: str) -> tuple[str, ...]:
         library = library_for(self._services, language)
-        said = read_out(library, self._announcement, language, self._wordings.get(language))
-        return said if can_read(db, library, language, said) else ()
+        said = build_call_script(library, self._announcement, language, self._wordings.get(language))
+        return said if can_read_aloud(db, library, language, said) else ()
 
-    def _over_the_day(self, row: Recipient, at: datetime) -> Change:
+    def _handle_daily_limit(self, row: Recipient, at: datetime) -> RecipientChange:
         """WhatsApp allows no more people today: by SMS, or when a place is free again."""
-        return self._by_sms(row, at) or Change(row.id, "waiting", at + timedelta(minutes=30))
+        return self._switch_to_sms(row, at) or RecipientChange(row.id, "waiting", at + timedelta(minutes=30))
 
-    def _by_sms(self, row: Recipient, at: datetime) -> Change | None:
-        return Change(row.id, "waiting", at, channel="sms") if "sms" in self._announcement.channels else None
+    def _switch_to_sms(self, row: Recipient, at: datetime) -> RecipientChange | None:
+        return RecipientChange(row.id, "waiting", at, channel="sms") if "sms" in self._announcement.channels else None
 
-    def _held(self, row: Recipient, now: _Now, at: datetime) -> str:
+    def _find_hold_reason(self, row: Recipient, family: _CurrentFamily, at: datetime) -> str:
         """Why it must not leave at this moment, although it was planned: "" if it may."""
         announcement = self._announcement
         if announcement.until <= at:
-            return OVER
-        if announcement.kind not in WITHOUT_CONSENT and not now.consented:
-            return NO_CONSENT
-        unapproved = marked_as(row.language, self._wordings.get(row.language))
-        return LANGUAGE if unapproved and announcement.unapproved == "hold" else ""
+            return EXPIRED_REASON
+        if announcement.kind not in CONSENT_EXEMPT_KINDS and not family.has_consented:
+            return NO_CONSENT_REASON
+        unapproved = get_translation_mark(row.language, self._wordings.get(row.language))
+        return UNAPPROVED_LANGUAGE_REASON if unapproved and announcement.unapproved == "hold" else ""
 
-    def addresses_of(self, db: Connection, rows: list[Recipient]) -> dict[str, str]:
+    def load_addresses(self, db: Connection, rows: list[Recipient]) -> dict[str, str]:
         """Where these rows were sent to, to look for them in Twilio's list."""
-        current = self._current(db, rows)
+        current = self._load_families(db, rows)
         found = {row.id: current[row.contact_id].address if row.contact_id in current else "" for row in rows}
-        return {row.id: number_of(found[row.id]) if row.channel == "sms" else found[row.id] for row in rows}
+        return {row.id: extract_number(found[row.id]) if row.channel == "sms" else found[row.id] for row in rows}
 
-    def _current(self, db: Connection, rows: Iterable[Recipient]) -> dict[int, _Now]:
+    def _load_families(self, db: Connection, rows: Iterable[Recipient]) -> dict[int, _CurrentFamily]:
         """Contact → its family now: an opt-out of a minute ago counts, on whichever of its addresses."""
         vault = self._services.database.vault
         wanted = tuple({row.family_id for row in rows})
@@ -163,8 +178,8 @@ class Messages:
         found = db.execute(query).all() if wanted else []
         stopped = {row.family_id for row in found if row.stopped_at}
         return {
-            row.id: _Now(
-                open_address(vault, row.sealed_address, row.address_index),
+            row.id: _CurrentFamily(
+                decrypt_address(vault, row.sealed_address, row.address_index),
                 row.address_index,
                 row.family_id in stopped,
                 row.bad_number is not None,
@@ -173,15 +188,15 @@ class Messages:
             for row in found
         }
 
-    def _windows(self, rows: list[Recipient], current: dict[int, _Now]) -> frozenset[int]:
+    def _find_open_windows(self, rows: list[Recipient], current: dict[int, _CurrentFamily]) -> frozenset[int]:
         asked = [row.contact_id for row in rows if row.channel == "whatsapp" and row.contact_id in current]
         try:
-            there = self._services.conversations.windows_open([current[one].index for one in asked])
+            there = self._services.conversations.check_windows_open([current[one].lookup_hash for one in asked])
         except RedisError:
             return frozenset()
         return frozenset(one for one, is_open in zip(asked, there, strict=True) if is_open)
 
 
-def one_line(text: str) -> str:
+def collapse_to_one_line(text: str) -> str:
     """A template's variable holds no line breaks and no run of spaces (Meta refuses them)."""
     return " ".join(text.split())

@@ -17,37 +17,37 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from bot.announcements import delivery_results
-from bot.announcements.personalization import Messages, Ready
-from bot.announcements.provider_requests import Look, Result, hand_over, look_up
-from bot.announcements.sender_rate_limit import Bucket
+from bot.announcements.personalization import AnnouncementMessageBuilder, PreparedMessage
+from bot.announcements.provider_requests import LookupQuery, RequestResult, look_up_request, send_request
+from bot.announcements.sender_rate_limit import SenderTokenBucket
 from bot.base.database import now
 from bot.base.queues import BROADCAST, enqueue
-from bot.content.district import Pace
+from bot.content.district import SendingRate
 from bot.runtime import Services
 from bot.store.announcements import announcements, recipients
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.recipients import Change
+from bot.store.announcements.recipients import RecipientChange
 
-IN_FLIGHT = 64
+MAX_REQUESTS_IN_FLIGHT = 64
 """Requests at a time in one job."""
-WORTH_A_CLAIM = 16
+MIN_CLAIM_SIZE = 16
 """So many places must be free before new rows are claimed, or each would cost a transaction of its own."""
-WORK_SECONDS = 20
+SEND_JOB_SECONDS = 20
 """So long works one job; then it queues itself again."""
-PATIENCE, PATIENCE_URGENT = 12.0, 0.5
+DRAIN_SECONDS, URGENT_DRAIN_SECONDS = 12.0, 0.5
 """Seconds for the last answers of a job."""
-LOOK_SECONDS = 0.5
+CHECK_INTERVAL_SECONDS = 0.5
 """So often it looks whether it was paused or stopped, and whether something urgent waits."""
-WRITE_SECONDS = 0.4
+WRITE_INTERVAL_SECONDS = 0.4
 """So often results are written down, many in one transaction."""
-LEASE = timedelta(seconds=30)
+CLAIM_LEASE = timedelta(seconds=30)
 """A claim older than this belongs to a process that is dead (a request takes at most 20 s)."""
-OPERATOR = frozenset({20003, 21606, 30032, 30034, 30035, 63007, 63020, 63051, 63042, 63041})
+ACCOUNT_ERROR_CODES = frozenset({20003, 21606, 30032, 30034, 30035, 63007, 63020, 63051, 63042, 63041})
 """Refusals that are nobody's number but the district's own account: after many in a row it is paused."""
-IN_A_ROW = 20
-SLOT_SECONDS = 10
-CHANNELS = ("whatsapp", "sms", "voice")
-PACES: Mapping[str, Pace] = {"voice": Pace(per_second=1)}
+MAX_CONSECUTIVE_REFUSALS = 20
+SLOT_LEASE_SECONDS = 10
+SENDING_CHANNELS = ("whatsapp", "sms", "voice")
+DEFAULT_SENDING_RATES: Mapping[str, SendingRate] = {"voice": SendingRate(per_second=1)}
 """Where the district file says nothing (`Pace`)."""
 
 log = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ def broadcast(services: Services, announcement_id: int, slot: int) -> None:
     """Send for some seconds as one of the slots of this announcement; safe to run at any time, any number of times."""
     lease = f"puente:broadcast:{announcement_id}:{slot}"
     services.redis.delete(f"puente:queued:{BROADCAST}:{announcement_id}:{slot}")
-    if not services.redis.set(lease, "1", nx=True, ex=SLOT_SECONDS):
+    if not services.redis.set(lease, "1", nx=True, ex=SLOT_LEASE_SECONDS):
         return  # another job is at it
     try:
-        again = _Broadcast(services, announcement_id, lease).run()
+        again = _BroadcastJob(services, announcement_id, lease).run()
     finally:
         services.redis.delete(lease)
     if again:
@@ -68,17 +68,17 @@ def broadcast(services: Services, announcement_id: int, slot: int) -> None:
 
 
 @dataclass
-class _Broadcast:
+class _BroadcastJob:
     """One job's work."""
 
     services: Services
     announcement_id: int
     lease: str
-    running: dict[Future[Result], str] = field(default_factory=dict)
-    results: list[Result] = field(default_factory=list)
-    in_a_row: int = 0
-    looked: float = 0.0
-    wrote: float = 0.0
+    pending_requests: dict[Future[RequestResult], str] = field(default_factory=dict)
+    results: list[RequestResult] = field(default_factory=list)
+    consecutive_refusals: int = 0
+    last_checked_at: float = 0.0
+    last_written_at: float = 0.0
 
     def run(self) -> bool:
         """Send; True if it is to go on in another job."""
@@ -86,174 +86,185 @@ class _Broadcast:
             announcement = announcements.find(db, self.announcement_id)
         if announcement is None or announcement.state != "sending":
             return False
-        self.messages = Messages(self.services, announcement)
-        self.channel = self.services.channel_for_many(IN_FLIGHT)
-        pool = ThreadPoolExecutor(IN_FLIGHT)
-        going = self._go_on(announcement, pool, time.monotonic() + WORK_SECONDS)
-        self._leave(pool)
-        return going and not self._finished()
+        self.messages = AnnouncementMessageBuilder(self.services, announcement)
+        self.channel = self.services.channel_for_many(MAX_REQUESTS_IN_FLIGHT)
+        pool = ThreadPoolExecutor(MAX_REQUESTS_IN_FLIGHT)
+        going = self._run_send_loop(announcement, pool, time.monotonic() + SEND_JOB_SECONDS)
+        self._drain(pool)
+        return going and not self._finish_if_done()
 
-    def _leave(self, pool: ThreadPoolExecutor) -> None:
+    def _drain(self, pool: ThreadPoolExecutor) -> None:
         """Wait for the answers that are on their way; not long if somebody urgent waits: a row whose answer nobody
         heard is looked up later."""
-        last = time.monotonic() + (PATIENCE_URGENT if self._urgent() else PATIENCE)
-        while self.running and time.monotonic() < last:
-            self._collect(0.1)
+        last = time.monotonic() + (URGENT_DRAIN_SECONDS if self._has_urgent_work() else DRAIN_SECONDS)
+        while self.pending_requests and time.monotonic() < last:
+            self._collect_results(0.1)
         pool.shutdown(wait=False, cancel_futures=True)
-        self._write()
+        self._write_results()
 
-    def _go_on(self, announcement: Announcement, pool: ThreadPoolExecutor, end: float) -> bool:
+    def _run_send_loop(self, announcement: Announcement, pool: ThreadPoolExecutor, end: float) -> bool:
         """Until nothing is left (False: it was paused or stopped; True: there may be more)."""
         while time.monotonic() < end:
-            if time.monotonic() - self.looked > LOOK_SECONDS:
-                self.looked = time.monotonic()
-                if not self._may_go_on():
+            if time.monotonic() - self.last_checked_at > CHECK_INTERVAL_SECONDS:
+                self.last_checked_at = time.monotonic()
+                if not self._should_continue():
                     return False
-                if self._urgent() or self._asleep(announcement):
+                if self._has_urgent_work() or self._postpone_if_quiet_hours(announcement):
                     return True
-                delivery_results.write_down(self.services)
+                delivery_results.record_pending_reports(self.services)
                 self._look_up_lost(pool)
-            started = sum(self._start(announcement, channel, pool) for channel in CHANNELS)
-            if not started and not self.running and self._idle():
+            started = sum(self._start_requests(announcement, channel, pool) for channel in SENDING_CHANNELS)
+            if not started and not self.pending_requests and self._is_idle():
                 return True
-            self._collect(0.0 if started else 0.05)
-            if time.monotonic() - self.wrote > WRITE_SECONDS:
-                self._write()
+            self._collect_results(0.0 if started else 0.05)
+            if time.monotonic() - self.last_written_at > WRITE_INTERVAL_SECONDS:
+                self._write_results()
         return True
 
-    def _may_go_on(self) -> bool:
-        self.services.redis.expire(self.lease, SLOT_SECONDS)
+    def _should_continue(self) -> bool:
+        self.services.redis.expire(self.lease, SLOT_LEASE_SECONDS)
         with self.services.database.read() as db:
-            return announcements.state_of(db, self.announcement_id) == "sending"
+            return announcements.get_state(db, self.announcement_id) == "sending"
 
-    def _asleep(self, announcement: Announcement) -> bool:
+    def _postpone_if_quiet_hours(self, announcement: Announcement) -> bool:
         """Families are not written to at this hour, but in an emergency: what waits leaves in the morning."""
         at = now()
-        morning = self.services.library.district.waking(at)
+        morning = self.services.library.district.find_next_waking_time(at)
         if announcement.kind == "emergency" or morning <= at:
             return False
         with self.services.database.write() as db:
-            recipients.postpone(db, self.announcement_id, morning)
+            recipients.postpone_waiting(db, self.announcement_id, morning)
         return True
 
-    def _urgent(self) -> bool:
+    def _has_urgent_work(self) -> bool:
         """Whether a worker is wanted elsewhere: alerts and replies go first."""
         queues = (
             Queue(name, connection=self.services.redis, serializer=JSONSerializer) for name in ("urgent", "default")
         )
         return any(queue.count for queue in queues)
 
-    def _idle(self) -> bool:
+    def _is_idle(self) -> bool:
         """Nothing to send at this moment; False after a short wait if something is due soon."""
         with self.services.database.read() as db:
-            due = recipients.next_due(db, self.announcement_id)
+            due = recipients.find_next_due_at(db, self.announcement_id)
         soon = due is not None and due <= now() + timedelta(seconds=2)
         if soon:
             time.sleep(0.05)
         return not soon
 
-    def _start(self, announcement: Announcement, channel: str, pool: ThreadPoolExecutor) -> int:
+    def _start_requests(self, announcement: Announcement, channel: str, pool: ThreadPoolExecutor) -> int:
         """Claim as many rows as may leave on this channel now, and hand them to the pool; how many."""
-        free = IN_FLIGHT - len(self.running)
-        if free < WORTH_A_CLAIM or channel not in announcement.channels:
+        free = MAX_REQUESTS_IN_FLIGHT - len(self.pending_requests)
+        if free < MIN_CLAIM_SIZE or channel not in announcement.channels:
             return 0
-        bucket = self._bucket(channel)
-        granted = bucket.take(free)
+        bucket = self._get_bucket(channel)
+        granted = bucket.take_permits(free)
         if not granted:
             return 0
         at = now()
         with self.services.database.write() as db:
             rows = recipients.claim(db, self.announcement_id, channel, granted, at)
         with self.services.database.read() as db:
-            ready, aside = self.messages.ready(db, rows, bucket, at)
-        self._note(ready, aside, at)
-        bucket.give_back(granted - len(ready))
+            ready, aside = self.messages.prepare(db, rows, bucket, at)
+        self._record_prepared(ready, aside, at)
+        bucket.return_permits(granted - len(ready))
         for one in ready:
-            self.running[pool.submit(copy_context().run, hand_over, self.channel, one, at)] = one.recipient.id
+            self.pending_requests[pool.submit(copy_context().run, send_request, self.channel, one, at)] = (
+                one.recipient.id
+            )
         return len(rows)
 
-    def _note(self, ready: list[Ready], aside: list[Change], at: datetime) -> None:
+    def _record_prepared(self, ready: list[PreparedMessage], aside: list[RecipientChange], at: datetime) -> None:
         """Before anything leaves: which go as a template (Twilio lists another text of it), and which not at all."""
         templates = {one.recipient.id: one.outgoing.template for one in ready if one.outgoing.template}
         if templates or aside:
             with self.services.database.write() as db:
-                recipients.note_templates(db, templates)
-                recipients.apply(db, aside, at)
+                recipients.set_templates(db, templates)
+                recipients.apply_changes(db, aside, at)
 
-    def _bucket(self, channel: str) -> Bucket:
-        pace = self.services.library.district.announcements.pace.get(channel) or PACES.get(channel, Pace())  # type: ignore[call-overload]
+    def _get_bucket(self, channel: str) -> SenderTokenBucket:
+        rates = self.services.library.district.announcements.pace
+        pace = rates.get(channel) or DEFAULT_SENDING_RATES.get(channel, SendingRate())  # type: ignore[call-overload]
         settings = self.services.settings
         sender = settings.twilio_whatsapp_from if channel == "whatsapp" else settings.twilio_sms_from
-        return Bucket(self.services.redis, f"{channel}:{self.services.family(sender or channel)[:16]}", pace)
+        return SenderTokenBucket(self.services.redis, f"{channel}:{self.services.family(sender or channel)[:16]}", pace)
 
-    def _collect(self, seconds: float) -> None:
+    def _collect_results(self, seconds: float) -> None:
         """Take what came back; wait at most so long for the first."""
-        if not self.running:
+        if not self.pending_requests:
             time.sleep(seconds)
             return
-        done, _ = wait(self.running, timeout=seconds, return_when=FIRST_COMPLETED)
+        done, _ = wait(self.pending_requests, timeout=seconds, return_when=FIRST_COMPLETED)
         for future in done:
-            del self.running[future]
+            del self.pending_requests[future]
             self.results.append(future.result())
 
-    def _write(self) -> None:
+    def _write_results(self) -> None:
         """Write down what came back."""
-        self.wrote = time.monotonic()
+        self.last_written_at = time.monotonic()
         results, self.results = self.results, []
         if not results:
             return
         at = now()
         failed = [one.recipient.id for one in results if one.change.state == "failed"]
         with self.services.database.write() as db:
-            recipients.apply(db, [one.change for one in results], at)
-            delivery_results.after_failures(self.services, db, recipients.get_many(db, failed), at)
+            recipients.apply_changes(db, [one.change for one in results], at)
+            delivery_results.apply_failures(self.services, db, recipients.get_many(db, failed), at)
         if failed:
-            delivery_results.carry_on(self.services, self.announcement_id, at)
-        for channel in {one.recipient.channel for one in results if one.busy}:
-            self._bucket(channel).rest()
+            delivery_results.plan_retries(self.services, self.announcement_id, at)
+        for channel in {one.recipient.channel for one in results if one.is_rate_limited}:
+            self._get_bucket(channel).start_cooldown()
         self._pause_if_all_fail(results)
 
-    def _pause_if_all_fail(self, results: Iterable[Result]) -> None:
+    def _pause_if_all_fail(self, results: Iterable[RequestResult]) -> None:
         """The district's account or number is not allowed to send: stop asking, and tell a person."""
         for one in results:
-            operator = one.change.state == "failed" and one.change.error_code in OPERATOR
-            self.in_a_row = self.in_a_row + 1 if operator else 0 if one.change.state != "waiting" else self.in_a_row
-            if self.in_a_row >= IN_A_ROW:
-                why = f"{IN_A_ROW} messages in a row were refused with code {one.change.error_code}"
+            operator = one.change.state == "failed" and one.change.error_code in ACCOUNT_ERROR_CODES
+            self.consecutive_refusals = (
+                self.consecutive_refusals + 1
+                if operator
+                else 0
+                if one.change.state != "waiting"
+                else self.consecutive_refusals
+            )
+            if self.consecutive_refusals >= MAX_CONSECUTIVE_REFUSALS:
+                why = f"{MAX_CONSECUTIVE_REFUSALS} messages in a row were refused with code {one.change.error_code}"
                 with self.services.database.write() as db:
-                    announcements.move(db, self.announcement_id, ["sending"], "paused", why_paused=why)
+                    announcements.change_state(db, self.announcement_id, ["sending"], "paused", why_paused=why)
                 log.error("paused: announcement=%s code=%s", self.announcement_id, one.change.error_code)
-                self.in_a_row = 0
+                self.consecutive_refusals = 0
 
     def _look_up_lost(self, pool: ThreadPoolExecutor) -> None:
         at = now()
-        free = IN_FLIGHT - len(self.running)
+        free = MAX_REQUESTS_IN_FLIGHT - len(self.pending_requests)
         with self.services.database.read() as db:
-            if free <= 0 or not recipients.any_lost(db, self.announcement_id, at, at - LEASE):
+            if free <= 0 or not recipients.has_lost(db, self.announcement_id, at, at - CLAIM_LEASE):
                 return
         with self.services.database.write() as db:
-            lost = recipients.claim_lost(db, self.announcement_id, at, at - LEASE, min(free, 20))
-            addresses = self.messages.addresses_of(db, lost)
+            lost = recipients.claim_lost(db, self.announcement_id, at, at - CLAIM_LEASE, min(free, 20))
+            addresses = self.messages.load_addresses(db, lost)
         for one in lost:
-            look = Look(addresses[one.id], self.messages.code)
-            self.running[pool.submit(copy_context().run, look_up, self.services, self.channel, one, look)] = one.id
+            look = LookupQuery(addresses[one.id], self.messages.code)
+            self.pending_requests[
+                pool.submit(copy_context().run, look_up_request, self.services, self.channel, one, look)
+            ] = one.id
 
-    def _finished(self) -> bool:
+    def _finish_if_done(self) -> bool:
         """Whether all is done: then it says so, unless a report has brought more to do."""
         with self.services.database.read() as db:
-            if recipients.any_open(db, self.announcement_id):
-                return self._rests()
-        delivery_results.write_down(self.services)
-        delivery_results.carry_on(self.services, self.announcement_id, now())
+            if recipients.has_open(db, self.announcement_id):
+                return self._can_wait_for_sweep()
+        delivery_results.record_pending_reports(self.services)
+        delivery_results.plan_retries(self.services, self.announcement_id, now())
         with self.services.database.write() as db:
-            if recipients.any_open(db, self.announcement_id):
+            if recipients.has_open(db, self.announcement_id):
                 return False
-            announcements.move(db, self.announcement_id, ["sending"], "done", ended_at=now())
+            announcements.change_state(db, self.announcement_id, ["sending"], "done", ended_at=now())
         log.info("done: announcement=%s", self.announcement_id)
         return True
 
-    def _rests(self) -> bool:
+    def _can_wait_for_sweep(self) -> bool:
         """What is left is due much later (the morning): no job has to wait for it, the sweep queues one in time."""
         with self.services.database.read() as db:
-            due = recipients.next_due(db, self.announcement_id)
+            due = recipients.find_next_due_at(db, self.announcement_id)
         return due is None or due > now() + timedelta(seconds=15)

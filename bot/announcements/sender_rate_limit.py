@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from bot.content.district import Pace
+from bot.content.district import SendingRate
 
-BURST_SECONDS, WORTH_SECONDS = 0.4, 0.2
-REST_SECONDS = 1.0
+BURST_SECONDS, MIN_GRANT_SECONDS = 0.4, 0.2
+COOLDOWN_SECONDS = 1.0
 """After "too many requests" a sender rests so long, longer each time it happens again."""
-DAY_SLOTS, SLOT_SECONDS = 144, 600
+DAY_SLOT_COUNT, DAY_SLOT_SECONDS = 144, 600
 """A moving day is counted in ten-minute slots; the slot that is half over counts whole."""
 
-TAKE = """
+TAKE_SCRIPT = """
 local now = redis.call('TIME')
 local at = tonumber(now[1]) + tonumber(now[2]) / 1000000
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -33,7 +33,7 @@ redis.call('EXPIRE', KEYS[1], 3600)
 return given
 """
 
-TAKE_DAY = """
+TAKE_DAILY_SCRIPT = """
 local slot = math.floor(tonumber(redis.call('TIME')[1]) / ARGV[3])
 local used = 0
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
@@ -48,35 +48,35 @@ return given
 
 
 @dataclass(frozen=True)
-class Bucket:
+class SenderTokenBucket:
     """The pace of one sender.  All methods raise `redis.RedisError` while Redis is away."""
 
     redis: Redis
     sender: str
-    pace: Pace
+    sending_rate: SendingRate
 
-    def take(self, want: int) -> int:
+    def take_permits(self, want: int) -> int:
         """Leave for so many messages now, up to `want`; 0 until there is enough for it to be worth a claim."""
-        rate = self.pace.per_second or 0.0
-        most, worth = max(1.0, rate * BURST_SECONDS), max(1.0, rate * WORTH_SECONDS)
+        rate = self.sending_rate.per_second or 0.0
+        most, worth = max(1.0, rate * BURST_SECONDS), max(1.0, rate * MIN_GRANT_SECONDS)
         keys = [f"puente:pace:{self.sender}", f"puente:rest:{self.sender}"]
-        return int(self.redis.eval(TAKE, 2, *keys, want, rate, most, worth))
+        return int(self.redis.eval(TAKE_SCRIPT, 2, *keys, want, rate, most, worth))
 
-    def give_back(self, unused: int) -> None:
+    def return_permits(self, unused: int) -> None:
         """Leave that was not used, because no message was there for it."""
-        if unused and self.pace.per_second:
+        if unused and self.sending_rate.per_second:
             self.redis.hincrbyfloat(f"puente:pace:{self.sender}", "tokens", unused)
 
-    def take_day(self, want: int) -> int:
+    def take_daily_permits(self, want: int) -> int:
         """Leave to write to so many people outside a talk today, up to `want` (WhatsApp's tier)."""
-        if self.pace.per_day is None:
+        if self.sending_rate.per_day is None:
             return want
-        given = (want, self.pace.per_day, SLOT_SECONDS, DAY_SLOTS)
-        return int(self.redis.eval(TAKE_DAY, 1, f"puente:day:{self.sender}", *given))
+        given = (want, self.sending_rate.per_day, DAY_SLOT_SECONDS, DAY_SLOT_COUNT)
+        return int(self.redis.eval(TAKE_DAILY_SCRIPT, 1, f"puente:day:{self.sender}", *given))
 
-    def rest(self) -> None:
+    def start_cooldown(self) -> None:
         """The provider said "too many": nobody uses this sender for a while, twice as long each time in a row."""
         times = int(self.redis.incr(f"puente:rested:{self.sender}"))
         self.redis.expire(f"puente:rested:{self.sender}", 60)
-        milliseconds = int(min(30.0, REST_SECONDS * 2 ** (times - 1)) * 1000)
+        milliseconds = int(min(30.0, COOLDOWN_SECONDS * 2 ** (times - 1)) * 1000)
         self.redis.set(f"puente:rest:{self.sender}", 1, px=milliseconds)

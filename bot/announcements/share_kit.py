@@ -7,8 +7,14 @@ import logging
 from dataclasses import dataclass
 from hashlib import sha256
 
-from bot.announcements.current_translations import wording_now, wordings_now
-from bot.announcements.text import MACHINE, fixed, link_to, marked_as, text_in
+from bot.announcements.current_translations import find_current_translation, load_current_translations
+from bot.announcements.text import (
+    MACHINE_MARK,
+    build_verification_link,
+    get_translation_mark,
+    render_fixed_text,
+    render_text,
+)
 from bot.base.database import now
 from bot.base.queues import MAKE_KIT, enqueue
 from bot.content import dates
@@ -21,111 +27,132 @@ from bot.runtime import Services
 from bot.speech import text_to_speech
 from bot.store.announcements import announcements, share_kits
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.share_kits import Kit
-from bot.store.announcements.translations import Wording
+from bot.store.announcements.share_kits import ShareKit
+from bot.store.announcements.translations import AnnouncementTranslation
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Item:
+class ShareKitItem:
     """What the kit's page shows of one language.  `text` is to be passed on as it is; `sound` "own" (the district
     recorded it), "machine" or ""."""
 
     language: str
     text: str
-    picture: bool
+    has_picture: bool
     sound: str
 
 
-def kit_link(public_base: str, code: str) -> str:
+def build_kit_link(public_base: str, code: str) -> str:
     """Where the kit lies."""
     return f"{public_base}/m/{code}/kit"
 
 
-def kit_words(library: Library, announcement: Announcement, language: str, public_base: str) -> str:
+def render_kit_message(library: Library, announcement: Announcement, language: str, public_base: str) -> str:
     """What a leader's message says besides the announcement itself."""
-    values = {"until": until(library, announcement, language), "link": kit_link(public_base, announcement.code)}
-    return fixed(library, language, "kit_message", values)
+    values = {
+        "until": format_valid_until(library, announcement, language),
+        "link": build_kit_link(public_base, announcement.code),
+    }
+    return render_fixed_text(library, language, "kit_message", values)
 
 
-def until(library: Library, announcement: Announcement, language: str) -> str:
+def format_valid_until(library: Library, announcement: Announcement, language: str) -> str:
     """Up to when it may be passed on, in the words of this language."""
-    return dates.moment(library.district.local(announcement.until), language)
+    return dates.format_moment(library.district.to_local_time(announcement.until), language)
 
 
-def items(services: Services, announcement: Announcement) -> list[Item]:
+def list_items(services: Services, announcement: Announcement) -> list[ShareKitItem]:
     """The languages in which it can be passed on: English, and those that a person has approved or that may go out
     with the machine's notice."""
     with services.database.read() as db:
-        found = wordings_now(db, announcement)
-        made = share_kits.digests(db, announcement.id)
-    languages = [SOURCE_LANGUAGE, *(one for one, wording in found.items() if _may_pass(announcement, one, wording))]
-    return [_item(services, announcement, language, found.get(language), made) for language in languages]
+        found = load_current_translations(db, announcement)
+        made = share_kits.get_digests(db, announcement.id)
+    languages = [SOURCE_LANGUAGE, *(one for one, wording in found.items() if _can_share(announcement, one, wording))]
+    return [_build_item(services, announcement, language, found.get(language), made) for language in languages]
 
 
-def _may_pass(announcement: Announcement, language: str, wording: Wording) -> bool:
-    mark = marked_as(language, wording)
-    return not mark or (mark == MACHINE and announcement.unapproved == "machine")
+def _can_share(announcement: Announcement, language: str, wording: AnnouncementTranslation) -> bool:
+    mark = get_translation_mark(language, wording)
+    return not mark or (mark == MACHINE_MARK and announcement.unapproved == "machine")
 
 
-def _item(
-    services: Services, announcement: Announcement, language: str, wording: Wording | None,
+def _build_item(
+    services: Services, announcement: Announcement, language: str, wording: AnnouncementTranslation | None,
     made: dict[str, tuple[str, bool, bool]],
-) -> Item:  # fmt: skip
-    text = to_pass_on(services, announcement, language, wording)
+) -> ShareKitItem:  # fmt: skip
+    text = render_share_text(services, announcement, language, wording)
     digest, picture, sound = made.get(language, ("", False, False))
-    current = digest == _digest(text)
+    current = digest == _compute_text_digest(text)
     spoken = "own" if wording and wording.has_audio else "machine" if sound and current else ""
-    return Item(language, text, picture and current, spoken)
+    return ShareKitItem(language, text, picture and current, spoken)
 
 
-def to_pass_on(services: Services, announcement: Announcement, language: str, wording: Wording | None) -> str:
+def render_share_text(
+    services: Services, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
+) -> str:
     """The text that is forwarded: what is said, when it was sent and until when it holds, how to check it."""
     library, base = library_for(services, language), services.settings.public_base
     link = announcement.link
-    said = text_in(library, announcement, language, wording)
-    notice = fixed(library, language, "notice_draft", {}) if marked_as(language, wording) == MACHINE else ""
-    until_when = fixed(library, language, "kit_until", {"until": until(library, announcement, language)})
-    check = fixed(library, language, "announced_check", {"link": link_to(base, announcement.code)})
+    said = render_text(library, announcement, language, wording)
+    notice = (
+        render_fixed_text(library, language, "notice_draft", {})
+        if get_translation_mark(language, wording) == MACHINE_MARK
+        else ""
+    )
+    until_when = render_fixed_text(
+        library, language, "kit_until", {"until": format_valid_until(library, announcement, language)}
+    )
+    check = render_fixed_text(
+        library, language, "announced_check", {"link": build_verification_link(base, announcement.code)}
+    )
     parts = (f"{library.district.name}:\n{said}", link if link not in said else "", notice, until_when, check)
     return "\n\n".join(part for part in parts if part)
 
 
 def prepare(services: Services, announcement: Announcement) -> None:
     """Have pictures and sounds made that are not there yet, or are of older words."""
-    for item in items(services, announcement):
-        if not item.picture:
+    for item in list_items(services, announcement):
+        if not item.has_picture:
             enqueue(services.redis, "bulk", MAKE_KIT, announcement.id, item.language)  # the sending goes before
 
 
-def make(services: Services, announcement_id: int, language: str) -> None:
+def make_assets(services: Services, announcement_id: int, language: str) -> None:
     """Draw and speak one language.  What cannot be made is left out, and the page says nothing of it."""
     with services.database.read() as db:
         announcement = announcements.find(db, announcement_id)
-        wording = wording_now(db, announcement, language) if announcement else None
+        wording = find_current_translation(db, announcement, language) if announcement else None
     if announcement is None:
         return
-    text = to_pass_on(services, announcement, language, wording)
-    picture = _picture(services, announcement, language, wording)
-    said = text_in(library_for(services, language), announcement, language, wording)
+    text = render_share_text(services, announcement, language, wording)
+    picture = _draw_image(services, announcement, language, wording)
+    said = render_text(library_for(services, language), announcement, language, wording)
     sound = text_to_speech.speak(said, language)
     with services.database.write() as db:
-        share_kits.keep(db, announcement_id, Kit(language, _digest(text), picture, sound), now())
+        share_kits.save(db, announcement_id, ShareKit(language, _compute_text_digest(text), picture, sound), now())
 
 
-def _picture(services: Services, announcement: Announcement, language: str, wording: Wording | None) -> bytes | None:
+def _draw_image(
+    services: Services, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
+) -> bytes | None:
     library, base = library_for(services, language), services.settings.public_base
-    sent = dates.moment(library.district.local(announcement.started_at or now()), language)
-    link = link_to(base, announcement.code)
-    machine = fixed(library, language, "notice_draft", {}) if marked_as(language, wording) == MACHINE else ""
+    sent = dates.format_moment(library.district.to_local_time(announcement.started_at or now()), language)
+    link = build_verification_link(base, announcement.code)
+    machine = (
+        render_fixed_text(library, language, "notice_draft", {})
+        if get_translation_mark(language, wording) == MACHINE_MARK
+        else ""
+    )
     drawn = Picture(
         language=language,
         district=library.district.name,
-        text=text_in(library, announcement, language, wording),
-        sent=fixed(library, language, "sent_on", {"when": sent}),
-        until=fixed(library, language, "kit_until", {"until": until(library, announcement, language)}),
-        check=fixed(library, language, "announced_check", {"link": ""}).strip(),
+        text=render_text(library, announcement, language, wording),
+        sent=render_fixed_text(library, language, "sent_on", {"when": sent}),
+        until=render_fixed_text(
+            library, language, "kit_until", {"until": format_valid_until(library, announcement, language)}
+        ),
+        check=render_fixed_text(library, language, "announced_check", {"link": ""}).strip(),
         link=link,
         machine=machine,
     )
@@ -136,5 +163,5 @@ def _picture(services: Services, announcement: Announcement, language: str, word
         return None
 
 
-def _digest(text: str) -> str:
+def _compute_text_digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()

@@ -13,10 +13,15 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from bot.announcements import launch, translation_drafts
-from bot.announcements.approval import CannotRelease, digest_now, meant_in_all, standing
-from bot.announcements.composition import HOLDS, senders_of
-from bot.announcements.preview import preview
-from bot.announcements.text import sentences
+from bot.announcements.approval import (
+    ReleaseError,
+    compute_current_digest,
+    count_audience_families,
+    get_approval_status,
+)
+from bot.announcements.composition import VALIDITY_BY_KIND, list_senders
+from bot.announcements.preview import build_preview
+from bot.announcements.text import split_sentences
 from bot.base.database import now
 from bot.base.queues import DELIVER, enqueue
 from bot.content.catalog import SOURCE_LANGUAGE
@@ -25,36 +30,36 @@ from bot.content.texts import TextId
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.announcements import announcements, approvals, templates, translations
-from bot.store.announcements.announcements import Announcement, Audience, Draft
+from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
 from bot.store.announcements.approvals import Approval
-from bot.store.announcements.templates import HAVE_LEFT, WERE_HERE, Ready
-from bot.store.announcements.translations import Part
+from bot.store.announcements.templates import AGENTS_HAVE_LEFT, AGENTS_WERE_HERE, AnnouncementTemplate
+from bot.store.announcements.translations import TranslatedSentence
 from bot.store.cases import deliveries
 from bot.store.schools import verified_events
 
-KIND = "emergency"
-CHAINS = ("safety_lead", "principal")
+TEMPLATE_KIND = "emergency"
+RELEASER_ROLES = ("safety_lead", "principal")
 """Whose people (of that school) may propose and confirm, besides approvers and administrators."""
-WAITS = timedelta(days=365)
+TEMPLATE_VALIDITY = timedelta(days=365)
 """So long its approvals are good for; then the words are looked at again."""
-OFFERED = timedelta(hours=24)
+OFFER_WINDOW = timedelta(hours=24)
 """So long after "agents were at …" the other of the pair is offered first."""
-ENDS: tuple[TextId, ...] = ("ready_checked", "ready_ask", "ready_danger")
-SENTENCES: dict[str, tuple[TextId, ...]] = {
-    WERE_HERE: ("ready_were_here", *ENDS),
-    HAVE_LEFT: ("ready_have_left", *ENDS),
+CLOSING_TEXT_IDS: tuple[TextId, ...] = ("ready_checked", "ready_ask", "ready_danger")
+TEMPLATE_TEXT_IDS: dict[str, tuple[TextId, ...]] = {
+    AGENTS_WERE_HERE: ("ready_were_here", *CLOSING_TEXT_IDS),
+    AGENTS_HAVE_LEFT: ("ready_have_left", *CLOSING_TEXT_IDS),
 }
 """Each a sentence of flows/texts.yaml, so that the catalogs hold a draft of it in every language."""
-GONE = "The proposal is gone, or too old: look at the page again."
+PROPOSAL_GONE_MESSAGE = "The proposal is gone, or too old: look at the page again."
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Waiting:
+class TemplateStatus:
     """One of a school's two, and what is missing before it could leave (`missing` empty: it can)."""
 
-    ready: Ready
+    template: AnnouncementTemplate
     announcement: Announcement
     missing: tuple[str, ...]
     families: int
@@ -64,194 +69,215 @@ class Waiting:
     """What phones show in English, if it left now."""
 
 
-def may_release(district: District, staff: str | None, school: str) -> bool:
+def can_release(district: District, staff: str | None, school: str) -> bool:
     """Whether this member of staff is one of those who may propose and confirm for that school."""
     person = district.staff.get(staff or "")
     if person is None or (person.schools and school not in person.schools):
         return False
-    return staff in _releasers(district, school)
+    return staff in _list_releasers(district, school)
 
 
-def _releasers(district: District, school: str) -> dict[str, None]:
-    chains = [district.on_call[role] for role in CHAINS if role in district.on_call]
+def _list_releasers(district: District, school: str) -> dict[str, None]:
+    chains = [district.on_call[role] for role in RELEASER_ROLES if role in district.on_call]
     people = dict.fromkeys(one for chain in chains for one in (*chain.schools.get(school, ()), *chain.people))
     return {one: None for one in people if not district.staff[one].schools or school in district.staff[one].schools}
 
 
-def make(services: Services, by: str) -> int:
+def create_missing(services: Services, by: str) -> int:
     """Write the pair for every school that lacks it, and have it translated; how many are new."""
     made = []
     with services.database.write() as db:
-        known = {(one.school, one.what) for one in templates.every(db)}
+        known = {(one.school, one.what) for one in templates.list_all(db)}
         for school in services.library.district.schools:
-            made += [_made(services, db, school, what, by) for what in SENTENCES if (school, what) not in known]
+            made += [
+                _create_template(services, db, school, what, by)
+                for what in TEMPLATE_TEXT_IDS
+                if (school, what) not in known
+            ]
     for announcement in made:
-        translation_drafts.ask(services, announcement)
+        translation_drafts.request_drafts(services, announcement)
     return len(made)
 
 
-def _made(services: Services, db: Connection, school: str, what: str, by: str) -> Announcement:
+def _create_template(services: Services, db: Connection, school: str, what: str, by: str) -> Announcement:
     """The draft with its drafted wordings; both are kept, or neither."""
     district, at = services.library.district, now()
-    text = " ".join(services.library.texts[one] for one in SENTENCES[what])
+    text = " ".join(services.library.texts[one] for one in TEMPLATE_TEXT_IDS[what])
     audience = Audience(roles=("family",), schools=(school,))
-    draft = Draft(KIND, _sender(district), text, audience, at + WAITS, channels=tuple(district.channels))
+    draft = AnnouncementDraft(
+        TEMPLATE_KIND,
+        _choose_sender(district),
+        text,
+        audience,
+        at + TEMPLATE_VALIDITY,
+        channels=tuple(district.channels),
+    )
     number = announcements.add(db, draft, by, at)
     templates.add(db, number, school, what)
     audit_log.record(db, by, "wrote an announcement", f"announcement {number}", at, "ready-made")
     for language in district.languages:
-        _draft_from_catalog(services, db, number, what, language, at)
+        _save_catalog_draft(services, db, number, what, language, at)
     found = announcements.find(db, number)
     assert found is not None, "just kept"
     return found
 
 
-def _sender(district: District) -> str:
+def _choose_sender(district: District) -> str:
     """Somebody whose name needs no approval in person on the day: of the safety lead's chain, if one may announce."""
-    may = senders_of(district)
+    may = list_senders(district)
     free = [one for one in may if one not in district.announcements.released_by_sender] or list(may)
-    chain = district.on_call.get(CHAINS[0])
+    chain = district.on_call.get(RELEASER_ROLES[0])
     return next((one for one in (chain.people if chain else ()) if one in free), free[0])
 
 
-def _draft_from_catalog(
+def _save_catalog_draft(
     services: Services, db: Connection, number: int, what: str, language: str, at: datetime
 ) -> None:
     """The catalogs' wordings as a draft for who approves this language; else it waits for the translator."""
     if language == SOURCE_LANGUAGE:
         return
-    english = [services.library.texts[one] for one in SENTENCES[what]]
-    found = [(text, services.library.catalogs.wording(language, text)) for text in english]
-    parts = [Part(text, one.text, "yes" if one.draft else "no") for text, one in found if not one.missing]
-    translations.ask_for(db, number, language, sentences(" ".join(english)), at)
+    english = [services.library.texts[one] for one in TEMPLATE_TEXT_IDS[what]]
+    found = [(text, services.library.catalogs.find_text(language, text)) for text in english]
+    parts = [
+        TranslatedSentence(text, one.text, "yes" if one.is_draft else "no") for text, one in found if not one.is_missing
+    ]
+    translations.request(db, number, language, split_sentences(" ".join(english)), at)
     if len(parts) == len(english):
         parts[-1] = replace(parts[-1], after="")
         translations.save_draft(db, number, language, parts)
 
 
-def waiting(services: Services, school: str) -> list[Waiting]:
+def list_statuses(services: Services, school: str) -> list[TemplateStatus]:
     """A school's two, each with what is missing."""
     with services.database.read() as db:
-        own = [one for one in templates.every(db) if one.school == school]
+        own = [one for one in templates.list_all(db) if one.school == school]
         found = [(one, announcements.find(db, one.announcement_id)) for one in own]
-    return [_waiting(services, one, announcement) for one, announcement in found if announcement]
+    return [_check_status(services, one, announcement) for one, announcement in found if announcement]
 
 
-def _waiting(services: Services, ready: Ready, announcement: Announcement) -> Waiting:
-    shown = preview(services, announcement)
+def _check_status(services: Services, ready: AnnouncementTemplate, announcement: Announcement) -> TemplateStatus:
+    shown = build_preview(services, announcement)
     missing = []
     with services.database.read() as db:
-        given = approvals.of(db, announcement.id)
-        seen = digest_now(db, announcement)
-    size = meant_in_all(services, announcement)
-    state = standing(services.library.district, announcement, given, size, seen)
-    if not state.complete:
+        given = approvals.list_for_announcement(db, announcement.id)
+        seen = compute_current_digest(db, announcement)
+    size = count_audience_families(services, announcement)
+    state = get_approval_status(services.library.district, announcement, given, size, seen)
+    if not state.is_complete:
         missing.append("Nobody or too few people have approved it yet.")
     if announcement.until <= now():
         missing.append("It was approved too long ago: look at the words again, and give it a later time.")
-    if any(one.too_long for one in shown.shown):
+    if any(one.is_too_long for one in shown.languages):
         missing.append("It does not fit one message in every language.")
-    held = tuple((one.language, one.held) for one in shown.unapproved if one.held)
-    english = next(one.text for one in shown.shown if one.language == SOURCE_LANGUAGE)
-    return Waiting(ready, announcement, tuple(missing), shown.reached, held, english)
+    held = tuple((one.language, one.held) for one in shown.unapproved_languages if one.held)
+    english = next(one.text for one in shown.languages if one.language == SOURCE_LANGUAGE)
+    return TemplateStatus(ready, announcement, tuple(missing), shown.reached_count, held, english)
 
 
-def propose(services: Services, ready_id: int, by: str) -> Ready:
+def propose_release(services: Services, template_id: int, by: str) -> AnnouncementTemplate:
     """The first of two people: it leaves when somebody else confirms.  The others who may are told.
 
     Raises `CannotRelease`.  The caller has asked `may_release`, or the login's role.
     """
-    at, one = now(), _found(services, ready_id)
-    state = _waiting(services, *one)
+    at, one = now(), _load_template(services, template_id)
+    state = _check_status(services, *one)
     if state.missing:
-        raise CannotRelease(" ".join(state.missing))
+        raise ReleaseError(" ".join(state.missing))
     with services.database.write() as db:
-        if not templates.propose(db, ready_id, by, at):
-            raise CannotRelease("Somebody has proposed it already, or it has just been sent.")
+        if not templates.propose(db, template_id, by, at):
+            raise ReleaseError("Somebody has proposed it already, or it has just been sent.")
         audit_log.record(db, by, "proposed an announcement", f"announcement {one[1].id}", at)
-        planned = _tell_the_others(services, db, one[0], by, at)
+        planned = _notify_releasers(services, db, one[0], by, at)
     for delivery_id in planned:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return one[0]
 
 
-def _found(services: Services, ready_id: int) -> tuple[Ready, Announcement]:
+def _load_template(services: Services, template_id: int) -> tuple[AnnouncementTemplate, Announcement]:
     with services.database.read() as db:
-        ready = templates.find(db, ready_id)
+        ready = templates.find(db, template_id)
         announcement = announcements.find(db, ready.announcement_id) if ready else None
     if ready is None or announcement is None:
-        raise CannotRelease("There is no such ready-made announcement.")
+        raise ReleaseError("There is no such ready-made announcement.")
     return ready, announcement
 
 
-def _tell_the_others(services: Services, db: Connection, ready: Ready, by: str, at: datetime) -> list[str]:
+def _notify_releasers(
+    services: Services, db: Connection, ready: AnnouncementTemplate, by: str, at: datetime
+) -> list[str]:
     district = services.library.district
     name = district.staff[by].name if by in district.staff else by
-    what = "agents were at the school" if ready.what == WERE_HERE else "the agents have left"
-    minutes = int(templates.PROPOSED_FOR.total_seconds() // 60)
+    what = "agents were at the school" if ready.what == AGENTS_WERE_HERE else "the agents have left"
+    minutes = int(templates.PROPOSAL_LIFETIME.total_seconds() // 60)
     body = (
         f"{district.name}: {name} proposes to tell the families of {district.schools[ready.school].name}: {what}."
         f" A second person must confirm it within {minutes} minutes. {services.settings.public_base}/console/schools"
     )
-    others = [one for one in _releasers(district, ready.school) if one != by]
+    others = [one for one in _list_releasers(district, ready.school) if one != by]
     return [deliveries.plan_notice(db, services.database.vault, {"staff": one}, body, at) for one in others]
 
 
-def confirm(services: Services, ready_id: int, by: str) -> Announcement:
+def confirm_release(services: Services, template_id: int, by: str) -> Announcement:
     """The second person: a copy with the approved words leaves now.  Raises `CannotRelease`."""
-    at, (ready, announcement) = now(), _found(services, ready_id)
+    at, (ready, announcement) = now(), _load_template(services, template_id)
     if ready.proposed_by == by:
-        raise CannotRelease("Somebody else must be the second person: you have proposed it.")
-    if not ready.proposed(at):
-        raise CannotRelease(GONE)
-    state = _waiting(services, ready, announcement)
+        raise ReleaseError("Somebody else must be the second person: you have proposed it.")
+    if not ready.is_proposed_at(at):
+        raise ReleaseError(PROPOSAL_GONE_MESSAGE)
+    state = _check_status(services, ready, announcement)
     if state.missing:
-        raise CannotRelease(" ".join(state.missing))
+        raise ReleaseError(" ".join(state.missing))
     with services.database.write() as db:
         fresh = announcements.find(db, announcement.id)
         if fresh != announcement or not templates.confirm(db, ready, by, at):
-            raise CannotRelease(GONE)
-        copy = _copy(db, ready, announcement, by, at)
-        if ready.what == WERE_HERE:  # two people say that it happened: for the days after, nothing about truancy
-            verified_events.add(db, ready.school, services.library.district.local(at).date(), by, at)
-    log.info("released: ready=%s announcement=%s", ready_id, copy.id)
-    launch.send_when_due(services, copy)
+            raise ReleaseError(PROPOSAL_GONE_MESSAGE)
+        copy = _copy_announcement(db, ready, announcement, by, at)
+        if ready.what == AGENTS_WERE_HERE:  # two people say that it happened: for the days after, nothing about truancy
+            verified_events.add(db, ready.school, services.library.district.to_local_time(at).date(), by, at)
+    log.info("released: ready=%s announcement=%s", template_id, copy.id)
+    launch.queue_if_due(services, copy)
     return copy
 
 
-def _copy(db: Connection, ready: Ready, announcement: Announcement, by: str, at: datetime) -> Announcement:
+def _copy_announcement(
+    db: Connection, ready: AnnouncementTemplate, announcement: Announcement, by: str, at: datetime
+) -> Announcement:
     """The announcement that leaves: the same words and wordings, the moment, and everybody who stands for it."""
     proposed_by = ready.proposed_by or by
-    names = Draft.__dataclass_fields__
+    names = AnnouncementDraft.__dataclass_fields__
     same = {name: getattr(announcement, name) for name in names}
-    draft = Draft(**{**same, "send_at": at, "until": at + HOLDS[announcement.kind]})
+    draft = AnnouncementDraft(**{**same, "send_at": at, "until": at + VALIDITY_BY_KIND[announcement.kind]})
     number = announcements.add(db, draft, proposed_by, at)
     translations.copy(db, announcement.id, number)
     copied = announcements.find(db, number)
     assert copied is not None, "just kept"
-    before = {one.by for one in approvals.of(db, announcement.id) if one.digest == digest_now(db, announcement)}
+    before = {
+        one.by
+        for one in approvals.list_for_announcement(db, announcement.id)
+        if one.digest == compute_current_digest(db, announcement)
+    }
     for person in sorted({*before, proposed_by, by}):
-        approvals.add(db, number, Approval(person, digest_now(db, copied), at))
-    announcements.move(db, number, ["draft"], "ready")
-    templates.set_copy(db, ready.id, number)
+        approvals.add(db, number, Approval(person, compute_current_digest(db, copied), at))
+    announcements.change_state(db, number, ["draft"], "ready")
+    templates.set_released_copy(db, ready.id, number)
     audit_log.record(db, proposed_by, "proposed an announcement", f"announcement {number}", at)
     audit_log.record(db, by, "released an announcement", f"announcement {number}", at, f"copy of {announcement.id}")
     return replace(copied, state="ready")
 
 
-def drop(services: Services, ready_id: int, by: str) -> bool:
+def drop_proposal(services: Services, template_id: int, by: str) -> bool:
     """The proposal is taken back; False if there was none."""
-    at, (ready, announcement) = now(), _found(services, ready_id)
+    at, (ready, announcement) = now(), _load_template(services, template_id)
     with services.database.write() as db:
-        dropped = templates.drop(db, ready.id)
+        dropped = templates.withdraw_proposal(db, ready.id)
         if dropped:
             audit_log.record(db, by, "dropped a proposal", f"announcement {announcement.id}", at)
     return dropped
 
 
-def offered(pair: list[Ready], at: datetime) -> str | None:
+def choose_offer(pair: list[AnnouncementTemplate], at: datetime) -> str | None:
     """Which of a school's two is offered first: "they have left", for a day after "agents were at …"."""
     sent = {one.what: one.released_at for one in pair}
-    were, left = sent.get(WERE_HERE), sent.get(HAVE_LEFT)
-    fresh = were is not None and were > at - OFFERED and (left is None or left < were)
-    return HAVE_LEFT if fresh else None
+    were, left = sent.get(AGENTS_WERE_HERE), sent.get(AGENTS_HAVE_LEFT)
+    fresh = were is not None and were > at - OFFER_WINDOW and (left is None or left < were)
+    return AGENTS_HAVE_LEFT if fresh else None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from bot.announcements.current_translations import wording_now, wordings_now
-from bot.announcements.text import body, fixed, marked_as, sentences, text_in
+from bot.announcements.current_translations import find_current_translation, load_current_translations
+from bot.announcements.text import compose_body, get_translation_mark, render_fixed_text, render_text, split_sentences
 from bot.base.database import now
 from bot.content import dates
 from bot.content.library import Library
@@ -21,32 +21,32 @@ from bot.store.announcements.announcements import CODE_LENGTH, Announcement
 from bot.store.families import contacts
 
 Verdict = Literal["genuine", "genuine_over", "genuine_stopped", "not_genuine"]
-EXAMPLE = "CHECK K7Q2MX"
-SURE_OF_LANGUAGE = 0.6
-LINK = re.compile(r"https?://\S+")
-OWN_WORDS = 3
+EXAMPLE_CHECK_COMMAND = "CHECK K7Q2MX"
+MIN_LANGUAGE_CONFIDENCE = 0.6
+LINK_PATTERN = re.compile(r"https?://\S+")
+MAX_ADDED_WORDS = 3
 """Whoever adds more than so many words to a message that they send back may say something of their own."""
-ABOUT_THE_MESSAGE = frozenset({None, "greeting_identity", "short_reply", "out_of_scope", "safety_rumor"})
+MESSAGE_QUESTION_INTENTS = frozenset({None, "greeting_identity", "short_reply", "out_of_scope", "safety_rumor"})
 """What "hello, is this true?" may be taken for; everything else beside a message is a matter of its own."""
 
 
 @dataclass(frozen=True)
-class Looked:
+class CodeVerification:
     """What is known of a code."""
 
     verdict: Verdict
     announcement: Announcement | None = None
 
 
-def look_up(services: Services, code: str, at: datetime | None = None) -> Looked:
+def look_up_code(services: Services, code: str, at: datetime | None = None) -> CodeVerification:
     """What this code stands for.  One that was never sent is unknown like any other: nothing leaks before its hour."""
     with services.database.read() as db:
-        found = announcements.by_code(db, code) if len(code) == CODE_LENGTH else None
+        found = announcements.find_by_code(db, code) if len(code) == CODE_LENGTH else None
     if found is None or found.started_at is None:
-        return Looked("not_genuine")
+        return CodeVerification("not_genuine")
     if found.state == "stopped":
-        return Looked("genuine_stopped", found)
-    return Looked("genuine_over" if found.until <= (at or now()) else "genuine", found)
+        return CodeVerification("genuine_stopped", found)
+    return CodeVerification("genuine_over" if found.until <= (at or now()) else "genuine", found)
 
 
 def answer(services: Services, inbound: Inbound) -> str | None:
@@ -58,75 +58,77 @@ def answer(services: Services, inbound: Inbound) -> str | None:
     command = match(inbound.text, services.library.phrasebook)
     if command is None or command.kind != "check":
         return None
-    looked = look_up(services, command.rest) if command.rest else None
+    looked = look_up_code(services, command.rest) if command.rest else None
     forwarded = bool(LINK_CODE.search(inbound.text))
-    if looked and forwarded and _says_something_else(services, inbound.text, looked):
+    if looked and forwarded and _has_other_content(services, inbound.text, looked):
         return None
-    language = _language(services, inbound)
+    language = _choose_language(services, inbound)
     library = library_for(services, language)
     if looked is None:
-        return fixed(library, language, "check_how", {"example": EXAMPLE})
-    return told(services, library, language, looked)
+        return render_fixed_text(library, language, "check_how", {"example": EXAMPLE_CHECK_COMMAND})
+    return describe_verdict(services, library, language, looked)
 
 
-def told(services: Services, library: Library, language: str, looked: Looked) -> str:
+def describe_verdict(services: Services, library: Library, language: str, verification: CodeVerification) -> str:
     """What is said of a code in this language; of a genuine message its text as well."""
-    announcement = looked.announcement
+    announcement = verification.announcement
     if announcement is None or announcement.started_at is None:
-        return fixed(library, language, "not_genuine", {})
-    when = dates.moment(library.district.local(announcement.started_at), language)
-    verdict: TextId = looked.verdict
-    said = fixed(library, language, verdict, {"when": when})
-    if looked.verdict != "genuine":
+        return render_fixed_text(library, language, "not_genuine", {})
+    when = dates.format_moment(library.district.to_local_time(announcement.started_at), language)
+    verdict: TextId = verification.verdict
+    said = render_fixed_text(library, language, verdict, {"when": when})
+    if verification.verdict != "genuine":
         return said
-    return f"{said}\n\n{text_shown(services, library, announcement, language)}"
+    return f"{said}\n\n{render_public_text(services, library, announcement, language)}"
 
 
-def text_shown(services: Services, library: Library, announcement: Announcement, language: str) -> str:
+def render_public_text(services: Services, library: Library, announcement: Announcement, language: str) -> str:
     """Its text in this language, where a person has approved it or it went out with the machine's notice; else
     English."""
     with services.database.read() as db:
-        wording = wording_now(db, announcement, language)
-    mark = marked_as(language, wording)
+        wording = find_current_translation(db, announcement, language)
+    mark = get_translation_mark(language, wording)
     if mark and not (mark == "machine" and announcement.unapproved == "machine"):
-        return text_in(library, announcement, "en", None)
-    return text_in(library, announcement, language, wording)
+        return render_text(library, announcement, "en", None)
+    return render_text(library, announcement, language, wording)
 
 
-def _says_something_else(services: Services, text: str, looked: Looked) -> bool:
+def _has_other_content(services: Services, text: str, verification: CodeVerification) -> bool:
     """Whether a message that was sent back stands beside words of one's own that need another answer: "… my child is
     sick today", "stop sending me this", an emergency."""
-    own = _own_words(services, text, looked.announcement)
+    own = _extract_added_words(services, text, verification.announcement)
     meant = understood(services.library, own, None)
     if meant.severity == "escalate_now":
         return True
-    return len(own.split()) > OWN_WORDS and meant.intent not in ABOUT_THE_MESSAGE
+    return len(own.split()) > MAX_ADDED_WORDS and meant.intent not in MESSAGE_QUESTION_INTENTS
 
 
-def _own_words(services: Services, text: str, announcement: Announcement | None) -> str:
+def _extract_added_words(services: Services, text: str, announcement: Announcement | None) -> str:
     """What is left of a text without the sentences that some phone got with this announcement."""
-    left = " ".join(LINK.sub(" ", text).split())
-    for sentence in _sent(services, announcement) if announcement else ():
+    left = " ".join(LINK_PATTERN.sub(" ", text).split())
+    for sentence in _list_sent_sentences(services, announcement) if announcement else ():
         left = re.sub(re.escape(sentence), " ", left, flags=re.IGNORECASE)
     return " ".join(left.split())
 
 
-def _sent(services: Services, announcement: Announcement) -> list[str]:
+def _list_sent_sentences(services: Services, announcement: Announcement) -> list[str]:
     """Its lines and sentences in every language, the longest first."""
     library, base = services.library, services.settings.public_base
     with services.database.read() as db:
-        found = wordings_now(db, announcement)
-    whole = [body(library, announcement, one, found.get(one), base) for one in (*library.district.languages, *found)]
-    lines = {LINK.sub("", line).strip() for text in whole for line in text.splitlines()}
-    parts = {part.english.strip() for line in lines for part in sentences(line)}
+        found = load_current_translations(db, announcement)
+    whole = [
+        compose_body(library, announcement, one, found.get(one), base) for one in (*library.district.languages, *found)
+    ]
+    lines = {LINK_PATTERN.sub("", line).strip() for text in whole for line in text.splitlines()}
+    parts = {part.english.strip() for line in lines for part in split_sentences(line)}
     return sorted((one for one in lines | parts if len(one) > 1), key=len, reverse=True)
 
 
-def _language(services: Services, inbound: Inbound) -> str:
+def _choose_language(services: Services, inbound: Inbound) -> str:
     with services.database.read() as db:
         contact = contacts.find(db, services.database.vault, inbound.address)
     if contact and contact.language:
         return contact.language
     read = understood(services.library, inbound.text, None)
-    sure = read.lang in services.library.district.languages and read.lang_confidence >= SURE_OF_LANGUAGE
+    sure = read.lang in services.library.district.languages and read.lang_confidence >= MIN_LANGUAGE_CONFIDENCE
     return read.lang if sure and read.lang else "en"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from bot.announcements.composition import Written
+from bot.announcements.composition import AnnouncementInput
 from bot.base.yaml_source import parse
 
 
-def read_file(path: Path) -> Written:
+def read_announcement(path: Path) -> AnnouncementInput:
     """The announcement in this file.  Raises `BadSource` with file, line and column of everything wrong."""
-    return parse(path.read_text(encoding="utf-8"), str(path)).model(Written)
+    return parse(path.read_text(encoding="utf-8"), str(path)).model(AnnouncementInput)

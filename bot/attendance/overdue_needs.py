@@ -12,22 +12,22 @@ from bot.store.schools import support_needs
 log = logging.getLogger(__name__)
 
 
-def remind(services: Services) -> None:
+def remind_owners(services: Services) -> None:
     """Tell the owners; the rows and the texts are written together, so each is told once."""
     at, district, vault = now(), services.library.district, services.database.vault
     with services.database.write() as db:
-        late = support_needs.claim_overdue(db, district.local(at).date(), at)
+        late = support_needs.claim_overdue(db, district.to_local_time(at).date(), at)
         planned = []
         for owner, count in Counter(owner for owner, _ in late if owner in district.staff).items():
-            due = district.at_work(owner, at)
-            planned.append(deliveries.plan_reminder(db, vault, owner, _text(services, count), due))
+            due = district.find_next_work_time(owner, at)
+            planned.append(deliveries.plan_reminder(db, vault, owner, _build_text(services, count), due))
     for delivery_id in planned:
         enqueue(services.redis, "default", DELIVER, delivery_id)
     if late:
         log.info("overdue: needs=%s owners=%s", len(late), len(planned))
 
 
-def _text(services: Services, count: int) -> str:
+def _build_text(services: Services, count: int) -> str:
     what = "1 need of a family is" if count == 1 else f"{count} needs of families are"
     return (
         f"{services.library.district.name}: {what} past the promised day. {services.settings.public_base}/console/needs"

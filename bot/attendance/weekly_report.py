@@ -14,135 +14,143 @@ from zoneinfo import ZoneInfo
 
 from bot.content.district import District
 from bot.store.schools import absences, support_needs
-from bot.store.schools.absences import REASONS
-from bot.store.schools.support_needs import KINDS
+from bot.store.schools.absences import ABSENCE_REASONS
+from bot.store.schools.support_needs import SUPPORT_NEED_KINDS
 
-WEEKS = 8
+SHOWN_WEEK_COUNT = 8
 """So many weeks are shown."""
-SIDE = 4
+COMPARED_WEEK_COUNT = 4
 """So many weeks before and after a day are compared."""
-SCHOOL, LANGUAGE, STATE = "school", "language", "state"
-TABLES, NEED_TABLES = (SCHOOL, LANGUAGE), (SCHOOL, STATE)
-NONE = "none"
+SCHOOL_TABLE, LANGUAGE_TABLE, STATE_TABLE = "school", "language", "state"
+ABSENCE_TABLES, NEED_TABLES = (SCHOOL_TABLE, LANGUAGE_TABLE), (SCHOOL_TABLE, STATE_TABLE)
+UNKNOWN_ROW = "none"
 """The row of absences for which no school, or a language that the district does not have, is known."""
-IN_TIME, OPEN = "done", "open"
-NEED_STATES = (IN_TIME, OPEN)
+DONE_IN_TIME, STILL_OPEN = "done", "open"
+NEED_STATES = (DONE_IN_TIME, STILL_OPEN)
 """Done by the end of the week in which it was named; still open then."""
-WEEK = timedelta(days=7)
+ONE_WEEK = timedelta(days=7)
 
-Key = tuple[str, str, str]
+AttendanceCellKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Week:
+class AttendanceWeek:
     """One week: `absences` by (table, row, reason), `needs` by (table, row, kind); None is hidden, "" names a sum."""
 
     monday: date
-    absences: Mapping[Key, int | None]
-    needs: Mapping[Key, int | None]
+    absences: Mapping[AttendanceCellKey, int | None]
+    needs: Mapping[AttendanceCellKey, int | None]
 
     @property
     def sunday(self) -> date:
         """Its last day."""
-        return self.monday + WEEK - timedelta(days=1)
+        return self.monday + ONE_WEEK - timedelta(days=1)
 
-    def reason(self, name: str) -> int | None:
+    def get_reason_count(self, reason: str) -> int | None:
         """All absences with this reason ("": of all reasons); None: hidden."""
-        return self.absences["", "", name]
+        return self.absences["", "", reason]
 
     @property
-    def known(self) -> "Known | None":
+    def known_reason_share(self) -> "KnownReasonShare | None":
         """For how many of a hundred the reason is known, from shown figures alone; None: they do not say.
 
         "Something else" is not known.  Where that figure is hidden the sum of the others is what is known at least.
         """
-        total, other = self.reason(""), self.reason("other")
+        total, other = self.get_reason_count(""), self.get_reason_count("other")
         if not total:
             return None
-        shown = sum(self.reason(name) or 0 for name in REASONS if name != "other")
+        shown = sum(self.get_reason_count(name) or 0 for name in ABSENCE_REASONS if name != "other")
         exact = other is not None
-        return Known(100 * (total - other if other is not None else shown) // total, exact)
+        return KnownReasonShare(100 * (total - other if other is not None else shown) // total, exact)
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownReasonShare:
     """So many of a hundred; not `exact`: at least."""
 
     percent: int
-    exact: bool
+    is_exact: bool
 
 
 @dataclass(frozen=True)
-class Side:
+class WeeksAverage:
     """The weeks on one side of a day: the mean of those that are shown, by reason; None: none of them is shown."""
 
-    weeks: int
-    means: Mapping[str, float | None]
-    shown: Mapping[str, int]
+    week_count: int
+    mean_by_reason: Mapping[str, float | None]
+    shown_week_counts: Mapping[str, int]
 
 
-def monday_of(day: date) -> date:
+def get_monday(day: date) -> date:
     """The Monday of a day's week."""
     return day - timedelta(days=day.weekday())
 
 
-def mondays(today: date, count: int = WEEKS) -> list[date]:
+def list_mondays(today: date, count: int = SHOWN_WEEK_COUNT) -> list[date]:
     """The Mondays of the last weeks that have ended, the newest first."""
-    this = monday_of(today)
-    return [this - WEEK * number for number in range(1, count + 1)]
+    this = get_monday(today)
+    return [this - ONE_WEEK * number for number in range(1, count + 1)]
 
 
-def end_of(district: District, monday: date) -> datetime:
+def get_week_end(district: District, monday: date) -> datetime:
     """The moment at which a week ends on the district's clocks."""
-    return datetime.combine(monday + WEEK, time(), tzinfo=ZoneInfo(district.time_zone))
+    return datetime.combine(monday + ONE_WEEK, time(), tzinfo=ZoneInfo(district.time_zone))
 
 
-def schools_of(district: District) -> tuple[str, ...]:
+def list_school_rows(district: District) -> tuple[str, ...]:
     """The rows of the table by school."""
-    return (*district.schools, NONE)
+    return (*district.schools, UNKNOWN_ROW)
 
 
-def languages_of(district: District) -> tuple[str, ...]:
+def list_language_rows(district: District) -> tuple[str, ...]:
     """The rows of the table by language."""
-    return (*district.languages, NONE)
+    return (*district.languages, UNKNOWN_ROW)
 
 
-def counts_of(district: District, found: Iterable[absences.Counted]) -> dict[Key, int]:
+def count_absences(
+    district: District, counted_absences: Iterable[absences.CountedAbsence]
+) -> dict[AttendanceCellKey, int]:
     """Every cell of both tables for one week's absences, those with nothing in them as 0."""
-    schools, languages = schools_of(district), languages_of(district)
-    cells = Counter[Key]()
-    for one in found:
-        cells[SCHOOL, _row(district, one.school), one.reason] += 1
-        cells[LANGUAGE, one.language if one.language in district.languages else NONE, one.reason] += 1
-    rows = [(SCHOOL, one) for one in schools] + [(LANGUAGE, one) for one in languages]
-    return {(table, row, reason): cells[table, row, reason] for table, row in rows for reason in REASONS}
+    schools, languages = list_school_rows(district), list_language_rows(district)
+    cells = Counter[AttendanceCellKey]()
+    for one in counted_absences:
+        cells[SCHOOL_TABLE, _get_school_row(district, one.school), one.reason] += 1
+        cells[LANGUAGE_TABLE, one.language if one.language in district.languages else UNKNOWN_ROW, one.reason] += 1
+    rows = [(SCHOOL_TABLE, one) for one in schools] + [(LANGUAGE_TABLE, one) for one in languages]
+    return {(table, row, reason): cells[table, row, reason] for table, row in rows for reason in ABSENCE_REASONS}
 
 
-def _row(district: District, school: str | None) -> str:
-    return school if school in district.schools else NONE
+def _get_school_row(district: District, school: str | None) -> str:
+    return school if school in district.schools else UNKNOWN_ROW
 
 
-def needs_of(district: District, found: Iterable[support_needs.Counted], end: datetime) -> dict[Key, int]:
+def count_needs(
+    district: District, counted_needs: Iterable[support_needs.CountedSupportNeed], end: datetime
+) -> dict[AttendanceCellKey, int]:
     """Needs of a week by school and kind, and by whether they were done when it ended: two tables of the same needs."""
-    cells = Counter[Key]()
-    for one in found:
+    cells = Counter[AttendanceCellKey]()
+    for one in counted_needs:
         in_time = one.closed_at is not None and one.closed_at < end
-        cells[SCHOOL, _row(district, one.school), one.kind] += 1
-        cells[STATE, IN_TIME if in_time else OPEN, one.kind] += 1
-    rows = [(SCHOOL, one) for one in schools_of(district)] + [(STATE, one) for one in NEED_STATES]
-    return {(table, row, kind): cells[table, row, kind] for table, row in rows for kind in KINDS}
+        cells[SCHOOL_TABLE, _get_school_row(district, one.school), one.kind] += 1
+        cells[STATE_TABLE, DONE_IN_TIME if in_time else STILL_OPEN, one.kind] += 1
+    rows = [(SCHOOL_TABLE, one) for one in list_school_rows(district)] + [(STATE_TABLE, one) for one in NEED_STATES]
+    return {(table, row, kind): cells[table, row, kind] for table, row in rows for kind in SUPPORT_NEED_KINDS}
 
 
-def side(weeks: Iterable[Week]) -> Side:
+def average_weeks(weeks: Iterable[AttendanceWeek]) -> WeeksAverage:
     """The mean of each reason over those of these weeks in which it is shown."""
     listed = list(weeks)
-    shown = {name: [n for one in listed if (n := one.reason(name)) is not None] for name in (*REASONS, "")}
+    shown = {
+        name: [n for one in listed if (n := one.get_reason_count(name)) is not None] for name in (*ABSENCE_REASONS, "")
+    }
     means = {name: mean(numbers) if numbers else None for name, numbers in shown.items()}
-    return Side(len(listed), means, {name: len(numbers) for name, numbers in shown.items()})
+    return WeeksAverage(len(listed), means, {name: len(numbers) for name, numbers in shown.items()})
 
 
-def around(weeks: Sequence[Week], day: date) -> tuple[Side, Side]:
+def compare_around_day(weeks: Sequence[AttendanceWeek], day: date) -> tuple[WeeksAverage, WeeksAverage]:
     """The weeks before and after a day; the week with the day in it belongs to neither."""
-    middle = monday_of(day)
-    near = [one for one in weeks if abs(one.monday - middle) <= WEEK * SIDE]
-    return side(one for one in near if one.monday < middle), side(one for one in near if one.monday > middle)
+    middle = get_monday(day)
+    near = [one for one in weeks if abs(one.monday - middle) <= ONE_WEEK * COMPARED_WEEK_COUNT]
+    return average_weeks(one for one in near if one.monday < middle), average_weeks(
+        one for one in near if one.monday > middle
+    )

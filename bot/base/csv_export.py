@@ -9,24 +9,24 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """The full-width ones count where a Japanese or Chinese keyboard is set."""
 
 
-def tame(cell: object) -> str:
+def escape_cell(cell: object) -> str:
     """A cell as text that stays text; None is an empty one, and a number a number."""
     text = "" if cell is None else str(cell)
-    risky = text.startswith(FORMULA) and not isinstance(cell, int)
+    risky = text.startswith(FORMULA_PREFIXES) and not isinstance(cell, int)
     return f"'{text}" if risky else text
 
 
-def line(cells: Sequence[object]) -> str:
+def format_line(cells: Sequence[object]) -> str:
     """One line of a CSV file, with its end."""
     out = io.StringIO()
-    csv.writer(out).writerow([tame(one) for one in cells])
+    csv.writer(out).writerow([escape_cell(one) for one in cells])
     return out.getvalue()
 
 
-def lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def format_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The lines of a CSV file."""
-    return (line(one) for one in rows)
+    return (format_line(one) for one in rows)

@@ -22,15 +22,15 @@ metadata = MetaData(
     }
 )
 
-NEVER_AGAIN: dict[str, Any] = {"sqlite_autoincrement": True}
+NO_ID_REUSE: dict[str, Any] = {"sqlite_autoincrement": True}
 """For tables whose numbers leave the database (a text of staff, a job, a conversation in Redis): the number of a row
 that was erased is given to nobody else.  SQLite takes the highest again unless it is told so; PostgreSQL never does."""
-BUSY_SECONDS = 5
+SQLITE_BUSY_SECONDS = 5
 """How long a SQLite writer waits for another one; half of Twilio's patience is left for the rest."""
-EMPTYING_MS = 500
+CHECKPOINT_BUSY_MS = 500
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC, aware in Python on both databases (SQLite keeps no zone of its own)."""
 
     impl = DateTime(timezone=True)
@@ -60,18 +60,18 @@ class Database:
         with self.engine.begin() as connection:
             yield connection
 
-    def empty_log(self) -> bool:
+    def checkpoint_wal(self) -> bool:
         """SQLite's log still holds the pages of before: it is written back and emptied.  False, after a moment, if
         somebody reads just then (writers would have to wait as well); PostgreSQL sees to its own."""
         if self.engine.dialect.name != "sqlite":
             return True
         with self.engine.connect() as connection:
             raw: Any = connection.connection.driver_connection
-            raw.execute(f"PRAGMA busy_timeout={EMPTYING_MS}")
+            raw.execute(f"PRAGMA busy_timeout={CHECKPOINT_BUSY_MS}")
             try:
                 return bool(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
             finally:
-                raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+                raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_SECONDS * 1000}")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -80,7 +80,7 @@ class Database:
             yield connection
 
 
-def driver_url(url: str) -> URL:
+def build_driver_url(url: str) -> URL:
     """`DATABASE_URL` for SQLAlchemy; `postgres://` and `postgresql://` both mean psycopg 3.
 
     Raises `ValueError` with a sentence that does not repeat the address (a password stands in it).
@@ -100,12 +100,12 @@ def open_engine(url: str) -> Engine:
     Nothing outlasts a transaction on a connection (no prepared statements, no settings, advisory locks of the
     transaction only), so that PgBouncer may give each transaction another one.
     """
-    known = driver_url(url)
+    known = build_driver_url(url)
     sqlite = known.get_backend_name() == "sqlite"
     postgres: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS} if sqlite else postgres}
+    options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_BUSY_SECONDS} if sqlite else postgres}
     # An error's words end in logs and error reports: they must not repeat what was to be written.
-    options |= {"hide_parameters": True, "pool_timeout": BUSY_SECONDS}
+    options |= {"hide_parameters": True, "pool_timeout": SQLITE_BUSY_SECONDS}
     engine = create_engine(known, pool_pre_ping=not sqlite, **options)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)

@@ -6,7 +6,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import AfterValidator
 
 
-def _language(code: str) -> str:
+def _check_language(code: str) -> str:
     try:
         Locale.parse(code)
     except (ValueError, UnknownLocaleError):
@@ -14,4 +14,4 @@ def _language(code: str) -> str:
     return code
 
 
-Language = Annotated[str, AfterValidator(_language)]
+Language = Annotated[str, AfterValidator(_check_language)]

@@ -2,13 +2,13 @@
 
 import phonenumbers
 
-COUNTRY = "US"
+DEFAULT_COUNTRY = "US"
 
 
-def e164(typed: str) -> str | None:
+def parse_e164(typed: str) -> str | None:
     """The number as E.164 (+12175550100), its extension left out; None for what can be no number."""
     try:
-        number = phonenumbers.parse(typed, COUNTRY)
+        number = phonenumbers.parse(typed, DEFAULT_COUNTRY)
     except phonenumbers.NumberParseException:
         return None
     possible = phonenumbers.is_possible_number(number)

@@ -12,18 +12,18 @@ from redis import ConnectionError, Redis, TimeoutError
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
-Word = str | bytes | int
+ScriptArgument = str | bytes | int
 
 
-class OwnLine:
+class ThreadLocalScripts:
     """Runs scripts; a fork must not share one (each process makes its own)."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis, self._kept = redis, threading.local()
+        self._redis, self._thread_local = redis, threading.local()
 
-    def run(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Any:
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[ScriptArgument]) -> Any:
         """What the script returns.  Raises RedisError."""
-        client = self._client()
+        client = self._get_client()
         line = client.connection
         if line is not None:
             try:
@@ -35,8 +35,10 @@ class OwnLine:
                 line.disconnect()  # type: ignore[no-untyped-call]
         return script(keys=keys, args=args, client=client)
 
-    def _client(self) -> Redis:
-        if not hasattr(self._kept, "client"):
-            self._kept.client = Redis(connection_pool=self._redis.connection_pool, single_connection_client=True)
-        client: Redis = self._kept.client
+    def _get_client(self) -> Redis:
+        if not hasattr(self._thread_local, "client"):
+            self._thread_local.client = Redis(
+                connection_pool=self._redis.connection_pool, single_connection_client=True
+            )
+        client: Redis = self._thread_local.client
         return client

@@ -83,11 +83,11 @@ class Settings(BaseSettings):
 
     def _address_complaints(self) -> list[str]:
         """What no client could make sense of stops the start, not the first message."""
-        from bot.base.database import driver_url
+        from bot.base.database import build_driver_url
         from bot.base.redis_client import AnyRedis
 
         complaints = []
-        for name, read in (("REDIS_URL", AnyRedis.from_url), ("DATABASE_URL", driver_url)):
+        for name, read in (("REDIS_URL", AnyRedis.from_url), ("DATABASE_URL", build_driver_url)):
             try:
                 given = getattr(self, name.lower())
                 _ = read(given) if given else None

@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
-from bot.base.language_names import english_name
+from bot.base.language_names import get_english_name
 from bot.content.library import Library
 from bot.flows.voice_messages import VOICE
-from bot.store.cases.cases import AGENTS, AGENTS_DRILL, OF_STAFF
+from bot.store.cases.cases import AGENTS_DRILL_TOPIC, AGENTS_TOPIC, STAFF_TOPICS
 
-URGENCY = {
+URGENCY_LABELS = {
     "escalate_now": "URGENT, now",
     "escalate_day": "today",
     "follow_up": "soon",
@@ -15,17 +15,17 @@ URGENCY = {
 }
 
 
-TITLES = {
-    AGENTS: "Agents at the school, the front office asks for you",
-    AGENTS_DRILL: "Drill: agents at the school",
+FALLBACK_TOPIC_TITLES = {
+    AGENTS_TOPIC: "Agents at the school, the front office asks for you",
+    AGENTS_DRILL_TOPIC: "Drill: agents at the school",
     VOICE: "Voice message: please listen to it",
 }
 """Topics that no flow has a title for: staff open them, or a family that does not write."""
-MARK = "DRILL, not real."
-SPOKEN_MARK = "This is a drill. It is not real."
+DRILL_LABEL = "DRILL, not real."
+SPOKEN_DRILL_LABEL = "This is a drill. It is not real."
 
 
-class About(Protocol):
+class CaseSummary(Protocol):
     """What an alert tells of a case."""
 
     @property
@@ -40,34 +40,37 @@ class About(Protocol):
     def school(self) -> str | None: ...
 
 
-def alert_text(library: Library, base: str, about: About) -> str:
+def build_alert_text(library: Library, base_url: str, case: CaseSummary) -> str:
     """An alert by text; the words of the family wait behind the console's login."""
-    urgency = "a drill" if about.topic == AGENTS_DRILL else URGENCY[about.severity]
-    return marked(
-        about,
-        f"{library.district.name}: case {about.id} ({urgency}). {subject(library, about)}"
-        f" To take it, reply TAKE {about.id}. {base}/console/cases/{about.id}",
+    urgency = "a drill" if case.topic == AGENTS_DRILL_TOPIC else URGENCY_LABELS[case.severity]
+    return add_drill_label(
+        case,
+        f"{library.district.name}: case {case.id} ({urgency}). {describe_case(library, case)}"
+        f" To take it, reply TAKE {case.id}. {base_url}/console/cases/{case.id}",
     )
 
 
-def marked(about: About, text: str) -> str:
+def add_drill_label(case: CaseSummary, text: str) -> str:
     """A text about a drill says so before anything else."""
-    return f"{MARK} {text}" if about.topic == AGENTS_DRILL else text
+    return f"{DRILL_LABEL} {text}" if case.topic == AGENTS_DRILL_TOPIC else text
 
 
-def spoken(library: Library, about: About) -> str:
+def build_spoken_alert(library: Library, case: CaseSummary) -> str:
     """An alert as a voice reads it."""
-    if about.topic == AGENTS_DRILL:
-        return f"{SPOKEN_MARK} {library.district.name}. Case {about.id}. {subject(library, about)} {SPOKEN_MARK}"
-    return f"{library.district.name}. Urgent. Case {about.id}. {subject(library, about)}"
+    if case.topic == AGENTS_DRILL_TOPIC:
+        about = describe_case(library, case)
+        return f"{SPOKEN_DRILL_LABEL} {library.district.name}. Case {case.id}. {about} {SPOKEN_DRILL_LABEL}"
+    return f"{library.district.name}. Urgent. Case {case.id}. {describe_case(library, case)}"
 
 
-def subject(library: Library, about: About) -> str:
+def describe_case(library: Library, case: CaseSummary) -> str:
     """Topic, school and language, in a few words; of what the front office opened the school's number instead."""
-    flow = library.flows.for_intent(about.topic)
-    topic = library.flows.flows[flow].title if flow else TITLES.get(about.topic, about.topic.replace("_", " "))
-    school = library.district.schools.get(about.school or "")
+    flow = library.flows.for_intent(case.topic)
+    topic = (
+        library.flows.flows[flow].title if flow else FALLBACK_TOPIC_TITLES.get(case.topic, case.topic.replace("_", " "))
+    )
+    school = library.district.schools.get(case.school or "")
     where = f" School: {school.name}." if school else ""
-    if about.topic in OF_STAFF:
+    if case.topic in STAFF_TOPICS:
         return f"{topic}.{where} The office: {school.phone if school else library.district.office_phone}."
-    return f"{topic}.{where} Language: {english_name(about.language)}."
+    return f"{topic}.{where} Language: {get_english_name(case.language)}."

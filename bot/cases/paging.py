@@ -12,78 +12,83 @@ from sqlalchemy.engine import Connection
 from bot.base.database import now
 from bot.base.queues import DELIVER, enqueue
 from bot.cases import escalation_policy, notices
-from bot.cases.alert_text import alert_text, spoken
+from bot.cases.alert_text import build_alert_text, build_spoken_alert
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
 from bot.store.cases import case_transitions, cases, deliveries
 from bot.store.cases.cases import Case
-from bot.store.cases.deliveries import Page
+from bot.store.cases.deliveries import StaffPage
 from bot.store.families import contacts
 
-HAND_OVER_SECONDS = 20
+INLINE_SEND_SECONDS = 20
 """With the last request's own time-outs this stays below a job's minute."""
-LOST = frozenset({"failed", "undelivered", "canceled", "held"})
+LOST_PAGE_STATES = frozenset({"failed", "undelivered", "canceled", "held"})
 
 log = logging.getLogger(__name__)
 
 
-def page(services: Services, case_id: int) -> None:
+def page_staff(services: Services, case_id: int) -> None:
     """Carry this case on: the next round if nobody has it, a word to the others if who has it is silent."""
     at = now()
     with services.database.write() as db:
         case = cases.find(db, services.database.vault, case_id)
-        if case is None or not case.open:
+        if case is None or not case.is_open:
             return
         due = case.page_at is None or case.page_at <= at
         if case.claimed_by and case.page_at and due:
-            notices.chase(services, db, case, at)
+            notices.remind_assignee(services, db, case, at)
         elif case.claimed_by is None and (
-            case.state == "new" or (case.page_at and due) or _all_lost(services, db, case)
+            case.state == "new" or (case.page_at and due) or _has_round_failed(services, db, case)
         ):
-            _round(services, db, case, at)
-        waiting = deliveries.waiting_of_case(db, case_id, at)
-    _hand_over(services, list(waiting))
+            _start_round(services, db, case, at)
+        waiting = deliveries.list_due_for_case(db, case_id, at)
+    _send_pages(services, list(waiting))
 
 
-def _hand_over(services: Services, waiting: list[str]) -> None:
+def _send_pages(services: Services, delivery_ids: list[str]) -> None:
     """Send the pages here and now: a job for each would cost a fork each, when two hundred families write at once.
 
     What would take too long (Twilio hangs) is left to jobs of its own; what a kill -9 leaves, to the sweep.
     """
-    until = time.monotonic() + HAND_OVER_SECONDS
-    for delivery_id in waiting:
+    until = time.monotonic() + INLINE_SEND_SECONDS
+    for delivery_id in delivery_ids:
         if time.monotonic() < until:
             deliver(services, delivery_id)
         else:
             enqueue(services.redis, "urgent", DELIVER, delivery_id)
 
 
-def _all_lost(services: Services, db: Connection, case: Case) -> bool:
+def _has_round_failed(services: Services, db: Connection, case: Case) -> bool:
     """No text of the last round arrived anywhere: the next people at once, as long as there are others to ask."""
-    if case.round > len(services.library.district.paging.widen_to):
+    if case.rounds_since_opened > len(services.library.district.paging.widen_to):
         return False
-    pages = [one for one in deliveries.of_case(db, services.database.vault, case.id) if one.kind == "alert"]
+    pages = [one for one in deliveries.list_for_case(db, services.database.vault, case.id) if one.kind == "alert"]
     texts = [one for one in pages if one.means == "text" and one.round == case.rounds - 1]
-    return bool(texts) and all(one.state in LOST for one in texts)
+    return bool(texts) and all(one.state in LOST_PAGE_STATES for one in texts)
 
 
-def _round(services: Services, db: Connection, case: Case, at: datetime) -> None:
+def _start_round(services: Services, db: Connection, case: Case, at: datetime) -> None:
     district, vault = services.library.district, services.database.vault
-    number, round_ = case.rounds, case.round
-    if not case_transitions.set_paged(
-        db, case.id, number + 1, escalation_policy.next_page(district, case, round_, at), at
+    number, round_ = case.rounds, case.rounds_since_opened
+    if not case_transitions.record_round(
+        db, case.id, number + 1, escalation_policy.find_next_round_time(district, case, round_, at), at
     ):
         return
-    text = alert_text(services.library, services.settings.public_base, case)
-    for one in escalation_policy.asked(district, case, round_, at):
-        deliveries.plan_page(db, vault, Page(case.id, one.staff, number, "text", text, one.due), at)
-        if one.call:
-            called = Page(
-                case.id, one.staff, number, "call", spoken(services.library, case), at + escalation_policy.CALL_AFTER
+    text = build_alert_text(services.library, services.settings.public_base, case)
+    for one in escalation_policy.list_recipients_for_round(district, case, round_, at):
+        deliveries.plan_page(db, vault, StaffPage(case.id, one.staff, number, "text", text, one.due_at), at)
+        if one.should_call:
+            called = StaffPage(
+                case.id,
+                one.staff,
+                number,
+                "call",
+                build_spoken_alert(services.library, case),
+                at + escalation_policy.CALL_DELAY,
             )
             deliveries.plan_page(db, vault, called, at)
-    due_day_over = district.local(at).date() > district.answer_due(case.opened_at, case.severity)
-    if escalation_policy.must_be_honest(case, round_, due_day_over):
+    due_day_over = district.to_local_time(at).date() > district.get_answer_due_date(case.opened_at, case.severity)
+    if escalation_policy.should_notify_family_of_delay(case, round_, due_day_over):
         contact = contacts.get(db, vault, case.contact_id)
-        notices.nobody_yet(services, db, case, contact, at)
+        notices.plan_delay_notice(services, db, case, contact, at)
     log.info("paged: case=%s severity=%s round=%s", case.id, case.severity, round_)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base.database import now
 from bot.cases import assignment, staff_conversation
-from bot.cases.alert_text import marked, subject
+from bot.cases.alert_text import add_drill_label, describe_case
 from bot.messaging.contact_policy import way_to
 from bot.messaging.inbound_message import Inbound
 from bot.messaging.reply_context import understood
@@ -23,44 +23,46 @@ from bot.store.cases import cases, one_time_links
 from bot.store.cases.cases import Case
 from bot.store.families import contacts
 
-Kind = Literal["take", "ask", "write", "give", "done"]
-WORDS: dict[str, Kind] = {
+CaseCommandKind = Literal["take", "ask", "write", "give", "done"]
+CASE_COMMAND_WORDS: dict[str, CaseCommandKind] = {
     "take": "take", "tomar": "take", "tomo": "take",
     "done": "done", "listo": "done", "hecho": "done",
     "give": "give", "pasar": "give", "paso": "give",
 }  # fmt: skip
-FORMS = re.compile(
-    rf"^\s*(?:(?P<word>{'|'.join(WORDS)})\s*#?(?P<number>\d{{1,9}})(?:\s+(?:to\s+|a\s+)?(?P<whom>.+?))?"
+CASE_COMMAND_PATTERN = re.compile(
+    rf"^\s*(?:(?P<word>{'|'.join(CASE_COMMAND_WORDS)})\s*#?(?P<number>\d{{1,9}})(?:\s+(?:to\s+|a\s+)?(?P<whom>.+?))?"
     r"|#?(?P<asked>\d{1,9})\s*\?"
     r"|#?(?P<case>\d{1,9})[:,.]?\s+(?P<text>\S.*))\s*$",
     re.IGNORECASE | re.DOTALL,
 )
-TEXT_CHARACTERS = 400
+MAX_STAFF_TEXT_LENGTH = 400
 """With its translation and the original it still fits one message."""
-NO_LINK = "Open the console to see it."
+NO_LINK_TEXT = "Open the console to see it."
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Asked:
+class CaseCommand:
     """What a text asks for: of which case, with which words (`write`) or to whom (`give`)."""
 
-    kind: Kind
-    case: int
-    rest: str = ""
+    kind: CaseCommandKind
+    case_id: int
+    argument: str = ""
 
 
-def parse(text: str) -> Asked | None:
+def parse(text: str) -> CaseCommand | None:
     """The wish in a text, or None: then whoever writes is a parent like any other."""
-    found = FORMS.match(text)
+    found = CASE_COMMAND_PATTERN.match(text)
     if not found:
         return None
     if found["word"]:
-        return Asked(WORDS[found["word"].casefold()], int(found["number"]), (found["whom"] or "").strip())
+        return CaseCommand(
+            CASE_COMMAND_WORDS[found["word"].casefold()], int(found["number"]), (found["whom"] or "").strip()
+        )
     if found["asked"]:
-        return Asked("ask", int(found["asked"]))
-    return Asked("write", int(found["case"]), found["text"].strip())
+        return CaseCommand("ask", int(found["asked"]))
+    return CaseCommand("write", int(found["case"]), found["text"].strip())
 
 
 def answer(services: Services, inbound: Inbound) -> str | None:
@@ -68,62 +70,64 @@ def answer(services: Services, inbound: Inbound) -> str | None:
 
     A repeat of the message changes nothing more.  Raises `SQLAlchemyError` if the database is away.
     """
-    staff = services.library.district.staff_at(inbound.address)
+    staff = services.library.district.find_staff_by_address(inbound.address)
     asked = parse(inbound.text) if staff else None
     if staff is None or asked is None:
         return None
     if asked.kind == "write" and understood(services.library, inbound.text, None).severity == "escalate_now":
         return None  # "911 help, a man with a gun": an emergency of one's own, not a text to case 911
     with services.database.read() as db:
-        case = cases.find(db, services.database.vault, asked.case)
-    if case is None or not _may(services, staff, case):
+        case = cases.find(db, services.database.vault, asked.case_id)
+    if case is None or not _can_access_case(services, staff, case):
         if asked.kind == "write":
             return None
-        return f"There is no case {asked.case} for you. Write TAKE and the number of the alert."
+        return f"There is no case {asked.case_id} for you. Write TAKE and the number of the alert."
     log.info("staff text: case=%s kind=%s message=%s", case.id, asked.kind, inbound.sid)
-    return marked(case, _DO[asked.kind](services, staff, case, asked, inbound.sid))
+    return add_drill_label(case, _COMMAND_HANDLERS[asked.kind](services, staff, case, asked, inbound.sid))
 
 
-def _may(services: Services, staff: str, case: Case) -> bool:
+def _can_access_case(services: Services, staff: str, case: Case) -> bool:
     """Whether the case is this person's, or of a chain that may be asked about it."""
     district = services.library.district
-    wide = (case.role, *district.paging.widen_to[: max(0, case.round - 1)])
-    return staff == case.claimed_by or any(staff in district.alerted_for(role, now(), case.school) for role in wide)
+    wide = (case.role, *district.paging.widen_to[: max(0, case.rounds_since_opened - 1)])
+    return staff == case.claimed_by or any(
+        staff in district.list_alert_recipients(role, now(), case.school) for role in wide
+    )
 
 
-def _take(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
-    taken = assignment.take(services, case.id, staff, "by text")
+def _take_case(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
+    taken = assignment.take_case(services, case.id, staff, "by text")
     if taken.outcome == "theirs":
-        return f"Case {case.id} was taken by {taken.by}."
+        return f"Case {case.id} was taken by {taken.assignee_name}."
     if taken.outcome == "closed":
         return f"Case {case.id} is done already."
-    return f"You have case {case.id}. {_link(services, case, staff)}"
+    return f"You have case {case.id}. {_create_one_time_link(services, case, staff)}"
 
 
-def _link(services: Services, case: Case, staff: str) -> str:
+def _create_one_time_link(services: Services, case: Case, staff: str) -> str:
     """A link that opens the case once, after login."""
     try:
         with services.database.write() as db:
-            secret = one_time_links.make(db, case.id, staff, now())
+            secret = one_time_links.create(db, case.id, staff, now())
     except SQLAlchemyError:
-        return NO_LINK
+        return NO_LINK_TEXT
     return f"Open it once with this link, after login: {services.settings.public_base}/console/open/{secret}"
 
 
-def _ask(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+def _describe_state(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
     district = services.library.district
     who = district.staff[case.claimed_by].name if case.claimed_by in district.staff else ""
     state = {"new": "nobody has it", "alerted": "nobody has it", "claimed": f"{who} has it"}
     state |= {"waiting": f"{who} has it, the family's turn", "resolved": "done", "closed": "done"}
     minutes = int((now() - case.opened_at).total_seconds() // 60)
     age = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
-    return f"Case {case.id}: {state[case.state]}, {age} old. {subject(services.library, case)}"
+    return f"Case {case.id}: {state[case.state]}, {age} old. {describe_case(services.library, case)}"
 
 
-def _write(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+def _write_to_family(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
     if case.claimed_by != staff:
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
-    if not case.open:
+    if not case.is_open:
         return f"Case {case.id} is done. Open the console to write."
     with services.database.read() as db:
         way = way_to(services, contacts.get(db, services.database.vault, case.contact_id))
@@ -131,34 +135,42 @@ def _write(services: Services, staff: str, case: Case, asked: Asked, sid: str) -
         return (
             f"Case {case.id}: no text reaches this family now ({way.reason}). Please call; the console has the number."
         )
-    if len(asked.rest) > TEXT_CHARACTERS:
-        return f"Case {case.id}: not sent, it is too long. Please write up to {TEXT_CHARACTERS} characters."
-    staff_conversation.write_at_once(services, staff_conversation.Wrote(case.id, staff, asked.rest, f"text:{sid}"))
-    if case.topic in cases.OF_STAFF:
+    if len(command.argument) > MAX_STAFF_TEXT_LENGTH:
+        return f"Case {case.id}: not sent, it is too long. Please write up to {MAX_STAFF_TEXT_LENGTH} characters."
+    staff_conversation.queue_message(
+        services, staff_conversation.StaffMessage(case.id, staff, command.argument, f"text:{message_sid}")
+    )
+    if case.topic in cases.STAFF_TOPICS:
         return f"Case {case.id}: your text goes to the front office now."
     return f"Case {case.id}: your text goes to the family now, with its translation."
 
 
-def _give(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
+def _hand_over_case(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
     people = services.library.district.staff
-    wanted = asked.rest.casefold()
+    wanted = command.argument.casefold()
     found = [name for name, member in people.items() if wanted and wanted in member.name.casefold() and name != staff]
     if len(found) != 1:
         return f"Who shall get case {case.id}? Write GIVE {case.id} and a name that only one colleague has."
-    if not assignment.hand_over(services, case.id, staff, found[0]):
+    if not assignment.hand_over_case(services, case.id, staff, found[0]):
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
     return f"{people[found[0]].name} has case {case.id} now and gets a text."
 
 
-def _done(services: Services, staff: str, case: Case, asked: Asked, sid: str) -> str:
-    if not case.open:
+def _resolve_case(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
+    if not case.is_open:
         return f"Case {case.id} is done already."
     if case.claimed_by != staff:
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
-    assignment.resolve(services, case.id, staff, "by text")
-    if case.topic in cases.OF_STAFF:
+    assignment.resolve_case(services, case.id, staff, "by text")
+    if case.topic in cases.STAFF_TOPICS:
         return f"Case {case.id} is done. The front office goes on with its steps until it writes OVER."
     return f"Case {case.id} is done. The family will be asked whether it was helped."
 
 
-_DO = {"take": _take, "ask": _ask, "write": _write, "give": _give, "done": _done}
+_COMMAND_HANDLERS = {
+    "take": _take_case,
+    "ask": _describe_state,
+    "write": _write_to_family,
+    "give": _hand_over_case,
+    "done": _resolve_case,
+}

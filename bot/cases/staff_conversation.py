@@ -14,32 +14,32 @@ from sqlalchemy.engine import Connection
 from bot.base.database import now
 from bot.base.queues import DELIVER, TRANSLATE, enqueue
 from bot.cases import escalation_policy, notices
-from bot.cases.alert_text import marked
-from bot.cases.conversation_text import fits, for_family
+from bot.cases.alert_text import add_drill_label
+from bot.cases.conversation_text import build_family_text, can_send_as_one_message
 from bot.flows.voice_messages import SPOKE
 from bot.messaging.contact_policy import way_to
 from bot.runtime import Services
 from bot.store.cases import case_messages, case_transitions, cases, deliveries
-from bot.store.cases.case_messages import CaseMessage, New, Translation
+from bot.store.cases.case_messages import CaseMessage, MessageTranslation, NewCaseMessage
 from bot.store.cases.cases import Case
 from bot.store.families import contacts
 from bot.store.families.contacts import Contact
-from bot.translation.safe_translator import Translated
+from bot.translation.safe_translator import TranslatedText
 
-TOLD_EVERY = 300
+STAFF_NOTICE_INTERVAL_SECONDS = 300
 """Seconds between two texts to staff that the family has written: one is enough to open the console."""
-QUIET = timedelta(days=1)
+FAMILY_REPLY_PERIOD = timedelta(days=1)
 """So long a family may take to answer before who has the case is reminded of it."""
-LOST = frozenset({"failed", "undelivered", "held", "canceled"})
-KNOCK = "waiting"
+LOST_MESSAGE_STATES = frozenset({"failed", "undelivered", "held", "canceled"})
+WAITING_TEMPLATE = "waiting"
 """The approved WhatsApp template that says: the school has a message, please write (`templates` in district.yaml)."""
-NOT_TRANSLATED = "not translated"
+NOT_TRANSLATED_FLAG = "not translated"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wrote:
+class StaffMessage:
     """What a member of staff wants a family to read.  `cause` makes a repeated form or text count once."""
 
     case_id: int
@@ -48,240 +48,261 @@ class Wrote:
     cause: str
 
 
-def language_of(services: Services, staff: str | None) -> str:
+def get_staff_language(services: Services, staff: str | None) -> str:
     """The language in which a member of staff reads and writes: the first of the district file."""
     member = services.library.district.staff.get(staff or "")
     return member.languages[0] if member else "en"
 
 
-def draft(services: Services, wrote: Wrote) -> int:
+def draft_message(services: Services, staff_message: StaffMessage) -> int:
     """Translate what staff wrote and keep it as a draft, for a look before it is sent; the message's number."""
-    message = get(services, _add(services, wrote, "drafting"))
+    message = get_message(services, _add_message(services, staff_message, "drafting"))
     if message.state == "drafting":
-        _keep_translation(services, message, "draft")
+        _translate_and_save(services, message, "draft")
     return message.id
 
 
-def write_at_once(services: Services, wrote: Wrote) -> int:
+def queue_message(services: Services, staff_message: StaffMessage) -> int:
     """For a text from a staff phone: a job translates and sends it; a doubtful translation waits in the console."""
-    message_id = _add(services, wrote, "waiting")
+    message_id = _add_message(services, staff_message, "waiting")
     enqueue(services.redis, "urgent", TRANSLATE, message_id)
     return message_id
 
 
-def _add(services: Services, wrote: Wrote, state: str) -> int:
+def _add_message(services: Services, staff_message: StaffMessage, state: str) -> int:
     with services.database.write() as db:
         vault = services.database.vault
-        case = cases.get(db, vault, wrote.case_id)
+        case = cases.get(db, vault, staff_message.case_id)
         to = contacts.get(db, vault, case.contact_id).language or "en"
-        new = New(case.id, wrote.cause, "staff", language_of(services, wrote.staff), wrote.text, wrote.staff, to, state)
+        new = NewCaseMessage(
+            case.id,
+            staff_message.cause,
+            "staff",
+            get_staff_language(services, staff_message.staff),
+            staff_message.text,
+            staff_message.staff,
+            to,
+            state,
+        )
         return case_messages.add(db, vault, new, now())
 
 
-def get(services: Services, message_id: int) -> CaseMessage:
+def get_message(services: Services, message_id: int) -> CaseMessage:
     """One message of a talk; raises `sqlalchemy.exc.NoResultFound`."""
     with services.database.read() as db:
         return case_messages.get(db, services.database.vault, message_id)
 
 
-def translate(services: Services, message_id: int) -> None:
+def translate_message(services: Services, message_id: int) -> None:
     """The job: translate what waits for it, then tell staff (a family's words) or send it (staff's, by text)."""
-    message = get(services, message_id)
+    message = get_message(services, message_id)
     if message.state == "to_send":
-        send(services, message_id)
+        send_message(services, message_id)
     elif message.state == "drafting":
-        _keep_translation(services, message, "draft")
-    elif message.state in case_messages.TO_TRANSLATE and message.author == "staff":
+        _translate_and_save(services, message, "draft")
+    elif message.state in case_messages.PENDING_TRANSLATION_STATES and message.author == "staff":
         _translate_and_send(services, message)
-    elif message.state in case_messages.TO_TRANSLATE:
-        _keep_translation(services, message, "done")
+    elif message.state in case_messages.PENDING_TRANSLATION_STATES:
+        _translate_and_save(services, message, "done")
         if message.state == "waiting":
-            _tell_staff(services, message)
+            _notify_staff(services, message)
 
 
 def _translate_and_send(services: Services, message: CaseMessage) -> None:
-    made = _made(services, message)
+    made = _make_translation(services, message)
     whole = replace(message, translation=made.text, machine=made.machine)
-    doubtful = bool(made.warnings) or (made.machine == "yes" and not made.back) or not fits(services, whole)
-    _keep(services, message, made, "draft" if doubtful else "to_send")
+    doubtful = (
+        bool(made.warnings) or (made.machine == "yes" and not made.back) or not can_send_as_one_message(services, whole)
+    )
+    _save_translation(services, message, made, "draft" if doubtful else "to_send")
     if doubtful:
-        _ask_to_look(services, message)
+        _request_translation_review(services, message)
     else:
-        send(services, message.id)
+        send_message(services, message.id)
 
 
-def _keep_translation(services: Services, message: CaseMessage, state: str) -> None:
-    _keep(services, message, _made(services, message), state)
+def _translate_and_save(services: Services, message: CaseMessage, state: str) -> None:
+    _save_translation(services, message, _make_translation(services, message), state)
 
 
-def _made(services: Services, message: CaseMessage) -> Translated:
+def _make_translation(services: Services, message: CaseMessage) -> TranslatedText:
     target = message.to_language or message.language
     by_staff = message.author == "staff"
-    return services.careful.translate(message.original, message.language, target, check=by_staff, kept=0)
+    return services.careful.translate(message.original, message.language, target, check=by_staff, cache_seconds=0)
 
 
-def _keep(services: Services, message: CaseMessage, found: Translated, state: str) -> None:
+def _save_translation(services: Services, message: CaseMessage, translated: TranslatedText, state: str) -> None:
     """Where no translation can be had the case is flagged and the original stands for itself."""
-    made = Translation(found.text, found.back, found.warnings, found.machine)
+    made = MessageTranslation(translated.text, translated.back, translated.warnings, translated.machine)
     with services.database.write() as db:
-        kept = "untranslated" if found.failed and state == "done" else state
-        case_messages.set_translated(db, services.database.vault, message.id, made, kept)
-        if found.failed and message.state != "before":
-            case_transitions.flag(db, message.case_id, NOT_TRANSLATED)
-    if found.failed:
-        log.warning("not translated: case=%s message=%s reason=%s", message.case_id, message.id, found.failed)
+        kept = "untranslated" if translated.failed and state == "done" else state
+        case_messages.save_translation(db, services.database.vault, message.id, made, kept)
+        if translated.failed and message.state != "before":
+            case_transitions.flag(db, message.case_id, NOT_TRANSLATED_FLAG)
+    if translated.failed:
+        log.warning("not translated: case=%s message=%s reason=%s", message.case_id, message.id, translated.failed)
 
 
-def send(services: Services, message_id: int) -> bool:
+def send_message(services: Services, message_id: int) -> bool:
     """A draft goes to the family, and the talk has begun; False if it was sent or thrown away, or the case is done."""
     at, vault = now(), services.database.vault
     with services.database.write() as db:
         message = case_messages.get(db, vault, message_id)
         case = cases.get(db, vault, message.case_id)
         contact = contacts.get(db, vault, case.contact_id)
-        if not case.open or not case_messages.claim(db, message_id):
+        if not case.is_open or not case_messages.claim(db, message_id):
             return False
-        body = for_family(services, case, message, contact, first=contact.talking_case != case.id)
-        delivery_id = deliveries.plan_talk(db, vault, contact.id, body, at)
+        body = build_family_text(services, case, message, contact, is_first=contact.talking_case != case.id)
+        delivery_id = deliveries.plan_staff_message(db, vault, contact.id, body, at)
         case_messages.set_delivery(db, message_id, None, delivery_id)
-        later = escalation_policy.chase_after(services.library.district, case, at + QUIET) or at + QUIET
+        later = (
+            escalation_policy.find_assignee_reminder_time(services.library.district, case, at + FAMILY_REPLY_PERIOD)
+            or at + FAMILY_REPLY_PERIOD
+        )
         case_transitions.wait_for_family(db, case.id, message.staff or "staff", later, at)
-        contacts.set_talking(db, contact.id, case.id)
-    _silence(services, contact, case.id)
+        contacts.set_active_case(db, contact.id, case.id)
+    _set_active_case(services, contact, case.id)
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return True
 
 
-def send_again(services: Services, message_id: int) -> bool:
+def resend_message(services: Services, message_id: int) -> bool:
     """What did not arrive is sent once more; False while it is under way or has arrived."""
     at, vault = now(), services.database.vault
     try:
         with services.database.write() as db:
             message = case_messages.get(db, vault, message_id)
-            before = deliveries.get(db, vault, message.delivery_id or "")
-            if before is None or before.state not in LOST:
+            before = deliveries.find(db, vault, message.delivery_id or "")
+            if before is None or before.state not in LOST_MESSAGE_STATES:
                 return False
             case = cases.get(db, vault, message.case_id)
             contact = contacts.get(db, vault, case.contact_id)
-            body = for_family(services, case, message, contact, False)
-            delivery_id = deliveries.plan_talk(db, vault, contact.id, body, at)
+            body = build_family_text(services, case, message, contact, False)
+            delivery_id = deliveries.plan_staff_message(db, vault, contact.id, body, at)
             if not case_messages.set_delivery(db, message_id, before.id, delivery_id):
-                raise _SentMeanwhile  # and nothing of this is kept
-    except _SentMeanwhile:
+                raise _AlreadyResentError  # and nothing of this is kept
+    except _AlreadyResentError:
         return False
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return True
 
 
-class _SentMeanwhile(Exception):
+class _AlreadyResentError(Exception):
     """Another click was faster."""
 
 
-def lost(services: Services, delivery_id: str) -> None:
+def handle_undelivered_message(services: Services, delivery_id: str) -> None:
     """A text of staff did not arrive: the case does not wait for an answer to it, and who wrote it is told."""
     at, district = now(), services.library.district
     with services.database.write() as db:
-        message = case_messages.of_delivery(db, services.database.vault, delivery_id)
+        message = case_messages.find_by_delivery(db, services.database.vault, delivery_id)
         if message is None:
             return
         case = cases.get(db, services.database.vault, message.case_id)
-        chase_at = escalation_policy.chase_after(district, case, at) or at + QUIET
-        if not case_transitions.turn_of_staff(db, case.id, chase_at) or message.staff not in district.staff:
+        chase_at = escalation_policy.find_assignee_reminder_time(district, case, at) or at + FAMILY_REPLY_PERIOD
+        if not case_transitions.return_to_staff(db, case.id, chase_at) or message.staff not in district.staff:
             return
         where = f"{services.settings.public_base}/console/cases/{case.id}"
-        body = marked(case, f"{district.name}: your text in case {case.id} did not arrive. {where}")
-        planned = notices.to_staff(services, db, message.staff or "", body, at)
+        body = add_drill_label(case, f"{district.name}: your text in case {case.id} did not arrive. {where}")
+        planned = notices.plan_staff_notice(services, db, message.staff or "", body, at)
     enqueue(services.redis, "urgent", DELIVER, planned)
 
 
-def knock(services: Services, case_id: int) -> bool:
+def ask_family_to_write(services: Services, case_id: int) -> bool:
     """Ask a family that no free text reaches to write, by an approved template, once a day; False if there is none."""
     at = now()
     with services.database.write() as db:
         contact = contacts.get(db, services.database.vault, cases.get(db, services.database.vault, case_id).contact_id)
-        asked = deliveries.newest_of(db, contact.id, KNOCK)
-        if not way_to(services, contact, KNOCK).template or (asked and asked > at - timedelta(days=1)):
+        asked = deliveries.find_last_planned_at(db, contact.id, WAITING_TEMPLATE)
+        if not way_to(services, contact, WAITING_TEMPLATE).template or (asked and asked > at - timedelta(days=1)):
             return False
-        delivery_id = deliveries.plan_talk(db, services.database.vault, contact.id, KNOCK, at, kind=KNOCK)
+        delivery_id = deliveries.plan_staff_message(
+            db, services.database.vault, contact.id, WAITING_TEMPLATE, at, kind=WAITING_TEMPLATE
+        )
     enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return True
 
 
-def end(services: Services, db: Connection, case: Case, at: datetime) -> list[str]:
+def end_conversation(services: Services, db: Connection, case: Case, at: datetime) -> list[str]:
     """The helper is back: the family is told, if it was talking about this case.  Then call `forget`."""
     contact = contacts.get(db, services.database.vault, case.contact_id)
     if contact.talking_case != case.id:
         return []
-    contacts.set_talking(db, contact.id, None)
-    if contact.stopped_at or case.topic in cases.OF_STAFF:
+    contacts.set_active_case(db, contact.id, None)
+    if contact.stopped_at or case.topic in cases.STAFF_TOPICS:
         return []  # the desk hears from the front office's line how it ends; it is no family
-    return [notices.to_family(services, db, contact, "talk_ends", at, {})]
+    return [notices.plan_family_notice(services, db, contact, "talk_ends", at, {})]
 
 
-def hand_back(services: Services, case_id: int) -> bool:
+def hand_back_to_bot(services: Services, case_id: int) -> bool:
     """Staff give the family back to the helper while the case goes on; False if there was no talk."""
     at = now()
     with services.database.write() as db:
         case = cases.get(db, services.database.vault, case_id)
-        planned = end(services, db, case, at)
-        case_transitions.turn_of_staff(
-            db, case_id, escalation_policy.chase_after(services.library.district, case, at) or at + QUIET
+        planned = end_conversation(services, db, case, at)
+        case_transitions.return_to_staff(
+            db,
+            case_id,
+            escalation_policy.find_assignee_reminder_time(services.library.district, case, at)
+            or at + FAMILY_REPLY_PERIOD,
         )
-    forget(services, case.contact_id)
+    clear_active_case(services, case.contact_id)
     for delivery_id in planned:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
     return bool(planned)
 
 
-def forget(services: Services, contact_id: int) -> None:
+def clear_active_case(services: Services, contact_id: int) -> None:
     """The day's conversation no longer says that a person talks with this family."""
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, contact_id)
-    _silence(services, contact, contact.talking_case)
+    _set_active_case(services, contact, contact.talking_case)
 
 
-def _silence(services: Services, contact: Contact, case_id: int | None) -> None:
+def _set_active_case(services: Services, contact: Contact, case_id: int | None) -> None:
     """Redis away: the next message reads the database, which knows."""
     try:
-        services.conversations.set_talking(services.family(contact.address), case_id)
+        services.conversations.set_active_case(services.family(contact.address), case_id)
     except RedisError as error:
         log.warning("talk not marked: %s", type(error).__name__)
 
 
-def _tell_staff(services: Services, message: CaseMessage) -> None:
+def _notify_staff(services: Services, message: CaseMessage) -> None:
     """Who has the case hears that the family wrote; not what."""
     at, district = now(), services.library.district
     with services.database.read() as db:
         case = cases.get(db, services.database.vault, message.case_id)
-    if not first_in_a_while(services, case.id):
+    if not claim_staff_notice(services, case.id):
         return
     known = case.claimed_by in district.staff
-    people = [case.claimed_by or ""] if known else list(district.alerted_for(case.role, at, case.school))
+    people = [case.claimed_by or ""] if known else list(district.list_alert_recipients(case.role, at, case.school))
     did = "sent a voice message" if message.original == SPOKE else "written"
     body = (
         f"{district.name}: the family has {did} in case {case.id}."
         f" {services.settings.public_base}/console/cases/{case.id}"
     )
     with services.database.write() as db:
-        planned = [notices.to_staff(services, db, person, marked(case, body), at) for person in people]
+        planned = [
+            notices.plan_staff_notice(services, db, person, add_drill_label(case, body), at) for person in people
+        ]
     for delivery_id in planned:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
 
 
-def _ask_to_look(services: Services, message: CaseMessage) -> None:
+def _request_translation_review(services: Services, message: CaseMessage) -> None:
     body = (
         f"{services.library.district.name}: your text in case {message.case_id} was not sent: the translation may"
         f" differ. Please look at it. {services.settings.public_base}/console/cases/{message.case_id}"
     )
     with services.database.write() as db:
         case = cases.get(db, services.database.vault, message.case_id)
-        planned = notices.to_staff(services, db, message.staff or "", marked(case, body), now())
+        planned = notices.plan_staff_notice(services, db, message.staff or "", add_drill_label(case, body), now())
     enqueue(services.redis, "urgent", DELIVER, planned)
 
 
-def first_in_a_while(services: Services, case_id: int) -> bool:
+def claim_staff_notice(services: Services, case_id: int) -> bool:
     """Whether staff may be told that something was written in this case; without Redis rather twice than never."""
     try:
-        return bool(services.redis.set(f"told:case:{case_id}", 1, nx=True, ex=TOLD_EVERY))
+        return bool(services.redis.set(f"told:case:{case_id}", 1, nx=True, ex=STAFF_NOTICE_INTERVAL_SECONDS))
     except RedisError:
         return True

@@ -26,7 +26,7 @@ from bot.store.families.follow_ups import FollowUp
 
 
 @dataclass(frozen=True)
-class Due:
+class DueTimeout:
     """A time-out whose time has come: whose question it is, and the moment."""
 
     timeout: FollowUp
@@ -37,55 +37,61 @@ class Due:
 log = logging.getLogger(__name__)
 
 
-def start(services: Services, world: World, due: Due) -> None:
+def handle(services: Services, context: World, due: DueTimeout) -> None:
     """Go on from the question that timed out, if it still waits.  A message of the family's own comes first.
 
     Where the conversation was lost (Redis forgot it), nobody knows whether there was an answer: then we go on too.
     """
     family, owner = services.family(due.contact.address), secrets.token_hex(8)
-    conversation = services.conversations.take(family, owner)
+    conversation = services.conversations.lock_for_outgoing(family, owner)
     if conversation is None:
         return  # the sweep comes back to it
     try:
-        if _waits(conversation, due.timeout) and not (due.contact.talking_case and conversation.contact is None):
-            _go_on(services, world, due, conversation, owner)
+        if _is_still_waiting(conversation, due.timeout) and not (
+            due.contact.talking_case and conversation.contact is None
+        ):
+            _continue_flow(services, context, due, conversation, owner)
         else:
-            _answered(services, due.timeout)
+            _drop_answered(services, due.timeout)
     finally:
         services.conversations.release(family, owner)
 
 
-def _waits(conversation: Conversation, timeout: FollowUp) -> bool:
+def _is_still_waiting(conversation: Conversation, timeout: FollowUp) -> bool:
     state = conversation.talk.get("state") or {}
     lost = conversation.contact is None
     return lost or (state.get("flow"), state.get("step")) == (timeout.flow, timeout.step)
 
 
-def _go_on(services: Services, world: World, due: Due, conversation: Conversation, owner: str) -> None:
-    outcome = timed_out(world, _talk(conversation, due.contact), due.timeout.flow, due.timeout.step or "")
+def _continue_flow(services: Services, context: World, due: DueTimeout, conversation: Conversation, owner: str) -> None:
+    outcome = timed_out(
+        context, _restore_dialog_state(conversation, due.contact), due.timeout.flow, due.timeout.step or ""
+    )
     after = replace(conversation, noticed=list(conversation.noticed), told=list(conversation.told))
     after.talk, after.contact = asdict(outcome[0]), due.contact.id
     with services.database.write() as db:
         if not follow_ups.claim(db, due.timeout.id, "started"):
             return
-        kept = _keep(services, db, due, world, outcome, after)
-    services.conversations.put_on(services.family(due.contact.address), owner, after)
-    _queue(services, due.timeout, kept)
+        kept = _save_outcome(services, db, due, context, outcome, after)
+    services.conversations.save_outgoing(services.family(due.contact.address), owner, after)
+    _enqueue_jobs(services, due.timeout, kept)
 
 
-def _talk(conversation: Conversation, contact: Contact) -> Talk:
+def _restore_dialog_state(conversation: Conversation, contact: Contact) -> Talk:
     found = dict(conversation.talk)
     state = found.pop("state", None)
     language = found.pop("language", None) or contact.language or "en"
     return Talk(**found, language=language, state=State(**state) if state else None)
 
 
-def _keep(services: Services, db: Connection, due: Due, world: World, outcome: Outcome, after: Conversation) -> Kept:
+def _save_outcome(
+    services: Services, db: Connection, due: DueTimeout, context: World, outcome: Outcome, after: Conversation
+) -> Kept:
     """The cases that are opened, and what the family reads, in one transaction."""
     talk, effects = outcome
     cause = Inbound(f"timeout:{due.timeout.id}", due.contact.address, "")
     kept = keep(services, db, Message(due.contact, cause, talk.language or "en", due.at), effects)
-    composer = composer_for(services, talk, world, due.at, after.noticed)
+    composer = composer_for(services, talk, context, due.at, after.noticed)
     composer.extra = of_case(services.library, kept, due.at)
     body = composer.compose(effects)
     deliveries.plan_follow_up(db, services.database.vault, due.timeout.id, due.contact.id, body, due.at)
@@ -93,16 +99,16 @@ def _keep(services: Services, db: Connection, due: Due, world: World, outcome: O
     return kept
 
 
-def _queue(services: Services, timeout: FollowUp, kept: Kept) -> None:
+def _enqueue_jobs(services: Services, timeout: FollowUp, result: Kept) -> None:
     with services.database.read() as db:
-        waiting = deliveries.waiting_of_follow_up(db, timeout.id)
-    for case in kept.to_alert:
+        waiting = deliveries.list_waiting_for_follow_up(db, timeout.id)
+    for case in result.to_alert:
         enqueue(services.redis, "urgent", ALERT_CASE, case)
     for delivery_id in waiting:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
 
 
-def _answered(services: Services, timeout: FollowUp) -> None:
+def _drop_answered(services: Services, timeout: FollowUp) -> None:
     with services.database.write() as db:
         follow_ups.claim(db, timeout.id, "dropped")
     log.info("answered in time: follow_up=%s", timeout.id)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-Outcome = Literal["refused", "not_accepted", "unknown"]
+SendOutcome = Literal["refused", "not_accepted", "unknown"]
 
 CALL_STATUSES = {
     "queued": "queued",
@@ -21,7 +21,7 @@ CALL_STATUSES = {
 
 
 @dataclass(frozen=True)
-class Outgoing:
+class OutgoingMessage:
     """One text to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234"); `id` is ours, for the callback.
 
     `template`: the ContentSid of an approved WhatsApp template that is sent instead of `body`, with `variables`;
@@ -35,11 +35,11 @@ class Outgoing:
     template: str = ""
     variables: tuple[str, ...] = ()
     media: str = ""
-    machines: bool = False
+    should_detect_machine: bool = False
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedMessage:
     """The provider has it, under this SID and first status; a callback tells the rest."""
 
     sid: str
@@ -47,7 +47,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedMessage:
     """A message in the provider's own list."""
 
     sid: str
@@ -65,7 +65,7 @@ class SendError(Exception):
     send twice, so the provider's list is read first (twilio.md, section 5).
     """
 
-    def __init__(self, outcome: Outcome, code: int | None = None) -> None:
+    def __init__(self, outcome: SendOutcome, code: int | None = None) -> None:
         super().__init__(f"{outcome} (code {code})")
         self.outcome, self.code = outcome, code
 
@@ -73,18 +73,18 @@ class SendError(Exception):
 class Channel(Protocol):
     """A way out: Twilio, or the simulator."""
 
-    def send(self, outgoing: Outgoing) -> Accepted:
+    def send(self, outgoing: OutgoingMessage) -> AcceptedMessage:
         """Hand one text over; raises `SendError`."""
         ...
 
-    def call(self, outgoing: Outgoing) -> Accepted:
+    def call(self, outgoing: OutgoingMessage) -> AcceptedMessage:
         """Ring this number and read the body out; raises `SendError`."""
         ...
 
-    def called(self, to: str, since: datetime) -> list[Listed]:
+    def list_calls(self, to: str, since: datetime) -> list[ListedMessage]:
         """The calls that were accepted for this address since then, without words; raises `SendError`."""
         ...
 
-    def listed(self, to: str, since: datetime) -> list[Listed]:
+    def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
         """What was accepted for this address since then; raises `SendError` if the list can't be read."""
         ...

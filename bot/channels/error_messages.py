@@ -1,6 +1,6 @@
 """Why a message did not arrive, in plain words, with what the office can do (codes: twilio.md, section 2)."""
 
-WHY = {
+ERROR_EXPLANATIONS = {
     21610: "This person has told the phone company STOP. Call instead.",
     21211: "This is not a phone number. Ask the family for the right one.",
     21614: "This number cannot get texts. Call instead.",
@@ -18,8 +18,8 @@ WHY = {
     63024: "This number cannot get WhatsApp messages. Send it by SMS.",
     63033: "The family has blocked this number on WhatsApp. Call instead.",
 }
-UNKNOWN = "It did not arrive, and nobody says why. Try once more, or call."
-STATES = {
+UNKNOWN_ERROR_EXPLANATION = "It did not arrive, and nobody says why. Try once more, or call."
+DELIVERY_STATE_LABELS = {
     "waiting": "On its way",
     "claimed": "On its way",
     "unknown": "On its way; we ask whether it was taken",
@@ -33,12 +33,12 @@ STATES = {
     "held": "Not sent: this family cannot be written to now",
     "canceled": "Not sent: it was not needed any more",
 }
-CALLED = {
+CALL_OUTCOME_LABELS = {
     "answered": "Somebody answered.",
     "machine": "A machine answered and took the message.",
     "busy": "The line was busy. It rings three times in all.",
     "no answer": "Nobody answered. It rings three times in all.",
 }
 """Who answered a call, or why nobody did."""
-FAILED = frozenset({"failed", "undelivered"})
-MAY_BE_SENT_AGAIN = FAILED | {"held"}
+FAILED_STATES = frozenset({"failed", "undelivered"})
+RETRYABLE_STATES = FAILED_STATES | {"held"}

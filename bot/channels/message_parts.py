@@ -1,29 +1,29 @@
 """How long a message may be, counted as Twilio counts, and a longer text in several messages.  Pure."""
 
-MESSAGE_UNITS = 1500
+MAX_MESSAGE_UNITS = 1500
 """Twilio refuses a message of more than 1,600 UTF-16 units (21617); a longer reply is cut at a paragraph."""
 
 
-def parts(reply: str) -> list[str]:
+def split_message(reply: str) -> list[str]:
     """The reply in messages that Twilio takes, cut between paragraphs where it can be."""
     found: list[str] = []
     for paragraph in reply.split("\n\n") if reply else []:
         joined = f"{found[-1]}\n\n{paragraph}" if found else paragraph
-        if found and units(joined) <= MESSAGE_UNITS:
+        if found and count_utf16_units(joined) <= MAX_MESSAGE_UNITS:
             found[-1] = joined
         else:
-            found += _pieces(paragraph)
+            found += _split_paragraph(paragraph)
     return found
 
 
-def _pieces(paragraph: str) -> list[str]:
+def _split_paragraph(paragraph: str) -> list[str]:
     """A paragraph, whole if it fits, else cut; half the limit in characters never exceeds it in units."""
-    if units(paragraph) <= MESSAGE_UNITS:
+    if count_utf16_units(paragraph) <= MAX_MESSAGE_UNITS:
         return [paragraph]
-    size = MESSAGE_UNITS // 2
+    size = MAX_MESSAGE_UNITS // 2
     return [paragraph[start : start + size] for start in range(0, len(paragraph), size)]
 
 
-def units(text: str) -> int:
+def count_utf16_units(text: str) -> int:
     """Length as Twilio counts it, in UTF-16 units."""
     return len(text.encode("utf-16-le")) // 2

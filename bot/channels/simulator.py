@@ -11,12 +11,12 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from bot.channels.base import Accepted, Listed, Outgoing, SendError
+from bot.channels.base import AcceptedMessage, ListedMessage, OutgoingMessage, SendError
 
-FEED = "puente:simulator:feed"
-STATUSES = "puente:simulator:status"
-KEPT = 1000
-KEPT_SECONDS = 24 * 3600
+FEED_KEY = "puente:simulator:feed"
+STATUSES_KEY = "puente:simulator:status"
+MAX_FEED_ITEMS = 1000
+FEED_TTL_SECONDS = 24 * 3600
 
 
 class SimulatorChannel:
@@ -25,73 +25,73 @@ class SimulatorChannel:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def send(self, outgoing: Outgoing) -> Accepted:
+    def send(self, outgoing: OutgoingMessage) -> AcceptedMessage:
         """Show a text on the phone with this address; its receipts come from the page, as Twilio's would."""
         sid = f"SM{secrets.token_hex(16)}"
         try:
             set_status(self._redis, sid, "queued")
-            put(self._redis, outgoing.to, "in", outgoing.body, sid=sid, delivery=outgoing.id)
+            add_to_feed(self._redis, outgoing.to, "in", outgoing.body, sid=sid, delivery=outgoing.id)
         except RedisError:
             raise SendError("unknown") from None
-        return Accepted(sid, "queued")
+        return AcceptedMessage(sid, "queued")
 
-    def call(self, outgoing: Outgoing) -> Accepted:
+    def call(self, outgoing: OutgoingMessage) -> AcceptedMessage:
         """Let the phone with this address ring; its owner presses a key on the page."""
         sid = f"CA{secrets.token_hex(16)}"
         to = outgoing.to.removeprefix("voice:")
         try:
             set_status(self._redis, sid, "queued")
-            put(self._redis, to, "in", f"📞 {outgoing.body}", kind="call", sid=sid, delivery=outgoing.id)
+            add_to_feed(self._redis, to, "in", f"📞 {outgoing.body}", kind="call", sid=sid, delivery=outgoing.id)
         except RedisError:
             raise SendError("unknown") from None
-        return Accepted(sid, "queued")
+        return AcceptedMessage(sid, "queued")
 
-    def called(self, to: str, since: datetime) -> list[Listed]:
+    def list_calls(self, to: str, since: datetime) -> list[ListedMessage]:
         """The calls to this phone since then."""
-        return [one for one in self.listed(to.removeprefix("voice:"), since) if one.sid.startswith("CA")]
+        return [one for one in self.list_messages(to.removeprefix("voice:"), since) if one.sid.startswith("CA")]
 
-    def listed(self, to: str, since: datetime) -> list[Listed]:
+    def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
         """What the phone with this address got since then."""
         try:
-            sent = [item for _, item in read(self._redis, "") if item["phone"] == to and item.get("delivery")]
-            known = statuses(self._redis)
+            sent = [item for _, item in read_feed(self._redis, "") if item["phone"] == to and item.get("delivery")]
+            known = load_statuses(self._redis)
         except RedisError:
             raise SendError("unknown") from None
         found = [
-            Listed(item["sid"], item["body"], known.get(item["sid"], "sent"), datetime.fromisoformat(item["at"]))
+            ListedMessage(item["sid"], item["body"], known.get(item["sid"], "sent"), datetime.fromisoformat(item["at"]))
             for item in sent
         ]
         return [one for one in found if one.created_at >= since]
 
 
-def put(redis: Redis, phone: str, direction: str, body: str, **more: str) -> None:
+def add_to_feed(redis: Redis, phone: str, direction: str, body: str, **more: str) -> None:
     """Add a message to the feed; `direction` is as the phone sees it: in, out, or system."""
     item = {"phone": phone, "direction": direction, "body": body, "at": datetime.now(UTC).isoformat(), **more}
-    redis.xadd(FEED, {"item": json.dumps(item)}, maxlen=KEPT, approximate=True)
-    oldest = int((datetime.now(UTC).timestamp() - KEPT_SECONDS) * 1000)
-    redis.xtrim(FEED, minid=oldest, approximate=False)
-    redis.expire(FEED, KEPT_SECONDS)
+    redis.xadd(FEED_KEY, {"item": json.dumps(item)}, maxlen=MAX_FEED_ITEMS, approximate=True)
+    oldest = int((datetime.now(UTC).timestamp() - FEED_TTL_SECONDS) * 1000)
+    redis.xtrim(FEED_KEY, minid=oldest, approximate=False)
+    redis.expire(FEED_KEY, FEED_TTL_SECONDS)
 
 
-def read(redis: Redis, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_feed(redis: Redis, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(id, message) of everything after this id (empty for all), oldest first."""
-    rows: Any = redis.xrange(FEED, f"({after}" if after else "-")
+    rows: Any = redis.xrange(FEED_KEY, f"({after}" if after else "-")
     for number, fields in rows:
         yield number.decode(), json.loads(fields[b"item"])
 
 
 def set_status(redis: Redis, sid: str, status: str) -> None:
     """Keep how far a message has come: its ticks."""
-    redis.hset(STATUSES, sid, status)
-    redis.expire(STATUSES, KEPT_SECONDS)
+    redis.hset(STATUSES_KEY, sid, status)
+    redis.expire(STATUSES_KEY, FEED_TTL_SECONDS)
 
 
-def call_with(redis: Redis, sid: str) -> dict[str, Any] | None:
+def find_call(redis: Redis, sid: str) -> dict[str, Any] | None:
     """The call on the feed that has this SID."""
-    return next((item for _, item in read(redis, "") if item.get("kind") == "call" and item["sid"] == sid), None)
+    return next((item for _, item in read_feed(redis, "") if item.get("kind") == "call" and item["sid"] == sid), None)
 
 
-def statuses(redis: Redis) -> dict[str, str]:
+def load_statuses(redis: Redis) -> dict[str, str]:
     """The status of every message on the feed, by SID."""
-    found: Any = redis.hgetall(STATUSES)
+    found: Any = redis.hgetall(STATUSES_KEY)
     return {sid.decode(): status.decode() for sid, status in found.items()}

@@ -6,31 +6,33 @@ apostrophe) makes the whole text UCS-2.  No well-kept Python library counts this
 
 from dataclasses import dataclass
 
-BASIC = frozenset(
+GSM_BASIC_CHARACTERS = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-EXTENDED = frozenset("^{}\\[~]|€\f")
+GSM_EXTENDED_CHARACTERS = frozenset("^{}\\[~]|€\f")
 
 
 @dataclass(frozen=True)
-class Cost:
+class SmsCost:
     """`spoilers` are the letters for which a text that could nearly be GSM-7 costs more than twice as much."""
 
     segments: int
-    gsm: bool
-    spoilers: str = ""
+    is_gsm: bool
+    non_gsm_characters: str = ""
 
 
-def cost(text: str) -> Cost:
+def compute_sms_cost(text: str) -> SmsCost:
     """What sending this as an SMS costs; characters beyond the basic plane count as two in UCS-2."""
-    outside = sorted({char for char in text if char not in BASIC and char not in EXTENDED})
+    outside = sorted(
+        {char for char in text if char not in GSM_BASIC_CHARACTERS and char not in GSM_EXTENDED_CHARACTERS}
+    )
     if not outside:
-        units = sum(2 if char in EXTENDED else 1 for char in text)
-        return Cost(_parts(units, 160, 153), True)
+        units = sum(2 if char in GSM_EXTENDED_CHARACTERS else 1 for char in text)
+        return SmsCost(_count_segments(units, 160, 153), True)
     units = len(text.encode("utf-16-le")) // 2
-    return Cost(_parts(units, 70, 67), False, "".join(outside))
+    return SmsCost(_count_segments(units, 70, 67), False, "".join(outside))
 
 
-def _parts(units: int, one: int, each: int) -> int:
-    return 1 if units <= one else -(-units // each)
+def _count_segments(units: int, single_size: int, part_size: int) -> int:
+    return 1 if units <= single_size else -(-units // part_size)

@@ -13,43 +13,43 @@ from twilio.rest import Client
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from bot.base.settings import Settings
-from bot.channels.base import CALL_STATUSES, Accepted, Listed, Outgoing, SendError
+from bot.channels.base import CALL_STATUSES, AcceptedMessage, ListedMessage, OutgoingMessage, SendError
 
-SECONDS = 10
+REQUEST_TIMEOUT_SECONDS = 10
 """Twilio's client waits for ever by itself (twilio.md, section 0)."""
-MAY_CHANGE = frozenset({401, 403, 429})
+RETRYABLE_STATUSES = frozenset({401, 403, 429})
 """Nothing was accepted, and the same request may pass later: a token being rotated, too many requests at once."""
 
-ERRORS = (TwilioException, requests.RequestException, ValueError)
+REQUEST_ERRORS = (TwilioException, requests.RequestException, ValueError)
 """What a request may end with; the last where something between us and Twilio answers in its stead: no JSON."""
 
-LISTED = 1000
+MAX_LISTED_MESSAGES = 1000
 """As many as one page holds: two hundred emergencies bring one phone more than the hundred that were read once."""
 
-RINGS = 25
+RING_SECONDS = 25
 """Seconds: shorter than most voicemail boxes take to answer."""
 CALL_EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
-class _Aimed(TwilioHttpClient):
+class _RebasedHttpClient(TwilioHttpClient):
     """Twilio's own client, pointed at `TWILIO_API_BASE` (a proxy or a stand-in) if that is set."""
 
     def __init__(self, base: str) -> None:
         # No pooled connections: one that the other side has closed would look like an unknown outcome.
-        super().__init__(pool_connections=False, timeout=SECONDS)
+        super().__init__(pool_connections=False, timeout=REQUEST_TIMEOUT_SECONDS)
         self._base = urlsplit(base) if base else None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         """As Twilio's client does, at our address."""
-        return super().request(method, self._aim(url), *args, **kwargs)
+        return super().request(method, self._rewrite_url(url), *args, **kwargs)
 
-    def _aim(self, url: str) -> str:
+    def _rewrite_url(self, url: str) -> str:
         if not self._base:
             return url
         return urlunsplit(urlsplit(url)._replace(scheme=self._base.scheme, netloc=self._base.netloc))
 
 
-class Pooled(_Aimed):
+class PooledHttpClient(_RebasedHttpClient):
     """The same with connections that stay open, for many messages in a row.
 
     One that the other side has closed meanwhile looks like an unknown outcome: announcements look that up by
@@ -61,12 +61,12 @@ class Pooled(_Aimed):
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=connections))
-        self._around: dict[str, Any] | None = None
+        self._environment_settings: dict[str, Any] | None = None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         """As in the base class."""
         named = dict(zip(("params", "data", "headers", "auth", "timeout"), args, strict=False)) | kwargs
-        aimed = self._aim(url)
+        aimed = self._rewrite_url(url)
         whole = requests.Request(
             method,
             aimed,
@@ -76,18 +76,21 @@ class Pooled(_Aimed):
             named.get("params"),
             named.get("auth"),
         )
-        if self._around is None:
-            self._around = dict(self._session.merge_environment_settings(aimed, {}, None, None, None))
+        if self._environment_settings is None:
+            self._environment_settings = dict(self._session.merge_environment_settings(aimed, {}, None, None, None))
         answer = self._session.send(
-            self._session.prepare_request(whole), allow_redirects=False, timeout=SECONDS, **self._around
+            self._session.prepare_request(whole),
+            allow_redirects=False,
+            timeout=REQUEST_TIMEOUT_SECONDS,
+            **self._environment_settings,
         )
         return Response(answer.status_code, answer.text, answer.headers)
 
 
-def client(settings: Settings, connections: int = 0) -> Client:
+def create_client(settings: Settings, connections: int = 0) -> Client:
     """Twilio's client for this account; connects to nothing yet."""
     base = settings.twilio_api_base
-    http = Pooled(base, connections) if connections else _Aimed(base)
+    http = PooledHttpClient(base, connections) if connections else _RebasedHttpClient(base)
     return Client(settings.twilio_account_sid, settings.twilio_token, http_client=http)
 
 
@@ -96,20 +99,20 @@ class TwilioChannel:
 
     def __init__(self, settings: Settings, connections: int = 0) -> None:
         self._settings = settings
-        self._client = client(settings, connections)
+        self._client = create_client(settings, connections)
 
-    def send(self, outgoing: Outgoing) -> Accepted:
+    def send(self, outgoing: OutgoingMessage) -> AcceptedMessage:
         """Hand one text over; the callback carries our own id, so that it can't outrun our own record."""
-        options: dict[str, Any] = {"to": outgoing.to, **_content(outgoing), **self._sender(outgoing.to)}
+        options: dict[str, Any] = {"to": outgoing.to, **_build_content(outgoing), **self._choose_sender(outgoing.to)}
         if self._settings.public_url:
             options["status_callback"] = f"{self._settings.public_base}/webhooks/twilio/status?m={outgoing.id}"
         try:
             message = self._client.messages.create(**options)
-        except ERRORS as error:
-            raise in_our_words(error) from None
-        return Accepted(message.sid, message.status)
+        except REQUEST_ERRORS as error:
+            raise convert_error(error) from None
+        return AcceptedMessage(message.sid, message.status)
 
-    def call(self, outgoing: Outgoing) -> Accepted:
+    def call(self, outgoing: OutgoingMessage) -> AcceptedMessage:
         """Ring somebody; what is said, and the key that is pressed, come and go by our own webhook: refused without
         `PUBLIC_URL` (production has one), because nobody could press a key."""
         sender, to = self._settings.twilio_sms_from, outgoing.to.removeprefix("whatsapp:").removeprefix("voice:")
@@ -117,49 +120,51 @@ class TwilioChannel:
             raise SendError("refused")  # a short code cannot call, a user id without a number cannot be called
         # Twilio then asks what to say only when it knows who answered; of a machine after its greeting ("Answering
         # Machine Detection" in its docs).
-        detect = {"machine_detection": "DetectMessageEnd"} if outgoing.machines else {}
+        detect = {"machine_detection": "DetectMessageEnd"} if outgoing.should_detect_machine else {}
         try:
-            call = self._client.calls.create(to=to, from_=sender, timeout=RINGS, **self._said(outgoing), **detect)
-        except ERRORS as error:
-            raise in_our_words(error) from None
-        return Accepted(call.sid, CALL_STATUSES.get(call.status, "queued"))
+            call = self._client.calls.create(
+                to=to, from_=sender, timeout=RING_SECONDS, **self._build_call_callbacks(outgoing), **detect
+            )
+        except REQUEST_ERRORS as error:
+            raise convert_error(error) from None
+        return AcceptedMessage(call.sid, CALL_STATUSES.get(call.status, "queued"))
 
-    def _said(self, outgoing: Outgoing) -> dict[str, Any]:
+    def _build_call_callbacks(self, outgoing: OutgoingMessage) -> dict[str, Any]:
         """Where Twilio asks what to say, and tells what became of the call."""
         base, own = f"{self._settings.public_base}/webhooks/twilio", f"m={outgoing.id}"
         callback = {"status_callback": f"{base}/status?{own}", "status_callback_event": CALL_EVENTS}
         return {"url": f"{base}/voice?{own}", **callback}
 
-    def listed(self, to: str, since: datetime) -> list[Listed]:
+    def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
         """What Twilio accepted for this address since then.
 
         Asked for by address alone and compared here: whether Twilio's date filter finds what is still queued is not
         documented (twilio.md, section 5).
         """
         try:
-            found = self._client.messages.list(to=to, limit=LISTED, page_size=LISTED)
-        except ERRORS as error:
-            raise in_our_words(error) from None
+            found = self._client.messages.list(to=to, limit=MAX_LISTED_MESSAGES, page_size=MAX_LISTED_MESSAGES)
+        except REQUEST_ERRORS as error:
+            raise convert_error(error) from None
         return [
-            Listed(message.sid, message.body or "", message.status, message.date_created)
+            ListedMessage(message.sid, message.body or "", message.status, message.date_created)
             for message in found
             if message.date_created and message.date_created >= since
         ]
 
-    def called(self, to: str, since: datetime) -> list[Listed]:
+    def list_calls(self, to: str, since: datetime) -> list[ListedMessage]:
         """What Twilio's list of calls says of this number; as in `listed`, dates are compared here."""
         number = to.removeprefix("whatsapp:").removeprefix("voice:")
         try:
-            found = self._client.calls.list(to=number, limit=LISTED)
-        except ERRORS as error:
-            raise in_our_words(error) from None
+            found = self._client.calls.list(to=number, limit=MAX_LISTED_MESSAGES)
+        except REQUEST_ERRORS as error:
+            raise convert_error(error) from None
         return [
-            Listed(call.sid, "", CALL_STATUSES.get(call.status, "queued"), call.date_created)
+            ListedMessage(call.sid, "", CALL_STATUSES.get(call.status, "queued"), call.date_created)
             for call in found
             if call.date_created and call.date_created >= since
         ]
 
-    def _sender(self, to: str) -> dict[str, str]:
+    def _choose_sender(self, to: str) -> dict[str, str]:
         settings = self._settings
         whatsapp = to.startswith("whatsapp:")
         sender = settings.twilio_whatsapp_from if whatsapp else settings.twilio_sms_from
@@ -170,7 +175,7 @@ class TwilioChannel:
         raise SendError("refused")  # no sender for this channel is set
 
 
-def _content(outgoing: Outgoing) -> dict[str, Any]:
+def _build_content(outgoing: OutgoingMessage) -> dict[str, Any]:
     """A free text, or an approved template with its variables as JSON of texts (twilio.md, section 3)."""
     if not outgoing.template:
         return {"body": outgoing.body, **({"media_url": [outgoing.media]} if outgoing.media else {})}
@@ -178,16 +183,16 @@ def _content(outgoing: Outgoing) -> dict[str, Any]:
     return {"content_sid": outgoing.template, "content_variables": json.dumps(numbered)}
 
 
-def in_our_words(error: Exception) -> SendError:
+def convert_error(error: Exception) -> SendError:
     """What an error of `ERRORS` says of a request."""
     if isinstance(error, TwilioRestException):
-        if error.status in MAY_CHANGE:
+        if error.status in RETRYABLE_STATUSES:
             return SendError("not_accepted", error.code)
         return SendError("unknown" if error.status >= 500 else "refused", error.code)
-    return SendError("not_accepted" if _never_left(error) else "unknown")
+    return SendError("not_accepted" if _has_never_connected(error) else "unknown")
 
 
-def _never_left(error: Exception) -> bool:
+def _has_never_connected(error: Exception) -> bool:
     """Whether no connection was made at all: then nothing can have been accepted."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError | ConnectTimeoutError)

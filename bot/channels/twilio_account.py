@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.base.settings import Settings
-from bot.channels.twilio import ERRORS, client, in_our_words
+from bot.channels.twilio import REQUEST_ERRORS, convert_error, create_client
 
-INACTIVE = frozenset({10001, 20005, 90010})
+INACTIVE_ACCOUNT_CODES = frozenset({10001, 20005, 90010})
 """Twilio's codes for an account that is suspended or closed (twilio.com/docs/api/errors)."""
 
 
 @dataclass(frozen=True)
-class Hook:
+class WebhookConfig:
     """Where something that comes in goes: an address, by which method, and the address that is asked next.
 
     `instead`: what answers in the address' stead ("an application", "a trunk"): Twilio then ignores the address.
@@ -25,15 +25,15 @@ class Hook:
     url: str = ""
     method: str = ""
     fallback: str = ""
-    instead: str = ""
+    replaced_by: str = ""
 
     @property
-    def plain(self) -> str:
+    def signed_url(self) -> str:
         """The address as it is signed: without what stands behind `#` and `?`."""
         return urlsplit(self.url)._replace(query="", fragment="").geturl() if self.url else ""
 
     @property
-    def tried_again(self) -> bool:
+    def is_retried(self) -> bool:
         """Whether Twilio asks again after a 5xx: only when told so behind the `#` (twilio.md, section 1)."""
         given = dict(pair.partition("=")[::2] for pair in urlsplit(self.url).fragment.split("&"))
         causes = given.get("rp", "ct").split(",")
@@ -41,59 +41,59 @@ class Hook:
 
 
 @dataclass(frozen=True)
-class Number:
+class TwilioNumber:
     """A number of ours; `told` hears of every call that has ended."""
 
-    texts: Hook
-    calls: Hook
-    told: str
+    texts: WebhookConfig
+    calls: WebhookConfig
+    status_callback: str
 
 
-def state(settings: Settings) -> tuple[str, str]:
+def fetch_state(settings: Settings) -> tuple[str, str]:
     """The account's status (active, suspended, closed) and type (Full, Trial); raises `SendError`."""
     try:
-        account = client(settings).api.v2010.accounts(settings.twilio_account_sid).fetch()
-    except ERRORS as error:
-        raise in_our_words(error) from None
+        account = create_client(settings).api.v2010.accounts(settings.twilio_account_sid).fetch()
+    except REQUEST_ERRORS as error:
+        raise convert_error(error) from None
     return str(account.status), str(account.type)
 
 
-def number(settings: Settings) -> Number | None:
+def fetch_number(settings: Settings) -> TwilioNumber | None:
     """`TWILIO_SMS_FROM` as Twilio holds it, None if it is not this account's; raises `SendError`.
 
     Twilio's filter finds parts of numbers too, so that the whole is compared here.
     """
     try:
-        found = client(settings).incoming_phone_numbers.list(phone_number=settings.twilio_sms_from)
-    except ERRORS as error:
-        raise in_our_words(error) from None
-    return next((_number(one) for one in found if one.phone_number == settings.twilio_sms_from), None)
+        found = create_client(settings).incoming_phone_numbers.list(phone_number=settings.twilio_sms_from)
+    except REQUEST_ERRORS as error:
+        raise convert_error(error) from None
+    return next((_build_number(one) for one in found if one.phone_number == settings.twilio_sms_from), None)
 
 
-def service(settings: Settings) -> Hook | None:
+def fetch_service_webhook(settings: Settings) -> WebhookConfig | None:
     """Where the Messaging Service sends what comes in, None if it leaves that to the number; raises `SendError`."""
     try:
-        found = client(settings).messaging.v1.services(settings.twilio_messaging_service_sid).fetch()
-    except ERRORS as error:
-        raise in_our_words(error) from None
+        found = create_client(settings).messaging.v1.services(settings.twilio_messaging_service_sid).fetch()
+    except REQUEST_ERRORS as error:
+        raise convert_error(error) from None
     if found.use_inbound_webhook_on_number:
         return None
-    return Hook(found.inbound_request_url or "", found.inbound_method or "", found.fallback_url or "")
+    return WebhookConfig(found.inbound_request_url or "", found.inbound_method or "", found.fallback_url or "")
 
 
-def _number(found: Any) -> Number:
-    return Number(
-        texts=Hook(
+def _build_number(found: Any) -> TwilioNumber:
+    return TwilioNumber(
+        texts=WebhookConfig(
             found.sms_url or "",
             found.sms_method or "",
             found.sms_fallback_url or "",
             "an application" if found.sms_application_sid else "",
         ),
-        calls=Hook(
+        calls=WebhookConfig(
             found.voice_url or "",
             found.voice_method or "",
             found.voice_fallback_url or "",
             "an application" if found.voice_application_sid else "a trunk" if found.trunk_sid else "",
         ),
-        told=found.status_callback or "",
+        status_callback=found.status_callback or "",
     )

@@ -15,13 +15,13 @@ from requests import PreparedRequest, Response
 
 from bot.base.settings import Settings
 
-API = re.compile(r"api(\.[a-z0-9-]+){0,2}\.twilio\.com")
+API_HOST_PATTERN = re.compile(r"api(\.[a-z0-9-]+){0,2}\.twilio\.com")
 """The API, also of a region; nobody else is shown our credentials."""
-OTHERS = re.compile(r"([a-z0-9-]+\.)+twilio\.com|(media|mms)\.twiliocdn\.com")
+MEDIA_HOST_PATTERN = re.compile(r"([a-z0-9-]+\.)+twilio\.com|(media|mms)\.twiliocdn\.com")
 """Where the API sends us on to (twilio.md, section 1)."""
-TYPES = frozenset({"audio/ogg", "audio/amr", "audio/3gpp", "audio/aac", "audio/mp4", "audio/mpeg"})
+AUDIO_TYPES = frozenset({"audio/ogg", "audio/amr", "audio/3gpp", "audio/aac", "audio/mp4", "audio/mpeg"})
 """twilio.md, section 6; AAC also comes in its container, MP4."""
-ALSO = {
+AUDIO_TYPE_ALIASES = {
     "application/ogg": "audio/ogg",
     "audio/opus": "audio/ogg",
     "audio/mp3": "audio/mpeg",
@@ -29,37 +29,37 @@ ALSO = {
     "audio/x-m4a": "audio/mp4",
 }
 """Other names that phones give to these."""
-UNNAMED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+UNSPECIFIC_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 """Then what the webhook said of the type counts."""
-MOST_BYTES = 16 * 1024 * 1024
-HOPS = 3
-SECONDS, ALL_SECONDS = 8, 30
+MAX_MEDIA_BYTES = 16 * 1024 * 1024
+MAX_REDIRECTS = 3
+READ_TIMEOUT_SECONDS, TOTAL_TIMEOUT_SECONDS = 8, 30
 """For a connection or a pause in the stream, and for all of it: below a job's minute."""
-PIECE = 64 * 1024
-RESOURCE = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/(Messages/\w+/Media/\w+|Recordings/RE\w+)")
-ENDING = re.compile(r"\.(mp3|wav|json)$")
-MOVED = frozenset({301, 302, 303, 307, 308})
+STREAM_CHUNK_BYTES = 64 * 1024
+MEDIA_PATH_PATTERN = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/(Messages/\w+/Media/\w+|Recordings/RE\w+)")
+FILE_ENDING_PATTERN = re.compile(r"\.(mp3|wav|json)$")
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
-Reason = Literal["elsewhere", "too_big", "type", "empty", "not_there", "denied", "away"]
-AGAIN = frozenset({"not_there", "denied", "away"})
+MediaErrorReason = Literal["elsewhere", "too_big", "type", "empty", "not_there", "denied", "away"]
+RETRYABLE_REASONS = frozenset({"not_there", "denied", "away"})
 """What may be different in a while: a file that is not there yet, a token being rotated, Twilio out of reach."""
 
 
 class MediaError(Exception):
     """It could not be fetched or deleted.  `reason` says why; the address stands in no error and no log."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: MediaErrorReason) -> None:
         super().__init__(reason)
-        self.reason: Reason = reason
+        self.reason: MediaErrorReason = reason
 
     @property
-    def again(self) -> bool:
+    def is_retryable(self) -> bool:
         """Whether another try may end differently."""
-        return self.reason in AGAIN
+        return self.reason in RETRYABLE_REASONS
 
 
 @dataclass(frozen=True)
-class Media:
+class MediaFile:
     """A file, and its type: one of `TYPES`."""
 
     content_type: str
@@ -76,13 +76,13 @@ class TwilioMedia:
         here = f"http://127.0.0.1:{settings.port}" if settings.simulator_on and not settings.live else ""
         self._base = settings.twilio_api_base.rstrip("/") or here
 
-    def fetch(self, url: str, content_type: str = "") -> Media:
+    def fetch(self, url: str, content_type: str = "") -> MediaFile:
         """The file at this address of Twilio's; `content_type` is what the webhook said.  Raises `MediaError`."""
-        until = time.monotonic() + ALL_SECONDS
+        until = time.monotonic() + TOTAL_TIMEOUT_SECONDS
         try:
             with requests.Session() as session:
-                answer = self._follow(session, url)
-                return _read(answer, content_type, until)
+                answer = self._follow_redirects(session, url)
+                return _read_body(answer, content_type, until)
         except ValueError:  # a redirect to what is no address
             raise MediaError("elsewhere") from None
         except requests.RequestException:
@@ -90,57 +90,59 @@ class TwilioMedia:
 
     def delete(self, url: str) -> None:
         """Take it away at Twilio; one that is gone already is fine.  Raises `MediaError`."""
-        resource = ENDING.sub("", urlsplit(url).path) if self._is_api(url) else ""
-        match = RESOURCE.fullmatch(resource)
+        resource = FILE_ENDING_PATTERN.sub("", urlsplit(url).path) if self._is_api_url(url) else ""
+        match = MEDIA_PATH_PATTERN.fullmatch(resource)
         if not match or match[1] != self._account:
             raise MediaError("elsewhere")
         where = urlunsplit(urlsplit(url)._replace(path=f"{resource}.json", query="", fragment=""))
         try:
             with requests.Session() as session:
-                status = self._ask(session, "DELETE", where).status_code
+                status = self._send_request(session, "DELETE", where).status_code
         except requests.RequestException:
             raise MediaError("away") from None
         if status not in (200, 204, 404, 410):
-            raise MediaError(_why(status))
+            raise MediaError(_classify_status(status))
 
-    def _follow(self, session: requests.Session, url: str) -> Response:
+    def _follow_redirects(self, session: requests.Session, url: str) -> Response:
         """The answer at the end of the redirects, its body not read yet."""
-        for _ in range(HOPS + 1):
-            answer = self._ask(session, "GET", url)
-            if answer.status_code in MOVED:
-                url = _moved(url, answer.headers.get("Location", ""))
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._send_request(session, "GET", url)
+            if answer.status_code in REDIRECT_STATUSES:
+                url = _resolve_redirect(url, answer.headers.get("Location", ""))
             elif answer.status_code == 200:
                 return answer
             else:
-                raise MediaError(_why(answer.status_code))
+                raise MediaError(_classify_status(answer.status_code))
             answer.close()
         raise MediaError("elsewhere")
 
-    def _ask(self, session: requests.Session, method: str, url: str) -> Response:
-        api = self._is_api(url)
-        if not api and not self._is_other(url):
+    def _send_request(self, session: requests.Session, method: str, url: str) -> Response:
+        api = self._is_api_url(url)
+        if not api and not self._is_media_url(url):
             raise MediaError("elsewhere")
-        auth = requests.auth.HTTPBasicAuth(*self._credentials) if api else _nobody
+        auth = requests.auth.HTTPBasicAuth(*self._credentials) if api else _omit_credentials
         headers = {"Accept-Encoding": "identity"}  # sixteen megabytes stay sixteen
-        where = self._aim(url)
+        where = self._rewrite_url(url)
         return session.request(
-            method, where, auth=auth, headers=headers, timeout=SECONDS, stream=True, allow_redirects=False
+            method, where, auth=auth, headers=headers, timeout=READ_TIMEOUT_SECONDS, stream=True, allow_redirects=False
         )
 
-    def _is_api(self, url: str) -> bool:
-        return bool(API.fullmatch(host_of(url))) or (bool(self._base) and _origin(url) == _origin(self._base))
+    def _is_api_url(self, url: str) -> bool:
+        return bool(API_HOST_PATTERN.fullmatch(get_host(url))) or (
+            bool(self._base) and _get_origin(url) == _get_origin(self._base)
+        )
 
-    def _is_other(self, url: str) -> bool:
-        return bool(OTHERS.fullmatch(host_of(url)))
+    def _is_media_url(self, url: str) -> bool:
+        return bool(MEDIA_HOST_PATTERN.fullmatch(get_host(url)))
 
-    def _aim(self, url: str) -> str:
+    def _rewrite_url(self, url: str) -> str:
         if not self._base:
             return url
         base = urlsplit(self._base)
         return urlunsplit(urlsplit(url)._replace(scheme=base.scheme, netloc=base.netloc))
 
 
-def host_of(url: str) -> str:
+def get_host(url: str) -> str:
     """The host of an https address without a user, on the usual port; empty for every other address."""
     try:
         parts = urlsplit(url)
@@ -151,7 +153,7 @@ def host_of(url: str) -> str:
     return (parts.hostname or "") if plain and url.isascii() and url.isprintable() else ""
 
 
-def _origin(url: str) -> tuple[str, str]:
+def _get_origin(url: str) -> tuple[str, str]:
     """Scheme and place of an address; two empty words for what is none."""
     try:
         parts = urlsplit(url)
@@ -160,45 +162,45 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _moved(url: str, location: str) -> str:
+def _resolve_redirect(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError:
         return ""
 
 
-def _nobody(request: PreparedRequest) -> PreparedRequest:
+def _omit_credentials(request: PreparedRequest) -> PreparedRequest:
     """No credentials, not even those that a `.netrc` has for this host."""
     return request
 
 
-def _why(status: int) -> Reason:
+def _classify_status(status: int) -> MediaErrorReason:
     if status in (401, 403):
         return "denied"
     return "not_there" if status in (404, 410) else "away"
 
 
-def _read(answer: Response, said: str, until: float) -> Media:
+def _read_body(answer: Response, declared_type: str, deadline: float) -> MediaFile:
     """The body, counted while it comes: what its length is said to be is only a first look."""
-    content_type = _type_of(answer.headers.get("Content-Type", ""))
-    content_type = _type_of(said) if content_type in UNNAMED else content_type
+    content_type = _normalize_type(answer.headers.get("Content-Type", ""))
+    content_type = _normalize_type(declared_type) if content_type in UNSPECIFIC_TYPES else content_type
     length = answer.headers.get("Content-Length", "")
-    if content_type not in TYPES:
+    if content_type not in AUDIO_TYPES:
         raise MediaError("type")
-    if length.isdecimal() and int(length) > MOST_BYTES:
+    if length.isdecimal() and int(length) > MAX_MEDIA_BYTES:
         raise MediaError("too_big")
     data = bytearray()
-    for piece in answer.iter_content(PIECE):
+    for piece in answer.iter_content(STREAM_CHUNK_BYTES):
         data += piece
-        if len(data) > MOST_BYTES:
+        if len(data) > MAX_MEDIA_BYTES:
             raise MediaError("too_big")
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise MediaError("away")
     if not data or (length.isdecimal() and len(data) != int(length)):
         raise MediaError("away" if data else "empty")
-    return Media(content_type, bytes(data))
+    return MediaFile(content_type, bytes(data))
 
 
-def _type_of(header: str) -> str:
+def _normalize_type(header: str) -> str:
     named = header.split(";", maxsplit=1)[0].strip().lower()
-    return ALSO.get(named, named)
+    return AUDIO_TYPE_ALIASES.get(named, named)

@@ -32,7 +32,7 @@ def run_chat(address: str) -> None:
     with tempfile.TemporaryDirectory(prefix="puente-chat-") as name, embedded_server(Path(name)) as redis_url:
         os.environ.update(dict.fromkeys(LIVE, ""))
         os.environ.update(REDIS_URL=redis_url, VAR_DIR=name, DATABASE_URL=f"sqlite:///{name}/chat.db")
-        services = jobs.services()
+        services = jobs.get_runtime()
         migrate(services.settings.database_url)
         click.echo("Write as a family would; Ctrl-D ends. What staff get is shown with ►.", err=True)
         _talk(services, address)
@@ -63,7 +63,7 @@ def _work(services: Services) -> None:
 def _arrived(services: Services, address: str, since: datetime, shown: set[str]) -> Iterator[tuple[str, str]]:
     phones = {member.phone: member.name for member in services.library.district.staff.values()}
     for phone, name in {**phones, address: "you"}.items():
-        for message in services.channel.listed(phone, since):
+        for message in services.channel.list_messages(phone, since):
             if message.sid not in shown:
                 shown.add(message.sid)
                 yield name, message.body

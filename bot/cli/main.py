@@ -14,7 +14,7 @@ from bot.base.database import now
 from bot.base.yaml_source import BadSource
 from bot.community.partner_handout import handout
 from bot.content.library import Library, load_library
-from bot.content.lint import findings
+from bot.content.lint import find_content_problems
 from bot.nlu import Context, explain, understand, warm
 from bot.nlu_training.dataset import untaught
 from bot.retention.key_rotation import keys
@@ -45,7 +45,7 @@ def route(why: bool) -> None:
     """Read texts (or JSON objects with "text" and "lang"), a line each; write what was understood, a line each."""
     library = _library()
     languages = library.district.languages
-    warm(library.languages_understood)
+    warm(library.understood_languages)
     for line in sys.stdin:
         given = _given(line)
         context = Context(library.phrasebook, languages, given.get("lang"))
@@ -72,7 +72,7 @@ def check(production: bool, segments: bool) -> None:
         for problem in bad.problems:
             click.echo(str(problem))
         sys.exit(1)
-    errors, warnings = findings(settings.ROOT, library)
+    errors, warnings = find_content_problems(settings.ROOT, library)
     warnings += spoken_wording.warnings(library)
     warnings += coverage.warnings(library, now(), recorded_in(given))
     errors += untaught(settings.ROOT / "flows", library.phrasebook.taught)
@@ -163,25 +163,25 @@ def announce(file: Path | None, by: str, presets: bool) -> None:
     number and where it stands.
     """
     from bot.announcements import composition, preview, templates, translation_drafts
-    from bot.announcements.yaml_file import read_file
+    from bot.announcements.yaml_file import read_announcement
 
     if presets == (file is not None):
         raise click.UsageError("name a FILE, or say --presets")
     services = _services()
     if file is None:
-        made = templates.make(services, by)
+        made = templates.create_missing(services, by)
         click.echo(json.dumps({"made": made, "url": f"{services.settings.public_base}/console/schools"}))
         return
     try:
-        draft = composition.draft_of(services.library.district, read_file(file), now())
-        kept = composition.keep(services, draft, by)
+        draft = composition.build_draft(services.library.district, read_announcement(file), now())
+        kept = composition.save_draft(services, draft, by)
     except BadSource as bad:
         raise click.ClickException("\n".join(str(problem) for problem in bad.problems)) from None
-    except composition.CannotSay as error:
+    except composition.InvalidAnnouncementError as error:
         raise click.ClickException("\n".join(error.problems)) from None
-    translation_drafts.ask(services, kept)
+    translation_drafts.request_drafts(services, kept)
     click.echo(json.dumps({"id": kept.id, "url": f"{services.settings.public_base}/console/announcements/{kept.id}"}))
-    for line in preview.in_words(preview.preview(services, kept)):
+    for line in preview.describe_preview(preview.build_preview(services, kept)):
         click.echo(line, err=True)
 
 
@@ -209,8 +209,8 @@ def doctor() -> None:
     click.echo(f"messages go to {'Twilio' if services.settings.live else 'the simulator'}")
     click.echo(f"webhooks are signed for {services.settings.public_base}")
     for one in found:
-        click.echo(f"{one.part}: {one.seen}" + (f"\n    {one.remedy}" if one.remedy else ""))
-    sys.exit(0 if all(one.well for one in found) else 1)
+        click.echo(f"{one.part}: {one.observation}" + (f"\n    {one.remedy}" if one.remedy else ""))
+    sys.exit(0 if all(one.is_well for one in found) else 1)
 
 
 @main.command()
@@ -225,7 +225,7 @@ def restored(by: str) -> None:
     here = _services()
     click.echo(f"families erased again: {erasure.erase_again(here, by)}")
     held = restoring.hold(here, by)
-    erasure_list.forget_the_rest(here.redis)
+    erasure_list.flush_everything_else(here.redis)
     click.echo(
         f"texts to families held: {held.texts}; follow-ups dropped: {held.follow_ups}; reminders: {held.reminders}"
     )
@@ -245,7 +245,7 @@ def restored(by: str) -> None:
 def erase(address: str | None, again: bool, by: str) -> None:
     """Erase the family with the number or address ADDRESS (217-555-0123, +1217…, whatsapp:US.…), by whichever channel
     it writes; its STOP stays.  With - the number is asked for, and stands in no shell's history."""
-    from bot.base.phone_numbers import e164
+    from bot.base.phone_numbers import parse_e164
     from bot.messaging import erasure
 
     if again == bool(address):
@@ -255,7 +255,7 @@ def erase(address: str | None, again: bool, by: str) -> None:
     if again or address is None:
         click.echo(f"Erased again: {erasure.erase_again(here, by)}")
         return
-    number = None if ":" in address else e164(address)
+    number = None if ":" in address else parse_e164(address)
     if not erasure.erase(here, number or address, by):
         raise click.ClickException("Nobody is known by this number or address.")
     click.echo("Erased.")
@@ -267,7 +267,7 @@ def retain(by: str) -> None:
     """Delete what is past its time, now (the scheduler does so daily); a line for each rule that found something."""
     from bot.retention import job
 
-    found = job.retain(_services(), by)
+    found = job.delete_expired(_services(), by)
     for name, count in found.items():
         click.echo(f"{name}: {count}")
     if not found:
@@ -283,21 +283,21 @@ def login(name: str, role: str | None, staff: str | None) -> None:
 
     A second factor is taken away and a lock opened: the way back in for who lost the phone.
     """
-    from bot.web.console.oversight.accounts_page import unfit
-    from bot.web.console.registration import new_password
+    from bot.web.console.oversight.accounts_page import find_account_problem
+    from bot.web.console.registration import issue_password
 
     services = _services()
-    if wrong := unfit(services, name, role, staff):
+    if wrong := find_account_problem(services, name, role, staff):
         raise click.ClickException(wrong)
-    click.echo(new_password(services, name, role, staff))
+    click.echo(issue_password(services, name, role, staff))
 
 
 def _show_segments() -> None:
-    from bot.content.catalog_stats import table, too_long
+    from bot.content.catalog_stats import list_long_texts, render_stats_table
 
     languages = _library().district.languages
-    click.echo(table(settings.ROOT, languages))
-    for line in too_long(settings.ROOT, languages):
+    click.echo(render_stats_table(settings.ROOT, languages))
+    for line in list_long_texts(settings.ROOT, languages):
         click.echo(line)
 
 

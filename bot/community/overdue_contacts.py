@@ -13,17 +13,19 @@ from bot.runtime import Services
 from bot.store.cases import deliveries
 from bot.store.community import community_leaders, review_reminders
 
-OFFICE = "superintendents_office"
+LEADER_OFFICE_ROLE = "superintendents_office"
 log = logging.getLogger(__name__)
 
 
-def remind(services: Services) -> None:
+def remind_owners(services: Services) -> None:
     """Tell the keepers; note and text are written together, so a killed process tells nobody twice."""
     at, district, vault = now(), services.library.district, services.database.vault
     with services.database.write() as db:
-        late = Counter(_new(services, db, district.local(at).date(), at))
+        late = Counter(_list_newly_overdue_owners(services, db, district.to_local_time(at).date(), at))
         planned = [
-            deliveries.plan_reminder(db, vault, person, _text(services, count), district.at_work(person, at))
+            deliveries.plan_reminder(
+                db, vault, person, _build_text(services, count), district.find_next_work_time(person, at)
+            )
             for person, count in late.items()
         ]
     for delivery_id in planned:
@@ -32,17 +34,17 @@ def remind(services: Services) -> None:
         log.info("overdue with leaders: contacts=%s texts=%s", late.total(), len(planned))
 
 
-def _new(services: Services, db: Connection, today: date, at: datetime) -> list[str]:
+def _list_newly_overdue_owners(services: Services, db: Connection, today: date, at: datetime) -> list[str]:
     """The keeper of each contact or task of the first week that nobody was told of; another day is told anew."""
-    register, district = community_leaders.every(db, services.database.vault), services.library.district
-    due = [(f"leader {one.id}", one.due_on, one.owner) for one in register if contact_rules.overdue(one, today)]
-    plan = contact_rules.still_to_do(community_leaders.plan(db), register)
+    register, district = community_leaders.list_all(db, services.database.vault), services.library.district
+    due = [(f"leader {one.id}", one.due_on, one.owner) for one in register if contact_rules.is_overdue(one, today)]
+    plan = contact_rules.list_open_tasks(community_leaders.list_tasks(db), register)
     due += [(f"leaders {one.kind}", one.due_on, one.owner) for one in plan if one.due_on < today]
-    found = [who for subject, day, who in due if day and review_reminders.first_time(db, subject, day.isoformat(), at)]
-    return [who if who in district.staff else district.owners(OFFICE)[0] for who in found]
+    found = [who for subject, day, who in due if day and review_reminders.record(db, subject, day.isoformat(), at)]
+    return [who if who in district.staff else district.find_owners(LEADER_OFFICE_ROLE)[0] for who in found]
 
 
-def _text(services: Services, count: int) -> str:
+def _build_text(services: Services, count: int) -> str:
     """No name of a leader: a work phone may lie on a desk."""
     what = "1 contact with a community leader is" if count == 1 else f"{count} contacts with community leaders are"
     where = f"{services.settings.public_base}/console/leaders"

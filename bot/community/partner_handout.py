@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.announcements.join_poster import poster_of
 from bot.base import settings
 from bot.base.database import now
-from bot.base.language_names import RIGHT_TO_LEFT, own_name
+from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES, get_own_name
 from bot.base.settings import Settings
 from bot.base.yaml_source import BadSource
 from bot.content import dates, partners
@@ -97,7 +97,7 @@ def handout_of(
     if language not in district.languages:
         raise click.ClickException(f"'{language}' is not in the district file: choose {', '.join(district.languages)}.")
     way = poster_of(given, library, school)
-    writer = _Writer(library, language, district.local(at).date())
+    writer = _Writer(library, language, district.to_local_time(at).date())
     sections = tuple(section for section in _sections(writer, listed, school) if section)
     say = {"word": way.word, "number": way.number}
     shown = (writer.text("poster_how", say), writer.text("poster_safe"))
@@ -119,12 +119,12 @@ class _Writer:
     def words(self, english: Text, values: Mapping[str, str | date] | None = None) -> Words:
         """This text, in English where it has no translation; the values are held apart from what is around them."""
         english = english.other if isinstance(english, Plural) else english
-        found = self.library.catalogs.wording(self.language, english)
-        self.draft |= found.draft or found.missing
-        language = "en" if found.missing else self.language
+        found = self.library.catalogs.find_text(self.language, english)
+        self.draft |= found.is_draft or found.is_missing
+        language = "en" if found.is_missing else self.language
         known = {"district": self.library.district.name, "office_phone": self.library.district.office_phone}
         filled = {**known, **{name: _shown(value, language) for name, value in (values or {}).items()}}
-        if language in RIGHT_TO_LEFT:
+        if language in RIGHT_TO_LEFT_LANGUAGES:
             filled = {name: f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" for name, value in filled.items()}
         return Words(found.text.format_map(filled) if "{" in found.text else found.text, language)
 
@@ -146,34 +146,34 @@ class _Writer:
         """Those of these facts that may be stated today, to the day on which the first of them ends."""
         district = self.library.district
         known = [self.library.facts[name] for name in names if name in self.library.facts]
-        fit = [one for one in known if one.usable(self.today, district.policies, district.partners.values())]
+        fit = [one for one in known if one.is_usable(self.today, district.policies, district.partners.values())]
         for fact in fit:
-            ends = [fact.review_due(), *(district.policies[need].review_by for need in fact.needs)]
+            ends = [fact.get_review_due_date(), *(district.policies[need].review_by for need in fact.needs)]
             self.until = min(self.until, *ends)
         return tuple(self.words(fact.text) for fact in fit)
 
     def helpers(self, found: Iterable[Partner]) -> tuple[Helper, ...]:
         """Each with what it does, costs and speaks, and the day on which somebody called it."""
-        fresh = [one for one in found if one.fresh(self.today)]
-        shown = partners.in_turn(fresh, self.language, self.today)[:MOST]
+        fresh = [one for one in found if one.is_recently_checked(self.today)]
+        shown = partners.order_by_turn(fresh, self.language, self.today)[:MOST]
         for partner in shown:
-            self.until = min(self.until, partner.good_until())
+            self.until = min(self.until, partner.get_last_valid_day())
         return tuple(map(self._helper, shown))
 
     def _helper(self, partner: Partner) -> Helper:
         does = [self.text(f"service_{service}").text for service in partner.services]  # type: ignore[arg-type]
         cost = self.text("cost_free" if partner.cost == "free" else "cost_low").text
-        spoken = ", ".join(own_name(code) for code in partner.languages)
+        spoken = ", ".join(get_own_name(code) for code in partner.languages)
         checked = self.text("checked_on", {"date": partner.checked_on}).text
         shown = " · ".join(one for one in (", ".join(does), cost, self._apart(spoken)) if one)
         return Helper(partner.name, partner.phone, (Words(f"{shown} {checked}", self.language),))
 
     def _apart(self, text: str) -> str:
-        return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}" if self.language in RIGHT_TO_LEFT else text
+        return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}" if self.language in RIGHT_TO_LEFT_LANGUAGES else text
 
 
 def _shown(value: str | date, language: str) -> str:
-    return value if isinstance(value, str) else dates.full(value, language)
+    return value if isinstance(value, str) else dates.format_full_date(value, language)
 
 
 def _sections(writer: _Writer, listed: Mapping[str, Partner], school: str | None) -> Iterable[Section | None]:
@@ -200,5 +200,5 @@ def _offices(writer: _Writer, school: str | None) -> Iterable[Helper]:
     if school is not None:
         yield Helper(district.schools[school].name, readable(district.schools[school].phone))
     days = tuple(DAYS_OF_WEEK.index(day) for day in office.days)
-    open_at = dates.hours(office.start, office.end, days, writer.language)
+    open_at = dates.format_hours(office.start, office.end, days, writer.language)
     yield Helper(district.name, district.office_phone, (Words(open_at, writer.language),))

@@ -6,40 +6,40 @@ from sqlalchemy.engine import Connection
 
 from bot.base.database import now
 from bot.community import contact_rules
-from bot.community.overdue_contacts import OFFICE
+from bot.community.overdue_contacts import LEADER_OFFICE_ROLE
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.community import community_leaders
-from bot.store.community.community_leaders import Leader, Request, Task
+from bot.store.community.community_leaders import CommunityLeader, LeaderRequest, LeaderTask
 from bot.store.families import contacts, families
 
-LEADER = "leader"
-BASIS = "leader agreed, told staff"
+LEADER_FAMILY_ROLE = "leader"
+LEADER_CONSENT_BASIS = "leader agreed, told staff"
 
 
-class AskedLately(Exception):
+class LeaderAskedRecentlyError(Exception):
     """This leader was called less than a week ago: `last` says by whom and why, `until` when it may be again."""
 
-    def __init__(self, last: Request, until: datetime) -> None:
+    def __init__(self, last_request: LeaderRequest, available_at: datetime) -> None:
         super().__init__("asked lately")
-        self.last, self.until = last, until
+        self.last_request, self.available_at = last_request, available_at
 
 
-def tasks(services: Services) -> list[Task]:
+def list_tasks(services: Services) -> list[LeaderTask]:
     """What the superintendent's office still has to do; an empty register begins with the plan for the first week."""
     district, vault = services.library.district, services.database.vault
     with services.database.read() as db:
-        register, plan = community_leaders.every(db, vault), community_leaders.plan(db)
+        register, plan = community_leaders.list_all(db, vault), community_leaders.list_tasks(db)
     if not plan and not register:
-        owner = district.owners(OFFICE)[0]
+        owner = district.find_owners(LEADER_OFFICE_ROLE)[0]
         with services.database.write() as db:
-            for one in contact_rules.starter_tasks(district, owner, district.local(now()).date()):
-                community_leaders.start(db, one)
-            plan = community_leaders.plan(db)
-    return contact_rules.still_to_do(plan, register)
+            for one in contact_rules.build_starter_tasks(district, owner, district.to_local_time(now()).date()):
+                community_leaders.add_task(db, one)
+            plan = community_leaders.list_tasks(db)
+    return contact_rules.list_open_tasks(plan, register)
 
 
-def keep(services: Services, leader: Leader, by: str, texts: bool = False) -> int | None:
+def save_leader(services: Services, leader: CommunityLeader, by: str, has_text_consent: bool = False) -> int | None:
     """Write a leader in (`id` 0) or change one; None if the number stands in the register already.
 
     The number's family has the role of a leader from now on: it gets announcements first, to pass on.  Only with
@@ -56,65 +56,65 @@ def keep(services: Services, leader: Leader, by: str, texts: bool = False) -> in
         if number is None:
             return None
         if before and before.phone and before.phone != leader.phone:
-            _no_leader_any_more(services, db, before.phone, at)
+            _remove_leader_role(services, db, before.phone, at)
         audit_log.record(db, by, "wrote a leader in", f"leader {number}", at)
         if leader.phone:
-            family = families.of_address(db, vault, leader.phone, at)
-            families.set_role(db, family, LEADER)
-            if texts:
+            family = families.find_or_create(db, vault, leader.phone, at)
+            families.set_role(db, family, LEADER_FAMILY_ROLE)
+            if has_text_consent:
                 contacts.add(db, vault, leader.phone, "sms", at)
-                families.set_consent(db, family, BASIS, at)
+                families.set_consent(db, family, LEADER_CONSENT_BASIS, at)
     return number
 
 
-def ask(services: Services, leader: Leader, why: str, by: str) -> Request | None:
+def request_contact(services: Services, leader: CommunityLeader, reason: str, by: str) -> LeaderRequest | None:
     """Queue a matter; the request that it waits with, if somebody asked before.
 
     Raises `AskedLately` if this leader was called within the week and nothing waits that could take it along.
     """
     at = now()
     with services.database.write() as db:
-        last = community_leaders.last_done(db, leader.id)
-        until = contact_rules.not_before(last.done_at if last else None)
-        waits = any(one.leader_id == leader.id for one in community_leaders.open_ones(db))
+        last = community_leaders.find_last_completed_request(db, leader.id)
+        until = contact_rules.find_next_allowed_time(last.done_at if last else None)
+        waits = any(one.leader_id == leader.id for one in community_leaders.list_open_requests(db))
         if last and until and until > at and not waits:
-            raise AskedLately(last, until)
-        before = community_leaders.ask(db, leader.id, why, by, at)
+            raise LeaderAskedRecentlyError(last, until)
+        before = community_leaders.add_request(db, leader.id, reason, by, at)
         audit_log.record(db, by, "asked for a leader", f"leader {leader.id}", at)
     return before
 
 
-def done(services: Services, request_id: int, by: str) -> bool:
+def complete_request(services: Services, request_id: int, by: str) -> bool:
     """Somebody talked with the leader about it, and about all that waited with it."""
     at = now()
-    today = services.library.district.local(at).date()
+    today = services.library.district.to_local_time(at).date()
     with services.database.write() as db:
-        leader = community_leaders.done(db, request_id, by, at)
+        leader = community_leaders.complete_request(db, request_id, by, at)
         if leader is not None:
-            community_leaders.contacted(db, leader, today, contact_rules.next_call(today, today))
+            community_leaders.record_contact(db, leader, today, contact_rules.find_next_call_day(today, today))
             audit_log.record(db, by, "talked with a leader", f"leader {leader}", at)
     return leader is not None
 
 
-def leave(services: Services, leader: Leader, by: str) -> None:
+def remove_leader(services: Services, leader: CommunityLeader, by: str) -> None:
     """Take somebody out of the register, for good."""
     at = now()
     with services.database.write() as db:
-        community_leaders.leave(db, leader.id, at)
+        community_leaders.remove(db, leader.id, at)
         if leader.phone:
-            _no_leader_any_more(services, db, leader.phone, at)
+            _remove_leader_role(services, db, leader.phone, at)
         audit_log.record(db, by, "took a leader out", f"leader {leader.id}", at)
 
 
-def _no_leader_any_more(services: Services, db: Connection, phone: str, at: datetime) -> None:
+def _remove_leader_role(services: Services, db: Connection, phone: str, at: datetime) -> None:
     """This number gets no kits any more, and no texts on a leader's word; what a family said of itself stays."""
-    family = families.of_address(db, services.database.vault, phone, at)
+    family = families.find_or_create(db, services.database.vault, phone, at)
     families.set_role(db, family, "family")
-    if families.get(db, family).consent_basis == BASIS:
+    if families.get(db, family).consent_basis == LEADER_CONSENT_BASIS:
         families.set_consent(db, family, None, None)
 
 
-def set_task(services: Services, task: Task, by: str) -> None:
+def update_task(services: Services, task: LeaderTask, by: str) -> None:
     """Another day, another person, other words."""
     with services.database.write() as db:
         community_leaders.set_task(db, task, by)

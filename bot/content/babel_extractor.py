@@ -5,21 +5,21 @@ from typing import Any, BinaryIO
 
 from bot.base.yaml_source import Path, Source, parse
 from bot.content.district import District
-from bot.content.facts import Fact, Facts
-from bot.content.spoken_texts import Spoken
-from bot.content.texts import Texts
+from bot.content.facts import Fact, FactsFile
+from bot.content.spoken_texts import SpokenTextsFile
+from bot.content.texts import TextsFile
 from bot.flows.loader import texts_of
 from bot.flows.model import Flow, Plural, Text
 
-Found = tuple[int, str, str | tuple[str, str], list[str]]
-LANGUAGE_NEUTRAL = "Do not translate words in braces, such as {office_phone}."
+ExtractedMessage = tuple[int, str, str | tuple[str, str], list[str]]
+PLACEHOLDER_COMMENT = "Do not translate words in braces, such as {office_phone}."
 
 
-def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterable[Found]:
+def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterable[ExtractedMessage]:
     """(line, function, text, comments) of every text that a family may read in one YAML file (Babel's interface)."""
     source = parse(file.read().decode("utf-8"), getattr(file, "name", "flow"))
-    for path, text, comment in _texts(source):
-        comments = [comment, LANGUAGE_NEUTRAL] if "{" in str(text) else [comment]
+    for path, text, comment in _find_texts(source):
+        comments = [comment, PLACEHOLDER_COMMENT] if "{" in str(text) else [comment]
         line = source.problem(path, "").line
         if isinstance(text, Plural):
             yield line, "ngettext", (text.one, text.other), comments
@@ -27,19 +27,19 @@ def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> I
             yield line, "gettext", text, comments
 
 
-def _texts(source: Source) -> Iterator[tuple[Path, Text, str]]:
+def _find_texts(source: Source) -> Iterator[tuple[Path, Text, str]]:
     if "facts" in source.data:
         district = source.model(District) if "schools" in source.data else None
-        facts: Mapping[str, Fact] = district.facts if district else source.model(Facts).facts
+        facts: Mapping[str, Fact] = district.facts if district else source.model(FactsFile).facts
         for name, fact in facts.items():
             yield ("facts", name, "text"), fact.text, f"A fact ({name}): keep its meaning exactly."
         for name, text in district.answers.items() if district else ():
             yield ("answers", name), text, f"What a member of staff writes to a family ({name})."
     elif "texts" in source.data:
-        for name, text in source.model(Texts).texts.items():
+        for name, text in source.model(TextsFile).texts.items():
             yield ("texts", name), text, f"Used by the program ({name})."
     elif "spoken" in source.data:
-        for number, pair in enumerate(source.model(Spoken).spoken):
+        for number, pair in enumerate(source.model(SpokenTextsFile).spoken):
             comment = f"Said in a phone call instead of: {pair.written}"
             yield ("spoken", number, "said"), pair.said, comment
     elif "flow" in source.data:

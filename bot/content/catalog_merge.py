@@ -9,13 +9,13 @@ from babel.messages.pofile import write_po
 
 from bot.content.catalog import parse_po
 
-OWN_HEADERS = '"X-'
+KEPT_HEADER_PREFIX = '"X-'
 """Babel drops headers that it does not know: who reviewed the catalog, and when."""
-UNSTEADY = ('"POT-Creation-Date', '"PO-Revision-Date')
+VOLATILE_HEADERS = ('"POT-Creation-Date', '"PO-Revision-Date')
 """Babel writes the day of today here: a merge that changes nothing must change nothing."""
 
 
-def merge(path: Path, template: Catalog) -> None:
+def merge_catalog(path: Path, template: Catalog) -> None:
     """Merge new and changed English into one `messages/<lang>.po`; a changed text becomes fuzzy."""
     before = path.read_text(encoding="utf-8").splitlines()
     catalog = parse_po(path.stem, path.read_bytes())
@@ -26,8 +26,12 @@ def merge(path: Path, template: Catalog) -> None:
             message.previous_id = still_due[message.id]
     buffer = BytesIO()
     write_po(buffer, catalog, width=0, sort_by_file=True, include_previous=True)
-    after = [line for line in buffer.getvalue().decode().splitlines() if not line.startswith((*UNSTEADY, OWN_HEADERS))]
-    kept = [line for line in before if line.startswith((OWN_HEADERS, '"PO-Revision-Date'))]
+    after = [
+        line
+        for line in buffer.getvalue().decode().splitlines()
+        if not line.startswith((*VOLATILE_HEADERS, KEPT_HEADER_PREFIX))
+    ]
+    kept = [line for line in before if line.startswith((KEPT_HEADER_PREFIX, '"PO-Revision-Date'))]
     end = next(number for number, line in enumerate(after) if line.startswith('"MIME-Version'))
     path.write_text("\n".join([*after[:end], *kept, *after[end:]]).rstrip("\n") + "\n", encoding="utf-8")
 
@@ -36,4 +40,4 @@ if __name__ == "__main__":
     pot = Path(sys.argv[1])
     english = parse_po("en", pot.read_bytes())
     for po in sorted(pot.parent.glob("*.po")):
-        merge(po, english)
+        merge_catalog(po, english)

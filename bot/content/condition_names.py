@@ -2,13 +2,13 @@
 
 from bot.content.district import District
 
-CHANNELS = ("whatsapp", "sms")
-BOARD = "board"
+CONDITION_CHANNELS = ("whatsapp", "sms")
+BOARD_CONDITION = "board"
 """Whether a date of the school board's next meeting is set."""
 
 
-def names(district: District, facts: frozenset[str]) -> frozenset[str]:
+def list_condition_names(district: District, facts: frozenset[str]) -> frozenset[str]:
     """Every `district.` and `school.` name that a flow of this district may use."""
-    of_district = {*facts, *district.policies, *CHANNELS, BOARD}
+    of_district = {*facts, *district.policies, *CONDITION_CHANNELS, BOARD_CONDITION}
     of_schools = {fact for school in district.schools.values() for fact in school.facts}
     return frozenset({f"district.{name}" for name in of_district} | {f"school.{name}" for name in of_schools})

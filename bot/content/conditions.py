@@ -4,30 +4,32 @@ from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
-from bot.content.condition_names import BOARD, CHANNELS
+from bot.content.condition_names import BOARD_CONDITION, CONDITION_CHANNELS
 from bot.content.library import Library
 
 
-def about(library: Library, today: date, contact: Mapping[str, str]) -> dict[str, str]:
+def build_values(library: Library, today: date, contact: Mapping[str, str]) -> dict[str, str]:
     """All of it today: a fact or policy is `yes` while it may be stated, a channel while it is on, else `no`."""
-    return {**_of_district(library, today), **{f"contact.{name}": value for name, value in contact.items()}}
+    return {**_build_district_values(library, today), **{f"contact.{name}": value for name, value in contact.items()}}
 
 
 @lru_cache(maxsize=64)
-def _of_district(library: Library, today: date) -> Mapping[str, str]:
+def _build_district_values(library: Library, today: date) -> Mapping[str, str]:
     """Once a day: no message waits for it."""
     district, known = library.district, {}
     partners = district.partners.values()
-    for name in library.from_district | set(library.facts):
+    for name in library.district_fact_ids | set(library.facts):
         fact = library.facts.get(name)
-        known[f"district.{name}"] = _yes(bool(fact and fact.usable(today, district.policies, partners)))
-    known |= {f"district.{name}": _yes(policy.in_force(today)) for name, policy in district.policies.items()}
-    known |= {f"district.{channel}": _yes(channel in district.channels) for channel in CHANNELS}
-    known[f"district.{BOARD}"] = _yes(district.next_board_meeting(today) is not None)
+        known[f"district.{name}"] = _format_yes_no(bool(fact and fact.is_usable(today, district.policies, partners)))
+    known |= {
+        f"district.{name}": _format_yes_no(policy.is_in_force(today)) for name, policy in district.policies.items()
+    }
+    known |= {f"district.{channel}": _format_yes_no(channel in district.channels) for channel in CONDITION_CHANNELS}
+    known[f"district.{BOARD_CONDITION}"] = _format_yes_no(district.find_next_board_meeting(today) is not None)
     for school_id, school in district.schools.items():
         known |= {f"school.{school_id}.{name}": value for name, value in school.facts.items()}
     return known
 
 
-def _yes(so: bool) -> str:
+def _format_yes_no(so: bool) -> str:
     return "yes" if so else "no"

@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.base.language_codes import Language
 from bot.base.text_normalization import normalise
-from bot.content.facts import Context, DistrictFact, Partner, Policy, Watched
-from bot.content.incident_protocol import Protocol
+from bot.content.facts import ContextNote, DistrictFact, Partner, SignedPolicy, WatchedSource
+from bot.content.incident_protocol import IncidentProtocol
 from bot.flows.model import Model, Name
 
 
-def _phone(text: str) -> str:
+def _normalize_phone(text: str) -> str:
     """A telephone number as E.164; fictitious 555-01xx numbers are fine for an example district."""
     try:
         number = phonenumbers.parse(text, "US")
@@ -26,7 +26,7 @@ def _phone(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _zone(name: str) -> str:
+def _check_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
@@ -34,18 +34,20 @@ def _zone(name: str) -> str:
     return name
 
 
-Phone = Annotated[str, AfterValidator(_phone)]
-Zone = Annotated[str, AfterValidator(_zone)]
+Phone = Annotated[str, AfterValidator(_normalize_phone)]
+Zone = Annotated[str, AfterValidator(_check_time_zone)]
 
 
-Channel = Literal["whatsapp", "sms"]
-ReachedBy = Literal["whatsapp", "sms", "voice"]
+StaffChannel = Literal["whatsapp", "sms"]
+FamilyChannel = Literal["whatsapp", "sms", "voice"]
 """How families are written to; `voice`: those whose way is the telephone are called."""
-EL_COORDINATOR = re.compile(r"\b(el|ml|ell|esl|english learners?|multilingual)\b.*\b(coordinator|teacher|specialist)\b")
+EL_COORDINATOR_PATTERN = re.compile(
+    r"\b(el|ml|ell|esl|english learners?|multilingual)\b.*\b(coordinator|teacher|specialist)\b"
+)
 DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def _yes_or_no(value: object) -> object:
+def _normalize_yes_no(value: object) -> object:
     """YAML reads a bare `yes` as true: both are the same here."""
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
@@ -55,45 +57,45 @@ class School(Model):
 
     name: str
     phone: Phone
-    facts: dict[Name, Annotated[Name, BeforeValidator(_yes_or_no)]] = Field(default_factory=dict)
+    facts: dict[Name, Annotated[Name, BeforeValidator(_normalize_yes_no)]] = Field(default_factory=dict)
     home_visits: bool = False
     """Whether visits at home are the custom here; if not, the console offers other ways only (SEED_MAP.md, P3)."""
 
 
-class Hours(Model):
+class DailyHours(Model):
     """Hours of a day, in the district's time zone."""
 
     start: time = time(8, 0)
     end: time = time(20, 0)
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_order(self) -> Self:
         if self.start >= self.end:
             raise ValueError("'start' must be before 'end', both as \"08:00\"")
         return self
 
 
-class WorkingHours(Hours):
+class WorkingHours(DailyHours):
     """When somebody works."""
 
     start: time = time(7, 30)
     end: time = time(16, 30)
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
 
-    def hold(self, local: datetime) -> bool:
+    def is_working_time(self, local: datetime) -> bool:
         """Whether this moment on the district's clocks lies within them."""
         return DAYS_OF_WEEK[local.weekday()] in self.days and self.start <= local.time() < self.end
 
-    def next_moment(self, local: datetime) -> datetime:
+    def find_next_moment(self, local: datetime) -> datetime:
         """`local`, or the next beginning of a working day after it."""
-        if not self.days or self.hold(local):
+        if not self.days or self.is_working_time(local):
             return local
         start = local.replace(hour=self.start.hour, minute=self.start.minute, second=0, microsecond=0)
         days = (start + timedelta(days=number) for number in range(9))
-        return next((day for day in days if day > local and self.hold(day)), local)
+        return next((day for day in days if day > local and self.is_working_time(day)), local)
 
 
-class Staff(Model):
+class StaffMember(Model):
     """Somebody who gets alerts.  `phone` is a work phone; alerts go there by `channel`.
 
     Outside `hours` the alerts go to `backup` as well, if that person works then.
@@ -102,7 +104,7 @@ class Staff(Model):
     name: str
     role: str
     phone: Phone
-    channel: Channel = "sms"
+    channel: StaffChannel = "sms"
     languages: tuple[Language, ...] = ("en",)
     hours: WorkingHours = WorkingHours()
     backup: Name | None = None
@@ -110,7 +112,7 @@ class Staff(Model):
     """The schools whose cases this person sees; none: all."""
 
 
-class OnCall(Model):
+class OnCallGroup(Model):
     """Who is alerted for one kind of thing.  In YAML a plain list of people will do.
 
     `rotate`: who comes first changes every day or week.  `schools`: a chain of its own for a school.
@@ -120,18 +122,18 @@ class OnCall(Model):
     rotate: Literal["never", "daily", "weekly"] = "never"
     schools: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
 
-    def order(self, school: str | None, day: date) -> tuple[str, ...]:
+    def order_people(self, school: str | None, day: date) -> tuple[str, ...]:
         """Everybody, the school's own people first; the first of the others is whose turn it is."""
         turn = {"never": 0, "daily": day.toordinal(), "weekly": day.toordinal() // 7}[self.rotate] % len(self.people)
         turned = (*self.people[turn:], *self.people[:turn])
         return tuple(dict.fromkeys((*self.schools.get(school or "", ()), *turned)))
 
 
-def _chain(value: object) -> object:
+def _parse_on_call(value: object) -> object:
     return {"people": value} if isinstance(value, (list, tuple)) else value
 
 
-class Paging(Model):
+class PagingPolicy(Model):
     """How an emergency is carried on until somebody takes it."""
 
     every_minutes: int = Field(default=5, ge=1, le=60)
@@ -141,7 +143,7 @@ class Paging(Model):
     """After so long without a sign of the one who took it, the others are told."""
 
 
-class Pace(Model):
+class SendingRate(Model):
     """What the provider allows one sender: messages a second, and for WhatsApp people a day outside a talk.
 
     Left out: as fast as it goes (twilio.md, sections 3 and 4: 10DLC 1 to 75, WhatsApp 80 a second and 250 to 100,000
@@ -153,7 +155,7 @@ class Pace(Model):
     per_day: int | None = Field(default=None, ge=1)
 
 
-class Rates(Model):
+class MessagePrices(Model):
     """What one message costs, in dollars, for the preview."""
 
     sms_segment: float = Field(default=0.0, ge=0)
@@ -162,7 +164,7 @@ class Rates(Model):
     voice_minute: float = Field(default=0.0, ge=0)
 
 
-class Announcing(Model):
+class AnnouncementPolicy(Model):
     """Who may speak for the district to many families, and how fast it goes out."""
 
     senders: tuple[Name, ...] = ()
@@ -171,11 +173,11 @@ class Announcing(Model):
     """Whose announcements leave only when this person has approved them (the superintendent)."""
     two_people_over: int = Field(default=200, ge=0)
     """Over so many families two people besides the writer approve."""
-    pace: dict[ReachedBy, Pace] = Field(default_factory=dict)
-    rates: Rates = Rates()
+    pace: dict[FamilyChannel, SendingRate] = Field(default_factory=dict)
+    rates: MessagePrices = MessagePrices()
 
 
-class Attending(Model):
+class AttendancePolicy(Model):
     """How absences are followed up."""
 
     hold_days: int = Field(default=5, ge=0, le=30)
@@ -185,12 +187,12 @@ class Attending(Model):
     """For so many of a hundred absences the reason should be known; shown beside how it is."""
 
     @property
-    def longest(self) -> int:
+    def max_hold_days(self) -> int:
         """No hold lasts longer than so many days of the calendar: three weeks of holidays may lie in it."""
         return self.hold_days * 3 + 30
 
 
-class Records(Model):
+class IncidentRecordPolicy(Model):
     """How long the front office's records are kept: of agents who came, and of drills and quizzes."""
 
     incidents_years: int = Field(default=3, ge=1, le=30)
@@ -199,20 +201,20 @@ class Records(Model):
     """Counsel expects a case in court: nothing is deleted until this is taken away."""
 
 
-class Retention(Model):
+class CaseRetentionPolicy(Model):
     """How long what families tell stays after a person has seen to it (docs/privacy.md has the rule of each table)."""
 
     cases_days: int = Field(default=30, ge=1, le=3650)
     """Requests, with all that was said about them, after they are done."""
 
 
-class Gatherings(Model):
+class MeetingPolicy(Model):
     """Meetings with families: `hosts` may stand behind one; none: whoever's role leads (principal, superintendent)."""
 
     hosts: tuple[Name, ...] = ()
 
 
-class Board(Model):
+class SchoolBoard(Model):
     """How anyone comments to the school board: in person at a place, by email, by phone."""
 
     place: str = ""
@@ -230,18 +232,18 @@ class District(Model):
     reply_within_days: int = Field(2, ge=1, le=10)
     office_hours: WorkingHours = WorkingHours()
     closed_days: tuple[date, ...] = ()
-    waking_hours: Hours = Hours()
-    channels: tuple[ReachedBy, ...] = Field(("whatsapp", "sms"), min_length=1)
+    waking_hours: DailyHours = DailyHours()
+    channels: tuple[FamilyChannel, ...] = Field(("whatsapp", "sms"), min_length=1)
     languages: tuple[Language, ...] = Field(min_length=1)
     schools: dict[Name, School] = Field(min_length=1)
-    staff: dict[Name, Staff] = Field(min_length=1)
-    on_call: dict[Name, Annotated[OnCall, BeforeValidator(_chain)]]
-    paging: Paging = Paging()
-    announcements: Announcing = Announcing()
-    attendance: Attending = Attending()
-    records: Records = Records()
-    retention: Retention = Retention()
-    policies: dict[Name, Policy] = Field(default_factory=dict)
+    staff: dict[Name, StaffMember] = Field(min_length=1)
+    on_call: dict[Name, Annotated[OnCallGroup, BeforeValidator(_parse_on_call)]]
+    paging: PagingPolicy = PagingPolicy()
+    announcements: AnnouncementPolicy = AnnouncementPolicy()
+    attendance: AttendancePolicy = AttendancePolicy()
+    records: IncidentRecordPolicy = IncidentRecordPolicy()
+    retention: CaseRetentionPolicy = CaseRetentionPolicy()
+    policies: dict[Name, SignedPolicy] = Field(default_factory=dict)
     partners: dict[Name, Partner] = Field(default_factory=dict)
     facts: dict[Name, DistrictFact] = Field(default_factory=dict)
     templates: dict[Name, dict[Language, Annotated[str, Field(pattern=r"^HX[0-9a-f]{32}$")]]] = Field(
@@ -252,25 +254,25 @@ class District(Model):
     """What these templates say, as Meta approved them ({{1}} the district, {{2}} an announcement): for the preview."""
     answers: dict[Name, str] = Field(default_factory=dict)
     """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
-    protocol: Protocol | None = None
+    protocol: IncidentProtocol | None = None
     """What the front office does when agents come; counsel signs it."""
-    watch: dict[Name, Watched] = Field(default_factory=dict)
+    watch: dict[Name, WatchedSource] = Field(default_factory=dict)
     """Sources that somebody reads every week; the digest names them."""
-    context: dict[Name, Context] = Field(default_factory=dict)
+    context: dict[Name, ContextNote] = Field(default_factory=dict)
     """Dated notes for staff, on the page of the digest."""
-    gatherings: Gatherings = Gatherings()
+    gatherings: MeetingPolicy = MeetingPolicy()
     technical: Name | None = None
     """Who looks after the machines: is told by text when the line is not well."""
-    board: Board = Board()
+    board: SchoolBoard = SchoolBoard()
     board_meetings: tuple[datetime, ...] = ()
     """When the school board meets, on the district's clocks."""
 
     @model_validator(mode="after")
-    def _someone_answers(self) -> Self:
+    def _check_references(self) -> Self:
         if "en" not in self.languages:
             raise ValueError("languages must hold 'en': it is what every text falls back to")
         for role, chain in self.on_call.items():
-            self._chain_is_safe(role, chain)
+            self._check_on_call(role, chain)
         if "default" not in self.on_call:
             raise ValueError("on_call needs 'default': who is alerted when a role has nobody of its own")
         for name, person in self.staff.items():
@@ -293,7 +295,7 @@ class District(Model):
             raise ValueError(f"paging widens to '{missing[0]}', which is not under 'on_call'")
         return self
 
-    def _chain_is_safe(self, role: str, chain: OnCall) -> None:
+    def _check_on_call(self, role: str, chain: OnCallGroup) -> None:
         """Nobody alone, no role alone, never the EL/ML coordinator alone (SEED_MAP.md, C2c)."""
         for school in chain.schools:
             if school not in self.schools:
@@ -307,88 +309,88 @@ class District(Model):
         roles = {self.staff[person].role.casefold() for person in chain.people}
         if len(roles) < 2:
             raise ValueError(f"on_call '{role}' ends in one role only ({roles.pop()}): add somebody of another role")
-        if all(EL_COORDINATOR.search(one) for one in roles):
+        if all(EL_COORDINATOR_PATTERN.search(one) for one in roles):
             raise ValueError(f"on_call '{role}' rests on the EL/ML coordinator alone: add a leader or the office")
 
-    def owners(self, role: str) -> tuple[str, ...]:
+    def find_owners(self, role: str) -> tuple[str, ...]:
         """Who owns content that is `role`'s ("legal partner"): the first of that chain or role, else the default."""
         named = self.on_call.get(role.replace(" ", "_"))
         chain = named.people if named else ()
         own = tuple(name for name, staff in self.staff.items() if staff.role.casefold() == role.casefold())
         return (chain or own or self.on_call["default"].people)[:1]
 
-    def staff_at(self, address: str) -> str | None:
+    def find_staff_by_address(self, address: str) -> str | None:
         """The id of the member of staff whose registered phone this address is."""
         number = address.removeprefix("whatsapp:")
         return next((name for name, staff in self.staff.items() if staff.phone == number), None)
 
-    def school_in(self, text: str) -> str | None:
+    def find_school_in_text(self, text: str) -> str | None:
         """The school that a text names by the first word of its name; None if it names none, or two."""
         words = set(normalise(text).split())
         named = [name for name, school in self.schools.items() if normalise(school.name).split()[0] in words]
         return named[0] if len(named) == 1 else None
 
-    def chain(self, role: str, school: str | None, at: datetime) -> tuple[str, ...]:
+    def list_on_call(self, role: str, school: str | None, at: datetime) -> tuple[str, ...]:
         """The people of a role, the school's own first, in this day's order; the default chain for an unknown role."""
         found = self.on_call.get(role, self.on_call["default"])
-        return found.order(school, self.local(at).date())
+        return found.order_people(school, self.to_local_time(at).date())
 
-    def alerted_for(self, role: str, at: datetime, school: str | None = None) -> dict[str, Staff]:
+    def list_alert_recipients(self, role: str, at: datetime, school: str | None = None) -> dict[str, StaffMember]:
         """Who gets the alerts of a role, by staff id: who works at this moment first, backups of the others after."""
-        people = list(self.chain(role, school, at))
-        local = self.local(at)
-        working = [person for person in people if self.staff[person].hours.hold(local)]
+        people = list(self.list_on_call(role, school, at))
+        local = self.to_local_time(at)
+        working = [person for person in people if self.staff[person].hours.is_working_time(local)]
         away = [person for person in people if person not in working]
         backups = [self.staff[person].backup for person in away]
-        standing_in = [one for one in backups if one and self.staff[one].hours.hold(local)]
+        standing_in = [one for one in backups if one and self.staff[one].hours.is_working_time(local)]
         return {person: self.staff[person] for person in dict.fromkeys([*working, *standing_in, *away])}
 
-    def at_work(self, person: str, at: datetime) -> datetime:
+    def find_next_work_time(self, person: str, at: datetime) -> datetime:
         """`at`, or the next moment after it at which this person works."""
-        return self.staff[person].hours.next_moment(self.local(at)).astimezone(at.tzinfo)
+        return self.staff[person].hours.find_next_moment(self.to_local_time(at)).astimezone(at.tzinfo)
 
-    def read_when(self, role: str, at: datetime, school: str | None = None) -> datetime:
+    def find_first_read_time(self, role: str, at: datetime, school: str | None = None) -> datetime:
         """The first moment at which somebody of a chain reads an alert that can wait."""
-        return min(self.at_work(person, at) for person in self.alerted_for(role, at, school))
+        return min(self.find_next_work_time(person, at) for person in self.list_alert_recipients(role, at, school))
 
-    def next_board_meeting(self, day: date) -> datetime | None:
+    def find_next_board_meeting(self, day: date) -> datetime | None:
         """The next meeting of the school board, on this day or after it; None: no date is set, or no way to comment."""
         complete = self.board.place and self.board.email and self.board.phone
         coming = [one for one in self.board_meetings if one.date() >= day] if complete else []
         return min(coming, default=None)
 
-    def address_of(self, staff: Staff) -> str:
+    def get_alert_address(self, staff: StaffMember) -> str:
         """Where alerts go, as Twilio writes addresses; by SMS where WhatsApp is off."""
         whatsapp = staff.channel == "whatsapp" and "whatsapp" in self.channels
         return f"whatsapp:{staff.phone}" if whatsapp else staff.phone
 
-    def moment(self, on: str, hour: time, after: datetime) -> datetime:
+    def resolve_send_time(self, on: str, hour: time, after: datetime) -> datetime:
         """A time of a day (ISO, or `next_school_day`) when families may be written to; never before `after`."""
-        local = self.local(after)
-        day = self.next_school_day(local.date()) if on == "next_school_day" else date.fromisoformat(on)
+        local = self.to_local_time(after)
+        day = self.find_next_school_day(local.date()) if on == "next_school_day" else date.fromisoformat(on)
         wanted = datetime.combine(day, hour, tzinfo=local.tzinfo).astimezone(after.tzinfo)
-        return self.waking(max(wanted, after))
+        return self.find_next_waking_time(max(wanted, after))
 
-    def local(self, at: datetime) -> datetime:
+    def to_local_time(self, at: datetime) -> datetime:
         """A moment on the district's clocks."""
         return at.astimezone(ZoneInfo(self.time_zone))
 
-    def waking(self, at: datetime) -> datetime:
+    def find_next_waking_time(self, at: datetime) -> datetime:
         """`at`, or the next moment after it at which families may be written to unasked."""
-        local, hours = self.local(at), self.waking_hours
+        local, hours = self.to_local_time(at), self.waking_hours
         start = local.replace(hour=hours.start.hour, minute=hours.start.minute, second=0, microsecond=0)
         if local.time() < hours.start:
             return start.astimezone(at.tzinfo)
         return at if local.time() < hours.end else (start + timedelta(days=1)).astimezone(at.tzinfo)
 
-    def answer_due(self, at: datetime, severity: str = "follow_up") -> date:
+    def get_answer_due_date(self, at: datetime, severity: str = "follow_up") -> date:
         """The day by which a family is answered: `reply_within_days` school days from now; `escalate_day` the next."""
-        day = self.local(at).date()
+        day = self.to_local_time(at).date()
         for _ in range(1 if severity == "escalate_day" else self.reply_within_days):
-            day = self.next_school_day(day)
+            day = self.find_next_school_day(day)
         return day
 
-    def next_school_day(self, day: date) -> date:
+    def find_next_school_day(self, day: date) -> date:
         """The next day from Monday to Friday that is not one of the `closed_days`."""
         day += timedelta(days=1)
-        return day if day.weekday() < 5 and day not in self.closed_days else self.next_school_day(day)
+        return day if day.weekday() < 5 and day not in self.closed_days else self.find_next_school_day(day)

@@ -9,26 +9,26 @@ from pydantic import Field
 from bot.base.language_codes import Language
 from bot.flows.model import Model, Name, Need
 
-DAYS = {"fast": 14, "medium": 120, "slow": 365}
+MAX_FACT_AGE_DAYS = {"fast": 14, "medium": 120, "slow": 365}
 """How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""
 
 
-OF_THE_MOMENT = frozenset({"school_status", "what_is_held"})
+LIVE_FACT_IDS = frozenset({"school_status", "what_is_held"})
 """Stated like a fact, but kept in the database: how the family's school is (bot/store/statuses; where nothing is
 verified now, nothing is said in its place), and what is held about the family (bot/store/held)."""
-HELD = "what_is_held"
+DATA_SUMMARY_FACT_ID = "what_is_held"
 
 PartnerKind = Literal["legal", "needs"]
-PARTNER_DAYS = 120
+PARTNER_CHECK_VALID_DAYS = 120
 """So long after somebody called it, an organization is named to families."""
 
 
-Service = Literal[
+PartnerService = Literal[
     "asylum", "family_petitions", "work_permits", "court_help", "food", "clothes", "rent", "shelter", "clinic",
     "counseling", "english_classes", "interpreters",
 ]  # fmt: skip
 """What an organization does, as a closed list: each has a text (`service_asylum` …) in every language."""
-SERVICES: Mapping[Need, frozenset[str]] = {
+SERVICES_BY_NEED: Mapping[Need, frozenset[str]] = {
     "legal": frozenset({"asylum", "family_petitions", "work_permits", "court_help"}),
     "food": frozenset({"food", "clothes"}),
     "home": frozenset({"rent", "shelter"}),
@@ -38,7 +38,7 @@ SERVICES: Mapping[Need, frozenset[str]] = {
 """Which services answer what a family asks for (flow find_help)."""
 
 
-class Policy(Model):
+class SignedPolicy(Model):
     """A rule of the district that may be stated to families, because counsel has signed it off until a day."""
 
     version: str
@@ -46,7 +46,7 @@ class Policy(Model):
     signed_on: date
     review_by: date
 
-    def in_force(self, today: date) -> bool:
+    def is_in_force(self, today: date) -> bool:
         """Whether counsel's word covers this day."""
         return self.signed_on <= today <= self.review_by
 
@@ -63,25 +63,25 @@ class Partner(Model):
     languages: tuple[Language, ...] = Field(min_length=1)
     cost: Literal["free", "low"]
     checked_on: date
-    services: tuple[Service, ...] = ()
+    services: tuple[PartnerService, ...] = ()
     area: tuple[str, ...] = ()
     owner: str = "family liaison"
     website: Annotated[str, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}(/[!-~]*)?$")] | None = None
 
-    def fresh(self, today: date) -> bool:
+    def is_recently_checked(self, today: date) -> bool:
         """Whether somebody checked it lately enough that families may be sent there."""
-        return self.checked_on <= today <= self.good_until()
+        return self.checked_on <= today <= self.get_last_valid_day()
 
-    def good_until(self) -> date:
+    def get_last_valid_day(self) -> date:
         """The last day on which it is named without being called again."""
-        return self.checked_on + timedelta(days=PARTNER_DAYS)
+        return self.checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
 
-    def helps_with(self, need: Need) -> bool:
+    def can_help_with(self, need: Need) -> bool:
         """Whether it does what a family asks for; legal help also where no service is named."""
-        return bool(SERVICES[need] & set(self.services)) or (need == "legal" and self.kind == "legal")
+        return bool(SERVICES_BY_NEED[need] & set(self.services)) or (need == "legal" and self.kind == "legal")
 
 
-class Reference(Model):
+class SourceReference(Model):
     """Where a fact stands: what was read, where, and on which day."""
 
     title: str
@@ -96,39 +96,41 @@ class Fact(Model):
     """
 
     text: str
-    source: Reference
+    source: SourceReference
     owner: str
     reviewed_on: date
     changes: Literal["fast", "medium", "slow"]
     needs: tuple[Name, ...] = ()
     partners: PartnerKind | None = None
 
-    def review_due(self) -> date:
+    def get_review_due_date(self) -> date:
         """The last day on which this may be stated without being checked again."""
-        return self.reviewed_on + timedelta(days=DAYS[self.changes])
+        return self.reviewed_on + timedelta(days=MAX_FACT_AGE_DAYS[self.changes])
 
-    def usable(self, today: date, policies: Mapping[str, Policy], partners: Iterable[Partner]) -> bool:
+    def is_usable(self, today: date, policies: Mapping[str, SignedPolicy], partners: Iterable[Partner]) -> bool:
         """Whether it may be stated today: in date, and all that it rests on is signed off and in date."""
         needed = [policies.get(need) for need in self.needs]
-        signed = all(policy and policy.in_force(today) for policy in needed)
-        listed = self.partners is None or any(one.kind == self.partners and one.fresh(today) for one in partners)
-        return signed and listed and self.reviewed_on <= today <= self.review_due()
+        signed = all(policy and policy.is_in_force(today) for policy in needed)
+        listed = self.partners is None or any(
+            one.kind == self.partners and one.is_recently_checked(today) for one in partners
+        )
+        return signed and listed and self.reviewed_on <= today <= self.get_review_due_date()
 
 
 class DistrictFact(Fact):
     """A statement that the district makes about itself: it is its own source."""
 
-    source: Reference | None = None  # type: ignore[assignment]  # a fact of flows/facts.yaml always has one
+    source: SourceReference | None = None  # type: ignore[assignment]  # a fact of flows/facts.yaml always has one
 
 
-class Facts(Model):
+class FactsFile(Model):
     """`flows/facts.yaml`: what is stated everywhere, and (id: what to write there) what each district says itself."""
 
     facts: dict[Name, Fact] = Field(min_length=1)
     from_district: dict[Name, str] = Field(default_factory=dict)
 
 
-class Watched(Model):
+class WatchedSource(Model):
     """A source that somebody reads every week, because what it tells may change what the district does."""
 
     title: str
@@ -137,17 +139,17 @@ class Watched(Model):
     every_days: int = Field(7, ge=1, le=92)
 
 
-class Context(Model):
+class ContextNote(Model):
     """A dated note for staff: why families ask what they ask.  Families are never told it: the line states no news."""
 
     text: Annotated[str, Field(max_length=600)]
-    source: Reference
+    source: SourceReference
     owner: str
 
-    def due(self) -> date:
+    def get_due_date(self) -> date:
         """The last day on which staff are shown it without its being read again."""
-        return self.source.read_on + timedelta(days=DAYS["medium"])
+        return self.source.read_on + timedelta(days=MAX_FACT_AGE_DAYS["medium"])
 
-    def current(self, today: date) -> bool:
+    def is_current(self, today: date) -> bool:
         """Whether it was read lately enough."""
-        return self.source.read_on <= today <= self.due()
+        return self.source.read_on <= today <= self.get_due_date()

@@ -11,25 +11,25 @@ from bot.base.yaml_source import BadSource, Source
 from bot.content.district import District
 from bot.flows.model import Model
 
-_GENERAL = "the school escuela academy saint san santa north south east west high new central"
-GENERAL = frozenset(_GENERAL.split())
+_GENERIC_SCHOOL_WORDS = "the school escuela academy saint san santa north south east west high new central"
+GENERIC_SCHOOL_WORDS = frozenset(_GENERIC_SCHOOL_WORDS.split())
 """A school's first word that is no name of its own ("North High School")."""
-Forms = Annotated[
+TermForms = Annotated[
     tuple[str, ...],
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     Field(min_length=1),
 ]
 
 
-class Entry(Model):
+class GlossaryEntry(Model):
     """A term: kept as it is, or said in other languages.  `also`: other English forms, such as the plural."""
 
     keep: bool = False
     also: tuple[str, ...] = ()
-    say: dict[Language, Forms] = Field(default_factory=dict)
+    say: dict[Language, TermForms] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
+    def _check_keep_or_say(self) -> Self:
         if self.keep == bool(self.say):
             raise ValueError("write either 'keep: true' or 'say:' with the wording in each language")
         return self
@@ -38,27 +38,27 @@ class Entry(Model):
 class GlossaryFile(Model):
     """Entries by their English term."""
 
-    terms: dict[str, Entry]
+    terms: dict[str, GlossaryEntry]
 
 
 @dataclass(frozen=True)
-class Agreed:
+class DistrictGlossary:
     """What is said as agreed: terms by their English form, and names that stay as they are."""
 
-    terms: Mapping[str, Entry]
+    terms: Mapping[str, GlossaryEntry]
     names: tuple[str, ...]
 
 
-def read_glossary(source: Source) -> dict[str, Entry]:
+def read_glossary(source: Source) -> dict[str, GlossaryEntry]:
     """The terms of the file; raises `BadSource` where it is wrong, or a form stands under two terms."""
     file = source.model(GlossaryFile)
-    twice = [source.problem(("terms", term), message) for term, message in _twice(file)]
+    twice = [source.problem(("terms", term), message) for term, message in _find_duplicates(file)]
     if twice:
         raise BadSource(twice)
     return file.terms
 
 
-def _twice(file: GlossaryFile) -> Iterator[tuple[str, str]]:
+def _find_duplicates(file: GlossaryFile) -> Iterator[tuple[str, str]]:
     seen: dict[str, str] = {}
     for name, entry in file.terms.items():
         for form in (name, *entry.also):
@@ -67,10 +67,10 @@ def _twice(file: GlossaryFile) -> Iterator[tuple[str, str]]:
             seen[form] = name
 
 
-def own_names(district: District) -> tuple[str, ...]:
+def list_own_names(district: District) -> tuple[str, ...]:
     """Of this district, its schools (their first words too), staff and partners."""
     schools = [school.name for school in district.schools.values()]
-    first = [name.split()[0] for name in schools if name.split()[0].casefold() not in GENERAL]
+    first = [name.split()[0] for name in schools if name.split()[0].casefold() not in GENERIC_SCHOOL_WORDS]
     staff = [person.name for person in district.staff.values()]
     partners = [partner.name for partner in district.partners.values()]
     return tuple(dict.fromkeys([district.name, *schools, *first, *staff, *partners]))

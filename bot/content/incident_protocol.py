@@ -9,31 +9,31 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from bot.base.language_codes import Language
-from bot.content.facts import Reference
+from bot.content.facts import SourceReference
 from bot.flows.model import Model
 
-STEP_CHARACTERS = 320
+MAX_STEP_CHARACTERS = 320
 """A step is read on a phone while somebody stands at the desk: two or three short sentences."""
 
 
-class Said(Model):
+class ProtocolText(Model):
     """A step in another language of the staff; counsel's signature covers it as well."""
 
-    say: str = Field(max_length=STEP_CHARACTERS)
-    ask: str | None = Field(default=None, max_length=STEP_CHARACTERS)
+    say: str = Field(max_length=MAX_STEP_CHARACTERS)
+    ask: str | None = Field(default=None, max_length=MAX_STEP_CHARACTERS)
 
 
-class Step(Said):
+class ProtocolStep(ProtocolText):
     """One step: what to do (`say`), and what to write back for the record (`ask`)."""
 
-    also: dict[Language, Said] = Field(default_factory=dict)
+    also: dict[Language, ProtocolText] = Field(default_factory=dict)
 
-    def in_language(self, language: str) -> Said:
+    def get_in_language(self, language: str) -> ProtocolText:
         """The step in this language, else in English."""
         return self.also.get(language, self)
 
 
-class Question(Model):
+class QuizQuestion(Model):
     """A question of the quiz: `right` is the number of the right choice, from 1; `why` is shown after it."""
 
     question: str
@@ -42,27 +42,27 @@ class Question(Model):
     why: str = ""
 
     @model_validator(mode="after")
-    def _right_is_a_choice(self) -> Self:
+    def _check_right_choice(self) -> Self:
         if self.right > len(self.choices):
             raise ValueError(f"'right: {self.right}' is none of the {len(self.choices)} choices")
         return self
 
 
-class Protocol(Model):
+class IncidentProtocol(Model):
     """`protocol:` of the district file.  Without a signature, as a sample, or past `review_by` it is not live."""
 
     title: str
     version: str
     sample: bool = False
-    sources: tuple[Reference, ...] = ()
+    sources: tuple[SourceReference, ...] = ()
     signed_off_by: str | None = None
     signed_on: date | None = None
     review_by: date | None = None
-    steps: tuple[Step, ...] = Field(min_length=1, max_length=30)
-    quiz: tuple[Question, ...] = ()
+    steps: tuple[ProtocolStep, ...] = Field(min_length=1, max_length=30)
+    quiz: tuple[QuizQuestion, ...] = ()
 
     @model_validator(mode="after")
-    def _signed_whole(self) -> Self:
+    def _check_signature(self) -> Self:
         signed = (self.signed_off_by, self.signed_on, self.review_by)
         if any(signed) and not all(signed):
             raise ValueError("a signature needs all three: signed_off_by, signed_on, review_by")
@@ -70,7 +70,7 @@ class Protocol(Model):
             raise ValueError("a sample is signed by nobody: take 'sample' away when counsel has signed your own text")
         return self
 
-    def live(self, today: date) -> bool:
+    def is_live(self, today: date) -> bool:
         """Whether counsel's signature covers this day."""
         if self.sample or self.signed_on is None or self.review_by is None:
             return False

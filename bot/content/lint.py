@@ -8,42 +8,45 @@ from babel.messages.catalog import Catalog, Message
 
 from bot.base.yaml_source import BadSource, parse
 from bot.content.catalog import SOURCE_LANGUAGE, has_all_forms, parse_po
-from bot.content.catalog_stats import long_texts
+from bot.content.catalog_stats import count_long_texts
 from bot.content.library import Library
-from bot.content.review_queue import tasks
-from bot.content.spoken_texts import orphans
+from bot.content.review_queue import list_tasks
+from bot.content.spoken_texts import find_orphans
 from bot.flows.loader import placeholders
 
-FAMILIES, CONSOLE = Path("messages/messages.pot"), Path("bot/web/console/words/console.pot")
+FAMILY_TEMPLATE_PATH, CONSOLE_TEMPLATE_PATH = Path("messages/messages.pot"), Path("bot/web/console/words/console.pot")
 """What is translated for families, and of the pages for staff; the catalogs stand beside each."""
-SPOKEN = Path("flows/spoken.yaml")
-CHARACTERS = 1500
+SPOKEN_TEXTS_PATH = Path("flows/spoken.yaml")
+MAX_CATALOG_TEXT_CHARACTERS = 1500
 """The longest text that fits one message (twilio.md, 21617), with room for what is filled in."""
 
 
-def findings(root: Path, library: Library, today: date | None = None) -> tuple[list[str], list[str]]:
+def find_content_problems(root: Path, library: Library, today: date | None = None) -> tuple[list[str], list[str]]:
     """(errors, warnings), each as `file:line:col: message`."""
     errors: list[str] = []
     warnings: list[str] = []
-    for template, languages in ((FAMILIES, library.district.languages), (CONSOLE, _console_languages(root))):
+    for template, languages in (
+        (FAMILY_TEMPLATE_PATH, library.district.languages),
+        (CONSOLE_TEMPLATE_PATH, _list_console_languages(root)),
+    ):
         wanted = [message for message in parse_po("en", (root / template).read_bytes()) if message.id]
         for language in languages:
             if language != SOURCE_LANGUAGE:
-                bad, soft = _catalog(root, f"{template.parent}/{language}.po", language, wanted)
+                bad, soft = _check_catalog(root, f"{template.parent}/{language}.po", language, wanted)
                 errors += bad
                 warnings += soft
-    source = parse((root / SPOKEN).read_text(encoding="utf-8"), str(SPOKEN))
-    errors += map(str, orphans(source, library.flows, library.texts.values(), library.facts))
-    warnings += long_texts(root, library.district.languages)
-    warnings += _upkeep(library, today or date.today())
+    source = parse((root / SPOKEN_TEXTS_PATH).read_text(encoding="utf-8"), str(SPOKEN_TEXTS_PATH))
+    errors += map(str, find_orphans(source, library.flows, library.texts.values(), library.facts))
+    warnings += count_long_texts(root, library.district.languages)
+    warnings += _list_overdue_tasks(library, today or date.today())
     return errors, warnings
 
 
-def _console_languages(root: Path) -> list[str]:
-    return sorted(path.stem for path in (root / CONSOLE).parent.glob("*.po"))
+def _list_console_languages(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / CONSOLE_TEMPLATE_PATH).parent.glob("*.po"))
 
 
-def _catalog(root: Path, file: str, language: str, wanted: list[Message]) -> tuple[list[str], list[str]]:
+def _check_catalog(root: Path, file: str, language: str, wanted: list[Message]) -> tuple[list[str], list[str]]:
     path = root / file
     if not path.exists():
         return [f"{file}:1:1: the district lists '{language}': draft this catalog"], []
@@ -51,17 +54,17 @@ def _catalog(root: Path, file: str, language: str, wanted: list[Message]) -> tup
         catalog = parse_po(language, path.read_bytes())
     except BadSource as bad:
         return [f"{file}:{problem.line}:{problem.column}: {problem.message}" for problem in bad.problems], []
-    errors = list(_texts(file, language, catalog, wanted))
+    errors = list(_check_texts(file, language, catalog, wanted))
     fuzzy = sum(1 for message in catalog if message.id and message.fuzzy)
     soft = f"{file}:1:1: {fuzzy} of {len(wanted)} texts are drafts that no person has reviewed"
     return errors, [soft] if fuzzy else []
 
 
-def _texts(file: str, language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[str]:
+def _check_texts(file: str, language: str, catalog: Catalog, wanted: list[Message]) -> Iterator[str]:
     for source in wanted:
         found = catalog.get(source.id)
         where = f"{file}:{found.lineno if found and found.lineno else 1}:1"
-        if found is None or not _drafted(found.string):
+        if found is None or not _is_drafted(found.string):
             yield f"{where}: not drafted yet: {source.id!r}"
         elif found.previous_id:
             yield f"{where}: its English was edited: adapt it, and remove the line '#| msgid': {source.id!r}"
@@ -69,37 +72,37 @@ def _texts(file: str, language: str, catalog: Catalog, wanted: list[Message]) ->
             forms = f"{catalog.num_plurals} forms ({catalog.plural_expr})"
             yield f"{where}: {language} needs {forms}, one is missing: {source.id!r}"
         else:
-            yield from (f"{where}: {wrong}" for wrong in _wrong(source, found))
+            yield from (f"{where}: {wrong}" for wrong in _check_text(source, found))
 
 
-def _wrong(source: Message, found: Message) -> Iterator[str]:
+def _check_text(source: Message, found: Message) -> Iterator[str]:
     try:
-        lost = _names(source.id) ^ _names(found.string)
+        lost = _find_placeholders(source.id) ^ _find_placeholders(found.string)
     except ValueError as error:
         yield f"a brace is not closed ({error}): write {{name}}"
         return
     if lost:
         yield f"{{{'}, {'.join(sorted(lost))}}} must stand in both the English and the translation"
-    if max(len(text) for text in _all(found.string)) > CHARACTERS:
-        yield f"longer than {CHARACTERS} characters: say it in fewer words"
+    if max(len(text) for text in _list_forms(found.string)) > MAX_CATALOG_TEXT_CHARACTERS:
+        yield f"longer than {MAX_CATALOG_TEXT_CHARACTERS} characters: say it in fewer words"
 
 
-def _drafted(text: object) -> bool:
-    return any(_all(text))
+def _is_drafted(text: object) -> bool:
+    return any(_list_forms(text))
 
 
-def _all(text: object) -> tuple[str, ...]:
+def _list_forms(text: object) -> tuple[str, ...]:
     """A text's forms; a text that depends on no number has one."""
     return tuple(str(form) for form in text) if isinstance(text, (tuple, list)) else (str(text or ""),)
 
 
-def _names(text: object) -> frozenset[str]:
-    return frozenset().union(*(placeholders(form) for form in _all(text)))
+def _find_placeholders(text: object) -> frozenset[str]:
+    return frozenset().union(*(placeholders(form) for form in _list_forms(text)))
 
 
-def _upkeep(library: Library, today: date) -> Iterator[str]:
-    for task in tasks(library, today):
-        if task.overdue(today):
+def _list_overdue_tasks(library: Library, today: date) -> Iterator[str]:
+    for task in list_tasks(library, today):
+        if task.is_overdue(today):
             file = (
                 "flows/facts.yaml"
                 if task.subject.startswith("fact ") and "facts.yaml" in task.todo

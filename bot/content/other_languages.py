@@ -9,16 +9,16 @@ from pathlib import Path
 
 from bot.base.text_normalization import normalise
 
-_TABLE = Path(__file__).with_suffix(".tsv")
+_TABLE_PATH = Path(__file__).with_suffix(".tsv")
 """Code, English name and own name, as CLDR has them: to ask Babel at each start would load 142 calendars (80 MB)."""
-NAMES = {
+OTHER_LANGUAGE_NAMES = {
     code: (english, own)
-    for code, english, own in (line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines())
+    for code, english, own in (line.split("\t") for line in _TABLE_PATH.read_text(encoding="utf-8").splitlines())
 }
-CODES = tuple(NAMES)
-SHORTEST_NAME = 4
+OTHER_LANGUAGE_CODES = tuple(OTHER_LANGUAGE_NAMES)
+MIN_LANGUAGE_NAME_LENGTH = 4
 """Shorter names ("Fon", "Ga") are words of other languages: they count only after "language"."""
-ALSO = {
+EXTRA_LANGUAGE_NAMES = {
     "burmese": "my",
     "tigrigna": "ti",
     "hmoob": "hmn",
@@ -29,12 +29,12 @@ ALSO = {
 }
 
 
-def names(known: frozenset[str]) -> dict[str, str]:
+def map_names_to_codes(known: frozenset[str]) -> dict[str, str]:
     """Name as a family may type it (normalised) → code, for every language that has no catalog in `known`."""
     found: dict[str, str] = {}
-    for code, both in NAMES.items():
+    for code, both in OTHER_LANGUAGE_NAMES.items():
         if code not in known:
             for name in both:
-                if len(normalise(name)) >= SHORTEST_NAME:
+                if len(normalise(name)) >= MIN_LANGUAGE_NAME_LENGTH:
                     found.setdefault(normalise(name), code)
-    return {**found, **{name: code for name, code in ALSO.items() if code not in known}}
+    return {**found, **{name: code for name, code in EXTRA_LANGUAGE_NAMES.items() if code not in known}}

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from bot.base.text_normalization import normalise
 from bot.content.facts import Partner
 
-ID_CHARACTERS = 40
+MAX_PARTNER_ID_LENGTH = 40
 
 
-def partner_of(typed: Mapping[str, object]) -> Partner | tuple[str, ...]:
+def parse_partner(typed: Mapping[str, object]) -> Partner | tuple[str, ...]:
     """The organization that was typed, or the names of the fields that the district file would refuse."""
     try:
         return Partner.model_validate({name: value for name, value in typed.items() if value not in ("", (), None)})
@@ -23,18 +23,20 @@ def partner_of(typed: Mapping[str, object]) -> Partner | tuple[str, ...]:
         return tuple(dict.fromkeys(str(one["loc"][0]) for one in wrong.errors()))
 
 
-def lines_of(partner: Partner, taken: Container[str]) -> str:
+def render_lines(partner: Partner, taken: Container[str]) -> str:
     """What is pasted under `partners:`, two spaces in; its id is none that is `taken`."""
     known = partner.model_dump(exclude_defaults=True)
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in known.items()}
-    name = next(one for one in _ids(partner.name) if one not in taken)
+    name = next(one for one in _generate_ids(partner.name) if one not in taken)
     text = yaml.safe_dump({name: values}, allow_unicode=True, sort_keys=False, width=1000)
     return "".join(f"  {line}\n" for line in text.splitlines())
 
 
-def _ids(name: str) -> Iterator[str]:
+def _generate_ids(name: str) -> Iterator[str]:
     """`prairie_legal_aid`, `prairie_legal_aid_2` …; `partner` for a name without Latin letters."""
-    words = re.sub(r"[^a-z0-9]+", "_", normalise(name)).strip("_0123456789")[:ID_CHARACTERS].strip("_") or "partner"
+    words = (
+        re.sub(r"[^a-z0-9]+", "_", normalise(name)).strip("_0123456789")[:MAX_PARTNER_ID_LENGTH].strip("_") or "partner"
+    )
     yield words
     number = 2
     while True:

@@ -135,7 +135,7 @@ TextId = Literal[
 ]
 
 
-class Texts(Model):
+class TextsFile(Model):
     """English wording by id."""
 
     texts: dict[TextId, str]

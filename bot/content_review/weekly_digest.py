@@ -10,78 +10,85 @@ from bot.base.database import now
 from bot.base.queues import DELIVER, enqueue
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.content.source_register import ENDS_SOON, NOT_SAID, TO_LOOK_AT, Entry
-from bot.content_review.reviews import entries
+from bot.content.source_register import ENDING_SOON_STATE, NOT_STATED_STATE, REVIEW_NEEDED_STATE, RegisterEntry
+from bot.content_review.reviews import list_entries
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import deliveries
 from bot.store.community import digests
-from bot.store.community.digests import Digest, Read
+from bot.store.community.digests import Digest, DigestReader
 
-NAMED = 3
+MAX_NAMES_PER_LINE = 3
 """So many are named in a line; the page has them all."""
-LAST_WEEKDAY = 4
+LAST_DIGEST_WEEKDAY = 4
 """Friday: a digest of a week that is over helps nobody."""
 
 log = logging.getLogger(__name__)
 
 
-def week_of(day: date) -> date:
+def get_week_start(day: date) -> date:
     """Its Monday."""
     return day - timedelta(days=day.weekday())
 
 
-def make(services: Services) -> None:
+def create_and_send(services: Services) -> None:
     """This week's digest, once, on the first working day; the row and the texts are written together."""
     at, district = now(), services.library.district
-    today = district.local(at).date()
-    if today.weekday() > LAST_WEEKDAY or today in district.closed_days:
+    today = district.to_local_time(at).date()
+    if today.weekday() > LAST_DIGEST_WEEKDAY or today in district.closed_days:
         return
     with services.database.read() as db:
-        if digests.there(db, week_of(today)):
+        if digests.exists_for_week(db, get_week_start(today)):
             return
-    found = entries(services)
-    lines = lines_of(services, found, today)
+    found = list_entries(services)
+    lines = build_lines(services, found, today)
     with services.database.write() as db:
-        new = digests.add(db, Digest(week_of(today), tuple(lines), at))
-        planned = _plan(services, db, found, lines, at) if new else []
+        new = digests.add(db, Digest(get_week_start(today), tuple(lines), at))
+        planned = _plan_texts(services, db, found, lines, at) if new else []
     for delivery_id in planned:
         enqueue(services.redis, "default", DELIVER, delivery_id)
     log.info("digest: texts=%s", len(planned))
 
 
-def lines_of(services: Services, found: list[Entry], today: date) -> list[str]:
+def build_lines(services: Services, register_entries: list[RegisterEntry], today: date) -> list[str]:
     """Five lines: the week, what ends soon, what is not said, what to read, where to say that one has read it."""
-    soon, gone, look = ([one for one in found if one.state == state] for state in (ENDS_SOON, NOT_SAID, TO_LOOK_AT))
-    week = dates.day(week_of(today), SOURCE_LANGUAGE)
+    soon, gone, look = (
+        [one for one in register_entries if one.state == state]
+        for state in (ENDING_SOON_STATE, NOT_STATED_STATE, REVIEW_NEEDED_STATE)
+    )
+    week = dates.format_day(get_week_start(today), SOURCE_LANGUAGE)
     return [
         f"{services.library.district.name}, week of {week}:",
-        f"Ends within 14 days: {_named(one.subject for one in soon)}.",
-        f"Not said to families now: {_named(one.subject for one in gone)}.",
-        f"To read this week: {_named(f'{one.source} {one.url}' for one in look)}",
+        f"Ends within 14 days: {_format_names(one.subject for one in soon)}.",
+        f"Not said to families now: {_format_names(one.subject for one in gone)}.",
+        f"To read this week: {_format_names(f'{one.source} {one.url}' for one in look)}",
         f"Say that you have read it: {services.settings.public_base}/console/digest",
     ]
 
 
-def _named(subjects: Iterable[str]) -> str:
+def _format_names(subjects: Iterable[str]) -> str:
     all_ = list(subjects)
-    more = f" and {len(all_) - NAMED} more" if len(all_) > NAMED else ""
-    return f"{', '.join(all_[:NAMED])}{more}" if all_ else "nothing"
+    more = f" and {len(all_) - MAX_NAMES_PER_LINE} more" if len(all_) > MAX_NAMES_PER_LINE else ""
+    return f"{', '.join(all_[:MAX_NAMES_PER_LINE])}{more}" if all_ else "nothing"
 
 
-def _plan(services: Services, db: Connection, found: list[Entry], lines: list[str], at: datetime) -> list[str]:
+def _plan_texts(
+    services: Services, db: Connection, register_entries: list[RegisterEntry], lines: list[str], at: datetime
+) -> list[str]:
     """One text to each owner, in that person's working hours."""
     district, vault = services.library.district, services.database.vault
-    people = dict.fromkeys(person for one in found for person in district.owners(one.owner))
+    people = dict.fromkeys(person for one in register_entries for person in district.find_owners(one.owner))
     body = "\n".join(lines)
-    return [deliveries.plan_reminder(db, vault, one, body, district.at_work(one, at)) for one in people]
+    return [deliveries.plan_reminder(db, vault, one, body, district.find_next_work_time(one, at)) for one in people]
 
 
-def read(services: Services, week: date, by: str, role: str) -> bool:
+def record_reader(services: Services, week: date, by: str, role: str) -> bool:
     """Somebody has read it; once each.  False if that was noted before."""
     at = now()
     with services.database.write() as db:
-        if not digests.there(db, week) or not digests.read(db, week, Read(by, role[:64], at)):
+        if not digests.exists_for_week(db, week) or not digests.record_reader(
+            db, week, DigestReader(by, role[:64], at)
+        ):
             return False
         audit_log.record(db, by, "read the digest", f"digest {week.isoformat()}", at)
     return True

@@ -40,9 +40,9 @@ def _answers(url: str) -> bool:
 
 def _first_login(here: Settings) -> tuple[str, str] | None:
     from bot.runtime import open_services
-    from bot.web.console.registration import first_login
+    from bot.web.console.registration import create_first_account
 
-    return first_login(open_services(here))
+    return create_first_account(open_services(here))
 
 
 if __name__ == "__main__":

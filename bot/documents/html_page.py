@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import segno
 from markupsafe import Markup
 
-from bot.base.language_names import RIGHT_TO_LEFT
+from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,13 +82,13 @@ def document(style: str, body: Markup, language: str) -> str:
 def element(tag: str, text: str, language: str, name: str = "") -> Markup:
     """This text as an element of the class `name`, escaped, with its language and direction."""
     whole = Markup('<{tag} lang="{language}" dir="{direction}" class="{name}">{text}</{tag}>')
-    shown = isolated(text) if language in RIGHT_TO_LEFT else text
+    shown = isolated(text) if language in RIGHT_TO_LEFT_LANGUAGES else text
     return whole.format(tag=tag, language=language, direction=direction(language), name=name, text=shown)
 
 
 def direction(language: str) -> str:
     """`rtl` for the languages that are written so, else `ltr`."""
-    return "rtl" if language in RIGHT_TO_LEFT else "ltr"
+    return "rtl" if language in RIGHT_TO_LEFT_LANGUAGES else "ltr"
 
 
 def isolated(text: str) -> str:

@@ -9,7 +9,7 @@ from unicodedata import bidirectional, east_asian_width
 
 from markupsafe import Markup
 
-from bot.base.language_names import own_name
+from bot.base.language_names import get_own_name
 from bot.documents import html_page
 
 STYLE = Path(__file__).with_name("poster.css")
@@ -97,7 +97,7 @@ def _width(letter: str) -> float:
 
 def _language(line: Line) -> Markup:
     parts = (
-        html_page.element("h2", own_name(line.language), line.language),
+        html_page.element("h2", get_own_name(line.language), line.language),
         html_page.element("h3", line.title, line.language),
         html_page.element("p", line.how, line.language),
         html_page.element("p", line.safe, line.language, "safe"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from bot.cases.alert_text import alert_text
+from bot.cases.alert_text import build_alert_text
 from bot.content.library import Library
 from bot.flows.commands import match
 from bot.flows.dialog_manager import take_turn
@@ -111,7 +111,7 @@ class Stage:
             return ""
         newest = self.cases[-1]
         about = _About(len(self.cases), newest.topic, newest.severity, self.talk.language or "en")
-        return alert_text(self.library, "https://puente.example", about)
+        return build_alert_text(self.library, "https://puente.example", about)
 
     def _fall_due(self, timer: PlanFollowUp | PlanOnDay | PlanTimeout) -> None:
         state = self.talk.state
@@ -131,7 +131,7 @@ class Stage:
         for effect in effects:
             self._keep(effect)
         role = self.cases[-1].to if self.cases else "default"
-        first = next(iter(self.library.district.alerted_for(role, self.at).values()))
+        first = next(iter(self.library.district.list_alert_recipients(role, self.at).values()))
         extra = {"staff_name": first.name, "case": str(len(self.cases))}
         language, about = self.talk.language or "en", self._world().about
         composer = Composer(self.library, language, self.at, self._noticed, extra, about, MEDIA_BASE)
@@ -145,7 +145,7 @@ class Stage:
             self._timers.append((self.at + effect.after, effect))
             self.follow_ups += [effect.flow] if isinstance(effect, PlanFollowUp) else []
         elif isinstance(effect, PlanOnDay):
-            self._timers.append((self.library.district.moment(effect.on, effect.at, self.at), effect))
+            self._timers.append((self.library.district.resolve_send_time(effect.on, effect.at, self.at), effect))
             self.follow_ups.append(effect.flow)
         elif isinstance(effect, SetNote):
             self.notes[effect.name] = effect.value

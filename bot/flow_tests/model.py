@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base.language_codes import Language
 from bot.base.yaml_source import BadSource, Problem, Source, parse
-from bot.content.library import shown
+from bot.content.library import format_path
 from bot.flows.model import Model, Name, Severity, Span
 
 Kind = Literal["happy", "confused", "emergency"]
@@ -94,5 +94,5 @@ def read_transcripts(folder: Path) -> Iterator[tuple[Source, TranscriptFile]]:
     if not files:
         raise BadSource([Problem(str(folder), 1, 1, "there are no transcripts here")])
     for path in files:
-        source = parse(path.read_text(encoding="utf-8"), shown(path))
+        source = parse(path.read_text(encoding="utf-8"), format_path(path))
         yield source, source.model(TranscriptFile)

@@ -9,9 +9,9 @@ from rapidfuzz import fuzz
 
 from bot.base.text_normalization import normalise
 
-Word = Literal["next", "again", "back", "over", "mistake", "real"]
+IncidentCommand = Literal["next", "again", "back", "over", "mistake", "real"]
 
-STARTS: Mapping[str, tuple[bool, str]] = {
+INCIDENT_START_WORDS: Mapping[str, tuple[bool, str]] = {
     "ice": (False, "en"),
     "i c e": (False, "en"),
     "ice ice": (False, "en"),
@@ -21,7 +21,7 @@ STARTS: Mapping[str, tuple[bool, str]] = {
     "simulacro": (True, "es"),
 }
 """Word → (a drill?, in which language)."""
-_SPELLINGS: Mapping[Word, tuple[str, ...]] = {
+_COMMAND_SPELLINGS: Mapping[IncidentCommand, tuple[str, ...]] = {
     "next": ("next", "sigue", "siguiente"),
     "again": ("last", "again", "repeat", "repite", "otra vez"),
     "back": ("back", "atras"),
@@ -29,51 +29,57 @@ _SPELLINGS: Mapping[Word, tuple[str, ...]] = {
     "mistake": ("mistake", "false alarm", "error", "falsa alarma"),
     "real": ("real",),
 }
-WORDS: Mapping[str, Word] = {spelling: word for word, spellings in _SPELLINGS.items() for spelling in spellings}
+INCIDENT_COMMANDS: Mapping[str, IncidentCommand] = {
+    spelling: word for word, spellings in _COMMAND_SPELLINGS.items() for spelling in spellings
+}
 """OVER is what we tell: END is one of the phone company's words for STOP (twilio.md), and works where it reaches us."""
-ALIKE = 85
+MIN_SCHOOL_NAME_SIMILARITY = 85
 """So alike (of a hundred) may a school's name be written with trembling fingers: "lincon", "harbour"."""
-BEFORE_SCHOOL = ("at the ", "at ", "en la ", "en ")
+SCHOOL_NAME_PREFIXES = ("at the ", "at ", "en la ", "en ")
 
 
 @dataclass(frozen=True)
-class Start:
+class IncidentStartCommand:
     """Somebody says that agents are there, or begins a drill; `school` is an id where one was named."""
 
-    drill: bool
+    is_drill: bool
     language: str
     school: str | None = None
 
 
-def start(text: str, schools: Mapping[str, str]) -> Start | None:
+def parse_start(text: str, schools: Mapping[str, str]) -> IncidentStartCommand | None:
     """The start that the whole of `text` is; None for anything longer or different ("ICE cream", "ice on the road")."""
     plain = normalise(text)
-    for word, (drill, language) in STARTS.items():
+    for word, (drill, language) in INCIDENT_START_WORDS.items():
         if plain == word:
-            return Start(drill, language)
+            return IncidentStartCommand(drill, language)
         if plain.startswith(f"{word} "):
-            school = school_named(plain.removeprefix(word), schools)
+            school = find_named_school(plain.removeprefix(word), schools)
             if school:
-                return Start(drill, language, school)
+                return IncidentStartCommand(drill, language, school)
     return None
 
 
-def school_named(text: str, schools: Mapping[str, str]) -> str | None:
+def find_named_school(text: str, schools: Mapping[str, str]) -> str | None:
     """The school whose id, name or (if only one has it) first word the whole text is, a slip of the finger aside.
 
     `schools`: id → name.
     """
     plain = normalise(text)
-    for before in BEFORE_SCHOOL:
+    for before in SCHOOL_NAME_PREFIXES:
         plain = plain.removeprefix(before)
     plain = plain.removesuffix(" school") or plain
     exact = [one for one, name in schools.items() if plain in (one, normalise(name).removesuffix(" school"))]
     first = [one for one, name in schools.items() if normalise(name).split()[:1] == [plain]]
-    alike = [one for one, name in schools.items() if fuzz.ratio(normalise(name).split()[0], plain) >= ALIKE]
+    alike = [
+        one
+        for one, name in schools.items()
+        if fuzz.ratio(normalise(name).split()[0], plain) >= MIN_SCHOOL_NAME_SIMILARITY
+    ]
     found = exact or first or alike
     return found[0] if len(found) == 1 else None
 
 
-def word(text: str) -> Word | None:
+def parse_command(text: str) -> IncidentCommand | None:
     """The word that the whole of `text` is, or None: then it is something to write down."""
-    return WORDS.get(normalise(text))
+    return INCIDENT_COMMANDS.get(normalise(text))

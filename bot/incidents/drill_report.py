@@ -7,73 +7,75 @@ from sqlalchemy.engine import Connection
 
 from bot.runtime import Services
 from bot.store.schools import incidents, protocol_quizzes
-from bot.store.schools.incidents import Incident, Person
-from bot.store.schools.protocol_quizzes import Result
+from bot.store.schools.incidents import Incident, IncidentParticipant
+from bot.store.schools.protocol_quizzes import QuizResult
 
-COUNTED = timedelta(days=365)
+MAX_DRILL_AGE = timedelta(days=365)
 """A drill older than a school year does not count any more."""
 
 
 @dataclass(frozen=True)
-class Drilled:
+class StaffDrillRecord:
     """One colleague: the last drill (None: none within a year), whether all steps were read, the last quiz."""
 
     name: str
     role: str
-    at: datetime | None
+    last_drill_at: datetime | None
     school: str | None
     reached: int
-    steps: int
-    quiz: Result | None
+    step_count: int
+    quiz_result: QuizResult | None
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the last drill went through every step."""
-        return self.at is not None and self.steps > 0 and self.reached >= self.steps
+        return self.last_drill_at is not None and self.step_count > 0 and self.reached >= self.step_count
 
 
 @dataclass(frozen=True)
-class Group:
+class SchoolDrillGroup:
     """The colleagues of one school (`school` None: those who work at all)."""
 
     school: str | None
-    people: tuple[Drilled, ...]
+    members: tuple[StaffDrillRecord, ...]
 
     @property
-    def complete(self) -> int:
+    def complete_count(self) -> int:
         """How many of them have done a whole drill."""
-        return sum(1 for one in self.people if one.complete)
+        return sum(1 for one in self.members if one.is_complete)
 
 
-def per_school(services: Services, db: Connection, at: datetime) -> list[Group]:
+def list_by_school(services: Services, db: Connection, at: datetime) -> list[SchoolDrillGroup]:
     """Every school with its own people, then those who work at all of them."""
     district = services.library.district
-    last = _last_drills(db, at)
-    results = protocol_quizzes.newest(db)
-    rows = {staff: _row(services, staff, last.get(staff), results.get(staff)) for staff in district.staff}
+    last = _find_last_drills(db, at)
+    results = protocol_quizzes.list_newest_by_staff(db)
+    rows = {staff: _build_record(services, staff, last.get(staff), results.get(staff)) for staff in district.staff}
     at_one = {
         school: tuple(rows[staff] for staff, one in district.staff.items() if school in one.schools)
         for school in district.schools
     }
     everywhere = tuple(rows[staff] for staff, one in district.staff.items() if not one.schools)
-    groups = [Group(school, people) for school, people in at_one.items()]
-    return [*groups, Group(None, everywhere)]
+    groups = [SchoolDrillGroup(school, people) for school, people in at_one.items()]
+    return [*groups, SchoolDrillGroup(None, everywhere)]
 
 
-def _last_drills(db: Connection, at: datetime) -> dict[str, tuple[Incident, Person]]:
+def _find_last_drills(db: Connection, at: datetime) -> dict[str, tuple[Incident, IncidentParticipant]]:
     """The best that counts of each person: a whole drill before a later one that was broken off."""
-    found: dict[str, tuple[Incident, Person]] = {}
-    for drill in incidents.drills(db, at - COUNTED):
-        for person in incidents.people_of(db, drill.id):
+    found: dict[str, tuple[Incident, IncidentParticipant]] = {}
+    for drill in incidents.list_drills(db, at - MAX_DRILL_AGE):
+        for person in incidents.list_participants(db, drill.id):
             before = found.get(person.staff)
             if before is None or person.done_at or not before[1].done_at:
                 found[person.staff] = (drill, person)
     return found
 
 
-def _row(services: Services, staff: str, last: tuple[Incident, Person] | None, quiz: Result | None) -> Drilled:
+def _build_record(
+    services: Services, staff: str, last: tuple[Incident, IncidentParticipant] | None, quiz: QuizResult | None
+) -> StaffDrillRecord:
     one = services.library.district.staff[staff]
     if last is None:
-        return Drilled(one.name, one.role, None, None, 0, 0, quiz)
+        return StaffDrillRecord(one.name, one.role, None, None, 0, 0, quiz)
     drill, person = last
-    return Drilled(one.name, one.role, person.joined_at, drill.school, person.reached, drill.steps, quiz)
+    return StaffDrillRecord(one.name, one.role, person.joined_at, drill.school, person.reached, drill.steps, quiz)

@@ -8,24 +8,24 @@ from datetime import timedelta
 from bot.base.database import now
 from bot.cases import notices, staff_conversation
 from bot.incidents import family_safeguards, staff_texts
-from bot.incidents.texts import said
-from bot.incidents.transaction import Turn, after
+from bot.incidents.texts import format_text
+from bot.incidents.transaction import IncidentTurn, enqueue_jobs
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import case_transitions, cases, deliveries
 from bot.store.schools import incidents
-from bot.store.schools.incidents import Incident, Person
+from bot.store.schools.incidents import Incident, IncidentParticipant
 
-IDLE = {False: timedelta(hours=6), True: timedelta(minutes=45)}
+IDLE_TIMEOUTS = {False: timedelta(hours=6), True: timedelta(minutes=45)}
 """A real one (False) or a drill in which nothing is written for so long ends by itself."""
-PROGRAM = "helper"
-TOLD = {
+INCIDENT_ACTOR = "helper"
+END_NOTICE_TEXTS = {
     "ended": "the front office writes that it is over.",
     "idle": "nothing was written for hours, so its record is closed.",
     "mistake": "it was a mistake, nobody came.",
 }
 """What those who were alerted read of the end."""
-ENDED = {
+END_AUDIT_ACTIONS = {
     "ended": "ended an incident",
     "idle": "closed an idle incident",
     "mistake": "ended an incident as a mistake",
@@ -33,107 +33,113 @@ ENDED = {
 """What the audit log says of it."""
 
 
-def over(turn: Turn, incident: Incident, person: Person, stop_word: bool = False) -> str:
+def end_as_over(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, is_stop_word: bool = False) -> str:
     """Close it with a summary."""
     incidents.end(turn.db, incident.id, turn.staff, "ended", turn.at)
-    _settle(turn, incident, "ended")
-    reply = summary(turn, incident, person)
-    reply = f"{reply} {said('stop_word', person.language)}" if stop_word else reply
-    return turn.write(incident, "end", person.step, staff_texts.mark(reply, incident, person.language))
+    _close_and_notify(turn, incident, "ended")
+    reply = build_summary(turn, incident, person)
+    reply = f"{reply} {format_text('stop_word', person.language)}" if is_stop_word else reply
+    return turn.record_entry(
+        incident, "end", person.step, staff_texts.add_incident_labels(reply, incident, person.language)
+    )
 
 
-def mistake(turn: Turn, incident: Incident, person: Person) -> str:
+def end_as_mistake(turn: IncidentTurn, incident: Incident, person: IncidentParticipant) -> str:
     """Nobody came: the chain hears it at once."""
     incidents.end(turn.db, incident.id, turn.staff, "mistake", turn.at)
     if not incident.drill:
-        family_safeguards.was_mistake(turn, incident)
-    _settle(turn, incident, "mistake")
-    reply = staff_texts.mark(said("mistake", person.language), incident, person.language)
-    return turn.write(incident, "end", person.step, reply)
+        family_safeguards.release(turn, incident)
+    _close_and_notify(turn, incident, "mistake")
+    reply = staff_texts.add_incident_labels(format_text("mistake", person.language), incident, person.language)
+    return turn.record_entry(incident, "end", person.step, reply)
 
 
-def summary(turn: Turn, incident: Incident, person: Person) -> str:
+def build_summary(turn: IncidentTurn, incident: Incident, person: IncidentParticipant) -> str:
     """When, how long, how far, what was kept, who took it, and where to read it."""
-    services, language = turn.services, person.language
+    services, language = turn.runtime, person.language
     district, vault = services.library.district, services.database.vault
-    found = incidents.entries_of(turn.db, vault, incident.id)
+    found = incidents.list_entries(turn.db, vault, incident.id)
     case = cases.find(turn.db, vault, incident.case_id or 0)
     who = district.staff.get(case.claimed_by or "") if case else None
-    taken = said("taken", language, name=who.name) if who else said("not_taken", language)
+    taken = format_text("taken", language, name=who.name) if who else format_text("not_taken", language)
     figures = {"minutes": int((turn.at - incident.started_at).total_seconds() // 60), "reached": person.reached}
     figures |= {"count": incident.steps, "lines": sum(1 for one in found if one.kind == "answer")}
     base = f"{services.settings.public_base}/console/agents"
-    parts = [said("over", language, when=staff_texts.clock(district, turn.at, language), taken=taken, **figures)]
-    parts.append(said("record", language, link=f"{base}/{incident.id}"))
+    parts = [
+        format_text(
+            "over", language, when=staff_texts.format_clock_time(district, turn.at, language), taken=taken, **figures
+        )
+    ]
+    parts.append(format_text("record", language, link=f"{base}/{incident.id}"))
     has_quiz = incident.drill and turn.protocol and turn.protocol.quiz
-    return " ".join([*parts, *([said("quiz", language, link=f"{base}/quiz")] if has_quiz else [])])
+    return " ".join([*parts, *([format_text("quiz", language, link=f"{base}/quiz")] if has_quiz else [])])
 
 
-def _settle(turn: Turn, incident: Incident, how: str) -> None:
+def _close_and_notify(turn: IncidentTurn, incident: Incident, outcome: str) -> None:
     """The case, and the word to those who were alerted and to the others in it."""
-    audit_log.record(turn.db, turn.staff, ENDED[how], f"incident {incident.id}", turn.at)
-    paged = _paged(turn, incident)
-    if (incident.drill or how == "mistake") and incident.case_id is not None:
-        _close_case(turn, incident.case_id, how)
-    here = f"{turn.services.settings.public_base}/console/agents/{incident.id}"
-    body = f"{turn.services.library.district.name}: case {incident.case_id}: {TOLD[how]} {here}"
-    inside = {one.staff for one in incidents.people_of(turn.db, incident.id)}
-    _tell(turn, (paged | inside) - {turn.staff}, staff_texts.mark(body, incident, "en"))
+    audit_log.record(turn.db, turn.staff, END_AUDIT_ACTIONS[outcome], f"incident {incident.id}", turn.at)
+    paged = _list_alerted_staff(turn, incident)
+    if (incident.drill or outcome == "mistake") and incident.case_id is not None:
+        _close_case(turn, incident.case_id, outcome)
+    here = f"{turn.runtime.settings.public_base}/console/agents/{incident.id}"
+    body = f"{turn.runtime.library.district.name}: case {incident.case_id}: {END_NOTICE_TEXTS[outcome]} {here}"
+    inside = {one.staff for one in incidents.list_participants(turn.db, incident.id)}
+    _notify_staff(turn, (paged | inside) - {turn.staff}, staff_texts.add_incident_labels(body, incident, "en"))
 
 
-def _paged(turn: Turn, incident: Incident) -> set[str]:
+def _list_alerted_staff(turn: IncidentTurn, incident: Incident) -> set[str]:
     """Who was alerted since it began; only whoever has it, once somebody does."""
-    vault = turn.services.database.vault
+    vault = turn.runtime.database.vault
     case = cases.find(turn.db, vault, incident.case_id or 0)
     if case is None:
         return set()
     if case.claimed_by:
         return {case.claimed_by}
-    found = deliveries.of_case(turn.db, vault, case.id)
+    found = deliveries.list_for_case(turn.db, vault, case.id)
     return {one.staff for one in found if one.staff and one.state != "waiting" and one.due_at >= incident.started_at}
 
 
-def _close_case(turn: Turn, case_id: int, why: str) -> None:
-    case = cases.get(turn.db, turn.services.database.vault, case_id)
-    if case_transitions.resolve(turn.db, case_id, turn.staff, turn.at, why):
+def _close_case(turn: IncidentTurn, case_id: int, reason: str) -> None:
+    case = cases.get(turn.db, turn.runtime.database.vault, case_id)
+    if case_transitions.resolve(turn.db, case_id, turn.staff, turn.at, reason):
         deliveries.cancel_pages(turn.db, case_id)
-        turn.to_send += staff_conversation.end(turn.services, turn.db, case, turn.at)
-        turn.talks_over.append(case.contact_id)
+        turn.delivery_ids += staff_conversation.end_conversation(turn.runtime, turn.db, case, turn.at)
+        turn.ended_contact_ids.append(case.contact_id)
 
 
-def _tell(turn: Turn, people: set[str], body: str) -> None:
-    known = turn.services.library.district.staff
+def _notify_staff(turn: IncidentTurn, people: set[str], body: str) -> None:
+    known = turn.runtime.library.district.staff
     for person in sorted(people & known.keys()):
-        turn.to_send.append(notices.to_staff(turn.services, turn.db, person, body, turn.at))
+        turn.delivery_ids.append(notices.plan_staff_notice(turn.runtime, turn.db, person, body, turn.at))
 
 
-def cut_drills_short(turn: Turn, school: str | None) -> None:
+def end_drills_as_real(turn: IncidentTurn, school: str | None) -> None:
     """It is real now: the drill that this person is in, and the school's, end, and who is in them hears it."""
-    own = incidents.own_drill(turn.db, turn.staff)
-    there = incidents.at_school(turn.db, school, True) if school else None
+    own = incidents.find_running_drill_for_staff(turn.db, turn.staff)
+    there = incidents.find_running_at_school(turn.db, school, True) if school else None
     for drill in {one.id: one for one in (own, there) if one}.values():
         incidents.end(turn.db, drill.id, turn.staff, "real", turn.at)
         audit_log.record(turn.db, turn.staff, "ended a drill: real", f"incident {drill.id}", turn.at)
         if drill.case_id is not None:
             _close_case(turn, drill.case_id, "real")
-        district = turn.services.library.district
-        where = staff_texts.school_name(district, school or drill.school, "en")
+        district = turn.runtime.library.district
+        where = staff_texts.get_school_name(district, school or drill.school, "en")
         body = f"{district.name}: the drill is over. THIS IS REAL: agents at {where}. Reply ICE to get the steps."
-        others = {one.staff for one in incidents.people_of(turn.db, drill.id)} - {turn.staff}
-        _tell(turn, others, body)
+        others = {one.staff for one in incidents.list_participants(turn.db, drill.id)} - {turn.staff}
+        _notify_staff(turn, others, body)
 
 
-def end_idle(services: Services) -> None:
+def end_idle_incidents(services: Services) -> None:
     """The sweep: what nobody has written to for hours is over."""
     at = now()
     with services.database.read() as db:
-        if not incidents.running(db):
+        if not incidents.list_running(db):
             return
     with services.database.write() as db:
-        incidents.one_at_a_time(db)
-        turn = Turn(services, db, PROGRAM, "", at)
-        for drill, span in IDLE.items():
-            for one in incidents.idle(db, drill, at - span):
-                if incidents.end(db, one.id, PROGRAM, "idle", at):
-                    _settle(turn, one, "idle")
-    after(turn)
+        incidents.acquire_lock(db)
+        turn = IncidentTurn(services, db, INCIDENT_ACTOR, "", at)
+        for drill, span in IDLE_TIMEOUTS.items():
+            for one in incidents.list_idle(db, drill, at - span):
+                if incidents.end(db, one.id, INCIDENT_ACTOR, "idle", at):
+                    _close_and_notify(turn, one, "idle")
+    enqueue_jobs(turn)

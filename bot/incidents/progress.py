@@ -3,141 +3,161 @@
 from bot.base.text_normalization import normalise
 from bot.cases import notices, staff_conversation
 from bot.incidents import command_parser, end, staff_texts, start
-from bot.incidents.command_parser import Word
-from bot.incidents.start import Wish
-from bot.incidents.texts import said
-from bot.incidents.transaction import Turn
+from bot.incidents.command_parser import IncidentCommand
+from bot.incidents.start import IncidentRequest
+from bot.incidents.texts import format_text
+from bot.incidents.transaction import IncidentTurn
 from bot.messaging.reply_context import understood
 from bot.nlu import mask
 from bot.store.cases import cases
 from bot.store.families import contacts
 from bot.store.schools import incidents
-from bot.store.schools.incidents import Incident, Person
+from bot.store.schools.incidents import Incident, IncidentParticipant
 
-ABOUT_AGENTS = frozenset({"enforcement_now", "child_alone_now", "family_detained"})
+AGENT_TOPICS = frozenset({"enforcement_now", "child_alone_now", "family_detained"})
 """Emergencies that this incident is about already; any other one is answered with 911 first."""
-ANSWER_CHARACTERS = 1500
+MAX_INCIDENT_ANSWER_LENGTH = 1500
 
 
-def said_in(turn: Turn, incident: Incident, person: Person, text: str, kind: str = "text") -> str:
+def handle_text(
+    turn: IncidentTurn, incident: Incident, person: IncidentParticipant, text: str, kind: str = "text"
+) -> str:
     """What follows from a text of somebody in an incident."""
     if kind != "text":
-        return answer(turn, incident, person, f"[{kind}] {text}".strip(), picture=True)
-    word = command_parser.word(text)
+        return record_answer(turn, incident, person, f"[{kind}] {text}".strip(), is_media=True)
+    word = command_parser.parse_command(text)
     if word in ("next", "again", "back"):
-        return show(turn, incident, person, word)
+        return show_step(turn, incident, person, word)
     if word == "over":
-        return end.over(turn, incident, person, stop_word=normalise(text) == "end")
+        return end.end_as_over(turn, incident, person, is_stop_word=normalise(text) == "end")
     if word == "mistake":
-        return end.mistake(turn, incident, person)
-    if incident.drill and _is_real(turn, person, text, word):
-        begun = command_parser.start(text, _schools(turn))
+        return end.end_as_mistake(turn, incident, person)
+    if incident.drill and _is_declared_real(turn, person, text, word):
+        begun = command_parser.parse_start(text, _get_school_names(turn))
         where = (begun.school if begun else None) or incident.school
-        return start.begin(turn, Wish(person.staff, False, where, person.language))
-    school = _school(turn, incident, person, text)
+        return start.start_in_turn(turn, IncidentRequest(person.staff, False, where, person.language))
+    school = _find_named_school(turn, incident, person, text)
     if school:
-        return start.name_school(turn, incident, person, school)
-    return answer(turn, incident, person, text)
+        return start.set_school(turn, incident, person, school)
+    return record_answer(turn, incident, person, text)
 
 
-def _is_real(turn: Turn, person: Person, text: str, word: Word | None) -> bool:
+def _is_declared_real(
+    turn: IncidentTurn, person: IncidentParticipant, text: str, command: IncidentCommand | None
+) -> bool:
     """In a drill: REAL, or ICE where no step asks for an agency's name (then it asks back, see `_confirmed`)."""
-    begun = command_parser.start(text, _schools(turn))
-    ice = begun is not None and not begun.drill
-    return word == "real" or (ice and (bool(begun and begun.school) or not _waits(turn, person)))
+    begun = command_parser.parse_start(text, _get_school_names(turn))
+    ice = begun is not None and not begun.is_drill
+    return command == "real" or (ice and (bool(begun and begun.school) or not _is_answer_expected(turn, person)))
 
 
-def _waits(turn: Turn, person: Person) -> bool:
+def _is_answer_expected(turn: IncidentTurn, person: IncidentParticipant) -> bool:
     """Whether the step that is shown asks for something that was not answered."""
-    answered = incidents.answered(turn.db, person.incident_id, person.staff, person.step)
-    return staff_texts.has_ask(turn.protocol, person) and not answered
+    answered = incidents.has_answered_step(turn.db, person.incident_id, person.staff, person.step)
+    return staff_texts.has_question(turn.protocol, person) and not answered
 
 
-def _schools(turn: Turn) -> dict[str, str]:
-    return {one: school.name for one, school in turn.services.library.district.schools.items()}
+def _get_school_names(turn: IncidentTurn) -> dict[str, str]:
+    return {one: school.name for one, school in turn.runtime.library.district.schools.items()}
 
 
-def _school(turn: Turn, incident: Incident, person: Person, text: str) -> str | None:
+def _find_named_school(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, text: str) -> str | None:
     """The school that a text names while nobody has said it: by name; by number only before the first step."""
     if incident.school is not None:
         return None
-    begun = command_parser.start(text, _schools(turn))
-    named = begun.school if begun else command_parser.school_named(text, _schools(turn))
-    choices, plain = staff_texts.choices(turn.services.library.district, person.staff), text.strip().rstrip(".")
+    begun = command_parser.parse_start(text, _get_school_names(turn))
+    named = begun.school if begun else command_parser.find_named_school(text, _get_school_names(turn))
+    choices, plain = (
+        staff_texts.list_possible_schools(turn.runtime.library.district, person.staff),
+        text.strip().rstrip("."),
+    )
     by_number = person.step == 0 and plain.isdecimal() and len(plain) < 4 and 0 < int(plain) <= len(choices)
     return named or (choices[int(plain) - 1] if by_number else None)
 
 
-def show(turn: Turn, incident: Incident, person: Person, word: Word) -> str:
+def show_step(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, command: IncidentCommand) -> str:
     """The step that a word asks for."""
-    by = {"next": 1, "back": -1, "again": 0}[word]
+    by = {"next": 1, "back": -1, "again": 0}[command]
     number = max(1, person.step + by)
     language = person.language
     if turn.protocol is None or not incident.steps:
-        reply = staff_texts.not_live(turn.services.library.district, turn.at, language)
+        reply = staff_texts.build_not_live_text(turn.runtime.library.district, turn.at, language)
     elif number > min(incident.steps, len(turn.protocol.steps)):
-        reply, number = said("no_more", language), person.step
+        reply, number = format_text("no_more", language), person.step
     else:
-        _move(turn, incident, person, number)
-        reply = staff_texts.step(turn.protocol, number, language)
-    later = [said("school_later", language)] if incident.school is None else []
-    reply = staff_texts.mark("\n\n".join([reply, *later]), incident, language, sample=True)
-    return turn.write(incident, "step", number if incident.steps else 0, reply)
+        _move_to_step(turn, incident, person, number)
+        reply = staff_texts.build_step_text(turn.protocol, number, language)
+    later = [format_text("school_later", language)] if incident.school is None else []
+    reply = staff_texts.add_incident_labels("\n\n".join([reply, *later]), incident, language, is_sample=True)
+    return turn.record_entry(incident, "step", number if incident.steps else 0, reply)
 
 
-def _move(turn: Turn, incident: Incident, person: Person, number: int) -> None:
+def _move_to_step(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, number: int) -> None:
     last = number >= incident.steps
-    incidents.move(turn.db, person, number, turn.at if last else None)
+    incidents.set_participant_step(turn.db, person, number, turn.at if last else None)
 
 
-def answer(turn: Turn, incident: Incident, person: Person, text: str, picture: bool = False) -> str:
+def record_answer(
+    turn: IncidentTurn, incident: Incident, person: IncidentParticipant, text: str, is_media: bool = False
+) -> str:
     """Keep it, masked and sealed, with its time; the next step if this one had asked for it."""
-    language, district = person.language, turn.services.library.district
-    when = staff_texts.clock(district, turn.at, language)
-    number, waited = person.step, _waits(turn, person)
-    parts = [*_danger(turn, text, language), said("no_picture", language)] if picture else _danger(turn, text, language)
-    begun = command_parser.start(text, _schools(turn))
-    if incident.drill and begun and not begun.drill:
-        parts += [said("really", language)]
-    elif waited and turn.protocol and number < incident.steps and not picture:
+    language, district = person.language, turn.runtime.library.district
+    when = staff_texts.format_clock_time(district, turn.at, language)
+    number, waited = person.step, _is_answer_expected(turn, person)
+    parts = (
+        [*_build_danger_warning(turn, text, language), format_text("no_picture", language)]
+        if is_media
+        else _build_danger_warning(turn, text, language)
+    )
+    begun = command_parser.parse_start(text, _get_school_names(turn))
+    if incident.drill and begun and not begun.is_drill:
+        parts += [format_text("really", language)]
+    elif waited and turn.protocol and number < incident.steps and not is_media:
         number += 1
-        _move(turn, incident, person, number)
-        parts += [said("kept", language, when=when), staff_texts.step(turn.protocol, number, language)]
+        _move_to_step(turn, incident, person, number)
+        parts += [
+            format_text("kept", language, when=when),
+            staff_texts.build_step_text(turn.protocol, number, language),
+        ]
     elif number and number < incident.steps:
-        parts += [said("kept_more", language, when=when, number=number + 1)]
+        parts += [format_text("kept_more", language, when=when, number=number + 1)]
     else:
-        parts += [said("kept", language, when=when)]
-    if begun and not begun.drill and not incident.drill:
+        parts += [format_text("kept", language, when=when)]
+    if begun and not begun.is_drill and not incident.drill:
         _page_if_closed(turn, incident)
-    _tell_who_talks(turn, incident)
-    reply = staff_texts.mark("\n\n".join(parts), incident, language, sample=number != person.step)
-    masked = mask(text)[0].strip()[:ANSWER_CHARACTERS]
-    return turn.write(incident, "answer", person.step, reply, masked)
+    _notify_assignee(turn, incident)
+    reply = staff_texts.add_incident_labels("\n\n".join(parts), incident, language, is_sample=number != person.step)
+    masked = mask(text)[0].strip()[:MAX_INCIDENT_ANSWER_LENGTH]
+    return turn.record_entry(incident, "answer", person.step, reply, masked)
 
 
-def _danger(turn: Turn, text: str, language: str) -> list[str]:
+def _build_danger_warning(turn: IncidentTurn, text: str, language: str) -> list[str]:
     """Somebody in danger comes before any protocol (TOPICS.md, rule 2)."""
-    read = understood(turn.services.library, text, None)
-    other = read.severity == "escalate_now" and read.intent not in ABOUT_AGENTS
-    return [said("danger", language)] if other else []
+    read = understood(turn.runtime.library, text, None)
+    other = read.severity == "escalate_now" and read.intent not in AGENT_TOPICS
+    return [format_text("danger", language)] if other else []
 
 
-def _page_if_closed(turn: Turn, incident: Incident) -> None:
+def _page_if_closed(turn: IncidentTurn, incident: Incident) -> None:
     """ICE once more in a running incident whose case somebody has closed: the chain is called again."""
-    case = cases.find(turn.db, turn.services.database.vault, incident.case_id or 0)
-    if case is not None and not case.open:
-        start.page_again(turn, incident)
+    case = cases.find(turn.db, turn.runtime.database.vault, incident.case_id or 0)
+    if case is not None and not case.is_open:
+        start.page_staff_again(turn, incident)
 
 
-def _tell_who_talks(turn: Turn, incident: Incident) -> None:
+def _notify_assignee(turn: IncidentTurn, incident: Incident) -> None:
     """A principal who wrote to the desk ("42 how many are they?") hears that the desk has written; not what."""
-    db, vault, here = turn.db, turn.services.database.vault, turn.services
+    db, vault, here = turn.db, turn.runtime.database.vault, turn.runtime
     case = cases.find(db, vault, incident.case_id or 0)
-    if case is None or not case.open or case.claimed_by in (None, turn.staff):
+    if case is None or not case.is_open or case.claimed_by in (None, turn.staff):
         return
     asked = contacts.get(db, vault, case.contact_id).talking_case == case.id
-    if asked and case.claimed_by in here.library.district.staff and staff_conversation.first_in_a_while(here, case.id):
+    if (
+        asked
+        and case.claimed_by in here.library.district.staff
+        and staff_conversation.claim_staff_notice(here, case.id)
+    ):
         where = f"{here.settings.public_base}/console/agents/{incident.id}"
         body = f"{here.library.district.name}: the front office has written in case {case.id}. {where}"
-        marked = staff_texts.mark(body, incident, "en")
-        turn.to_send.append(notices.to_staff(here, db, case.claimed_by or "", marked, turn.at))
+        marked = staff_texts.add_incident_labels(body, incident, "en")
+        turn.delivery_ids.append(notices.plan_staff_notice(here, db, case.claimed_by or "", marked, turn.at))

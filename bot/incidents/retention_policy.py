@@ -6,17 +6,17 @@ While counsel holds them (`records: {hold: true}`) nothing is deleted.
 
 from datetime import datetime, timedelta
 
-from bot.content.district import Records
+from bot.content.district import IncidentRecordPolicy
 
-YEAR = timedelta(days=366)
+RECORD_YEAR = timedelta(days=366)
 """Never a day less than was promised."""
 
 
-def kept_for(records: Records, drill: bool) -> timedelta:
+def get_retention_period(records: IncidentRecordPolicy, is_drill: bool) -> timedelta:
     """How long after its end a record (of a drill, of a real incident) stays."""
-    return YEAR * (records.drills_years if drill else records.incidents_years)
+    return RECORD_YEAR * (records.drills_years if is_drill else records.incidents_years)
 
 
-def kept_until(records: Records, drill: bool, ended_at: datetime | None) -> datetime | None:
+def find_deletion_time(records: IncidentRecordPolicy, is_drill: bool, ended_at: datetime | None) -> datetime | None:
     """When a record is deleted; None: it is not over yet, or counsel holds it."""
-    return None if records.hold or ended_at is None else ended_at + kept_for(records, drill)
+    return None if records.hold or ended_at is None else ended_at + get_retention_period(records, is_drill)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-DRILL: Final = {"en": "DRILL, not real.", "es": "SIMULACRO, no es real."}
-SAMPLE: Final = {"en": "(Sample, not policy.)", "es": "(Ejemplo, no es una norma.)"}
+DRILL_LABELS: Final = {"en": "DRILL, not real.", "es": "SIMULACRO, no es real."}
+SAMPLE_LABELS: Final = {"en": "(Sample, not policy.)", "es": "(Ejemplo, no es una norma.)"}
 
 _TEXTS: Final[dict[str, dict[str, str]]] = {
     "started": {
@@ -88,19 +88,19 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def said(name: str, language: str, /, **values: object) -> str:
+def format_text(name: str, language: str, /, **values: object) -> str:
     """One of these texts in this language, English where it is not written."""
     wording = _TEXTS[name]
     return wording.get(language, wording["en"]).format(**values)
 
 
-def languages() -> frozenset[str]:
+def get_complete_languages() -> frozenset[str]:
     """Those in which all of it is written."""
     return frozenset.intersection(*(frozenset(one) for one in _TEXTS.values()))
 
 
-def marked(text: str, language: str, drill: bool, sample: bool = False) -> str:
+def add_labels(text: str, language: str, is_drill: bool, is_sample: bool = False) -> str:
     """A drill says so before anything else, in each message; a sample that it is one."""
-    marks = [DRILL.get(language, DRILL["en"])] if drill else []
-    marks += [SAMPLE.get(language, SAMPLE["en"])] if sample else []
+    marks = [DRILL_LABELS.get(language, DRILL_LABELS["en"])] if is_drill else []
+    marks += [SAMPLE_LABELS.get(language, SAMPLE_LABELS["en"])] if is_sample else []
     return " ".join([*marks, text])

@@ -28,7 +28,7 @@ from bot.retention import job as retention_job
 from bot.runtime import Services, open_services
 from bot.voice_notes import job as voice_notes_job
 
-BEHIND = 5
+BULK_NICENESS = 5
 """How far announcements stand behind families' messages and alerts for a machine's processor (a work-horse does one
 job, so nothing else is slowed down)."""
 
@@ -37,7 +37,7 @@ P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
 
-def unless_gone(job: Callable[P, None]) -> Callable[P, None]:
+def ignore_deleted_row(job: Callable[P, None]) -> Callable[P, None]:
     """A job about one row; where its family was erased after it was queued, nothing is left to do."""
 
     @wraps(job)
@@ -51,130 +51,148 @@ def unless_gone(job: Callable[P, None]) -> Callable[P, None]:
 
 
 @cache
-def services() -> Services:
+def get_runtime() -> Services:
     """This process's services; a work-horse opens its own connections, after the fork."""
-    return open_services(settings.load(), library())
+    return open_services(settings.load(), get_library())
 
 
 @cache
-def library() -> Library:
+def get_library() -> Library:
     """The library, read once: the worker calls this before it forks, so that no job has to."""
     return load_library(settings.ROOT, settings.load().district_file)
 
 
-@unless_gone
+@ignore_deleted_row
 def alert_case(case_id: int) -> None:
     """Carry a case to the staff on call, or on to the next round."""
-    paging.page(services(), case_id)
+    paging.page_staff(get_runtime(), case_id)
 
 
-@unless_gone
-def translate(message_id: int) -> None:
+@ignore_deleted_row
+def translate_message(message_id: int) -> None:
     """Translate one message of a talk, and pass it on."""
-    staff_conversation.translate(services(), message_id)
+    staff_conversation.translate_message(get_runtime(), message_id)
 
 
-@unless_gone
-def talk_lost(delivery_id: str) -> None:
+@ignore_deleted_row
+def handle_undelivered_message(delivery_id: str) -> None:
     """A text of staff to a family did not arrive."""
-    staff_conversation.lost(services(), delivery_id)
+    staff_conversation.handle_undelivered_message(get_runtime(), delivery_id)
 
 
-@unless_gone
-def deliver(delivery_id: str) -> None:
+@ignore_deleted_row
+def deliver_message(delivery_id: str) -> None:
     """Send one message, or find out what became of it."""
-    delivery.deliver(services(), delivery_id)
+    delivery.deliver(get_runtime(), delivery_id)
 
 
-@unless_gone
-def follow_up(follow_up_id: int) -> None:
+@ignore_deleted_row
+def start_follow_up(follow_up_id: int) -> None:
     """Start a follow-up with a family."""
-    follow_ups.start(services(), follow_up_id)
+    follow_ups.start(get_runtime(), follow_up_id)
 
 
 def draft_language(language: str) -> None:
     """Draft the next texts of a language that has no catalog."""
-    catalog_drafts.draft(services(), language)
+    catalog_drafts.draft(get_runtime(), language)
 
 
 def translate_announcement(announcement_id: int, language: str) -> None:
     """Draft one language of an announcement."""
-    with _traced(announcement_id):
-        translation_drafts.translate(services(), announcement_id, language)
+    with _trace_announcement(announcement_id):
+        translation_drafts.create_draft(get_runtime(), announcement_id, language)
 
 
-def translate_sheet(gathering_id: int, language: str) -> None:
+def translate_answer_sheet(meeting_id: int, language: str) -> None:
     """Draft one language of a gathering's sheet of answers."""
-    answer_sheet.prepare(services(), gathering_id, language)
+    answer_sheet.prepare_draft(get_runtime(), meeting_id, language)
 
 
 def start_announcement(announcement_id: int) -> None:
     """Freeze the audience of a released announcement, and send it."""
-    with _traced(announcement_id):
-        launch.start(services(), announcement_id)
+    with _trace_announcement(announcement_id):
+        launch.start(get_runtime(), announcement_id)
 
 
-def make_kit(announcement_id: int, language: str) -> None:
+def make_share_kit(announcement_id: int, language: str) -> None:
     """Draw and speak one language of an announcement, for leaders to pass on."""
-    os.nice(BEHIND)
-    with _traced(announcement_id):
-        share_kit.make(services(), announcement_id, language)
+    os.nice(BULK_NICENESS)
+    with _trace_announcement(announcement_id):
+        share_kit.make_assets(get_runtime(), announcement_id, language)
 
 
-def broadcast(announcement_id: int, slot: int) -> None:
+def send_announcement(announcement_id: int, slot: int) -> None:
     """Send an announcement for some seconds."""
-    os.nice(BEHIND)
-    with _traced(announcement_id):
-        broadcasting.broadcast(services(), announcement_id, slot)
+    os.nice(BULK_NICENESS)
+    with _trace_announcement(announcement_id):
+        broadcasting.broadcast(get_runtime(), announcement_id, slot)
 
 
-def _traced(announcement_id: int) -> AbstractContextManager[None]:
+def _trace_announcement(announcement_id: int) -> AbstractContextManager[None]:
     """All lines about announcement 7 carry the trace `a7` (a message's has twelve letters), in its threads too."""
     return traced(f"a{announcement_id}")
 
 
-@unless_gone
-def voice_note(note_id: int) -> None:
+@ignore_deleted_row
+def process_voice_note(note_id: int) -> None:
     """Fetch a voice note, have it written down, delete it at Twilio: one of these."""
-    voice_notes_job.carry(services(), note_id)
+    voice_notes_job.carry(get_runtime(), note_id)
 
 
-def remind() -> None:
+def send_reminders() -> None:
     """Tell the owners of texts, needs and contacts that are past their time."""
-    overdue_reminders.remind(services())
-    overdue_needs.remind(services())
-    overdue_contacts.remind(services())
+    overdue_reminders.remind_owners(get_runtime())
+    overdue_needs.remind_owners(get_runtime())
+    overdue_contacts.remind_owners(get_runtime())
 
 
-def look_for_missed() -> None:
+def answer_missed_messages() -> None:
     """Answer what reached Twilio and not us."""
-    missed_messages.look(services())
+    missed_messages.recover(get_runtime())
 
 
-def redact() -> None:
+def redact_provider_messages() -> None:
     """Delete words at Twilio that are handled."""
-    provider_redaction.redact(services())
+    provider_redaction.redact(get_runtime())
 
 
-def retain() -> None:
+def delete_expired_records() -> None:
     """Delete what is past its time, once a day; each hour whoever was erased and a backup has brought back, and what
     the files of SQLite and Redis still hold of it."""
-    erasure.erase_again(services(), retention_job.PROGRAM)
-    retention_job.retain_daily(services())
-    erasure.empty_log(services())
-    services().conversations.rewrite_file()
+    erasure.erase_again(get_runtime(), retention_job.RETENTION_ACTOR)
+    retention_job.delete_expired_daily(get_runtime())
+    erasure.empty_log(get_runtime())
+    get_runtime().conversations.rewrite_append_only_file()
 
 
-def digest() -> None:
+def send_weekly_digest() -> None:
     """Make this week's digest, if it is not there yet, and send it to the owners."""
-    weekly.make(services())
+    weekly.create_and_send(get_runtime())
 
 
-def watch() -> None:
+def check_alarms() -> None:
     """Is the line well?  Who looks after it is told."""
-    notifier.look(services())
+    notifier.check_alarms(get_runtime())
 
 
-def sweep() -> None:
+def run_sweep() -> None:
     """Queue what has no job."""
-    sweep_all(services())
+    sweep_all(get_runtime())
+
+
+# Jobs that release 0.1.0 queued carry these names. Remove the aliases in release 0.3.0.
+translate = translate_message
+talk_lost = handle_undelivered_message
+deliver = deliver_message
+follow_up = start_follow_up
+translate_sheet = translate_answer_sheet
+make_kit = make_share_kit
+broadcast = send_announcement
+voice_note = process_voice_note
+remind = send_reminders
+look_for_missed = answer_missed_messages
+redact = redact_provider_messages
+retain = delete_expired_records
+digest = send_weekly_digest
+watch = check_alarms
+sweep = run_sweep

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.base import logs as lines
 from bot.base.database import now
 from bot.base.queues import DELIVER, enqueue
-from bot.channels.twilio_redaction import BodyError, Received, TwilioBodies
+from bot.channels.twilio_redaction import ReceivedMessage, StoredMessageError, TwilioMessageStore
 from bot.message_router import answer
 from bot.messaging import inbound_message
 from bot.messaging.inbound_handler import Unavailable
@@ -25,19 +25,19 @@ from bot.store.cases import deliveries
 from bot.store.families import contacts
 from bot.store.operations import handled_while_redis_down, missed_messages
 
-WAIT = timedelta(minutes=2)
+MIN_MESSAGE_AGE = timedelta(minutes=2)
 """A message that is just being handled, or handed over a second time, is left alone so long."""
-OVERLAP = timedelta(minutes=10)
+SEARCH_OVERLAP = timedelta(minutes=10)
 """So much is looked at again: a list may show a message late."""
-BACK = timedelta(hours=23)
+MAX_SEARCH_AGE = timedelta(hours=23)
 """An hour less than it is remembered what was answered (store/families/conversations)."""
-AWAY = (BodyError, Unavailable, RedisError, SQLAlchemyError)
+OUTAGE_ERRORS = (StoredMessageError, Unavailable, RedisError, SQLAlchemyError)
 """Whoever comes next would fare no better."""
 
 log = logging.getLogger(__name__)
 
 
-def look(services: Services) -> None:
+def recover(services: Services) -> None:
     """Look, and answer what is found, the oldest first; what fails is found again by the next run.
 
     Raises BodyError, `Unavailable`, and what database and Redis raise.
@@ -45,61 +45,63 @@ def look(services: Services) -> None:
     if not services.settings.live:
         return
     at = now()
-    since = max(missed_messages.begin(services.redis, at), at - BACK)
-    if since >= at - WAIT:
+    since = max(missed_messages.start_search(services.redis, at), at - MAX_SEARCH_AGE)
+    if since >= at - MIN_MESSAGE_AGE:
         return
-    bodies = TwilioBodies(services.settings)
-    unheard = _unheard(services, bodies.received(since, at - WAIT))
-    done = [_is_answered(services, bodies, one, at) for one in unheard]
+    bodies = TwilioMessageStore(services.settings)
+    unheard = _list_unanswered(services, bodies.list_received(since, at - MIN_MESSAGE_AGE))
+    done = [_try_to_answer(services, bodies, one, at) for one in unheard]
     if all(done):
-        missed_messages.note(services.redis, max(since, at - WAIT - OVERLAP))
+        missed_messages.set_checked_until(services.redis, max(since, at - MIN_MESSAGE_AGE - SEARCH_OVERLAP))
 
 
-def _unheard(services: Services, came: Iterable[Received]) -> list[Received]:
+def _list_unanswered(services: Services, candidates: Iterable[ReceivedMessage]) -> list[ReceivedMessage]:
     """Those that nobody answered, the oldest first; also one whose reply was lost with the worker that answered it."""
-    begun = missed_messages.begun(services.redis)
+    begun = missed_messages.list_in_progress(services.redis)
     with services.database.read() as db:
-        away = handled_while_redis_down.away(db)
-    new = (one for one in came if one.sid in begun or not services.conversations.heard(one.sid))
-    return sorted((one for one in new if one.sid not in away), key=lambda one: one.at)
+        away = handled_while_redis_down.list_message_sids(db)
+    new = (one for one in candidates if one.sid in begun or not services.conversations.is_answered(one.sid))
+    return sorted((one for one in new if one.sid not in away), key=lambda one: one.received_at)
 
 
-def _is_answered(services: Services, bodies: TwilioBodies, one: Received, at: datetime) -> bool:
+def _try_to_answer(
+    services: Services, bodies: TwilioMessageStore, missed_message: ReceivedMessage, at: datetime
+) -> bool:
     """False for a message that breaks something of ours: it is tried again, and the others go on."""
     try:
-        _answer_late(services, bodies, one, at)
-    except AWAY:
+        _answer_late(services, bodies, missed_message, at)
+    except OUTAGE_ERRORS:
         raise
     except Exception:
-        log.exception("a missed message cannot be answered: message=%s", one.sid)
+        log.exception("a missed message cannot be answered: message=%s", missed_message.sid)
         return False
     return True
 
 
-def _answer_late(services: Services, bodies: TwilioBodies, one: Received, at: datetime) -> None:
-    with lines.traced(services.database.vault.index(one.sid)[: lines.TRACE_LETTERS]):
-        log.warning("never reached us, answered late: message=%s", one.sid)
-        missed_messages.found(services.redis, one.sid, at)
-        missed_messages.begin_one(services.redis, one.sid)
+def _answer_late(services: Services, bodies: TwilioMessageStore, missed_message: ReceivedMessage, at: datetime) -> None:
+    with lines.traced(services.database.vault.compute_lookup_hash(missed_message.sid)[: lines.TRACE_LETTERS]):
+        log.warning("never reached us, answered late: message=%s", missed_message.sid)
+        missed_messages.record(services.redis, missed_message.sid, at)
+        missed_messages.mark_in_progress(services.redis, missed_message.sid)
         try:
-            message = inbound_message.parse(one.form | bodies.media_form(one))
+            message = inbound_message.parse(missed_message.form | bodies.fetch_media_form(missed_message))
             if reply := answer(services, message):
-                _say(services, message, reply, at)
+                _send_late_reply(services, message, reply, at)
         except inbound_message.BadForm:
-            services.conversations.note_heard(one.sid)
-        missed_messages.end_one(services.redis, one.sid)
+            services.conversations.record_answered(missed_message.sid)
+        missed_messages.clear_in_progress(services.redis, missed_message.sid)
 
 
-def _say(services: Services, message: Inbound, reply: str, at: datetime) -> None:
+def _send_late_reply(services: Services, message: Inbound, reply: str, at: datetime) -> None:
     """By text, once: the row's id hangs on the message."""
-    vault, own = services.database.vault, services.database.vault.index(f"late:{message.sid}")[:32]
-    staff = services.library.district.staff_at(message.address)
+    vault, own = services.database.vault, services.database.vault.compute_lookup_hash(f"late:{message.sid}")[:32]
+    staff = services.library.district.find_staff_by_address(message.address)
     with services.database.write() as db:
         contact = contacts.find(db, vault, message.address)
         if staff:
-            deliveries.plan_late(db, vault, {"id": own, "staff": staff}, reply, at)
+            deliveries.plan_late_reply(db, vault, {"id": own, "staff": staff}, reply, at)
         elif contact:
-            deliveries.plan_late(db, vault, {"id": own, "contact_id": contact.id}, reply, at)
+            deliveries.plan_late_reply(db, vault, {"id": own, "contact_id": contact.id}, reply, at)
         else:
             return  # who is over the measure, or has just erased everything
     enqueue(services.redis, "urgent", DELIVER, own)

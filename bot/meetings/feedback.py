@@ -4,70 +4,72 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.base.csv_export import line
-from bot.base.language_names import english_name
-from bot.meetings.reminders import AFTER_FLOW
+from bot.base.csv_export import format_line
+from bot.base.language_names import get_english_name
+from bot.meetings.reminders import FEEDBACK_FLOW
 from bot.runtime import Services
 from bot.store.cases import cases
 from bot.store.cases.cases import Case
 from bot.store.meetings import meeting_questions, rsvps
-from bot.store.meetings.meeting_questions import Question
-from bot.store.meetings.meetings import Gathering
+from bot.store.meetings.meeting_questions import MeetingQuestion
+from bot.store.meetings.meetings import Meeting
 
-STAFF_LANGUAGE = "en"
-DAY = 24 * 3600
+FEEDBACK_STAFF_LANGUAGE = "en"
+QUESTION_CACHE_SECONDS = 24 * 3600
 """So long the English of a question is kept, which somebody wrote without a name."""
-SHOWN_FROM = 3
+MIN_SHOWN_THEME_COUNT = 3
 """A theme that fewer answers hold is named without its number: it could tell who said it."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class TranslatedQuestion:
     """A question with a machine's English; `english` "" where none could be had or none is needed."""
 
-    question: Question
-    english: str
+    question: MeetingQuestion
+    english_text: str
 
 
-def asked(services: Services, gathering: Gathering) -> list[Asked]:
+def list_questions(services: Services, meeting: Meeting) -> list[TranslatedQuestion]:
     """The question box, by language.  The machine sees no name and no number, and each text once (it is cached)."""
     with services.database.read() as db:
-        found = meeting_questions.of(db, services.database.vault, gathering.id)
-    return [Asked(one, _english(services, one)) for one in found]
+        found = meeting_questions.list_for_meeting(db, services.database.vault, meeting.id)
+    return [TranslatedQuestion(one, _translate_to_english(services, one)) for one in found]
 
 
-def _english(services: Services, one: Question) -> str:
-    if not one.language or one.language == STAFF_LANGUAGE:
+def _translate_to_english(services: Services, question: MeetingQuestion) -> str:
+    if not question.language or question.language == FEEDBACK_STAFF_LANGUAGE:
         return ""
-    return services.careful.translate(one.text, one.language, STAFF_LANGUAGE, check=False, kept=DAY).text
+    return services.careful.translate(
+        question.text, question.language, FEEDBACK_STAFF_LANGUAGE, check=False, cache_seconds=QUESTION_CACHE_SECONDS
+    ).text
 
 
-def answers(services: Services, gathering: Gathering) -> list[Case]:
+def list_feedback_cases(services: Services, meeting: Meeting) -> list[Case]:
     """What those who came wrote afterwards, each a case that a person reads, newest first."""
     vault = services.database.vault
     with services.database.read() as db:
-        came = rsvps.contacts_of(db, gathering.id)
-        until = {contact: rsvps.next_end(db, contact, gathering.ends_at) for contact in came}
-        found = [case for contact in came for case in cases.of_contact(db, vault, contact)]
-    own = [one for one in found if one.topic == AFTER_FLOW and _after(one, gathering, until[one.contact_id])]
+        came = rsvps.list_contact_ids(db, meeting.id)
+        until = {contact: rsvps.find_next_end(db, contact, meeting.ends_at) for contact in came}
+        found = [case for contact in came for case in cases.list_for_contact(db, vault, contact)]
+    own = [one for one in found if one.topic == FEEDBACK_FLOW and _is_feedback_for(one, meeting, until[one.contact_id])]
     return sorted(own, key=lambda one: -one.id)
 
 
-def _after(case: Case, gathering: Gathering, until: datetime | None) -> bool:
+def _is_feedback_for(case: Case, meeting: Meeting, until: datetime | None) -> bool:
     """Whether it answers the question after this gathering, and not that after the family's next one."""
-    return case.opened_at >= gathering.ends_at and (until is None or case.opened_at < until)
+    return case.opened_at >= meeting.ends_at and (until is None or case.opened_at < until)
 
 
-def as_csv(found: Iterable[Asked]) -> Iterator[str]:
+def export_questions_csv(translated_questions: Iterable[TranslatedQuestion]) -> Iterator[str]:
     """The questions as a file.  A cell that a spreadsheet would compute gets an apostrophe (OWASP, CSV injection)."""
-    yield line(("language", "question", "machine translation", "day"))
-    for one in found:
-        language = english_name(one.question.language) if one.question.language else ""
-        yield line((language, one.question.text, one.english, one.question.day.isoformat()))
+    yield format_line(("language", "question", "machine translation", "day"))
+    for one in translated_questions:
+        language = get_english_name(one.question.language) if one.question.language else ""
+        yield format_line((language, one.question.text, one.english_text, one.question.day.isoformat()))
 
 
-def coming_as_csv(rows: Iterable[tuple[str, int | None]]) -> Iterator[str]:
+def export_attendees_csv(rows: Iterable[tuple[str, int | None]]) -> Iterator[str]:
     """How many families come, by language; None is a number that could tell of one family."""
-    yield line(("language", "families"))
+    yield format_line(("language", "families"))
     for language, count in rows:
-        yield line((language, "" if count is None else str(count)))
+        yield format_line((language, "" if count is None else str(count)))

@@ -2,20 +2,20 @@
 
 from bot.announcements import composition, launch, translation_drafts
 from bot.base.database import now
-from bot.base.language_names import english_name
+from bot.base.language_names import get_english_name
 from bot.content import dates
 from bot.meetings import rules, texts
 from bot.messaging.placeholder_values import readable
 from bot.runtime import Services
 from bot.store import audit_log
-from bot.store.announcements.announcements import Announcement, Draft
+from bot.store.announcements.announcements import Announcement, AnnouncementDraft
 from bot.store.meetings import meeting_interpreters as booked
 from bot.store.meetings import meetings, rsvps
-from bot.store.meetings.meeting_interpreters import Booked
-from bot.store.meetings.meetings import Gathering, Plan
+from bot.store.meetings.meeting_interpreters import BookedInterpreter
+from bot.store.meetings.meetings import Meeting, MeetingPlan
 
 
-class Refused(Exception):
+class MeetingPlanError(Exception):
     """It cannot be done; `problems` says why, a sentence by the field where it belongs."""
 
     def __init__(self, problems: dict[str, str]) -> None:
@@ -23,139 +23,139 @@ class Refused(Exception):
         self.problems = problems
 
 
-CHANGED = "Somebody has changed it just now, or it is over: look at it again."
+CHANGED_MESSAGE = "Somebody has changed it just now, or it is over: look at it again."
 
 
-def keep(services: Services, plan: Plan, by: str, before: Gathering | None = None) -> int:
+def save_plan(services: Services, plan: MeetingPlan, by: str, current: Meeting | None = None) -> int:
     """A new gathering, or `before` planned anew; raises `Refused`.
 
     Once families rely on it a change of time or place is told to all who said yes.
     """
     at = now()
-    wrong = rules.problems(services.library.district, plan, at)
+    wrong = rules.find_problems(services.library.district, plan, at)
     if wrong:
-        raise Refused(wrong)
+        raise MeetingPlanError(wrong)
     with services.database.write() as db:
-        if before is None:
+        if current is None:
             number = meetings.add(db, plan, by, at)
             audit_log.record(db, by, "planned a gathering", f"gathering {number}", at)
             return number
-        same = Gathering.facts(before) == (
+        same = Meeting.get_attendee_facts(current) == (
             plan.starts_at, plan.ends_at, plan.link, plan.dial_in, plan.dial_code, plan.place,
         )  # fmt: skip
-        if not meetings.change(db, before, plan, not same):
-            raise Refused({"title": CHANGED})
-        audit_log.record(db, by, "changed a gathering", f"gathering {before.id}", at)
+        if not meetings.change(db, current, plan, not same):
+            raise MeetingPlanError({"title": CHANGED_MESSAGE})
+        audit_log.record(db, by, "changed a gathering", f"gathering {current.id}", at)
     if not same:
-        _take_back(services, before, by)
-    return before.id
+        _stop_invitation(services, current, by)
+    return current.id
 
 
-def missing(services: Services, gathering: Gathering) -> tuple[str, ...]:
+def list_missing_interpreters(services: Services, meeting: Meeting) -> tuple[str, ...]:
     """The languages, announced or of families who come, that have no trained interpreter yet."""
     with services.database.read() as db:
-        spoken = [one.language for one in rsvps.coming(db, gathering.id)]
-        return rules.lacking([*gathering.languages, *spoken], booked.of(db, gathering.id))
+        spoken = [one.language for one in rsvps.count_attendees(db, meeting.id)]
+        return rules.find_missing_languages([*meeting.languages, *spoken], booked.list_for_meeting(db, meeting.id))
 
 
-def set_ready(services: Services, gathering: Gathering, by: str) -> None:
+def mark_ready(services: Services, meeting: Meeting, by: str) -> None:
     """Mark it ready; raises `Refused` while an interpreter is missing."""
-    why = rules.not_ready(missing(services, gathering))
+    why = rules.explain_not_ready(list_missing_interpreters(services, meeting))
     if why:
-        raise Refused({"ready": why})
+        raise MeetingPlanError({"ready": why})
     with services.database.write() as db:
-        if meetings.move(db, gathering.id, ("planned",), "ready"):
-            audit_log.record(db, by, "marked a gathering ready", f"gathering {gathering.id}", now())
+        if meetings.change_state(db, meeting.id, ("planned",), "ready"):
+            audit_log.record(db, by, "marked a gathering ready", f"gathering {meeting.id}", now())
 
 
-def book(services: Services, gathering: Gathering, found: Booked) -> None:
+def book_interpreter(services: Services, meeting: Meeting, booking: BookedInterpreter) -> None:
     """Write down who interprets."""
     at = now()
     with services.database.write() as db:
-        booked.book(db, gathering.id, found, at)
-        audit_log.record(db, found.booked_by, "booked an interpreter", f"gathering {gathering.id}", at)
+        booked.book(db, meeting.id, booking, at)
+        audit_log.record(db, booking.booked_by, "booked an interpreter", f"gathering {meeting.id}", at)
 
 
-def unbook(services: Services, gathering: Gathering, booked_id: int, by: str) -> None:
+def unbook_interpreter(services: Services, meeting: Meeting, booked_id: int, by: str) -> None:
     """Somebody cannot come; a gathering that was ready is planned again if a language is left without."""
     at = now()
     with services.database.write() as db:
-        if booked.remove(db, gathering.id, booked_id):
-            audit_log.record(db, by, "removed an interpreter", f"gathering {gathering.id}", at)
-    if missing(services, gathering):
+        if booked.remove(db, meeting.id, booked_id):
+            audit_log.record(db, by, "removed an interpreter", f"gathering {meeting.id}", at)
+    if list_missing_interpreters(services, meeting):
         with services.database.write() as db:
-            meetings.move(db, gathering.id, ("ready",), "planned")
+            meetings.change_state(db, meeting.id, ("ready",), "planned")
 
 
-def cancel(services: Services, gathering: Gathering, by: str) -> bool:
+def cancel_meeting(services: Services, meeting: Meeting, by: str) -> bool:
     """It does not take place: everybody who said yes is told by the next sweep; False if it was over before.
 
     Its invitation is stopped: nobody is invited to what does not take place.
     """
     with services.database.write() as db:
-        to = gathering.revision + 1
-        done = meetings.move(db, gathering.id, meetings.BEFORE, "canceled", revision=to)
+        to = meeting.revision + 1
+        done = meetings.change_state(db, meeting.id, meetings.UPCOMING_STATES, "canceled", revision=to)
         if done:
-            audit_log.record(db, by, "canceled a gathering", f"gathering {gathering.id}", now())
+            audit_log.record(db, by, "canceled a gathering", f"gathering {meeting.id}", now())
     if done:
-        _take_back(services, gathering, by)
+        _stop_invitation(services, meeting, by)
     return done
 
 
-def _take_back(services: Services, gathering: Gathering, by: str) -> None:
+def _stop_invitation(services: Services, meeting: Meeting, by: str) -> None:
     """What leaves still leaves no more; a draft of it is refused when somebody releases it."""
-    if gathering.announcement_id:
-        launch.stop(services, gathering.announcement_id, by)
+    if meeting.announcement_id:
+        launch.stop(services, meeting.announcement_id, by)
 
 
-def invite(services: Services, gathering: Gathering, by: str) -> Announcement:
+def draft_invitation(services: Services, meeting: Meeting, by: str) -> Announcement:
     """Draft the invitation as an announcement, which is translated and approved like any other.
 
     Raises `Refused` if it is not ready, or was drafted before; `composing.CannotSay`.
     """
-    if gathering.state != "ready":
-        raise Refused({"ready": "Mark it ready first: then the interpreters are there."})
-    if why := rules.not_ready(missing(services, gathering)):
-        raise Refused({"ready": why})
-    draft, at = invitation(services, gathering), now()
+    if meeting.state != "ready":
+        raise MeetingPlanError({"ready": "Mark it ready first: then the interpreters are there."})
+    if why := rules.explain_not_ready(list_missing_interpreters(services, meeting)):
+        raise MeetingPlanError({"ready": why})
+    draft, at = build_invitation(services, meeting), now()
     with services.database.write() as db:  # both or neither: a second click leaves no draft that nobody withdraws
-        kept = composition.add(db, draft, by, at)
-        if not meetings.move(db, gathering.id, ("ready",), "invited", announcement_id=kept.id):
-            raise Refused({"ready": CHANGED})
-        audit_log.record(db, by, "drafted an invitation", f"gathering {gathering.id}", at)
-    translation_drafts.ask(services, kept)
+        kept = composition.add_draft(db, draft, by, at)
+        if not meetings.change_state(db, meeting.id, ("ready",), "invited", announcement_id=kept.id):
+            raise MeetingPlanError({"ready": CHANGED_MESSAGE})
+        audit_log.record(db, by, "drafted an invitation", f"gathering {meeting.id}", at)
+    translation_drafts.request_drafts(services, kept)
     return kept
 
 
-def invitation(services: Services, gathering: Gathering) -> Draft:
+def build_invitation(services: Services, meeting: Meeting) -> AnnouncementDraft:
     """The invitation in English: what, when, how to take part without internet, how to answer with one word."""
     district = services.library.district
-    senders = composition.senders_of(district)
-    sender = gathering.host if gathering.host in senders else senders[0]
-    written = composition.Written(
+    senders = composition.list_senders(district)
+    sender = meeting.host if meeting.host in senders else senders[0]
+    written = composition.AnnouncementInput(
         kind="event",
         sender=sender,
-        text="\n".join(_lines(services, gathering)),
-        link=texts.page_of(services, gathering),
-        audience=composition.Who(roles=("families", "leaders"), schools=gathering.schools),
+        text="\n".join(_build_invitation_lines(services, meeting)),
+        link=texts.get_page_url(services, meeting),
+        audience=composition.AudienceInput(roles=("families", "leaders"), schools=meeting.schools),
         channels=district.channels,
         unapproved="hold",
-        until=gathering.ends_at,
+        until=meeting.ends_at,
     )
-    return composition.draft_of(district, written, now())
+    return composition.build_draft(district, written, now())
 
 
-def _lines(services: Services, gathering: Gathering) -> list[str]:
+def _build_invitation_lines(services: Services, meeting: Meeting) -> list[str]:
     district = services.library.district
-    when = dates.moment(district.local(gathering.starts_at), texts.SOURCE)
-    lines = [f"You are invited: {gathering.title}.", f"It is on {when}."]
-    if gathering.link:
-        code = f", code {gathering.dial_code}" if gathering.dial_code else ""
-        lines += [f"It is online: {gathering.link}", f"Or call by phone: {readable(gathering.dial_in)}{code}."]
+    when = dates.format_moment(district.to_local_time(meeting.starts_at), texts.MEETING_SOURCE_LANGUAGE)
+    lines = [f"You are invited: {meeting.title}.", f"It is on {when}."]
+    if meeting.link:
+        code = f", code {meeting.dial_code}" if meeting.dial_code else ""
+        lines += [f"It is online: {meeting.link}", f"Or call by phone: {readable(meeting.dial_in)}{code}."]
         lines += ["You can just listen. Nobody has to show their face."]
     else:
-        lines += [f"Place: {gathering.place}."]
-    named = ", ".join(english_name(one) for one in gathering.languages if one != texts.SOURCE)
+        lines += [f"Place: {meeting.place}."]
+    named = ", ".join(get_english_name(one) for one in meeting.languages if one != texts.MEETING_SOURCE_LANGUAGE)
     lines += [f"There will be interpreters for: {named}."] if named else []
     lines += ["To come, reply {reply}.", "You can ask a question before, without your name: {link}"]
     return lines

@@ -4,20 +4,22 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from bot.base.language_names import english_name
-from bot.content.district import EL_COORDINATOR, District
-from bot.store.meetings.meeting_interpreters import Booked
-from bot.store.meetings.meetings import Plan
+from bot.base.language_names import get_english_name
+from bot.content.district import EL_COORDINATOR_PATTERN, District
+from bot.store.meetings.meeting_interpreters import BookedInterpreter
+from bot.store.meetings.meetings import MeetingPlan
 
-LEADS = re.compile(r"\b(principal|superintendent|director|administrator|head of school|chief)\b", re.IGNORECASE)
+LEADER_ROLE_PATTERN = re.compile(
+    r"\b(principal|superintendent|director|administrator|head of school|chief)\b", re.IGNORECASE
+)
 """A role that may host: somebody with leadership stands behind the gathering (SEED_MAP.md, P2b)."""
-SOURCE = "en"
-UNKNOWN = ""
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-MARGIN = timedelta(minutes=5)
+NO_INTERPRETER_LANGUAGE = "en"
+UNKNOWN_LANGUAGE = ""
+DAY_REMINDER_OFFSET, HOUR_REMINDER_OFFSET = timedelta(days=1), timedelta(hours=1)
+WAKING_END_MARGIN = timedelta(minutes=5)
 
 
-def may_host(district: District, staff: str) -> bool:
+def can_host(district: District, staff: str) -> bool:
     """Whether this person may host: named under `gatherings.hosts`, or with a leader's role.
 
     A teacher or coordinator of English learners is never one, whatever the file says.
@@ -25,19 +27,27 @@ def may_host(district: District, staff: str) -> bool:
     person = district.staff.get(staff)
     if person is None:
         return False
-    if EL_COORDINATOR.search(person.role.casefold()) and not LEADS.search(person.role):
+    if EL_COORDINATOR_PATTERN.search(person.role.casefold()) and not LEADER_ROLE_PATTERN.search(person.role):
         return False
-    return staff in district.gatherings.hosts if district.gatherings.hosts else bool(LEADS.search(person.role))
+    return (
+        staff in district.gatherings.hosts
+        if district.gatherings.hosts
+        else bool(LEADER_ROLE_PATTERN.search(person.role))
+    )
 
 
-def hosts(district: District) -> tuple[str, ...]:
+def list_hosts(district: District) -> tuple[str, ...]:
     """Everybody who may host."""
-    return tuple(one for one in district.staff if may_host(district, one))
+    return tuple(one for one in district.staff if can_host(district, one))
 
 
-def problems(district: District, plan: Plan, at: datetime) -> dict[str, str]:
+def find_problems(district: District, plan: MeetingPlan, at: datetime) -> dict[str, str]:
     """What is wrong with a plan: a sentence by the field where it belongs; empty: nothing."""
-    found = {"host": _host(district, plan), "starts_at": _times(plan, at), "link": _where(plan)}
+    found = {
+        "host": _find_host_problem(district, plan),
+        "starts_at": _find_time_problem(plan, at),
+        "link": _find_place_problem(plan),
+    }
     if not plan.title or "{" in plan.title or "}" in plan.title:
         found["title"] = "Write a title, without words in braces."
     for field, named, known in (
@@ -50,8 +60,8 @@ def problems(district: District, plan: Plan, at: datetime) -> dict[str, str]:
     return {field: sentence for field, sentence in found.items() if sentence}
 
 
-def _host(district: District, plan: Plan) -> str:
-    if may_host(district, plan.host):
+def _find_host_problem(district: District, plan: MeetingPlan) -> str:
+    if can_host(district, plan.host):
         return ""
     person = district.staff.get(plan.host)
     if person is None:
@@ -62,7 +72,7 @@ def _host(district: District, plan: Plan) -> str:
     )
 
 
-def _times(plan: Plan, at: datetime) -> str:
+def _find_time_problem(plan: MeetingPlan, at: datetime) -> str:
     if plan.starts_at <= at:
         return "It begins at a time that is past: choose a later one."
     if not timedelta(0) < plan.ends_at - plan.starts_at <= timedelta(hours=12):
@@ -70,7 +80,7 @@ def _times(plan: Plan, at: datetime) -> str:
     return ""
 
 
-def _where(plan: Plan) -> str:
+def _find_place_problem(plan: MeetingPlan) -> str:
     """Online needs a number to call: not every family has data, and nobody on a phone call is seen."""
     if plan.place and not plan.link:
         return ""
@@ -81,34 +91,40 @@ def _where(plan: Plan) -> str:
     return ""
 
 
-def lacking(languages: Iterable[str], booked: Iterable[Booked]) -> tuple[str, ...]:
+def find_missing_languages(languages: Iterable[str], booked: Iterable[BookedInterpreter]) -> tuple[str, ...]:
     """The languages without a trained interpreter; a bilingual colleague alone is not enough (SEED_MAP.md, P2e)."""
     trained = {one.language for one in booked if one.kind == "trained"}
-    return tuple(one for one in dict.fromkeys(languages) if one not in (SOURCE, UNKNOWN) and one not in trained)
+    return tuple(
+        one
+        for one in dict.fromkeys(languages)
+        if one not in (NO_INTERPRETER_LANGUAGE, UNKNOWN_LANGUAGE) and one not in trained
+    )
 
 
-def not_ready(missing: Iterable[str]) -> str:
+def explain_not_ready(missing: Iterable[str]) -> str:
     """Why it cannot be marked ready; empty: it can."""
-    named = ", ".join(english_name(one) for one in missing)
+    named = ", ".join(get_english_name(one) for one in missing)
     return f"It is not ready: no trained interpreter is booked for {named}." if named else ""
 
 
-def day_reminder(district: District, starts_at: datetime) -> datetime:
+def find_day_reminder_time(district: District, starts_at: datetime) -> datetime:
     """When those who come are reminded the day before, within the hours when families may be written to."""
-    return _within(district, starts_at - DAY) or district.waking(starts_at - DAY)
+    return _fit_to_waking_hours(district, starts_at - DAY_REMINDER_OFFSET) or district.find_next_waking_time(
+        starts_at - DAY_REMINDER_OFFSET
+    )
 
 
-def hour_reminder(district: District, starts_at: datetime) -> datetime | None:
+def find_hour_reminder_time(district: District, starts_at: datetime) -> datetime | None:
     """When they are reminded shortly before; None: that hour lies too early in the morning."""
-    return _within(district, starts_at - HOUR)
+    return _fit_to_waking_hours(district, starts_at - HOUR_REMINDER_OFFSET)
 
 
-def _within(district: District, at: datetime) -> datetime | None:
+def _fit_to_waking_hours(district: District, at: datetime) -> datetime | None:
     """`at`, or the last minutes of that evening's waking hours; None in the morning before they begin."""
-    local, hours = district.local(at), district.waking_hours
+    local, hours = district.to_local_time(at), district.waking_hours
     if local.time() < hours.start:
         return None
     if local.time() < hours.end:
         return at
     end = local.replace(hour=hours.end.hour, minute=hours.end.minute, second=0, microsecond=0)
-    return (end - MARGIN).astimezone(at.tzinfo)
+    return (end - WAKING_END_MARGIN).astimezone(at.tzinfo)

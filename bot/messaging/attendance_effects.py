@@ -17,12 +17,12 @@ from bot.nlu import mask
 from bot.runtime import Services
 from bot.store.families import contacts, families
 from bot.store.schools import absences, support_needs
-from bot.store.schools.absences import Absence, Reason
-from bot.store.schools.support_needs import Kind, New
+from bot.store.schools.absences import Absence, AbsenceReason
+from bot.store.schools.support_needs import NewSupportNeed, SupportNeedKind
 
 ABSENCE, FEAR, CHECK_IN = "report_absence", "fear_attendance", "absence_check_in"
 """Topics (and flows) of which something is kept here."""
-REASON_OF: Mapping[str, Reason] = {
+REASON_OF: Mapping[str, AbsenceReason] = {
     "sick": "illness",
     "appointment": "other",
     "travel": "transport",
@@ -59,43 +59,45 @@ def keep(services: Services, db: Connection, effect: Escalation, said: Said) -> 
     elif effect.topic == CHECK_IN:
         reason = reason_of(services.library, answers.get("words") or answers.get("reason", ""))
         since = said.at - SAME_ABSENCE
-        if not absences.set_found(db, said.case_id, said.contact_id, since, reason, said.at):
+        if not absences.set_outcome(db, said.case_id, said.contact_id, since, reason, said.at):
             _report(services, db, said, reason)  # only the school knew of this absence: the answer is the report
     elif effect.topic == FEAR:
         kind, words = need_of(services.library, answers.get("would_help", ""))
         add_need(services, db, said, kind, words)
 
 
-def _report(services: Services, db: Connection, said: Said, reason: Reason) -> None:
-    day = services.library.district.local(said.at).date()
+def _report(services: Services, db: Connection, said: Said, reason: AbsenceReason) -> None:
+    day = services.library.district.to_local_time(said.at).date()
     new = Absence(said.cause, said.case_id, said.contact_id, said.school, day, reason, said.language)
     absences.add(db, new, said.at)
 
 
 def _only_school(db: Connection, contact_id: int) -> str | None:
     """The school that the roster knows, where the family named none and has one only."""
-    family = contacts.family_of(db, contact_id)
-    known = families.schools_of(db, family) if family is not None else []
+    family = contacts.find_family_id(db, contact_id)
+    known = families.list_schools(db, family) if family is not None else []
     return known[0] if len(known) == 1 else None
 
 
-def add_need(services: Services, db: Connection, said: Said, kind: Kind, words: str) -> bool:
+def add_need(services: Services, db: Connection, said: Said, kind: SupportNeedKind, words: str) -> bool:
     """A need with an owner (whoever hears of it first at that school) and a day; False if it is there already."""
     district = services.library.district
-    owner = next(iter(district.alerted_for(OWNS_NEEDS, said.at, said.school)))
-    due, day = district.answer_due(said.at), district.local(said.at).date()
+    owner = next(iter(district.list_alert_recipients(OWNS_NEEDS, said.at, said.school)))
+    due, day = district.get_answer_due_date(said.at), district.to_local_time(said.at).date()
     words = mask(words)[0].strip()[:WORDS]
-    new = New(said.cause, said.case_id, said.contact_id, said.school, kind, words, said.language, owner, due, day)
+    new = NewSupportNeed(
+        said.cause, said.case_id, said.contact_id, said.school, kind, words, said.language, owner, due, day
+    )
     return support_needs.add(db, services.database.vault, new, said.at)
 
 
-def reason_of(library: Library, answer: str) -> Reason:
+def reason_of(library: Library, answer: str) -> AbsenceReason:
     """As what an answer counts: the label of a choice, or words; what nobody understands is "other"."""
     chosen = _chosen(library, ABSENCE, "reason", answer) or _chosen(library, CHECK_IN, "reason", answer)
     return REASON_OF.get(chosen or "", "other")
 
 
-def need_of(library: Library, answer: str) -> tuple[Kind, str]:
+def need_of(library: Library, answer: str) -> tuple[SupportNeedKind, str]:
     """The kind of a need, and the words that say more than the kind."""
     choices = _choices(library, FEAR, "would_help")
     if label := next((name for name, choice in choices.items() if choice.label == answer), None):
@@ -103,8 +105,8 @@ def need_of(library: Library, answer: str) -> tuple[Kind, str]:
     return _kind(choose(answer, None, choices, str)), answer
 
 
-def _kind(name: str | None) -> Kind:
-    return next((kind for kind in support_needs.KINDS if kind == name), "other")
+def _kind(name: str | None) -> SupportNeedKind:
+    return next((kind for kind in support_needs.SUPPORT_NEED_KINDS if kind == name), "other")
 
 
 def _chosen(library: Library, flow: str, save: str, answer: str) -> str | None:

@@ -12,14 +12,14 @@ from hashlib import sha256
 
 from bot.base.database import now
 from bot.base.queues import DRAFT, enqueue
-from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, Forms, Wording
+from bot.content.catalog import SOURCE_LANGUAGE, Catalogs, CatalogText, PluralForms
 from bot.content.library import Library
 from bot.flows.loader import texts_of
 from bot.flows.model import Plural
 from bot.runtime import Services
 from bot.store.families import catalog_drafts
-from bot.store.families.sent_texts import text_id
-from bot.translation import Failed
+from bot.store.families.sent_texts import compute_text_id
+from bot.translation import TranslationError
 
 BATCH = 40
 """Texts in one job, so that it ends within its minute even if each takes seconds."""
@@ -34,10 +34,10 @@ log = logging.getLogger(__name__)
 def library_for(services: Services, language: str) -> Library:
     """The library with the wordings of `language`: as read from the files, or with the drafts of the database."""
     library = services.library
-    if language not in library.others:
+    if language not in library.machine_languages:
         return library
     with services.database.read() as db:
-        version = catalog_drafts.ready_for(db, language)
+        version = catalog_drafts.get_ready_version(db, language)
     return _drafted(services, language, version) if version else library
 
 
@@ -45,16 +45,16 @@ def library_for(services: Services, language: str) -> Library:
 def _drafted(services: Services, language: str, version: str) -> Library:
     """Read once for each version of the drafts, not for each message."""
     with services.database.read() as db:
-        found = catalog_drafts.wordings(db, language)
+        found = catalog_drafts.get_translations(db, language)
     catalogs = services.library.catalogs
     texts, plurals = {}, {}
     for text in translatable(services.library):
         if isinstance(text, Plural):
-            forms = tuple(found.get(text_id(form), form) for form in (text.one, text.other))
-            plurals[text.one] = Forms(forms, _one_or_other, draft=True)
-        elif wording := found.get(text_id(text)):
-            texts[text] = Wording(wording, draft=True)
-    more = Catalogs({**catalogs.wordings, language: texts}, {**catalogs.plurals, language: plurals})
+            forms = tuple(found.get(compute_text_id(form), form) for form in (text.one, text.other))
+            plurals[text.one] = PluralForms(forms, _one_or_other, is_draft=True)
+        elif wording := found.get(compute_text_id(text)):
+            texts[text] = CatalogText(wording, is_draft=True)
+    more = Catalogs({**catalogs.texts, language: texts}, {**catalogs.plurals, language: plurals})
     return replace(services.library, catalogs=more)
 
 
@@ -66,10 +66,10 @@ def draft(services: Services, language: str) -> None:
     """Draft the next batch of a language, and queue the one after it.  Safe to run at any time, any number of times."""
     at = now()
     with services.database.write() as db:
-        if services.translator is None or not catalog_drafts.claim(db, language, at, at + LEASE):
+        if services.translator is None or not catalog_drafts.claim_language(db, language, at, at + LEASE):
             return
-        there, failures = catalog_drafts.wordings(db, language), catalog_drafts.failures(db, language)
-    missing = [text for text in _plain_texts(services.library) if text_id(text) not in there]
+        there, failures = catalog_drafts.get_translations(db, language), catalog_drafts.count_failures(db, language)
+    missing = [text for text in _plain_texts(services.library) if compute_text_id(text) not in there]
     start = failures * BATCH % len(missing) if missing else 0  # not the same ones again after they all failed
     batch = missing[start : start + BATCH]
     done = dict(_translated(services, language, batch))
@@ -80,8 +80,8 @@ def _translated(services: Services, language: str, batch: list[str]) -> Iterator
     assert services.translator is not None, "asked for by draft() only"
     answers = services.translator.translate(batch, SOURCE_LANGUAGE, language)
     for english, answer in zip(batch, answers, strict=True):
-        if isinstance(answer, Failed):
-            log.warning("not drafted: language=%s text=%s reason=%s", language, text_id(english), answer.reason)
+        if isinstance(answer, TranslationError):
+            log.warning("not drafted: language=%s text=%s reason=%s", language, compute_text_id(english), answer.reason)
         else:
             yield english, answer
 
@@ -92,10 +92,10 @@ def _settle(services: Services, language: str, done: dict[str, str], missing: in
     with services.database.write() as db:
         catalog_drafts.save(db, language, done, provider, at)
         if left == 0 or (failures > STUBBORN and _nearly_all(services.library, left)):
-            catalog_drafts.set_ready(db, language, version_of(services.library), at)
+            catalog_drafts.mark_ready(db, language, version_of(services.library), at)
             log.info("drafted: language=%s left_in_english=%s", language, left)
             return
-        catalog_drafts.settle(db, language, at if done else at + BACKOFF[min(failures, len(BACKOFF)) - 1], failures)
+        catalog_drafts.reschedule(db, language, at if done else at + BACKOFF[min(failures, len(BACKOFF)) - 1], failures)
     if done:
         enqueue(services.redis, "bulk", DRAFT, language)
 

@@ -34,7 +34,7 @@ def way_to(services: Services, contact: Contact, kind: str = "") -> Way:
     else, and where WhatsApp is off, by SMS, if the contact has a number and we have an SMS sender.
     """
     with services.database.read() as db:
-        if contacts.any_stopped(db, contact):
+        if contacts.is_any_opted_out(db, contact):
             return Way(None, "stopped")
     if too_dear(contact.address):
         return Way(None, "somebody earns with what is sent there")
@@ -76,6 +76,6 @@ def can_call(services: Services) -> bool:
 
 def _window_open(services: Services, contact: Contact) -> bool:
     try:
-        return services.conversations.window_open(services.family(contact.address))
+        return services.conversations.is_window_open(services.family(contact.address))
     except RedisError:
         return False  # unknown: then the way that certainly arrives

@@ -14,12 +14,12 @@ from sqlalchemy.engine import Connection
 from bot.base.database import now
 from bot.base.logs import traced
 from bot.base.queues import TALK_LOST, enqueue
-from bot.channels.base import Listed, Outgoing, SendError
+from bot.channels.base import ListedMessage, OutgoingMessage, SendError
 from bot.messaging.contact_policy import Way, way_to
 from bot.messaging.quiet_hours import may_ring
 from bot.runtime import Services
 from bot.store.cases import case_messages, cases, deliveries
-from bot.store.cases.case_messages import New
+from bot.store.cases.case_messages import NewCaseMessage
 from bot.store.cases.deliveries import Delivery
 from bot.store.families import consent_events, contacts, rate_counters
 from bot.store.schools import school_statuses
@@ -45,7 +45,7 @@ def deliver(services: Services, delivery_id: str) -> None:
     """Carry this delivery one step on, whatever state it is in; safe to call at any time, any number of times."""
     at = now()
     with services.database.read() as db:
-        delivery = deliveries.get(db, services.database.vault, delivery_id)
+        delivery = deliveries.find(db, services.database.vault, delivery_id)
     if delivery is None:
         return
     with traced(delivery.trace):
@@ -90,7 +90,9 @@ def _over_the_measure(services: Services, delivery: Delivery, address: str) -> b
     if delivery.staff is not None or delivery.kind == "talk" or delivery.attempts:
         return False
     try:
-        within = rate_counters.within(services.redis, "sent", services.family(address), rate_counters.SENT_PER_DAY)
+        within = rate_counters.count_within_daily_limit(
+            services.redis, "sent", services.family(address), rate_counters.MAX_SENT_PER_DAY
+        )
     except RedisError:
         return False
     if not within:
@@ -116,7 +118,7 @@ def _mark_talk(services: Services, delivery: Delivery) -> None:
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, delivery.contact_id)
     try:
-        services.conversations.set_talking(services.family(contact.address), contact.talking_case)
+        services.conversations.set_active_case(services.family(contact.address), contact.talking_case)
     except RedisError as error:
         log.warning("talk not marked: delivery=%s %s", delivery.id, type(error).__name__)
 
@@ -126,18 +128,18 @@ def _is_taken(services: Services, db: Connection, delivery: Delivery) -> bool:
     if delivery.kind != "alert" or delivery.case_id is None:
         return False
     case = cases.find(db, services.database.vault, delivery.case_id)
-    return case is None or case.claimed_by is not None or not case.open
+    return case is None or case.claimed_by is not None or not case.is_open
 
 
 def _outlived(services: Services, db: Connection, delivery: Delivery, at: datetime) -> bool:
     """After hours without a provider nobody is told how a school was then; the case can be told what holds next."""
     if delivery.kind != "notice" or delivery.contact_id is None:
         return False
-    case_id = school_statuses.outlived(db, delivery.id, at)
+    case_id = school_statuses.find_expired_case(db, delivery.id, at)
     if case_id is not None:
-        school_statuses.not_sent(db, delivery.id, at)
+        school_statuses.withdraw_unsent_answers(db, delivery.id, at)
         said = "Not sent to the family: the statement about the school had ended before."
-        note = New(case_id, f"outlived:{delivery.id}", "note", "en", said)
+        note = NewCaseMessage(case_id, f"outlived:{delivery.id}", "note", "en", said)
         case_messages.add(db, services.database.vault, note, at)
     return case_id is not None
 
@@ -148,7 +150,9 @@ def _send(services: Services, delivery: Delivery, way: Way, claimed: datetime) -
         return
     named = (services.library.district.name,)
     machines = delivery.contact_id is not None  # what is for one family is nothing for its voicemail
-    outgoing = Outgoing(delivery.id, way.address or "", delivery.body, way.template, named, machines=machines)
+    outgoing = OutgoingMessage(
+        delivery.id, way.address or "", delivery.body, way.template, named, should_detect_machine=machines
+    )
     try:
         hand_over = services.channel.call if delivery.means == "call" else services.channel.send
         accepted = hand_over(outgoing)
@@ -168,10 +172,10 @@ def _after_error(services: Services, delivery: Delivery, error: SendError) -> No
             deliveries.advance(db, delivery.id, "failed", error_code=error.code)
         elif error.outcome == "unknown":
             state = "failed" if delivery.means == "call" and delivery.staff else "unknown"
-            deliveries.settle(db, delivery.id, state, at + LOOK_AFTER, error.code)
+            deliveries.release_claim(db, delivery.id, state, at + LOOK_AFTER, error.code)
         else:
             wait = BACKOFF[min(delivery.attempts, len(BACKOFF) - 1)]
-            deliveries.settle(db, delivery.id, "waiting", at + wait, error.code)
+            deliveries.release_claim(db, delivery.id, "waiting", at + wait, error.code)
     if error.outcome == "refused":
         after_failure(services, delivery, error.code)
 
@@ -183,14 +187,14 @@ def after_failure(services: Services, delivery: Delivery, code: int | None) -> N
     if code == OPTED_OUT and delivery.contact_id is not None:
         with services.database.write() as db:
             contact = contacts.get(db, services.database.vault, delivery.contact_id)
-            contacts.set_stopped(db, contact.id, now())
+            contacts.set_opted_out(db, contact.id, now())
             consent_events.record(db, services.family(contact.address), "stop", "twilio 21610", delivery.id, now())
         _forget(services, services.family(contact.address))
 
 
 def _forget(services: Services, family: str) -> None:
     try:
-        services.conversations.forget(family)
+        services.conversations.discard(family)
     except RedisError as error:
         log.warning("conversation not forgotten: %s", type(error).__name__)
 
@@ -209,7 +213,7 @@ def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:
         _settle(services, delivery, "held", at)
         return
     try:
-        listed = services.channel.listed(address, delivery.created_at - CLOCK_SKEW)
+        listed = services.channel.list_messages(address, delivery.created_at - CLOCK_SKEW)
     except SendError as error:
         log.warning("list not read: delivery=%s code=%s", delivery.id, error.code)
         _settle(services, delivery, "unknown", at + LOOK_AFTER)
@@ -217,10 +221,10 @@ def _reconcile(services: Services, delivery: Delivery, at: datetime) -> None:
     _settle_by_list(services, delivery, listed, at)
 
 
-def _settle_by_list(services: Services, delivery: Delivery, listed: list[Listed], at: datetime) -> None:
+def _settle_by_list(services: Services, delivery: Delivery, listed: list[ListedMessage], at: datetime) -> None:
     with services.database.write() as db:
         mine = [one for one in listed if one.body == delivery.body or delivery.template]
-        free = [one for one in mine if deliveries.id_of_sid(db, one.sid) in (None, delivery.id)]
+        free = [one for one in mine if deliveries.find_id_by_sid(db, one.sid) in (None, delivery.id)]
         if free:
             deliveries.advance(db, delivery.id, free[0].status, free[0].sid)
             log.info("found at Twilio: delivery=%s sid=%s", delivery.id, free[0].sid)
@@ -235,14 +239,14 @@ def _claim_and_settle(services: Services, delivery: Delivery, state: str, at: da
     with services.database.write() as db:
         if not deliveries.claim(db, delivery.id, at):
             return
-        deliveries.settle(db, delivery.id, state, at)
+        deliveries.release_claim(db, delivery.id, state, at)
     if delivery.kind == "talk":
         enqueue(services.redis, "urgent", TALK_LOST, delivery.id)
 
 
 def _settle(services: Services, delivery: Delivery, state: str, due_at: datetime) -> None:
     with services.database.write() as db:
-        deliveries.settle(db, delivery.id, state, due_at)
+        deliveries.release_claim(db, delivery.id, state, due_at)
     if state == "held" and delivery.kind == "talk":  # who wrote it is that person
         enqueue(services.redis, "urgent", TALK_LOST, delivery.id)
 
@@ -251,7 +255,7 @@ def _way(services: Services, delivery: Delivery) -> Way:
     """Where it goes now: staff by the district file, a contact by the one gate."""
     if delivery.staff is not None:
         staff = services.library.district.staff.get(delivery.staff)
-        return Way(services.library.district.address_of(staff) if staff else None)
+        return Way(services.library.district.get_alert_address(staff) if staff else None)
     if delivery.contact_id is None:
         return Way(None)
     with services.database.read() as db:

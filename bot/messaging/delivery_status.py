@@ -14,7 +14,7 @@ from bot.messaging.delivery import after_failure
 from bot.runtime import Services
 from bot.store.announcements import delivery_reports, recipients
 from bot.store.cases import deliveries
-from bot.store.cases.deliveries import RANKS, Delivery
+from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, Delivery
 
 NEVER_ARRIVED = frozenset({"failed", "undelivered", "canceled"})
 
@@ -40,7 +40,7 @@ def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
         sid, status = form["CallSid"], CALL_STATUSES.get(form.get("CallStatus", ""), "")
     reason = reason_of(form) if "CallSid" in form else ""
     code = form.get("ErrorCode", "")
-    if not sid.isalnum() or RANKS.get(status, 0) == 0 or "\0" in (delivery_id or ""):
+    if not sid.isalnum() or DELIVERY_STATE_RANKS.get(status, 0) == 0 or "\0" in (delivery_id or ""):
         return None  # one that no database takes would keep all that came with it from being written down
     return Report(sid[:34], status, delivery_id, int(code) if code.isdecimal() and len(code) < 9 else None, reason)
 
@@ -58,12 +58,12 @@ def record(services: Services, report: Report) -> None:
     Those of announcements are kept in Redis and written down many at a time.  Raises RedisError while it is away
     (`announcements/outcomes.at_once` is for that).
     """
-    if recipients.is_recipient(report.delivery_id):
-        delivery_reports.put(services.redis, kept(report))
+    if recipients.is_recipient_id(report.delivery_id):
+        delivery_reports.add(services.redis, kept(report))
         return
     with services.database.write() as db:
-        delivery_id = report.delivery_id or deliveries.id_of_sid(db, report.sid)
-        delivery = deliveries.get(db, services.database.vault, delivery_id) if delivery_id else None
+        delivery_id = report.delivery_id or deliveries.find_id_by_sid(db, report.sid)
+        delivery = deliveries.find(db, services.database.vault, delivery_id) if delivery_id else None
         if delivery is None or (delivery.sid and delivery.sid != report.sid):
             log.info("report for no delivery of ours: sid=%s status=%s", report.sid, report.status)
             return
@@ -81,9 +81,11 @@ def _as_it_was(report: Report, delivery: Delivery) -> Report:
     return replace(report, status="undelivered") if unheard else report
 
 
-def kept(report: Report) -> delivery_reports.Kept:
+def kept(report: Report) -> delivery_reports.PendingReceipt:
     """The report of an announcement's message as it is kept until it is written down."""
-    return delivery_reports.Kept(report.delivery_id, report.sid, report.status, report.error_code, report.reason)
+    return delivery_reports.PendingReceipt(
+        report.delivery_id, report.sid, report.status, report.error_code, report.reason
+    )
 
 
 def _after_loss(services: Services, delivery: Delivery, code: int | None) -> None:

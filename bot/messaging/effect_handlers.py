@@ -31,7 +31,7 @@ from bot.nlu import mask
 from bot.runtime import Services
 from bot.store.announcements import recipients
 from bot.store.cases import case_messages, case_transitions, cases, referrals
-from bot.store.cases.case_messages import New
+from bot.store.cases.case_messages import NewCaseMessage
 from bot.store.community import partner_suggestions
 from bot.store.families import catalog_drafts, consent_events, contacts, families, follow_ups
 from bot.store.families.contacts import Contact
@@ -108,12 +108,12 @@ def keep(services: Services, db: Connection, message: Message, effects: Iterable
             _plan(services, db, message, n, effect, kept.case)
         elif isinstance(effect, SetLanguage):
             contacts.set_language(db, contact.id, effect.language)
-            if effect.language in services.library.others:
-                catalog_drafts.ask_for(db, effect.language, at)
+            if effect.language in services.library.machine_languages:
+                catalog_drafts.request_language(db, effect.language, at)
         elif isinstance(effect, SetNote):
-            contacts.note(db, contact.id, effect.name, effect.value, at)
+            contacts.set_attribute(db, contact.id, effect.name, effect.value, at)
             home_visits.noted(services, db, contact.id, effect, at)
-            if effect.name == SCHOOL and (family := contacts.family_of(db, contact.id)) is not None:
+            if effect.name == SCHOOL and (family := contacts.find_family_id(db, contact.id)) is not None:
                 families.join_school(db, family, effect.value, "self")
         elif isinstance(effect, Consent):
             kept.again = not _consent(services, db, message, effect)
@@ -135,11 +135,14 @@ def _plan(
     """What happens by itself later: families are written to when they are awake; a question's time is short."""
     district, at = services.library.district, message.at
     if isinstance(effect, PlanTimeout):
-        place, due = follow_ups.Place(effect.flow, effect.step), at + effect.after
+        place, due = follow_ups.FollowUpTarget(effect.flow, effect.step), at + effect.after
     elif isinstance(effect, PlanOnDay):
-        place, due = follow_ups.Place(effect.flow), district.moment(effect.on, effect.at, at)
+        place, due = follow_ups.FollowUpTarget(effect.flow), district.resolve_send_time(effect.on, effect.at, at)
     else:
-        place, due = follow_ups.Place(effect.flow, case=case), district.waking(at + effect.after)
+        place, due = (
+            follow_ups.FollowUpTarget(effect.flow, case_id=case),
+            district.find_next_waking_time(at + effect.after),
+        )
     follow_ups.plan(db, (message.inbound.sid, n), message.contact.id, place, due)
 
 
@@ -149,11 +152,13 @@ def _of_partners(
     """An organization that a family suggests, or what it says of one that it was told of."""
     if isinstance(effect, AnswerReferral):
         if message.about_case:
-            referrals.answer(db, message.about_case, effect.outcome, message.at)
+            referrals.record_outcome(db, message.about_case, effect.outcome, message.at)
         return
     told = mask(effect.text)[0].strip()
     cause = f"{message.inbound.sid}:{n}"
-    new = partner_suggestions.New(cause, partner_suggestions.FAMILY, message.language, told, message.contact.id)
+    new = partner_suggestions.NewPartnerSuggestion(
+        cause, partner_suggestions.FAMILY_SUGGESTER, message.language, told, message.contact.id
+    )
     partner_suggestions.add(db, services.database.vault, new, message.at)
 
 
@@ -161,7 +166,7 @@ def answers_kept(effect: Escalation, text: str) -> dict[str, str]:
     """What a case holds of a family's words: its answers and the message that opened the case, masked."""
     answers = {name: mask(value)[0] for name, value in effect.answers}
     wrote = mask(text)[0].strip()[:WROTE_CHARACTERS]
-    return {cases.WROTE: wrote, **answers} if " " in wrote and wrote not in answers.values() else answers
+    return {cases.OPENING_MESSAGE_KEY: wrote, **answers} if " " in wrote and wrote not in answers.values() else answers
 
 
 def _open_case(services: Services, db: Connection, message: Message, n: int, effect: Escalation, kept: Kept) -> None:
@@ -172,7 +177,7 @@ def _open_case(services: Services, db: Connection, message: Message, n: int, eff
         return
     said = [text for who, text in message.turns if who == "family"]
     told = [message.inbound.text, *(value for _, value in effect.answers), *reversed(said)]
-    named = (services.library.district.school_in(text) for text in told)
+    named = (services.library.district.find_school_in_text(text) for text in told)
     school = message.school or next((one for one in named if one), None)
     contact, language = message.contact.id, message.language
     new = cases.NewCase(contact, effect.topic, effect.severity, effect.to, effect.about, language, answers, school)
@@ -182,19 +187,19 @@ def _open_case(services: Services, db: Connection, message: Message, n: int, eff
     attendance_effects.keep(
         services, db, effect, attendance_effects.Said(cause, opened.id, contact, school, language, message.at)
     )
-    if opened.new:
+    if opened.is_new:
         _note_announcement(db, message, opened.id)
-    if opened.page:
+    if opened.should_page:
         kept.to_alert.append(opened.id)
     kept.to_translate += _keep_turns(services, db, message, opened)
 
 
 def _note_announcement(db: Connection, message: Message, case_id: int) -> None:
     """Which announcement this answers: the one that was replied to by name, else the last one of these days."""
-    named = recipients.of_sid(db, message.inbound.answers) if message.inbound.answers else None
-    last = named or recipients.newest_to(db, message.contact.id, message.at - ANSWERED_WITHIN)
+    named = recipients.find_by_sid(db, message.inbound.answers) if message.inbound.answers else None
+    last = named or recipients.find_newest_for_contact(db, message.contact.id, message.at - ANSWERED_WITHIN)
     if last is not None:
-        cases.answers_announcement(db, case_id, last.announcement_id)
+        cases.link_announcement(db, case_id, last.announcement_id)
 
 
 def _reopen(services: Services, db: Connection, message: Message, effect: Escalation, kept: Kept) -> bool:
@@ -202,22 +207,22 @@ def _reopen(services: Services, db: Connection, message: Message, effect: Escala
     case = cases.find(db, services.database.vault, message.about_case or 0)
     if case is None:
         return False
-    number = case_transitions.open_again(db, case, message.inbound.sid, message.at, effect.severity)
+    number = case_transitions.reopen(db, case, message.inbound.sid, message.at, effect.severity)
     kept.case, kept.role, kept.school = number, case.role, case.school
     kept.to_alert.append(number)
     return True
 
 
-def _keep_turns(services: Services, db: Connection, message: Message, opened: cases.Opened) -> Iterator[int]:
+def _keep_turns(services: Services, db: Connection, message: Message, opened: cases.OpenedCase) -> Iterator[int]:
     """What led to a new case, and this message: masked, sealed, in the family's words.  The numbers to translate."""
     sid = message.inbound.sid
-    turns = [(f"{sid}:turn {number}", *turn) for number, turn in enumerate(message.turns if opened.new else ())]
+    turns = [(f"{sid}:turn {number}", *turn) for number, turn in enumerate(message.turns if opened.is_new else ())]
     wrote = mask(message.inbound.text)[0].strip() or (SPOKE if message.inbound.sounds else "")
-    news = opened.claimed and not opened.page  # who has the case is told
+    news = opened.is_claimed and not opened.should_page  # who has the case is told
     for cause, author, text in [*turns, *([(f"{sid}:{opened.id}", "family", wrote)] if wrote else [])]:
         language = STAFF_LANGUAGE if text == SPOKE else message.language
         foreign = author == "family" and language != STAFF_LANGUAGE
-        new = New(
+        new = NewCaseMessage(
             opened.id,
             f"{opened.id}:{cause}",
             "family" if author == "family" else "helper",
@@ -241,18 +246,18 @@ def _pass_on(services: Services, db: Connection, message: Message, kept: Kept) -
     to = staff.languages[0] if staff else STAFF_LANGUAGE
     wrote = mask(message.inbound.text)[0].strip() or voice_note_effects.mark(message.inbound)
     language = STAFF_LANGUAGE if wrote == SPOKE else message.language
-    new = New(case.id, message.inbound.sid, "family", language, wrote, to_language=to, state="waiting")
+    new = NewCaseMessage(case.id, message.inbound.sid, "family", language, wrote, to_language=to, state="waiting")
     kept.to_translate.append(case_messages.add(db, vault, new, at))
     chase = at + timedelta(minutes=services.library.district.paging.chase_minutes)
-    if not case_transitions.family_wrote(db, case.id, chase, at) and not case.open:
-        kept.to_alert.append(case_transitions.open_again(db, case, message.inbound.sid, at))
+    if not case_transitions.record_family_reply(db, case.id, chase, at) and not case.is_open:
+        kept.to_alert.append(case_transitions.reopen(db, case, message.inbound.sid, at))
 
 
 def _forget(services: Services, families: Iterable[str]) -> None:
     """What other addresses of this number remember of a STOP is not true any more."""
     try:
         for family in families:
-            services.conversations.forget(family)
+            services.conversations.discard(family)
     except RedisError as error:
         log.warning("conversation not forgotten: %s", type(error).__name__)
 
@@ -263,10 +268,10 @@ def _consent(services: Services, db: Connection, message: Message, effect: Conse
     if not consent_events.record(db, family, effect.kind, effect.basis, message.inbound.sid, message.at):
         return False  # sent again long after: what the family has said since then counts
     if effect.kind == "stop":
-        contacts.set_stopped(db, message.contact.id, message.at)
+        contacts.set_opted_out(db, message.contact.id, message.at)
     else:
-        _forget(services, contacts.start_again(db, message.contact.id))
-    family_id = contacts.family_of(db, message.contact.id)
+        _forget(services, contacts.opt_in_family(db, message.contact.id))
+    family_id = contacts.find_family_id(db, message.contact.id)
     if effect.kind == "joined" and family_id is not None:
         families.set_consent(db, family_id, JOINED, message.at)
     return True

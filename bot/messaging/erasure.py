@@ -60,7 +60,7 @@ def erase(services: Services, address: str, by: str) -> bool:
     vault = services.database.vault
     with services.database.read() as db:
         family = families.find(db, vault, address)
-        language = contacts.language_of(db, vault, address) or "en"
+        language = contacts.find_language(db, vault, address) or "en"
     if family is None:
         return False
     with suppress(NoResultFound):  # it erased itself while it was waited for
@@ -73,8 +73,8 @@ def erase_again(services: Services, by: str) -> int:
     database where it has lost it.  Raises `RedisError`."""
     at = now()
     with services.database.read() as db:
-        erasure_list.remember(services.redis, erasure_log.tokens(db, at - erasure_list.KEPT))
-        back = erasure_log.brought_back(db, erasure_list.known(services.redis, at))
+        erasure_list.add(services.redis, erasure_log.get_tokens(db, at - erasure_list.ERASURE_LIST_RETENTION))
+        back = erasure_log.find_restored_families(db, erasure_list.list_tokens(services.redis, at))
     for family in back:
         _erase_whole(services, family, "en", by)
     if back:
@@ -85,7 +85,7 @@ def erase_again(services: Services, by: str) -> int:
 def _erase_whole(services: Services, family: int, language: str, by: str) -> None:
     at = now()
     with services.database.read() as db:
-        indexes = contacts.indexes_of(db, family)
+        indexes = contacts.list_address_hashes(db, family)
     with _alone(services, indexes) as own:
         with services.database.write() as db:
             done = _erase_family(services, db, (family, own), by, at)
@@ -98,17 +98,17 @@ def by_text(services: Services, contact: Contact | None, language: str, inbound:
     own = frozenset({services.family(inbound.address)})
     done = Erased(own)
     with services.database.write() as db:
-        family = contacts.family_of(db, contact.id) if contact else None
+        family = contacts.find_family_id(db, contact.id) if contact else None
         if family is not None:
-            done = _erase_family(services, db, (family, own), erasure_log.FAMILY, at)
-        erasure_log.record(db, inbound.sid, language, erasure_log.FAMILY, at, done.token)
+            done = _erase_family(services, db, (family, own), erasure_log.FAMILY_ACTOR, at)
+        erasure_log.record(db, inbound.sid, language, erasure_log.FAMILY_ACTOR, at, done.token)
     return replace(done, reply=confirmation(services, language, at), message=inbound.sid)
 
 
 def answered(services: Services, message_sid: str, at: datetime) -> str:
     """What was said to this very message when it erased its sender; empty if it did not."""
     with services.database.read() as db:
-        language = erasure_log.language_of(db, message_sid)
+        language = erasure_log.find_language(db, message_sid)
     return confirmation(services, language, at) if language else ""
 
 
@@ -135,11 +135,11 @@ def _erase_family(
     must not remember a contact that is gone.
     """
     family_id, own = which
-    notices, token = _tell_staff(services, db, family_id, at), erasure_log.token_of(db, family_id)
-    indexes = frozenset(erasure.erase(db, services.database.vault, family_id, at))
+    notices, token = _tell_staff(services, db, family_id, at), erasure_log.compute_token(db, family_id)
+    indexes = frozenset(erasure.erase_family(db, services.database.vault, family_id, at))
     audit_log.record(db, by, "erased a family", "families", at)
     for index in indexes:
-        drop = services.conversations.forget if index in own else services.conversations.cast_out
+        drop = services.conversations.discard if index in own else services.conversations.discard_and_unlock
         drop(index)
     return Erased(own, indexes - own, notices, token=token)
 
@@ -149,10 +149,10 @@ def finish(services: Services, done: Erased) -> None:
     Redis keeps yet names nobody and runs out within a day, and the sweep sends what was planned."""
     try:
         for index in done.others:  # again: who began between that and the end of the transaction has read old rows
-            services.conversations.cast_out(index)
+            services.conversations.discard_and_unlock(index)
         for index in done.own | done.others:
             services.conversations.erase(index, done.message)
-        erasure_list.remember(services.redis, {done.token: now()} if done.token else {})
+        erasure_list.add(services.redis, {done.token: now()} if done.token else {})
     except RedisError as error:
         log.warning("an erased conversation runs out by itself: %s", type(error).__name__)
     empty_log(services)
@@ -165,7 +165,7 @@ def _tell_staff(services: Services, db: Connection, family_id: int, at: datetime
     """Whoever has an open case of it, or was alerted for one, hears that it is gone; never what it was about."""
     district, planned = services.library.district, []
     for case in _open_cases(services, db, family_id):
-        pages = deliveries.of_case(db, services.database.vault, case.id)
+        pages = deliveries.list_for_case(db, services.database.vault, case.id)
         people = {one.staff for one in pages if one.kind == "alert" and one.state not in ("waiting", "canceled")}
         body = (
             f"{district.name}: case {case.id}: the family has had its data deleted. What it wrote is gone, and nobody"
@@ -178,14 +178,14 @@ def _tell_staff(services: Services, db: Connection, family_id: int, at: datetime
 
 
 def _open_cases(services: Services, db: Connection, family_id: int) -> list[cases.Case]:
-    ids = contacts.ids_of_family(db, family_id)
-    return [case for one in ids for case in cases.of_contact(db, services.database.vault, one) if case.open]
+    ids = contacts.list_family_contact_ids(db, family_id)
+    return [case for one in ids for case in cases.list_for_contact(db, services.database.vault, one) if case.is_open]
 
 
 def empty_log(services: Services) -> None:
     """After an erasing, and each hour for those where somebody was reading just then."""
     try:
-        if not services.database.empty_log():
+        if not services.database.checkpoint_wal():
             log.info("SQLite's log is emptied later: somebody reads")
     except SQLAlchemyError as error:
         log.warning("SQLite's log is emptied later: %s", type(error).__name__)
@@ -205,7 +205,7 @@ def _alone(services: Services, indexes: Iterable[str]) -> Iterator[frozenset[str
 
 
 def _taken(services: Services, index: str, owner: str, until: float) -> bool:
-    while services.conversations.take(index, owner) is None:
+    while services.conversations.lock_for_outgoing(index, owner) is None:
         if time.monotonic() > until:
             return False
         time.sleep(0.05)

@@ -27,7 +27,7 @@ def only_rung(inbound: Inbound) -> bool:
 
     Who hides the number has told nothing but in this very call.
     """
-    return inbound.channel == "voice" and families.number_of(inbound.address).startswith("+")
+    return inbound.channel == "voice" and families.extract_number(inbound.address).startswith("+")
 
 
 def ask_the_phone(services: Services, inbound: Inbound, talk: Talk, world: World, at: datetime) -> Outcome:
@@ -47,16 +47,16 @@ def _asked_by_text(services: Services, inbound: Inbound, talk: Talk, world: Worl
 
     It does not take the place of another question there: that may be an emergency's.
     """
-    number = families.number_of(inbound.address)
+    number = families.extract_number(inbound.address)
     if _gets_no_texts(services, number):
         return False
     family, owner = services.family(number), secrets.token_hex(8)
-    conversation = services.conversations.take(family, owner)
+    conversation = services.conversations.lock_for_outgoing(family, owner)
     try:
         if conversation is None or conversation.talk.get("state"):
             return False
         body, after = _question(services, conversation, talk, world, at)
-        return text_to(services, number, body, inbound.sid[-32:]) and services.conversations.put_on(
+        return text_to(services, number, body, inbound.sid[-32:]) and services.conversations.save_outgoing(
             family, owner, after
         )
     finally:

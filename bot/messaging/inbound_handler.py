@@ -36,8 +36,8 @@ from bot.messaging.reply_context import composer_for, held_about, of_case, under
 from bot.runtime import Services
 from bot.store.families import contacts, flow_stats, sent_texts
 from bot.store.families.contacts import Contact
-from bot.store.families.conversations import Conversation, Entry
-from bot.store.families.rate_counters import Pace
+from bot.store.families.conversations import AcquireResult, Conversation
+from bot.store.families.rate_counters import RateLimitResult
 from bot.store.operations import handled_while_redis_down
 
 TURNS, TURN_CHARACTERS = 6, 300
@@ -46,7 +46,7 @@ WAIT_SECONDS = 10
 """How long a message waits for the one before it; with LOCK_MS it stays below Twilio's 15 s."""
 SURE = 0.8
 """From here on a guessed language is answered in."""
-OVER: dict[Pace, TextId | None] = {"tell": "too_many", "silent": None, "crowd": "many_write"}
+OVER: dict[RateLimitResult, TextId | None] = {"tell": "too_many", "silent": None, "crowd": "many_write"}
 """What is said to whom it was too much (`store/families/rate_counters`)."""
 
 log = logging.getLogger(__name__)
@@ -103,34 +103,34 @@ def _receive(services: Services, inbound: Inbound, at: datetime) -> str:
     if entry.outcome == "seen":
         return entry.reply
     try:
-        refused = _too_much(services, inbound, entry, at) if entry.pace != "free" else None
+        refused = _too_much(services, inbound, entry, at) if entry.rate_status != "free" else None
         reply, conversation, kept = _handle_once(services, inbound, entry, at) if refused is None else refused
     except BaseException:
         services.conversations.release(family, owner)
         raise
-    counts = flow_stats.key(at), flow_stats.walked(_place(entry.conversation), _place(conversation))
-    if not services.conversations.leave(family, inbound.sid, owner, conversation, reply, counts):
+    counts = flow_stats.build_key(at), flow_stats.list_counter_fields(_place(entry.conversation), _place(conversation))
+    if not services.conversations.save_and_release(family, inbound.sid, owner, conversation, reply, counts):
         log.warning("lock lost before the end: message=%s", inbound.sid)
         raise Unavailable
     if kept:
         _queue(services, kept)
-    elif entry.pace == "crowd":
-        services.conversations.forget(family)  # or the next message would not count as a stranger's
+    elif entry.rate_status == "crowd":
+        services.conversations.discard(family)  # or the next message would not count as a stranger's
     return reply
 
 
-def _place(conversation: Conversation) -> flow_stats.Place | None:
+def _place(conversation: Conversation) -> flow_stats.FlowStepId | None:
     """The question before which a family stands."""
     state = conversation.talk.get("state")
     return (state["flow"], state["step"]) if state and state["step"] else None
 
 
-def _enter(services: Services, inbound: Inbound, family: str, owner: str) -> Entry:
+def _enter(services: Services, inbound: Inbound, family: str, owner: str) -> AcquireResult:
     """Wait until no other message of this family is being handled."""
     sid, measure = inbound.sid, measure_of(inbound.address)
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        entry = services.conversations.enter(family, sid, owner, measure)
+        entry = services.conversations.acquire(family, sid, owner, measure)
         if entry.outcome != "busy":
             return entry
         if time.monotonic() > deadline:
@@ -138,17 +138,19 @@ def _enter(services: Services, inbound: Inbound, family: str, owner: str) -> Ent
         time.sleep(0.03)
 
 
-def _handle_once(services: Services, inbound: Inbound, entry: Entry, at: datetime) -> tuple[str, Conversation, Kept]:
+def _handle_once(
+    services: Services, inbound: Inbound, entry: AcquireResult, at: datetime
+) -> tuple[str, Conversation, Kept]:
     try:
         return _handle(services, inbound, entry, at)
     except IntegrityError:
         # The contact that the conversation or the database knew was erased meanwhile: who writes is somebody new.
-        return _handle(services, inbound, replace(entry, conversation=Conversation(), talking=None), at)
+        return _handle(services, inbound, replace(entry, conversation=Conversation(), active_case_id=None), at)
 
 
-def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) -> tuple[str, Conversation, Kept]:
+def _handle(services: Services, inbound: Inbound, entry: AcquireResult, at: datetime) -> tuple[str, Conversation, Kept]:
     conversation = entry.conversation
-    contact = _contact(services, inbound, conversation, at, entry.talking)
+    contact = _contact(services, inbound, conversation, at, entry.active_case_id)
     if contact is None and (told_before := erasure.answered(services, inbound.sid, at)):
         return told_before, Conversation(), Kept(0)
     notes = _notes(services, conversation, contact)
@@ -174,22 +176,22 @@ def _handle(services: Services, inbound: Inbound, entry: Entry, at: datetime) ->
 
 
 def _too_much(
-    services: Services, inbound: Inbound, entry: Entry, at: datetime
+    services: Services, inbound: Inbound, entry: AcquireResult, at: datetime
 ) -> tuple[str, Conversation, None] | None:
     """The sentence (once; then nothing) for a phone that is over its measure; None for what is heard all the same.
 
     Nothing of the message is done or kept, not even who sent it.
     """
-    contact = _contact(services, inbound, entry.conversation, at, entry.talking)
-    if entry.pace == "crowd" and contact:
+    contact = _contact(services, inbound, entry.conversation, at, entry.active_case_id)
+    if entry.rate_status == "crowd" and contact:
         return None  # whom we know is no stranger
     talk = _talk(entry.conversation, contact, inbound)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, {}))
     said = _heard(services, inbound, talk, contact)
     if always_heard(world, talk, said) or said.stopped:
         return None  # who stopped is told nothing anyway
-    log.warning("over the measure: message=%s pace=%s", inbound.sid, entry.pace)
-    text = OVER[entry.pace]
+    log.warning("over the measure: message=%s pace=%s", inbound.sid, entry.rate_status)
+    text = OVER[entry.rate_status]
     sure = said.understood.lang if said.understood.lang_confidence >= SURE else None
     composer = composer_for(services, replace(talk, language=talk.language or sure), world, at, [])
     return composer.compose((Notice(text),) if text else ()), entry.conversation, None
@@ -211,7 +213,7 @@ def _notes(services: Services, conversation: Conversation, contact: Contact | No
     if conversation.contact is not None or contact is None:
         return dict(conversation.notes)
     with services.database.read() as db:
-        return contacts.notes_of(db, contact.id)
+        return contacts.get_attributes(db, contact.id)
 
 
 def _contact(
@@ -228,7 +230,7 @@ def _contact(
     if (in_truth is None) != (talking is None):
         # Said to Redis at the very moment when the family was erased: nobody would ever answer here again.  Or Redis
         # has lost it (emptied, or its keys hashed anew): the person would miss what the family writes next.
-        services.conversations.set_talking(services.family(inbound.address), in_truth)
+        services.conversations.set_active_case(services.family(inbound.address), in_truth)
     return found
 
 
@@ -236,7 +238,7 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     """Redis away: emergencies, a person, stop and start still work; for the rest we say to come back soon."""
     with services.database.read() as db:
         contact = contacts.find(db, services.database.vault, inbound.address)
-        notes = contacts.notes_of(db, contact.id) if contact else {}
+        notes = contacts.get_attributes(db, contact.id) if contact else {}
     talk = Talk(language=(contact.language if contact else None) or inbound.reads or None)
     said = _heard(services, inbound, talk, contact)
     world = world_of(library_for(services, talk.language or "en"), at, _known(talk, inbound, notes))
@@ -249,9 +251,9 @@ def _receive_without_redis(services: Services, inbound: Inbound, at: datetime) -
     reply, _ = _keep_and_compose(services, inbound, contact, turn, Saying([], [], at))
     if any(isinstance(effect, Consent) for effect in turn.effects):
         with contextlib.suppress(RedisError):  # away for a moment only: what it remembers is true no more
-            services.conversations.forget(services.family(inbound.address))
+            services.conversations.discard(services.family(inbound.address))
     with services.database.write() as db:
-        handled_while_redis_down.note(db, inbound.sid, at)
+        handled_while_redis_down.record(db, inbound.sid, at)
     return reply
 
 
@@ -318,7 +320,7 @@ def _keep_and_compose(
     with services.database.write() as db:
         writer = contact or _somebody_new(services, db, inbound, saying.at)
         if saying.answers_us:
-            contacts.set_unanswered(db, writer.id, 0)
+            contacts.set_unanswered_prompts(db, writer.id, 0)
         kept = keep(services, db, _message(writer, inbound, turn, saying), turn.effects)
         reply = _compose(services, composer, turn, kept)
         sent_texts.record(db, writer.id, composer.said, saying.told, saying.at)

@@ -19,7 +19,7 @@ def before(services: Services, inbound: Inbound, contact: Contact | None, comman
     stopped = bool(contact and contact.stopped_at)
     if contact and command and command.kind == ("stop" if stopped else "start"):
         with services.database.read() as db:
-            return stopped != consent_events.stands(db, inbound.sid, command.kind)
+            return stopped != consent_events.is_recorded(db, inbound.sid, command.kind)
     return stopped
 
 
@@ -34,4 +34,4 @@ def after(services: Services, contact: Contact | None, effects: Iterable[Effect]
 def still(services: Services, contact_id: int) -> bool:
     """As the database has it: a START while Redis was away did not reach what the conversation remembers."""
     with services.database.read() as db:
-        return contacts.has_stopped(db, contact_id)
+        return contacts.is_opted_out(db, contact_id)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.base.language_names import RIGHT_TO_LEFT
+from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES
 from bot.content import dates
 from bot.content.district import DAYS_OF_WEEK, District, School
 from bot.flows.model import Severity
@@ -32,23 +32,23 @@ class Values:
         if name not in self.given and name not in OWN:
             return ""
         value = self.given[name] if name in self.given else OWN[name](self)
-        return isolated(value) if self.language in RIGHT_TO_LEFT else value
+        return isolated(value) if self.language in RIGHT_TO_LEFT_LANGUAGES else value
 
 
 def _due(values: Values) -> str:
-    return dates.day(values.district.answer_due(values.at, values.severity), values.language)
+    return dates.format_day(values.district.get_answer_due_date(values.at, values.severity), values.language)
 
 
 def _office_hours(values: Values) -> str:
     office = values.district.office_hours
     days = tuple(DAYS_OF_WEEK.index(day) for day in office.days)
-    return dates.hours(office.start, office.end, days, values.language)
+    return dates.format_hours(office.start, office.end, days, values.language)
 
 
 def _board_next(values: Values) -> str:
     district = values.district
-    meeting = district.next_board_meeting(district.local(values.at).date())
-    return dates.moment(meeting, values.language) if meeting else ""
+    meeting = district.find_next_board_meeting(district.to_local_time(values.at).date())
+    return dates.format_moment(meeting, values.language) if meeting else ""
 
 
 OWN: Mapping[str, Callable[[Values], str]] = {

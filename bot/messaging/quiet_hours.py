@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.runtime import Services
 from bot.store.cases import cases
-from bot.store.cases.cases import OF_STAFF
+from bot.store.cases.cases import STAFF_TOPICS
 
 GOING_ON = timedelta(hours=4)
 """So long after it was reported an emergency counts as going on."""
@@ -18,12 +18,12 @@ GOING_ON = timedelta(hours=4)
 
 def may_ring(services: Services, contact_id: int, at: datetime) -> datetime:
     """`at`, or the morning when this family may be rung."""
-    morning = services.library.district.waking(at)
+    morning = services.library.district.find_next_waking_time(at)
     return at if morning <= at or _emergency(services, contact_id, at) else morning
 
 
 def _emergency(services: Services, contact_id: int, at: datetime) -> bool:
     with services.database.read() as db:
-        found = cases.of_contact(db, services.database.vault, contact_id)
-    own = (one for one in found if one.open and one.topic not in OF_STAFF)
+        found = cases.list_for_contact(db, services.database.vault, contact_id)
+    own = (one for one in found if one.is_open and one.topic not in STAFF_TOPICS)
     return any(one.severity == "escalate_now" and at - one.opened_at <= GOING_ON for one in own)

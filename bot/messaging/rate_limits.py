@@ -11,26 +11,26 @@ from redis import RedisError
 from bot.messaging.inbound_message import Inbound
 from bot.runtime import Services
 from bot.store.families import rate_counters
-from bot.store.families.rate_counters import Measure
+from bot.store.families.rate_counters import MessageRateLimit
 
 HOME = frozenset({"US", "PR", "VI", "GU", "AS", "MP"})
 """Where a text costs what a local one does: the United States with its territories."""
-ABROAD = Measure(per_ten_minutes=12, per_day=20)
+ABROAD = MessageRateLimit(per_ten_minutes=12, per_day=20)
 """Messages of one foreign number that are answered; by WhatsApp all numbers cost alike."""
 EARNS = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
 NOWHERE = "001"
 """The region of satellite, network and premium codes that belong to no country (+870, +881, +882, +883, +979)."""
 
 
-def measure_of(address: str) -> Measure:
+def measure_of(address: str) -> MessageRateLimit:
     """How many messages of this address are answered."""
-    return ABROAD if address.startswith("+") and region_of(address) not in HOME else rate_counters.usual()
+    return ABROAD if address.startswith("+") and region_of(address) not in HOME else rate_counters.get_default_limit()
 
 
 def silent(services: Services, inbound: Inbound) -> bool:
     """Count a message that is answered without a talk (CHECK, GO); whether its answer is left out now."""
     try:
-        found = services.conversations.count(services.family(inbound.address), measure_of(inbound.address))
+        found = services.conversations.count_message(services.family(inbound.address), measure_of(inbound.address))
     except RedisError:
         return False
     return found == "silent"

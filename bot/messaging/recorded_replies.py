@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.channels.message_parts import parts
+from bot.channels.message_parts import split_message
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.flows.effects import Notice
 from bot.messaging.catalog_drafts import library_for
@@ -59,14 +59,14 @@ def beside(
 def sound_of(services: Services, reply: str, language: str) -> str:
     """The address of the reply said aloud; empty unless every piece of it was recorded and reviewed, as it is now."""
     reachable = services.settings.public_url or not services.settings.live
-    if not reachable or len(parts(reply)) >= MOST_MESSAGES:
+    if not reachable or len(split_message(reply)) >= MOST_MESSAGES:
         return ""
     keys = [recording_key(language, text) for text in _texts(services, reply, language)]
     if not 0 < len(keys) <= MOST_PIECES:
         return ""
     try:
         with services.database.read() as db:
-            there = recordings.usable(db, language, keys)
+            there = recordings.find_usable_keys(db, language, keys)
     except SQLAlchemyError as error:  # the answer itself is kept: a text without its sound is better than none
         log.warning("recordings not looked up: %s", type(error).__name__)
         return ""
@@ -77,7 +77,7 @@ def sound_of(services: Services, reply: str, language: str) -> str:
 def _texts(services: Services, reply: str, language: str) -> list[str]:
     """What is said one after the other; after each choice the words for its number, as in a call."""
     library = library_for(services, language)
-    press = library.catalogs.read(language, library.texts["voice_press"])
+    press = library.catalogs.translate(language, library.texts["voice_press"])
     said = []
     for piece in pieces(for_the_ear(library, language, reply)):
         said += [piece.text, *([press.replace("{digit}", piece.key)] if piece.key else [])]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from bot.base.language_names import RIGHT_TO_LEFT, own_name
+from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES, get_own_name
 from bot.content import dates, partners
-from bot.content.catalog import Wording
-from bot.content.facts import HELD, OF_THE_MOMENT, Partner
+from bot.content.catalog import CatalogText
+from bot.content.facts import DATA_SUMMARY_FACT_ID, LIVE_FACT_IDS, Partner
 from bot.content.library import Library
 from bot.content.texts import TextId
 from bot.flows.dialog_state import known_after
@@ -28,8 +28,8 @@ from bot.flows.model import Plural, Severity, Text
 from bot.flows.steps import ISO_DAY
 from bot.messaging.placeholder_values import Values, isolated
 from bot.store.families import sent_texts
-from bot.store.lifecycle.data_summary import Held
-from bot.store.schools.school_statuses import Status
+from bot.store.lifecycle.data_summary import DataSummary
+from bot.store.schools.school_statuses import SchoolStatus
 
 DRAFT, ENGLISH, SOON = "notice_draft", "notice_english", "notice_soon"
 AFTER_HOURS = "after_hours"
@@ -60,9 +60,9 @@ class Composer:
     about: Mapping[str, str] = field(default_factory=dict)
     media_base: str = ""
     text: str = ""
-    statuses: Callable[[], Mapping[str, Status]] = dict
+    statuses: Callable[[], Mapping[str, SchoolStatus]] = dict
     partners: Mapping[str, Partner] | None = None
-    held: Callable[[], Held | None] = lambda: None
+    held: Callable[[], DataSummary | None] = lambda: None
     """What is held about the family; None: nothing."""
     said: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
@@ -110,19 +110,19 @@ class Composer:
         if effect.silent or effect.severity in ("escalate_now", "info") or AFTER_HOURS in self.noticed:
             return ""
         district = self.library.district
-        when = district.read_when(effect.to, self.at, self.about.get("contact.school"))
+        when = district.find_first_read_time(effect.to, self.at, self.about.get("contact.school"))
         if when <= self.at:
             return ""
         self.noticed.append(AFTER_HOURS)
-        told = dates.moment(district.local(when), self.language)
+        told = dates.format_moment(district.to_local_time(when), self.language)
         return self._text(self.library.texts["after_hours"], {"when": told})
 
     def _text(self, text: Text, answers: Mapping[str, str] | None = None) -> str:
         wording = self._wording(text, answers or {})
         english = text.one if isinstance(text, Plural) else text
-        self.said.add(sent_texts.key(english, self.language, wording.text))
-        if wording.missing or wording.draft:
-            self._seen.add(self._missing() if wording.missing else DRAFT)
+        self.said.add(sent_texts.build_key(english, self.language, wording.text))
+        if wording.is_missing or wording.is_draft:
+            self._seen.add(self._missing() if wording.is_missing else DRAFT)
         if "{" not in wording.text:
             return wording.text
         own = {name: self._shown(value) for name, value in (answers or {}).items()}
@@ -132,11 +132,11 @@ class Composer:
         school = self.library.district.schools.get(self.about.get("contact.school", ""))
         return Values(self.library.district, self.language, self.at, school, self._severity, given)
 
-    def _wording(self, text: Text, answers: Mapping[str, str]) -> Wording:
+    def _wording(self, text: Text, answers: Mapping[str, str]) -> CatalogText:
         if isinstance(text, Plural):
             number = answers.get(text.count, "")
-            return self.library.catalogs.counted(self.language, text, int(number) if number.isdecimal() else 0)
-        return self.library.catalogs.wording(self.language, text)
+            return self.library.catalogs.find_plural_text(self.language, text, int(number) if number.isdecimal() else 0)
+        return self.library.catalogs.find_text(self.language, text)
 
     def _named(self, text_id: str) -> str:
         """One of the texts that belong to no flow; raises KeyError for an id that the library does not know."""
@@ -145,10 +145,10 @@ class Composer:
     def _fact(self, name: str, urgent: bool) -> str:
         """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it,
         and the day is left out: it is short, and the page shows it to staff."""
-        if name in OF_THE_MOMENT:
-            return "\n".join(self._held()) if name == HELD else self._school_now()
+        if name in LIVE_FACT_IDS:
+            return "\n".join(self._held()) if name == DATA_SUMMARY_FACT_ID else self._school_now()
         fact, district = self.library.facts.get(name), self.library.district
-        if fact and fact.usable(self._today(), district.policies, self._standing()):
+        if fact and fact.is_usable(self._today(), district.policies, self._standing()):
             named = self._named_here(fact.partners)
             listed = {f"partners_{fact.partners}": "\n".join(map(self._partner, named))} if fact.partners else {}
             stated = self._text(fact.text, listed)
@@ -160,19 +160,19 @@ class Composer:
         """What is verified about the school that the message names, else the family's own; once a conversation."""
         found = self.statuses()
         own = self.about.get("contact.school", "")
-        status = found.get((self.library.district.school_in(self.text) or own) if found else own)
+        status = found.get((self.library.district.find_school_in_text(self.text) or own) if found else own)
         mark = f"status:{status.id}" if status else ""
         if status is None or mark in self.noticed:
             return ""
         self.noticed.append(mark)
         return self.statement(status)
 
-    def statement(self, status: Status) -> str:
+    def statement(self, status: SchoolStatus) -> str:
         """A statement as families read it, with its time and until when it counts."""
-        local, school = self.library.district.local, self.library.district.schools.get(status.school)
+        local, school = self.library.district.to_local_time, self.library.district.schools.get(status.school)
         values = {"school_name": school.name if school else self.library.district.name}
-        values["time"] = dates.moment(local(status.checked_at), self.language)
-        values["until"] = dates.moment(local(status.expires_at), self.language)
+        values["time"] = dates.format_moment(local(status.checked_at), self.language)
+        values["until"] = dates.format_moment(local(status.expires_at), self.language)
         texts: tuple[TextId, TextId] = (STATUSES[status.kind], "status_until")
         return " ".join(self._text(self.library.texts[one], values) for one in texts)
 
@@ -187,12 +187,12 @@ class Composer:
         for count, text, days in _kinds(found, cases_days):
             if count:
                 yield self._text(self.library.texts[text], {"count": str(count), "days": str(days)})
-        if found.next_done:
-            day = self.library.district.local(found.next_done + timedelta(days=cases_days)).date()
-            yield self._text(self.library.texts["held_next"], {"date": dates.full(day, self.language)})
+        if found.oldest_resolved_at:
+            day = self.library.district.to_local_time(found.oldest_resolved_at + timedelta(days=cases_days)).date()
+            yield self._text(self.library.texts["held_next"], {"date": dates.format_full_date(day, self.language)})
 
     def _today(self) -> date:
-        return self.library.district.local(self.at).date()
+        return self.library.district.to_local_time(self.at).date()
 
     def _standing(self) -> list[Partner]:
         known = self.library.district.partners if self.partners is None else self.partners
@@ -200,28 +200,28 @@ class Composer:
 
     def _named_here(self, kind: str | None) -> list[Partner]:
         """The organizations of this kind that were checked lately, in this family's order."""
-        named = [one for one in self._standing() if one.kind == kind and one.fresh(self._today())]
-        return partners.in_turn(named, self.language, self._today())
+        named = [one for one in self._standing() if one.kind == kind and one.is_recently_checked(self._today())]
+        return partners.order_by_turn(named, self.language, self._today())
 
     def _partner(self, partner: Partner) -> str:
         cost = self._named("cost_free" if partner.cost == "free" else "cost_low")
-        spoken = ", ".join(own_name(code) for code in partner.languages)
+        spoken = ", ".join(get_own_name(code) for code in partner.languages)
         return f"- {partner.name}, {partner.phone} ({cost}; {spoken})"
 
     def _found(self, effect: FindPartners) -> str:
         """Up to three organizations, a paragraph each; a person, where none was checked lately."""
-        family = partners.Family(self.language, effect.near)
-        found = partners.fitting(self._standing(), effect.what, family, self._today())
+        family = partners.HelpSeeker(self.language, effect.near)
+        found = partners.find_matching(self._standing(), effect.what, family, self._today())
         return "\n\n".join(map(self._described, found)) or self._named("fact_unavailable")
 
     def _described(self, partner: Partner) -> str:
         does = ", ".join(self._named(f"service_{one}") for one in partner.services)
         lines = [self._partner(partner), *([does] if does else []), self._checked(partner.checked_on)]
         shown = "\n".join(lines)
-        return isolated(shown) if self.language in RIGHT_TO_LEFT else shown
+        return isolated(shown) if self.language in RIGHT_TO_LEFT_LANGUAGES else shown
 
     def _checked(self, day: date) -> str:
-        return self._text(self.library.texts["checked_on"], {"date": dates.full(day, self.language)})
+        return self._text(self.library.texts["checked_on"], {"date": dates.format_full_date(day, self.language)})
 
     def _which_topic(self, effect: AskTopic) -> str:
         flows = self.library.flows.flows
@@ -231,7 +231,7 @@ class Composer:
         return "\n".join([self._named(question), *lines])
 
     def _languages(self) -> str:
-        names = [own_name(code) for code in self.library.district.languages]
+        names = [get_own_name(code) for code in self.library.district.languages]
         lines = [f"{number}. {name}" for number, name in enumerate(names, 1)]
         person = f"0. 👤 {self.library.district.office_phone}"
         return "\n".join([f"{self.library.district.name} 🌐", *lines, person, "🚨 911"])
@@ -243,25 +243,25 @@ class Composer:
             yield self._notice(text_id)
 
     def _notice(self, text_id: str) -> str:
-        return self.library.catalogs.read(self.language, self.library.texts[NOTICES[text_id]])
+        return self.library.catalogs.translate(self.language, self.library.texts[NOTICES[text_id]])
 
     def _missing(self) -> str:
         """Why this is English: the language is being drafted, or it lacks this text."""
-        waits = self.language in self.library.others and self.language not in self.library.catalogs.wordings
+        waits = self.language in self.library.machine_languages and self.language not in self.library.catalogs.texts
         return SOON if waits else ENGLISH
 
     def _shown(self, answer: str) -> str:
         """A day that the family named, in its own way of writing days; other answers as they are."""
-        return dates.day(date.fromisoformat(answer), self.language) if ISO_DAY.fullmatch(answer) else answer
+        return dates.format_day(date.fromisoformat(answer), self.language) if ISO_DAY.fullmatch(answer) else answer
 
 
-def _kinds(found: Held, cases_days: int) -> Iterable[tuple[int, TextId, int]]:
+def _kinds(found: DataSummary, cases_days: int) -> Iterable[tuple[int, TextId, int]]:
     """How many of each kind, how that is said, and after how many days it is deleted."""
     yield found.cases, "held_cases", cases_days
     yield found.messages, "held_messages", cases_days
     yield found.voice_notes, "held_voice", cases_days
     yield found.absences, "held_absences", KEPT_DAYS
-    yield found.help, "held_help", KEPT_DAYS
+    yield found.support_requests, "held_help", KEPT_DAYS
     yield found.suggestions, "held_suggestions", KEPT_DAYS
     yield found.meetings, "held_meetings", KEPT_DAYS
     yield found.consents, "held_consent", 0

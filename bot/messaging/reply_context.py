@@ -13,21 +13,21 @@ from bot.messaging.reply_composer import Composer
 from bot.nlu import Context, Understanding, understand
 from bot.runtime import Services
 from bot.store.lifecycle import data_summary
-from bot.store.lifecycle.data_summary import Held
+from bot.store.lifecycle.data_summary import DataSummary
 
 
 def world_of(library: Library, at: datetime, contact: Mapping[str, str]) -> World:
     """The world of one message.  `contact`: what is known of who writes (language, channel, notes)."""
-    today = library.district.local(at).date()
+    today = library.district.to_local_time(at).date()
     return World(
         flows=library.flows,
         languages=library.district.languages,
         understand=lambda text, language: understood(library, text, language),
-        read=library.catalogs.read,
-        about=conditions.about(library, today, contact),
+        read=library.catalogs.translate,
+        about=conditions.build_values(library, today, contact),
         schools={name: school.name for name, school in library.district.schools.items()},
         today=today,
-        others=library.others,
+        others=library.machine_languages,
     )
 
 
@@ -47,19 +47,19 @@ def composer_for(
     library = library_for(services, talk.language or "en")
     return Composer(
         library, talk.language or "en", at, noticed, about=world.about, media_base=base, text=text,
-        statuses=lambda: services.statuses.now(at), partners=partner_directory.standing(services, at),
+        statuses=lambda: services.statuses.get_current(at), partners=partner_directory.standing(services, at),
     )  # fmt: skip
 
 
-def held_about(services: Services, contact_id: int | None) -> Held | None:
+def held_about(services: Services, contact_id: int | None) -> DataSummary | None:
     """What is held about who writes; None for somebody new."""
     if contact_id is None:
         return None
     with services.database.read() as db:
-        return data_summary.of_contact(db, contact_id)
+        return data_summary.summary_for_contact(db, contact_id)
 
 
 def of_case(library: Library, kept: Kept, at: datetime) -> dict[str, str]:
     """What a reply may say of the case that was opened: its number, and who answers first."""
-    first = next(iter(library.district.alerted_for(kept.role, at, kept.school).values()))
+    first = next(iter(library.district.list_alert_recipients(kept.role, at, kept.school).values()))
     return {"staff_name": first.name, "case": str(kept.case or "")}

@@ -22,7 +22,7 @@ KIND = "attendance"
 def again_on(district: District, day: date) -> date:
     """The first day after an event on which texts about truancy may leave: `hold_days` school days lie between."""
     for _ in range(district.attendance.hold_days + 1):
-        day = district.next_school_day(day)
+        day = district.find_next_school_day(day)
     return day
 
 
@@ -30,9 +30,9 @@ def held_schools(
     db: Connection, district: District, at: datetime, schools: Iterable[str] | None = None
 ) -> dict[str, date]:
     """The schools (of these) that are held now, and when it is possible again."""
-    today = district.local(at).date()
+    today = district.to_local_time(at).date()
     found: dict[str, date] = {}
-    for event in verified_events.since(db, today - timedelta(days=district.attendance.longest), schools):
+    for event in verified_events.list_since(db, today - timedelta(days=district.attendance.max_hold_days), schools):
         again = again_on(district, event.day)
         if event.day <= today < again:
             found[event.school] = max(again, found.get(event.school, again))
@@ -49,9 +49,9 @@ def now_held(services: Services, at: datetime) -> dict[str, date]:
 
 def family_held(db: Connection, district: District, contact_id: int, at: datetime) -> date | None:
     """When a family may be asked about absences again; None: now."""
-    family = contacts.family_of(db, contact_id)
-    named = contacts.notes_of(db, contact_id).get("school")
-    own = {*(families.schools_of(db, family) if family is not None else ()), *([named] if named else ())}
+    family = contacts.find_family_id(db, contact_id)
+    named = contacts.get_attributes(db, contact_id).get("school")
+    own = {*(families.list_schools(db, family) if family is not None else ()), *([named] if named else ())}
     return max(held_schools(db, district, at, own).values(), default=None)
 
 

@@ -44,8 +44,8 @@ def prepare(services: Services, language: str, start: str, at: datetime) -> Corr
     """
     english = _the_one(services, start)
     library = library_for(services, language)
-    wording = library.catalogs.wording(language, english)
-    if wording.missing and language != "en":
+    wording = library.catalogs.find_text(language, english)
+    if wording.is_missing and language != "en":
         raise CannotCorrect(f"There is no wording in '{language}' to correct it with: write it first.")
     composer = Composer(library, language, at)
     text = composer.outside_a_talk(english)
@@ -54,7 +54,7 @@ def prepare(services: Services, language: str, start: str, at: datetime) -> Corr
             "This text holds a family's own answers or case, which are not kept: it cannot be repeated."
         )
     with services.database.read() as db:
-        contacts = sent_texts.contacts_told(db, english, language, wording.text)
+        contacts = sent_texts.find_outdated_contacts(db, english, language, wording.text)
     opening = composer.outside_a_talk(library.texts["corrected"]) or ""
     return Correction(english, language, wording.text, f"{opening}\n\n{text}", tuple(contacts))
 
@@ -66,7 +66,7 @@ def send(services: Services, correction: Correction) -> int:
         enqueue(services.redis, "default", DELIVER, delivery_id)
     log.info(
         "corrected: text=%s language=%s families=%s",
-        sent_texts.text_id(correction.english),
+        sent_texts.compute_text_id(correction.english),
         correction.language,
         len(planned),
     )
@@ -76,11 +76,11 @@ def send(services: Services, correction: Correction) -> int:
 def _plan(services: Services, correction: Correction, contact: int) -> str | None:
     """The delivery and the note that this family knows the right wording: both, or neither."""
     at = now()
-    key = sent_texts.key(correction.english, correction.language, correction.wording)
+    key = sent_texts.build_key(correction.english, correction.language, correction.wording)
     try:
         with services.database.write() as db:
             sent_texts.add(db, contact, key, at)
-            due = services.library.district.waking(at)
+            due = services.library.district.find_next_waking_time(at)
             return deliveries.plan_correction(db, services.database.vault, contact, correction.body, due)
     except IntegrityError:
         return None  # told by somebody else just now

@@ -12,7 +12,7 @@ def text_to(services: Services, number: str, body: str, cause: str) -> bool:
     at, vault = now(), services.database.vault
     with services.database.write() as db:
         contact = contacts.add(db, vault, number, "sms", at)
-        if contacts.any_stopped(db, contact):
+        if contacts.is_any_opted_out(db, contact):
             return False
         about: dict[str, object] = {"contact_id": contact.id, "id": cause}
         delivery = deliveries.plan_notice(db, vault, about, body, at)

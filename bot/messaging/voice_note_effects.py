@@ -12,8 +12,8 @@ from bot.flows.voice_messages import SPOKE
 from bot.messaging.inbound_message import Inbound
 from bot.runtime import Services
 from bot.store.cases import cases, voice_notes
-from bot.store.cases.cases import OF_STAFF
-from bot.store.cases.voice_notes import New
+from bot.store.cases.cases import STAFF_TOPICS
+from bot.store.cases.voice_notes import NewVoiceNote
 from bot.store.families.contacts import Contact
 
 
@@ -37,8 +37,8 @@ def joined(services: Services, db: Connection, contact_id: int, effect: Escalati
 
     An emergency comes first, and stays one.  What staff opened from the family's phone is not the family's.
     """
-    found = [one for one in cases.of_contact(db, services.database.vault, contact_id) if one.open]
-    own = [one for one in found if one.topic not in OF_STAFF]
+    found = [one for one in cases.list_for_contact(db, services.database.vault, contact_id) if one.is_open]
+    own = [one for one in found if one.topic not in STAFF_TOPICS]
     if not own:
         return effect
     case = max(own, key=lambda one: (one.severity == "escalate_now", one.id))
@@ -52,8 +52,8 @@ def keep(services: Services, db: Connection, message: Spoken, case_id: int | Non
     found = []
     for number, sound in enumerate(inbound.sounds):
         cause = f"{inbound.sid}:{number}"
-        new = New(cause, message.contact.id, case, message.language, sound.url, sound.content_type)
-        found.append(voice_notes.keep_note(db, services.database.vault, new, message.at))
+        new = NewVoiceNote(cause, message.contact.id, case, message.language, sound.url, sound.content_type)
+        found.append(voice_notes.add(db, services.database.vault, new, message.at))
     return found
 
 

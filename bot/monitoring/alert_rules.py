@@ -8,125 +8,134 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from bot.monitoring.snapshot import Figures
+from bot.monitoring.snapshot import SystemSnapshot
 
-Level = Literal["text", "page"]
+AlarmLevel = Literal["text", "page"]
 """`text`: the technical contact is told by text, at any hour; `page`: it stands on the page "Is all well?" alone:
 other people are told (owners of facts, staff on call) or it can wait."""
 
-WORKER_SECONDS = 90
+MAX_HEARTBEAT_AGE_SECONDS = 90
 """Workers tell Redis every few seconds that they live; the scheduler, each minute at the latest."""
-QUEUE_SECONDS = {"urgent": 120, "default": 600, "bulk": 3600}
-DUE_SECONDS = 900
-NOT_TAKEN = 5
+MAX_QUEUE_WAIT_SECONDS = {"urgent": 120, "default": 600, "bulk": 3600}
+MAX_DELIVERY_DELAY_SECONDS = 900
+MIN_REFUSED_SENDS = 5
 """So many sends of a quarter of an hour that Twilio did not take, and more than it took."""
-UNKNOWN = 20
-UNCLAIMED_SECONDS = {"escalate_now": 900, "escalate_day": 24 * 3600}
-OPT_OUTS = 20
+MIN_UNKNOWN_SENDS = 20
+MAX_UNCLAIMED_SECONDS = {"escalate_now": 900, "escalate_day": 24 * 3600}
+MIN_OPT_OUTS_PER_HOUR = 20
 """In an hour: more than an announcement to a few thousand families brings by itself."""
-DISK_FREE = 0.10
-LOCKED = 3
+MIN_FREE_DISK_RATIO = 0.10
+MIN_LOCKED_LOGINS = 3
 
 
 @dataclass(frozen=True)
-class Found:
+class ActiveAlarm:
     """One alarm; `figure` is how bad it is, in words of numbers ("312 s", "4 %")."""
 
     name: str
-    level: Level
-    figure: str
+    level: AlarmLevel
+    value: str
 
 
-def found(figures: Figures) -> list[Found]:
+def find_alarms(snapshot: SystemSnapshot) -> list[ActiveAlarm]:
     """All alarms of this moment, those that are told by text first."""
-    every = [one for rule in RULES for one in rule(figures)]
+    every = [one for rule in ALARM_RULES for one in rule(snapshot)]
     return sorted(every, key=lambda one: one.level != "text")
 
 
-def _stores(figures: Figures) -> Iterator[Found]:
-    if figures.database is None:
-        yield Found("database_away", "text", "")
-    if figures.redis is None:
-        yield Found("redis_away", "text", "")
+def _check_stores(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
+    if snapshot.database is None:
+        yield ActiveAlarm("database_away", "text", "")
+    if snapshot.redis is None:
+        yield ActiveAlarm("redis_away", "text", "")
 
 
-def _processes(figures: Figures) -> Iterator[Found]:
-    seen = figures.redis
+def _check_processes(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
+    seen = snapshot.redis
     if seen is None:
         return
-    if not _fresh(max(seen.workers, default=None), figures.at):
-        yield Found("worker_missing", "text", _ago(max(seen.workers, default=None), figures.at))
-    if not _fresh(seen.scheduler, figures.at):
-        yield Found("scheduler_missing", "text", _ago(seen.scheduler, figures.at))
-    if seen.web is not None and (figures.at - seen.web).total_seconds() > 3 * WORKER_SECONDS:
-        yield Found("web_missing", "text", _ago(seen.web, figures.at))
-    if seen.missed:
-        yield Found("messages_missed", "text", str(seen.missed))
+    if not _is_fresh(max(seen.worker_heartbeats, default=None), snapshot.taken_at):
+        yield ActiveAlarm(
+            "worker_missing", "text", _format_age(max(seen.worker_heartbeats, default=None), snapshot.taken_at)
+        )
+    if not _is_fresh(seen.scheduler_heartbeat, snapshot.taken_at):
+        yield ActiveAlarm("scheduler_missing", "text", _format_age(seen.scheduler_heartbeat, snapshot.taken_at))
+    if (
+        seen.web_seen_at is not None
+        and (snapshot.taken_at - seen.web_seen_at).total_seconds() > 3 * MAX_HEARTBEAT_AGE_SECONDS
+    ):
+        yield ActiveAlarm("web_missing", "text", _format_age(seen.web_seen_at, snapshot.taken_at))
+    if seen.missed_message_count:
+        yield ActiveAlarm("messages_missed", "text", str(seen.missed_message_count))
 
 
-def _queues(figures: Figures) -> Iterator[Found]:
-    for name, most in QUEUE_SECONDS.items():
-        since = figures.redis.oldest.get(name) if figures.redis else None
-        if since and (figures.at - since).total_seconds() > most:
-            yield Found(f"queue_{name}", "text", _ago(since, figures.at))
+def _check_queues(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
+    for name, most in MAX_QUEUE_WAIT_SECONDS.items():
+        since = snapshot.redis.oldest_queued_at.get(name) if snapshot.redis else None
+        if since and (snapshot.taken_at - since).total_seconds() > most:
+            yield ActiveAlarm(f"queue_{name}", "text", _format_age(since, snapshot.taken_at))
 
 
-def _sending(figures: Figures) -> Iterator[Found]:
-    known = figures.database
+def _check_sending(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
+    known = snapshot.database
     if known is None:
         return
-    if known.not_taken >= NOT_TAKEN and known.not_taken > known.taken:
-        yield Found("twilio_failing", "text", f"{known.not_taken} / {known.not_taken + known.taken}")
-    if known.due_since and (figures.at - known.due_since).total_seconds() > DUE_SECONDS:
-        yield Found("deliveries_late", "text", _ago(known.due_since, figures.at))
-    if known.unknown >= UNKNOWN:
-        yield Found("unknown_outcomes", "text", str(known.unknown))
+    if known.refused_send_count >= MIN_REFUSED_SENDS and known.refused_send_count > known.accepted_send_count:
+        yield ActiveAlarm(
+            "twilio_failing",
+            "text",
+            f"{known.refused_send_count} / {known.refused_send_count + known.accepted_send_count}",
+        )
+    if known.oldest_due_at and (snapshot.taken_at - known.oldest_due_at).total_seconds() > MAX_DELIVERY_DELAY_SECONDS:
+        yield ActiveAlarm("deliveries_late", "text", _format_age(known.oldest_due_at, snapshot.taken_at))
+    if known.unknown_send_count >= MIN_UNKNOWN_SENDS:
+        yield ActiveAlarm("unknown_outcomes", "text", str(known.unknown_send_count))
 
 
-def _disk(figures: Figures) -> Iterator[Found]:
-    if figures.disk_free < DISK_FREE:
-        yield Found("disk_full", "text", f"{figures.disk_free:.0%}")
+def _check_disk(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
+    if snapshot.free_disk_ratio < MIN_FREE_DISK_RATIO:
+        yield ActiveAlarm("disk_full", "text", f"{snapshot.free_disk_ratio:.0%}")
 
 
-def _people(figures: Figures) -> Iterator[Found]:
+def _check_people(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
     """What others are told of; who looks after the machines sees it here."""
-    known = figures.database
+    known = snapshot.database
     if known is None:
         return
-    for severity, most in UNCLAIMED_SECONDS.items():
-        many, oldest = known.open_cases.get((severity, False), (0, figures.at))
-        if many and (figures.at - oldest).total_seconds() > most:
-            yield Found(f"unclaimed_{severity}", "page", f"{many}, {_ago(oldest, figures.at)}")
-    if known.opt_outs_hour >= OPT_OUTS:
-        yield Found("opt_outs", "text", str(known.opt_outs_hour))
-    if known.facts.get("expired"):
-        yield Found("facts_expired", "page", str(known.facts["expired"]))
-    if known.logins_locked >= LOCKED:
-        yield Found("logins_locked", "text", str(known.logins_locked))
+    for severity, most in MAX_UNCLAIMED_SECONDS.items():
+        many, oldest = known.open_case_counts.get((severity, False), (0, snapshot.taken_at))
+        if many and (snapshot.taken_at - oldest).total_seconds() > most:
+            yield ActiveAlarm(f"unclaimed_{severity}", "page", f"{many}, {_format_age(oldest, snapshot.taken_at)}")
+    if known.opt_outs_last_hour >= MIN_OPT_OUTS_PER_HOUR:
+        yield ActiveAlarm("opt_outs", "text", str(known.opt_outs_last_hour))
+    if known.fact_counts.get("expired"):
+        yield ActiveAlarm("facts_expired", "page", str(known.fact_counts["expired"]))
+    if known.locked_login_count >= MIN_LOCKED_LOGINS:
+        yield ActiveAlarm("logins_locked", "text", str(known.locked_login_count))
 
 
-def _translation(figures: Figures) -> Iterator[Found]:
-    if figures.redis and figures.redis.resting:
-        yield Found("translation_failing", "page", "")
+def _check_translation(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
+    if snapshot.redis and snapshot.redis.is_translator_resting:
+        yield ActiveAlarm("translation_failing", "page", "")
 
 
-RULES: tuple[Callable[[Figures], Iterator[Found]], ...] = (
-    *(_stores, _processes, _queues, _sending, _disk),
-    *(_people, _translation),
+ALARM_RULES: tuple[Callable[[SystemSnapshot], Iterator[ActiveAlarm]], ...] = (
+    *(_check_stores, _check_processes, _check_queues, _check_sending, _check_disk),
+    *(_check_people, _check_translation),
 )
-NAMES = (
+ALARM_NAMES = (
     *("database_away", "redis_away", "worker_missing", "scheduler_missing", "web_missing", "messages_missed"),
-    *(f"queue_{name}" for name in QUEUE_SECONDS),
+    *(f"queue_{name}" for name in MAX_QUEUE_WAIT_SECONDS),
     *("twilio_failing", "deliveries_late", "unknown_outcomes", "disk_full"),
-    *(f"unclaimed_{severity}" for severity in UNCLAIMED_SECONDS),
+    *(f"unclaimed_{severity}" for severity in MAX_UNCLAIMED_SECONDS),
     *("opt_outs", "facts_expired", "logins_locked", "translation_failing"),
 )
 """Every name that there is: the page explains each, and so does the runbook."""
 
 
-def _fresh(seen: datetime | None, at: datetime) -> bool:
-    return seen is not None and at - seen < timedelta(seconds=WORKER_SECONDS)
+def _is_fresh(seen: datetime | None, at: datetime) -> bool:
+    return seen is not None and at - seen < timedelta(seconds=MAX_HEARTBEAT_AGE_SECONDS)
 
 
-def _ago(since: datetime | None, at: datetime) -> str:
+def _format_age(since: datetime | None, at: datetime) -> str:
     return "" if since is None else f"{max(0, int((at - since).total_seconds()))} s"

@@ -14,24 +14,24 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.channels.base import Outgoing, SendError
+from bot.channels.base import OutgoingMessage, SendError
 from bot.messaging import delivery
 from bot.monitoring import alert_rules
-from bot.monitoring.alert_rules import Found
-from bot.monitoring.snapshot import WEB_SEEN, read
+from bot.monitoring.alert_rules import ActiveAlarm
+from bot.monitoring.snapshot import WEB_LAST_SEEN_KEY, take_snapshot
 from bot.runtime import Services
 from bot.store.cases import deliveries
 from bot.store.operations import alarms
 
-EVERY_SECONDS = 60
-STAYS = timedelta(seconds=100)
+ALARM_CHECK_SECONDS = 60
+ALARM_NOTIFY_DELAY = timedelta(seconds=100)
 """So long an alarm stands before anybody is told: a restart, or one slow minute, wakes nobody."""
-OVER = timedelta(minutes=5)
+ALARM_END_DELAY = timedelta(minutes=5)
 """So long it is quiet before it counts as over."""
-LOOKS, IN_VAIN, SILENT_SECONDS = "puente:alarms:database", 3, 6 * 3600
+DATABASE_FAILURES_KEY, FAILURES_BEFORE_ALARM, FAILURE_COUNT_SECONDS = "puente:alarms:database", 3, 6 * 3600
 """How many looks in vain there were at the database; at the third it is told, which cannot be written down anywhere."""
 
-IN_WORDS = {
+ALARM_SMS_TEXTS = {
     "database_away": "the database does not answer: messages are refused, and Twilio sends them again for a while",
     "redis_away": "Redis does not answer: families get emergencies and a person only",
     "worker_missing": "no worker runs: alerts and messages do not leave",
@@ -53,108 +53,117 @@ IN_WORDS = {
 log = logging.getLogger(__name__)
 
 
-def look(services: Services) -> list[Found]:
+def check_alarms(services: Services) -> list[ActiveAlarm]:
     """Look once; tell what is new, and what is over.  The alarms of this moment."""
-    figures = read(services)
-    now_so = alert_rules.found(figures)
+    figures = take_snapshot(services)
+    now_so = alert_rules.find_alarms(figures)
     if figures.database is None:
-        _without_database(services)
+        _handle_database_down(services)
         return now_so
-    _database_is_back(services)
-    for delivery_id in _note(services, now_so, figures.at):
+    _handle_database_recovery(services)
+    for delivery_id in _record_changes(services, now_so, figures.taken_at):
         delivery.deliver(services, delivery_id)
     return now_so
 
 
-def watch(services: Services) -> None:
+def check_forever(services: Services) -> None:
     """For a thread of a web process: look every minute, for ever; also say that this process lives."""
     while True:
         try:
-            _seen(services)
-            look(services)
+            _record_web_alive(services)
+            check_alarms(services)
         except Exception as error:
             # Whatever it was: the next minute is looked at again.  A thread that has ended watches nothing.
             log.warning("not looked: reason=%s", type(error).__name__, exc_info=error)
-        time.sleep(EVERY_SECONDS)
+        time.sleep(ALARM_CHECK_SECONDS)
 
 
-def _seen(services: Services) -> None:
+def _record_web_alive(services: Services) -> None:
     with suppress(RedisError):  # which is an alarm of its own
-        services.redis.set(WEB_SEEN, f"{now().timestamp():.0f}", ex=24 * 3600)
+        services.redis.set(WEB_LAST_SEEN_KEY, f"{now().timestamp():.0f}", ex=24 * 3600)
 
 
-def _note(services: Services, now_so: list[Found], at: datetime) -> list[str]:
+def _record_changes(services: Services, active_alarms: list[ActiveAlarm], at: datetime) -> list[str]:
     """Write down what began and what ended; the texts that follow."""
-    names, of_name = [one.name for one in now_so], {one.name: one for one in now_so}
+    names, of_name = [one.name for one in active_alarms], {one.name: one for one in active_alarms}
     planned: list[str] = []
     with services.database.read() as db:
-        if not now_so and not alarms.opened(db):
+        if not active_alarms and not alarms.list_open(db):
             return planned
     with services.database.write() as db:
-        alarms.seen(db, names, at)
-        for one in alarms.opened(db):
+        alarms.record_active(db, names, at)
+        for one in alarms.list_open(db):
             current = of_name.get(one.name)
-            if current is None and one.seen_at <= at - OVER:
-                planned += _ended(services, db, one, at)
-            elif current and current.level == "text" and one.began_at <= at - STAYS and alarms.tell(db, one.id, at):
+            if current is None and one.seen_at <= at - ALARM_END_DELAY:
+                planned += _end_alarm(services, db, one, at)
+            elif (
+                current
+                and current.level == "text"
+                and one.began_at <= at - ALARM_NOTIFY_DELAY
+                and alarms.mark_notified(db, one.id, at)
+            ):
                 log.warning("alarm: alarm=%s", one.name)
-                planned += _plan(services, db, _begun_text(services, current), at)
+                planned += _plan_texts(services, db, _build_alarm_text(services, current), at)
     return planned
 
 
-def _ended(services: Services, db: Connection, one: alarms.Alarm, at: datetime) -> list[str]:
-    if not alarms.end(db, one.id, at) or one.told_at is None:
+def _end_alarm(services: Services, db: Connection, alarm: alarms.Alarm, at: datetime) -> list[str]:
+    if not alarms.end(db, alarm.id, at) or alarm.told_at is None:
         return []
-    log.info("alarm is over: alarm=%s", one.name)
-    return _plan(services, db, _over_text(services, one.name), at)
+    log.info("alarm is over: alarm=%s", alarm.name)
+    return _plan_texts(services, db, _build_end_text(services, alarm.name), at)
 
 
-def _over_text(services: Services, name: str) -> str:
-    return f'{services.library.district.name}: this is over: "{IN_WORDS[name]}".'
+def _build_end_text(services: Services, name: str) -> str:
+    return f'{services.library.district.name}: this is over: "{ALARM_SMS_TEXTS[name]}".'
 
 
-def _begun_text(services: Services, one: Found) -> str:
-    figure = f" ({one.figure})" if one.figure else ""
+def _build_alarm_text(services: Services, alarm: ActiveAlarm) -> str:
+    figure = f" ({alarm.value})" if alarm.value else ""
     where = f"{services.settings.public_base}/console/well"
-    return f"{services.library.district.name}: {IN_WORDS[one.name]}{figure}. What to do: {where} and docs/runbook.md"
+    what = f"{ALARM_SMS_TEXTS[alarm.name]}{figure}"
+    return f"{services.library.district.name}: {what}. What to do: {where} and docs/runbook.md"
 
 
-def _plan(services: Services, db: Connection, body: str, at: datetime) -> list[str]:
+def _plan_texts(services: Services, db: Connection, body: str, at: datetime) -> list[str]:
     """One text to the technical contact, at any hour."""
-    return [deliveries.plan_reminder(db, services.database.vault, person, body, at) for person in contacts(services)]
+    return [
+        deliveries.plan_reminder(db, services.database.vault, person, body, at)
+        for person in list_technical_contacts(services)
+    ]
 
 
-def contacts(services: Services) -> tuple[str, ...]:
+def list_technical_contacts(services: Services) -> tuple[str, ...]:
     """`technical` of the district file; where none is named, who comes first in the default chain."""
     district = services.library.district
-    return (district.technical,) if district.technical else district.owners("technical contact")
+    return (district.technical,) if district.technical else district.find_owners("technical contact")
 
 
-def _without_database(services: Services) -> None:
+def _handle_database_down(services: Services) -> None:
     """Nothing can be written down, so Redis counts the looks; without both nobody is told: /readyz says it."""
     try:
-        looks = int(services.redis.incr(LOOKS))
-        services.redis.expire(LOOKS, SILENT_SECONDS)
+        looks = int(services.redis.incr(DATABASE_FAILURES_KEY))
+        services.redis.expire(DATABASE_FAILURES_KEY, FAILURE_COUNT_SECONDS)
     except RedisError:
         return
-    if looks == IN_VAIN:
+    if looks == FAILURES_BEFORE_ALARM:
         log.error("alarm: alarm=%s", "database_away")
-        _send(services, _begun_text(services, Found("database_away", "text", "")))
+        _send_now(services, _build_alarm_text(services, ActiveAlarm("database_away", "text", "")))
 
 
-def _database_is_back(services: Services) -> None:
+def _handle_database_recovery(services: Services) -> None:
     try:
-        looks = services.redis.getdel(LOOKS)
+        looks = services.redis.getdel(DATABASE_FAILURES_KEY)
     except RedisError:
         return
-    if isinstance(looks, bytes) and int(looks) >= IN_VAIN:
-        _send(services, _over_text(services, "database_away"))
+    if isinstance(looks, bytes) and int(looks) >= FAILURES_BEFORE_ALARM:
+        _send_now(services, _build_end_text(services, "database_away"))
 
 
-def _send(services: Services, body: str) -> None:
+def _send_now(services: Services, body: str) -> None:
     """Straight to Twilio: there is no row that could be claimed."""
-    for person in contacts(services):
+    for person in list_technical_contacts(services):
         try:
-            services.channel.send(Outgoing("alarm", services.library.district.staff[person].phone, body))
+            services.channel.send(OutgoingMessage("alarm", services.library.district.staff[person].phone, body))
         except SendError as error:
             log.warning("not sent: alarm=%s code=%s", "database_away", error.code)

@@ -19,77 +19,80 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.base import metrics
 from bot.base.database import now
 from bot.base.queues import NAMES
-from bot.content.review_queue import NEVER_WRITTEN, tasks
+from bot.content.review_queue import NOT_SET_UP, list_tasks
 from bot.messaging import partner_directory
 from bot.runtime import Services
 from bot.store.operations import line_metrics, missed_messages
 
-LATELY = timedelta(minutes=15)
-HOUR = timedelta(hours=1)
-WEB_SEEN = "puente:seen:web"
+RECENT_PERIOD = timedelta(minutes=15)
+ONE_HOUR = timedelta(hours=1)
+WEB_LAST_SEEN_KEY = "puente:seen:web"
 """When a web process last looked, in seconds since 1970."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class InDatabase:
+class DatabaseSnapshot:
     """What the database knows; the fields are explained in `store/operations/line_metrics`."""
 
-    open_cases: Mapping[tuple[str, bool], tuple[int, datetime]]
-    first_claims: Mapping[str, list[float]]
-    sent: Mapping[tuple[str, str, str], int]
-    twilio_codes: Mapping[tuple[int], int]
-    due_since: datetime | None
-    taken: int
-    not_taken: int
-    unknown: int
-    sending: Mapping[tuple[str], int]
-    opt_outs_hour: int
-    opt_outs_day: int
-    login_failures: int
-    logins_locked: int
-    recordings_to_review: int
-    facts: Mapping[str, int]
+    open_case_counts: Mapping[tuple[str, bool], tuple[int, datetime]]
+    claim_seconds: Mapping[str, list[float]]
+    delivery_counts: Mapping[tuple[str, str, str], int]
+    twilio_code_counts: Mapping[tuple[int], int]
+    oldest_due_at: datetime | None
+    accepted_send_count: int
+    refused_send_count: int
+    unknown_send_count: int
+    active_recipient_counts: Mapping[tuple[str], int]
+    opt_outs_last_hour: int
+    opt_outs_last_day: int
+    login_failure_count: int
+    locked_login_count: int
+    unreviewed_recording_count: int
+    fact_counts: Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class InRedis:
+class RedisSnapshot:
     """What Redis knows: queues (waiting, failed, when the oldest was queued), who was seen when, what was counted."""
 
-    waiting: Mapping[str, int]
-    failed: Mapping[str, int]
-    oldest: Mapping[str, datetime | None]
-    workers: tuple[datetime, ...]
-    scheduler: datetime | None
-    web: datetime | None
-    resting: bool
+    waiting_job_counts: Mapping[str, int]
+    failed_job_counts: Mapping[str, int]
+    oldest_queued_at: Mapping[str, datetime | None]
+    worker_heartbeats: tuple[datetime, ...]
+    scheduler_heartbeat: datetime | None
+    web_seen_at: datetime | None
+    is_translator_resting: bool
     """Whether the translator is left alone for a minute, because it failed again and again."""
-    missed: int = 0
+    missed_message_count: int = 0
     """Messages of the last hour that had not reached us, and were found in Twilio's list."""
-    counted: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Figures:
+class SystemSnapshot:
     """All of it, at a moment; None: that part could not be asked."""
 
-    at: datetime
-    database: InDatabase | None
-    redis: InRedis | None
-    disk_free: float
+    taken_at: datetime
+    database: DatabaseSnapshot | None
+    redis: RedisSnapshot | None
+    free_disk_ratio: float
     """Of the disk with `var/` (the database, on one machine): the part that is free."""
 
 
-def read(services: Services) -> Figures:
+def take_snapshot(services: Services) -> SystemSnapshot:
     """The figures now; raises nothing for a database or a Redis that is away."""
     at = now()
-    return Figures(
-        at, _or_none(lambda: _database(services, at)), _or_none(lambda: _redis(services)), disk_free(services)
+    return SystemSnapshot(
+        at,
+        _run_or_none(lambda: _read_database(services, at)),
+        _run_or_none(lambda: _read_redis(services)),
+        get_free_disk_ratio(services),
     )
 
 
-def disk_free(services: Services) -> float:
+def get_free_disk_ratio(services: Services) -> float:
     """From 0 to 1; 1 where the folder cannot be seen."""
     try:
         found = shutil.disk_usage(services.settings.var_dir)
@@ -98,82 +101,82 @@ def disk_free(services: Services) -> float:
     return found.free / found.total
 
 
-def _or_none(read: Callable[[], T]) -> T | None:
+def _run_or_none(read_part: Callable[[], T]) -> T | None:
     try:
-        return read()
+        return read_part()
     except (SQLAlchemyError, RedisError):
         return None
 
 
-def _database(services: Services, at: datetime) -> InDatabase:
-    facts = _facts(services, at)
+def _read_database(services: Services, at: datetime) -> DatabaseSnapshot:
+    facts = _count_overdue_facts(services, at)
     with services.database.read() as db:
-        return _rows(db, at, facts)
+        return _query_database(db, at, facts)
 
 
-def _rows(db: Connection, at: datetime, facts: Mapping[str, int]) -> InDatabase:
-    taken, not_taken = line_metrics.trying(db, at, LATELY)
-    failures, locked = line_metrics.failed_logins(db, at)
-    return InDatabase(
-        open_cases=line_metrics.open_cases(db),
-        first_claims=line_metrics.first_claims(db, at),
-        sent=line_metrics.sent(db, at),
-        twilio_codes=line_metrics.twilio_codes(db, at),
-        due_since=line_metrics.due_since(db, at),
-        taken=taken,
-        not_taken=not_taken,
-        unknown=line_metrics.unknown(db),
-        sending=line_metrics.sending(db),
-        opt_outs_hour=line_metrics.opt_outs(db, at, HOUR),
-        opt_outs_day=line_metrics.opt_outs(db, at, line_metrics.DAY),
-        login_failures=failures,
-        logins_locked=locked,
-        recordings_to_review=line_metrics.recordings_to_review(db),
-        facts=facts,
+def _query_database(db: Connection, at: datetime, fact_counts: Mapping[str, int]) -> DatabaseSnapshot:
+    taken, not_taken = line_metrics.send_attempt_counts(db, at, RECENT_PERIOD)
+    failures, locked = line_metrics.count_failed_logins(db, at)
+    return DatabaseSnapshot(
+        open_case_counts=line_metrics.count_open_cases(db),
+        claim_seconds=line_metrics.time_to_claim(db, at),
+        delivery_counts=line_metrics.count_deliveries(db, at),
+        twilio_code_counts=line_metrics.count_twilio_codes(db, at),
+        oldest_due_at=line_metrics.find_oldest_due_at(db, at),
+        accepted_send_count=taken,
+        refused_send_count=not_taken,
+        unknown_send_count=line_metrics.count_unknown_sends(db),
+        active_recipient_counts=line_metrics.count_active_recipients(db),
+        opt_outs_last_hour=line_metrics.count_opt_outs(db, at, ONE_HOUR),
+        opt_outs_last_day=line_metrics.count_opt_outs(db, at, line_metrics.ONE_DAY),
+        login_failure_count=failures,
+        locked_login_count=locked,
+        unreviewed_recording_count=line_metrics.count_unreviewed_recordings(db),
+        fact_counts=fact_counts,
     )
 
 
-def _facts(services: Services, at: datetime) -> Mapping[str, int]:
+def _count_overdue_facts(services: Services, at: datetime) -> Mapping[str, int]:
     """What is not said any more, and what will not be within two weeks (facts, policies, partners, the protocol)."""
-    today = services.library.district.local(at).date()
+    today = services.library.district.to_local_time(at).date()
     due = [
         one
-        for one in tasks(services.library, today, partner_directory.checks(services, at))
-        if one.since > NEVER_WRITTEN
+        for one in list_tasks(services.library, today, partner_directory.checks(services, at))
+        if one.since > NOT_SET_UP
     ]
-    expired = sum(1 for one in due if one.overdue(today))
+    expired = sum(1 for one in due if one.is_overdue(today))
     return {"expired": expired, "soon": len(due) - expired}
 
 
-def _redis(services: Services) -> InRedis:
+def _read_redis(services: Services) -> RedisSnapshot:
     redis = services.redis
     queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in NAMES}
     beats = [worker.last_heartbeat for worker in Worker.all(connection=redis)]
     crons = [one.last_heartbeat for one in CronScheduler.all(redis)]
-    web = redis.get(WEB_SEEN)
-    return InRedis(
-        waiting={name: queue.count for name, queue in queues.items()},
-        failed={name: FailedJobRegistry(queue=queue).count for name, queue in queues.items()},
-        oldest={name: _oldest(queue) for name, queue in queues.items()},
-        workers=tuple(_aware(beat) for beat in beats if beat),
-        scheduler=max((_aware(beat) for beat in crons if beat), default=None),
-        web=datetime.fromtimestamp(float(web), UTC) if isinstance(web, bytes) else None,
-        resting=bool(redis.exists("puente:translator:googletrans:resting")),
-        missed=missed_messages.count(redis, now() - HOUR),
-        counted=metrics.counted(redis),
+    web = redis.get(WEB_LAST_SEEN_KEY)
+    return RedisSnapshot(
+        waiting_job_counts={name: queue.count for name, queue in queues.items()},
+        failed_job_counts={name: FailedJobRegistry(queue=queue).count for name, queue in queues.items()},
+        oldest_queued_at={name: _find_oldest_queued_at(queue) for name, queue in queues.items()},
+        worker_heartbeats=tuple(_ensure_utc(beat) for beat in beats if beat),
+        scheduler_heartbeat=max((_ensure_utc(beat) for beat in crons if beat), default=None),
+        web_seen_at=datetime.fromtimestamp(float(web), UTC) if isinstance(web, bytes) else None,
+        is_translator_resting=bool(redis.exists("puente:translator:googletrans:resting")),
+        missed_message_count=missed_messages.count_since(redis, now() - ONE_HOUR),
+        counters=metrics.counted(redis),
     )
 
 
-def _oldest(queue: Queue) -> datetime | None:
+def _find_oldest_queued_at(queue: Queue) -> datetime | None:
     """When the job at the head was queued."""
     for job_id in queue.get_job_ids(0, 1):
         try:
             job = Job.fetch(job_id, connection=queue.connection, serializer=JSONSerializer)
         except NoSuchJobError:
             continue  # run out, or just taken
-        return _aware(job.enqueued_at) if job.enqueued_at else None
+        return _ensure_utc(job.enqueued_at) if job.enqueued_at else None
     return None
 
 
-def _aware(moment: datetime) -> datetime:
+def _ensure_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

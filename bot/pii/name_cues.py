@@ -2,15 +2,15 @@
 
 import re
 
-LETTER = r"[A-Za-z\u00c0-\u024f\u0300-\u036f\u0400-\u052f\u1e00-\u1eff]"
+LETTER_PATTERN = r"[A-Za-z\u00c0-\u024f\u0300-\u036f\u0400-\u052f\u1e00-\u1eff]"
 """A letter of a script that has capitals: Latin or Cyrillic."""
-TITLED = re.compile(
+TITLE_PATTERN = re.compile(
     r"\b(?:mrs?|ms|mx|mme|mlle|sra?|srta|dra|profa)\b\.?\s+"
     r"|\b(?:dr|prof|m|st|sta|rev|coach|madan|msye|mèt)\b\.?\s+(?-i:(?=[^\W\d_a-z]))",
     re.IGNORECASE,
 )
 """A title.  The second kind are words of their own too, and count before a capital only."""
-INTRODUCED = re.compile(
+INTRODUCTION_PATTERN = re.compile(
     r"(?<!\w)(?:names?\s+(?:is|are)|names?:|name['’]s|is\s+(?:called|named)|named|i\s+am\s+called"  # English
     r"|me\s+llamo|se\s+llaman?|nombre\s+es|nombre:|llamad[oa]"  # Spanish
     r"|me\s+chamo|chamo-me|se\s+chama|nome\s+(?:é|e)"  # Portuguese
@@ -22,17 +22,17 @@ INTRODUCED = re.compile(
     r"|اسمي|اسمه|اسمها|اسم\s+\w+|اسمم|نامم|نام\s+\w+|نوم\s+(?:مې|یې|مو)|زما\s+نوم)[\s:,]+",  # Arabic, Persian, Pashto
     re.IGNORECASE,
 )
-CHINESE = re.compile(r"(?:[我他她]|儿子|女儿|孩子|名字|名)(?:叫做?|是叫)\s*|名字是\s*|姓名[:：]\s*")
-CHINESE_NAME = re.compile(
+CHINESE_CUE_PATTERN = re.compile(r"(?:[我他她]|儿子|女儿|孩子|名字|名)(?:叫做?|是叫)\s*|名字是\s*|姓名[:：]\s*")
+CHINESE_NAME_PATTERN = re.compile(
     r"[\u3400-\u9fff]{2,3}?(?=[我他她你您在是的今明想要有和，。,.！!？?\s]|$)|[\u3400-\u9fff]{2,3}"
 )
-_WHO = rf"\s+({LETTER}+)(?:\s+({LETTER}+))?(?=\s+"
-KIN = re.compile(
+_NAME_SLOT = rf"\s+({LETTER_PATTERN}+)(?:\s+({LETTER_PATTERN}+))?(?=\s+"
+KIN_PATTERN = re.compile(
     r"\b(?:my|our|his|her)\s+"
     r"(?:son|daughter|child|kid|boy|girl|baby|brother|sister|husband|wife|nephew|niece|cousin)"
-    rf"{_WHO}(?:is|was|has|had|will|needs|can|cannot|did|does|(?:ca|did|does|is|wo)n['’]t)\b)"
+    rf"{_NAME_SLOT}(?:is|was|has|had|will|needs|can|cannot|did|does|(?:ca|did|does|is|wo)n['’]t)\b)"
     r"|\b(?:mi|nuestr[oa]|su)\s+(?:hij[oa]|niñ[oa]|bebé|herman[oa]|espos[oa]|sobrin[oa]|niet[oa]|prim[oa])"
-    rf"{_WHO}(?:es|está|esta|tiene|fue|va|no|se|estaba|necesita|quiere|puede|ya)\b)",
+    rf"{_NAME_SLOT}(?:es|está|esta|tiene|fue|va|no|se|estaba|necesita|quiere|puede|ya)\b)",
     re.IGNORECASE,
 )
 """A child or relative, one or two words, and a verb: the words between are a name, if they are no ordinary words."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 
-_NAMES = (
+_PERSONAL_NAMES = (
     # given names
     "maria juan jose luis carlos miguel pedro jorge fernando alejandro eduardo ricardo roberto francisco antonio "
     "manuel raul javier sergio diego mateo santiago sebastian emiliano rodrigo andres felipe pablo guillermo "
@@ -30,7 +30,7 @@ _NAMES = (
     "іван марія олена оксана наталія андрій сергій дмитро олександр володимир тетяна ірина юлія максим иван мария "
     "елена ольга наталья александр сергей дмитрий алексей екатерина татьяна анастасия ирина анна"
 )
-_ORDINARY = (
+_ORDINARY_WORDS = (
     # English
     "please thank thanks hello hi hey dear good the a an my our your his her their its is are am was were be been "
     "do does did can could will would should shall may might must have has had if when where why how what who "
@@ -67,16 +67,16 @@ _ORDINARY = (
     # Arabic, Persian, Pashto, Somali, Tagalog
     "و في من على انا أنا عمري عمره عمرها ابني ابنتي هو هي است هست دی ده waa iyo ay ang ng ko po na si at"
 )
-_VIETNAMESE = "tôi con em anh chị cô thầy ông bà xin chào cảm ơn là không và hôm nay mai trường cháu bị"
-LANGUAGES = "en es pt fr ht ar uk ru zh vi fa ps so am tl ko de it pl hi ur bn ja ro sw quc"
-HAITIAN = (
+_VIETNAMESE_WORDS = "tôi con em anh chị cô thầy ông bà xin chào cảm ơn là không và hôm nay mai trường cháu bị"
+LISTED_LANGUAGES = "en es pt fr ht ar uk ru zh vi fa ps so am tl ko de it pl hi ur bn ja ro sw quc"
+HAITIAN_DATE_WORDS = (
     "lendi madi mèkredi jedi vandredi samdi dimanch "
     "janvye fevriye mas avril me jen jiyè out septanm oktòb novanm desanm"
 )
 """CLDR has no calendar in Haitian Creole."""
 
 
-def fold(word: str) -> str:
+def fold_word(word: str) -> str:
     """A word without capitals and accents; й and ї keep theirs, which are letters of their own."""
     plain = unicodedata.normalize("NFD", word.casefold())
     return unicodedata.normalize(
@@ -84,33 +84,33 @@ def fold(word: str) -> str:
     )
 
 
-NAMES = frozenset(_NAMES.split())
-ORDINARY = frozenset(map(fold, _ORDINARY.split()))
-VIETNAMESE = frozenset(map(fold, _VIETNAMESE.split()))
+PERSONAL_NAMES = frozenset(_PERSONAL_NAMES.split())
+ORDINARY_WORDS = frozenset(map(fold_word, _ORDINARY_WORDS.split()))
+VIETNAMESE_WORDS = frozenset(map(fold_word, _VIETNAMESE_WORDS.split()))
 """Apart: "An", "Em" and "Le" are names there, and ordinary words elsewhere."""
 
 
 def is_name(word: str) -> bool:
     """Whether this word, however it is written, is known as a person's name."""
-    return fold(word) in NAMES
+    return fold_word(word) in PERSONAL_NAMES
 
 
 def is_ordinary(word: str, language: str) -> bool:
     """Whether this word is no name: of the list, a day, a month or a language, in English or `language`."""
-    plain = fold(word)
-    listed = VIETNAMESE if language == "vi" else ORDINARY
-    return plain in listed or plain in _calendar("en") or plain in _calendar(language)
+    plain = fold_word(word)
+    listed = VIETNAMESE_WORDS if language == "vi" else ORDINARY_WORDS
+    return plain in listed or plain in _load_calendar_words("en") or plain in _load_calendar_words(language)
 
 
 @lru_cache(maxsize=256)
-def _calendar(language: str) -> frozenset[str]:
+def _load_calendar_words(language: str) -> frozenset[str]:
     """Days, months and languages in this language, as far as CLDR has them."""
     try:
         locale = Locale.parse(language.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
-        return frozenset(map(fold, HAITIAN.split()))
+        return frozenset(map(fold_word, HAITIAN_DATE_WORDS.split()))
     times = [*locale.days["format"]["wide"].values(), *locale.months["format"]["wide"].values()]
     short = [*locale.days["format"]["abbreviated"].values(), *locale.months["format"]["abbreviated"].values()]
-    spoken = [locale.languages.get(code, "") for code in LANGUAGES.split()]
-    words = " ".join((*times, *short, *spoken, HAITIAN if language == "ht" else "")).split()
-    return frozenset(fold(word.strip(".,()")) for word in words)
+    spoken = [locale.languages.get(code, "") for code in LISTED_LANGUAGES.split()]
+    words = " ".join((*times, *short, *spoken, HAITIAN_DATE_WORDS if language == "ht" else "")).split()
+    return frozenset(fold_word(word.strip(".,()")) for word in words)

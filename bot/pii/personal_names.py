@@ -7,116 +7,125 @@ stays untranslated, so this leans to taking; yet not so far that nothing is left
 import re
 from collections.abc import Iterator
 
-from bot.pii.name_cues import CHINESE, CHINESE_NAME, INTRODUCED, KIN, LETTER, TITLED
+from bot.pii.name_cues import (
+    CHINESE_CUE_PATTERN,
+    CHINESE_NAME_PATTERN,
+    INTRODUCTION_PATTERN,
+    KIN_PATTERN,
+    LETTER_PATTERN,
+    TITLE_PATTERN,
+)
 from bot.pii.name_lists import is_name, is_ordinary
 from bot.pii.placeholders import Span
 
-WORD = re.compile(rf"{LETTER}+(?:['’ʼ-]{LETTER}+)*")
+CASED_WORD_PATTERN = re.compile(rf"{LETTER_PATTERN}+(?:['’ʼ-]{LETTER_PATTERN}+)*")
 """A word in a script that has capitals: Latin or Cyrillic."""
-ANY_WORD = re.compile(r"[^\W\d_]+(?:['’ʼ-][^\W\d_]+)*")
-ALL_CAPITAL = frozenset({"de", "lb"})
+ANY_WORD_PATTERN = re.compile(r"[^\W\d_]+(?:['’ʼ-][^\W\d_]+)*")
+CAPITALIZED_NOUN_LANGUAGES = frozenset({"de", "lb"})
 """Languages whose every noun has a capital."""
-_PARTICLES = "de del la las los da das do dos di du van von der den bin ibn al el e y san santa st"
-PARTICLES = frozenset(_PARTICLES.split())
-OPENING = " \t\"'“”„«»‘’(*¡¿-–—•>"
-ENDS = ".!?…\n。！？؟"
-MOST = 4
+_NAME_PARTICLES = "de del la las los da das do dos di du van von der den bin ibn al el e y san santa st"
+NAME_PARTICLES = frozenset(_NAME_PARTICLES.split())
+OPENING_MARKS = " \t\"'“”„«»‘’(*¡¿-–—•>"
+SENTENCE_ENDS = ".!?…\n。！？؟"
+MAX_NAME_WORDS = 4
 """Words of one name."""
 
 
-def names(text: str, language: str) -> list[Span]:
+def find_names(text: str, language: str) -> list[Span]:
     """Where personal names stand in a text of this language."""
-    told = [*_told(text, language), *_of_kin(text, language)]
-    words = list(WORD.finditer(text))
-    taken = _by_capital(text, words, language)
+    told = [*_find_introduced(text, language), *_find_kin_names(text, language)]
+    words = list(CASED_WORD_PATTERN.finditer(text))
+    taken = _find_capitalized(text, words, language)
     taken |= {number for number, word in enumerate(words) if is_name(word[0])}
     spelt = {word for start, stop in told for word in text[start:stop].split()} | {words[number][0] for number in taken}
-    taken |= {number for number, word in enumerate(words) if word[0] in spelt and word[0].casefold() not in PARTICLES}
-    return [*told, *_runs(text, words, _longer(text, words, taken, language))]
+    taken |= {
+        number for number, word in enumerate(words) if word[0] in spelt and word[0].casefold() not in NAME_PARTICLES
+    }
+    return [*told, *_merge_runs(text, words, _extend_names(text, words, taken, language))]
 
 
-def _told(text: str, language: str) -> Iterator[Span]:
+def _find_introduced(text: str, language: str) -> Iterator[Span]:
     """After "my name is", "Mrs." and the like."""
-    for cue in (*INTRODUCED.finditer(text), *TITLED.finditer(text)):
-        span = _named(text, cue.end(), language)
+    for cue in (*INTRODUCTION_PATTERN.finditer(text), *TITLE_PATTERN.finditer(text)):
+        span = _read_name(text, cue.end(), language)
         if span:
             yield span
-    for cue in CHINESE.finditer(text):
-        name = CHINESE_NAME.match(text, cue.end())
+    for cue in CHINESE_CUE_PATTERN.finditer(text):
+        name = CHINESE_NAME_PATTERN.match(text, cue.end())
         if name:
             yield name.span()
 
 
-def _named(text: str, start: int, language: str) -> Span | None:
+def _read_name(text: str, start: int, language: str) -> Span | None:
     """The words of a name from here: while they have capitals; without capitals at most two."""
     end, found = start, 0
     capitals = text[start : start + 1].isupper() and not text.isupper()
-    while found < (MOST if capitals else 2):
-        word = ANY_WORD.match(text, end if not found else end + 1)
+    while found < (MAX_NAME_WORDS if capitals else 2):
+        word = ANY_WORD_PATTERN.match(text, end if not found else end + 1)
         if word is None or (found and text[end] not in " -"):
             break
-        particle = found and capitals and word[0] in PARTICLES
+        particle = found and capitals and word[0] in NAME_PARTICLES
         if not particle and (is_ordinary(word[0], language) or (capitals and not word[0][0].isupper())):
             break
         end, found = word.end(), found + 1
     return (start, end) if found else None
 
 
-def _of_kin(text: str, language: str) -> Iterator[Span]:
+def _find_kin_names(text: str, language: str) -> Iterator[Span]:
     """ "my son juan is ill": a word between the child and the verb, where nothing is written with a capital."""
-    for match in KIN.finditer(text):
+    for match in KIN_PATTERN.finditer(text):
         first, second = (1, 2) if match[1] else (3, 4)
         if not is_ordinary(match[first], language):
             whole = match[second] and not is_ordinary(match[second], language)
             yield match.start(first), match.end(second if whole else first)
 
 
-def _by_capital(text: str, words: list[re.Match[str]], language: str) -> set[int]:
+def _find_capitalized(text: str, words: list[re.Match[str]], language: str) -> set[int]:
     """Words with a capital that no sentence begins with; none where nearly Every Word Has One."""
     foreign = 2 * sum(len(word[0]) for word in words) < sum(map(str.isalpha, text))
-    inside = [number for number, word in enumerate(words) if foreign or not begins(text, word.start())]
-    capital = [number for number in inside if is_capital(words[number][0])]
-    if language in ALL_CAPITAL or (len(inside) > MOST and len(capital) > 0.6 * len(inside)):
+    inside = [number for number, word in enumerate(words) if foreign or not is_sentence_start(text, word.start())]
+    capital = [number for number in inside if is_capitalized(words[number][0])]
+    if language in CAPITALIZED_NOUN_LANGUAGES or (len(inside) > MAX_NAME_WORDS and len(capital) > 0.6 * len(inside)):
         return set()
     return {number for number in capital if not is_ordinary(words[number][0], language)}
 
 
-def is_capital(word: str) -> bool:
+def is_capitalized(word: str) -> bool:
     """Whether a word is written like a name: Ana, O'Brien; not ICE, not I'm."""
     return word[0].isupper() and any(map(str.islower, word[1:])) and word[:2] not in ("I'", "I’")
 
 
-def begins(text: str, at: int) -> bool:
+def is_sentence_start(text: str, at: int) -> bool:
     """Whether a sentence begins here; the dot of an initial ("Ana P. Ruiz") ends none."""
-    before = text[:at].rstrip(OPENING)
-    return not before or (before[-1] in ENDS and not re.search(r"(?:^|\s)[^\W\d_]\.$", before))
+    before = text[:at].rstrip(OPENING_MARKS)
+    return not before or (before[-1] in SENTENCE_ENDS and not re.search(r"(?:^|\s)[^\W\d_]\.$", before))
 
 
-def _longer(text: str, words: list[re.Match[str]], taken: set[int], language: str) -> set[int]:
+def _extend_names(text: str, words: list[re.Match[str]], taken: set[int], language: str) -> set[int]:
     """Names with what belongs to them: the word that begins the sentence before, what follows with a capital."""
-    if language in ALL_CAPITAL:
+    if language in CAPITALIZED_NOUN_LANGUAGES:
         return taken
     found = set(taken)
     for number, word in enumerate(words):
-        like = word[0][0].isupper() and (len(word[0]) != 2 or is_capital(word[0])) and not text.isupper()
+        like = word[0][0].isupper() and (len(word[0]) != 2 or is_capitalized(word[0])) and not text.isupper()
         if number not in found and like and not is_ordinary(word[0], language):
-            after = number + 1 in taken and is_capital(word[0]) and _between(text, words, number) == " "
-            if after or (number - 1 in found and _between(text, words, number - 1) in (" ", ". ", "-")):
+            after = number + 1 in taken and is_capitalized(word[0]) and _get_text_between(text, words, number) == " "
+            if after or (number - 1 in found and _get_text_between(text, words, number - 1) in (" ", ". ", "-")):
                 found.add(number)
     return found
 
 
-def _between(text: str, words: list[re.Match[str]], number: int) -> str:
+def _get_text_between(text: str, words: list[re.Match[str]], number: int) -> str:
     return text[words[number].end() : words[number + 1].start()]
 
 
-def _runs(text: str, words: list[re.Match[str]], taken: set[int]) -> Iterator[Span]:
+def _merge_runs(text: str, words: list[re.Match[str]], taken: set[int]) -> Iterator[Span]:
     """Names that stand side by side, or with "de la" between them, as one."""
     start = end = -1
     for number in sorted(taken):
         word = words[number]
         between = text[end : word.start()] if end >= 0 else ""
-        if end >= 0 and (not between.strip(" .-") or _only_particles(between)):
+        if end >= 0 and (not between.strip(" .-") or _is_only_particles(between)):
             end = word.end()
             continue
         if end >= 0:
@@ -126,5 +135,5 @@ def _runs(text: str, words: list[re.Match[str]], taken: set[int]) -> Iterator[Sp
         yield start, end
 
 
-def _only_particles(between: str) -> bool:
-    return not any(mark in between for mark in ",.;:!?\n") and all(part in PARTICLES for part in between.split())
+def _is_only_particles(between: str) -> bool:
+    return not any(mark in between for mark in ",.;:!?\n") and all(part in NAME_PARTICLES for part in between.split())

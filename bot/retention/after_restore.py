@@ -43,20 +43,22 @@ def hold(services: Services, by: str) -> Held:
     """Hold all that waits for families, in one transaction, before the workers start; safe to be run twice."""
     at = now()
     with services.database.write() as db:
-        texts = deliveries.hold_for_families(db)
+        texts = deliveries.hold_family_deliveries(db)
         dropped = follow_ups.drop_due(db, at)
-        reminders = meetings_reminders.hold_due(services, db, at)
+        reminders = meetings_reminders.mark_due_as_sent(services, db, at)
         paused = _pause(db, by, at)
-        coming = tuple(one.id for one in announcements.in_state(db, "ready", "freezing"))
+        coming = tuple(one.id for one in announcements.list_by_state(db, "ready", "freezing"))
     for delivery_id in texts:
-        staff_conversation.lost(services, delivery_id)  # who wrote it by hand is told; of others it does nothing
+        staff_conversation.handle_undelivered_message(
+            services, delivery_id
+        )  # who wrote it by hand is told; of others it does nothing
     log.info("held after a restore: deliveries=%s follow_ups=%s", len(texts), dropped)
     return Held(len(texts), dropped, reminders, paused, coming)
 
 
 def _pause(db: Connection, by: str, at: datetime) -> tuple[int, ...]:
-    paused = [one.id for one in announcements.in_state(db, "sending")]
+    paused = [one.id for one in announcements.list_by_state(db, "sending")]
     for number in paused:
-        announcements.move(db, number, ["sending"], "paused", why_paused=WHY)
+        announcements.change_state(db, number, ["sending"], "paused", why_paused=WHY)
         audit_log.record(db, by, "paused an announcement", f"announcement {number}", at, WHY)
     return tuple(paused)

@@ -4,35 +4,35 @@ import logging
 from datetime import datetime, timedelta
 
 from bot.base.database import now
-from bot.retention.rules import RULES, Rule
+from bot.retention.rules import RETENTION_RULES, RetentionRule
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.lifecycle import retention_runs
 
-YEAR = timedelta(days=366)
-DAILY = timedelta(hours=20)
+RETENTION_YEAR = timedelta(days=366)
+MIN_RUN_INTERVAL = timedelta(hours=20)
 """A run that began longer ago is not today's: the hourly job begins a new one, at about the same hour each day."""
-PROGRAM = "helper"
-MOST_BATCHES = 2000
+RETENTION_ACTOR = "helper"
+MAX_BATCHES_PER_RULE = 2000
 """Of one rule in one run: an end in any case; what is left is for the next one."""
 
 log = logging.getLogger(__name__)
 
 
-def retain_daily(services: Services) -> None:
+def delete_expired_daily(services: Services) -> None:
     """Run, unless a whole run began less than a day ago."""
     with services.database.read() as db:
-        last = retention_runs.last_ended(db)
-    if last is None or last <= now() - DAILY:
-        retain(services, PROGRAM)
+        last = retention_runs.find_last_completed_start(db)
+    if last is None or last <= now() - MIN_RUN_INTERVAL:
+        delete_expired(services, RETENTION_ACTOR)
 
 
-def retain(services: Services, by: str) -> dict[str, int]:
+def delete_expired(services: Services, by: str) -> dict[str, int]:
     """Take whatever is past its time; how many rows, by rule (those that found something)."""
     at = now()
     with services.database.write() as db:
-        number = retention_runs.begin(db, by, at)
-    counts = {rule.name: _expire(services, rule, at) for rule in RULES}
+        number = retention_runs.start(db, by, at)
+    counts = {rule.name: _apply_rule(services, rule, at) for rule in RETENTION_RULES}
     found = {name: count for name, count in counts.items() if count}
     with services.database.write() as db:
         for name, count in found.items():
@@ -42,18 +42,18 @@ def retain(services: Services, by: str) -> dict[str, int]:
     return found
 
 
-def held(services: Services, rule: Rule) -> bool:
+def has_legal_hold(services: Services, rule: RetentionRule) -> bool:
     """Whether counsel holds what this rule would delete."""
-    return rule.may_be_held and services.library.district.records.hold
+    return rule.can_have_legal_hold and services.library.district.records.hold
 
 
-def _expire(services: Services, rule: Rule, at: datetime) -> int:
-    if rule.expire is None or rule.after is None or held(services, rule):
+def _apply_rule(services: Services, rule: RetentionRule, at: datetime) -> int:
+    if rule.delete_rows is None or rule.get_period is None or has_legal_hold(services, rule):
         return 0
-    before, total = at - rule.after(services.library.district), 0
-    for _ in range(MOST_BATCHES):
+    before, total = at - rule.get_period(services.library.district), 0
+    for _ in range(MAX_BATCHES_PER_RULE):
         with services.database.write() as db:
-            taken = rule.expire(db, before, at)
+            taken = rule.delete_rows(db, before, at)
         total += taken
         if taken == 0:
             break

@@ -10,12 +10,12 @@ from rq import Worker
 from bot.base import settings
 from bot.base.database import now
 from bot.base.encryption import Vault
-from bot.monitoring.snapshot import WEB_SEEN
+from bot.monitoring.snapshot import WEB_LAST_SEEN_KEY
 from bot.runtime import Services, open_services
 from bot.store import audit_log
 from bot.store.lifecycle import erasure_log, reencrypt
 from bot.store.lifecycle import reindex as lifecycle_reindex
-from bot.store.lifecycle.reencrypt import Counts
+from bot.store.lifecycle.reencrypt import EncryptedValueCounts
 
 ROTATE = (
     "To take a new key: put it in front, DATA_KEY=new,old, start every process again, then `python -m bot keys rotate`."
@@ -37,9 +37,9 @@ def status() -> None:
     """How much lies under families' own keys, the newest DATA_KEY, older and unknown ones."""
     here = _services()
     with here.database.read() as db:
-        found = reencrypt.count(db, here.database.vault)
-        wrong = lifecycle_reindex.needed(db, here.database.vault)
-        erased = erasure_log.counted(db, audit_log.last_at(db, REINDEXED) or LONG_AGO)
+        found = reencrypt.count_by_key(db, here.database.vault)
+        wrong = lifecycle_reindex.is_needed(db, here.database.vault)
+        erased = erasure_log.count_since(db, audit_log.find_last_time(db, REINDEXED) or LONG_AGO)
     _show(found)
     click.echo(f"families erased since DATA_KEY was changed, whom older backups still hold: {erased}")
     click.echo(_advice(found, wrong, len(here.settings.data_keys)))
@@ -53,13 +53,13 @@ def rotate(by: str) -> None:
     While the program runs, in small steps; broken off, it goes on where it stood when it is run again.
     """
     here, done = _services(), Counter[str]()
-    for step in reencrypt.reseal(here.database):
+    for step in reencrypt.reencrypt_all(here.database):
         done += step
     at = now()
     with here.database.write() as db:
         audit_log.record(db, by, "moved records to the newest key", "keys", at, str(done["sealed"]))
-        found = reencrypt.count(db, here.database.vault)
-        wrong = lifecycle_reindex.needed(db, here.database.vault)
+        found = reencrypt.count_by_key(db, here.database.vault)
+        wrong = lifecycle_reindex.is_needed(db, here.database.vault)
     click.echo(f"sealed anew: {done['sealed']}")
     _show(found)
     click.echo(_advice(found, wrong, len(here.settings.data_keys)))
@@ -78,10 +78,10 @@ def reindex(by: str) -> None:
     _stands_still(here)
     vault, after = here.database.vault, Vault(here.settings.data_keys[:1])
     with here.database.write() as db:
-        left = reencrypt.count(db, vault)
+        left = reencrypt.count_by_key(db, vault)
         if left.older:
             raise click.ClickException(f"{left.older} values still lie under an older key: `bot keys rotate` first.")
-        done = lifecycle_reindex.reindex(db, vault, after)
+        done = lifecycle_reindex.rehash_all(db, vault, after)
         audit_log.record(db, by, REINDEXED, "keys", now(), str(done.contacts))
     click.echo(f"hashed anew: {done.contacts} addresses, {done.leaders} leaders")
     click.echo("Now leave only the new key in DATA_KEY, destroy the old ones, and start the program.")
@@ -96,7 +96,7 @@ def _services() -> Services:
 
 def _stands_still(here: Services) -> None:
     try:
-        working, seen = Worker.all(connection=here.redis), here.redis.get(WEB_SEEN)
+        working, seen = Worker.all(connection=here.redis), here.redis.get(WEB_LAST_SEEN_KEY)
     except RedisError:
         return  # nothing works without Redis but answers to emergencies; the web process is for the operator to stop
     if working:
@@ -107,18 +107,18 @@ def _stands_still(here: Services) -> None:
         )
 
 
-def _show(found: Counts) -> None:
+def _show(found: EncryptedValueCounts) -> None:
     click.echo(f"under families' own keys: {found.own}")
     click.echo(f"under the newest DATA_KEY: {found.newest}")
     click.echo(f"under older ones: {found.older}")
     click.echo(f"under unknown ones: {found.unknown}")
 
 
-def _advice(found: Counts, wrong: bool, many: int) -> str:
+def _advice(found: EncryptedValueCounts, wrong: bool, many: int) -> str:
     if wrong:
         return "Addresses are hashed with a key that is not among these: put it back at the end of DATA_KEY."
-    if found.to_move:
-        return f"{found.to_move} values are to be moved: `python -m bot keys rotate`."
+    if found.to_reencrypt:
+        return f"{found.to_reencrypt} values are to be moved: `python -m bot keys rotate`."
     if many > 1:
         return (
             "Nothing lies under an older key. Stop the program, `python -m bot keys reindex`, then drop the old keys."

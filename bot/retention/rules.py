@@ -16,186 +16,186 @@ from bot.store.cases import voice_notes
 from bot.store.lifecycle import expiry, retention_runs
 from bot.store.schools import absences, home_visits, incidents, protocol_quizzes, support_needs
 
-Expire = Callable[[Connection, datetime, datetime], int]
+ExpireRows = Callable[[Connection, datetime, datetime], int]
 """(transaction, rows of before, this moment) → how many rows it took; called until there are none."""
 
-DAY, QUARTER, YEAR = timedelta(days=1), timedelta(days=90), timedelta(days=366)
+KEEP_ONE_DAY, KEEP_ONE_QUARTER, KEEP_ONE_YEAR = timedelta(days=1), timedelta(days=90), timedelta(days=366)
 """Never a day less than was promised."""
 
 
 @dataclass(frozen=True)
-class Rule:
+class RetentionRule:
     """`name` is explained on the console page (web/console/oversight/retention_page); `after` is the period."""
 
     name: str
     tables: tuple[str, ...]
-    after: Callable[[District], timedelta] | None = None
-    expire: Expire | None = None
-    may_be_held: bool = False
+    get_period: Callable[[District], timedelta] | None = None
+    delete_rows: ExpireRows | None = None
+    can_have_legal_hold: bool = False
     """While counsel expects a case in court (`records: {hold: true}`) nothing of it is deleted."""
 
 
-def _days(span: timedelta) -> Callable[[District], timedelta]:
-    return lambda district: span
+def _fix_period(period: timedelta) -> Callable[[District], timedelta]:
+    return lambda district: period
 
 
-def _cases(district: District) -> timedelta:
+def _get_cases_period(district: District) -> timedelta:
     return timedelta(days=district.retention.cases_days)
 
 
-def _plain(expire: Callable[[Connection, datetime], int]) -> Expire:
+def _ignore_current_time(expire: Callable[[Connection, datetime], int]) -> ExpireRows:
     return lambda db, before, _at: expire(db, before)
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RETENTION_RULES: tuple[RetentionRule, ...] = (
+    RetentionRule(
         "families",
         ("families", "contacts", "family_schools", "family_tags", "contact_notes", "family_keys", "consent_events"),
     ),
-    Rule(
+    RetentionRule(
         "cases",
         ("cases", "case_messages", "case_links", "corrections", "interpreters", "referrals", "school_status_answers"),
-        _cases,
-        expiry.done_cases,
+        _get_cases_period,
+        expiry.delete_done_cases,
     ),
-    Rule(
+    RetentionRule(
         "voice_notes",
         ("voice_notes",),
-        _cases,
-        voice_notes.forget,
+        _get_cases_period,
+        voice_notes.delete_old,
     ),
-    Rule(
+    RetentionRule(
         "deliveries",
         ("deliveries",),
-        _days(QUARTER),
-        _plain(expiry.old_deliveries),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(expiry.delete_old_deliveries),
     ),
-    Rule(
+    RetentionRule(
         "follow_ups",
         ("follow_ups",),
-        _days(QUARTER),
-        _plain(expiry.old_follow_ups),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(expiry.delete_old_follow_ups),
     ),
-    Rule(
+    RetentionRule(
         "recipients",
         ("recipients",),
-        _days(QUARTER),
-        _plain(expiry.old_recipients),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(expiry.anonymize_old_recipients),
     ),
-    Rule(
+    RetentionRule(
         "absences",
         ("absences", "absence_calls"),
-        _days(QUARTER),
-        _plain(absences.forget),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(absences.forget_families_before),
     ),
-    Rule(
+    RetentionRule(
         "needs",
         ("needs",),
-        _days(QUARTER),
-        _plain(support_needs.forget),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(support_needs.anonymize_closed_before),
     ),
-    Rule(
+    RetentionRule(
         "home_visits",
         ("home_visits",),
-        _days(QUARTER),
-        _plain(home_visits.forget),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(home_visits.anonymize_before),
     ),
-    Rule(
+    RetentionRule(
         "meetings",
         ("rsvps", "gathering_questions"),
-        _days(QUARTER),
-        _plain(expiry.old_meetings),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(expiry.delete_old_meeting_answers),
     ),
-    Rule(
+    RetentionRule(
         "suggestions",
         ("suggestions",),
-        _days(QUARTER),
-        _plain(expiry.old_suggestions),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(expiry.delete_old_suggestions),
     ),
-    Rule(
+    RetentionRule(
         "told",
         ("told",),
-        _days(YEAR),
-        _plain(expiry.old_told),
+        _fix_period(KEEP_ONE_YEAR),
+        _ignore_current_time(expiry.delete_old_sent_texts),
     ),
-    Rule(
+    RetentionRule(
         "roster_imports",
         ("roster_imports",),
-        _days(QUARTER),
-        _plain(expiry.old_imports),
+        _fix_period(KEEP_ONE_QUARTER),
+        _ignore_current_time(expiry.delete_old_roster_imports),
     ),
-    Rule(
+    RetentionRule(
         "incidents",
         ("incidents", "incident_people", "incident_entries"),
-        lambda district: retention_policy.kept_for(district.records, False),
-        lambda db, before, _at: incidents.forget(db, False, before),
-        may_be_held=True,
+        lambda district: retention_policy.get_retention_period(district.records, False),
+        lambda db, before, _at: incidents.delete_ended_before(db, False, before),
+        can_have_legal_hold=True,
     ),
-    Rule(
+    RetentionRule(
         "drills",
         (),
-        lambda district: retention_policy.kept_for(district.records, True),
-        lambda db, before, _at: incidents.forget(db, True, before),
-        may_be_held=True,
+        lambda district: retention_policy.get_retention_period(district.records, True),
+        lambda db, before, _at: incidents.delete_ended_before(db, True, before),
+        can_have_legal_hold=True,
     ),
-    Rule(
+    RetentionRule(
         "quizzes",
         ("quizzes",),
-        lambda district: retention_policy.kept_for(district.records, True),
-        _plain(protocol_quizzes.forget),
-        may_be_held=True,
+        lambda district: retention_policy.get_retention_period(district.records, True),
+        _ignore_current_time(protocol_quizzes.delete_before),
+        can_have_legal_hold=True,
     ),
-    Rule(
+    RetentionRule(
         "audit",
         ("audit", "audit_cuts"),
-        _days(YEAR),
-        _plain(expiry.old_audit),
-        may_be_held=True,
+        _fix_period(KEEP_ONE_YEAR),
+        _ignore_current_time(expiry.delete_old_audit_entries),
+        can_have_legal_hold=True,
     ),
-    Rule(
+    RetentionRule(
         "erasures",
         ("erasures",),
-        _days(YEAR),
-        _plain(expiry.old_erasures),
+        _fix_period(KEEP_ONE_YEAR),
+        _ignore_current_time(expiry.delete_old_erasures),
     ),
-    Rule(
+    RetentionRule(
         "reminders",
         ("reminders", "digests", "digest_reads", "alarms"),
-        _days(YEAR),
-        _plain(expiry.old_reminders),
+        _fix_period(KEEP_ONE_YEAR),
+        _ignore_current_time(expiry.delete_old_reminders),
     ),
-    Rule(
+    RetentionRule(
         "retention_runs",
         ("retention_runs",),
-        _days(YEAR),
-        lambda db, before, _at: retention_runs.forget_runs(db, before, expiry.AT_ONCE),
+        _fix_period(KEEP_ONE_YEAR),
+        lambda db, before, _at: retention_runs.delete_before(db, before, expiry.EXPIRY_BATCH_SIZE),
     ),
-    Rule(
+    RetentionRule(
         "heard_away",
         ("heard_away",),
-        _days(DAY),
-        _plain(expiry.old_heard),
+        _fix_period(KEEP_ONE_DAY),
+        _ignore_current_time(expiry.delete_old_offline_messages),
     ),
-    Rule("counts", ("retention_counts",)),
-    Rule(
+    RetentionRule("counts", ("retention_counts",)),
+    RetentionRule(
         "leaders",
         ("leaders", "leader_requests", "leader_tasks"),
     ),
-    Rule(
+    RetentionRule(
         "announcements",
         (
             *("announcements", "announcement_approvals", "announcement_wordings", "announcement_kits", "ready_made"),
             *("gatherings", "gathering_interpreters", "gathering_needs", "gathering_themes"),
         ),
     ),
-    Rule(
+    RetentionRule(
         "content",
         (
             *("content_reviews", "drafted_languages", "drafts", "partner_checks", "phrases", "recordings"),
             *("school_statuses", "verified_events"),
         ),
     ),
-    Rule(
+    RetentionRule(
         "logins",
         ("logins", "lasting_secrets", "redactions"),
     ),

@@ -12,17 +12,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base import settings
 from bot.base.yaml_source import BadSource
-from bot.roster.importer import USUAL_BASIS, Options, import_files
-from bot.roster.report import Finding, Found, Report, Unusable, write_to
+from bot.roster.importer import DEFAULT_CONSENT_BASIS, RosterImportOptions, import_files
+from bot.roster.report import FindingCallback, ImportReport, RosterFinding, UnusableFileError, create_csv_writer
 from bot.runtime import Services, open_to_write
 
-LONGEST_BASIS = 80
+MAX_BASIS_OPTION_LENGTH = 80
 
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--whole", is_flag=True, help="These files are the whole roster: others leave the schools they name.")
-@click.option("--basis", default=USUAL_BASIS, show_default=True, help="On what basis these families may be written to.")
+@click.option(
+    "--basis", default=DEFAULT_CONSENT_BASIS, show_default=True, help="On what basis these families may be written to."
+)
 @click.option("--basis-on", type=click.DateTime(["%Y-%m-%d"]), help="Since when (2026-08-31); else since the import.")
 @click.option("--school", help="The school of lines that name none.")
 @click.option("--staff", is_flag=True, help="Take staff too (teachers, aides …), as staff; students never.")
@@ -33,11 +35,11 @@ def import_command(files: tuple[Path, ...], basis_on: datetime | None, report: P
 
     Safe to do again: what is known stays as it is, and what was broken off goes on.  See docs/roster.md.
     """
-    options = Options(basis_on=basis_on.date() if basis_on else None, **given)
-    _check(files, options, report)
+    options = RosterImportOptions(basis_on=basis_on.date() if basis_on else None, **given)
+    _check_options(files, options, report)
     try:
-        done = _run(_services(), files, options, report)
-    except Unusable as bad:
+        done = _run_import(_open_runtime(), files, options, report)
+    except UnusableFileError as bad:
         raise click.ClickException(str(bad)) from None
     except SQLAlchemyError as error:  # its own text would show what was to be written
         said = f"The database failed ({type(error).__name__})"
@@ -46,29 +48,31 @@ def import_command(files: tuple[Path, ...], basis_on: datetime | None, report: P
     sys.exit(0 if done.used else 1)
 
 
-def _check(files: tuple[Path, ...], options: Options, report: Path | None) -> None:
-    if not 0 < len(options.basis.strip()) <= LONGEST_BASIS:
-        raise click.BadParameter(f"say it in 1 to {LONGEST_BASIS} letters", param_hint="--basis")
+def _check_options(files: tuple[Path, ...], options: RosterImportOptions, report: Path | None) -> None:
+    if not 0 < len(options.basis.strip()) <= MAX_BASIS_OPTION_LENGTH:
+        raise click.BadParameter(f"say it in 1 to {MAX_BASIS_OPTION_LENGTH} letters", param_hint="--basis")
     if options.basis_on and options.basis_on > date.today():
         raise click.BadParameter("this day lies ahead", param_hint="--basis-on")
     if report and report.resolve() in {path.resolve() for path in files}:
         raise click.BadParameter("this is one of the rosters: name another file", param_hint="--report")
 
 
-def _run(services: Services, files: tuple[Path, ...], options: Options, report: Path | None) -> Report:
+def _run_import(
+    services: Services, files: tuple[Path, ...], options: RosterImportOptions, report: Path | None
+) -> ImportReport:
     gc.freeze()  # the flows and weights are many objects: looked through inside a transaction, they make others wait
     with ExitStack() as stack:
         file = stack.enter_context(report.open("w", encoding="utf-8-sig", newline="")) if report else None
-        keep: Found = write_to(file) if file else lambda one: None
+        keep: FindingCallback = create_csv_writer(file) if file else lambda one: None
 
-        def found(one: Finding) -> None:
+        def found(one: RosterFinding) -> None:
             click.echo(str(one))
             keep(one)
 
         return import_files(services, files, options, lambda text: click.echo(text, err=True), found)
 
 
-def _services() -> Services:
+def _open_runtime() -> Services:
     try:
         return open_to_write(settings.load())
     except (settings.SettingsError, BadSource) as error:

@@ -10,10 +10,10 @@ from functools import cache
 from babel import Locale
 from babel.core import get_global
 
-from bot.base.language_names import own_name
+from bot.base.language_names import get_own_name
 from bot.base.text_normalization import normalise
 
-ALSO = {
+LANGUAGE_ALIASES = {
     "castilian": "es", "castellano": "es", "span": "es", "mexican spanish": "es",
     "port": "pt", "brazilian": "pt", "portugues": "pt",
     "kreyol": "ht", "haitian kreyol": "ht", "kreyol ayisyen": "ht", "creole haitian": "ht",
@@ -31,7 +31,7 @@ ALSO = {
     "cape verdean creole": "kea", "myanmar": "my", "american sign language": "ase",
 }  # fmt: skip
 """Written languages: who speaks Cantonese or Dari reads what we write in Chinese or Persian."""
-SAME = {
+CODE_ALIASES = {
     "tl": "fil",
     "iw": "he",
     "yue": "zh",
@@ -42,66 +42,66 @@ SAME = {
     "mo": "ro",
     "hat": "ht",
 }
-NAMED_IN = ("en", "es", "fr", "pt")
+NAME_LANGUAGES = ("en", "es", "fr", "pt")
 """Languages in which American school lists name languages."""
-_CODE = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
-_PARTS = re.compile(r"[;,/()\[\]&|]|\s-\s|\bor\b|\band\b", re.IGNORECASE)
-MOST_REMEMBERED, LONGEST_NAME = 2000, 200
+_CODE_PATTERN = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
+_PART_SEPARATOR_PATTERN = re.compile(r"[;,/()\[\]&|]|\s-\s|\bor\b|\band\b", re.IGNORECASE)
+MAX_CACHED_LANGUAGE_CELLS, MAX_LANGUAGE_CELL_LENGTH = 2000, 200
 
 
-class Languages:
+class LanguageFinder:
     """Finds the language of a cell among those that the district writes."""
 
     def __init__(self, spoken: Iterable[str]) -> None:
-        self._spoken = {_canonical(code): code for code in reversed(tuple(spoken))}
-        self._names = _table(tuple(self._spoken.values()))
+        self._spoken = {_get_canonical_code(code): code for code in reversed(tuple(spoken))}
+        self._names = _build_table(tuple(self._spoken.values()))
         self._known: dict[str, str | None] = {}
 
     def find(self, cell: str) -> str | None:
         """The district's code for what a cell names; None for what is not known, not spoken here, or two at once."""
-        if len(cell) > LONGEST_NAME:
+        if len(cell) > MAX_LANGUAGE_CELL_LENGTH:
             return None
         if cell not in self._known:
-            if len(self._known) >= MOST_REMEMBERED:
+            if len(self._known) >= MAX_CACHED_LANGUAGE_CELLS:
                 self._known.clear()
-            self._known[cell] = self._find(cell)
+            self._known[cell] = self._find_uncached(cell)
         return self._known[cell]
 
-    def _find(self, cell: str) -> str | None:
-        found = self._one(cell)
+    def _find_uncached(self, cell: str) -> str | None:
+        found = self._find_code(cell)
         if found is None:
-            parts = {code for part in _PARTS.split(cell) if (code := self._names.get(normalise(part)))}
+            parts = {code for part in _PART_SEPARATOR_PATTERN.split(cell) if (code := self._names.get(normalise(part)))}
             found = parts.pop() if len(parts) == 1 else None
         return self._spoken.get(found) if found else None
 
-    def _one(self, text: str) -> str | None:
+    def _find_code(self, text: str) -> str | None:
         """The canonical code of one name or code."""
         text = text.strip()
         if named := self._names.get(normalise(text)):
             return named
-        if not _CODE.fullmatch(text):
+        if not _CODE_PATTERN.fullmatch(text):
             return None
-        return _canonical(text)
+        return _get_canonical_code(text)
 
 
-def _canonical(code: str) -> str:
+def _get_canonical_code(code: str) -> str:
     """One code for all that ISO 639 has for a language: spa, es → es."""
     base = re.split("[-_]", code)[0].casefold()
     found = str(get_global("language_aliases").get(base, base)).split("_")[0]
-    return SAME.get(found, found)
+    return CODE_ALIASES.get(found, found)
 
 
 @cache
-def _table(spoken: tuple[str, ...]) -> dict[str, str]:
-    return dict(_names(spoken))
+def _build_table(spoken: tuple[str, ...]) -> dict[str, str]:
+    return dict(_list_names(spoken))
 
 
-def _names(spoken: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _list_names(spoken: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Name (normalised) and canonical code; what is said last counts."""
-    for named_in in reversed(NAMED_IN):
+    for named_in in reversed(NAME_LANGUAGES):
         for code, name in Locale(named_in).languages.items():
-            yield normalise(name), _canonical(code)
+            yield normalise(name), _get_canonical_code(code)
     for code in spoken:
-        yield normalise(own_name(code)), _canonical(code)
-    for name, code in ALSO.items():
-        yield name, _canonical(code)
+        yield normalise(get_own_name(code)), _get_canonical_code(code)
+    for name, code in LANGUAGE_ALIASES.items():
+        yield name, _get_canonical_code(code)

@@ -10,88 +10,95 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.roster import cell_parsing
-from bot.roster.column_mapping import language
-from bot.roster.csv_roster import Reading, spoken
-from bot.roster.problems import Told
-from bot.roster.report import BadLine, Finding, Found, Unusable
-from bot.roster.spreadsheet_reader import Sheet
-from bot.roster.workspace import Workspace
+from bot.roster.column_mapping import find_language_column
+from bot.roster.csv_roster import LineReadingContext, parse_language
+from bot.roster.entries import RosterEntry
+from bot.roster.report import BadLineError, FindingCallback, RosterFinding, UnusableFileError
+from bot.roster.spreadsheet_reader import RosterSheet
+from bot.roster.workspace import ImportWorkspace
 
-ORGS, USERS, ROLES, OTHER = "orgs", "users", "roles", "other"
-GUARDIANS = frozenset({"parent", "guardian", "relative"})
-STAFF = frozenset(
+ORGS_FILE, USERS_FILE, ROLES_FILE, OTHER_FILE = "orgs", "users", "roles", "other"
+GUARDIAN_ROLES = frozenset({"parent", "guardian", "relative"})
+STAFF_ROLES = frozenset(
     {"teacher", "administrator", "aide", "proctor", "counselor", "principal", "districtadministrator",
      "siteadministrator", "systemadministrator"}
 )  # fmt: skip
-_LIST = re.compile(r"[,;\s]+")
+_LIST_SEPARATOR_PATTERN = re.compile(r"[,;\s]+")
 
-Cells = Mapping[str, str]
+CellsByHeader = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Bundle:
+class OneRosterFiles:
     """The files of one export."""
 
-    orgs: Sequence[Sheet]
-    users: Sequence[Sheet]
-    roles: Sequence[Sheet]
+    orgs: Sequence[RosterSheet]
+    users: Sequence[RosterSheet]
+    roles: Sequence[RosterSheet]
 
 
-def kind_of(sheet: Sheet) -> str | None:
+def detect_file_kind(sheet: RosterSheet) -> str | None:
     """Which of OneRoster's files this is; None: none of them."""
     names = {name.strip().casefold() for name in sheet.header}
     if "sourcedid" not in names:
-        return OTHER if {"propertyname", "value"} <= names else None
+        return OTHER_FILE if {"propertyname", "value"} <= names else None
     if {"usersourcedid", "role", "orgsourcedid"} <= names:
-        return ROLES
+        return ROLES_FILE
     if {"givenname", "familyname"} <= names and names & {"enableduser", "agentsourcedids", "username"}:
-        return USERS
-    return ORGS if {"name", "type", "parentsourcedid"} <= names else OTHER
+        return USERS_FILE
+    return ORGS_FILE if {"name", "type", "parentsourcedid"} <= names else OTHER_FILE
 
 
-def bundle(sheets: Mapping[str, Sequence[Sheet]]) -> Bundle | None:
+def group_files(sheets: Mapping[str, Sequence[RosterSheet]]) -> OneRosterFiles | None:
     """The files put together; None if none of them is OneRoster's.  Raises `Unusable` where one is missing."""
-    orgs, users, roles = (sheets.get(kind, ()) for kind in (ORGS, USERS, ROLES))
+    orgs, users, roles = (sheets.get(kind, ()) for kind in (ORGS_FILE, USERS_FILE, ROLES_FILE))
     if not (orgs or users or roles):
         return None
     if not users:
-        raise Unusable("These are files of OneRoster, but users.csv is not among them: give it too.")
+        raise UnusableFileError("These are files of OneRoster, but users.csv is not among them: give it too.")
     for sheet in users:
-        if not roles and "role" not in _places(sheet):
-            raise Unusable(f"{sheet.name} is of OneRoster 1.2, which keeps roles in roles.csv: give that file too.")
-    return Bundle(orgs, users, roles)
+        if not roles and "role" not in _map_headers(sheet):
+            raise UnusableFileError(
+                f"{sheet.name} is of OneRoster 1.2, which keeps roles in roles.csv: give that file too."
+            )
+    return OneRosterFiles(orgs, users, roles)
 
 
-def prepare(given: Bundle, workspace: Workspace, reading: Reading, found: Found) -> None:
+def load_memberships(
+    given: OneRosterFiles, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback
+) -> None:
     """Read who belongs where, before anybody is imported."""
     for sheet in given.orgs:
         _read_orgs(sheet, workspace, reading, found)
     for sheet in given.roles:
-        for _, row in _fine_rows(sheet, found):
-            _read_role(row, workspace, reading.today())
+        for _, row in _read_valid_rows(sheet, found):
+            _read_role(row, workspace, reading.get_today())
     for sheet in given.users:
-        for _, row in _rows(sheet):
+        for _, row in _read_rows(sheet):
             _read_links(row, workspace)
     _find_missing_orgs(given, workspace, reading, found)
 
 
-def _read_orgs(sheet: Sheet, workspace: Workspace, reading: Reading, found: Found) -> None:
-    for line, row in _fine_rows(sheet, found):
-        if _deleted(row) or not row.get("sourcedid"):
+def _read_orgs(
+    sheet: RosterSheet, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback
+) -> None:
+    for line, row in _read_valid_rows(sheet, found):
+        if _is_deleted(row) or not row.get("sourcedid"):
             continue
         names = [row.get(name, "") for name in ("identifier", "name", "sourcedid")]
-        school = next((school for name in names if name and (school := reading.schools.one(name))), None)
+        school = next((school for name in names if name and (school := reading.schools.find_one(name))), None)
         workspace.add_org(row["sourcedid"], school)
         if school is None and row.get("type", "school").casefold() in ("school", ""):
-            what = (
-                f"this organization is no school of the district file; {reading.schools.nearest(row.get('name', ''))}"
-            )
-            found(Finding(sheet.name, line, what, bad=False))
+            nearest = reading.schools.suggest_nearest(row.get("name", ""))
+            what = f"this organization is no school of the district file; {nearest}"
+            found(RosterFinding(sheet.name, line, what, is_bad=False))
 
 
-def _find_missing_orgs(given: Bundle, workspace: Workspace, reading: Reading, found: Found) -> None:
-    missing = workspace.orgs_missing()
-    known = {org: reading.schools.one(org) for org in missing}
+def _find_missing_orgs(
+    given: OneRosterFiles, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback
+) -> None:
+    missing = workspace.list_missing_orgs()
+    known = {org: reading.schools.find_one(org) for org in missing}
     for org, school in known.items():
         workspace.add_org(org, school)
     unknown = sum(school is None for school in known.values())
@@ -99,116 +106,142 @@ def _find_missing_orgs(given: Bundle, workspace: Workspace, reading: Reading, fo
         what = (
             f"{unknown} organizations that people belong to are in no orgs.csv: their families get no school from them"
         )
-        found(Finding(given.users[0].name, None, what, bad=False))
+        found(RosterFinding(given.users[0].name, None, what, is_bad=False))
 
 
-def _read_role(row: Cells, workspace: Workspace, today: date) -> None:
+def _read_role(row: CellsByHeader, workspace: ImportWorkspace, today: date) -> None:
     """OneRoster 1.2: one line for each role of a person; one that has ended, or not begun, is none."""
-    person, kind = row.get("usersourcedid", ""), _kind(row.get("role", ""))
+    person, kind = row.get("usersourcedid", ""), _classify_role(row.get("role", ""))
     begins, ends = row.get("begindate", "")[:10], row.get("enddate", "")[:10]
-    over = _deleted(row) or bool(ends and ends < today.isoformat()) or begins > today.isoformat()
+    over = _is_deleted(row) or bool(ends and ends < today.isoformat()) or begins > today.isoformat()
     if person and kind:
         workspace.add_role(person, f"former {kind}" if over else kind, row.get("orgsourcedid", ""))
 
 
-def _read_links(row: Cells, workspace: Workspace) -> None:
+def _read_links(row: CellsByHeader, workspace: ImportWorkspace) -> None:
     person = row.get("sourcedid", "")
-    kind = _kind(row.get("role", ""))
+    kind = _classify_role(row.get("role", ""))
     if not person:
         return
     if kind:
-        for org in _list(row.get("orgsourcedids", "")) or [""]:
+        for org in _split_list(row.get("orgsourcedids", "")) or [""]:
             workspace.add_role(person, kind, org)
-    if _deleted(row) or row.get("enableduser", "").casefold() in ("false", "0", "no"):
-        workspace.add_gone(person)
-    for other in _list(row.get("agentsourcedids", "")):
-        workspace.link(person, other)
+    if _is_deleted(row) or row.get("enableduser", "").casefold() in ("false", "0", "no"):
+        workspace.mark_gone(person)
+    for other in _split_list(row.get("agentsourcedids", "")):
+        workspace.link_people(person, other)
 
 
-def read(sheet: Sheet, workspace: Workspace, reading: Reading, found: Found, gone: bool) -> Iterator[list[Told]]:
+def read_users(
+    sheet: RosterSheet, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback, gone: bool
+) -> Iterator[list[RosterEntry]]:
     """For each line of users.csv what it says.
 
     First those who are there, then, in another go, those who are `gone`: where both have one number, it stays.
     """
-    for line, row in _rows(sheet):
+    for line, row in _read_rows(sheet):
 
         def warn(what: str, line: int = line) -> None:
-            found(Finding(sheet.name, line, what, bad=False))
+            found(RosterFinding(sheet.name, line, what, is_bad=False))
 
         try:
-            yield _told(row, workspace, reading, warn, gone)
-        except BadLine as bad:
+            yield _build_entries(row, workspace, reading, warn, gone)
+        except BadLineError as bad:
             if not gone:
-                found(Finding(sheet.name, line, str(bad)))
+                found(RosterFinding(sheet.name, line, str(bad)))
             yield []
 
 
-def _told(row: Cells, workspace: Workspace, reading: Reading, warn: cell_parsing.Warn, gone: bool) -> list[Told]:
-    if problem := row.get(PROBLEM):
-        raise BadLine(problem)
+def _build_entries(
+    row: CellsByHeader,
+    workspace: ImportWorkspace,
+    reading: LineReadingContext,
+    warn: cell_parsing.WarnCallback,
+    gone: bool,
+) -> list[RosterEntry]:
+    if problem := row.get(PROBLEM_KEY):
+        raise BadLineError(problem)
     person = row.get("sourcedid", "")
-    kinds = workspace.kinds(person)
+    kinds = workspace.list_role_kinds(person)
     former = "former family" in kinds and "family" not in kinds
-    role = "family" if former or "family" in kinds else "staff" if "staff" in kinds and reading.staff else None
+    role = (
+        "family"
+        if former or "family" in kinds
+        else "staff"
+        if "staff" in kinds and reading.should_include_staff
+        else None
+    )
     if role is None or (former or workspace.is_gone(person)) != gone:
         return []
-    numbers = _numbers(row)
+    numbers = _find_phones(row)
     if gone:
-        return [Told(number, leaves=True) for number in numbers]
-    schools = tuple(workspace.schools_of(person, role))
+        return [RosterEntry(number, has_left=True) for number in numbers]
+    schools = tuple(workspace.list_schools(person, role))
     if not schools and role == "family":
         warn("no school of the district is known for this guardian: it gets only what goes to everybody")
-    language_cell = row.get(LANGUAGE, "")
-    told = Told(
-        "", schools, spoken(language_cell, reading, warn), role, consents=(reading.consent(reading.basis, None),)
+    language_cell = row.get(LANGUAGE_KEY, "")
+    told = RosterEntry(
+        "",
+        schools,
+        parse_language(language_cell, reading, warn),
+        role,
+        consents=(reading.build_consent(reading.default_basis, None),),
     )
-    return [told.of(number) for number in numbers]
+    return [told.copy_for_number(number) for number in numbers]
 
 
-def _numbers(row: Cells) -> list[str]:
+def _find_phones(row: CellsByHeader) -> list[str]:
     """`sms` before `phone`: that is where texts arrive."""
     for name in ("sms", "phone"):
         if row.get(name, "").strip():
-            return cell_parsing.numbers(row[name])
-    raise BadLine("there is no number under sms or phone: without one nobody can be written to")
+            return cell_parsing.parse_phones(row[name])
+    raise BadLineError("there is no number under sms or phone: without one nobody can be written to")
 
 
-def _kind(role: str) -> str:
+def _classify_role(role: str) -> str:
     plain = role.strip().casefold()
-    return "family" if plain in GUARDIANS else "staff" if plain in STAFF else "student" if plain == "student" else ""
+    return (
+        "family"
+        if plain in GUARDIAN_ROLES
+        else "staff"
+        if plain in STAFF_ROLES
+        else "student"
+        if plain == "student"
+        else ""
+    )
 
 
-def _deleted(row: Cells) -> bool:
+def _is_deleted(row: CellsByHeader) -> bool:
     return row.get("status", "").casefold() == "tobedeleted"
 
 
-def _list(cell: str) -> list[str]:
-    return [part for part in _LIST.split(cell) if part]
+def _split_list(cell: str) -> list[str]:
+    return [part for part in _LIST_SEPARATOR_PATTERN.split(cell) if part]
 
 
-LANGUAGE, PROBLEM = " language", " problem"
+LANGUAGE_KEY, PROBLEM_KEY = " language", " problem"
 """Keys beside the headers; no header begins with a space."""
 
 
-def _places(sheet: Sheet) -> dict[str, int]:
+def _map_headers(sheet: RosterSheet) -> dict[str, int]:
     found = {name.strip().casefold(): at for at, name in reversed(tuple(enumerate(sheet.header)))}
-    at = language(sheet.header)
-    return found if at is None else {**found, LANGUAGE: at}
+    at = find_language_column(sheet.header)
+    return found if at is None else {**found, LANGUAGE_KEY: at}
 
 
-def _fine_rows(sheet: Sheet, found: Found) -> Iterator[tuple[int, Cells]]:
-    for line, row in _rows(sheet):
-        if problem := row.get(PROBLEM):
-            found(Finding(sheet.name, line, problem))
+def _read_valid_rows(sheet: RosterSheet, found: FindingCallback) -> Iterator[tuple[int, CellsByHeader]]:
+    for line, row in _read_rows(sheet):
+        if problem := row.get(PROBLEM_KEY):
+            found(RosterFinding(sheet.name, line, problem))
         else:
             yield line, row
 
 
-def _rows(sheet: Sheet) -> Iterator[tuple[int, Cells]]:
+def _read_rows(sheet: RosterSheet) -> Iterator[tuple[int, CellsByHeader]]:
     """Line and cells by header, in small letters; a row that cannot be read has only its problem."""
-    places = _places(sheet)
-    for row in sheet.rows():
+    places = _map_headers(sheet)
+    for row in sheet.read_rows():
         if row.problem:
-            yield row.line, {PROBLEM: row.problem}
+            yield row.line, {PROBLEM_KEY: row.problem}
             continue
         yield row.line, {name: row.cells[at].strip() for name, at in places.items() if at < len(row.cells)}

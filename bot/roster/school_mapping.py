@@ -7,15 +7,15 @@ from rapidfuzz import fuzz, process
 
 from bot.base.text_normalization import normalise
 from bot.content.district import School
-from bot.roster.report import BadLine
+from bot.roster.report import BadLineError
 
-_SEVERAL = re.compile(r"[;,/|\n]|\band\b", re.IGNORECASE)
-SHORTEST_BEGINNING = 3
-NEAREST, NEAR = 2, 45
-MOST_REMEMBERED, LONGEST_CELL = 2000, 500
+_SCHOOL_SEPARATOR_PATTERN = re.compile(r"[;,/|\n]|\band\b", re.IGNORECASE)
+MIN_PREFIX_LENGTH = 3
+MAX_SUGGESTIONS, MIN_SUGGESTION_SCORE = 2, 45
+MAX_CACHED_SCHOOL_CELLS, MAX_SCHOOL_CELL_LENGTH = 2000, 500
 
 
-class Schools:
+class SchoolFinder:
     """Finds schools of the district by what a cell says."""
 
     def __init__(self, schools: Mapping[str, School]) -> None:
@@ -26,41 +26,43 @@ class Schools:
 
     def find(self, cell: str) -> tuple[str, ...]:
         """The schools of a cell, none for an empty one; raises `BadLine` with the nearest names."""
-        if len(cell) > LONGEST_CELL:
-            raise BadLine("the school cell is far too long: write the school's name or id as in the district file")
+        if len(cell) > MAX_SCHOOL_CELL_LENGTH:
+            raise BadLineError("the school cell is far too long: write the school's name or id as in the district file")
         if cell not in self._known:
-            if len(self._known) >= MOST_REMEMBERED:
+            if len(self._known) >= MAX_CACHED_SCHOOL_CELLS:
                 self._known.clear()
-            self._known[cell] = self._find(cell)
+            self._known[cell] = self._find_uncached(cell)
         return self._known[cell]
 
-    def one(self, text: str) -> str | None:
+    def find_one(self, text: str) -> str | None:
         """The school that this names, if it names one and no other."""
         plain = normalise(text.replace("_", " "))
         exact = self._ids.get(plain) or self._names.get(plain)
-        if exact or len(plain) < SHORTEST_BEGINNING:
+        if exact or len(plain) < MIN_PREFIX_LENGTH:
             return exact
         begun = {one for name, one in self._names.items() if name.startswith(plain) or plain.startswith(f"{name} ")}
         return begun.pop() if len(begun) == 1 else None
 
-    def nearest(self, text: str) -> str:
+    def suggest_nearest(self, text: str) -> str:
         """A remedy that names the schools spelled most like it."""
         names = list(self._names)
-        found = process.extract(normalise(text), names, scorer=fuzz.WRatio, limit=NEAREST, score_cutoff=NEAR)
+        found = process.extract(
+            normalise(text), names, scorer=fuzz.WRatio, limit=MAX_SUGGESTIONS, score_cutoff=MIN_SUGGESTION_SCORE
+        )
         names = [f"“{self._shown[self._names[name]]}”" for name, _, _ in found]
         return f"nearest: {' or '.join(names)}" if names else "write its name or id as in the district file"
 
-    def _find(self, cell: str) -> tuple[str, ...]:
+    def _find_uncached(self, cell: str) -> tuple[str, ...]:
         if not cell.strip():
             return ()
-        if whole := self.one(cell):
+        if whole := self.find_one(cell):
             return (whole,)
         found = []
-        for part in (part for part in _SEVERAL.split(cell) if part.strip()):
-            school = self.one(part)
+        for part in (part for part in _SCHOOL_SEPARATOR_PATTERN.split(cell) if part.strip()):
+            school = self.find_one(part)
             if school is None:
-                raise BadLine(f"the school is not in the district file; {self.nearest(part)}")
+                raise BadLineError(f"the school is not in the district file; {self.suggest_nearest(part)}")
             found.append(school)
         if not found:
-            raise BadLine("the school cell names no school: write its name or id as in the district file")
+            raise BadLineError("the school cell names no school: write its name or id as in the district file")
         return tuple(dict.fromkeys(found))

@@ -7,10 +7,10 @@ even after a kill.  In it are ids of the district's own system, ids of schools a
 import sqlite3
 from collections.abc import Iterable
 
-NEW, CHANGED, UNCHANGED = 0, 1, 2
+NEW_FAMILY, CHANGED_FAMILY, UNCHANGED_FAMILY = 0, 1, 2
 
 
-class Workspace:
+class ImportWorkspace:
     """Joins OneRoster's files, and counts each family once."""
 
     def __init__(self) -> None:
@@ -40,15 +40,15 @@ class Workspace:
         """What somebody is, where."""
         self._db.execute("INSERT OR IGNORE INTO role VALUES (?, ?, ?)", (person, kind, org))
 
-    def add_gone(self, person: str) -> None:
+    def mark_gone(self, person: str) -> None:
         """Somebody whom the file marks as no longer there."""
         self._db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (person,))
 
-    def link(self, one: str, other: str) -> None:
+    def link_people(self, person: str, other: str) -> None:
         """Two people who belong together, a student and an agent; which is which is known later."""
-        self._db.executemany("INSERT OR IGNORE INTO link VALUES (?, ?)", ((one, other), (other, one)))
+        self._db.executemany("INSERT OR IGNORE INTO link VALUES (?, ?)", ((person, other), (other, person)))
 
-    def kinds(self, person: str) -> set[str]:
+    def list_role_kinds(self, person: str) -> set[str]:
         """All that somebody is."""
         return {kind for (kind,) in self._db.execute("SELECT DISTINCT kind FROM role WHERE person = ?", (person,))}
 
@@ -56,7 +56,7 @@ class Workspace:
         """Whether the file marks them as no longer there."""
         return self._db.execute("SELECT 1 FROM gone WHERE person = ?", (person,)).fetchone() is not None
 
-    def schools_of(self, person: str, kind: str) -> list[str]:
+    def list_schools(self, person: str, kind: str) -> list[str]:
         """The schools where somebody is this, and those of the students they are an agent of."""
         query = """
             SELECT school FROM role JOIN org ON org.id = role.org WHERE person = :person AND kind = :kind
@@ -68,31 +68,31 @@ class Workspace:
         rows = self._db.execute(query, {"person": person, "kind": kind})
         return sorted(school for (school,) in rows if school)
 
-    def orgs_missing(self) -> list[str]:
+    def list_missing_orgs(self) -> list[str]:
         """Organizations that people belong to, but that no orgs file has."""
         query = "SELECT DISTINCT org FROM role WHERE org <> '' AND org NOT IN (SELECT id FROM org)"
         return [org for (org,) in self._db.execute(query)]
 
-    def meet(self, families: Iterable[tuple[str, int]]) -> None:
+    def record_families(self, families: Iterable[tuple[str, int]]) -> None:
         """Families (their keyed hash) of a batch: `NEW`, `CHANGED` or `UNCHANGED`; the first of these that was said."""
         self._db.executemany(
             "INSERT INTO met VALUES (?, ?) ON CONFLICT DO UPDATE SET what = min(what, excluded.what)", families
         )
 
-    def met(self, what: int) -> int:
+    def count_families(self, status: int) -> int:
         """How many families were."""
-        count: int = self._db.execute("SELECT COUNT(*) FROM met WHERE what = ?", (what,)).fetchone()[0]
+        count: int = self._db.execute("SELECT COUNT(*) FROM met WHERE what = ?", (status,)).fetchone()[0]
         return count
 
-    def name(self, places: Iterable[tuple[str, str, bool]]) -> None:
+    def record_placements(self, places: Iterable[tuple[str, str, bool]]) -> None:
         """A trial's memory: families at schools, and whether they had them already."""
         self._db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", places)
 
-    def named(self, person: str) -> list[str]:
+    def list_placements(self, person: str) -> list[str]:
         """The schools that the trial has named for this family."""
         return [school for (school,) in self._db.execute("SELECT school FROM named WHERE person = ?", (person,))]
 
-    def named_before(self) -> int:
+    def count_existing_placements(self) -> int:
         """How many of the places that the trial named were there before."""
         count: int = self._db.execute("SELECT COUNT(*) FROM named WHERE was").fetchone()[0]
         return count

@@ -16,135 +16,149 @@ from bot.messaging.catalog_drafts import library_for
 from bot.messaging.reply_composer import Composer
 from bot.runtime import Services
 from bot.store.cases import case_messages, cases, deliveries
-from bot.store.cases.case_messages import New
+from bot.store.cases.case_messages import NewCaseMessage
 from bot.store.cases.cases import Case
 from bot.store.families import contacts, families, sent_texts
 from bot.store.families.contacts import Contact
 from bot.store.schools import school_statuses
-from bot.store.schools.school_statuses import NO_AGENTS, Status
+from bot.store.schools.school_statuses import NO_AGENTS, SchoolStatus
 
-ANSWERED_WITHIN = timedelta(days=2)
+MAX_RUMOR_AGE = timedelta(days=2)
 """A rumour older than this is a person's to answer: what was found today says nothing of that day."""
-AT_NIGHT_WITHIN = timedelta(hours=12)
+NIGHT_REPLY_PERIOD = timedelta(hours=12)
 """Who asked so lately gets the answer at night too; who asked before is not woken by it."""
 
 
 @dataclass(frozen=True)
-class _Telling:
+class _StatusReply:
     """One statement that is being told, in one transaction, at one moment."""
 
-    services: Services
+    runtime: Services
     db: Connection
-    status: Status
+    status: SchoolStatus
     at: datetime
 
-    def unanswered(self, school: str | None, since: datetime) -> list[Case]:
+    def list_unanswered_cases(self, school: str | None, since: datetime) -> list[Case]:
         """The open rumours about a school (None: about none that was named)."""
-        vault = self.services.database.vault
-        return [cases.get(self.db, vault, one) for one in school_statuses.unanswered(self.db, school, since)]
+        vault = self.runtime.database.vault
+        return [
+            cases.get(self.db, vault, one) for one in school_statuses.list_unanswered_case_ids(self.db, school, since)
+        ]
 
-    def answer(self, case: Case, found: tuple[Status, ...], heard: set[int]) -> list[str]:
+    def reply_to_case(
+        self, case: Case, found_statuses: tuple[SchoolStatus, ...], notified_family_ids: set[int]
+    ) -> list[str]:
         """Tell one case of these statements; nothing if it was told, or they no longer hold when it may be woken.
 
         `heard`: the families that were told already: two addresses are one family.
         """
-        contact, due = contacts.get(self.db, self.services.database.vault, case.contact_id), self.due(case)
-        if contact.stopped_at or due >= min(one.expires_at for one in found):
+        contact, due = contacts.get(self.db, self.runtime.database.vault, case.contact_id), self.find_due_time(case)
+        if contact.stopped_at or due >= min(one.expires_at for one in found_statuses):
             return []
-        if not all(school_statuses.set_answered(self.db, one.id, case.id, self.at) for one in found):
+        if not all(school_statuses.record_answer(self.db, one.id, case.id, self.at) for one in found_statuses):
             return []
         planned = []
-        if contact.family_id not in heard:
-            planned.append(self.plan(contact, _finding(found), due, found))
-            for one in found:
-                school_statuses.set_delivery(self.db, one.id, case.id, planned[0])
-        heard |= {contact.family_id} if contact.family_id else set()
-        self.note(case.id, "status", "To the family" if len(found) == 1 else "To the family, of every school")
+        if contact.family_id not in notified_family_ids:
+            planned.append(self.plan_text(contact, _build_effects(found_statuses), due, found_statuses))
+            for one in found_statuses:
+                school_statuses.set_answer_delivery(self.db, one.id, case.id, planned[0])
+        notified_family_ids |= {contact.family_id} if contact.family_id else set()
+        self.add_case_note(
+            case.id, "status", "To the family" if len(found_statuses) == 1 else "To the family, of every school"
+        )
         return planned
 
-    def plan(self, contact: Contact, effects: tuple[Effect, ...], due: datetime, found: tuple[Status, ...] = ()) -> str:
+    def plan_text(
+        self,
+        contact: Contact,
+        effects: tuple[Effect, ...],
+        due: datetime,
+        found_statuses: tuple[SchoolStatus, ...] = (),
+    ) -> str:
         """A text in the family's language; the delivery's id."""
         language = contact.language or SOURCE_LANGUAGE
-        composer = Composer(library_for(self.services, language), language, due, extra=self._values(language, found))
+        composer = Composer(
+            library_for(self.runtime, language), language, due, extra=self._build_values(language, found_statuses)
+        )
         composer.about = {"contact.school": self.status.school}
         composer.statuses = lambda: {self.status.school: self.status}
         body = composer.compose(effects)
         sent_texts.record(self.db, contact.id, composer.said, [], due)
-        return deliveries.plan_notice(self.db, self.services.database.vault, {"contact_id": contact.id}, body, due)
+        return deliveries.plan_notice(self.db, self.runtime.database.vault, {"contact_id": contact.id}, body, due)
 
-    def _values(self, language: str, found: tuple[Status, ...]) -> dict[str, str]:
+    def _build_values(self, language: str, found_statuses: tuple[SchoolStatus, ...]) -> dict[str, str]:
         """Of several schools the first moment at which one was checked, and the first at which one counts no more."""
-        district, told = self.services.library.district, found or (self.status,)
+        district, told = self.runtime.library.district, found_statuses or (self.status,)
         school = district.schools.get(self.status.school)
-        at = dates.moment(district.local(min(one.checked_at for one in told)), language)
-        until = dates.moment(district.local(min(one.expires_at for one in told)), language)
+        at = dates.format_moment(district.to_local_time(min(one.checked_at for one in told)), language)
+        until = dates.format_moment(district.to_local_time(min(one.expires_at for one in told)), language)
         return {"school_name": school.name if school else district.name, "time": at, "until": until}
 
-    def note(self, case_id: int, cause: str, what: str) -> None:
+    def add_case_note(self, case_id: int, cause: str, prefix: str) -> None:
         """What the family hears, in the case: in English, for whoever looks after it."""
-        said = Composer(self.services.library, SOURCE_LANGUAGE, self.at).statement(self.status)
+        said = Composer(self.runtime.library, SOURCE_LANGUAGE, self.at).statement(self.status)
         cause = f"{cause}:{self.status.id}:{case_id}"
-        note = New(case_id, cause, "note", SOURCE_LANGUAGE, f"{what}: {said}", self.status.by)
-        case_messages.add(self.db, self.services.database.vault, note, self.at)
+        note = NewCaseMessage(case_id, cause, "note", SOURCE_LANGUAGE, f"{prefix}: {said}", self.status.by)
+        case_messages.add(self.db, self.runtime.database.vault, note, self.at)
 
-    def due(self, case: Case) -> datetime:
+    def find_due_time(self, case: Case) -> datetime:
         """At once, or in the morning for who asked long ago."""
-        lately = case.opened_at > self.at - AT_NIGHT_WITHIN
-        return self.at if lately else self.services.library.district.waking(self.at)
+        lately = case.opened_at > self.at - NIGHT_REPLY_PERIOD
+        return self.at if lately else self.runtime.library.district.find_next_waking_time(self.at)
 
 
-def _finding(found: tuple[Status, ...]) -> tuple[Effect, ...]:
-    if len(found) == 1:
+def _build_effects(found_statuses: tuple[SchoolStatus, ...]) -> tuple[Effect, ...]:
+    if len(found_statuses) == 1:
         return Notice("status_found"), StateFact("school_status")
     return Notice("status_found"), Notice("status_all_schools"), Notice("status_until")
 
 
-def tell(services: Services, db: Connection, status: Status, at: datetime) -> list[str]:
+def plan_replies(services: Services, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
     """Plan the texts to families with an open rumour about this school; the ids of the deliveries.
 
     Who named no school is told of its own one, where only one is known; else once every school was checked.
     """
-    telling, since = _Telling(services, db, status, at), at - ANSWERED_WITHIN
-    named, nowhere = telling.unanswered(status.school, since), telling.unanswered(None, since)
-    own = {case.id: _own_school(db, case.contact_id) for case in nowhere}
+    telling, since = _StatusReply(services, db, status, at), at - MAX_RUMOR_AGE
+    named, nowhere = telling.list_unanswered_cases(status.school, since), telling.list_unanswered_cases(None, since)
+    own = {case.id: _find_known_school(db, case.contact_id) for case in nowhere}
     heard: set[int] = set()
     planned = []
     for case in [*named, *(one for one in nowhere if own[one.id] == status.school)]:
-        planned += telling.answer(case, (status,), heard)
-    every = checked_everywhere(services, db, at)
+        planned += telling.reply_to_case(case, (status,), heard)
+    every = find_all_clear(services, db, at)
     for case in (one for one in nowhere if own[one.id] is None and every):
-        planned += telling.answer(case, every, heard)
+        planned += telling.reply_to_case(case, every, heard)
     return planned
 
 
-def _own_school(db: Connection, contact_id: int) -> str | None:
+def _find_known_school(db: Connection, contact_id: int) -> str | None:
     """The school that a family told us, or the only one that the roster knows."""
-    if school := contacts.notes_of(db, contact_id).get("school"):
+    if school := contacts.get_attributes(db, contact_id).get("school"):
         return school
-    family = contacts.family_of(db, contact_id)
-    known = families.schools_of(db, family) if family is not None else []
+    family = contacts.find_family_id(db, contact_id)
+    known = families.list_schools(db, family) if family is not None else []
     return known[0] if len(known) == 1 else None
 
 
-def checked_everywhere(services: Services, db: Connection, at: datetime) -> tuple[Status, ...]:
+def find_all_clear(services: Services, db: Connection, at: datetime) -> tuple[SchoolStatus, ...]:
     """What holds of every school of the district, if no agents were found at any of them; else nothing."""
-    current = school_statuses.current(db, at)
+    current = school_statuses.find_current_by_school(db, at)
     found = tuple(one for school in services.library.district.schools if (one := current.get(school)))
     whole = len(found) == len(services.library.district.schools)
     return found if whole and all(one.kind == NO_AGENTS for one in found) else ()
 
 
-def take_back(services: Services, db: Connection, status: Status, at: datetime) -> list[str]:
+def plan_withdrawal_texts(services: Services, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
     """Plan the texts to those who were told it; one that has not left is not sent at all."""
-    telling, planned = _Telling(services, db, status, at), []
-    for one in school_statuses.take_back(db, status.id, at):
-        telling.note(one.case_id, "back", "Taken back, and to the family")
+    telling, planned = _StatusReply(services, db, status, at), []
+    for one in school_statuses.withdraw_answers(db, status.id, at):
+        telling.add_case_note(one.case_id, "back", "Taken back, and to the family")
         if not one.delivery_id:
             continue
         if deliveries.cancel_waiting(db, one.delivery_id):
-            school_statuses.not_sent(db, one.delivery_id, at)
+            school_statuses.withdraw_unsent_answers(db, one.delivery_id, at)
             continue
         contact = contacts.get(db, services.database.vault, one.contact_id)
         if not contact.stopped_at:
-            planned.append(telling.plan(contact, (Notice("status_taken_back"),), at))
+            planned.append(telling.plan_text(contact, (Notice("status_taken_back"),), at))
     return planned

@@ -17,102 +17,118 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
 from bot.messaging.inbound_message import Inbound
 from bot.runtime import Services
-from bot.school_status.status_change import HOLDS, ROLE, CannotSet, Wish, as_read, may_set, set_status, withdraw
+from bot.school_status.status_change import (
+    DEFAULT_STATUS_VALIDITY,
+    SAFETY_LEAD_ROLE,
+    SchoolStatusError,
+    SchoolStatusRequest,
+    can_set_status,
+    get_family_text,
+    set_status,
+    withdraw_school_status,
+)
 from bot.store.cases import deliveries
 from bot.store.schools import school_statuses
-from bot.store.schools.school_statuses import Status
+from bot.store.schools.school_statuses import SchoolStatus
 
-BEGINS = frozenset({"status", "estado"})
-KINDS = {
+STATUS_COMMAND_WORDS = frozenset({"status", "estado"})
+STATUS_KIND_WORDS = {
     "clear": "no_agents", "libre": "no_agents", "normal": "normal_day", "checking": "checking", "revisando": "checking",
 }  # fmt: skip
-OFF = frozenset({"off", "quitar"})
-LONGEST_NAME = 5
+WITHDRAW_WORDS = frozenset({"off", "quitar"})
+MAX_SCHOOL_NAME_WORDS = 5
 """Words between the first and the last: the name of a school."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Asked:
+class SchoolStatusCommand:
     """`kind` of a statement, "off", or "" (how it is now)."""
 
     school: str
     kind: str
 
 
-def parse(district: District, text: str) -> Asked | None:
+def parse(district: District, text: str) -> SchoolStatusCommand | None:
     """The order in a text, or None: then it is an ordinary message.  Only the exact form counts."""
     words = normalise(text).split()
-    if len(words) < 2 or len(words) > LONGEST_NAME + 2 or words[0] not in BEGINS:
+    if len(words) < 2 or len(words) > MAX_SCHOOL_NAME_WORDS + 2 or words[0] not in STATUS_COMMAND_WORDS:
         return None
     last = words[-1]
-    kind = KINDS.get(last, "off" if last in OFF else "")
+    kind = STATUS_KIND_WORDS.get(last, "off" if last in WITHDRAW_WORDS else "")
     named = set(words[1:-1] if kind else words[1:])
     found = [one for one, school in district.schools.items() if named <= {one, *normalise(school.name).split()}]
-    return Asked(found[0], kind) if named and len(found) == 1 else None
+    return SchoolStatusCommand(found[0], kind) if named and len(found) == 1 else None
 
 
 def answer(services: Services, inbound: Inbound) -> str | None:
     """The reply to such a text of a member of staff; None if it is none.  A repeat of the message changes nothing."""
     district = services.library.district
-    staff = district.staff_at(inbound.address)
+    staff = district.find_staff_by_address(inbound.address)
     asked = parse(district, inbound.text) if staff else None
     if staff is None or asked is None:
         return None
     log.info("school status by text: school=%s kind=%s message=%s", asked.school, asked.kind, inbound.sid)
-    if not may_set(district, staff, asked.school):
+    if not can_set_status(district, staff, asked.school):
         return "Only the people of the safety lead say how a school is. Open the console to see what families read."
     if asked.kind == "off":
-        return _off(services, staff, asked.school)
-    return _set(services, staff, asked, inbound.sid) if asked.kind else _now(services, asked.school)
+        return _withdraw_status(services, staff, asked.school)
+    return _set_status(services, staff, asked, inbound.sid) if asked.kind else _describe_status(services, asked.school)
 
 
-def _set(services: Services, staff: str, asked: Asked, sid: str) -> str:
+def _set_status(services: Services, staff: str, command: SchoolStatusCommand, message_sid: str) -> str:
     at = now()
     try:
-        status = set_status(services, Wish(asked.school, asked.kind, at, HOLDS, staff, f"text:{sid}"))
-    except CannotSet as error:
+        status = set_status(
+            services,
+            SchoolStatusRequest(
+                command.school, command.kind, at, DEFAULT_STATUS_VALIDITY, staff, f"text:{message_sid}"
+            ),
+        )
+    except SchoolStatusError as error:
         return str(error)
-    _tell_the_others(services, staff, status)
-    return f"{_reads(services, status)} To take it back, reply STATUS {_word(services, asked.school)} OFF."
+    _notify_other_staff(services, staff, status)
+    keyword = _get_school_keyword(services, command.school)
+    return f"{_quote_status(services, status)} To take it back, reply STATUS {keyword} OFF."
 
 
-def _off(services: Services, staff: str, school: str) -> str:
+def _withdraw_status(services: Services, staff: str, school: str) -> str:
     with services.database.read() as db:
-        found = school_statuses.current(db, now()).get(school)
+        found = school_statuses.find_current_by_school(db, now()).get(school)
     name = services.library.district.schools[school].name
-    if found is None or not withdraw(services, found.id, staff):
+    if found is None or not withdraw_school_status(services, found.id, staff):
         return f"Families read nothing about {name} now."
     return f"Taken back: families read nothing about {name} any more, and those who were told hear so."
 
 
-def _now(services: Services, school: str) -> str:
+def _describe_status(services: Services, school: str) -> str:
     with services.database.read() as db:
-        found = school_statuses.current(db, now()).get(school)
+        found = school_statuses.find_current_by_school(db, now()).get(school)
     name = services.library.district.schools[school].name
-    return _reads(services, found) if found else f"Families read nothing about {name} now."
+    return _quote_status(services, found) if found else f"Families read nothing about {name} now."
 
 
-def _reads(services: Services, status: Status) -> str:
-    until = dates.moment(services.library.district.local(status.expires_at), SOURCE_LANGUAGE)
-    return f"Families who ask read until {until}: “{as_read(services, status)}”"
+def _quote_status(services: Services, status: SchoolStatus) -> str:
+    until = dates.format_moment(services.library.district.to_local_time(status.expires_at), SOURCE_LANGUAGE)
+    return f"Families who ask read until {until}: “{get_family_text(services, status)}”"
 
 
-def _word(services: Services, school: str) -> str:
+def _get_school_keyword(services: Services, school: str) -> str:
     return services.library.district.schools[school].name.split()[0].upper()
 
 
-def _tell_the_others(services: Services, staff: str, status: Status) -> None:
+def _notify_other_staff(services: Services, staff: str, status: SchoolStatus) -> None:
     """Once for each statement, however often the text is repeated: the row says so."""
     district, at = services.library.district, now()
-    others = [one for one in district.chain(ROLE, status.school, at) if one != staff]
+    others = [one for one in district.list_on_call(SAFETY_LEAD_ROLE, status.school, at) if one != staff]
     body = (
         f"{district.name}: {district.staff[staff].name} said by text how {district.schools[status.school].name} is."
-        f" {_reads(services, status)} If that is wrong, reply STATUS {_word(services, status.school)} OFF."
+        f" {_quote_status(services, status)}"
+        f" If that is wrong, reply STATUS {_get_school_keyword(services, status.school)} OFF."
     )
     with services.database.write() as db:
-        if not school_statuses.first_told(db, status.id):
+        if not school_statuses.mark_staff_notified(db, status.id):
             return
         planned = [deliveries.plan_notice(db, services.database.vault, {"staff": one}, body, at) for one in others]
     for delivery_id in planned:

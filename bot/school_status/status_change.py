@@ -18,38 +18,38 @@ from bot.runtime import Services
 from bot.school_status import rumor_replies
 from bot.store import audit_log
 from bot.store.schools import incidents, school_statuses
-from bot.store.schools.school_statuses import FINDINGS, KINDS, LONGEST, Status
+from bot.store.schools.school_statuses import MAX_STATUS_VALIDITY, RUMOR_ANSWER_KINDS, SCHOOL_STATUS_KINDS, SchoolStatus
 
-ROLE = "safety_lead"
+SAFETY_LEAD_ROLE = "safety_lead"
 """Whose chain (`on_call` of the district file) says how a school is."""
-HOLDS = timedelta(hours=2)
+DEFAULT_STATUS_VALIDITY = timedelta(hours=2)
 """If nobody says otherwise."""
-CHECKED_WITHIN = timedelta(hours=1)
+MAX_CHECK_AGE = timedelta(hours=1)
 """What was checked longer ago is checked again before families are told."""
-SOON = timedelta(minutes=1)
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wish:
+class SchoolStatusRequest:
     """What somebody says of a school.  `cause` makes it once: the form's own number, or the text's."""
 
     school: str
     kind: str
     checked_at: datetime
-    holds: timedelta
+    validity: timedelta
     by: str
     cause: str
 
 
-class CannotSet(Exception):
+class SchoolStatusError(Exception):
     """Why not, in a sentence for the person who asked."""
 
 
-def may_set(district: District, staff: str | None, school: str) -> bool:
+def can_set_status(district: District, staff: str | None, school: str) -> bool:
     """Whether this member of staff is of the safety lead's chain for that school."""
-    chain = district.on_call.get(ROLE)
+    chain = district.on_call.get(SAFETY_LEAD_ROLE)
     person = district.staff.get(staff or "")
     if chain is None or person is None or school not in district.schools:
         return False
@@ -57,88 +57,94 @@ def may_set(district: District, staff: str | None, school: str) -> bool:
     return own and staff in {*chain.people, *chain.schools.get(school, ())}
 
 
-def set_status(services: Services, wish: Wish) -> Status:
+def set_status(services: Services, request: SchoolStatusRequest) -> SchoolStatus:
     """From now on families who ask read it, and those who reported a rumour are told, in the same transaction.
 
     Raises `CannotSet`.  The caller has asked `may_set`.
     """
     at = now()
-    wanted = _checked(services.library.district, wish, at)
+    wanted = _validate_request(services.library.district, request, at)
     with services.database.write() as db:
-        _no_agents_there(db, wish)
-        before = school_statuses.current(db, at).get(wish.school)
-        status, new = school_statuses.add(db, wish.cause, wanted, at)
-        planned = _follow(services, db, status, before, at) if new else []
-    _done(services, planned)
+        _require_no_incident(db, request)
+        before = school_statuses.find_current_by_school(db, at).get(request.school)
+        status, new = school_statuses.add(db, request.cause, wanted, at)
+        planned = _record_and_notify(services, db, status, before, at) if new else []
+    _refresh_and_enqueue(services, planned)
     return status
 
 
-def _checked(district: District, wish: Wish, at: datetime) -> Status:
-    if wish.school not in district.schools:
-        raise CannotSet("There is no such school.")
-    if wish.kind not in KINDS:
-        raise CannotSet("Choose what was found.")
-    if not at - CHECKED_WITHIN <= wish.checked_at <= at + SOON:
-        raise CannotSet("Say when it was checked: within the last hour. What is older, check again.")
-    expires = wish.checked_at + wish.holds
-    if not timedelta() < wish.holds <= LONGEST or expires <= at:
-        raise CannotSet("Say for how long it counts: four hours at most.")
-    return Status(0, wish.school, wish.kind, min(wish.checked_at, at), expires, wish.by)
+def _validate_request(district: District, request: SchoolStatusRequest, at: datetime) -> SchoolStatus:
+    if request.school not in district.schools:
+        raise SchoolStatusError("There is no such school.")
+    if request.kind not in SCHOOL_STATUS_KINDS:
+        raise SchoolStatusError("Choose what was found.")
+    if not at - MAX_CHECK_AGE <= request.checked_at <= at + CLOCK_TOLERANCE:
+        raise SchoolStatusError("Say when it was checked: within the last hour. What is older, check again.")
+    expires = request.checked_at + request.validity
+    if not timedelta() < request.validity <= MAX_STATUS_VALIDITY or expires <= at:
+        raise SchoolStatusError("Say for how long it counts: four hours at most.")
+    return SchoolStatus(0, request.school, request.kind, min(request.checked_at, at), expires, request.by)
 
 
-def _no_agents_there(db: Connection, wish: Wish) -> None:
+def _require_no_incident(db: Connection, request: SchoolStatusRequest) -> None:
     """What the front office has on record comes before any finding: the two must never contradict each other."""
-    incidents.one_at_a_time(db)
-    if wish.kind in FINDINGS and incidents.at_school(db, wish.school, drill=False):
-        raise CannotSet("The front office has agents on record there now. End that first, or say somebody is checking.")
+    incidents.acquire_lock(db)
+    if request.kind in RUMOR_ANSWER_KINDS and incidents.find_running_at_school(db, request.school, drill=False):
+        raise SchoolStatusError(
+            "The front office has agents on record there now. End that first, or say somebody is checking."
+        )
 
 
-def _follow(services: Services, db: Connection, status: Status, before: Status | None, at: datetime) -> list[str]:
+def _record_and_notify(
+    services: Services, db: Connection, status: SchoolStatus, previous: SchoolStatus | None, at: datetime
+) -> list[str]:
     """The line in the audit log, and what families are told; somebody looks again: what was told counts no more."""
-    why = f"{status.kind} until {services.library.district.local(status.expires_at):%H:%M}"
+    why = f"{status.kind} until {services.library.district.to_local_time(status.expires_at):%H:%M}"
     audit_log.record(db, status.by, "set a school status", f"school {status.school}", at, why)
-    if status.kind in FINDINGS:
-        return rumor_replies.tell(services, db, status, at)
-    return rumor_replies.take_back(services, db, before, at) if before else []
+    if status.kind in RUMOR_ANSWER_KINDS:
+        return rumor_replies.plan_replies(services, db, status, at)
+    return rumor_replies.plan_withdrawal_texts(services, db, previous, at) if previous else []
 
 
-def withdraw(services: Services, status_id: int, by: str) -> bool:
+def withdraw_school_status(services: Services, status_id: int, by: str) -> bool:
     """Nobody is told it any more, and those who were hear so; False if it was withdrawn, or has ended."""
     at = now()
     with services.database.write() as db:
-        planned = withdraw_in(services, db, status_id, by, at)
+        planned = withdraw_in_transaction(services, db, status_id, by, at)
     if planned is not None:
-        _done(services, planned)
+        _refresh_and_enqueue(services, planned)
     return planned is not None
 
 
-def withdraw_in(services: Services, db: Connection, status_id: int, by: str, at: datetime) -> list[str] | None:
+def withdraw_in_transaction(
+    services: Services, db: Connection, status_id: int, by: str, at: datetime
+) -> list[str] | None:
     """The same within a transaction: the texts that follow; None if there was nothing to withdraw."""
     if not school_statuses.withdraw(db, status_id, by, at):
         return None
     status = school_statuses.get(db, status_id)
     audit_log.record(db, by, "withdrew a school status", f"school {status.school}", at, status.kind)
-    return rumor_replies.take_back(services, db, status, at)
+    return rumor_replies.plan_withdrawal_texts(services, db, status, at)
 
 
-def agents_came(services: Services, db: Connection, school: str, by: str, at: datetime) -> list[str]:
+def withdraw_contradicted(services: Services, db: Connection, school: str, by: str, at: datetime) -> list[str]:
     """The front office says that agents are there: a finding that says otherwise counts no more; the texts that follow.
 
     Nothing is published of it: families read only that what they were told does not count.
     """
-    found = school_statuses.current(db, at).get(school)
-    if found is None or found.kind not in FINDINGS:
+    found = school_statuses.find_current_by_school(db, at).get(school)
+    if found is None or found.kind not in RUMOR_ANSWER_KINDS:
         return []
-    return withdraw_in(services, db, found.id, by, at) or []
+    return withdraw_in_transaction(services, db, found.id, by, at) or []
 
 
-def _done(services: Services, planned: list[str]) -> None:
-    services.statuses.forget()
-    for delivery_id in planned:
+def _refresh_and_enqueue(services: Services, delivery_ids: list[str]) -> None:
+    services.statuses.invalidate()
+    for delivery_id in delivery_ids:
         enqueue(services.redis, "urgent", DELIVER, delivery_id)
-    log.info("school status: texts=%s", len(planned))
+    log.info("school status: texts=%s", len(delivery_ids))
 
 
-def as_read(services: Services, status: Status) -> str:
+def get_family_text(services: Services, status: SchoolStatus) -> str:
     """What families read of it, in English."""
     return Composer(services.library, SOURCE_LANGUAGE, now()).statement(status)

@@ -47,7 +47,7 @@ def is_english(library: Library, language: str, piece: str) -> bool:
 def _untranslated(library: Library, language: str) -> tuple[re.Pattern[str], ...]:
     if language == SOURCE_LANGUAGE:
         return ()
-    missing = {text for _, text in _heard(library) if library.catalogs.wording(language, text).missing}
+    missing = {text for _, text in _heard(library) if library.catalogs.find_text(language, text).is_missing}
     cut = {piece.text for text in missing for piece in pieces(text)}
     return tuple(_any_values(one) for one in cut if re.search(r"[^\W\d_]", PLACE.sub("", one)))
 
@@ -63,21 +63,21 @@ def is_day(library: Library, language: str, text: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _checked(library: Library, language: str) -> str:
-    before, _, after = library.catalogs.read(language, library.texts["checked_on"]).partition("{date}")
+    before, _, after = library.catalogs.translate(language, library.texts["checked_on"]).partition("{date}")
     return f"{re.escape(before)}[^()（）]+?{re.escape(after)}"
 
 
 def english_said(library: Library, language: str, written: str) -> str:
     """The English text under which a caller's wording stands in the catalogs."""
-    spoken = library.spoken.get(written, written)
-    missing = language != SOURCE_LANGUAGE and library.catalogs.wording(language, spoken).missing
+    spoken = library.spoken_texts.get(written, written)
+    missing = language != SOURCE_LANGUAGE and library.catalogs.find_text(language, spoken).is_missing
     return written if missing else spoken
 
 
 def for_readers(library: Library) -> Iterator[tuple[str, str]]:
     """(where, text) of what callers hear in English, although it tells them to write, to reply or to look."""
     for where, text in _heard(library):
-        spoken = library.spoken.get(text, text)
+        spoken = library.spoken_texts.get(text, text)
         if FOR_READERS.search(STILL_TRUE.sub("", spoken)):
             yield where, spoken
 
@@ -104,11 +104,11 @@ def _forms(text: Text) -> Iterable[str]:
 @lru_cache(maxsize=64)
 def _patterns(library: Library, language: str) -> tuple[Pattern, ...]:
     """The longest first: one text may stand in another."""
-    read = library.catalogs.read
+    read = library.catalogs.translate
     found = []
-    for written in sorted(library.spoken, key=lambda one: -len(read(language, one))):
+    for written in sorted(library.spoken_texts, key=lambda one: -len(read(language, one))):
         spoken = english_said(library, language, written)
-        missing = language != SOURCE_LANGUAGE and library.catalogs.wording(language, written).missing
+        missing = language != SOURCE_LANGUAGE and library.catalogs.find_text(language, written).is_missing
         if spoken != written and not missing:
             found.append((_pattern(read(language, written)), read(language, spoken)))
     return tuple(found)

@@ -13,49 +13,51 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import metadata
-from bot.base.encryption import Vault, keyed_hash
+from bot.base.encryption import Vault, compute_keyed_hash
 
-lasting_secrets = Table(
+permanent_secrets = Table(
     "lasting_secrets",
     metadata,
     Column("name", String(16), primary_key=True),
     Column("wrapped", LargeBinary, nullable=False),
 )
 
-INDEX = "index"
-SECRET_BYTES = 32
+LOOKUP_SECRET_NAME = "index"  # noqa: S105  # the name of a row, not a secret
+PERMANENT_SECRET_BYTES = 32
 
 
-def index(db: Connection, vault: Vault, text: str) -> str:
+def compute_hash(db: Connection, vault: Vault, text: str) -> str:
     """A keyed hash of this text that stays the same for ever; makes the secret if there is none yet."""
-    secret = _secret(db, vault)
+    secret = _load_secret(db, vault)
     if secret is None:
-        _make(db, vault)
-        secret = _secret(db, vault)
+        _create_secret(db, vault)
+        secret = _load_secret(db, vault)
     assert secret is not None, "just made"
-    return keyed_hash(secret, text)
+    return compute_keyed_hash(secret, text)
 
 
-def known(db: Connection, vault: Vault, texts: Sequence[str]) -> dict[str, str]:
+def compute_hashes(db: Connection, vault: Vault, texts: Sequence[str]) -> dict[str, str]:
     """The lasting hash of each text, for looking up many; none where nothing can have been kept under one."""
-    secret = _secret(db, vault)
-    return {text: keyed_hash(secret, text) for text in texts} if secret else {}
+    secret = _load_secret(db, vault)
+    return {text: compute_keyed_hash(secret, text) for text in texts} if secret else {}
 
 
-def _secret(db: Connection, vault: Vault) -> bytes | None:
-    wrapped = db.execute(select(lasting_secrets.c.wrapped).where(lasting_secrets.c.name == INDEX)).scalar_one_or_none()
-    return vault.open_bytes(wrapped, place(INDEX)) if wrapped else None
+def _load_secret(db: Connection, vault: Vault) -> bytes | None:
+    wrapped = db.execute(
+        select(permanent_secrets.c.wrapped).where(permanent_secrets.c.name == LOOKUP_SECRET_NAME)
+    ).scalar_one_or_none()
+    return vault.decrypt_bytes(wrapped, build_context(LOOKUP_SECRET_NAME)) if wrapped else None
 
 
-def _make(db: Connection, vault: Vault) -> None:
+def _create_secret(db: Connection, vault: Vault) -> None:
     try:
         with db.begin_nested():
-            wrapped = vault.wrap(secrets.token_bytes(SECRET_BYTES), place(INDEX))
-            db.execute(insert(lasting_secrets).values(name=INDEX, wrapped=wrapped))
+            wrapped = vault.wrap_secret(secrets.token_bytes(PERMANENT_SECRET_BYTES), build_context(LOOKUP_SECRET_NAME))
+            db.execute(insert(permanent_secrets).values(name=LOOKUP_SECRET_NAME, wrapped=wrapped))
     except IntegrityError:
         pass  # made by another process just now
 
 
-def place(name: str) -> str:
+def build_context(name: str) -> str:
     """Where a wrapped secret belongs."""
     return f"lasting secret:{name}"

@@ -4,6 +4,6 @@
 imported only where it is used.
 """
 
-from bot.translation.provider import Failed, Translator
+from bot.translation.provider import TranslationError, Translator
 
-__all__ = ["Failed", "Translator"]
+__all__ = ["TranslationError", "Translator"]

@@ -5,26 +5,28 @@ Then one attempt at a time is let through: the first that succeeds closes it, on
 
 from typing import Final
 
-from bot.translation.provider import Reason
-from bot.translation.translation_cache import Memory
+from bot.translation.provider import TranslationErrorReason
+from bot.translation.translation_cache import TranslationCache
 
-FAILURES: Final = 5
+FAILURES_TO_OPEN: Final = 5
 """So many in a row open it."""
-REST_MS: Final = 60_000
-ATTEMPT_MS: Final = 60_000
+OPEN_MILLISECONDS: Final = 60_000
+ATTEMPT_LEASE_MILLISECONDS: Final = 60_000
 """How long the one attempt may hold its turn if its process dies."""
-COUNTED_SECONDS: Final = 24 * 3600
-COUNTS: Final[frozenset[Reason]] = frozenset({"time-out", "busy", "broken", "unreachable", "garbage"})
+FAILURE_COUNT_TTL_SECONDS: Final = 24 * 3600
+PROVIDER_FAILURES: Final[frozenset[TranslationErrorReason]] = frozenset(
+    {"time-out", "busy", "broken", "unreachable", "garbage"}
+)
 """Failures of the provider; a text that came back unchanged or without its marks says nothing about the next one."""
 
 # One script each, so that no two processes see a state between.  KEYS: failures, resting, attempt.
-_MAY = """
+_ALLOW_SCRIPT = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then return 1 end
 if redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[2]) then return 1 end
 return 0
 """
-_FAILED = """
+_FAILURE_SCRIPT = """
 redis.call('DEL', KEYS[3])
 local failures = redis.call('INCR', KEYS[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
@@ -33,23 +35,32 @@ return failures
 """
 
 
-class Breaker:
+class CircuitBreaker:
     """One provider's breaker.  While Redis is away every attempt is let through."""
 
-    def __init__(self, memory: Memory, provider: str) -> None:
+    def __init__(self, memory: TranslationCache, provider: str) -> None:
         self._memory = memory
         self._keys = [f"puente:translator:{provider}:{what}" for what in ("failures", "resting", "attempt")]
-        self._may = memory.redis.register_script(_MAY)
-        self._failed = memory.redis.register_script(_FAILED)
+        self._allow_script = memory.redis.register_script(_ALLOW_SCRIPT)
+        self._failure_script = memory.redis.register_script(_FAILURE_SCRIPT)
 
-    def lets_through(self) -> bool:
+    def allow_request(self) -> bool:
         """Whether the provider may be asked now; whoever asks tells `told` what became of it."""
-        return bool(self._memory.ask(lambda: self._may(keys=self._keys, args=[FAILURES, ATTEMPT_MS]), 1))
+        return bool(
+            self._memory.try_redis(
+                lambda: self._allow_script(keys=self._keys, args=[FAILURES_TO_OPEN, ATTEMPT_LEASE_MILLISECONDS]), 1
+            )
+        )
 
-    def told(self, failed: Reason | None) -> None:
+    def record_result(self, failed: TranslationErrorReason | None) -> None:
         """What became of an attempt: None for an answer."""
-        if failed in COUNTS:
-            self._memory.ask(lambda: self._failed(keys=self._keys, args=[FAILURES, REST_MS, COUNTED_SECONDS]), None)
+        if failed in PROVIDER_FAILURES:
+            self._memory.try_redis(
+                lambda: self._failure_script(
+                    keys=self._keys, args=[FAILURES_TO_OPEN, OPEN_MILLISECONDS, FAILURE_COUNT_TTL_SECONDS]
+                ),
+                None,
+            )
         else:
             over = self._keys[2:] if failed == "off" else self._keys  # "off": the provider was not even asked
-            self._memory.ask(lambda: self._memory.redis.delete(*over), None)
+            self._memory.try_redis(lambda: self._memory.redis.delete(*over), None)

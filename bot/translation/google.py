@@ -14,32 +14,32 @@ from functools import cache
 import googletrans
 import httpx
 
-from bot.pii.placeholders import has_words, letters, shield, unshield
-from bot.translation.provider import Failed, Reason
+from bot.pii.placeholders import extract_letters, has_words, insert_placeholders, restore_text
+from bot.translation.provider import TranslationError, TranslationErrorReason
 
-SECONDS = 8
+TEXT_TIMEOUT_SECONDS = 8
 """For one text; a batch as a whole has `BATCH_SECONDS`, which is less than a job's minute."""
-BATCH_SECONDS = 40
-AT_ONCE = 4
-CODES = {
+BATCH_TIMEOUT_SECONDS = 40
+MAX_CONCURRENT_REQUESTS = 4
+GOOGLE_LANGUAGE_CODES = {
     "ff": "ful", "fj": "fij", "fo": "fao", "mh": "mah", "oc": "oci", "rn": "run", "sg": "sag", "ss": "ssw",
     "tn": "tsn", "to": "ton", "ve": "ven", "wo": "wol", "zh": "zh-cn",
 }  # fmt: skip
 """Where Google's code is not the usual one."""
-STATUS = re.compile(r'status code "(\d+)"')
+STATUS_PATTERN = re.compile(r'status code "(\d+)"')
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def _load_certificates() -> ssl.SSLContext:
     """Read once: they take longer than a sentence of Google's."""
     return httpx.create_ssl_context()
 
 
-class _Elsewhere(httpx.AsyncHTTPTransport):
+class _RebasedTransport(httpx.AsyncHTTPTransport):
     """Sends every request to a stand-in of Google (GOOGLETRANS_BASE), whatever host it was meant for."""
 
     def __init__(self, base: str) -> None:
-        super().__init__(verify=_certificates())
+        super().__init__(verify=_load_certificates())
         self._base = httpx.URL(base)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -58,71 +58,78 @@ class GoogleTranslator:
     def __init__(self, base: str = "") -> None:
         self._base = base
 
-    def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | Failed]:
+    def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | TranslationError]:
         """As `Translator.translate` promises; a thread whose event loop runs already lends it another thread."""
-        if not knows(source) or not knows(target):
-            return [Failed("off") for _ in texts]
+        if not can_translate(source) or not can_translate(target):
+            return [TranslationError("off") for _ in texts]
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run(self._all(texts, source, target))
+            return asyncio.run(self._translate_all(texts, source, target))
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(self._all(texts, source, target))).result()
+            return thread.submit(lambda: asyncio.run(self._translate_all(texts, source, target))).result()
 
-    async def _all(self, texts: Sequence[str], source: str, target: str) -> list[str | Failed]:
-        client = self._client()
-        turn = asyncio.Semaphore(AT_ONCE)
+    async def _translate_all(self, texts: Sequence[str], source: str, target: str) -> list[str | TranslationError]:
+        client = self._create_client()
+        turn = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
         async with client.client:
-            tasks = [asyncio.create_task(self._one(client, turn, text, source, target)) for text in texts]
-            await asyncio.wait(tasks, timeout=min(BATCH_SECONDS, 2 * SECONDS * len(tasks))) if tasks else None
+            tasks = [asyncio.create_task(self._translate_one(client, turn, text, source, target)) for text in texts]
+            await asyncio.wait(
+                tasks, timeout=min(BATCH_TIMEOUT_SECONDS, 2 * TEXT_TIMEOUT_SECONDS * len(tasks))
+            ) if tasks else None
             late = [task for task in tasks if not task.done()]
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        return [Failed("time-out") if task in late else task.result() for task in tasks]
+        return [TranslationError("time-out") if task in late else task.result() for task in tasks]
 
-    def _client(self) -> googletrans.Translator:
+    def _create_client(self) -> googletrans.Translator:
         client = googletrans.Translator(raise_exception=True)
-        transport = _Elsewhere(self._base) if self._base else None
+        transport = _RebasedTransport(self._base) if self._base else None
         client.client = httpx.AsyncClient(
-            verify=_certificates(), transport=transport, timeout=SECONDS, headers=client.client.headers
+            verify=_load_certificates(),
+            transport=transport,
+            timeout=TEXT_TIMEOUT_SECONDS,
+            headers=client.client.headers,
         )
         return client
 
-    async def _one(
+    async def _translate_one(
         self, client: googletrans.Translator, turn: asyncio.Semaphore, text: str, source: str, target: str
-    ) -> str | Failed:
-        bare, kept = shield(text)
+    ) -> str | TranslationError:
+        bare, kept = insert_placeholders(text)
         if not has_words(bare):
             return text
         async with turn:
             try:
-                answer = await client.translate(bare, dest=CODES.get(target, target), src=CODES.get(source, source))
+                answer = await client.translate(
+                    bare, dest=GOOGLE_LANGUAGE_CODES.get(target, target), src=GOOGLE_LANGUAGE_CODES.get(source, source)
+                )
             except Exception as error:  # googletrans raises bare ones, and whatever its parser stumbles over
-                return Failed(_reason(error))
-        return _checked(bare, answer.text, kept)
+                return TranslationError(_classify_error(error))
+        return _check_answer(bare, answer.text, kept)
 
 
-def knows(language: str) -> bool:
+def can_translate(language: str) -> bool:
     """Whether Google translates this language (it has no K'iche', no Mam)."""
-    return CODES.get(language, language).lower() in googletrans.LANGUAGES
+    return GOOGLE_LANGUAGE_CODES.get(language, language).lower() in googletrans.LANGUAGES
 
 
-def _checked(sent: str, came: str, kept: list[str]) -> str | Failed:
-    if not came.strip():
-        return Failed("garbage")
-    if letters(came) == letters(sent):
-        return Failed("unchanged")
-    whole = unshield(came, kept)
-    return whole if whole is not None else Failed("lost words")
+def _check_answer(sent: str, received: str, kept: list[str]) -> str | TranslationError:
+    if not received.strip():
+        return TranslationError("garbage")
+    if extract_letters(received) == extract_letters(sent):
+        return TranslationError("unchanged")
+    whole = restore_text(received, kept)
+    return whole if whole is not None else TranslationError("lost words")
 
 
-def _reason(error: Exception) -> Reason:
+def _classify_error(error: Exception) -> TranslationErrorReason:
     if isinstance(error, httpx.TimeoutException):
         return "time-out"
     if isinstance(error, httpx.TransportError):
         return "unreachable"
-    status = STATUS.search(str(error))
+    status = STATUS_PATTERN.search(str(error))
     if status:
         return "busy" if status[1] == "429" else "broken"
     return "garbage"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-Reason = Literal[
+TranslationErrorReason = Literal[
     "time-out",
     "busy",
     "broken",
@@ -16,10 +16,10 @@ Reason = Literal[
 ]
 
 
-class Failed(Exception):
+class TranslationError(Exception):
     """A text was not translated.  `reason` says why; the text itself stands in no error and no log."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: TranslationErrorReason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -29,7 +29,7 @@ class Translator(Protocol):
 
     name: str
 
-    def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | Failed]:
+    def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | TranslationError]:
         """Each text in `target` (BCP 47 codes), in order, or why this one could not be had.  Never raises for a text.
 
         Placeholders in braces, numbers, links, addresses and the shield's marks come back as they were: a

@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 from redis import Redis
 
 from bot.base import metrics
-from bot.pii.personal_names import names
-from bot.pii.placeholders import has_words, same_marks, shield, unshield
-from bot.pii.street_addresses import addresses
-from bot.translation.back_translation import warnings
-from bot.translation.circuit_breaker import Breaker
-from bot.translation.provider import Failed, Reason, Translator
-from bot.translation.term_glossary import Glossary
-from bot.translation.translation_cache import KEPT_SECONDS, Memory, Vault, key_of
+from bot.pii.personal_names import find_names
+from bot.pii.placeholders import has_same_marks, has_words, insert_placeholders, restore_text
+from bot.pii.street_addresses import find_addresses
+from bot.translation.back_translation import find_warnings
+from bot.translation.circuit_breaker import CircuitBreaker
+from bot.translation.provider import TranslationError, TranslationErrorReason, Translator
+from bot.translation.term_glossary import TermGlossary
+from bot.translation.translation_cache import TRANSLATION_CACHE_SECONDS, CacheVault, TranslationCache, build_cache_key
 
-Approved = Callable[[str, str, str], str | None]
+ApprovedPhraseLookup = Callable[[str, str, str], str | None]
 """(source, target, text) → the wording that a person approved for it."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Translated:
+class TranslatedText:
     """What became of a text.  `text` is empty if no translation could be had; `failed` says why."""
 
     text: str
@@ -37,82 +37,89 @@ class Translated:
     """The translation, translated back by the machine; empty if that failed, was not asked for, or not needed."""
     warnings: tuple[str, ...] = ()
     """Of "numbers", "dates", "names", "negation": what differs between the original and `back`."""
-    failed: Reason | None = None
+    failed: TranslationErrorReason | None = None
 
 
-class CarefulTranslator:
+class SafeTranslator:
     """Shield, glossary, cache, circuit breaker and check around a provider (None: no machine may translate)."""
 
     def __init__(
-        self, provider: Translator | None, redis: Redis, vault: Vault, glossary: Glossary, approved: Approved
+        self,
+        provider: Translator | None,
+        redis: Redis,
+        vault: CacheVault,
+        glossary: TermGlossary,
+        approved: ApprovedPhraseLookup,
     ) -> None:
         self._provider, self._glossary, self._approved = provider, glossary, approved
-        self._memory = Memory(redis, vault)
-        self._breaker = Breaker(self._memory, provider.name if provider else "none")
+        self._memory = TranslationCache(redis, vault)
+        self._breaker = CircuitBreaker(self._memory, provider.name if provider else "none")
 
     def translate(
-        self, text: str, source: str, target: str, *, check: bool = True, kept: int = KEPT_SECONDS
-    ) -> Translated:
+        self, text: str, source: str, target: str, *, check: bool = True, cache_seconds: int = TRANSLATION_CACHE_SECONDS
+    ) -> TranslatedText:
         """`text` in `target`.  `check`: also translate it back, and say what differs.
 
         `kept`: so many seconds the machine's answer is kept; 0 for what a family tells or is told, which nothing but
         its own records may hold: erasing would not find it here.
         """
         if source == target:
-            return Translated(text, "")
-        approved = self._of_a_person(text, source, target)
+            return TranslatedText(text, "")
+        approved = self._find_approved(text, source, target)
         if approved:
-            return Translated(approved, "no")
-        return self._by_machine(text, _Way(source, target, kept), check)
+            return TranslatedText(approved, "no")
+        return self._translate_by_machine(text, _TranslationRoute(source, target, cache_seconds), check)
 
-    def _of_a_person(self, text: str, source: str, target: str) -> str | None:
+    def _find_approved(self, text: str, source: str, target: str) -> str | None:
         try:
             return self._approved(source, target, text)
         except Exception as error:  # a database that is away: the machine may still be there
             log.warning("no approved phrases: %s", type(error).__name__)
             return None
 
-    def _by_machine(self, text: str, way: "_Way", check: bool) -> Translated:
-        bare, kept = self._shielded(text, way.source, way.target)
-        ours = [self._glossary.instead(one, way.source, way.target) for one in kept]
+    def _translate_by_machine(self, text: str, route: "_TranslationRoute", check: bool) -> TranslatedText:
+        bare, kept = self._protect_text(text, route.source, route.target)
+        ours = [self._glossary.get_replacement(one, route.source, route.target) for one in kept]
         if not has_words(bare):
-            terms = unshield(bare, ours) or text
-            return Translated(terms, "" if terms == text else "no")
-        said = self._ask(bare, way)
-        if isinstance(said, Failed):
-            return Translated("", "", failed=said.reason)
-        made = Translated(unshield(said, ours) or "", "yes")
-        return self._checked(made, text, said, kept, way) if check else made
+            terms = restore_text(bare, ours) or text
+            return TranslatedText(terms, "" if terms == text else "no")
+        said = self._ask_provider(bare, route)
+        if isinstance(said, TranslationError):
+            return TranslatedText("", "", failed=said.reason)
+        made = TranslatedText(restore_text(said, ours) or "", "yes")
+        return self._check_back_translation(made, text, said, kept, route) if check else made
 
-    def _shielded(self, text: str, source: str, target: str) -> tuple[str, list[str]]:
+    def _protect_text(self, text: str, source: str, target: str) -> tuple[str, list[str]]:
         """Without anything that tells whom it is about, and without the terms that are said as agreed."""
-        own = self._glossary.spans(text, source, target)
-        return shield(text, [*own, *addresses(text), *names(text, source)])
+        own = self._glossary.find_spans(text, source, target)
+        return insert_placeholders(text, [*own, *find_addresses(text), *find_names(text, source)])
 
-    def _checked(self, made: Translated, text: str, said: str, kept: list[str], way: "_Way") -> Translated:
+    def _check_back_translation(
+        self, made: TranslatedText, text: str, said: str, kept: list[str], route: "_TranslationRoute"
+    ) -> TranslatedText:
         """The marks stay in while it goes back: the names in a translation are not told to the machine either."""
-        came = self._ask(said, _Way(way.target, way.source, way.kept))
-        back = None if isinstance(came, Failed) else unshield(came, kept)
+        came = self._ask_provider(said, _TranslationRoute(route.target, route.source, route.cache_seconds))
+        back = None if isinstance(came, TranslationError) else restore_text(came, kept)
         if back is None:
             return made
         must_stay = [*self._glossary.names, *(one for one in kept if has_words(one))]
-        return replace(made, back=back, warnings=warnings(text, back, must_stay, way.source))
+        return replace(made, back=back, warnings=find_warnings(text, back, must_stay, route.source))
 
-    def _ask(self, bare: str, way: "_Way") -> str | Failed:
+    def _ask_provider(self, bare: str, route: "_TranslationRoute") -> str | TranslationError:
         """The machine's answer to a shielded text: the kept one, or a new one if the breaker lets it through."""
         if self._provider is None:
-            return Failed("off")
-        key = key_of(self._provider.name, way.source, way.target, bare)
+            return TranslationError("off")
+        key = build_cache_key(self._provider.name, route.source, route.target, bare)
         known = self._memory.find(key)
         if known:
             return known
-        if not self._breaker.lets_through():
-            return Failed("resting")
-        answer = _machine(self._provider, bare, way.source, way.target)
-        self._breaker.told(answer.reason if isinstance(answer, Failed) else None)
+        if not self._breaker.allow_request():
+            return TranslationError("resting")
+        answer = _call_provider(self._provider, bare, route.source, route.target)
+        self._breaker.record_result(answer.reason if isinstance(answer, TranslationError) else None)
         if isinstance(answer, str):
-            if way.kept:
-                self._memory.keep(key, answer, way.kept)
+            if route.cache_seconds:
+                self._memory.save(key, answer, route.cache_seconds)
             metrics.count(self._memory.redis, "translations")
         else:
             metrics.count(self._memory.redis, "translation_failures", answer.reason)
@@ -120,26 +127,26 @@ class CarefulTranslator:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _TranslationRoute:
     """From which language to which, and how long the machine's answer is kept."""
 
     source: str
     target: str
-    kept: int
+    cache_seconds: int
 
 
-def _machine(provider: Translator, bare: str, source: str, target: str) -> str | Failed:
+def _call_provider(provider: Translator, bare: str, source: str, target: str) -> str | TranslationError:
     """What the provider says; one that breaks its promises costs no message."""
     try:
         answer = provider.translate([bare], source, target)[0]
     except Exception as error:
         log.warning("the translator raised %s", type(error).__name__)
-        return Failed("broken")
-    if isinstance(answer, str) and not same_marks(bare, answer):
-        return Failed("lost words")
+        return TranslationError("broken")
+    if isinstance(answer, str) and not has_same_marks(bare, answer):
+        return TranslationError("lost words")
     return answer
 
 
-def personal(text: str, language: str) -> bool:
+def has_personal_data(text: str, language: str) -> bool:
     """Whether a text holds a name, an address or any number: then it is no general sentence."""
-    return bool([*addresses(text), *names(text, language)]) or any(char.isdigit() for char in text)
+    return bool([*find_addresses(text), *find_names(text, language)]) or any(char.isdigit() for char in text)

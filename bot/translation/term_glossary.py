@@ -6,11 +6,13 @@ from typing import Protocol
 
 from bot.pii.placeholders import Span
 
-WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-ENGLISH = "en"
+UNSPACED_SCRIPT_PATTERN = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+)
+ENGLISH_CODE = "en"
 
 
-class Term(Protocol):
+class GlossaryTerm(Protocol):
     """An English term: `say` holds its wordings by language, the preferred one first; none: it stays as it is."""
 
     @property
@@ -22,56 +24,56 @@ class Term(Protocol):
         """Other English forms, such as the plural."""
 
 
-class Glossary:
+class TermGlossary:
     """`terms` by their English form; `names` stay as they are in every language."""
 
-    def __init__(self, terms: Mapping[str, Term], names: Iterable[str] = ()) -> None:
+    def __init__(self, terms: Mapping[str, GlossaryTerm], names: Iterable[str] = ()) -> None:
         self._terms = terms
         self.names = tuple(dict.fromkeys(names))
         self._pairs: dict[tuple[str, str], tuple[re.Pattern[str] | None, dict[str, str]]] = {}
 
-    def spans(self, text: str, source: str, target: str) -> list[Span]:
+    def find_spans(self, text: str, source: str, target: str) -> list[Span]:
         """Where terms and names stand that the machine must not touch between these languages."""
-        pattern, _ = self._between(source, target)
+        pattern, _ = self._get_pair(source, target)
         return [match.span() for match in pattern.finditer(text)] if pattern else []
 
-    def instead(self, kept: str, source: str, target: str) -> str:
+    def get_replacement(self, kept: str, source: str, target: str) -> str:
         """What is put back in the translation for what was taken out: a term's wording, all else unchanged."""
-        _, wordings = self._between(source, target)
-        found = wordings.get(_key(kept)) or wordings.get(kept.casefold(), kept)
+        _, wordings = self._get_pair(source, target)
+        found = wordings.get(_get_match_key(kept)) or wordings.get(kept.casefold(), kept)
         return found[0].upper() + found[1:] if kept[:1].isupper() else found
 
-    def _between(self, source: str, target: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:
+    def _get_pair(self, source: str, target: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:
         if (source, target) not in self._pairs:
-            wordings = self._wordings(source, target)
-            self._pairs[(source, target)] = (_pattern(wordings), wordings)
+            wordings = self._map_forms(source, target)
+            self._pairs[(source, target)] = (_compile_pattern(wordings), wordings)
         return self._pairs[(source, target)]
 
-    def _wordings(self, source: str, target: str) -> dict[str, str]:
+    def _map_forms(self, source: str, target: str) -> dict[str, str]:
         """Form in `source` → wording in `target`, of every term that has both."""
         found = {name: name for name in self.names}
         for english, term in self._terms.items():
-            for form in _forms(english, term, source):
-                said = form if not term.say else next(iter(_forms(english, term, target)), "")
-                found |= {_key(form): said} if said else {}
+            for form in _get_forms(english, term, source):
+                said = form if not term.say else next(iter(_get_forms(english, term, target)), "")
+                found |= {_get_match_key(form): said} if said else {}
         return found
 
 
-def _forms(english: str, term: Term, language: str) -> tuple[str, ...]:
-    return (english, *term.also) if language == ENGLISH or not term.say else term.say.get(language, ())
+def _get_forms(english: str, term: GlossaryTerm, language: str) -> tuple[str, ...]:
+    return (english, *term.also) if language == ENGLISH_CODE or not term.say else term.say.get(language, ())
 
 
-def _key(form: str) -> str:
+def _get_match_key(form: str) -> str:
     """As a form is matched: one with a capital ("IEP", "EL") only so, others in any case."""
     return form if form != form.lower() else form.casefold()
 
 
-def _pattern(forms: Iterable[str]) -> re.Pattern[str] | None:
+def _compile_pattern(forms: Iterable[str]) -> re.Pattern[str] | None:
     longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(_one, longest_first))) if longest_first else None
+    return re.compile("|".join(map(_build_form_pattern, longest_first))) if longest_first else None
 
 
-def _one(form: str) -> str:
+def _build_form_pattern(form: str) -> str:
     words = r"\s+".join(map(re.escape, form.split()))
     any_case = words if form != form.lower() else f"(?i:{words})"
-    return any_case if WITHOUT_SPACES.search(form) else rf"(?<!\w){any_case}(?!\w)"
+    return any_case if UNSPACED_SCRIPT_PATTERN.search(form) else rf"(?<!\w){any_case}(?!\w)"

@@ -10,59 +10,59 @@ from typing import Protocol, TypeVar
 from redis import Redis
 from redis.exceptions import RedisError
 
-KEPT_SECONDS = 30 * 24 * 3600
-AWAY_SECONDS = 10
+TRANSLATION_CACHE_SECONDS = 30 * 24 * 3600
+REDIS_RETRY_SECONDS = 10
 """So long a Redis that failed is not asked again: each asking would cost its time-out."""
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
-class Vault(Protocol):
+class CacheVault(Protocol):
     """Seals and opens (`bot.base.encryption.Vault`)."""
 
-    def seal(self, text: str, place: str) -> str:
+    def encrypt(self, text: str, place: str) -> str:
         """Encrypted for this place."""
 
-    def open(self, sealed: str, place: str) -> str:
+    def decrypt(self, sealed: str, place: str) -> str:
         """The text again; raises an `Exception` if it was not sealed there with a present key."""
 
 
-class Memory:
+class TranslationCache:
     """Redis as far as it is there.  Holds nothing personal in the clear: keys are hashes, values are sealed."""
 
-    def __init__(self, redis: Redis, vault: Vault) -> None:
+    def __init__(self, redis: Redis, vault: CacheVault) -> None:
         self.redis, self._vault = redis, vault
         self._away_until = 0.0
 
-    def ask(self, call: Callable[[], T], otherwise: T) -> T:
+    def try_redis(self, call: Callable[[], T], otherwise: T) -> T:
         """What `call` makes of Redis, or `otherwise` while Redis is away."""
         if time.monotonic() < self._away_until:
             return otherwise
         try:
             return call()
         except RedisError as error:
-            self._away_until = time.monotonic() + AWAY_SECONDS
+            self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
             log.warning("translating without Redis: %s", type(error).__name__)
             return otherwise
 
     def find(self, key: str) -> str | None:
         """The text kept under this key, if it can be opened."""
-        sealed = self.ask(lambda: self.redis.get(key), None)
+        sealed = self.try_redis(lambda: self.redis.get(key), None)
         if not isinstance(sealed, (bytes, str)):
             return None
         try:
-            return self._vault.open(sealed.decode() if isinstance(sealed, bytes) else sealed, key)
+            return self._vault.decrypt(sealed.decode() if isinstance(sealed, bytes) else sealed, key)
         except Exception:  # a key that was taken away: it is translated anew
             return None
 
-    def keep(self, key: str, text: str, seconds: int = KEPT_SECONDS) -> None:
+    def save(self, key: str, text: str, seconds: int = TRANSLATION_CACHE_SECONDS) -> None:
         """Keep a text so long, sealed for this key."""
-        sealed = self._vault.seal(text, key)
-        self.ask(lambda: self.redis.set(key, sealed, ex=seconds), None)
+        sealed = self._vault.encrypt(text, key)
+        self.try_redis(lambda: self.redis.set(key, sealed, ex=seconds), None)
 
 
-def key_of(provider: str, source: str, target: str, bare: str) -> str:
+def build_cache_key(provider: str, source: str, target: str, bare: str) -> str:
     """Under which a translation is kept: a hash, from which the text cannot be read."""
     whole = json.dumps([provider, source, target, bare])
     return f"puente:translated:{sha256(whole.encode()).hexdigest()}"

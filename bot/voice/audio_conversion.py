@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from subprocess import CalledProcessError, TimeoutExpired, run
 from tempfile import TemporaryFile
 
-from bot.store.announcements.recordings import Sound
+from bot.store.announcements.recordings import RecordingAudio
 
 GIVEN_BYTES = 16 * 1024 * 1024
 LONGEST_SECONDS = 120
@@ -59,14 +59,14 @@ SILENT = "There is nothing to hear in it. Please record it again, closer to the 
 HANGS = "It could not be converted. Please try it again, or send another file."
 
 
-def convert(given: bytes) -> Sound:
+def convert(given: bytes) -> RecordingAudio:
     """The recording in both forms, without anything else that the file held.  Raises `CannotUse`."""
     if len(given) > GIVEN_BYTES:
         raise CannotUse(TOO_LARGE)
     wave = _ran(READ, given, NO_AUDIO) if given else b""
     _check(wave)
     seconds = max(1, round(len(wave) / 2 / RATE))
-    return Sound(_ran(MP3, wave, HANGS), _ran(OGG, wave, HANGS), seconds)
+    return RecordingAudio(_ran(MP3, wave, HANGS), _ran(OGG, wave, HANGS), seconds)
 
 
 def _check(wave: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.base.language_names import english_name
+from bot.base.language_names import get_english_name
 from bot.content.library import Library
 from bot.speech.twilio_voices import VOICES
 from bot.voice.recordable_texts import Item, sayable
@@ -52,7 +52,7 @@ def warnings(library: Library, at: datetime, recorded: Recorded | None) -> Itera
 
 
 def _told(found: Coverage) -> str:
-    name = f"{english_name(found.language)} has no machine voice"
+    name = f"{get_english_name(found.language)} has no machine voice"
     looked = "" if found.recorded is not None else " (recordings were not looked at: no database that is up to date)"
     count = f"{found.unheard} of {found.texts + found.apart} texts have no recording either{looked}"
     first = "; ".join(f"{item.flow}: {_short(item.english)}" for item in found.silent[:NAMED])
@@ -67,7 +67,7 @@ def table(found: Iterable[Coverage]) -> str:
     """What is said by whom, in Markdown: a row for each language."""
     rows = ["| language | machine voice | recordings | only by a machine | neither |", "|---|---|---|---|---|"]
     for one in found:
-        name = f"{english_name(one.language)} ({one.language})"
+        name = f"{get_english_name(one.language)} ({one.language})"
         recorded = "not looked at" if one.recorded is None else f"{one.recorded} of {one.texts}"
         rows.append(f"| {name} | {one.voice or 'none'} | {recorded} | {one.apart} | {one.unheard} |")
     return "\n".join(rows)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.content.facts import OF_THE_MOMENT
+from bot.content.facts import LIVE_FACT_IDS
 from bot.content.library import Library
 from bot.flows.effects import StateFact
 from bot.flows.loader import texts_of
@@ -126,7 +126,7 @@ class _Writer:
 
     def _keys(self, flow: str, place: str, english: str) -> None:
         """The words for a key: a recording for each of them."""
-        own = self.library.catalogs.read(self.language, english)
+        own = self.library.catalogs.translate(self.language, english)
         for digit in "123456789":
             said = (own.replace(DIGIT, digit), english.replace(DIGIT, digit))
             self._keep(flow, f"{place}.{digit}", said, english)
@@ -137,12 +137,12 @@ class _Writer:
     def fact(self, flow: str, name: str) -> None:
         """A fact that may be stated now; the day on which it was checked is a piece of its own, for all facts of it."""
         fact = self.library.facts.get(name)
-        if name in OF_THE_MOMENT or fact is None:
+        if name in LIVE_FACT_IDS or fact is None:
             return
         if fact.partners:
             self.apart.setdefault(fact.text, Apart(flow, fact.text))
             return
-        if fact.usable(self._today(), self.library.district.policies, ()):
+        if fact.is_usable(self._today(), self.library.district.policies, ()):
             both = (self._stated(self.language, name), self._stated(SOURCE_LANGUAGE, name))
             self._keep(flow, f"fact.{name}", both, fact.text)
 
@@ -154,14 +154,14 @@ class _Writer:
         return Composer(self.library, language, self.at, noticed=[DRAFT, ENGLISH, SOON])
 
     def _today(self) -> date:
-        return self.library.district.local(self.at).date()
+        return self.library.district.to_local_time(self.at).date()
 
     def _keep(self, flow: str, place: str, both: tuple[str, str], english: str) -> None:
-        wording = self.library.catalogs.wording(self.language, english)
+        wording = self.library.catalogs.find_text(self.language, english)
         for number, (text, beside) in enumerate(_side_by_side(*both)):
             key = recording_key(self.language, text)
             where = f"{flow}.{place}#{number}"[:160]
-            self.items.setdefault(key, Item(key, text, beside, flow, where, wording.draft, wording.missing))
+            self.items.setdefault(key, Item(key, text, beside, flow, where, wording.is_draft, wording.is_missing))
 
 
 def _side_by_side(own: str, english: str) -> Iterator[tuple[str, str]]:

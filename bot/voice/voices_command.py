@@ -35,7 +35,7 @@ def recorded_in(given: Settings) -> Recorded | None:
     try:
         database = Database(given.database_url, Vault(given.data_keys))
         with database.read() as db:
-            recordings.languages(db)
+            recordings.list_languages(db)
     except SQLAlchemyError:
         return None
     return lambda language, keys: _usable(database, language, keys)
@@ -49,4 +49,4 @@ def _may_be_there(url: str) -> bool:
 
 def _usable(database: Database, language: str, keys: frozenset[str]) -> set[str]:
     with database.read() as db:
-        return recordings.usable(db, language, keys)
+        return recordings.find_usable_keys(db, language, keys)

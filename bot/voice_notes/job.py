@@ -12,7 +12,7 @@ from bot.base.queues import VOICE_NOTE, enqueue
 from bot.channels.twilio_media import MediaError, TwilioMedia
 from bot.runtime import Services
 from bot.store.cases import voice_notes
-from bot.store.cases.voice_notes import Fetched, VoiceNote
+from bot.store.cases.voice_notes import FetchedVoiceNote, VoiceNote
 from bot.voice_notes import transcript
 
 LEASE = timedelta(seconds=90)
@@ -39,15 +39,15 @@ def carry(services: Services, note_id: int) -> None:
     with services.database.write() as db:
         if not voice_notes.claim(db, note, at + LEASE):
             return  # another process has it
-    if note.step == "fetch":
+    if note.next_step == "fetch":
         _fetch(services, note)
-    elif note.step == "transcribe":
+    elif note.next_step == "transcribe":
         transcript.write_down(services, note)
-    elif note.step == "delete":
+    elif note.next_step == "delete":
         _delete(services, note)
     else:
         with services.database.write() as db:
-            voice_notes.set_removed(db, note.id)
+            voice_notes.mark_removed_at_twilio(db, note.id)
     _go_on(services, note_id)
 
 
@@ -65,9 +65,9 @@ def _fetch(services: Services, note: VoiceNote) -> None:
     except MediaError as error:
         _not_fetched(services, note, error)
         return
-    came = Fetched(media.content_type, media.data, transcribe=services.transcriber is not None)
+    came = FetchedVoiceNote(media.content_type, media.data, should_transcribe=services.transcriber is not None)
     with services.database.write() as db:
-        voice_notes.set_fetched(db, services.database.vault, note, came, now())
+        voice_notes.mark_fetched(db, services.database.vault, note, came, now())
     log.info("voice note fetched: note=%s bytes=%s", note.id, len(media.data))
 
 
@@ -75,10 +75,10 @@ def _not_fetched(services: Services, note: VoiceNote, error: MediaError) -> None
     at = now()
     log.warning("voice note not fetched: note=%s reason=%s", note.id, error.reason)
     with services.database.write() as db:
-        if error.again and at - note.at < GIVE_UP.get(error.reason, OTHERWISE):
-            voice_notes.set_later(db, note.id, error.reason, at + _wait(note))
+        if error.is_retryable and at - note.at < GIVE_UP.get(error.reason, OTHERWISE):
+            voice_notes.schedule_retry(db, note.id, error.reason, at + _wait(note))
         else:
-            voice_notes.set_refused(db, note.id, error.reason, at)
+            voice_notes.mark_refused(db, note.id, error.reason, at)
 
 
 def _wait(note: VoiceNote) -> timedelta:
@@ -91,18 +91,18 @@ def _delete(services: Services, note: VoiceNote) -> None:
         TwilioMedia(services.settings).delete(note.url)
     except MediaError as error:
         log.warning("voice note not deleted at Twilio: note=%s reason=%s", note.id, error.reason)
-        if error.again:
+        if error.is_retryable:
             later = _wait(note) if note.tries < SOON_TRIES else DELETE_LATER
             with services.database.write() as db:
-                voice_notes.set_later(db, note.id, error.reason, at + later)
+                voice_notes.schedule_retry(db, note.id, error.reason, at + later)
             return
     with services.database.write() as db:
-        voice_notes.set_removed(db, note.id)
+        voice_notes.mark_removed_at_twilio(db, note.id)
 
 
 def sweep_voice_notes(services: Services, most: int) -> None:
     """Queue the notes that no job will carry on."""
     with services.database.read() as db:
-        late = voice_notes.due(db, now(), most)
+        late = voice_notes.list_due(db, now(), most)
     for note_id in late:
         enqueue(services.redis, "default", VOICE_NOTE, note_id)

@@ -40,11 +40,11 @@ def write_down(services: Services, note: VoiceNote) -> None:
         text = None
         if note.tries + 1 < TRIES:
             with services.database.write() as db:
-                voice_notes.set_later(db, note.id, "", at + PAUSE)
+                voice_notes.schedule_retry(db, note.id, "", at + PAUSE)
             return
     masked = mask(text)[0].strip() if text else None
     with services.database.write() as db:
-        first = voice_notes.set_transcribed(db, services.database.vault, note, masked, at)
+        first = voice_notes.save_transcript(db, services.database.vault, note, masked, at)
         paged = _page(services, db, note, text, at) if first and text else None
     if paged:
         enqueue(services.redis, "urgent", ALERT_CASE, paged)
@@ -52,7 +52,7 @@ def write_down(services: Services, note: VoiceNote) -> None:
 
 def _heard(services: Services, note: VoiceNote) -> str | None:
     with services.database.read() as db:
-        audio = voice_notes.audio_of(db, services.database.vault, note)
+        audio = voice_notes.load_audio(db, services.database.vault, note)
     if audio is None or services.transcriber is None:
         return None
     return services.transcriber.transcribe(audio, note.content_type, note.language)
@@ -64,12 +64,12 @@ def _page(services: Services, db: Connection, note: VoiceNote, text: str, at: da
     if found.severity != EMERGENCY or found.intent is None or note.contact_id is None:
         return None
     asked = _people(services, found.intent)
-    school = contacts.notes_of(db, note.contact_id).get(SCHOOL)
+    school = contacts.get_attributes(db, note.contact_id).get(SCHOOL)
     new = NewCase(note.contact_id, found.intent, EMERGENCY, asked.to, asked.about, note.language, {MORE: HEARD}, school)
     opened = cases.open_or_join(db, services.database.vault, f"voice:{note.id}", 0, new, at)
-    voice_notes.set_urgent(db, note.id, opened.id)
+    voice_notes.set_emergency_case(db, note.id, opened.id)
     log.info("emergency heard in a voice note: note=%s case=%s", note.id, opened.id)
-    return opened.id if opened.page else None
+    return opened.id if opened.should_page else None
 
 
 def _people(services: Services, intent: str) -> Escalate:

@@ -83,7 +83,7 @@ def create_app(given: Settings | None = None, services: Services | None = None) 
     app.register_blueprint(recorded)
     app.register_blueprint(genuine)
     app.register_blueprint(gathering)
-    registration.register(app)
+    registration.register_console(app)
     rate_limits.limit(app, ready)
     if ready.settings.simulator_on:
         app.register_blueprint(simulator)
@@ -125,7 +125,7 @@ def check_keys(app: Flask) -> None:
     A database that is away, or not brought up to date yet, is for /readyz to tell.
     """
     ready: Services = app.extensions["puente"]
-    if wrong := reindex.unfit(ready.database):
+    if wrong := reindex.explain_unfit_database(ready.database):
         raise settings.SettingsError(wrong)
 
 

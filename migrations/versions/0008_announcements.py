@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from bot.base import settings
-from bot.base.encryption import Unreadable, Vault
+from bot.base.encryption import DecryptionError, Vault
 
 revision = "0008"
 down_revision = "0007"
@@ -178,7 +178,7 @@ def _person(vault: Vault | None, row: sa.Row[tuple[object, ...]]) -> str:
         return str(row.address_index)
     try:
         address = vault.open(row.sealed_address, f"contact:address:{row.address_index}")
-    except Unreadable:
+    except DecryptionError:
         return str(row.address_index)
     number = address.removeprefix("whatsapp:")
     return vault.index(number if number.startswith("+") else address)

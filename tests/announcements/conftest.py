@@ -13,7 +13,7 @@ from bot.messaging import delivery_status
 from bot.messaging.delivery_status import Report
 from bot.runtime import Services
 from bot.store.announcements import announcements, recipient_counts
-from bot.store.announcements.announcements import Announcement, Audience, Draft
+from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
 from bot.store.families import contacts, families
 from tests.stand_in import TwilioStandIn
 
@@ -51,13 +51,15 @@ class District:
             for school in schools:
                 families.join_school(db, contact.family_id, school, "roster")
             if tag:
-                families.tag(db, contact.family_id, tag)
+                families.add_tag(db, contact.family_id, tag)
         return contact.family_id
 
     def draft(self, text: str = TEXT, **given: object) -> Announcement:
         """A draft of Dana's, written by Ana."""
         given = {"kind": "general", "sender": "dana_cole", "until": now() + timedelta(days=3), **given}
-        return composition.keep(self.services, Draft(text=text, **{"audience": Audience(), **given}), "ana_ruiz")  # type: ignore[arg-type]
+        return composition.save_draft(
+            self.services, AnnouncementDraft(text=text, **{"audience": Audience(), **given}), "ana_ruiz"
+        )  # type: ignore[arg-type]
 
     def say(self, text: str = TEXT, **given: object) -> int:
         """One that somebody else has approved, and that is released."""
@@ -73,14 +75,14 @@ class District:
         self.services.redis.delete("rq:queue:default")  # another worker has done those jobs: sending makes way for them
         for _ in range(jobs):
             broadcast(self.services, announcement, 0)
-            delivery_results.write_down(self.services)
+            delivery_results.record_pending_reports(self.services)
 
     def report(self, announcement: int, number: str, state: str, code: int | None = None) -> None:
         """Twilio's report on the newest message to this number."""
         sent = self.twilio.sent_to(number)[-1]
         row = sent.status_callback.split("m=")[1]
         delivery_status.record(self.services, Report(sent.sid, state, row, code))
-        delivery_results.write_down(self.services)
+        delivery_results.record_pending_reports(self.services)
 
     def got(self, number: str) -> list[str]:
         """The texts that this address got."""
@@ -89,13 +91,13 @@ class District:
     def states(self, announcement: int) -> dict[str, int]:
         """State (with its reason) → number of families, each by its newest try."""
         with self.services.database.read() as db:
-            counted = recipient_counts.counts(db, announcement)
-        return {f"{one.state} {one.reason}".strip(): one.number for one in counted}
+            counted = recipient_counts.list_counts(db, announcement)
+        return {f"{one.state} {one.reason}".strip(): one.family_count for one in counted}
 
     def state(self, announcement: int) -> str:
         """Of the announcement."""
         with self.services.database.read() as db:
-            return announcements.state_of(db, announcement)
+            return announcements.get_state(db, announcement)
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.announcements import approval, composition, translation_drafts
-from bot.announcements.approval import CannotRelease, digest, standing
-from bot.announcements.composition import CannotSay, draft_of, written_from
-from bot.announcements.translation_drafts import CannotApprove
+from bot.announcements.approval import ReleaseError, compute_digest, get_approval_status
+from bot.announcements.composition import InvalidAnnouncementError, build_draft, parse_input
+from bot.announcements.translation_drafts import TranslationApprovalError
 from bot.base.database import now
 from bot.content.library import Library
 from bot.store.announcements.announcements import Announcement, Audience
 from bot.store.announcements.approvals import Approval
-from bot.store.announcements.translations import Review
+from bot.store.announcements.translations import TranslationReview
 from tests.announcements.conftest import District
 from tests.conftest import NOW
 
@@ -23,7 +23,7 @@ from tests.conftest import NOW
 def test_who_writes_it_cannot_release_it_alone(district: District) -> None:
     draft = district.draft()
     approval.approve(district.services, draft.id, "ana_ruiz")
-    with pytest.raises(CannotRelease, match="one more person must approve"):
+    with pytest.raises(ReleaseError, match="one more person must approve"):
         approval.release(district.services, draft.id, "ana_ruiz")
     approval.approve(district.services, draft.id, "rosa_lind")
     approval.release(district.services, draft.id, "ana_ruiz")
@@ -34,7 +34,7 @@ def test_over_a_set_size_two_people_approve(district: District) -> None:
         district.family(f"+12175556{one:03d}")
     draft = district.draft()
     approval.approve(district.services, draft.id, "rosa_lind")
-    with pytest.raises(CannotRelease, match="one more person"):
+    with pytest.raises(ReleaseError, match="one more person"):
         approval.release(district.services, draft.id, "rosa_lind")
     approval.approve(district.services, draft.id, "lee_tran")
     approval.release(district.services, draft.id, "rosa_lind")
@@ -43,7 +43,7 @@ def test_over_a_set_size_two_people_approve(district: District) -> None:
 def test_the_superintendents_words_wait_for_her(district: District) -> None:
     draft = district.draft(sender="ruth_adams")
     approval.approve(district.services, draft.id, "rosa_lind")
-    with pytest.raises(CannotRelease, match="Ruth Adams must approve"):
+    with pytest.raises(ReleaseError, match="Ruth Adams must approve"):
         approval.release(district.services, draft.id, "rosa_lind")
     approval.approve(district.services, draft.id, "ruth_adams")
     approval.release(district.services, draft.id, "rosa_lind")
@@ -53,26 +53,26 @@ def test_a_change_asks_for_new_approvals(district: District) -> None:
     draft = district.draft()
     approval.approve(district.services, draft.id, "rosa_lind")
     changed = district.draft(text="School is open on Friday after all.")
-    composition.keep(district.services, changed, "ana_ruiz", draft.id)
-    with pytest.raises(CannotRelease):
+    composition.save_draft(district.services, changed, "ana_ruiz", draft.id)
+    with pytest.raises(ReleaseError):
         approval.release(district.services, draft.id, "rosa_lind")
 
 
 def test_whoever_changed_it_is_a_writer_too(district: District) -> None:
     draft = district.draft()
-    composition.keep(district.services, district.draft(text="No school on Friday."), "rosa_lind", draft.id)
+    composition.save_draft(district.services, district.draft(text="No school on Friday."), "rosa_lind", draft.id)
     for writer in ("ana_ruiz", "rosa_lind"):
         approval.approve(district.services, draft.id, writer)
-    with pytest.raises(CannotRelease, match="one more person"):
+    with pytest.raises(ReleaseError, match="one more person"):
         approval.release(district.services, draft.id, "rosa_lind")
 
 
 def test_it_is_released_once(district: District) -> None:
     number = district.say()
-    with pytest.raises(CannotRelease):
+    with pytest.raises(ReleaseError):
         approval.release(district.services, number, "rosa_lind")
-    with pytest.raises(CannotSay, match="has been released"):
-        composition.keep(district.services, district.draft(), "ana_ruiz", number)
+    with pytest.raises(InvalidAnnouncementError, match="has been released"):
+        composition.save_draft(district.services, district.draft(), "ana_ruiz", number)
 
 
 @given(
@@ -83,11 +83,11 @@ def test_nobody_but_others_and_the_sender_ever_count(
 ) -> None:
     sender = "ruth_adams" if superintendent else "dana_cole"
     one = Announcement("general", sender, "Text.", Audience(), NOW, written_by="ana_ruiz")
-    seen = digest(one, {})
+    seen = compute_digest(one, {})
     given = [Approval(person, seen, NOW) for person in people]
-    found = standing(library.district, one, given, families, seen)
+    found = get_approval_status(library.district, one, given, families, seen)
     enough = len(people - {"ana_ruiz"}) >= (2 if families > 200 else 1)
-    assert found.complete == (enough and (not superintendent or "ruth_adams" in people))
+    assert found.is_complete == (enough and (not superintendent or "ruth_adams" in people))
 
 
 WRITTEN = {"kind": "general", "sender": "dana_cole", "text": "There is a fair.", "audience": {}, "unapproved": "hold"}
@@ -103,8 +103,8 @@ WRITTEN = {"kind": "general", "sender": "dana_cole", "text": "There is a fair.",
     ],
 )
 def test_what_is_wrong_is_told_plainly(library: Library, changed: dict[str, object], told: str) -> None:
-    with pytest.raises(CannotSay, match=told):
-        draft_of(library.district, written_from({**WRITTEN, **changed}), now())
+    with pytest.raises(InvalidAnnouncementError, match=told):
+        build_draft(library.district, parse_input({**WRITTEN, **changed}), now())
 
 
 @pytest.mark.parametrize(
@@ -119,54 +119,58 @@ def test_what_is_wrong_is_told_plainly(library: Library, changed: dict[str, obje
 )
 def test_what_is_no_announcement_is_refused(changed: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        written_from({**WRITTEN, **changed})
+        parse_input({**WRITTEN, **changed})
 
 
 def test_everyone_is_families_leaders_and_staff(library: Library) -> None:
-    draft = draft_of(library.district, written_from({**WRITTEN, "audience": "everyone"}), now())
+    draft = build_draft(library.district, parse_input({**WRITTEN, "audience": "everyone"}), now())
     assert set(draft.audience.roles) == {"family", "leader", "staff"}
 
 
 def test_what_was_looked_at_is_what_is_approved(district: District) -> None:
     draft = district.draft()
     with district.services.database.read() as db:
-        seen = approval.digest_now(db, draft)
-    composition.keep(district.services, district.draft(text="School is open on Friday."), "ana_ruiz", draft.id)
-    with pytest.raises(CannotRelease, match="changed just now"):
+        seen = approval.compute_current_digest(db, draft)
+    composition.save_draft(district.services, district.draft(text="School is open on Friday."), "ana_ruiz", draft.id)
+    with pytest.raises(ReleaseError, match="changed just now"):
         approval.approve(district.services, draft.id, "rosa_lind", seen)
 
 
 def test_a_wording_that_changes_asks_for_new_approvals(district: District) -> None:
     draft = district.draft("There is a fair.")
-    translation_drafts.ask(district.services, draft)
-    translation_drafts.translate(district.services, draft.id, "es")
+    translation_drafts.request_drafts(district.services, draft)
+    translation_drafts.create_draft(district.services, draft.id, "es")
     approval.approve(district.services, draft.id, "rosa_lind")
-    translation_drafts.approve(district.services, draft.id, "es", ["Paguen aquí."], Review("Ana", "ana_ruiz", now()))
-    with pytest.raises(CannotRelease):
+    translation_drafts.approve(
+        district.services, draft.id, "es", ["Paguen aquí."], TranslationReview("Ana", "ana_ruiz", now())
+    )
+    with pytest.raises(ReleaseError):
         approval.release(district.services, draft.id, "rosa_lind")
 
 
 def test_after_the_release_only_what_nobody_approved_can_be_approved_and_not_by_the_writer(district: District) -> None:
     draft = district.draft("There is a fair.")
-    translation_drafts.ask(district.services, draft)
-    translation_drafts.approve(district.services, draft.id, "es", ["Hay una feria."], Review("Ana", "ana_ruiz", now()))
+    translation_drafts.request_drafts(district.services, draft)
+    translation_drafts.approve(
+        district.services, draft.id, "es", ["Hay una feria."], TranslationReview("Ana", "ana_ruiz", now())
+    )
     approval.approve(district.services, draft.id, "rosa_lind")
     approval.release(district.services, draft.id, "rosa_lind")
-    with pytest.raises(CannotApprove, match="has left with the approved wording"):
+    with pytest.raises(TranslationApprovalError, match="has left with the approved wording"):
         translation_drafts.approve(
-            district.services, draft.id, "es", ["Paguen aquí."], Review("Ana", "lee_tran", now())
+            district.services, draft.id, "es", ["Paguen aquí."], TranslationReview("Ana", "lee_tran", now())
         )
-    with pytest.raises(CannotApprove, match="somebody else"):
+    with pytest.raises(TranslationApprovalError, match="somebody else"):
         translation_drafts.approve(
-            district.services, draft.id, "ht", ["Gen yon fwa."], Review("Ana", "ana_ruiz", now())
+            district.services, draft.id, "ht", ["Gen yon fwa."], TranslationReview("Ana", "ana_ruiz", now())
         )
     translation_drafts.approve(
-        district.services, draft.id, "ht", ["Gen yon fwa."], Review("Jean", "jean_pierre", now())
+        district.services, draft.id, "ht", ["Gen yon fwa."], TranslationReview("Jean", "jean_pierre", now())
     )
 
 
 def test_what_would_leave_too_late_is_not_released(district: District) -> None:
     with time_machine.travel(NOW.replace(hour=4)):  # ten in the evening
-        with pytest.raises(CannotRelease, match="would leave after"):
+        with pytest.raises(ReleaseError, match="would leave after"):
             district.say(until=now() + timedelta(hours=3))
         district.say(until=now() + timedelta(hours=3), kind="emergency")

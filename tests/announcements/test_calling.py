@@ -9,17 +9,17 @@ import time_machine
 from sqlalchemy import select
 
 from bot.announcements import delivery_results, launch
-from bot.announcements.call_script import items_of, keys_text
-from bot.announcements.preview import preview
-from bot.announcements.progress import watch
+from bot.announcements.call_script import get_key_prompt, list_recordable_texts
+from bot.announcements.preview import build_preview
+from bot.announcements.progress import load_progress
 from bot.announcements.sender import broadcast
-from bot.announcements.text import sentences
+from bot.announcements.text import split_sentences
 from bot.base.database import now
-from bot.channels.base import Outgoing
+from bot.channels.base import OutgoingMessage
 from bot.speech.utterances import recording_key
 from bot.store.announcements import announcements, recipients, recordings, translations
-from bot.store.announcements.recordings import Recording, Sound
-from bot.store.announcements.translations import Review
+from bot.store.announcements.recordings import Recording, RecordingAudio
+from bot.store.announcements.translations import TranslationReview
 from bot.store.cases.cases import cases
 from bot.store.families import contacts, families
 from tests.announcements.conftest import District
@@ -61,7 +61,7 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
     assert call.url.startswith(f"{PUBLIC}/webhooks/twilio/voice?m=A") and "school" not in str(call.params)
     (heard,) = served.twilio.answer(call)
     assert heard.words.count("There is no school on Friday.") == 2 and "press 9" in heard.words
-    delivery_results.write_down(served.services)
+    delivery_results.record_pending_reports(served.services)
     assert served.states(announcement)["delivered answered"] == 1
 
 
@@ -82,10 +82,10 @@ def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
     with served.services.database.write() as db:
         contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
         assert contact
-        contacts.set_stopped(db, contact.id, now())
+        contacts.set_opted_out(db, contact.id, now())
     (heard,) = served.twilio.answer(call_to(served))
     assert heard.words == ""
-    delivery_results.write_down(served.services)
+    delivery_results.record_pending_reports(served.services)
     assert served.states(announcement) == {"canceled stopped": 1}, "nobody counts it as told"
 
 
@@ -123,9 +123,9 @@ def test_a_machine_hears_it_once_whole_and_is_asked_for_no_key(served: District)
     announcement = ring(served, A)
     (heard,) = served.twilio.answer(call_to(served), machine=True)
     assert heard.words.count("There is no school on Friday.") == 1 and heard.action is None and heard.hangs_up
-    delivery_results.write_down(served.services)
+    delivery_results.record_pending_reports(served.services)
     assert served.states(announcement) == {"delivered machine": 1}
-    shown = watch(served.services, announcement)
+    shown = load_progress(served.services, announcement)
     assert shown and dict(shown.calls) == {"machine": 1}
 
 
@@ -141,7 +141,7 @@ def test_nobody_there_is_called_three_times_in_all_and_then_texted(served: Distr
         assert len(served.twilio.calls_to(A)) == rings, "not at once"
         with time_machine.travel(now() + timedelta(minutes=later)):
             served.send(announcement)
-            delivery_results.write_down(served.services)
+            delivery_results.record_pending_reports(served.services)
         # the next rounds' hours are measured from when the report came
         if rings < 3:
             assert len(served.twilio.calls_to(A)) == rings + 1
@@ -155,7 +155,7 @@ def test_nobody_there_is_called_three_times_in_all_and_then_texted(served: Distr
 def test_an_unknown_outcome_is_looked_up_in_the_list_of_calls(
     district: District, fault: str, quick: Callable[..., None]
 ) -> None:
-    quick(LOOK_AFTER=0.1, LOOK_AGAIN=0.1)
+    quick(FIRST_LOOKUP_DELAY=0.1, NEXT_LOOKUP_DELAY=0.1)
     district.twilio.fail_next(fault, to=A)
     announcement = ring(district, A, B)
     assert len(district.twilio.calls_to(A)) == len(district.twilio.calls_to(B)) == 1
@@ -169,7 +169,7 @@ def test_a_call_of_a_dead_worker_is_found_and_not_placed_again(district: Distric
     launch.start(district.services, announcement)
     with district.services.database.write() as db:
         (row,) = recipients.claim(db, announcement, "voice", 10, now())
-    district.services.channel.call(Outgoing(row.id, f"voice:{A}", "…", machines=True))
+    district.services.channel.call(OutgoingMessage(row.id, f"voice:{A}", "…", machines=True))
     for seconds in (31, 70, 110):
         with time_machine.travel(NOW + timedelta(seconds=seconds)):
             broadcast(district.services, announcement, 0)
@@ -198,9 +198,9 @@ def test_a_language_that_nothing_reads_gets_a_text_until_people_have_recorded_it
     with services.database.read() as db:
         found = announcements.find(db, announcement)
     assert found
-    shown = {one.language: one for one in preview(services, found).shown}
-    assert (shown["so"].by_voice, shown["so"].cannot_be_called, shown["so"].by_sms) == (0, 1, 1)
-    assert (shown["en"].by_voice, shown["en"].minutes) == (1, 1) and shown["en"].dollars > 0
+    shown = {one.language: one for one in build_preview(services, found).languages}
+    assert (shown["so"].call_count, shown["so"].uncallable_count, shown["so"].sms_count) == (0, 1, 1)
+    assert (shown["en"].call_count, shown["en"].call_minutes) == (1, 1) and shown["en"].dollars > 0
     served.send(announcement)
     assert served.twilio.calls_to(A) == [] and len(served.got(A)) == 1 and len(served.twilio.calls_to(B)) == 1
 
@@ -214,12 +214,12 @@ def test_people_record_an_announcement_and_it_is_played(served: District) -> Non
     with services.database.read() as db:
         found = announcements.find(db, announcement)
         assert found
-        texts = [item.text for item in items_of(db, services.library, found, "so")]
+        texts = [item.text for item in list_recordable_texts(db, services.library, found, "so")]
     assert texts[-1] == "Jimcaha dugsi ma jiro."
     with services.database.write() as db:
-        for text in (*texts, keys_text(services.library, "so")):
+        for text in (*texts, get_key_prompt(services.library, "so")):
             said = Recording(0, "so", recording_key("so", text), "announcements", text, 2, "ana_ruiz", now())
-            number = recordings.add(db, said, Sound(b"mp3", b"ogg", 2))
+            number = recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2))
             assert recordings.review(db, number, "rosa_lind", now())
     served.send(announcement)
     (heard,) = served.twilio.answer(call_to(served))
@@ -231,9 +231,9 @@ def translated(district: District, announcement: int, language: str, text: str) 
     with district.services.database.write() as db:
         found = announcements.find(db, announcement)
         assert found
-        parts = [replace(part, wording=text, machine="no") for part in sentences(found.text)]
-        translations.ask_for(db, found.id, language, parts, now())
-        translations.approve(db, found.id, language, parts, Review("Ana Ruiz", "ana_ruiz", now()))
+        parts = [replace(part, wording=text, machine="no") for part in split_sentences(found.text)]
+        translations.request(db, found.id, language, parts, now())
+        translations.approve(db, found.id, language, parts, TranslationReview("Ana Ruiz", "ana_ruiz", now()))
 
 
 @pytest.mark.long

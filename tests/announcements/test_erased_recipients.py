@@ -23,7 +23,7 @@ def whom(district: District) -> set[int]:
 def test_erased_while_the_audience_is_written_down(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
     district.family(A)
     other = district.family(B)
-    rows = launch._rows
+    rows = launch._build_rows
 
     def erased_then(*args: Any) -> Iterator[Any]:
         planned = list(rows(*args))
@@ -31,21 +31,21 @@ def test_erased_while_the_audience_is_written_down(district: District, monkeypat
             assert erasure.erase(district.services, A, "ana_ruiz")
         yield from planned
 
-    monkeypatch.setattr(launch, "_rows", erased_then)
+    monkeypatch.setattr(launch, "_build_rows", erased_then)
     district.send(district.say())
     assert (len(district.got(A)), len(district.got(B))) == (0, 1) and whom(district) == {other}
 
 
 def test_erased_while_its_text_is_handed_over(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
     district.family(A)
-    other, hand_over = district.family(B), broadcasting.hand_over
+    other, hand_over = district.family(B), broadcasting.send_request
 
     def erased_then(channel: Any, ready: Any, claimed: Any) -> Any:
         result = hand_over(channel, ready, claimed)
         erasure.erase(district.services, A, "ana_ruiz")
         return result
 
-    monkeypatch.setattr(broadcasting, "hand_over", erased_then)
+    monkeypatch.setattr(broadcasting, "send_request", erased_then)
     number = district.say()
     district.send(number)
     district.report(number, A, "undelivered", 30003)  # would go on by another way

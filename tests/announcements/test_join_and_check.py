@@ -9,7 +9,7 @@ import time_machine
 from bot.announcements import launch, translation_drafts
 from bot.base.database import now
 from bot.store.announcements import announcements
-from bot.store.announcements.translations import Review
+from bot.store.announcements.translations import TranslationReview
 from bot.store.cases import cases
 from bot.store.families import consent_events, contacts, families
 from tests.announcements.conftest import District
@@ -23,7 +23,7 @@ def family_of(family: Family):  # type: ignore[no-untyped-def]
     with family.services.database.read() as db:
         contact = contacts.find(db, family.services.database.vault, family.address)
         assert contact and contact.family_id
-        return families.get(db, contact.family_id), families.schools_of(db, contact.family_id), contact
+        return families.get(db, contact.family_id), families.list_schools(db, contact.family_id), contact
 
 
 def code_of(district: District, number: int) -> str:
@@ -71,7 +71,7 @@ def test_the_proof_of_consent_names_every_step(family: Family) -> None:
     for text in ("JOIN lincoln", "STOP", "START"):
         family.text(text)
     with family.services.database.read() as db:
-        told = consent_events.history(db, family.services.database.vault, [family.address])
+        told = consent_events.list_history(db, family.services.database.vault, [family.address])
     assert [one.kind for one in told] == ["joined", "stop", "start"]
     assert all(one.basis == "word" and one.message_sid for one in told)
 
@@ -97,8 +97,10 @@ def test_check_answers_in_the_familys_language(district: District, family: Famil
     family.text("español")
     district.family(A)
     draft = district.draft("There is a fair.")
-    translation_drafts.ask(district.services, draft)
-    translation_drafts.approve(district.services, draft.id, "es", ["Hay una feria."], Review("Ana", "ana_ruiz", now()))
+    translation_drafts.request_drafts(district.services, draft)
+    translation_drafts.approve(
+        district.services, draft.id, "es", ["Hay una feria."], TranslationReview("Ana", "ana_ruiz", now())
+    )
     from bot.announcements import approval
 
     approval.approve(district.services, draft.id, "rosa_lind")
@@ -128,7 +130,7 @@ def test_an_answer_knows_its_announcement(district: District, new_family: Callab
     district.send(number)
     writer.text("I want to talk to a person")
     with district.services.database.read() as db:
-        assert len(cases.answering(db, number)) == 1
+        assert len(cases.list_ids_for_announcement(db, number)) == 1
 
 
 def test_an_answer_long_after_is_a_new_question(district: District, new_family: Callable[[str], Family]) -> None:
@@ -140,7 +142,7 @@ def test_an_answer_long_after_is_a_new_question(district: District, new_family: 
     with time_machine.travel(NOW + timedelta(days=5)):
         writer.text("I want to talk to a person")
     with district.services.database.read() as db:
-        assert cases.answering(db, number) == []
+        assert cases.list_ids_for_announcement(db, number) == []
 
 
 @pytest.mark.parametrize("text", ["check the bus", "verificar placas", "check on my son please"])

@@ -118,7 +118,7 @@ def test_the_word_is_understood_by_the_line(library: Library) -> None:
 
     for school in library.district.schools:
         ordered = match(of(library, school).word, library.phrasebook)
-        assert ordered and ordered.kind == "join" and library.district.school_in(ordered.rest) == school
+        assert ordered and ordered.kind == "join" and library.district.find_school_in_text(ordered.rest) == school
 
 
 def test_an_unknown_school_is_told_the_known_ones() -> None:

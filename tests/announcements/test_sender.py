@@ -8,10 +8,10 @@ import pytest
 import time_machine
 
 from bot.announcements import launch
-from bot.announcements.approval import CannotRelease
+from bot.announcements.approval import ReleaseError
 from bot.announcements.sender import broadcast
 from bot.base.database import now
-from bot.content.district import Pace
+from bot.content.district import SendingRate
 from bot.jobs.sweeper import sweep_all
 from bot.store.announcements import recipients
 from bot.store.announcements.announcements import Audience
@@ -73,7 +73,7 @@ def stop(district: District, address: str) -> None:
     with district.services.database.write() as db:
         contact = contacts.find(db, district.services.database.vault, address)
         assert contact
-        contacts.set_stopped(db, contact.id, now())
+        contacts.set_opted_out(db, contact.id, now())
 
 
 def test_who_stopped_on_one_address_has_stopped_on_all(district: District) -> None:
@@ -161,7 +161,7 @@ def test_a_stop_that_only_twilio_knows_becomes_ours(district: District) -> None:
 def test_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
     district: District, fault: str, quick: Callable[..., None]
 ) -> None:
-    quick(LOOK_AFTER=0.1, LOOK_AGAIN=0.1)
+    quick(FIRST_LOOKUP_DELAY=0.1, NEXT_LOOKUP_DELAY=0.1)
     district.family(A)
     district.family(B)
     district.twilio.fail_next(fault, to=A)
@@ -180,13 +180,13 @@ def test_a_row_of_a_dead_worker_is_looked_up_and_sent_once(district: District) -
         rows = recipients.claim(db, number, "sms", 10, now())
     assert len(rows) == 2
     first = next(row for row in rows if row.contact_id == 1)
-    from bot.announcements.personalization import Messages
-    from bot.channels.base import Outgoing
+    from bot.announcements.personalization import AnnouncementMessageBuilder
+    from bot.channels.base import OutgoingMessage
     from bot.store.announcements import announcements
 
     with district.services.database.read() as db:
-        text = Messages(district.services, announcements.find(db, number)).body("text", "en")  # type: ignore[arg-type]
-    district.services.channel.send(Outgoing(first.id, A, text))
+        text = AnnouncementMessageBuilder(district.services, announcements.find(db, number)).render_body("text", "en")  # type: ignore[arg-type]
+    district.services.channel.send(OutgoingMessage(first.id, A, text))
     broadcast(district.services, number, 0)
     assert len(district.got(A)) == 1 and district.got(B) == [], "the claims are fresh: nobody touches them"
     for seconds in (31, 70, 110):
@@ -196,8 +196,8 @@ def test_a_row_of_a_dead_worker_is_looked_up_and_sent_once(district: District) -
 
 
 def test_too_many_requests_are_tried_again_later(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.announcements.provider_requests.BACKOFF", (timedelta(seconds=0.1),))
-    monkeypatch.setattr("bot.announcements.sender_rate_limit.REST_SECONDS", 0.05)
+    monkeypatch.setattr("bot.announcements.provider_requests.RETRY_DELAYS", (timedelta(seconds=0.1),))
+    monkeypatch.setattr("bot.announcements.sender_rate_limit.COOLDOWN_SECONDS", 0.05)
     district.family(A)
     district.twilio.fail_next("429", to=A)
     number = district.say()
@@ -213,7 +213,7 @@ def test_paused_stopped_and_sent_on(district: District) -> None:
     assert launch.pause(district.services, number, "ana_ruiz")
     broadcast(district.services, number, 0)
     assert district.twilio.messages == []
-    assert launch.go_on(district.services, number, "ana_ruiz")
+    assert launch.resume(district.services, number, "ana_ruiz")
     broadcast(district.services, number, 0)
     assert len(district.twilio.messages) == 5
     second = district.say()
@@ -250,20 +250,20 @@ def test_nothing_leaves_at_night_but_an_emergency(district: District) -> None:
 
 def test_a_language_that_nobody_approved_waits_and_leaves_when_somebody_does(district: District) -> None:
     from bot.announcements import translation_drafts
-    from bot.store.announcements.translations import Review
+    from bot.store.announcements.translations import TranslationReview
 
     district.family(A, language="es")
     district.family(B)
     draft = district.draft()
-    translation_drafts.ask(district.services, draft)
+    translation_drafts.request_drafts(district.services, draft)
     number = district.say()
-    translation_drafts.ask(district.services, draft_of(district, number))
+    translation_drafts.request_drafts(district.services, draft_of(district, number))
     district.send(number)
     assert district.got(A) == [] and len(district.got(B)) == 1
     assert district.states(number)["held language"] == 1
     words = ["No hay clases el viernes.", "Los autobuses no circulan.", "Llame al {office_phone} si tiene preguntas."]
-    translation_drafts.approve(district.services, number, "es", words, Review("Ana Ruiz", "lee_tran", now()))
-    assert launch.wording_approved(district.services, number, "es") == 1
+    translation_drafts.approve(district.services, number, "es", words, TranslationReview("Ana Ruiz", "lee_tran", now()))
+    assert launch.release_language(district.services, number, "es") == 1
     broadcast(district.services, number, 0)
     (text,) = district.got(A)
     assert "No hay clases el viernes." in text and "217-555-0100" in text
@@ -312,7 +312,7 @@ def test_the_failed_are_tried_again_but_not_wrong_numbers(district: District) ->
     number = district.say()
     district.send(number)
     district.report(number, A, "undelivered", 30003)
-    assert launch.try_failed_again(district.services, number, "ana_ruiz") == 1
+    assert launch.retry_failed(district.services, number, "ana_ruiz") == 1
     district.send(number)
     assert len(district.got(A)) == 2
 
@@ -323,7 +323,7 @@ HX = "HX" + "0" * 32
 def with_templates(district: District, per_day: int) -> District:
     """The same district with an approved template and WhatsApp's tier."""
     library = district.services.library
-    pace = library.district.announcements.model_copy(update={"pace": {"whatsapp": Pace(per_day=per_day)}})
+    pace = library.district.announcements.model_copy(update={"pace": {"whatsapp": SendingRate(per_day=per_day)}})
     changed = library.district.model_copy(update={"templates": {"announcement": {"en": HX}}, "announcements": pace})
     return replace(district, services=replace(district.services, library=replace(library, district=changed)))
 
@@ -344,7 +344,7 @@ def test_outside_the_window_an_approved_template_goes_and_over_the_day_sms(distr
 
 
 def test_a_text_that_fits_no_message_is_not_released(district: District) -> None:
-    with pytest.raises(CannotRelease, match="does not fit"):
+    with pytest.raises(ReleaseError, match="does not fit"):
         district.say("School is closed. " * 100)
 
 
@@ -389,11 +389,11 @@ def test_consent_that_was_taken_back_before_it_left_counts(district: District) -
 
 @pytest.mark.long
 def test_a_text_of_staff_is_not_taken_for_the_announcement(district: District, quick: Callable[..., None]) -> None:
-    from bot.channels.base import Outgoing
+    from bot.channels.base import OutgoingMessage
 
-    quick(LOOK_AFTER=0.1, LOOK_AGAIN=0.1)
+    quick(FIRST_LOOKUP_DELAY=0.1, NEXT_LOOKUP_DELAY=0.1)
     district.family(A)
-    district.services.channel.send(Outgoing("x", A, "Hello, this is Ana."))
+    district.services.channel.send(OutgoingMessage("x", A, "Hello, this is Ana."))
     district.twilio.fail_next("drop_before", to=A)
     district.send(district.say())
     assert len([text for text in district.got(A) if "no school on Friday" in text]) == 1

@@ -6,17 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from bot.announcements.sender_rate_limit import Bucket
-from bot.content.district import Pace
+from bot.announcements.sender_rate_limit import SenderTokenBucket
+from bot.content.district import SendingRate
 
 
 def test_many_workers_together_keep_the_pace(clean_redis: Redis) -> None:
-    bucket = Bucket(clean_redis, "sms:test", Pace(per_second=100))
+    bucket = SenderTokenBucket(clean_redis, "sms:test", SendingRate(per_second=100))
 
     def work(_: int) -> int:
         end, got = time.perf_counter() + 1.0, 0
         while time.perf_counter() < end:
-            got += bucket.take(64)
+            got += bucket.take_permits(64)
             time.sleep(0.005)
         return got
 
@@ -29,29 +29,29 @@ def test_many_workers_together_keep_the_pace(clean_redis: Redis) -> None:
 
 
 def test_what_was_not_used_can_be_used_again(clean_redis: Redis) -> None:
-    bucket = Bucket(clean_redis, "sms:test", Pace(per_second=50))
-    bucket.take(1)
+    bucket = SenderTokenBucket(clean_redis, "sms:test", SendingRate(per_second=50))
+    bucket.take_permits(1)
     time.sleep(0.5)
-    first = bucket.take(20)
-    bucket.give_back(first)
-    assert first > 0 and bucket.take(20) >= first
+    first = bucket.take_permits(20)
+    bucket.return_permits(first)
+    assert first > 0 and bucket.take_permits(20) >= first
 
 
 def test_whatsapps_day_is_kept_and_unlimited_is_unlimited(clean_redis: Redis) -> None:
-    bucket = Bucket(clean_redis, "whatsapp:test", Pace(per_day=5))
-    assert [bucket.take_day(2) for _ in range(4)] == [2, 2, 1, 0]
-    assert Bucket(clean_redis, "sms:test", Pace()).take(64) == 64
-    assert Bucket(clean_redis, "sms:test", Pace()).take_day(64) == 64
+    bucket = SenderTokenBucket(clean_redis, "whatsapp:test", SendingRate(per_day=5))
+    assert [bucket.take_daily_permits(2) for _ in range(4)] == [2, 2, 1, 0]
+    assert SenderTokenBucket(clean_redis, "sms:test", SendingRate()).take_permits(64) == 64
+    assert SenderTokenBucket(clean_redis, "sms:test", SendingRate()).take_daily_permits(64) == 64
 
 
 def test_after_too_many_requests_a_sender_rests_longer_each_time(
     clean_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.announcements.sender_rate_limit.REST_SECONDS", 0.1)
-    bucket = Bucket(clean_redis, "sms:test", Pace())
-    bucket.rest()
-    assert bucket.take(10) == 0
+    monkeypatch.setattr("bot.announcements.sender_rate_limit.COOLDOWN_SECONDS", 0.1)
+    bucket = SenderTokenBucket(clean_redis, "sms:test", SendingRate())
+    bucket.start_cooldown()
+    assert bucket.take_permits(10) == 0
     time.sleep(0.12)
-    assert bucket.take(10) == 10
-    bucket.rest()
+    assert bucket.take_permits(10) == 10
+    bucket.start_cooldown()
     assert clean_redis.pttl("puente:rest:sms:test") > 120

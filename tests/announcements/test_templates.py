@@ -8,17 +8,17 @@ import pytest
 import time_machine
 
 from bot.announcements import approval, templates, translation_drafts
-from bot.announcements.approval import CannotRelease
+from bot.announcements.approval import ReleaseError
 from bot.base.database import now
-from bot.content.catalog import Wording
+from bot.content.catalog import CatalogText
 from bot.messaging import suppression_rules
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.announcements import announcements, approvals, translations
 from bot.store.announcements import templates as announcements_templates
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.templates import HAVE_LEFT, WERE_HERE, Ready
-from bot.store.announcements.translations import Review
+from bot.store.announcements.templates import AGENTS_HAVE_LEFT, AGENTS_WERE_HERE, AnnouncementTemplate
+from bot.store.announcements.translations import TranslationReview
 from tests.announcements.conftest import District
 from tests.cases.test_paging import send_all
 from tests.conftest import NOW, Family
@@ -32,9 +32,9 @@ SPANISH = (
 )
 
 
-def the(services: Services, what: str = WERE_HERE, school: str = "lincoln") -> Ready:
+def the(services: Services, what: str = AGENTS_WERE_HERE, school: str = "lincoln") -> AnnouncementTemplate:
     with services.database.read() as db:
-        return next(one for one in announcements_templates.every(db) if (one.school, one.what) == (school, what))
+        return next(one for one in announcements_templates.list_all(db) if (one.school, one.what) == (school, what))
 
 
 def found(services: Services, number: int) -> Announcement:
@@ -50,20 +50,22 @@ def made(district: District) -> District:
     for number, language in ((EN, "en"), (ES, "es"), (AR, "ar")):
         district.family(number, "lincoln", language=language)
     district.family("+12175550204", "harbor")
-    assert templates.make(district.services, "ana_ruiz") == 6
+    assert templates.create_missing(district.services, "ana_ruiz") == 6
     approved(district, the(district.services).announcement_id)
     return district
 
 
 def approved(district: District, number: int) -> None:
-    translation_drafts.approve(district.services, number, "es", SPANISH, Review("Ana", "ana_ruiz", now()))
+    translation_drafts.approve(district.services, number, "es", SPANISH, TranslationReview("Ana", "ana_ruiz", now()))
     approval.approve(district.services, number, "rosa_lind")
 
 
-def release(district: District, first: str = "dana_cole", second: str = "sam_ortiz", what: str = WERE_HERE) -> int:
+def release(
+    district: District, first: str = "dana_cole", second: str = "sam_ortiz", what: str = AGENTS_WERE_HERE
+) -> int:
     one = the(district.services, what)
-    templates.propose(district.services, one.id, first)
-    copy = templates.confirm(district.services, one.id, second)
+    templates.propose_release(district.services, one.id, first)
+    copy = templates.confirm_release(district.services, one.id, second)
     send_all(district.services)  # a broadcast makes way for the text to the second person
     district.services.redis.delete("rq:queue:urgent")
     district.send(copy.id)
@@ -71,7 +73,7 @@ def release(district: District, first: str = "dana_cole", second: str = "sam_ort
 
 
 def test_they_are_written_once(made: District) -> None:
-    assert templates.make(made.services, "ana_ruiz") == 0
+    assert templates.create_missing(made.services, "ana_ruiz") == 0
     one = found(made.services, the(made.services).announcement_id)
     assert one.kind == "emergency" and one.unapproved == "hold" and one.audience.schools == ("lincoln",)
     assert one.sender == "dana_cole", "nobody who must approve in person on the day"
@@ -79,29 +81,31 @@ def test_they_are_written_once(made: District) -> None:
 
 def test_one_person_alone_releases_nothing(made: District) -> None:
     one = the(made.services)
-    templates.propose(made.services, one.id, "dana_cole")
-    with pytest.raises(CannotRelease, match="Somebody else"):
-        templates.confirm(made.services, one.id, "dana_cole")
-    with pytest.raises(CannotRelease, match="already"):
-        templates.propose(made.services, one.id, "sam_ortiz")
+    templates.propose_release(made.services, one.id, "dana_cole")
+    with pytest.raises(ReleaseError, match="Somebody else"):
+        templates.confirm_release(made.services, one.id, "dana_cole")
+    with pytest.raises(ReleaseError, match="already"):
+        templates.propose_release(made.services, one.id, "sam_ortiz")
     assert made.got(EN) == []
 
 
 def test_nothing_is_confirmed_that_nobody_proposed_or_too_long_ago(made: District) -> None:
     one = the(made.services)
-    with pytest.raises(CannotRelease, match="gone"):
-        templates.confirm(made.services, one.id, "sam_ortiz")
-    templates.propose(made.services, one.id, "dana_cole")
-    with time_machine.travel(NOW + timedelta(minutes=31)), pytest.raises(CannotRelease, match="too old"):
-        templates.confirm(made.services, one.id, "sam_ortiz")
+    with pytest.raises(ReleaseError, match="gone"):
+        templates.confirm_release(made.services, one.id, "sam_ortiz")
+    templates.propose_release(made.services, one.id, "dana_cole")
+    with time_machine.travel(NOW + timedelta(minutes=31)), pytest.raises(ReleaseError, match="too old"):
+        templates.confirm_release(made.services, one.id, "sam_ortiz")
 
 
 def test_a_proposal_can_be_taken_back(made: District) -> None:
     one = the(made.services)
-    templates.propose(made.services, one.id, "dana_cole")
-    assert templates.drop(made.services, one.id, "sam_ortiz") and not templates.drop(made.services, one.id, "sam_ortiz")
-    with pytest.raises(CannotRelease):
-        templates.confirm(made.services, one.id, "sam_ortiz")
+    templates.propose_release(made.services, one.id, "dana_cole")
+    assert templates.drop_proposal(made.services, one.id, "sam_ortiz") and not templates.drop_proposal(
+        made.services, one.id, "sam_ortiz"
+    )
+    with pytest.raises(ReleaseError):
+        templates.confirm_release(made.services, one.id, "sam_ortiz")
 
 
 def test_the_copy_has_the_approved_words_the_moment_and_both_people(made: District) -> None:
@@ -115,9 +119,13 @@ def test_the_copy_has_the_approved_words_the_moment_and_both_people(made: Distri
     copy, before = found(made.services, number), found(made.services, the(made.services).announcement_id)
     assert before.state == "draft" and copy.state in ("sending", "done")
     with made.services.database.read() as db:
-        assert {one.by for one in approvals.of(db, number)} == {"rosa_lind", "dana_cole", "sam_ortiz"}
+        assert {one.by for one in approvals.list_for_announcement(db, number)} == {
+            "rosa_lind",
+            "dana_cole",
+            "sam_ortiz",
+        }
         kept = translations.find(db, number, "es")
-        did = [(one.who, one.what) for one in audit_log.newest(db, 9, f"announcement {number}")]
+        did = [(one.who, one.what) for one in audit_log.list_newest(db, 9, f"announcement {number}")]
     assert kept and kept.state == "approved" and kept.reviewed_by == "Ana"
     assert ("dana_cole", "proposed an announcement") in did and ("sam_ortiz", "released an announcement") in did
 
@@ -135,8 +143,8 @@ def test_only_the_families_of_the_school_get_it_once(made: District) -> None:
 
 def test_two_pairs_of_people_do_not_send_it_twice_but_another_day_it_is_there_again(made: District) -> None:
     release(made)
-    with pytest.raises(CannotRelease, match="just been sent"):
-        templates.propose(made.services, the(made.services).id, "ruth_adams")
+    with pytest.raises(ReleaseError, match="just been sent"):
+        templates.propose_release(made.services, the(made.services).id, "ruth_adams")
     with time_machine.travel(NOW + timedelta(days=20)):
         release(made, "sam_ortiz", "dana_cole")
     assert len(made.got(EN)) == 2 and "December 14" in made.got(EN)[1]
@@ -144,38 +152,40 @@ def test_two_pairs_of_people_do_not_send_it_twice_but_another_day_it_is_there_ag
 
 def test_that_they_have_left_is_offered_right_after(made: District) -> None:
     def offered() -> str | None:
-        return templates.offered([the(made.services, what) for what in (WERE_HERE, HAVE_LEFT)], now())
+        return templates.choose_offer(
+            [the(made.services, what) for what in (AGENTS_WERE_HERE, AGENTS_HAVE_LEFT)], now()
+        )
 
     assert offered() is None
     release(made)
-    assert offered() == HAVE_LEFT
-    approval.approve(made.services, the(made.services, HAVE_LEFT).announcement_id, "rosa_lind")
-    release(made, what=HAVE_LEFT)
+    assert offered() == AGENTS_HAVE_LEFT
+    approval.approve(made.services, the(made.services, AGENTS_HAVE_LEFT).announcement_id, "rosa_lind")
+    release(made, what=AGENTS_HAVE_LEFT)
     assert offered() is None and "have left" in made.got(EN)[1]
 
 
 def test_what_is_not_approved_cannot_be_proposed(made: District) -> None:
-    with pytest.raises(CannotRelease, match="approved it yet"):
-        templates.propose(made.services, the(made.services, HAVE_LEFT).id, "dana_cole")
-    with time_machine.travel(NOW + timedelta(days=366)), pytest.raises(CannotRelease, match="too long ago"):
-        templates.propose(made.services, the(made.services).id, "dana_cole")
+    with pytest.raises(ReleaseError, match="approved it yet"):
+        templates.propose_release(made.services, the(made.services, AGENTS_HAVE_LEFT).id, "dana_cole")
+    with time_machine.travel(NOW + timedelta(days=366)), pytest.raises(ReleaseError, match="too long ago"):
+        templates.propose_release(made.services, the(made.services).id, "dana_cole")
 
 
 def test_the_draft_itself_never_leaves(made: District) -> None:
-    with pytest.raises(CannotRelease, match="waits ready"):
+    with pytest.raises(ReleaseError, match="waits ready"):
         approval.release(made.services, the(made.services).announcement_id, "rosa_lind")
 
 
 def test_the_second_person_gets_a_text(made: District) -> None:
-    templates.propose(made.services, the(made.services).id, "dana_cole")
+    templates.propose_release(made.services, the(made.services).id, "dana_cole")
     send_all(made.services)
     (text,) = made.got("+12175550144")
     assert "Dana Cole proposes" in text and "/console/schools" in text and made.got("+12175550143") == []
 
 
 def test_a_sentence_that_a_person_approved_for_one_school_serves_the_others(made: District) -> None:
-    translation_drafts.again(made.services, the(made.services, school="harbor").announcement_id, "es")
-    translation_drafts.translate(made.services, the(made.services, school="harbor").announcement_id, "es")
+    translation_drafts.request_redraft(made.services, the(made.services, school="harbor").announcement_id, "es")
+    translation_drafts.create_draft(made.services, the(made.services, school="harbor").announcement_id, "es")
     with made.services.database.read() as db:
         other = translations.find(db, the(made.services, school="harbor").announcement_id, "es")
     assert other and [part.wording for part in other.parts] == list(SPANISH)
@@ -191,13 +201,11 @@ def test_who_gets_it_can_check_it(made: District, new_family: Callable[[str], Fa
 
 
 def test_the_catalogs_wordings_are_the_first_draft(services: Services) -> None:
-    texts = [services.library.texts[one] for one in templates.SENTENCES[WERE_HERE]]
-    spanish = {english: Wording(text, draft=True) for english, text in zip(texts, SPANISH, strict=True)}
-    catalogs = replace(
-        services.library.catalogs, wordings={**services.library.catalogs.wordings, "es": spanish, "fr": {}}
-    )
+    texts = [services.library.texts[one] for one in templates.TEMPLATE_TEXT_IDS[AGENTS_WERE_HERE]]
+    spanish = {english: CatalogText(text, is_draft=True) for english, text in zip(texts, SPANISH, strict=True)}
+    catalogs = replace(services.library.catalogs, texts={**services.library.catalogs.texts, "es": spanish, "fr": {}})
     own = replace(services, library=replace(services.library, catalogs=catalogs))
-    templates.make(own, "ana_ruiz")
+    templates.create_missing(own, "ana_ruiz")
     with services.database.read() as db:
         found = translations.find(db, the(services).announcement_id, "es")
         other = translations.find(db, the(services).announcement_id, "fr")
@@ -206,12 +214,12 @@ def test_the_catalogs_wordings_are_the_first_draft(services: Services) -> None:
 
 
 def test_what_two_people_announced_holds_back_texts_about_truancy(made: District) -> None:
-    templates.propose(made.services, the(made.services).id, "dana_cole")
+    templates.propose_release(made.services, the(made.services).id, "dana_cole")
     with made.services.database.read() as db:
         assert suppression_rules.held_schools(db, made.services.library.district, now()) == {}, (
             "one person is not enough"
         )
-    templates.drop(made.services, the(made.services).id, "dana_cole")
+    templates.drop_proposal(made.services, the(made.services).id, "dana_cole")
     release(made)
     with made.services.database.read() as db:
         assert set(suppression_rules.held_schools(db, made.services.library.district, now())) == {"lincoln"}

@@ -8,22 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.announcements import translation_drafts
-from bot.announcements.preview import preview
-from bot.announcements.text import body, sentences
-from bot.announcements.translation_drafts import CannotApprove
+from bot.announcements.preview import build_preview
+from bot.announcements.text import compose_body, split_sentences
+from bot.announcements.translation_drafts import TranslationApprovalError
 from bot.base.database import now
 from bot.content.library import Library
 from bot.runtime import Services
 from bot.store.announcements import translations
 from bot.store.announcements.announcements import Announcement, Audience
-from bot.store.announcements.translations import Review, Wording
+from bot.store.announcements.translations import AnnouncementTranslation, TranslationReview
 from tests.announcements.conftest import District
 from tests.conftest import NOW
 from tests.stand_in.google import GoogleStandIn
 
 pytestmark = pytest.mark.long
 
-REVIEW = Review("Ana Ruiz", "ana_ruiz", NOW)
+REVIEW = TranslationReview("Ana Ruiz", "ana_ruiz", NOW)
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def translated(district: District, google: GoogleStandIn) -> District:
 
 def drafted(district: District, text: str, language: str = "es") -> Announcement:
     draft = district.draft(text)
-    translation_drafts.ask(district.services, draft)
-    translation_drafts.translate(district.services, draft.id, language)
+    translation_drafts.request_drafts(district.services, draft)
+    translation_drafts.create_draft(district.services, draft.id, language)
     return draft
 
 
-def wording(district: District, number: int, language: str = "es") -> Wording:
+def wording(district: District, number: int, language: str = "es") -> AnnouncementTranslation:
     with district.services.database.read() as db:
         found = translations.find(db, number, language)
     assert found is not None
@@ -65,7 +65,7 @@ def test_a_translator_that_fails_leaves_the_sentence_to_a_person(translated: Dis
     google.mood = "broken"
     draft = drafted(translated, "There is a fair.")
     found = wording(translated, draft.id)
-    assert found.state == "draft" and found.failed and not found.complete
+    assert found.state == "draft" and found.failed and not found.is_complete
     translation_drafts.approve(translated.services, draft.id, "es", ["Hay una feria."], REVIEW)
     assert wording(translated, draft.id).state == "approved"
 
@@ -77,7 +77,7 @@ def test_what_was_approved_is_used_again_and_offered(translated: District, googl
     second = drafted(translated, "There is no school on Friday. There is no school on Monday.")
     same, other = wording(translated, second.id).parts
     assert (same.wording, same.machine) == ("El viernes no hay clases.", "no")
-    offered = translation_drafts.offered(translated.services, second.id, "es")[other.english]
+    offered = translation_drafts.find_similar_phrases(translated.services, second.id, "es")[other.english]
     assert [one.wording for one in offered] == ["El viernes no hay clases."]
 
 
@@ -91,7 +91,7 @@ def test_what_was_approved_is_used_again_and_offered(translated: District, googl
 )
 def test_what_lost_something_cannot_be_approved(district: District, given: list[str], told: str) -> None:
     draft = drafted(district, "There is a fair. Call {office_phone}.")
-    with pytest.raises(CannotApprove, match=told):
+    with pytest.raises(TranslationApprovalError, match=told):
         translation_drafts.approve(district.services, draft.id, "es", given, REVIEW)
     assert wording(district, draft.id).state == "draft"
 
@@ -100,13 +100,13 @@ def test_a_changed_text_is_drafted_anew(district: District) -> None:
     draft = drafted(district, "There is a fair.")
     translation_drafts.approve(district.services, draft.id, "es", ["Hay una feria."], REVIEW)
     changed = replace(draft, text="There is no fair.")
-    translation_drafts.ask(district.services, changed)
+    translation_drafts.request_drafts(district.services, changed)
     assert wording(district, draft.id).state == "waiting"
 
 
 @given(st.text(max_size=200).filter(str.strip))
 def test_sentences_put_together_are_the_text(text: str) -> None:
-    assert "".join(part.english + part.after for part in sentences(text)) == text.strip()
+    assert "".join(part.english + part.after for part in split_sentences(text)) == text.strip()
 
 
 def test_the_preview_says_who_gets_what_and_who_not(district: District) -> None:
@@ -114,12 +114,12 @@ def test_the_preview_says_who_gets_what_and_who_not(district: District) -> None:
     district.family("+12175550202")
     district.family("+12175550203", consent=False)
     draft = district.draft("Fair on Friday.")
-    translation_drafts.ask(district.services, draft)
-    shown = preview(district.services, draft)
-    by_language = {one.language: one for one in shown.shown}
-    assert by_language["en"].by_sms == 1 and by_language["es"].held == 1 and by_language["es"].by_sms == 0
-    assert shown.unreached == {"no consent": 1} and shown.meant == 3
-    assert [one.language for one in shown.unapproved] == ["es"]
+    translation_drafts.request_drafts(district.services, draft)
+    shown = build_preview(district.services, draft)
+    by_language = {one.language: one for one in shown.languages}
+    assert by_language["en"].sms_count == 1 and by_language["es"].held == 1 and by_language["es"].sms_count == 0
+    assert shown.unreached_by_reason == {"no consent": 1} and shown.family_count == 3
+    assert [one.language for one in shown.unapproved_languages] == ["es"]
     assert by_language["en"].segments == 1 and by_language["en"].dollars == pytest.approx(0.0113)
 
 
@@ -128,7 +128,7 @@ def test_a_message_fits_and_holds_all_in_every_language(library: Library) -> Non
         "general", "dana_cole", "Fair at {website}.", Audience(), NOW, "https://example.org/x", code="K7Q2MX"
     )
     for language in library.district.languages:
-        text = body(library, one, language, None, "https://puente.test")
+        text = compose_body(library, one, language, None, "https://puente.test")
         assert "https://puente.test/m/K7Q2MX" in text and "https://example.org/x" in text
         assert "riverbend.example.org" in text and "{" not in text
     assert now() > NOW

@@ -7,7 +7,7 @@ from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.families import contacts
 from bot.store.schools import home_visits
-from bot.store.schools.home_visits import Visit
+from bot.store.schools.home_visits import HomeVisit
 from tests.attendance.conftest import As
 from tests.attendance.test_suppression_rules import start_all
 from tests.conftest import Family
@@ -36,14 +36,14 @@ def ana(logged_in: As) -> FlaskClient:
     return logged_in("ana_ruiz")
 
 
-def of_case(services: Services, case_id: int = 1) -> list[Visit]:
+def of_case(services: Services, case_id: int = 1) -> list[HomeVisit]:
     with services.database.read() as db:
-        return home_visits.of_case(db, services.database.vault, case_id)
+        return home_visits.list_for_case(db, services.database.vault, case_id)
 
 
 def finished(services: Services, family: Family) -> None:
     """The family's talk with the helper is over: as if Redis had forgotten it."""
-    services.conversations.forget(services.family(family.address))
+    services.conversations.discard(services.family(family.address))
 
 
 def test_an_off_school_offers_other_ways_only(services: Services, family: Family, ana: FlaskClient) -> None:
@@ -54,7 +54,7 @@ def test_an_off_school_offers_other_ways_only(services: Services, family: Family
     assert "Call, offer a video call" in post(ana, "/console/cases/1/visit", **PLAN)
     assert of_case(services) == []
     with services.database.read() as db:
-        assert "was refused a visit" in [one.what for one in audit_log.newest(db, 20, "case 1")]
+        assert "was refused a visit" in [one.what for one in audit_log.list_newest(db, 20, "case 1")]
 
 
 @pytest.mark.parametrize("missing", ["reason", "visitor", "leader", "agreed", "day"])
@@ -113,7 +113,7 @@ def test_do_not_come_stops_what_was_approved(services: Services, at_harbor: Fami
     at_harbor.text("please do not come to my home for a visit")
     at_harbor.text("1")
     with services.database.read() as db:
-        assert contacts.notes_of(db, 1)["home_visit"] == "not_now"
+        assert contacts.get_attributes(db, 1)["home_visit"] == "not_now"
     assert [one.state for one in of_case(services)] == ["stopped"]
 
 

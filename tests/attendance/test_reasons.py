@@ -75,7 +75,7 @@ def test_twenty_scripted_absences_land_in_the_right_bucket(services: Services, n
             assert bucket == "other", (words, answer)
             family.text(words)
         assert counted(services)[number:] == [(language, "lincoln", bucket)], words
-    assert len(SCRIPTED) >= 20 and {one for _, _, one in SCRIPTED} == set(absences.REASONS)
+    assert len(SCRIPTED) >= 20 and {one for _, _, one in SCRIPTED} == set(absences.ABSENCE_REASONS)
 
 
 def test_a_repeat_of_the_message_counts_once_and_no_word_is_kept(services: Services, family: Family) -> None:
@@ -87,7 +87,7 @@ def test_a_repeat_of_the_message_counts_once_and_no_word_is_kept(services: Servi
         (row,) = db.execute(text("SELECT * FROM absences")).mappings()
     assert not {"name", "words", "status", "nationality"} & row.keys() and "fever" not in str(dict(row))
     with services.database.write() as db:
-        assert absences.forget(db, now()) == 1
+        assert absences.forget_families_before(db, now()) == 1
         (row,) = db.execute(text("SELECT contact_id, case_id, reason FROM absences"))
     assert tuple(row) == (None, None, "illness")
 
@@ -99,7 +99,7 @@ def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Services, family:
     family.text("something else")
     family.text("a safe way to walk, we have no visa")
     with services.database.read() as db:
-        (need,) = support_needs.open_ones(db, services.database.vault)
+        (need,) = support_needs.list_open(db, services.database.vault)
         raw = db.execute(text("SELECT sealed_words FROM needs")).scalar_one()
     assert (need.kind, need.owner, need.due_on, need.school) == ("other", "ana_ruiz", date(2026, 11, 30), "lincoln")
     assert "safe way" in need.words and "visa" not in need.words and "safe way" not in raw
@@ -111,7 +111,7 @@ def test_the_same_need_is_one_need(services: Services, family: Family) -> None:
         family.text("I am afraid to send my child to school")
         family.text("1")
     with services.database.read() as db:
-        assert [one.kind for one in support_needs.open_ones(db, services.database.vault)] == ["bus"]
+        assert [one.kind for one in support_needs.list_open(db, services.database.vault)] == ["bus"]
 
 
 ANSWERS = [
@@ -133,11 +133,11 @@ def test_what_a_family_answers_to_the_check_in_counts_once(
     with services.database.write() as db:
         known = contacts.find(db, services.database.vault, family.address)
         assert known is not None
-        contacts.note(db, known.id, "school", "lincoln", now())
-        for number in follow_ups.due(db, now() + timedelta(days=9), 9):
+        contacts.set_attribute(db, known.id, "school", "lincoln", now())
+        for number in follow_ups.list_due(db, now() + timedelta(days=9), 9):
             follow_ups.claim(db, number, "dropped")
-        follow_ups.plan(db, ("check-in", 0), known.id, follow_ups.Place("absence_check_in"), now())
-        (number,) = follow_ups.due(db, now(), 9)
+        follow_ups.plan(db, ("check-in", 0), known.id, follow_ups.FollowUpTarget("absence_check_in"), now())
+        (number,) = follow_ups.list_due(db, now(), 9)
     following.start(services, number)
     said = [family.text(words) for words in answers]
     before = [("en", "lincoln", "other")] if reported else []

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from bot.announcements import launch
-from bot.announcements.approval import CannotRelease
+from bot.announcements.approval import ReleaseError
 from bot.announcements.sweep import sweep_announcements
 from bot.attendance import check_ins
 from bot.base.database import now
@@ -36,7 +36,7 @@ def district(services: Services, twilio: TwilioStandIn) -> District:
 def start_all(services: Services) -> None:
     """The jobs of all follow-ups that are due, and then the sending."""
     with services.database.read() as db:
-        due = follow_ups.due(db, now(), 100)
+        due = follow_ups.list_due(db, now(), 100)
     for one in due:
         following.start(services, one)
     send_all(services)
@@ -44,7 +44,7 @@ def start_all(services: Services) -> None:
 
 def verify(services: Services, school: str = "lincoln", days_ago: int = 0) -> None:
     with services.database.write() as db:
-        today = services.library.district.local(now()).date()
+        today = services.library.district.to_local_time(now()).date()
         verified_events.add(db, school, today - timedelta(days=days_ago), "dana_cole", now())
 
 
@@ -67,7 +67,7 @@ def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
     with services.database.write() as db:
         contact = contacts.find(db, services.database.vault, "+12175550203")
         assert contact and contact.family_id == stopped
-        contacts.set_stopped(db, contact.id, now())
+        contacts.set_opted_out(db, contact.id, now())
     pat = logged_in("pat_moore")
     pasted = "217-555-0201\n(217) 555-0202\n2175550203\n217 555 0299\n217-555-0201\nno number\n"
     counted = counts_of(post(pat, "/console/check-ins", school="harbor", phones=pasted))
@@ -80,7 +80,7 @@ def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
     }
     with services.database.read() as db:
         whole = " ".join(str(row) for row in db.execute(text("SELECT message_sid FROM follow_ups")))
-        logged = [one for one in audit_log.newest(db, 20) if one.what == "asked for check-in texts"]
+        logged = [one for one in audit_log.list_newest(db, 20) if one.what == "asked for check-in texts"]
     assert "5550299" not in whole and "5550201" not in whole
     assert [(one.who, one.subject, one.why) for one in logged][-1] == ("pat_moore", "school harbor", "1 texts")
 
@@ -96,13 +96,13 @@ def test_a_file_with_a_column_phone_and_one_that_is_too_long(
     assert list(counts_of(page).values()) == [1]
     many = "\n".join(f"217-555-{number:04}" for number in range(501))
     assert "up to 500 numbers" in post(pat, "/console/check-ins", school="harbor", phones=many)
-    assert check_ins.read("\ufeffphone,name\n2175550201,a\n").numbers == ("+12175550201",)
+    assert check_ins.parse_list("\ufeffphone,name\n2175550201,a\n").numbers == ("+12175550201",)
 
 
 def test_at_night_it_waits_for_the_morning(services: Services, twilio: TwilioStandIn, district: District) -> None:
     district.family("+12175550201", "harbor")
     with time_machine.travel("2026-11-25T04:00:00Z"):  # ten in the evening there
-        check_ins.send(services, "harbor", check_ins.Listed(("+12175550201",), 0), "pat_moore")
+        check_ins.plan_texts(services, "harbor", check_ins.PhoneNumberList(("+12175550201",), 0), "pat_moore")
         start_all(services)
         assert twilio.sent_to("+12175550201") == []
     with time_machine.travel("2026-11-25T15:00:00Z"):
@@ -128,7 +128,7 @@ def test_the_safety_lead_verifies_and_texts_about_truancy_wait(
     post(dana, "/console/verified-events/1/withdraw")
     assert counts_of(post(pat, "/console/check-ins", school="lincoln", phones="2175550201")) != held
     with services.database.read() as db:
-        did = [one.what for one in audit_log.newest(db, 20, "school lincoln")]
+        did = [one.what for one in audit_log.list_newest(db, 20, "school lincoln")]
     assert {"verified an event", "took a verified event back"} <= set(did)
 
 
@@ -136,7 +136,7 @@ def test_a_check_in_that_was_planned_waits_until_the_hold_is_over(
     services: Services, twilio: TwilioStandIn, district: District
 ) -> None:
     district.family("+12175550201", "lincoln")
-    check_ins.send(services, "lincoln", check_ins.Listed(("+12175550201",), 0), "pat_moore")
+    check_ins.plan_texts(services, "lincoln", check_ins.PhoneNumberList(("+12175550201",), 0), "pat_moore")
     verify(services)
     start_all(services)
     assert twilio.sent_to("+12175550201") == []
@@ -156,7 +156,7 @@ def test_announcements_about_attendance_are_not_released_to_that_school(
     district.family("+12175550201", "lincoln")
     verify(services, days_ago=1)
     to_lincoln = {"kind": "attendance", "audience": Audience(schools=("lincoln",))}
-    with pytest.raises(CannotRelease, match="2026-12-03"):
+    with pytest.raises(ReleaseError, match="2026-12-03"):
         district.say("Please come to school every day.", **to_lincoln)
     district.say("Please come to school every day.", kind="attendance", audience=Audience(schools=("harbor",)))
     district.say("Please come to school every day.", kind="general")
@@ -174,11 +174,11 @@ def test_one_that_is_on_its_way_stops_and_one_that_waits_goes_on_waiting(
     sending = district.say("Please come to school.", kind="attendance")
     launch.start(services, sending)
     post(logged_in("dana_cole"), "/console/verified-events", school="lincoln", day="2026-11-24")
-    assert district.state(sending) == "paused" and not launch.go_on(services, sending, "dana_cole")
+    assert district.state(sending) == "paused" and not launch.resume(services, sending, "dana_cole")
     launch.start(services, waiting)
     assert district.state(waiting) == "ready" and district.got("+12175550201") == []
     with time_machine.travel("2026-12-04T17:00:00Z"):
-        assert launch.go_on(services, sending, "dana_cole")
+        assert launch.resume(services, sending, "dana_cole")
 
 
 def test_one_that_is_on_its_way_stops_by_itself_when_the_front_office_says_agents_came(
@@ -229,11 +229,11 @@ def test_needs_are_seen_done_and_told_once_when_late(
     assert "walk with us" in ana.get("/console/needs").text and "walk with us" not in grace.get("/console/needs").text
     form = {"csrf_token": token(grace.get("/console/needs").text), "outcome": "arranged"}
     assert grace.post("/console/needs/1/done", data=form).status_code == 404
-    overdue_needs.remind(services)
+    overdue_needs.remind_owners(services)
     assert twilio.sent_to("+12175550141") == []
     with time_machine.travel("2026-12-02T16:00:00Z"):
         for _ in range(2):
-            overdue_needs.remind(services)
+            overdue_needs.remind_owners(services)
         send_all(services)
         told = [one.body for one in twilio.sent_to("+12175550141") if "past the promised day" in one.body]
         assert len(told) == 1 and "Oak" not in told[0]

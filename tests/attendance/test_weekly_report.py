@@ -20,9 +20,9 @@ from bot.attendance import weekly_report
 from bot.base.database import now
 from bot.runtime import Services
 from bot.store.schools import absences, support_needs
-from bot.store.schools.absences import REASONS, Absence
+from bot.store.schools.absences import ABSENCE_REASONS, Absence
 from bot.web.console.core import small_cell_suppression
-from bot.web.console.core.small_cell_suppression import ALL, LEAST, TOTAL
+from bot.web.console.core.small_cell_suppression import ALL_TABLES, MIN_SHOWN_COUNT, TOTAL
 from tests.attendance.conftest import As
 
 Key = tuple[str, str, str]
@@ -55,9 +55,9 @@ def identities(rows: Mapping[str, list[str]], reasons: list[str]) -> Iterator[di
         for row in own:
             yield {(table, row, one): 1 for one in reasons} | {(table, row, TOTAL): -1}
         for one in reasons:
-            yield {(table, row, one): 1 for row in own} | {(ALL, TOTAL, one): -1}
-        yield {(table, row, TOTAL): 1 for row in own} | {(ALL, TOTAL, TOTAL): -1}
-    yield {(ALL, TOTAL, one): 1 for one in reasons} | {(ALL, TOTAL, TOTAL): -1}
+            yield {(table, row, one): 1 for row in own} | {(ALL_TABLES, TOTAL, one): -1}
+        yield {(table, row, TOTAL): 1 for row in own} | {(ALL_TABLES, TOTAL, TOTAL): -1}
+    yield {(ALL_TABLES, TOTAL, one): 1 for one in reasons} | {(ALL_TABLES, TOTAL, TOTAL): -1}
 
 
 def solved(lines: Iterator[dict[Key, int]], shown: Shown) -> set[Key]:
@@ -94,9 +94,9 @@ def test_nobody_computes_a_hidden_figure_from_both_tables(
     given_: tuple[list[str], list[str], list[str], dict[Key, int]],
 ) -> None:
     schools, languages, reasons, counts = given_
-    shown = small_cell_suppression.linked(("school", "language"), reasons, counts)
+    shown = small_cell_suppression.suppress_linked_tables(("school", "language"), reasons, counts)
     assert solved(identities({"school": schools, "language": languages}, reasons), shown) == set()
-    assert all(count is None or count >= LEAST for count in shown.values())
+    assert all(count is None or count >= MIN_SHOWN_COUNT for count in shown.values())
     assert all(shown[key] in (None, count) for key, count in counts.items())
 
 
@@ -116,7 +116,7 @@ def test_every_hidden_figure_could_be_many_numbers(sizes: list[int], seed: int) 
         for_ = random.choice(reasons)
         counts["school", random.choice(("s0", "s1")), for_] += size
         counts["language", random.choice(("l0", "l1")), for_] += size
-    shown = small_cell_suppression.linked(("school", "language"), reasons, dict(counts), least=SMALL)
+    shown = small_cell_suppression.suppress_linked_tables(("school", "language"), reasons, dict(counts), least=SMALL)
     full: dict[Key, np.ndarray] = {}
     grid = np.indices((MOST + 1,) * 6).reshape(6, -1)
     for number, r in enumerate(reasons):
@@ -127,9 +127,9 @@ def test_every_hidden_figure_could_be_many_numbers(sizes: list[int], seed: int) 
             ("language", "l0", r): c,
             ("language", "l1", r): a + b - c,
         }
-        full[ALL, TOTAL, r] = a + b
+        full[ALL_TABLES, TOTAL, r] = a + b
     full |= {(*row, TOTAL): full[*row, "r0"] + full[*row, "r1"] for row in rows}
-    full[ALL, TOTAL, TOTAL] = full[ALL, TOTAL, "r0"] + full[ALL, TOTAL, "r1"]
+    full[ALL_TABLES, TOTAL, TOTAL] = full[ALL_TABLES, TOTAL, "r0"] + full[ALL_TABLES, TOTAL, "r1"]
     fits = np.logical_and.reduce([one >= 0 for one in full.values()])
     for key, count in shown.items():
         if count is not None:
@@ -141,18 +141,18 @@ def test_every_hidden_figure_could_be_many_numbers(sizes: list[int], seed: int) 
 def test_tables_of_different_people_are_refused() -> None:
     counts = {("school", "s", "r"): 3, ("language", "l", "r"): 4}
     with pytest.raises(ValueError, match="differ"):
-        small_cell_suppression.linked(("school", "language"), ["r"], counts)
+        small_cell_suppression.suppress_linked_tables(("school", "language"), ["r"], counts)
 
 
 def fill(services: Services, weeks: int, size: int, seed: int) -> None:
     """Reports of the last weeks, with languages and schools as they are: a few large, many small."""
-    random, today = Random(seed), services.library.district.local(now()).date()
+    random, today = Random(seed), services.library.district.to_local_time(now()).date()
     schools, languages = ["lincoln", "harbor", "riverbend", None], list(services.library.district.languages)
     rows = []
-    for number, monday in enumerate(weekly_report.mondays(today, weeks)):
+    for number, monday in enumerate(weekly_report.list_mondays(today, weeks)):
         for report in range(size):
             school, language = schools[int(4 * random.random() ** 2)], languages[int(16 * random.random() ** 4)]
-            reason = random.choices(REASONS, [8, 4, 2, 1, 2])[0]
+            reason = random.choices(ABSENCE_REASONS, [8, 4, 2, 1, 2])[0]
             new = Absence(
                 f"x{seed}:{number}:{report}",
                 None,
@@ -185,7 +185,9 @@ def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
     """All that is shown of each week on its page, week by week, before and after, and in the file: one system."""
     fill(services, 3, size, seed)
     browser = logged_in("ana_ruiz")
-    mondays = [one.isoformat() for one in weekly_report.mondays(services.library.district.local(now()).date())]
+    mondays = [
+        one.isoformat() for one in weekly_report.list_mondays(services.library.district.to_local_time(now()).date())
+    ]
     lines = list(csv.reader(StringIO(browser.get("/console/attendance.csv").text)))
     file: dict[tuple[str, Key], int | None] = {}
     for week, table, row, column, count in (line for line in lines[1:] if len(line) == 5):
@@ -197,16 +199,16 @@ def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
         columns = ["Illness", "Fear", "Getting to school", "Work", "Something else", ""]
         for table, caption in (("school", "Reasons by school"), ("language", "Reasons by language")):
             for (row, column), count in cells_of(page, caption).items():
-                key = (ALL, TOTAL, columns[column]) if row == "All" else (table, row, columns[column])
+                key = (ALL_TABLES, TOTAL, columns[column]) if row == "All" else (table, row, columns[column])
                 assert shown.get(key, count) == count
                 shown[key] = count
         for (row, column), count in cells_of(page, "Week by week").items():
             if row == monday:
-                assert shown[ALL, TOTAL, columns[column]] == count, "the weeks' table says no more"
+                assert shown[ALL_TABLES, TOTAL, columns[column]] == count, "the weeks' table says no more"
         for (week, (table, row, column)), count in file.items():
             if week == monday:
                 key = (
-                    (ALL, TOTAL, column.replace("All", ""))
+                    (ALL_TABLES, TOTAL, column.replace("All", ""))
                     if table == "all"
                     else (table, row, column.replace("All", ""))
                 )
@@ -216,7 +218,7 @@ def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
             for name in ("school", "language")
         }
         assert solved(identities(rows, columns[:-1]), shown) == set(), monday
-        assert all(count is None or count >= LEAST for count in shown.values())
+        assert all(count is None or count >= MIN_SHOWN_COUNT for count in shown.values())
         assert number == 0 or "Before (weeks" in page
     if size == 400:
         assert any(count is not None for count in file.values())
@@ -225,32 +227,35 @@ def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
 @pytest.mark.parametrize(("size", "seed"), [(9, 1), (90, 2), (500, 3)])
 def test_needs_by_school_tell_of_no_family_either(services: Services, logged_in: As, size: int, seed: int) -> None:
     """Page and file of one week's needs, by school and by what became of them, as one system."""
-    random, monday = Random(seed), weekly_report.mondays(services.library.district.local(now()).date(), 1)[0]
+    random, monday = (
+        Random(seed),
+        weekly_report.list_mondays(services.library.district.to_local_time(now()).date(), 1)[0],
+    )
     schools, vault = ["lincoln", "harbor", "riverbend", None], services.database.vault
-    end = weekly_report.end_of(services.library.district, monday)
+    end = weekly_report.get_week_end(services.library.district, monday)
     with services.database.write() as db:
         for number in range(size):
             school, kind = (
                 schools[int(4 * random.random() ** 2)],
-                random.choices(support_needs.KINDS, [8, 4, 2, 1, 2])[0],
+                random.choices(support_needs.SUPPORT_NEED_KINDS, [8, 4, 2, 1, 2])[0],
             )
             day = monday + timedelta(days=random.randrange(5))
-            new = support_needs.New(f"n{number}", number, None, school, kind, "", "en", "ana_ruiz", day, day)
+            new = support_needs.NewSupportNeed(f"n{number}", number, None, school, kind, "", "en", "ana_ruiz", day, day)
             support_needs.add(db, vault, new, end - timedelta(days=1))
-        done = support_needs.needs.c.id % 3 == 0
-        db.execute(update(support_needs.needs).where(done).values(closed_at=end - timedelta(hours=1)))
+        done = support_needs.support_needs.c.id % 3 == 0
+        db.execute(update(support_needs.support_needs).where(done).values(closed_at=end - timedelta(hours=1)))
     browser = logged_in("ana_ruiz")
-    page, columns = browser.get(f"/console/attendance?week={monday}").text, [*support_needs.KINDS, ""]
+    page, columns = browser.get(f"/console/attendance?week={monday}").text, [*support_needs.SUPPORT_NEED_KINDS, ""]
     shown: dict[Key, int | None] = {}
     for table, caption in (("school", "What would help, by school"), ("state", "What became of it")):
         for (row, column), count in cells_of(page, caption).items():
-            key = (ALL, TOTAL, columns[column]) if row == "All" else (table, row, columns[column])
+            key = (ALL_TABLES, TOTAL, columns[column]) if row == "All" else (table, row, columns[column])
             assert shown.get(key, count) == count
             shown[key] = count
     rows = {name: list(dict.fromkeys(row for one, row, _ in shown if one == name)) for name in ("school", "state")}
     assert rows["school"][0] == "Lincoln Elementary" and len(rows["state"]) == 2
     assert solved(identities(rows, columns[:-1]), shown) == set()
-    assert all(count is None or count >= LEAST for count in shown.values())
+    assert all(count is None or count >= MIN_SHOWN_COUNT for count in shown.values())
     lines = [line for line in csv.reader(StringIO(browser.get("/console/attendance.csv").text)) if len(line) == 5]
     file = [line[4] for line in lines if line[0] == str(monday) and line[1].startswith("need")]
     assert Counter(file) == Counter("hidden" if count is None else str(count) for count in shown.values())
@@ -259,11 +264,11 @@ def test_needs_by_school_tell_of_no_family_either(services: Services, logged_in:
 
 def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_in: As) -> None:
     weeks = [
-        weekly_report.Week(
-            monday, {("", "", name): count for name, count in zip((*REASONS, ""), counts, strict=True)}, {}
+        weekly_report.AttendanceWeek(
+            monday, {("", "", name): count for name, count in zip((*ABSENCE_REASONS, ""), counts, strict=True)}, {}
         )
         for monday, counts in zip(
-            weekly_report.mondays(date(2026, 11, 24), 4),
+            weekly_report.list_mondays(date(2026, 11, 24), 4),
             [
                 (10, None, 20, None, None, 60),
                 (30, None, None, None, None, 80),
@@ -273,9 +278,13 @@ def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_
             strict=True,
         )
     ]
-    before, after = weekly_report.around(weeks, weeks[2].monday + timedelta(days=3))
-    assert (before.means["illness"], after.means["illness"]) == (50, 20) and after.means["fear"] is None
-    assert after.means["transport"] == 20 and after.shown["transport"] == 1, "9s stand in the week of the day itself"
+    before, after = weekly_report.compare_around_day(weeks, weeks[2].monday + timedelta(days=3))
+    assert (before.mean_by_reason["illness"], after.mean_by_reason["illness"]) == (50, 20) and after.mean_by_reason[
+        "fear"
+    ] is None
+    assert after.mean_by_reason["transport"] == 20 and after.shown_week_counts["transport"] == 1, (
+        "9s stand in the week of the day itself"
+    )
     page = logged_in("ana_ruiz").get("/console/attendance?day=2026-11-10").text
     assert "does not say why" in page and "do not show causes" in page
 
@@ -287,7 +296,7 @@ def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_
 def test_for_how_many_the_reason_is_known_stands_beside_the_target(
     services: Services, logged_in: As, illness: int, fear: int, other: int, shown: str
 ) -> None:
-    monday = weekly_report.mondays(services.library.district.local(now()).date(), 1)[0]
+    monday = weekly_report.list_mondays(services.library.district.to_local_time(now()).date(), 1)[0]
     with services.database.write() as db:
         for number, reason in enumerate(["illness"] * illness + ["fear"] * fear + ["other"] * other):
             place = ("lincoln", "harbor")[number % 2], ("en", "es")[number % 2]
@@ -303,18 +312,18 @@ def test_for_how_many_the_reason_is_known_stands_beside_the_target(
 def test_a_week_that_was_shown_does_not_change(services: Services) -> None:
     at = now()
     district = services.library.district
-    monday = weekly_report.mondays(district.local(at).date())[0]
-    end = weekly_report.end_of(district, monday)
+    monday = weekly_report.list_mondays(district.to_local_time(at).date())[0]
+    end = weekly_report.get_week_end(district, monday)
     with services.database.write() as db:
         absences.add(db, Absence("a", 1, 1, None, monday, "other", "en"), end - timedelta(days=5))
         absences.add(db, Absence("b", 2, 2, None, monday, "other", "en"), end - timedelta(days=5))
-        absences.set_found(db, 1, 1, end, "fear", end - timedelta(hours=1))
-        absences.set_found(db, 2, 2, end, "fear", end + timedelta(hours=1))
-        found = absences.between(db, monday, monday + timedelta(days=6), {monday: end})
+        absences.set_outcome(db, 1, 1, end, "fear", end - timedelta(hours=1))
+        absences.set_outcome(db, 2, 2, end, "fear", end + timedelta(hours=1))
+        found = absences.list_between(db, monday, monday + timedelta(days=6), {monday: end})
     assert sorted(one.reason for one in found) == ["fear", "other"], "what was found out too late does not count"
-    assert end.utcoffset() == district.local(at).utcoffset() and end.weekday() == 0
-    named = [support_needs.Counted(monday, "bus", end + timedelta(hours=one), "lincoln") for one in (1, -1)]
-    counted = weekly_report.needs_of(district, named, end)
+    assert end.utcoffset() == district.to_local_time(at).utcoffset() and end.weekday() == 0
+    named = [support_needs.CountedSupportNeed(monday, "bus", end + timedelta(hours=one), "lincoln") for one in (1, -1)]
+    counted = weekly_report.count_needs(district, named, end)
     assert counted["state", "done", "bus"] == 1 and counted["state", "open", "bus"] == 1
     assert counted["school", "lincoln", "bus"] == 2
 
@@ -328,7 +337,7 @@ def test_no_column_of_status_anywhere(services: Services) -> None:
 
 
 def test_the_page_shows_no_running_week(services: Services, logged_in: As) -> None:
-    today = services.library.district.local(now()).date()
+    today = services.library.district.to_local_time(now()).date()
     with services.database.write() as db:
         for number in range(40):
             absences.add(

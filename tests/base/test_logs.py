@@ -153,14 +153,14 @@ def test_no_spelling_of_a_number_passes(number: str) -> None:
 def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
     services: Services, family: Family, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "services", lambda: services)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: services)
     family.text(f"ICE is at my door right now, I am {NAME}")
-    trace = services.database.vault.index(family.sid)[:12]
+    trace = services.database.vault.compute_lookup_hash(family.sid)[:12]
     job = next(iter(Queue("urgent", connection=services.redis, serializer=JSONSerializer).jobs))
     assert job.meta == {"trace": trace}, "the job carries it"
     worker(services).work(burst=True)
     with services.database.read() as db:
-        pages = deliveries.of_case(db, services.database.vault, 1)
+        pages = deliveries.list_for_case(db, services.database.vault, 1)
     assert pages and {one.trace for one in pages} == {trace}, "so do the rows"
     sent = next(one for one in pages if one.sid)
     record(services, Report(sent.sid or "", "delivered", sent.id))
@@ -173,16 +173,16 @@ def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
 def test_an_announcement_is_followed_into_its_threads(
     services: Services, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "services", lambda: services)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: services)
     monkeypatch.setattr("os.nice", lambda _: 0)
-    monkeypatch.setattr("bot.announcements.provider_requests.LOOK_AFTER", timedelta(0))
+    monkeypatch.setattr("bot.announcements.provider_requests.FIRST_LOOKUP_DELAY", timedelta(0))
     district.family("+12175550161")
     number = district.say()
     services.redis.flushdb()  # another worker has done the other jobs: sending makes way for them
     twilio.fail_next("drop_after_accept")
     jobs.start_announcement(number)
     for _ in range(3):
-        jobs.broadcast(number, 0)
+        jobs.send_announcement(number, 0)
     told = {
         line["event"]: line.get("trace") for line in as_json.found if line["logger"].startswith("bot.announcements")
     }
@@ -199,7 +199,7 @@ def test_who_looks_for_a_reason_finds_it(
     with services.database.write() as db:
         contact = contacts.find(db, services.database.vault, family.address)
         assert contact
-        planned = deliveries.plan_talk(db, services.database.vault, contact.id, WORDS, now(), kind="notice")
+        planned = deliveries.plan_staff_message(db, services.database.vault, contact.id, WORDS, now(), kind="notice")
     deliver(services, planned)
     found = {line["event"]: line for line in as_json.found}
     assert found["taken"]["how"] == "by_text" and found["not to be sent"]["reason"] == "stopped"

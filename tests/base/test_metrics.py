@@ -17,12 +17,12 @@ from bot.base import metrics, metrics_dir
 from bot.base.database import now
 from bot.base.queues import enqueue
 from bot.base.settings import SettingsError, load
-from bot.monitoring.alert_rules import NAMES
-from bot.monitoring.snapshot import read
+from bot.monitoring.alert_rules import ALARM_NAMES
+from bot.monitoring.snapshot import take_snapshot
 from bot.runtime import Services
 from bot.store.cases import deliveries
 from bot.store.operations import line_metrics
-from bot.translation import Failed
+from bot.translation import TranslationError
 from tests.conftest import Family
 
 TOKEN = "t" * 24
@@ -70,7 +70,7 @@ def test_what_happens_is_counted(asked: Asked, family: Family, services: Service
     family.text("ICE is at my door right now, I am Quillonette")
     family.text("yes, the children are inside")
     family.text("STOP")
-    metrics.count(services.redis, "translation_failures", Failed("busy").reason)
+    metrics.count(services.redis, "translation_failures", TranslationError("busy").reason)
     found = asked()
     channel = "whatsapp" if family.address.startswith("whatsapp") else "sms"
     new = ("puente_messages_in_total", channel)
@@ -86,7 +86,7 @@ def test_what_happens_is_counted(asked: Asked, family: Family, services: Service
 
 
 def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Services) -> None:
-    enqueue(services.redis, "default", "bot.jobs.deliver", "x")
+    enqueue(services.redis, "default", "bot.jobs.deliver_message", "x")
     key = next(iter(services.redis.lrange("rq:queue:default", 0, 0))).decode()
     job = Job.fetch(key, connection=services.redis, serializer=JSONSerializer)
     job.enqueued_at = now() - timedelta(minutes=20)
@@ -99,7 +99,7 @@ def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Services) ->
     assert 1790 < found["puente_delivery_oldest_due_seconds",] < 1860
     assert found["puente_alarm", "queue_default"] == found["puente_alarm", "deliveries_late"] == 1
     assert found["puente_alarm", "queue_bulk"] == 0
-    assert {key[1] for key in found if key[0] == "puente_alarm"} == set(NAMES)
+    assert {key[1] for key in found if key[0] == "puente_alarm"} == set(ALARM_NAMES)
 
 
 def test_twilio_s_codes_and_what_it_does_not_take(services: Services) -> None:
@@ -109,12 +109,12 @@ def test_twilio_s_codes_and_what_it_does_not_take(services: Services) -> None:
         for one in ids:
             assert deliveries.claim(db, one, at)
         for one in ids[:4]:
-            deliveries.settle(db, one, "waiting", at + timedelta(minutes=1), 20429)
+            deliveries.release_claim(db, one, "waiting", at + timedelta(minutes=1), 20429)
         deliveries.advance(db, ids[4], "queued", "SM1")
         deliveries.advance(db, ids[5], "failed", error_code=21211)
     with services.database.read() as db:
-        assert line_metrics.twilio_codes(db, at) == {(20429,): 4, (21211,): 1}
-        assert line_metrics.trying(db, at, timedelta(minutes=15)) == (1, 4)
+        assert line_metrics.count_twilio_codes(db, at) == {(20429,): 4, (21211,): 1}
+        assert line_metrics.send_attempt_counts(db, at, timedelta(minutes=15)) == (1, 4)
 
 
 def test_figures_are_kept_for_some_seconds_however_many_ask(asked: Asked, family: Family, client: FlaskClient) -> None:
@@ -131,7 +131,7 @@ def test_without_redis_the_rest_is_there(asked: Asked, services: Services, monke
     found = asked()
     assert found["puente_up", "redis"] == 0 and found["puente_alarm", "redis_away"] == 1
     assert "puente_unknown_outcomes" in {key[0] for key in found}
-    assert read(services).redis is None
+    assert take_snapshot(services).redis is None
 
 
 def test_web_processes_of_one_gunicorn_count_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,18 +5,18 @@ from threading import Thread
 import pytest
 from redis import Redis, RedisError
 
-from bot.base.redis_scripts import OwnLine
+from bot.base.redis_scripts import ThreadLocalScripts
 from bot.runtime import Services
 
 ECHO = "return {KEYS[1], ARGV[1]}"
 
 
 @pytest.fixture
-def told(services: Services) -> tuple[OwnLine, Redis]:
-    return OwnLine(services.redis), services.redis
+def told(services: Services) -> tuple[ThreadLocalScripts, Redis]:
+    return ThreadLocalScripts(services.redis), services.redis
 
 
-def test_a_cut_connection_and_forgotten_scripts_are_mended(told: tuple[OwnLine, Redis]) -> None:
+def test_a_cut_connection_and_forgotten_scripts_are_mended(told: tuple[ThreadLocalScripts, Redis]) -> None:
     line, redis = told
     script = redis.register_script(ECHO)
     assert line.run(script, ["a"], [1]) == [b"a", b"1"], "not known to the server before"
@@ -26,14 +26,14 @@ def test_a_cut_connection_and_forgotten_scripts_are_mended(told: tuple[OwnLine, 
     assert line.run(script, ["c"], [b"3"]) == [b"c", b"3"]
 
 
-def test_an_error_of_a_script_is_raised_and_the_next_answer_is_its_own(told: tuple[OwnLine, Redis]) -> None:
+def test_an_error_of_a_script_is_raised_and_the_next_answer_is_its_own(told: tuple[ThreadLocalScripts, Redis]) -> None:
     line, redis = told
     with pytest.raises(RedisError, match="wrong"):
         line.run(redis.register_script("return redis.error_reply('wrong')"), ["a"], [1])
     assert line.run(redis.register_script(ECHO), ["d"], [4]) == [b"d", b"4"]
 
 
-def test_threads_do_not_share_it(told: tuple[OwnLine, Redis]) -> None:
+def test_threads_do_not_share_it(told: tuple[ThreadLocalScripts, Redis]) -> None:
     line, redis = told
     script, wrong = redis.register_script(ECHO), []
 
@@ -51,4 +51,4 @@ def test_threads_do_not_share_it(told: tuple[OwnLine, Redis]) -> None:
 def test_a_server_that_is_away_is_said() -> None:
     away = Redis.from_url("unix:///nowhere/redis.sock")
     with pytest.raises(RedisError):
-        OwnLine(away).run(away.register_script(ECHO), ["a"], [1])
+        ThreadLocalScripts(away).run(away.register_script(ECHO), ["a"], [1])

@@ -29,9 +29,9 @@ from bot.dev_server.launch import migrate
 from bot.dev_server.redis_server import embedded_server
 from bot.runtime import Services, open_services
 from bot.store.announcements import announcements
-from bot.store.announcements.announcements import Audience, Draft
+from bot.store.announcements.announcements import AnnouncementDraft, Audience
 from bot.store.families.contacts import contacts
-from bot.store.families.families import families, schools
+from bot.store.families.families import families, family_schools
 
 ACCOUNT, TOKEN = "AC" + "1" * 32, "t" * 32
 LATENCY_MS = 200
@@ -95,19 +95,21 @@ def fill(services: Services, number: int, channel: str = "sms") -> None:
     for start in range(0, number, 1000):
         with services.database.write() as db:
             numbers = range(start + 1, min(start + 1000, number) + 1)
-            people = [{"id": one, "person_index": vault.index(_phone(one)), "created_at": at} for one in numbers]
+            people = [
+                {"id": one, "person_index": vault.compute_lookup_hash(_phone(one)), "created_at": at} for one in numbers
+            ]
             basis = {"consent_basis": "roster", "consent_at": at}
             db.execute(insert(families), [{**person, **basis} for person in people])
             db.execute(
-                insert(schools), [{"family_id": one, "school": "lincoln", "source": "roster"} for one in numbers]
+                insert(family_schools), [{"family_id": one, "school": "lincoln", "source": "roster"} for one in numbers]
             )
             begins = "voice:" if channel == "voice" else ""
-            indexes = [vault.index(begins + _phone(one)) for one in numbers]
+            indexes = [vault.compute_lookup_hash(begins + _phone(one)) for one in numbers]
             rows = [
                 {
                     "id": one,
                     "address_index": index,
-                    "sealed_address": vault.seal(begins + _phone(one), f"contact:address:{index}"),
+                    "sealed_address": vault.encrypt(begins + _phone(one), f"contact:address:{index}"),
                     "channel": channel,
                     "language": "en",
                     "created_at": at,
@@ -127,10 +129,10 @@ def _phone(number: int) -> str:
 
 
 def released(services: Services) -> int:
-    draft = Draft("emergency", "ruth_adams", TEXT, Audience(), now() + timedelta(days=2), channels=("sms",))
+    draft = AnnouncementDraft("emergency", "ruth_adams", TEXT, Audience(), now() + timedelta(days=2), channels=("sms",))
     with services.database.write() as db:
         number = announcements.add(db, draft, "bench", now())
-        announcements.move(db, number, ["draft"], "ready")
+        announcements.change_state(db, number, ["draft"], "ready")
     return number
 
 
@@ -141,7 +143,7 @@ def _watch(services: Services, announcement: int, workers: list[subprocess.Popen
     while state != "done":
         time.sleep(0.5)
         with services.database.read() as db:
-            state = announcements.state_of(db, announcement)
+            state = announcements.get_state(db, announcement)
         most = max([most, *(_mb(horse) for worker in workers for horse in psutil.Process(worker.pid).children())])
     return round(most, 1)
 

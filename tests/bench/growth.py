@@ -98,7 +98,7 @@ def _open(stage: Stage, number: int) -> None:
 
 def _first_of_the_day(stage: Stage, address: str) -> float:
     """What is remembered of the day is gone: the family is looked up in the database."""
-    stage.services.conversations.forget(stage.services.family(address))
+    stage.services.conversations.discard(stage.services.family(address))
     return _next_of_a_talk(stage, address)
 
 

@@ -8,7 +8,7 @@ import time_machine
 
 from bot.base.database import now
 from bot.cases import assignment
-from bot.cases.paging import page
+from bot.cases.paging import page_staff
 from bot.jobs.sweeper import sweep_all
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
@@ -27,7 +27,7 @@ SATURDAY_NIGHT = datetime(2026, 12, 6, 5, 0, tzinfo=UTC)
 def send_all(services: Services) -> None:
     """What the workers would send at this moment."""
     with services.database.read() as db:
-        due = deliveries.unfinished(db, now(), now() - timedelta(seconds=30), 500)
+        due = deliveries.list_unfinished(db, now(), now() - timedelta(seconds=30), 500)
     for delivery_id, _ in due:
         deliver(services, delivery_id)
 
@@ -35,7 +35,7 @@ def send_all(services: Services) -> None:
 def page_at(services: Services, minutes: float, case: int = 1) -> None:
     """The sweep's page and the workers' sending, so many minutes after `NOW`."""
     with time_machine.travel(NOW + timedelta(minutes=minutes), tick=True):
-        page(services, case)
+        page_staff(services, case)
         send_all(services)
 
 
@@ -49,11 +49,11 @@ def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
 ) -> None:
     with time_machine.travel(SATURDAY_NIGHT, tick=True):
         family.text(AT_THE_DOOR)
-        page(services, 1)
+        page_staff(services, 1)
         send_all(services)
     assert len(twilio.sent_to(DANA)) == 1 and len(twilio.sent_to(SAM)) == 1
     with services.database.read() as db:
-        calls = [one for one in deliveries.of_case(db, services.database.vault, 1) if one.means == "call"]
+        calls = [one for one in deliveries.list_for_case(db, services.database.vault, 1) if one.means == "call"]
     assert {one.staff for one in calls} == {"dana_cole", "sam_ortiz"}
     assert all(one.due_at - SATURDAY_NIGHT >= timedelta(seconds=60) for one in calls)
 
@@ -82,9 +82,9 @@ def test_who_takes_it_ends_the_pages_and_all_hear_of_it(
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
-    assert assignment.take(services, 1, "sam_ortiz", "by phone").outcome == "yours"
-    assert assignment.take(services, 1, "dana_cole", "by text") == assignment.Taken("theirs", "Sam Ortiz")
-    assert assignment.take(services, 1, "sam_ortiz", "by text").outcome == "yours"
+    assert assignment.take_case(services, 1, "sam_ortiz", "by phone").outcome == "yours"
+    assert assignment.take_case(services, 1, "dana_cole", "by text") == assignment.ClaimResult("theirs", "Sam Ortiz")
+    assert assignment.take_case(services, 1, "sam_ortiz", "by text").outcome == "yours"
     send_all(services)
     assert "was taken by Sam Ortiz" in twilio.sent_to(DANA)[-1].body
     assert "Sam Ortiz has read your message" in twilio.sent_to(family.address)[0].body
@@ -97,12 +97,12 @@ def test_whoever_took_it_and_is_silent_is_reminded_and_so_are_the_others(
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
-    assignment.take(services, 1, "sam_ortiz", "by text")
+    assignment.take_case(services, 1, "sam_ortiz", "by text")
     page_at(services, 31)
     assert "taken by Sam Ortiz, has had no answer yet" in twilio.sent_to(SAM)[-1].body
     assert "taken by Sam Ortiz, has had no answer yet" in twilio.sent_to(DANA)[-1].body
     before = len(twilio.sent_to(SAM))
-    assignment.resolve(services, 1, "sam_ortiz")
+    assignment.resolve_case(services, 1, "sam_ortiz")
     page_at(services, 62)
     assert len(twilio.sent_to(SAM)) == before
 
@@ -113,8 +113,8 @@ def test_nothing_is_sent_unasked_about_violence_at_home(
     family.text("my husband is beating me")
     for minutes in (0.1, 5.2, 10.4, 15.6):
         page_at(services, minutes)
-    assignment.take(services, 1, "lee_tran", "by text")
-    assignment.resolve(services, 1, "lee_tran")
+    assignment.take_case(services, 1, "lee_tran", "by text")
+    assignment.resolve_case(services, 1, "lee_tran")
     with time_machine.travel(NOW + timedelta(days=2), tick=True):
         sweep_all(services)
         send_all(services)
@@ -126,7 +126,7 @@ def test_what_can_wait_waits_for_school_hours_and_the_family_hears_when(
 ) -> None:
     with time_machine.travel(SATURDAY_NIGHT, tick=True):
         reply = family.text("I want to talk to a person")
-        page(services, 1)
+        page_staff(services, 1)
         send_all(services)
     assert "after school hours" in reply and "Monday, December 7, 7:30 AM" in reply
     assert [twilio.sent_to(phone) for phone in (ANA, JEAN)] == [[], []]
@@ -139,9 +139,9 @@ def test_what_can_wait_waits_for_school_hours_and_the_family_hears_when(
 def test_a_school_has_its_own_people_and_turns_change_by_week(services: Services) -> None:
     district = services.library.district
     week, next_week = (NOW + timedelta(days=days) for days in (0, 7))
-    assert district.chain("safety_lead", None, week) != district.chain("safety_lead", None, next_week)
-    assert district.chain("safety_lead", "lincoln", week)[0] == "sam_ortiz"
-    assert district.chain("safety_lead", "lincoln", next_week)[0] == "sam_ortiz"
+    assert district.list_on_call("safety_lead", None, week) != district.list_on_call("safety_lead", None, next_week)
+    assert district.list_on_call("safety_lead", "lincoln", week)[0] == "sam_ortiz"
+    assert district.list_on_call("safety_lead", "lincoln", next_week)[0] == "sam_ortiz"
 
 
 def test_a_school_that_is_named_stands_in_the_alert(services: Services, family: Family, twilio: TwilioStandIn) -> None:
@@ -165,12 +165,12 @@ def test_an_emergency_that_is_reported_again_later_pages_again(
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
-    assignment.take(services, 1, "sam_ortiz", "by text")
+    assignment.take_case(services, 1, "sam_ortiz", "by text")
     with time_machine.travel(NOW + timedelta(minutes=20), tick=True):
         family.text("menu")
         family.text("ICE agents are at my door again right now, help")
         assert case_of(services).state == "new" and case_of(services).claimed_by is None
-        page(services, 1)
+        page_staff(services, 1)
         send_all(services)
     assert len([one for one in twilio.sent_to(DANA) if "URGENT" in one.body]) == 2
 
@@ -184,8 +184,8 @@ def test_a_no_opens_the_case_again_and_a_yes_closes_it(
         phone.text("the bus")
         number = 1 if phone is family else 2
         page_at(services, 0, number)
-        assignment.take(services, number, "ana_ruiz", "by text")
-        assert assignment.resolve(services, number, "ana_ruiz", "called")
+        assignment.take_case(services, number, "ana_ruiz", "by text")
+        assert assignment.resolve_case(services, number, "ana_ruiz", "called")
         with time_machine.travel(NOW + timedelta(days=1, hours=1), tick=True):
             start_follow_ups(services)
             phone.text(answer)
@@ -198,7 +198,7 @@ def start_follow_ups(services: Services) -> None:
     from bot.store.families import follow_ups
 
     with services.database.read() as db:
-        due = follow_ups.due(db, now(), 50)
+        due = follow_ups.list_due(db, now(), 50)
     for number in due:
         start(services, number)
 
@@ -207,7 +207,7 @@ def test_after_three_questions_without_an_answer_nobody_is_asked_again(
     services: Services, family: Family, twilio: TwilioStandIn
 ) -> None:
     from bot.store.families import contacts, follow_ups
-    from bot.store.families.follow_ups import Place
+    from bot.store.families.follow_ups import FollowUpTarget
 
     family.text("hello")
     with services.database.write() as db:
@@ -215,7 +215,7 @@ def test_after_three_questions_without_an_answer_nobody_is_asked_again(
         assert contact
         for day in range(1, 6):
             due = NOW + timedelta(days=day)
-            follow_ups.plan(db, (f"test:{day}", 0), contact.id, Place("was_it_solved"), due)
+            follow_ups.plan(db, (f"test:{day}", 0), contact.id, FollowUpTarget("was_it_solved"), due)
     for day in range(1, 6):
         with time_machine.travel(NOW + timedelta(days=day, minutes=1), tick=True):
             services.redis.flushall()  # the day's conversation is over
@@ -224,7 +224,7 @@ def test_after_three_questions_without_an_answer_nobody_is_asked_again(
     bodies = [one.body for one in twilio.sent_to(family.address.removeprefix("whatsapp:"))]
     assert len(bodies) == 3 and "I will not ask you about this again" in bodies[-1]
     with services.database.read() as db:
-        assert audit_log.broken(db) is None
+        assert audit_log.find_broken_row(db) is None
 
 
 def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services: Services, family: Family) -> None:
@@ -232,17 +232,17 @@ def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services:
 
     family.text("I want to talk to a person")
     page_at(services, 0)
-    assignment.take(services, 1, "ana_ruiz", "by text")
-    assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre")
-    assignment.resolve(services, 1, "jean_pierre", "called")
+    assignment.take_case(services, 1, "ana_ruiz", "by text")
+    assignment.hand_over_case(services, 1, "ana_ruiz", "jean_pierre")
+    assignment.resolve_case(services, 1, "jean_pierre", "called")
     with services.database.write() as db:
-        told = [(one.who, one.what) for one in audit_log.newest(db, 10, "case 1")]
+        told = [(one.who, one.what) for one in audit_log.list_newest(db, 10, "case 1")]
         assert told == [
             ("jean_pierre", "resolved"), ("ana_ruiz", "handed over"), ("ana_ruiz", "took"), ("family", "opened"),
         ]  # fmt: skip
-        assert audit_log.broken(db) is None
+        assert audit_log.find_broken_row(db) is None
         db.execute(update(audit_log.audit).where(audit_log.audit.c.who == "ana_ruiz").values(who="somebody"))
-        assert audit_log.broken(db) == 2
+        assert audit_log.find_broken_row(db) == 2
 
 
 def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
@@ -250,10 +250,10 @@ def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
-    assignment.take(services, 1, "dana_cole", "by phone")
-    assert assignment.take(services, 1, "sam_ortiz", "by text").outcome == "theirs"
+    assignment.take_case(services, 1, "dana_cole", "by phone")
+    assert assignment.take_case(services, 1, "sam_ortiz", "by text").outcome == "theirs"
     page_at(services, 31)  # Dana gave no sign
-    assert assignment.take(services, 1, "sam_ortiz", "by text").outcome == "yours"
+    assert assignment.take_case(services, 1, "sam_ortiz", "by text").outcome == "yours"
     send_all(services)
     assert "Sam Ortiz has taken over case 1" in twilio.sent_to(DANA)[-1].body
     assert case_of(services).claimed_by == "sam_ortiz" and case_of(services).chased_at is None
@@ -262,11 +262,13 @@ def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
 def test_who_leads_may_take_and_give_any_case(services: Services, family: Family) -> None:
     family.text("I want to talk to a person")
     page_at(services, 0)
-    assignment.take(services, 1, "somebody who left", "in the console")
-    assert assignment.take(services, 1, "ana_ruiz", "by text").outcome == "yours", "nobody of the district file has it"
-    assert assignment.take(services, 1, "principal login", "in the console", leads=True).outcome == "yours"
-    assert not assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre")
-    assert assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre", leads=True)
+    assignment.take_case(services, 1, "somebody who left", "in the console")
+    assert assignment.take_case(services, 1, "ana_ruiz", "by text").outcome == "yours", (
+        "nobody of the district file has it"
+    )
+    assert assignment.take_case(services, 1, "principal login", "in the console", is_lead=True).outcome == "yours"
+    assert not assignment.hand_over_case(services, 1, "ana_ruiz", "jean_pierre")
+    assert assignment.hand_over_case(services, 1, "ana_ruiz", "jean_pierre", is_lead=True)
     assert case_of(services).page_at is not None, "a new claimant is reminded too"
 
 
@@ -281,7 +283,7 @@ def test_rounds_begin_anew_when_it_happens_again(services: Services, family: Fam
     before = len(twilio.sent_to(RUTH))
     page_at(services, 181)
     again = case_of(services)
-    assert again.round == 1 and again.page_at is not None and len(twilio.sent_to(RUTH)) == before, (
+    assert again.rounds_since_opened == 1 and again.page_at is not None and len(twilio.sent_to(RUTH)) == before, (
         "the first people first"
     )
     assert len(twilio.sent_to(family.address)) == 1, "nobody says at once that nobody came"
@@ -292,8 +294,8 @@ def test_a_no_finds_the_newer_case_about_the_same(services: Services, family: Fa
     family.text("after three")
     family.text("the bus")
     page_at(services, 0)
-    assignment.take(services, 1, "ana_ruiz", "by text")
-    assignment.resolve(services, 1, "ana_ruiz")
+    assignment.take_case(services, 1, "ana_ruiz", "by text")
+    assignment.resolve_case(services, 1, "ana_ruiz")
     family.text("0")  # a new case about the same topic
     family.text("now")
     family.text("the bus again")
@@ -311,7 +313,7 @@ def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
     at = NOW
     for _ in range(12):
         with time_machine.travel(at, tick=True):
-            page(services, 1)
+            page_staff(services, 1)
             send_all(services)
         following = case_of(services).page_at
         assert following is not None, "there is always a next time"
@@ -328,7 +330,7 @@ def test_texts_that_all_fail_do_not_call_everybody_without_end(
         twilio.number(person.phone, error_code=30007, at="request")
     family.text(AT_THE_DOOR)
     for _ in range(20):
-        page(services, 1)
+        page_staff(services, 1)
     assert case_of(services).rounds <= 3, "as many as there are others to ask"
 
 
@@ -336,15 +338,15 @@ def test_a_no_about_an_old_case_takes_nobody_off_an_emergency(services: Services
     from bot.store.cases import case_transitions
 
     family.text(AT_THE_DOOR)
-    assignment.take(services, 1, "dana_cole", "by text")
-    assignment.resolve(services, 1, "dana_cole")
+    assignment.take_case(services, 1, "dana_cole", "by text")
+    assignment.resolve_case(services, 1, "dana_cole")
     family.text("menu")
     family.text("ICE agents are at my door again right now, help")
     old = case_of(services)
     with services.database.write() as db:
-        assert case_transitions.open_again(db, old, "no:1", now(), "escalate_day") == 2
+        assert case_transitions.reopen(db, old, "no:1", now(), "escalate_day") == 2
     assert case_of(services, 2).severity == "escalate_now", "as urgent as before"
-    assignment.take(services, 2, "sam_ortiz", "by text")
+    assignment.take_case(services, 2, "sam_ortiz", "by text")
     with services.database.write() as db:
-        assert case_transitions.open_again(db, old, "no:2", now(), "escalate_day") == 2
+        assert case_transitions.reopen(db, old, "no:2", now(), "escalate_day") == 2
     assert case_of(services, 2).claimed_by == "sam_ortiz"

@@ -11,8 +11,14 @@ from sqlalchemy import func, select
 from bot.base.database import now
 from bot.cases import assignment, follow_ups, paging
 from bot.cases import referrals as cases_referrals
-from bot.cases.referrals import ASKED_AFTER, Referring, choices, refer, words
-from bot.channels.message_parts import MESSAGE_UNITS, units
+from bot.cases.referrals import (
+    REFERRAL_QUESTION_DELAY,
+    ReferralRequest,
+    build_referral_text,
+    list_available_partners,
+    refer_family,
+)
+from bot.channels.message_parts import MAX_MESSAGE_UNITS, count_utf16_units
 from bot.jobs.sweeper import sweep_all
 from bot.messaging import partner_directory
 from bot.runtime import Services
@@ -31,8 +37,8 @@ def taken(services: Services, family: Family) -> Family:
     family.text("Quiero hablar con una persona de la escuela por favor")
     family.text("mañana")
     family.text("es sobre el autobús")
-    paging.page(services, 1)
-    assignment.take(services, 1, "ana_ruiz", "in the console")
+    paging.page_staff(services, 1)
+    assignment.take_case(services, 1, "ana_ruiz", "in the console")
     return family
 
 
@@ -42,7 +48,7 @@ def sent(twilio: TwilioStandIn, family: Family) -> list[str]:
 
 def referred(services: Services) -> list[referrals.Referral]:
     with services.database.read() as db:
-        return list(referrals.of_case(db, 1))
+        return list(referrals.list_for_case(db, 1))
 
 
 def asked(services: Services) -> int:
@@ -54,7 +60,7 @@ def asked(services: Services) -> int:
 def ask_now(services: Services) -> None:
     """The day has come: the question goes out."""
     with services.database.read() as db:
-        due = [one for one in planned.due(db, now(), 50) if planned.get(db, one).flow == "did_partner_help"]
+        due = [one for one in planned.list_due(db, now(), 50) if planned.get(db, one).flow == "did_partner_help"]
     for one in due:
         follow_ups.start(services, one)
     send_all(services)
@@ -78,12 +84,12 @@ def test_a_form_sent_twice_sends_one_text_and_asks_once(
     services: Services, taken: Family, twilio: TwilioStandIn
 ) -> None:
     for _ in range(3):
-        assert refer(services, Referring(1, "prairie_legal", "ana_ruiz", "a"))
+        assert refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
         sweep_all(services)
         send_all(services)
     assert len([one for one in sent(twilio, taken) if "Prairie" in one]) == 1
     assert len(referred(services)) == 1 and asked(services) == 1
-    assert refer(services, Referring(1, "river_rights", "ana_ruiz", "b"))
+    assert refer_family(services, ReferralRequest(1, "river_rights", "ana_ruiz", "b"))
     assert len(referred(services)) == 2 and asked(services) == 1, "asked about the newest only"
 
 
@@ -91,59 +97,59 @@ def test_a_form_sent_twice_sends_one_text_and_asks_once(
 def test_after_five_days_it_is_asked_and_a_no_opens_the_case_again(
     services: Services, taken: Family, twilio: TwilioStandIn, answer: str, outcome: str, again: bool
 ) -> None:
-    refer(services, Referring(1, "prairie_legal", "ana_ruiz", "a"))
-    assignment.resolve(services, 1, "ana_ruiz", "referred")
+    refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
+    assignment.resolve_case(services, 1, "ana_ruiz", "referred")
     send_all(services)
-    with time_machine.travel(NOW + ASKED_AFTER - timedelta(hours=1), tick=True):
+    with time_machine.travel(NOW + REFERRAL_QUESTION_DELAY - timedelta(hours=1), tick=True):
         ask_now(services)
         assert asked(services) == 1
-    with time_machine.travel(NOW + ASKED_AFTER + timedelta(hours=1), tick=True):
+    with time_machine.travel(NOW + REFERRAL_QUESTION_DELAY + timedelta(hours=1), tick=True):
         ask_now(services)
         assert asked(services) == 0
         taken.text(answer)
     assert [one.outcome for one in referred(services)] == [outcome]
     with services.database.read() as db:
         case = cases.get(db, services.database.vault, 1)
-        assert referrals.counts(db) == {("prairie_legal", outcome): 1}
-    assert case.open is again
+        assert referrals.count_by_outcome(db) == {("prairie_legal", outcome): 1}
+    assert case.is_open is again
 
 
 def test_only_who_has_the_case_refers_and_only_to_a_partner_that_may_be_named(
     services: Services, taken: Family
 ) -> None:
-    assert not refer(services, Referring(1, "prairie_legal", "jean_pierre", "a"))
-    assert not refer(services, Referring(1, "nobody", "ana_ruiz", "a"))
+    assert not refer_family(services, ReferralRequest(1, "prairie_legal", "jean_pierre", "a"))
+    assert not refer_family(services, ReferralRequest(1, "nobody", "ana_ruiz", "a"))
     phone = services.library.district.partners["prairie_legal"].phone
     partner_directory.called(services, "prairie_legal", phone, False, "ana_ruiz", now())
-    assert not refer(services, Referring(1, "prairie_legal", "ana_ruiz", "a"))
+    assert not refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
     assert referred(services) == [] and asked(services) == 0
     taken.text("STOP")
-    assert not refer(services, Referring(1, "river_rights", "ana_ruiz", "b"))
+    assert not refer_family(services, ReferralRequest(1, "river_rights", "ana_ruiz", "b"))
 
 
 def test_nothing_is_texted_where_somebody_at_home_may_read_it(
     services: Services, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_family("+12175550179").text("my husband hits me and the kids")
-    assignment.take(services, 1, "lee_tran", "in the console", leads=True)
+    assignment.take_case(services, 1, "lee_tran", "in the console", is_lead=True)
     with services.database.read() as db:
-        assert cases.get(db, services.database.vault, 1).topic in cases_referrals.NEVER_TEXTED
-    assert not refer(services, Referring(1, "prairie_legal", "lee_tran", "a"))
+        assert cases.get(db, services.database.vault, 1).topic in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT
+    assert not refer_family(services, ReferralRequest(1, "prairie_legal", "lee_tran", "a"))
 
 
 def test_the_text_fits_one_message_in_every_language(services: Services) -> None:
     for language in services.library.district.languages:
-        for partner in choices(services, language, now()).values():
-            text = words(services, partner, "ana_ruiz", language, now())
-            assert units(text) <= MESSAGE_UNITS and partner.phone in text, language
+        for partner in list_available_partners(services, language, now()).values():
+            text = build_referral_text(services, partner, "ana_ruiz", language, now())
+            assert count_utf16_units(text) <= MAX_MESSAGE_UNITS and partner.phone in text, language
 
 
 def test_who_speaks_the_language_is_offered_first(services: Services) -> None:
-    assert next(iter(choices(services, "ar", now()))) == "river_rights"
+    assert next(iter(list_available_partners(services, "ar", now()))) == "river_rights"
 
 
 def test_what_to_say_is_english_where_they_speak_nothing_else(services: Services) -> None:
     partner = services.library.district.partners["prairie_legal"]
-    assert "I speak Chinese." in words(services, partner, "ana_ruiz", "zh", now())
+    assert "I speak Chinese." in build_referral_text(services, partner, "ana_ruiz", "zh", now())
     with services.database.read() as db:
         assert contacts.find(db, services.database.vault, "+12175550160") is None

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bot.base.database import now
 from bot.cases import sms_commands
-from bot.cases.paging import page
-from bot.cases.sms_commands import Asked, parse
+from bot.cases.paging import page_staff
+from bot.cases.sms_commands import CaseCommand, parse
 from bot.runtime import Services
 from bot.store.cases import cases, one_time_links
 from tests.conftest import Family
@@ -26,7 +26,7 @@ def phones(new_family: Callable[[str], Family]) -> Callable[[str], Family]:
 def opened(services: Services, family: Family) -> Family:
     """A family that waits for a person, in case 1."""
     family.text("I want to talk to a person, we live on Elm Street")
-    page(services, 1)
+    page_staff(services, 1)
     return family
 
 
@@ -38,15 +38,15 @@ def state(services: Services) -> cases.Case:
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
-        ("TAKE 42", Asked("take", 42)), ("take #42 ", Asked("take", 42)), ("Tomo 42", Asked("take", 42)),
-        ("42?", Asked("ask", 42)), ("#42 ?", Asked("ask", 42)),
-        ("42 we will call at 3", Asked("write", 42, "we will call at 3")), ("42: ok", Asked("write", 42, "ok")),
-        ("GIVE 42 to Jean", Asked("give", 42, "Jean")), ("pasar 42 a Jean", Asked("give", 42, "Jean")),
-        ("DONE 42", Asked("done", 42)), ("Listo 42", Asked("done", 42)),
+        ("TAKE 42", CaseCommand("take", 42)), ("take #42 ", CaseCommand("take", 42)), ("Tomo 42", CaseCommand("take", 42)),
+        ("42?", CaseCommand("ask", 42)), ("#42 ?", CaseCommand("ask", 42)),
+        ("42 we will call at 3", CaseCommand("write", 42, "we will call at 3")), ("42: ok", CaseCommand("write", 42, "ok")),
+        ("GIVE 42 to Jean", CaseCommand("give", 42, "Jean")), ("pasar 42 a Jean", CaseCommand("give", 42, "Jean")),
+        ("DONE 42", CaseCommand("done", 42)), ("Listo 42", CaseCommand("done", 42)),
         ("42", None), ("take", None), ("my son is sick", None), ("STOP", None), ("0", None), ("I have 2 children", None),
     ],
 )  # fmt: skip
-def test_what_a_text_asks_for(text: str, asked: Asked | None) -> None:
+def test_what_a_text_asks_for(text: str, asked: CaseCommand | None) -> None:
     assert parse(text) == asked
 
 
@@ -61,9 +61,9 @@ def test_taking_answers_with_a_link_that_opens_once(services: Services, opened: 
     assert state(services).claimed_by == "ana_ruiz"
     secret = reply.rsplit("/", 1)[1]
     with services.database.write() as db:
-        assert one_time_links.leads_to(db, secret, now()) == 1 and one_time_links.use(db, secret, now())
-        assert one_time_links.leads_to(db, secret, now()) is None and not one_time_links.use(db, secret, now())
-        assert one_time_links.leads_to(db, "guess", now()) is None and not one_time_links.use(db, "guess", now())
+        assert one_time_links.find_case_id(db, secret, now()) == 1 and one_time_links.use(db, secret, now())
+        assert one_time_links.find_case_id(db, secret, now()) is None and not one_time_links.use(db, secret, now())
+        assert one_time_links.find_case_id(db, "guess", now()) is None and not one_time_links.use(db, "guess", now())
     assert phones(JEAN).text("TAKE 1") == "Case 1 was taken by Ana Ruiz."
 
 
@@ -101,7 +101,7 @@ def test_staff_are_parents_too(phones) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_words_of_every_kind_have_something_that_does_them() -> None:
-    assert set(sms_commands.WORDS.values()) | {"ask", "write"} == set(sms_commands._DO)
+    assert set(sms_commands.CASE_COMMAND_WORDS.values()) | {"ask", "write"} == set(sms_commands._COMMAND_HANDLERS)
 
 
 def test_an_emergency_of_ones_own_is_no_text_to_a_case(phones) -> None:  # type: ignore[no-untyped-def]

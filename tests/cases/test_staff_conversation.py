@@ -7,9 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bot.cases import assignment, staff_conversation
-from bot.cases.conversation_text import fits
-from bot.cases.paging import page
-from bot.cases.staff_conversation import Wrote
+from bot.cases.conversation_text import can_send_as_one_message
+from bot.cases.paging import page_staff
+from bot.cases.staff_conversation import StaffMessage
 from bot.runtime import Services, open_services
 from bot.store.cases import case_messages, cases
 from bot.store.cases.case_messages import CaseMessage
@@ -47,24 +47,24 @@ def parent(line: Services, page_client: FlaskClient) -> Family:
     parent.text("quiero hablar con una persona")
     parent.text("después de las tres")
     parent.text("es sobre el autobús")
-    page(line, 1)
-    assert assignment.take(line, 1, "ana_ruiz", "by text").outcome == "yours"
+    page_staff(line, 1)
+    assert assignment.take_case(line, 1, "ana_ruiz", "by text").outcome == "yours"
     return parent
 
 
 def said(line: Services) -> list[CaseMessage]:
     with line.database.read() as db:
-        return case_messages.of_case(db, line.database.vault, 1)
+        return case_messages.list_for_case(db, line.database.vault, 1)
 
 
 def translate_all(line: Services) -> None:
     for message in said(line):
-        staff_conversation.translate(line, message.id)
+        staff_conversation.translate_message(line, message.id)
 
 
 def write(line: Services, text: str, cause: str = "form:1") -> int:
-    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", text, cause))
-    assert staff_conversation.send(line, number)
+    number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", text, cause))
+    assert staff_conversation.send_message(line, number)
     send_all(line)
     return number
 
@@ -76,7 +76,7 @@ def test_the_family_reads_its_language_and_the_original_beside_it(
     body = twilio.sent_to(FAMILY)[-1].body
     assert "Ana Ruiz" in body and "es: " in body and "8:15" in body
     assert body.endswith("The bus comes at 8:15 tomorrow.")
-    assert line.library.catalogs.read("es", line.library.texts["by_machine"]) in body
+    assert line.library.catalogs.translate("es", line.library.texts["by_machine"]) in body
 
 
 def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_commands(
@@ -113,10 +113,10 @@ def test_the_talk_goes_on_without_redis_memory(line: Services, parent: Family) -
 
 def test_the_helper_says_when_it_is_back(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
     write(line, "The bus comes at 8:15.")
-    assert assignment.resolve(line, 1, "ana_ruiz", "answered")
+    assert assignment.resolve_case(line, 1, "ana_ruiz", "answered")
     send_all(line)
     told = twilio.sent_to(FAMILY)[-1].body
-    assert line.library.catalogs.read("es", line.library.texts["talk_ends"])[:20] in told
+    assert line.library.catalogs.translate("es", line.library.texts["talk_ends"])[:20] in told
     assert parent.text("hola") != ""
     with line.database.read() as db:
         contact = contacts.find(db, line.database.vault, FAMILY)
@@ -125,21 +125,21 @@ def test_the_helper_says_when_it_is_back(line: Services, parent: Family, twilio:
 
 def test_staff_give_the_family_back_while_the_case_goes_on(line: Services, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
-    assert staff_conversation.hand_back(line, 1) and not staff_conversation.hand_back(line, 1)
+    assert staff_conversation.hand_back_to_bot(line, 1) and not staff_conversation.hand_back_to_bot(line, 1)
     assert parent.text("hola") != ""
 
 
 def test_a_draft_is_checked_by_translating_it_back(line: Services, parent: Family, google: GoogleStandIn) -> None:
-    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Do not come at 3.", "form:2"))
-    draft = staff_conversation.get(line, number)
+    number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Do not come at 3.", "form:2"))
+    draft = staff_conversation.get_message(line, number)
     assert draft.state == "draft" and draft.translation.startswith("es: ") and draft.back
     assert draft.delivery_id is None, "nothing is sent before somebody has looked"
 
 
 def test_a_form_that_is_sent_twice_writes_once(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
-    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:3"))
-    assert staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:3")) == number
-    assert staff_conversation.send(line, number) and not staff_conversation.send(line, number)
+    number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:3"))
+    assert staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:3")) == number
+    assert staff_conversation.send_message(line, number) and not staff_conversation.send_message(line, number)
     send_all(line)
     assert len(twilio.sent_to(FAMILY)) == 1
 
@@ -149,31 +149,32 @@ def test_when_the_machine_fails_the_original_is_delivered_and_the_case_flagged(
     line: Services, parent: Family, google: GoogleStandIn, twilio: TwilioStandIn, mood: Mood,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("bot.translation.google.SECONDS", 0.5)
+    monkeypatch.setattr("bot.translation.google.TEXT_TIMEOUT_SECONDS", 0.5)
     google.mood = mood
     write(line, "The zebra comes at 8:15.")
     body = twilio.sent_to(FAMILY)[-1].body
     assert "The zebra comes at 8:15." in body and "es: " not in body
-    assert line.library.catalogs.read("es", line.library.texts["not_translated"])[:20] in body
+    assert line.library.catalogs.translate("es", line.library.texts["not_translated"])[:20] in body
     parent.text("no entiendo nada de esto")
     translate_all(line)
     assert said(line)[-1].state == "untranslated" and said(line)[-1].original == "no entiendo nada de esto"
     with line.database.read() as db:
-        assert cases.get(db, line.database.vault, 1).flagged == staff_conversation.NOT_TRANSLATED
+        assert cases.get(db, line.database.vault, 1).flagged == staff_conversation.NOT_TRANSLATED_FLAG
 
 
 def test_a_reviewed_answer_needs_no_machine(line: Services, parent: Family, google: GoogleStandIn) -> None:
     from bot.base.database import now
     from bot.store.announcements import approved_phrases
-    from bot.store.announcements.approved_phrases import Phrase
+    from bot.store.announcements.approved_phrases import ApprovedPhrase
 
     asked = len(google.asked)
     with line.database.write() as db:
         approved_phrases.approve(
-            db, Phrase("en", "es", "The office opens at eight.", "La oficina abre a las ocho.", "ana"), now()
+            db, ApprovedPhrase("en", "es", "The office opens at eight.", "La oficina abre a las ocho.", "ana"), now()
         )
-    draft = staff_conversation.get(
-        line, staff_conversation.draft(line, Wrote(1, "ana_ruiz", "The office opens at eight.", "form:4"))
+    draft = staff_conversation.get_message(
+        line,
+        staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "The office opens at eight.", "form:4")),
     )
     assert draft.translation == "La oficina abre a las ocho." and draft.machine == "no"
     assert len(google.asked) == asked
@@ -215,9 +216,9 @@ def test_what_did_not_arrive_is_sent_once_more(line: Services, parent: Family, t
     number = write(line, "The bus comes at 8:15.")
     assert twilio.sent_to(FAMILY) == []
     twilio.number(FAMILY, error_code=None)
-    assert staff_conversation.send_again(line, number)
+    assert staff_conversation.resend_message(line, number)
     send_all(line)
-    assert len(twilio.sent_to(FAMILY)) == 1 and not staff_conversation.send_again(line, number)
+    assert len(twilio.sent_to(FAMILY)) == 1 and not staff_conversation.resend_message(line, number)
 
 
 def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line: Services, parent: Family) -> None:
@@ -236,7 +237,7 @@ def test_a_talk_goes_on_while_redis_is_away(line: Services, parent: Family, monk
     def away(*_: object, **__: object) -> None:
         raise RedisError("away")
 
-    monkeypatch.setattr(line.conversations, "enter", away)
+    monkeypatch.setattr(line.conversations, "acquire", away)
     assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
 
 
@@ -245,7 +246,7 @@ def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
 ) -> None:
     twilio.number(FAMILY, error_code=63033, at="request")
     number = write(line, "The bus comes at 8:15.")
-    staff_conversation.lost(line, staff_conversation.get(line, number).delivery_id or "")
+    staff_conversation.handle_undelivered_message(line, staff_conversation.get_message(line, number).delivery_id or "")
     send_all(line)
     assert "your text in case 1 did not arrive" in twilio.sent_to(ANA)[-1].body
     with line.database.read() as db:
@@ -254,35 +255,41 @@ def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
 
 
 def test_a_console_draft_is_never_sent_by_a_job(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
-    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:9"))
-    staff_conversation.translate(line, number)
+    number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:9"))
+    staff_conversation.translate_message(line, number)
     send_all(line)
-    assert twilio.sent_to(FAMILY) == [] and staff_conversation.get(line, number).state == "draft"
+    assert twilio.sent_to(FAMILY) == [] and staff_conversation.get_message(line, number).state == "draft"
 
 
 def test_nothing_is_sent_about_a_case_that_is_done(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
-    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello there.", "form:8"))
-    assignment.resolve(line, 1, "ana_ruiz")
-    assert not staff_conversation.send(line, number)
+    number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:8"))
+    assignment.resolve_case(line, 1, "ana_ruiz")
+    assert not staff_conversation.send_message(line, number)
     with line.database.read() as db:
         contact = contacts.find(db, line.database.vault, FAMILY)
     assert contact and contact.talking_case is None
 
 
 def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Services, parent: Family) -> None:
-    assert fits(
-        line, staff_conversation.get(line, staff_conversation.draft(line, Wrote(1, "ana_ruiz", "short", "form:6")))
+    assert can_send_as_one_message(
+        line,
+        staff_conversation.get_message(
+            line, staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "short", "form:6"))
+        ),
     )
     long = " ".join(["word"] * 160)
-    assert not fits(
-        line, staff_conversation.get(line, staff_conversation.draft(line, Wrote(1, "ana_ruiz", long, "form:7")))
+    assert not can_send_as_one_message(
+        line,
+        staff_conversation.get_message(
+            line, staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", long, "form:7"))
+        ),
     )
 
 
 def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Services, parent: Family) -> None:
-    number = staff_conversation.draft(line, Wrote(1, "ana_ruiz", "Hello.", "form:5"))
-    staff_conversation.send(line, number)
-    line.conversations.set_talking(line.family(FAMILY), None)  # what a kill -9 after the commit leaves
+    number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello.", "form:5"))
+    staff_conversation.send_message(line, number)
+    line.conversations.set_active_case(line.family(FAMILY), None)  # what a kill -9 after the commit leaves
     send_all(line)
     assert parent.text("gracias") == ""
 

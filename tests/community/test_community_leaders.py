@@ -12,13 +12,13 @@ from sqlalchemy import text
 
 from bot.base.database import now
 from bot.community import contact_rules, overdue_contacts, register
-from bot.community.register import AskedLately
+from bot.community.register import LeaderAskedRecentlyError
 from bot.content.library import Library
 from bot.runtime import Services
 from bot.store.community import community_leaders
-from bot.store.community.community_leaders import Leader
+from bot.store.community.community_leaders import CommunityLeader
 from bot.store.families import contacts, families
-from bot.web.console.cases.workload_page import shares
+from bot.web.console.cases.workload_page import calculate_shares
 from tests.cases.test_paging import send_all
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
@@ -30,7 +30,7 @@ __all__ = ["cheap_passwords"]  # this fixture holds here too
 
 HOME = "/console/leaders"
 PHONE = "+12175550188"
-PAUL = Leader(0, "Rev. Paul", PHONE, "Grace Church", "faith", ("ht",), "at worship", "ana_ruiz")
+PAUL = CommunityLeader(0, "Rev. Paul", PHONE, "Grace Church", "faith", ("ht",), "at worship", "ana_ruiz")
 
 
 def send(client: FlaskClient, path: str, **form: Any) -> Any:
@@ -39,8 +39,8 @@ def send(client: FlaskClient, path: str, **form: Any) -> Any:
 
 
 @pytest.fixture
-def paul(services: Services) -> Leader:
-    register.keep(services, PAUL, "ana_ruiz")
+def paul(services: Services) -> CommunityLeader:
+    register.save_leader(services, PAUL, "ana_ruiz")
     return replace(PAUL, id=1)
 
 
@@ -49,54 +49,56 @@ def logged_in(services: Services, client: FlaskClient) -> Callable[[str], FlaskC
     return lambda staff: member(services, client.application, "staff", staff)
 
 
-def test_two_who_want_the_same_leader_share_one_call(services: Services, paul: Leader) -> None:
-    assert register.ask(services, paul, "the gathering", "sam_ortiz") is None
-    before = register.ask(services, paul, "attendance letters", "pat_moore")
+def test_two_who_want_the_same_leader_share_one_call(services: Services, paul: CommunityLeader) -> None:
+    assert register.request_contact(services, paul, "the gathering", "sam_ortiz") is None
+    before = register.request_contact(services, paul, "attendance letters", "pat_moore")
     assert before and before.asked_by == "sam_ortiz"
     with services.database.read() as db:
-        assert [(one.why, one.with_id) for one in community_leaders.open_ones(db)] == [
+        assert [(one.why, one.with_id) for one in community_leaders.list_open_requests(db)] == [
             ("the gathering", None), ("attendance letters", 1),
         ]  # fmt: skip
-    assert register.done(services, 1, "ana_ruiz") and not register.done(services, 1, "ana_ruiz")
+    assert register.complete_request(services, 1, "ana_ruiz") and not register.complete_request(services, 1, "ana_ruiz")
     with services.database.read() as db:
-        assert community_leaders.open_ones(db) == []
+        assert community_leaders.list_open_requests(db) == []
         found = community_leaders.find(db, services.database.vault, 1)
     assert found and found.contacted_on == date(2026, 11, 24) and found.due_on == date(2027, 1, 23)
 
 
-def test_within_a_week_of_a_call_nobody_calls_again(services: Services, paul: Leader) -> None:
-    register.ask(services, paul, "the gathering", "sam_ortiz")
-    register.done(services, 1, "ana_ruiz")
-    with time_machine.travel(NOW + timedelta(days=6)), pytest.raises(AskedLately) as lately:
-        register.ask(services, paul, "attendance letters", "pat_moore")
-    assert lately.value.last.done_by == "ana_ruiz"
+def test_within_a_week_of_a_call_nobody_calls_again(services: Services, paul: CommunityLeader) -> None:
+    register.request_contact(services, paul, "the gathering", "sam_ortiz")
+    register.complete_request(services, 1, "ana_ruiz")
+    with time_machine.travel(NOW + timedelta(days=6)), pytest.raises(LeaderAskedRecentlyError) as lately:
+        register.request_contact(services, paul, "attendance letters", "pat_moore")
+    assert lately.value.last_request.done_by == "ana_ruiz"
     with time_machine.travel(NOW + timedelta(days=7, minutes=1)):
-        assert register.ask(services, paul, "attendance letters", "pat_moore") is None
+        assert register.request_contact(services, paul, "attendance letters", "pat_moore") is None
 
 
 def test_an_empty_register_begins_with_five_partners(services: Services, library: Library) -> None:
-    todo = register.tasks(services)
-    assert [one.kind for one in todo] == list(contact_rules.KINDS) and {one.owner for one in todo} == {"ruth_adams"}
+    todo = register.list_tasks(services)
+    assert [one.kind for one in todo] == list(contact_rules.PARTNER_KINDS) and {one.owner for one in todo} == {
+        "ruth_adams"
+    }
     assert todo[0].due_on == date(2026, 11, 25) and todo[1].due_on == date(2026, 11, 30), "the 26th and 27th are closed"
     assert "Riverbend Public Schools" in todo[0].invitation and "{" not in todo[0].invitation
-    register.keep(services, PAUL, "ana_ruiz")
-    assert [one.kind for one in register.tasks(services)] == list(contact_rules.KINDS[1:])
+    register.save_leader(services, PAUL, "ana_ruiz")
+    assert [one.kind for one in register.list_tasks(services)] == list(contact_rules.PARTNER_KINDS[1:])
 
 
-def test_name_and_number_are_sealed(services: Services, paul: Leader) -> None:
+def test_name_and_number_are_sealed(services: Services, paul: CommunityLeader) -> None:
     with services.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM leaders")).mappings().one())
     assert "Paul" not in str(row) and "5550188" not in str(row)
-    assert register.keep(services, PAUL, "ana_ruiz") is None, "a number stands there once"
-    register.leave(services, paul, "ana_ruiz")
+    assert register.save_leader(services, PAUL, "ana_ruiz") is None, "a number stands there once"
+    register.remove_leader(services, paul, "ana_ruiz")
     with services.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM leaders")).mappings().one())
-        assert community_leaders.every(db, services.database.vault) == []
+        assert community_leaders.list_all(db, services.database.vault) == []
     assert row["sealed"] == "" and row["number_index"] is None
 
 
 def test_who_writes_from_a_leaders_number_is_a_leader(
-    services: Services, paul: Leader, new_family: Callable[[str], Family]
+    services: Services, paul: CommunityLeader, new_family: Callable[[str], Family]
 ) -> None:
     new_family(PHONE).text("English")
     with services.database.read() as db:
@@ -147,9 +149,9 @@ def test_who_carries_too_much_is_seen(library: Library) -> None:
     staff = library.district.staff
     coordinator = staff["grace_wu"].model_copy(update={"role": "EL coordinator"})
     district = library.district.model_copy(update={"staff": {**staff, "grace_wu": coordinator}})
-    assert shares(district, [("grace_wu", "principal")] * 9) is None, "so few would tell of families"
+    assert calculate_shares(district, [("grace_wu", "principal")] * 9) is None, "so few would tell of families"
     found = [("grace_wu", "principal")] * 4 + [("ana_ruiz", "x")] * 5 + [(None, "counselor")] * 3
-    told = {one.role: (one.percent, one.alone) for one in shares(district, found) or []}
+    told = {one.role: (one.percent, one.alone) for one in calculate_shares(district, found) or []}
     assert told == {"EL coordinator": (30, True), "family liaison": (40, False), "counselor": (20, False)}
 
 
@@ -171,44 +173,46 @@ def test_the_school_board(family: Family) -> None:
 
 
 def told(services: Services, twilio: TwilioStandIn) -> list[str]:
-    overdue_contacts.remind(services)
-    overdue_contacts.remind(services)
+    overdue_contacts.remind_owners(services)
+    overdue_contacts.remind_owners(services)
     send_all(services)
     numbers = [one.phone for one in services.library.district.staff.values()]
     return [one.body for number in numbers for one in twilio.sent_to(number)]
 
 
-def test_who_keeps_an_overdue_contact_is_told_once(services: Services, twilio: TwilioStandIn, paul: Leader) -> None:
-    register.keep(services, replace(paul, due_on=date(2026, 12, 1)), "ana_ruiz")
+def test_who_keeps_an_overdue_contact_is_told_once(
+    services: Services, twilio: TwilioStandIn, paul: CommunityLeader
+) -> None:
+    register.save_leader(services, replace(paul, due_on=date(2026, 12, 1)), "ana_ruiz")
     assert told(services, twilio) == [], "the day has not come"
     with time_machine.travel(NOW + timedelta(days=8), tick=True):
         once = told(services, twilio)
     assert len(once) == 1 and "1 contact with a community leader is overdue" in once[0] and "Paul" not in once[0]
-    register.keep(services, replace(paul, due_on=date(2026, 12, 8)), "ana_ruiz")
+    register.save_leader(services, replace(paul, due_on=date(2026, 12, 8)), "ana_ruiz")
     with time_machine.travel(NOW + timedelta(days=15), tick=True):
         assert len(told(services, twilio)) == 2, "another day was promised, and it has passed too"
 
 
-def test_a_number_that_changed_is_no_leaders_any_more(services: Services, paul: Leader) -> None:
+def test_a_number_that_changed_is_no_leaders_any_more(services: Services, paul: CommunityLeader) -> None:
     vault, other = services.database.vault, "+12175550177"
-    register.keep(services, replace(paul, phone=other), "ana_ruiz")
+    register.save_leader(services, replace(paul, phone=other), "ana_ruiz")
     with services.database.write() as db:
-        roles = [families.get(db, families.of_address(db, vault, one, now())).role for one in (PHONE, other)]
+        roles = [families.get(db, families.find_or_create(db, vault, one, now())).role for one in (PHONE, other)]
     assert roles == ["family", "leader"]
 
 
 def test_who_leaves_is_written_to_no_more(services: Services) -> None:
-    register.keep(services, PAUL, "ana_ruiz", texts=True)
-    register.leave(services, replace(PAUL, id=1), "ana_ruiz")
+    register.save_leader(services, PAUL, "ana_ruiz", has_text_consent=True)
+    register.remove_leader(services, replace(PAUL, id=1), "ana_ruiz")
     with services.database.write() as db:
-        family = families.get(db, families.of_address(db, services.database.vault, PHONE, now()))
+        family = families.get(db, families.find_or_create(db, services.database.vault, PHONE, now()))
     assert family.role == "family" and family.consent_basis is None
 
 
 def test_a_number_of_somebody_else_is_refused_with_a_sentence(
-    services: Services, logged_in: Callable[[str], FlaskClient], paul: Leader
+    services: Services, logged_in: Callable[[str], FlaskClient], paul: CommunityLeader
 ) -> None:
-    register.keep(services, replace(PAUL, phone="+12175550189", organization="Legal aid"), "ana_ruiz")
+    register.save_leader(services, replace(PAUL, phone="+12175550189", organization="Legal aid"), "ana_ruiz")
     form = {"organization": "Legal aid", "phone": PHONE, "kind": "legal", "owner": "ana_ruiz"}
     page = send(logged_in("ana_ruiz"), f"{HOME}/2", **form)
     assert page.status_code == 409 and "in the register already" in page.text
@@ -217,7 +221,7 @@ def test_a_number_of_somebody_else_is_refused_with_a_sentence(
 def test_a_call_sets_the_next_day_and_only_the_keeper_notes_it(
     services: Services, logged_in: Callable[[str], FlaskClient]
 ) -> None:
-    register.keep(services, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
+    register.save_leader(services, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
     ana, form = logged_in("ana_ruiz"), {"organization": "Grace Church", "phone": "", "kind": "faith"}
     send(ana, f"{HOME}/1/ask", why="the gathering")
     assert "I talked with them" in ana.get(HOME).text, "a leader without a number is talked with too"

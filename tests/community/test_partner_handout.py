@@ -13,7 +13,7 @@ from bot.base import settings
 from bot.base.database import now
 from bot.community import partner_handout as command
 from bot.community.partner_handout import handout_of
-from bot.content.facts import PARTNER_DAYS, Partner
+from bot.content.facts import PARTNER_CHECK_VALID_DAYS, Partner
 from bot.content.library import Library
 from bot.documents.handout import Handout, handout_pdf, handout_png
 from bot.messaging import partner_directory
@@ -80,13 +80,13 @@ def test_many_partners_still_fit_one_sheet(library: Library, drawing: None, lang
 
 
 def test_it_holds_until_the_first_of_its_parts_ends(library: Library) -> None:
-    ends = min(one.good_until() for one in library.district.partners.values())
-    assert ends == library.district.partners["harvest"].checked_on + timedelta(days=PARTNER_DAYS)
+    ends = min(one.get_last_valid_day() for one in library.district.partners.values())
+    assert ends == library.district.partners["harvest"].checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
     assert "after March 20, 2027" in sheet(library).dated.text and "November 24, 2026" in sheet(library).dated.text
 
 
 def test_a_stale_partner_and_a_stale_fact_do_not_stand_on_it(library: Library) -> None:
-    late = said(sheet(library, at=NOW + timedelta(days=PARTNER_DAYS)))
+    late = said(sheet(library, at=NOW + timedelta(days=PARTNER_CHECK_VALID_DAYS)))
     assert "Prairie" not in late and "Harvest" not in late and "equal right to free public school" in late
     later = said(sheet(library, at=NOW + timedelta(days=366)))
     assert "equal right" not in later and "217-555-0100" in later and "911" in later

@@ -9,18 +9,18 @@ from babel.messages.pofile import read_po
 from bot.base import settings
 from bot.content.catalog import parse_po
 from bot.content.library import Library
-from bot.content.lint import findings
+from bot.content.lint import find_content_problems
 
 LANGUAGES = ["es", "ht", "pt", "ar", "uk", "zh", "vi"]
 
 
 def test_the_check_finds_no_error(library: Library) -> None:
-    errors, _ = findings(settings.ROOT, library, today=date(2026, 11, 24))
+    errors, _ = find_content_problems(settings.ROOT, library, today=date(2026, 11, 24))
     assert errors == []
 
 
 def test_the_calendar_brings_warnings_and_no_errors(library: Library) -> None:
-    errors, warnings = findings(settings.ROOT, library, today=date(2030, 1, 1))
+    errors, warnings = find_content_problems(settings.ROOT, library, today=date(2030, 1, 1))
     assert errors == [] and any("right_to_school" in warning for warning in warnings)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bot.base import settings
-from bot.channels.sms_segments import cost
+from bot.channels.sms_segments import compute_sms_cost
 from bot.content.catalog import parse_po
 from bot.content.library import Library
 from bot.flows.mermaid import mermaid
@@ -124,9 +124,9 @@ def test_every_flow_can_be_drawn_with_all_its_steps(library: Library) -> None:
      ("ç" * 70, 1, False), ("ç" * 71, 2, False), ("😀" * 35, 1, False), ("😀" * 36, 2, False), ("", 1, True)],
 )  # fmt: skip
 def test_what_a_text_costs(text: str, segments: int, gsm: bool) -> None:
-    assert (cost(text).segments, cost(text).gsm) == (segments, gsm)
+    assert (compute_sms_cost(text).segments, compute_sms_cost(text).is_gsm) == (segments, gsm)
 
 
 @given(st.text(max_size=400), st.text(max_size=40))
 def test_a_longer_text_never_costs_less(text: str, more: str) -> None:
-    assert cost(text + more).segments >= cost(text).segments
+    assert compute_sms_cost(text + more).segments >= compute_sms_cost(text).segments

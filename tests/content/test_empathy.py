@@ -32,8 +32,8 @@ def test_it_opens_with_the_fear_and_states_nothing_before(library: Library, name
     (opening, *_) = first.say
     assert isinstance(opening, str) and opening.startswith(VALIDATES[name])
     for language in set(library.district.languages) - {"en"}:
-        wording = library.catalogs.wording(language, opening)
-        assert not wording.missing and wording.text != opening, language
+        wording = library.catalogs.find_text(language, opening)
+        assert not wording.is_missing and wording.text != opening, language
 
 
 @pytest.mark.parametrize("name", sorted(VALIDATES))
@@ -43,7 +43,7 @@ def test_it_is_what_a_phone_shows_first(library: Library, name: str) -> None:
     for language in library.district.languages:
         stage = Stage(library, language, "sms", clock_of(library))
         stage.start(name)
-        shown = library.catalogs.read(language, opening).split("{")[0]
+        shown = library.catalogs.translate(language, opening).split("{")[0]
         assert shown and stage.reply.replace("\u2068", "").replace("\u2069", "").startswith(shown), language
 
 

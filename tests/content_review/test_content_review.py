@@ -7,9 +7,16 @@ import time_machine
 from flask.testing import FlaskClient
 
 from bot.content.library import Library
-from bot.content.source_register import ENDS_SOON, LOOKED_AT, NOT_SAID, SAID, TO_LOOK_AT, register
+from bot.content.source_register import (
+    ENDING_SOON_STATE,
+    NOT_STATED_STATE,
+    REVIEW_NEEDED_STATE,
+    REVIEWED_STATE,
+    STATED_STATE,
+    build_register,
+)
 from bot.content_review import weekly_digest
-from bot.content_review.reviews import look
+from bot.content_review.reviews import record_review
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.community import digests
@@ -26,28 +33,28 @@ TODAY = date(2026, 11, 24)
 
 def state_of(library: Library, today: date, subject: str, **looked: date) -> str:
     seen = {name.replace("__", " "): day for name, day in looked.items()}
-    return next(one.state for one in register(library, today, seen) if one.subject == subject)
+    return next(one.state for one in build_register(library, today, seen) if one.subject == subject)
 
 
 def test_everything_stands_in_the_register_with_its_owner(library: Library) -> None:
-    found = {one.subject: one for one in register(library, TODAY, {})}
+    found = {one.subject: one for one in build_register(library, TODAY, {})}
     assert {f"fact {name}" for name in library.facts} <= set(found)
     assert {"policy enforcement_visit", "partner harvest", "watch nilc", "note why_families_fear"} <= set(found)
-    assert all(one.owner and library.district.owners(one.owner) for one in found.values())
+    assert all(one.owner and library.district.find_owners(one.owner) for one in found.values())
     assert found["watch nilc"].url == "https://www.nilc.org" and found["fact home_entry"].source
 
 
 def test_what_is_said_ends_soon_or_is_not_said(library: Library) -> None:
-    due = library.facts["home_entry"].review_due()
-    assert state_of(library, due - timedelta(days=10), "fact home_entry") == ENDS_SOON
-    assert state_of(library, due + timedelta(days=1), "fact home_entry") == NOT_SAID
-    assert state_of(library, TODAY, "partner harvest") == SAID
+    due = library.facts["home_entry"].get_review_due_date()
+    assert state_of(library, due - timedelta(days=10), "fact home_entry") == ENDING_SOON_STATE
+    assert state_of(library, due + timedelta(days=1), "fact home_entry") == NOT_STATED_STATE
+    assert state_of(library, TODAY, "partner harvest") == STATED_STATE
 
 
 def test_a_source_is_read_every_week(library: Library) -> None:
-    assert state_of(library, TODAY, "watch nilc") == TO_LOOK_AT
-    assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=6)) == LOOKED_AT
-    assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=7)) == TO_LOOK_AT
+    assert state_of(library, TODAY, "watch nilc") == REVIEW_NEEDED_STATE
+    assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=6)) == REVIEWED_STATE
+    assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=7)) == REVIEW_NEEDED_STATE
 
 
 def texts(services: Services, twilio: TwilioStandIn) -> list[str]:
@@ -60,14 +67,14 @@ def texts(services: Services, twilio: TwilioStandIn) -> list[str]:
 def sent(services: Services, twilio: TwilioStandIn) -> list[str]:
     """What the owners got on Monday."""
     with time_machine.travel(MONDAY):
-        weekly_digest.make(services)
-        weekly_digest.make(services)
+        weekly_digest.create_and_send(services)
+        weekly_digest.create_and_send(services)
         return texts(services, twilio)
 
 
 def test_the_digest_has_five_lines_and_goes_to_each_owner_once(sent: list[str], library: Library) -> None:
     assert len(set(sent)) == 1
-    owners = {who for one in register(library, TODAY, {}) for who in library.district.owners(one.owner)}
+    owners = {who for one in build_register(library, TODAY, {}) for who in library.district.find_owners(one.owner)}
     assert len(sent) == len(owners)
     lines = sent[0].split("\n")
     assert len(lines) == 5 and "November 30" in lines[0] and "fact home_entry" in lines[1]
@@ -76,18 +83,18 @@ def test_the_digest_has_five_lines_and_goes_to_each_owner_once(sent: list[str], 
 
 def test_it_waits_for_working_hours_and_closed_days(services: Services, twilio: TwilioStandIn) -> None:
     with time_machine.travel(MONDAY - timedelta(hours=8)):
-        weekly_digest.make(services)
+        weekly_digest.create_and_send(services)
         assert texts(services, twilio) == [], "one in the night"
     with services.database.read() as db:
-        assert digests.there(db, date(2026, 11, 30))
+        assert digests.exists_for_week(db, date(2026, 11, 30))
 
 
 @pytest.mark.parametrize("day", [datetime(2026, 11, 28, 16, tzinfo=UTC), datetime(2026, 11, 26, 16, tzinfo=UTC)])
 def test_no_digest_on_a_day_on_which_nobody_works(services: Services, day: datetime) -> None:
     with time_machine.travel(day):
-        weekly_digest.make(services)
+        weekly_digest.create_and_send(services)
     with services.database.read() as db:
-        assert digests.newest(db) is None
+        assert digests.find_newest(db) is None
 
 
 def test_who_has_read_it_is_seen_by_role(services: Services, client: FlaskClient, sent: list[str]) -> None:
@@ -118,11 +125,11 @@ def test_who_looked_is_written_down_and_no_file_changes(
     assert "must change" in page and "123456789" not in page
     assert any("Grace Wu says that fact meals_rule must change" in one for one in texts(services, twilio))
     with services.database.read() as db:
-        assert [one.why for one in audit_log.newest(db, 9) if one.what == "looked at content"] == [
+        assert [one.why for one in audit_log.list_newest(db, 9) if one.what == "looked at content"] == [
             "must change",
             "still right",
         ]
-    assert not look(services, "fact nothing", "grace_wu", True, "")
+    assert not record_review(services, "fact nothing", "grace_wu", True, "")
 
 
 def test_the_register_is_filtered_by_owner(services: Services, client: FlaskClient) -> None:

@@ -8,20 +8,20 @@ from flask.testing import FlaskClient
 
 from bot.base import settings
 from bot.content.library import Library
-from bot.content.lint import findings
-from bot.content.review_queue import tasks
+from bot.content.lint import find_content_problems
+from bot.content.review_queue import list_tasks
 from bot.runtime import Services
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.conftest import NOW, Family
 from tests.web.console.test_console import log_in
 
 
 def test_a_fast_fact_ends_after_two_weeks_and_its_owner_is_told_before(library: Library) -> None:
     checked = library.facts["home_entry"].reviewed_on
-    soon = {task.subject: task for task in tasks(library, checked + timedelta(days=2))}
+    soon = {task.subject: task for task in list_tasks(library, checked + timedelta(days=2))}
     assert soon["fact home_entry"].owner == "legal partner"
-    assert not soon["fact home_entry"].overdue(checked + timedelta(days=14))
-    assert soon["fact home_entry"].overdue(checked + timedelta(days=15))
+    assert not soon["fact home_entry"].is_overdue(checked + timedelta(days=14))
+    assert soon["fact home_entry"].is_overdue(checked + timedelta(days=15))
 
 
 @pytest.mark.long
@@ -29,12 +29,12 @@ def test_the_page_and_the_check_name_what_is_not_said(services: Services, client
     with time_machine.travel(NOW + timedelta(days=20)):
         reply = family.text("what are my rights if ICE comes to my house one day")
         assert "stay silent" in reply and "permission or a paper" not in reply and "reply 0" in reply
-        log_in(client, "ana", new_password(services, "ana"))
+        log_in(client, "ana", issue_password(services, "ana"))
         page = client.get("/console/content").text
         assert "fact home_entry" in page and "legal partner" in page and "not said now" in page
-    errors, warnings = findings(settings.ROOT, services.library, date(2026, 12, 14))
+    errors, warnings = find_content_problems(settings.ROOT, services.library, date(2026, 12, 14))
     assert not errors and any("fact home_entry is not said now" in line for line in warnings)
-    _, today = findings(settings.ROOT, services.library, date(2026, 11, 24))
+    _, today = find_content_problems(settings.ROOT, services.library, date(2026, 11, 24))
     assert not any("not said now" in line for line in today)
 
 

@@ -19,7 +19,7 @@ LINK = "https://puente.test/n/7KQ2-XM4P"
 
 
 def card(language: str, text: str = "", machine: str = "") -> Picture:
-    sent, until = (dates.full(date(2026, month, 4), language) for month in (11, 12))
+    sent, until = (dates.format_full_date(date(2026, month, 4), language) for month in (11, 12))
     check = said(ANYTHING_ELSE, language)
     return Picture(language, "Riverbend", text or said(HOURS, language), sent, until, check, LINK, machine)
 

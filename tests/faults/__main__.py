@@ -21,7 +21,7 @@ from bot.base.database import now
 from bot.base.settings import ROOT
 from bot.runtime import Services
 from bot.store.announcements import announcements
-from bot.store.announcements.announcements import Audience, Draft
+from bot.store.announcements.announcements import AnnouncementDraft, Audience
 from tests.bench.broadcast import fill
 from tests.faults.invariants import Run
 from tests.faults.line import running
@@ -100,10 +100,12 @@ def faked_clock(file: Path) -> dict[str, str]:
 
 def released(services: Services) -> int:
     """An announcement to everybody, ready to go."""
-    draft = Draft("emergency", "ruth_adams", "School is closed today.", Audience(), now() + timedelta(days=1))
+    draft = AnnouncementDraft(
+        "emergency", "ruth_adams", "School is closed today.", Audience(), now() + timedelta(days=1)
+    )
     with services.database.write() as db:
         number = announcements.add(db, draft, "test", now())
-        announcements.move(db, number, ["draft"], "ready")
+        announcements.change_state(db, number, ["draft"], "ready")
     return number
 
 

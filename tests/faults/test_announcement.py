@@ -13,7 +13,7 @@ from bot.announcements import launch
 from bot.base.database import now
 from bot.runtime import Services
 from bot.store.announcements import announcements, recipients
-from bot.store.announcements.announcements import Audience, Draft
+from bot.store.announcements.announcements import AnnouncementDraft, Audience
 from tests.bench.broadcast import fill
 from tests.faults.line import Line, running
 
@@ -24,10 +24,12 @@ PHONE = "+1217200"
 
 def released(services: Services, channels: tuple[str, ...] = ("whatsapp", "sms")) -> int:
     until = now() + timedelta(days=1)
-    draft = Draft("emergency", "ruth_adams", "School is closed today.", Audience(), until, channels=channels)
+    draft = AnnouncementDraft(
+        "emergency", "ruth_adams", "School is closed today.", Audience(), until, channels=channels
+    )
     with services.database.write() as db:
         number = announcements.add(db, draft, "test", now())
-        announcements.move(db, number, ["draft"], "ready")
+        announcements.change_state(db, number, ["draft"], "ready")
     return number
 
 
@@ -81,7 +83,7 @@ def strike(line: Line, chance: random.Random) -> str:
 
 def over(line: Line, number: int) -> bool:
     with line.services() as services, services.database.read() as db:
-        return announcements.state_of(db, number) == "done" and not recipients.any_open(db, number)
+        return announcements.get_state(db, number) == "done" and not recipients.has_open(db, number)
 
 
 def test_an_alert_leaves_while_an_announcement_is_sent_and_a_stop_stops_it(tmp_path: Path) -> None:

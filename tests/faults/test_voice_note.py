@@ -24,4 +24,4 @@ def test_workers_killed_in_the_middle_of_the_download(tmp_path: Path) -> None:
         line.until(lambda: line.twilio.media["files"] == [], 150)
         with line.services() as services, services.database.read() as db:
             note = voice_notes.find(db, services.database.vault, 1)
-            assert note and voice_notes.audio_of(db, services.database.vault, note) == b"OggS"
+            assert note and voice_notes.load_audio(db, services.database.vault, note) == b"OggS"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.runtime import Services
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.fuzz.anything import TEXTS, share
 from tests.web.console.conftest import busy, gathered
@@ -69,7 +69,7 @@ def ask(client: FlaskClient, route: tuple[str, str], data: st.DataObject, fields
 
 def test_an_administrator(services: Services, client: FlaskClient, busy: None, gathered: None) -> None:
     app, fields = client.application, names()
-    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     app.config["WTF_CSRF_ENABLED"] = False
     open_ = [one for one in routes(app) if one[1] not in ENDS]
 

@@ -13,7 +13,7 @@ from bot.base.yaml_source import BadSource, parse
 from bot.content.catalog import parse_po
 from bot.content.district import District
 from bot.flows.loader import Known, load_flows
-from bot.roster import Unusable
+from bot.roster import UnusableFileError
 from tests.fuzz.anything import MEANT, TEXTS, share
 from tests.roster.conftest import Roster, roster
 
@@ -94,7 +94,7 @@ def test_any_roster(roster: Roster, tmp_path: Path) -> None:
     def one(text: str, encoding: str) -> None:
         try:
             roster.read(text.encode(encoding, "replace"))
-        except Unusable as bad:
+        except UnusableFileError as bad:
             assert str(bad)
 
     one()

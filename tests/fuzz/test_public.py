@@ -35,7 +35,7 @@ def described(
     """The description, with the codes of an announcement and a gathering that there are."""
     with services.database.read() as db:
         code = db.execute(select(announcements.announcements.c.code)).scalars().first()
-        meeting = db.execute(select(meetings.gatherings.c.code)).scalars().first()
+        meeting = db.execute(select(meetings.meetings.c.code)).scalars().first()
     raw = yaml.safe_load(DESCRIPTION.replace("GENUINE", str(code)).replace("MEETING", str(meeting)))
     # Else the sixty-first look of a minute is the last that is looked at.
     monkeypatch.setattr(rate_limits._Counter, "one_more", lambda *_: True)

@@ -33,8 +33,8 @@ SIDS = st.one_of(st.uuids().map(lambda one: f"SM{one.hex}"), TEXTS)
 @pytest.fixture(autouse=True)
 def without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten phones write thousands of messages: here all are to be read (tests/security/test_floods.py has the measures)."""
-    monkeypatch.setattr(rate_counters, "PER_TEN_MINUTES", 10**9)
-    monkeypatch.setattr(rate_counters, "PER_DAY", 10**9)
+    monkeypatch.setattr(rate_counters, "MAX_MESSAGES_PER_TEN_MINUTES", 10**9)
+    monkeypatch.setattr(rate_counters, "MAX_MESSAGES_PER_DAY", 10**9)
 
 
 def send(services: Services, client: FlaskClient, path: str, body: bytes, content_type: str = FORM) -> int:

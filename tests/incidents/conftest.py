@@ -56,7 +56,7 @@ def worker(live: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
 
-    monkeypatch.setattr(jobs, "services", lambda: live)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: live)
 
     def work() -> None:
         queues = [Queue(name, connection=live.redis, serializer=JSONSerializer) for name in ("urgent", "default")]
@@ -70,9 +70,9 @@ def incident(services: Services, number: int = 1) -> incidents.Incident:
         return incidents.get(db, number)
 
 
-def entries(services: Services, number: int = 1) -> list[incidents.Entry]:
+def entries(services: Services, number: int = 1) -> list[incidents.IncidentEntry]:
     with services.database.read() as db:
-        return list(incidents.entries_of(db, services.database.vault, number))
+        return list(incidents.list_entries(db, services.database.vault, number))
 
 
 def case_of(services: Services, number: int = 1) -> cases.Case:

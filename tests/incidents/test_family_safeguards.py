@@ -9,7 +9,7 @@ import time_machine
 from bot.base.database import now
 from bot.messaging import suppression_rules
 from bot.runtime import Services
-from bot.school_status.status_change import CannotSet
+from bot.school_status.status_change import SchoolStatusError
 from bot.store.schools import school_statuses, verified_events
 from tests.conftest import NOW, Family
 from tests.incidents.conftest import DANA, IRIS, PAT, SAM
@@ -46,7 +46,7 @@ def test_a_statement_counts_no_more_once_agents_are_at_the_desk(
     other.text("English")
     assert "We checked" not in other.text("is ICE at Lincoln?"), "nor does anybody who asks read it, at once"
     with live.database.read() as db:
-        assert school_statuses.current(db, now()) == {}
+        assert school_statuses.find_current_by_school(db, now()) == {}
 
 
 def test_a_drill_takes_nothing_back(live: Services, phone: Phone, parent: Family, twilio: TwilioStandIn) -> None:
@@ -58,7 +58,7 @@ def test_a_drill_takes_nothing_back(live: Services, phone: Phone, parent: Family
 def test_nobody_says_that_no_agents_were_there_while_the_desk_says_they_are(live: Services, phone: Phone) -> None:
     phone(IRIS).text("ICE")
     for kind in ("no_agents", "normal_day"):
-        with pytest.raises(CannotSet, match="agents on record"):
+        with pytest.raises(SchoolStatusError, match="agents on record"):
             set_(live, kind=kind)
     assert "agents on record" in phone(DANA).text("STATUS LINCOLN CLEAR")
     set_(live, kind="checking")
@@ -89,7 +89,7 @@ def test_a_mistake_gives_them_free_but_not_what_the_safety_lead_has_verified(liv
     phone(IRIS).text("MISTAKE")
     assert held(live) == []
     with live.database.write() as db:
-        verified_events.add(db, "lincoln", live.library.district.local(now()).date(), "sam_ortiz", now())
+        verified_events.add(db, "lincoln", live.library.district.to_local_time(now()).date(), "sam_ortiz", now())
     with time_machine.travel(NOW + timedelta(minutes=5)):
         phone(SAM).text("ICE")
         phone(SAM).text("MISTAKE")

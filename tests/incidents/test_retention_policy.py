@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 
 from bot import jobs
 from bot.base.database import now
-from bot.content.district import Records
+from bot.content.district import IncidentRecordPolicy
 from bot.retention import job
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.schools import incidents, protocol_quizzes
-from bot.store.schools.protocol_quizzes import Result
+from bot.store.schools.protocol_quizzes import QuizResult
 from bot.web.app import create_app
 from tests.conftest import NOW, Family
 from tests.incidents.conftest import IRIS, MIA, entries
@@ -28,8 +28,8 @@ Phone = Callable[[str], Family]
 def _kept(services: Services) -> tuple[list[int], int, int]:
     """The incidents that are there, their lines, and the results of the quiz."""
     with services.database.read() as db:
-        over = [one.id for one in incidents.ended(db, 99)]
-        results = len(protocol_quizzes.newest(db))
+        over = [one.id for one in incidents.list_ended(db, 99)]
+        results = len(protocol_quizzes.list_newest_by_staff(db))
     return sorted(over), len(entries(services)) + len(entries(services, 2)), results
 
 
@@ -42,34 +42,34 @@ def kept(live: Services, phone: Phone) -> Services:
         phone(IRIS).text("OVER")
     phone(MIA).text("ICE Harbor")
     with live.database.write() as db:
-        protocol_quizzes.keep(db, "q", Result("iris_vega", "1", 4, 5, now()))
+        protocol_quizzes.save(db, "q", QuizResult("iris_vega", "1", 4, 5, now()))
     return live
 
 
 def test_drills_go_after_a_year_and_what_really_happened_after_three(
     kept: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "services", lambda: kept)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: kept)
     assert _kept(kept) == ([1, 2], 6, 1)
     with time_machine.travel(NOW + timedelta(days=365)):
-        jobs.retain()
+        jobs.delete_expired_records()
         assert _kept(kept) == ([1, 2], 6, 1), "who drilled a school year ago still counts"
     with time_machine.travel(NOW + timedelta(days=367)):
-        jobs.retain()
+        jobs.delete_expired_records()
         assert _kept(kept) == ([1], 3, 0), "only the real one"
     with time_machine.travel(NOW + timedelta(days=3 * 366 + 1)):
-        job.retain(kept, "helper")
+        job.delete_expired(kept, "helper")
     assert _kept(kept) == ([], 0, 0)
     with kept.database.read() as db:
-        assert [one.id for one in incidents.running(db)] == [3], "what has not ended is never deleted"
-        assert "deleted records past their time" in {one.what for one in audit_log.newest(db, 20)}
+        assert [one.id for one in incidents.list_running(db)] == [3], "what has not ended is never deleted"
+        assert "deleted records past their time" in {one.what for one in audit_log.list_newest(db, 20)}
 
 
 def test_while_counsel_holds_them_nothing_is_deleted(kept: Services) -> None:
-    district = kept.library.district.model_copy(update={"records": Records(hold=True)})
+    district = kept.library.district.model_copy(update={"records": IncidentRecordPolicy(hold=True)})
     held = replace(kept, library=replace(kept.library, district=district))
     with time_machine.travel(NOW + timedelta(days=4000)):
-        job.retain(held, "helper")
+        job.delete_expired(held, "helper")
     assert _kept(held) == ([1, 2], 6, 1)
     client = member(held, create_app(services=held), "staff", "iris_vega")
     assert "nothing is deleted" in client.get("/console/agents").text

@@ -13,9 +13,9 @@ from sqlalchemy import text as sql
 
 from bot.base.database import now
 from bot.cases import assignment
-from bot.cases.paging import page
+from bot.cases.paging import page_staff
 from bot.incidents import command_parser
-from bot.incidents.end import end_idle
+from bot.incidents.end import end_idle_incidents
 from bot.jobs.sweeper import sweep_all
 from bot.runtime import Services
 from bot.store import audit_log
@@ -36,26 +36,26 @@ SCHOOLS = {"lincoln": "Lincoln Elementary", "harbor": "Harbor Middle School", "r
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("ICE", command_parser.Start(False, "en")), ("ice!", command_parser.Start(False, "en")), ("La migra", command_parser.Start(False, "es")),
-        ("ICE Lincoln", command_parser.Start(False, "en", "lincoln")), ("migra en Harbor", command_parser.Start(False, "es", "harbor")),
-        ("ICE at Harbor Middle School", command_parser.Start(False, "en", "harbor")), ("DRILL", command_parser.Start(True, "en")),
-        ("simulacro lincoln", command_parser.Start(True, "es", "lincoln")),
-        ("I.C.E.", command_parser.Start(False, "en")), ("ICE ICE!!", command_parser.Start(False, "en")),
-        ("ICE lincon", command_parser.Start(False, "en", "lincoln")), ("ice harbour", command_parser.Start(False, "en", "harbor")),
-        ("ICE Lincoln Elementary School", command_parser.Start(False, "en", "lincoln")), ("ICE hard", None), ("ICE rink", None),
+        ("ICE", command_parser.IncidentStartCommand(False, "en")), ("ice!", command_parser.IncidentStartCommand(False, "en")), ("La migra", command_parser.IncidentStartCommand(False, "es")),
+        ("ICE Lincoln", command_parser.IncidentStartCommand(False, "en", "lincoln")), ("migra en Harbor", command_parser.IncidentStartCommand(False, "es", "harbor")),
+        ("ICE at Harbor Middle School", command_parser.IncidentStartCommand(False, "en", "harbor")), ("DRILL", command_parser.IncidentStartCommand(True, "en")),
+        ("simulacro lincoln", command_parser.IncidentStartCommand(True, "es", "lincoln")),
+        ("I.C.E.", command_parser.IncidentStartCommand(False, "en")), ("ICE ICE!!", command_parser.IncidentStartCommand(False, "en")),
+        ("ICE lincon", command_parser.IncidentStartCommand(False, "en", "lincoln")), ("ice harbour", command_parser.IncidentStartCommand(False, "en", "harbor")),
+        ("ICE Lincoln Elementary School", command_parser.IncidentStartCommand(False, "en", "lincoln")), ("ICE hard", None), ("ICE rink", None),
         ("ICE cream", None), ("ice on the road to Lincoln", None), ("is ICE at Lincoln?", None), ("drill team", None),
         ("ICE Lincoln now please", None), ("", None), ("there is a drill at Lincoln today", None),
     ],
 )  # fmt: skip
-def test_only_the_exact_words_start(text: str, found: command_parser.Start | None) -> None:
-    assert command_parser.start(text, SCHOOLS) == found
+def test_only_the_exact_words_start(text: str, found: command_parser.IncidentStartCommand | None) -> None:
+    assert command_parser.parse_start(text, SCHOOLS) == found
 
 
 @pytest.mark.long
 @given(st.text(max_size=120))
 def test_any_text_is_read_without_an_error(text: str) -> None:
-    command_parser.start(text, SCHOOLS)
-    assert command_parser.word(text) is None or len(text.split()) <= 2
+    command_parser.parse_start(text, SCHOOLS)
+    assert command_parser.parse_command(text) is None or len(text.split()) <= 2
 
 
 def test_the_whole_protocol_by_text_with_times_and_answers(live: Services, phone: Phone) -> None:
@@ -82,7 +82,9 @@ def test_the_whole_protocol_by_text_with_times_and_answers(live: Services, phone
         "two men, they wait in the office", "Agent Tom Reed, ICE, badge 48213", "3 agents now, one shows a paper",
     ]  # fmt: skip
     assert [one.step for one in kept if one.kind == "answer"] == [1, 3, 4] and all(one.at >= NOW for one in kept)
-    assert incident(live).ending == "ended" and case_of(live).open, "a real one stays with the chain until it is done"
+    assert incident(live).ending == "ended" and case_of(live).is_open, (
+        "a real one stays with the chain until it is done"
+    )
     with live.database.read() as db:
         raw = " ".join(str(row) for row in db.execute(sql("SELECT * FROM incident_entries")))
     assert "48213" not in raw and "two men" not in raw, "sealed"
@@ -111,7 +113,7 @@ def test_the_chain_is_paged_within_a_minute(
 
 def _pages(services: Services) -> list[deliveries.Delivery]:
     with services.database.read() as db:
-        return deliveries.of_case(db, services.database.vault, 1)
+        return deliveries.list_for_case(db, services.database.vault, 1)
 
 
 def test_a_drill_does_all_of_it_and_every_message_says_so(
@@ -131,7 +133,7 @@ def test_a_drill_does_all_of_it_and_every_message_says_so(
     assert all(one.startswith("DRILL, not real.") for one in everything), everything
     assert "Sam Ortiz took it" in said[-1] and "/console/agents/quiz" in said[-1] and "9 of 9" in said[-1]
     assert any("was taken by Sam Ortiz" in one.body for one in twilio.sent_to(IRIS)), "who stands at the desk hears it"
-    assert not case_of(live).open and "wants" not in said[0]
+    assert not case_of(live).is_open and "wants" not in said[0]
     calls = [one for one in _pages(live) if one.means == "call"]
     assert calls and all(one.state == "canceled" for one in calls)
 
@@ -165,7 +167,7 @@ def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Services, pho
     assert "first name" in phone(IRIS).text("my child will be absent tomorrow")
     assert "Step" not in phone(IRIS).text("NEXT")
     with live.database.read() as db:
-        assert incidents.running(db) == []
+        assert incidents.list_running(db) == []
 
 
 def test_within_an_incident_a_number_is_no_text_to_a_family(
@@ -173,7 +175,7 @@ def test_within_an_incident_a_number_is_no_text_to_a_family(
 ) -> None:
     """ "1 paper with a blue stamp" must never be translated and sent to the family of case 1."""
     family.text("I want to talk to a person")
-    assignment.take(live, 1, "ana_ruiz", "by text")
+    assignment.take_case(live, 1, "ana_ruiz", "by text")
     ana = phone("+12175550141")
     ana.text("ICE LINCOLN")
     assert "Kept" in ana.text("1 paper with a blue stamp")
@@ -188,38 +190,38 @@ def test_somebody_of_all_schools_pages_at_once_and_says_where_after(
     pat = phone(PAT)
     first = pat.text("ICE")
     assert "Which school is it?" in first and "2. Harbor Middle School" in first and "Step 1" not in first
-    page(live, 1)
+    page_staff(live, 1)
     assert len(twilio.sent_to(RUTH)) == 1 and twilio.sent_to(MIA) == [], "nobody waits for the school's name"
     then = pat.text("2")
     assert then.startswith("Harbor Middle School.") and "Step 1 of 9" in then
     send_all(live)
     assert "case 1 is at Harbor Middle School" in twilio.sent_to(MIA)[0].body and case_of(live).school == "harbor"
     assert "Step 2" in pat.text("3"), "now a number is an answer"
-    assert assignment.take(live, 1, "mia_strand", "by text").outcome == "yours"
+    assert assignment.take_case(live, 1, "mia_strand", "by text").outcome == "yours"
 
 
 def test_colleagues_of_one_school_share_one_record(live: Services, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("ICE")
-    page(live, 1)
+    page_staff(live, 1)
     joined = phone(PAT).text("ICE Lincoln")
     assert "Iris Vega started this" in joined and "Step 1 of 9" in joined
     phone(PAT).text("I stand at the side door")
     assert {one.staff for one in entries(live)} == {"iris_vega", "pat_moore"}
-    page(live, 1)
+    page_staff(live, 1)
     assert len(twilio.sent_to(SAM)) == 1, "one incident, one page"
     with live.database.read() as db:
-        assert len(incidents.running(db)) == 1
+        assert len(incidents.list_running(db)) == 1
 
 
 def test_it_gets_real_within_a_drill(live: Services, phone: Phone, twilio: TwilioStandIn) -> None:
     iris = phone(IRIS)
     iris.text("DRILL")
     phone(PAT).text("DRILL LINCOLN")
-    page(live, 1)
+    page_staff(live, 1)
     assert "reply REAL" in iris.text("ICE"), "step 1 asks something: an agency's name may be an answer"
     real = iris.text("REAL")
     assert real.startswith("Riverbend") and "Step 1 of 9" in real
-    page(live, case_of(live, 2).id)
+    page_staff(live, case_of(live, 2).id)
     send_all(live)
     assert "URGENT" in twilio.sent_to(SAM)[-1].body and incident(live, 1).ending == "real"
     assert "THIS IS REAL" in twilio.sent_to(PAT)[-1].body
@@ -229,10 +231,10 @@ def test_it_gets_real_within_a_drill(live: Services, phone: Phone, twilio: Twili
 
 def test_a_mistake_is_taken_back_everywhere(live: Services, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("ICE")
-    page(live, 1)
+    page_staff(live, 1)
     assert "as a mistake" in phone(IRIS).text("mistake")
     send_all(live)
-    assert "it was a mistake, nobody came" in twilio.sent_to(SAM)[-1].body and not case_of(live).open
+    assert "it was a mistake, nobody came" in twilio.sent_to(SAM)[-1].body and not case_of(live).is_open
     page_at(live, 6)
     assert len(twilio.sent_to(SAM)) == 2, "nobody is paged any more"
 
@@ -242,11 +244,11 @@ def test_agents_come_back_within_minutes_and_all_are_paged_again(
 ) -> None:
     iris = phone(IRIS)
     iris.text("ICE")
-    page(live, 1)
-    assignment.take(live, 1, "ruth_adams", "by text")
+    page_staff(live, 1)
+    assignment.take_case(live, 1, "ruth_adams", "by text")
     iris.text("OVER")
     iris.text("ICE")
-    page(live, 1)
+    page_staff(live, 1)
     assert "TAKE 1" in twilio.sent_to(SAM)[-1].body and case_of(live).claimed_by is None
     assert incident(live, 2).case_id == 1 and incident(live, 2).ended_at is None
 
@@ -296,7 +298,7 @@ def test_without_a_signature_or_past_its_date_it_is_not_live_and_says_so(
     said = iris.text("ICE")
     assert "Not live" in said and "Step 1" not in said and "Ruth Adams (superintendent's office) +12175550151" in said
     assert "217-555-0100" in said and "call 911" in said
-    page(here, 1)
+    page_staff(here, 1)
     assert "URGENT" in twilio.sent_to(SAM)[0].body, "the chain is paged all the same"
     assert "Not live" in iris.text("NEXT") and "Kept" in iris.text("two men in vests")
     iris.text("MISTAKE")
@@ -309,12 +311,12 @@ def test_what_is_left_ends_by_itself(live: Services, phone: Phone, twilio: Twili
     phone(IRIS).text("ICE")
     phone(MIA).text("DRILL HARBOR")
     with time_machine.travel(NOW + timedelta(minutes=50), tick=True):
-        end_idle(live)
+        end_idle_incidents(live)
         assert incident(live, 1).ended_at is None and incident(live, 2).ending == "idle"
-        assert not case_of(live, 2).open
+        assert not case_of(live, 2).is_open
     with time_machine.travel(NOW + timedelta(hours=7), tick=True):
         sweep_all(live)
-        assert incident(live, 1).ending == "idle" and case_of(live, 1).open
+        assert incident(live, 1).ending == "idle" and case_of(live, 1).is_open
         assert "Step" not in phone(IRIS).text("NEXT")
 
 
@@ -331,11 +333,15 @@ def test_nobody_of_the_chain_answers_and_the_desk_hears_whom_to_call(
 def test_what_staff_open_is_in_no_figure_and_asks_no_family(live: Services, phone: Phone) -> None:
     phone(IRIS).text("DRILL")
     phone(MIA).text("ICE HARBOR")
-    assignment.resolve(live, 2, "mia_strand", "met")
+    assignment.resolve_case(live, 2, "mia_strand", "met")
     with live.database.read() as db:
-        assert case_stats.opened(db, NOW - timedelta(1), now() + timedelta(1)) == [] == case_stats.unclaimed(db)
+        assert (
+            case_stats.list_timings(db, NOW - timedelta(1), now() + timedelta(1))
+            == []
+            == case_stats.list_unassigned(db)
+        )
         assert db.execute(sql("SELECT count(*) FROM follow_ups")).scalar_one() == 0
-        assert {one.what for one in audit_log.newest(db, 9, "incident 2")} == {"started an incident"}
+        assert {one.what for one in audit_log.list_newest(db, 9, "incident 2")} == {"started an incident"}
 
 
 def test_killed_before_the_job_the_sweep_pages(live: Services, phone: Phone, worker: Callable[[], None], twilio: TwilioStandIn, client: FlaskClient) -> None:  # fmt: skip

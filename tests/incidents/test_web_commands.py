@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 
 from bot.base import settings
 from bot.cases import assignment
-from bot.cases.paging import page
-from bot.content.lint import findings
-from bot.content.review_queue import tasks
-from bot.content_review.overdue_reminders import remind
+from bot.cases.paging import page_staff
+from bot.content.lint import find_content_problems
+from bot.content.review_queue import list_tasks
+from bot.content_review.overdue_reminders import remind_owners
 from bot.incidents import samples
 from bot.runtime import Services
 from bot.store import audit_log
@@ -51,22 +51,22 @@ def test_one_tap_a_confirming_step_and_the_record(live: Services, iris: FlaskCli
     for _ in range(2):
         shown = send(iris, f"{HOME}/start", school="lincoln", drill="no", once=once)
     assert incident(live).drill is False and len(entries(live)) == 1, "a form that is sent twice begins one"
-    page(live, 1)
+    page_staff(live, 1)
     assert "URGENT" in twilio.sent_to(SAM)[0].body
     assert "Step 1 of 9" in shown and "How many are they" in shown
     shown = send(iris, f"{HOME}/1/do", word="write", text="two <b>men</b>", once="a")
     assert "Step 2 of 9" in shown and "two &lt;b&gt;men" in shown
-    assignment.take(live, 1, "sam_ortiz", "by text")
+    assignment.take_case(live, 1, "sam_ortiz", "by text")
     part = iris.get(f"{HOME}/1/part").text
     assert "Sam Ortiz has it" in part and "two &lt;b&gt;men" in part
     assert "Step 3 of 9" in send(iris, f"{HOME}/1/do", word="next", once="b")
     over = send(iris, f"{HOME}/1/do", word="over", once="c")
     assert "over" in over and 'name="word"' not in over and "prints as a record" in over
     assert "Nothing was written down" in send(iris, f"{HOME}/1/do", word="write", text="late", once="d")
-    assert case_of(live).open
+    assert case_of(live).is_open
     with live.database.read() as db:
         assert {"started an incident", "read an incident", "ended an incident"} <= {
-            one.what for one in audit_log.newest(db, 99, "incident 1")
+            one.what for one in audit_log.list_newest(db, 99, "incident 1")
         }
     assert "record" in member(live, iris.application, "staff", "sam_ortiz").get("/console/cases/1").text
 
@@ -104,8 +104,8 @@ def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Serv
 
 
 def test_the_example_districts_sample_is_the_librarys(services: Services) -> None:
-    assert services.library.district.protocol == samples.every()["front_office.yaml"]
-    assert all(one.sample and one.sources for one in samples.every().values())
+    assert services.library.district.protocol == samples.load_samples()["front_office.yaml"]
+    assert all(one.sample and one.sources for one in samples.load_samples().values())
 
 
 def test_who_may_see_which_record(live: Services, iris: FlaskClient) -> None:
@@ -121,7 +121,7 @@ def test_who_may_see_which_record(live: Services, iris: FlaskClient) -> None:
 def test_a_login_without_a_phone_may_begin_too(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:
     admin = member(live, iris.application, "administrator")
     assert "Step 1 of 9" in send(admin, f"{HOME}/start", school="harbor", drill="no", once="t")
-    page(live, 1)
+    page_staff(live, 1)
     assert "Harbor Middle School" in twilio.sent_to("+12175550182")[0].body
 
 
@@ -134,18 +134,18 @@ def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Servic
     assert "protocol for agents" not in iris.get("/console/content").text
     with time_machine.travel(datetime(2027, 7, 20, 16, tzinfo=UTC), tick=True):
         for _ in range(2):
-            remind(live)
+            remind_owners(live)
         send_all(live)
         told = [one.body for one in twilio.sent_to(NORA) if "protocol for agents" in one.body]
         assert len(told) == 1 and "not live from 2027-08-01 on" in told[0]
-    subjects = {one.subject: one for one in tasks(live.library, date(2027, 8, 2))}
-    assert subjects["protocol for agents at school"].overdue(date(2027, 8, 2))
+    subjects = {one.subject: one for one in list_tasks(live.library, date(2027, 8, 2))}
+    assert subjects["protocol for agents at school"].is_overdue(date(2027, 8, 2))
 
 
 def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Services, client: FlaskClient) -> None:
     page_ = member(services, client.application, "viewer").get("/console/content").text
     assert "protocol for agents at school" in page_ and "not live now" in page_
-    _, soft = findings(settings.ROOT, services.library, date(2026, 11, 24))
+    _, soft = find_content_problems(settings.ROOT, services.library, date(2026, 11, 24))
     assert any("protocol for agents at school is not live now" in line for line in soft)
 
 

@@ -39,7 +39,7 @@ def at_twilio(twilio: TwilioStandIn, sender: str, body: str, sid: str = "", to: 
 @pytest.fixture
 def line(services: Services) -> Services:
     """A line that has been up for an hour."""
-    noted.begin(services.redis, now() - timedelta(hours=1))
+    noted.start_search(services.redis, now() - timedelta(hours=1))
     return services
 
 
@@ -60,11 +60,11 @@ def open_cases(services: Services) -> list[str]:
 def test_an_emergency_that_never_reached_us_pages_and_is_answered_once(line: Services, twilio: TwilioStandIn) -> None:
     one = at_twilio(twilio, MARTA, "ICE is at my door right now")
     for _ in range(3):
-        missed_messages.look(line)
+        missed_messages.recover(line)
         carried(line)
     assert open_cases(line) == ["escalate_now"]
     assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
-    assert line.conversations.heard(one.sid) and noted.count(line.redis, now() - timedelta(hours=1)) == 1
+    assert line.conversations.is_answered(one.sid) and noted.count_since(line.redis, now() - timedelta(hours=1)) == 1
 
 
 def test_what_was_answered_is_not_answered_again(line: Services, family: Family, twilio: TwilioStandIn) -> None:
@@ -72,7 +72,7 @@ def test_what_was_answered_is_not_answered_again(line: Services, family: Family,
     at_twilio(twilio, family.address, "I want to talk to a person", family.sid)
     family.text("CHECK ABCDEF")
     at_twilio(twilio, family.address, "CHECK ABCDEF", family.sid)
-    missed_messages.look(line)
+    missed_messages.recover(line)
     carried(line)
     assert not twilio.sent_to(family.address) and len(open_cases(line)) == 1
 
@@ -84,16 +84,16 @@ def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Serv
         family = Family(away, create_app(services=away).test_client(), sender)
         assert family.text(text)
         at_twilio(twilio, sender, text, family.sid)
-    missed_messages.look(line)
+    missed_messages.recover(line)
     carried(line)
     assert not twilio.sent_to(MARTA) and not twilio.sent_to(staff)
-    assert noted.count(line.redis, now() - timedelta(hours=1)) == 0
+    assert noted.count_since(line.redis, now() - timedelta(hours=1)) == 0
 
 
 def test_a_stop_counts_and_nothing_is_sent_after_it(line: Services, family: Family, twilio: TwilioStandIn) -> None:
     family.text("hello, good morning")
     at_twilio(twilio, family.address, "STOP")
-    missed_messages.look(line)
+    missed_messages.recover(line)
     carried(line)
     assert not twilio.sent_to(family.address)
     assert family.text("what is for lunch?") == ""
@@ -103,10 +103,10 @@ def test_staff_are_answered_too(line: Services, family: Family, twilio: TwilioSt
     family.text("ICE is at my door right now")
     staff = "+12175550143"
     at_twilio(twilio, staff, "TAKE 1")
-    missed_messages.look(line)
+    missed_messages.recover(line)
     carried(line)
     with line.database.read() as db:
-        assert db.execute(select(cases.c.claimed_by)).scalar() == line.library.district.staff_at(staff)
+        assert db.execute(select(cases.c.claimed_by)).scalar() == line.library.district.find_staff_by_address(staff)
     assert len(twilio.sent_to(staff)) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_voice_message_is_fetched(line: Services, twilio: TwilioStandIn) -> No
     sound = twilio.media.put(b"a voice", "audio/ogg")
     one = at_twilio(twilio, f"whatsapp:{MARTA}", "", to=f"whatsapp:{OURS}", media=[sound.url])
     sound.url = sound.url.replace(sound.url.split("/Messages/")[1].split("/")[0], one.sid)
-    missed_messages.look(line)
+    missed_messages.recover(line)
     with line.database.read() as db:
         found = db.execute(select(voice_notes.voice_notes.c.content_type)).scalars().all()
     assert found == ["audio/ogg"]
@@ -123,14 +123,14 @@ def test_a_voice_message_is_fetched(line: Services, twilio: TwilioStandIn) -> No
 def test_what_redis_has_lost_is_not_guessed(services: Services, twilio: TwilioStandIn) -> None:
     """A new Redis knows of nobody that was answered: what came before it is left alone."""
     at_twilio(twilio, MARTA, "I want to talk to a person")
-    missed_messages.look(services)
-    missed_messages.look(services)
+    missed_messages.recover(services)
+    missed_messages.recover(services)
     assert open_cases(services) == []
 
 
 def test_another_number_of_the_account_is_not_ours(line: Services, twilio: TwilioStandIn) -> None:
     at_twilio(twilio, MARTA, "I want to talk to a person", to="+12175550999")
-    missed_messages.look(line)
+    missed_messages.recover(line)
     assert open_cases(line) == []
 
 
@@ -141,8 +141,8 @@ def test_its_words_stay_at_twilio_until_then(
     monkeypatch.setattr(provider_redaction, "now", lambda: now() + timedelta(hours=3))
     provider_redaction.redact(line)
     assert not one.redacted
-    missed_messages.look(line)
-    noted.note(line.redis, now() + timedelta(hours=3))
+    missed_messages.recover(line)
+    noted.set_checked_until(line.redis, now() + timedelta(hours=3))
     provider_redaction.redact(line)
     assert one.redacted
 
@@ -151,8 +151,8 @@ def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Se
     at_twilio(twilio, MARTA, "I want to talk to a person")
     twilio.fail_next("503", on="list")
     with pytest.raises(Exception, match="away"):
-        missed_messages.look(line)
-    missed_messages.look(line)
+        missed_messages.recover(line)
+    missed_messages.recover(line)
     assert len(open_cases(line)) == 1
 
 
@@ -167,11 +167,11 @@ def test_a_worker_killed_before_the_reply_leaves_loses_none(
 
     at_twilio(twilio, MARTA, "ICE is at my door right now")
     with monkeypatch.context() as patched:
-        patched.setattr(missed_messages, "_say", killed)
+        patched.setattr(missed_messages, "_send_late_reply", killed)
         with pytest.raises(Killed):
-            missed_messages.look(line)
+            missed_messages.recover(line)
     for _ in range(2):
-        missed_messages.look(line)
+        missed_messages.recover(line)
         carried(line)
     assert open_cases(line) == ["escalate_now"]
     assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
@@ -190,7 +190,7 @@ def test_one_that_breaks_us_holds_up_no_other(
 
     with monkeypatch.context() as patched:
         patched.setattr(missed_messages, "answer", breaks)
-        missed_messages.look(line)
-    assert line.conversations.heard(whole.sid) and not line.conversations.heard(broken.sid)
-    missed_messages.look(line)
-    assert line.conversations.heard(broken.sid)
+        missed_messages.recover(line)
+    assert line.conversations.is_answered(whole.sid) and not line.conversations.is_answered(broken.sid)
+    missed_messages.recover(line)
+    assert line.conversations.is_answered(broken.sid)

@@ -11,16 +11,16 @@ from bot.base.database import now
 from bot.meetings import planning, reminders
 from bot.runtime import Services
 from bot.store.meetings import meetings, rsvps
-from bot.store.meetings.meeting_interpreters import Booked
-from bot.store.meetings.meetings import Gathering, Plan
-from bot.store.meetings.rsvps import Coming
+from bot.store.meetings.meeting_interpreters import BookedInterpreter
+from bot.store.meetings.meetings import Meeting, MeetingPlan
+from bot.store.meetings.rsvps import AttendeeCount
 from tests.announcements.conftest import District
 from tests.cases.test_paging import send_all
 from tests.stand_in import TwilioStandIn
 
 STARTS = datetime(2026, 12, 3, 0, 0, tzinfo=UTC)
 """Wednesday, December 2, at six in the evening in the example district."""
-PLAN = Plan(
+PLAN = MeetingPlan(
     title="Your questions about school",
     host="sam_ortiz",
     helpers=("ana_ruiz",),
@@ -40,25 +40,27 @@ class Host:
     def __init__(self, services: Services) -> None:
         self.services = services
 
-    def plan(self, **given: Any) -> Gathering:
-        return self.get(planning.keep(self.services, replace(PLAN, **given), "ana_ruiz"))
+    def plan(self, **given: Any) -> Meeting:
+        return self.get(planning.save_plan(self.services, replace(PLAN, **given), "ana_ruiz"))
 
-    def get(self, number: int = 1) -> Gathering:
+    def get(self, number: int = 1) -> Meeting:
         with self.services.database.read() as db:
             found = meetings.find(db, number)
         assert found is not None
         return found
 
     def book(self, language: str, kind: str = "trained") -> None:
-        planning.book(self.services, self.get(), Booked(0, language, kind, "Maria, Bridge Interpreters", "ana_ruiz"))
+        planning.book_interpreter(
+            self.services, self.get(), BookedInterpreter(0, language, kind, "Maria, Bridge Interpreters", "ana_ruiz")
+        )
 
-    def coming(self) -> list[Coming]:
+    def coming(self) -> list[AttendeeCount]:
         with self.services.database.read() as db:
-            return rsvps.coming(db, 1)
+            return rsvps.count_attendees(db, 1)
 
     def sweep(self) -> None:
-        reminders.sweep_gatherings(self.services)
-        reminders.sweep_gatherings(self.services)
+        reminders.sweep_meetings(self.services)
+        reminders.sweep_meetings(self.services)
         send_all(self.services)
 
 

@@ -11,7 +11,7 @@ import time_machine
 from flask.testing import FlaskClient
 
 from bot.announcements import approval
-from bot.announcements.approval import CannotRelease
+from bot.announcements.approval import ReleaseError
 from bot.base.database import now
 from bot.cases import follow_ups as starting
 from bot.meetings import planning
@@ -19,7 +19,7 @@ from bot.runtime import Services
 from bot.store.announcements import announcements
 from bot.store.families import contacts, follow_ups
 from bot.store.meetings import meeting_questions, meetings, rsvps
-from bot.store.meetings.meeting_interpreters import Booked
+from bot.store.meetings.meeting_interpreters import BookedInterpreter
 from tests.conftest import Family
 from tests.meetings.conftest import STARTS, Host
 from tests.web.console.conftest import member
@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(
     answer = send(ana, f"{HOME}/new", **{**FORM, field: value})
     assert answer.status_code == 422 and says in answer.text and "Your questions about school" in answer.text
     with services.database.read() as db:
-        assert meetings.newest(db, 5) == []
+        assert meetings.list_newest(db, 5) == []
 
 
 def test_the_file_of_a_gathering_to_which_nobody_comes_yet(ana: FlaskClient, host: Host) -> None:
@@ -98,8 +98,8 @@ def test_files_hold_no_number_and_no_small_count(ana: FlaskClient, host: Host) -
         for number in range(13):
             contact = contacts.add(db, vault, f"+1217555{200 + number:04}", "sms", now())
             contacts.set_language(db, contact.id, "es" if number < 12 else "ht")
-            rsvps.say(db, (1, 0), (contact.family_id or 0, contact.id), "", 1, now())
-        meeting_questions.ask(db, vault, 1, "=HYPERLINK(1) buses?", "en", now().date())
+            rsvps.set_response(db, (1, 0), (contact.family_id or 0, contact.id), "", 1, now())
+        meeting_questions.add(db, vault, 1, "=HYPERLINK(1) buses?", "en", now().date())
     page = ana.get(f"{HOME}/1").text
     assert "<td>12</td>" in page and "<td>1</td>" in page, "staff book interpreters by these"
     rows = list(csv.reader(io.StringIO(ana.get(f"{HOME}/1/families.csv").text)))
@@ -162,13 +162,13 @@ def test_nobody_is_invited_to_what_was_canceled_or_to_an_old_hour(ana: FlaskClie
     invited(ana)
     page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00", "revision": "0"}).text
     assert "draft the invitation again" in page and "Mark it ready" in page
-    with pytest.raises(CannotRelease, match="changed or canceled since"):
+    with pytest.raises(ReleaseError, match="changed or canceled since"):
         approval.release(host.services, 1, "ana_ruiz")
     send(ana, f"{HOME}/1/ready")
     send(ana, f"{HOME}/1/invite")
     assert host.get().announcement_id == 2 and host.get().state == "invited"
     send(ana, f"{HOME}/1/cancel", sure="yes")
-    with pytest.raises(CannotRelease, match="changed or canceled since"):
+    with pytest.raises(ReleaseError, match="changed or canceled since"):
         approval.release(host.services, 2, "ana_ruiz")
 
 
@@ -185,27 +185,27 @@ def test_a_form_that_was_opened_before_a_change_does_not_bring_back_the_old_hour
 
 def test_two_clicks_draft_one_invitation(ana: FlaskClient, host: Host) -> None:
     host.plan(languages=())
-    planning.set_ready(host.services, host.get(), "ana_ruiz")
+    planning.mark_ready(host.services, host.get(), "ana_ruiz")
     looked_at = host.get()
-    planning.invite(host.services, looked_at, "ana_ruiz")
-    with pytest.raises(planning.Refused, match="Somebody has changed it just now"):
-        planning.invite(host.services, looked_at, "sam_ortiz")
+    planning.draft_invitation(host.services, looked_at, "ana_ruiz")
+    with pytest.raises(planning.MeetingPlanError, match="Somebody has changed it just now"):
+        planning.draft_invitation(host.services, looked_at, "sam_ortiz")
     with host.services.database.read() as db:
-        assert [one.id for one in announcements.newest(db, 9)] == [host.get().announcement_id]
+        assert [one.id for one in announcements.list_newest(db, 9)] == [host.get().announcement_id]
 
 
 def test_canceling_stops_an_invitation_that_is_on_its_way(ana: FlaskClient, host: Host) -> None:
     invited(ana)
     with host.services.database.write() as db:
-        announcements.move(db, 1, ["draft"], "sending")
+        announcements.change_state(db, 1, ["draft"], "sending")
     send(ana, f"{HOME}/1/cancel", sure="yes")
     with host.services.database.read() as db:
-        assert announcements.state_of(db, 1) == "stopped"
+        assert announcements.get_state(db, 1) == "stopped"
 
 
 def test_a_canceled_ones_calendar_file_says_so_and_no_link(ana: FlaskClient, host: Host, client: FlaskClient) -> None:
     code = host.plan().code
-    planning.cancel(host.services, host.get(), "ana_ruiz")
+    planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
     file = client.get(f"/g/{code}.ics?lang=en").text
     description = file.split("DESCRIPTION:", 1)[1].split("LOCATION", 1)[0].replace("\r\n ", "")
     assert "STATUS:CANCELLED" in file and "does not take place" in description and "217" not in description
@@ -217,10 +217,10 @@ def test_themes_of_answers(host: Host, new_family: Callable[[str], Family], clie
     one.text("English")
     one.text(f"GO {code}")
     with time_machine.travel(STARTS + timedelta(hours=16)):
-        host.services.conversations.forget(host.services.family(one.address))
+        host.services.conversations.discard(host.services.family(one.address))
         host.sweep()
         with host.services.database.read() as db:
-            due = list(follow_ups.due(db, now(), 9))
+            due = list(follow_ups.list_due(db, now(), 9))
         for number in due:
             starting.start(host.services, number)
         one.text("A bus that stops near our street")
@@ -246,7 +246,7 @@ def test_the_public_page_and_the_calendar_file(host: Host, client: FlaskClient) 
     file = client.get(f"/g/{code}.ics?lang=en")
     assert file.mimetype == "text/calendar" and "DTSTART:20261203T000000Z\r\n" in file.text
     assert client.get("/g/K7Q2MX").status_code == client.get("/g/K7Q2MX.ics").status_code == 404
-    planning.cancel(host.services, host.get(), "ana_ruiz")
+    planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
     assert "does not take place" in client.get(f"/g/{code}?lang=en").text
     assert (
         "STATUS:CANCELLED" in client.get(f"/g/{code}.ics").text and "meet.example" not in client.get(f"/g/{code}").text
@@ -255,7 +255,7 @@ def test_the_public_page_and_the_calendar_file(host: Host, client: FlaskClient) 
 
 def test_an_interpreter_who_cannot_come_makes_it_planned_again(ana: FlaskClient, host: Host) -> None:
     host.plan()
-    planning.book(host.services, host.get(), Booked(0, "es", "trained", "Maria", "ana_ruiz"))
+    planning.book_interpreter(host.services, host.get(), BookedInterpreter(0, "es", "trained", "Maria", "ana_ruiz"))
     send(ana, f"{HOME}/1/ready")
     assert host.get().state == "ready"
     send(ana, f"{HOME}/1/interpreters/remove", id="1")

@@ -102,11 +102,11 @@ def test_a_change_is_told_once_and_reminders_follow_the_new_time(
     host: Host, comes: Family, twilio: TwilioStandIn
 ) -> None:
     later = STARTS + timedelta(days=1)
-    planning.keep(host.services, replace(PLAN, title="Another title"), "ana_ruiz", host.get())
+    planning.save_plan(host.services, replace(PLAN, title="Another title"), "ana_ruiz", host.get())
     host.sweep()
     assert got(twilio) == [], "a title is not worth a text"
     changed = replace(PLAN, starts_at=later, ends_at=later + timedelta(hours=1))
-    planning.keep(host.services, changed, "ana_ruiz", host.get())
+    planning.save_plan(host.services, changed, "ana_ruiz", host.get())
     host.sweep()
     (text,) = got(twilio)
     assert "has changed" in text and "Thursday, December 3, 6:00 PM" in text
@@ -119,7 +119,7 @@ def test_a_change_is_told_once_and_reminders_follow_the_new_time(
 
 
 def test_a_canceled_one_is_told_and_nothing_more(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
-    assert planning.cancel(host.services, host.get(), "ana_ruiz")
+    assert planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
     host.sweep()
     with time_machine.travel(STARTS - timedelta(hours=23)):
         host.sweep()
@@ -131,12 +131,12 @@ def test_one_canceled_at_night_is_told_in_the_morning_though_it_would_have_begun
     host: Host, comes: Family, twilio: TwilioStandIn
 ) -> None:
     early = STARTS.replace(hour=13, minute=30)  # half past seven in the morning
-    planning.keep(
+    planning.save_plan(
         host.services, replace(PLAN, starts_at=early, ends_at=early + timedelta(hours=2)), "ana_ruiz", host.get()
     )
     host.sweep()
     with time_machine.travel(early - timedelta(hours=1), tick=True):
-        planning.cancel(host.services, host.get(), "ana_ruiz")
+        planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
         host.sweep()
         assert not any("does not take place" in one for one in got(twilio)), "it is night"
     with time_machine.travel(early + timedelta(minutes=45), tick=True):
@@ -147,7 +147,7 @@ def test_one_canceled_at_night_is_told_in_the_morning_though_it_would_have_begun
 def ask_after(host: Host) -> None:
     host.sweep()
     with host.services.database.read() as db:
-        due = list(follow_ups.due(db, now(), 100))
+        due = list(follow_ups.list_due(db, now(), 100))
     for number in due:
         starting.start(host.services, number)
     host.sweep()
@@ -159,7 +159,7 @@ def test_after_it_each_is_asked_once_what_it_needs_and_a_person_reads_it(
     with time_machine.travel(STARTS + timedelta(hours=2)):
         host.sweep()
         assert host.get().state == "over"
-    host.services.conversations.forget(host.services.family(A))  # a week has passed for Redis too
+    host.services.conversations.discard(host.services.family(A))  # a week has passed for Redis too
     with time_machine.travel(STARTS + timedelta(hours=15)):  # nine in the morning
         ask_after(host)
         ask_after(host)
@@ -176,40 +176,40 @@ def test_it_is_not_ready_without_trained_interpreters(host: Host, comes: Family)
     for language, kind in ((None, ""), ("es", "trained"), ("ht", "bilingual")):
         if language:
             host.book(language, kind)
-        with pytest.raises(planning.Refused, match="Haitian Creole"):
-            planning.set_ready(host.services, host.get(), "sam_ortiz")
+        with pytest.raises(planning.MeetingPlanError, match="Haitian Creole"):
+            planning.mark_ready(host.services, host.get(), "sam_ortiz")
     host.book("ht")
-    planning.set_ready(host.services, host.get(), "sam_ortiz")
+    planning.mark_ready(host.services, host.get(), "sam_ortiz")
     assert host.get().state == "ready"
 
 
 def test_a_new_language_makes_a_ready_one_planned_again(host: Host, new_family: Callable[[str], Family]) -> None:
     code = host.plan().code
     host.book("es")
-    planning.set_ready(host.services, host.get(), "sam_ortiz")
+    planning.mark_ready(host.services, host.get(), "sam_ortiz")
     one = new_family(A)
     one.text("Kreyòl")
     one.text(f"GO {code}")
     assert host.get().state == "planned"
-    with pytest.raises(planning.Refused):
-        planning.invite(host.services, host.get(), "ana_ruiz")
+    with pytest.raises(planning.MeetingPlanError):
+        planning.draft_invitation(host.services, host.get(), "ana_ruiz")
 
 
 def test_two_who_change_it_at_once_do_not_overwrite_each_other(host: Host) -> None:
     before = host.plan()
     changed = replace(PLAN, link="https://meet.example.org/xyz")
-    planning.keep(host.services, changed, "ana_ruiz", before)
-    with pytest.raises(planning.Refused, match="changed it just now"):
-        planning.keep(host.services, PLAN, "sam_ortiz", before)
+    planning.save_plan(host.services, changed, "ana_ruiz", before)
+    with pytest.raises(planning.MeetingPlanError, match="changed it just now"):
+        planning.save_plan(host.services, PLAN, "sam_ortiz", before)
 
 
 def test_what_staff_do_is_recorded(host: Host) -> None:
     host.plan()
     host.book("es")
-    planning.set_ready(host.services, host.get(), "sam_ortiz")
-    planning.cancel(host.services, host.get(), "sam_ortiz")
+    planning.mark_ready(host.services, host.get(), "sam_ortiz")
+    planning.cancel_meeting(host.services, host.get(), "sam_ortiz")
     with host.services.database.read() as db:
-        told = [(one.who, one.what) for one in audit_log.newest(db, 9, "gathering 1")]
+        told = [(one.who, one.what) for one in audit_log.list_newest(db, 9, "gathering 1")]
     assert told == [
         ("sam_ortiz", "canceled a gathering"), ("sam_ortiz", "marked a gathering ready"),
         ("ana_ruiz", "booked an interpreter"), ("ana_ruiz", "planned a gathering"),
@@ -220,7 +220,7 @@ def test_erasing_a_family_takes_its_answer_along(host: Host) -> None:
     host.plan()
     with host.services.database.write() as db:
         contact = contacts.add(db, host.services.database.vault, A, "sms", now())
-        rsvps.say(db, (1, 0), (contact.family_id or 0, contact.id), "es", 2, now())
+        rsvps.set_response(db, (1, 0), (contact.family_id or 0, contact.id), "es", 2, now())
     assert len(host.coming()) == 1
     with host.services.database.write() as db:
         db.execute(delete(contacts.contacts))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.content.district import District, Gatherings
+from bot.content.district import District, MeetingPolicy
 from bot.content.library import Library
 from bot.meetings import rules
-from bot.meetings.ics_calendar import ics
-from bot.store.meetings.meeting_interpreters import Booked
-from bot.store.meetings.meetings import Gathering
+from bot.meetings.ics_calendar import build_ics
+from bot.store.meetings.meeting_interpreters import BookedInterpreter
+from bot.store.meetings.meetings import Meeting
 from tests.conftest import NOW
 from tests.meetings.conftest import PLAN, STARTS
 
@@ -25,7 +25,7 @@ times = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda at
 def with_role(library: Library, role: str, hosts: tuple[str, ...] = ()) -> District:
     person = library.district.staff["grace_wu"].model_copy(update={"role": role})
     staff = {**library.district.staff, "grace_wu": person}
-    return library.district.model_copy(update={"staff": staff, "gatherings": Gatherings(hosts=hosts)})
+    return library.district.model_copy(update={"staff": staff, "gatherings": MeetingPolicy(hosts=hosts)})
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def with_role(library: Library, role: str, hosts: tuple[str, ...] = ()) -> Distr
     ],
 )
 def test_who_may_host(library: Library, role: str, hosts: tuple[str, ...], may: bool) -> None:
-    assert rules.may_host(with_role(library, role, hosts), "grace_wu") is may
+    assert rules.can_host(with_role(library, role, hosts), "grace_wu") is may
 
 
 def test_a_teacher_alone_is_refused_with_a_sentence(library: Library) -> None:
     district = with_role(library, "ESL teacher")
-    wrong = rules.problems(district, replace(PLAN, host="grace_wu"), NOW)
+    wrong = rules.find_problems(district, replace(PLAN, host="grace_wu"), NOW)
     assert "Grace Wu (ESL teacher) cannot host it alone" in wrong["host"] and "helper" in wrong["host"]
-    assert rules.problems(district, replace(PLAN, helpers=("grace_wu",)), NOW) == {}
+    assert rules.find_problems(district, replace(PLAN, helpers=("grace_wu",)), NOW) == {}
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_a_teacher_alone_is_refused_with_a_sentence(library: Library) -> None:
     ],
 )
 def test_what_a_plan_needs(library: Library, given_: dict[str, object], field: str) -> None:
-    assert set(rules.problems(library.district, replace(PLAN, **given_), NOW)) == {field}  # type: ignore[arg-type]
+    assert set(rules.find_problems(library.district, replace(PLAN, **given_), NOW)) == {field}  # type: ignore[arg-type]
 
 
 def test_a_bilingual_colleague_is_not_an_interpreter() -> None:
-    booked = [Booked(1, "es", "trained", "Maria", "a"), Booked(2, "ht", "bilingual", "Jean", "a")]
-    assert rules.lacking(["en", "es", "ht", "so", "ht", ""], booked) == ("ht", "so")
-    assert "Haitian Creole, Somali" in rules.not_ready(("ht", "so")) and rules.not_ready(()) == ""
+    booked = [BookedInterpreter(1, "es", "trained", "Maria", "a"), BookedInterpreter(2, "ht", "bilingual", "Jean", "a")]
+    assert rules.find_missing_languages(["en", "es", "ht", "so", "ht", ""], booked) == ("ht", "so")
+    assert "Haitian Creole, Somali" in rules.explain_not_ready(("ht", "so")) and rules.explain_not_ready(()) == ""
 
 
 @given(times)
 def test_reminders_leave_in_waking_hours_and_before_it_begins(library: Library, starts: datetime) -> None:
     district = library.district
-    day, hour = rules.day_reminder(district, starts), rules.hour_reminder(district, starts)
-    assert day < starts and district.waking(day) == day
-    assert hour is None or (hour < starts and district.waking(hour) == hour)
+    day, hour = rules.find_day_reminder_time(district, starts), rules.find_hour_reminder_time(district, starts)
+    assert day < starts and district.find_next_waking_time(day) == day
+    assert hour is None or (hour < starts and district.find_next_waking_time(hour) == hour)
     if 9 <= starts.astimezone(CHICAGO).hour < 20:
         assert hour == starts - timedelta(hours=1)
 
@@ -91,8 +91,8 @@ TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=200)
 
 @given(TEXTS, times)
 def test_a_calendar_reads_what_was_written(title: str, starts: datetime) -> None:
-    one = Gathering(title, "sam_ortiz", starts, starts + timedelta(hours=1), "https://x.example/1", id=1, code="K7Q2MX")
-    made = ics(one, "Line one\nline two; with, signs", "https://puente.test/g/K7Q2MX", "Riverbend", NOW)
+    one = Meeting(title, "sam_ortiz", starts, starts + timedelta(hours=1), "https://x.example/1", id=1, code="K7Q2MX")
+    made = build_ics(one, "Line one\nline two; with, signs", "https://puente.test/g/K7Q2MX", "Riverbend", NOW)
     lines = made.split("\r\n")
     assert all(len(line.encode()) <= 75 for line in lines) and made.endswith("END:VCALENDAR\r\n")
     whole = dict(line.split(":", 1) for line in made.replace("\r\n ", "").split("\r\n") if ":" in line)

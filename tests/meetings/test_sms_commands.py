@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 
 from bot.announcements import approval
 from bot.meetings import planning
-from bot.meetings.sms_commands import Said, parse
+from bot.meetings.sms_commands import RsvpReply, parse
 from bot.store.meetings import meeting_questions
 from tests.announcements.conftest import District
 from tests.cases.test_paging import send_all
@@ -26,23 +26,23 @@ JEAN = "+12175550142"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("GO K7Q2MX", Said("yes", "K7Q2MX")),
-        ("go k7q2mx 3", Said("yes", "K7Q2MX", 3)),
-        ("Go: K7Q2MX.", Said("yes", "K7Q2MX")),
-        ("\u2068GO K7Q2MX\u2069", Said("yes", "K7Q2MX")),
-        ("«GO K7Q2MX»", Said("yes", "K7Q2MX")),
-        ("GO K7Q2MX ٣", Said("yes", "K7Q2MX", 3)),
-        ("ＧＯ Ｋ７Ｑ２ＭＸ", Said("yes", "K7Q2MX")),
-        ("k7q2mx", Said("yes", "K7Q2MX", word=False)),
-        ("NOGO K7Q2MX", Said("no", "K7Q2MX")),
-        ("no go k7q2mx", Said("no", "K7Q2MX")),
-        ("No K7Q2MX", Said("no", "K7Q2MX", word=False)),
-        ("ASK K7Q2MX Will there be buses?", Said("ask", "K7Q2MX", question="Will there be buses?")),
-        ("ask k7q2mx", Said("ask", "K7Q2MX")),
-        ("ASK K7Q2MX: ¿Habrá\nautobuses?", Said("ask", "K7Q2MX", question="¿Habrá\nautobuses?")),
+        ("GO K7Q2MX", RsvpReply("yes", "K7Q2MX")),
+        ("go k7q2mx 3", RsvpReply("yes", "K7Q2MX", 3)),
+        ("Go: K7Q2MX.", RsvpReply("yes", "K7Q2MX")),
+        ("\u2068GO K7Q2MX\u2069", RsvpReply("yes", "K7Q2MX")),
+        ("«GO K7Q2MX»", RsvpReply("yes", "K7Q2MX")),
+        ("GO K7Q2MX ٣", RsvpReply("yes", "K7Q2MX", 3)),
+        ("ＧＯ Ｋ７Ｑ２ＭＸ", RsvpReply("yes", "K7Q2MX")),
+        ("k7q2mx", RsvpReply("yes", "K7Q2MX", has_keyword=False)),
+        ("NOGO K7Q2MX", RsvpReply("no", "K7Q2MX")),
+        ("no go k7q2mx", RsvpReply("no", "K7Q2MX")),
+        ("No K7Q2MX", RsvpReply("no", "K7Q2MX", has_keyword=False)),
+        ("ASK K7Q2MX Will there be buses?", RsvpReply("ask", "K7Q2MX", question="Will there be buses?")),
+        ("ask k7q2mx", RsvpReply("ask", "K7Q2MX")),
+        ("ASK K7Q2MX: ¿Habrá\nautobuses?", RsvpReply("ask", "K7Q2MX", question="¿Habrá\nautobuses?")),
     ],
 )
-def test_what_is_understood(text: str, said: Said) -> None:
+def test_what_is_understood(text: str, said: RsvpReply) -> None:
     assert parse(text) == said
 
 
@@ -92,7 +92,7 @@ def test_a_code_that_nobody_knows(host: Host, family: Family) -> None:
     code = host.plan().code
     assert "do not know a meeting" in family.text("GO K7Q2MX")
     assert "do not know a meeting" not in family.text("K7Q2MX")
-    planning.cancel(host.services, host.get(), "ana_ruiz")
+    planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
     assert "does not take place" in family.text(f"GO {code}")
     assert host.coming() == []
 
@@ -116,7 +116,7 @@ def test_an_emergency_is_never_taken_for_a_question(host: Host, family: Family) 
     code = host.plan().code
     assert "911" in family.text(f"ASK {code} ICE is at my door right now, help")
     with host.services.database.read() as db:
-        assert meeting_questions.of(db, host.services.database.vault, 1) == []
+        assert meeting_questions.list_for_meeting(db, host.services.database.vault, 1) == []
         assert [one.severity for one in newest_cases(db, host.services.database.vault, 5)] == ["escalate_now"]
 
 
@@ -130,7 +130,7 @@ def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> No
         f"ASK {code} ¿Habrá autobuses? Soy indocumentada, mi número es 217-555-0177", MessageSid="SM" + "1" * 32
     )
     with host.services.database.read() as db:
-        (one,) = meeting_questions.of(db, host.services.database.vault, 1)
+        (one,) = meeting_questions.list_for_meeting(db, host.services.database.vault, 1)
         (row,) = db.execute(sql("SELECT * FROM gathering_questions")).mappings().all()
     assert one.language == "es" and "autobuses" in one.text
     assert "217" not in one.text and "indocumentada" not in one.text
@@ -161,8 +161,8 @@ def invited(host: Host, district: District, address: str, language: str = "en") 
     district.family(address, "lincoln", language=language)
     code = host.plan().code
     host.book("es")
-    planning.set_ready(host.services, host.get(), "sam_ortiz")
-    draft = planning.invite(host.services, host.get(), "ana_ruiz")
+    planning.mark_ready(host.services, host.get(), "sam_ortiz")
+    draft = planning.draft_invitation(host.services, host.get(), "ana_ruiz")
     for person in ("rosa_lind", "lee_tran", "sam_ortiz"):
         approval.approve(host.services, draft.id, person)
     approval.release(host.services, draft.id, "rosa_lind")
@@ -201,11 +201,11 @@ def test_one_means_nothing_long_after(host: Host, district: District, new_family
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("3Z528M GO", Said("yes", "3Z528M")),
-        ("\u200f3Z528M GO 3.", Said("yes", "3Z528M", 3)),
-        ("3z528m nogo", Said("no", "3Z528M")),
-        ("3Z528M ASK is it safe?", Said("ask", "3Z528M", question="is it safe?")),
+        ("3Z528M GO", RsvpReply("yes", "3Z528M")),
+        ("\u200f3Z528M GO 3.", RsvpReply("yes", "3Z528M", 3)),
+        ("3z528m nogo", RsvpReply("no", "3Z528M")),
+        ("3Z528M ASK is it safe?", RsvpReply("ask", "3Z528M", question="is it safe?")),
     ],
 )
-def test_the_code_may_come_first_as_a_line_from_right_to_left_shows_it(text: str, said: Said) -> None:
+def test_the_code_may_come_first_as_a_line_from_right_to_left_shows_it(text: str, said: RsvpReply) -> None:
     assert parse(text) == said

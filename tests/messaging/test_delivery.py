@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base.database import now
 from bot.cases.follow_ups import start
-from bot.cases.paging import page as alert
+from bot.cases.paging import page_staff as alert
 from bot.jobs.sweeper import sweep_all
 from bot.messaging import delivery as sending
 from bot.messaging import delivery_status
@@ -30,7 +30,7 @@ ANA, JEAN, OMAR = "+12175550141", "+12175550142", "+12175550148"
 @pytest.fixture(autouse=True)
 def pages_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Paging writes its rows and leaves the sending to jobs, which these tests play."""
-    monkeypatch.setattr("bot.cases.paging.HAND_OVER_SECONDS", -1)
+    monkeypatch.setattr("bot.cases.paging.INLINE_SEND_SECONDS", -1)
 
 
 def alerted(family: Family) -> list[str]:

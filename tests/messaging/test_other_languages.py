@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from bot.base.database import now
-from bot.base.language_names import english_name, own_name
+from bot.base.language_names import get_english_name, get_own_name
 from bot.content import other_languages
 from bot.messaging import catalog_drafts
 from bot.runtime import Services, open_services
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.long
 
 
 def test_the_table_of_names_is_what_babel_says() -> None:
-    told = {code: (english_name(code), own_name(code)) for code in other_languages.CODES}
-    assert told == other_languages.NAMES
+    told = {code: (get_english_name(code), get_own_name(code)) for code in other_languages.OTHER_LANGUAGE_CODES}
+    assert told == other_languages.OTHER_LANGUAGE_NAMES
 
 
 DRAFTED_NOTICE = "sw: THIS WAS TRANSLATED BY MACHINE"
@@ -49,7 +49,7 @@ def draft_all(services: Services, language: str = "sw", most: int = 40) -> int:
     """Run the jobs as the worker would, until nothing is left to do."""
     for batches in range(most):
         with services.database.read() as db:
-            if families_catalog_drafts.ready_for(db, language):
+            if families_catalog_drafts.get_ready_version(db, language):
                 return batches
         catalog_drafts.draft(services, language)
     return most
@@ -100,20 +100,24 @@ def test_a_provider_that_fails_leaves_english_and_is_tried_later(
     catalog_drafts.draft(translating, "sw")
     assert len(google.asked) == asked, "it waits before it tries again"
     with translating.database.read() as db:
-        assert families_catalog_drafts.progress(db) == [("sw", 0, 1)]
-        assert not families_catalog_drafts.due(db, "any", now()) and families_catalog_drafts.due(
-            db, "any", now() + 2 * catalog_drafts.BACKOFF[0]
-        )
+        assert families_catalog_drafts.list_progress(db) == [("sw", 0, 1)]
+        assert not families_catalog_drafts.list_due_languages(
+            db, "any", now()
+        ) and families_catalog_drafts.list_due_languages(db, "any", now() + 2 * catalog_drafts.BACKOFF[0])
 
 
 def test_the_sweep_finds_a_language_that_waits(family: Family, translating: Services) -> None:
     family.text("swahili")
     with translating.database.read() as db:
-        assert families_catalog_drafts.due(db, catalog_drafts.version_of(translating.library), now()) == ["sw"]
+        assert families_catalog_drafts.list_due_languages(
+            db, catalog_drafts.version_of(translating.library), now()
+        ) == ["sw"]
     draft_all(translating)
     with translating.database.read() as db:
-        assert not families_catalog_drafts.due(db, catalog_drafts.version_of(translating.library), now())
-        assert families_catalog_drafts.due(db, "another version", now()) == ["sw"], "new texts are drafted again"
+        assert not families_catalog_drafts.list_due_languages(db, catalog_drafts.version_of(translating.library), now())
+        assert families_catalog_drafts.list_due_languages(db, "another version", now()) == ["sw"], (
+            "new texts are drafted again"
+        )
 
 
 def test_a_family_is_found_again_in_its_language(family: Family, translating: Services) -> None:
@@ -142,7 +146,7 @@ def test_texts_that_the_machine_cannot_do_stay_english(
         with time_machine.travel(start + timedelta(hours=hours), tick=False):
             catalog_drafts.draft(translating, "sw")
     with translating.database.read() as db:
-        assert families_catalog_drafts.ready_for(db, "sw")
+        assert families_catalog_drafts.get_ready_version(db, "sw")
 
 
 def test_office_hours_have_each_language_s_own_days() -> None:
@@ -151,6 +155,6 @@ def test_office_hours_have_each_language_s_own_days() -> None:
 
     from bot.content import dates
 
-    hours = {code: dates.hours(time(7), time(16), (0, 4), code) for code in ("ps", "ko", "so", "am", "tl")}
+    hours = {code: dates.format_hours(time(7), time(16), (0, 4), code) for code in ("ps", "ko", "so", "am", "tl")}
     assert hours["ko"].startswith("월-금") and hours["am"].startswith("ሰኞ") and hours["so"].startswith("Isn")
     assert len(set(hours.values())) == len(hours)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from bot.base.database import now
-from bot.content.facts import PARTNER_DAYS, Partner
+from bot.content.facts import PARTNER_CHECK_VALID_DAYS, Partner
 from bot.content.library import Library
-from bot.content.partners import SHOWN, Family, fitting, in_turn, standing
-from bot.content.review_queue import tasks
+from bot.content.partners import MAX_PARTNERS_SHOWN, HelpSeeker, apply_checks, find_matching, order_by_turn
+from bot.content.review_queue import list_tasks
 from bot.messaging import partner_directory
 from bot.runtime import Services
 from bot.store.community import partner_suggestions
-from bot.store.community.partner_checks import Check
+from bot.store.community.partner_checks import PartnerCheck
 from tests.conftest import NOW
 from tests.conftest import Family as Phone
 from tests.databases import values
@@ -30,12 +30,12 @@ LEGAL = {
 
 
 def named(need: str = "legal", language: str = "en", near: str = "", **changed: Partner) -> list[str]:
-    found = fitting({**LEGAL, **changed}.values(), need, Family(language, near), TODAY)  # type: ignore[arg-type]
+    found = find_matching({**LEGAL, **changed}.values(), need, HelpSeeker(language, near), TODAY)  # type: ignore[arg-type]
     return [one.name for one in found]
 
 
-def call(name: str, right: bool, on: date = TODAY, phone: str | None = None) -> Check:
-    return Check(name, phone or LEGAL[name].phone, right, on, "ana_ruiz", NOW)
+def call(name: str, right: bool, on: date = TODAY, phone: str | None = None) -> PartnerCheck:
+    return PartnerCheck(name, phone or LEGAL[name].phone, right, on, "ana_ruiz", NOW)
 
 
 def test_who_speaks_the_language_comes_first() -> None:
@@ -56,43 +56,43 @@ def test_who_does_not_serve_a_place_is_left_out_unless_nobody_does() -> None:
 
 def test_nobody_is_always_first() -> None:
     both = [LEGAL["a"], LEGAL["a"].model_copy(update={"name": "Z"})]
-    assert {in_turn(both, "en", TODAY + timedelta(days=n))[0].name for n in range(2)} == {"A", "Z"}
+    assert {order_by_turn(both, "en", TODAY + timedelta(days=n))[0].name for n in range(2)} == {"A", "Z"}
 
 
 @given(
     st.lists(st.sampled_from(["en", "es", "ar", "zh"]), max_size=8), st.sampled_from(["en", "ar"]), st.text(max_size=30)
 )
 def test_at_most_three_and_never_a_stale_one(languages: list[str], language: str, near: str) -> None:
-    old = TODAY - timedelta(days=PARTNER_DAYS + 1)
+    old = TODAY - timedelta(days=PARTNER_CHECK_VALID_DAYS + 1)
     listed = [
         LEGAL["b"].model_copy(update={"languages": (one,), "checked_on": old if number % 3 else TODAY})
         for number, one in enumerate(languages)
     ]
-    found = fitting(listed, "legal", Family(language, near), TODAY)
-    assert len(found) <= SHOWN and all(one.fresh(TODAY) for one in found)
+    found = find_matching(listed, "legal", HelpSeeker(language, near), TODAY)
+    assert len(found) <= MAX_PARTNERS_SHOWN and all(one.is_recently_checked(TODAY) for one in found)
     speak = [language in one.languages for one in found]
     assert speak == sorted(speak, reverse=True)
 
 
 def test_a_call_counts_for_the_number_that_was_called() -> None:
     later = TODAY + timedelta(days=30)
-    assert standing(LEGAL, [call("a", True, later)])["a"].checked_on == later
-    assert "a" not in standing(LEGAL, [call("a", False)])
-    assert "a" in standing(LEGAL, [call("a", False, phone="555-0199")]), "the file has another number now"
-    assert "a" in standing(LEGAL, [call("a", False, TODAY - timedelta(days=1))]), "the file is newer"
-    assert "a" in standing(LEGAL, [call("a", False), call("a", True)]), "the last call counts"
+    assert apply_checks(LEGAL, [call("a", True, later)])["a"].checked_on == later
+    assert "a" not in apply_checks(LEGAL, [call("a", False)])
+    assert "a" in apply_checks(LEGAL, [call("a", False, phone="555-0199")]), "the file has another number now"
+    assert "a" in apply_checks(LEGAL, [call("a", False, TODAY - timedelta(days=1))]), "the file is newer"
+    assert "a" in apply_checks(LEGAL, [call("a", False), call("a", True)]), "the last call counts"
 
 
 def test_the_owner_is_told_by_the_newer_of_both_checks(library: Library) -> None:
     partner = library.district.partners["river_rights"]
-    late = partner.checked_on + timedelta(days=PARTNER_DAYS + 1)
-    found = {task.subject: task for task in tasks(library, late)}
-    assert found["partner river_rights"].overdue(late) and found["partner river_rights"].owner == "social worker"
-    right = Check("river_rights", partner.phone, True, late - timedelta(days=20), "ana_ruiz", NOW)
-    assert "partner river_rights" not in {task.subject for task in tasks(library, late, [right])}
-    wrong = Check("river_rights", partner.phone, False, TODAY, "ana_ruiz", NOW)
-    told = {task.subject: task for task in tasks(library, TODAY, [wrong])}["partner river_rights"]
-    assert told.overdue(TODAY) and "wrong" in told.todo
+    late = partner.checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS + 1)
+    found = {task.subject: task for task in list_tasks(library, late)}
+    assert found["partner river_rights"].is_overdue(late) and found["partner river_rights"].owner == "social worker"
+    right = PartnerCheck("river_rights", partner.phone, True, late - timedelta(days=20), "ana_ruiz", NOW)
+    assert "partner river_rights" not in {task.subject for task in list_tasks(library, late, [right])}
+    wrong = PartnerCheck("river_rights", partner.phone, False, TODAY, "ana_ruiz", NOW)
+    told = {task.subject: task for task in list_tasks(library, TODAY, [wrong])}["partner river_rights"]
+    assert told.is_overdue(TODAY) and "wrong" in told.todo
 
 
 def ask(phone: Phone, kind: str, place: str) -> str:
@@ -107,7 +107,7 @@ def test_a_family_finds_help_near_it_and_the_place_is_kept_nowhere(services: Ser
     found = ask(family, "1", "62702 Oak Street")
     assert "Prairie Legal Aid, 217-555-0160 (free; English" in found and "217-555-0161" in found
     assert "A notario may not" in found and found.count("(Checked on November 20, 2026.)") == 2
-    kept = services.conversations.enter(services.family(family.address), "SM-look", "test").conversation
+    kept = services.conversations.acquire(services.family(family.address), "SM-look", "test").conversation
     assert "62702" not in str(kept) and "Oak" not in str(kept)
     services.conversations.release(services.family(family.address), "test")
     assert "should write or call you" in family.text("1")
@@ -122,7 +122,7 @@ def _everything(services: Services) -> list[object]:
     with services.database.read() as db:
         rows = list(values(services.database.engine))
         vault = services.database.vault
-        return [*rows, cases.get(db, vault, 1), *case_messages.of_case(db, vault, 1)]
+        return [*rows, cases.get(db, vault, 1), *case_messages.list_for_case(db, vault, 1)]
 
 
 def test_a_wrong_number_is_not_named_in_the_next_message(
@@ -151,7 +151,7 @@ def test_what_a_family_suggests_waits_sealed_for_review(services: Services, fami
     reply = family.text("Casa Amiga gives food on Saturdays. Write to me at ana@example.org")
     assert "look at it first" in reply
     with services.database.read() as db:
-        (found,) = partner_suggestions.to_review(db, services.database.vault)
+        (found,) = partner_suggestions.list_to_review(db, services.database.vault)
         raw = str(db.execute(text("SELECT * FROM suggestions")).all())
     assert "Casa Amiga" in found.text and "example.org" not in found.text
     assert "Casa" not in raw and found.from_whom == "family"

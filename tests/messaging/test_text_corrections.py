@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bot.base.database import now
 from bot.cli import main
-from bot.content.catalog import Wording
+from bot.content.catalog import CatalogText
 from bot.content_review import overdue_reminders
 from bot.messaging import text_corrections
 from bot.messaging.delivery import deliver
@@ -26,8 +26,8 @@ TEXT = "What do you want to know?"
 def mended(services: Services, english: str, wording: str) -> Services:
     """The services of tomorrow, when somebody has mended the Spanish of a text."""
     catalogs = services.library.catalogs
-    spanish = {**catalogs.wordings["es"], english: Wording(wording)}
-    new = replace(catalogs, wordings={**catalogs.wordings, "es": spanish})
+    spanish = {**catalogs.texts["es"], english: CatalogText(wording)}
+    new = replace(catalogs, texts={**catalogs.texts, "es": spanish})
     return replace(services, library=replace(services.library, catalogs=new))
 
 
@@ -37,7 +37,7 @@ def texts_to(twilio: TwilioStandIn, address: str) -> list[str]:
 
 def deliver_all(services: Services, at: datetime) -> None:
     with services.database.read() as db:
-        for one, _ in deliveries.unfinished(db, at, at, 100):
+        for one, _ in deliveries.list_unfinished(db, at, at, 100):
             deliver(services, one)
 
 
@@ -77,8 +77,8 @@ def test_at_night_it_waits_for_the_morning(
         tomorrow = mended(services, menu_text, "¿Qué necesita?")
         text_corrections.send(tomorrow, text_corrections.prepare(tomorrow, "es", menu_text, now()))
         with services.database.read() as db:
-            assert not deliveries.unfinished(db, night, night, 9)
-            assert deliveries.unfinished(db, night + timedelta(hours=12), night, 9)
+            assert not deliveries.list_unfinished(db, night, night, 9)
+            assert deliveries.list_unfinished(db, night + timedelta(hours=12), night, 9)
 
 
 @pytest.mark.parametrize(
@@ -104,25 +104,25 @@ def test_the_command_line_shows_before_it_sends(services: Services, monkeypatch:
 
 def test_an_owner_is_told_once_that_a_fact_has_expired(services: Services, twilio: TwilioStandIn) -> None:
     with time_machine.travel(NOW, tick=False):
-        overdue_reminders.remind(services)
+        overdue_reminders.remind_owners(services)
         deliver_all(services, now())
         assert not twilio.messages
     later = NOW + timedelta(days=20)
     with time_machine.travel(later, tick=False):
-        overdue_reminders.remind(services)
-        overdue_reminders.remind(services)
+        overdue_reminders.remind_owners(services)
+        overdue_reminders.remind_owners(services)
         deliver_all(services, now())
     assert any("fact home_entry" in message.body for message in twilio.messages)
     people = [message.to for message in twilio.messages]
     assert len(people) == len(set(people)), "one text each, however many facts"
-    staff = {services.library.district.address_of(one) for one in services.library.district.staff.values()}
+    staff = {services.library.district.get_alert_address(one) for one in services.library.district.staff.values()}
     assert set(people) <= staff
 
 
 def test_an_owner_is_not_woken_for_it(services: Services, twilio: TwilioStandIn) -> None:
     saturday_night = NOW + timedelta(days=18, hours=13)
     with time_machine.travel(saturday_night, tick=False):
-        overdue_reminders.remind(services)
+        overdue_reminders.remind_owners(services)
         deliver_all(services, now())
         assert not twilio.messages
     with time_machine.travel(saturday_night + timedelta(days=1, hours=10), tick=False):

@@ -44,7 +44,7 @@ def test_papers_that_nobody_asked_for_are_not_kept_and_it_is_said_once(family: F
     assert "never need to tell us" not in family.text("we are undocumented, what is the school calendar?")
     with family.services.database.read() as db:
         kept = [case.answers for case in newest_cases(db, family.services.database.vault, 10)]
-        assert topic_corrections.to_review(db, family.services.database.vault) == []
+        assert topic_corrections.list_unreviewed(db, family.services.database.vault) == []
     assert "undocumented" not in json.dumps(kept)
 
 

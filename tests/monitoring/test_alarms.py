@@ -18,10 +18,10 @@ from bot.base.database import Database
 from bot.base.settings import ROOT
 from bot.content.library import Library
 from bot.monitoring import alert_rules, notifier
-from bot.monitoring.snapshot import Figures, InDatabase, InRedis
+from bot.monitoring.snapshot import DatabaseSnapshot, RedisSnapshot, SystemSnapshot
 from bot.runtime import Services
-from bot.web.console.oversight.health_page import WORDS
-from bot.web.console.registration import new_password
+from bot.web.console.oversight.health_page import ALARM_TEXTS
+from bot.web.console.registration import issue_password
 from tests.conftest import NOW
 from tests.stand_in import TwilioStandIn
 from tests.web.console.test_console import log_in
@@ -31,16 +31,16 @@ __all__ = ["cheap_passwords"]
 
 THEO = "+12175550184"
 AT = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
-WELL = Figures(
+WELL = SystemSnapshot(
     AT,
-    InDatabase({}, {}, {}, {}, None, 9, 0, 0, {}, 0, 0, 0, 0, 0, {}),
-    InRedis({}, {}, {}, (AT,), AT, AT, False),
+    DatabaseSnapshot({}, {}, {}, {}, None, 9, 0, 0, {}, 0, 0, 0, 0, 0, {}),
+    RedisSnapshot({}, {}, {}, (AT,), AT, AT, False),
     0.5,
 )
 
 
-def names(figures: Figures) -> list[str]:
-    return [one.name for one in alert_rules.found(figures)]
+def names(figures: SystemSnapshot) -> list[str]:
+    return [one.name for one in alert_rules.find_alarms(figures)]
 
 
 def test_a_line_that_is_well_has_no_alarm() -> None:
@@ -52,24 +52,30 @@ def test_a_line_that_is_well_has_no_alarm() -> None:
     [
         ({"database": None}, "database_away"),
         ({"redis": None}, "redis_away"),
-        ({"redis.workers": ()}, "worker_missing"),
-        ({"redis.workers": (AT - timedelta(seconds=95),)}, "worker_missing"),
-        ({"redis.scheduler": None}, "scheduler_missing"),
-        ({"redis.web": AT - timedelta(minutes=10)}, "web_missing"),
-        ({"redis.missed": 1}, "messages_missed"),
-        ({"redis.oldest": {"urgent": AT - timedelta(seconds=130)}}, "queue_urgent"),
-        ({"redis.oldest": {"default": AT - timedelta(minutes=11)}}, "queue_default"),
-        ({"redis.oldest": {"bulk": AT - timedelta(minutes=61)}}, "queue_bulk"),
-        ({"redis.resting": True}, "translation_failing"),
-        ({"database.not_taken": 10}, "twilio_failing"),
-        ({"database.due_since": AT - timedelta(minutes=16)}, "deliveries_late"),
-        ({"database.unknown": 20}, "unknown_outcomes"),
-        ({"database.open_cases": {("escalate_now", False): (1, AT - timedelta(minutes=16))}}, "unclaimed_escalate_now"),
-        ({"database.open_cases": {("escalate_day", False): (1, AT - timedelta(hours=25))}}, "unclaimed_escalate_day"),
-        ({"database.opt_outs_hour": 20}, "opt_outs"),
-        ({"database.facts": {"expired": 1}}, "facts_expired"),
-        ({"database.logins_locked": 3}, "logins_locked"),
-        ({"disk_free": 0.09}, "disk_full"),
+        ({"redis.worker_heartbeats": ()}, "worker_missing"),
+        ({"redis.worker_heartbeats": (AT - timedelta(seconds=95),)}, "worker_missing"),
+        ({"redis.scheduler_heartbeat": None}, "scheduler_missing"),
+        ({"redis.web_seen_at": AT - timedelta(minutes=10)}, "web_missing"),
+        ({"redis.missed_message_count": 1}, "messages_missed"),
+        ({"redis.oldest_queued_at": {"urgent": AT - timedelta(seconds=130)}}, "queue_urgent"),
+        ({"redis.oldest_queued_at": {"default": AT - timedelta(minutes=11)}}, "queue_default"),
+        ({"redis.oldest_queued_at": {"bulk": AT - timedelta(minutes=61)}}, "queue_bulk"),
+        ({"redis.is_translator_resting": True}, "translation_failing"),
+        ({"database.refused_send_count": 10}, "twilio_failing"),
+        ({"database.oldest_due_at": AT - timedelta(minutes=16)}, "deliveries_late"),
+        ({"database.unknown_send_count": 20}, "unknown_outcomes"),
+        (
+            {"database.open_case_counts": {("escalate_now", False): (1, AT - timedelta(minutes=16))}},
+            "unclaimed_escalate_now",
+        ),
+        (
+            {"database.open_case_counts": {("escalate_day", False): (1, AT - timedelta(hours=25))}},
+            "unclaimed_escalate_day",
+        ),
+        ({"database.opt_outs_last_hour": 20}, "opt_outs"),
+        ({"database.fact_counts": {"expired": 1}}, "facts_expired"),
+        ({"database.locked_login_count": 3}, "logins_locked"),
+        ({"free_disk_ratio": 0.09}, "disk_full"),
     ],
 )
 def test_each_rule(change: dict[str, object], name: str) -> None:
@@ -83,16 +89,20 @@ def test_just_within_the_limits_nothing_is_an_alarm() -> None:
     assert WELL.redis and WELL.database
     oldest = {"urgent": AT - timedelta(seconds=119), "bulk": AT - timedelta(minutes=59)}
     claimed = {("escalate_now", True): (9, AT - timedelta(days=3)), ("follow_up", False): (9, AT - timedelta(days=3))}
-    redis = replace(WELL.redis, oldest=oldest, workers=(AT - timedelta(seconds=80), AT - timedelta(days=1)))
-    database = replace(WELL.database, not_taken=8, opt_outs_hour=19, open_cases=claimed, unknown=19)
+    redis = replace(
+        WELL.redis, oldest_queued_at=oldest, worker_heartbeats=(AT - timedelta(seconds=80), AT - timedelta(days=1))
+    )
+    database = replace(
+        WELL.database, refused_send_count=8, opt_outs_last_hour=19, open_case_counts=claimed, unknown_send_count=19
+    )
     assert names(replace(WELL, redis=redis, database=database)) == []
 
 
 def test_every_alarm_is_explained_wherever_somebody_may_look() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text()
-    every = set(alert_rules.NAMES)
-    assert set(WORDS) == every
-    assert set(notifier.IN_WORDS) <= every
+    every = set(alert_rules.ALARM_NAMES)
+    assert set(ALARM_TEXTS) == every
+    assert set(notifier.ALARM_SMS_TEXTS) <= every
     for name in every:
         assert f"### {name}\n" in runbook, name
 
@@ -109,16 +119,18 @@ def alive(services: Services) -> Iterator[Services]:
 def test_the_technical_contact_is_told_once_and_once_when_it_is_over(
     alive: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figures = {"now": replace(WELL, redis=replace(WELL.redis, workers=()))}  # type: ignore[type-var]
-    monkeypatch.setattr(notifier, "read", lambda _: figures["now"])
+    figures = {"now": replace(WELL, redis=replace(WELL.redis, worker_heartbeats=()))}  # type: ignore[type-var]
+    monkeypatch.setattr(notifier, "take_snapshot", lambda _: figures["now"])
 
     def minute(number: float) -> list[str]:
         at = NOW + timedelta(minutes=number)
-        figures["now"] = replace(figures["now"], at=at)
-        if figures["now"].redis and figures["now"].redis.scheduler:
-            figures["now"] = replace(figures["now"], redis=replace(figures["now"].redis, scheduler=at, web=at))
+        figures["now"] = replace(figures["now"], taken_at=at)
+        if figures["now"].redis and figures["now"].redis.scheduler_heartbeat:
+            figures["now"] = replace(
+                figures["now"], redis=replace(figures["now"].redis, scheduler_heartbeat=at, web_seen_at=at)
+            )
         with time_machine.travel(at):
-            notifier.look(alive)
+            notifier.check_alarms(alive)
         return [one.body for one in twilio.sent_to(THEO)]
 
     assert minute(0) == [] == minute(1), "a restart wakes nobody"
@@ -127,12 +139,12 @@ def test_the_technical_contact_is_told_once_and_once_when_it_is_over(
     assert minute(3) == minute(10) == [first], "once"
     well = figures["now"].redis
     assert well
-    figures["now"] = replace(figures["now"], redis=replace(well, workers=(NOW + timedelta(days=1),)))
+    figures["now"] = replace(figures["now"], redis=replace(well, worker_heartbeats=(NOW + timedelta(days=1),)))
     assert minute(11) == [first], "it may come again"
     told = minute(16)
     assert len(told) == 2 and 'this is over: "no worker runs' in told[1]
     assert minute(30) == told
-    figures["now"] = replace(figures["now"], redis=replace(well, workers=()))
+    figures["now"] = replace(figures["now"], redis=replace(well, worker_heartbeats=()))
     minute(31)
     assert len(minute(34)) == 3, "another time is another alarm"
 
@@ -142,11 +154,11 @@ def test_what_is_over_before_anybody_was_told_is_not_told_at_all(
 ) -> None:
     for minute, disk in ((0, 0.01), (1, 0.5), (8, 0.5), (9, 0.01)):
         at = NOW + timedelta(minutes=minute)
-        seen = replace(WELL.redis, workers=(at,), scheduler=at, web=at)  # type: ignore[type-var]
-        figures = replace(WELL, at=at, redis=seen, disk_free=disk)
-        monkeypatch.setattr(notifier, "read", lambda _, figures=figures: figures)
+        seen = replace(WELL.redis, worker_heartbeats=(at,), scheduler_heartbeat=at, web_seen_at=at)  # type: ignore[type-var]
+        figures = replace(WELL, taken_at=at, redis=seen, free_disk_ratio=disk)
+        monkeypatch.setattr(notifier, "take_snapshot", lambda _, figures=figures: figures)
         with time_machine.travel(at):
-            notifier.look(alive)
+            notifier.check_alarms(alive)
     assert twilio.sent_to(THEO) == []
 
 
@@ -155,12 +167,12 @@ def test_a_database_that_is_away_is_told_all_the_same(
 ) -> None:
     away = replace(services, database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault))
     for _ in range(2):
-        notifier.look(away)
+        notifier.check_alarms(away)
     assert twilio.sent_to(THEO) == []
     for _ in range(5):
-        notifier.look(away)
+        notifier.check_alarms(away)
     assert ["the database does not answer" in one.body for one in twilio.sent_to(THEO)] == [True]
-    notifier.look(services)
+    notifier.check_alarms(services)
     assert [one.body for one in twilio.sent_to(THEO) if "this is over" in one.body]
 
 
@@ -170,17 +182,17 @@ def test_without_database_and_redis_nothing_breaks(services: Services, tmp_path:
         database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault),
         redis=Redis(port=9, retry=Retry(NoBackoff(), 0)),
     )
-    assert {one.name for one in notifier.look(away)} >= {"database_away", "redis_away"}
+    assert {one.name for one in notifier.check_alarms(away)} >= {"database_away", "redis_away"}
 
 
 def test_who_is_told_where_nobody_is_named(services: Services, library: Library) -> None:
     nobody = replace(library, district=library.district.model_copy(update={"technical": None}))
-    assert notifier.contacts(replace(services, library=nobody)) == ("ana_ruiz",)
-    assert notifier.contacts(services) == ("theo_lang",)
+    assert notifier.list_technical_contacts(replace(services, library=nobody)) == ("ana_ruiz",)
+    assert notifier.list_technical_contacts(services) == ("theo_lang",)
 
 
 def test_the_page_says_what_is_wrong_and_what_to_do(services: Services, client: FlaskClient) -> None:
-    log_in(client, "theo", new_password(services, "theo"))
+    log_in(client, "theo", issue_password(services, "theo"))
     client.application.extensions.pop("puente_figures", None)
     page = client.get("/console/well").text
     assert "No worker runs" in page and "Start the worker process again." in page

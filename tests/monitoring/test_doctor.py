@@ -9,16 +9,16 @@ from sqlalchemy import text
 
 from bot.base.database import Database, now
 from bot.base.encryption import Vault
-from bot.monitoring.doctor import Found, checks, examine
+from bot.monitoring.doctor import Finding, checks, examine
 from bot.runtime import Services
 from tests.conftest import Family
 from tests.monitoring.test_twilio_checks import set_up
 from tests.stand_in import TwilioStandIn
 
 
-def wrong(services: Services, *absent: str) -> dict[str, Found]:
+def wrong(services: Services, *absent: str) -> dict[str, Finding]:
     """What is not well, by part; each with a remedy."""
-    found = {one.part: one for one in examine(services, list(absent)) if not one.well}
+    found = {one.part: one for one in examine(services, list(absent)) if not one.is_well}
     assert all(one.remedy for one in found.values())
     return found
 
@@ -67,7 +67,7 @@ def test_a_redis_that_does_not_take_or_keep(name: str, value: str, told: str, se
     before = services.redis.config_get(name)[name]
     services.redis.config_set(name, value)
     try:
-        assert told in wrong(services)["redis, writing"].seen
+        assert told in wrong(services)["redis, writing"].observation
     finally:
         services.redis.config_set(name, before)
 
@@ -100,9 +100,9 @@ def test_a_clock_that_is_wrong(services: Services) -> None:
 
 
 def test_jobs_that_nobody_does(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(checks.LONG_QUEUE, "urgent", 0)
+    monkeypatch.setitem(checks.MAX_QUEUE_LENGTHS, "urgent", 0)
     services.redis.rpush("rq:queue:urgent", "a job")
-    assert "urgent: 1 wait" in wrong(services)["queues"].seen
+    assert "urgent: 1 wait" in wrong(services)["queues"].observation
 
 
 def test_an_address_that_twilio_cannot_call(services: Services) -> None:
@@ -121,10 +121,10 @@ def test_a_short_code_calls_nobody_and_a_wrong_token_is_told(services: Services,
 
 
 def test_a_disk_that_is_nearly_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "FREE_BYTES", 2**80)
+    monkeypatch.setattr(checks, "MIN_FREE_DISK_BYTES", 2**80)
     assert "Make room" in wrong(services)["disk"].remedy
 
 
 def test_facts_past_review(services: Services) -> None:
     with time_machine.travel(now() + timedelta(days=900)):
-        assert "past review" in wrong(services)["facts"].seen
+        assert "past review" in wrong(services)["facts"].observation

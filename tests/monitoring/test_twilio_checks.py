@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.monitoring.doctor import Found, twilio_checks
+from bot.monitoring.doctor import Finding, twilio_checks
 from bot.runtime import Services
 from tests.conftest import PUBLIC
 from tests.stand_in import TwilioStandIn
@@ -20,22 +20,22 @@ def set_up(twilio: TwilioStandIn, **given: object) -> None:
     twilio.holdings.own(NUMBER, **{"sms_url": TEXTS, "voice_url": CALLS, **fallbacks, **given})
 
 
-def seen(services: Services, **changed: str) -> dict[str, Found]:
+def seen(services: Services, **changed: str) -> dict[str, Finding]:
     """What was found, by part; what is not well has a remedy."""
     given = services.settings.model_copy(update=changed)
-    found = {one.part: one for one in twilio_checks.examine(replace(services, settings=given))}
-    assert all(one.well or one.remedy for one in found.values())
+    found = {one.part: one for one in twilio_checks.run_checks(replace(services, settings=given))}
+    assert all(one.is_well or one.remedy for one in found.values())
     return found
 
 
-def wrong(services: Services, **changed: str) -> dict[str, Found]:
-    return {part: one for part, one in seen(services, **changed).items() if not one.well}
+def wrong(services: Services, **changed: str) -> dict[str, Finding]:
+    return {part: one for part, one in seen(services, **changed).items() if not one.is_well}
 
 
 def test_a_number_that_leads_here_is_well(services: Services, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     found = seen(services)
-    assert all(one.well for one in found.values())
+    assert all(one.is_well for one in found.values())
     assert list(found) == ["Twilio", "number, texts", "number, calls", "WhatsApp sender"]
     assert not found["number, texts"].remedy
     assert "cannot be read from here" in found["WhatsApp sender"].remedy, "what was not looked at is not called well"
@@ -65,8 +65,8 @@ def test_what_leads_elsewhere_is_named(
 ) -> None:
     set_up(twilio, **given)
     found = wrong(services)
-    assert list(found) == [part] and told in found[part].seen
-    assert "key=1" not in found[part].seen
+    assert list(found) == [part] and told in found[part].observation
+    assert "key=1" not in found[part].observation
 
 
 def test_without_a_fallback_it_is_well_and_says_what_lacks(services: Services, twilio: TwilioStandIn) -> None:
@@ -75,9 +75,9 @@ def test_without_a_fallback_it_is_well_and_says_what_lacks(services: Services, t
 
 
 def test_a_number_that_is_not_ours_or_only_looks_like_it(services: Services, twilio: TwilioStandIn) -> None:
-    assert "not a number of this account" in wrong(services)["number"].seen
+    assert "not a number of this account" in wrong(services)["number"].observation
     twilio.holdings.own(f"{NUMBER}0", sms_url=TEXTS)
-    assert "not a number of this account" in wrong(services)["number"].seen
+    assert "not a number of this account" in wrong(services)["number"].observation
 
 
 def test_who_does_not_take_calls_needs_no_address_for_them(services: Services, twilio: TwilioStandIn) -> None:
@@ -116,4 +116,4 @@ def test_a_trial_account_reaches_nobody(services: Services, twilio: TwilioStandI
 def test_twilio_out_of_reach_is_told_and_ends_nothing(services: Services, twilio: TwilioStandIn) -> None:
     twilio.close()
     found = wrong(services)["Twilio"]
-    assert "does not answer" in found.seen and "firewall" in found.remedy and "TOKEN" not in found.remedy
+    assert "does not answer" in found.observation and "firewall" in found.remedy and "TOKEN" not in found.remedy

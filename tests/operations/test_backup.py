@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from bot.base.database import Database
 from bot.base.encryption import Vault
-from bot.cases.paging import page
+from bot.cases.paging import page_staff
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
 from bot.store.cases.deliveries import deliveries
@@ -51,7 +51,7 @@ def carry(services: Services) -> None:
     with services.database.read() as db:
         numbers = [case.id for case in newest_cases(db, services.database.vault, 9)]
     for number in numbers:
-        page(services, number)
+        page_staff(services, number)
     with services.database.read() as db:
         waiting = db.execute(select(deliveries.c.id)).scalars().all()
     for delivery in waiting:

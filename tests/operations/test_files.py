@@ -12,7 +12,7 @@ from bot.base import metrics
 from bot.base.settings import ROOT, Settings
 from bot.cli.main import main
 from bot.monitoring import alert_rules as monitoring_alert_rules
-from bot.monitoring.snapshot import Figures
+from bot.monitoring.snapshot import SystemSnapshot
 from bot.web.operations.metrics import COUNTED, deployment
 from tests.monitoring.test_alarms import AT, WELL
 
@@ -25,26 +25,26 @@ SPANS = re.findall(r"`([^`]+)`", LINES)
 METRIC = re.compile(r"puente_\w+")
 
 
-def full() -> Figures:
+def full() -> SystemSnapshot:
     """With something of everything, so that every metric and label is there."""
     assert WELL.database and WELL.redis
     severities = ("info", "follow_up", "escalate_day", "escalate_now")
     of_all = dict.fromkeys(("urgent", "default", "bulk"), 1)
     redis = replace(
         WELL.redis,
-        waiting=of_all,
-        failed=of_all,
-        oldest=dict.fromkeys(of_all, AT - timedelta(seconds=3)),
-        counted={(name, "x" if label else ""): 1 for name, _, label in COUNTED},
+        waiting_job_counts=of_all,
+        failed_job_counts=of_all,
+        oldest_queued_at=dict.fromkeys(of_all, AT - timedelta(seconds=3)),
+        counters={(name, "x" if label else ""): 1 for name, _, label in COUNTED},
     )
     database = replace(
         WELL.database,
-        open_cases={(severity, False): (1, AT) for severity in severities},
-        first_claims={severity: [1.0, 2.0] for severity in severities},
-        sent={("alert", "text", "delivered"): 1},
-        twilio_codes={(30007,): 1},
-        sending={("waiting",): 1},
-        facts={"expired": 1, "soon": 1},
+        open_case_counts={(severity, False): (1, AT) for severity in severities},
+        claim_seconds={severity: [1.0, 2.0] for severity in severities},
+        delivery_counts={("alert", "text", "delivered"): 1},
+        twilio_code_counts={(30007,): 1},
+        active_recipient_counts={("waiting",): 1},
+        fact_counts={"expired": 1, "soon": 1},
     )
     return replace(WELL, redis=redis, database=database)
 
@@ -116,21 +116,21 @@ def test_labels_take_few_values_and_none_of_a_family() -> None:
 
 def test_the_rules_are_those_of_the_program_with_the_same_limits() -> None:
     of_name = {str(rule["alert"]): str(rule["expr"]) for rule in alert_rules()}
-    assert set(monitoring_alert_rules.NAMES) <= set(of_name)
-    for queue, seconds in monitoring_alert_rules.QUEUE_SECONDS.items():
+    assert set(monitoring_alert_rules.ALARM_NAMES) <= set(of_name)
+    for queue, seconds in monitoring_alert_rules.MAX_QUEUE_WAIT_SECONDS.items():
         assert of_name[f"queue_{queue}"].endswith(f"> {seconds}")
-    for severity, seconds in monitoring_alert_rules.UNCLAIMED_SECONDS.items():
+    for severity, seconds in monitoring_alert_rules.MAX_UNCLAIMED_SECONDS.items():
         assert of_name[f"unclaimed_{severity}"].endswith(f"> {seconds}")
     limits = {
-        "deliveries_late": f"> {monitoring_alert_rules.DUE_SECONDS}",
-        "unknown_outcomes": f">= {monitoring_alert_rules.UNKNOWN}",
-        "opt_outs": f">= {monitoring_alert_rules.OPT_OUTS}",
-        "disk_full": f"< {monitoring_alert_rules.DISK_FREE:.2f}",
-        "logins_locked": f">= {monitoring_alert_rules.LOCKED}",
+        "deliveries_late": f"> {monitoring_alert_rules.MAX_DELIVERY_DELAY_SECONDS}",
+        "unknown_outcomes": f">= {monitoring_alert_rules.MIN_UNKNOWN_SENDS}",
+        "opt_outs": f">= {monitoring_alert_rules.MIN_OPT_OUTS_PER_HOUR}",
+        "disk_full": f"< {monitoring_alert_rules.MIN_FREE_DISK_RATIO:.2f}",
+        "logins_locked": f">= {monitoring_alert_rules.MIN_LOCKED_LOGINS}",
     }
     for name, limit in limits.items():
         assert of_name[name].endswith(limit), name
-    assert f">= {monitoring_alert_rules.NOT_TAKEN} " in of_name["twilio_failing"]
+    assert f">= {monitoring_alert_rules.MIN_REFUSED_SENDS} " in of_name["twilio_failing"]
 
 
 def test_every_rule_leads_to_a_heading_of_the_runbook() -> None:

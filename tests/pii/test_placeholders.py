@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from bot.base import settings
 from bot.base.yaml_source import BadSource, parse
-from bot.content.glossary import Entry, read_glossary
+from bot.content.glossary import GlossaryEntry, read_glossary
 from bot.content.library import Library
-from bot.pii.personal_names import names
-from bot.pii.placeholders import shield, unshield
-from bot.pii.street_addresses import addresses
-from bot.translation.term_glossary import Glossary
+from bot.pii.personal_names import find_names
+from bot.pii.placeholders import insert_placeholders, restore_text
+from bot.pii.street_addresses import find_addresses
+from bot.translation.term_glossary import TermGlossary
 
 NOW_GONE = [
     ("en", "my name is xochitl perez and my daughter camila is sick", ["xochitl perez", "camila"]),
@@ -44,7 +44,7 @@ STAYS = [
 
 
 def taken(text: str, language: str) -> list[str]:
-    return shield(text, [*names(text, language), *addresses(text)])[1]
+    return insert_placeholders(text, [*find_names(text, language), *find_addresses(text)])[1]
 
 
 @pytest.mark.parametrize(("language", "text", "wanted"), NOW_GONE)
@@ -59,30 +59,30 @@ def test_other_words_stay(language: str, text: str) -> None:
 
 @given(st.text(), st.sampled_from(["en", "es", "de", "zh", "xx", ""]))
 def test_whatever_is_written_comes_back_whole(text: str, language: str) -> None:
-    bare, kept = shield(text, [*names(text, language), *addresses(text)])
-    assert unshield(bare, kept) == text
+    bare, kept = insert_placeholders(text, [*find_names(text, language), *find_addresses(text)])
+    assert restore_text(bare, kept) == text
 
 
 @given(st.lists(st.sampled_from(["[[0]]", "[[", "]]", "［", "5", "{a}", "Ana Ruiz", "[…]", " "])).map("".join))
 def test_brackets_that_people_type_confuse_nobody(text: str) -> None:
-    bare, kept = shield(text, names(text, "en"))
-    again, outer = shield(bare)
-    assert unshield(unshield(again, outer) or "", kept) == text
+    bare, kept = insert_placeholders(text, find_names(text, "en"))
+    again, outer = insert_placeholders(bare)
+    assert restore_text(restore_text(again, outer) or "", kept) == text
 
 
 def test_every_term_of_the_glossary_is_found_and_said(library: Library) -> None:
-    glossary = Glossary(library.glossary.terms, library.glossary.names)
+    glossary = TermGlossary(library.glossary.terms, library.glossary.names)
     for name in ("IEP", "Title I", "PTA", "Chromebook", "superintendent", "McKinney-Vento", "hall pass", "Ana Ruiz"):
-        assert glossary.spans(f"See {name}, please", "en", "es") == [(4, 4 + len(name))], name
-    assert glossary.instead("Hall pass", "en", "es") == "Pase de pasillo"
-    assert glossary.instead("consejera escolar", "es", "en") == "counselor"
-    assert not glossary.spans("el niño y la idea", "es", "en"), "capitals matter"
-    assert not glossary.spans("a hall pass", "en", "vi"), "no wording: the machine's"
+        assert glossary.find_spans(f"See {name}, please", "en", "es") == [(4, 4 + len(name))], name
+    assert glossary.get_replacement("Hall pass", "en", "es") == "Pase de pasillo"
+    assert glossary.get_replacement("consejera escolar", "es", "en") == "counselor"
+    assert not glossary.find_spans("el niño y la idea", "es", "en"), "capitals matter"
+    assert not glossary.find_spans("a hall pass", "en", "vi"), "no wording: the machine's"
 
 
 def test_terms_without_spaces_around_them() -> None:
-    glossary = Glossary({"counselor": Entry(say={"zh": ("辅导员",)})})
-    assert glossary.spans("请找辅导员谈", "zh", "en") == [(2, 5)]
+    glossary = TermGlossary({"counselor": GlossaryEntry(say={"zh": ("辅导员",)})})
+    assert glossary.find_spans("请找辅导员谈", "zh", "en") == [(2, 5)]
 
 
 @pytest.mark.parametrize(

@@ -47,17 +47,23 @@ def test_what_would_help_visits_and_suggestions_are_counted(services: Services, 
     with services.database.write() as db:
         contact, case = contacts.find(db, vault, family.address), db.execute(cases.select()).one().id
         assert contact is not None
-        need = support_needs.New("n", case, contact.id, "lincoln", "bus", "a ride", "en", "nurse", day, day)
+        need = support_needs.NewSupportNeed("n", case, contact.id, "lincoln", "bus", "a ride", "en", "nurse", day, day)
         support_needs.add(db, vault, need, at)
-        home_visits.ask(
-            db, vault, home_visits.New("v", case, contact.id, "lincoln", "why", "who", "leader", day, "nurse"), at
+        home_visits.add(
+            db,
+            vault,
+            home_visits.NewHomeVisit("v", case, contact.id, "lincoln", "why", "who", "leader", day, "nurse"),
+            at,
         )
         partner_suggestions.add(
-            db, vault, partner_suggestions.New("s", "family", "en", "a church that helps", contact.id), at
+            db,
+            vault,
+            partner_suggestions.NewPartnerSuggestion("s", "family", "en", "a church that helps", contact.id),
+            at,
         )
     with services.database.read() as db:
-        found = data_summary.of_contact(db, contact.id)
-    assert (found.help, found.suggestions) == (2, 1)
+        found = data_summary.summary_for_contact(db, contact.id)
+    assert (found.support_requests, found.suggestions) == (2, 1)
     reply = family.text("PRIVACY")
     assert "What would help your family, and home visits: 2. 90 days after it is done" in reply
     assert "Organizations that you suggested: 1." in reply

@@ -13,13 +13,13 @@ from sqlalchemy import Boolean, Column, Date, LargeBinary, String, Table, Text, 
 from sqlalchemy.engine import Connection
 
 from bot import jobs
-from bot.base.database import Moment, metadata, now
+from bot.base.database import UtcDateTime, metadata, now
 from bot.cli.main import main
 from bot.messaging import erasure as whole
-from bot.roster.consent_basis import Standing
+from bot.roster.consent_basis import PersonConsent
 from bot.runtime import Services
 from bot.store.community import community_leaders
-from bot.store.community.community_leaders import Leader
+from bot.store.community.community_leaders import CommunityLeader
 from bot.store.families import consent_events as families_consent_events
 from bot.store.families import contacts, families
 from bot.store.families.consent_events import consent_events
@@ -56,7 +56,7 @@ def tables_of_a_family() -> list[Table]:
 def value(column: Column[Any], number: int) -> Any:
     for key in column.foreign_keys:
         return value(key.column, number)
-    if isinstance(column.type, Moment):
+    if isinstance(column.type, UtcDateTime):
         return AT
     if isinstance(column.type, Boolean):
         return True
@@ -112,14 +112,14 @@ def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Service
     with two.database.write() as db:
         before = rows(db, 902)
         assert all(rows(db, 901).values()) and len(before) > 20
-        erasure.erase(db, two.database.vault, 901, AT)
+        erasure.erase_family(db, two.database.vault, 901, AT)
         assert {name: left for name, left in rows(db, 901).items() if left} == {}
         assert rows(db, 902) == before
 
 
 def test_what_counts_stays_without_words(two: Services) -> None:
     with two.database.write() as db:
-        erasure.erase(db, two.database.vault, 901, AT)
+        erasure.erase_family(db, two.database.vault, 901, AT)
         for table in metadata.sorted_tables:
             mine = [row for row in db.execute(select(table)).mappings() if row.get("id") == 901]
             if table.name in STAYS:
@@ -134,18 +134,18 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, fa
     vault = services.database.vault
     family.text("hello")
     family.text("STOP")
-    index = vault.index(family.address)
+    index = vault.compute_lookup_hash(family.address)
     with services.database.write() as db:
         families_consent_events.record(db, index, "given", "roster", "old", AT.replace(year=2025))
-        number = families.number_of(family.address)
-        community_leaders.add(db, vault, Leader(0, "Paul", number, "Church", "faith", (), "", "ana_ruiz"), AT)
+        number = families.extract_number(family.address)
+        community_leaders.add(db, vault, CommunityLeader(0, "Paul", number, "Church", "faith", (), "", "ana_ruiz"), AT)
     assert whole.erase(services, family.address, "ana_ruiz")
     assert not whole.erase(services, family.address, "ana_ruiz")
     with services.database.read() as db:
-        assert contacts.find(db, vault, family.address) is None and community_leaders.every(db, vault) == []
-        events = families_consent_events.history(db, vault, [family.address])
+        assert contacts.find(db, vault, family.address) is None and community_leaders.list_all(db, vault) == []
+        events = families_consent_events.list_history(db, vault, [family.address])
         assert [one.kind for one in events] == ["stop"]
-        assert Standing(None, None, tuple(events), False).own_last, "a roster does not undo it"
+        assert PersonConsent(None, None, tuple(events), False).last_family_event, "a roster does not undo it"
         assert db.execute(select(func.count()).select_from(consent_events)).scalar_one() == 1
     assert not [key for key in services.redis.scan_iter() if index.encode() in key]
 
@@ -155,12 +155,12 @@ def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: 
     family.text("hello")
     family.text("STOP")
     with services.database.write() as db:
-        index = services.database.vault.index(family.address)
+        index = services.database.vault.compute_lookup_hash(family.address)
         families_consent_events.record(db, index, "denied", "roster", "roster:d:1", now() + timedelta(days=1))
     assert whole.erase(services, family.address, "ana_ruiz")
     with services.database.read() as db:
-        said = families_consent_events.history(db, services.database.vault, [family.address])
-    assert [one.kind for one in said] == ["stop", "denied"] and Standing(None, None, tuple(said)).refuses
+        said = families_consent_events.list_history(db, services.database.vault, [family.address])
+    assert [one.kind for one in said] == ["stop", "denied"] and PersonConsent(None, None, tuple(said)).has_refused
 
 
 def test_a_stop_from_before_an_erasing_counts_no_more_once_it_said_start(services: Services, family: Family) -> None:
@@ -248,8 +248,8 @@ def there(services: Services) -> list[bool]:
 @pytest.mark.sqlite
 def test_whom_a_backup_brings_back_is_erased_again(restored: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     assert there(restored) == [True, True]
-    monkeypatch.setattr(jobs, "services", lambda: restored)
-    jobs.retain()
+    monkeypatch.setattr(jobs, "get_runtime", lambda: restored)
+    jobs.delete_expired_records()
     assert there(restored) == [False, True]
     assert whole.erase_again(restored, "ana_ruiz") == 0
 
@@ -265,16 +265,16 @@ def test_the_operator_does_it_before_the_workers_start(restored: Services, monke
 def test_redis_learns_again_who_was_erased_and_who_comes_again_stays(services: Services, family: Family) -> None:
     family.text("hello")
     assert whole.erase(services, family.address, "ana_ruiz")
-    (token,) = erasure_list.known(services.redis, now())
+    (token,) = erasure_list.list_tokens(services.redis, now())
     services.redis.flushall()
     family.text("hello there")
     with services.database.read() as db:
         (number,) = db.execute(select(families.families.c.id)).scalars()
-    erasure_list.remember(services.redis, {f"{number}:of another database": now()})
+    erasure_list.add(services.redis, {f"{number}:of another database": now()})
     assert whole.erase_again(services, "helper") == 0
-    services.redis.zrem(erasure_list.KEY, f"{number}:of another database")
-    assert erasure_list.known(services.redis, now()) == [token]
+    services.redis.zrem(erasure_list.ERASED_TOKENS_KEY, f"{number}:of another database")
+    assert erasure_list.list_tokens(services.redis, now()) == [token]
     with services.database.read() as db:
         assert contacts.find(db, services.database.vault, family.address) is not None
-    assert services.database.vault.index(family.address) not in token and "0177" not in token
-    assert erasure_list.known(services.redis, now() + timedelta(days=367)) == []
+    assert services.database.vault.compute_lookup_hash(family.address) not in token and "0177" not in token
+    assert erasure_list.list_tokens(services.redis, now() + timedelta(days=367)) == []

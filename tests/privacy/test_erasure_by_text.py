@@ -16,7 +16,7 @@ from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import cases, deliveries
 from bot.store.community import community_leaders
-from bot.store.community.community_leaders import Leader
+from bot.store.community.community_leaders import CommunityLeader
 from bot.store.families import contacts, families, record_keys
 from bot.store.families.consent_events import consent_events
 from bot.store.lifecycle import erasure as store_erasing
@@ -105,8 +105,11 @@ def test_one_question_then_everything_is_gone(services: Services, family: Family
     for table in ("contacts", "families", "cases", "case_messages", "family_keys", "follow_ups", "told"):
         assert rows(services, table) == 0, table
     with services.database.read() as db:
-        assert erasure_log.counted(db, services.library.district.local(audit_log.newest(db, 1)[0].at)) <= 1
-        whats = [entry.what for entry in audit_log.newest(db, 5)]
+        assert (
+            erasure_log.count_since(db, services.library.district.to_local_time(audit_log.list_newest(db, 1)[0].at))
+            <= 1
+        )
+        whats = [entry.what for entry in audit_log.list_newest(db, 5)]
         assert "erased a family" in whats
     assert not list(services.redis.scan_iter("puente:talk:*")) and not list(services.redis.scan_iter("puente:window:*"))
 
@@ -127,11 +130,11 @@ def test_killed_right_after_the_transaction_the_retry_gets_the_same_answer(
 ) -> None:
     told(family)
     family.text("delete my data")
-    leave = type(services.conversations).leave
-    monkeypatch.setattr(type(services.conversations), "leave", lambda *_args, **_kw: False)
+    leave = type(services.conversations).save_and_release
+    monkeypatch.setattr(type(services.conversations), "save_and_release", lambda *_args, **_kw: False)
     family.text("yes", MessageSid="SM" + "f" * 32)
     assert family.status == 503 and rows(services, "contacts") == 0
-    monkeypatch.setattr(type(services.conversations), "leave", leave)
+    monkeypatch.setattr(type(services.conversations), "save_and_release", leave)
     services.redis.delete(*services.redis.scan_iter("puente:lock:*"), "none")
     assert "is deleted" in family.text("yes", MessageSid="SM" + "f" * 32)
     assert rows(services, "contacts") == 0
@@ -166,7 +169,7 @@ def test_staff_who_help_are_told_that_the_case_is_gone(services: Services, famil
     assert "is deleted" in family.text("1")
     with services.database.read() as db:
         rows_ = db.execute(select(deliveries.deliveries)).all()
-        found = [deliveries.get(db, services.database.vault, row.id) for row in rows_]
+        found = [deliveries.find(db, services.database.vault, row.id) for row in rows_]
     (notice,) = [one for one in found if one]
     assert notice.staff == "ana_ruiz" and f"case {case.id}" in notice.body and "ICE" not in notice.body
 
@@ -206,8 +209,8 @@ def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Services, fam
 
         contact = contacts.find(db, services.database.vault, family.address)
         assert contact is not None and contact.family_id is not None
-        lifecycle_erasure.erase(
-            db, services.database.vault, contact.family_id, contact.stopped_at or audit_log.newest(db, 1)[0].at
+        lifecycle_erasure.erase_family(
+            db, services.database.vault, contact.family_id, contact.stopped_at or audit_log.list_newest(db, 1)[0].at
         )
     assert family.text("I want to talk to a person") and family.status == 200
     assert rows(services, "contacts") == 1
@@ -224,15 +227,15 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
         follow_ups = list(db.execute(select(metadata.tables["follow_ups"].c.id)).scalars())
     family.text("delete my data")
     family.text("1")
-    monkeypatch.setattr(jobs, "services", lambda: services)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: services)
     jobs.alert_case(case.id)
     for message in messages:
-        jobs.translate(message)
+        jobs.translate_message(message)
     for follow_up in follow_ups:
-        jobs.follow_up(follow_up)
-    jobs.deliver("gone")
-    jobs.talk_lost("gone")
-    jobs.sweep()
+        jobs.start_follow_up(follow_up)
+    jobs.deliver_message("gone")
+    jobs.handle_undelivered_message("gone")
+    jobs.run_sweep()
     assert messages and rows(services, "cases") == 0
 
 
@@ -263,7 +266,7 @@ def texts_to(services: Services, number: str) -> list[str]:
         assert contact is not None
         mine = deliveries.deliveries.c.contact_id == contact.id
         ids = list(db.execute(select(deliveries.deliveries.c.id).where(mine)).scalars())
-        return [one.body for one_id in ids if (one := deliveries.get(db, services.database.vault, one_id))]
+        return [one.body for one_id in ids if (one := deliveries.find(db, services.database.vault, one_id))]
 
 
 def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
@@ -278,10 +281,10 @@ def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
         families.mark_bad_number(db, 1, None, None)
     busy = new_family("+12175550177")
     busy.text("ICE agents are at my door right now, they are knocking")
-    before = services.conversations.asks(services.family("+12175550177"))
+    before = services.conversations.find_pending_step(services.family("+12175550177"))
     assert before is not None and before[0] == "enforcement_now"
     assert "Your request has the number" in wish(Phone(client, services, sid="CA" + "8" * 32))
-    assert services.conversations.asks(services.family("+12175550177")) == before
+    assert services.conversations.find_pending_step(services.family("+12175550177")) == before
     assert rows(services, "families") == 1
     with services.database.read() as db:
         abouts = [case.about for case in newest_cases(db, services.database.vault, 9)]
@@ -312,12 +315,12 @@ def test_who_handles_another_address_meanwhile_keeps_nothing(
     other = new_family("+12175550177")  # the same number by SMS
     other.text("hello")
     busy = services.family(other.address)
-    conversation = services.conversations.take(busy, "a worker")
+    conversation = services.conversations.lock_for_outgoing(busy, "a worker")
     assert conversation is not None and conversation.contact is not None
     family.text("delete my data")
     assert "is deleted" in family.text("1") and rows(services, "contacts") == 0
-    assert not services.conversations.put_on(busy, "a worker", conversation)
-    assert not services.conversations.leave(busy, "SMx", "a worker", conversation, "")
+    assert not services.conversations.save_outgoing(busy, "a worker", conversation)
+    assert not services.conversations.save_and_release(busy, "SMx", "a worker", conversation, "")
     assert not list(services.redis.scan_iter("puente:talk:*"))
 
 
@@ -332,9 +335,9 @@ def test_who_is_waited_for_in_vain_keeps_nothing(
     if killed:
         monkeypatch.setattr(erasure, "finish", lambda *_: None)
     busy = services.family(family.address)
-    conversation = services.conversations.take(busy, "a web process")
+    conversation = services.conversations.lock_for_outgoing(busy, "a web process")
     assert conversation is not None and erasure.erase(services, family.address, "ana_ruiz")
-    assert not services.conversations.leave(busy, "SMx", "a web process", conversation, "")
+    assert not services.conversations.save_and_release(busy, "SMx", "a web process", conversation, "")
     assert killed or not [key for key in services.redis.scan_iter() if busy.encode() in key]
 
 
@@ -345,25 +348,25 @@ def test_who_began_between_reads_old_rows_and_keeps_nothing(
     told(family)
     other = new_family("+12175550177")
     other.text("hello")
-    busy, erases = services.family(other.address), erasure.erasure.erase
+    busy, erases = services.family(other.address), erasure.erasure.erase_family
     began = []
 
     def erase(*args: object) -> list[str]:
         found = erases(*args)  # type: ignore[arg-type]
-        cast_out = type(services.conversations).cast_out
+        cast_out = type(services.conversations).discard_and_unlock
 
         def then_begins(conversations: object, index: str) -> None:
             cast_out(services.conversations, index)
             if not began:
-                began.append(services.conversations.take(busy, "a web process"))
+                began.append(services.conversations.lock_for_outgoing(busy, "a web process"))
 
-        monkeypatch.setattr(type(services.conversations), "cast_out", then_begins)
+        monkeypatch.setattr(type(services.conversations), "discard_and_unlock", then_begins)
         return found
 
-    monkeypatch.setattr(erasure.erasure, "erase", erase)
+    monkeypatch.setattr(erasure.erasure, "erase_family", erase)
     family.text("delete my data")
     assert "is deleted" in family.text("1") and began[0] is not None
-    assert not services.conversations.leave(busy, "SMx", "a web process", began[0], "")
+    assert not services.conversations.save_and_release(busy, "SMx", "a web process", began[0], "")
     assert not [key for key in services.redis.scan_iter() if busy.encode() in key]
 
 
@@ -372,14 +375,14 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
 ) -> None:
     """Without a conversation in Redis the contact comes from the database, and is gone when the rows are written."""
     told(family)
-    services.conversations.forget(services.family(family.address))
+    services.conversations.discard(services.family(family.address))
     notes, gone = receiving._notes, []
 
     def erased_now(*args: object) -> dict[str, str]:
         found = notes(*args)  # type: ignore[arg-type]
         if not gone:
             with services.database.write() as db:
-                gone.append(store_erasing.erase(db, services.database.vault, 1, now()))
+                gone.append(store_erasing.erase_family(db, services.database.vault, 1, now()))
                 contacts.add(db, services.database.vault, "+12175550999", "sms", now())
         return found
 
@@ -409,7 +412,7 @@ def answers(services: Services) -> str:
     sids = [key.decode().removeprefix("puente:seen:") for key in services.redis.scan_iter("puente:seen:SM*")]
     sealed = {sid: services.redis.get(f"puente:seen:{sid}") for sid in sids}
     return "".join(
-        services.database.vault.open_bytes(one, f"reply:{sid}").decode() for sid, one in sealed.items() if one
+        services.database.vault.decrypt_bytes(one, f"reply:{sid}").decode() for sid, one in sealed.items() if one
     )
 
 
@@ -419,7 +422,7 @@ def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, f
     assert erasure.erase(services, family.address, "ana_ruiz")
     own = services.family(family.address)
     family.text("english")
-    services.conversations.set_talking(own, 1)
+    services.conversations.set_active_case(own, 1)
     family.text("menu")
     services.redis.set(f"puente:talking:{own}", 1)  # also where the conversation knows who writes
     assert "Is it safe at school?" in family.text("menu")
@@ -429,17 +432,17 @@ def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, f
 def test_two_who_erase_at_once_do_it_once(services: Services, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     told(family)
     with services.database.write() as db:  # a leader without a number is nobody's
-        leader = Leader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")
+        leader = CommunityLeader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")
         community_leaders.add(db, services.database.vault, leader, now())
-    indexes = contacts.indexes_of
+    indexes = contacts.list_address_hashes
 
     def erased_meanwhile(*args: object) -> list[str]:
-        monkeypatch.setattr(contacts, "indexes_of", indexes)
+        monkeypatch.setattr(contacts, "list_address_hashes", indexes)
         assert erasure.erase(services, family.address, "ana_ruiz")
         return indexes(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(contacts, "indexes_of", erased_meanwhile)
+    monkeypatch.setattr(contacts, "list_address_hashes", erased_meanwhile)
     assert erasure.erase(services, family.address, "ben")
     assert rows(services, "erasures") == 1 and rows(services, "families") == 0
     with services.database.read() as db:
-        assert [one.name for one in community_leaders.every(db, services.database.vault)] == ["Paul"]
+        assert [one.name for one in community_leaders.list_all(db, services.database.vault)] == ["Paul"]

@@ -58,7 +58,7 @@ def test_rotation_killed_again_and_again_loses_nothing(services: Services) -> No
     assert run(services, "keys", "rotate", data_key=both) == 0
     after = Database(services.settings.database_url, Vault([NEW, old]))
     with after.read() as db:
-        counts = reencrypt.count(db, after.vault)
+        counts = reencrypt.count_by_key(db, after.vault)
         assert (counts.older, counts.unknown) == (0, 0)
         assert len({one.answers["wrote"] for one in newest_cases(db, after.vault, FAMILIES)}) == FAMILIES
     assert run(services, "keys", "reindex", data_key=both) == 0

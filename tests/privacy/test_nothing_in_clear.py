@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from bot.messaging import erasure
-from bot.roster.importer import Options, import_files
+from bot.roster.importer import RosterImportOptions, import_files
 from tests.faults.line import Line, running
 from tests.privacy.searching import files, found_in, numbers, spellings, values
 from tests.stand_in import sign
@@ -108,7 +108,7 @@ def staff_at_work(line: Line) -> None:
         roster = line.var / "roster-of-the-test.csv"
         rows = "\n".join(f"{phone},lincoln,yes" for phone in PHONES[5:15])
         roster.write_text(f"phone,school,consent\n{rows}\n")
-        import_files(services, [roster], Options(), lambda _found: None)
+        import_files(services, [roster], RosterImportOptions(), lambda _found: None)
         roster.unlink()
         assert erasure.erase(services, PHONES[1], "ana_ruiz")
     line.tell(f"whatsapp:{PHONES[2]}", "delete my data")

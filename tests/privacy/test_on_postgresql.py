@@ -8,7 +8,7 @@ import time_machine
 from sqlalchemy import delete, select, update
 
 from bot.base.database import Database, metadata, now
-from bot.base.encryption import OWN, Vault
+from bot.base.encryption import FAMILY_KEY_MARKER, Vault
 from bot.retention import job
 from bot.runtime import Services
 from bot.store.lifecycle import reencrypt, subject_access_export
@@ -40,17 +40,18 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> N
     old = here.settings.data_keys[0]
     both = Database(url, Vault([NEW, old]))
     with both.read() as db:
-        assert reencrypt.count(db, both.vault).older > 0
+        assert reencrypt.count_by_key(db, both.vault).older > 0
         assert all(one.answers for one in newest_cases(db, both.vault, 5))
-    for _ in reencrypt.reseal(both):
+    for _ in reencrypt.reencrypt_all(both):
         pass
     with both.read() as db:
-        counts = reencrypt.count(db, both.vault)
-        assert (counts.older, counts.unknown, counts.to_move) == (0, 0, 0)
+        counts = reencrypt.count_by_key(db, both.vault)
+        assert (counts.older, counts.unknown, counts.to_reencrypt) == (0, 0, 0)
         assert counts.own > 0
         assert "Quill" in str(newest_cases(db, both.vault, 5))
         assert "Quill" in str(
-            subject_access_export.everything(db, both.vault, 1) or subject_access_export.everything(db, both.vault, 2)
+            subject_access_export.export_family(db, both.vault, 1)
+            or subject_access_export.export_family(db, both.vault, 2)
         )
     now_here = replace(here, database=both)
     again = Family(now_here, create_app(services=now_here).test_client(), "+12175550177")
@@ -60,7 +61,7 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> N
     with both.read() as db:
         for name in ("families", "contacts", "cases", "case_messages", "family_keys"):
             assert db.execute(select(metadata.tables[name])).all() == [], name
-    assert OWN
+    assert FAMILY_KEY_MARKER
 
 
 def test_retention(here: Services) -> None:
@@ -72,7 +73,7 @@ def test_retention(here: Services) -> None:
         db.execute(update(metadata.tables["recipients"]).values(state="delivered"))
     with time_machine.travel(NOW + timedelta(days=4000)):
         for _ in range(3):
-            job.retain(here, "test")
+            job.delete_expired(here, "test")
     with here.database.read() as db:
         for name in ("cases", "case_messages", "deliveries", "follow_ups", "rsvps"):
             assert db.execute(select(metadata.tables[name])).all() == [], name

@@ -12,14 +12,14 @@ from bot.base.database import metadata, now
 from bot.community import register
 from bot.messaging import erasure
 from bot.retention import job
-from bot.retention.rules import RULES
+from bot.retention.rules import RETENTION_RULES
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.community import community_leaders
-from bot.store.community.community_leaders import Leader
+from bot.store.community.community_leaders import CommunityLeader
 from bot.store.lifecycle import subject_access_export
 from bot.web.app import create_app
-from bot.web.console.oversight.retention_page import RULE_WORDS
+from bot.web.console.oversight.retention_page import RETENTION_RULE_TEXTS
 from tests.conftest import Family
 from tests.privacy.test_erasure import fill, tables_of_a_family
 from tests.web.console.conftest import member
@@ -56,19 +56,19 @@ def rows(services: Services, table: str) -> int:
 
 def whats(services: Services) -> set[str]:
     with services.database.read() as db:
-        return {entry.what for entry in audit_log.newest(db, 50)}
+        return {entry.what for entry in audit_log.list_newest(db, 50)}
 
 
 def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: Services, office: FlaskClient) -> None:
-    leader = Leader(
+    leader = CommunityLeader(
         0, "Rev. Paul", "+12175550177", "Grace Church", "faith", ("ht",), "", "ana_ruiz", None, now().date()
     )
-    register.keep(services, leader, "ana_ruiz")
+    register.save_leader(services, leader, "ana_ruiz")
     assert send(office, "/console/family", number=NUMBER).status_code == 200  # type: ignore[attr-defined]
     assert "Grace Church" in send(office, "/console/family/copy", number=NUMBER).text  # type: ignore[attr-defined]
     send(office, "/console/family/erase", number=NUMBER, word="ERASE")
     with services.database.read() as db:
-        assert rows(services, "families") == 0 and community_leaders.every(db, services.database.vault) == []
+        assert rows(services, "families") == 0 and community_leaders.list_all(db, services.database.vault) == []
     assert send(office, "/console/family", number=NUMBER).status_code == 404  # type: ignore[attr-defined]
 
 
@@ -86,17 +86,17 @@ def test_a_copy_holds_all_of_one_family_and_nothing_of_another(
     assert SECRET in text and "CASE MESSAGES" in text and "Zanzibar" not in text
     assert {"looked up a family", "took a copy of a family's data"} <= whats(services)
     with services.database.read() as db:
-        assert "0177" not in str(audit_log.newest(db, 50))
+        assert "0177" not in str(audit_log.list_newest(db, 50))
 
 
 def test_a_copy_has_every_table_that_leads_to_a_family(services: Services) -> None:
     with services.database.write() as db:
         fill(db, 901)
         fill(db, 902)
-        found = subject_access_export.everything(db, services.database.vault, 901)
-    assert {table.name for table in tables_of_a_family()} - set(found) == set(subject_access_export.NOT_THEIRS) & {
-        table.name for table in tables_of_a_family()
-    }
+        found = subject_access_export.export_family(db, services.database.vault, 901)
+    assert {table.name for table in tables_of_a_family()} - set(found) == set(
+        subject_access_export.EXPORT_EXCLUDED_TABLES
+    ) & {table.name for table in tables_of_a_family()}
     assert all(len(found[name]) == 1 for name in found if name != "consent_events"), "and nothing of the other's"
 
 
@@ -111,12 +111,14 @@ def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
     told.text("I fear for my brother Quillon today")
     with services.database.write() as db:
         for name, phone in (("Paul Quillard", "+12175550177"), ("Zanzibar Smith", "+12175550178")):
-            community_leaders.add(db, vault, Leader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now())
+            community_leaders.add(
+                db, vault, CommunityLeader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now()
+            )
     whole = json.loads(send(office, "/console/family/copy", number=NUMBER, **{"as": "json"}).data)["records"]  # type: ignore[attr-defined]
     assert whole["consent_events"][0]["kind"] == "stop"
     assert "Paul Quillard" in json.dumps(whole["leaders"]) and len(whole["leaders"]) == 1
     assert "my brother Quillon" in json.dumps(whole["conversation_of_today"])
-    assert "Zanzibar" not in json.dumps(whole) and vault.index("+12175550177") not in json.dumps(whole)
+    assert "Zanzibar" not in json.dumps(whole) and vault.compute_lookup_hash("+12175550177") not in json.dumps(whole)
 
 
 def test_a_copy_without_redis_says_what_is_missing(
@@ -125,7 +127,7 @@ def test_a_copy_without_redis_says_what_is_missing(
     def away(*_args: object) -> None:
         raise RedisConnectionError("away")
 
-    monkeypatch.setattr(type(services.conversations), "kept", away)
+    monkeypatch.setattr(type(services.conversations), "find", away)
     copy = send(office, "/console/family/copy", number=NUMBER, **{"as": "txt"}).text  # type: ignore[attr-defined]
     assert SECRET in copy and "Redis is away" in copy
 
@@ -148,16 +150,16 @@ def test_without_redis_nothing_is_erased_and_that_is_said(
     def away(*_args: object) -> None:
         raise RedisConnectionError("away")
 
-    monkeypatch.setattr(type(services.conversations), "forget", away)
+    monkeypatch.setattr(type(services.conversations), "discard", away)
     page = send(office, "/console/family/erase", number=NUMBER, word="ERASE")
     assert page.status_code == 503 and "Nothing was erased" in page.text  # type: ignore[attr-defined]
     assert rows(services, "families") == 2 and rows(services, "cases") == 2
 
 
 def test_what_is_kept_shows_the_rules_and_the_runs(services: Services, told: Family, office: FlaskClient) -> None:
-    assert list(RULE_WORDS) == [rule.name for rule in RULES]
+    assert list(RETENTION_RULE_TEXTS) == [rule.name for rule in RETENTION_RULES]
     assert "There was none yet." in office.get("/console/kept").text
-    job.retain(services, "ana_ruiz")
+    job.delete_expired(services, "ana_ruiz")
     page = office.get("/console/kept").text
     assert "30 days after the request is done" in page and "Nothing was past its time." in page
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.base.database import now
-from bot.channels.twilio_redaction import BodyError, TwilioBodies
+from bot.channels.twilio_redaction import StoredMessageError, TwilioMessageStore
 from bot.messaging import provider_redaction
 from bot.runtime import Services
 from bot.store.cases import deliveries, voice_notes
@@ -35,9 +35,9 @@ def put(twilio: TwilioStandIn, body: str, status: str = "delivered", **more: obj
     return one
 
 
-def standing(services: Services) -> redactions.Standing:
+def standing(services: Services) -> redactions.RedactionProgress:
     with services.database.read() as db:
-        found = redactions.standing(db)
+        found = redactions.get_progress(db)
     assert found is not None
     return found
 
@@ -65,8 +65,8 @@ def test_pictures_are_deleted_and_voice_messages_left_to_their_own_way(
         kept.url = kept.url.replace(kept.url.split("/Messages/")[1].split("/")[0], one.sid)
         if kept is sound:
             with services.database.write() as db:
-                new = voice_notes.New(f"{one.sid}:0", None, None, "en", kept.url, "audio/ogg")
-                voice_notes.keep_note(db, services.database.vault, new, now())
+                new = voice_notes.NewVoiceNote(f"{one.sid}:0", None, None, "en", kept.url, "audio/ogg")
+                voice_notes.add(db, services.database.vault, new, now())
     provider_redaction.redact(services)
     assert list(twilio.media.files) == [sound.sid]
 
@@ -108,6 +108,6 @@ def test_what_is_on_its_way_is_waited_for(services: Services, twilio: TwilioStan
 
 
 def test_a_wrong_token_is_told_apart(services: Services, twilio: TwilioStandIn) -> None:
-    wrong = TwilioBodies(services.settings.model_copy(update={"twilio_auth_token": "wrong"}))
-    with pytest.raises(BodyError, match="denied"):
-        list(wrong.stored(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)))
+    wrong = TwilioMessageStore(services.settings.model_copy(update={"twilio_auth_token": "wrong"}))
+    with pytest.raises(StoredMessageError, match="denied"):
+        list(wrong.list_stored(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from bot.announcements import launch
 from bot.base.database import now
 from bot.cases import follow_ups as following
-from bot.cases.paging import page
+from bot.cases.paging import page_staff
 from bot.cli import main
 from bot.jobs.sweeper import sweep_all
 from bot.messaging.delivery import deliver
@@ -17,7 +17,7 @@ from bot.retention.after_restore import Held
 from bot.runtime import Services
 from bot.store.cases import deliveries
 from bot.store.families import contacts, follow_ups
-from bot.store.families.follow_ups import Place
+from bot.store.families.follow_ups import FollowUpTarget
 from bot.store.lifecycle import erasure_list
 from tests.announcements.conftest import District, district
 from tests.conftest import Family
@@ -35,19 +35,19 @@ def wait_for_all(services: Services, family: Family) -> None:
     with services.database.write() as db:
         contact = contacts.find(db, services.database.vault, family.address)
         assert contact
-        deliveries.plan_talk(db, services.database.vault, contact.id, "I am on my way", at)
+        deliveries.plan_staff_message(db, services.database.vault, contact.id, "I am on my way", at)
         deliveries.plan_reminder(db, services.database.vault, "theo_lang", "No worker runs", at)
-        follow_ups.plan(db, ("SM1", 0), contact.id, Place("was_it_solved"), at - timedelta(minutes=1))
-        follow_ups.plan(db, ("SM2", 0), contact.id, Place("was_it_solved"), at + timedelta(days=7))
+        follow_ups.plan(db, ("SM1", 0), contact.id, FollowUpTarget("was_it_solved"), at - timedelta(minutes=1))
+        follow_ups.plan(db, ("SM2", 0), contact.id, FollowUpTarget("was_it_solved"), at + timedelta(days=7))
 
 
 def carry(services: Services) -> None:
     """What scheduler and workers do."""
     sweep_all(services)
-    page(services, 1)
+    page_staff(services, 1)
     with services.database.read() as db:
         waiting = db.execute(select(deliveries.deliveries.c.id)).scalars().all()
-        due = follow_ups.due(db, now(), 9)
+        due = follow_ups.list_due(db, now(), 9)
     for delivery in waiting:
         deliver(services, delivery)
     for one in due:
@@ -64,7 +64,7 @@ def test_families_hear_nothing_twice_and_staff_are_paged(
     assert [one for one in twilio.messages if "case 1 (URGENT" in one.body], "the emergency is paged"
     assert [one.body for one in twilio.sent_to(THEO)] == ["No worker runs"]
     with services.database.read() as db:
-        assert len(follow_ups.due(db, now() + timedelta(days=8), 9)) == 1, "what is not due yet stays"
+        assert len(follow_ups.list_due(db, now() + timedelta(days=8), 9)) == 1, "what is not due yet stays"
     assert after_restore.hold(services, "theo_lang").texts == 0
 
 
@@ -76,7 +76,7 @@ def test_announcements_wait_for_a_person(district: District, services: Services,
     assert after_restore.hold(services, "theo_lang") == Held(0, 0, 0, (sending,), (coming,))
     district.send(sending)
     assert district.state(sending) == "paused" and not twilio.sent_to(ROSTER)
-    launch.go_on(services, sending, "rosa_lind")
+    launch.resume(services, sending, "rosa_lind")
     district.send(sending)
     assert len(twilio.sent_to(ROSTER)) == 1
 
@@ -88,7 +88,7 @@ def test_the_command_empties_redis_but_for_who_was_erased_and_says_what_is_left(
     sending = district.say()
     launch.start(services, sending)
     services.redis.set("puente:talk:newer", b"than the backup")
-    erasure_list.remember(services.redis, {"7:a-token": now()})
+    erasure_list.add(services.redis, {"7:a-token": now()})
     given = services.settings
     environment = {
         **{"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url, "DATA_KEY": given.data_key},
@@ -97,6 +97,6 @@ def test_the_command_empties_redis_but_for_who_was_erased_and_says_what_is_left(
     done = CliRunner().invoke(main.main, ["restored"], env=environment)
     assert done.exit_code == 0, done.output
     assert f"announcement {sending} is paused" in done.output
-    assert services.redis.keys() == [erasure_list.KEY.encode()] and erasure_list.known(services.redis, now()) == [
-        "7:a-token"
-    ]
+    assert services.redis.keys() == [erasure_list.ERASED_TOKENS_KEY.encode()] and erasure_list.list_tokens(
+        services.redis, now()
+    ) == ["7:a-token"]

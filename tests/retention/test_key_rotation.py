@@ -17,10 +17,10 @@ from sqlalchemy import LargeBinary, select, update
 
 from bot import jobs
 from bot.base.database import Database, metadata, now
-from bot.base.encryption import OWN, Unreadable, Vault
+from bot.base.encryption import FAMILY_KEY_MARKER, DecryptionError, Vault
 from bot.base.settings import ROOT
 from bot.messaging import erasure
-from bot.monitoring.snapshot import WEB_SEEN
+from bot.monitoring.snapshot import WEB_LAST_SEEN_KEY
 from bot.retention import key_rotation as command
 from bot.runtime import Services
 from bot.store import permanent_hashes
@@ -50,7 +50,7 @@ def all_sealed(services: Services) -> dict[str, list[bytes]]:
     """Everything sealed, by table and column."""
     found: dict[str, list[bytes]] = {}
     with services.database.read() as db:
-        for place in reencrypt.PLACES:
+        for place in reencrypt.ENCRYPTED_COLUMNS:
             values = [value for value in db.execute(select(place.column)).scalars() if value]
             binary = isinstance(place.column.type, LargeBinary)
             found[str(place.column)] = [value if binary else urlsafe_b64decode(value) for value in values]
@@ -77,23 +77,23 @@ def test_every_sealed_column_has_its_place() -> None:
         for column in table.c
         if column.name.startswith(("sealed", "wrapped"))
     }
-    assert sealed == {str(place.column) for place in reencrypt.PLACES}
+    assert sealed == {str(place.column) for place in reencrypt.ENCRYPTED_COLUMNS}
 
 
 def test_what_families_say_opens_with_their_own_key_only(services: Services, two: list[Family]) -> None:
     found = all_sealed(services)
     for column in ("cases.sealed_answers", "case_messages.sealed_original"):
-        assert len(found[column]) >= 2 and all(one.startswith(OWN) for one in found[column]), column
+        assert len(found[column]) >= 2 and all(one.startswith(FAMILY_KEY_MARKER) for one in found[column]), column
     assert len({one[:12] for one in found["cases.sealed_answers"]}) == 2, "each its own"
     with services.database.read() as db:
         row = db.execute(select(cases.cases)).first()
         assert row is not None
-        place = cases._place(row.message_sid, row.n)
-        with pytest.raises(Unreadable):
-            services.database.vault.open(row.sealed_answers, place)
-        with pytest.raises(Unreadable):
-            record_keys.reader(db, services.database.vault).open(row.sealed_answers, "case:answers:another")
-        assert "Quill" in record_keys.reader(db, services.database.vault).open(row.sealed_answers, place)
+        place = cases.build_context(row.message_sid, row.n)
+        with pytest.raises(DecryptionError):
+            services.database.vault.decrypt(row.sealed_answers, place)
+        with pytest.raises(DecryptionError):
+            record_keys.get_decryptor(db, services.database.vault).decrypt(row.sealed_answers, "case:answers:another")
+        assert "Quill" in record_keys.get_decryptor(db, services.database.vault).decrypt(row.sealed_answers, place)
 
 
 def test_a_key_does_not_open_in_another_familys_row(services: Services, two: list[Family]) -> None:
@@ -101,7 +101,7 @@ def test_a_key_does_not_open_in_another_familys_row(services: Services, two: lis
         one, other = db.execute(select(record_keys.family_keys)).all()
         table = record_keys.family_keys
         db.execute(update(table).where(table.c.id == one.id).values(wrapped=other.wrapped))
-    with services.database.read() as db, pytest.raises(Unreadable):
+    with services.database.read() as db, pytest.raises(DecryptionError):
         newest_cases(db, services.database.vault, 10)
 
 
@@ -109,11 +109,11 @@ def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None
     before = all_sealed(services)["cases.sealed_answers"]
     assert erasure.erase(services, two[0].address, "ana_ruiz")
     with services.database.read() as db:
-        opens = record_keys.reader(db, services.database.vault)
+        opens = record_keys.get_decryptor(db, services.database.vault)
         assert db.execute(select(record_keys.family_keys)).all()[1:] == []
         (lost,) = [one for one in before if one not in all_sealed(services)["cases.sealed_answers"]]
-        with pytest.raises(Unreadable, match="destroyed"):
-            opens.open_bytes(lost, "case:answers:x:0")
+        with pytest.raises(DecryptionError, match="destroyed"):
+            opens.decrypt_bytes(lost, "case:answers:x:0")
         assert len(newest_cases(db, services.database.vault, 10)) == 1, "the other's is there"
 
 
@@ -123,7 +123,7 @@ def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, 
     with services.database.read() as db:
         wrapped = {row.id: row.wrapped for row in db.execute(select(record_keys.family_keys))}
         sealed = {row.address_index: row.sealed_address for row in db.execute(select(contacts.contacts))}
-    gone = services.database.vault.index(two[0].address)
+    gone = services.database.vault.compute_lookup_hash(two[0].address)
     assert erasure.erase(services, two[0].address, "ana_ruiz")
     with services.database.read() as db:
         (left,) = db.execute(select(record_keys.family_keys.c.id)).scalars()
@@ -149,8 +149,8 @@ def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
     (lost,) = wrapped - left(services)
     assert lost in on_disk(file)
     reads.close()
-    monkeypatch.setattr(jobs, "services", lambda: services)
-    jobs.retain()
+    monkeypatch.setattr(jobs, "get_runtime", lambda: services)
+    jobs.delete_expired_records()
     assert lost not in on_disk(file)
 
 
@@ -162,8 +162,8 @@ def test_what_redis_has_forgotten_is_gone_from_its_file_within_the_hour(
     assert isinstance(talk, bytes) and erasure.erase(services, two[0].address, "ana_ruiz")
     folder = Path(services.redis.config_get("dir")["dir"])  # type: ignore[index,arg-type]
     until(lambda: talk in in_files(folder))
-    monkeypatch.setattr(jobs, "services", lambda: services)
-    jobs.retain()
+    monkeypatch.setattr(jobs, "get_runtime", lambda: services)
+    jobs.delete_expired_records()
     until(lambda: talk not in in_files(folder))
 
 
@@ -199,11 +199,11 @@ def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services
         contact = contacts.find(db, vault, family.address)
         assert contact is not None
         inner = db.begin_nested()
-        record_keys.sealer(db, vault, contact.id).seal("lost", "a")
+        record_keys.get_encryptor(db, vault, contact.id).encrypt("lost", "a")
         inner.rollback()
-        sealed = record_keys.sealer(db, vault, contact.id).seal("kept", "a")
+        sealed = record_keys.get_encryptor(db, vault, contact.id).encrypt("kept", "a")
     with services.database.read() as db:
-        assert record_keys.reader(db, vault).open(sealed, "a") == "kept"
+        assert record_keys.get_decryptor(db, vault).decrypt(sealed, "a") == "kept"
 
 
 def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
@@ -212,14 +212,14 @@ def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
     old = services.database.vault
     with services.database.write() as db:  # as a version without families' keys wrote it
         for row in db.execute(select(cases.cases)).all():
-            sealed = old.seal('{"wrote": "of before"}', cases._place(row.message_sid, row.n))
+            sealed = old.encrypt('{"wrote": "of before"}', cases.build_context(row.message_sid, row.n))
             db.execute(update(cases.cases).where(cases.cases.c.id == row.id).values(sealed_answers=sealed))
     with services.database.read() as db:
         assert {one.answers["wrote"] for one in newest_cases(db, old, 10)} == {"of before"}
     assert "2 values are to be moved" in run(services, monkeypatch, "status")
     assert "sealed anew: 2" in run(services, monkeypatch, "rotate")
     assert "sealed anew: 0" in run(services, monkeypatch, "rotate")
-    assert all(one.startswith(OWN) for one in all_sealed(services)["cases.sealed_answers"])
+    assert all(one.startswith(FAMILY_KEY_MARKER) for one in all_sealed(services)["cases.sealed_answers"])
     with services.database.read() as db:
         assert {one.answers["wrote"] for one in newest_cases(db, old, 10)} == {"of before"}
 
@@ -253,21 +253,21 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     with after.database.read() as db:
         vault = after.database.vault
         contact = contacts.find(db, vault, two[1].address)
-        assert contact is not None and [one.answers for one in cases.of_contact(db, vault, contact.id)]
-        kept = permanent_hashes.known(db, vault, [two[0].address])
+        assert contact is not None and [one.answers for one in cases.list_for_contact(db, vault, contact.id)]
+        kept = permanent_hashes.compute_hashes(db, vault, [two[0].address])
         assert list(kept.values()) == list(
             db.execute(select(metadata.tables["consent_events"].c.address_index)).scalars()
         )
     restored = Database(url, after.database.vault)
     with restored.read() as db:
         assert len(db.execute(select(contacts.contacts)).all()) == 2, "the backup is whole"
-        with pytest.raises(Unreadable):
+        with pytest.raises(DecryptionError):
             newest_cases(db, restored.vault, 10)
         for row in db.execute(select(contacts.contacts)).all():
-            with pytest.raises(Unreadable):
-                contacts.open_address(restored.vault, row.sealed_address, row.address_index)
-            hashes = {restored.vault.index(number) for number in NUMBERS}
-            hashes |= set(permanent_hashes.known(db, after.database.vault, [])) | set(kept.values())
+            with pytest.raises(DecryptionError):
+                contacts.decrypt_address(restored.vault, row.sealed_address, row.address_index)
+            hashes = {restored.vault.compute_lookup_hash(number) for number in NUMBERS}
+            hashes |= set(permanent_hashes.compute_hashes(db, after.database.vault, [])) | set(kept.values())
             assert row.address_index not in hashes, "nor can a number be tried out against it"
     restored.engine.dispose()
 
@@ -278,10 +278,10 @@ def test_while_a_web_process_runs_nothing_is_hashed_anew(
     """It would take every family for a stranger, also those who want no messages."""
     both = with_keys(services, NEW, services.settings.data_keys[0])
     run(both, monkeypatch, "rotate")
-    services.redis.set(WEB_SEEN, f"{now().timestamp() - 30:.0f}")
+    services.redis.set(WEB_LAST_SEEN_KEY, f"{now().timestamp() - 30:.0f}")
     refused = CliRunner().invoke(command.keys, ["reindex"])
     assert refused.exit_code == 1 and "web process" in refused.output
-    services.redis.set(WEB_SEEN, f"{now().timestamp() - 90:.0f}")
+    services.redis.set(WEB_LAST_SEEN_KEY, f"{now().timestamp() - 90:.0f}")
     assert "hashed anew: 2" in run(both, monkeypatch, "reindex")
 
 
@@ -312,15 +312,15 @@ def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Serv
 
 def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
     both = with_keys(services, NEW, services.settings.data_keys[0])
-    monkeypatch.setattr(reencrypt, "AT_ONCE", 1)
-    steps = reencrypt.reseal(both.database)
+    monkeypatch.setattr(reencrypt, "REENCRYPT_BATCH_SIZE", 1)
+    steps = reencrypt.reencrypt_all(both.database)
     for _ in range(3):
         next(steps)
     steps.close()
     with both.database.read() as db:
-        assert reencrypt.count(db, both.database.vault).older > 0
+        assert reencrypt.count_by_key(db, both.database.vault).older > 0
         assert len(newest_cases(db, both.database.vault, 10)) == 2
     run(both, monkeypatch, "rotate")
     with both.database.read() as db:
-        assert reencrypt.count(db, both.database.vault).older == 0
+        assert reencrypt.count_by_key(db, both.database.vault).older == 0
         assert len(newest_cases(db, both.database.vault, 10)) == 2

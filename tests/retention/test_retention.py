@@ -9,9 +9,9 @@ import time_machine
 from sqlalchemy import func, select, update
 
 from bot.base.database import metadata, now
-from bot.content.district import Retention
+from bot.content.district import CaseRetentionPolicy
 from bot.retention import job
-from bot.retention.rules import RULES
+from bot.retention.rules import RETENTION_RULES
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import cases, deliveries
@@ -27,7 +27,7 @@ def count(services: Services, table: str) -> int:
 
 
 def test_every_table_has_one_rule() -> None:
-    ruled = [table for rule in RULES for table in rule.tables]
+    ruled = [table for rule in RETENTION_RULES for table in rule.tables]
     assert sorted(ruled) == sorted(metadata.tables), "say in bot/retention/rules.py how long its rows stay"
 
 
@@ -50,11 +50,11 @@ def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
     finish(services, a_case(services, family))
     still_open = a_case(services, new_family("whatsapp:+12175550178"))
     with time_machine.travel(NOW + timedelta(days=29)):
-        job.retain(services, "test")
+        job.delete_expired(services, "test")
         assert count(services, "cases") == 2
     with time_machine.travel(NOW + timedelta(days=31)):
-        assert job.retain(services, "test")["cases"] == 1
-        assert job.retain(services, "test") == {}, "done again it finds nothing"
+        assert job.delete_expired(services, "test")["cases"] == 1
+        assert job.delete_expired(services, "test") == {}, "done again it finds nothing"
     with services.database.read() as db:
         assert [one.id for one in newest_cases(db, services.database.vault, 5)] == [still_open]
         assert {row.case_id for row in db.execute(select(metadata.tables["case_messages"]))} <= {still_open}
@@ -63,10 +63,10 @@ def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
 
 def test_the_district_sets_how_long(services: Services, family: Family) -> None:
     finish(services, a_case(services, family))
-    district = services.library.district.model_copy(update={"retention": Retention(cases_days=5)})
+    district = services.library.district.model_copy(update={"retention": CaseRetentionPolicy(cases_days=5)})
     short = replace(services, library=replace(services.library, district=district))
     with time_machine.travel(NOW + timedelta(days=6)):
-        assert job.retain(short, "test")["cases"] == 1
+        assert job.delete_expired(short, "test")["cases"] == 1
 
 
 def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Services) -> None:
@@ -76,8 +76,8 @@ def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Services
             db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == one).values(state="delivered"))
         deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "waits", now())
     with time_machine.travel(NOW + timedelta(days=91)):
-        assert job.retain(services, "test")["deliveries"] == 3
-        job.retain(services, "test")
+        assert job.delete_expired(services, "test")["deliveries"] == 3
+        job.delete_expired(services, "test")
     with services.database.read() as db:
         (row,) = db.execute(select(metadata.tables["retention_counts"])).all()
     assert tuple(row) == ("2026-11", "deliveries", "reminder", "delivered", 3)
@@ -91,12 +91,12 @@ def test_the_audit_log_is_cut_after_a_year_and_can_still_be_proved(services: Ser
     with time_machine.travel(NOW + timedelta(days=200)), services.database.write() as db:
         audit_log.record(db, "ana_ruiz", "read", "case 9", now())
     with time_machine.travel(NOW + timedelta(days=367)):
-        assert job.retain(services, "test")["audit"] == 5
+        assert job.delete_expired(services, "test")["audit"] == 5
     with services.database.write() as db:
-        assert audit_log.broken(db) is None
-        assert [one.subject for one in audit_log.newest(db, 5)] == ["audit", "case 9"]
+        assert audit_log.find_broken_row(db) is None
+        assert [one.subject for one in audit_log.list_newest(db, 5)] == ["audit", "case 9"]
         db.execute(audit_log.audit.delete().where(audit_log.audit.c.subject == "case 9"))
-        assert audit_log.broken(db) is not None, "what somebody else takes away shows"
+        assert audit_log.find_broken_row(db) is not None, "what somebody else takes away shows"
 
 
 def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Services) -> None:
@@ -110,9 +110,9 @@ def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Services)
         db.execute(update(metadata.tables["recipients"]).values(state="delivered"))
     with time_machine.travel(NOW + timedelta(days=4000)):
         for _ in range(3):  # what is held by another rule's rows goes with the next run
-            job.retain(services, "test")
+            job.delete_expired(services, "test")
     left = {name for name in metadata.tables if count(services, name)}
-    stays = {table for rule in RULES if rule.after is None for table in rule.tables}
+    stays = {table for rule in RETENTION_RULES if rule.get_period is None for table in rule.tables}
     unlinked = {"absences", "absence_calls", "needs", "home_visits", "recipients"}
     unlinked |= {"voice_notes", "roster_imports"}  # until it is gone at Twilio too; the newest import
     assert left - stays - unlinked <= {"retention_runs", "audit", "audit_cuts"}
@@ -127,8 +127,8 @@ def test_killed_in_the_middle_it_goes_on(services: Services, monkeypatch: pytest
         for _ in range(7):
             one = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", now())
             db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == one).values(state="delivered"))
-    monkeypatch.setattr("bot.store.lifecycle.expiry.AT_ONCE", 2)
-    counted, calls = retention_runs.count, 0
+    monkeypatch.setattr("bot.store.lifecycle.expiry.EXPIRY_BATCH_SIZE", 2)
+    counted, calls = retention_runs.count_deleted, 0
 
     def dies(*args: object) -> None:
         nonlocal calls
@@ -138,14 +138,14 @@ def test_killed_in_the_middle_it_goes_on(services: Services, monkeypatch: pytest
         counted(*args)  # type: ignore[arg-type]
 
     with time_machine.travel(NOW + timedelta(days=100)):
-        monkeypatch.setattr(retention_runs, "count", dies)
+        monkeypatch.setattr(retention_runs, "count_deleted", dies)
         with pytest.raises(KeyboardInterrupt):
-            job.retain(services, "test")
+            job.delete_expired(services, "test")
         assert count(services, "deliveries") == 5, "one batch is done, the other not at all"
-        job.retain_daily(services)
+        job.delete_expired_daily(services)
     with services.database.read() as db:
         (row,) = db.execute(select(metadata.tables["retention_counts"])).all()
-        runs = retention_runs.newest(db, 5)
+        runs = retention_runs.list_newest(db, 5)
     assert row.many == 7 and count(services, "deliveries") == 0, "each counted once"
     assert [run.ended_at is None for run in runs] == [False, True]
 
@@ -153,12 +153,12 @@ def test_killed_in_the_middle_it_goes_on(services: Services, monkeypatch: pytest
 def test_once_a_day(services: Services) -> None:
     for hours, many in ((0, 1), (1, 1), (19, 1), (21, 2), (45, 3)):
         with time_machine.travel(NOW + timedelta(hours=hours)):
-            job.retain_daily(services)
+            job.delete_expired_daily(services)
             assert count(services, "retention_runs") == many
 
 
 def test_erasing_finds_the_rows_that_retention_has_not(services: Services, family: Family) -> None:
     a_case(services, family)
     with services.database.write() as db:
-        erasure.erase(db, services.database.vault, 1, now())
+        erasure.erase_family(db, services.database.vault, 1, now())
     assert count(services, "cases") == 0

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.roster import Finding, Options, Report, import_files
+from bot.roster import ImportReport, RosterFinding, RosterImportOptions, import_files
 from bot.runtime import Services
 from bot.store.families import families
-from bot.store.families.consent_events import Event, history
+from bot.store.families.consent_events import ConsentEvent, list_history
 from bot.store.families.contacts import Contact, contacts, find
 
-Importer = Callable[..., Report]
+Importer = Callable[..., ImportReport]
 
 
 class Roster:
@@ -21,7 +21,7 @@ class Roster:
 
     def __init__(self, services: Services, folder: Path) -> None:
         self.services, self.folder = services, folder
-        self.findings: list[Finding] = []
+        self.findings: list[RosterFinding] = []
         self.said: list[str] = []
 
     def file(self, content: str | bytes, name: str = "roster.csv") -> Path:
@@ -29,19 +29,21 @@ class Roster:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def read(self, *files: str | bytes | Path, **options: Any) -> Report:
+    def read(self, *files: str | bytes | Path, **options: Any) -> ImportReport:
         paths = [one if isinstance(one, Path) else self.file(one, f"roster{at}.csv") for at, one in enumerate(files)]
         self.findings.clear()
         self.said.clear()
-        return import_files(self.services, paths, Options(**options), self.said.append, self.findings.append)
+        return import_files(
+            self.services, paths, RosterImportOptions(**options), self.said.append, self.findings.append
+        )
 
     @property
     def bad(self) -> list[str]:
-        return [str(one) for one in self.findings if one.bad]
+        return [str(one) for one in self.findings if one.is_bad]
 
     @property
     def warnings(self) -> list[str]:
-        return [str(one) for one in self.findings if not one.bad]
+        return [str(one) for one in self.findings if not one.is_bad]
 
     def contact(self, address: str) -> Contact | None:
         with self.services.database.read() as db:
@@ -54,18 +56,18 @@ class Roster:
 
     def schools(self, number: str) -> list[str]:
         with self.services.database.read() as db:
-            return families.schools_of(db, self.family(number).id)
+            return families.list_schools(db, self.family(number).id)
 
-    def events(self, number: str) -> list[Event]:
+    def events(self, number: str) -> list[ConsentEvent]:
         with self.services.database.read() as db:
-            return history(db, self.services.database.vault, [number, f"whatsapp:{number}"])
+            return list_history(db, self.services.database.vault, [number, f"whatsapp:{number}"])
 
     def numbers(self) -> set[str]:
         """Every number that there is a family of."""
         vault = self.services.database.vault
         with self.services.database.read() as db:
             rows = db.execute(select(contacts.c.sealed_address, contacts.c.address_index)).all()
-        opened = (vault.open(row.sealed_address, f"contact:address:{row.address_index}") for row in rows)
+        opened = (vault.decrypt(row.sealed_address, f"contact:address:{row.address_index}") for row in rows)
         return {address.removeprefix("whatsapp:") for address in opened}
 
     def dump(self) -> dict[str, list[tuple[Any, ...]]]:

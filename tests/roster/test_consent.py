@@ -52,7 +52,7 @@ def test_no_is_kept_as_no(roster: Roster) -> None:
 def test_a_dated_no_is_kept_once(roster: Roster) -> None:
     text = "phone,consent,consent date\n217-555-0123,no,2026-09-01\n"
     roster.read(text)
-    assert roster.read(text).nothing_new
+    assert roster.read(text).has_no_changes
 
 
 def test_neither_yes_nor_no_is_no_consent(roster: Roster) -> None:
@@ -95,7 +95,7 @@ def test_a_yes_and_a_no_in_one_file_are_a_no(roster: Roster, lines: tuple[str, s
     assert roster.family(ANA).consent_at is None
     before = roster.dump()
     with time_machine.travel(NOW + timedelta(days=7)):
-        assert roster.read(text).nothing_new
+        assert roster.read(text).has_no_changes
     assert roster.dump() == before
 
 
@@ -120,7 +120,9 @@ def test_what_a_family_said_itself_is_not_downgraded(roster: Roster) -> None:
     with database.write() as db:
         contact = contacts.add(db, database.vault, ANA, "sms", NOW)
         families.set_consent(db, contact.family_id or 0, "joined by text", NOW)
-        families_consent_events.record(db, database.vault.index(ANA), "joined", "joined by text", "SM1", NOW)
+        families_consent_events.record(
+            db, database.vault.compute_lookup_hash(ANA), "joined", "joined by text", "SM1", NOW
+        )
     with time_machine.travel(NOW + timedelta(days=7)):
         roster.read("phone,consent,consent date\n217-555-0123,signed form,2026-12-01\n")
     assert roster.family(ANA).consent_basis == "joined by text"
@@ -132,8 +134,8 @@ def stop(roster: Roster, address: str) -> None:
         contact = contacts.add(
             db, database.vault, address, address.split(":", maxsplit=1)[0] if ":" in address else "sms", NOW
         )
-        contacts.set_stopped(db, contact.id, NOW)
-        families_consent_events.record(db, database.vault.index(address), "stop", "keyword", "SM9", NOW)
+        contacts.set_opted_out(db, contact.id, NOW)
+        families_consent_events.record(db, database.vault.compute_lookup_hash(address), "stop", "keyword", "SM9", NOW)
 
 
 @pytest.mark.parametrize("channel", ["", "sms", "whatsapp", "voice"])
@@ -150,7 +152,9 @@ def test_who_stopped_stays_stopped_on_every_channel(roster: Roster, address: str
 def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) -> None:
     database = roster.services.database
     with database.write() as db:
-        families_consent_events.record(db, database.vault.index(f"{way}:{ANA}"), "stop", "keyword", "SM9", NOW)
+        families_consent_events.record(
+            db, database.vault.compute_lookup_hash(f"{way}:{ANA}"), "stop", "keyword", "SM9", NOW
+        )
     roster.read("phone,consent\n217-555-0123,yes\n")
     contact = roster.contact(ANA)
     assert contact and contact.stopped_at and roster.family(ANA).consent_at is None
@@ -159,9 +163,9 @@ def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) ->
 def test_who_started_again_is_written_to(roster: Roster) -> None:
     database = roster.services.database
     with database.write() as db:
-        families_consent_events.record(db, database.vault.index(ANA), "stop", "keyword", "SM9", NOW)
+        families_consent_events.record(db, database.vault.compute_lookup_hash(ANA), "stop", "keyword", "SM9", NOW)
         families_consent_events.record(
-            db, database.vault.index(ANA), "start", "keyword", "SM10", NOW + timedelta(minutes=1)
+            db, database.vault.compute_lookup_hash(ANA), "start", "keyword", "SM10", NOW + timedelta(minutes=1)
         )
         assert db.execute(consent_events.select()).all()
     roster.read("phone,consent\n217-555-0123,yes\n")
@@ -173,4 +177,4 @@ def test_who_started_again_is_written_to(roster: Roster) -> None:
 def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster, way: str) -> None:
     roster.read(f"phone,channel\n217-555-0123,{way}\n")
     with roster.services.database.read() as db:
-        assert len(families_consent_events.history(db, roster.services.database.vault, [f"{way}:{ANA}"])) == 1
+        assert len(families_consent_events.list_history(db, roster.services.database.vault, [f"{way}:{ANA}"])) == 1

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.messaging.contact_policy import way_to
-from bot.roster import Unusable, importer
+from bot.roster import UnusableFileError, importer
 from bot.store.families import contacts, families
 from tests.roster.conftest import Roster
 
@@ -133,7 +133,7 @@ def test_several_schools_in_a_cell(roster: Roster) -> None:
 def test_a_school_for_lines_that_name_none(roster: Roster) -> None:
     roster.read("phone\n217-555-0123\n", school="Harbor")
     assert roster.schools(ANA) == ["harbor"]
-    with pytest.raises(Unusable):
+    with pytest.raises(UnusableFileError):
         roster.read("phone\n217-555-0123\n", school="nowhere")
 
 
@@ -173,7 +173,7 @@ def test_a_line_without_end_does_not_fill_the_memory(roster: Roster) -> None:
     ],
 )
 def test_a_file_that_is_no_roster_imports_nothing(roster: Roster, content: bytes, why: str) -> None:
-    with pytest.raises(Unusable) as refused:
+    with pytest.raises(UnusableFileError) as refused:
         roster.read("phone\n217-555-0123\n", content)
     assert why in str(refused.value) and "217" not in str(refused.value)
     assert roster.numbers() == set()
@@ -233,7 +233,7 @@ def test_who_does_not_read_is_rung(roster: Roster, cell: str) -> None:
     assert contact and (contact.channel, contact.language) == ("voice", "es") and report.new == 1
     assert roster.contact(ANA) is None and roster.family(ANA).consent_at and not roster.warnings
     assert way_to(roster.services, contact).means == "call"
-    assert roster.read(f"phone,channel,language\n217-555-0123,{cell},Spanish\n").nothing_new
+    assert roster.read(f"phone,channel,language\n217-555-0123,{cell},Spanish\n").has_no_changes
 
 
 def test_a_language_without_a_voice_is_written_to_whom_calls_would_say_nothing(roster: Roster) -> None:
@@ -251,7 +251,7 @@ def test_roles_and_tags(roster: Roster) -> None:
     roster.read("phone,role,tags\n217-555-0123,Community leader,Bus 4; soccer\n217-555-0145,Mother,\n")
     assert (roster.family(ANA).role, roster.family(JEAN).role) == ("leader", "family")
     with roster.services.database.read() as db:
-        assert families.all_tags(db) == ["bus 4", "soccer"]
+        assert families.list_tags(db) == ["bus 4", "soccer"]
     roster.read("phone,role\n217-555-0123,parent\n")
     assert roster.family(ANA).role == "leader", "a leader stays one"
 
@@ -288,7 +288,7 @@ def test_a_broken_file_is_not_taken_for_the_whole_roster(roster: Roster) -> None
 def test_a_trial_changes_nothing_and_counts_the_same(
     roster: Roster, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(importer, "AT_ONCE", at_once)
+    monkeypatch.setattr(importer, "LINE_BATCH_SIZE", at_once)
     text = "phone,school\n217-555-0123,lincoln\n217-555-0123,harbor\n217-555-0145,lincoln\n217-555-0145,lincoln\n"
     before = roster.dump()
     trial = roster.read(text, dry_run=True)
@@ -325,12 +325,12 @@ def test_no_file_raises_or_is_half_imported(roster: Roster, header: str, lines: 
     before = roster.dump()
     try:
         report = roster.read(content)
-    except Unusable:
+    except UnusableFileError:
         assert roster.dump() == before
         return
     assert report.lines == report.used + report.bad + report.left_out
     kept = roster.dump()
     families_kept = {row[0] for row in kept["families"]}
     assert {row[-1] for row in kept["contacts"]} == families_kept, "each family has an address"
-    assert roster.read(content).nothing_new
+    assert roster.read(content).has_no_changes
     assert roster.dump() == kept

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.roster.language_mapping import Languages
+from bot.roster.language_mapping import LanguageFinder
 
 SPOKEN = ("en", "es", "pt", "fr", "ht", "ar", "uk", "ru", "zh", "vi", "fa", "ps", "so", "am", "tl", "ko")
 
@@ -29,12 +29,12 @@ WAYS = {
 
 
 @pytest.fixture(scope="module")
-def languages() -> Languages:
-    return Languages(SPOKEN)
+def languages() -> LanguageFinder:
+    return LanguageFinder(SPOKEN)
 
 
 @pytest.mark.parametrize(("code", "cell"), [(code, cell) for code, cells in WAYS.items() for cell in cells])
-def test_ways_to_write_a_language(languages: Languages, code: str, cell: str) -> None:
+def test_ways_to_write_a_language(languages: LanguageFinder, code: str, cell: str) -> None:
     assert languages.find(cell) == code
 
 
@@ -56,10 +56,10 @@ def test_ways_to_write_a_language(languages: Languages, code: str, cell: str) ->
         "x" * 5000,
     ],
 )
-def test_what_is_not_known_or_not_spoken_here(languages: Languages, cell: str) -> None:
+def test_what_is_not_known_or_not_spoken_here(languages: LanguageFinder, cell: str) -> None:
     assert languages.find(cell) is None
 
 
 def test_what_a_district_adds_is_known() -> None:
-    assert Languages(("en", "sw", "quc")).find("Kiswahili") == "sw"
-    assert Languages(("en", "sw", "quc")).find("K'iche'") == "quc"
+    assert LanguageFinder(("en", "sw", "quc")).find("Kiswahili") == "sw"
+    assert LanguageFinder(("en", "sw", "quc")).find("K'iche'") == "quc"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.roster import Unusable, spreadsheet_reader
+from bot.roster import UnusableFileError, spreadsheet_reader
 from tests.databases import kept_on_disk
 from tests.roster.conftest import Roster
 
@@ -81,7 +81,7 @@ def test_zip(roster: Roster, members: tuple[tuple[str, str], ...]) -> None:
     roster.read(given)
     expect_guardians(roster)
     before = roster.dump()
-    assert roster.read(given).nothing_new
+    assert roster.read(given).has_no_changes
     assert roster.dump() == before
 
 
@@ -103,7 +103,7 @@ def test_a_guardian_marked_as_gone_loses_its_schools(roster: Roster, row: str, g
     report = roster.read(ORGS, USERS_11.replace(row, gone))
     assert (roster.schools(ANA), report.left, report.changed) == ([], 2, 1)
     assert roster.schools(JEAN) == ["harbor"]
-    assert roster.read(ORGS, USERS_11.replace(row, gone)).nothing_new
+    assert roster.read(ORGS, USERS_11.replace(row, gone)).has_no_changes
 
 
 def test_a_number_that_somebody_still_has_keeps_its_schools(roster: Roster) -> None:
@@ -113,7 +113,7 @@ def test_a_number_that_somebody_still_has_keeps_its_schools(roster: Roster) -> N
     for users in (head + father + "".join(lines), USERS_11 + father):
         roster.read(ORGS, users)
         assert roster.schools(ANA) == ["harbor", "lincoln"]
-        assert roster.read(ORGS, users).nothing_new
+        assert roster.read(ORGS, users).has_no_changes
         assert roster.read(ORGS, users, dry_run=True).left == 0
 
 
@@ -142,7 +142,7 @@ def test_bad_and_empty_numbers(roster: Roster) -> None:
     [((USERS_12,), "roles.csv"), ((ORGS,), "users.csv is not among them"), ((USERS_12, ORGS), "roles.csv")],
 )
 def test_a_file_that_is_missing_is_named(roster: Roster, files: tuple[str, ...], why: str) -> None:
-    with pytest.raises(Unusable, match=why):
+    with pytest.raises(UnusableFileError, match=why):
         roster.read(*files)
 
 
@@ -155,8 +155,8 @@ def test_organizations_in_no_file_are_told_once(roster: Roster) -> None:
 
 
 def test_a_zip_that_would_burst_is_refused(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheet_reader, "RATIO_FROM", 1 << 20)
-    with pytest.raises(Unusable, match="unpacks to"):
+    monkeypatch.setattr(spreadsheet_reader, "RATIO_CHECK_MIN_BYTES", 1 << 20)
+    with pytest.raises(UnusableFileError, match="unpacks to"):
         roster.read(bundle(*MEMBERS_11, ("big.csv", "phone\n" + "\n" * (2 << 20))))
     assert roster.numbers() == set()
 
@@ -173,7 +173,7 @@ def test_zips_that_are_no_roster(roster: Roster, content: bytes, why: str) -> No
     if why == "damaged":
         at = content.index(b"users.csv") + 40
         content = content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
-    with pytest.raises(Unusable, match=why):
+    with pytest.raises(UnusableFileError, match=why):
         roster.read(content)
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from bot.base.database import Database
-from bot.roster import Options, import_command, importer
+from bot.roster import RosterImportOptions, import_command, importer
 from bot.runtime import Services
 from bot.store.families.contacts import contacts
 from bot.store.families.roster_imports import roster_imports
@@ -39,7 +39,7 @@ def kept(services: Services) -> tuple[int, int]:
 def import_it(services: Services, path: Path) -> None:
     """In a child: a connection of its own, and nothing else of its parent's."""
     own = replace(services, database=Database(services.settings.database_url, services.database.vault))
-    importer.import_files(own, [path], Options(), lambda _: None)
+    importer.import_files(own, [path], RosterImportOptions(), lambda _: None)
 
 
 @pytest.mark.long
@@ -56,14 +56,14 @@ def test_killed_in_the_middle_it_goes_on(roster: Roster) -> None:
     done, people = kept(roster.services)
     assert 1000 <= done < LINES and people == done, "what was read is kept, no more"
     report = roster.read(path)
-    assert (report.new, report.unchanged, report.kept_before) == (LINES - done, 0, done), "nothing is done twice"
+    assert (report.new, report.unchanged, report.earlier_line_count) == (LINES - done, 0, done), "nothing is done twice"
     assert report.bad == 1 and f"line {LINES + 2}: " in roster.bad[0]
     assert kept(roster.services)[1] == LINES
 
 
 def stop_after(roster: Roster, monkeypatch: pytest.MonkeyPatch, batches: int, *files: Path, **options: bool) -> None:
     """Let an import fail after so many batches."""
-    keep, left = importer._keep, [batches]
+    keep, left = importer._save_lines, [batches]
 
     def failing(*given: object) -> None:
         if not left[0]:
@@ -71,50 +71,50 @@ def stop_after(roster: Roster, monkeypatch: pytest.MonkeyPatch, batches: int, *f
         left[0] -= 1
         keep(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(importer, "_keep", failing)
+    monkeypatch.setattr(importer, "_save_lines", failing)
     with pytest.raises(KeyboardInterrupt):
         roster.read(*files, **options)
-    monkeypatch.setattr(importer, "_keep", keep)
+    monkeypatch.setattr(importer, "_save_lines", keep)
 
 
 def test_a_whole_roster_that_was_broken_off_takes_nobody_off_wrongly(
     roster: Roster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "AT_ONCE", 10)
+    monkeypatch.setattr(importer, "LINE_BATCH_SIZE", 10)
     path = roster.file(numbered(40), "whole.csv")
     stop_after(roster, monkeypatch, 2, path, whole=True)
     report = roster.read(path, whole=True)
-    assert (report.kept_before, report.new, report.left) == (20, 20, 0)
+    assert (report.earlier_line_count, report.new, report.left) == (20, 20, 0)
     stop_after(roster, monkeypatch, 2, path, whole=True)
     with time_machine.travel(NOW + timedelta(hours=1)):
         roster.read(roster.file(numbered(40), "other.csv"))  # now `seen` no longer says whom the first had named
         report = roster.read(path, whole=True)
-    assert (report.kept_before, report.left) == (0, 0)
+    assert (report.earlier_line_count, report.left) == (0, 0)
 
 
 def test_two_at_once_do_not_take_each_others_families_off(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     path, other = roster.file(numbered(10), "whole.csv"), roster.file(numbered(11), "other.csv")
-    finish = importer._finish
+    finish = importer._finish_run
 
-    def meanwhile(run: importer._Run) -> None:
-        monkeypatch.setattr(importer, "_finish", finish)
+    def meanwhile(run: importer._ImportRun) -> None:
+        monkeypatch.setattr(importer, "_finish_run", finish)
         Roster(roster.services, roster.folder).read(other)
         finish(run)
 
-    monkeypatch.setattr(importer, "_finish", meanwhile)
+    monkeypatch.setattr(importer, "_finish_run", meanwhile)
     report = roster.read(path, whole=True)
     assert report.left == 0 and "Another import ran meanwhile" in str(report)
 
 
 def test_options_make_another_import(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importer, "AT_ONCE", 10)
+    monkeypatch.setattr(importer, "LINE_BATCH_SIZE", 10)
     path = roster.file(numbered(40))
     stop_after(roster, monkeypatch, 2, path)
-    assert roster.read(path, basis="form").kept_before == 0
+    assert roster.read(path, basis="form").earlier_line_count == 0
 
 
 def invoke(services: Services, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(import_command, "_services", lambda: services)
+    monkeypatch.setattr(import_command, "_open_runtime", lambda: services)
     done = CliRunner().invoke(import_command.import_command, words)
     return done.exit_code, done.stdout, done.stderr
 

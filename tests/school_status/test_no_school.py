@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from bot.runtime import Services
-from bot.school_status.status_change import withdraw
+from bot.school_status.status_change import withdraw_school_status
 from bot.store.families import contacts, families
 from tests.conftest import NOW, Family
 from tests.school_status.test_school_status import ASKS, CLEAR, set_, told
@@ -43,7 +43,7 @@ def test_whose_only_school_the_roster_knows_is_told_of_it(
     with services.database.write() as db:
         known = contacts.find(db, services.database.vault, NUMBER)
         assert known is not None
-        family = contacts.family_of(db, known.id)
+        family = contacts.find_family_id(db, known.id)
         assert family is not None
         families.join_school(db, family, "lincoln", "roster")
     set_(services)
@@ -64,7 +64,7 @@ def test_who_never_named_one_is_told_once_every_school_was_checked(
         assert "After Tuesday, November 24, 12:00 PM, please ask again." in text, "the first that ends counts"
         set_(services, "lincoln")
         assert len(told(services, twilio, NUMBER)) == 1
-        withdraw(services, last.id, "dana_cole")
+        withdraw_school_status(services, last.id, "dana_cole")
         back = told(services, twilio, NUMBER)[1]
         assert "What we told you about Harbor Middle School" in back and "does not count any more" in back
 
@@ -72,7 +72,7 @@ def test_who_never_named_one_is_told_once_every_school_was_checked(
 def test_one_that_did_not_leave_was_not_told(services: Services, twilio: TwilioStandIn, reporter: Family) -> None:
     for school in ("lincoln", "riverbend"):
         set_(services, school)
-    withdraw(services, set_(services, "harbor").id, "dana_cole")
+    withdraw_school_status(services, set_(services, "harbor").id, "dana_cole")
     assert told(services, twilio, NUMBER) == [], "not even that it counts no more"
     set_(services, "harbor")
     assert len(told(services, twilio, NUMBER)) == 1

@@ -11,13 +11,19 @@ from hypothesis import strategies as st
 from bot.base.database import now
 from bot.content.library import Library
 from bot.runtime import Services
-from bot.school_status.sms_commands import Asked, parse
-from bot.school_status.status_change import CannotSet, Wish, may_set, set_status, withdraw
+from bot.school_status.sms_commands import SchoolStatusCommand, parse
+from bot.school_status.status_change import (
+    SchoolStatusError,
+    SchoolStatusRequest,
+    can_set_status,
+    set_status,
+    withdraw_school_status,
+)
 from bot.store import audit_log
 from bot.store.cases import case_messages
 from bot.store.families import contacts
 from bot.store.schools import school_statuses
-from bot.store.schools.school_statuses import KINDS, Status
+from bot.store.schools.school_statuses import SCHOOL_STATUS_KINDS, SchoolStatus
 from tests.cases.test_paging import send_all
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
@@ -27,9 +33,9 @@ ASKS = "Is ICE at the school?"
 CLEAR = "There were no immigration agents there."
 
 
-def set_(services: Services, school: str = "lincoln", kind: str = "no_agents", **more: object) -> Status:
-    wish = {"checked_at": now(), "holds": timedelta(hours=2), "by": "dana_cole", "cause": f"{school} {kind} {now()}"}
-    return set_status(services, Wish(school, kind, **{**wish, **more}))  # type: ignore[arg-type]
+def set_(services: Services, school: str = "lincoln", kind: str = "no_agents", **more: object) -> SchoolStatus:
+    wish = {"checked_at": now(), "validity": timedelta(hours=2), "by": "dana_cole", "cause": f"{school} {kind} {now()}"}
+    return set_status(services, SchoolStatusRequest(school, kind, **{**wish, **more}))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -116,7 +122,7 @@ def test_who_reported_a_rumour_is_told_what_was_found_once(
     set_(services, kind="normal_day")
     assert len(told(services, twilio, "+12175550170")) == 1
     with services.database.read() as db:
-        notes = [one for one in case_messages.of_case(db, services.database.vault, 1) if one.author == "note"]
+        notes = [one for one in case_messages.list_for_case(db, services.database.vault, 1) if one.author == "note"]
     assert (
         len(notes) == 1
         and notes[0].original.startswith("To the family: We checked Lincoln")
@@ -155,7 +161,9 @@ def test_what_counts_no_more_is_taken_back_from_those_who_were_told(
     family.text(ASKS)
     first = set_(services)
     assert len(told(services, twilio, "+12175550170")) == 1
-    assert withdraw(services, first.id, "dana_cole") and not withdraw(services, first.id, "dana_cole")
+    assert withdraw_school_status(services, first.id, "dana_cole") and not withdraw_school_status(
+        services, first.id, "dana_cole"
+    )
     assert "does not count any more" in told(services, twilio, "+12175550170")[1]
     assert "We checked" not in at_lincoln("+12175550171").text(ASKS)
     set_(services)
@@ -168,7 +176,7 @@ def test_what_was_not_sent_yet_is_not_sent_after_it_was_taken_back(
     services: Services, twilio: TwilioStandIn, at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
-    withdraw(services, set_(services).id, "dana_cole")
+    withdraw_school_status(services, set_(services).id, "dana_cole")
     assert told(services, twilio, "+12175550170") == []
 
 
@@ -181,40 +189,42 @@ def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
     with time_machine.travel(NOW + timedelta(hours=2, minutes=1)):
         assert told(services, twilio, "+12175550170") == []
         with services.database.read() as db:
-            notes = [one for one in case_messages.of_case(db, services.database.vault, 1) if one.author == "note"]
+            notes = [one for one in case_messages.list_for_case(db, services.database.vault, 1) if one.author == "note"]
         assert "Not sent to the family" in notes[-1].original
         set_(services)
         assert CLEAR in told(services, twilio, "+12175550170")[0], "what is found next is told"
 
 
 def test_an_older_statement_does_not_come_back(services: Services) -> None:
-    set_(services, holds=timedelta(hours=4))
-    newer = set_(services, kind="normal_day", holds=timedelta(minutes=10))
-    withdraw(services, newer.id, "dana_cole")
-    assert services.statuses.now(now()) == {}
+    set_(services, validity=timedelta(hours=4))
+    newer = set_(services, kind="normal_day", validity=timedelta(minutes=10))
+    withdraw_school_status(services, newer.id, "dana_cole")
+    assert services.statuses.get_current(now()) == {}
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"school": "hogwarts"}, {"kind": "agents_there_now"}, {"holds": timedelta(hours=5)}, {"holds": timedelta()},
+        {"school": "hogwarts"}, {"kind": "agents_there_now"}, {"validity": timedelta(hours=5)}, {"validity": timedelta()},
         {"checked_at": NOW - timedelta(hours=2)}, {"checked_at": NOW + timedelta(hours=1)},
     ],
 )  # fmt: skip
 def test_what_cannot_be_said(services: Services, wrong: dict[str, object]) -> None:
-    with pytest.raises(CannotSet):
+    with pytest.raises(SchoolStatusError):
         set_(services, **wrong)  # type: ignore[arg-type]
 
 
 def test_there_is_no_kind_that_tells_where_agents_are() -> None:
-    assert set(KINDS) == {"no_agents", "checking", "normal_day"}
+    assert set(SCHOOL_STATUS_KINDS) == {"no_agents", "checking", "normal_day"}
 
 
 def test_only_the_chain_of_the_safety_lead_may(library: Library) -> None:
-    may = {who for who in library.district.staff if may_set(library.district, who, "lincoln")}
+    may = {who for who in library.district.staff if can_set_status(library.district, who, "lincoln")}
     assert may == {"dana_cole", "sam_ortiz"}
-    assert not may_set(library.district, "sam_ortiz", "harbor"), "who works at one school speaks for that one"
-    assert not may_set(library.district, None, "lincoln") and not may_set(library.district, "dana_cole", "hogwarts")
+    assert not can_set_status(library.district, "sam_ortiz", "harbor"), "who works at one school speaks for that one"
+    assert not can_set_status(library.district, None, "lincoln") and not can_set_status(
+        library.district, "dana_cole", "hogwarts"
+    )
 
 
 # By text
@@ -231,7 +241,7 @@ def test_by_text_it_is_set_and_confirmed_with_what_families_read(
     assert new_family(SAM).text("status lincoln off").startswith("Taken back")
     assert "read nothing" in new_family(DANA).text("STATUS Lincoln")
     with services.database.read() as db:
-        did = [(one.who, one.what) for one in audit_log.newest(db, 5, "school lincoln")]
+        did = [(one.who, one.what) for one in audit_log.list_newest(db, 5, "school lincoln")]
     assert did == [("sam_ortiz", "withdrew a school status"), ("dana_cole", "set a school status")]
 
 
@@ -241,7 +251,7 @@ def test_a_repeat_of_the_text_sets_and_tells_nothing_twice(
     for _ in range(2):
         new_family(DANA).text("STATUS LINCOLN CLEAR", MessageSid="SM" + "a" * 32)
     with services.database.read() as db:
-        assert len(school_statuses.newest(db, "lincoln", 9)) == 1
+        assert len(school_statuses.list_newest(db, "lincoln", 9)) == 1
     assert len(told(services, twilio, SAM)) == 1
 
 
@@ -249,22 +259,22 @@ def test_who_is_not_of_the_chain_sets_nothing(services: Services, new_family: Ca
     assert "Only the people of the safety lead" in new_family(KIM).text("STATUS LINCOLN CLEAR")
     assert "Only the people" in new_family(SAM).text("STATUS HARBOR CLEAR")
     new_family("+12175550188").text("STATUS LINCOLN CLEAR")
-    assert services.statuses.now(now()) == {}
+    assert services.statuses.get_current(now()) == {}
 
 
 @pytest.mark.parametrize(
     ("text", "asked"),
     [
-        ("STATUS LINCOLN CLEAR", Asked("lincoln", "no_agents")),
-        ("status Harbor Middle School normal", Asked("harbor", "normal_day")),
-        ("Estado Lincoln revisando", Asked("lincoln", "checking")),
-        ("STATUS LINCOLN OFF", Asked("lincoln", "off")),
-        ("STATUS LINCOLN", Asked("lincoln", "")),
+        ("STATUS LINCOLN CLEAR", SchoolStatusCommand("lincoln", "no_agents")),
+        ("status Harbor Middle School normal", SchoolStatusCommand("harbor", "normal_day")),
+        ("Estado Lincoln revisando", SchoolStatusCommand("lincoln", "checking")),
+        ("STATUS LINCOLN OFF", SchoolStatusCommand("lincoln", "off")),
+        ("STATUS LINCOLN", SchoolStatusCommand("lincoln", "")),
         ("STATUS CLEAR", None), ("STATUS SCHOOL CLEAR", None), ("status of my application", None),
         ("STATUS LINCOLN 3 AGENTS AT MAIN STREET", None), ("Lincoln clear", None), ("", None),
     ],
 )  # fmt: skip
-def test_only_the_exact_form_counts(library: Library, text: str, asked: Asked | None) -> None:
+def test_only_the_exact_form_counts(library: Library, text: str, asked: SchoolStatusCommand | None) -> None:
     assert parse(library.district, text) == asked
 
 
@@ -280,7 +290,7 @@ def test_messages_do_not_ask_the_database_for_it(
     services: Services, at_lincoln, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
     family, asked = at_lincoln("+12175550170"), []
-    monkeypatch.setattr(school_statuses, "current", lambda db, at: asked.append(at) or {})
+    monkeypatch.setattr(school_statuses, "find_current_by_school", lambda db, at: asked.append(at) or {})
     for text in ("hello", "what time does school start", ASKS, "at nine", ASKS, "at ten"):
         family.text(text)
     assert len(asked) == 1
@@ -294,8 +304,8 @@ def test_with_the_database_away_nothing_holds(services: Services, monkeypatch: p
     def away(db: object, at: object) -> None:
         raise OperationalError("", {}, Exception())
 
-    monkeypatch.setattr(school_statuses, "current", away)
-    assert services.statuses.now(now()) == {}
+    monkeypatch.setattr(school_statuses, "find_current_by_school", away)
+    assert services.statuses.get_current(now()) == {}
 
 
 def test_a_stopped_family_stays_stopped(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]

@@ -24,7 +24,7 @@ from bot.store.cases import cases, deliveries
 from bot.store.families import consent_events, contacts
 from bot.store.staff import staff_accounts
 from bot.web.app import create_app
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.conftest import NOW, PUBLIC, Family
 from tests.stand_in import sign
 from tests.test_structure import WITHOUT_LOGIN
@@ -102,7 +102,9 @@ def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Services, fa
 def test_a_captured_report_moves_nothing_back(services: Services, family: Family, client: FlaskClient) -> None:
     with services.database.write() as db:
         contact = contacts.add(db, services.database.vault, "+12175550166", "sms", now())
-        one, other = (deliveries.plan_talk(db, services.database.vault, contact.id, text, now()) for text in "ab")
+        one, other = (
+            deliveries.plan_staff_message(db, services.database.vault, contact.id, text, now()) for text in "ab"
+        )
         for number, row in enumerate((one, other)):
             deliveries.claim(db, row, now())
             deliveries.advance(db, row, "delivered", f"SM{number}" + "0" * 31)
@@ -116,7 +118,7 @@ def test_a_captured_report_moves_nothing_back(services: Services, family: Family
         path = f"{STATUS}?m={row}"
         assert client.post(path, data=form, headers=signed(services, path, form)).status_code == 204
     with services.database.read() as db:
-        found = [deliveries.get(db, services.database.vault, row) for row in (one, other)]
+        found = [deliveries.find(db, services.database.vault, row) for row in (one, other)]
     assert [row.state for row in found if row] == ["delivered", "delivered"]
 
 
@@ -194,7 +196,7 @@ def test_a_name_that_leads_inside_is_told_nothing(
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["ana", "nobody"])
 def test_each_lock_is_twice_as_long_as_the_one_before(services: Services, client: FlaskClient, name: str) -> None:
-    password, waits = new_password(services, "ana"), []
+    password, waits = issue_password(services, "ana"), []
     with time_machine.travel(NOW) as clock:
         for _ in range(7):
             for _ in range(5):
@@ -237,7 +239,7 @@ def test_nobody_chooses_the_address_that_is_counted(services: Services) -> None:
 
 def test_a_session_from_before_the_login_is_worth_nothing(services: Services, client: FlaskClient) -> None:
     """Session fixation: who slipped somebody a cookie does not hold a session after that person has logged in."""
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     client.get("/console/login")
     before = client.get_cookie("puente")
     assert before and log_in(client, "ana", password) == 302 and inside(client)
@@ -249,7 +251,7 @@ def test_a_session_from_before_the_login_is_worth_nothing(services: Services, cl
 
 
 def test_a_code_that_was_seen_works_for_nobody_else(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     assert log_in(client, "ana", password) == 302
     with time_machine.travel(NOW) as clock:
         secret, _ = set_up(client, password)
@@ -298,7 +300,7 @@ def test_every_answer_carries_the_headers(production: Flask) -> None:
 def test_every_form_wants_its_token(services: Services, client: FlaskClient) -> None:
     """CSRF: another site's form has the cookie (a lax browser sends it), and not the token."""
     app = client.application
-    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     for rule in app.url_map.iter_rules():
         if "POST" in (rule.methods or ()) and rule.rule.startswith("/console/"):
             path = re.sub(r"<[^>]*>", "1", rule.rule)
@@ -317,7 +319,7 @@ def test_metrics_are_open_to_nobody_without_the_token(client: FlaskClient) -> No
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "/console/..//evil.example",
                                        "/console/@evil.example/../..", "%2f%2fevil.example", "/console/\t//evil.example"])  # fmt: skip
 def test_a_login_leads_to_no_other_site(services: Services, client: FlaskClient, elsewhere: str) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     form = {"name": "ana", "password": password, "csrf_token": token(client.get("/console/login").text)}
     answer = client.post("/console/login", query_string={"next": elsewhere}, data=form)
     where = answer.headers["Location"]
@@ -326,9 +328,9 @@ def test_a_login_leads_to_no_other_site(services: Services, client: FlaskClient,
 
 def test_a_closed_login_is_out_at_once(services: Services, client: FlaskClient) -> None:
     """A lost phone, somebody who leaves: one click ends every session of theirs."""
-    assert log_in(client, "ana", new_password(services, "ana", "staff", "ana_ruiz")) == 302 and inside(client)
+    assert log_in(client, "ana", issue_password(services, "ana", "staff", "ana_ruiz")) == 302 and inside(client)
     with services.database.write() as db:
-        found = staff_accounts.by_name(db, "ana")
+        found = staff_accounts.find_by_name(db, "ana")
         assert found
         staff_accounts.close(db, found.id)
     assert not inside(client)

@@ -22,8 +22,8 @@ SENTENCE, CROWD = "very many messages in a short time", "Very many people are wr
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """The measures of a day, made small enough for a test."""
-    monkeypatch.setattr(rate_counters, "PER_TEN_MINUTES", 5)
-    monkeypatch.setattr(rate_counters, "STRANGERS_PER_MINUTE", 3)
+    monkeypatch.setattr(rate_counters, "MAX_MESSAGES_PER_TEN_MINUTES", 5)
+    monkeypatch.setattr(rate_counters, "MAX_STRANGERS_PER_MINUTE", 3)
 
 
 def rows(services: Services, table: Any) -> int:
@@ -44,7 +44,7 @@ def test_it_is_told_in_its_own_language(family: Family, strict: None, services: 
     for _ in range(4):
         family.text("¿es segura la escuela?")
     told = family.text("¿es segura la escuela?")
-    assert services.library.catalogs.wording("es", services.library.texts["too_many"]).text.split("{")[0] in told
+    assert services.library.catalogs.find_text("es", services.library.texts["too_many"]).text.split("{")[0] in told
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_emergencies_stop_and_a_person_always_pass(
     reply = family.text(body, **fields)
     with services.database.read() as db:
         contact = contacts.find(db, services.database.vault, family.address)
-        opened = bool(cases.of_contact(db, services.database.vault, contact.id)) if contact else False
+        opened = bool(cases.list_for_contact(db, services.database.vault, contact.id)) if contact else False
     stopped = bool(contact and contact.stopped_at)
     assert stopped or (reply and SENTENCE not in reply and opened)
 
@@ -87,7 +87,7 @@ def test_whom_a_person_talks_with_is_never_cut_short(services: Services, family:
         contact = contacts.find(db, services.database.vault, family.address)
         assert contact
         db.execute(text("UPDATE contacts SET talking_case = 1"))
-    services.conversations.set_talking(services.family(family.address), 1)
+    services.conversations.set_active_case(services.family(family.address), 1)
     for number in range(12):
         family.text(f"and then the {number}th thing happened")
     with services.database.read() as db:
@@ -129,7 +129,7 @@ def test_a_crowd_of_strangers_leaves_no_row_and_keeps_nobody_out_whom_we_know(
     assert rows(services, contacts.contacts) == 3
     assert CROWD in crowd[-1].text("hello again"), "a second message makes no acquaintance"
     assert known.text("is it safe at school?") and CROWD not in known.text("is it safe at school?")
-    services.conversations.forget(services.family(known.address))
+    services.conversations.discard(services.family(known.address))
     assert CROWD not in known.text("hello, good morning"), "the database knows it too"
     danger = crowd[5].text("La migra está en mi puerta ahorita")
     assert danger and CROWD not in danger and rows(services, cases.cases) == 1
@@ -152,7 +152,7 @@ def test_ten_thousand_phones_in_a_minute(services: Services, new_family: Callabl
 def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
     new_family: Callable[[str], Family],
 ) -> None:
-    usual, few = rate_counters.usual(), rate_limits.ABROAD
+    usual, few = rate_counters.get_default_limit(), rate_limits.ABROAD
     assert rate_limits.measure_of("+12175550177") == usual and rate_limits.measure_of("+17875550123") == usual
     assert rate_limits.measure_of("+525512345678") == few and rate_limits.measure_of("+18765550123") == few
     assert rate_limits.measure_of("whatsapp:+525512345678") == usual
@@ -172,7 +172,7 @@ def test_nothing_is_sent_where_somebody_earns_with_it(services: Services, twilio
 def test_so_many_texts_a_day_to_one_phone_and_no_more(
     services: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_counters, "SENT_PER_DAY", 3)
+    monkeypatch.setattr(rate_counters, "MAX_SENT_PER_DAY", 3)
     states = planned(services, "+12175550166", 5, kind="event")
     assert states.count("held") == 2 and len(twilio.sent_to("+12175550166")) == 3
     assert "held" not in planned(services, "+12175550166", 2, kind="talk"), "what a person writes goes out"
@@ -183,9 +183,11 @@ def planned(services: Services, number: str, times: int, kind: str = "event") ->
     vault, at = services.database.vault, now()
     with services.database.write() as db:
         contact = contacts.find(db, vault, number) or contacts.add(db, vault, number, "sms", at)
-        ids = [deliveries.plan_talk(db, vault, contact.id, f"text {one}", at, kind=kind) for one in range(times)]
+        ids = [
+            deliveries.plan_staff_message(db, vault, contact.id, f"text {one}", at, kind=kind) for one in range(times)
+        ]
     for one in ids:
         delivery.deliver(services, one)
     with services.database.read() as db:
-        found = [deliveries.get(db, vault, one) for one in ids]
+        found = [deliveries.find(db, vault, one) for one in ids]
     return [one.state for one in found if one]

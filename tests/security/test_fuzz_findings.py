@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from bot.base.yaml_source import BadSource, decoded
 from bot.content.catalog import parse_po
 from bot.runtime import Services
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.web.console.test_console import log_in
 from tests.web.console.test_login import cheap_passwords
@@ -23,7 +23,7 @@ def test_a_text_of_nothing_is_answered(family: Family, body: str) -> None:
 
 @pytest.mark.parametrize("number", ["0", "99", str(2**31), str(2**70)])
 def test_a_case_that_is_not_there_is_not_found_by_anybody(services: Services, client: FlaskClient, number: str) -> None:
-    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     client.application.config["WTF_CSRF_ENABLED"] = False
     for action in ("knock", "hand-back", "take", "done", "note"):
         assert client.post(f"/console/cases/{number}/{action}").status_code == 404, action

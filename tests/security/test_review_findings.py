@@ -22,16 +22,16 @@ from bot.base.settings import ROOT
 from bot.base.yaml_source import BadSource, parse
 from bot.content.catalog import parse_po
 from bot.content.library import Library, load_library
-from bot.content.lint import findings
+from bot.content.lint import find_content_problems
 from bot.messaging.delivery_status import Report
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.announcements import approvals, recipients, translations
-from bot.store.announcements.translations import Part
+from bot.store.announcements.translations import TranslatedSentence
 from bot.store.cases import cases, one_time_links
 from bot.store.families import contacts
 from bot.web.app import create_app
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from bot.web.webhooks.status_callbacks import report_it
 from tests.announcements.conftest import District
 from tests.conftest import NOW, PUBLIC, Family
@@ -47,14 +47,14 @@ MP3 = b"ID3\x04" + bytes(2000)
 @pytest.fixture
 def root(services: Services, client: FlaskClient) -> FlaskClient:
     """An administrator, whose forms need no token here."""
-    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     client.application.config["WTF_CSRF_ENABLED"] = False
     return client
 
 
 def told(services: Services, subject: str) -> list[tuple[str, str, str]]:
     with services.database.read() as db:
-        return [(one.who, one.what, one.why) for one in audit_log.newest(db, 100, subject)]
+        return [(one.who, one.what, one.why) for one in audit_log.list_newest(db, 100, subject)]
 
 
 # --- Values that no database takes ----------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple
     away, row = sent_then_away
     report_it(away, Report(row.sid, "undelivered", row.id, 21610))
     with away.database.read() as db:
-        assert contacts.has_stopped(db, row.contact_id)
+        assert contacts.is_opted_out(db, row.contact_id)
 
 
 # --- Who looked -----------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_an_incident_is_not_read_past_the_audit_log(services: Services, root: Fl
 
 def test_who_may_not_see_a_case_does_not_use_up_its_link(services: Services, client: FlaskClient, busy: None) -> None:
     with services.database.write() as db:
-        secret = one_time_links.make(db, 1, "ana_ruiz", now())
+        secret = one_time_links.create(db, 1, "ana_ruiz", now())
         db.execute(update(cases.cases).where(cases.cases.c.id == 1).values(role="counselor"))
     path = f"/console/open/{secret}"
     other = member(services, client.application, "staff", "kim_novak")
@@ -187,11 +187,11 @@ def test_nobody_alone_speaks_in_an_announcement_that_has_left(
     district.family("+12175550201", "lincoln", language="es")
     number = district.say(unapproved="machine")
     with services.database.write() as db:
-        translations.ask_for(db, number, "es", [], now())
+        translations.request(db, number, "es", [], now())
     for staff in ("ana_ruiz", "kim_novak"):
         assert keep(member(services, client.application, "staff", staff), number, MP3).status_code == 403
     with services.database.read() as db:
-        assert translations.audio(db, number, "es") is None
+        assert translations.get_audio(db, number, "es") is None
     assert keep(member(services, client.application, "approver", "rosa_lind"), number, MP3).status_code == 302
 
 
@@ -199,12 +199,12 @@ def test_another_recording_needs_new_approvals(services: Services, client: Flask
     draft = district.draft()
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
-        translations.ask_for(db, draft.id, "es", [], now())
+        translations.request(db, draft.id, "es", [], now())
     approval.approve(services, draft.id, "rosa_lind")
     for data in (MP3, MP3 + b"x"):
         assert keep(ana, draft.id, data).status_code == 302
         with services.database.read() as db:
-            given, seen = approvals.of(db, draft.id), approval.digest_now(db, draft)
+            given, seen = approvals.list_for_announcement(db, draft.id), approval.compute_current_digest(db, draft)
         assert given and not any(one.digest == seen for one in given)
         approval.approve(services, draft.id, "rosa_lind")
 
@@ -213,11 +213,11 @@ def test_a_recording_of_older_words_is_not_kept(services: Services, district: Di
     draft, at = district.draft(), now()
     with services.database.write() as db:
         for words in ("School is open.", "School is closed."):
-            translations.ask_for(db, draft.id, "es", [Part(words)], at)
-            assert translations.audio(db, draft.id, "es") is None
+            translations.request(db, draft.id, "es", [TranslatedSentence(words)], at)
+            assert translations.get_audio(db, draft.id, "es") is None
             translations.set_audio(db, draft.id, "es", MP3)
-        translations.ask_for(db, draft.id, "es", [Part(words)], at)
-        assert translations.audio(db, draft.id, "es") == MP3, "the words are the same"
+        translations.request(db, draft.id, "es", [TranslatedSentence(words)], at)
+        assert translations.get_audio(db, draft.id, "es") == MP3, "the words are the same"
 
 
 # --- Who is counted as one ------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def test_a_brace_that_a_translation_lost_breaks_no_message(services: Services, t
     family = Family(services, create_app(services=replace(services, library=library)).test_client(), "+12175550177")
     for text in ("La migra está en mi puerta ahorita", "quiero hablar con una persona", "AYUDA"):
         assert family.text(text) and family.status == 200
-    errors, _warnings = findings(tmp_path / "root", library, NOW.date())
+    errors, _warnings = find_content_problems(tmp_path / "root", library, NOW.date())
     assert any("messages/es.po" in one and ("brace" in one or "must stand" in one) for one in errors), errors[:3]
 
 

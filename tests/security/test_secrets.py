@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from bot.base.settings import ROOT, Settings
 from bot.cli import main
 from bot.runtime import Services
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.web.console.test_console import log_in
 from tests.web.console.test_login import cheap_passwords
@@ -65,7 +65,7 @@ def test_nothing_secret_stands_in_a_log(
     services: Services, client: FlaskClient, family: Family, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     log_in(client, "ana", "a wrong password of mine")
     assert log_in(client, "ana", password) == 302
     family.text("I want to talk to a person about Guadalupe")

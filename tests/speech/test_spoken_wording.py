@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from bot.base import settings
 from bot.base.yaml_source import BadSource, parse
 from bot.content.babel_extractor import extract
-from bot.content.catalog import Catalogs, Wording
-from bot.content.library import Library, _spoken
-from bot.content.spoken_texts import orphans
+from bot.content.catalog import Catalogs, CatalogText
+from bot.content.library import Library, _load_spoken_texts
+from bot.content.spoken_texts import find_orphans
 from bot.flows.effects import StateFact
 from bot.flows.loader import placeholders
 from bot.messaging.reply_composer import Composer
@@ -35,7 +35,7 @@ def test_nothing_that_a_caller_hears_tells_to_write_to_reply_or_to_look(library:
 
 
 def test_a_text_for_readers_without_a_pair_is_found(library: Library) -> None:
-    less = replace(library, spoken={one: two for one, two in library.spoken.items() if one != MENU})
+    less = replace(library, spoken_texts={one: two for one, two in library.spoken_texts.items() if one != MENU})
     assert [where for where, _ in for_readers(less)] == ["menu.steps.open.ask"]
     (line,) = spoken_wording.warnings(less)
     assert line.startswith("flows/spoken.yaml:1:1: menu.steps.open.ask: callers hear 'How can I help? Reply")
@@ -59,18 +59,21 @@ def test_values_and_numbers_stay(library: Library) -> None:
 
 def test_what_stands_inside_another_text_is_not_taken_apart(library: Library) -> None:
     longer = "I did not understand that. Please reply with one of the numbers."
-    assert said(library, "en", longer) == library.spoken[longer]
+    assert said(library, "en", longer) == library.spoken_texts[longer]
     assert said(library, "en", f"She wrote: {KEEP}") == f"She wrote: {KEEP}"
 
 
 def test_in_another_language_its_own_words_and_the_written_ones_where_they_lack(library: Library) -> None:
-    spanish = {MENU: Wording("¿Cómo puedo ayudar? Responda.", draft=True), KEEP: Wording("No, sigan escribiendo")}
-    some = replace(library, catalogs=Catalogs({"es": {**spanish, library.spoken[MENU]: Wording("Oprima.")}}))
+    spanish = {
+        MENU: CatalogText("¿Cómo puedo ayudar? Responda.", is_draft=True),
+        KEEP: CatalogText("No, sigan escribiendo"),
+    }
+    some = replace(library, catalogs=Catalogs({"es": {**spanish, library.spoken_texts[MENU]: CatalogText("Oprima.")}}))
     assert (
         said(some, "es", "¿Cómo puedo ayudar? Responda.\n1. No, sigan escribiendo")
         == "Oprima.\n1. No, sigan escribiendo"
     )
-    assert english_said(some, "es", KEEP) == KEEP and english_said(some, "es", MENU) == library.spoken[MENU]
+    assert english_said(some, "es", KEEP) == KEEP and english_said(some, "es", MENU) == library.spoken_texts[MENU]
     items = {item.text for item in sayable(some, "es", NOW).items}
     assert "Oprima." in items and "¿Cómo puedo ayudar? Responda." not in items, "people record what is said"
 
@@ -82,10 +85,10 @@ def test_what_is_no_text_of_ours_is_said_as_it_is(library: Library, language: st
 
 def test_every_written_text_is_found_again_with_its_values(library: Library) -> None:
     for language in library.district.languages:
-        for written in library.spoken:
+        for written in library.spoken_texts:
             spoken = english_said(library, language, written)
             values = {name: f"({name}) 217-555-0100" for name in placeholders(written)}
-            own, wanted = (library.catalogs.read(language, one).format_map(values) for one in (written, spoken))
+            own, wanted = (library.catalogs.translate(language, one).format_map(values) for one in (written, spoken))
             assert said(library, language, own) == wanted, (language, written)
 
 
@@ -96,9 +99,11 @@ def test_the_catalogs_get_what_is_said() -> None:
 
 def test_a_pair_that_lost_its_text_is_named_with_its_line(library: Library) -> None:
     source = parse('spoken:\n  - written: "No such text."\n    said: "x"\n', "flows/spoken.yaml")
-    (problem,) = orphans(source, library.flows, library.texts.values(), library.facts)
+    (problem,) = find_orphans(source, library.flows, library.texts.values(), library.facts)
     assert str(problem).startswith("flows/spoken.yaml:2:") and "no text reads 'No such text.'" in str(problem)
-    assert not list(orphans(parse(FILE.read_text(), str(FILE)), library.flows, library.texts.values(), library.facts))
+    assert not list(
+        find_orphans(parse(FILE.read_text(), str(FILE)), library.flows, library.texts.values(), library.facts)
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +118,7 @@ def test_a_pair_that_lost_its_text_is_named_with_its_line(library: Library) -> N
 def test_what_would_go_wrong_in_a_call_stops_the_start(tmp_path: Path, pairs: str, wrong: str) -> None:
     (tmp_path / "spoken.yaml").write_text(f"spoken:\n{pairs}")
     with pytest.raises(BadSource) as caught:
-        _spoken(tmp_path / "spoken.yaml")
+        _load_spoken_texts(tmp_path / "spoken.yaml")
     assert wrong in str(caught.value)
 
 

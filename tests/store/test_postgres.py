@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from bot.announcements import launch
-from bot.announcements.progress import report
+from bot.announcements.progress import stream_csv_report
 from bot.announcements.sender import broadcast
 from bot.base.database import Database, now
 from bot.base.encryption import Vault
-from bot.cases.paging import page as alert
+from bot.cases.paging import page_staff as alert
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
 from bot.store.announcements.announcements import Audience
@@ -73,7 +73,7 @@ def test_a_voice_note_on_postgresql(url: str, services: Services, twilio: Twilio
     assert sound_of(here, note) == SOUND and twilio.media.files == {} and note.due_at is None
     assert [one.method for one in twilio.media.asked] == ["GET", "DELETE"]
     with here.database.write() as db:
-        voice_notes.forget_contact(db, note.contact_id or 0, now())
+        voice_notes.delete_for_contact(db, note.contact_id or 0, now())
     assert notes(here, number) == []
     here.database.engine.dispose()
 
@@ -93,7 +93,7 @@ def test_an_announcement_on_postgresql(url: str, services: Services, twilio: Twi
     assert district.state(number) == "done"
     district.report(number, "+12175557001", "delivered")
     assert district.states(number) == {"queued": 59, "delivered": 1}
-    assert "".join(report(here, number)).count("family") == 60
+    assert "".join(stream_csv_report(here, number)).count("family") == 60
     here.database.engine.dispose()
 
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from bot.base.encryption import Unreadable, Vault
+from bot.base.encryption import DecryptionError, Vault
 from bot.runtime import Services
-from bot.store.families.conversations import LOCK_MS, Conversation, Conversations
+from bot.store.families.conversations import CONVERSATION_LOCK_MS, Conversation, ConversationStore
 from tests.conftest import Family
 from tests.databases import kept_on_disk
 
@@ -17,42 +17,42 @@ OLD, NEW = "o" * 32, "n" * 32
 @given(words=st.text(), place=st.text(max_size=20))
 def test_what_is_sealed_opens_in_its_place_only(words: str, place: str) -> None:
     vault = Vault([OLD])
-    sealed = vault.seal(words, place)
-    assert vault.open(sealed, place) == words
-    with pytest.raises(Unreadable):
-        vault.open(sealed, place + "x")
-    with pytest.raises(Unreadable):
-        Vault([NEW]).open(sealed, place)
+    sealed = vault.encrypt(words, place)
+    assert vault.decrypt(sealed, place) == words
+    with pytest.raises(DecryptionError):
+        vault.decrypt(sealed, place + "x")
+    with pytest.raises(DecryptionError):
+        Vault([NEW]).decrypt(sealed, place)
 
 
 def test_a_newer_key_in_front_keeps_the_old_records_readable_and_findable() -> None:
     before, after = Vault([OLD]), Vault([NEW, OLD])
-    assert after.open(before.seal("hello", "a"), "a") == "hello"
-    assert before.index("+1555") == after.index("+1555")
+    assert after.decrypt(before.encrypt("hello", "a"), "a") == "hello"
+    assert before.compute_lookup_hash("+1555") == after.compute_lookup_hash("+1555")
 
 
 @given(sealed=st.text(max_size=80))
 def test_garbage_is_unreadable_and_nothing_worse(sealed: str) -> None:
-    with pytest.raises(Unreadable):
-        Vault([OLD]).open(sealed, "a")
+    with pytest.raises(DecryptionError):
+        Vault([OLD]).decrypt(sealed, "a")
 
 
 def test_only_the_owner_of_the_lock_saves(clean_redis: Redis) -> None:
-    talks = Conversations(clean_redis, Vault([OLD]))
-    assert talks.enter("f", "SM1", "first").outcome == "go"
-    assert talks.enter("f", "SM2", "second").outcome == "busy"
+    talks = ConversationStore(clean_redis, Vault([OLD]))
+    assert talks.acquire("f", "SM1", "first").outcome == "go"
+    assert talks.acquire("f", "SM2", "second").outcome == "busy"
     clean_redis.delete("puente:lock:f")  # what its expiry does
-    assert talks.enter("f", "SM2", "second").outcome == "go"
-    assert not talks.leave("f", "SM1", "first", Conversation(noticed=["late"]), "late")
-    assert talks.leave("f", "SM2", "second", Conversation(noticed=["mine"]), "mine")
-    assert talks.enter("f", "SM2", "third").reply == "mine"
-    assert talks.enter("f", "SM3", "third").conversation.noticed == ["mine"]
+    assert talks.acquire("f", "SM2", "second").outcome == "go"
+    assert not talks.save_and_release("f", "SM1", "first", Conversation(noticed=["late"]), "late")
+    assert talks.save_and_release("f", "SM2", "second", Conversation(noticed=["mine"]), "mine")
+    assert talks.acquire("f", "SM2", "third").reply == "mine"
+    assert talks.acquire("f", "SM3", "third").conversation.noticed == ["mine"]
 
 
 def test_a_dead_owners_lock_runs_out(clean_redis: Redis) -> None:
-    talks = Conversations(clean_redis, Vault([OLD]))
-    talks.enter("f", "SM1", "killed")
-    assert 0 < clean_redis.pttl("puente:lock:f") <= LOCK_MS < 15_000
+    talks = ConversationStore(clean_redis, Vault([OLD]))
+    talks.acquire("f", "SM1", "killed")
+    assert 0 < clean_redis.pttl("puente:lock:f") <= CONVERSATION_LOCK_MS < 15_000
 
 
 def test_nothing_personal_stands_in_clear_in_redis_or_the_database(family: Family, services: Services) -> None:

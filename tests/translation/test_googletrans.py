@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.content import other_languages
-from bot.pii.placeholders import shield, unshield
-from bot.translation import Failed, google
+from bot.pii.placeholders import insert_placeholders, restore_text
+from bot.translation import TranslationError, google
 from bot.translation.google import GoogleTranslator
 from tests.stand_in.google import GoogleStandIn, Mood
 
@@ -22,7 +22,7 @@ def stand_in() -> Iterator[GoogleStandIn]:
 
 def translate(stand_in: GoogleStandIn, *texts: str, target: str = "sw") -> list[str]:
     answers = GoogleTranslator(stand_in.url).translate(texts, "en", target)
-    return [answer.reason if isinstance(answer, Failed) else answer for answer in answers]
+    return [answer.reason if isinstance(answer, TranslationError) else answer for answer in answers]
 
 
 def test_placeholders_and_numbers_never_leave_and_come_back(stand_in: GoogleStandIn) -> None:
@@ -51,14 +51,14 @@ def test_what_has_no_words_is_not_sent(stand_in: GoogleStandIn) -> None:
 def test_each_way_to_fail_has_its_name(
     stand_in: GoogleStandIn, mood: Mood, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(google, "SECONDS", 0.5)
+    monkeypatch.setattr(google, "TEXT_TIMEOUT_SECONDS", 0.5)
     stand_in.mood = mood
     assert translate(stand_in, "Call {office_phone} now.") == [reason]
 
 
 def test_nobody_there(stand_in: GoogleStandIn) -> None:
     answers = GoogleTranslator("http://127.0.0.1:9").translate(["Hello there"], "en", "sw")
-    assert isinstance(answers[0], Failed) and answers[0].reason == "unreachable"
+    assert isinstance(answers[0], TranslationError) and answers[0].reason == "unreachable"
 
 
 def test_googles_own_codes_are_used(stand_in: GoogleStandIn) -> None:
@@ -66,16 +66,16 @@ def test_googles_own_codes_are_used(stand_in: GoogleStandIn) -> None:
     assert stand_in.asked[0][2] == "wol"
 
 
-@pytest.mark.parametrize("code", other_languages.CODES)
+@pytest.mark.parametrize("code", other_languages.OTHER_LANGUAGE_CODES)
 def test_google_knows_every_language_that_can_be_chosen(code: str) -> None:
-    assert google.CODES.get(code, code) in googletrans.LANGUAGES
+    assert google.GOOGLE_LANGUAGE_CODES.get(code, code) in googletrans.LANGUAGES
 
 
 @given(st.text(), st.lists(st.sampled_from(["{due}", "911", "https://x.test/a", "+1 217 555 0110", "a@b.test"])))
 def test_the_shield_gives_back_what_it_took(text: str, parts: list[str]) -> None:
     whole = " ".join([text.replace("[", "").replace("［", ""), *parts])
-    bare, kept = shield(whole)
-    assert unshield(bare, kept) == whole
+    bare, kept = insert_placeholders(whole)
+    assert restore_text(bare, kept) == whole
     assert not any(part in bare for part in parts)
     if kept:
-        assert unshield(bare.replace("[[0]]", ""), kept) is None
+        assert restore_text(bare.replace("[[0]]", ""), kept) is None

@@ -12,20 +12,20 @@ from redis.retry import Retry
 
 from bot.base.database import now
 from bot.base.encryption import Vault
-from bot.content.catalog import Catalogs, Wording
+from bot.content.catalog import Catalogs, CatalogText
 from bot.content.library import Library
 from bot.runtime import Services, open_services
 from bot.store.announcements import approved_phrases
-from bot.translation import Failed, circuit_breaker, google
+from bot.translation import TranslationError, circuit_breaker, google
 from bot.translation.google import GoogleTranslator
-from bot.translation.safe_translator import CarefulTranslator, Translated
-from bot.translation.term_glossary import Glossary
+from bot.translation.safe_translator import SafeTranslator, TranslatedText
+from bot.translation.term_glossary import TermGlossary
 from tests.stand_in.google import GoogleStandIn, Mood
 
 VAULT = Vault(["a key of the tests"])
 PLANTED = "Call Xochitl Perez at 217-555-0133, 412 oak street apt 5, A-number A204 567 891, mail x@y.org, by Friday."
 SECRETS = ("Xochitl", "Perez", "555", "0133", "oak", "412", "204", "567", "891", "y.org")
-Make = Callable[..., CarefulTranslator]
+Make = Callable[..., SafeTranslator]
 
 
 def nobody() -> Redis:
@@ -34,8 +34,8 @@ def nobody() -> Redis:
 
 
 @pytest.fixture
-def glossary(library: Library) -> Glossary:
-    return Glossary(library.glossary.terms, library.glossary.names)
+def glossary(library: Library) -> TermGlossary:
+    return TermGlossary(library.glossary.terms, library.glossary.names)
 
 
 class Google(GoogleStandIn):
@@ -62,17 +62,17 @@ def stand_in() -> Iterator[Google]:
 
 
 @pytest.fixture
-def make(stand_in: Google, clean_redis: Redis, glossary: Glossary) -> Make:
-    def made(redis: Redis = clean_redis, url: str = stand_in.url, approved: str | None = None) -> CarefulTranslator:
-        return CarefulTranslator(GoogleTranslator(url), redis, VAULT, glossary, lambda *_: approved)
+def make(stand_in: Google, clean_redis: Redis, glossary: TermGlossary) -> Make:
+    def made(redis: Redis = clean_redis, url: str = stand_in.url, approved: str | None = None) -> SafeTranslator:
+        return SafeTranslator(GoogleTranslator(url), redis, VAULT, glossary, lambda *_: approved)
 
     return made
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(google, "SECONDS", 0.3)
-    monkeypatch.setattr(circuit_breaker, "REST_MS", 400)
+    monkeypatch.setattr(google, "TEXT_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(circuit_breaker, "OPEN_MILLISECONDS", 400)
 
 
 def test_nothing_personal_leaves_and_everything_comes_back(make: Make, stand_in: Google) -> None:
@@ -111,7 +111,7 @@ def test_nothing_personal_is_kept_and_the_second_time_nobody_is_asked(
 def test_each_way_to_fail_has_its_name(make: Make, stand_in: Google, mood: Mood, reason: str, quick: None) -> None:
     stand_in.mood = mood
     careful = make()
-    assert careful.translate("Ana Ruiz waits here.", "en", "es") == Translated("", "", failed=reason)  # type: ignore[arg-type]
+    assert careful.translate("Ana Ruiz waits here.", "en", "es") == TranslatedText("", "", failed=reason)  # type: ignore[arg-type]
     stand_in.mood = "well"
     assert careful.translate("Ana Ruiz waits here.", "en", "es").machine == "yes", "a failure is not kept"
 
@@ -121,24 +121,24 @@ def test_unchanged_is_noticed_though_the_marks_were_respaced(make: Make, stand_i
     assert make().translate("Please wait for Ana Ruiz.", "en", "es").failed == "unchanged"
 
 
-def test_nobody_there_and_no_machine_allowed(make: Make, clean_redis: Redis, glossary: Glossary) -> None:
+def test_nobody_there_and_no_machine_allowed(make: Make, clean_redis: Redis, glossary: TermGlossary) -> None:
     assert make(url="http://127.0.0.1:9").translate("Hello there", "en", "es").failed == "unreachable"
-    off = CarefulTranslator(None, clean_redis, VAULT, glossary, lambda *_: None)
-    assert off.translate("Hello there", "en", "es") == Translated("", "", failed="off")
+    off = SafeTranslator(None, clean_redis, VAULT, glossary, lambda *_: None)
+    assert off.translate("Hello there", "en", "es") == TranslatedText("", "", failed="off")
     assert make().translate("Hello there", "en", "quc").failed == "off", "Google has no K'iche'"
 
 
-def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: Glossary) -> None:
+def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: TermGlossary) -> None:
     class Bad:
         name = "bad"
 
-        def translate(self, *_: object) -> list[str | Failed]:
+        def translate(self, *_: object) -> list[str | TranslationError]:
             raise RuntimeError
 
     def no_database(*_: str) -> str | None:
         raise OSError
 
-    careful = CarefulTranslator(Bad(), clean_redis, VAULT, glossary, no_database)
+    careful = SafeTranslator(Bad(), clean_redis, VAULT, glossary, no_database)
     assert careful.translate("Hello there", "en", "es").failed == "broken"
 
 
@@ -161,13 +161,13 @@ def test_the_breaker_opens_rests_tries_once_and_closes(make: Make, stand_in: Goo
 def test_after_the_rest_one_at_a_time(make: Make, clean_redis: Redis, quick: None) -> None:
     careful = make()
     for _ in range(5):
-        careful._breaker.told("time-out")
+        careful._breaker.record_result("time-out")
     time.sleep(0.5)
-    assert [careful._breaker.lets_through() for _ in range(3)] == [True, False, False]
-    careful._breaker.told("off")
-    assert [careful._breaker.lets_through() for _ in range(2)] == [True, False], "that one was no attempt"
-    careful._breaker.told("unchanged")
-    assert all(careful._breaker.lets_through() for _ in range(3)), "it answers"
+    assert [careful._breaker.allow_request() for _ in range(3)] == [True, False, False]
+    careful._breaker.record_result("off")
+    assert [careful._breaker.allow_request() for _ in range(2)] == [True, False], "that one was no attempt"
+    careful._breaker.record_result("unchanged")
+    assert all(careful._breaker.allow_request() for _ in range(3)), "it answers"
 
 
 @pytest.mark.parametrize("mood", ["unchanged", "loses_marks"])
@@ -187,14 +187,14 @@ def test_without_redis_it_translates_all_the_same(make: Make, stand_in: Google) 
 
 def test_an_approved_phrase_comes_before_the_machine(make: Make, stand_in: Google) -> None:
     answer = make(approved="Aprobado.").translate("The office opens at 8.", "en", "es")
-    assert answer == Translated("Aprobado.", "no") and not stand_in.asked
+    assert answer == TranslatedText("Aprobado.", "no") and not stand_in.asked
 
 
 def test_the_same_language_and_what_has_no_words(make: Make, stand_in: Google) -> None:
-    assert make().translate("Hello there", "en", "en") == Translated("Hello there", "")
+    assert make().translate("Hello there", "en", "en") == TranslatedText("Hello there", "")
     for text in ("", "217-555-0133", "Ana Ruiz", "👍"):
-        assert make().translate(text, "en", "es") == Translated(text, "")
-    assert make().translate("Early dismissal", "en", "es") == Translated("Salida temprana", "no")
+        assert make().translate(text, "en", "es") == TranslatedText(text, "")
+    assert make().translate("Early dismissal", "en", "es") == TranslatedText("Salida temprana", "no")
     assert not stand_in.asked
 
 
@@ -218,12 +218,12 @@ def test_the_back_translation_warns(make: Make, stand_in: Google) -> None:
 
 def test_a_failed_back_translation_is_no_failure(make: Make, stand_in: Google) -> None:
     stand_in.cannot = "es: "
-    assert make().translate("Good morning", "en", "es") == Translated("es: GOOD MORNING", "yes")
-    assert make().translate("Good night", "en", "es", check=False) == Translated("es: GOOD NIGHT", "yes")
+    assert make().translate("Good morning", "en", "es") == TranslatedText("es: GOOD MORNING", "yes")
+    assert make().translate("Good night", "en", "es", check=False) == TranslatedText("es: GOOD NIGHT", "yes")
 
 
 def test_googletrans_works_where_an_event_loop_runs(stand_in: Google) -> None:
-    async def inside() -> list[str | Failed]:
+    async def inside() -> list[str | TranslationError]:
         return GoogleTranslator(stand_in.url).translate(["Hello there"], "en", "es")
 
     assert asyncio.run(inside()) == ["es: HELLO THERE"]
@@ -231,13 +231,17 @@ def test_googletrans_works_where_an_event_loop_runs(stand_in: Google) -> None:
 
 def test_the_services_know_reviewed_answers_and_approved_phrases(services: Services, stand_in: Google) -> None:
     answer = services.library.district.answers["call_you"]
-    reviewed = Catalogs({"es": {answer: Wording("Le llamo hoy.")}, "fr": {answer: Wording("Brouillon", draft=True)}})
+    reviewed = Catalogs(
+        {"es": {answer: CatalogText("Le llamo hoy.")}, "fr": {answer: CatalogText("Brouillon", is_draft=True)}}
+    )
     given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": stand_in.url})
     opened = open_services(given, replace(services.library, catalogs=reviewed))
     with opened.database.write() as db:
-        approved_phrases.approve(db, approved_phrases.Phrase("es", "en", "Ya voy.", "On my way.", "ana_ruiz"), now())
-    assert opened.careful.translate(answer, "en", "es") == Translated("Le llamo hoy.", "no")
-    assert opened.careful.translate("ya  voy", "es", "en") == Translated("On my way.", "no")
+        approved_phrases.approve(
+            db, approved_phrases.ApprovedPhrase("es", "en", "Ya voy.", "On my way.", "ana_ruiz"), now()
+        )
+    assert opened.careful.translate(answer, "en", "es") == TranslatedText("Le llamo hoy.", "no")
+    assert opened.careful.translate("ya  voy", "es", "en") == TranslatedText("On my way.", "no")
     assert not stand_in.asked
     assert opened.careful.translate(answer, "en", "fr").machine == "yes", "a draft is no approved wording"
     assert services.careful.translate("Hello there", "en", "es").failed == "off"

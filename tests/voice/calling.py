@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from bot.base.database import now
-from bot.cases.paging import page
+from bot.cases.paging import page_staff
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
 from bot.store import audit_log
@@ -63,7 +63,7 @@ class Pager:
     def takings(self) -> int:
         """How often the audit log says that a case was taken."""
         with self.services.database.read() as db:
-            return sum(entry.what == "took" for entry in audit_log.newest(db, 100))
+            return sum(entry.what == "took" for entry in audit_log.list_newest(db, 100))
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def emergency(family: Family, twilio: TwilioStandIn) -> Pager:
     services = family.services
     with services.database.read() as db:
         case = db.execute(select(cases.c.id)).scalar_one()
-    page(services, case)
+    page_staff(services, case)
     called = (deliveries.c.means == "call") & (deliveries.c.case_id == case)
     with services.database.read() as db:
         rows = db.execute(select(deliveries.c.id, deliveries.c.staff).where(called).order_by(deliveries.c.staff)).all()

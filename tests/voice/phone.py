@@ -81,7 +81,7 @@ class Phone:
     def reads(self) -> str:
         """The language of this number, as the database has it; "" before one is chosen."""
         with self.services.database.read() as db:
-            return contacts.language_of(db, self.services.database.vault, f"voice:{self.number}") or ""
+            return contacts.find_language(db, self.services.database.vault, f"voice:{self.number}") or ""
 
     def seconds_before_a_key(self) -> float:
         """How long the line talks while no key does anything, about; the pauses counted in."""
@@ -101,9 +101,9 @@ def in_the_middle(phone: Phone, language: str, flow: str) -> None:
     phone.ask(f"/webhooks/twilio/voice?page={services.library.district.languages.index(language) // 8}",
               Digits=str(services.library.district.languages.index(language) % 8 + 1))  # fmt: skip
     family, owner = services.family(f"voice:{phone.number}"), secrets.token_hex(8)
-    standing = services.conversations.take(family, owner)
+    standing = services.conversations.lock_for_outgoing(family, owner)
     assert standing is not None
     world = world_of(services.library, now(), {"language": language, "channel": "voice"})
     talk, _effects = start_flow(world, Talk(language=language), flow)
-    services.conversations.put_on(family, owner, replace(standing, talk=asdict(talk)))
+    services.conversations.save_outgoing(family, owner, replace(standing, talk=asdict(talk)))
     services.conversations.release(family, owner)

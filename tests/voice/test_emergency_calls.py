@@ -56,7 +56,9 @@ def test_nothing_of_the_family_is_spoken_or_logged(pager: Pager, caplog: pytest.
 def test_a_link_in_an_alert_is_not_read_out(pager: Pager) -> None:
     call = pager.rung()
     with pager.services.database.write() as db:
-        sealed = pager.services.database.vault.seal("Case 7. See https://a.example/7", f"delivery:body:{pager.rows[0]}")
+        sealed = pager.services.database.vault.encrypt(
+            "Case 7. See https://a.example/7", f"delivery:body:{pager.rows[0]}"
+        )
         db.execute(update(deliveries).where(deliveries.c.id == pager.rows[0]).values(sealed_body=sealed))
     (heard,) = pager.twilio.answer(call)
     assert "Case 7. See Press 1" in heard.words and "example" not in heard.words
@@ -72,7 +74,7 @@ def test_the_second_to_press_hears_who_has_it(pager: Pager) -> None:
 
 def test_who_presses_after_it_is_done_hears_so(pager: Pager) -> None:
     call = pager.rung()
-    assignment.resolve(pager.services, pager.case, "ana_ruiz")
+    assignment.resolve_case(pager.services, pager.case, "ana_ruiz")
     assert f"Case {pager.case} is closed." in pager.twilio.answer(call, press="1")[-1].words
 
 

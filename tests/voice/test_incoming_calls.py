@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from bot.base.database import now
-from bot.content.library import with_other_languages
+from bot.content.library import add_other_languages
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
 from bot.speech.spoken_wording import is_day
 from bot.store.announcements import recordings
-from bot.store.announcements.recordings import Recording, Sound
+from bot.store.announcements.recordings import Recording, RecordingAudio
 from bot.store.cases import deliveries as deliveries_of
 from bot.store.cases.cases import cases
 from bot.store.cases.deliveries import deliveries
@@ -129,7 +129,7 @@ def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
         for item in sayable(phone.services.library, "so", NOW).items:
             if item.flow in needed:
                 said = Recording(0, "so", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
-                recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+                recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
     phone.ring()
     phone.press("9")
     assert phone.root.find(".//Play") is not None and "Somali: press" not in phone.words
@@ -255,7 +255,7 @@ def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio:
     with services.database.write() as db:
         contact = contacts.find(db, services.database.vault, f"voice:{phone.number}")
         assert contact is not None and contact.channel == "voice"
-        row = deliveries_of.plan_talk(db, services.database.vault, contact.id, "The bus comes at 7:15.", now())
+        row = deliveries_of.plan_staff_message(db, services.database.vault, contact.id, "The bus comes at 7:15.", now())
     deliver(services, row)
     (call,) = twilio.calls_to(phone.number)
     phone.sid = call.sid
@@ -334,7 +334,7 @@ def asked_by_call(phone: Phone, twilio: TwilioStandIn, body: str) -> tuple[str, 
     with phone.services.database.write() as db:
         contact = contacts.find(db, phone.services.database.vault, f"voice:{phone.number}")
         assert contact is not None
-        row = deliveries_of.plan_talk(db, phone.services.database.vault, contact.id, body, now())
+        row = deliveries_of.plan_staff_message(db, phone.services.database.vault, contact.id, body, now())
     deliver(phone.services, row)
     call = twilio.calls_to(phone.number)[-1]
     phone.sid = call.sid
@@ -365,7 +365,7 @@ def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
     phone.press("#")
     with phone.services.database.read() as db:
         row = db.execute(select(deliveries.c.id)).scalar_one()
-        sent = deliveries_of.get(db, phone.services.database.vault, row)
+        sent = deliveries_of.find(db, phone.services.database.vault, row)
     assert sent is not None and "Reply with a number" in sent.body
 
 
@@ -397,7 +397,7 @@ def record(phone: Phone, language: str, items: list[Item]) -> None:
     with phone.services.database.write() as db:
         for item in items:
             said = Recording(0, language, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
-            recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+            recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
 
 
 def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services) -> None:
@@ -421,8 +421,8 @@ def test_a_text_without_a_translation_is_read_by_an_english_voice(
         services.library,
         "How can I help? Reply with a number, or write your question in your own words.",
     )
-    spanish = {one: two for one, two in library.catalogs.wordings["es"].items() if one != missing}
-    catalogs = replace(library.catalogs, wordings={**library.catalogs.wordings, "es": spanish})
+    spanish = {one: two for one, two in library.catalogs.texts["es"].items() if one != missing}
+    catalogs = replace(library.catalogs, texts={**library.catalogs.texts, "es": spanish})
     less = replace(services, library=replace(library, catalogs=catalogs))
     phone = Phone(serve(less).test_client(), less)
     phone.ring()
@@ -475,7 +475,7 @@ def test_a_language_that_a_machine_drafts_is_not_read_by_the_voice_of_the_one_be
     services: Services, serve: Callable[[Services], Flask]
 ) -> None:
     """In a Spanish call somebody asks for German, which texts may get: a person, as for every language without a voice."""
-    more = replace(services, library=with_other_languages(services.library))
+    more = replace(services, library=add_other_languages(services.library))
     phone = Phone(serve(more).test_client(), more)
     phone.ring()
     phone.press("2")

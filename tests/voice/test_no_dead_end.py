@@ -16,7 +16,7 @@ from bot.content.library import Library
 from bot.runtime import Services
 from bot.speech.twilio_voices import VOICES
 from bot.store.announcements import recordings
-from bot.store.announcements.recordings import Recording, Sound
+from bot.store.announcements.recordings import Recording, RecordingAudio
 from bot.voice.recordable_texts import sayable
 from tests.conftest import NOW
 from tests.voice.phone import Phone, in_the_middle
@@ -42,7 +42,7 @@ def record(services: Services, flows: set[str] | None = None) -> Services:
         for item in sayable(services.library, RECORDED, NOW).items:
             if flows is None or item.flow in flows:
                 said = Recording(0, RECORDED, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
-                recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+                recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
     return services
 
 

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from bot.base.database import now
-from bot.cases.conversation_text import for_family
+from bot.cases.conversation_text import build_family_text
 from bot.messaging import delivery_status
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
@@ -40,14 +40,14 @@ def rung(phone: Phone, translation: str = "", machine: str = "yes", language: st
     phone.press("0")
     with services.database.write() as db:
         contacts.set_language(db, 1, language)
-    written = case_messages.New(1, "form:1", "staff", "en", WRITTEN, "ana_ruiz", "es", "waiting")
+    written = case_messages.NewCaseMessage(1, "form:1", "staff", "en", WRITTEN, "ana_ruiz", "es", "waiting")
     with services.database.write() as db:
         number = case_messages.add(db, vault, written, now())
-        made = case_messages.Translation(translation, machine=machine if translation else "")
-        assert case_messages.set_translated(db, vault, number, made, "to_send")
+        made = case_messages.MessageTranslation(translation, machine=machine if translation else "")
+        assert case_messages.save_translation(db, vault, number, made, "to_send")
         message, case = case_messages.get(db, vault, number), cases_of.get(db, vault, 1)
-        body = for_family(services, case, message, contacts.get(db, vault, case.contact_id), first=True)
-        row = deliveries_of.plan_talk(db, vault, case.contact_id, body, now())
+        body = build_family_text(services, case, message, contacts.get(db, vault, case.contact_id), is_first=True)
+        row = deliveries_of.plan_staff_message(db, vault, case.contact_id, body, now())
         assert case_messages.set_delivery(db, number, None, row)
     deliver(services, row)
     return row
@@ -92,24 +92,24 @@ def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio:
     assert "Marta" not in heard and "autobús" not in heard and phone.has("Hangup") and not phone.goes_on
     assert "Riverbend" in heard and "2 1 7, 5 5 5, 0 1 0 0" in heard and phone.voices == {"es-MX"}
     assert state_after(phone, row, "machine_end_beep") == "undelivered"
-    assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
+    assert "handle_undelivered_message" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
 
 
 def test_who_stops_while_it_rings_hears_nothing_and_staff_are_told(phone: Phone, twilio: TwilioStandIn) -> None:
     """However Twilio says that the call ended: the family was not told."""
     row = rung(phone, "Marta: el autobús llega a las 7:15.")
     with phone.services.database.write() as db:
-        contacts.set_stopped(db, 1, now())
+        contacts.set_opted_out(db, 1, now())
     assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
     assert state_after(phone, row, "human") == "canceled"
-    assert "talk_lost" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
+    assert "handle_undelivered_message" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
 
 
 def test_an_erased_family_that_picks_up_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
     """Its row is gone with it; a key it pressed all the same is a wish for somebody."""
     rung(phone, "Marta: el autobús llega a las 7:15.")
     with phone.services.database.write() as db:
-        erasure.erase(db, phone.services.database.vault, contacts.family_of(db, 1) or 0, now())
+        erasure.erase_family(db, phone.services.database.vault, contacts.find_family_id(db, 1) or 0, now())
     assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
     picked_up(phone, twilio, Digits="2")
     assert phone.root.findtext("Dial") == "+12175550100"
@@ -184,4 +184,7 @@ def test_who_wrote_is_told_when_nobody_knows_whether_the_family_was_rung(phone: 
         deliver(phone.services, row)
         deliver(phone.services, row)
     assert twilio.calls_to(phone.number) == []
-    assert sum("talk_lost" in str(phone.services.redis.hgetall(f"rq:job:{job}")) for job in jobs(phone)) == 1
+    assert (
+        sum("handle_undelivered_message" in str(phone.services.redis.hgetall(f"rq:job:{job}")) for job in jobs(phone))
+        == 1
+    )

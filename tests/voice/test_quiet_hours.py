@@ -23,7 +23,7 @@ def planned(services: Services, address: str, at: datetime) -> str:
     with services.database.write() as db:
         contact = contacts.find(db, services.database.vault, address)
         assert contact is not None
-        return deliveries.plan_talk(db, services.database.vault, contact.id, "The bus comes at 7:15.", at)
+        return deliveries.plan_staff_message(db, services.database.vault, contact.id, "The bus comes at 7:15.", at)
 
 
 def caller(client: FlaskClient, services: Services, says: str = "") -> Phone:
@@ -43,8 +43,8 @@ def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Services
             deliver(services, row)
         assert twilio.calls_to(phone.number) == []
     with services.database.read() as db:
-        waiting = deliveries.get(db, services.database.vault, row)
-        due = deliveries.unfinished(db, MORNING, MORNING, 10)
+        waiting = deliveries.find(db, services.database.vault, row)
+        due = deliveries.list_unfinished(db, MORNING, MORNING, 10)
     assert waiting is not None and waiting.state == "waiting" and (row, "talk") in due, "the sweep finds it at eight"
     with time_machine.travel(MORNING):
         for _ in range(2):

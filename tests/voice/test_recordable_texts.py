@@ -14,7 +14,7 @@ from bot.speech.spoken_wording import said
 from bot.speech.twilio_voices import VOICES
 from bot.speech.utterances import pieces, recording_key
 from bot.store.announcements import recordings
-from bot.store.announcements.recordings import Recording, Sound
+from bot.store.announcements.recordings import Recording, RecordingAudio
 from bot.voice import coverage
 from bot.voice.recordable_texts import sayable
 from tests.conftest import NOW
@@ -74,7 +74,7 @@ def test_the_commands_work_with_and_without_a_database(
     item = sayable(library, "so", NOW).items[0]
     with services.database.write() as db:
         said = Recording(0, "so", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
-        recordings.review(db, recordings.add(db, said, Sound(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
+        recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
     monkeypatch.setenv("VAR_DIR", str(services.settings.var_dir))
     monkeypatch.setenv("DATABASE_URL", services.settings.database_url)
     table = CliRunner().invoke(main, ["voices"]).output

@@ -81,7 +81,7 @@ def test_recorded_by_one_reviewed_by_another_and_heard(
     head = client.head(f"/recordings/{first.key}.mp3")
     assert head.status_code == 200 and head.data == b"" and int(head.headers["Content-Length"]) == len(mp3.data)
     with services.database.read() as db:
-        told = [(entry.who, entry.what) for entry in audit_log.newest(db, 5, "recording 1")]
+        told = [(entry.who, entry.what) for entry in audit_log.list_newest(db, 5, "recording 1")]
     assert told == [("sam_ortiz", "reviewed a recording"), ("ana_ruiz", "recorded a text")]
 
 
@@ -95,7 +95,7 @@ def test_taken_back_is_gone_and_an_older_one_does_not_come_back(
     assert "Taken back." in one.post("/console/recordings/take-back/2").text
     assert heard(client, first).status_code == 404
     with services.database.read() as db:
-        assert recordings.usable(db, "so", {first.key}) == set() and recordings.sound(db, 2) is None
+        assert recordings.find_usable_keys(db, "so", {first.key}) == set() and recordings.get_mp3(db, 2) is None
     assert one.client.get("/console/recordings/sound/2.mp3").status_code == 404
     assert one.post("/console/recordings/take-back/2").status_code == 404
 
@@ -105,8 +105,8 @@ def test_another_language_has_its_own(services: Services, one: Staff, other: Sta
     other.post("/console/recordings/review/1", heard="yes")
     beside = sayable(services.library, "ps", NOW).items[1]
     with services.database.read() as db:
-        assert recordings.usable(db, "so", {first.key, beside.key}) == {first.key}
-        assert recordings.usable(db, "ps", {first.key, beside.key}) == set()
+        assert recordings.find_usable_keys(db, "so", {first.key, beside.key}) == {first.key}
+        assert recordings.find_usable_keys(db, "ps", {first.key, beside.key}) == set()
 
 
 def test_changed_words_are_due_again(services: Services, client: FlaskClient, one: Staff, other: Staff) -> None:
@@ -161,7 +161,7 @@ def test_without_the_token_nothing_is_kept(services: Services, one: Staff, first
     form = {"recording": (BytesIO(sound()), "a.webm")}
     assert one.client.post(f"/console/recordings/so/{first.key}", data=form).status_code == 400
     with services.database.read() as db:
-        assert recordings.languages(db) == set()
+        assert recordings.list_languages(db) == set()
 
 
 def test_no_words_become_a_script_and_right_to_left_stands_right(services: Services) -> None:

@@ -43,7 +43,7 @@ def test_all_that_transcripts_say_is_twiml(library: Library, monkeypatch: pytest
 
 def as_call(library: Library, language: str, reply: str, slowly: bool) -> str:
     """The reply as `web/webhooks/incoming_call` says it, the keys in the caller's language."""
-    press = library.catalogs.read(language, library.texts["voice_press"])
+    press = library.catalogs.translate(language, library.texts["voice_press"])
     texts = with_keys(pieces(said(library, language, reply)), lambda digit: press.format(digit=digit))
     document, speaker = VoiceResponse(), Speaker(language, slowly=slowly)
     gather = document.gather(input="dtmf speech", language=hears(language), action="/", action_on_empty_result=True)

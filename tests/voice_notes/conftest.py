@@ -23,19 +23,19 @@ def carry_all(services: Services) -> None:
     """What the workers would do at this moment, job after job."""
     for _ in range(STEPS):
         with services.database.read() as db:
-            due = voice_notes.due(db, now(), 100)
+            due = voice_notes.list_due(db, now(), 100)
         for note_id in due:
             carry(services, note_id)
 
 
 def notes(services: Services, case_id: int = 1) -> list[VoiceNote]:
     with services.database.read() as db:
-        return voice_notes.of_case(db, services.database.vault, case_id)
+        return voice_notes.list_for_case(db, services.database.vault, case_id)
 
 
 def sound_of(services: Services, note: VoiceNote) -> bytes | None:
     with services.database.read() as db:
-        return voice_notes.audio_of(db, services.database.vault, note)
+        return voice_notes.load_audio(db, services.database.vault, note)
 
 
 def speak(family: Family, kept: Kept | None, **fields: str) -> str:

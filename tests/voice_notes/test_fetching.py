@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
-from bot.channels.twilio_media import MOST_BYTES, MediaError, TwilioMedia, host_of
+from bot.channels.twilio_media import MAX_MEDIA_BYTES, MediaError, TwilioMedia, get_host
 from bot.runtime import Services
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
@@ -126,8 +126,8 @@ def test_the_stand_ins_own_address_will_do_and_no_other_port(
 
 
 def test_regions_and_recordings_are_twilios() -> None:
-    assert host_of("https://api.dublin.ie1.twilio.com/x") == "api.dublin.ie1.twilio.com"
-    assert host_of("https://API.twilio.com/x") == "api.twilio.com"
+    assert get_host("https://api.dublin.ie1.twilio.com/x") == "api.dublin.ie1.twilio.com"
+    assert get_host("https://API.twilio.com/x") == "api.twilio.com"
 
 
 def test_another_accounts_media_is_not_deleted(media: TwilioMedia, twilio: TwilioStandIn) -> None:
@@ -144,7 +144,7 @@ def test_more_than_sixteen_megabytes_are_refused(
     services: Services, family: Family, twilio: TwilioStandIn, honest: bool
 ) -> None:
     family.text("hello, good morning")
-    speak(family, twilio.media.put(bytes(MOST_BYTES + 1), honest=honest))
+    speak(family, twilio.media.put(bytes(MAX_MEDIA_BYTES + 1), honest=honest))
     carry_all(services)
     (note,) = notes(services)
     assert (note.state, note.reason, note.at_twilio) == ("refused", "too_big", False)

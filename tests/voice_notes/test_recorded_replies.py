@@ -13,7 +13,7 @@ from bot.speech.spoken_wording import said as for_the_ear
 from bot.speech.utterances import pieces, recording_key
 from bot.store.announcements import recordings
 from bot.store.announcements.recordings import Recording
-from bot.store.announcements.recordings import Sound as Audio
+from bot.store.announcements.recordings import RecordingAudio as Audio
 from bot.voice.audio_conversion import convert
 from tests.conftest import PUBLIC, Family
 from tests.stand_in import TwilioStandIn, build, sign
@@ -40,7 +40,7 @@ def twiml(family: Family, body: str, **fields: str) -> list[tuple[str, str]]:
 def record(services: Services, reply: str, language: str = "en", reviewed: bool = True) -> list[str]:
     """Somebody says all of a reply, with the words for its numbers; the keys."""
     library, keys = services.library, []
-    press = library.catalogs.read(language, library.texts["voice_press"])
+    press = library.catalogs.translate(language, library.texts["voice_press"])
     for piece in pieces(for_the_ear(library, language, reply)):
         for text in (piece.text, *([press.format(digit=piece.key)] if piece.key else [])):
             keys.append(recording_key(language, text))
@@ -76,7 +76,7 @@ def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Servi
     record(services, menu)
     first = twiml(spoken, "menu", ButtonPayload="menu")
     with services.database.write() as db:
-        recordings.take_back(db, 1, now())
+        recordings.withdraw(db, 1, now())
     again = twiml(spoken, "menu", ButtonPayload="menu", MessageSid=spoken.sid, SmsSid=spoken.sid)
     assert first == again and first[1][1]
     assert spoken.client.get(first[1][1].removeprefix(PUBLIC)).status_code == 404

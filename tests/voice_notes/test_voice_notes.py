@@ -13,13 +13,13 @@ from redis import Redis
 from sqlalchemy import select
 
 from bot.base.database import now
-from bot.base.encryption import Unreadable
+from bot.base.encryption import DecryptionError
 from bot.base.queues import VOICE_NOTE
 from bot.cases import assignment, staff_conversation
-from bot.cases.paging import page
+from bot.cases.paging import page_staff
 from bot.jobs.sweeper import sweep_all
 from bot.messaging.erasure import erase
-from bot.retention.job import retain
+from bot.retention.job import delete_expired
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import case_messages, cases, voice_notes
@@ -72,7 +72,7 @@ def test_from_the_phone_to_the_console_and_gone_at_twilio(
     again = client.get("/console/cases/1").text
     assert "First listened to by Ana Ruiz" in again and "Nobody has listened" not in again
     with services.database.read() as db:
-        assert [one.what for one in audit_log.newest(db, 20, "case 1")].count("listened to a voice message") == 1
+        assert [one.what for one in audit_log.list_newest(db, 20, "case 1")].count("listened to a voice message") == 1
 
 
 def test_the_family_hears_at_once_what_happens_next(spoken: Family, services: Services) -> None:
@@ -90,7 +90,7 @@ def test_whose_language_nobody_knows_is_answered_and_asked(
 
 
 def test_alerts_say_voice_message_and_nothing_else(services: Services, spoken: Family, twilio: TwilioStandIn) -> None:
-    page(services, 1)
+    page_staff(services, 1)
     send_all(services)
     body = twilio.sent_to(ANA)[-1].body
     assert "Voice message" in body and spoken.address not in body and "api.twilio" not in body
@@ -98,12 +98,12 @@ def test_alerts_say_voice_message_and_nothing_else(services: Services, spoken: F
 
 def test_it_joins_the_case_that_is_open(services: Services, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
-    page(services, 1)
-    assignment.take(services, 1, "ana_ruiz", "in the console")
+    page_staff(services, 1)
+    assignment.take_case(services, 1, "ana_ruiz", "in the console")
     speak(family, twilio.media.put(SOUND))
     assert [one.id for one in all_cases(services)] == [1] and len(notes(services)) == 1
     for message in _said(services):
-        staff_conversation.translate(services, message.id)
+        staff_conversation.translate_message(services, message.id)
     send_all(services)
     assert "sent a voice message in case 1" in twilio.sent_to(ANA)[-1].body
     assert all_cases(services)[0].claimed_by == "ana_ruiz"
@@ -111,11 +111,13 @@ def test_it_joins_the_case_that_is_open(services: Services, family: Family, twil
 
 def test_while_a_person_talks_it_goes_with_the_talk(services: Services, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
-    page(services, 1)
-    assignment.take(services, 1, "ana_ruiz", "in the console")
-    staff_conversation.send(
+    page_staff(services, 1)
+    assignment.take_case(services, 1, "ana_ruiz", "in the console")
+    staff_conversation.send_message(
         services,
-        staff_conversation.draft(services, staff_conversation.Wrote(1, "ana_ruiz", "How can I help?", "form:1")),
+        staff_conversation.draft_message(
+            services, staff_conversation.StaffMessage(1, "ana_ruiz", "How can I help?", "form:1")
+        ),
     )
     speak(family, twilio.media.put(SOUND))
     assert len(all_cases(services)) == 1 and len(notes(services)) == 1
@@ -124,7 +126,7 @@ def test_while_a_person_talks_it_goes_with_the_talk(services: Services, family: 
 
 def _said(services: Services) -> list[case_messages.CaseMessage]:
     with services.database.read() as db:
-        return case_messages.of_case(db, services.database.vault, 1)
+        return case_messages.list_for_case(db, services.database.vault, 1)
 
 
 def test_in_an_emergency_it_goes_to_its_people_and_stays_urgent(
@@ -199,7 +201,7 @@ def test_killed_between_the_download_and_the_deletion(
     assert twilio.media.files == {} and sound_of(services, notes(services)[0]) == SOUND
 
 
-@pytest.mark.parametrize("step", ["set_fetched", "set_removed"])
+@pytest.mark.parametrize("step", ["mark_fetched", "mark_removed_at_twilio"])
 def test_killed_before_what_was_done_is_written_down(
     services: Services, spoken: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -230,11 +232,11 @@ def test_retention_takes_it_away_thirty_days_after_the_case(
     services: Services, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     carry_all(services)
-    assignment.take(services, 1, "ana_ruiz", "in the console")
-    assignment.resolve(services, 1, "ana_ruiz", "called")
+    assignment.take_case(services, 1, "ana_ruiz", "in the console")
+    assignment.resolve_case(services, 1, "ana_ruiz", "called")
     for days, left in ((29, 1), (31, 0)):
         with time_machine.travel(NOW + timedelta(days=days), tick=True):
-            retain(services, "test")
+            delete_expired(services, "test")
             assert len(notes(services)) == left
     with services.database.read() as db:
         assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
@@ -242,7 +244,7 @@ def test_retention_takes_it_away_thirty_days_after_the_case(
 
 def test_what_is_open_is_kept(services: Services, spoken: Family) -> None:
     with time_machine.travel(NOW + timedelta(days=200), tick=True):
-        retain(services, "test")
+        delete_expired(services, "test")
     assert len(notes(services)) == 1
 
 
@@ -267,7 +269,7 @@ def test_a_sound_opens_in_its_own_row_only(services: Services, spoken: Family, t
     with services.database.write() as db:
         other = db.execute(select(table.c.sealed_audio).where(table.c.id == 2)).scalar_one()
         db.execute(table.update().where(table.c.id == 1).values(sealed_audio=other))
-    with pytest.raises(Unreadable):
+    with pytest.raises(DecryptionError):
         sound_of(services, notes(services)[0])
 
 
@@ -298,9 +300,9 @@ def test_a_recording_of_a_call_goes_the_same_way(services: Services, family: Fam
     with services.database.write() as db:
         contact = contacts.find(db, services.database.vault, family.address)
         assert contact
-        new = voice_notes.New("RE1", contact.id, 1, "en", f"{kept.url}.mp3", "audio/mpeg")
-        number = voice_notes.keep_note(db, services.database.vault, new, now())
-        assert voice_notes.keep_note(db, services.database.vault, new, now()) == number
+        new = voice_notes.NewVoiceNote("RE1", contact.id, 1, "en", f"{kept.url}.mp3", "audio/mpeg")
+        number = voice_notes.add(db, services.database.vault, new, now())
+        assert voice_notes.add(db, services.database.vault, new, now()) == number
     carry_all(services)
     (note,) = notes(services)
     assert note.content_type == "audio/mpeg" and sound_of(services, note) == SOUND and twilio.media.files == {}

@@ -9,20 +9,20 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bot.content.district import OnCall
+from bot.content.district import OnCallGroup
 from bot.content.library import Library
 from bot.runtime import Services
 from bot.store.cases.cases import Case
 from bot.web.app import create_app
-from bot.web.console.core.permissions import ROLES, Member, in_scope, roles_of
-from bot.web.console.registration import new_password
+from bot.web.console.core.permissions import ACCOUNT_ROLES, ConsoleUser, find_on_call_roles, is_in_scope
+from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.web.console.test_console import log_in, token
 from tests.web.console.test_login import cheap_passwords
 
 __all__ = ["cheap_passwords"]  # this fixture holds here too
 
-EVERY = frozenset(ROLES)
+EVERY = frozenset(ACCOUNT_ROLES)
 ADMINISTRATOR = frozenset({"administrator"})
 CASES = frozenset({"staff", "approver", "administrator"})
 READS = CASES | {"records_officer"}
@@ -247,7 +247,7 @@ def call(client: FlaskClient, route: str) -> tuple[int, str]:
 
 def logged_in(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
     client = app.test_client()
-    password = new_password(services, f"{role} {staff}", role, staff)
+    password = issue_password(services, f"{role} {staff}", role, staff)
     assert log_in(client, f"{role} {staff}", password) == 302
     return client
 
@@ -267,7 +267,7 @@ def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Servi
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ACCOUNT_ROLES)
 def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Services, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")
     for route, who in TABLE.items():
@@ -283,7 +283,7 @@ def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Service
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ACCOUNT_ROLES)
 def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Services, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")
     nav = client.get("/console/account").text.split("<nav", 1)[1].split("</nav>", 1)[0]
@@ -338,11 +338,11 @@ CASE = Case(
 )  # fmt: skip
 
 
-def sees(library: Library, staff: str | None, case: Case, schools: tuple[str, ...] = (), **chains: OnCall) -> bool:
+def sees(library: Library, staff: str | None, case: Case, schools: tuple[str, ...] = (), **chains: OnCallGroup) -> bool:
     district = library.district
     people = {name: one.model_copy(update={"schools": schools}) for name, one in district.staff.items()}
     own = district.model_copy(update={"staff": people, "on_call": {**district.on_call, **chains}})
-    return in_scope(own, Member(1, "login", "staff", staff), case)
+    return is_in_scope(own, ConsoleUser(1, "login", "staff", staff), case)
 
 
 def test_staff_see_the_cases_of_their_roles(library: Library) -> None:
@@ -356,7 +356,7 @@ def test_staff_see_the_cases_of_their_schools(library: Library) -> None:
     assert sees(library, "sam_ortiz", CASE, schools=("lincoln", "harbor"))
     assert not sees(library, "sam_ortiz", CASE, schools=("harbor",))
     assert sees(library, "sam_ortiz", replace(CASE, school=None), schools=("harbor",))
-    own = OnCall(people=("ruth_adams", "dana_cole"), schools={"lincoln": ("kim_novak",), "harbor": ("lee_tran",)})
+    own = OnCallGroup(people=("ruth_adams", "dana_cole"), schools={"lincoln": ("kim_novak",), "harbor": ("lee_tran",)})
     assert sees(library, "kim_novak", CASE, principal=own) and not sees(library, "lee_tran", CASE, principal=own)
 
 
@@ -364,15 +364,15 @@ def test_what_somebody_took_or_is_paged_for_is_seen(library: Library) -> None:
     mine = replace(CASE, claimed_by="grace_wu")
     assert sees(library, "grace_wu", mine, schools=("harbor",)) and not sees(library, "kim_novak", mine)
     backup = library.district.staff["ana_ruiz"].backup
-    role = OnCall(people=("ana_ruiz", "dana_cole"))
+    role = OnCallGroup(people=("ana_ruiz", "dana_cole"))
     assert backup and sees(library, backup, CASE, principal=role)
     first = library.district.on_call["default"].people[0]
-    assert "default" in library.district.paging.widen_to and "default" in roles_of(library.district, first)
+    assert "default" in library.district.paging.widen_to and "default" in find_on_call_roles(library.district, first)
     widened = replace(CASE, rounds=2 + library.district.paging.widen_to.index("default"))
     assert sees(library, first, widened) and not sees(library, first, CASE)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ACCOUNT_ROLES)
 def test_only_three_roles_see_every_case(library: Library, role: str) -> None:
-    seen = in_scope(library.district, Member(1, "login", role, None), CASE)
+    seen = is_in_scope(library.district, ConsoleUser(1, "login", role, None), CASE)
     assert seen is (role in {"records_officer", "approver", "administrator"})

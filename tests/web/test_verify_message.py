@@ -14,14 +14,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bot.announcements import share_kit
-from bot.announcements.share_kit import kit_link
-from bot.announcements.text import link_to, sentences
+from bot.announcements.share_kit import build_kit_link
+from bot.announcements.text import build_verification_link, split_sentences
 from bot.base.database import now
 from bot.runtime import Services
 from bot.store.announcements import announcements, share_kits, translations
-from bot.store.announcements.announcements import Announcement, Audience, Draft
-from bot.store.announcements.share_kits import Kit
-from bot.store.announcements.translations import Part, Review
+from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
+from bot.store.announcements.share_kits import ShareKit
+from bot.store.announcements.translations import TranslatedSentence, TranslationReview
 from bot.web.public.verify_message import genuine
 
 ENGLISH = "School is closed on Friday. Call 217-555-0110 & ask."
@@ -39,9 +39,9 @@ UNTIL_EN = "You can pass this on until Friday, November 27, 10:00"
 OVER = timedelta(days=4)
 
 
-def _parts(text: str, wording: str, machine: str = "") -> tuple[Part, ...]:
+def _parts(text: str, wording: str, machine: str = "") -> tuple[TranslatedSentence, ...]:
     """The wording, however its sentences are cut, over the sentences of the text."""
-    english, words = sentences(text), wording.split(" ")
+    english, words = split_sentences(text), wording.split(" ")
     cut = [*range(len(english) - 1)]
     pieces = [*(words[one] for one in cut), " ".join(words[len(cut) :])]
     return tuple(replace(part, wording=piece, machine=machine) for part, piece in zip(english, pieces, strict=True))
@@ -57,14 +57,16 @@ class Line:
         given = {"until": now() + timedelta(days=3), "link": "https://riverbend.example.org/closed", **given}
         at, started = now(), state not in NOT_STARTED
         with self.services.database.write() as db:
-            draft = Draft(**{"kind": "general", "sender": "dana_cole", "text": text, "audience": Audience(), **given})  # type: ignore[arg-type]
+            draft = AnnouncementDraft(
+                **{"kind": "general", "sender": "dana_cole", "text": text, "audience": Audience(), **given}
+            )  # type: ignore[arg-type]
             number = announcements.add(db, draft, "ana_ruiz", at)
-            announcements.move(db, number, ["draft"], state, started_at=at if started else None)
+            announcements.change_state(db, number, ["draft"], state, started_at=at if started else None)
             for language, wording in WORDS.items():
                 parts = _parts(text, wording)
-                translations.ask_for(db, number, language, parts, at)
-                translations.approve(db, number, language, parts, Review("Ana Ruiz", "ana_ruiz", at))
-            translations.ask_for(db, number, "am", sentences(text), at)
+                translations.request(db, number, language, parts, at)
+                translations.approve(db, number, language, parts, TranslationReview("Ana Ruiz", "ana_ruiz", at))
+            translations.request(db, number, "am", split_sentences(text), at)
             translations.save_draft(db, number, "am", _parts(text, DRAFT, machine="yes"))
             found = announcements.find(db, number)
         assert found is not None
@@ -76,8 +78,10 @@ class Line:
         """A kit of the words as they are now."""
         with self.services.database.write() as db:
             wording = translations.find(db, announcement.id, language)
-            text = share_kit.to_pass_on(self.services, announcement, language, wording)
-            share_kits.keep(db, announcement.id, Kit(language, share_kit._digest(text), picture, sound), now())
+            text = share_kit.render_share_text(self.services, announcement, language, wording)
+            share_kits.save(
+                db, announcement.id, ShareKit(language, share_kit._compute_text_digest(text), picture, sound), now()
+            )
 
 
 @pytest.fixture
@@ -143,8 +147,8 @@ def test_what_was_sent_is_genuine(line: Line, look: Look, state: str) -> None:
 
 def test_the_link_of_the_message_opens_the_page(line: Line, look: Look) -> None:
     code = line.say().code
-    assert look(urlsplit(link_to("https://puente.test", code)).path).status_code == 200
-    assert look(urlsplit(kit_link("https://puente.test", code)).path).status_code == 200
+    assert look(urlsplit(build_verification_link("https://puente.test", code)).path).status_code == 200
+    assert look(urlsplit(build_kit_link("https://puente.test", code)).path).status_code == 200
 
 
 def test_what_is_over_is_not_shown(line: Line, look: Look) -> None:
@@ -180,7 +184,7 @@ def test_nothing_leaks_before_its_hour(line: Line, look: Look, state: str) -> No
 def test_a_stop_before_the_start_stays_unknown(line: Line, services: Services, look: Look) -> None:
     ready = line.say("ready")
     with services.database.write() as db:
-        announcements.move(db, ready.id, ["ready"], "stopped")
+        announcements.change_state(db, ready.id, ["ready"], "stopped")
     assert [look(door).status_code for door in doors(ready)] == [404] * 4
 
 
@@ -325,7 +329,7 @@ def test_whatsapp_gets_exactly_the_text(line: Line, look: Look, services: Servic
     for one in links:
         assert re.fullmatch(r"https://wa\.me/\?text=[A-Za-z0-9%._~-]+", one)
         got += parse_qs(urlsplit(unescape(one)).query)["text"]
-    assert sorted(got) == sorted(item.text for item in share_kit.items(services, announcement)) and len(got) == 4
+    assert sorted(got) == sorted(item.text for item in share_kit.list_items(services, announcement)) and len(got) == 4
 
 
 def test_pictures_and_sounds_that_are_there(line: Line, look: Look, services: Services) -> None:
@@ -396,7 +400,7 @@ def test_files_that_are_not_there(line: Line, look: Look, file: str) -> None:
     line.made(announcement, "es", sound=None)
     line.made(announcement, "am")
     with line.services.database.write() as db:
-        share_kits.keep(db, announcement.id, Kit("en", "of older words", PNG, MACHINE), now())
+        share_kits.save(db, announcement.id, ShareKit("en", "of older words", PNG, MACHINE), now())
     assert look(f"/m/{announcement.code}/kit/{file}").status_code == 404
     assert look(f"/m/{announcement.code}/kit/es.png").status_code == 200
 

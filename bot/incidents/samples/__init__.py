@@ -4,13 +4,15 @@ from functools import cache
 from pathlib import Path
 
 from bot.base.yaml_source import parse
-from bot.content.incident_protocol import Protocol
+from bot.content.incident_protocol import IncidentProtocol
 
-FOLDER = Path(__file__).parent
+SAMPLES_DIR = Path(__file__).parent
 
 
 @cache
-def every() -> dict[str, Protocol]:
+def load_samples() -> dict[str, IncidentProtocol]:
     """File name → sample.  Raises `BadSource` for a file that cannot be read."""
-    found = {path.name: parse(path.read_text(encoding="utf-8"), path.name) for path in sorted(FOLDER.glob("*.yaml"))}
-    return {name: source.model(Protocol) for name, source in found.items()}
+    found = {
+        path.name: parse(path.read_text(encoding="utf-8"), path.name) for path in sorted(SAMPLES_DIR.glob("*.yaml"))
+    }
+    return {name: source.model(IncidentProtocol) for name, source in found.items()}

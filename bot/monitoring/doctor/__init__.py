@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from bot.monitoring.doctor import checks, twilio_checks
-from bot.monitoring.doctor.finding import Found
+from bot.monitoring.doctor.finding import Finding
 from bot.runtime import Services
 
-__all__ = ["Found", "examine"]
+__all__ = ["Finding", "examine"]
 
 
-def examine(services: Services, absent: list[str]) -> Iterator[Found]:
+def examine(services: Services, missing_parts: list[str]) -> Iterator[Finding]:
     """All parts, in the order in which one mends them; `absent` as /readyz names it."""
-    yield from checks.examine(services, absent)
-    yield from twilio_checks.examine(services)
+    yield from checks.run_checks(services, missing_parts)
+    yield from twilio_checks.run_checks(services)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """One part: whether it is well, what was seen, and the remedy ("" where nothing is to be done)."""
 
     part: str
-    well: bool
-    seen: str
+    is_well: bool
+    observation: str
     remedy: str = ""

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 announcements = Table(
     "announcements",
@@ -28,22 +28,22 @@ announcements = Table(
     Column("audience", Text, nullable=False),
     Column("channels", String(32), nullable=False),
     Column("unapproved", String(8), nullable=False),
-    Column("send_at", Moment),
-    Column("until", Moment, nullable=False),
+    Column("send_at", UtcDateTime),
+    Column("until", UtcDateTime, nullable=False),
     Column("state", String(12), nullable=False, index=True),
     Column("why_paused", String(200), nullable=False, server_default=""),
     Column("written_by", String(64), nullable=False),
     Column("changed_by", Text, nullable=False, server_default=""),
-    Column("created_at", Moment, nullable=False),
-    Column("started_at", Moment),
-    Column("ended_at", Moment),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
 )
 
 CODE_LETTERS, CODE_DIGITS = "ABCDEFGHJKMNPQRSTUVWXYZ", "23456789"
 """Without those that are taken for others when a code is read aloud or copied by hand."""
 CODE_LENGTH = 6
-CAN_CHANGE = "draft"
-TITLE_CHARACTERS = 60
+DRAFT_STATE = "draft"
+MAX_TITLE_LENGTH = 60
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Audience:
 
 
 @dataclass(frozen=True)
-class Draft:
+class AnnouncementDraft:
     """What somebody writes.  `send_at` None: as soon as it is released; `until`: how long it holds true.
 
     `kind`: emergency, attendance, event or general.  `unapproved`: "hold" what no person has approved, or send it
@@ -76,12 +76,12 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Announcement(Draft):
+class Announcement(AnnouncementDraft):
     """One that is kept."""
 
     id: int = 0
     code: str = ""
-    state: str = CAN_CHANGE
+    state: str = DRAFT_STATE
     why_paused: str = ""
     written_by: str = ""
     changed_by: str = ""
@@ -99,37 +99,43 @@ class Announcement(Draft):
     def title(self) -> str:
         """Its beginning, for lists."""
         line = " ".join(self.text.split())
-        return line if len(line) <= TITLE_CHARACTERS else f"{line[:TITLE_CHARACTERS].rsplit(' ', 1)[0]} …"
+        return line if len(line) <= MAX_TITLE_LENGTH else f"{line[:MAX_TITLE_LENGTH].rsplit(' ', 1)[0]} …"
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether nothing of it is sent any more."""
         return self.state in ("done", "stopped")
 
 
-def add(db: Connection, draft: Draft, by: str, at: datetime) -> int:
+def add(db: Connection, draft: AnnouncementDraft, by: str, at: datetime) -> int:
     """Keep a new draft, written by `by` (a staff id or a login's name); its number."""
-    values = {**_values(draft), "code": new_code(), "state": CAN_CHANGE, "written_by": by, "created_at": at}
+    values = {
+        **_build_columns(draft),
+        "code": generate_code(),
+        "state": DRAFT_STATE,
+        "written_by": by,
+        "created_at": at,
+    }
     return int(db.execute(insert(announcements).values(values).returning(announcements.c.id)).scalar_one())
 
 
-def new_code() -> str:
+def generate_code() -> str:
     """Six letters and digits, one digit at least: no word of any language is a code."""
     others = [secrets.choice(CODE_LETTERS + CODE_DIGITS) for _ in range(CODE_LENGTH - 1)]
     others.insert(secrets.randbelow(CODE_LENGTH), secrets.choice(CODE_DIGITS))
     return "".join(others)
 
 
-def change(db: Connection, announcement_id: int, draft: Draft, by: str) -> bool:
+def update_draft(db: Connection, announcement_id: int, draft: AnnouncementDraft, by: str) -> bool:
     """Put what was written anew in place of a draft; False if it is no draft any more."""
     before = find(db, announcement_id)
-    key = (announcements.c.id == announcement_id) & (announcements.c.state == CAN_CHANGE)
+    key = (announcements.c.id == announcement_id) & (announcements.c.state == DRAFT_STATE)
     others = sorted((before.writers | {by}) - {before.written_by}) if before else []
-    values = {**_values(draft), "changed_by": "\n".join(others)}
+    values = {**_build_columns(draft), "changed_by": "\n".join(others)}
     return db.execute(update(announcements).where(key).values(values)).rowcount == 1
 
 
-def _values(draft: Draft) -> dict[str, object]:
+def _build_columns(draft: AnnouncementDraft) -> dict[str, object]:
     return {
         "kind": draft.kind,
         "sender": draft.sender,
@@ -146,46 +152,50 @@ def _values(draft: Draft) -> dict[str, object]:
 def find(db: Connection, announcement_id: int) -> Announcement | None:
     """The announcement with this number, if there is one."""
     row = db.execute(select(announcements).where(announcements.c.id == announcement_id)).one_or_none()
-    return _announcement(row) if row else None
+    return _build_announcement(row) if row else None
 
 
-def by_code(db: Connection, code: str) -> Announcement | None:
+def find_by_code(db: Connection, code: str) -> Announcement | None:
     """The announcement with this code, written in any case."""
     row = db.execute(select(announcements).where(announcements.c.code == code.upper())).one_or_none()
-    return _announcement(row) if row else None
+    return _build_announcement(row) if row else None
 
 
-def newest(db: Connection, limit: int, without: Sequence[int] = ()) -> list[Announcement]:
+def list_newest(db: Connection, limit: int, excluded_ids: Sequence[int] = ()) -> list[Announcement]:
     """The newest first; `without` those that have a page of their own."""
     query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
-    query = query.where(announcements.c.id.not_in(without)) if without else query
-    return [_announcement(row) for row in db.execute(query)]
+    query = query.where(announcements.c.id.not_in(excluded_ids)) if excluded_ids else query
+    return [_build_announcement(row) for row in db.execute(query)]
 
 
-def in_state(db: Connection, *states: str) -> list[Announcement]:
+def list_by_state(db: Connection, *states: str) -> list[Announcement]:
     """All that are in one of these states."""
-    return [_announcement(row) for row in db.execute(select(announcements).where(announcements.c.state.in_(states)))]
+    return [
+        _build_announcement(row) for row in db.execute(select(announcements).where(announcements.c.state.in_(states)))
+    ]
 
 
-def holding_true(db: Connection, at: datetime) -> list[Announcement]:
+def list_still_valid(db: Connection, at: datetime) -> list[Announcement]:
     """Those that are done and still hold true: a language may yet be approved."""
     key = (announcements.c.state == "done") & (announcements.c.until > at)
-    return [_announcement(row) for row in db.execute(select(announcements).where(key))]
+    return [_build_announcement(row) for row in db.execute(select(announcements).where(key))]
 
 
-def state_of(db: Connection, announcement_id: int) -> str:
+def get_state(db: Connection, announcement_id: int) -> str:
     """Its state alone: asked every half second while it is sent."""
     query = select(announcements.c.state).where(announcements.c.id == announcement_id)
     return db.execute(query).scalar_one_or_none() or "stopped"
 
 
-def move(db: Connection, announcement_id: int, before: Sequence[str], to: str, **more: Any) -> bool:
+def change_state(
+    db: Connection, announcement_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
+) -> bool:
     """From one of these states to another (with other columns); False if it was in none of them."""
-    key = (announcements.c.id == announcement_id) & announcements.c.state.in_(before)
-    return db.execute(update(announcements).where(key).values(state=to, **more)).rowcount == 1
+    key = (announcements.c.id == announcement_id) & announcements.c.state.in_(from_states)
+    return db.execute(update(announcements).where(key).values(state=to_state, **other_columns)).rowcount == 1
 
 
-def _announcement(row: Row[Any]) -> Announcement:
+def _build_announcement(row: Row[Any]) -> Announcement:
     audience = Audience(**{name: tuple(values) for name, values in json.loads(row.audience).items()})
     channels = tuple(row.channels.split(","))
     given = {**row._mapping, "audience": audience, "channels": channels}

@@ -7,7 +7,7 @@ from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint, inse
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 approvals = Table(
     "announcement_approvals",
@@ -15,7 +15,7 @@ approvals = Table(
     Column("announcement_id", ForeignKey("announcements.id"), nullable=False),
     Column("by", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("announcement_id", "by", "digest"),
 )
 
@@ -38,7 +38,7 @@ def add(db: Connection, announcement_id: int, approval: Approval) -> None:
         pass
 
 
-def of(db: Connection, announcement_id: int) -> list[Approval]:
+def list_for_announcement(db: Connection, announcement_id: int) -> list[Approval]:
     """All that were ever given, oldest first."""
     query = select(approvals).where(approvals.c.announcement_id == announcement_id).order_by(approvals.c.at)
     return [Approval(row.by, row.digest, row.at) for row in db.execute(query)]

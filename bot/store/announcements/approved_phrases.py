@@ -11,9 +11,9 @@ from hashlib import sha256
 from sqlalchemy import Column, String, Table, Text, UniqueConstraint, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-phrases = Table(
+approved_phrases = Table(
     "phrases",
     metadata,
     Column("source", String(8), nullable=False),
@@ -22,13 +22,13 @@ phrases = Table(
     Column("original", Text, nullable=False),
     Column("wording", Text, nullable=False),
     Column("approved_by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("source", "target", "key"),
 )
 
 
 @dataclass(frozen=True)
-class Phrase:
+class ApprovedPhrase:
     """An approved sentence and its translation."""
 
     source: str
@@ -38,34 +38,40 @@ class Phrase:
     approved_by: str
 
 
-def approve(db: Connection, phrase: Phrase, at: datetime) -> None:
+def approve(db: Connection, phrase: ApprovedPhrase, at: datetime) -> None:
     """Keep it; a newer approval of the same sentence replaces the older."""
-    key = _is(phrase.source, phrase.target, phrase.original)
+    key = _match_phrase(phrase.source, phrase.target, phrase.original)
     values = {"original": phrase.original, "wording": phrase.wording, "approved_by": phrase.approved_by, "at": at}
-    if db.execute(update(phrases).where(key).values(values)).rowcount == 0:
-        place = {"source": phrase.source, "target": phrase.target, "key": _key(phrase.original)}
-        db.execute(insert(phrases).values(**place, **values))
+    if db.execute(update(approved_phrases).where(key).values(values)).rowcount == 0:
+        place = {"source": phrase.source, "target": phrase.target, "key": _hash_original(phrase.original)}
+        db.execute(insert(approved_phrases).values(**place, **values))
 
 
 def find(db: Connection, source: str, target: str, original: str) -> str | None:
     """The approved wording of this sentence; small differences in spaces, case and the last stop do not matter."""
-    return db.execute(select(phrases.c.wording).where(_is(source, target, original))).scalars().first()
+    return (
+        db.execute(select(approved_phrases.c.wording).where(_match_phrase(source, target, original))).scalars().first()
+    )
 
 
-def every(db: Connection) -> Sequence[Phrase]:
+def list_all(db: Connection) -> Sequence[ApprovedPhrase]:
     """All of them, by language."""
-    rows = db.execute(select(phrases).order_by(phrases.c.target, phrases.c.original))
-    return [Phrase(row.source, row.target, row.original, row.wording, row.approved_by) for row in rows]
+    rows = db.execute(select(approved_phrases).order_by(approved_phrases.c.target, approved_phrases.c.original))
+    return [ApprovedPhrase(row.source, row.target, row.original, row.wording, row.approved_by) for row in rows]
 
 
 def remove(db: Connection, source: str, target: str, original: str) -> None:
     """Take one off the list."""
-    db.execute(delete(phrases).where(_is(source, target, original)))
+    db.execute(delete(approved_phrases).where(_match_phrase(source, target, original)))
 
 
-def _is(source: str, target: str, original: str):  # type: ignore[no-untyped-def]  # SQLAlchemy's own condition
-    return (phrases.c.source == source) & (phrases.c.target == target) & (phrases.c.key == _key(original))
+def _match_phrase(source: str, target: str, original: str):  # type: ignore[no-untyped-def]  # SQLAlchemy's own condition
+    return (
+        (approved_phrases.c.source == source)
+        & (approved_phrases.c.target == target)
+        & (approved_phrases.c.key == _hash_original(original))
+    )
 
 
-def _key(text: str) -> str:
+def _hash_original(text: str) -> str:
     return sha256(" ".join(text.casefold().split()).rstrip(".!?。").encode()).hexdigest()

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from redis import Redis
 
-KEY, LOCK = "puente:reports", "puente:reports:lock"
-LOCK_SECONDS = 20
+REPORTS_KEY, REPORTS_LOCK_KEY = "puente:reports", "puente:reports:lock"
+REPORTS_LOCK_SECONDS = 20
 
-TRIM = """
+TRIM_REPORTS_SCRIPT = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('LTRIM', KEYS[2], ARGV[2], -1)
 redis.call('DEL', KEYS[1])
@@ -22,7 +22,7 @@ return 1
 
 
 @dataclass(frozen=True)
-class Kept:
+class PendingReceipt:
     """One report: of which recipient (or SID alone), in Twilio's word."""
 
     recipient: str | None
@@ -33,19 +33,19 @@ class Kept:
     """Of a call: who answered, or that nobody did."""
 
 
-def put(redis: Redis, report: Kept) -> None:
+def add(redis: Redis, report: PendingReceipt) -> None:
     """Keep one; raises `redis.RedisError` while Redis is away."""
-    redis.rpush(KEY, json.dumps([report.recipient, report.sid, report.status, report.code, report.reason]))
+    redis.rpush(REPORTS_KEY, json.dumps([report.recipient, report.sid, report.status, report.code, report.reason]))
 
 
-def take(redis: Redis, most: int) -> tuple[str, list[Kept]] | None:
+def take(redis: Redis, limit: int) -> tuple[str, list[PendingReceipt]] | None:
     """(owner, reports) for writing down; None while another process does.  They stay until `done`."""
     owner = uuid4().hex
-    if not redis.set(LOCK, owner, nx=True, ex=LOCK_SECONDS):
+    if not redis.set(REPORTS_LOCK_KEY, owner, nx=True, ex=REPORTS_LOCK_SECONDS):
         return None
-    return owner, [Kept(*json.loads(one)) for one in redis.lrange(KEY, 0, most - 1)]
+    return owner, [PendingReceipt(*json.loads(one)) for one in redis.lrange(REPORTS_KEY, 0, limit - 1)]
 
 
-def done(redis: Redis, owner: str, count: int) -> None:
+def remove_written(redis: Redis, owner: str, count: int) -> None:
     """The first `count` are written down."""
-    redis.eval(TRIM, 2, LOCK, KEY, owner, count)
+    redis.eval(TRIM_REPORTS_SCRIPT, 2, REPORTS_LOCK_KEY, REPORTS_KEY, owner, count)

@@ -32,8 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
-from bot.base.database import Moment, metadata
-from bot.store.cases.deliveries import OPEN, RANKS
+from bot.base.database import UtcDateTime, metadata
+from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, OPEN_DELIVERY_STATES
 from bot.store.families.families import families
 
 recipients = Table(
@@ -53,21 +53,21 @@ recipients = Table(
     Column("reason", String(24), nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("looks", Integer, nullable=False, server_default="0"),
-    Column("due_at", Moment, nullable=False),
-    Column("claimed_at", Moment),
-    Column("moved_at", Moment, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("claimed_at", UtcDateTime),
+    Column("moved_at", UtcDateTime, nullable=False),
     Column("sid", String(34), index=True),
     Column("error_code", Integer),
     UniqueConstraint("announcement_id", "family_id", "kind", "round"),
     Index("ix_recipients_open", "announcement_id", "state", "channel", "due_at"),
 )
 
-PREFIX = "A"
+RECIPIENT_ID_PREFIX = "A"
 """An id that begins so is one of these rows; a delivery's is hexadecimal, in small letters."""
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRecipient:
     """A row to be: whom, by which channel; with a `reason` it is held at once (no consent, a language held back)."""
 
     family_id: int
@@ -105,7 +105,7 @@ class Recipient:
 
 
 @dataclass(frozen=True)
-class Change:
+class RecipientChange:
     """What became of one row: `state` with Twilio's word for it, or an open state with when it is due again."""
 
     id: str
@@ -119,17 +119,17 @@ class Change:
     looks: int = 0
 
 
-def is_recipient(delivery_id: str | None) -> bool:
+def is_recipient_id(delivery_id: str | None) -> bool:
     """Whether an id that Twilio names is of this table."""
-    return bool(delivery_id and delivery_id.startswith(PREFIX))
+    return bool(delivery_id and delivery_id.startswith(RECIPIENT_ID_PREFIX))
 
 
-def add_all(db: Connection, announcement_id: int, planned: Iterable[Planned], at: datetime) -> None:
+def add_all(db: Connection, announcement_id: int, planned: Iterable[PlannedRecipient], at: datetime) -> None:
     """Write the rows that are not there yet; safe to do again."""
     rows = [
         {
             **vars(one),
-            "id": new_id(),
+            "id": generate_id(),
             "announcement_id": announcement_id,
             "state": "held" if one.reason else "waiting",
             "rank": 0,
@@ -143,19 +143,19 @@ def add_all(db: Connection, announcement_id: int, planned: Iterable[Planned], at
     db.execute(dialect.insert(recipients).on_conflict_do_nothing(), rows)
 
 
-def drop_gone(db: Connection, announcement_id: int) -> None:
+def delete_erased(db: Connection, announcement_id: int) -> None:
     """Take out families that were erased between the reading of the audience and the writing of these rows."""
     there = exists().where(families.c.id == recipients.c.family_id)
     mine = (recipients.c.announcement_id == announcement_id) & (recipients.c.family_id > 0)
     db.execute(delete(recipients).where(mine & ~there))
 
 
-def new_id() -> str:
+def generate_id() -> str:
     """An id for a row."""
-    return PREFIX + uuid4().hex[1:]
+    return RECIPIENT_ID_PREFIX + uuid4().hex[1:]
 
 
-def claim(db: Connection, announcement_id: int, channel: str, most: int, at: datetime) -> list[Recipient]:
+def claim(db: Connection, announcement_id: int, channel: str, limit: int, at: datetime) -> list[Recipient]:
     """Take up to `most` rows that are due on this channel, for sending now; no other process gets the same."""
     key = (
         (recipients.c.announcement_id == announcement_id)
@@ -163,8 +163,8 @@ def claim(db: Connection, announcement_id: int, channel: str, most: int, at: dat
         & (recipients.c.channel == channel)
         & (recipients.c.due_at <= at)
     )
-    query = select(recipients).where(key).order_by(recipients.c.due_at).limit(most).with_for_update(skip_locked=True)
-    rows = [recipient_of(row) for row in db.execute(query)]
+    query = select(recipients).where(key).order_by(recipients.c.due_at).limit(limit).with_for_update(skip_locked=True)
+    rows = [build_recipient(row) for row in db.execute(query)]
     if rows:
         taken = recipients.c.id.in_([one.id for one in rows])
         values = {"state": "claimed", "claimed_at": at, "attempts": recipients.c.attempts + 1, "moved_at": at}
@@ -172,23 +172,25 @@ def claim(db: Connection, announcement_id: int, channel: str, most: int, at: dat
     return rows
 
 
-def any_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
+def has_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
     """Whether `claim_lost` would find one: asked often, and it must not cost a transaction."""
-    return bool(db.execute(select(exists().where(_lost(announcement_id, at, lease_ended)))).scalar())
+    return bool(db.execute(select(exists().where(_match_lost(announcement_id, at, lease_ended)))).scalar())
 
 
-def _lost(announcement_id: int, at: datetime, lease_ended: datetime) -> ColumnElement[bool]:
+def _match_lost(announcement_id: int, at: datetime, lease_ended: datetime) -> ColumnElement[bool]:
     unknown = (recipients.c.state == "unknown") & (recipients.c.due_at <= at)
     left = (recipients.c.state == "claimed") & (recipients.c.claimed_at <= lease_ended)
     return (recipients.c.announcement_id == announcement_id) & (unknown | left)
 
 
-def claim_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime, most: int) -> list[Recipient]:
+def claim_lost(
+    db: Connection, announcement_id: int, at: datetime, lease_ended: datetime, limit: int
+) -> list[Recipient]:
     """Take rows of which nobody knows what became, for a look into Twilio's list."""
-    key = _lost(announcement_id, at, lease_ended)
+    key = _match_lost(announcement_id, at, lease_ended)
     rows = [
-        recipient_of(row)
-        for row in db.execute(select(recipients).where(key).limit(most).with_for_update(skip_locked=True))
+        build_recipient(row)
+        for row in db.execute(select(recipients).where(key).limit(limit).with_for_update(skip_locked=True))
     ]
     if rows:
         taken = recipients.c.id.in_([one.id for one in rows])
@@ -196,7 +198,7 @@ def claim_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: 
     return rows
 
 
-_ADVANCE = (
+_ADVANCE_STATEMENT = (
     update(recipients)
     .where((recipients.c.id == bindparam("b_id")) & (recipients.c.rank < bindparam("b_rank")))
     .where(
@@ -209,59 +211,62 @@ _ADVANCE = (
         error_code=bindparam("b_code"),
         sid=func.coalesce(bindparam("b_sid", type_=String), recipients.c.sid),
         reason=case((bindparam("b_reason") != "", bindparam("b_reason")), else_=recipients.c.reason),
-        moved_at=bindparam("b_at", type_=Moment),
+        moved_at=bindparam("b_at", type_=UtcDateTime),
     )
 )
-_SETTLE = (
+_RELEASE_CLAIM_STATEMENT = (
     update(recipients)
     .where((recipients.c.id == bindparam("b_id")) & (recipients.c.state == "claimed"))
     .values(
         state=bindparam("b_state"),
         error_code=bindparam("b_code"),
-        due_at=bindparam("b_due", type_=Moment),
+        due_at=bindparam("b_due", type_=UtcDateTime),
         reason=bindparam("b_reason"),
         looks=bindparam("b_looks"),
         channel=func.coalesce(bindparam("b_channel", type_=String), recipients.c.channel),
         template=case((bindparam("b_channel", type_=String).is_not(None), None), else_=recipients.c.template),
-        moved_at=bindparam("b_at", type_=Moment),
+        moved_at=bindparam("b_at", type_=UtcDateTime),
     )
 )
-_TEMPLATE = (
+_SET_TEMPLATE_STATEMENT = (
     update(recipients)
     .where(recipients.c.id == bindparam("b_id"))
     .values(template=bindparam("b_template"), channel=bindparam("b_channel"))
 )
 
 
-def note_templates(db: Connection, templates: Mapping[str, str]) -> None:
+def set_templates(db: Connection, templates: Mapping[str, str]) -> None:
     """Which rows (by id) go out as a WhatsApp template."""
     if templates:
         given = [{"b_id": one, "b_template": template, "b_channel": "whatsapp"} for one, template in templates.items()]
-        db.execute(_TEMPLATE, given)
+        db.execute(_SET_TEMPLATE_STATEMENT, given)
 
 
-def apply(db: Connection, changes: Iterable[Change], at: datetime) -> None:
+def apply_changes(db: Connection, changes: Iterable[RecipientChange], at: datetime) -> None:
     """Write down what became of many rows.  What Twilio says only moves a row forward; an open state is put only on
     a row that is still claimed, because a report may have been faster."""
     all_changes = list(changes)
-    forward = [one for one in all_changes if RANKS[one.state] > 0]
-    back = [one for one in all_changes if RANKS[one.state] == 0]
+    forward = [one for one in all_changes if DELIVERY_STATE_RANKS[one.state] > 0]
+    back = [one for one in all_changes if DELIVERY_STATE_RANKS[one.state] == 0]
     if forward:
-        db.execute(_ADVANCE, [{**_bound(one, at), "b_rank": RANKS[one.state], "b_sid": one.sid} for one in forward])
+        db.execute(
+            _ADVANCE_STATEMENT,
+            [{**_bind_change(one, at), "b_rank": DELIVERY_STATE_RANKS[one.state], "b_sid": one.sid} for one in forward],
+        )
     if back:
         more = [
             {
-                **_bound(one, at),
+                **_bind_change(one, at),
                 "b_due": one.due_at,
                 "b_looks": one.looks,
                 "b_channel": one.channel,
             }
             for one in back
         ]
-        db.execute(_SETTLE, more)
+        db.execute(_RELEASE_CLAIM_STATEMENT, more)
 
 
-def _bound(change: Change, at: datetime) -> dict[str, Any]:
+def _bind_change(change: RecipientChange, at: datetime) -> dict[str, Any]:
     told = {"b_code": change.error_code, "b_reason": change.reason}
     return {"b_id": change.id, "b_state": change.state, "b_at": at, **told}
 
@@ -269,22 +274,22 @@ def _bound(change: Change, at: datetime) -> dict[str, Any]:
 def get_many(db: Connection, ids: Iterable[str]) -> list[Recipient]:
     """The rows with these ids."""
     query = select(recipients).where(recipients.c.id.in_(tuple(ids)))
-    return [recipient_of(row) for row in db.execute(query)]
+    return [build_recipient(row) for row in db.execute(query)]
 
 
-def of_sid(db: Connection, sid: str) -> Recipient | None:
+def find_by_sid(db: Connection, sid: str) -> Recipient | None:
     """The row that Twilio knows by this SID."""
     row = db.execute(select(recipients).where(recipients.c.sid == sid)).first()
-    return recipient_of(row) if row else None
+    return build_recipient(row) if row else None
 
 
-def sids_of_others(db: Connection, sids: Iterable[str], own: str) -> set[str]:
+def find_sids_of_others(db: Connection, sids: Iterable[str], own_id: str) -> set[str]:
     """Those of these SIDs that belong to another row than `own`."""
-    query = select(recipients.c.sid).where(recipients.c.sid.in_(tuple(sids)) & (recipients.c.id != own))
+    query = select(recipients.c.sid).where(recipients.c.sid.in_(tuple(sids)) & (recipients.c.id != own_id))
     return {str(sid) for sid in db.execute(query).scalars()}
 
 
-def newest_to(db: Connection, contact_id: int, since: datetime) -> Recipient | None:
+def find_newest_for_contact(db: Connection, contact_id: int, since: datetime) -> Recipient | None:
     """What this contact was sent last, if it was since then."""
     sent = recipients.c.state.in_(("queued", "accepted", "sending", "sent", "delivered", "read"))
     key = (
@@ -294,22 +299,22 @@ def newest_to(db: Connection, contact_id: int, since: datetime) -> Recipient | N
         & (recipients.c.moved_at >= since)
     )
     row = db.execute(select(recipients).where(key).order_by(recipients.c.moved_at.desc()).limit(1)).one_or_none()
-    return recipient_of(row) if row else None
+    return build_recipient(row) if row else None
 
 
-def any_open(db: Connection, announcement_id: int) -> bool:
+def has_open(db: Connection, announcement_id: int) -> bool:
     """Whether anything of it is still to be done."""
-    key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(OPEN)
+    key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(OPEN_DELIVERY_STATES)
     return bool(db.execute(select(exists().where(key))).scalar())
 
 
-def postpone(db: Connection, announcement_id: int, until: datetime) -> None:
+def postpone_waiting(db: Connection, announcement_id: int, until: datetime) -> None:
     """Nothing that waits leaves before this moment."""
     key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "waiting")
     db.execute(update(recipients).where(key & (recipients.c.due_at < until)).values(due_at=until))
 
 
-def held_languages(db: Connection, announcement_id: int) -> list[str]:
+def list_held_languages(db: Connection, announcement_id: int) -> list[str]:
     """The languages whose families wait for an approval."""
     key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "held")
     query = select(recipients.c.language).where(key & (recipients.c.reason == "language")).distinct()
@@ -324,17 +329,17 @@ def has_work(db: Connection, announcement_id: int, at: datetime, lease_ended: da
     return bool(db.execute(select(exists().where(key))).scalar())
 
 
-def next_due(db: Connection, announcement_id: int) -> datetime | None:
+def find_next_due_at(db: Connection, announcement_id: int) -> datetime | None:
     """When the next open row is due."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(("waiting", "unknown"))
     return db.execute(select(func.min(recipients.c.due_at)).where(key)).scalar_one_or_none()
 
 
-def cancel_waiting(db: Connection, announcement_id: int, most: int, at: datetime) -> int:
+def cancel_waiting(db: Connection, announcement_id: int, limit: int, at: datetime) -> int:
     """Take up to `most` rows that have not left off the plan; how many there were."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(("waiting", "held"))
-    some = select(recipients.c.id).where(key).limit(most)
-    values = {"state": "canceled", "rank": RANKS["canceled"], "moved_at": at}
+    some = select(recipients.c.id).where(key).limit(limit)
+    values = {"state": "canceled", "rank": DELIVERY_STATE_RANKS["canceled"], "moved_at": at}
     return db.execute(update(recipients).where(recipients.c.id.in_(some)).values(values)).rowcount
 
 
@@ -361,7 +366,7 @@ def is_newest(announcement_id: int) -> ColumnElement[bool]:
     )
 
 
-def recipient_of(row: Row[Any]) -> Recipient:
+def build_recipient(row: Row[Any]) -> Recipient:
     """A row as read."""
     given = dict(row._mapping)
     given.pop("rank")

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 recordings = Table(
     "recordings",
@@ -40,13 +40,13 @@ recordings = Table(
     Column("ogg", LargeBinary, nullable=False),
     Column("seconds", Integer, nullable=False),
     Column("recorded_by", String(64), nullable=False),
-    Column("recorded_at", Moment, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
     Column("reviewed_by", String(64)),
-    Column("reviewed_at", Moment),
-    Column("taken_back_at", Moment),
+    Column("reviewed_at", UtcDateTime),
+    Column("taken_back_at", UtcDateTime),
 )
-Kind = Literal["mp3", "ogg"]
-AT_ONCE = 500
+AudioFormat = Literal["mp3", "ogg"]
+RECORDING_KEY_BATCH_SIZE = 500
 """So many keys are asked for in one query: SQLite takes no more than some thousand."""
 
 
@@ -66,13 +66,13 @@ class Recording:
     reviewed_at: datetime | None = None
 
     @property
-    def ready(self) -> bool:
+    def is_reviewed(self) -> bool:
         """Whether somebody has reviewed it, so that callers hear it."""
         return self.reviewed_at is not None
 
 
 @dataclass(frozen=True)
-class Sound:
+class RecordingAudio:
     """One recording, as calls (mono MP3) and WhatsApp (Opus in OGG) want it."""
 
     mp3: bytes
@@ -80,13 +80,13 @@ class Sound:
     seconds: int
 
 
-def add(db: Connection, said: Recording, sound: Sound) -> int:
+def add(db: Connection, recording: Recording, new_audio: RecordingAudio) -> int:
     """Keep it for review (its `id` counts for nothing) and give back its number.  One that still waited for the same
     text is dropped; a reviewed one is heard until this one is reviewed too."""
-    drop(db, _of(said.key) & recordings.c.reviewed_at.is_(None), said.recorded_at)
+    withdraw_matching(db, _match_key(recording.key) & recordings.c.reviewed_at.is_(None), recording.recorded_at)
     columns = ("language", "key", "place", "text", "recorded_by", "recorded_at")
-    row = {name: getattr(said, name) for name in columns}
-    return int(db.execute(insert(recordings).values(**row, **vars(sound)).returning(recordings.c.id)).scalar_one())
+    row = {name: getattr(recording, name) for name in columns}
+    return int(db.execute(insert(recordings).values(**row, **vars(new_audio)).returning(recordings.c.id)).scalar_one())
 
 
 def review(db: Connection, number: int, by: str, at: datetime) -> bool:
@@ -94,75 +94,80 @@ def review(db: Connection, number: int, by: str, at: datetime) -> bool:
     recorded it: one person alone could have families told anything."""
     found = find(db, number)
     mine = and_(
-        recordings.c.id == number, recordings.c.reviewed_at.is_(None), recordings.c.recorded_by != by, _standing()
+        recordings.c.id == number,
+        recordings.c.reviewed_at.is_(None),
+        recordings.c.recorded_by != by,
+        _match_not_withdrawn(),
     )
     if found is None or db.execute(update(recordings).where(mine).values(reviewed_by=by, reviewed_at=at)).rowcount != 1:
         return False
-    drop(db, _of(found.key) & recordings.c.reviewed_at.is_not(None) & (recordings.c.id != number), at)
+    withdraw_matching(
+        db, _match_key(found.key) & recordings.c.reviewed_at.is_not(None) & (recordings.c.id != number), at
+    )
     return True
 
 
-def take_back(db: Connection, number: int, at: datetime) -> bool:
+def withdraw(db: Connection, number: int, at: datetime) -> bool:
     """Have nobody hear it any more; False if it was taken back before.  Who said what is kept, the voice is not."""
-    return drop(db, and_(recordings.c.id == number, _standing()), at) == 1
+    return withdraw_matching(db, and_(recordings.c.id == number, _match_not_withdrawn()), at) == 1
 
 
-def drop(db: Connection, which: ColumnElement[bool], at: datetime) -> int:
+def withdraw_matching(db: Connection, condition: ColumnElement[bool], at: datetime) -> int:
     """Take back all of these; how many that were."""
-    return db.execute(update(recordings).where(which).values(taken_back_at=at, mp3=b"", ogg=b"")).rowcount
+    return db.execute(update(recordings).where(condition).values(taken_back_at=at, mp3=b"", ogg=b"")).rowcount
 
 
-def usable(db: Connection, language: str, keys: Collection[str]) -> set[str]:
+def find_usable_keys(db: Connection, language: str, keys: Collection[str]) -> set[str]:
     """Those of the keys for which callers of this language hear a reviewed recording."""
     wanted, found = sorted(keys), set()
-    ready = and_(recordings.c.language == language, _standing(), recordings.c.reviewed_at.is_not(None))
-    for start in range(0, len(wanted), AT_ONCE):
-        some = recordings.c.key.in_(wanted[start : start + AT_ONCE])
+    ready = and_(recordings.c.language == language, _match_not_withdrawn(), recordings.c.reviewed_at.is_not(None))
+    for start in range(0, len(wanted), RECORDING_KEY_BATCH_SIZE):
+        some = recordings.c.key.in_(wanted[start : start + RECORDING_KEY_BATCH_SIZE])
         found |= set(db.execute(select(recordings.c.key).where(ready & some)).scalars())
     return found
 
 
-def audio(db: Connection, key: str, kind: Kind) -> bytes | None:
+def get_reviewed_audio(db: Connection, key: str, kind: AudioFormat) -> bytes | None:
     """The reviewed recording under this key; None if there is none."""
-    ready = _of(key) & recordings.c.reviewed_at.is_not(None)
+    ready = _match_key(key) & recordings.c.reviewed_at.is_not(None)
     query = select(recordings.c[kind]).where(ready).order_by(recordings.c.id.desc()).limit(1)
     return db.execute(query).scalar_one_or_none()
 
 
-def sound(db: Connection, number: int) -> bytes | None:
+def get_mp3(db: Connection, number: int) -> bytes | None:
     """The MP3 of this one, reviewed or not, for staff to listen to; None once it is taken back."""
-    query = select(recordings.c.mp3).where(recordings.c.id == number, _standing())
+    query = select(recordings.c.mp3).where(recordings.c.id == number, _match_not_withdrawn())
     return db.execute(query).scalar_one_or_none()
 
 
 def find(db: Connection, number: int) -> Recording | None:
     """The recording with this number, unless it was taken back."""
-    return next(iter(_found(db, recordings.c.id == number)), None)
+    return next(iter(_fetch_recordings(db, recordings.c.id == number)), None)
 
 
-def of(db: Connection, language: str) -> Sequence[Recording]:
+def list_for_language(db: Connection, language: str) -> Sequence[Recording]:
     """All of a language that nobody took back, the oldest first."""
-    return _found(db, recordings.c.language == language)
+    return _fetch_recordings(db, recordings.c.language == language)
 
 
-def languages(db: Connection) -> set[str]:
+def list_languages(db: Connection) -> set[str]:
     """The languages in which something was recorded."""
-    return set(db.execute(select(recordings.c.language).where(_standing()).distinct()).scalars())
+    return set(db.execute(select(recordings.c.language).where(_match_not_withdrawn()).distinct()).scalars())
 
 
-def _found(db: Connection, which: ColumnElement[bool]) -> Sequence[Recording]:
+def _fetch_recordings(db: Connection, condition: ColumnElement[bool]) -> Sequence[Recording]:
     columns = [recordings.c[one.name] for one in fields(Recording)]
-    rows = db.execute(select(*columns).where(which, _standing()).order_by(recordings.c.id))
-    return [_recording(row) for row in rows]
+    rows = db.execute(select(*columns).where(condition, _match_not_withdrawn()).order_by(recordings.c.id))
+    return [_build_recording(row) for row in rows]
 
 
-def _recording(row: Row[tuple[object, ...]]) -> Recording:
+def _build_recording(row: Row[tuple[object, ...]]) -> Recording:
     return Recording(**row._mapping)
 
 
-def _standing() -> ColumnElement[bool]:
+def _match_not_withdrawn() -> ColumnElement[bool]:
     return recordings.c.taken_back_at.is_(None)
 
 
-def _of(key: str) -> ColumnElement[bool]:
-    return and_(recordings.c.key == key, _standing()) if key else false()
+def _match_key(key: str) -> ColumnElement[bool]:
+    return and_(recordings.c.key == key, _match_not_withdrawn()) if key else false()

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, UniqueConstraint, delete, insert, select
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-kits = Table(
+share_kits = Table(
     "announcement_kits",
     metadata,
     Column("announcement_id", ForeignKey("announcements.id"), nullable=False),
@@ -16,13 +16,13 @@ kits = Table(
     Column("digest", String(64), nullable=False),
     Column("picture", LargeBinary),
     Column("sound", LargeBinary),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     UniqueConstraint("announcement_id", "language"),
 )
 
 
 @dataclass(frozen=True)
-class Kit:
+class ShareKit:
     """`picture` is a PNG; `sound` an MP3 that a machine speaks (the district's own stands with the wording)."""
 
     language: str
@@ -31,22 +31,27 @@ class Kit:
     sound: bytes | None
 
 
-def keep(db: Connection, announcement_id: int, kit: Kit, at: datetime) -> None:
+def save(db: Connection, announcement_id: int, kit: ShareKit, at: datetime) -> None:
     """Put it in place of an older one."""
-    key = (kits.c.announcement_id == announcement_id) & (kits.c.language == kit.language)
-    db.execute(delete(kits).where(key))
-    db.execute(insert(kits).values(announcement_id=announcement_id, **vars(kit), made_at=at))
+    key = (share_kits.c.announcement_id == announcement_id) & (share_kits.c.language == kit.language)
+    db.execute(delete(share_kits).where(key))
+    db.execute(insert(share_kits).values(announcement_id=announcement_id, **vars(kit), made_at=at))
 
 
-def find(db: Connection, announcement_id: int, language: str) -> Kit | None:
+def find(db: Connection, announcement_id: int, language: str) -> ShareKit | None:
     """The kit in this language, if it was made."""
-    key = (kits.c.announcement_id == announcement_id) & (kits.c.language == language)
-    row = db.execute(select(kits).where(key)).one_or_none()
-    return Kit(row.language, row.digest, row.picture, row.sound) if row else None
+    key = (share_kits.c.announcement_id == announcement_id) & (share_kits.c.language == language)
+    row = db.execute(select(share_kits).where(key)).one_or_none()
+    return ShareKit(row.language, row.digest, row.picture, row.sound) if row else None
 
 
-def digests(db: Connection, announcement_id: int) -> dict[str, tuple[str, bool, bool]]:
+def get_digests(db: Connection, announcement_id: int) -> dict[str, tuple[str, bool, bool]]:
     """Language → (of which words, is there a picture, is there a sound)."""
-    columns = (kits.c.language, kits.c.digest, kits.c.picture.is_not(None), kits.c.sound.is_not(None))
-    rows = db.execute(select(*columns).where(kits.c.announcement_id == announcement_id))
+    columns = (
+        share_kits.c.language,
+        share_kits.c.digest,
+        share_kits.c.picture.is_not(None),
+        share_kits.c.sound.is_not(None),
+    )
+    rows = db.execute(select(*columns).where(share_kits.c.announcement_id == announcement_id))
     return {language: (digest, picture, sound) for language, digest, picture, sound in rows}

@@ -12,11 +12,11 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstra
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-WERE_HERE, HAVE_LEFT = "were_here", "have_left"
+AGENTS_WERE_HERE, AGENTS_HAVE_LEFT = "were_here", "have_left"
 
-ready_made = Table(
+announcement_templates = Table(
     "ready_made",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -24,21 +24,21 @@ ready_made = Table(
     Column("school", String(48), nullable=False),
     Column("what", String(12), nullable=False),
     Column("proposed_by", String(64)),
-    Column("proposed_at", Moment),
+    Column("proposed_at", UtcDateTime),
     Column("released_by", String(64)),
-    Column("released_at", Moment),
+    Column("released_at", UtcDateTime),
     Column("released_id", Integer),
     UniqueConstraint("school", "what"),
 )
 
-PROPOSED_FOR = timedelta(minutes=30)
+PROPOSAL_LIFETIME = timedelta(minutes=30)
 """So long a proposal waits for the second person; then somebody must look again."""
-NOT_AGAIN = timedelta(minutes=30)
+MIN_TIME_BETWEEN_RELEASES = timedelta(minutes=30)
 """So long after a release the same is not released again: two pairs of people must not send it twice."""
 
 
 @dataclass(frozen=True)
-class Ready:
+class AnnouncementTemplate:
     """One that waits.  `released_id` is the newest copy that was sent."""
 
     id: int
@@ -51,72 +51,87 @@ class Ready:
     released_at: datetime | None
     released_id: int | None
 
-    def proposed(self, at: datetime) -> bool:
+    def is_proposed_at(self, at: datetime) -> bool:
         """Whether somebody waits for a second person now."""
-        return self.proposed_at is not None and self.proposed_at > at - PROPOSED_FOR
+        return self.proposed_at is not None and self.proposed_at > at - PROPOSAL_LIFETIME
 
-    def just_released(self, at: datetime) -> bool:
+    def is_recently_released(self, at: datetime) -> bool:
         """Whether it was sent so lately that it cannot be sent again."""
-        return self.released_at is not None and self.released_at > at - NOT_AGAIN
+        return self.released_at is not None and self.released_at > at - MIN_TIME_BETWEEN_RELEASES
 
 
-def add(db: Connection, announcement_id: int, school: str, what: str) -> bool:
+def add(db: Connection, announcement_id: int, school: str, kind: str) -> bool:
     """Make this draft the ready one; False if the school has one."""
     try:
         with db.begin_nested():
-            db.execute(insert(ready_made).values(announcement_id=announcement_id, school=school, what=what))
+            db.execute(insert(announcement_templates).values(announcement_id=announcement_id, school=school, what=kind))
     except IntegrityError:
         return False
     return True
 
 
-def every(db: Connection) -> list[Ready]:
+def list_all(db: Connection) -> list[AnnouncementTemplate]:
     """All of them."""
-    return [_ready(row) for row in db.execute(select(ready_made).order_by(ready_made.c.id))]
+    return [
+        _build_template(row) for row in db.execute(select(announcement_templates).order_by(announcement_templates.c.id))
+    ]
 
 
-def find(db: Connection, ready_id: int) -> Ready | None:
+def find(db: Connection, template_id: int) -> AnnouncementTemplate | None:
     """The one with this number, if there is one."""
-    row = db.execute(select(ready_made).where(ready_made.c.id == ready_id)).one_or_none()
-    return _ready(row) if row else None
+    row = db.execute(select(announcement_templates).where(announcement_templates.c.id == template_id)).one_or_none()
+    return _build_template(row) if row else None
 
 
-def is_one(db: Connection, announcement_id: int) -> bool:
+def is_template(db: Connection, announcement_id: int) -> bool:
     """Whether this draft is a ready-made one."""
-    query = select(ready_made.c.id).where(ready_made.c.announcement_id == announcement_id)
+    query = select(announcement_templates.c.id).where(announcement_templates.c.announcement_id == announcement_id)
     return db.execute(query).first() is not None
 
 
-def propose(db: Connection, ready_id: int, by: str, at: datetime) -> bool:
+def propose(db: Connection, template_id: int, by: str, at: datetime) -> bool:
     """The first of two people; False if somebody has proposed it, or it has just been released."""
-    nobody = or_(ready_made.c.proposed_at.is_(None), ready_made.c.proposed_at <= at - PROPOSED_FOR)
-    key = (ready_made.c.id == ready_id) & nobody & _not_lately(at)
-    return db.execute(update(ready_made).where(key).values(proposed_by=by, proposed_at=at)).rowcount == 1
+    nobody = or_(
+        announcement_templates.c.proposed_at.is_(None), announcement_templates.c.proposed_at <= at - PROPOSAL_LIFETIME
+    )
+    key = (announcement_templates.c.id == template_id) & nobody & _match_releasable(at)
+    return db.execute(update(announcement_templates).where(key).values(proposed_by=by, proposed_at=at)).rowcount == 1
 
 
-def confirm(db: Connection, ready: Ready, by: str, at: datetime) -> bool:
+def confirm(db: Connection, template: AnnouncementTemplate, by: str, at: datetime) -> bool:
     """The second: somebody else; False if that is the same person, or the proposal is gone or too old."""
-    key = (ready_made.c.id == ready.id) & (ready_made.c.proposed_by == ready.proposed_by)
-    key &= (ready_made.c.proposed_at == ready.proposed_at) & (ready_made.c.proposed_at > at - PROPOSED_FOR)
-    key &= (ready_made.c.proposed_by != by) & _not_lately(at)
+    key = (announcement_templates.c.id == template.id) & (announcement_templates.c.proposed_by == template.proposed_by)
+    key &= (announcement_templates.c.proposed_at == template.proposed_at) & (
+        announcement_templates.c.proposed_at > at - PROPOSAL_LIFETIME
+    )
+    key &= (announcement_templates.c.proposed_by != by) & _match_releasable(at)
     values = {"proposed_by": None, "proposed_at": None, "released_by": by, "released_at": at}
-    return db.execute(update(ready_made).where(key).values(values)).rowcount == 1
+    return db.execute(update(announcement_templates).where(key).values(values)).rowcount == 1
 
 
-def set_copy(db: Connection, ready_id: int, announcement_id: int) -> None:
+def set_released_copy(db: Connection, template_id: int, announcement_id: int) -> None:
     """Which announcement it became this time."""
-    db.execute(update(ready_made).where(ready_made.c.id == ready_id).values(released_id=announcement_id))
+    db.execute(
+        update(announcement_templates)
+        .where(announcement_templates.c.id == template_id)
+        .values(released_id=announcement_id)
+    )
 
 
-def drop(db: Connection, ready_id: int) -> bool:
+def withdraw_proposal(db: Connection, template_id: int) -> bool:
     """The proposal is taken back; False if there was none."""
-    key = (ready_made.c.id == ready_id) & ready_made.c.proposed_at.is_not(None)
-    return db.execute(update(ready_made).where(key).values(proposed_by=None, proposed_at=None)).rowcount == 1
+    key = (announcement_templates.c.id == template_id) & announcement_templates.c.proposed_at.is_not(None)
+    return (
+        db.execute(update(announcement_templates).where(key).values(proposed_by=None, proposed_at=None)).rowcount == 1
+    )
 
 
-def _not_lately(at: datetime):  # type: ignore[no-untyped-def]  # SQLAlchemy's own condition
-    return or_(ready_made.c.released_at.is_(None), ready_made.c.released_at <= at - NOT_AGAIN)
+def _match_releasable(at: datetime):  # type: ignore[no-untyped-def]  # SQLAlchemy's own condition
+    return or_(
+        announcement_templates.c.released_at.is_(None),
+        announcement_templates.c.released_at <= at - MIN_TIME_BETWEEN_RELEASES,
+    )
 
 
-def _ready(row: Row[Any]) -> Ready:
-    return Ready(**row._mapping)
+def _build_template(row: Row[Any]) -> AnnouncementTemplate:
+    return AnnouncementTemplate(**row._mapping)

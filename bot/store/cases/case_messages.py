@@ -13,13 +13,13 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert,
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NEVER_AGAIN, Moment, metadata
+from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store.cases import cases
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader
+from bot.store.families.record_keys import Decryptor
 
-Author = Literal["family", "helper", "staff", "note"]
+MessageAuthor = Literal["family", "helper", "staff", "note"]
 
 case_messages = Table(
     "case_messages",
@@ -38,11 +38,11 @@ case_messages = Table(
     Column("machine", String(8), nullable=False),
     Column("state", String(16), nullable=False, index=True),
     Column("delivery_id", ForeignKey("deliveries.id")),
-    Column("at", Moment, nullable=False),
-    **NEVER_AGAIN,
+    Column("at", UtcDateTime, nullable=False),
+    **NO_ID_REUSE,
 )
 
-TO_TRANSLATE = ("waiting", "before", "drafting")
+PENDING_TRANSLATION_STATES = ("waiting", "before", "drafting")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CaseMessage:
 
     id: int
     case_id: int
-    author: Author
+    author: MessageAuthor
     staff: str | None
     language: str
     to_language: str | None
@@ -66,7 +66,7 @@ class CaseMessage:
 
 
 @dataclass(frozen=True)
-class New:
+class NewCaseMessage:
     """What is said: by whom, in which language, in which it is to be read (None: as it is).
 
     `cause` makes it unique: a repeat of the same message, form or job adds nothing.
@@ -74,7 +74,7 @@ class New:
 
     case_id: int
     cause: str
-    author: Author
+    author: MessageAuthor
     language: str
     original: str
     staff: str | None = None
@@ -83,7 +83,7 @@ class New:
 
 
 @dataclass(frozen=True)
-class Translation:
+class MessageTranslation:
     """What a translator made of it."""
 
     text: str
@@ -92,14 +92,23 @@ class Translation:
     machine: str = "yes"
 
 
-def add(db: Connection, vault: Vault, new: New, at: datetime) -> int:
+def add(db: Connection, vault: Vault, new: NewCaseMessage, at: datetime) -> int:
     """The row's number; of the one that was there before, if this was said already."""
     row = {
-        "case_id": new.case_id, "cause": new.cause, "author": new.author, "staff": new.staff,
-        "language": new.language, "to_language": new.to_language, "state": new.state,
-        "warnings": "", "machine": "", "at": at,
-        "sealed_original": cases.sealer(db, vault, new.case_id).seal(new.original, _place(new.cause, "original")),
-    }  # fmt: skip
+        "case_id": new.case_id,
+        "cause": new.cause,
+        "author": new.author,
+        "staff": new.staff,
+        "language": new.language,
+        "to_language": new.to_language,
+        "state": new.state,
+        "warnings": "",
+        "machine": "",
+        "at": at,
+        "sealed_original": cases.get_encryptor(db, vault, new.case_id).encrypt(
+            new.original, build_context(new.cause, "original")
+        ),
+    }
     try:
         with db.begin_nested():
             return int(db.execute(insert(case_messages).values(row).returning(case_messages.c.id)).scalar_one())
@@ -109,36 +118,39 @@ def add(db: Connection, vault: Vault, new: New, at: datetime) -> int:
 
 def get(db: Connection, vault: Vault, message_id: int) -> CaseMessage:
     """The message with this number; raises `sqlalchemy.exc.NoResultFound`."""
-    return _message(
-        db.execute(select(case_messages).where(case_messages.c.id == message_id)).one(), record_keys.reader(db, vault)
+    return _build_message(
+        db.execute(select(case_messages).where(case_messages.c.id == message_id)).one(),
+        record_keys.get_decryptor(db, vault),
     )
 
 
-def of_case(db: Connection, vault: Vault, case_id: int) -> list[CaseMessage]:
+def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[CaseMessage]:
     """Everything said about a case, in order; drafts too."""
     query = select(case_messages).where(case_messages.c.case_id == case_id).order_by(case_messages.c.id)
-    return [_message(row, record_keys.reader(db, vault)) for row in db.execute(query)]
+    return [_build_message(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
 
 
-def waiting(db: Connection, before: datetime, limit: int) -> list[int]:
+def list_pending_ids(db: Connection, before: datetime, limit: int) -> list[int]:
     """Messages that no translator has seen, or that were not handed over yet: the sweep queues them."""
-    late = case_messages.c.state.in_((*TO_TRANSLATE, "to_send")) & (case_messages.c.at < before)
+    late = case_messages.c.state.in_((*PENDING_TRANSLATION_STATES, "to_send")) & (case_messages.c.at < before)
     return list(db.execute(select(case_messages.c.id).where(late).order_by(case_messages.c.id).limit(limit)).scalars())
 
 
-def set_translated(db: Connection, vault: Vault, message_id: int, made: Translation, state: str) -> bool:
+def save_translation(
+    db: Connection, vault: Vault, message_id: int, translation: MessageTranslation, state: str
+) -> bool:
     """Keep the translation (empty: none could be had); False if another process was first."""
     columns = (case_messages.c.cause, case_messages.c.case_id)
     row = db.execute(select(*columns).where(case_messages.c.id == message_id)).first()
     if row is None:
         return False  # its family was erased meanwhile
-    cause, own = row.cause, cases.sealer(db, vault, row.case_id)
-    key = (case_messages.c.id == message_id) & case_messages.c.state.in_(TO_TRANSLATE)
+    cause, own = row.cause, cases.get_encryptor(db, vault, row.case_id)
+    key = (case_messages.c.id == message_id) & case_messages.c.state.in_(PENDING_TRANSLATION_STATES)
     values = {
-        "sealed_translation": own.seal(made.text, _place(cause, "translation")),
-        "sealed_back": own.seal(made.back, _place(cause, "back")),
-        "warnings": ",".join(made.warnings),
-        "machine": made.machine,
+        "sealed_translation": own.encrypt(translation.text, build_context(cause, "translation")),
+        "sealed_back": own.encrypt(translation.back, build_context(cause, "back")),
+        "warnings": ",".join(translation.warnings),
+        "machine": translation.machine,
         "state": state,
     }
     return db.execute(update(case_messages).where(key).values(values)).rowcount == 1
@@ -156,10 +168,10 @@ def set_delivery(db: Connection, message_id: int, before: str | None, delivery_i
     return db.execute(update(case_messages).where(key).values(delivery_id=delivery_id)).rowcount == 1
 
 
-def of_delivery(db: Connection, vault: Vault, delivery_id: str) -> CaseMessage | None:
+def find_by_delivery(db: Connection, vault: Vault, delivery_id: str) -> CaseMessage | None:
     """The text of staff that this delivery carries."""
     row = db.execute(select(case_messages).where(case_messages.c.delivery_id == delivery_id)).one_or_none()
-    return _message(row, record_keys.reader(db, vault)) if row else None
+    return _build_message(row, record_keys.get_decryptor(db, vault)) if row else None
 
 
 def drop_draft(db: Connection, message_id: int) -> bool:
@@ -168,9 +180,9 @@ def drop_draft(db: Connection, message_id: int) -> bool:
     return db.execute(update(case_messages).where(key).values(state="dropped")).rowcount == 1
 
 
-def _message(row: Row[Any], opens: Reader) -> CaseMessage:
+def _build_message(row: Row[Any], decryptor: Decryptor) -> CaseMessage:
     def read(sealed: str | None, part: str) -> str:
-        return opens.open(sealed, _place(row.cause, part)) if sealed else ""
+        return decryptor.decrypt(sealed, build_context(row.cause, part)) if sealed else ""
 
     return CaseMessage(
         id=row.id,
@@ -190,5 +202,5 @@ def _message(row: Row[Any], opens: Reader) -> CaseMessage:
     )
 
 
-def _place(cause: str, part: str) -> str:
+def build_context(cause: str, part: str) -> str:
     return f"case message:{part}:{cause}"

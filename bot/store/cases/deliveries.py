@@ -29,12 +29,12 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.base.logs import trace
 from bot.store.cases import cases
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader, Sealer
+from bot.store.families.record_keys import Decryptor, Encryptor
 
 deliveries = Table(
     "deliveries",
@@ -49,11 +49,11 @@ deliveries = Table(
     Column("state", String(16), nullable=False),
     Column("rank", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("due_at", Moment, nullable=False),
-    Column("claimed_at", Moment),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("claimed_at", UtcDateTime),
     Column("sid", String(34), index=True),
     Column("error_code", Integer),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
     Column("round", Integer, nullable=False, server_default="0"),
     Column("means", String(8), nullable=False, server_default="text"),
     Column("template", String(40)),
@@ -63,7 +63,7 @@ deliveries = Table(
     UniqueConstraint("follow_up_id"),
 )
 
-RANKS = {
+DELIVERY_STATE_RANKS = {
     "waiting": 0,
     "claimed": 0,
     "unknown": 0,
@@ -81,7 +81,7 @@ RANKS = {
 }
 """How far a state is on its way; a report of a lower or equal rank comes late and is dropped (twilio.md, section 2)."""
 
-OPEN = ("waiting", "claimed", "unknown")
+OPEN_DELIVERY_STATES = ("waiting", "claimed", "unknown")
 
 
 @dataclass(frozen=True)
@@ -109,66 +109,74 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Page:
+class StaffPage:
     """One page of a case to one member of staff: in which round, by text or by call, and when."""
 
     case_id: int
     staff: str
     round: int
-    means: str
+    transport: str
     body: str
-    due: datetime
+    due_at: datetime
 
 
-def plan_page(db: Connection, vault: Vault, page: Page, at: datetime) -> None:
+def plan_page(db: Connection, vault: Vault, page: StaffPage, at: datetime) -> None:
     """A page as a row: written once, however often the job runs."""
-    about = {"kind": "alert", "case_id": page.case_id, "staff": page.staff, "round": page.round, "means": page.means}
-    _plan(db, vault, about | {"due_at": page.due}, page.body, at)
+    about = {
+        "kind": "alert",
+        "case_id": page.case_id,
+        "staff": page.staff,
+        "round": page.round,
+        "means": page.transport,
+    }
+    _insert_delivery(db, vault, about | {"due_at": page.due_at}, page.body, at)
 
 
-def plan_notice(db: Connection, vault: Vault, about: dict[str, object], body: str, due: datetime) -> str:
+def plan_notice(db: Connection, vault: Vault, columns: dict[str, object], body: str, due: datetime) -> str:
     """A text that tells staff (`staff`) or a family (`contact_id`) how a case stands; the caller writes it once, or
     gives an `id` of 32 letters, under which it is written once however often it is planned."""
-    return _plan(db, vault, {"kind": "notice", **about}, body, due)
+    return _insert_delivery(db, vault, {"kind": "notice", **columns}, body, due)
 
 
-def plan_talk(db: Connection, vault: Vault, contact_id: int, body: str, at: datetime, kind: str = "talk") -> str:
+def plan_staff_message(
+    db: Connection, vault: Vault, contact_id: int, body: str, at: datetime, kind: str = "talk"
+) -> str:
     """What a member of staff writes to a family; the caller sees to it that it is written once."""
-    return _plan(db, vault, {"kind": kind, "contact_id": contact_id}, body, at)
+    return _insert_delivery(db, vault, {"kind": kind, "contact_id": contact_id}, body, at)
 
 
 def plan_follow_up(db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:
     """The opening text of a follow-up: written once, however often the job runs."""
-    _plan(db, vault, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
+    _insert_delivery(db, vault, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
 
 
 def plan_reminder(db: Connection, vault: Vault, staff: str, body: str, due: datetime) -> str:
     """A text to one member of staff about content that needs a look; the caller sees to it that it is written once."""
-    return _plan(db, vault, {"kind": "reminder", "staff": staff}, body, due)
+    return _insert_delivery(db, vault, {"kind": "reminder", "staff": staff}, body, due)
 
 
-def plan_late(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> None:
+def plan_late_reply(db: Connection, vault: Vault, columns: dict[str, object], body: str, at: datetime) -> None:
     """The reply to a message that had not reached us, to `contact_id` or `staff`: once under its `id` of 32 letters."""
-    _plan(db, vault, {"kind": "late", **about}, body, at)
+    _insert_delivery(db, vault, {"kind": "late", **columns}, body, at)
 
 
 def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, due: datetime) -> str:
     """A right wording for a family that was sent a wrong one; the caller sees to it that it is written once."""
-    return _plan(db, vault, {"kind": "correction", "contact_id": contact_id}, body, due)
+    return _insert_delivery(db, vault, {"kind": "correction", "contact_id": contact_id}, body, due)
 
 
-def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at: datetime) -> str:
+def _insert_delivery(db: Connection, vault: Vault, columns: dict[str, object], body: str, at: datetime) -> str:
     """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
-    new = str(about.get("id") or uuid4().hex)
-    own = _sealer(db, vault, about)
-    due = about.get("due_at", at)  # a page for the morning is not old when the morning comes
+    new = str(columns.get("id") or uuid4().hex)
+    own = _get_encryptor(db, vault, columns)
+    due = columns.get("due_at", at)  # a page for the morning is not old when the morning comes
     row = {
         "id": new,
-        "sealed_body": own.seal(body, _place(new)),
+        "sealed_body": own.encrypt(body, build_context(new)),
         "created_at": due,
         "due_at": due,
         "trace": trace(),
-    } | about
+    } | columns
     try:
         with db.begin_nested():
             db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
@@ -177,58 +185,60 @@ def _plan(db: Connection, vault: Vault, about: dict[str, object], body: str, at:
     return new
 
 
-def _sealer(db: Connection, vault: Vault, about: dict[str, object]) -> Sealer:
+def _get_encryptor(db: Connection, vault: Vault, columns: dict[str, object]) -> Encryptor:
     """The key of the family that it goes to, or whose case it tells of."""
-    contact, case_id = about.get("contact_id"), about.get("case_id")
+    contact, case_id = columns.get("contact_id"), columns.get("case_id")
     if isinstance(contact, int):
-        return record_keys.sealer(db, vault, contact)
-    return cases.sealer(db, vault, case_id if isinstance(case_id, int) else None)
+        return record_keys.get_encryptor(db, vault, contact)
+    return cases.get_encryptor(db, vault, case_id if isinstance(case_id, int) else None)
 
 
-def get(db: Connection, vault: Vault, delivery_id: str) -> Delivery | None:
+def find(db: Connection, vault: Vault, delivery_id: str) -> Delivery | None:
     """The delivery with this id, if there is one."""
     row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
-    return _delivery(row, record_keys.reader(db, vault)) if row else None
+    return _build_delivery(row, record_keys.get_decryptor(db, vault)) if row else None
 
 
-def of_case(db: Connection, vault: Vault, case_id: int) -> list[Delivery]:
+def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[Delivery]:
     """The alerts of a case."""
     query = select(deliveries).where(deliveries.c.case_id == case_id).order_by(deliveries.c.created_at)
-    return [_delivery(row, record_keys.reader(db, vault)) for row in db.execute(query)]
+    return [_build_delivery(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
 
 
 def cancel_pages(db: Connection, case_id: int) -> None:
     """Pages that have not left are not sent any more: somebody has taken the case."""
     key = (deliveries.c.case_id == case_id) & (deliveries.c.kind == "alert") & (deliveries.c.state == "waiting")
-    db.execute(update(deliveries).where(key).values(state="canceled", rank=RANKS["canceled"], sealed_body=None))
+    db.execute(
+        update(deliveries).where(key).values(state="canceled", rank=DELIVERY_STATE_RANKS["canceled"], sealed_body=None)
+    )
 
 
 def cancel_waiting(db: Connection, delivery_id: str) -> bool:
     """What it says counts no more: one that has not left is not sent; False if it is on its way or there."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
-    values = {"state": "canceled", "rank": RANKS["canceled"], "sealed_body": None}
+    values = {"state": "canceled", "rank": DELIVERY_STATE_RANKS["canceled"], "sealed_body": None}
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
-def waiting_of_case(db: Connection, case_id: int, at: datetime) -> Sequence[str]:
+def list_due_for_case(db: Connection, case_id: int, at: datetime) -> Sequence[str]:
     """What is to be sent about a case now."""
     key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
 
 
-def newest_of(db: Connection, contact_id: int, kind: str) -> datetime | None:
+def find_last_planned_at(db: Connection, contact_id: int, kind: str) -> datetime | None:
     """When something of this kind was last planned for a family."""
     key = (deliveries.c.contact_id == contact_id) & (deliveries.c.kind == kind)
     return db.execute(select(func.max(deliveries.c.created_at)).where(key)).scalar_one_or_none()
 
 
-def waiting_of_follow_up(db: Connection, follow_up_id: int) -> Sequence[str]:
+def list_waiting_for_follow_up(db: Connection, follow_up_id: int) -> Sequence[str]:
     """The message of a follow-up, if it waits to be sent."""
     key = (deliveries.c.follow_up_id == follow_up_id) & (deliveries.c.state == "waiting")
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
 
 
-def unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
+def list_unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
     """(id, kind) of what the sweep must carry on: due and waiting or unknown, or claimed before `lease_ended`."""
     due = deliveries.c.state.in_(("waiting", "unknown")) & (deliveries.c.due_at <= at)
     left = (deliveries.c.state == "claimed") & (deliveries.c.claimed_at <= lease_ended)
@@ -236,11 +246,11 @@ def unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) 
     return [(row.id, row.kind) for row in db.execute(query)]
 
 
-def claim(db: Connection, delivery_id: str, at: datetime, template: str = "", means: str = "text") -> bool:
+def claim(db: Connection, delivery_id: str, at: datetime, template: str = "", transport: str = "text") -> bool:
     """Take a waiting row for sending (as this template, by text or call); False if it is not due or another has it."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
     values: dict[str, Any] = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1}
-    values |= {"template": template or None, "means": means}
+    values |= {"template": template or None, "means": transport}
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
@@ -260,15 +270,17 @@ def claim_unknown(db: Connection, delivery: Delivery, at: datetime) -> bool:
     return db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=at)).rowcount == 1
 
 
-def hold_for_families(db: Connection) -> Sequence[str]:
+def hold_family_deliveries(db: Connection) -> Sequence[str]:
     """Hold every text to a family of which Twilio has not said anything; their ids."""
-    key = deliveries.c.contact_id.is_not(None) & deliveries.c.state.in_(OPEN)
+    key = deliveries.c.contact_id.is_not(None) & deliveries.c.state.in_(OPEN_DELIVERY_STATES)
     found = db.execute(select(deliveries.c.id).where(key)).scalars().all()
     db.execute(update(deliveries).where(key).values(state="held"))
     return found
 
 
-def settle(db: Connection, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None) -> None:
+def release_claim(
+    db: Connection, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None
+) -> None:
     """Put a claimed row into an open state again (waiting, unknown, held), unless a report has overtaken us."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "claimed")
     db.execute(update(deliveries).where(key).values(state=state, due_at=due_at, error_code=error_code))
@@ -282,22 +294,26 @@ def advance(
     The text is dropped with the first report: Twilio has it, and we need it no more.  A call's is read out later, so
     it stays until the call is over.
     """
-    rank = RANKS[status]
+    rank = DELIVERY_STATE_RANKS[status]
     key = (deliveries.c.id == delivery_id) & (deliveries.c.rank < rank)
-    kept = case((deliveries.c.means == "call", deliveries.c.sealed_body)) if rank < RANKS["delivered"] else None
+    kept = (
+        case((deliveries.c.means == "call", deliveries.c.sealed_body))
+        if rank < DELIVERY_STATE_RANKS["delivered"]
+        else None
+    )
     values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": kept}
     if sid:
         values["sid"] = sid
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
-def id_of_sid(db: Connection, sid: str) -> str | None:
+def find_id_by_sid(db: Connection, sid: str) -> str | None:
     """The delivery that Twilio knows by this SID."""
     return db.execute(select(deliveries.c.id).where(deliveries.c.sid == sid)).scalars().first()
 
 
-def _delivery(row: Row[tuple[object, ...]], opens: Reader) -> Delivery:
-    body = opens.open(row.sealed_body, _place(row.id)) if row.sealed_body else ""
+def _build_delivery(row: Row[tuple[object, ...]], decryptor: Decryptor) -> Delivery:
+    body = decryptor.decrypt(row.sealed_body, build_context(row.id)) if row.sealed_body else ""
     return Delivery(
         id=row.id,
         kind=row.kind,
@@ -319,5 +335,5 @@ def _delivery(row: Row[tuple[object, ...]], opens: Reader) -> Delivery:
     )
 
 
-def _place(delivery_id: str) -> str:
+def build_context(delivery_id: str) -> str:
     return f"delivery:body:{delivery_id}"

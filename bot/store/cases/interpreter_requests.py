@@ -8,16 +8,16 @@ from typing import Any, Literal
 from sqlalchemy import Column, ForeignKey, Integer, Select, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store.cases import cases
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader
+from bot.store.families.record_keys import Decryptor
 
-How = Literal["phone", "in person", "video"]
-Kind = Literal["trained", "bilingual"]
+InterpreterMode = Literal["phone", "in person", "video"]
+InterpreterKind = Literal["trained", "bilingual"]
 
-interpreters = Table(
+interpreter_requests = Table(
     "interpreters",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -28,67 +28,84 @@ interpreters = Table(
     Column("how", String(16), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("asked_by", String(64), nullable=False),
-    Column("asked_at", Moment, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
     Column("booked_by", String(64)),
-    Column("booked_at", Moment),
+    Column("booked_at", UtcDateTime),
 )
 
 
 @dataclass(frozen=True)
-class Request:
+class InterpreterRequest:
     """`when` is in the words of who asked ("Tuesday at 3"); sealed, for it may tell where a family will be."""
 
     id: int
     case_id: int
     language: str
-    when: str
-    how: How
-    kind: Kind
+    requested_time: str
+    how: InterpreterMode
+    kind: InterpreterKind
     asked_by: str
     booked_by: str | None = None
 
 
-def ask(db: Connection, vault: Vault, cause: str, wanted: Request, at: datetime) -> tuple[int, bool]:
+def add(db: Connection, vault: Vault, cause: str, new_request: InterpreterRequest, at: datetime) -> tuple[int, bool]:
     """The number of the request, and whether it is new: `cause` makes a repeated form ask once."""
-    known = db.execute(select(interpreters.c.id).where(interpreters.c.cause == cause)).scalars().first()
+    known = db.execute(select(interpreter_requests.c.id).where(interpreter_requests.c.cause == cause)).scalars().first()
     if known is not None:
         return int(known), False
     row = {
-        "case_id": wanted.case_id, "cause": cause, "language": wanted.language, "how": wanted.how,
-        "kind": wanted.kind, "asked_by": wanted.asked_by, "asked_at": at,
-        "sealed_when": cases.sealer(db, vault, wanted.case_id).seal(wanted.when, _place(cause)),
-    }  # fmt: skip
-    return int(db.execute(insert(interpreters).values(row).returning(interpreters.c.id)).scalar_one()), True
+        "case_id": new_request.case_id,
+        "cause": cause,
+        "language": new_request.language,
+        "how": new_request.how,
+        "kind": new_request.kind,
+        "asked_by": new_request.asked_by,
+        "asked_at": at,
+        "sealed_when": cases.get_encryptor(db, vault, new_request.case_id).encrypt(
+            new_request.requested_time, build_context(cause)
+        ),
+    }
+    return int(
+        db.execute(insert(interpreter_requests).values(row).returning(interpreter_requests.c.id)).scalar_one()
+    ), True
 
 
-def book(db: Connection, request_id: int, who: str, at: datetime) -> bool:
+def book(db: Connection, request_id: int, booked_by: str, at: datetime) -> bool:
     """The coordinator has found somebody; False if that was written down before."""
-    key = (interpreters.c.id == request_id) & interpreters.c.booked_at.is_(None)
-    return db.execute(update(interpreters).where(key).values(booked_by=who, booked_at=at)).rowcount == 1
+    key = (interpreter_requests.c.id == request_id) & interpreter_requests.c.booked_at.is_(None)
+    return db.execute(update(interpreter_requests).where(key).values(booked_by=booked_by, booked_at=at)).rowcount == 1
 
 
-def of_case(db: Connection, vault: Vault, case_id: int) -> Sequence[Request]:
+def list_for_case(db: Connection, vault: Vault, case_id: int) -> Sequence[InterpreterRequest]:
     """What was asked for a case."""
-    query = select(interpreters).where(interpreters.c.case_id == case_id).order_by(interpreters.c.id)
-    return _requests(db, vault, query)
+    query = (
+        select(interpreter_requests)
+        .where(interpreter_requests.c.case_id == case_id)
+        .order_by(interpreter_requests.c.id)
+    )
+    return _fetch_requests(db, vault, query)
 
 
-def open_ones(db: Connection, vault: Vault) -> Sequence[Request]:
+def list_open(db: Connection, vault: Vault) -> Sequence[InterpreterRequest]:
     """What nobody has booked yet, the oldest first."""
-    query = select(interpreters).where(interpreters.c.booked_at.is_(None)).order_by(interpreters.c.id)
-    return _requests(db, vault, query)
+    query = (
+        select(interpreter_requests)
+        .where(interpreter_requests.c.booked_at.is_(None))
+        .order_by(interpreter_requests.c.id)
+    )
+    return _fetch_requests(db, vault, query)
 
 
-def _requests(db: Connection, vault: Vault, query: Select[Any]) -> Sequence[Request]:
+def _fetch_requests(db: Connection, vault: Vault, query: Select[Any]) -> Sequence[InterpreterRequest]:
     rows = db.execute(query).all()
-    opens = record_keys.reader(db, vault, (row.sealed_when for row in rows))
-    return [_request(row, opens) for row in rows]
+    opens = record_keys.get_decryptor(db, vault, (row.sealed_when for row in rows))
+    return [_build_request(row, opens) for row in rows]
 
 
-def _request(row: Row[Any], opens: Reader) -> Request:
-    when = opens.open(row.sealed_when, _place(row.cause))
-    return Request(row.id, row.case_id, row.language, when, row.how, row.kind, row.asked_by, row.booked_by)
+def _build_request(row: Row[Any], decryptor: Decryptor) -> InterpreterRequest:
+    when = decryptor.decrypt(row.sealed_when, build_context(row.cause))
+    return InterpreterRequest(row.id, row.case_id, row.language, when, row.how, row.kind, row.asked_by, row.booked_by)
 
 
-def _place(cause: str) -> str:
+def build_context(cause: str) -> str:
     return f"interpreter:when:{cause}"

@@ -8,7 +8,7 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, func, insert,
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 referrals = Table(
     "referrals",
@@ -18,12 +18,12 @@ referrals = Table(
     Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
     Column("partner", String(64), nullable=False, index=True),
     Column("by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("outcome", String(16)),
-    Column("answered_at", Moment),
+    Column("answered_at", UtcDateTime),
 )
 
-OUTCOMES = ("helped", "not_helped", "not_reached")
+REFERRAL_OUTCOMES = ("helped", "not_helped", "not_reached")
 NOT_ANSWERED = "not_answered"
 
 
@@ -48,20 +48,20 @@ def add(db: Connection, cause: str, case_id: int, partner: str, by: str, at: dat
         return None
 
 
-def of_case(db: Connection, case_id: int) -> Sequence[Referral]:
+def list_for_case(db: Connection, case_id: int) -> Sequence[Referral]:
     """What a family was told of, in order."""
     rows = db.execute(select(referrals).where(referrals.c.case_id == case_id).order_by(referrals.c.id))
     return [Referral(row.id, row.partner, row.by, row.at, row.outcome) for row in rows]
 
 
-def answer(db: Connection, case_id: int, outcome: str, at: datetime) -> bool:
+def record_outcome(db: Connection, case_id: int, outcome: str, at: datetime) -> bool:
     """What the family says of the newest referral of its case; False if it has said so before, or there is none."""
     newest = select(func.max(referrals.c.id)).where(referrals.c.case_id == case_id).scalar_subquery()
     key = (referrals.c.id == newest) & referrals.c.outcome.is_(None)
     return db.execute(update(referrals).where(key).values(outcome=outcome, answered_at=at)).rowcount == 1
 
 
-def counts(db: Connection) -> Mapping[tuple[str, str], int]:
+def count_by_outcome(db: Connection) -> Mapping[tuple[str, str], int]:
     """(partner, outcome) → how many families; those that have not answered under `NOT_ANSWERED`."""
     query = select(referrals.c.partner, referrals.c.outcome, func.count()).group_by(
         referrals.c.partner, referrals.c.outcome

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store.cases import cases
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader
+from bot.store.families.record_keys import Decryptor
 
 corrections = Table(
     "corrections",
@@ -22,14 +22,14 @@ corrections = Table(
     Column("guessed", String(64), nullable=False),
     Column("topic", String(64), nullable=False),
     Column("corrected_by", String(64), nullable=False),
-    Column("corrected_at", Moment, nullable=False),
+    Column("corrected_at", UtcDateTime, nullable=False),
     Column("reviewed_by", String(64)),
-    Column("reviewed_at", Moment),
+    Column("reviewed_at", UtcDateTime),
 )
 
 
 @dataclass(frozen=True)
-class Correction:
+class TopicCorrection:
     """What a family wrote (masked), the topic that was guessed and the one that a member of staff says it is."""
 
     id: int
@@ -41,11 +41,11 @@ class Correction:
     corrected_by: str
 
 
-def correct(db: Connection, vault: Vault, correction: Correction, at: datetime) -> None:
+def save(db: Connection, vault: Vault, correction: TopicCorrection, at: datetime) -> None:
     """Put it on the list; a second correction of the same case takes the first one's place."""
-    own = cases.sealer(db, vault, correction.case_id)
+    own = cases.get_encryptor(db, vault, correction.case_id)
     said = {
-        "sealed_phrase": own.seal(correction.phrase, _place(correction.case_id)),
+        "sealed_phrase": own.encrypt(correction.phrase, build_context(correction.case_id)),
         "language": correction.language,
         "guessed": correction.guessed,
         "topic": correction.topic,
@@ -59,30 +59,30 @@ def correct(db: Connection, vault: Vault, correction: Correction, at: datetime) 
         db.execute(insert(corrections).values(case_id=correction.case_id, **said))
 
 
-def of_case(db: Connection, vault: Vault, case_id: int) -> Correction | None:
+def find_for_case(db: Connection, vault: Vault, case_id: int) -> TopicCorrection | None:
     """What was said of this case, if anything."""
     row = db.execute(select(corrections).where(corrections.c.case_id == case_id)).first()
-    return _correction(row, record_keys.reader(db, vault)) if row else None
+    return _build_correction(row, record_keys.get_decryptor(db, vault)) if row else None
 
 
-def to_review(db: Connection, vault: Vault) -> list[Correction]:
+def list_unreviewed(db: Connection, vault: Vault) -> list[TopicCorrection]:
     """Those that nobody has looked at yet, by language and topic."""
     query = select(corrections).where(corrections.c.reviewed_at.is_(None))
     rows = db.execute(query.order_by(corrections.c.language, corrections.c.topic, corrections.c.id)).all()
-    opens = record_keys.reader(db, vault, (row.sealed_phrase for row in rows))
-    return [_correction(row, opens) for row in rows]
+    opens = record_keys.get_decryptor(db, vault, (row.sealed_phrase for row in rows))
+    return [_build_correction(row, opens) for row in rows]
 
 
-def set_reviewed(db: Connection, correction_id: int, by: str, at: datetime) -> None:
+def mark_reviewed(db: Connection, correction_id: int, by: str, at: datetime) -> None:
     """Somebody has taken the phrase into a file, or thinks better of it: off the list."""
     key = (corrections.c.id == correction_id) & corrections.c.reviewed_at.is_(None)
     db.execute(update(corrections).where(key).values(reviewed_by=by, reviewed_at=at))
 
 
-def _correction(row: Row[tuple[object, ...]], opens: Reader) -> Correction:
-    phrase = opens.open(row.sealed_phrase, _place(row.case_id))
-    return Correction(row.id, row.case_id, phrase, row.language, row.guessed, row.topic, row.corrected_by)
+def _build_correction(row: Row[tuple[object, ...]], decryptor: Decryptor) -> TopicCorrection:
+    phrase = decryptor.decrypt(row.sealed_phrase, build_context(row.case_id))
+    return TopicCorrection(row.id, row.case_id, phrase, row.language, row.guessed, row.topic, row.corrected_by)
 
 
-def _place(case_id: int) -> str:
+def build_context(case_id: int) -> str:
     return f"correction:phrase:{case_id}"

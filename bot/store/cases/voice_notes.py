@@ -29,16 +29,16 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NEVER_AGAIN, Moment, metadata
+from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store.cases.cases import OPEN_STATES, cases
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader
+from bot.store.families.record_keys import Decryptor
 
-State = Literal["new", "fetched", "refused", "gone"]
-Step = Literal["fetch", "delete", "transcribe"]
+VoiceNoteState = Literal["new", "fetched", "refused", "gone"]
+VoiceNoteStep = Literal["fetch", "delete", "transcribe"]
 
-MOST_SOUNDS, AT_ONCE = 10, 500
+MAX_MEDIA_PER_MESSAGE, CAUSE_BATCH_SIZE = 10, 500
 """So many files one message has at Twilio; so many rows are asked for in one query."""
 
 voice_notes = Table(
@@ -60,19 +60,19 @@ voice_notes = Table(
     Column("reason", String(16), nullable=False, server_default=""),
     Column("at_twilio", Boolean, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
-    Column("due_at", Moment, index=True),
+    Column("due_at", UtcDateTime, index=True),
     Column("heard_by", String(64)),
-    Column("heard_at", Moment),
-    Column("at", Moment, nullable=False),
-    **NEVER_AGAIN,
+    Column("heard_at", UtcDateTime),
+    Column("at", UtcDateTime, nullable=False),
+    **NO_ID_REUSE,
 )
 """`transcript`: "waiting" for the machine, "done", "failed", or empty (none was asked)."""
 
-_WITHOUT_SOUND = tuple(column for column in voice_notes.c if column.name != "sealed_audio")
+_COLUMNS_WITHOUT_AUDIO = tuple(column for column in voice_notes.c if column.name != "sealed_audio")
 
 
 @dataclass(frozen=True)
-class New:
+class NewVoiceNote:
     """What came: whose it is, where it lies, of which type it is said to be.  `cause` makes a repeat count once."""
 
     cause: str
@@ -84,12 +84,12 @@ class New:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedVoiceNote:
     """What lay at Twilio; `transcribe`: a machine is to write it down."""
 
     content_type: str
     audio: bytes
-    transcribe: bool = False
+    should_transcribe: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class VoiceNote:
     bytes: int
     text: str
     transcript: str
-    state: State
+    state: VoiceNoteState
     reason: str
     at_twilio: bool
     tries: int
@@ -117,7 +117,7 @@ class VoiceNote:
     at: datetime
 
     @property
-    def step(self) -> Step | None:
+    def next_step(self) -> VoiceNoteStep | None:
         """What is to be done next: what is wanted urgently first."""
         if self.state == "new":
             return "fetch"
@@ -126,7 +126,7 @@ class VoiceNote:
         return "delete" if self.at_twilio else None
 
 
-def keep_note(db: Connection, vault: Vault, new: New, at: datetime) -> int:
+def add(db: Connection, vault: Vault, new: NewVoiceNote, at: datetime) -> int:
     """The row's number; of the one that was there before, if this came already.  Then queue `VOICE_NOTE` for it.
 
     `new.url`: a Media resource of a message, or a Recording of a call.  Without one there is nothing to fetch.
@@ -135,10 +135,15 @@ def keep_note(db: Connection, vault: Vault, new: New, at: datetime) -> int:
     # The address is sealed by `DATA_KEY`: it must be deleted at Twilio even when the family's key is destroyed.
     there = {"state": "new", "reason": "", "at_twilio": True, "due_at": at}
     row = {
-        "cause": new.cause, "contact_id": new.contact_id, "case_id": new.case_id, "language": new.language,
-        "sealed_url": vault.seal(new.url, _place(new.cause, "url")), "content_type": new.content_type[:80], "at": at,
+        "cause": new.cause,
+        "contact_id": new.contact_id,
+        "case_id": new.case_id,
+        "language": new.language,
+        "sealed_url": vault.encrypt(new.url, build_context(new.cause, "url")),
+        "content_type": new.content_type[:80],
+        "at": at,
         **(there if new.url else missing),
-    }  # fmt: skip
+    }
     try:
         with db.begin_nested():
             return int(db.execute(insert(voice_notes).values(row).returning(voice_notes.c.id)).scalar_one())
@@ -148,35 +153,35 @@ def keep_note(db: Connection, vault: Vault, new: New, at: datetime) -> int:
 
 def find(db: Connection, vault: Vault, note_id: int) -> VoiceNote | None:
     """The note with this number, if there is one."""
-    row = db.execute(select(*_WITHOUT_SOUND).where(voice_notes.c.id == note_id)).one_or_none()
-    return _note(row, record_keys.reader(db, vault)) if row else None
+    row = db.execute(select(*_COLUMNS_WITHOUT_AUDIO).where(voice_notes.c.id == note_id)).one_or_none()
+    return _build_note(row, record_keys.get_decryptor(db, vault)) if row else None
 
 
-def of_case(db: Connection, vault: Vault, case_id: int) -> list[VoiceNote]:
+def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[VoiceNote]:
     """The notes of a case, in order, and those whose emergency it is."""
     its = or_(voice_notes.c.case_id == case_id, voice_notes.c.urgent_case_id == case_id)
-    query = select(*_WITHOUT_SOUND).where(its, voice_notes.c.state != "gone").order_by(voice_notes.c.id)
-    return [_note(row, record_keys.reader(db, vault)) for row in db.execute(query)]
+    query = select(*_COLUMNS_WITHOUT_AUDIO).where(its, voice_notes.c.state != "gone").order_by(voice_notes.c.id)
+    return [_build_note(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
 
 
-def audio_of(db: Connection, vault: Vault, note: VoiceNote) -> bytes | None:
+def load_audio(db: Connection, vault: Vault, note: VoiceNote) -> bytes | None:
     """The sound; None if it is not here."""
     sealed = db.execute(select(voice_notes.c.sealed_audio).where(voice_notes.c.id == note.id)).scalar_one_or_none()
-    opens = record_keys.reader(db, vault)
-    return opens.open_bytes(sealed, _place(note.cause, "audio")) if sealed else None
+    opens = record_keys.get_decryptor(db, vault)
+    return opens.decrypt_bytes(sealed, build_context(note.cause, "audio")) if sealed else None
 
 
-def still_needed(db: Connection, message_sids: Iterable[str]) -> set[str]:
+def find_needed_message_sids(db: Connection, message_sids: Iterable[str]) -> set[str]:
     """Those of these messages whose sounds at Twilio are still to be fetched or deleted by a note of ours."""
-    of = {f"{sid}:{number}": sid for sid in message_sids for number in range(MOST_SOUNDS)}
+    of = {f"{sid}:{number}": sid for sid in message_sids for number in range(MAX_MEDIA_PER_MESSAGE)}
     causes, found = list(of), set()
-    for start in range(0, len(causes), AT_ONCE):
-        mine = voice_notes.c.cause.in_(causes[start : start + AT_ONCE]) & voice_notes.c.at_twilio
+    for start in range(0, len(causes), CAUSE_BATCH_SIZE):
+        mine = voice_notes.c.cause.in_(causes[start : start + CAUSE_BATCH_SIZE]) & voice_notes.c.at_twilio
         found |= {of[cause] for cause in db.execute(select(voice_notes.c.cause).where(mine)).scalars()}
     return found
 
 
-def due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
+def list_due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
     """The numbers of notes with something to do: the sweep queues them."""
     query = select(voice_notes.c.id).where(voice_notes.c.due_at <= at).order_by(voice_notes.c.due_at).limit(limit)
     return db.execute(query).scalars().all()
@@ -189,26 +194,26 @@ def claim(db: Connection, note: VoiceNote, until: datetime) -> bool:
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
 
-def set_fetched(db: Connection, vault: Vault, note: VoiceNote, came: Fetched, at: datetime) -> bool:
+def mark_fetched(db: Connection, vault: Vault, note: VoiceNote, fetched: FetchedVoiceNote, at: datetime) -> bool:
     """The sound is here; False if the note was taken away meanwhile, or fetched by somebody else."""
     key = (voice_notes.c.id == note.id) & (voice_notes.c.state == "new")
-    own = record_keys.sealer(db, vault, note.contact_id)
+    own = record_keys.get_encryptor(db, vault, note.contact_id)
     values = {
-        "state": "fetched", "content_type": came.content_type, "bytes": len(came.audio), "tries": 0, "due_at": at,
-        "sealed_audio": own.seal_bytes(came.audio, _place(note.cause, "audio")),
-        "transcript": "waiting" if came.transcribe else "",
+        "state": "fetched", "content_type": fetched.content_type, "bytes": len(fetched.audio), "tries": 0, "due_at": at,
+        "sealed_audio": own.encrypt_bytes(fetched.audio, build_context(note.cause, "audio")),
+        "transcript": "waiting" if fetched.should_transcribe else "",
     }  # fmt: skip
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
 
-def set_refused(db: Connection, note_id: int, reason: str, at: datetime) -> None:
+def mark_refused(db: Connection, note_id: int, reason: str, at: datetime) -> None:
     """It will not be fetched, and why; from `at` on it is to be deleted at Twilio."""
     key = (voice_notes.c.id == note_id) & (voice_notes.c.state == "new")
     values = {"state": "refused", "reason": reason, "tries": 0, "due_at": at}
     db.execute(update(voice_notes).where(key).values(values))
 
 
-def set_later(db: Connection, note_id: int, reason: str, at: datetime) -> None:
+def schedule_retry(db: Connection, note_id: int, reason: str, at: datetime) -> None:
     """It did not work this time; `at` is the next try."""
     key = voice_notes.c.id == note_id
     still_new = key & (voice_notes.c.state == "new")
@@ -216,62 +221,62 @@ def set_later(db: Connection, note_id: int, reason: str, at: datetime) -> None:
     db.execute(update(voice_notes).where(still_new).values(reason=reason))
 
 
-def set_transcribed(db: Connection, vault: Vault, note: VoiceNote, text: str | None, at: datetime) -> bool:
+def save_transcript(db: Connection, vault: Vault, note: VoiceNote, text: str | None, at: datetime) -> bool:
     """What a machine heard (None: nothing); False if that was written before, or the note was taken away."""
     key = (voice_notes.c.id == note.id) & (voice_notes.c.transcript == "waiting")
-    own = record_keys.sealer(db, vault, note.contact_id)
-    sealed = own.seal(text, _place(note.cause, "transcript")) if text else None
+    own = record_keys.get_encryptor(db, vault, note.contact_id)
+    sealed = own.encrypt(text, build_context(note.cause, "transcript")) if text else None
     values = {"sealed_transcript": sealed, "transcript": "done" if text else "failed", "tries": 0, "due_at": at}
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
 
-def set_urgent(db: Connection, note_id: int, case_id: int) -> None:
+def set_emergency_case(db: Connection, note_id: int, case_id: int) -> None:
     """The emergency that was recognised in it is this case."""
     db.execute(update(voice_notes).where(voice_notes.c.id == note_id).values(urgent_case_id=case_id))
 
 
-def set_heard(db: Connection, note_id: int, by: str, at: datetime) -> None:
+def mark_heard(db: Connection, note_id: int, by: str, at: datetime) -> None:
     """Somebody has listened to it; the first one stands there."""
     key = (voice_notes.c.id == note_id) & voice_notes.c.heard_at.is_(None)
     db.execute(update(voice_notes).where(key).values(heard_by=by, heard_at=at))
 
 
-def set_removed(db: Connection, note_id: int) -> None:
+def mark_removed_at_twilio(db: Connection, note_id: int) -> None:
     """It is not at Twilio any more; a note that is gone here too leaves no row."""
     key = voice_notes.c.id == note_id
     db.execute(delete(voice_notes).where(key, voice_notes.c.state == "gone"))
     db.execute(update(voice_notes).where(key).values(at_twilio=False, tries=0, due_at=None))
 
 
-def forget(db: Connection, before: datetime, at: datetime) -> int:
+def delete_old(db: Connection, before: datetime, at: datetime) -> int:
     """Notes of cases that were done before, and older ones without a case, lose their sound and words; how many."""
     old = select(cases.c.id).where(cases.c.state.not_in(OPEN_STATES), cases.c.resolved_at < before)
     emergency = voice_notes.c.urgent_case_id
     finished = and_(voice_notes.c.case_id.in_(old), or_(emergency.is_(None), emergency.in_(old)))
     alone = voice_notes.c.case_id.is_(None) & (voice_notes.c.at < before)
-    return _take_away(db, and_(or_(finished, alone), voice_notes.c.state != "gone"), at)
+    return _delete_matching(db, and_(or_(finished, alone), voice_notes.c.state != "gone"), at)
 
 
-def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
+def delete_for_contact(db: Connection, contact_id: int, at: datetime) -> None:
     """A family is erased: its voice is gone at once; only the address at Twilio stays until it is gone there."""
-    _take_away(db, voice_notes.c.contact_id == contact_id, at)
+    _delete_matching(db, voice_notes.c.contact_id == contact_id, at)
 
 
-def _take_away(db: Connection, which: Any, at: datetime) -> int:
+def _delete_matching(db: Connection, condition: Any, at: datetime) -> int:
     nothing = {"sealed_audio": None, "sealed_transcript": None, "transcript": "", "bytes": 0, "heard_by": None}
     nobodys = {"contact_id": None, "case_id": None, "urgent_case_id": None}
-    taken = db.execute(delete(voice_notes).where(which, voice_notes.c.at_twilio.is_(False))).rowcount
+    taken = db.execute(delete(voice_notes).where(condition, voice_notes.c.at_twilio.is_(False))).rowcount
     values = {**nothing, **nobodys, "state": "gone", "tries": 0, "due_at": at}
-    return taken + db.execute(update(voice_notes).where(which).values(values)).rowcount
+    return taken + db.execute(update(voice_notes).where(condition).values(values)).rowcount
 
 
-def _note(row: Row[Any], opens: Reader) -> VoiceNote:
+def _build_note(row: Row[Any], decryptor: Decryptor) -> VoiceNote:
     names = VoiceNote.__dataclass_fields__.keys() - {"url", "text"}
     sealed = row.sealed_transcript
-    text = opens.open(sealed, _place(row.cause, "transcript")) if sealed else ""
-    url = opens.open(row.sealed_url, _place(row.cause, "url"))
+    text = decryptor.decrypt(sealed, build_context(row.cause, "transcript")) if sealed else ""
+    url = decryptor.decrypt(row.sealed_url, build_context(row.cause, "url"))
     return VoiceNote(url=url, text=text, **{name: getattr(row, name) for name in names})
 
 
-def _place(cause: str, part: str) -> str:
+def build_context(cause: str, part: str) -> str:
     return f"voice note:{part}:{cause}"

@@ -14,10 +14,10 @@ from sqlalchemy import Column, Date, ForeignKey, Integer, String, Table, Text, i
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 
-leaders = Table(
+community_leaders = Table(
     "leaders",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -31,23 +31,23 @@ leaders = Table(
     Column("owner", String(64), nullable=False),
     Column("contacted_on", Date),
     Column("due_on", Date),
-    Column("created_at", Moment, nullable=False),
-    Column("left_at", Moment),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("left_at", UtcDateTime),
 )
-requests = Table(
+leader_requests = Table(
     "leader_requests",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("leader_id", ForeignKey("leaders.id"), nullable=False, index=True),
     Column("why", String(200), nullable=False),
     Column("asked_by", String(64), nullable=False),
-    Column("asked_at", Moment, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
     Column("with_id", Integer),
     Column("done_by", String(64)),
-    Column("done_at", Moment),
+    Column("done_at", UtcDateTime),
 )
 """What staff want of a leader.  `with_id`: it is asked together with that request, in one call."""
-tasks = Table(
+leader_tasks = Table(
     "leader_tasks",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -58,12 +58,12 @@ tasks = Table(
     Column("changed_by", String(64)),
 )
 
-QUIET = timedelta(days=7)
+MIN_TIME_BETWEEN_REQUESTS = timedelta(days=7)
 """A leader is asked once in this time, whoever in the district wants something (SEED_MAP.md, P1b)."""
 
 
 @dataclass(frozen=True)
-class Leader:
+class CommunityLeader:
     """`channel` is how this community is best reached, in the leader's words; `due_on` when it is to be called next."""
 
     id: int
@@ -79,7 +79,7 @@ class Leader:
 
 
 @dataclass(frozen=True)
-class Request:
+class LeaderRequest:
     """One matter; `with_id` the request with which it is asked."""
 
     id: int
@@ -93,7 +93,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Task:
+class LeaderTask:
     """Find a partner of this kind, and invite it with these words, until this day."""
 
     kind: str
@@ -102,121 +102,139 @@ class Task:
     invitation: str
 
 
-def add(db: Connection, vault: Vault, leader: Leader, at: datetime) -> int | None:
+def add(db: Connection, vault: Vault, leader: CommunityLeader, at: datetime) -> int | None:
     """Write a leader into the register; None if the number stands there already."""
     place = uuid4().hex
-    row = {**_values(vault, leader, place), "place": place, "created_at": at}
+    row = {**_build_columns(vault, leader, place), "place": place, "created_at": at}
     try:
         with db.begin_nested():
-            return int(db.execute(insert(leaders).values(row).returning(leaders.c.id)).scalar_one())
+            return int(db.execute(insert(community_leaders).values(row).returning(community_leaders.c.id)).scalar_one())
     except IntegrityError:
         return None
 
 
-def change(db: Connection, vault: Vault, leader: Leader) -> bool:
+def change(db: Connection, vault: Vault, leader: CommunityLeader) -> bool:
     """Put what is known now in place of what was; False if another leader has this number."""
-    place = db.execute(select(leaders.c.place).where(leaders.c.id == leader.id)).scalar_one()
+    place = db.execute(select(community_leaders.c.place).where(community_leaders.c.id == leader.id)).scalar_one()
     try:
         with db.begin_nested():
-            db.execute(update(leaders).where(leaders.c.id == leader.id).values(_values(vault, leader, place)))
+            db.execute(
+                update(community_leaders)
+                .where(community_leaders.c.id == leader.id)
+                .values(_build_columns(vault, leader, place))
+            )
     except IntegrityError:
         return False
     return True
 
 
-def leave(db: Connection, leader_id: int, at: datetime) -> None:
+def remove(db: Connection, leader_id: int, at: datetime) -> None:
     """Who wants to be in no register: name and number are gone, the organization stays on no list."""
     gone = {"left_at": at, "sealed": "", "number_index": None, "channel": ""}  # the way may name a person
-    db.execute(update(leaders).where(leaders.c.id == leader_id).values(gone))
+    db.execute(update(community_leaders).where(community_leaders.c.id == leader_id).values(gone))
 
 
-def every(db: Connection, vault: Vault) -> list[Leader]:
+def list_all(db: Connection, vault: Vault) -> list[CommunityLeader]:
     """The register, by organization."""
-    query = select(leaders).where(leaders.c.left_at.is_(None)).order_by(leaders.c.organization, leaders.c.id)
-    return [_leader(row, vault) for row in db.execute(query)]
+    query = (
+        select(community_leaders)
+        .where(community_leaders.c.left_at.is_(None))
+        .order_by(community_leaders.c.organization, community_leaders.c.id)
+    )
+    return [_build_leader(row, vault) for row in db.execute(query)]
 
 
-def find(db: Connection, vault: Vault, leader_id: int) -> Leader | None:
+def find(db: Connection, vault: Vault, leader_id: int) -> CommunityLeader | None:
     """The leader with this number of the register."""
-    key = (leaders.c.id == leader_id) & leaders.c.left_at.is_(None)
-    row = db.execute(select(leaders).where(key)).one_or_none()
-    return _leader(row, vault) if row else None
+    key = (community_leaders.c.id == leader_id) & community_leaders.c.left_at.is_(None)
+    row = db.execute(select(community_leaders).where(key)).one_or_none()
+    return _build_leader(row, vault) if row else None
 
 
-def contacted(db: Connection, leader_id: int, on: date, due_on: date) -> None:
+def record_contact(db: Connection, leader_id: int, contacted_on: date, due_on: date) -> None:
     """Somebody talked with them on this day."""
-    db.execute(update(leaders).where(leaders.c.id == leader_id).values(contacted_on=on, due_on=due_on))
+    db.execute(
+        update(community_leaders)
+        .where(community_leaders.c.id == leader_id)
+        .values(contacted_on=contacted_on, due_on=due_on)
+    )
 
 
-def ask(db: Connection, leader_id: int, why: str, by: str, at: datetime) -> Request | None:
+def add_request(db: Connection, leader_id: int, reason: str, by: str, at: datetime) -> LeaderRequest | None:
     """Put a matter into the queue.  One that waits already takes it along, and is given back: who asked, and when."""
-    lock = update(leaders).where(leaders.c.id == leader_id).values(owner=leaders.c.owner)
+    lock = update(community_leaders).where(community_leaders.c.id == leader_id).values(owner=community_leaders.c.owner)
     db.execute(lock)  # two who ask at once must not both open a request
-    waiting = next((one for one in open_ones(db) if one.leader_id == leader_id and one.with_id is None), None)
-    row = {"leader_id": leader_id, "why": why, "asked_by": by, "asked_at": at}
-    db.execute(insert(requests).values(**row, with_id=waiting.id if waiting else None))
+    waiting = next((one for one in list_open_requests(db) if one.leader_id == leader_id and one.with_id is None), None)
+    row = {"leader_id": leader_id, "why": reason, "asked_by": by, "asked_at": at}
+    db.execute(insert(leader_requests).values(**row, with_id=waiting.id if waiting else None))
     return waiting
 
 
-def open_ones(db: Connection) -> list[Request]:
+def list_open_requests(db: Connection) -> list[LeaderRequest]:
     """The queue, the oldest first."""
-    query = select(requests).where(requests.c.done_at.is_(None)).order_by(requests.c.id)
-    return [_request(row) for row in db.execute(query)]
+    query = select(leader_requests).where(leader_requests.c.done_at.is_(None)).order_by(leader_requests.c.id)
+    return [_build_request(row) for row in db.execute(query)]
 
 
-def done(db: Connection, request_id: int, by: str, at: datetime) -> int | None:
+def complete_request(db: Connection, request_id: int, by: str, at: datetime) -> int | None:
     """It was asked, and all that waited with it; the leader's number, None if that was written down before."""
-    key = (requests.c.id == request_id) & requests.c.done_at.is_(None) & requests.c.with_id.is_(None)
-    if db.execute(update(requests).where(key).values(done_by=by, done_at=at)).rowcount != 1:
+    key = (
+        (leader_requests.c.id == request_id) & leader_requests.c.done_at.is_(None) & leader_requests.c.with_id.is_(None)
+    )
+    if db.execute(update(leader_requests).where(key).values(done_by=by, done_at=at)).rowcount != 1:
         return None
-    db.execute(update(requests).where(requests.c.with_id == request_id).values(done_by=by, done_at=at))
-    return int(db.execute(select(requests.c.leader_id).where(requests.c.id == request_id)).scalar_one())
+    db.execute(update(leader_requests).where(leader_requests.c.with_id == request_id).values(done_by=by, done_at=at))
+    return int(db.execute(select(leader_requests.c.leader_id).where(leader_requests.c.id == request_id)).scalar_one())
 
 
-def last_done(db: Connection, leader_id: int) -> Request | None:
+def find_last_completed_request(db: Connection, leader_id: int) -> LeaderRequest | None:
     """The request for which this leader was called last."""
-    key = (requests.c.leader_id == leader_id) & requests.c.done_at.is_not(None) & requests.c.with_id.is_(None)
-    row = db.execute(select(requests).where(key).order_by(requests.c.done_at.desc()).limit(1)).first()
-    return _request(row) if row else None
+    key = (
+        (leader_requests.c.leader_id == leader_id)
+        & leader_requests.c.done_at.is_not(None)
+        & leader_requests.c.with_id.is_(None)
+    )
+    row = db.execute(select(leader_requests).where(key).order_by(leader_requests.c.done_at.desc()).limit(1)).first()
+    return _build_request(row) if row else None
 
 
-def start(db: Connection, task: Task) -> None:
+def add_task(db: Connection, task: LeaderTask) -> None:
     """A task of the plan for the first week, if it is not there."""
     try:
         with db.begin_nested():
-            db.execute(insert(tasks).values(vars(task)))
+            db.execute(insert(leader_tasks).values(vars(task)))
     except IntegrityError:
         pass
 
 
-def set_task(db: Connection, task: Task, by: str) -> None:
+def set_task(db: Connection, task: LeaderTask, by: str) -> None:
     """Another day, another person, other words."""
-    db.execute(update(tasks).where(tasks.c.kind == task.kind).values(**vars(task), changed_by=by))
+    db.execute(update(leader_tasks).where(leader_tasks.c.kind == task.kind).values(**vars(task), changed_by=by))
 
 
-def plan(db: Connection) -> list[Task]:
+def list_tasks(db: Connection) -> list[LeaderTask]:
     """The tasks, the most pressing first."""
-    query = select(tasks).order_by(tasks.c.due_on, tasks.c.id)
-    return [Task(row.kind, row.due_on, row.owner, row.invitation) for row in db.execute(query)]
+    query = select(leader_tasks).order_by(leader_tasks.c.due_on, leader_tasks.c.id)
+    return [LeaderTask(row.kind, row.due_on, row.owner, row.invitation) for row in db.execute(query)]
 
 
-def _values(vault: Vault, leader: Leader, place: str) -> dict[str, Any]:
-    sealed = vault.seal(json.dumps([leader.name, leader.phone]), _place(place))
+def _build_columns(vault: Vault, leader: CommunityLeader, place: str) -> dict[str, Any]:
+    sealed = vault.encrypt(json.dumps([leader.name, leader.phone]), build_context(place))
     kept = ("organization", "kind", "channel", "owner", "contacted_on", "due_on")
-    index = vault.index(leader.phone) if leader.phone else None
+    index = vault.compute_lookup_hash(leader.phone) if leader.phone else None
     values: dict[str, Any] = {name: getattr(leader, name) for name in kept}
     return {**values, "sealed": sealed, "number_index": index, "languages": json.dumps(leader.languages)}
 
 
-def _leader(row: Row[Any], vault: Vault) -> Leader:
-    name, phone = json.loads(vault.open(row.sealed, _place(row.place)))
+def _build_leader(row: Row[Any], vault: Vault) -> CommunityLeader:
+    name, phone = json.loads(vault.decrypt(row.sealed, build_context(row.place)))
     more = (row.channel, row.owner, row.contacted_on, row.due_on)
-    return Leader(row.id, name, phone, row.organization, row.kind, tuple(json.loads(row.languages)), *more)
+    return CommunityLeader(row.id, name, phone, row.organization, row.kind, tuple(json.loads(row.languages)), *more)
 
 
-def _request(row: Row[Any]) -> Request:
-    return Request(**{name: getattr(row, name) for name in Request.__dataclass_fields__})
+def _build_request(row: Row[Any]) -> LeaderRequest:
+    return LeaderRequest(**{name: getattr(row, name) for name in LeaderRequest.__dataclass_fields__})
 
 
-def _place(place: str) -> str:
+def build_context(place: str) -> str:
     return f"leader:{place}"

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Integer, String, Table, func, insert, select
 from sqlalchemy.engine import Connection, Row
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-NOTE_CHARACTERS = 300
+MAX_REVIEW_NOTE_LENGTH = 300
 
 content_reviews = Table(
     "content_reviews",
@@ -18,14 +18,14 @@ content_reviews = Table(
     Column("id", Integer, primary_key=True),
     Column("subject", String(64), nullable=False, index=True),
     Column("by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("still_right", Boolean, nullable=False),
-    Column("note", String(NOTE_CHARACTERS), nullable=False, server_default=""),
+    Column("note", String(MAX_REVIEW_NOTE_LENGTH), nullable=False, server_default=""),
 )
 
 
 @dataclass(frozen=True)
-class Review:
+class ContentReview:
     """`subject` such as `fact home_entry`; `note` what must change, in the words of who looked."""
 
     subject: str
@@ -35,25 +35,27 @@ class Review:
     note: str = ""
 
 
-def add(db: Connection, review: Review) -> None:
+def add(db: Connection, review: ContentReview) -> None:
     """Write it down; no file changes by it."""
-    db.execute(insert(content_reviews).values(**{**vars(review), "note": review.note[:NOTE_CHARACTERS]}))
+    db.execute(insert(content_reviews).values(**{**vars(review), "note": review.note[:MAX_REVIEW_NOTE_LENGTH]}))
 
 
-def newest(db: Connection, limit: int) -> Sequence[Review]:
+def list_newest(db: Connection, limit: int) -> Sequence[ContentReview]:
     """The last ones, of everything."""
     return [
-        _review(row) for row in db.execute(select(content_reviews).order_by(content_reviews.c.id.desc()).limit(limit))
+        _build_review(row)
+        for row in db.execute(select(content_reviews).order_by(content_reviews.c.id.desc()).limit(limit))
     ]
 
 
-def last(db: Connection) -> dict[str, Review]:
+def find_last_by_subject(db: Connection) -> dict[str, ContentReview]:
     """Subject → the last time that somebody looked at it."""
     ids = select(func.max(content_reviews.c.id)).group_by(content_reviews.c.subject)
     return {
-        row.subject: _review(row) for row in db.execute(select(content_reviews).where(content_reviews.c.id.in_(ids)))
+        row.subject: _build_review(row)
+        for row in db.execute(select(content_reviews).where(content_reviews.c.id.in_(ids)))
     }
 
 
-def _review(row: Row[Any]) -> Review:
-    return Review(row.subject, row.by, row.at, row.still_right, row.note)
+def _build_review(row: Row[Any]) -> ContentReview:
+    return ContentReview(row.subject, row.by, row.at, row.still_right, row.note)

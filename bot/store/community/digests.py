@@ -9,14 +9,14 @@ from sqlalchemy import Column, ForeignKey, String, Table, Text, UniqueConstraint
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 digests = Table(
     "digests",
     metadata,
     Column("week", String(10), primary_key=True),
     Column("lines", Text, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 """`week` is its Monday."""
 
@@ -26,7 +26,7 @@ digest_reads = Table(
     Column("week", ForeignKey("digests.week"), nullable=False),
     Column("by", String(64), nullable=False),
     Column("role", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("week", "by"),
 )
 
@@ -41,7 +41,7 @@ class Digest:
 
 
 @dataclass(frozen=True)
-class Read:
+class DigestReader:
     """Somebody says that they have read it; `role` as the district file names it."""
 
     by: str
@@ -52,32 +52,32 @@ class Read:
 def add(db: Connection, digest: Digest) -> bool:
     """Keep this week's; False if it was made before."""
     row = {"week": digest.week.isoformat(), "lines": json.dumps(digest.lines, ensure_ascii=False), "at": digest.at}
-    return _once(db, insert(digests).values(row))
+    return _insert_once(db, insert(digests).values(row))
 
 
-def newest(db: Connection) -> Digest | None:
+def find_newest(db: Connection) -> Digest | None:
     """The last one."""
     row = db.execute(select(digests).order_by(digests.c.week.desc()).limit(1)).one_or_none()
     return Digest(date.fromisoformat(row.week), tuple(json.loads(row.lines)), row.at) if row else None
 
 
-def there(db: Connection, week: date) -> bool:
+def exists_for_week(db: Connection, week: date) -> bool:
     """Whether this week's was made."""
     return db.execute(select(digests.c.week).where(digests.c.week == week.isoformat())).first() is not None
 
 
-def read(db: Connection, week: date, by: Read) -> bool:
+def record_reader(db: Connection, week: date, reader: DigestReader) -> bool:
     """Note that somebody has read it; False if that was noted before."""
-    return _once(db, insert(digest_reads).values(week=week.isoformat(), **vars(by)))
+    return _insert_once(db, insert(digest_reads).values(week=week.isoformat(), **vars(reader)))
 
 
-def readers(db: Connection, week: date) -> Sequence[Read]:
+def list_readers(db: Connection, week: date) -> Sequence[DigestReader]:
     """Who has read it, in the order in which they did."""
     query = select(digest_reads).where(digest_reads.c.week == week.isoformat()).order_by(digest_reads.c.at)
-    return [Read(row.by, row.role, row.at) for row in db.execute(query)]
+    return [DigestReader(row.by, row.role, row.at) for row in db.execute(query)]
 
 
-def _once(db: Connection, statement) -> bool:  # type: ignore[no-untyped-def]  # SQLAlchemy's own
+def _insert_once(db: Connection, statement) -> bool:  # type: ignore[no-untyped-def]  # SQLAlchemy's own
     try:
         with db.begin_nested():
             db.execute(statement)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Boolean, Column, Date, Integer, String, Table, func, insert, select
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 partner_checks = Table(
     "partner_checks",
@@ -18,33 +18,33 @@ partner_checks = Table(
     Column("right", Boolean, nullable=False),
     Column("on_day", Date, nullable=False),
     Column("by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 
 @dataclass(frozen=True)
-class Check:
+class PartnerCheck:
     """One call.  `phone` is the number that was called: a check vouches for that number and no other.
 
-    `on` is the day on the district's clocks.
+    `checked_on` is the day on the district's clocks.
     """
 
     partner: str
     phone: str
     right: bool
-    on: date
+    checked_on: date
     by: str
     at: datetime
 
 
-def add(db: Connection, check: Check) -> None:
+def add(db: Connection, check: PartnerCheck) -> None:
     """Write a call down; nothing of before is overwritten."""
-    row = {"partner": check.partner, "phone": check.phone, "right": check.right, "on_day": check.on}
+    row = {"partner": check.partner, "phone": check.phone, "right": check.right, "on_day": check.checked_on}
     db.execute(insert(partner_checks).values(**row, by=check.by, at=check.at))
 
 
-def newest(db: Connection) -> Sequence[Check]:
+def list_newest(db: Connection) -> Sequence[PartnerCheck]:
     """The last call to each organization and number."""
     last = select(func.max(partner_checks.c.id)).group_by(partner_checks.c.partner, partner_checks.c.phone)
     rows = db.execute(select(partner_checks).where(partner_checks.c.id.in_(last)).order_by(partner_checks.c.id))
-    return [Check(row.partner, row.phone, row.right, row.on_day, row.by, row.at) for row in rows]
+    return [PartnerCheck(row.partner, row.phone, row.right, row.on_day, row.by, row.at) for row in rows]

@@ -12,12 +12,12 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert,
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader
+from bot.store.families.record_keys import Decryptor
 
-suggestions = Table(
+partner_suggestions = Table(
     "suggestions",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -27,18 +27,18 @@ suggestions = Table(
     Column("language", String(8), nullable=False),
     Column("sealed_text", Text, nullable=False),
     Column("state", String(16), nullable=False, index=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("reviewed_by", String(64)),
-    Column("reviewed_at", Moment),
+    Column("reviewed_at", UtcDateTime),
 )
 
 NEW, ADDED, DECLINED = "new", "added", "declined"
-FAMILY = "family"
+FAMILY_SUGGESTER = "family"
 """`from_whom` of what came by text; else who of the staff wrote it."""
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class PartnerSuggestion:
     """What somebody wrote (masked), in which language; `state` goes from `new` to `added` or `declined`, once."""
 
     id: int
@@ -50,7 +50,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class New:
+class NewPartnerSuggestion:
     """`cause` makes a repeated message or form count once."""
 
     cause: str
@@ -60,38 +60,38 @@ class New:
     contact_id: int | None = None
 
 
-def add(db: Connection, vault: Vault, new: New, at: datetime) -> bool:
+def add(db: Connection, vault: Vault, new: NewPartnerSuggestion, at: datetime) -> bool:
     """Put it on the list; False if it stands there already."""
     row = {"cause": new.cause, "contact_id": new.contact_id, "from_whom": new.from_whom, "language": new.language}
-    own = record_keys.sealer(db, vault, new.contact_id)
-    row |= {"sealed_text": own.seal(new.text, _place(new.cause)), "state": NEW}
+    own = record_keys.get_encryptor(db, vault, new.contact_id)
+    row |= {"sealed_text": own.encrypt(new.text, build_context(new.cause)), "state": NEW}
     try:
         with db.begin_nested():
-            db.execute(insert(suggestions).values(**row, at=at))
+            db.execute(insert(partner_suggestions).values(**row, at=at))
     except IntegrityError:
         return False
     return True
 
 
-def to_review(db: Connection, vault: Vault) -> Sequence[Suggestion]:
+def list_to_review(db: Connection, vault: Vault) -> Sequence[PartnerSuggestion]:
     """What nobody has decided on yet, the oldest first."""
-    query = select(suggestions).where(suggestions.c.state == NEW).order_by(suggestions.c.id)
+    query = select(partner_suggestions).where(partner_suggestions.c.state == NEW).order_by(partner_suggestions.c.id)
     rows = db.execute(query).all()
-    opens = record_keys.reader(db, vault, (row.sealed_text for row in rows))
-    return [_suggestion(row, opens) for row in rows]
+    opens = record_keys.get_decryptor(db, vault, (row.sealed_text for row in rows))
+    return [_build_suggestion(row, opens) for row in rows]
 
 
 def review(db: Connection, suggestion_id: int, state: str, by: str, at: datetime) -> bool:
     """Somebody has decided; False if another one was first."""
-    key = (suggestions.c.id == suggestion_id) & (suggestions.c.state == NEW)
+    key = (partner_suggestions.c.id == suggestion_id) & (partner_suggestions.c.state == NEW)
     decided = {"state": state, "reviewed_by": by, "reviewed_at": at}
-    return db.execute(update(suggestions).where(key).values(decided)).rowcount == 1
+    return db.execute(update(partner_suggestions).where(key).values(decided)).rowcount == 1
 
 
-def _suggestion(row: Row[Any], opens: Reader) -> Suggestion:
-    text = opens.open(row.sealed_text, _place(row.cause))
-    return Suggestion(row.id, row.from_whom, row.language, text, row.state, row.at)
+def _build_suggestion(row: Row[Any], decryptor: Decryptor) -> PartnerSuggestion:
+    text = decryptor.decrypt(row.sealed_text, build_context(row.cause))
+    return PartnerSuggestion(row.id, row.from_whom, row.language, text, row.state, row.at)
 
 
-def _place(cause: str) -> str:
+def build_context(cause: str) -> str:
     return f"suggestion:text:{cause}"

@@ -6,23 +6,23 @@ from sqlalchemy import Column, String, Table, UniqueConstraint, insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-reminders = Table(
+review_reminders = Table(
     "reminders",
     metadata,
     Column("subject", String(120), nullable=False),
     Column("since", String(10), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("subject", "since"),
 )
 
 
-def first_time(db: Connection, subject: str, since: str, at: datetime) -> bool:
+def record(db: Connection, subject: str, since: str, at: datetime) -> bool:
     """Note that the owner of this task is being told; False if that was done before."""
     try:
         with db.begin_nested():
-            db.execute(insert(reminders).values(subject=subject, since=since, at=at))
+            db.execute(insert(review_reminders).values(subject=subject, since=since, at=at))
     except IntegrityError:
         return False
     return True

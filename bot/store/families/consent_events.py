@@ -8,7 +8,7 @@ from sqlalchemy import Column, Integer, String, Table, UniqueConstraint, insert,
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store import permanent_hashes
 
@@ -20,7 +20,7 @@ consent_events = Table(
     Column("kind", String(8), nullable=False),
     Column("basis", String(80), nullable=False),
     Column("message_sid", String(64), nullable=False),
-    Column("at", Moment, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
     UniqueConstraint("message_sid", "kind"),
 )
 
@@ -39,14 +39,14 @@ def record(db: Connection, address_index: str, kind: str, basis: str, message_si
     return True
 
 
-def stands(db: Connection, message_sid: str, kind: str) -> bool:
+def is_recorded(db: Connection, message_sid: str, kind: str) -> bool:
     """Whether this message said so, and it is written down."""
     key = (consent_events.c.message_sid == message_sid) & (consent_events.c.kind == kind)
     return db.execute(select(consent_events.c.id).where(key)).first() is not None
 
 
 @dataclass(frozen=True)
-class Event:
+class ConsentEvent:
     """One line of the proof: what happened ("stop", "start", "joined", "given", "denied"), how, and when."""
 
     kind: str
@@ -55,9 +55,12 @@ class Event:
     at: datetime
 
 
-def history(db: Connection, vault: Vault, addresses: Sequence[str]) -> list[Event]:
+def list_history(db: Connection, vault: Vault, addresses: Sequence[str]) -> list[ConsentEvent]:
     """Everything that was said about consent from these addresses, oldest first; the opt-out of an erased one too."""
-    hashes = [*map(vault.index, addresses), *permanent_hashes.known(db, vault, addresses).values()]
+    hashes = [
+        *map(vault.compute_lookup_hash, addresses),
+        *permanent_hashes.compute_hashes(db, vault, addresses).values(),
+    ]
     key = consent_events.c.address_index.in_(hashes)
     query = select(consent_events).where(key).order_by(consent_events.c.at, consent_events.c.id)
-    return [Event(row.kind, row.basis, row.message_sid, row.at) for row in db.execute(query)]
+    return [ConsentEvent(row.kind, row.basis, row.message_sid, row.at) for row in db.execute(query)]

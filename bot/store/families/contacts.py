@@ -8,7 +8,7 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstra
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NEVER_AGAIN, Moment, metadata
+from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store.families import families
 
@@ -20,21 +20,21 @@ contacts = Table(
     Column("sealed_address", String(400), nullable=False),
     Column("channel", String(16), nullable=False),
     Column("language", String(8)),
-    Column("stopped_at", Moment),
-    Column("created_at", Moment, nullable=False),
+    Column("stopped_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
     Column("talking_case", Integer),
     Column("unanswered", Integer, nullable=False, server_default="0"),
     Column("family_id", ForeignKey("families.id"), index=True),
-    **NEVER_AGAIN,
+    **NO_ID_REUSE,
 )
 
-notes = Table(
+contact_attributes = Table(
     "contact_notes",
     metadata,
     Column("contact_id", ForeignKey("contacts.id"), nullable=False),
     Column("name", String(64), nullable=False),
     Column("value", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("contact_id", "name"),
 )
 """What a flow's `set:` wrote down (home_visit: not_now).  Names and values come from the flow, never from a text."""
@@ -56,41 +56,41 @@ class Contact:
 
 def find(db: Connection, vault: Vault, address: str) -> Contact | None:
     """The contact with this address, if it ever wrote."""
-    index = vault.index(address)
+    index = vault.compute_lookup_hash(address)
     row = db.execute(select(contacts).where(contacts.c.address_index == index)).one_or_none()
-    return _contact(row, address) if row else None
+    return _build_contact(row, address) if row else None
 
 
-def addresses_of(number: str) -> tuple[str, ...]:
+def list_possible_addresses(number: str) -> tuple[str, ...]:
     """Every address that a telephone number (E.164) may have here, the way of writing first that says most."""
     return (f"whatsapp:{number}", number, f"voice:{number}")
 
 
-def of_number(db: Connection, vault: Vault, number: str) -> list[Contact]:
+def list_for_number(db: Connection, vault: Vault, number: str) -> list[Contact]:
     """The contacts of a telephone number, in that order."""
-    return [one for address in addresses_of(number) if (one := find(db, vault, address))]
+    return [one for address in list_possible_addresses(number) if (one := find(db, vault, address))]
 
 
 def get(db: Connection, vault: Vault, contact_id: int) -> Contact:
     """The contact with this id; raises `sqlalchemy.exc.NoResultFound` if it was erased."""
     row = db.execute(select(contacts).where(contacts.c.id == contact_id)).one()
-    address = vault.open(row.sealed_address, _place(row.address_index))
-    return _contact(row, address)
+    address = vault.decrypt(row.sealed_address, build_context(row.address_index))
+    return _build_contact(row, address)
 
 
-def family_of(db: Connection, contact_id: int) -> int | None:
+def find_family_id(db: Connection, contact_id: int) -> int | None:
     """The family whose address this is."""
     return db.execute(select(contacts.c.family_id).where(contacts.c.id == contact_id)).scalar_one_or_none()
 
 
-def open_address(vault: Vault, sealed: str, address_index: str) -> str:
+def decrypt_address(vault: Vault, encrypted: str, address_index: str) -> str:
     """The address of a row that was read elsewhere, many at a time."""
-    return vault.open(sealed, _place(address_index))
+    return vault.decrypt(encrypted, build_context(address_index))
 
 
-def seal_address(vault: Vault, address: str, address_index: str) -> str:
+def encrypt_address(vault: Vault, address: str, address_index: str) -> str:
     """An address as its row keeps it."""
-    return vault.seal(address, _place(address_index))
+    return vault.encrypt(address, build_context(address_index))
 
 
 def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) -> Contact:
@@ -98,13 +98,13 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
 
     It reads the language that the same number uses elsewhere (a roster, the other channel) until it says otherwise.
     """
-    index = vault.index(address)
-    family = families.of_address(db, vault, address, at)
+    index = vault.compute_lookup_hash(address)
+    family = families.find_or_create(db, vault, address, at)
     row = {
         "address_index": index,
-        "sealed_address": seal_address(vault, address, index),
+        "sealed_address": encrypt_address(vault, address, index),
         "channel": channel,
-        "language": _language_in(db, family, index),
+        "language": _find_family_language(db, family, index),
         "created_at": at,
         "family_id": family,
     }
@@ -118,39 +118,41 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
     return found
 
 
-def language_of(db: Connection, vault: Vault, address: str) -> str | None:
+def find_language(db: Connection, vault: Vault, address: str) -> str | None:
     """What this address reads, else what its number reads by another channel or in a roster."""
     family = families.find(db, vault, address)
-    return _language_in(db, family, vault.index(address)) if family is not None else None
+    return _find_family_language(db, family, vault.compute_lookup_hash(address)) if family is not None else None
 
 
-def _language_in(db: Connection, family: int, own: str) -> str | None:
+def _find_family_language(db: Connection, family: int, own_address_hash: str) -> str | None:
     known = select(contacts.c.language).where(contacts.c.family_id == family, contacts.c.language.is_not(None))
-    return db.execute(known.order_by(contacts.c.address_index != own, contacts.c.id).limit(1)).scalar_one_or_none()
+    return db.execute(
+        known.order_by(contacts.c.address_index != own_address_hash, contacts.c.id).limit(1)
+    ).scalar_one_or_none()
 
 
-def _contact(row: Row[Any], address: str) -> Contact:
+def _build_contact(row: Row[Any], address: str) -> Contact:
     return Contact(
         row.id, address, row.channel, row.language, row.stopped_at, row.talking_case, row.unanswered, row.family_id
     )
 
 
-def ids_of_family(db: Connection, family_id: int) -> list[int]:
+def list_family_contact_ids(db: Connection, family_id: int) -> list[int]:
     """All addresses of a family."""
     return list(db.execute(select(contacts.c.id).where(contacts.c.family_id == family_id)).scalars())
 
 
-def indexes_of(db: Connection, family_id: int) -> list[str]:
+def list_address_hashes(db: Connection, family_id: int) -> list[str]:
     """The keyed hashes of all addresses of a family."""
     return list(db.execute(select(contacts.c.address_index).where(contacts.c.family_id == family_id)).scalars())
 
 
-def set_talking(db: Connection, contact_id: int, case_id: int | None) -> None:
+def set_active_case(db: Connection, contact_id: int, case_id: int | None) -> None:
     """A person talks with this family about a case; None: the helper is back."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(talking_case=case_id))
 
 
-def set_unanswered(db: Connection, contact_id: int, count: int) -> None:
+def set_unanswered_prompts(db: Connection, contact_id: int, count: int) -> None:
     """So many questions of ours in a row had no answer."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(unanswered=count))
 
@@ -160,19 +162,19 @@ def set_language(db: Connection, contact_id: int, language: str) -> None:
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(language=language))
 
 
-def set_stopped(db: Connection, contact_id: int, at: datetime | None) -> None:
+def set_opted_out(db: Connection, contact_id: int, at: datetime | None) -> None:
     """Nothing more is sent from `at` on; None lets messages through again."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(stopped_at=at))
 
 
-def has_stopped(db: Connection, contact_id: int) -> bool:
+def is_opted_out(db: Connection, contact_id: int) -> bool:
     """Whether nothing may be sent to this address."""
     return db.execute(select(contacts.c.stopped_at).where(contacts.c.id == contact_id)).scalar() is not None
 
 
-def start_again(db: Connection, contact_id: int) -> list[str]:
+def opt_in_family(db: Connection, contact_id: int) -> list[str]:
     """Messages may come again, on every address of this number; the indexes of the other addresses that had stopped."""
-    family = family_of(db, contact_id)
+    family = find_family_id(db, contact_id)
     key = (contacts.c.family_id == family) & contacts.c.stopped_at.is_not(None) & (contacts.c.id != contact_id)
     others = list(db.execute(select(contacts.c.address_index).where(key)).scalars()) if family else []
     same = (contacts.c.id == contact_id) | contacts.c.address_index.in_(others)
@@ -180,27 +182,31 @@ def start_again(db: Connection, contact_id: int) -> list[str]:
     return others
 
 
-def any_stopped(db: Connection, contact: Contact) -> bool:
+def is_any_opted_out(db: Connection, contact: Contact) -> bool:
     """Whether somebody with this number wants no messages, on whichever address they said so."""
     if contact.stopped_at:
         return True
-    family = contact.family_id or family_of(db, contact.id)
+    family = contact.family_id or find_family_id(db, contact.id)
     key = (contacts.c.family_id == family) & contacts.c.stopped_at.is_not(None)
     return family is not None and db.execute(select(contacts.c.id).where(key)).first() is not None
 
 
-def note(db: Connection, contact_id: int, name: str, value: str, at: datetime) -> None:
+def set_attribute(db: Connection, contact_id: int, name: str, value: str, at: datetime) -> None:
     """Write down what a flow set; the newest value counts."""
-    key = (notes.c.contact_id == contact_id) & (notes.c.name == name)
-    if db.execute(update(notes).where(key).values(value=value, at=at)).rowcount == 0:
-        db.execute(insert(notes).values(contact_id=contact_id, name=name, value=value, at=at))
+    key = (contact_attributes.c.contact_id == contact_id) & (contact_attributes.c.name == name)
+    if db.execute(update(contact_attributes).where(key).values(value=value, at=at)).rowcount == 0:
+        db.execute(insert(contact_attributes).values(contact_id=contact_id, name=name, value=value, at=at))
 
 
-def notes_of(db: Connection, contact_id: int) -> dict[str, str]:
+def get_attributes(db: Connection, contact_id: int) -> dict[str, str]:
     """All that flows wrote down about this contact."""
-    rows = db.execute(select(notes.c.name, notes.c.value).where(notes.c.contact_id == contact_id))
+    rows = db.execute(
+        select(contact_attributes.c.name, contact_attributes.c.value).where(
+            contact_attributes.c.contact_id == contact_id
+        )
+    )
     return {row.name: row.value for row in rows}
 
 
-def _place(address_index: str) -> str:
+def build_context(address_index: str) -> str:
     return f"contact:address:{address_index}"

@@ -12,20 +12,20 @@ from typing import Any, Literal, cast
 
 from redis import Redis, ResponseError
 
-from bot.base.encryption import Unreadable, Vault
-from bot.base.redis_scripts import OwnLine
+from bot.base.encryption import DecryptionError, Vault
+from bot.base.redis_scripts import ThreadLocalScripts
 from bot.store.families import flow_stats, rate_counters
-from bot.store.families.rate_counters import Measure, Pace
+from bot.store.families.rate_counters import MessageRateLimit, RateLimitResult
 
-KEPT_SECONDS = 24 * 3600
+CONVERSATION_TTL_SECONDS = 24 * 3600
 """How long a conversation is kept, and WhatsApp's service window, which is as long (twilio.md, section 3)."""
-LOCK_MS = 8_000
+CONVERSATION_LOCK_MS = 8_000
 """Longer than any message takes, shorter than Twilio's 15 s: a retry after a kill -9 still gets its answer."""
 
 log = logging.getLogger(__name__)
 
-ENTER = (
-    rate_counters.COUNT
+ACQUIRE_SCRIPT = (
+    rate_counters.COUNT_FUNCTIONS
     + """
 local reply = redis.call('GET', KEYS[1])
 if reply then return {'seen', reply, '', ''} end
@@ -36,7 +36,7 @@ return {'go', talk or '', redis.call('GET', KEYS[4]) or '', found}
 """
 )
 
-LEAVE = """
+SAVE_AND_RELEASE_SCRIPT = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
@@ -50,19 +50,19 @@ redis.call('DEL', KEYS[2])
 return 1
 """
 
-CONTINUE = """
+SAVE_SCRIPT = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 return 1
 """
 
-RELEASE = """
+RELEASE_SCRIPT = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
 
 
-Counts = tuple[str, list[str]] | None
+FlowStepCounts = tuple[str, list[str]] | None
 
 
 @dataclass
@@ -88,124 +88,161 @@ class Conversation:
 
 
 @dataclass(frozen=True)
-class Entry:
+class AcquireResult:
     """What `enter` found: `seen` (with the reply), `busy`, or `go` (with the conversation, the lock is ours)."""
 
     outcome: Literal["seen", "busy", "go"]
     reply: str = ""
     conversation: Conversation = field(default_factory=Conversation)
-    talking: int | None = None
+    active_case_id: int | None = None
     """The case about which a person talks with this family."""
-    pace: Pace = "free"
+    rate_status: RateLimitResult = "free"
 
 
-class Conversations:
+class ConversationStore:
     """All conversations of the last day.  `family` is always the keyed hash of an address."""
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
         self.redis, self._vault = redis, vault
-        self._line = OwnLine(redis)
-        self._enter = redis.register_script(ENTER)
-        self._pace = redis.register_script(rate_counters.ALONE)
-        self._leave = redis.register_script(LEAVE)
-        self._continue = redis.register_script(CONTINUE)
-        self._release = redis.register_script(RELEASE)
+        self._scripts = ThreadLocalScripts(redis)
+        self._acquire_script = redis.register_script(ACQUIRE_SCRIPT)
+        self._count_script = redis.register_script(rate_counters.COUNT_SCRIPT)
+        self._save_and_release_script = redis.register_script(SAVE_AND_RELEASE_SCRIPT)
+        self._save_script = redis.register_script(SAVE_SCRIPT)
+        self._release_script = redis.register_script(RELEASE_SCRIPT)
 
-    def enter(self, family: str, message_sid: str, owner: str, measure: Measure | None = None) -> Entry:
+    def acquire(
+        self, family: str, message_sid: str, owner: str, measure: MessageRateLimit | None = None
+    ) -> AcquireResult:
         """Ask to handle this message as `owner` (a random token); it is counted, if it was not seen before."""
-        keys = [_seen(message_sid), _lock(family), _talk(family), _talking(family), *rate_counters.keys(family)]
-        args: list[str | int] = [owner, LOCK_MS, *rate_counters.most(measure or rate_counters.usual())]
-        outcome, found, talking, over = self._line.run(self._enter, keys, args)
+        keys = [
+            _build_reply_key(message_sid),
+            _build_lock_key(family),
+            _build_conversation_key(family),
+            _build_active_case_key(family),
+            *rate_counters.build_keys(family),
+        ]
+        args: list[str | int] = [
+            owner,
+            CONVERSATION_LOCK_MS,
+            *rate_counters.build_script_limits(measure or rate_counters.get_default_limit()),
+        ]
+        outcome, found, talking, over = self._scripts.run(self._acquire_script, keys, args)
         if outcome == b"seen":
-            return Entry("seen", reply=self._vault.open_bytes(found, f"reply:{message_sid}").decode())
+            return AcquireResult("seen", reply=self._vault.decrypt_bytes(found, f"reply:{message_sid}").decode())
         case = int(talking) if talking else None
-        return Entry(outcome.decode(), "", self._open(found, family), case, over.decode() or "free")
+        return AcquireResult(outcome.decode(), "", self._decrypt(found, family), case, over.decode() or "free")
 
-    def count(self, family: str, measure: Measure) -> Pace:
+    def count_message(self, family: str, measure: MessageRateLimit) -> RateLimitResult:
         """Count a message that never comes to `enter` (a code that somebody checks): it makes nobody a stranger."""
-        found: bytes = self._pace(keys=rate_counters.keys(family), args=[*rate_counters.most(measure), 1])
-        return cast(Pace, found.decode())
+        found: bytes = self._count_script(
+            keys=rate_counters.build_keys(family), args=[*rate_counters.build_script_limits(measure), 1]
+        )
+        return cast(RateLimitResult, found.decode())
 
-    def set_talking(self, family: str, case_id: int | None) -> None:
+    def set_active_case(self, family: str, case_id: int | None) -> None:
         """A person talks with this family from now on (None: no more); a question of the helper's is dropped."""
         if case_id is None:
-            self.redis.delete(_talking(family))
-        elif self.redis.set(_talking(family), case_id, get=True) is None:
-            self.forget(family)
+            self.redis.delete(_build_active_case_key(family))
+        elif self.redis.set(_build_active_case_key(family), case_id, get=True) is None:
+            self.discard(family)
 
-    def window_seconds(self, family: str) -> int:
+    def get_window_seconds(self, family: str) -> int:
         """How long WhatsApp's service window is still open; 0 if it is not."""
-        left = self.redis.ttl(_window(family))
+        left = self.redis.ttl(_build_window_key(family))
         return max(0, int(left))
 
-    def leave(
-        self, family: str, message_sid: str, owner: str, conversation: Conversation, reply: str, counts: Counts = None
+    def save_and_release(
+        self,
+        family: str,
+        message_sid: str,
+        owner: str,
+        conversation: Conversation,
+        reply: str,
+        counts: FlowStepCounts = None,
     ) -> bool:
         """Save both and free the family; False (and nothing saved) if the lock was no longer ours.
 
         `counts`: the key of a month's figures and what is one more there (store/families/flow_stats).
         """
-        sealed = self._seal(conversation, family)
-        told = self._vault.seal_bytes(reply.encode(), f"reply:{message_sid}")
-        args: list[str | bytes | int] = [owner, KEPT_SECONDS, told, sealed]
-        args += [message_sid, rate_counters.PER_DAY]
-        keys = [_seen(message_sid), _lock(family), _talk(family), _window(family), _answered(family)]
+        sealed = self._encrypt(conversation, family)
+        told = self._vault.encrypt_bytes(reply.encode(), f"reply:{message_sid}")
+        args: list[str | bytes | int] = [owner, CONVERSATION_TTL_SECONDS, told, sealed]
+        args += [message_sid, rate_counters.MAX_MESSAGES_PER_DAY]
+        keys = [
+            _build_reply_key(message_sid),
+            _build_lock_key(family),
+            _build_conversation_key(family),
+            _build_window_key(family),
+            _build_answered_list_key(family),
+        ]
         if counts:
             keys.append(counts[0])
-            args += [flow_stats.KEPT_SECONDS, *counts[1]]
-        return bool(self._line.run(self._leave, keys, args))
+            args += [flow_stats.FLOW_STATS_TTL_SECONDS, *counts[1]]
+        return bool(self._scripts.run(self._save_and_release_script, keys, args))
 
-    def note_heard(self, message_sid: str) -> None:
+    def record_answered(self, message_sid: str) -> None:
         """A message that never came to `enter` was answered.  Raises RedisError."""
-        self.redis.set(_heard(message_sid), 1, ex=KEPT_SECONDS)
+        self.redis.set(_build_answered_mark_key(message_sid), 1, ex=CONVERSATION_TTL_SECONDS)
 
-    def heard(self, message_sid: str) -> bool:
+    def is_answered(self, message_sid: str) -> bool:
         """Whether this message was answered within the day."""
-        return bool(self.redis.exists(_seen(message_sid), _heard(message_sid)))
+        return bool(self.redis.exists(_build_reply_key(message_sid), _build_answered_mark_key(message_sid)))
 
-    def take(self, family: str, owner: str) -> Conversation | None:
+    def lock_for_outgoing(self, family: str, owner: str) -> Conversation | None:
         """The conversation, locked, for a message of our own; None while the family's own message is handled."""
-        if not self.redis.set(_lock(family), owner, nx=True, px=LOCK_MS):
+        if not self.redis.set(_build_lock_key(family), owner, nx=True, px=CONVERSATION_LOCK_MS):
             return None
-        found = self.redis.get(_talk(family))
-        return self._open(found, family)
+        found = self.redis.get(_build_conversation_key(family))
+        return self._decrypt(found, family)
 
-    def put_on(self, family: str, owner: str, conversation: Conversation) -> bool:
+    def save_outgoing(self, family: str, owner: str, conversation: Conversation) -> bool:
         """Save what a message of our own changed; WhatsApp's window stays as it was. False if the lock was lost."""
-        sealed = self._seal(conversation, family)
-        return bool(self._continue(keys=[_lock(family), _talk(family)], args=[owner, sealed, KEPT_SECONDS]))
+        sealed = self._encrypt(conversation, family)
+        return bool(
+            self._save_script(
+                keys=[_build_lock_key(family), _build_conversation_key(family)],
+                args=[owner, sealed, CONVERSATION_TTL_SECONDS],
+            )
+        )
 
     def release(self, family: str, owner: str) -> None:
         """Free the family, if the lock is still ours."""
-        self._release(keys=[_lock(family)], args=[owner])
+        self._release_script(keys=[_build_lock_key(family)], args=[owner])
 
-    def forget(self, family: str) -> None:
+    def discard(self, family: str) -> None:
         """Start from the database again with the family's next message."""
-        self.redis.delete(_talk(family))
+        self.redis.delete(_build_conversation_key(family))
 
-    def cast_out(self, family: str) -> None:
+    def discard_and_unlock(self, family: str) -> None:
         """Whoever handles a message of this family just now keeps nothing of it: the lock is theirs no more."""
-        self.redis.delete(_talk(family), _lock(family))
+        self.redis.delete(_build_conversation_key(family), _build_lock_key(family))
 
-    def erase(self, family: str, but: str = "") -> None:
+    def erase(self, family: str, except_message_sid: str = "") -> None:
         """Nothing of this family is kept here any more, not even that it wrote; nor what it was answered, `but` for
         the message that erased it.  A message that comes a second time is still known, and answered with nothing."""
         pipe = self.redis.pipeline()
-        for sid in (one.decode() for one in self._answers(family)):
-            if sid != but:
-                pipe.set(_seen(sid), self._vault.seal_bytes(b"", f"reply:{sid}"), xx=True, keepttl=True)
-        pipe.delete(_talk(family), _window(family), _talking(family), _answered(family), *rate_counters.kept_of(family))
+        for sid in (one.decode() for one in self._list_answered_sids(family)):
+            if sid != except_message_sid:
+                pipe.set(_build_reply_key(sid), self._vault.encrypt_bytes(b"", f"reply:{sid}"), xx=True, keepttl=True)
+        pipe.delete(
+            _build_conversation_key(family),
+            _build_window_key(family),
+            _build_active_case_key(family),
+            _build_answered_list_key(family),
+            *rate_counters.list_keys_to_erase(family),
+        )
         pipe.execute()
 
-    def kept(self, family: str) -> Conversation | None:
+    def find(self, family: str) -> Conversation | None:
         """What is kept of the day, to be shown; None if nothing is."""
-        found = self.redis.get(_talk(family))
-        return self._open(found, family) if found else None
+        found = self.redis.get(_build_conversation_key(family))
+        return self._decrypt(found, family) if found else None
 
-    def _answers(self, family: str) -> list[bytes]:
-        return cast(list[bytes], self.redis.lrange(_answered(family), 0, -1))
+    def _list_answered_sids(self, family: str) -> list[bytes]:
+        return cast(list[bytes], self.redis.lrange(_build_answered_list_key(family), 0, -1))
 
-    def rewrite_file(self) -> bool:
+    def rewrite_append_only_file(self) -> bool:
         """Have Redis write its append-only file anew: it holds all that was ever written, what has run out or was
         erased too, until then (for months, where little is written).  False where it has none, or will not."""
         try:
@@ -215,66 +252,68 @@ class Conversations:
             log.info("append-only file not written anew: %s", type(error).__name__)
             return False
 
-    def waits(self, family: str) -> bool:
+    def has_pending_question(self, family: str) -> bool:
         """Whether a question of ours waits for this family's answer."""
-        found = self.redis.get(_talk(family))
-        talk = self._open(found, family).talk
+        found = self.redis.get(_build_conversation_key(family))
+        talk = self._decrypt(found, family).talk
         return bool(talk.get("state") or talk.get("held") or talk.get("later"))
 
-    def asks(self, family: str) -> tuple[str, str] | None:
+    def find_pending_step(self, family: str) -> tuple[str, str] | None:
         """The flow and step of the question that waits for this family's answer, if one does."""
-        found = self.redis.get(_talk(family))
-        state = self._open(found, family).talk.get("state")
+        found = self.redis.get(_build_conversation_key(family))
+        state = self._decrypt(found, family).talk.get("state")
         return (state["flow"], state["step"]) if state and state["step"] else None
 
-    def window_open(self, family: str) -> bool:
+    def is_window_open(self, family: str) -> bool:
         """Whether the family wrote within the last 24 hours (WhatsApp's service window)."""
-        return bool(self.redis.exists(_window(family)))
+        return bool(self.redis.exists(_build_window_key(family)))
 
-    def windows_open(self, families: list[str]) -> list[bool]:
+    def check_windows_open(self, families: list[str]) -> list[bool]:
         """The same for many families, in one request."""
         pipe = self.redis.pipeline(transaction=False)
         for family in families:
-            pipe.exists(_window(family))
+            pipe.exists(_build_window_key(family))
         return [bool(one) for one in pipe.execute()] if families else []
 
-    def _seal(self, conversation: Conversation, family: str) -> bytes:
-        return self._vault.seal_bytes(json.dumps(vars(conversation)).encode(), _talk(family))
+    def _encrypt(self, conversation: Conversation, family: str) -> bytes:
+        return self._vault.encrypt_bytes(json.dumps(vars(conversation)).encode(), _build_conversation_key(family))
 
-    def _open(self, sealed: Any, family: str) -> Conversation:
+    def _decrypt(self, encrypted: Any, family: str) -> Conversation:
         """A conversation that no key opens any more starts anew: better a menu than no answer."""
         try:
             return (
-                Conversation(**json.loads(self._vault.open_bytes(sealed, _talk(family)))) if sealed else Conversation()
+                Conversation(**json.loads(self._vault.decrypt_bytes(encrypted, _build_conversation_key(family))))
+                if encrypted
+                else Conversation()
             )
-        except (Unreadable, TypeError, ValueError):
+        except (DecryptionError, TypeError, ValueError):
             return Conversation()
 
 
-def _talk(family: str) -> str:
+def _build_conversation_key(family: str) -> str:
     return f"puente:talk:{family}"
 
 
-def _talking(family: str) -> str:
+def _build_active_case_key(family: str) -> str:
     return f"puente:talking:{family}"
 
 
-def _lock(family: str) -> str:
+def _build_lock_key(family: str) -> str:
     return f"puente:lock:{family}"
 
 
-def _window(family: str) -> str:
+def _build_window_key(family: str) -> str:
     return f"puente:window:{family}"
 
 
-def _answered(family: str) -> str:
+def _build_answered_list_key(family: str) -> str:
     """The messages of the day whose answers are kept, so that erasing finds them."""
     return f"puente:answered:{family}"
 
 
-def _heard(message_sid: str) -> str:
+def _build_answered_mark_key(message_sid: str) -> str:
     return f"puente:heard:{message_sid}"
 
 
-def _seen(message_sid: str) -> str:
+def _build_reply_key(message_sid: str) -> str:
     return f"puente:seen:{message_sid}"

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstra
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NEVER_AGAIN, Moment, metadata
+from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
 from bot.base.encryption import Vault
 
 families = Table(
@@ -22,15 +22,15 @@ families = Table(
     Column("person_index", String(64), nullable=False, unique=True),
     Column("role", String(8), nullable=False, server_default="family"),
     Column("consent_basis", String(80)),
-    Column("consent_at", Moment),
+    Column("consent_at", UtcDateTime),
     Column("bad_number", Integer),
-    Column("bad_number_at", Moment),
-    Column("no_whatsapp_at", Moment),
-    Column("created_at", Moment, nullable=False),
-    **NEVER_AGAIN,
+    Column("bad_number_at", UtcDateTime),
+    Column("no_whatsapp_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    **NO_ID_REUSE,
 )
 
-schools = Table(
+family_schools = Table(
     "family_schools",
     metadata,
     Column("family_id", ForeignKey("families.id"), nullable=False),
@@ -41,7 +41,7 @@ schools = Table(
 )
 """`source`: "roster", or "self" for what the family said; `seen`: the import that named it last."""
 
-tags = Table(
+family_tags = Table(
     "family_tags",
     metadata,
     Column("family_id", ForeignKey("families.id"), nullable=False),
@@ -49,7 +49,7 @@ tags = Table(
     UniqueConstraint("family_id", "tag"),
 )
 
-ROLES = ("family", "leader", "staff")
+FAMILY_ROLES = ("family", "leader", "staff")
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,16 @@ class Family:
     no_whatsapp_at: datetime | None
 
 
-def number_of(address: str) -> str:
+def extract_number(address: str) -> str:
     """What makes a person: the telephone number of an address; the address itself where it has none."""
     number = address.removeprefix("whatsapp:").removeprefix("voice:")
     return number if number.startswith("+") else address
 
 
-def of_address(db: Connection, vault: Vault, address: str, at: datetime) -> int:
+def find_or_create(db: Connection, vault: Vault, address: str, at: datetime) -> int:
     """The id of the family with this address's number, made if it is new."""
-    index = vault.index(number_of(address))
-    found = _id(db, index)
+    index = vault.compute_lookup_hash(extract_number(address))
+    found = _find_id(db, index)
     if found is not None:
         return found
     try:
@@ -81,17 +81,17 @@ def of_address(db: Connection, vault: Vault, address: str, at: datetime) -> int:
             db.execute(insert(families).values(person_index=index, created_at=at))
     except IntegrityError:
         pass  # made by another process just now
-    made = _id(db, index)
+    made = _find_id(db, index)
     assert made is not None, "just made"
     return made
 
 
 def find(db: Connection, vault: Vault, address: str) -> int | None:
     """The id of the family with this address's number, if it is known."""
-    return _id(db, vault.index(number_of(address)))
+    return _find_id(db, vault.compute_lookup_hash(extract_number(address)))
 
 
-def _id(db: Connection, index: str) -> int | None:
+def _find_id(db: Connection, index: str) -> int | None:
     return db.execute(select(families.c.id).where(families.c.person_index == index)).scalar_one_or_none()
 
 
@@ -123,30 +123,38 @@ def mark_no_whatsapp(db: Connection, family_id: int, at: datetime | None) -> Non
 
 def join_school(db: Connection, family_id: int, school: str, source: str, seen: str = "") -> None:
     """This family gets the messages of this school; once however often it is said."""
-    key = (schools.c.family_id == family_id) & (schools.c.school == school) & (schools.c.source == source)
-    if db.execute(update(schools).where(key).values(seen=seen)).rowcount == 0:
-        db.execute(insert(schools).values(family_id=family_id, school=school, source=source, seen=seen))
+    key = (
+        (family_schools.c.family_id == family_id)
+        & (family_schools.c.school == school)
+        & (family_schools.c.source == source)
+    )
+    if db.execute(update(family_schools).where(key).values(seen=seen)).rowcount == 0:
+        db.execute(insert(family_schools).values(family_id=family_id, school=school, source=source, seen=seen))
 
 
-def leave_unseen(db: Connection, at_schools: Iterable[str], seen: str) -> int:
+def remove_unseen_schools(db: Connection, school_ids: Iterable[str], seen: str) -> int:
     """Take families off these schools whom an import (`seen`) of their whole roster no longer names; how many."""
-    key = schools.c.school.in_(tuple(at_schools)) & (schools.c.source == "roster") & (schools.c.seen != seen)
-    return db.execute(delete(schools).where(key)).rowcount
+    key = (
+        family_schools.c.school.in_(tuple(school_ids))
+        & (family_schools.c.source == "roster")
+        & (family_schools.c.seen != seen)
+    )
+    return db.execute(delete(family_schools).where(key)).rowcount
 
 
-def schools_of(db: Connection, family_id: int) -> list[str]:
+def list_schools(db: Connection, family_id: int) -> list[str]:
     """The schools whose messages it gets."""
-    query = select(schools.c.school).where(schools.c.family_id == family_id).distinct()
+    query = select(family_schools.c.school).where(family_schools.c.family_id == family_id).distinct()
     return sorted(db.execute(query).scalars())
 
 
-def tag(db: Connection, family_id: int, name: str) -> None:
+def add_tag(db: Connection, family_id: int, name: str) -> None:
     """Put a tag on ("bus 4", "soccer"); once."""
-    key = (tags.c.family_id == family_id) & (tags.c.tag == name)
-    if db.execute(select(tags.c.tag).where(key)).first() is None:
-        db.execute(insert(tags).values(family_id=family_id, tag=name))
+    key = (family_tags.c.family_id == family_id) & (family_tags.c.tag == name)
+    if db.execute(select(family_tags.c.tag).where(key)).first() is None:
+        db.execute(insert(family_tags).values(family_id=family_id, tag=name))
 
 
-def all_tags(db: Connection) -> list[str]:
+def list_tags(db: Connection) -> list[str]:
     """Every tag that some family has."""
-    return sorted(db.execute(select(tags.c.tag).distinct()).scalars())
+    return sorted(db.execute(select(family_tags.c.tag).distinct()).scalars())

@@ -8,7 +8,7 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstra
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NEVER_AGAIN, Moment, metadata
+from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
 
 follow_ups = Table(
     "follow_ups",
@@ -19,21 +19,21 @@ follow_ups = Table(
     Column("contact_id", ForeignKey("contacts.id"), nullable=False),
     Column("flow", String(64), nullable=False),
     Column("step", String(64)),
-    Column("due_at", Moment, nullable=False, index=True),
+    Column("due_at", UtcDateTime, nullable=False, index=True),
     Column("state", String(16), nullable=False),
     Column("case_id", Integer),
     UniqueConstraint("message_sid", "n"),
-    **NEVER_AGAIN,
+    **NO_ID_REUSE,
 )
 
 
 @dataclass(frozen=True)
-class Place:
+class FollowUpTarget:
     """A flow, or with `step` a question of it."""
 
     flow: str
     step: str | None = None
-    case: int | None = None
+    case_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class FollowUp:
     case_id: int | None = None
 
 
-def plan(db: Connection, cause: tuple[str, int], contact_id: int, place: Place, due_at: datetime) -> None:
+def plan(db: Connection, cause: tuple[str, int], contact_id: int, target: FollowUpTarget, due_at: datetime) -> None:
     """Write down that a flow starts (or its step times out) at `due_at`.
 
     `cause` is the message and the number of the effect in it: a repeat of the message plans nothing twice.
@@ -61,10 +61,10 @@ def plan(db: Connection, cause: tuple[str, int], contact_id: int, place: Place, 
         "message_sid": cause[0],
         "n": cause[1],
         "contact_id": contact_id,
-        "flow": place.flow,
-        "step": place.step,
+        "flow": target.flow,
+        "step": target.step,
     }
-    row["case_id"] = place.case
+    row["case_id"] = target.case_id
     try:
         with db.begin_nested():
             db.execute(insert(follow_ups).values(**row, due_at=due_at, state="waiting"))
@@ -78,7 +78,7 @@ def get(db: Connection, follow_up_id: int) -> FollowUp:
     return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state, row.step, row.case_id)
 
 
-def due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
+def list_due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
     """Those whose time has come, earliest first."""
     ready = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= at)
     query = select(follow_ups.c.id).where(ready).order_by(follow_ups.c.due_at).limit(limit)
@@ -97,7 +97,7 @@ def postpone(db: Connection, follow_up_id: int, due_at: datetime) -> None:
     db.execute(update(follow_ups).where(key).values(due_at=due_at))
 
 
-def on_day(db: Connection, contact_ids: Sequence[int], flow: str, start: datetime, end: datetime) -> bool:
+def is_planned_between(db: Connection, contact_ids: Sequence[int], flow: str, start: datetime, end: datetime) -> bool:
     """Whether this flow started, or starts, with one of these contacts between two moments."""
     mine = follow_ups.c.contact_id.in_(tuple(contact_ids)) & (follow_ups.c.flow == flow)
     then = (follow_ups.c.due_at >= start) & (follow_ups.c.due_at < end) & (follow_ups.c.state != "dropped")

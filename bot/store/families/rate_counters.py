@@ -9,20 +9,20 @@ from typing import Literal
 
 from redis import Redis
 
-Pace = Literal["free", "tell", "silent", "crowd"]
+RateLimitResult = Literal["free", "tell", "silent", "crowd"]
 """`tell`: over the measure, and to be told so; `silent`: told already; `crowd`: very many strangers write at once."""
 
-MINUTES = 10
-PER_TEN_MINUTES, PER_DAY = 60, 300
+RATE_WINDOW_MINUTES = 10
+MAX_MESSAGES_PER_TEN_MINUTES, MAX_MESSAGES_PER_DAY = 60, 300
 """Messages of one phone.  A family in a long talk writes some forty in an hour; two machines that answer each other
 would never end (and each of our texts is paid for)."""
-STRANGERS_PER_MINUTE = 1_000
+MAX_STRANGERS_PER_MINUTE = 1_000
 """New phones of the whole line.  Three hundred parents who text JOIN in a gymnasium stay far below."""
-SENT_PER_DAY = 40
+MAX_SENT_PER_DAY = 40
 """Texts and calls to one phone that it did not just ask for; pages to staff are not counted."""
 DAY_SECONDS = 24 * 3600
 
-COUNT = """
+COUNT_FUNCTIONS = """
 local function counted(key, seconds)
   local number = redis.call('INCR', key)
   if number == 1 then redis.call('EXPIRE', key, seconds) end
@@ -37,45 +37,45 @@ local function pace(keys, most, known)
 end
 """
 """Lua for scripts that count a message: `keys` and `most` are `keys()` and `most()` below."""
-ALONE = COUNT + "return pace(KEYS, ARGV, tonumber(ARGV[5]))"
+COUNT_SCRIPT = COUNT_FUNCTIONS + "return pace(KEYS, ARGV, tonumber(ARGV[5]))"
 
 
 @dataclass(frozen=True)
-class Measure:
+class MessageRateLimit:
     """So many messages of one phone are answered."""
 
     per_ten_minutes: int
     per_day: int
 
 
-def usual() -> Measure:
+def get_default_limit() -> MessageRateLimit:
     """The measure of a phone in the district's country, and of every phone on WhatsApp."""
-    return Measure(PER_TEN_MINUTES, PER_DAY)
+    return MessageRateLimit(MAX_MESSAGES_PER_TEN_MINUTES, MAX_MESSAGES_PER_DAY)
 
 
-def keys(family: str) -> list[str]:
+def build_keys(family_hash: str) -> list[str]:
     """Where this family is counted; the last one counts all strangers."""
-    return [f"puente:pace:{part}:{family}" for part in ("soon", "day", "told")] + ["puente:pace:strangers"]
+    return [f"puente:pace:{part}:{family_hash}" for part in ("soon", "day", "told")] + ["puente:pace:strangers"]
 
 
-def kept_of(family: str) -> list[str]:
+def list_keys_to_erase(family_hash: str) -> list[str]:
     """Everything that is counted of this family, to be erased."""
-    return [*keys(family)[:-1], _today("sent", family)]
+    return [*build_keys(family_hash)[:-1], _build_daily_key("sent", family_hash)]
 
 
-def most(measure: Measure) -> list[int]:
+def build_script_limits(limit: MessageRateLimit) -> list[int]:
     """What the script compares with."""
-    return [measure.per_ten_minutes, measure.per_day, MINUTES * 60, STRANGERS_PER_MINUTE]
+    return [limit.per_ten_minutes, limit.per_day, RATE_WINDOW_MINUTES * 60, MAX_STRANGERS_PER_MINUTE]
 
 
-def within(redis: Redis, what: str, family: str, highest: int) -> bool:
+def count_within_daily_limit(redis: Redis, counter_name: str, family_hash: str, limit: int) -> bool:
     """Count one more of `what` for this family today; whether it is still within the measure."""
-    key = _today(what, family)
+    key = _build_daily_key(counter_name, family_hash)
     pipe = redis.pipeline()
     pipe.incr(key)
     pipe.expire(key, DAY_SECONDS, nx=True)
-    return int(pipe.execute()[0]) <= highest
+    return int(pipe.execute()[0]) <= limit
 
 
-def _today(what: str, family: str) -> str:
-    return f"puente:pace:{what}:{family}"
+def _build_daily_key(counter_name: str, family_hash: str) -> str:
+    return f"puente:pace:{counter_name}:{family_hash}"

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import metadata
-from bot.base.encryption import FamilyKey, Unreadable, Vault, owner_of
+from bot.base.encryption import DecryptionError, FamilyKey, Vault, read_family_key_number
 from bot.store.families.contacts import contacts
 
 family_keys = Table(
@@ -29,136 +29,136 @@ family_keys = Table(
 )
 """`id` is random and never used again; one of `family_id` and `contact_id` is set (a contact may have no family)."""
 
-SECRET_BYTES = 32
-AT_ONCE = 500
+FAMILY_KEY_BYTES = 32
+KEY_LOOKUP_BATCH_SIZE = 500
 """So many keys are asked for in one query: SQLite takes no more than 999 values."""
 
 
-class Sealer(Protocol):
+class Encryptor(Protocol):
     """Whatever seals: a family's own key, or the vault for what no family owns."""
 
-    def seal(self, text: str, place: str) -> str:
+    def encrypt(self, text: str, context: str) -> str:
         """`text` encrypted for `place`."""
 
-    def seal_bytes(self, data: bytes, place: str) -> bytes:
+    def encrypt_bytes(self, data: bytes, context: str) -> bytes:
         """The same for a sound."""
 
 
-class Reader:
+class Decryptor:
     """Opens what families' keys and `DATA_KEY` sealed, in one transaction; knows a key that it has looked up."""
 
     def __init__(self, db: Connection, vault: Vault) -> None:
         self._db, self._vault = ref(db), vault  # weakly: `_readers` must not keep the transaction alive
         self._keys: dict[int, FamilyKey] = {}
 
-    def open(self, sealed: str, place: str) -> str:
+    def decrypt(self, encrypted: str, context: str) -> str:
         """The text sealed for `place`; raises `Unreadable` if its key was destroyed, or it was not sealed there."""
         try:
-            return self.open_bytes(urlsafe_b64decode(sealed), place).decode()
+            return self.decrypt_bytes(urlsafe_b64decode(encrypted), context).decode()
         except ValueError:
-            raise Unreadable(f"what is stored at {place.split(':', maxsplit=1)[0]} is no sealed text") from None
+            raise DecryptionError(f"what is stored at {context.split(':', maxsplit=1)[0]} is no sealed text") from None
 
-    def open_bytes(self, sealed: bytes, place: str) -> bytes:
+    def decrypt_bytes(self, encrypted: bytes, context: str) -> bytes:
         """The same for a sound."""
-        number = owner_of(sealed)
+        number = read_family_key_number(encrypted)
         if number is None:
-            return self._vault.open_bytes(sealed, place)
-        self._fetch([number])
+            return self._vault.decrypt_bytes(encrypted, context)
+        self._fetch_keys([number])
         key = self._keys.get(number)
         if key is None:
-            raise Unreadable(f"the key of what is stored at {place.split(':', maxsplit=1)[0]} was destroyed")
-        return key.open_bytes(sealed, place)
+            raise DecryptionError(f"the key of what is stored at {context.split(':', maxsplit=1)[0]} was destroyed")
+        return key.decrypt_bytes(encrypted, context)
 
-    def ready(self, sealed: Iterable[str | None]) -> "Reader":
+    def preload_keys(self, encrypted: Iterable[str | None]) -> "Decryptor":
         """This reader, with the keys of many rows looked up together."""
-        found = {owner_of(urlsafe_b64decode(one)) for one in sealed if one}
-        self._fetch([number for number in found if number is not None])
+        found = {read_family_key_number(urlsafe_b64decode(one)) for one in encrypted if one}
+        self._fetch_keys([number for number in found if number is not None])
         return self
 
-    def know(self, key: FamilyKey) -> None:
+    def remember_key(self, key: FamilyKey) -> None:
         """Keep a key for the rest of the transaction."""
         self._keys[key.number] = key
 
-    def _fetch(self, numbers: list[int]) -> None:
+    def _fetch_keys(self, numbers: list[int]) -> None:
         wanted, db = [number for number in numbers if number not in self._keys], self._db()
         assert db is not None, "a reader is used within its transaction"
-        for start in range(0, len(wanted), AT_ONCE):
-            query = select(family_keys).where(family_keys.c.id.in_(wanted[start : start + AT_ONCE]))
+        for start in range(0, len(wanted), KEY_LOOKUP_BATCH_SIZE):
+            query = select(family_keys).where(family_keys.c.id.in_(wanted[start : start + KEY_LOOKUP_BATCH_SIZE]))
             for row in db.execute(query):
-                self.know(FamilyKey(row.id, self._vault.open_bytes(row.wrapped, _row(row))))
+                self.remember_key(FamilyKey(row.id, self._vault.decrypt_bytes(row.wrapped, _build_row_context(row))))
 
 
-class _Own:
+class _FamilyEncryptor:
     """A family's key as it seals texts."""
 
     def __init__(self, key: FamilyKey) -> None:
         self._key = key
 
-    def seal(self, text: str, place: str) -> str:
-        return urlsafe_b64encode(self._key.seal_bytes(text.encode(), place)).decode()
+    def encrypt(self, text: str, context: str) -> str:
+        return urlsafe_b64encode(self._key.encrypt_bytes(text.encode(), context)).decode()
 
-    def seal_bytes(self, data: bytes, place: str) -> bytes:
-        return self._key.seal_bytes(data, place)
+    def encrypt_bytes(self, data: bytes, context: str) -> bytes:
+        return self._key.encrypt_bytes(data, context)
 
 
-_readers: WeakKeyDictionary[Connection, Reader] = WeakKeyDictionary()
+_decryptors: WeakKeyDictionary[Connection, Decryptor] = WeakKeyDictionary()
 """One reader a transaction (a `Connection` is one): it goes when the transaction goes."""
-_sealers: WeakKeyDictionary[Connection, dict[int, Sealer]] = WeakKeyDictionary()
+_encryptors: WeakKeyDictionary[Connection, dict[int, Encryptor]] = WeakKeyDictionary()
 
 
-def reader(db: Connection, vault: Vault, sealed: Iterable[str | None] = ()) -> Reader:
+def get_decryptor(db: Connection, vault: Vault, encrypted: Iterable[str | None] = ()) -> Decryptor:
     """What opens, in this transaction; `sealed`: what is going to be opened, where it is much of many families."""
-    found = _readers.get(db)
+    found = _decryptors.get(db)
     if found is None:
-        found = _readers[db] = Reader(db, vault)
-    return found.ready(sealed)
+        found = _decryptors[db] = Decryptor(db, vault)
+    return found.preload_keys(encrypted)
 
 
-def sealer(db: Connection, vault: Vault, contact_id: int | None) -> Sealer:
+def get_encryptor(db: Connection, vault: Vault, contact_id: int | None) -> Encryptor:
     """What seals for this contact's family; the vault itself where nobody's family is meant (None, or one erased)."""
-    known = _sealers.setdefault(db, {})
+    known = _encryptors.setdefault(db, {})
     if contact_id is None or contact_id in known:
         return vault if contact_id is None else known[contact_id]
-    key = _of_contact(db, vault, contact_id)
+    key = _find_or_create_key(db, vault, contact_id)
     if key is None:
         return vault
-    found = _Own(key)
+    found = _FamilyEncryptor(key)
     if not db.in_nested_transaction():  # a key that was made there may be rolled back, and nothing must be lost by it
         known[contact_id] = found
     return found
 
 
-def forget(db: Connection) -> None:
+def forget_keys(db: Connection) -> None:
     """Keys that this transaction has looked up count no more: a family was erased in it."""
-    _readers.pop(db, None)
-    _sealers.pop(db, None)
+    _decryptors.pop(db, None)
+    _encryptors.pop(db, None)
 
 
-def _of_contact(db: Connection, vault: Vault, contact_id: int) -> FamilyKey | None:
-    found = _find(db, vault, contact_id)
+def _find_or_create_key(db: Connection, vault: Vault, contact_id: int) -> FamilyKey | None:
+    found = _find_key(db, vault, contact_id)
     if found is None:
-        _make(db, vault, contact_id)
-    return found or _find(db, vault, contact_id)
+        _create_key(db, vault, contact_id)
+    return found or _find_key(db, vault, contact_id)
 
 
-def _find(db: Connection, vault: Vault, contact_id: int) -> FamilyKey | None:
+def _find_key(db: Connection, vault: Vault, contact_id: int) -> FamilyKey | None:
     its = or_(
         family_keys.c.family_id == contacts.c.family_id,
         and_(contacts.c.family_id.is_(None), family_keys.c.contact_id == contacts.c.id),
     )
     query = select(family_keys).join(contacts, its).where(contacts.c.id == contact_id)
     row = db.execute(query).one_or_none()
-    return FamilyKey(row.id, vault.open_bytes(row.wrapped, _row(row))) if row else None
+    return FamilyKey(row.id, vault.decrypt_bytes(row.wrapped, _build_row_context(row))) if row else None
 
 
-def _make(db: Connection, vault: Vault, contact_id: int) -> None:
+def _create_key(db: Connection, vault: Vault, contact_id: int) -> None:
     """A new key; the one that another process makes just now stays, if it is faster."""
     row = db.execute(select(contacts.c.family_id).where(contacts.c.id == contact_id)).first()
     if row is None:
         return
     family, number = row.family_id, secrets.randbits(63)
     owner = {"family_id": family, "contact_id": None if family is not None else contact_id}
-    wrapped = vault.seal_bytes(secrets.token_bytes(SECRET_BYTES), place(number, **owner))
+    wrapped = vault.encrypt_bytes(secrets.token_bytes(FAMILY_KEY_BYTES), build_context(number, **owner))
     try:
         with db.begin_nested():
             db.execute(insert(family_keys).values(id=number, wrapped=wrapped, **owner))
@@ -166,10 +166,10 @@ def _make(db: Connection, vault: Vault, contact_id: int) -> None:
         pass
 
 
-def _row(row: object) -> str:
-    return place(row.id, row.family_id, row.contact_id)  # type: ignore[attr-defined]
+def _build_row_context(row: object) -> str:
+    return build_context(row.id, row.family_id, row.contact_id)  # type: ignore[attr-defined]
 
 
-def place(number: int, family_id: int | None, contact_id: int | None) -> str:
+def build_context(number: int, family_id: int | None, contact_id: int | None) -> str:
     """Where a wrapped key belongs: moved to another family's row it does not open."""
     return f"family key:{number}:{family_id or ''}:{contact_id or ''}"

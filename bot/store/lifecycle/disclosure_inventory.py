@@ -18,20 +18,20 @@ from bot.store.schools import absences, home_visits, support_needs
 
 
 @dataclass(frozen=True)
-class Line:
+class DisclosureCount:
     """One kind: its name, how many, and whether words of families (or their voices) are among it."""
 
     kind: str
-    many: int
-    words: bool = False
+    count: int
+    has_words: bool = False
 
 
-def lines(db: Connection) -> list[Line]:
+def list_counts(db: Connection) -> list[DisclosureCount]:
     """All kinds, also those of which there is nothing."""
-    return [Line(kind, _count(db, table, key), words) for kind, table, key, words in _kinds()]
+    return [DisclosureCount(kind, _count_rows(db, table, key), words) for kind, table, key, words in _list_kinds()]
 
 
-def _kinds() -> Iterable[tuple[str, Table, ColumnElement[bool], bool]]:
+def _list_kinds() -> Iterable[tuple[str, Table, ColumnElement[bool], bool]]:
     case, note, body = cases.cases.c, voice_notes.c, deliveries.deliveries.c
     is_open, no_case = case.state.in_(cases.OPEN_STATES), absences.absences.c.contact_id.is_not(None)
     yield "families", families.families, true(), False
@@ -40,17 +40,17 @@ def _kinds() -> Iterable[tuple[str, Table, ColumnElement[bool], bool]]:
     yield "done_cases", cases.cases, ~is_open, True
     yield "messages", case_messages, true(), True
     yield "voices", voice_notes, note.sealed_audio.is_not(None), True
-    yield "needs", support_needs.needs, support_needs.needs.c.sealed_words.is_not(None), True
-    yield "visits", home_visits.visits, home_visits.visits.c.contact_id.is_not(None), True
+    yield "needs", support_needs.support_needs, support_needs.support_needs.c.sealed_words.is_not(None), True
+    yield "visits", home_visits.home_visits, home_visits.home_visits.c.contact_id.is_not(None), True
     yield "unsent", deliveries.deliveries, body.sealed_body.is_not(None), True
     yield "sent", deliveries.deliveries, body.sealed_body.is_(None), False
     yield "announced", recipients.recipients, recipients.recipients.c.family_id > 0, False
     yield "absences", absences.absences, no_case, False
     yield "meetings", rsvps.rsvps, true(), False
     yield "consents", consent_events.consent_events, true(), False
-    yield "leaders", community_leaders.leaders, community_leaders.leaders.c.left_at.is_(None), False
+    yield "leaders", community_leaders.community_leaders, community_leaders.community_leaders.c.left_at.is_(None), False
     yield "audit", audit, true(), False
 
 
-def _count(db: Connection, table: Table, key: ColumnElement[bool]) -> int:
+def _count_rows(db: Connection, table: Table, key: ColumnElement[bool]) -> int:
     return int(db.execute(select(func.count()).select_from(table).where(key)).scalar_one())

@@ -9,28 +9,28 @@ from typing import cast
 
 from redis import Redis
 
-KEY = "puente:erased"
-KEPT = timedelta(days=366)
+ERASED_TOKENS_KEY = "puente:erased"
+ERASURE_LIST_RETENTION = timedelta(days=366)
 """As long as the rows of `erasures`, and longer than any backup should live."""
 
 
-def remember(redis: Redis, tokens: Mapping[str, datetime]) -> None:
+def add(redis: Redis, tokens: Mapping[str, datetime]) -> None:
     """Note that these were erased; any number of times."""
     if tokens:
-        redis.zadd(KEY, {token: at.timestamp() for token, at in tokens.items()})
+        redis.zadd(ERASED_TOKENS_KEY, {token: at.timestamp() for token, at in tokens.items()})
 
 
-def known(redis: Redis, at: datetime) -> list[str]:
+def list_tokens(redis: Redis, at: datetime) -> list[str]:
     """The tokens of all who were erased within a year; older ones are forgotten."""
-    redis.zremrangebyscore(KEY, "-inf", (at - KEPT).timestamp())
-    return [one.decode() for one in cast(list[bytes], redis.zrange(KEY, 0, -1))]
+    redis.zremrangebyscore(ERASED_TOKENS_KEY, "-inf", (at - ERASURE_LIST_RETENTION).timestamp())
+    return [one.decode() for one in cast(list[bytes], redis.zrange(ERASED_TOKENS_KEY, 0, -1))]
 
 
-def forget_the_rest(redis: Redis) -> None:
+def flush_everything_else(redis: Redis) -> None:
     """Empty the whole of Redis but for this: after a restore its conversations and jobs are newer than the database."""
-    tokens = cast(list[tuple[bytes, float]], redis.zrange(KEY, 0, -1, withscores=True))
+    tokens = cast(list[tuple[bytes, float]], redis.zrange(ERASED_TOKENS_KEY, 0, -1, withscores=True))
     pipe = redis.pipeline()
     pipe.flushdb()
     if tokens:
-        pipe.zadd(KEY, dict(tokens))
+        pipe.zadd(ERASED_TOKENS_KEY, dict(tokens))
     pipe.execute()

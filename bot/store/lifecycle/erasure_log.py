@@ -8,7 +8,7 @@ from hashlib import sha256
 from sqlalchemy import Column, Integer, String, Table, func, insert, select
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.store.families import families
 
 erasures = Table(
@@ -18,14 +18,14 @@ erasures = Table(
     Column("cause", String(64), nullable=False, unique=True),
     Column("language", String(8), nullable=False),
     Column("by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("token", String(64)),
 )
 """`cause`: a hash of the message's or form's id; `language`: that of the answer, for the same one again; `token`: by
 what a backup's row of the family is known (`token_of`), which leads to nobody without that row."""
 
-FAMILY = "family"
-AT_ONCE = 500
+FAMILY_ACTOR = "family"
+ERASURE_LOOKUP_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
@@ -38,43 +38,43 @@ class Erasure:
 
 def record(db: Connection, cause: str, language: str, by: str, at: datetime, token: str | None = None) -> None:
     """Write it down, in the transaction that erases."""
-    db.execute(insert(erasures).values(cause=_digest(cause), language=language, by=by, at=at, token=token))
+    db.execute(insert(erasures).values(cause=_hash_cause(cause), language=language, by=by, at=at, token=token))
 
 
-def token_of(db: Connection, family_id: int) -> str:
+def compute_token(db: Connection, family_id: int) -> str:
     """By what this family's row is known again if a backup brings it back: its number and the very moment when it was
     made, hashed.  Who comes later under the same telephone number is another row."""
     made = db.execute(select(families.families.c.created_at).where(families.families.c.id == family_id)).scalar_one()
     return f"{family_id}:{sha256(f'family {family_id} of {made.isoformat()}'.encode()).hexdigest()[:40]}"
 
 
-def tokens(db: Connection, since: datetime) -> dict[str, datetime]:
+def get_tokens(db: Connection, since: datetime) -> dict[str, datetime]:
     """The tokens of all who were erased since then, with when."""
     row = erasures.c
     query = select(row.token, row.at).where(row.at >= since, row.token.is_not(None))
     return {found.token: found.at for found in db.execute(query)}
 
 
-def brought_back(db: Connection, known: Iterable[str]) -> list[int]:
+def find_restored_families(db: Connection, tokens: Iterable[str]) -> list[int]:
     """The families among these tokens that are there (again)."""
-    erased, there = frozenset(known), families.families.c.id
+    erased, there = frozenset(tokens), families.families.c.id
     ids = sorted({int(token.partition(":")[0]) for token in erased})
     found: list[int] = []
-    for start in range(0, len(ids), AT_ONCE):
-        found += db.execute(select(there).where(there.in_(ids[start : start + AT_ONCE]))).scalars()
-    return [one for one in found if token_of(db, one) in erased]
+    for start in range(0, len(ids), ERASURE_LOOKUP_BATCH_SIZE):
+        found += db.execute(select(there).where(there.in_(ids[start : start + ERASURE_LOOKUP_BATCH_SIZE]))).scalars()
+    return [one for one in found if compute_token(db, one) in erased]
 
 
-def language_of(db: Connection, cause: str) -> str | None:
+def find_language(db: Connection, cause: str) -> str | None:
     """In which language this very message was answered when it erased its sender; None: it did not."""
-    query = select(erasures.c.language).where(erasures.c.cause == _digest(cause))
+    query = select(erasures.c.language).where(erasures.c.cause == _hash_cause(cause))
     return db.execute(query).scalar_one_or_none()
 
 
-def counted(db: Connection, since: datetime) -> int:
+def count_since(db: Connection, since: datetime) -> int:
     """How many families were erased since then."""
     return int(db.execute(select(func.count()).where(erasures.c.at >= since)).scalar_one())
 
 
-def _digest(cause: str) -> str:
+def _hash_cause(cause: str) -> str:
     return sha256(f"erased by {cause}".encode()).hexdigest()

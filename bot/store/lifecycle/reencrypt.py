@@ -15,7 +15,7 @@ from sqlalchemy import Column, LargeBinary, Table, func, select, update
 from sqlalchemy.engine import Connection, Row
 
 from bot.base.database import Database
-from bot.base.encryption import OWN, Unreadable, Vault
+from bot.base.encryption import FAMILY_KEY_MARKER, DecryptionError, Vault
 from bot.store import permanent_hashes
 from bot.store.cases import case_messages, cases, deliveries, interpreter_requests, topic_corrections, voice_notes
 from bot.store.community import community_leaders, partner_suggestions
@@ -24,22 +24,22 @@ from bot.store.meetings import meeting_questions
 from bot.store.schools import home_visits, incidents, support_needs
 from bot.store.staff import staff_accounts
 
-AT_ONCE = 100
+REENCRYPT_BATCH_SIZE = 100
 """So many rows a transaction: on SQLite nobody else writes meanwhile, so it must be short."""
-BEGINS = 5
+KEY_PREFIX_CHARACTERS = 5
 """So many characters of a sealed text tell which key sealed it (thirty of the 32 bits)."""
 
 
 @dataclass(frozen=True)
-class Place:
+class EncryptedColumn:
     """A sealed column: `place` says for which place a row's value is sealed, `owner` whose (a contact's id) it is.
 
     `owner` None: nobody's family, it stays under `DATA_KEY`.
     """
 
     column: Column[Any]
-    place: Callable[[Row[Any]], str]
-    owner: Callable[[Connection, Row[Any]], int | None] | None = None
+    build_context: Callable[[Row[Any]], str]
+    find_owner_id: Callable[[Connection, Row[Any]], int | None] | None = None
 
     @property
     def table(self) -> Table:
@@ -47,59 +47,101 @@ class Place:
         return self.column.table
 
     @property
-    def binary(self) -> bool:
+    def is_binary(self) -> bool:
         """Whether it holds bytes; else they are written as base64."""
         return isinstance(self.column.type, LargeBinary)
 
 
-def _contact(_db: Connection, row: Row[Any]) -> int | None:
+def _get_contact_id(_db: Connection, row: Row[Any]) -> int | None:
     found: int | None = row.contact_id
     return found
 
 
-def _case(db: Connection, row: Row[Any]) -> int | None:
+def _find_case_contact_id(db: Connection, row: Row[Any]) -> int | None:
     return db.execute(select(cases.cases.c.contact_id).where(cases.cases.c.id == row.case_id)).scalar_one_or_none()
 
 
-def _either(db: Connection, row: Row[Any]) -> int | None:
-    return _contact(db, row) if row.contact_id is not None else _case(db, row)
+def _find_contact_id(db: Connection, row: Row[Any]) -> int | None:
+    return _get_contact_id(db, row) if row.contact_id is not None else _find_case_contact_id(db, row)
 
 
-def _said(part: str) -> Callable[[Row[Any]], str]:
-    return lambda row: case_messages._place(row.cause, part)
+def _build_message_context(part: str) -> Callable[[Row[Any]], str]:
+    return lambda row: case_messages.build_context(row.cause, part)
 
 
-_talk, _need, _entry = case_messages.case_messages.c, support_needs.needs.c, incidents.entries.c
-_note = voice_notes.voice_notes.c
+_case_message_columns, _support_need_columns, _incident_entry_columns = (
+    case_messages.case_messages.c,
+    support_needs.support_needs.c,
+    incidents.incident_entries.c,
+)
+_voice_note_columns = voice_notes.voice_notes.c
 
-PLACES: tuple[Place, ...] = (
-    Place(record_keys.family_keys.c.wrapped, lambda row: record_keys.place(row.id, row.family_id, row.contact_id)),
-    Place(permanent_hashes.lasting_secrets.c.wrapped, lambda row: permanent_hashes.place(row.name)),
-    Place(contacts.contacts.c.sealed_address, lambda row: contacts._place(row.address_index)),
-    Place(staff_accounts.logins.c.sealed_secret, lambda row: f"login:secret:{row.id}"),
-    Place(community_leaders.leaders.c.sealed, lambda row: community_leaders._place(row.place)),
-    Place(meeting_questions.questions.c.sealed_text, lambda row: meeting_questions._place(row.place)),
-    Place(_entry.sealed_text, lambda row: incidents._place(row.cause, "text")),
-    Place(_entry.sealed_reply, lambda row: incidents._place(row.cause, "reply")),
-    Place(cases.cases.c.sealed_answers, lambda row: cases._place(row.message_sid, row.n), _contact),
-    Place(_talk.sealed_original, _said("original"), _case),
-    Place(_talk.sealed_translation, _said("translation"), _case),
-    Place(_talk.sealed_back, _said("back"), _case),
-    Place(deliveries.deliveries.c.sealed_body, lambda row: deliveries._place(row.id), _either),
-    Place(topic_corrections.corrections.c.sealed_phrase, lambda row: topic_corrections._place(row.case_id), _case),
-    Place(interpreter_requests.interpreters.c.sealed_when, lambda row: interpreter_requests._place(row.cause), _case),
-    Place(_need.sealed_words, lambda row: support_needs._place(row.cause, "words"), _either),
-    Place(_need.sealed_done, lambda row: support_needs._place(row.cause, "done"), _either),
-    Place(home_visits.visits.c.sealed_plan, lambda row: home_visits._place(row.cause), _contact),
-    Place(partner_suggestions.suggestions.c.sealed_text, lambda row: partner_suggestions._place(row.cause), _contact),
-    Place(_note.sealed_url, lambda row: voice_notes._place(row.cause, "url")),
-    Place(_note.sealed_audio, lambda row: voice_notes._place(row.cause, "audio"), _contact),
-    Place(_note.sealed_transcript, lambda row: voice_notes._place(row.cause, "transcript"), _contact),
+ENCRYPTED_COLUMNS: tuple[EncryptedColumn, ...] = (
+    EncryptedColumn(
+        record_keys.family_keys.c.wrapped, lambda row: record_keys.build_context(row.id, row.family_id, row.contact_id)
+    ),
+    EncryptedColumn(permanent_hashes.permanent_secrets.c.wrapped, lambda row: permanent_hashes.build_context(row.name)),
+    EncryptedColumn(contacts.contacts.c.sealed_address, lambda row: contacts.build_context(row.address_index)),
+    EncryptedColumn(staff_accounts.staff_accounts.c.sealed_secret, lambda row: f"login:secret:{row.id}"),
+    EncryptedColumn(
+        community_leaders.community_leaders.c.sealed, lambda row: community_leaders.build_context(row.place)
+    ),
+    EncryptedColumn(
+        meeting_questions.meeting_questions.c.sealed_text, lambda row: meeting_questions.build_context(row.place)
+    ),
+    EncryptedColumn(_incident_entry_columns.sealed_text, lambda row: incidents.build_context(row.cause, "text")),
+    EncryptedColumn(_incident_entry_columns.sealed_reply, lambda row: incidents.build_context(row.cause, "reply")),
+    EncryptedColumn(
+        cases.cases.c.sealed_answers, lambda row: cases.build_context(row.message_sid, row.n), _get_contact_id
+    ),
+    EncryptedColumn(_case_message_columns.sealed_original, _build_message_context("original"), _find_case_contact_id),
+    EncryptedColumn(
+        _case_message_columns.sealed_translation, _build_message_context("translation"), _find_case_contact_id
+    ),
+    EncryptedColumn(_case_message_columns.sealed_back, _build_message_context("back"), _find_case_contact_id),
+    EncryptedColumn(
+        deliveries.deliveries.c.sealed_body, lambda row: deliveries.build_context(row.id), _find_contact_id
+    ),
+    EncryptedColumn(
+        topic_corrections.corrections.c.sealed_phrase,
+        lambda row: topic_corrections.build_context(row.case_id),
+        _find_case_contact_id,
+    ),
+    EncryptedColumn(
+        interpreter_requests.interpreter_requests.c.sealed_when,
+        lambda row: interpreter_requests.build_context(row.cause),
+        _find_case_contact_id,
+    ),
+    EncryptedColumn(
+        _support_need_columns.sealed_words,
+        lambda row: support_needs.build_context(row.cause, "words"),
+        _find_contact_id,
+    ),
+    EncryptedColumn(
+        _support_need_columns.sealed_done, lambda row: support_needs.build_context(row.cause, "done"), _find_contact_id
+    ),
+    EncryptedColumn(
+        home_visits.home_visits.c.sealed_plan, lambda row: home_visits.build_context(row.cause), _get_contact_id
+    ),
+    EncryptedColumn(
+        partner_suggestions.partner_suggestions.c.sealed_text,
+        lambda row: partner_suggestions.build_context(row.cause),
+        _get_contact_id,
+    ),
+    EncryptedColumn(_voice_note_columns.sealed_url, lambda row: voice_notes.build_context(row.cause, "url")),
+    EncryptedColumn(
+        _voice_note_columns.sealed_audio, lambda row: voice_notes.build_context(row.cause, "audio"), _get_contact_id
+    ),
+    EncryptedColumn(
+        _voice_note_columns.sealed_transcript,
+        lambda row: voice_notes.build_context(row.cause, "transcript"),
+        _get_contact_id,
+    ),
 )
 
 
 @dataclass
-class Counts:
+class EncryptedValueCounts:
     """How many sealed values there are: of families' own keys, the newest `DATA_KEY`, older ones, and unknown keys.
 
     `to_move`: those that a run of `reseal` would seal anew.
@@ -109,74 +151,79 @@ class Counts:
     newest: int = 0
     older: int = 0
     unknown: int = 0
-    to_move: int = 0
+    to_reencrypt: int = 0
 
 
-def count(db: Connection, vault: Vault) -> Counts:
+def count_by_key(db: Connection, vault: Vault) -> EncryptedValueCounts:
     """What lies under which key now."""
-    found = Counts()
-    for place in PLACES:
-        begins = func.substr(place.column, 1, len(OWN) if place.binary else BEGINS)
+    found = EncryptedValueCounts()
+    for place in ENCRYPTED_COLUMNS:
+        begins = func.substr(place.column, 1, len(FAMILY_KEY_MARKER) if place.is_binary else KEY_PREFIX_CHARACTERS)
         query = select(begins, func.count()).where(place.column.is_not(None)).group_by(begins)
         for begin, many in db.execute(query):
             if begin:
-                name = _name(place, begin, vault)
+                name = _classify_key(place, begin, vault)
                 setattr(found, name, getattr(found, name) + many)
-                found.to_move += many if name == "older" or (name == "newest" and place.owner) else 0
+                found.to_reencrypt += many if name == "older" or (name == "newest" and place.find_owner_id) else 0
     return found
 
 
-def _name(place: Place, begin: bytes | str, vault: Vault) -> str:
-    known = {OWN: "own"} | dict.fromkeys(vault.key_ids, "older") | {vault.newest: "newest"}
-    shown = {key if place.binary else urlsafe_b64encode(key).decode()[:BEGINS]: name for key, name in known.items()}
-    return shown.get(bytes(begin) if isinstance(begin, memoryview) else begin, "unknown")
+def _classify_key(column: EncryptedColumn, prefix: bytes | str, vault: Vault) -> str:
+    known = {FAMILY_KEY_MARKER: "own"} | dict.fromkeys(vault.key_ids, "older") | {vault.newest_key_id: "newest"}
+    shown = {
+        key if column.is_binary else urlsafe_b64encode(key).decode()[:KEY_PREFIX_CHARACTERS]: name
+        for key, name in known.items()
+    }
+    return shown.get(bytes(prefix) if isinstance(prefix, memoryview) else prefix, "unknown")
 
 
-def reseal(database: Database) -> Iterator[Counter[str]]:
+def reencrypt_all(database: Database) -> Iterator[Counter[str]]:
     """Seal anew whatever lies under another key than it should; after each transaction what was done ("sealed") and
     what no present key opens ("unreadable", left as it is)."""
-    for place in PLACES:
+    for place in ENCRYPTED_COLUMNS:
         last: Any = None
         while True:
             with database.write() as db:
-                rows = _next(db, place, last)
-                done = Counter(_reseal_row(db, database.vault, place, row) for row in rows)
+                rows = _fetch_batch(db, place, last)
+                done = Counter(_reencrypt_row(db, database.vault, place, row) for row in rows)
             if not rows:
                 break
-            last = rows[-1]._mapping[_key(place)]
+            last = rows[-1]._mapping[_get_primary_key(place)]
             yield done
 
 
-def _next(db: Connection, place: Place, last: Any) -> list[Row[Any]]:
-    key = _key(place)
-    own = urlsafe_b64encode(OWN).decode()[:BEGINS]
-    begins = func.substr(place.column, 1, len(OWN) if place.binary else BEGINS)
-    query = select(place.table).where(place.column.is_not(None), begins != (OWN if place.binary else own))
-    query = query.where(key > last) if last is not None else query
-    few = 5 if place.binary and place.owner else AT_ONCE  # sounds are large
+def _fetch_batch(db: Connection, column: EncryptedColumn, last_id: Any) -> list[Row[Any]]:
+    key = _get_primary_key(column)
+    own = urlsafe_b64encode(FAMILY_KEY_MARKER).decode()[:KEY_PREFIX_CHARACTERS]
+    begins = func.substr(column.column, 1, len(FAMILY_KEY_MARKER) if column.is_binary else KEY_PREFIX_CHARACTERS)
+    query = select(column.table).where(
+        column.column.is_not(None), begins != (FAMILY_KEY_MARKER if column.is_binary else own)
+    )
+    query = query.where(key > last_id) if last_id is not None else query
+    few = 5 if column.is_binary and column.find_owner_id else REENCRYPT_BATCH_SIZE  # sounds are large
     return list(db.execute(query.order_by(key).limit(few).with_for_update()))
 
 
-def _key(place: Place) -> Column[Any]:
-    (key,) = place.table.primary_key.columns
+def _get_primary_key(column: EncryptedColumn) -> Column[Any]:
+    (key,) = column.table.primary_key.columns
     return key
 
 
-def _reseal_row(db: Connection, vault: Vault, place: Place, row: Row[Any]) -> str:
-    value = row._mapping[place.column]
+def _reencrypt_row(db: Connection, vault: Vault, column: EncryptedColumn, row: Row[Any]) -> str:
+    value = row._mapping[column.column]
     if not value:
         return "empty"
-    sealed = bytes(value) if place.binary else urlsafe_b64decode(value)
-    owner = place.owner(db, row) if place.owner else None
-    if sealed.startswith(OWN) or (owner is None and sealed.startswith(vault.newest)):
+    sealed = bytes(value) if column.is_binary else urlsafe_b64decode(value)
+    owner = column.find_owner_id(db, row) if column.find_owner_id else None
+    if sealed.startswith(FAMILY_KEY_MARKER) or (owner is None and sealed.startswith(vault.newest_key_id)):
         return "right"
-    where = place.place(row)
+    where = column.build_context(row)
     try:
-        plain = vault.open_bytes(sealed, where)
-    except Unreadable:
+        plain = vault.decrypt_bytes(sealed, where)
+    except DecryptionError:
         return "unreadable"
-    anew = record_keys.sealer(db, vault, owner).seal_bytes(plain, where)
-    stored = anew if place.binary else urlsafe_b64encode(anew).decode()
-    key = _key(place)
-    db.execute(update(place.table).where(key == row._mapping[key]).values({place.column: stored}))
+    anew = record_keys.get_encryptor(db, vault, owner).encrypt_bytes(plain, where)
+    stored = anew if column.is_binary else urlsafe_b64encode(anew).decode()
+    key = _get_primary_key(column)
+    db.execute(update(column.table).where(key == row._mapping[key]).values({column.column: stored}))
     return "sealed"

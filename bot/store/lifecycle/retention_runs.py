@@ -8,19 +8,19 @@ from datetime import datetime
 from sqlalchemy import Column, Integer, String, Table, Text, UniqueConstraint, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-runs = Table(
+retention_runs = Table(
     "retention_runs",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("by", String(64), nullable=False),
-    Column("started_at", Moment, nullable=False),
-    Column("ended_at", Moment),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
     Column("counts", Text, nullable=False, server_default="{}"),
 )
 
-counted = Table(
+retention_counts = Table(
     "retention_counts",
     metadata,
     Column("month", String(7), nullable=False),
@@ -34,7 +34,7 @@ counted = Table(
 
 
 @dataclass(frozen=True)
-class Run:
+class RetentionRun:
     """One run; `counts`: rows by rule, without the rules that found nothing.  `ended_at` None: it was cut short."""
 
     by: str
@@ -43,39 +43,51 @@ class Run:
     counts: Mapping[str, int]
 
 
-def begin(db: Connection, by: str, at: datetime) -> int:
+def start(db: Connection, by: str, at: datetime) -> int:
     """The number of a new run."""
-    return int(db.execute(insert(runs).values(by=by, started_at=at).returning(runs.c.id)).scalar_one())
+    return int(
+        db.execute(insert(retention_runs).values(by=by, started_at=at).returning(retention_runs.c.id)).scalar_one()
+    )
 
 
 def end(db: Connection, number: int, counts: Mapping[str, int], at: datetime) -> None:
     """It has done everything."""
     values = {"ended_at": at, "counts": json.dumps(dict(counts))}
-    db.execute(update(runs).where(runs.c.id == number).values(values))
+    db.execute(update(retention_runs).where(retention_runs.c.id == number).values(values))
 
 
-def newest(db: Connection, limit: int) -> list[Run]:
+def list_newest(db: Connection, limit: int) -> list[RetentionRun]:
     """The newest runs first."""
-    rows = db.execute(select(runs).order_by(runs.c.id.desc()).limit(limit))
-    return [Run(row.by, row.started_at, row.ended_at, json.loads(row.counts)) for row in rows]
+    rows = db.execute(select(retention_runs).order_by(retention_runs.c.id.desc()).limit(limit))
+    return [RetentionRun(row.by, row.started_at, row.ended_at, json.loads(row.counts)) for row in rows]
 
 
-def last_ended(db: Connection) -> datetime | None:
+def find_last_completed_start(db: Connection) -> datetime | None:
     """When the last run that did everything began."""
-    query = select(runs.c.started_at).where(runs.c.ended_at.is_not(None)).order_by(runs.c.id.desc()).limit(1)
+    query = (
+        select(retention_runs.c.started_at)
+        .where(retention_runs.c.ended_at.is_not(None))
+        .order_by(retention_runs.c.id.desc())
+        .limit(1)
+    )
     found: datetime | None = db.execute(query).scalar_one_or_none()
     return found
 
 
-def count(db: Connection, what: str, at: datetime, kind: str, state: str) -> None:
+def count_deleted(db: Connection, record_type: str, at: datetime, kind: str, state: str) -> None:
     """One more row of this kind is gone."""
     month = at.strftime("%Y-%m")
-    key = (counted.c.month == month) & (counted.c.what == what) & (counted.c.kind == kind) & (counted.c.state == state)
-    if db.execute(update(counted).where(key).values(many=counted.c.many + 1)).rowcount == 0:
-        db.execute(insert(counted).values(month=month, what=what, kind=kind, state=state, many=1))
+    key = (
+        (retention_counts.c.month == month)
+        & (retention_counts.c.what == record_type)
+        & (retention_counts.c.kind == kind)
+        & (retention_counts.c.state == state)
+    )
+    if db.execute(update(retention_counts).where(key).values(many=retention_counts.c.many + 1)).rowcount == 0:
+        db.execute(insert(retention_counts).values(month=month, what=record_type, kind=kind, state=state, many=1))
 
 
-def forget_runs(db: Connection, before: datetime, limit: int) -> int:
+def delete_before(db: Connection, before: datetime, limit: int) -> int:
     """Delete older runs; how many."""
-    old = select(runs.c.id).where(runs.c.started_at < before).limit(limit)
-    return db.execute(delete(runs).where(runs.c.id.in_(old))).rowcount
+    old = select(retention_runs.c.id).where(retention_runs.c.started_at < before).limit(limit)
+    return db.execute(delete(retention_runs).where(retention_runs.c.id.in_(old))).rowcount

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, delete, insert, select
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-gathering_interpreters = Table(
+meeting_interpreters = Table(
     "gathering_interpreters",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -17,12 +17,12 @@ gathering_interpreters = Table(
     Column("kind", String(16), nullable=False),
     Column("name", String(80), nullable=False),
     Column("booked_by", String(64), nullable=False),
-    Column("booked_at", Moment, nullable=False),
+    Column("booked_at", UtcDateTime, nullable=False),
 )
 
 
 @dataclass(frozen=True)
-class Booked:
+class BookedInterpreter:
     """`kind` is "trained" or "bilingual"; `name` the person, agency or line, as staff call it."""
 
     id: int
@@ -32,25 +32,25 @@ class Booked:
     booked_by: str
 
 
-def book(db: Connection, gathering_id: int, booked: Booked, at: datetime) -> None:
+def book(db: Connection, meeting_id: int, booked: BookedInterpreter, at: datetime) -> None:
     """Write down who was found; the same once."""
-    same = (gathering_interpreters.c.language == booked.language) & (gathering_interpreters.c.name == booked.name)
-    key = (gathering_interpreters.c.gathering_id == gathering_id) & same
-    db.execute(delete(gathering_interpreters).where(key))
-    row = {"gathering_id": gathering_id, "language": booked.language, "kind": booked.kind, "name": booked.name}
-    db.execute(insert(gathering_interpreters).values(**row, booked_by=booked.booked_by, booked_at=at))
+    same = (meeting_interpreters.c.language == booked.language) & (meeting_interpreters.c.name == booked.name)
+    key = (meeting_interpreters.c.gathering_id == meeting_id) & same
+    db.execute(delete(meeting_interpreters).where(key))
+    row = {"gathering_id": meeting_id, "language": booked.language, "kind": booked.kind, "name": booked.name}
+    db.execute(insert(meeting_interpreters).values(**row, booked_by=booked.booked_by, booked_at=at))
 
 
-def remove(db: Connection, gathering_id: int, booked_id: int) -> bool:
+def remove(db: Connection, meeting_id: int, interpreter_id: int) -> bool:
     """Somebody cannot come; False if nobody was there."""
-    table = gathering_interpreters.c
-    key = (table.id == booked_id) & (table.gathering_id == gathering_id)
-    return db.execute(delete(gathering_interpreters).where(key)).rowcount == 1
+    table = meeting_interpreters.c
+    key = (table.id == interpreter_id) & (table.gathering_id == meeting_id)
+    return db.execute(delete(meeting_interpreters).where(key)).rowcount == 1
 
 
-def of(db: Connection, gathering_id: int) -> list[Booked]:
+def list_for_meeting(db: Connection, meeting_id: int) -> list[BookedInterpreter]:
     """By language."""
-    table = gathering_interpreters.c
+    table = meeting_interpreters.c
     query = select(table.id, table.language, table.kind, table.name, table.booked_by)
-    rows = db.execute(query.where(table.gathering_id == gathering_id).order_by(table.language, table.id))
-    return [Booked(**row) for row in rows.mappings()]
+    rows = db.execute(query.where(table.gathering_id == meeting_id).order_by(table.language, table.id))
+    return [BookedInterpreter(**row) for row in rows.mappings()]

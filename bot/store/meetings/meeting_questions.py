@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from bot.base.database import metadata
 from bot.base.encryption import Vault
 
-questions = Table(
+meeting_questions = Table(
     "gathering_questions",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -26,7 +26,7 @@ questions = Table(
 
 
 @dataclass(frozen=True)
-class Question:
+class MeetingQuestion:
     """`text` is masked; `language` "" where nobody could tell."""
 
     id: int
@@ -35,20 +35,23 @@ class Question:
     day: date
 
 
-def ask(db: Connection, vault: Vault, gathering_id: int, text: str, language: str, day: date) -> None:
+def add(db: Connection, vault: Vault, meeting_id: int, text: str, language: str, day: date) -> None:
     """Put a masked question into the box."""
     place = uuid4().hex
-    sealed = vault.seal(text, _place(place))
-    row = {"gathering_id": gathering_id, "sealed_text": sealed, "place": place, "language": language, "day": day}
-    db.execute(insert(questions).values(row))
+    sealed = vault.encrypt(text, build_context(place))
+    row = {"gathering_id": meeting_id, "sealed_text": sealed, "place": place, "language": language, "day": day}
+    db.execute(insert(meeting_questions).values(row))
 
 
-def of(db: Connection, vault: Vault, gathering_id: int) -> list[Question]:
+def list_for_meeting(db: Connection, vault: Vault, meeting_id: int) -> list[MeetingQuestion]:
     """Everything that was asked, by language."""
-    query = select(questions).where(questions.c.gathering_id == gathering_id)
-    rows = db.execute(query.order_by(questions.c.language, questions.c.id))
-    return [Question(row.id, row.language, vault.open(row.sealed_text, _place(row.place)), row.day) for row in rows]
+    query = select(meeting_questions).where(meeting_questions.c.gathering_id == meeting_id)
+    rows = db.execute(query.order_by(meeting_questions.c.language, meeting_questions.c.id))
+    return [
+        MeetingQuestion(row.id, row.language, vault.decrypt(row.sealed_text, build_context(row.place)), row.day)
+        for row in rows
+    ]
 
 
-def _place(place: str) -> str:
+def build_context(place: str) -> str:
     return f"question:text:{place}"

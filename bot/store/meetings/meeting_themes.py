@@ -7,9 +7,9 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstra
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-themes = Table(
+meeting_themes = Table(
     "gathering_themes",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -17,32 +17,36 @@ themes = Table(
     Column("theme", String(80), nullable=False),
     Column("case_id", Integer),
     Column("by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("gathering_id", "theme", "case_id"),
 )
 """`case_id`: the answer that holds it; none for what somebody heard at the gathering itself."""
 
 
-def note(db: Connection, gathering_id: int, theme: str, case_id: int | None, by: str, at: datetime) -> None:
+def add(db: Connection, meeting_id: int, theme: str, case_id: int | None, by: str, at: datetime) -> None:
     """Write a theme down; once for each answer."""
-    row = {"gathering_id": gathering_id, "theme": theme, "case_id": case_id, "by": by, "at": at}
+    row = {"gathering_id": meeting_id, "theme": theme, "case_id": case_id, "by": by, "at": at}
     try:
         with db.begin_nested():
-            db.execute(insert(themes).values(row))
+            db.execute(insert(meeting_themes).values(row))
     except IntegrityError:
         pass  # noted before
 
 
-def counted(db: Connection, gathering_id: int) -> list[tuple[str, int]]:
+def count_by_theme(db: Connection, meeting_id: int) -> list[tuple[str, int]]:
     """Each theme with how often it was noted, the most frequent first."""
-    found = Counter(db.execute(select(themes.c.theme).where(themes.c.gathering_id == gathering_id)).scalars())
+    found = Counter(
+        db.execute(select(meeting_themes.c.theme).where(meeting_themes.c.gathering_id == meeting_id)).scalars()
+    )
     return sorted(found.items(), key=lambda one: (-one[1], one[0]))
 
 
-def of_cases(db: Connection, gathering_id: int) -> dict[int, list[str]]:
+def list_by_case(db: Connection, meeting_id: int) -> dict[int, list[str]]:
     """The themes of each answer."""
-    key = (themes.c.gathering_id == gathering_id) & themes.c.case_id.is_not(None)
+    key = (meeting_themes.c.gathering_id == meeting_id) & meeting_themes.c.case_id.is_not(None)
     found: dict[int, list[str]] = {}
-    for row in db.execute(select(themes.c.case_id, themes.c.theme).where(key).order_by(themes.c.id)):
+    for row in db.execute(
+        select(meeting_themes.c.case_id, meeting_themes.c.theme).where(key).order_by(meeting_themes.c.id)
+    ):
         found.setdefault(int(row.case_id), []).append(row.theme)
     return found

@@ -14,10 +14,10 @@ from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueC
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
-from bot.store.announcements.announcements import new_code
+from bot.base.database import UtcDateTime, metadata
+from bot.store.announcements.announcements import generate_code
 
-gatherings = Table(
+meetings = Table(
     "gatherings",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -26,8 +26,8 @@ gatherings = Table(
     Column("schools", Text, nullable=False),
     Column("host", String(64), nullable=False),
     Column("helpers", Text, nullable=False),
-    Column("starts_at", Moment, nullable=False),
-    Column("ends_at", Moment, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
     Column("link", String(300), nullable=False),
     Column("dial_in", String(20), nullable=False),
     Column("dial_code", String(24), nullable=False),
@@ -40,26 +40,26 @@ gatherings = Table(
     Column("sheet_by", String(64)),
     Column("sheet_approved_by", String(64)),
     Column("written_by", String(64), nullable=False),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
-needs = Table(
+meeting_interpreter_requests = Table(
     "gathering_needs",
     metadata,
     Column("gathering_id", ForeignKey("gatherings.id"), nullable=False),
     Column("language", String(8), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("gathering_id", "language"),
 )
 """Languages for which the coordinator was asked to find an interpreter: once each."""
 
-BEFORE = ("planned", "ready", "invited")
+UPCOMING_STATES = ("planned", "ready", "invited")
 """States of a gathering that is still to come."""
-LISTS = ("schools", "helpers", "languages")
+JSON_LIST_COLUMNS = ("schools", "helpers", "languages")
 
 
 @dataclass(frozen=True)
-class Plan:
+class MeetingPlan:
     """What somebody fills in.  `link`, `dial_in` and `dial_code` are empty where it is at a `place`."""
 
     title: str
@@ -76,7 +76,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Gathering(Plan):
+class Meeting(MeetingPlan):
     """One that is kept.  `revision` counts the changes that those who said yes must hear of."""
 
     id: int = 0
@@ -90,98 +90,102 @@ class Gathering(Plan):
     written_by: str = ""
 
     @property
-    def to_come(self) -> bool:
+    def is_upcoming(self) -> bool:
         """Whether it is still planned to take place."""
-        return self.state in BEFORE
+        return self.state in UPCOMING_STATES
 
-    def facts(self) -> tuple[object, ...]:
+    def get_attendee_facts(self) -> tuple[object, ...]:
         """What somebody who comes must know: a change of it is told."""
         return (self.starts_at, self.ends_at, self.link, self.dial_in, self.dial_code, self.place)
 
 
-def add(db: Connection, plan: Plan, by: str, at: datetime) -> int:
+def add(db: Connection, plan: MeetingPlan, by: str, at: datetime) -> int:
     """Keep a new gathering; its number."""
-    values = {**_values(plan), "code": new_code(), "state": "planned", "written_by": by, "created_at": at}
-    return int(db.execute(insert(gatherings).values(values).returning(gatherings.c.id)).scalar_one())
+    values = {**_build_columns(plan), "code": generate_code(), "state": "planned", "written_by": by, "created_at": at}
+    return int(db.execute(insert(meetings).values(values).returning(meetings.c.id)).scalar_one())
 
 
-def change(db: Connection, before: Gathering, plan: Plan, told: bool) -> bool:
+def change(db: Connection, current: Meeting, plan: MeetingPlan, is_announced: bool) -> bool:
     """Put a new plan in place of the one that was looked at; False if it is over, canceled or changed meanwhile.
 
     `told`: people rely on it, so that a change of its facts is a new revision; an invitation with the old ones holds
     no more, and is drafted anew.
     """
-    same = (gatherings.c.id == before.id) & (gatherings.c.revision == before.revision)
-    values = {**_values(plan), "revision": before.revision + (1 if told else 0)}
-    if before.state == "ready" or (told and before.state == "invited"):
+    same = (meetings.c.id == current.id) & (meetings.c.revision == current.revision)
+    values = {**_build_columns(plan), "revision": current.revision + (1 if is_announced else 0)}
+    if current.state == "ready" or (is_announced and current.state == "invited"):
         values["state"] = "planned"
-    return db.execute(update(gatherings).where(same & gatherings.c.state.in_(BEFORE)).values(values)).rowcount == 1
+    return db.execute(update(meetings).where(same & meetings.c.state.in_(UPCOMING_STATES)).values(values)).rowcount == 1
 
 
-def move(db: Connection, gathering_id: int, before: Sequence[str], to: str, **more: Any) -> bool:
+def change_state(
+    db: Connection, meeting_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
+) -> bool:
     """From one of these states to another (with other columns); False if it was in none of them."""
-    key = (gatherings.c.id == gathering_id) & gatherings.c.state.in_(before)
-    return db.execute(update(gatherings).where(key).values(state=to, **more)).rowcount == 1
+    key = (meetings.c.id == meeting_id) & meetings.c.state.in_(from_states)
+    return db.execute(update(meetings).where(key).values(state=to_state, **other_columns)).rowcount == 1
 
 
-def set_sheet(db: Connection, gathering_id: int, text: str, by: str) -> None:
+def set_answer_sheet(db: Connection, meeting_id: int, text: str, by: str) -> None:
     """The questions with their answers, as staff will say them; whoever approved the old one must do so again."""
-    key = gatherings.c.id == gathering_id
-    db.execute(update(gatherings).where(key).values(sheet=text, sheet_by=by, sheet_approved_by=None))
+    key = meetings.c.id == meeting_id
+    db.execute(update(meetings).where(key).values(sheet=text, sheet_by=by, sheet_approved_by=None))
 
 
-def approve_sheet(db: Connection, gathering_id: int, text: str, by: str) -> bool:
+def approve_answer_sheet(db: Connection, meeting_id: int, text: str, by: str) -> bool:
     """Somebody besides its writer approves this very text; False if it was changed, or is one's own."""
-    key = (gatherings.c.id == gathering_id) & (gatherings.c.sheet == text) & (gatherings.c.sheet_by != by)
-    return db.execute(update(gatherings).where(key).values(sheet_approved_by=by)).rowcount == 1
+    key = (meetings.c.id == meeting_id) & (meetings.c.sheet == text) & (meetings.c.sheet_by != by)
+    return db.execute(update(meetings).where(key).values(sheet_approved_by=by)).rowcount == 1
 
 
-def first_need(db: Connection, gathering_id: int, language: str, at: datetime) -> bool:
+def record_interpreter_request(db: Connection, meeting_id: int, language: str, at: datetime) -> bool:
     """Note that an interpreter of this language is asked for; False if that was done before."""
     try:
         with db.begin_nested():
-            db.execute(insert(needs).values(gathering_id=gathering_id, language=language, at=at))
+            db.execute(insert(meeting_interpreter_requests).values(gathering_id=meeting_id, language=language, at=at))
     except IntegrityError:
         return False
     return True
 
 
-def find(db: Connection, gathering_id: int) -> Gathering | None:
+def find(db: Connection, meeting_id: int) -> Meeting | None:
     """The gathering with this number, if there is one."""
-    return _one(db, gatherings.c.id == gathering_id)
+    return _find_meeting(db, meetings.c.id == meeting_id)
 
 
-def by_code(db: Connection, code: str) -> Gathering | None:
+def find_by_code(db: Connection, code: str) -> Meeting | None:
     """The gathering with this code, written in any case."""
-    return _one(db, gatherings.c.code == code.upper())
+    return _find_meeting(db, meetings.c.code == code.upper())
 
 
-def by_announcement(db: Connection, announcement_id: int) -> Gathering | None:
+def find_by_announcement(db: Connection, announcement_id: int) -> Meeting | None:
     """The gathering to which this announcement invites."""
-    return _one(db, gatherings.c.announcement_id == announcement_id)
+    return _find_meeting(db, meetings.c.announcement_id == announcement_id)
 
 
-def newest(db: Connection, limit: int) -> list[Gathering]:
+def list_newest(db: Connection, limit: int) -> list[Meeting]:
     """The latest day first."""
-    query = select(gatherings).order_by(gatherings.c.starts_at.desc()).limit(limit)
-    return [_gathering(row) for row in db.execute(query)]
+    query = select(meetings).order_by(meetings.c.starts_at.desc()).limit(limit)
+    return [_build_meeting(row) for row in db.execute(query)]
 
 
-def in_state(db: Connection, *states: str) -> list[Gathering]:
+def list_by_state(db: Connection, *states: str) -> list[Meeting]:
     """All in one of these states."""
-    return [_gathering(row) for row in db.execute(select(gatherings).where(gatherings.c.state.in_(states)))]
+    return [_build_meeting(row) for row in db.execute(select(meetings).where(meetings.c.state.in_(states)))]
 
 
-def _one(db: Connection, key: Any) -> Gathering | None:
-    row = db.execute(select(gatherings).where(key)).one_or_none()
-    return _gathering(row) if row else None
+def _find_meeting(db: Connection, key: Any) -> Meeting | None:
+    row = db.execute(select(meetings).where(key)).one_or_none()
+    return _build_meeting(row) if row else None
 
 
-def _values(plan: Plan) -> dict[str, Any]:
-    names = Plan.__dataclass_fields__
-    return {name: json.dumps(getattr(plan, name)) if name in LISTS else getattr(plan, name) for name in names}
+def _build_columns(plan: MeetingPlan) -> dict[str, Any]:
+    names = MeetingPlan.__dataclass_fields__
+    return {
+        name: json.dumps(getattr(plan, name)) if name in JSON_LIST_COLUMNS else getattr(plan, name) for name in names
+    }
 
 
-def _gathering(row: Row[Any]) -> Gathering:
-    lists = {name: tuple(json.loads(getattr(row, name))) for name in LISTS}
-    return Gathering(**{name: getattr(row, name) for name in Gathering.__dataclass_fields__} | lists)
+def _build_meeting(row: Row[Any]) -> Meeting:
+    lists = {name: tuple(json.loads(getattr(row, name))) for name in JSON_LIST_COLUMNS}
+    return Meeting(**{name: getattr(row, name) for name in Meeting.__dataclass_fields__} | lists)

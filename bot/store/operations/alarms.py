@@ -8,20 +8,20 @@ from sqlalchemy import Column, Index, Integer, String, Table, insert, select, up
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 alarms = Table(
     "alarms",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(40), nullable=False),
-    Column("began_at", Moment, nullable=False),
-    Column("seen_at", Moment, nullable=False),
-    Column("told_at", Moment),
-    Column("ended_at", Moment, index=True),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    Column("ended_at", UtcDateTime, index=True),
 )
-OPEN = alarms.c.ended_at.is_(None)
-Index("uq_alarms_open", alarms.c.name, unique=True, sqlite_where=OPEN, postgresql_where=OPEN)
+ALARM_IS_OPEN = alarms.c.ended_at.is_(None)
+Index("uq_alarms_open", alarms.c.name, unique=True, sqlite_where=ALARM_IS_OPEN, postgresql_where=ALARM_IS_OPEN)
 
 
 @dataclass(frozen=True)
@@ -36,30 +36,30 @@ class Alarm:
     ended_at: datetime | None
 
 
-def opened(db: Connection) -> list[Alarm]:
+def list_open(db: Connection) -> list[Alarm]:
     """Those that have not ended."""
-    return _read(db, select(alarms).where(OPEN).order_by(alarms.c.began_at))
+    return _query_alarms(db, select(alarms).where(ALARM_IS_OPEN).order_by(alarms.c.began_at))
 
 
-def newest(db: Connection, limit: int) -> list[Alarm]:
+def list_recently_ended(db: Connection, limit: int) -> list[Alarm]:
     """The last ones that have ended."""
-    return _read(db, select(alarms).where(~OPEN).order_by(alarms.c.ended_at.desc()).limit(limit))
+    return _query_alarms(db, select(alarms).where(~ALARM_IS_OPEN).order_by(alarms.c.ended_at.desc()).limit(limit))
 
 
-def _read(db: Connection, query: object) -> list[Alarm]:
+def _query_alarms(db: Connection, query: object) -> list[Alarm]:
     return [Alarm(**row._mapping) for row in db.execute(query)]  # type: ignore[call-overload]
 
 
-def seen(db: Connection, names: Sequence[str], at: datetime) -> None:
+def record_active(db: Connection, names: Sequence[str], at: datetime) -> None:
     """It is so now: of these an open row is there, and says when."""
-    db.execute(update(alarms).where(OPEN & alarms.c.name.in_(names)).values(seen_at=at))
-    there = {one.name for one in opened(db)}
+    db.execute(update(alarms).where(ALARM_IS_OPEN & alarms.c.name.in_(names)).values(seen_at=at))
+    there = {one.name for one in list_open(db)}
     for name in names:
         if name not in there:
-            _begin(db, name, at)
+            _insert_alarm(db, name, at)
 
 
-def _begin(db: Connection, name: str, at: datetime) -> None:
+def _insert_alarm(db: Connection, name: str, at: datetime) -> None:
     try:
         with db.begin_nested():
             db.execute(insert(alarms).values(name=name, began_at=at, seen_at=at))
@@ -67,12 +67,12 @@ def _begin(db: Connection, name: str, at: datetime) -> None:
         pass  # another process was first
 
 
-def tell(db: Connection, alarm_id: int, at: datetime) -> bool:
+def mark_notified(db: Connection, alarm_id: int, at: datetime) -> bool:
     """Note that somebody is being told; False if that was done before."""
-    key = (alarms.c.id == alarm_id) & alarms.c.told_at.is_(None) & OPEN
+    key = (alarms.c.id == alarm_id) & alarms.c.told_at.is_(None) & ALARM_IS_OPEN
     return db.execute(update(alarms).where(key).values(told_at=at)).rowcount == 1
 
 
 def end(db: Connection, alarm_id: int, at: datetime) -> bool:
     """It is over; False if that was noted before."""
-    return db.execute(update(alarms).where((alarms.c.id == alarm_id) & OPEN).values(ended_at=at)).rowcount == 1
+    return db.execute(update(alarms).where((alarms.c.id == alarm_id) & ALARM_IS_OPEN).values(ended_at=at)).rowcount == 1

@@ -9,22 +9,22 @@ from sqlalchemy import Column, String, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-heard_away = Table(
+handled_offline = Table(
     "heard_away",
     metadata,
     Column("message_sid", String(34), primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 
-def note(db: Connection, message_sid: str, at: datetime) -> None:
+def record(db: Connection, message_sid: str, at: datetime) -> None:
     """It was answered; a second time changes nothing."""
     dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    db.execute(dialect.insert(heard_away).on_conflict_do_nothing(), {"message_sid": message_sid, "at": at})
+    db.execute(dialect.insert(handled_offline).on_conflict_do_nothing(), {"message_sid": message_sid, "at": at})
 
 
-def away(db: Connection) -> frozenset[str]:
+def list_message_sids(db: Connection) -> frozenset[str]:
     """All that were answered while Redis was away, as long as it is remembered."""
-    return frozenset(db.execute(select(heard_away.c.message_sid)).scalars())
+    return frozenset(db.execute(select(handled_offline.c.message_sid)).scalars())

@@ -17,16 +17,16 @@ from bot.store.announcements.recordings import recordings
 from bot.store.cases.cases import OPEN_STATES, cases
 from bot.store.cases.deliveries import deliveries
 from bot.store.families.consent_events import consent_events
-from bot.store.staff.staff_accounts import logins
+from bot.store.staff.staff_accounts import staff_accounts
 
-DAY = timedelta(days=1)
-MOST_CODES = 20
+ONE_DAY = timedelta(days=1)
+MAX_ERROR_CODES = 20
 """So many of Twilio's error codes are told apart; the rarest are not."""
-OF_TWILIO = (20000, 99999)
+TWILIO_CODE_RANGE = (20000, 99999)
 """Twilio's own codes have five digits, and thousands of meanings."""
 
 
-def open_cases(db: Connection) -> Mapping[tuple[str, bool], tuple[int, datetime]]:
+def count_open_cases(db: Connection) -> Mapping[tuple[str, bool], tuple[int, datetime]]:
     """(severity, whether somebody has taken them) → how many are open, and when the oldest was opened."""
     taken = cases.c.claimed_by.is_not(None)
     query = select(cases.c.severity, taken, func.count(), func.min(cases.c.opened_at))
@@ -34,9 +34,9 @@ def open_cases(db: Connection) -> Mapping[tuple[str, bool], tuple[int, datetime]
     return {(severity, bool(claimed)): (many, oldest) for severity, claimed, many, oldest in rows}
 
 
-def first_claims(db: Connection, at: datetime) -> Mapping[str, list[float]]:
+def time_to_claim(db: Connection, at: datetime) -> Mapping[str, list[float]]:
     """Severity → seconds from the opening to whoever took it, of cases that were taken within a day."""
-    key = (cases.c.claimed_at >= at - DAY) & (cases.c.opened_at >= at - 30 * DAY)
+    key = (cases.c.claimed_at >= at - ONE_DAY) & (cases.c.opened_at >= at - 30 * ONE_DAY)
     found: dict[str, list[float]] = {}
     for severity, opened, claimed in db.execute(
         select(cases.c.severity, cases.c.opened_at, cases.c.claimed_at).where(key)
@@ -45,78 +45,80 @@ def first_claims(db: Connection, at: datetime) -> Mapping[str, list[float]]:
     return found
 
 
-def sent(db: Connection, at: datetime) -> Mapping[tuple[str, str, str], int]:
+def count_deliveries(db: Connection, at: datetime) -> Mapping[tuple[str, str, str], int]:
     """(kind, text or call, state) → how many deliveries of the last day; those planned for later are left out."""
     row = deliveries.c
-    key = (row.created_at >= at - DAY) & (row.created_at <= at)
-    return _counted(
+    key = (row.created_at >= at - ONE_DAY) & (row.created_at <= at)
+    return _count_groups(
         db, select(row.kind, row.means, row.state, func.count()).where(key).group_by(row.kind, row.means, row.state)
     )
 
 
-def twilio_codes(db: Connection, at: datetime) -> Mapping[tuple[int], int]:
+def count_twilio_codes(db: Connection, at: datetime) -> Mapping[tuple[int], int]:
     """Twilio's error code → how many deliveries of the last day ended or wait with it."""
     row = deliveries.c
-    key = (row.created_at >= at - DAY) & row.error_code.between(*OF_TWILIO)
+    key = (row.created_at >= at - ONE_DAY) & row.error_code.between(*TWILIO_CODE_RANGE)
     query = select(row.error_code, func.count()).where(key).group_by(row.error_code)
-    return _counted(db, query.order_by(func.count().desc()).limit(MOST_CODES))
+    return _count_groups(db, query.order_by(func.count().desc()).limit(MAX_ERROR_CODES))
 
 
-def due_since(db: Connection, at: datetime) -> datetime | None:
+def find_oldest_due_at(db: Connection, at: datetime) -> datetime | None:
     """Since when the delivery that waits longest should have been sent."""
     row = deliveries.c
-    found: datetime | None = _one(db, select(func.min(row.due_at)).where(row.state == "waiting", row.due_at <= at))
+    found: datetime | None = _fetch_scalar(
+        db, select(func.min(row.due_at)).where(row.state == "waiting", row.due_at <= at)
+    )
     return found
 
 
-def trying(db: Connection, at: datetime, within: timedelta) -> tuple[int, int]:
+def send_attempt_counts(db: Connection, at: datetime, within: timedelta) -> tuple[int, int]:
     """Of what was to be sent lately: how many Twilio took, and how many it did not take at all (they wait, or their
     outcome is not known)."""
     row = deliveries.c
     lately = (row.created_at >= at - within) & (row.created_at <= at)
-    taken = _one(db, select(func.count()).where(lately, row.rank > 0, row.sid.is_not(None)))
+    taken = _fetch_scalar(db, select(func.count()).where(lately, row.rank > 0, row.sid.is_not(None)))
     not_taken = lately & (row.attempts > 0) & row.state.in_(("waiting", "unknown"))
-    return int(taken or 0), int(_one(db, select(func.count()).where(not_taken)) or 0)
+    return int(taken or 0), int(_fetch_scalar(db, select(func.count()).where(not_taken)) or 0)
 
 
-def unknown(db: Connection) -> int:
+def count_unknown_sends(db: Connection) -> int:
     """Sends of which nobody knows yet whether Twilio took them."""
     several = (deliveries, recipients)
-    return sum(int(_one(db, select(func.count()).where(table.c.state == "unknown")) or 0) for table in several)
+    return sum(int(_fetch_scalar(db, select(func.count()).where(table.c.state == "unknown")) or 0) for table in several)
 
 
-def sending(db: Connection) -> Mapping[tuple[str], int]:
+def count_active_recipients(db: Connection) -> Mapping[tuple[str], int]:
     """State → how many recipients, of all announcements that are on their way."""
     on_their_way = select(announcements.c.id).where(announcements.c.state.in_(("freezing", "sending", "paused")))
     row = recipients.c
-    return _counted(
+    return _count_groups(
         db, select(row.state, func.count()).where(row.announcement_id.in_(on_their_way)).group_by(row.state)
     )
 
 
-def opt_outs(db: Connection, at: datetime, within: timedelta) -> int:
+def count_opt_outs(db: Connection, at: datetime, within: timedelta) -> int:
     """Addresses that stopped within this time."""
     key = (consent_events.c.at >= at - within) & (consent_events.c.kind == "stop")
-    return int(_one(db, select(func.count()).where(key)) or 0)
+    return int(_fetch_scalar(db, select(func.count()).where(key)) or 0)
 
 
-def failed_logins(db: Connection, at: datetime) -> tuple[int, int]:
+def count_failed_logins(db: Connection, at: datetime) -> tuple[int, int]:
     """Wrong tries that count at this moment, and logins that are locked by them (closed ones are not)."""
-    row = logins.c
-    tries = _one(db, select(func.sum(row.failures)))
-    locked = _one(db, select(func.count()).where(row.locked_until > at, row.locked_until < at + 365 * DAY))
+    row = staff_accounts.c
+    tries = _fetch_scalar(db, select(func.sum(row.failures)))
+    locked = _fetch_scalar(db, select(func.count()).where(row.locked_until > at, row.locked_until < at + 365 * ONE_DAY))
     return int(tries or 0), int(locked or 0)
 
 
-def recordings_to_review(db: Connection) -> int:
+def count_unreviewed_recordings(db: Connection) -> int:
     """Recordings that no caller hears before somebody has listened to them."""
     key = recordings.c.reviewed_at.is_(None) & recordings.c.taken_back_at.is_(None)
-    return int(_one(db, select(func.count()).select_from(recordings).where(key)) or 0)
+    return int(_fetch_scalar(db, select(func.count()).select_from(recordings).where(key)) or 0)
 
 
-def _counted(db: Connection, query: Select[Any]) -> dict[Any, int]:
+def _count_groups(db: Connection, query: Select[Any]) -> dict[Any, int]:
     return {tuple(row[:-1]): int(row[-1]) for row in db.execute(query)}
 
 
-def _one(db: Connection, query: Select[Any]) -> Any:
+def _fetch_scalar(db: Connection, query: Select[Any]) -> Any:
     return db.execute(query).scalar()

@@ -8,50 +8,54 @@ from typing import cast
 
 from redis import Redis
 
-LOOKED, FOUND, BEGUN = "puente:missed:looked", "puente:missed:found", "puente:missed:begun"
-KEPT = timedelta(days=1)
+CHECKED_UNTIL_KEY, MISSED_MESSAGES_KEY, IN_PROGRESS_KEY = (
+    "puente:missed:looked",
+    "puente:missed:found",
+    "puente:missed:begun",
+)
+MISSED_MESSAGES_RETENTION = timedelta(days=1)
 
 
-def begin(redis: Redis, at: datetime) -> datetime:
+def start_search(redis: Redis, at: datetime) -> datetime:
     """Up to where it was looked; `at`, and from now on, if it never was."""
-    redis.set(LOOKED, at.timestamp(), nx=True)
-    return looked(redis) or at
+    redis.set(CHECKED_UNTIL_KEY, at.timestamp(), nx=True)
+    return get_checked_until(redis) or at
 
 
-def looked(redis: Redis) -> datetime | None:
+def get_checked_until(redis: Redis) -> datetime | None:
     """Up to where it was looked; None: never yet."""
-    found = cast(bytes | None, redis.get(LOOKED))
+    found = cast(bytes | None, redis.get(CHECKED_UNTIL_KEY))
     return datetime.fromtimestamp(float(found), UTC) if found else None
 
 
-def note(redis: Redis, until: datetime) -> None:
+def set_checked_until(redis: Redis, until: datetime) -> None:
     """Everything up to there has been answered."""
-    redis.set(LOOKED, until.timestamp())
+    redis.set(CHECKED_UNTIL_KEY, until.timestamp())
 
 
-def found(redis: Redis, message_sid: str, at: datetime) -> None:
+def record(redis: Redis, message_sid: str, at: datetime) -> None:
     """One more that had not reached us."""
-    redis.zadd(FOUND, {message_sid: at.timestamp()})
-    redis.zremrangebyscore(FOUND, "-inf", (at - KEPT).timestamp())
-    redis.expire(FOUND, KEPT)
+    redis.zadd(MISSED_MESSAGES_KEY, {message_sid: at.timestamp()})
+    redis.zremrangebyscore(MISSED_MESSAGES_KEY, "-inf", (at - MISSED_MESSAGES_RETENTION).timestamp())
+    redis.expire(MISSED_MESSAGES_KEY, MISSED_MESSAGES_RETENTION)
 
 
-def begin_one(redis: Redis, message_sid: str) -> None:
+def mark_in_progress(redis: Redis, message_sid: str) -> None:
     """This one is being answered: until `end_one` it is not done, whoever is killed meanwhile."""
-    redis.sadd(BEGUN, message_sid)
-    redis.expire(BEGUN, KEPT)
+    redis.sadd(IN_PROGRESS_KEY, message_sid)
+    redis.expire(IN_PROGRESS_KEY, MISSED_MESSAGES_RETENTION)
 
 
-def end_one(redis: Redis, message_sid: str) -> None:
+def clear_in_progress(redis: Redis, message_sid: str) -> None:
     """Its reply is on the way, or there is none."""
-    redis.srem(BEGUN, message_sid)
+    redis.srem(IN_PROGRESS_KEY, message_sid)
 
 
-def begun(redis: Redis) -> frozenset[str]:
+def list_in_progress(redis: Redis) -> frozenset[str]:
     """Those that somebody began to answer and did not end."""
-    return frozenset(one.decode() for one in cast(set[bytes], redis.smembers(BEGUN)))
+    return frozenset(one.decode() for one in cast(set[bytes], redis.smembers(IN_PROGRESS_KEY)))
 
 
-def count(redis: Redis, since: datetime) -> int:
+def count_since(redis: Redis, since: datetime) -> int:
     """How many were found since then."""
-    return int(redis.zcount(FOUND, since.timestamp(), "+inf"))
+    return int(redis.zcount(MISSED_MESSAGES_KEY, since.timestamp(), "+inf"))

@@ -12,10 +12,10 @@ from sqlalchemy import Column, Date, Integer, String, Table, insert, select, upd
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
-Reason = Literal["illness", "fear", "transport", "work", "other"]
-REASONS: tuple[Reason, ...] = get_args(Reason)
+AbsenceReason = Literal["illness", "fear", "transport", "work", "other"]
+ABSENCE_REASONS: tuple[AbsenceReason, ...] = get_args(AbsenceReason)
 """Why a child is away, as a family says it; never papers or status, for which there is no word here."""
 
 absences = Table(
@@ -29,16 +29,16 @@ absences = Table(
     Column("day", Date, nullable=False, index=True),
     Column("reason", String(12), nullable=False),
     Column("found", String(12)),
-    Column("found_at", Moment),
+    Column("found_at", UtcDateTime),
     Column("language", String(8), nullable=False),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 """`day`: the district's day on which it was reported; `found`: what staff learned on the phone, at `found_at`."""
 
-NO_CASE = 0
+NO_CASE_ID = 0
 """Where a number must stand and the case was erased."""
 
-calls = Table(
+absence_calls = Table(
     "absence_calls",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -47,7 +47,7 @@ calls = Table(
     Column("reason", String(12), nullable=False),
     Column("interpreter", String(3), nullable=False),
     Column("by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 """What staff noted of a call with the call guide; `interpreter`: was one used, yes or no."""
 
@@ -61,12 +61,12 @@ class Absence:
     contact_id: int | None
     school: str | None
     day: date
-    reason: Reason
+    reason: AbsenceReason
     language: str
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedAbsence:
     """One absence as the figures count it."""
 
     day: date
@@ -76,7 +76,7 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Call:
+class AbsenceCall:
     """A call as staff noted it."""
 
     reason: str
@@ -95,47 +95,47 @@ def add(db: Connection, new: Absence, at: datetime) -> bool:
     return True
 
 
-def note_call(db: Connection, cause: str, case_id: int, call: Call) -> bool:
+def record_call(db: Connection, cause: str, case_id: int, call: AbsenceCall) -> bool:
     """Keep what was noted of a call; False if this form was sent before."""
     try:
         with db.begin_nested():
-            db.execute(insert(calls).values(cause=cause, case_id=case_id, **vars(call)))
+            db.execute(insert(absence_calls).values(cause=cause, case_id=case_id, **vars(call)))
     except IntegrityError:
         return False
     return True
 
 
-def set_found(db: Connection, case_id: int, contact_id: int, since: datetime, reason: str, at: datetime) -> int:
+def set_outcome(db: Connection, case_id: int, contact_id: int, since: datetime, reason: str, at: datetime) -> int:
     """What a call found out is the reason of this case's absences, and of the family's since then; how many."""
     own = (absences.c.contact_id == contact_id) & (absences.c.created_at >= since)
     key = (absences.c.case_id == case_id) | own
     return db.execute(update(absences).where(key).values(found=reason, found_at=at)).rowcount
 
 
-def calls_of(db: Connection, case_id: int) -> Sequence[Call]:
+def list_calls(db: Connection, case_id: int) -> Sequence[AbsenceCall]:
     """The calls about a case, the newest first."""
-    columns = (calls.c[name] for name in Call.__dataclass_fields__)
-    query = select(*columns).where(calls.c.case_id == case_id).order_by(calls.c.id.desc())
-    return [Call(**row) for row in db.execute(query).mappings()]
+    columns = (absence_calls.c[name] for name in AbsenceCall.__dataclass_fields__)
+    query = select(*columns).where(absence_calls.c.case_id == case_id).order_by(absence_calls.c.id.desc())
+    return [AbsenceCall(**row) for row in db.execute(query).mappings()]
 
 
-def between(db: Connection, first: date, last: date, ends: dict[date, datetime]) -> list[Counted]:
+def list_between(db: Connection, first: date, last: date, ends: dict[date, datetime]) -> list[CountedAbsence]:
     """The absences of these days, for the figures.
 
     `ends`: the first day of each week → when it ended.  What was found out later than that does not count: a figure
     that was shown once never changes, so that nobody learns of one family by comparing two days' pages.
     """
     rows = db.execute(select(absences).where(absences.c.day >= first, absences.c.day <= last)).all()
-    return [Counted(row.day, row.school, row.language, _reason(row, ends)) for row in rows]
+    return [CountedAbsence(row.day, row.school, row.language, _choose_reason(row, ends)) for row in rows]
 
 
-def _reason(row: Any, ends: dict[date, datetime]) -> str:
+def _choose_reason(row: Any, ends: dict[date, datetime]) -> str:
     end = max((end for monday, end in ends.items() if monday <= row.day), default=None)
     in_time = row.found is not None and end is not None and row.found_at < end
     return str(row.found if in_time else row.reason)
 
 
-def forget(db: Connection, before: datetime) -> int:
+def forget_families_before(db: Connection, before: datetime) -> int:
     """From now on nobody can say which family these older reports are of; how many they are."""
     key = (absences.c.created_at < before) & (absences.c.contact_id.is_not(None) | absences.c.case_id.is_not(None))
     return db.execute(update(absences).where(key).values(contact_id=None, case_id=None)).rowcount
@@ -148,5 +148,5 @@ def forget_contact(db: Connection, contact_id: int) -> None:
 
 def forget_cases(db: Connection, case_ids: Sequence[int]) -> None:
     """Notes of calls about these cases stay as figures of none; a new case may get the same number."""
-    db.execute(update(calls).where(calls.c.case_id.in_(case_ids)).values(case_id=NO_CASE))
+    db.execute(update(absence_calls).where(absence_calls.c.case_id.in_(case_ids)).values(case_id=NO_CASE_ID))
     db.execute(update(absences).where(absences.c.case_id.in_(case_ids)).values(case_id=None))

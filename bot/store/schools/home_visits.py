@@ -11,17 +11,17 @@ from typing import Any
 from sqlalchemy import Column, Date, Index, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store import audit_log
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader
+from bot.store.families.record_keys import Decryptor
 
-ANSWERS = {"yes": "approved", "no": "refused", "elsewhere": "elsewhere"}
+VISIT_ANSWER_STATES = {"yes": "approved", "no": "refused", "elsewhere": "elsewhere"}
 """What the family may answer, and the state to which that leads."""
-STANDING = ("asked", "approved")
+ACTIVE_VISIT_STATES = ("asked", "approved")
 
-visits = Table(
+home_visits = Table(
     "home_visits",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -33,21 +33,21 @@ visits = Table(
     Column("day", Date, nullable=False),
     Column("state", String(12), nullable=False),
     Column("asked_by", String(64), nullable=False),
-    Column("asked_at", Moment, nullable=False),
-    Column("answered_at", Moment),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),
 )
 Index(
     "uq_home_visits_standing",
-    visits.c.case_id,
+    home_visits.c.case_id,
     unique=True,
-    sqlite_where=visits.c.state.in_(STANDING),
-    postgresql_where=visits.c.state.in_(STANDING),
+    sqlite_where=home_visits.c.state.in_(ACTIVE_VISIT_STATES),
+    postgresql_where=home_visits.c.state.in_(ACTIVE_VISIT_STATES),
 )
 """One plan a case stands at a time."""
 
 
 @dataclass(frozen=True)
-class New:
+class NewHomeVisit:
     """A visit that somebody wants to make; all three texts are needed."""
 
     cause: str
@@ -62,7 +62,7 @@ class New:
 
 
 @dataclass(frozen=True)
-class Visit:
+class HomeVisit:
     """A visit; nobody goes unless `state` is approved."""
 
     id: int
@@ -78,85 +78,89 @@ class Visit:
     answered_at: datetime | None
 
 
-def ask(db: Connection, vault: Vault, new: New, at: datetime) -> int | None:
+def add(db: Connection, vault: Vault, new: NewHomeVisit, at: datetime) -> int | None:
     """The number of the new plan; None if this form was sent before, or one stands for this case."""
-    key = (visits.c.cause == new.cause) | ((visits.c.case_id == new.case_id) & visits.c.state.in_(STANDING))
-    if db.execute(select(visits.c.id).where(key)).first() is not None:
+    key = (home_visits.c.cause == new.cause) | (
+        (home_visits.c.case_id == new.case_id) & home_visits.c.state.in_(ACTIVE_VISIT_STATES)
+    )
+    if db.execute(select(home_visits.c.id).where(key)).first() is not None:
         return None
     plan = "\x00".join((new.reason, new.visitor, new.leader))
     row = {"cause": new.cause, "case_id": new.case_id, "contact_id": new.contact_id, "school": new.school}
-    own = record_keys.sealer(db, vault, new.contact_id)
-    row |= {"sealed_plan": own.seal(plan, _place(new.cause)), "asked_by": new.asked_by}
+    own = record_keys.get_encryptor(db, vault, new.contact_id)
+    row |= {"sealed_plan": own.encrypt(plan, build_context(new.cause)), "asked_by": new.asked_by}
     values: dict[str, object] = {**row, "day": new.day, "state": "asked", "asked_at": at}
-    number = int(db.execute(insert(visits).values(values).returning(visits.c.id)).scalar_one())
+    number = int(db.execute(insert(home_visits).values(values).returning(home_visits.c.id)).scalar_one())
     audit_log.record(db, new.asked_by, "asked the family about a visit", f"case {new.case_id}", at)
     return number
 
 
-def of_case(db: Connection, vault: Vault, case_id: int) -> list[Visit]:
+def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[HomeVisit]:
     """The visits of a case, the newest first."""
-    query = select(visits).where(visits.c.case_id == case_id).order_by(visits.c.id.desc())
-    return [_visit(row, record_keys.reader(db, vault)) for row in db.execute(query)]
+    query = select(home_visits).where(home_visits.c.case_id == case_id).order_by(home_visits.c.id.desc())
+    return [_build_visit(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
 
 
-def asked_of(db: Connection, vault: Vault, contact_id: int) -> Visit | None:
+def find_unanswered(db: Connection, vault: Vault, contact_id: int) -> HomeVisit | None:
     """The newest visit about which this family was asked and has not answered."""
-    key = (visits.c.contact_id == contact_id) & (visits.c.state == "asked")
-    row = db.execute(select(visits).where(key).order_by(visits.c.id.desc())).first()
-    return _visit(row, record_keys.reader(db, vault)) if row else None
+    key = (home_visits.c.contact_id == contact_id) & (home_visits.c.state == "asked")
+    row = db.execute(select(home_visits).where(key).order_by(home_visits.c.id.desc())).first()
+    return _build_visit(row, record_keys.get_decryptor(db, vault)) if row else None
 
 
-def answer(db: Connection, visit: Visit, said: str, at: datetime) -> bool:
+def record_answer(db: Connection, visit: HomeVisit, reply: str, at: datetime) -> bool:
     """What the family said (`ANSWERS`); False if the plan does not wait for it any more."""
-    key = (visits.c.id == visit.id) & (visits.c.state == "asked")
-    values = {"state": ANSWERS[said], "answered_at": at}
-    if db.execute(update(visits).where(key).values(values)).rowcount != 1:
+    key = (home_visits.c.id == visit.id) & (home_visits.c.state == "asked")
+    values = {"state": VISIT_ANSWER_STATES[reply], "answered_at": at}
+    if db.execute(update(home_visits).where(key).values(values)).rowcount != 1:
         return False
-    audit_log.record(db, "family", "answered about a visit", f"case {visit.case_id}", at, said)
+    audit_log.record(db, "family", "answered about a visit", f"case {visit.case_id}", at, reply)
     return True
 
 
 def stop(db: Connection, case_id: int, by: str, at: datetime) -> bool:
     """Nobody goes; False if no plan stands."""
-    return _stop(db, (visits.c.case_id == case_id) & visits.c.state.in_(STANDING), by, at)
+    return _stop_matching(db, (home_visits.c.case_id == case_id) & home_visits.c.state.in_(ACTIVE_VISIT_STATES), by, at)
 
 
 def stop_all(db: Connection, contact_ids: tuple[int, ...], at: datetime) -> bool:
     """The family says that nobody should come: no plan stands any more, of whichever case."""
-    return _stop(db, visits.c.contact_id.in_(contact_ids) & visits.c.state.in_(STANDING), "family", at)
+    return _stop_matching(
+        db, home_visits.c.contact_id.in_(contact_ids) & home_visits.c.state.in_(ACTIVE_VISIT_STATES), "family", at
+    )
 
 
-def _stop(db: Connection, key: Any, by: str, at: datetime) -> bool:
-    stopped = db.execute(select(visits.c.case_id).where(key)).scalars().all()
-    if not stopped or db.execute(update(visits).where(key).values(state="stopped", answered_at=at)).rowcount == 0:
+def _stop_matching(db: Connection, key: Any, by: str, at: datetime) -> bool:
+    stopped = db.execute(select(home_visits.c.case_id).where(key)).scalars().all()
+    if not stopped or db.execute(update(home_visits).where(key).values(state="stopped", answered_at=at)).rowcount == 0:
         return False
     for case_id in stopped:
         audit_log.record(db, by, "stopped a planned visit", f"case {case_id}", at)
     return True
 
 
-def forget(db: Connection, before: datetime) -> int:
+def anonymize_before(db: Connection, before: datetime) -> int:
     """Older plans no longer say of which family (or case) they were, who came and why; how many."""
-    key = (visits.c.asked_at < before) & visits.c.contact_id.is_not(None)
-    stopped = key & visits.c.state.in_(STANDING)
-    db.execute(update(visits).where(stopped).values(state="stopped"))
-    return db.execute(update(visits).where(key).values(contact_id=None, case_id=0, sealed_plan="")).rowcount
+    key = (home_visits.c.asked_at < before) & home_visits.c.contact_id.is_not(None)
+    stopped = key & home_visits.c.state.in_(ACTIVE_VISIT_STATES)
+    db.execute(update(home_visits).where(stopped).values(state="stopped"))
+    return db.execute(update(home_visits).where(key).values(contact_id=None, case_id=0, sealed_plan="")).rowcount
 
 
-def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
+def anonymize_contact(db: Connection, contact_id: int, at: datetime) -> None:
     """A family is erased, and with it what was planned: nobody goes."""
-    mine = visits.c.contact_id == contact_id
-    standing = mine & visits.c.state.in_(STANDING)
-    db.execute(update(visits).where(standing).values(state="stopped", answered_at=at))
-    db.execute(update(visits).where(mine).values(contact_id=None, case_id=0, sealed_plan=""))
+    mine = home_visits.c.contact_id == contact_id
+    standing = mine & home_visits.c.state.in_(ACTIVE_VISIT_STATES)
+    db.execute(update(home_visits).where(standing).values(state="stopped", answered_at=at))
+    db.execute(update(home_visits).where(mine).values(contact_id=None, case_id=0, sealed_plan=""))
 
 
-def _visit(row: Row[Any], opens: Reader) -> Visit:
-    opened = opens.open(row.sealed_plan, _place(row.cause)) if row.sealed_plan else "\x00\x00"
+def _build_visit(row: Row[Any], decryptor: Decryptor) -> HomeVisit:
+    opened = decryptor.decrypt(row.sealed_plan, build_context(row.cause)) if row.sealed_plan else "\x00\x00"
     reason, visitor, leader = opened.split("\x00")
-    names = Visit.__dataclass_fields__.keys() - {"reason", "visitor", "leader"}
-    return Visit(reason=reason, visitor=visitor, leader=leader, **{name: getattr(row, name) for name in names})
+    names = HomeVisit.__dataclass_fields__.keys() - {"reason", "visitor", "leader"}
+    return HomeVisit(reason=reason, visitor=visitor, leader=leader, **{name: getattr(row, name) for name in names})
 
 
-def _place(cause: str) -> str:
+def build_context(cause: str) -> str:
     return f"visit:plan:{cause}"

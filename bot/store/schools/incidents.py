@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection, Row
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 
 incidents = Table(
@@ -40,15 +40,15 @@ incidents = Table(
     Column("version", String(40), nullable=False),
     Column("steps", Integer, nullable=False),
     Column("started_by", String(64), nullable=False),
-    Column("started_at", Moment, nullable=False),
-    Column("touched_at", Moment, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("touched_at", UtcDateTime, nullable=False),
     Column("ended_by", String(64)),
-    Column("ended_at", Moment, index=True),
+    Column("ended_at", UtcDateTime, index=True),
     Column("ending", String(16), nullable=False, server_default=""),
     Column("case_id", ForeignKey("cases.id"), index=True),
 )
 
-people = Table(
+incident_participants = Table(
     "incident_people",
     metadata,
     Column("incident_id", ForeignKey("incidents.id"), nullable=False),
@@ -56,19 +56,19 @@ people = Table(
     Column("step", Integer, nullable=False),
     Column("reached", Integer, nullable=False),
     Column("language", String(8), nullable=False),
-    Column("joined_at", Moment, nullable=False),
-    Column("done_at", Moment),
+    Column("joined_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
     UniqueConstraint("incident_id", "staff"),
 )
 """`step` is what is shown now, `reached` the furthest one, both from 1 (0: none was shown)."""
 
-entries = Table(
+incident_entries = Table(
     "incident_entries",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("incident_id", ForeignKey("incidents.id"), nullable=False, index=True),
     Column("cause", String(80), nullable=False, unique=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("staff", String(64), nullable=False),
     Column("kind", String(12), nullable=False),
     Column("step", Integer, nullable=False),
@@ -77,7 +77,7 @@ entries = Table(
 )
 
 
-ONE_AT_A_TIME = 8_231_965
+INCIDENT_LOCK_ID = 8_231_965
 """PostgreSQL's advisory lock; incidents are rare."""
 
 
@@ -101,7 +101,7 @@ class Incident:
 
 
 @dataclass(frozen=True)
-class Person:
+class IncidentParticipant:
     """Somebody in an incident, and where this person stands in the protocol."""
 
     incident_id: int
@@ -114,7 +114,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Entry:
+class IncidentEntry:
     """What somebody did (`kind`: start, join, step, answer, school, end) at a step; `text` are their own words."""
 
     incident_id: int
@@ -127,14 +127,14 @@ class Entry:
     reply: str = ""
 
 
-def one_at_a_time(db: Connection) -> None:
+def acquire_lock(db: Connection) -> None:
     """Until the transaction ends nobody else changes an incident: two colleagues who text ICE are in one record, and
     two texts of one person do not both take the same step.  SQLite has one writer anyway."""
     if db.dialect.name == "postgresql":
-        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+        db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INCIDENT_LOCK_ID})
 
 
-def start(db: Connection, new: Incident) -> Incident:
+def add(db: Connection, new: Incident) -> Incident:
     """Write a new incident; the one that was written, with its number."""
     row = {name: getattr(new, name) for name in Incident.__dataclass_fields__ if name != "id"}
     number = db.execute(insert(incidents).values(row).returning(incidents.c.id)).scalar_one()
@@ -143,72 +143,74 @@ def start(db: Connection, new: Incident) -> Incident:
 
 def get(db: Connection, number: int) -> Incident:
     """The incident with this number; raises `sqlalchemy.exc.NoResultFound`."""
-    return _incident(db.execute(select(incidents).where(incidents.c.id == number)).one())
+    return _build_incident(db.execute(select(incidents).where(incidents.c.id == number)).one())
 
 
 def find(db: Connection, number: int) -> Incident | None:
     """The incident with this number, if there is one."""
     row = db.execute(select(incidents).where(incidents.c.id == number)).one_or_none()
-    return _incident(row) if row else None
+    return _build_incident(row) if row else None
 
 
-def of_case(db: Connection, case_id: int) -> Incident | None:
+def find_by_case(db: Connection, case_id: int) -> Incident | None:
     """The newest incident whose alert this case is."""
     query = select(incidents).where(incidents.c.case_id == case_id).order_by(incidents.c.id.desc()).limit(1)
     row = db.execute(query).one_or_none()
-    return _incident(row) if row else None
+    return _build_incident(row) if row else None
 
 
-def running(db: Connection) -> list[Incident]:
+def list_running(db: Connection) -> list[Incident]:
     """What has not ended, the real ones first, then the newest."""
     query = select(incidents).where(incidents.c.ended_at.is_(None))
-    return [_incident(row) for row in db.execute(query.order_by(incidents.c.drill, incidents.c.id.desc()))]
+    return [_build_incident(row) for row in db.execute(query.order_by(incidents.c.drill, incidents.c.id.desc()))]
 
 
-def ended(db: Connection, limit: int) -> list[Incident]:
+def list_ended(db: Connection, limit: int) -> list[Incident]:
     """What is over, the newest first."""
     query = select(incidents).where(incidents.c.ended_at.is_not(None)).order_by(incidents.c.id.desc())
-    return [_incident(row) for row in db.execute(query.limit(limit))]
+    return [_build_incident(row) for row in db.execute(query.limit(limit))]
 
 
-def drills(db: Connection, since: datetime) -> list[Incident]:
+def list_drills(db: Connection, since: datetime) -> list[Incident]:
     """Every drill that began since then, the oldest first; those that were a mistake are none."""
     key = incidents.c.drill & (incidents.c.started_at >= since) & (incidents.c.ending != "mistake")
-    return [_incident(row) for row in db.execute(select(incidents).where(key).order_by(incidents.c.id))]
+    return [_build_incident(row) for row in db.execute(select(incidents).where(key).order_by(incidents.c.id))]
 
 
-def own(db: Connection, staff: str) -> Incident | None:
+def find_running_for_staff(db: Connection, staff: str) -> Incident | None:
     """The running incident that this person is in: a real one before a drill, the newest first."""
     query = (
         select(incidents)
-        .join(people, people.c.incident_id == incidents.c.id)
-        .where((people.c.staff == staff) & incidents.c.ended_at.is_(None))
+        .join(incident_participants, incident_participants.c.incident_id == incidents.c.id)
+        .where((incident_participants.c.staff == staff) & incidents.c.ended_at.is_(None))
         .order_by(incidents.c.drill, incidents.c.id.desc())
         .limit(1)
     )
     row = db.execute(query).one_or_none()
-    return _incident(row) if row else None
+    return _build_incident(row) if row else None
 
 
-def own_drill(db: Connection, staff: str) -> Incident | None:
+def find_running_drill_for_staff(db: Connection, staff: str) -> Incident | None:
     """The running drill that this person is in, the newest."""
-    key = (people.c.staff == staff) & incidents.c.ended_at.is_(None) & incidents.c.drill
-    joined = select(incidents).join(people, people.c.incident_id == incidents.c.id).where(key)
+    key = (incident_participants.c.staff == staff) & incidents.c.ended_at.is_(None) & incidents.c.drill
+    joined = (
+        select(incidents).join(incident_participants, incident_participants.c.incident_id == incidents.c.id).where(key)
+    )
     row = db.execute(joined.order_by(incidents.c.id.desc()).limit(1)).one_or_none()
-    return _incident(row) if row else None
+    return _build_incident(row) if row else None
 
 
-def at_school(db: Connection, school: str | None, drill: bool) -> Incident | None:
+def find_running_at_school(db: Connection, school: str | None, drill: bool) -> Incident | None:
     """The running incident (or drill) of a school, the newest."""
     key = (incidents.c.school == school) & (incidents.c.drill == drill) & incidents.c.ended_at.is_(None)
     row = db.execute(select(incidents).where(key).order_by(incidents.c.id.desc()).limit(1)).one_or_none()
-    return _incident(row) if row else None
+    return _build_incident(row) if row else None
 
 
-def idle(db: Connection, drill: bool, before: datetime) -> list[Incident]:
+def list_idle(db: Connection, drill: bool, before: datetime) -> list[Incident]:
     """Running ones in which nothing was written since that moment."""
     key = (incidents.c.drill == drill) & incidents.c.ended_at.is_(None) & (incidents.c.touched_at < before)
-    return [_incident(row) for row in db.execute(select(incidents).where(key))]
+    return [_build_incident(row) for row in db.execute(select(incidents).where(key))]
 
 
 def set_case(db: Connection, number: int, case_id: int) -> None:
@@ -227,85 +229,104 @@ def touch(db: Connection, number: int, at: datetime) -> None:
     db.execute(update(incidents).where(incidents.c.id == number).values(touched_at=at))
 
 
-def end(db: Connection, number: int, who: str, ending: str, at: datetime) -> bool:
+def end(db: Connection, number: int, ended_by: str, ending: str, at: datetime) -> bool:
     """It is over; False if it was before."""
     key = (incidents.c.id == number) & incidents.c.ended_at.is_(None)
-    values = {"ended_by": who, "ended_at": at, "ending": ending}
+    values = {"ended_by": ended_by, "ended_at": at, "ending": ending}
     return db.execute(update(incidents).where(key).values(values)).rowcount == 1
 
 
-def join(db: Connection, number: int, staff: str, language: str, at: datetime) -> Person:
+def find_or_add_participant(
+    db: Connection, number: int, staff: str, language: str, at: datetime
+) -> IncidentParticipant:
     """This person in the incident, as it was or new, before the first step."""
-    found = person(db, number, staff)
+    found = find_participant(db, number, staff)
     if found is None:
         row = {"incident_id": number, "staff": staff, "step": 0, "reached": 0, "language": language, "joined_at": at}
-        db.execute(insert(people).values(row))
-    return found or Person(number, staff, 0, 0, language, at, None)
+        db.execute(insert(incident_participants).values(row))
+    return found or IncidentParticipant(number, staff, 0, 0, language, at, None)
 
 
-def person(db: Connection, number: int, staff: str) -> Person | None:
+def find_participant(db: Connection, number: int, staff: str) -> IncidentParticipant | None:
     """Where this person stands, if in the incident at all."""
-    key = (people.c.incident_id == number) & (people.c.staff == staff)
-    row = db.execute(select(people).where(key)).one_or_none()
-    return Person(**row._mapping) if row else None
+    key = (incident_participants.c.incident_id == number) & (incident_participants.c.staff == staff)
+    row = db.execute(select(incident_participants).where(key)).one_or_none()
+    return IncidentParticipant(**row._mapping) if row else None
 
 
-def people_of(db: Connection, number: int) -> list[Person]:
+def list_participants(db: Connection, number: int) -> list[IncidentParticipant]:
     """Everybody in it, who came first first."""
-    query = select(people).where(people.c.incident_id == number).order_by(people.c.joined_at, people.c.staff)
-    return [Person(**row._mapping) for row in db.execute(query)]
+    query = (
+        select(incident_participants)
+        .where(incident_participants.c.incident_id == number)
+        .order_by(incident_participants.c.joined_at, incident_participants.c.staff)
+    )
+    return [IncidentParticipant(**row._mapping) for row in db.execute(query)]
 
 
-def move(db: Connection, one: Person, step: int, done_at: datetime | None) -> None:
+def set_participant_step(db: Connection, participant: IncidentParticipant, step: int, done_at: datetime | None) -> None:
     """This person reads that step now; `done_at`: it is the last one."""
-    key = (people.c.incident_id == one.incident_id) & (people.c.staff == one.staff)
-    values = {"step": step, "reached": max(one.reached, step), "done_at": one.done_at or done_at}
-    db.execute(update(people).where(key).values(values))
+    key = (incident_participants.c.incident_id == participant.incident_id) & (
+        incident_participants.c.staff == participant.staff
+    )
+    values = {"step": step, "reached": max(participant.reached, step), "done_at": participant.done_at or done_at}
+    db.execute(update(incident_participants).where(key).values(values))
 
 
-def write(db: Connection, vault: Vault, new: Entry) -> None:
+def add_entry(db: Connection, vault: Vault, entry: IncidentEntry) -> None:
     """Write an entry; raises `sqlalchemy.exc.IntegrityError` if its cause was written before."""
-    row: dict[str, Any] = {name: getattr(new, name) for name in ("incident_id", "cause", "at", "staff", "kind", "step")}
-    sealed = {f"sealed_{name}": vault.seal(getattr(new, name), _place(new.cause, name)) for name in ("text", "reply")}
-    db.execute(insert(entries).values(row | sealed))
+    row: dict[str, Any] = {
+        name: getattr(entry, name) for name in ("incident_id", "cause", "at", "staff", "kind", "step")
+    }
+    sealed = {
+        f"sealed_{name}": vault.encrypt(getattr(entry, name), build_context(entry.cause, name))
+        for name in ("text", "reply")
+    }
+    db.execute(insert(incident_entries).values(row | sealed))
 
 
-def written(db: Connection, vault: Vault, cause: str) -> Entry | None:
+def find_entry_by_cause(db: Connection, vault: Vault, cause: str) -> IncidentEntry | None:
     """The entry of this message or form, if it was handled before."""
-    row = db.execute(select(entries).where(entries.c.cause == cause)).one_or_none()
-    return _entry(row, vault) if row else None
+    row = db.execute(select(incident_entries).where(incident_entries.c.cause == cause)).one_or_none()
+    return _build_entry(row, vault) if row else None
 
 
-def entries_of(db: Connection, vault: Vault, number: int) -> Sequence[Entry]:
+def list_entries(db: Connection, vault: Vault, number: int) -> Sequence[IncidentEntry]:
     """The whole record, in order."""
-    query = select(entries).where(entries.c.incident_id == number).order_by(entries.c.id)
-    return [_entry(row, vault) for row in db.execute(query)]
+    query = select(incident_entries).where(incident_entries.c.incident_id == number).order_by(incident_entries.c.id)
+    return [_build_entry(row, vault) for row in db.execute(query)]
 
 
-def answered(db: Connection, number: int, staff: str, step: int) -> bool:
+def has_answered_step(db: Connection, number: int, staff: str, step: int) -> bool:
     """Whether this person has answered that step."""
-    key = (entries.c.incident_id == number) & (entries.c.staff == staff) & (entries.c.step == step)
-    query = select(entries.c.id).where(key & (entries.c.kind == "answer")).limit(1)
+    key = (
+        (incident_entries.c.incident_id == number)
+        & (incident_entries.c.staff == staff)
+        & (incident_entries.c.step == step)
+    )
+    query = select(incident_entries.c.id).where(key & (incident_entries.c.kind == "answer")).limit(1)
     return db.execute(query).first() is not None
 
 
-def forget(db: Connection, drill: bool, ended_before: datetime) -> int:
+def delete_ended_before(db: Connection, drill: bool, ended_before: datetime) -> int:
     """Delete the records of incidents (or drills) that were over before this moment, words and people; how many."""
     key = (incidents.c.drill == drill) & (incidents.c.ended_at < ended_before)
     old = select(incidents.c.id).where(key)
-    for table in (entries, people):
+    for table in (incident_entries, incident_participants):
         db.execute(delete(table).where(table.c.incident_id.in_(old)))
     return db.execute(delete(incidents).where(key)).rowcount
 
 
-def _incident(row: Row[Any]) -> Incident:
+def _build_incident(row: Row[Any]) -> Incident:
     return Incident(**row._mapping)
 
 
-def _entry(row: Row[Any], vault: Vault) -> Entry:
-    text, reply = (vault.open(row._mapping[f"sealed_{name}"], _place(row.cause, name)) for name in ("text", "reply"))
-    return Entry(row.incident_id, row.cause, row.at, row.staff, row.kind, row.step, text, reply)
+def _build_entry(row: Row[Any], vault: Vault) -> IncidentEntry:
+    text, reply = (
+        vault.decrypt(row._mapping[f"sealed_{name}"], build_context(row.cause, name)) for name in ("text", "reply")
+    )
+    return IncidentEntry(row.incident_id, row.cause, row.at, row.staff, row.kind, row.step, text, reply)
 
 
-def _place(cause: str, name: str) -> str:
+def build_context(cause: str, name: str) -> str:
     return f"incident:{name}:{cause}"

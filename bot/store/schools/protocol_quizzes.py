@@ -7,7 +7,7 @@ from sqlalchemy import Column, Integer, String, Table, delete, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 
 quizzes = Table(
     "quizzes",
@@ -18,12 +18,12 @@ quizzes = Table(
     Column("version", String(40), nullable=False),
     Column("correct", Integer, nullable=False),
     Column("questions", Integer, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 
 @dataclass(frozen=True)
-class Result:
+class QuizResult:
     """`correct` of so many `questions`, of the protocol with this version."""
 
     staff: str
@@ -33,22 +33,22 @@ class Result:
     at: datetime
 
 
-def keep(db: Connection, cause: str, one: Result) -> None:
+def save(db: Connection, cause: str, result: QuizResult) -> None:
     """Keep a result; a form that is sent twice counts once."""
     try:
         with db.begin_nested():
-            db.execute(insert(quizzes).values(cause=cause, **vars(one)))
+            db.execute(insert(quizzes).values(cause=cause, **vars(result)))
     except IntegrityError:
         pass
 
 
-def newest(db: Connection) -> dict[str, Result]:
+def list_newest_by_staff(db: Connection) -> dict[str, QuizResult]:
     """The last result of everybody who ever took it."""
-    names = Result.__dataclass_fields__
+    names = QuizResult.__dataclass_fields__
     rows = db.execute(select(*(quizzes.c[name] for name in names)).order_by(quizzes.c.id))
-    return {row["staff"]: Result(**row) for row in rows.mappings()}
+    return {row["staff"]: QuizResult(**row) for row in rows.mappings()}
 
 
-def forget(db: Connection, before: datetime) -> int:
+def delete_before(db: Connection, before: datetime) -> int:
     """Delete the results of before this moment; how many."""
     return db.execute(delete(quizzes).where(quizzes.c.at < before)).rowcount

@@ -12,20 +12,20 @@ from sqlalchemy import Column, Date, Integer, String, Table, Text, insert, selec
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store import audit_log
 from bot.store.cases import cases
 from bot.store.families import record_keys
-from bot.store.families.record_keys import Reader, Sealer
+from bot.store.families.record_keys import Decryptor, Encryptor
 
-Kind = Literal["bus", "together", "call", "home", "other"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+SupportNeedKind = Literal["bus", "together", "call", "home", "other"]
+SUPPORT_NEED_KINDS: tuple[SupportNeedKind, ...] = get_args(SupportNeedKind)
 """A ride; somebody to walk with; a call; school work for home; something else."""
-Done = Literal["arranged", "referred", "not possible", "not needed"]
-OUTCOMES: tuple[Done, ...] = get_args(Done)
+SupportNeedOutcome = Literal["arranged", "referred", "not possible", "not needed"]
+SUPPORT_NEED_OUTCOMES: tuple[SupportNeedOutcome, ...] = get_args(SupportNeedOutcome)
 
-needs = Table(
+support_needs = Table(
     "needs",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -39,25 +39,25 @@ needs = Table(
     Column("owner", String(64), nullable=False),
     Column("due_on", Date, nullable=False, index=True),
     Column("day", Date, nullable=False, index=True),
-    Column("created_at", Moment, nullable=False),
-    Column("told_at", Moment),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
     Column("outcome", String(16)),
     Column("sealed_done", Text),
     Column("closed_by", String(64)),
-    Column("closed_at", Moment),
+    Column("closed_at", UtcDateTime),
 )
 """`told_at`: when the owner was told that it is overdue; `sealed_done`: what was done, in the words of staff."""
 
 
 @dataclass(frozen=True)
-class New:
+class NewSupportNeed:
     """A need as it is named; `words` may be empty."""
 
     cause: str
     case_id: int
     contact_id: int | None
     school: str | None
-    kind: Kind
+    kind: SupportNeedKind
     words: str
     language: str
     owner: str
@@ -66,7 +66,7 @@ class New:
 
 
 @dataclass(frozen=True)
-class Need:
+class SupportNeed:
     """A need; open while `closed_at` is None."""
 
     id: int
@@ -78,18 +78,18 @@ class Need:
     owner: str
     due_on: date
     outcome: str | None
-    done: str
+    outcome_note: str
     closed_by: str | None
     closed_at: datetime | None
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether somebody still has to see to it."""
         return self.closed_at is None
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedSupportNeed:
     """One need as the figures count it."""
 
     day: date
@@ -98,53 +98,67 @@ class Counted:
     school: str | None = None
 
 
-def add(db: Connection, vault: Vault, new: New, at: datetime) -> bool:
+def add(db: Connection, vault: Vault, new: NewSupportNeed, at: datetime) -> bool:
     """Write it down; False if this message did so before, or the same need of the case is open already."""
-    same = (needs.c.case_id == new.case_id) & (needs.c.kind == new.kind) & needs.c.closed_at.is_(None)
-    if new.kind != "other" and db.execute(select(needs.c.id).where(same)).first() is not None:
+    same = (
+        (support_needs.c.case_id == new.case_id)
+        & (support_needs.c.kind == new.kind)
+        & support_needs.c.closed_at.is_(None)
+    )
+    if new.kind != "other" and db.execute(select(support_needs.c.id).where(same)).first() is not None:
         return False
     row = {name: value for name, value in vars(new).items() if name != "words"}
     row["sealed_words"] = (
-        _sealer(db, vault, new.contact_id, new.case_id).seal(new.words, _place(new.cause, "words"))
+        _get_encryptor(db, vault, new.contact_id, new.case_id).encrypt(new.words, build_context(new.cause, "words"))
         if new.words
         else None
     )
     try:
         with db.begin_nested():
-            db.execute(insert(needs).values(**row, created_at=at))
+            db.execute(insert(support_needs).values(**row, created_at=at))
     except IntegrityError:
         return False
     return True
 
 
-def open_ones(db: Connection, vault: Vault) -> list[Need]:
+def list_open(db: Connection, vault: Vault) -> list[SupportNeed]:
     """All open needs, the one that is due first first."""
-    query = select(needs).where(needs.c.closed_at.is_(None)).order_by(needs.c.due_on, needs.c.id)
+    query = (
+        select(support_needs)
+        .where(support_needs.c.closed_at.is_(None))
+        .order_by(support_needs.c.due_on, support_needs.c.id)
+    )
     rows = db.execute(query).all()
-    opens = record_keys.reader(db, vault, (row.sealed_words for row in rows))
-    return [_need(row, opens) for row in rows]
+    opens = record_keys.get_decryptor(db, vault, (row.sealed_words for row in rows))
+    return [_build_need(row, opens) for row in rows]
 
 
-def of_case(db: Connection, vault: Vault, case_id: int) -> list[Need]:
+def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[SupportNeed]:
     """The needs of a case, open and done, in the order in which they were named."""
-    query = select(needs).where(needs.c.case_id == case_id).order_by(needs.c.id)
-    return [_need(row, record_keys.reader(db, vault)) for row in db.execute(query)]
+    query = select(support_needs).where(support_needs.c.case_id == case_id).order_by(support_needs.c.id)
+    return [_build_need(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
 
 
-def find(db: Connection, vault: Vault, need_id: int) -> Need | None:
+def find(db: Connection, vault: Vault, need_id: int) -> SupportNeed | None:
     """The need with this number, if there is one."""
-    row = db.execute(select(needs).where(needs.c.id == need_id)).one_or_none()
-    return _need(row, record_keys.reader(db, vault)) if row else None
+    row = db.execute(select(support_needs).where(support_needs.c.id == need_id)).one_or_none()
+    return _build_need(row, record_keys.get_decryptor(db, vault)) if row else None
 
 
-def close(db: Connection, vault: Vault, need: Need, how: tuple[Done, str], by: str, at: datetime) -> bool:
+def close(
+    db: Connection, vault: Vault, need: SupportNeed, result: tuple[SupportNeedOutcome, str], by: str, at: datetime
+) -> bool:
     """It is done, and how (`words` of staff may be empty); False if somebody said so before."""
-    outcome, words = how
-    cause, contact = db.execute(select(needs.c.cause, needs.c.contact_id).where(needs.c.id == need.id)).one()
-    sealed = _sealer(db, vault, contact, need.case_id).seal(words, _place(cause, "done")) if words else None
+    outcome, words = result
+    cause, contact = db.execute(
+        select(support_needs.c.cause, support_needs.c.contact_id).where(support_needs.c.id == need.id)
+    ).one()
+    sealed = (
+        _get_encryptor(db, vault, contact, need.case_id).encrypt(words, build_context(cause, "done")) if words else None
+    )
     values = {"outcome": outcome, "sealed_done": sealed, "closed_by": by, "closed_at": at}
-    key = (needs.c.id == need.id) & needs.c.closed_at.is_(None)
-    if db.execute(update(needs).where(key).values(values)).rowcount != 1:
+    key = (support_needs.c.id == need.id) & support_needs.c.closed_at.is_(None)
+    if db.execute(update(support_needs).where(key).values(values)).rowcount != 1:
         return False
     audit_log.record(db, by, "closed a need", f"case {need.case_id}", at, outcome)
     return True
@@ -152,52 +166,60 @@ def close(db: Connection, vault: Vault, need: Need, how: tuple[Done, str], by: s
 
 def claim_overdue(db: Connection, today: date, at: datetime) -> Sequence[tuple[str, int]]:
     """(owner, need) of each that is past its day and whose owner was not told yet; each is given out once."""
-    late = needs.c.closed_at.is_(None) & (needs.c.due_on < today) & needs.c.told_at.is_(None)
-    found = db.execute(select(needs.c.id, needs.c.owner).where(late).order_by(needs.c.id)).all()
+    late = support_needs.c.closed_at.is_(None) & (support_needs.c.due_on < today) & support_needs.c.told_at.is_(None)
+    found = db.execute(select(support_needs.c.id, support_needs.c.owner).where(late).order_by(support_needs.c.id)).all()
     mine = []
     for row in found:
-        key = (needs.c.id == row.id) & needs.c.told_at.is_(None) & needs.c.closed_at.is_(None)
-        if db.execute(update(needs).where(key).values(told_at=at)).rowcount == 1:
+        key = (support_needs.c.id == row.id) & support_needs.c.told_at.is_(None) & support_needs.c.closed_at.is_(None)
+        if db.execute(update(support_needs).where(key).values(told_at=at)).rowcount == 1:
             mine.append((str(row.owner), int(row.id)))
     return mine
 
 
-def between(db: Connection, first: date, last: date) -> list[Counted]:
+def list_between(db: Connection, first: date, last: date) -> list[CountedSupportNeed]:
     """The needs that were named on these days, for the figures."""
-    query = select(needs.c.day, needs.c.kind, needs.c.closed_at, needs.c.school).where(
-        needs.c.day >= first, needs.c.day <= last
+    query = select(support_needs.c.day, support_needs.c.kind, support_needs.c.closed_at, support_needs.c.school).where(
+        support_needs.c.day >= first, support_needs.c.day <= last
     )
-    return [Counted(row.day, row.kind, row.closed_at, row.school) for row in db.execute(query)]
+    return [CountedSupportNeed(row.day, row.kind, row.closed_at, row.school) for row in db.execute(query)]
 
 
-def forget(db: Connection, before: datetime) -> int:
+def anonymize_closed_before(db: Connection, before: datetime) -> int:
     """Older needs that are done lose the family and all words; how many."""
-    old = needs.c.closed_at.is_not(None) & (needs.c.closed_at < before) & needs.c.contact_id.is_not(None)
+    old = (
+        support_needs.c.closed_at.is_not(None)
+        & (support_needs.c.closed_at < before)
+        & support_needs.c.contact_id.is_not(None)
+    )
     values = {"contact_id": None, "case_id": 0, "sealed_words": None, "sealed_done": None}
-    return db.execute(update(needs).where(old).values(values)).rowcount
+    return db.execute(update(support_needs).where(old).values(values)).rowcount
 
 
-def forget_contact(db: Connection, contact_id: int, at: datetime) -> None:
+def anonymize_contact(db: Connection, contact_id: int, at: datetime) -> None:
     """A family is erased: its needs stay as figures, without words and case; nobody is asked to see to them."""
-    mine = needs.c.contact_id == contact_id
+    mine = support_needs.c.contact_id == contact_id
     over = {"outcome": "not needed", "closed_by": "erased", "closed_at": at}
-    db.execute(update(needs).where(mine & needs.c.closed_at.is_(None)).values(over))
+    db.execute(update(support_needs).where(mine & support_needs.c.closed_at.is_(None)).values(over))
     values = {"contact_id": None, "case_id": 0, "sealed_words": None, "sealed_done": None}
-    db.execute(update(needs).where(mine).values(values))
+    db.execute(update(support_needs).where(mine).values(values))
 
 
-def _sealer(db: Connection, vault: Vault, contact_id: int | None, case_id: int) -> Sealer:
-    return record_keys.sealer(db, vault, contact_id) if contact_id is not None else cases.sealer(db, vault, case_id)
+def _get_encryptor(db: Connection, vault: Vault, contact_id: int | None, case_id: int) -> Encryptor:
+    return (
+        record_keys.get_encryptor(db, vault, contact_id)
+        if contact_id is not None
+        else cases.get_encryptor(db, vault, case_id)
+    )
 
 
-def _need(row: Row[Any], opens: Reader) -> Need:
+def _build_need(row: Row[Any], decryptor: Decryptor) -> SupportNeed:
     def read(sealed: str | None, part: str) -> str:
-        return opens.open(sealed, _place(row.cause, part)) if sealed else ""
+        return decryptor.decrypt(sealed, build_context(row.cause, part)) if sealed else ""
 
-    names = Need.__dataclass_fields__.keys() - {"words", "done"}
+    names = SupportNeed.__dataclass_fields__.keys() - {"words", "outcome_note"}
     plain = {name: getattr(row, name) for name in names}
-    return Need(words=read(row.sealed_words, "words"), done=read(row.sealed_done, "done"), **plain)
+    return SupportNeed(words=read(row.sealed_words, "words"), outcome_note=read(row.sealed_done, "done"), **plain)
 
 
-def _place(cause: str, part: str) -> str:
+def build_context(cause: str, part: str) -> str:
     return f"need:{part}:{cause}"

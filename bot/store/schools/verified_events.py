@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Column, Date, Integer, String, Table, insert, select, update
 from sqlalchemy.engine import Connection
 
-from bot.base.database import Moment, metadata
+from bot.base.database import UtcDateTime, metadata
 from bot.store import audit_log
 
 verified_events = Table(
@@ -17,15 +17,15 @@ verified_events = Table(
     Column("school", String(48), nullable=False, index=True),
     Column("day", Date, nullable=False),
     Column("by", String(64), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("withdrawn_by", String(64)),
-    Column("withdrawn_at", Moment),
+    Column("withdrawn_at", UtcDateTime),
 )
 """No word of what happened: this is read by a calendar, not by people."""
 
 
 @dataclass(frozen=True)
-class Event:
+class VerifiedEvent:
     """Somebody with the right to say so says that something happened at this school on this day."""
 
     id: int
@@ -56,10 +56,10 @@ def withdraw(db: Connection, event_id: int, by: str, at: datetime) -> bool:
     return True
 
 
-def since(db: Connection, day: date, schools: Iterable[str] | None = None) -> Sequence[Event]:
+def list_since(db: Connection, day: date, schools: Iterable[str] | None = None) -> Sequence[VerifiedEvent]:
     """The events from this day on that stand, at these schools (None: at any)."""
     key = (verified_events.c.day >= day) & verified_events.c.withdrawn_at.is_(None)
     if schools is not None:
         key &= verified_events.c.school.in_(tuple(schools))
     query = select(verified_events).where(key).order_by(verified_events.c.day)
-    return [Event(row.id, row.school, row.day, row.by, row.at) for row in db.execute(query)]
+    return [VerifiedEvent(row.id, row.school, row.day, row.by, row.at) for row in db.execute(query)]

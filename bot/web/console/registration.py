@@ -36,7 +36,7 @@ from bot.web.console.incidents.start_page import agents
 from bot.web.console.meetings.answer_sheet_page import sheet_wording
 from bot.web.console.meetings.feedback_page import gathering_themes
 from bot.web.console.meetings.meeting_page import gathering_list
-from bot.web.console.oversight.accounts_page import first_login, new_password, people
+from bot.web.console.oversight.accounts_page import create_first_account, issue_password, people
 from bot.web.console.oversight.consent_page import consent_page
 from bot.web.console.oversight.family_page import family_page
 from bot.web.console.oversight.health_page import well_page
@@ -58,30 +58,30 @@ __all__ = [
     "check_ins_page",
     "consent_page",
     "content",
+    "create_first_account",
     "directory_page",
     "draft",
     "drilled_csv",
     "family_page",
     "figures_page",
-    "first_login",
     "flyer",
     "gathering_list",
     "gathering_themes",
     "handouts_page",
     "incident",
+    "issue_password",
     "kept_page",
     "leader_list",
     "load_page",
     "login",
     "my_alerts",
     "needs_page",
-    "new_password",
     "on_call",
     "people",
     "preview_page",
     "quiz",
     "recordings_page",
-    "register",
+    "register_console",
     "register_page",
     "review",
     "schools_page",
@@ -93,14 +93,14 @@ __all__ = [
 ]
 
 
-def register(app: Flask) -> None:
+def register_console(app: Flask) -> None:
     """Put the console into the app, with its logins and the guard that asks every route who may."""
     ready: Services = app.extensions["puente"]
     app.register_blueprint(console)
-    console_i18n.register_words(app)
+    console_i18n.register_translations(app)
     register_menu(app)
     manager = LoginManager(app)
     manager.session_protection = "strong"
-    manager.user_loader(sessions.of_session)
-    permissions.guard(app)
-    oidc.connect(app, ready)
+    manager.user_loader(sessions.load_user)
+    permissions.install_guard(app)
+    oidc.register_provider(app, ready)

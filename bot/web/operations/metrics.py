@@ -19,7 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from bot.base import metrics_dir
 from bot.monitoring import alert_rules
-from bot.monitoring.snapshot import Figures, InDatabase, InRedis, read
+from bot.monitoring.snapshot import DatabaseSnapshot, RedisSnapshot, SystemSnapshot, take_snapshot
 from bot.runtime import Services
 from bot.web.core.current_runtime import services
 
@@ -41,7 +41,7 @@ def all_metrics() -> Response:
     return Response(_written(kept(services())), content_type=CONTENT_TYPE_LATEST)
 
 
-def _written(figures: Figures) -> bytes:
+def _written(figures: SystemSnapshot) -> bytes:
     own = CollectorRegistry()
     own.register(_Deployment(figures))
     if not os.environ.get(metrics_dir.NAME):
@@ -54,12 +54,12 @@ def _written(figures: Figures) -> bytes:
 _lock = threading.Lock()
 
 
-def kept(services: Services) -> Figures:
+def kept(services: Services) -> SystemSnapshot:
     """The figures of the last seconds; read anew by one request at a time."""
     with _lock:
         until, figures = current_app.extensions.get("puente_figures", (0.0, None))
         if figures is None or time.monotonic() >= until:
-            figures = read(services)
+            figures = take_snapshot(services)
             current_app.extensions["puente_figures"] = (time.monotonic() + KEPT_SECONDS, figures)
         return figures  # type: ignore[no-any-return]
 
@@ -67,7 +67,7 @@ def kept(services: Services) -> Figures:
 class _Deployment:
     """What prometheus_client asks for the deployment's figures."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: SystemSnapshot) -> None:
         self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
@@ -75,35 +75,39 @@ class _Deployment:
         yield from deployment(self._figures)
 
 
-def deployment(figures: Figures) -> Iterator[Metric]:
+def deployment(figures: SystemSnapshot) -> Iterator[Metric]:
     """The figures as metrics."""
     up = {("database",): figures.database is not None, ("redis",): figures.redis is not None}
     yield _gauge("up", "Whether the web process reaches the database and Redis (1) or not (0)", ("part",), up.items())
-    yield _gauge("disk_free_ratio", "Free part of the disk that holds var/", (), [((), figures.disk_free)])
-    current = {one.name for one in alert_rules.found(figures)}
-    alarms = [((name,), name in current) for name in alert_rules.NAMES]
+    yield _gauge("disk_free_ratio", "Free part of the disk that holds var/", (), [((), figures.free_disk_ratio)])
+    current = {one.name for one in alert_rules.find_alarms(figures)}
+    alarms = [((name,), name in current) for name in alert_rules.ALARM_NAMES]
     yield _gauge("alarm", "Whether this alarm of docs/runbook.md is on at this moment", ("alarm",), alarms)
     if figures.redis:
-        yield from _of_redis(figures.redis, figures.at)
+        yield from _of_redis(figures.redis, figures.taken_at)
     if figures.database:
-        yield from _of_cases(figures.database, figures.at)
-        yield from _of_sending(figures.database, figures.at)
+        yield from _of_cases(figures.database, figures.taken_at)
+        yield from _of_sending(figures.database, figures.taken_at)
         yield from _of_the_rest(figures.database)
 
 
-def _of_redis(seen: InRedis, at: datetime) -> Iterator[Metric]:
-    yield _gauge("queue_jobs", "Jobs that wait", ("queue",), _by(seen.waiting))
-    oldest = {name: _seconds(since, at) for name, since in seen.oldest.items()}
+def _of_redis(seen: RedisSnapshot, at: datetime) -> Iterator[Metric]:
+    yield _gauge("queue_jobs", "Jobs that wait", ("queue",), _by(seen.waiting_job_counts))
+    oldest = {name: _seconds(since, at) for name, since in seen.oldest_queued_at.items()}
     yield _gauge("queue_oldest_seconds", "How long the next job has waited", ("queue",), _by(oldest))
-    yield _gauge("queue_failed_jobs", "Jobs that failed within three days", ("queue",), _by(seen.failed))
-    yield _gauge("workers", "Workers that Redis knows", (), [((), len(seen.workers))])
-    beats = {"worker": max(seen.workers, default=None), "scheduler": seen.scheduler, "web": seen.web}
+    yield _gauge("queue_failed_jobs", "Jobs that failed within three days", ("queue",), _by(seen.failed_job_counts))
+    yield _gauge("workers", "Workers that Redis knows", (), [((), len(seen.worker_heartbeats))])
+    beats = {
+        "worker": max(seen.worker_heartbeats, default=None),
+        "scheduler": seen.scheduler_heartbeat,
+        "web": seen.web_seen_at,
+    }
     known = {name: _seconds(beat, at) for name, beat in beats.items() if beat}
     yield _gauge(
         "last_seen_seconds", "How long ago a process of this kind said that it lives", ("process",), _by(known)
     )
     for name, help_, label in COUNTED:
-        found = [((value,) if label else (), many) for (one, value), many in seen.counted.items() if one == name]
+        found = [((value,) if label else (), many) for (one, value), many in seen.counters.items() if one == name]
         yield _counter(name, help_, (label,) if label else (), found)
 
 
@@ -116,11 +120,11 @@ COUNTED = (
 """What workers count in Redis (`bot/base/metrics.py`): name, meaning, the label."""
 
 
-def _of_cases(known: InDatabase, at: datetime) -> Iterator[Metric]:
+def _of_cases(known: DatabaseSnapshot, at: datetime) -> Iterator[Metric]:
     many: dict[tuple[str, ...], float] = {}
-    for (severity, _), (number, _oldest) in known.open_cases.items():
+    for (severity, _), (number, _oldest) in known.open_case_counts.items():
         many[severity,] = many.get((severity,), 0) + number
-    nobody = [((key[0],), found) for key, found in known.open_cases.items() if not key[1]]
+    nobody = [((key[0],), found) for key, found in known.open_case_counts.items() if not key[1]]
     yield _gauge("cases_open", "Cases that somebody still has to see to", ("severity",), many.items())
     yield _gauge(
         "cases_unclaimed", "Open cases that nobody has taken", ("severity",), [(key, found[0]) for key, found in nobody]
@@ -129,37 +133,47 @@ def _of_cases(known: InDatabase, at: datetime) -> Iterator[Metric]:
     yield _gauge("case_oldest_unclaimed_seconds", "Age of the oldest of these", ("severity",), ages)
     claims = [
         ((severity, str(share)), _share(sorted(seconds), share))
-        for severity, seconds in known.first_claims.items()
+        for severity, seconds in known.claim_seconds.items()
         for share in SHARES
     ]
     help_ = "From the opening of a case to whoever took it, of the cases taken within a day"
     yield _gauge("case_claim_seconds", help_, ("severity", "quantile"), claims)
 
 
-def _of_sending(known: InDatabase, at: datetime) -> Iterator[Metric]:
+def _of_sending(known: DatabaseSnapshot, at: datetime) -> Iterator[Metric]:
     labels = ("kind", "means", "state")
-    yield _gauge("deliveries_day", "Messages of the last day to one person each", labels, known.sent.items())
-    late = _seconds(known.due_since, at) if known.due_since else 0
+    yield _gauge("deliveries_day", "Messages of the last day to one person each", labels, known.delivery_counts.items())
+    late = _seconds(known.oldest_due_at, at) if known.oldest_due_at else 0
     yield _gauge("delivery_oldest_due_seconds", "How late the latest message is", (), [((), late)])
-    lately = [(("taken",), known.taken), (("not_taken",), known.not_taken)]
+    lately = [(("taken",), known.accepted_send_count), (("not_taken",), known.refused_send_count)]
     yield _gauge("deliveries_lately", "Sends of the last 15 minutes, by whether Twilio took them", ("outcome",), lately)
     yield _gauge(
-        "unknown_outcomes", "Sends of which nobody knows yet whether Twilio took them", (), [((), known.unknown)]
+        "unknown_outcomes",
+        "Sends of which nobody knows yet whether Twilio took them",
+        (),
+        [((), known.unknown_send_count)],
     )
-    codes = [((str(code),), many) for (code,), many in known.twilio_codes.items()]
+    codes = [((str(code),), many) for (code,), many in known.twilio_code_counts.items()]
     yield _gauge("twilio_errors_day", "Deliveries of the last day with this error code of Twilio's", ("code",), codes)
-    yield _gauge("broadcast_recipients", "Recipients of announcements on their way", ("state",), known.sending.items())
-
-
-def _of_the_rest(known: InDatabase) -> Iterator[Metric]:
-    stopped = [(("hour",), known.opt_outs_hour), (("day",), known.opt_outs_day)]
-    yield _gauge("opt_outs", "Addresses that stopped the messages lately", ("within",), stopped)
-    yield _gauge("facts_due", "Facts, policies and partners past their time, or soon", ("state",), _by(known.facts))
     yield _gauge(
-        "recordings_to_review", "Recordings that nobody has listened to", (), [((), known.recordings_to_review)]
+        "broadcast_recipients",
+        "Recipients of announcements on their way",
+        ("state",),
+        known.active_recipient_counts.items(),
     )
-    yield _gauge("login_failures", "Wrong tries to log in that count now", (), [((), known.login_failures)])
-    yield _gauge("logins_locked", "Logins locked after wrong tries", (), [((), known.logins_locked)])
+
+
+def _of_the_rest(known: DatabaseSnapshot) -> Iterator[Metric]:
+    stopped = [(("hour",), known.opt_outs_last_hour), (("day",), known.opt_outs_last_day)]
+    yield _gauge("opt_outs", "Addresses that stopped the messages lately", ("within",), stopped)
+    yield _gauge(
+        "facts_due", "Facts, policies and partners past their time, or soon", ("state",), _by(known.fact_counts)
+    )
+    yield _gauge(
+        "recordings_to_review", "Recordings that nobody has listened to", (), [((), known.unreviewed_recording_count)]
+    )
+    yield _gauge("login_failures", "Wrong tries to log in that count now", (), [((), known.login_failure_count)])
+    yield _gauge("logins_locked", "Logins locked after wrong tries", (), [((), known.locked_login_count)])
 
 
 def _by(found: object) -> list[tuple[tuple[str, ...], float]]:

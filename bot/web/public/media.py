@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, send_from_directory
 
 from bot.base import settings
-from bot.content.library import MEDIA
+from bot.content.library import MEDIA_DIR
 
 media = Blueprint("media", __name__)
 KEPT_SECONDS = 3600
@@ -12,6 +12,6 @@ KEPT_SECONDS = 3600
 @media.get("/media/<file>")
 def show(file: str) -> Response:
     """The file; 404 for anything that does not stand in that folder."""
-    answer = send_from_directory(settings.ROOT / MEDIA, file, max_age=KEPT_SECONDS)
+    answer = send_from_directory(settings.ROOT / MEDIA_DIR, file, max_age=KEPT_SECONDS)
     answer.headers["Content-Disposition"] = "inline"
     return answer

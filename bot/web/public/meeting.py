@@ -10,10 +10,10 @@ from bot.flows.effects import Notice
 from bot.meetings import answer_sheet as sheets
 from bot.meetings import ics_calendar
 from bot.meetings import texts as meetings_texts
-from bot.meetings.sms_commands import CODE_LENGTH
+from bot.meetings.sms_commands import MEETING_CODE_LENGTH
 from bot.messaging.placeholder_values import readable
 from bot.store.meetings import meetings
-from bot.store.meetings.meetings import Gathering
+from bot.store.meetings.meetings import Meeting
 from bot.web.core.current_runtime import services
 from bot.web.public.verify_message import Said, public_page, reader_language
 
@@ -28,9 +28,9 @@ def page(code: str) -> ResponseReturnValue:
         return _page(language, [_said(language, None, "gathering_unknown")]), 404
     if found.state == "canceled":
         return _page(language, [_said(language, found, "gathering_canceled")])
-    if not found.to_come or found.ends_at <= now():
+    if not found.is_upcoming or found.ends_at <= now():
         return _page(language, [_said(language, found, "gathering_over")], sheet=found)
-    texts: list[TextId] = ["gathering_genuine", *meetings_texts.how_to_come(found), "gathering_go_how"]
+    texts: list[TextId] = ["gathering_genuine", *meetings_texts.list_joining_texts(found), "gathering_go_how"]
     said = [_said(language, found, text) for text in texts]
     return _page(language, said, titled=found, code=found.code, sheet=found)
 
@@ -42,10 +42,12 @@ def calendar_file(code: str) -> ResponseReturnValue:
     if found is None:
         abort(404)
     language = reader_language()
-    texts: list[TextId] = ["gathering_canceled"] if found.state == "canceled" else meetings_texts.how_to_come(found)
+    texts: list[TextId] = (
+        ["gathering_canceled"] if found.state == "canceled" else meetings_texts.list_joining_texts(found)
+    )
     says = "\n".join(_said(language, found, text).text for text in texts)
-    made = ics_calendar.ics(
-        found, says, meetings_texts.page_of(services(), found), services().library.district.name, now()
+    made = ics_calendar.build_ics(
+        found, says, meetings_texts.get_page_url(services(), found), services().library.district.name, now()
     )
     headers = {"Content-Disposition": f'attachment; filename="{found.code}.ics"'}
     return Response(made, mimetype="text/calendar", headers=headers)
@@ -59,20 +61,20 @@ def quiet(response: Response) -> Response:
     return response
 
 
-def _found(code: str) -> Gathering | None:
-    if len(code) != CODE_LENGTH:
+def _found(code: str) -> Meeting | None:
+    if len(code) != MEETING_CODE_LENGTH:
         return None
     with services().database.read() as db:
-        return meetings.by_code(db, code)
+        return meetings.find_by_code(db, code)
 
 
-def _said(language: str, found: Gathering | None, text: TextId) -> Said:
+def _said(language: str, found: Meeting | None, text: TextId) -> Said:
     """One of the program's texts with this gathering's values, in the language that it really is in."""
     here, at = services(), now()
-    about = found or Gathering("", "", at, at)
-    made = meetings_texts.composer(here, about, language, at)
+    about = found or Meeting("", "", at, at)
+    made = meetings_texts.build_composer(here, about, language, at)
     made.extra = {**made.extra, "number": _number()}
-    missing = made.library.catalogs.wording(language, made.library.texts[text]).missing
+    missing = made.library.catalogs.find_text(language, made.library.texts[text]).is_missing
     body = made.compose([Notice(text)]).split("\n\n")[0]
     return Said(body, SOURCE_LANGUAGE if missing else language)
 
@@ -83,28 +85,28 @@ def _number() -> str:
 
 
 def _page(
-    language: str, said: list[Said], titled: Gathering | None = None, code: str = "", sheet: Gathering | None = None
+    language: str, said: list[Said], titled: Meeting | None = None, code: str = "", sheet: Meeting | None = None
 ) -> str:
     shown = {"said": said, "titled": _title(language, titled), "code": code, **_sheet(language, sheet)}
     return public_page("genuine/gathering.html", language, **shown)
 
 
-def _title(language: str, found: Gathering | None) -> Said | None:
+def _title(language: str, found: Meeting | None) -> Said | None:
     if found is None:
         return None
     with services().database.read() as db:
-        own = sheets.title_in(db, found, language)
+        own = sheets.find_title(db, found, language)
     return Said(own or found.title, language if own else SOURCE_LANGUAGE)
 
 
-def _sheet(language: str, found: Gathering | None) -> dict[str, Said | None]:
+def _sheet(language: str, found: Meeting | None) -> dict[str, Said | None]:
     """The answers, once they are approved: in the reader's language, or in English with a word about that."""
     if found is None or not found.sheet or not found.sheet_approved_by:
         return {"sheet": None, "notice": None}
     if language == SOURCE_LANGUAGE:
         return {"sheet": Said(found.sheet, SOURCE_LANGUAGE), "notice": None}
     with services().database.read() as db:
-        own = sheets.sheet_in(db, found, language)
+        own = sheets.find_translation(db, found, language)
     if own:
         return {"sheet": Said(own, language), "notice": None}
     return {"sheet": Said(found.sheet, SOURCE_LANGUAGE), "notice": _said(language, None, "notice_english")}

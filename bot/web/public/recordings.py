@@ -23,7 +23,7 @@ def mp3(key: str) -> Response:
     """For calls, and several one after the other (their keys with `-` between) for WhatsApp; 404 unless each of them
     was reviewed and stands."""
     with services().database.read() as db:
-        found = [recordings.audio(db, one, "mp3") for one in key.split("-")[:MOST_PIECES]]
+        found = [recordings.get_reviewed_audio(db, one, "mp3") for one in key.split("-")[:MOST_PIECES]]
     return _sent(b"".join(map(_sounding, found)) if all(found) else None, "audio/mpeg")
 
 
@@ -31,7 +31,7 @@ def mp3(key: str) -> Response:
 def ogg(key: str) -> Response:
     """For WhatsApp; 404 unless it was reviewed and stands."""
     with services().database.read() as db:
-        return _sent(recordings.audio(db, key, "ogg"), "audio/ogg")
+        return _sent(recordings.get_reviewed_audio(db, key, "ogg"), "audio/ogg")
 
 
 def _sounding(mp3: bytes | None) -> bytes:

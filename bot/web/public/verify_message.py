@@ -16,19 +16,19 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
 from bot.announcements import share_kit
-from bot.announcements.current_translations import wording_now
-from bot.announcements.share_kit import Item
-from bot.announcements.text import MACHINE, fixed, marked_as, text_in
-from bot.announcements.verification import Looked, look_up, text_shown
+from bot.announcements.current_translations import find_current_translation
+from bot.announcements.share_kit import ShareKitItem
+from bot.announcements.text import MACHINE_MARK, get_translation_mark, render_fixed_text, render_text
+from bot.announcements.verification import CodeVerification, look_up_code, render_public_text
 from bot.base.database import now
-from bot.base.language_names import own_name
+from bot.base.language_names import get_own_name
 from bot.base.text_normalization import normalise
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.texts import TextId
 from bot.documents.html_page import LEFT_TO_RIGHT, PHONE, direction
 from bot.messaging.catalog_drafts import library_for
-from bot.roster.language_mapping import Languages
+from bot.roster.language_mapping import LanguageFinder
 from bot.store.announcements import share_kits, translations
 from bot.store.announcements.announcements import Announcement
 from bot.web.core.current_runtime import services
@@ -60,7 +60,7 @@ class Said:
 class Shared:
     """One language of a kit, as its page shows it."""
 
-    item: Item
+    item: ShareKitItem
     name: str
     text: Said
 
@@ -73,7 +73,7 @@ class Shared:
 @genuine.get("/m/<code>")
 def message(code: str) -> ResponseReturnValue:
     """Whether this is ours: what it says and until when it holds, that it is over or taken back, or that it is none."""
-    language, looked = reader_language(), look_up(services(), code)
+    language, looked = reader_language(), look_up_code(services(), code)
     if looked.announcement is None:
         return _unknown(language)
     verdict = _said(language, looked.verdict, when=_when(looked.announcement, language))
@@ -84,11 +84,11 @@ def message(code: str) -> ResponseReturnValue:
 @genuine.get("/m/<code>/kit")
 def kit_page(code: str) -> ResponseReturnValue:
     """What is passed on, language by language, the reader's own first; nothing of it once it is over or stopped."""
-    language, looked = reader_language(), look_up(services(), code)
+    language, looked = reader_language(), look_up_code(services(), code)
     if looked.announcement is None or looked.verdict != "genuine":
         return _refused(looked, language)
-    items = sorted(share_kit.items(services(), looked.announcement), key=lambda item: item.language != language)
-    shared = [Shared(item, own_name(item.language), Said(item.text, item.language)) for item in items]
+    items = sorted(share_kit.list_items(services(), looked.announcement), key=lambda item: item.language != language)
+    shared = [Shared(item, get_own_name(item.language), Said(item.text, item.language)) for item in items]
     until = _said(language, "kit_until", until=_until(looked.announcement, language))
     return public_page("genuine/kit.html", language, code=looked.announcement.code, shared=shared, until=until)
 
@@ -120,7 +120,7 @@ def quiet(response: Response) -> Response:
     return response
 
 
-def _refused(looked: Looked, language: str) -> ResponseReturnValue:
+def _refused(looked: CodeVerification, language: str) -> ResponseReturnValue:
     """Why there is no kit: gone for good, or the same as for a code that never was."""
     if looked.announcement is None:
         return _unknown(language)
@@ -141,11 +141,11 @@ def _unknown(language: str) -> ResponseReturnValue:
 def _shown(announcement: Announcement, language: str) -> dict[str, object]:
     """What the message says, in the reader's language or else, with a word about that, in English."""
     with services().database.read() as db:
-        wording = wording_now(db, announcement, language)
+        wording = find_current_translation(db, announcement, language)
     library = library_for(services(), language)
-    text = text_shown(services(), library, announcement, language)
-    english = language == SOURCE_LANGUAGE or text == text_in(library, announcement, SOURCE_LANGUAGE, None)
-    notice: TextId | None = "notice_draft" if marked_as(language, wording) == MACHINE else None
+    text = render_public_text(services(), library, announcement, language)
+    english = language == SOURCE_LANGUAGE or text == render_text(library, announcement, SOURCE_LANGUAGE, None)
+    notice: TextId | None = "notice_draft" if get_translation_mark(language, wording) == MACHINE_MARK else None
     if english:
         notice = None if language == SOURCE_LANGUAGE else "notice_english"
     return {
@@ -157,7 +157,7 @@ def _shown(announcement: Announcement, language: str) -> dict[str, object]:
 
 
 def _file(code: str, language: str, kind: str) -> ResponseReturnValue:
-    looked = look_up(services(), code)
+    looked = look_up_code(services(), code)
     if looked.announcement is None or looked.verdict != "genuine":
         return _refused(looked, reader_language())
     data = _made(looked.announcement, language, kind)
@@ -172,15 +172,15 @@ def _file(code: str, language: str, kind: str) -> ResponseReturnValue:
 
 def _made(announcement: Announcement, language: str, kind: str) -> bytes | None:
     """Only what the kit's page shows: not the picture of older words, nor a language that may not be passed on."""
-    shown = (one for one in share_kit.items(services(), announcement) if one.language == language)
+    shown = (one for one in share_kit.list_items(services(), announcement) if one.language == language)
     item = next(shown, None)
     with services().database.read() as db:
         if item and kind == "mp3" and item.sound == "own":
-            return translations.audio(db, announcement.id, language)
+            return translations.get_audio(db, announcement.id, language)
         found = share_kits.find(db, announcement.id, language) if item else None
     if found is None or item is None:
         return None
-    return (found.picture if item.picture else None) if kind == "png" else (found.sound if item.sound else None)
+    return (found.picture if item.has_picture else None) if kind == "png" else (found.sound if item.sound else None)
 
 
 def _slug(name: str) -> str:
@@ -190,7 +190,7 @@ def _slug(name: str) -> str:
 def public_page(template: str, language: str, **shown: object) -> str:
     """The page in this language, with the ways to a person and to the other languages."""
     district = services().library.district
-    names = [(code, own_name(code), direction(code)) for code in district.languages]
+    names = [(code, get_own_name(code), direction(code)) for code in district.languages]
     website = (
         district.website if district.website.startswith(("https://", "http://")) else f"https://{district.website}"
     )
@@ -211,17 +211,17 @@ def _dialled(phone: str) -> str:
 def _said(language: str, text: TextId, **values: str) -> Said:
     """One of the program's texts."""
     library = library_for(services(), language)
-    missing = library.catalogs.wording(language, library.texts[text]).missing
-    return Said(fixed(library, language, text, values), SOURCE_LANGUAGE if missing else language)
+    missing = library.catalogs.find_text(language, library.texts[text]).is_missing
+    return Said(render_fixed_text(library, language, text, values), SOURCE_LANGUAGE if missing else language)
 
 
 def _when(announcement: Announcement, language: str) -> str:
     assert announcement.started_at is not None, "look_up() shows nothing else"
-    return dates.moment(services().library.district.local(announcement.started_at), language)
+    return dates.format_moment(services().library.district.to_local_time(announcement.started_at), language)
 
 
 def _until(announcement: Announcement, language: str) -> str:
-    return share_kit.until(services().library, announcement, language)
+    return share_kit.format_valid_until(services().library, announcement, language)
 
 
 def reader_language() -> str:
@@ -230,7 +230,7 @@ def reader_language() -> str:
     Not Werkzeug's best match: for "es-MX, en;q=0.5" it finds English, for "fil-PH" nothing.
     """
     wanted, library = request.args.get("lang", ""), services().library
-    if wanted == SOURCE_LANGUAGE or wanted in library_for(services(), wanted).catalogs.wordings:
+    if wanted == SOURCE_LANGUAGE or wanted in library_for(services(), wanted).catalogs.texts:
         return wanted
     known = _spoken(library.district.languages)
     found = (known.find(tag) for tag, quality in request.accept_languages if quality > 0)
@@ -238,8 +238,8 @@ def reader_language() -> str:
 
 
 @lru_cache(maxsize=4)
-def _spoken(languages: tuple[str, ...]) -> Languages:
-    return Languages(languages)
+def _spoken(languages: tuple[str, ...]) -> LanguageFinder:
+    return LanguageFinder(languages)
 
 
 def _held(text: str) -> Iterator[Markup]:

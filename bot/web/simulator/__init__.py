@@ -8,8 +8,8 @@ from flask import Blueprint, Response, abort, current_app, jsonify, render_templ
 from flask.typing import ResponseReturnValue
 
 from bot.base.database import now
-from bot.base.language_names import own_name
-from bot.channels.simulator import put, read, set_status, statuses
+from bot.base.language_names import get_own_name
+from bot.channels.simulator import add_to_feed, load_statuses, read_feed, set_status
 from bot.flow_tests.recorder import Wrote, record
 from bot.nlu import Context, explain, mask, understand
 from bot.store.families import contacts, follow_ups
@@ -44,7 +44,7 @@ def only_the_page() -> None:
 def page() -> ResponseReturnValue:
     """The page with the phones."""
     district = services().library.district
-    samples = [(code, own_name(code), SAMPLES[code]) for code in district.languages if code in SAMPLES]
+    samples = [(code, get_own_name(code), SAMPLES[code]) for code in district.languages if code in SAMPLES]
     return render_template("simulator/page.html", district=district, samples=samples, live=services().settings.live)
 
 
@@ -57,14 +57,14 @@ def send() -> ResponseReturnValue:
         return jsonify(error="Write a number with its country code, such as +12175550177.")
     here = services()
     sound = voice_notes.address_of(here.redis, here.settings.account_sid, str(given.get("sound", "")))
-    put(here.redis, address, "out", text or f"[{kind}]")
+    add_to_feed(here.redis, address, "out", text or f"[{kind}]")
     try:
         replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind, sound)
     except NotAnswered as error:
-        put(here.redis, address, "system", str(error))
+        add_to_feed(here.redis, address, "system", str(error))
         return jsonify(replies=0)
     for text, file in replies:
-        put(here.redis, address, "in", text, file=file)
+        add_to_feed(here.redis, address, "in", text, file=file)
     return jsonify(replies=len(replies))
 
 
@@ -72,9 +72,9 @@ def send() -> ResponseReturnValue:
 def feed() -> ResponseReturnValue:
     """Everything after `?after=`, and how far the messages have come."""
     here = services()
-    items = [{"id": number, **item} for number, item in read(here.redis, _place(request.args.get("after", "")))]
+    items = [{"id": number, **item} for number, item in read_feed(here.redis, _place(request.args.get("after", "")))]
     _receipts()
-    known = statuses(here.redis)
+    known = load_statuses(here.redis)
     return jsonify(items=items, statuses=known)
 
 
@@ -97,7 +97,7 @@ def let_days_pass() -> ResponseReturnValue:
         contact = contacts.find(db, here.database.vault, address)
         count = follow_ups.bring_forward(db, contact.id, now()) if contact else 0
     said = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
-    put(here.redis, address, "system", f"Days pass. {said}.")
+    add_to_feed(here.redis, address, "system", f"Days pass. {said}.")
     return jsonify(count=count)
 
 
@@ -105,7 +105,7 @@ def let_days_pass() -> ResponseReturnValue:
 def transcript() -> ResponseReturnValue:
     """What was written with one phone, as a transcript for `flows/tests/`."""
     here, address = services(), request.args.get("phone", "")
-    items = [item for _, item in read(here.redis, "") if item["phone"] == address and item["direction"] == "out"]
+    items = [item for _, item in read_feed(here.redis, "") if item["phone"] == address and item["direction"] == "out"]
     wrote = [Wrote(item["body"], datetime.fromisoformat(item["at"])) for item in items]
     try:
         recorded = record(here.library, wrote, "whatsapp" if address.startswith("whatsapp:") else "sms")
@@ -123,8 +123,8 @@ def _place(after: str) -> str:
 def _receipts() -> None:
     """Move each of our own messages and calls one receipt on, by real signed status callbacks."""
     here = services()
-    known = statuses(here.redis)
-    for _, item in read(here.redis, ""):
+    known = load_statuses(here.redis)
+    for _, item in read_feed(here.redis, ""):
         steps = NEXT_OF_CALL if item.get("kind") == "call" else NEXT
         following = steps.get(known.get(item.get("sid", ""), ""))
         if following and (following != "read" or item["phone"].startswith("whatsapp:")):

@@ -8,7 +8,7 @@ import secrets
 from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from bot.channels.simulator import call_with, put, set_status
+from bot.channels.simulator import add_to_feed, find_call, set_status
 from bot.web.core.current_runtime import services
 from bot.web.simulator.fake_twilio import Call, NotAnswered, Phone, report
 from bot.web.simulator.twiml_player import DOOR, NoTwiml, steps
@@ -58,7 +58,7 @@ def hang_up() -> ResponseReturnValue:
         set_status(here.redis, going.sid, status)
     item = {"kind": "call", **vars(going)}
     report(here.settings, current_app.config.get("SIMULATOR_BASE"), item, status)
-    put(here.redis, str(given.get("phone", "")), "system", f"📞 The call has ended ({status}).")
+    add_to_feed(here.redis, str(given.get("phone", "")), "system", f"📞 The call has ended ({status}).")
     return jsonify(ended=True)
 
 
@@ -82,5 +82,5 @@ def _call(given: dict[str, object]) -> Call:
 
 def _ringing(sid: str) -> Call | None:
     """The call of ours on the feed with this SID."""
-    item = call_with(services().redis, sid)
+    item = find_call(services().redis, sid)
     return Call(sid, item["phone"], item["delivery"]) if item else None

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 from redis import Redis
 
-from bot.channels.simulator import KEPT_SECONDS
+from bot.channels.simulator import FEED_TTL_SECONDS
 from bot.voice.audio_conversion import GIVEN_BYTES, CannotUse, convert
 from bot.web.core.current_runtime import services
 
@@ -27,7 +27,7 @@ def keep_sound() -> ResponseReturnValue:
     except CannotUse as error:
         return jsonify(error=str(error))
     sid = f"ME{secrets.token_hex(16)}"
-    services().redis.set(SOUND + sid, made.ogg, ex=KEPT_SECONDS)
+    services().redis.set(SOUND + sid, made.ogg, ex=FEED_TTL_SECONDS)
     return jsonify(sid=sid, seconds=made.seconds)
 
 

@@ -67,7 +67,7 @@ class Call:
     def text(self, name: TextId, **values: str) -> str:
         """One of the program's own texts in the caller's language."""
         library = self.services.library
-        wording = library.catalogs.read(self.language or SOURCE_LANGUAGE, library.texts[name])
+        wording = library.catalogs.translate(self.language or SOURCE_LANGUAGE, library.texts[name])
         return wording.format_map({"office_phone": library.district.office_phone, **values})
 
     def pieces(self, reply: str) -> tuple[Piece, ...]:
@@ -93,7 +93,7 @@ class Call:
     def wants(self) -> str:
         """The language of this number now: the caller's own word, or what it reads by another channel; "" if none."""
         with self.services.database.read() as db:
-            return contacts.language_of(db, self.services.database.vault, self.address) or ""
+            return contacts.find_language(db, self.services.database.vault, self.address) or ""
 
     def speaker(self, texts: Sequence[str], foreign: Mapping[str, str] = NONE) -> Speaker:
         """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that
@@ -101,7 +101,7 @@ class Call:
         language = self.language or SOURCE_LANGUAGE
         keys = {text: recording_key(language, text) for text in texts}
         with self.services.database.read() as db:
-            found = recordings.usable(db, language, keys.values())
+            found = recordings.find_usable_keys(db, language, keys.values())
         base = f"{self.services.settings.public_base}/recordings"
         recorded = {text: f"{base}/{key}.mp3" for text, key in keys.items() if key in found}
         library = self.services.library

@@ -48,8 +48,8 @@ def answer(services: Services, form: Mapping[str, str], args: Mapping[str, str])
 
 def _of_ours(services: Services, form: Mapping[str, str], args: Mapping[str, str], delivery_id: str) -> VoiceResponse:
     with services.database.read() as db:
-        delivery = deliveries.get(db, services.database.vault, delivery_id)
-        rows = recipients.get_many(db, [delivery_id]) if recipients.is_recipient(delivery_id) else []
+        delivery = deliveries.find(db, services.database.vault, delivery_id)
+        rows = recipients.get_many(db, [delivery_id]) if recipients.is_recipient_id(delivery_id) else []
     if rows and rows[0].channel == "voice":
         return outgoing_call.announcement(services, form, rows[0])
     if delivery and delivery.means == "call" and delivery.contact_id is not None:
@@ -99,11 +99,11 @@ def _read(services: Services, delivery: Delivery) -> VoiceResponse:
 
 def _take(services: Services, case: int, staff: str) -> str:
     """Take the case; the words for what came of it."""
-    taken = assignment.take(services, case, staff, "by phone")
+    taken = assignment.take_case(services, case, staff, "by phone")
     log.info("key pressed: case=%s outcome=%s", case, taken.outcome)
     return {
         "yours": f"You have case {case}. Open the console. Goodbye.",
-        "theirs": f"Case {case} was taken by {taken.by}. Goodbye.",
+        "theirs": f"Case {case} was taken by {taken.assignee_name}. Goodbye.",
         "closed": f"Case {case} is closed. Goodbye.",
     }.get(taken.outcome, GONE)
 

@@ -16,8 +16,8 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import VoiceResponse
 
-from bot.base.language_names import own_name
-from bot.base.phone_numbers import e164
+from bot.base.language_names import get_own_name
+from bot.base.phone_numbers import parse_e164
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.flows.commands import match
 from bot.messaging.inbound_handler import Unavailable, receive
@@ -79,7 +79,7 @@ def _language_chosen(call: Call, page: int, digit: str) -> VoiceResponse:
     if language_menu.heard_out(call):
         return put_through(call)  # whoever has no keys, or understands none of these words, gets a person
     if named := _named(call, page, digit):
-        return _turn(replace(call, language=named), own_name(named))
+        return _turn(replace(call, language=named), get_own_name(named))
     _, more = language_menu.page_of(call.services, page)
     others = more and digit in ("", language_menu.MORE)
     return language_menu.ask(call, page + 1 if others else page)
@@ -177,7 +177,7 @@ def waiting(call: Call, reply: str, listens: bool = True) -> dict[str, object]:
 
 def _waits(call: Call) -> bool:
     try:
-        return call.services.conversations.asks(call.services.family(call.address)) is not None
+        return call.services.conversations.find_pending_step(call.services.family(call.address)) is not None
     except RedisError:
         return False
 
@@ -262,7 +262,7 @@ def _ring_office(call: Call, document: VoiceResponse) -> None:
 
 def _office(call: Call) -> str:
     phone = call.services.library.district.office_phone
-    return e164(phone) or phone
+    return parse_e164(phone) or phone
 
 
 def broken(call: Call) -> VoiceResponse:

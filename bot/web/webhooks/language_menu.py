@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from twilio.twiml.voice_response import VoiceResponse
 
-from bot.base.language_names import english_name, own_name
+from bot.base.language_names import get_english_name, get_own_name
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.runtime import Services
 from bot.speech.utterances import pieces
@@ -42,12 +42,12 @@ def _line(call: Call, language: str, digit: str) -> tuple[Call, str]:
     text = own.text("voice_choose", digit=digit)
     if own.speaker([text]).can_say([text]):
         return own, text
-    return replace(call, language=SOURCE_LANGUAGE), f"{english_name(language)}: press {digit}."
+    return replace(call, language=SOURCE_LANGUAGE), f"{get_english_name(language)}: press {digit}."
 
 
 def is_written(call: Call, reply: str) -> bool:
     """Whether this reply is the list as texts have it: one voice cannot read the names of all languages."""
-    names = tuple(own_name(language) for language in call.services.library.district.languages)
+    names = tuple(get_own_name(language) for language in call.services.library.district.languages)
     return tuple(piece.text for piece in pieces(reply) if piece.key not in ("", PERSON)) == names
 
 

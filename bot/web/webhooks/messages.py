@@ -15,7 +15,7 @@ from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
 from bot.base import logs, metrics
-from bot.channels.message_parts import parts
+from bot.channels.message_parts import split_message
 from bot.message_router import answer
 from bot.messaging import delivery_status as messaging_delivery_status
 from bot.messaging import inbound_message
@@ -51,7 +51,7 @@ def only_twilio() -> None:
     if form.get("AccountSid", settings.account_sid) != settings.account_sid:
         abort(403, "Another account's message.")
     sid = form.get("MessageSid") or form.get("CallSid") or secrets.token_hex(8)
-    logs.begin(here.database.vault.index(sid[:64])[: logs.TRACE_LETTERS])
+    logs.begin(here.database.vault.compute_lookup_hash(sid[:64])[: logs.TRACE_LETTERS])
 
 
 @webhooks.after_request
@@ -112,7 +112,9 @@ def twiml(reply: str, base: str | None = None) -> Response:
     document = MessagingResponse()
     paragraphs = reply.split("\n\n") if reply else []
     pictures, sounds = (_files(paragraphs, f"{base}{door}" if base else "") for door in ("/media/", "/recordings/"))
-    for number, part in enumerate(parts("\n\n".join(one for one in paragraphs if one not in (*pictures, *sounds)))):
+    for number, part in enumerate(
+        split_message("\n\n".join(one for one in paragraphs if one not in (*pictures, *sounds)))
+    ):
         message = document.message(part)
         if pictures and number == 0:
             message.media(pictures[0])

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.exc import SQLAlchemyError
 from twilio.twiml.voice_response import VoiceResponse
 
-from bot.announcements.call_script import TIMES, read_out
-from bot.announcements.current_translations import wording_now
-from bot.cases.conversation_text import heard
+from bot.announcements.call_script import SCRIPT_READ_COUNT, build_call_script
+from bot.announcements.current_translations import find_current_translation
+from bot.cases.conversation_text import split_spoken_text
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging import delivery_status
 from bot.messaging.catalog_drafts import library_for
@@ -62,7 +62,7 @@ def message(services: Services, form: Mapping[str, str], delivery: Delivery, con
     """What is said in a call with one message; the same request has the same effect."""
 
     with services.database.read() as db:
-        written = case_messages.of_delivery(db, services.database.vault, delivery.id)
+        written = case_messages.find_by_delivery(db, services.database.vault, delivery.id)
 
     def words(call: Call) -> _Words:
         own, original = _heard(call, delivery, written)
@@ -79,7 +79,7 @@ def _heard(call: Call, delivery: Delivery, written: CaseMessage | None) -> tuple
     """What is said in the family's language; and the original with its own, where staff's words were not translated."""
     if written is None:
         return delivery.body, ("", "")
-    own, original = heard(call.services, written, delivery.body, call.language)
+    own, original = split_spoken_text(call.services, written, delivery.body, call.language)
     return own, (original, written.language)
 
 
@@ -97,17 +97,17 @@ def gone(call: Call, form: Mapping[str, str]) -> VoiceResponse:
 def _announced(call: Call, row: Recipient) -> _Words:
     with call.services.database.read() as db:
         found = announcements.find(db, row.announcement_id)
-        wording = wording_now(db, found, row.language) if found else None
+        wording = find_current_translation(db, found, row.language) if found else None
     if found is None or found.state == "stopped":
         return _Words(())
-    said = read_out(library_for(call.services, row.language), found, row.language, wording)
+    said = build_call_script(library_for(call.services, row.language), found, row.language, wording)
     return _Words(said, to_all=True)
 
 
 def _answer(services: Services, form: Mapping[str, str], row: _Row) -> VoiceResponse:
     with services.database.read() as db:
         contact = contacts.get(db, services.database.vault, row.contact_id)
-        stopped = contacts.any_stopped(db, contact) and not form.get("Digits")
+        stopped = contacts.is_any_opted_out(db, contact) and not form.get("Digits")
     _picked_up(services, form, row, stopped)
     if stopped:
         return _hung_up()
@@ -173,7 +173,7 @@ def _read(call: Call, row: _Row, words: _Words) -> VoiceResponse:
     document = VoiceResponse()
     # Keys only: the "hello" of whoever picks up would be taken for an answer, and the reading would begin anew.
     gather = document.gather(action=f"{call.base}?m={row.id}", **waiting(call, words.reply, listens=False))
-    for text in texts * TIMES:
+    for text in texts * SCRIPT_READ_COUNT:
         speaker.say(gather, text)
     if speaker.can_say([goodbye]):
         speaker.say(document, goodbye)

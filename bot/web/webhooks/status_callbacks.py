@@ -13,4 +13,4 @@ def report_it(services: Services, report: Report) -> None:
     try:
         delivery_status.record(services, report)
     except RedisError:
-        delivery_results.at_once(services, delivery_status.kept(report))
+        delivery_results.record_report(services, delivery_status.kept(report))

@@ -23,20 +23,20 @@ from bot.meetings import planning
 from bot.runtime import Services
 from bot.store.announcements import announcements, approved_phrases, translations
 from bot.store.announcements.announcements import Announcement
-from bot.store.announcements.approved_phrases import Phrase
-from bot.store.announcements.translations import Part
+from bot.store.announcements.approved_phrases import ApprovedPhrase
+from bot.store.announcements.translations import TranslatedSentence
 from bot.store.cases import cases, interpreter_requests, topic_corrections, voice_notes
-from bot.store.cases.interpreter_requests import Request
-from bot.store.cases.topic_corrections import Correction
-from bot.store.cases.voice_notes import Fetched
-from bot.store.community.community_leaders import Leader
+from bot.store.cases.interpreter_requests import InterpreterRequest
+from bot.store.cases.topic_corrections import TopicCorrection
+from bot.store.cases.voice_notes import FetchedVoiceNote
+from bot.store.community.community_leaders import CommunityLeader
 from bot.store.families import contacts
 from bot.store.meetings import meeting_interpreters as booked
 from bot.store.meetings import meeting_questions, meeting_themes, meetings, rsvps
-from bot.store.meetings.meeting_interpreters import Booked
-from bot.store.meetings.meetings import Plan
+from bot.store.meetings.meeting_interpreters import BookedInterpreter
+from bot.store.meetings.meetings import MeetingPlan
 from bot.web.app import create_app
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.announcements.conftest import District
 from tests.conftest import NOW, Family
 from tests.databases import skip_or_fail
@@ -83,7 +83,7 @@ def gathered(services: Services) -> None:
     """Gathering 1, to which a family comes, with an interpreter, a question and a sheet of answers."""
     at = now()
     starts = at + timedelta(days=9)
-    plan = Plan(
+    plan = MeetingPlan(
         "Your questions",
         "sam_ortiz",
         starts,
@@ -93,16 +93,16 @@ def gathered(services: Services) -> None:
         "4711#",
         languages=("es", "ht"),
     )
-    number = planning.keep(services, plan, "ana_ruiz")
+    number = planning.save_plan(services, plan, "ana_ruiz")
     with services.database.write() as db:
         contact = contacts.add(db, services.database.vault, "+12175550189", "sms", at)
-        rsvps.say(db, (number, 0), (contact.family_id or 0, contact.id), "es", 2, at)
-        meeting_questions.ask(db, services.database.vault, number, "¿Habrá autobuses?", "es", at.date())
-        meetings.set_sheet(db, number, "Will there be buses? Yes.", "dana_cole")
-        meetings.approve_sheet(db, number, "Will there be buses? Yes.", "sam_ortiz")
-        booked.book(db, number, Booked(0, "es", "trained", "Maria, Bridge Interpreters", "ana_ruiz"), at)
-        meeting_themes.note(db, number, "buses", None, "ana_ruiz", at)
-    known = Leader(
+        rsvps.set_response(db, (number, 0), (contact.family_id or 0, contact.id), "es", 2, at)
+        meeting_questions.add(db, services.database.vault, number, "¿Habrá autobuses?", "es", at.date())
+        meetings.set_answer_sheet(db, number, "Will there be buses? Yes.", "dana_cole")
+        meetings.approve_answer_sheet(db, number, "Will there be buses? Yes.", "sam_ortiz")
+        booked.book(db, number, BookedInterpreter(0, "es", "trained", "Maria, Bridge Interpreters", "ana_ruiz"), at)
+        meeting_themes.add(db, number, "buses", None, "ana_ruiz", at)
+    known = CommunityLeader(
         0,
         "Rev. Paul",
         "+12175550188",
@@ -113,15 +113,15 @@ def gathered(services: Services) -> None:
         "ana_ruiz",
         due_on=at.date() - timedelta(days=2),
     )
-    register.tasks(services)
-    register.keep(services, known, "ana_ruiz")
-    register.ask(services, replace(known, id=1), "the gathering", "sam_ortiz")
+    register.list_tasks(services)
+    register.save_leader(services, known, "ana_ruiz")
+    register.request_contact(services, replace(known, id=1), "the gathering", "sam_ortiz")
 
 
 @pytest.fixture
 def served(services: Services, busy: None, announced: District, gathered: None) -> Iterator[Served]:
     """The console on a port of its own; with a drill that runs (incident 1)."""
-    start.start(services, start.Wish("ana_ruiz", True, "lincoln"), "form:drill")
+    start.start_incident(services, start.IncidentRequest("ana_ruiz", True, "lincoln"), "form:drill")
     app = create_app(services=services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -137,33 +137,35 @@ def busy(services: Services, new_family: Callable[[str], Family]) -> None:
     family.text("it is about the bus")
     other.text("La migra está en mi puerta ahorita")
     for case in (1, 2):
-        paging.page(services, case)
-    assignment.take(services, 1, "ana_ruiz", "in the console")
+        paging.page_staff(services, case)
+    assignment.take_case(services, 1, "ana_ruiz", "in the console")
     family.text("thank you, when does the bus come?")
-    sent = staff_conversation.draft(
-        services, staff_conversation.Wrote(1, "ana_ruiz", "The bus comes at 7:15.", "form:a")
+    sent = staff_conversation.draft_message(
+        services, staff_conversation.StaffMessage(1, "ana_ruiz", "The bus comes at 7:15.", "form:a")
     )
-    staff_conversation.send(services, sent)
-    staff_conversation.draft(
-        services, staff_conversation.Wrote(1, "ana_ruiz", "Does your child know the driver?", "form:b")
+    staff_conversation.send_message(services, sent)
+    staff_conversation.draft_message(
+        services, staff_conversation.StaffMessage(1, "ana_ruiz", "Does your child know the driver?", "form:b")
     )
     vault, at = services.database.vault, now()
     with services.database.write() as db:
         for number, case in enumerate((1, 1, 2)):  # one that can be played, one that was refused, one on its way
-            sound = voice_notes.New(f"MM{number}:0", 1, case, "es", "https://api.twilio.com/x", "audio/ogg")
-            voice_notes.keep_note(db, vault, sound, at)
+            sound = voice_notes.NewVoiceNote(f"MM{number}:0", 1, case, "es", "https://api.twilio.com/x", "audio/ogg")
+            voice_notes.add(db, vault, sound, at)
         note = voice_notes.find(db, vault, 1)
         assert note
-        voice_notes.set_fetched(db, vault, note, Fetched("audio/ogg", b"OggS", transcribe=True), at)
-        voice_notes.set_transcribed(db, vault, note, "quisiera saber del autobús", at)
-        voice_notes.set_refused(db, 2, "too_big", at)
-        interpreter_requests.ask(
-            db, vault, "form:1", Request(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at
+        voice_notes.mark_fetched(db, vault, note, FetchedVoiceNote("audio/ogg", b"OggS", should_transcribe=True), at)
+        voice_notes.save_transcript(db, vault, note, "quisiera saber del autobús", at)
+        voice_notes.mark_refused(db, 2, "too_big", at)
+        interpreter_requests.add(
+            db, vault, "form:1", InterpreterRequest(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at
         )
-        said = Correction(0, 1, "the bus is late", "en", "talk_to_person", "transport", "ana_ruiz")
-        topic_corrections.correct(db, vault, said, at)
+        said = TopicCorrection(0, 1, "the bus is late", "en", "talk_to_person", "transport", "ana_ruiz")
+        topic_corrections.save(db, vault, said, at)
         for target, wording in (("ar", "المكتب يفتح في الثامنة."), ("es", "La oficina abre a las 8.")):
-            approved_phrases.approve(db, Phrase("en", target, "The office opens at 8.", wording, "ana_ruiz"), at)
+            approved_phrases.approve(
+                db, ApprovedPhrase("en", target, "The office opens at 8.", wording, "ana_ruiz"), at
+            )
 
 
 DRAFTED = {
@@ -183,13 +185,16 @@ DRAFTED = {
 
 def drafted(services: Services, one: Announcement) -> None:
     """Every language is asked for; these two have a machine's draft."""
-    translation_drafts.ask(services, one)
+    translation_drafts.request_drafts(services, one)
     with services.database.write() as db:
         for language, made in DRAFTED.items():
             found = translations.find(db, one.id, language)
             assert found is not None
             pairs = zip(found.parts, made, strict=True)
-            parts = [Part(part.english, text, "yes", back, warns, part.after) for part, (text, back, warns) in pairs]
+            parts = [
+                TranslatedSentence(part.english, text, "yes", back, warns, part.after)
+                for part, (text, back, warns) in pairs
+            ]
             translations.save_draft(db, one.id, language, parts)
 
 
@@ -212,9 +217,9 @@ def announced(services: Services, busy: None, district: District) -> District:
     district.send(number)
     district.report(number, "+12175550230", "undelivered", 30003)
     with services.database.write() as db:
-        cases.answers_announcement(db, 1, number)
+        cases.link_announcement(db, 1, number)
     with services.database.read() as db:
-        translation_drafts.ask(services, found_in(db, number))
+        translation_drafts.request_drafts(services, found_in(db, number))
     return district
 
 
@@ -233,7 +238,7 @@ def found_in(db: Connection, number: int) -> Announcement:
 def member(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
     """A browser in which somebody with this role is logged in."""
     client = app.test_client()
-    assert log_in(client, f"{role} {staff}", new_password(services, f"{role} {staff}", role, staff)) == 302
+    assert log_in(client, f"{role} {staff}", issue_password(services, f"{role} {staff}", role, staff)) == 302
     return client
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from bot.base.database import now
 from bot.store.staff import staff_accounts
 from bot.web.console.auth import credentials
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.web.console.conftest import Served
 
 pytestmark = [pytest.mark.long, pytest.mark.browser]
@@ -93,21 +93,23 @@ def log_in(page: Page, name: str, password: str) -> None:
 
 
 def administrator(served: Served, language: str) -> tuple[str, str]:
-    password = new_password(served.services, "ruth", "administrator", "ana_ruiz")
+    password = issue_password(served.services, "ruth", "administrator", "ana_ruiz")
     with served.services.database.write() as db:
-        login = staff_accounts.by_name(db, "ruth")
+        login = staff_accounts.find_by_name(db, "ruth")
         assert login is not None
         staff_accounts.set_language(db, login.id, language)
     return "ruth", password
 
 
 def with_factor(served: Served) -> tuple[str, str]:
-    password = new_password(served.services, "omar", "administrator")
+    password = issue_password(served.services, "omar", "administrator")
     with served.services.database.write() as db:
-        login = staff_accounts.by_name(db, "omar")
+        login = staff_accounts.find_by_name(db, "omar")
         assert login is not None
-        sealed = served.services.database.vault.seal(pyotp.random_base32(), credentials.place(login.id))
-        staff_accounts.set_factor(db, login.id, sealed, [], 0, now())
+        sealed = served.services.database.vault.encrypt(
+            pyotp.random_base32(), credentials.build_secret_context(login.id)
+        )
+        staff_accounts.set_second_factor(db, login.id, sealed, [], 0, now())
     return "omar", password
 
 

@@ -7,8 +7,8 @@ from bot.announcements import launch, translation_drafts
 from bot.announcements.sender import broadcast
 from bot.base.database import now
 from bot.store.announcements import translations
-from bot.store.announcements.translations import Review
-from bot.web.console.registration import new_password
+from bot.store.announcements.translations import TranslationReview
+from bot.web.console.registration import issue_password
 from tests.announcements.conftest import District
 from tests.web.console.conftest import Served, found_in, nothing_urgent
 from tests.web.console.test_accessibility import PHONE, faults, log_in, opened
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 def log_in_as(served: Served, page: Page, staff: str, role: str) -> None:
     page.context.clear_cookies()
-    log_in(page, staff, new_password(served.services, staff, role, staff))
+    log_in(page, staff, issue_password(served.services, staff, role, staff))
 
 
 def write(page: Page) -> None:
@@ -64,12 +64,12 @@ def test_enter_approves_nothing_and_an_offer_is_taken_over_by_a_click(
 ) -> None:
     with served.services.database.read() as db:
         one = found_in(db, 1)
-        parts = translations.of(db, 1)["es"].parts
+        parts = translations.list_for_announcement(db, 1)["es"].parts
     translation_drafts.approve(
-        served.services, 1, "es", [part.wording for part in parts], Review("Marta", "ana_ruiz", now())
+        served.services, 1, "es", [part.wording for part in parts], TranslationReview("Marta", "ana_ruiz", now())
     )
     later = district.draft(one.text.replace("Friday", "Monday"))
-    translation_drafts.ask(served.services, later)
+    translation_drafts.request_drafts(served.services, later)
     with opened(browser, served, "en", PHONE, "light") as page:
         log_in_as(served, page, "kim_novak", "staff")
         page.goto(f"/console/announcements/{later.id}/languages/es")

@@ -20,9 +20,9 @@ from bot.store.announcements import announcements, approvals, approved_phrases, 
 from bot.store.announcements.announcements import Announcement, Audience
 from bot.store.cases import cases
 from bot.store.families import consent_events, contacts, families
-from bot.web.console.announcements.progress_page import HELD_WORDS
-from bot.web.console.announcements.translation_page import RECORDING_BYTES
-from bot.web.console.core.audit_page import WHAT
+from bot.web.console.announcements.progress_page import HOLD_REASON_TEXTS
+from bot.web.console.announcements.translation_page import MAX_RECORDING_BYTES
+from bot.web.console.core.audit_page import AUDIT_ACTION_TEXTS
 from tests.announcements.conftest import TEXT, District
 from tests.cases.test_paging import send_all
 from tests.conftest import Family
@@ -72,7 +72,7 @@ def who(services: Services, client: FlaskClient, staff: str, role: str = "staff"
 
 def log_of(services: Services, subject: str) -> list[tuple[str, str]]:
     with services.database.read() as db:
-        return [(one.who, one.what) for one in audit_log.newest(db, 100, subject)]
+        return [(one.who, one.what) for one in audit_log.list_newest(db, 100, subject)]
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Servi
     assert one.send_at == datetime(2026, 11, 25, 15, 30, tzinfo=UTC), "half past nine on the district's clocks"
     assert one.until == one.send_at + timedelta(days=14)
     with services.database.read() as db:
-        assert set(translations.of(db, 1)) == set(services.library.district.languages) - {"en"}
+        assert set(translations.list_for_announcement(db, 1)) == set(services.library.district.languages) - {"en"}
     page = ana.get(f"{HOME}/1").text
     assert "Being translated" in page and "hx-get" in page and "Lincoln Elementary" in page
     assert "Come on Friday." in ana.get(HOME).text
@@ -135,7 +135,7 @@ def test_what_is_wrong_is_said_at_its_place_and_nothing_is_lost(
     assert "typed.example" in answer.text or "link" in change
     assert 'value="lincoln" checked' in answer.text or "schools" in change
     with services.database.read() as db:
-        assert announcements.newest(db, 9) == []
+        assert announcements.list_newest(db, 9) == []
 
 
 def test_an_empty_form_chooses_nothing_for_anybody(ana: FlaskClient) -> None:
@@ -188,7 +188,7 @@ def test_the_form_counts_whom_it_means(ana: FlaskClient, district: District) -> 
 def test_texts_and_names_are_shown_as_text(services: Services, ana: FlaskClient) -> None:
     send(ana, f"{HOME}/new", **{**FORM, "text": "Hello <script>alert(1)</script> you."})
     with services.database.read() as db:
-        parts = translations.of(db, 1)["es"].parts
+        parts = translations.list_for_announcement(db, 1)["es"].parts
     answer = send(ana, f"{HOME}/1/languages/es", text=["<b>x</b>"] * len(parts), reviewed_by="<i>Ana</i>")
     assert answer.status_code == 302
     for path in ("", "/1", "/1/languages/es", "/1/preview", "/1/edit"):
@@ -217,7 +217,7 @@ def test_who_speaks_the_language_approves_and_others_name_who_did(
     assert "Approved by Marta Gil" in ana.get(f"{HOME}/{draft}").text
     send(ana, f"{HOME}/{draft}/languages/es", text=["No hay clases el viernes.", *SPANISH[1:]])
     with services.database.read() as db:
-        found = translations.of(db, draft)["es"]
+        found = translations.list_for_announcement(db, draft)["es"]
         assert approved_phrases.find(db, "en", "es", "There is no school on Friday.") == "No hay clases el viernes."
     assert (found.state, found.reviewed_by, found.recorded_by) == ("approved", "Ana Ruiz", "ana_ruiz")
     assert found.parts[0].machine == "no" and found.parts[1].machine == "yes"
@@ -227,7 +227,7 @@ def test_what_must_stay_is_not_lost_in_a_translation(services: Services, ana: Fl
     answer = send(ana, f"{HOME}/{draft}/languages/es", text=[*SPANISH[:2], "Llame."])
     assert answer.status_code == 422 and "office_phone" in answer.text and "Llame.</textarea>" in answer.text
     with services.database.read() as db:
-        assert translations.of(db, draft)["es"].state == "draft"
+        assert translations.list_for_announcement(db, draft)["es"].state == "draft"
 
 
 def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
@@ -236,13 +236,13 @@ def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
     kim, path = who(services, ana, "kim_novak"), f"{HOME}/{draft}/languages/es"
     read = english_on(kim.get(path).text)
     newer = replace(kept(services, draft), text=TEXT.replace("no school", "school"))
-    translation_drafts.ask(services, composition.keep(services, newer, "ana_ruiz", draft))
+    translation_drafts.request_drafts(services, composition.save_draft(services, newer, "ana_ruiz", draft))
     answer = send(kim, path, english=read, text=["El viernes no hay clases.", *SPANISH[1:]], reviewed_by="Marta Gil")
     assert answer.status_code == 422 and "The text was changed meanwhile" in answer.text
     assert "There is school on Friday." in answer.text and "no hay clases.</textarea>" not in answer.text
     assert f"{SPANISH[1]}</textarea>" in answer.text, "what still fits was not typed in vain"
     with services.database.read() as db:
-        assert translations.of(db, draft)["es"].state == "waiting"
+        assert translations.list_for_announcement(db, draft)["es"].state == "waiting"
         assert approved_phrases.find(db, "en", "es", "There is school on Friday.") is None
 
 
@@ -251,14 +251,14 @@ def test_a_sentence_approved_before_is_offered_and_taken_over(
 ) -> None:
     send(ana, f"{HOME}/{draft}/languages/es", text=["No hay clases el viernes.", *SPANISH[1:]])
     later = district.draft("There is no school on Monday. Stay warm.")
-    translation_drafts.ask(services, later)
+    translation_drafts.request_drafts(services, later)
     path = f"{HOME}/{later.id}/languages/es"
     page = ana.get(path).text
     assert "No hay clases el viernes." in page and 'name="use" value="0:0"' in page
     taken = send(ana, path, text=["", "Abríguese."], use="0:0").text
     assert "No hay clases el viernes.</textarea>" in taken and "Abríguese.</textarea>" in taken
     with services.database.read() as db:
-        assert translations.of(db, later.id)["es"].state == "waiting", "nothing is approved by that"
+        assert translations.list_for_announcement(db, later.id)["es"].state == "waiting", "nothing is approved by that"
     for nonsense in ("9:0", "x", "0:", "²:0"):
         assert send(ana, path, text=["", ""], use=nonsense).status_code == 400
 
@@ -288,7 +288,7 @@ def test_the_machine_is_asked_again_and_the_page_says_when_it_is_there(
     send(ana, f"{path}/again")
     assert ana.get(path, headers={"HX-Request": "true"}).status_code == 204
     assert "Being translated" in ana.get(path).text
-    translation_drafts.translate(services, draft, "es")
+    translation_drafts.create_draft(services, draft, "es")
     assert "The draft is there." in ana.get(path, headers={"HX-Request": "true"}).text
     assert "Missing: no machine translates it here." in ana.get(f"{HOME}/{draft}").text, "there is no translator"
 
@@ -300,7 +300,7 @@ def test_a_recording_may_be_larger_than_all_other_forms(services: Services, ana:
     answer = ana.get(path)
     assert answer.data == MP3 and answer.mimetype == "audio/mpeg"
     assert "<audio" in ana.get(f"{HOME}/{draft}/languages/es").text
-    large = MP3[:4] + bytes(RECORDING_BYTES)
+    large = MP3[:4] + bytes(MAX_RECORDING_BYTES)
     for wrong in (b"<html>", b"", b"\xff\xf1aac", large[:-3]):
         page = send(ana, path, follow=True, recording=(io.BytesIO(wrong), "a.mp3")).text
         assert "Choose an MP3 file" in page or wrong == large[:-3]
@@ -323,10 +323,10 @@ def test_who_writes_does_not_approve_and_staff_approve_only_their_own_name(
     assert "not who wrote it" in send(who(services, ana, "ana_ruiz", "approver"), path).text
     assert send(who(services, ana, "kim_novak"), path).status_code == 403
     with services.database.read() as db:
-        assert approvals.of(db, draft) == []
+        assert approvals.list_for_announcement(db, draft) == []
     send(who(services, ana, "dana_cole"), path)
     with services.database.read() as db:
-        assert [one.by for one in approvals.of(db, draft)] == ["dana_cole"], "it stands in her name"
+        assert [one.by for one in approvals.list_for_announcement(db, draft)] == ["dana_cole"], "it stands in her name"
 
 
 def test_the_superintendents_own_wait_for_her(services: Services, ana: FlaskClient, district: District) -> None:
@@ -471,7 +471,7 @@ def test_replies_are_listed_for_who_may_see_them(
 ) -> None:
     family.text("I want to talk to a person")
     with services.database.write() as db:
-        cases.answers_announcement(db, 1, sent)
+        cases.link_announcement(db, 1, sent)
     assert "/console/cases/1" in ana.get(f"{HOME}/{sent}/watch").text
     grace = who(services, ana, "grace_wu").get(f"{HOME}/{sent}/watch").text
     assert "Cases that answer it: 1. You see those of your roles" in grace and "/console/cases/1" not in grace
@@ -516,11 +516,11 @@ def test_consent_is_proved_without_the_number_in_any_log(
     district.family(f"whatsapp:{A}")
     vault, at = services.database.vault, now()
     with services.database.write() as db:
-        consent_events.record(db, vault.index(A), "given", "enrollment form", "roster:1", at)
-        consent_events.record(db, vault.index(f"whatsapp:{A}"), "stop", "keyword", "SM77", at)
+        consent_events.record(db, vault.compute_lookup_hash(A), "given", "enrollment form", "roster:1", at)
+        consent_events.record(db, vault.compute_lookup_hash(f"whatsapp:{A}"), "stop", "keyword", "SM77", at)
         found = contacts.find(db, vault, f"whatsapp:{A}")
         assert found
-        contacts.set_stopped(db, found.id, at)
+        contacts.set_opted_out(db, found.id, at)
         families.mark_bad_number(db, family, 30006, at)
     office = member(services, ana.application, "records_officer")
     page = send(office, "/console/consent", number=spelled).text
@@ -528,7 +528,7 @@ def test_consent_is_proved_without_the_number_in_any_log(
     assert "Agreed, says the school&#39;s list" in page and "enrollment form" in page
     assert "Wants no messages (STOP)" in page and "SM77" in page and "landline" in page and "Not stopped" in page
     with services.database.read() as db:
-        entries = [one for one in audit_log.newest(db, 100) if one.what == "looked up consent"]
+        entries = [one for one in audit_log.list_newest(db, 100) if one.what == "looked up consent"]
     assert [one.subject for one in entries] == [f"family {family}"]
     assert "5550201" not in str(entries)
 
@@ -547,6 +547,6 @@ def test_of_an_unknown_number_nothing_is_kept(services: Services, ana: FlaskClie
 def test_every_sentence_of_the_rooms_below_is_in_the_catalogs(
     services: Services, ana: FlaskClient, sent: int, new_family: Callable[[str], Family]
 ) -> None:
-    assert set(HELD_WORDS) == set(progress.HELD.values())
+    assert set(HOLD_REASON_TEXTS) == set(progress.HOLD_EXPLANATIONS.values())
     send(ana, f"{HOME}/{sent}/stop", sure="yes")
-    assert {what for _, what in log_of(services, f"announcement {sent}")} <= set(WHAT)
+    assert {what for _, what in log_of(services, f"announcement {sent}")} <= set(AUDIT_ACTION_TEXTS)

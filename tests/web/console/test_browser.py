@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 
 from bot.runtime import Services
 from bot.web.app import create_app
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.web.console.conftest import Served
 from tests.web.console.test_accessibility import log_in
@@ -66,7 +66,7 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
 
 @pytest.mark.parametrize("path", ["/console/login", "/console/cases/1", "/m/K7Q2MX", "/g/K7Q2MX"])
 def test_nothing_that_was_smuggled_in_runs(page: Page, served: Served, path: str) -> None:
-    log_in(page, "root", new_password(served.services, "root", "administrator", "ana_ruiz"))
+    log_in(page, "root", issue_password(served.services, "root", "administrator", "ana_ruiz"))
     page.goto(path)
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text))
@@ -91,7 +91,7 @@ def test_no_page_stands_in_a_frame(page: Page, served: Served) -> None:
 
 def test_after_logging_out_the_way_back_shows_nothing(page: Page, served: Served) -> None:
     """A shared computer in the front office: `no-store` keeps the case out of the browser's history."""
-    log_in(page, "root", new_password(served.services, "root", "administrator", "ana_ruiz"))
+    log_in(page, "root", issue_password(served.services, "root", "administrator", "ana_ruiz"))
     page.goto("/console/cases/1")
     page.request.post("/console/logout", form={"csrf_token": page.locator("[name=csrf_token]").first.input_value()})
     page.goto("/healthz")

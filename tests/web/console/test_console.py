@@ -9,16 +9,16 @@ from sqlalchemy import update
 
 from bot.base.database import now
 from bot.cases import assignment
-from bot.cases.paging import page
+from bot.cases.paging import page_staff
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import cases, interpreter_requests
 from bot.store.cases.cases import NewCase
 from bot.store.families import contacts
 from bot.store.staff import staff_accounts
-from bot.translation.safe_translator import personal
-from bot.web.console.core.inbox import SHOWN
-from bot.web.console.registration import first_login, new_password
+from bot.translation.safe_translator import has_personal_data
+from bot.web.console.core.inbox import MAX_INBOX_ROWS
+from bot.web.console.registration import create_first_account, issue_password
 from tests.cases.test_paging import send_all
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
@@ -37,12 +37,14 @@ def log_in(client: FlaskClient, name: str, password: str) -> int:
 
 def log_in_as(services: Services, client: FlaskClient, staff: str, role: str = "staff") -> None:
     """A login of a member of staff, with the role."""
-    password = new_password(services, staff)
+    password = issue_password(services, staff)
     with services.database.write() as db:
-        found = staff_accounts.by_name(db, staff)
+        found = staff_accounts.find_by_name(db, staff)
         assert found
         db.execute(
-            update(staff_accounts.logins).where(staff_accounts.logins.c.id == found.id).values(role=role, staff=staff)
+            update(staff_accounts.staff_accounts)
+            .where(staff_accounts.staff_accounts.c.id == found.id)
+            .values(role=role, staff=staff)
         )
     assert log_in(client, staff, password) == 302
 
@@ -60,7 +62,7 @@ def opened(services: Services, family: Family) -> Family:
     """A family that waits for a person in case 1."""
     family.text("I want to talk to a person")
     family.text("after <script>alert(1)</script> three")
-    page(services, 1)
+    page_staff(services, 1)
     return family
 
 
@@ -77,19 +79,19 @@ def test_a_grave_case_stands_above_any_number_of_newer_ones(
     services: Services, client: FlaskClient, opened: Family
 ) -> None:
     opened.text("La migra está en mi puerta ahorita")
-    crowd(services, None, SHOWN)
+    crowd(services, None, MAX_INBOX_ROWS)
     log_in_as(services, client, "rosa_lind", "approver")
     listed = re.findall(r'href="/console/cases/(\d+)"', client.get("/console/").text)
-    assert listed[:2] == ["2", "1"] and len(listed) == SHOWN
-    assignment.resolve(services, 1, "ana_ruiz", "called")
+    assert listed[:2] == ["2", "1"] and len(listed) == MAX_INBOX_ROWS
+    assignment.resolve_case(services, 1, "ana_ruiz", "called")
     assert "/console/cases/1" in client.get("/console/?show=done").text
 
 
 def test_ones_own_cases_are_not_lost_among_those_of_others(
     services: Services, client: FlaskClient, opened: Family
 ) -> None:
-    assignment.take(services, 1, "dana_cole", "in the console")
-    crowd(services, "riverside", SHOWN, severity="escalate_now")
+    assignment.take_case(services, 1, "dana_cole", "in the console")
+    crowd(services, "riverside", MAX_INBOX_ROWS, severity="escalate_now")
     log_in_as(services, client, "dana_cole")
     assert re.findall(r'href="/console/cases/(\d+)"', client.get("/console/?show=mine").text) == ["1"]
 
@@ -110,7 +112,7 @@ def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
 
 
 def test_the_first_login_is_told_once(services: Services) -> None:
-    assert first_login(services) is not None and first_login(services) is None
+    assert create_first_account(services) is not None and create_first_account(services) is None
 
 
 def test_a_case_is_taken_answered_and_done(
@@ -192,13 +194,13 @@ def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
 ) -> None:
     number = refused_text(services, client, opened, twilio)
     twilio.number(opened.address, error_code=None)
-    assert assignment.hand_over(services, 1, "ana_ruiz", "jean_pierre")
+    assert assignment.hand_over_case(services, 1, "ana_ruiz", "jean_pierre")
     for action in ("resolve", "hand-back", f"messages/{number}/again"):
         assert "not yours: take it first" in post(client, f"/console/cases/1/{action}", why="called"), action
     send_all(services)
     with services.database.read() as db:
         one = cases.get(db, services.database.vault, 1)
-        assert one.open and contacts.get(db, services.database.vault, one.contact_id).talking_case == 1
+        assert one.is_open and contacts.get(db, services.database.vault, one.contact_id).talking_case == 1
     assert twilio.sent_to(opened.address) == []
 
 
@@ -217,7 +219,7 @@ def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
         post(client, "/console/cases/1/interpreter", when="Tuesday at 3", how="phone", kind="trained", once="e1")
     send_all(services)
     with services.database.read() as db:
-        assert len(interpreter_requests.of_case(db, services.database.vault, 1)) == 1
+        assert len(interpreter_requests.list_for_case(db, services.database.vault, 1)) == 1
     told = [one.body for one in twilio.sent_to("+12175550142") if "interpreter" in one.body]
     assert len(told) == 1 and "English, phone, trained" in told[0] and "Tuesday" not in told[0]
 
@@ -257,7 +259,7 @@ def test_whoever_reads_a_case_stands_in_the_audit_log(services: Services, client
     log_in_as(services, client, "ana_ruiz")
     client.get("/console/cases/1")
     with services.database.read() as db:
-        assert ("ana_ruiz", "read") in [(one.who, one.what) for one in audit_log.newest(db, 10, "case 1")]
+        assert ("ana_ruiz", "read") in [(one.who, one.what) for one in audit_log.list_newest(db, 10, "case 1")]
 
 
 def test_an_approved_translation_needs_somebody_who_speaks_the_language(
@@ -272,15 +274,15 @@ def test_an_approved_translation_needs_somebody_who_speaks_the_language(
 
 
 def test_only_general_sentences_are_approved() -> None:
-    assert personal("Señora Gómez, José was absent", "en") and personal("call 217-555-0100", "en")
-    assert not personal("The office opens in the morning.", "en")
+    assert has_personal_data("Señora Gómez, José was absent", "en") and has_personal_data("call 217-555-0100", "en")
+    assert not has_personal_data("The office opens in the morning.", "en")
 
 
 def test_a_wrong_topic_is_put_on_the_review_list_masked(
     services: Services, client: FlaskClient, family: Family
 ) -> None:
     family.text("I want to talk to a person, my number is A123456789")
-    log_in(client, "ana", new_password(services, "ana"))
+    log_in(client, "ana", issue_password(services, "ana"))
     page = client.get("/console/cases/1").text
     assert "They wrote" in page and "123456789" not in page
     form = {"csrf_token": token(page), "topic": "legal_help"}
@@ -295,7 +297,7 @@ def test_a_wrong_topic_is_put_on_the_review_list_masked(
 
 
 def test_there_is_no_such_case(services: Services, client: FlaskClient) -> None:
-    log_in(client, "ana", new_password(services, "ana"))
+    log_in(client, "ana", issue_password(services, "ana"))
     assert client.get("/console/cases/99").status_code == 404
     with services.database.read() as db:
         assert cases.find(db, services.database.vault, 99) is None

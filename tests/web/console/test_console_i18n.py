@@ -15,11 +15,11 @@ from bot.content.catalog import parse_po
 from bot.content.library import Library
 from bot.runtime import Services
 from bot.store.staff import staff_accounts
-from bot.web.console.core.console_i18n import FILES, _
+from bot.web.console.core.console_i18n import CATALOG_DIR, _
 from tests.web.console.conftest import member
 from tests.web.console.test_console import token
 
-POT = FILES / "console.pot"
+POT = CATALOG_DIR / "console.pot"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_refusal_is_in_ones_language_too(services: Services, ana: FlaskClient)
 def extracted(tmp_path: Path, folder: Path = settings.ROOT) -> set[str]:
     """What `make messages` would find."""
     out = tmp_path / "now.pot"
-    command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", str(FILES / "babel.cfg")]
+    command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", str(CATALOG_DIR / "babel.cfg")]
     subprocess.run([*command, "-k", "N_", "-o", str(out), "bot"], cwd=folder, check=True)
     return {str(message.id) for message in parse_po("en", out.read_bytes()) if message.id}
 
@@ -75,7 +75,7 @@ def test_texts_of_python_constants_and_templates_are_found(tmp_path: Path) -> No
 @pytest.mark.long
 def test_check_names_what_a_catalog_lacks(tmp_path: Path, library: Library) -> None:
     root = settings.ROOT
-    assert not [line for line in lint.findings(root, library, date(2026, 11, 24))[0] if "console" in line]
+    assert not [line for line in lint.find_content_problems(root, library, date(2026, 11, 24))[0] if "console" in line]
     for name in ("messages", "bot/web/console/words", "flows"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(root / name)
@@ -83,25 +83,27 @@ def test_check_names_what_a_catalog_lacks(tmp_path: Path, library: Library) -> N
     own.unlink()
     own.mkdir()
     (own / "console.pot").write_text(POT.read_text() + '\nmsgid "Brand new"\nmsgstr ""\n')
-    po = FILES / "es.po"
+    po = CATALOG_DIR / "es.po"
     (own / "es.po").write_text(po.read_text().replace("{number} caracteres", "{numero} caracteres"))
-    errors = [line for line in lint.findings(tmp_path, library, date(2026, 11, 24))[0] if "console" in line]
+    errors = [
+        line for line in lint.find_content_problems(tmp_path, library, date(2026, 11, 24))[0] if "console" in line
+    ]
     assert any("not drafted yet: 'Brand new'" in line for line in errors)
     assert any("{numero}" in line for line in errors) and all(
-        line.startswith(str(lint.CONSOLE.parent)) for line in errors
+        line.startswith(str(lint.CONSOLE_TEMPLATE_PATH.parent)) for line in errors
     )
     (own / "es.po").write_text("msgid oops\n")
-    errors, _warnings = lint.findings(tmp_path, library, date(2026, 11, 24))
+    errors, _warnings = lint.find_content_problems(tmp_path, library, date(2026, 11, 24))
     assert any(line.startswith("bot/web/console/words/es.po:") and "not a PO file" in line for line in errors)
 
 
 def test_merging_keeps_translations_and_who_reviewed_them(tmp_path: Path) -> None:
     po = tmp_path / "es.po"
-    po.write_text((FILES / "es.po").read_text().replace("nobody yet", "Rosa Lind"))
+    po.write_text((CATALOG_DIR / "es.po").read_text().replace("nobody yet", "Rosa Lind"))
     before = po.read_text()
-    catalog_merge.merge(po, parse_po("en", POT.read_bytes()))
+    catalog_merge.merge_catalog(po, parse_po("en", POT.read_bytes()))
     assert po.read_text() == before
-    catalog_merge.merge(po, parse_po("en", POT.read_bytes() + b'\nmsgid "Brand new"\nmsgstr ""\n'))
+    catalog_merge.merge_catalog(po, parse_po("en", POT.read_bytes() + b'\nmsgid "Brand new"\nmsgstr ""\n'))
     assert "Brand new" in po.read_text() and "X-Reviewed-By: Rosa Lind" in po.read_text()
 
 

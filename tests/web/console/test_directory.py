@@ -15,12 +15,12 @@ from bot.base import settings
 from bot.base.database import now
 from bot.content.facts import Partner
 from bot.content.library import load_library
-from bot.content.partner_yaml import lines_of, partner_of
+from bot.content.partner_yaml import parse_partner, render_lines
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import referrals
 from bot.store.community import partner_checks, partner_suggestions
-from bot.store.community.partner_suggestions import New
+from bot.store.community.partner_suggestions import NewPartnerSuggestion
 from tests.conftest import NOW, Family
 from tests.web.console.conftest import member
 from tests.web.console.test_console import post, token
@@ -46,9 +46,9 @@ def test_a_call_keeps_a_partner_named_without_any_file(
         assert "partner prairie_legal" not in ana.get("/console/content").text
         assert "Prairie" in new_family("+12175550172").text("we need a lawyer, who can help us")
     with services.database.read() as db:
-        (entry,) = audit_log.newest(db, 5, "partner prairie_legal")
+        (entry,) = audit_log.list_newest(db, 5, "partner prairie_legal")
         assert (entry.who, entry.what, entry.why) == ("ana_ruiz", "called a partner", "right")
-        assert len(partner_checks.newest(db)) == 1
+        assert len(partner_checks.list_newest(db)) == 1
 
 
 def test_a_wrong_number_is_said_and_flagged_to_its_owner(services: Services, client: FlaskClient) -> None:
@@ -74,8 +74,8 @@ def test_viewers_see_no_small_figure(services: Services, client: FlaskClient, fa
         for number in range(24):
             referrals.add(db, f"form:{number}", 1, "prairie_legal" if number % 2 else "harvest", "ana_ruiz", now())
             if number % 2:
-                referrals.answer(db, 1, "helped", now())
-        referrals.answer(db, 1, "not_helped", now())
+                referrals.record_outcome(db, 1, "helped", now())
+        referrals.record_outcome(db, 1, "not_helped", now())
     viewer = member(services, client.application, "viewer").get("/console/directory").text
     staff = member(services, client.application, "staff", "ana_ruiz").get("/console/directory").text
     assert "<td>hidden</td>" in viewer and "<td>hidden</td>" not in staff and "<td>12</td>" in staff
@@ -86,7 +86,9 @@ def test_viewers_see_no_small_figure(services: Services, client: FlaskClient, fa
 def test_a_suggestion_is_reviewed_once_and_never_live(services: Services, client: FlaskClient, family: Family) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
-        partner_suggestions.add(db, services.database.vault, New("SM1:0", "family", "es", "<b>Casa</b> Amiga"), now())
+        partner_suggestions.add(
+            db, services.database.vault, NewPartnerSuggestion("SM1:0", "family", "es", "<b>Casa</b> Amiga"), now()
+        )
     page = post(ana, "/console/suggestions", text="Puertas Abiertas, rent", once="a")
     page = post(ana, "/console/suggestions", text="Puertas Abiertas, rent", once="a")
     assert page.count("Puertas Abiertas") == 1 and "&lt;b&gt;Casa" in page and "a family, in Spanish" in page
@@ -124,7 +126,9 @@ def test_a_suggestion_becomes_lines_that_the_district_file_reads(
 ) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
-        partner_suggestions.add(db, services.database.vault, New("SM1:0", "family", "es", "Casa Amiga"), now())
+        partner_suggestions.add(
+            db, services.database.vault, NewPartnerSuggestion("SM1:0", "family", "es", "Casa Amiga"), now()
+        )
     page = post(ana, "/console/suggestions/1/lines", **TYPED, **TYPED_MORE, website="https://Casa.example.org/")
     lines = unescape(page.split('<pre lang="en" dir="ltr">', 1)[1].split("</pre>", 1)[0])
     file = (settings.ROOT / "district.yaml").read_text().replace("\npartners:\n", f"\npartners:\n{lines}", 1)
@@ -143,7 +147,9 @@ def test_a_suggestion_becomes_lines_that_the_district_file_reads(
 def test_what_the_file_would_refuse_is_named(services: Services, client: FlaskClient, family: Family) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
-        partner_suggestions.add(db, services.database.vault, New("SM1:0", "family", "es", "Casa Amiga"), now())
+        partner_suggestions.add(
+            db, services.database.vault, NewPartnerSuggestion("SM1:0", "family", "es", "Casa Amiga"), now()
+        )
     given_ = {"csrf_token": token(ana.get("/console/account").text), **TYPED, "phone": "call me", "languages": ["xx"]}
     answer = ana.post("/console/suggestions/1/lines", data=given_)
     assert answer.status_code == 422
@@ -154,7 +160,7 @@ def test_what_the_file_would_refuse_is_named(services: Services, client: FlaskCl
 
 @given(name=strategies.text(min_size=1, max_size=60).filter(lambda one: one.isprintable() and one.strip()))
 def test_any_name_stands_in_the_file_as_it_was_typed(name: str) -> None:
-    made = partner_of({**TYPED, "name": name, "languages": ("en",), "checked_on": date(2026, 11, 24)})
+    made = parse_partner({**TYPED, "name": name, "languages": ("en",), "checked_on": date(2026, 11, 24)})
     assert isinstance(made, Partner)
-    read = yaml.safe_load("partners:\n" + lines_of(made, {"partner"}))["partners"]
+    read = yaml.safe_load("partners:\n" + render_lines(made, {"partner"}))["partners"]
     assert [Partner.model_validate(one) for one in read.values()] == [made] and "partner" not in read

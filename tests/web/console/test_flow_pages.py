@@ -8,9 +8,9 @@ from bot.base.database import now
 from bot.content.library import Library
 from bot.runtime import Services
 from bot.store.families import flow_stats
-from bot.store.families.flow_stats import Stop
-from bot.web.console.content.flow_drawing import picture
-from bot.web.console.registration import new_password
+from bot.store.families.flow_stats import StepStats
+from bot.web.console.content.flow_drawing import draw_flow
+from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.web.console.test_console import log_in
 
@@ -22,23 +22,23 @@ def test_questions_count_who_was_asked_who_went_on_and_who_was_not_understood(
     family.text("Rosa, Lincoln")
     family.text("tomorrow")
     family.text("🤷")
-    counted = flow_stats.read(services.redis, now())
-    assert counted["report_absence", "open"] == Stop(asked=1, went_on=1)
-    assert counted["report_absence", "reason"] == Stop(asked=1, not_understood=1)
-    assert counted["report_absence", "reason"].silent == 1
-    assert family.address.encode() not in b"".join(services.redis.hgetall(flow_stats.key(now())))
+    counted = flow_stats.load(services.redis, now())
+    assert counted["report_absence", "open"] == StepStats(asked=1, went_on=1)
+    assert counted["report_absence", "reason"] == StepStats(asked=1, not_understood=1)
+    assert counted["report_absence", "reason"].drop_out_count == 1
+    assert family.address.encode() not in b"".join(services.redis.hgetall(flow_stats.build_key(now())))
 
 
 def test_a_repeated_webhook_counts_once(services: Services, family: Family) -> None:
     for _ in range(3):
         family.text("I need to report that my child will be absent", MessageSid="SM" + "a" * 32)
-    assert flow_stats.read(services.redis, now())["report_absence", "open"].asked == 1
+    assert flow_stats.load(services.redis, now())["report_absence", "open"].asked == 1
 
 
 def test_the_month_before_counts_too(services: Services) -> None:
-    services.redis.hincrby(flow_stats.key(datetime(2026, 12, 31, tzinfo=UTC)), "menu.open.asked", 2)
-    services.redis.hincrby(flow_stats.key(datetime(2027, 1, 1, tzinfo=UTC)), "menu.open.asked", 3)
-    assert flow_stats.read(services.redis, datetime(2027, 1, 31, tzinfo=UTC))["menu", "open"].asked == 5
+    services.redis.hincrby(flow_stats.build_key(datetime(2026, 12, 31, tzinfo=UTC)), "menu.open.asked", 2)
+    services.redis.hincrby(flow_stats.build_key(datetime(2027, 1, 1, tzinfo=UTC)), "menu.open.asked", 3)
+    assert flow_stats.load(services.redis, datetime(2027, 1, 31, tzinfo=UTC))["menu", "open"].asked == 5
 
 
 def test_the_pages_show_every_flow_and_where_it_stops_people(
@@ -49,7 +49,7 @@ def test_the_pages_show_every_flow_and_where_it_stops_people(
         family.text("I need to report that my child will be absent")
         family.text("menu")
     family.text("I need to report that my child will be absent")
-    log_in(client, "ana", new_password(services, "ana"))
+    log_in(client, "ana", issue_password(services, "ana"))
     listed = client.get("/console/flows").text
     assert all(f"/console/flows/{name}" in listed for name in services.library.flows.flows)
     assert listed.index("A child will be absent") < listed.index("Meals, food, housing"), "the worst first"
@@ -60,7 +60,7 @@ def test_the_pages_show_every_flow_and_where_it_stops_people(
 
 def test_every_flow_is_drawn_with_all_its_steps_side_by_side(library: Library) -> None:
     for flow in library.flows.flows.values():
-        boxes = picture(flow).boxes
+        boxes = draw_flow(flow).boxes
         assert {box.name for box in boxes if box.kind != "flow"} == set(flow.steps), flow.flow
         places = {(box.x, box.y) for box in boxes}
         assert len(places) == len(boxes), "no box stands on another"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.web.console.conftest import Served
 from tests.web.console.test_accessibility import DESKTOP, PHONE, faults, log_in, opened
 
@@ -25,7 +25,7 @@ def look(page: Page, name: str) -> list[str]:
 def test_a_drill_from_the_tap_to_the_quiz(browser: Browser, served: Served, screen: dict[str, int]) -> None:
     kind, wrong = f"{screen['width']}", []
     with opened(browser, served, "en", screen, "light") as page:
-        log_in(page, "iris", new_password(served.services, "iris", "staff", "iris_vega"))
+        log_in(page, "iris", issue_password(served.services, "iris", "staff", "iris_vega"))
         page.goto("/console/agents")
         wrong += look(page, f"agents-{kind}")
         page.get_by_role("link", name="Drill · Lincoln Elementary").click()

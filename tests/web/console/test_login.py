@@ -24,8 +24,8 @@ from bot.store import audit_log
 from bot.store.staff import staff_accounts
 from bot.web.app import create_app
 from bot.web.console.auth import credentials
-from bot.web.console.auth.login import _is_ours
-from bot.web.console.registration import new_password
+from bot.web.console.auth.login import _is_console_path
+from bot.web.console.registration import issue_password
 from tests.web.console.test_console import log_in, token
 
 START = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
@@ -39,8 +39,8 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Argon2 is slow on purpose; hundreds of log-ins need not be."""
     if "costs_the_same_work" not in request.node.name:
-        monkeypatch.setattr(credentials, "HASHER", CHEAP)
-        monkeypatch.setattr(credentials, "NOBODY", CHEAP.hash("nobody"))
+        monkeypatch.setattr(credentials, "PASSWORD_HASHER", CHEAP)
+        monkeypatch.setattr(credentials, "DUMMY_PASSWORD_HASH", CHEAP.hash("nobody"))
 
 
 def post(client: FlaskClient, path: str, page: str = "/console/account", **form: str) -> tuple[int, str]:
@@ -59,7 +59,7 @@ def inside(client: FlaskClient) -> bool:
 
 def told(services: Services) -> list[str]:
     with services.database.read() as db:
-        return [entry.what for entry in reversed(audit_log.newest(db, 100))]
+        return [entry.what for entry in reversed(audit_log.list_newest(db, 100))]
 
 
 def set_up(client: FlaskClient, password: str) -> tuple[str, list[str]]:
@@ -79,7 +79,7 @@ def set_up(client: FlaskClient, password: str) -> tuple[str, list[str]]:
 def test_five_wrong_tries_lock_a_name_whether_it_exists_or_not(
     services: Services, client: FlaskClient, name: str
 ) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     pages = []
     for _ in range(6):
         status, page = post(client, "/console/login", "/console/login", name=name, password="wrong")
@@ -92,7 +92,7 @@ def test_five_wrong_tries_lock_a_name_whether_it_exists_or_not(
 
 
 def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     with time_machine.travel(START) as clock:
         for _ in range(5):
             log_in(client, "ana", "wrong")
@@ -107,11 +107,11 @@ def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: S
 
 
 def test_a_hundred_tries_at_once_are_five(services: Services) -> None:
-    new_password(services, "ana")
+    issue_password(services, "ana")
 
     def once(_: int) -> int | None:
         with services.database.write() as db:
-            return staff_accounts.count_try(db, 1, START)
+            return staff_accounts.count_attempt(db, 1, START)
 
     with ThreadPoolExecutor(20) as pool:
         counted = list(pool.map(once, range(40)))
@@ -121,9 +121,11 @@ def test_a_hundred_tries_at_once_are_five(services: Services) -> None:
 def test_an_unknown_name_costs_the_same_work(
     services: Services, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new_password(services, "ana")
-    compared, before = [], credentials._fits
-    monkeypatch.setattr(credentials, "_fits", lambda kept, given: compared.append(kept[:20]) or before(kept, given))
+    issue_password(services, "ana")
+    compared, before = [], credentials._is_password_correct
+    monkeypatch.setattr(
+        credentials, "_is_password_correct", lambda kept, given: compared.append(kept[:20]) or before(kept, given)
+    )
     pages = []
     for name in ("ana", "nobody"):
         page = post(client, "/console/login", "/console/login", name=name, password="wrong")[1]
@@ -149,7 +151,7 @@ def test_many_tries_of_one_address_are_refused_with_redis_and_without(services: 
 def test_without_redis_people_still_log_in(services: Services) -> None:
     dead = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
     client = create_app(services=replace(services, redis=dead)).test_client()
-    assert log_in(client, "ana", new_password(services, "ana")) == 302 and inside(client)
+    assert log_in(client, "ana", issue_password(services, "ana")) == 302 and inside(client)
 
 
 # --- The second factor --------------------------------------------------------------------------------------------
@@ -159,7 +161,7 @@ def test_codes_and_recovery_codes_work_once(
     services: Services, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     with time_machine.travel(START, tick=False) as clock:
         log_in(client, "ana", password)
         secret, recovery = set_up(client, password)
@@ -186,7 +188,7 @@ def test_codes_and_recovery_codes_work_once(
 
 
 def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     log_in(client, "ana", password)
     set_up(client, password)
     pages = []
@@ -199,7 +201,7 @@ def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Servi
 
 
 def test_the_code_is_waited_for_five_minutes(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     assert client.get("/console/login/code").status_code == 302, "no password yet"
     with time_machine.travel(START, tick=False) as clock:
         log_in(client, "ana", password)
@@ -214,7 +216,7 @@ def test_the_code_is_waited_for_five_minutes(services: Services, client: FlaskCl
 
 
 def test_a_password_that_was_changed_in_between_opens_nothing(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     log_in(client, "ana", password)
     secret, _ = set_up(client, password)
     thief = fresh(client)
@@ -228,7 +230,7 @@ def test_a_password_that_was_changed_in_between_opens_nothing(services: Services
 
 
 def test_a_second_factor_wants_the_password_and_a_code_that_fits(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     log_in(client, "ana", password)
     page = client.get("/console/account/factor").text
     secret = re.findall(r"<code>([A-Z2-7]{32})</code>", page)[0]
@@ -246,7 +248,7 @@ def test_production_wants_a_second_factor_of_who_sees_everything(services: Servi
     app = create_app(services=replace(services, settings=strict))
     app.config["WTF_CSRF_ENABLED"] = False
     client = app.test_client()
-    password = new_password(services, "ana", role, "ana_ruiz")
+    password = issue_password(services, "ana", role, "ana_ruiz")
     answer = client.post("/console/login", data={"name": "ana", "password": password}, base_url="https://puente.test")
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-puente=") and "Path=/" in cookie and "Domain" not in cookie
@@ -267,7 +269,7 @@ def test_forms_work_over_https(services: Services) -> None:
     client = create_app(services=services).test_client()
     answer = client.get("/console/login", base_url="https://puente.test")
     assert answer.headers["Referrer-Policy"] == "same-origin"
-    form = {"name": "ana", "password": new_password(services, "ana"), "csrf_token": token(answer.text)}
+    form = {"name": "ana", "password": issue_password(services, "ana"), "csrf_token": token(answer.text)}
     referrer = {"Referer": "https://puente.test/console/login"}
     assert client.post("/console/login", data=form, base_url="https://puente.test", headers=referrer).status_code == 302
 
@@ -278,7 +280,7 @@ def test_forms_work_over_https(services: Services) -> None:
 def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
     services: Services, client: FlaskClient
 ) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     with time_machine.travel(START, tick=False) as clock:
         log_in(client, "ana", password)
         clock.shift(timedelta(minutes=31))
@@ -295,7 +297,7 @@ def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
     services: Services, client: FlaskClient
 ) -> None:
     with time_machine.travel(START, tick=False) as clock:
-        log_in(client, "ana", new_password(services, "ana"))
+        log_in(client, "ana", issue_password(services, "ana"))
         form = {"csrf_token": token(client.get("/console/account").text), "language": "es"}
         for _ in range(4):
             clock.shift(timedelta(minutes=25))
@@ -304,7 +306,7 @@ def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
 
 
 def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     asks = {"HX-Request": "true", "HX-Current-URL": "https://puente.test/console/flows?a=b"}
     with time_machine.travel(START, tick=False) as clock:
         log_in(client, "ana", password)
@@ -317,7 +319,7 @@ def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Servic
 
 
 def test_all_sessions_of_a_login_end_at_once(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     phone = fresh(client)
     assert log_in(client, "ana", password) == log_in(phone, "ana", password) == 302
     post(client, "/console/account/end")
@@ -327,7 +329,7 @@ def test_all_sessions_of_a_login_end_at_once(services: Services, client: FlaskCl
 
 
 def test_logging_out_ends_copies_of_the_cookie_too(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     log_in(client, "ana", password)
     cookie, thief = client.get_cookie("puente"), fresh(client)
     assert cookie is not None
@@ -339,7 +341,7 @@ def test_logging_out_ends_copies_of_the_cookie_too(services: Services, client: F
 
 
 def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Services, client: FlaskClient) -> None:
-    password, phone = new_password(services, "ana"), fresh(client)
+    password, phone = issue_password(services, "ana"), fresh(client)
     log_in(client, "ana", password)
     log_in(phone, "ana", password)
     path, new = "/console/account/password", "a long new secret"
@@ -353,7 +355,7 @@ def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Services, 
 
 
 def test_after_the_login_people_come_to_the_page_that_they_wanted(services: Services, client: FlaskClient) -> None:
-    password = new_password(services, "ana")
+    password = issue_password(services, "ana")
     where = client.get("/console/content").headers["Location"]
     form = {"name": "ana", "password": password, "csrf_token": token(client.get(where).text)}
     assert client.post(where, data=form).headers["Location"] == "/console/content"
@@ -365,7 +367,7 @@ def test_after_the_login_people_come_to_the_page_that_they_wanted(services: Serv
      "/console/\n//evil.example", "", "/simulator/"],
 )  # fmt: skip
 def test_and_to_no_other_site(elsewhere: str) -> None:
-    assert not _is_ours(elsewhere) and _is_ours("/console/cases/1?a=b")
+    assert not _is_console_path(elsewhere) and _is_console_path("/console/cases/1?a=b")
 
 
 # --- Logins of others ---------------------------------------------------------------------------------------------
@@ -375,7 +377,7 @@ Post = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def administrator(services: Services, client: FlaskClient) -> Post:
-    log_in(client, "chief", new_password(services, "chief"))
+    log_in(client, "chief", issue_password(services, "chief"))
     return lambda path, **form: post(client, path, "/console/people", **form)
 
 
@@ -389,8 +391,8 @@ def test_an_administrator_makes_a_login(services: Services, client: FlaskClient,
     for wrong in ({"staff": ""}, {"staff": "who"}, {"role": "king"}, {"name": "x" * 65}, {"name": " "}):
         assert administrator("/console/people", **(form | {"name": "new"} | wrong))[0] == 400
     with services.database.read() as db:
-        entries = audit_log.newest(db, 9)
-        assert audit_log.broken(db) is None
+        entries = audit_log.list_newest(db, 9)
+        assert audit_log.find_broken_row(db) is None
     assert next((one.who, one.why) for one in entries if one.what == "login made") == ("chief", "staff")
     assert password not in str(entries)
 
@@ -398,7 +400,7 @@ def test_an_administrator_makes_a_login(services: Services, client: FlaskClient,
 def test_an_administrator_changes_and_ends_what_others_may(
     services: Services, client: FlaskClient, administrator: Post
 ) -> None:
-    password, grace = new_password(services, "grace"), fresh(client)
+    password, grace = issue_password(services, "grace"), fresh(client)
     log_in(grace, "grace", password)
     assert administrator("/console/people/role", id="2", role="viewer", staff="")[0] == 200
     assert grace.get("/console/people").status_code == 403 and inside(grace), "counts at once"
@@ -435,11 +437,11 @@ def test_nobody_locks_the_last_administrator_out(services: Services, client: Fla
 
 
 def test_a_language_is_kept(services: Services, client: FlaskClient) -> None:
-    log_in(client, "ana", new_password(services, "ana"))
+    log_in(client, "ana", issue_password(services, "ana"))
     for language, kept in (("es", "es"), ("xx", "es")):
         post(client, "/console/account/language", language=language)
         with services.database.read() as db:
-            found = staff_accounts.by_name(db, "ana")
+            found = staff_accounts.find_by_name(db, "ana")
         assert found and found.language == kept
 
 
@@ -455,7 +457,7 @@ def test_the_command_line_makes_a_login_with_a_role(
     assert not inside(client) and log_in(client, "rosa", again.output.strip()) == 302
     assert inside(client), "who holds the machine opens what was lost, second factor and all"
     with services.database.read() as db:
-        found = staff_accounts.by_name(db, "rosa")
+        found = staff_accounts.find_by_name(db, "rosa")
     assert found and (found.role, found.staff) == ("records_officer", "rosa_lind")
     for wrong in (["--role", "king"], ["--role", "staff"], ["--staff", "who"]):
         assert runner.invoke(main, ["login", "new", *wrong]).exit_code == 1
@@ -463,7 +465,7 @@ def test_the_command_line_makes_a_login_with_a_role(
 
 
 def test_the_pages_hold_no_script_and_no_style(services: Services, client: FlaskClient) -> None:
-    log_in(client, "ana", new_password(services, "ana"))
+    log_in(client, "ana", issue_password(services, "ana"))
     for path in ("/console/login", "/console/account", "/console/account/factor", "/console/people"):
         page = client.get(path)
         scripts = re.findall(r"<script[^>]*>[^<]*", page.text)
@@ -475,4 +477,4 @@ def test_the_pages_hold_no_script_and_no_style(services: Services, client: Flask
 
 
 def test_development_needs_no_second_factor(services: Services, client: FlaskClient) -> None:
-    assert log_in(client, "ana", new_password(services, "ana", "administrator")) == 302 and inside(client)
+    assert log_in(client, "ana", issue_password(services, "ana", "administrator")) == 302 and inside(client)

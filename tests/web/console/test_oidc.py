@@ -19,7 +19,7 @@ from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
 from bot.web.app import create_app
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.web.console.test_console import log_in
 
 pytestmark = pytest.mark.long
@@ -96,7 +96,7 @@ def consent(client: FlaskClient, sub: str = "", start: str = "/console/login/dis
 
 def staff(services: Services, *names: str) -> None:
     for name in names:
-        new_password(services, name, "staff", "ana_ruiz")
+        issue_password(services, name, "staff", "ana_ruiz")
 
 
 @pytest.mark.long
@@ -109,7 +109,7 @@ def test_the_verified_e_mail_or_the_subject_opens_the_login_of_that_name(service
         assert (client.get("/console/").status_code == 200) is opens
         assert opens or "Nobody has made a login for you here yet" in answer.text
     with services.database.read() as db:
-        entries = [entry for entry in audit_log.newest(db, 20) if entry.what == "logged in"]
+        entries = [entry for entry in audit_log.list_newest(db, 20) if entry.what == "logged in"]
     assert [(one.who, one.why) for one in entries] == [
         ("u-3", "district"),
         ("ana.ruiz@riverbend.example.org", "district"),
@@ -161,7 +161,7 @@ def test_a_token_of_another_provider_or_for_another_program_opens_nothing(
 
 
 def test_closed_logins_stay_closed_and_the_provider_counts_as_second_factor(services: Services, browser: Open) -> None:
-    new_password(services, "u-3", "administrator")
+    issue_password(services, "u-3", "administrator")
     client = browser(environment="production")
     answer = client.get(consent(client, "u-3"), base_url="https://puente.test")
     assert answer.status_code == 502, "the state was kept in a cookie that only https carries"
@@ -182,7 +182,7 @@ def test_passwords_work_while_the_provider_is_away(services: Services, browser: 
     client = browser(oidc_issuer="http://127.0.0.1:1")
     answer = client.get("/console/login/district")
     assert answer.status_code == 502 and "use your password" in answer.text
-    assert log_in(client, "ana", new_password(services, "ana")) == 302
+    assert log_in(client, "ana", issue_password(services, "ana")) == 302
 
 
 def test_where_no_provider_is_set_there_is_no_such_door(client: FlaskClient) -> None:

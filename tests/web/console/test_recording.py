@@ -26,7 +26,7 @@ def heard(browser: Browser) -> Browser:
 
 def recorded(services: Services) -> list[str]:
     with services.database.read() as db:
-        return [one.text for one in recordings.of(db, "so")]
+        return [one.text for one in recordings.list_for_language(db, "so")]
 
 
 def record(page: Page) -> None:

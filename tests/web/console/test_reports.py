@@ -64,7 +64,7 @@ def test_figures_hide_small_cells_and_medians_of_few(services: Services, ana: Fl
     assert cells(counted, "Harbor Middle School")[2] == "–" and cells(counted, "Riverbend High School")[0] == "–"
     assert cells(counted, "Lincoln Elementary")[1] == "30"
     with services.database.read() as db:
-        assert len(case_stats.opened(db, now() - timedelta(days=30), now())) == 85
+        assert len(case_stats.list_timings(db, now() - timedelta(days=30), now())) == 85
     assert cells(waits(ana.get("/console/figures?days=7").text), "Today") == ["–", "–"]
 
 
@@ -80,11 +80,11 @@ def test_nine_are_too_few_for_a_median_and_ten_are_not(services: Services, ana: 
 
 def test_on_call_names_who_is_first_on_every_day(library: Library, ana: FlaskClient) -> None:
     district, today = library.district, date(2026, 11, 24)
-    for chain in on_call_page.chains(district, today):
+    for chain in on_call_page.build_schedules(district, today):
         days = [chain.turns[0].first, *(turn.last + timedelta(days=1) for turn in chain.turns)]
         assert days[0] == today and days[-1] == today + timedelta(days=14)
         assert [turn.first for turn in chain.turns] == days[:-1], "no day is left out, none is there twice"
-    weekly = on_call_page.turns(district, "safety_lead", None, today)
+    weekly = on_call_page.build_periods(district, "safety_lead", None, today)
     assert [turn.people[0] for turn in weekly] in (
         ["dana_cole", "sam_ortiz", "dana_cole"],
         ["sam_ortiz", "dana_cole", "sam_ortiz"],
@@ -95,7 +95,7 @@ def test_on_call_names_who_is_first_on_every_day(library: Library, ana: FlaskCli
 
 def test_my_alerts_are_mine_and_in_plain_words(services: Services, busy: None, ana: FlaskClient) -> None:
     with services.database.read() as db:
-        sent_to = {one.staff for one in deliveries.of_case(db, services.database.vault, 1)}
+        sent_to = {one.staff for one in deliveries.list_for_case(db, services.database.vault, 1)}
     assert "ana_ruiz" in sent_to and "grace_wu" not in sent_to
     page = ana.get("/console/alerts").text
     assert "Somebody needs a person" in page and "/console/cases/1" in page
@@ -103,7 +103,7 @@ def test_my_alerts_are_mine_and_in_plain_words(services: Services, busy: None, a
         with services.database.write() as db:
             db.execute(text("UPDATE deliveries SET state = :state"), {"state": state})
         assert f"<span>{words}</span>" in ana.get("/console/alerts").text
-    assert all(state in my_lists.STATES for state in (*deliveries.RANKS, "held"))
+    assert all(state in my_lists.STAFF_TEXT_STATE_LABELS for state in (*deliveries.DELIVERY_STATE_RANKS, "held"))
     other = member(services, ana.application, "staff", "grace_wu")
     assert "Nothing was sent to you" in other.get("/console/alerts").text
     nobody = member(services, ana.application, "approver")
@@ -142,9 +142,9 @@ def test_an_interpreter_is_booked_once_and_when_is_read_by_few(
         assert rosa.post("/console/interpreters", data=form).status_code == 302
     assert "No request is open" in ana.get("/console/interpreters").text
     with services.database.read() as db:
-        booked = [one for one in audit_log.newest(db, 100, "case 1") if one.what == "booked an interpreter"]
+        booked = [one for one in audit_log.list_newest(db, 100, "case 1") if one.what == "booked an interpreter"]
         assert [one.who for one in booked] == ["rosa_lind"]
-        (request,) = interpreter_requests.of_case(db, services.database.vault, 1)
+        (request,) = interpreter_requests.list_for_case(db, services.database.vault, 1)
     assert request.booked_by == "rosa_lind"
     assert ana.post("/console/interpreters", data={"id": "1"}).status_code == 400, "no form without its token"
 
@@ -158,13 +158,13 @@ def test_a_phrase_is_taken_off_the_list(services: Services, busy: None, ana: Fla
     with services.database.read() as db:
         assert approved_phrases.find(db, "en", "es", "The office opens at 8.") is None
         assert approved_phrases.find(db, "en", "ar", "The office opens at 8.") is not None
-        log = [one for one in audit_log.newest(db, 100) if one.what == "removed a phrase"]
+        log = [one for one in audit_log.list_newest(db, 100) if one.what == "removed a phrase"]
     assert [(one.who, one.subject) for one in log] == [("ana_ruiz", "phrases en es")]
 
 
 def test_a_school_that_is_gone_counts_with_none(library: Library) -> None:
     everywhere = [*library.district.schools, "closed_long_ago"]
-    places = [(school, severity) for school in everywhere for severity in reports.SEVERITIES for _ in range(11)]
-    table = reports.counted("Cases", library.district, [*places, (None, "info")])
-    assert table.cells[reports.NO_SCHOOL, "info"] == 12 and table.cells[reports.NO_SCHOOL, "follow_up"] == 11
+    places = [(school, severity) for school in everywhere for severity in reports.SEVERITY_LABELS for _ in range(11)]
+    table = reports.build_count_table("Cases", library.district, [*places, (None, "info")])
+    assert table.cells[reports.NO_SCHOOL_ROW, "info"] == 12 and table.cells[reports.NO_SCHOOL_ROW, "follow_up"] == 11
     assert "closed_long_ago" not in table.rows

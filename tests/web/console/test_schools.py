@@ -12,9 +12,9 @@ from bot.community import register
 from bot.runtime import Services
 from bot.store.announcements import announcements
 from bot.store.announcements import templates as announcements_templates
-from bot.store.announcements.templates import WERE_HERE
-from bot.store.announcements.translations import Review
-from bot.store.community.community_leaders import Leader
+from bot.store.announcements.templates import AGENTS_WERE_HERE
+from bot.store.announcements.translations import TranslationReview
+from bot.store.community.community_leaders import CommunityLeader
 from bot.store.schools import school_statuses
 from tests.announcements.conftest import District
 from tests.conftest import Family
@@ -41,7 +41,7 @@ def test_the_safety_lead_says_how_a_school_is_and_takes_it_back(
     post(dana, "/console/schools/status", **CLEAR)
     assert "There were no immigration agents there." in page and "Take it back" in page
     with services.database.read() as db:
-        assert len(school_statuses.newest(db, "lincoln", 9)) == 1, "a click twice is one statement"
+        assert len(school_statuses.list_newest(db, "lincoln", 9)) == 1, "a click twice is one statement"
     assert "No agents were there" in dana.get("/console/schools").text
     family.text("English")
     assert "We checked Lincoln" in family.text("is ICE at Lincoln?")
@@ -66,7 +66,7 @@ def test_what_is_wrong_is_said_and_nothing_kept(
     services: Services, as_: Callable[..., FlaskClient], wrong: dict[str, str]
 ) -> None:
     assert "Nothing is said now" in post(as_("staff", "dana_cole"), "/console/schools/status", **{**CLEAR, **wrong})
-    assert services.statuses.now(now()) == {}
+    assert services.statuses.get_current(now()) == {}
 
 
 def test_two_people_release_a_ready_made_announcement_in_two_taps(
@@ -75,7 +75,11 @@ def test_two_people_release_a_ready_made_announcement_in_two_taps(
     district.family("+12175550230", "lincoln")
     assert "New drafts: 6" in post(as_("approver", "rosa_lind"), "/console/schools/ready")
     with services.database.read() as db:
-        one = next(one for one in announcements_templates.every(db) if (one.school, one.what) == ("lincoln", WERE_HERE))
+        one = next(
+            one
+            for one in announcements_templates.list_all(db)
+            if (one.school, one.what) == ("lincoln", AGENTS_WERE_HERE)
+        )
     approval.approve(services, one.announcement_id, "lee_tran")
     dana, sam = as_("staff", "dana_cole"), as_("staff", "sam_ortiz")
     post(dana, "/console/schools/status", **CLEAR)
@@ -87,11 +91,11 @@ def test_two_people_release_a_ready_made_announcement_in_two_taps(
     assert "It leaves now, as announcement 7" in page and "Nothing is said now" in page, "no “no agents” beside it"
     assert page.index("They have left") < page.index("Agents were at the school”"), "the other of the pair comes first"
     with services.database.read() as db:
-        assert announcements.state_of(db, 7) == "ready"
+        assert announcements.get_state(db, 7) == "ready"
 
 
 def test_who_may_not_release_is_refused(services: Services, as_: Callable[..., FlaskClient]) -> None:
-    templates.make(services, "ana_ruiz")
+    templates.create_missing(services, "ana_ruiz")
     for step in ("propose", "confirm", "drop"):
         assert refused(as_("staff", "grace_wu"), f"/console/schools/ready/{step}", id="1") == 403
     assert refused(as_("staff", "sam_ortiz"), "/console/schools/ready/propose", id="3") == 403, "Harbor's"
@@ -115,8 +119,10 @@ def test_what_leaders_say_of_reaching_a_community_stands_beside_the_preview(
     services: Services, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     district.family("+12175550206", language="ht")
-    paul = Leader(0, "Rev. Paul", "+12175550188", "Grace Church", "faith", ("ht",), "after worship", "ana_ruiz")
-    register.keep(services, paul, "ana_ruiz")
+    paul = CommunityLeader(
+        0, "Rev. Paul", "+12175550188", "Grace Church", "faith", ("ht",), "after worship", "ana_ruiz"
+    )
+    register.save_leader(services, paul, "ana_ruiz")
     one = district.draft("There is a fair.")
     page = as_("approver", "dana_cole").get(f"/console/announcements/{one.id}/preview").text
     assert "after worship" in page and "Grace Church" in page and "Rev. Paul" not in page
@@ -126,7 +132,7 @@ def test_the_same_announcement_in_each_form(
     services: Services, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     one = district.draft("There is a fair. Call {office_phone}.", link="https://example.org/fair")
-    translation_drafts.ask(services, one)
+    translation_drafts.request_drafts(services, one)
     dana = as_("approver", "dana_cole")
     page = dana.get(f"/console/announcements/{one.id}/preview").text
     for form in ("By SMS", "By WhatsApp", "Read aloud", "Flyer to print"):
@@ -136,11 +142,15 @@ def test_the_same_announcement_in_each_form(
     assert "There is a fair. Call 217-555-0100." in sheet and "Is this real?" in sheet and "Do not hand it out" in sheet
     assert "nothing to print" in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
     translation_drafts.approve(
-        services, one.id, "es", ["Hay una feria.", "Llame al {office_phone}."], Review("Ana", "ana_ruiz", now())
+        services,
+        one.id,
+        "es",
+        ["Hay una feria.", "Llame al {office_phone}."],
+        TranslationReview("Ana", "ana_ruiz", now()),
     )
     assert "Hay una feria." in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
 
 
 def test_ready_made_drafts_do_not_fill_the_list(services: Services, as_: Callable[..., FlaskClient]) -> None:
-    templates.make(services, "ana_ruiz")
+    templates.create_missing(services, "ana_ruiz")
     assert "Nothing was announced yet" in as_("staff", "ana_ruiz").get("/console/announcements").text

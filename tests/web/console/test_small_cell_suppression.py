@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.web.console.core.small_cell_suppression import LEAST, TOTAL, Key, table, with_totals
+from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT, TOTAL, CellKey, add_totals, suppress_table
 
-Cells = Mapping[Key, int | None]
+Cells = Mapping[CellKey, int | None]
 
 
 def names(prefix: str, count: int) -> list[str]:
@@ -18,13 +18,13 @@ def names(prefix: str, count: int) -> list[str]:
 
 
 @st.composite
-def counted(draw: st.DrawFn, most: int = 40) -> tuple[list[str], list[str], dict[Key, int]]:
+def counted(draw: st.DrawFn, most: int = 40) -> tuple[list[str], list[str], dict[CellKey, int]]:
     rows, columns = names("r", draw(st.integers(1, 6))), names("c", draw(st.integers(1, 4)))
     small_often = st.one_of(st.integers(0, 12), st.integers(0, most))
     return rows, columns, {(row, column): draw(small_often) for row in rows for column in columns}
 
 
-def lines(rows: list[str], columns: list[str]) -> Iterator[dict[Key, int]]:
+def lines(rows: list[str], columns: list[str]) -> Iterator[dict[CellKey, int]]:
     """What everybody knows of a table: the sum of these, with these signs, is 0."""
     for row in (*rows, TOTAL):
         yield {(row, column): 1 for column in columns} | {(row, TOTAL): -1}
@@ -32,7 +32,7 @@ def lines(rows: list[str], columns: list[str]) -> Iterator[dict[Key, int]]:
         yield {(row, column): 1 for row in rows} | {(TOTAL, column): -1}
 
 
-def solved(rows: list[str], columns: list[str], shown: Cells) -> set[Key]:
+def solved(rows: list[str], columns: list[str], shown: Cells) -> set[CellKey]:
     """The hidden cells that follow from the shown ones: Gauss and Jordan, without a rounding error."""
     unknown = [key for key, count in shown.items() if count is None]
     matrix = [[Fraction(line.get(key, 0)) for key in unknown] for line in lines(rows, columns)]
@@ -52,42 +52,44 @@ def solved(rows: list[str], columns: list[str], shown: Cells) -> set[Key]:
 
 
 def test_a_table_without_a_row_is_one_of_hidden_sums() -> None:
-    assert table([], ["families"], {}) == {(TOTAL, "families"): None, (TOTAL, TOTAL): None}
+    assert suppress_table([], ["families"], {}) == {(TOTAL, "families"): None, (TOTAL, TOTAL): None}
 
 
 @given(counted())
-def test_nobody_computes_a_hidden_cell(given_: tuple[list[str], list[str], dict[Key, int]]) -> None:
+def test_nobody_computes_a_hidden_cell(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
     rows, columns, counts = given_
-    shown = table(rows, columns, counts)
+    shown = suppress_table(rows, columns, counts)
     assert solved(rows, columns, shown) == set()
 
 
 @given(counted())
-def test_small_ones_are_hidden_and_what_is_shown_is_true(given_: tuple[list[str], list[str], dict[Key, int]]) -> None:
+def test_small_ones_are_hidden_and_what_is_shown_is_true(
+    given_: tuple[list[str], list[str], dict[CellKey, int]],
+) -> None:
     rows, columns, counts = given_
-    shown, full = table(rows, columns, counts), with_totals(rows, columns, counts)
+    shown, full = suppress_table(rows, columns, counts), add_totals(rows, columns, counts)
     assert shown.keys() == full.keys()
-    assert all(count is None for key, count in shown.items() if full[key] < LEAST)
+    assert all(count is None for key, count in shown.items() if full[key] < MIN_SHOWN_COUNT)
     assert all(count in (None, full[key]) for key, count in shown.items())
 
 
 @given(counted())
-def test_where_nothing_is_small_nothing_is_hidden(given_: tuple[list[str], list[str], dict[Key, int]]) -> None:
+def test_where_nothing_is_small_nothing_is_hidden(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
     rows, columns, counts = given_
-    larger = {key: count + LEAST for key, count in counts.items()}
-    assert None not in table(rows, columns, larger).values()
+    larger = {key: count + MIN_SHOWN_COUNT for key, count in counts.items()}
+    assert None not in suppress_table(rows, columns, larger).values()
 
 
 SMALL, MOST = 3, 7
 """Ten would be too many tables to try: the same with three."""
 
 
-def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[Key, int]]:
+def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[CellKey, int]]:
     """Every table that would show the same."""
     cells = [(row, column) for row in rows for column in columns]
     choices = [range(MOST + 1) if shown[key] is None else (shown[key],) for key in cells]
     for numbers in product(*choices):
-        full = with_totals(rows, columns, dict(zip(cells, (number or 0 for number in numbers), strict=True)))
+        full = add_totals(rows, columns, dict(zip(cells, (number or 0 for number in numbers), strict=True)))
         if all(count in (None, full[key]) for key, count in shown.items()):
             yield full
 
@@ -98,7 +100,7 @@ def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[
 def test_every_hidden_cell_could_be_many_numbers(shape: tuple[int, int], numbers: list[int]) -> None:
     rows, columns = names("r", shape[0]), names("c", shape[1])
     counts = dict(zip(product(rows, columns), numbers, strict=False))
-    shown = table(rows, columns, counts, least=SMALL)
+    shown = suppress_table(rows, columns, counts, least=SMALL)
     possible = list(fitting(rows, columns, shown))
     for key, count in shown.items():
         assert count is not None or len({one[key] for one in possible}) >= SMALL, (key, shown)
@@ -106,6 +108,6 @@ def test_every_hidden_cell_could_be_many_numbers(shape: tuple[int, int], numbers
 
 def test_two_small_cells_with_their_sum_hide_a_third() -> None:
     counts = {("r0", "c0"): 0, ("r0", "c1"): 0, ("r0", "c2"): 40, ("r1", "c0"): 50, ("r1", "c1"): 60, ("r1", "c2"): 70}
-    shown = table(["r0", "r1"], ["c0", "c1", "c2"], counts)
+    shown = suppress_table(["r0", "r1"], ["c0", "c1", "c2"], counts)
     assert shown["r0", "c2"] is None or shown["r0", TOTAL] is None, "40 of 40 would say that both are 0"
     assert sum(count is not None for count in shown.values()) >= 4, "and no more than needed"

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select, update
 
 from bot.base.database import now
-from bot.cases.paging import page as carry_on
+from bot.cases.paging import page_staff as carry_on
 from bot.messaging.delivery import deliver
 from bot.runtime import Services
 from bot.store.cases.cases import cases

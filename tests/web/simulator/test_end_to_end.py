@@ -11,12 +11,12 @@ from playwright.sync_api import Browser, Page, expect
 from bot.base.database import now
 from bot.base.settings import ROOT
 from bot.cases import staff_conversation
-from bot.cases.paging import page as page_case
+from bot.cases.paging import page_staff as page_case
 from bot.messaging.delivery import deliver
 from bot.runtime import Services, open_services
 from bot.store.cases import case_messages, cases, deliveries
 from bot.store.staff import staff_accounts
-from bot.web.console.registration import new_password
+from bot.web.console.registration import issue_password
 from tests.stand_in.google import GoogleStandIn
 from tests.web.simulator.conftest import Served, serve
 from tests.web.simulator.test_page import phone, write
@@ -58,23 +58,23 @@ def work(services: Services) -> None:
     """What the workers do: pages, sending, translating."""
     soon = now() + timedelta(minutes=2)
     with services.database.read() as db:
-        to_page = cases.to_page(db, soon, now())
-        waiting = case_messages.waiting(db, soon, 50)
+        to_page = cases.list_due_for_paging(db, soon, now())
+        waiting = case_messages.list_pending_ids(db, soon, 50)
     for number in to_page:
         page_case(services, number)
     for number in waiting:
-        staff_conversation.translate(services, number)
+        staff_conversation.translate_message(services, number)
     with services.database.read() as db:
-        due = deliveries.unfinished(db, now(), now() - timedelta(seconds=30), 100)
+        due = deliveries.list_unfinished(db, now(), now() - timedelta(seconds=30), 100)
     for delivery_id, _ in due:
         deliver(services, delivery_id)
 
 
 def staff_page(browser: Browser, served: Served, size: str) -> Page:
     """A page of Jean's, logged in; errors of the page fail the test."""
-    password = new_password(served.services, "jean")
+    password = issue_password(served.services, "jean")
     with served.services.database.write() as db:
-        db.execute(staff_accounts.logins.update().values(role="staff", staff="ana_ruiz"))
+        db.execute(staff_accounts.staff_accounts.update().values(role="staff", staff="ana_ruiz"))
     page = browser.new_context(viewport=SIZES[size]).new_page()  # type: ignore[arg-type]
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto(f"{served.url}/console/login")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from bot.channels.base import Outgoing
+from bot.channels.base import OutgoingMessage
 from bot.flow_tests.runner import play_all
 from tests.web.simulator.conftest import Served
 
@@ -40,7 +40,7 @@ def test_arabic_is_set_from_right_to_left(page: Page) -> None:
 
 
 def test_an_alert_arrives_with_its_ticks(page: Page, served: Served) -> None:
-    served.services.channel.send(Outgoing("d" * 32, ANA, "case 7 (URGENT, now)"))
+    served.services.channel.send(OutgoingMessage("d" * 32, ANA, "case 7 (URGENT, now)"))
     log = phone(page, "Ana Ruiz").get_by_role("log")
     expect(log).to_contain_text("case 7", timeout=10_000)
     expect(log).to_contain_text("✓✓ delivered", timeout=10_000)

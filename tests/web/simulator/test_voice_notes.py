@@ -49,7 +49,7 @@ def test_with_a_twilio_account_there_is_no_such_door_and_no_other_host(services:
     app = create_app(services=services)
     assert "simulated" not in app.blueprints
     strict = services.settings.model_copy(update={"twilio_api_base": ""})
-    assert TwilioMedia(strict)._aim("https://api.twilio.com/x") == "https://api.twilio.com/x"
+    assert TwilioMedia(strict)._rewrite_url("https://api.twilio.com/x") == "https://api.twilio.com/x"
 
 
 @pytest.mark.long

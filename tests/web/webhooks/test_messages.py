@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from redis import Redis, RedisError
 from sqlalchemy import func, select
 
-from bot.channels.base import Outgoing
+from bot.channels.base import OutgoingMessage
 from bot.messaging.inbound_handler import Unavailable
 from bot.runtime import Services
 from bot.store.cases.cases import cases
 from bot.store.families import contacts
-from bot.store.families.conversations import Conversations
+from bot.store.families.conversations import ConversationStore
 from bot.web.app import create_app
 from tests.conftest import PUBLIC, Family
 from tests.stand_in import KINDS, TwilioStandIn, build, sign
@@ -67,7 +67,7 @@ def test_while_a_token_is_changed_either_signs_and_the_first_sends(
         for token in ("the old one", new, "", f"{new}, the old one", "another")
     ]
     assert answers == [200, 200, 403, 403, 403]
-    both.channel.send(Outgoing("1", "+12175550177", "hello"))
+    both.channel.send(OutgoingMessage("1", "+12175550177", "hello"))
     assert len(twilio.sent_to("+12175550177")) == 1
 
 
@@ -97,7 +97,7 @@ def test_one_family_is_handled_one_message_after_the_other(
     family.text("hello")
     replies: list[str] = []
     owner = "a slow message"
-    assert services.conversations.take(services.family(family.address), owner) is not None
+    assert services.conversations.lock_for_outgoing(services.family(family.address), owner) is not None
     waiting = threading.Thread(target=lambda: replies.append(family.text("menu")))
     waiting.start()
     waiting.join(0.3)
@@ -152,7 +152,7 @@ def test_a_stop_or_start_is_confirmed_also_where_redis_went_away_after_it_was_wr
     def while_redis_is_away(word: str) -> str:
         error = Unavailable if again else RedisError
         with monkeypatch.context() as patched:
-            patched.setattr(Conversations, "leave", Mock(side_effect=error))
+            patched.setattr(ConversationStore, "save_and_release", Mock(side_effect=error))
             said = family.text(word)
         family.services.redis.delete(*family.services.redis.keys("puente:lock:*"))  # eight seconds later
         return family.text(word, MessageSid=family.sid) if again else said

@@ -9,183 +9,216 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from bot.announcements import approval, composition, translation_drafts
-from bot.announcements.composition import CannotSay
-from bot.announcements.text import PLACEHOLDERS
+from bot.announcements.composition import InvalidAnnouncementError
+from bot.announcements.text import ANNOUNCEMENT_PLACEHOLDERS
 from bot.base.database import now
 from bot.store import audit_log
 from bot.store.announcements import announcements, templates
-from bot.store.announcements.announcements import Announcement, Audience, Draft
+from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
 from bot.store.families import families
-from bot.web.console.announcements.compose_form import Typed, Wrong, draft_of
+from bot.web.console.announcements.compose_form import AnnouncementForm, AnnouncementFormError, build_draft
 from bot.web.console.announcements.shared import (
-    CHANNELS,
-    KINDS,
-    STATES,
-    audience_words,
-    languages,
-    may_approve,
-    may_release,
-    missing_words,
-    of_id,
-    standing_of,
+    ANNOUNCEMENT_KIND_LABELS,
+    ANNOUNCEMENT_STATE_LABELS,
+    CHANNEL_LABELS,
+    can_approve,
+    can_release,
+    describe_audience,
+    describe_missing_approvals,
+    get_announcement,
+    list_language_statuses,
+    load_approval_status,
 )
-from bot.web.console.core.case_view import name_of
-from bot.web.console.core.console_i18n import _, short_moment
+from bot.web.console.core.case_view import get_staff_name
+from bot.web.console.core.console_i18n import _, format_short_moment
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import ROLES, STAFF, allowed
+from bot.web.console.core.permissions import ACCOUNT_ROLES, STAFF, allow_roles
 from bot.web.core.current_runtime import services
 
-SHOWN = 50
-CALENDAR_BACK = timedelta(days=14)
-LOG_SHOWN = 30
+ANNOUNCEMENT_LIST_SIZE = 50
+CALENDAR_LOOKBACK = timedelta(days=14)
+ANNOUNCEMENT_LOG_SIZE = 30
 
 
 @console.get("/announcements", endpoint="announcements")
-@allowed(*ROLES)
+@allow_roles(*ACCOUNT_ROLES)
 def announcement_list() -> str:
     """The newest announcements, and how each stands."""
     with services().database.read() as db:
-        found = announcements.newest(db, SHOWN, [one.announcement_id for one in templates.every(db)])
-    page = {"name": _name, "states": STATES, "kinds": KINDS, "days": _by_day(found)}
-    page["hour"] = short_moment
+        found = announcements.list_newest(
+            db, ANNOUNCEMENT_LIST_SIZE, [one.announcement_id for one in templates.list_all(db)]
+        )
+    page = {
+        "name": _get_staff_name,
+        "states": ANNOUNCEMENT_STATE_LABELS,
+        "kinds": ANNOUNCEMENT_KIND_LABELS,
+        "days": _group_by_day(found),
+    }
+    page["hour"] = format_short_moment
     return render_template("console/announcements.html", found=found, **page)
 
 
-def _by_day(found: list[Announcement]) -> list[tuple[date, bool, list[Announcement]]]:
+def _group_by_day(newest: list[Announcement]) -> list[tuple[date, bool, list[Announcement]]]:
     """The last two weeks and all that is planned, by day: what leaves or left, and whether the day is to come."""
-    here, days = services().library.district.local, defaultdict(list)
+    here, days = services().library.district.to_local_time, defaultdict(list)
     today = here(now()).date()
-    for one in found:
+    for one in newest:
         when = one.started_at or one.send_at
-        if when and one.state != "stopped" and here(when).date() >= today - CALENDAR_BACK:
+        if when and one.state != "stopped" and here(when).date() >= today - CALENDAR_LOOKBACK:
             days[here(when).date()].append(one)
     return [(day, day >= today, sorted(days[day], key=lambda one: one.send_at or now())) for day in sorted(days)]
 
 
 @console.get("/announcements/<int:announcement_id>", endpoint="announcement")
-@allowed(*ROLES)
+@allow_roles(*ACCOUNT_ROLES)
 def overview(announcement_id: int) -> str:
     """One announcement: its text, whom it is for, its languages, its approvals, and what can be done next."""
-    found, here = of_id(announcement_id), services()
-    standing = standing_of(here, found)
+    found, here = get_announcement(announcement_id), services()
+    standing = load_approval_status(here, found)
     page: dict[str, Any] = {
-        "missing": missing_words(here, standing),
-        "approved_by": [_name(one) for one in standing.by],
+        "missing": describe_missing_approvals(here, standing),
+        "approved_by": [_get_staff_name(one) for one in standing.approved_by],
     }
-    page |= {"may_approve": may_approve(found), "may_release": may_release(found), "log": _log(found)}
-    return render_template("console/announcement.html", **_about(found), **page)
+    page |= {"may_approve": can_approve(found), "may_release": can_release(found), "log": _list_log_entries(found)}
+    return render_template("console/announcement.html", **_build_common_page(found), **page)
 
 
-def _about(found: Announcement) -> dict[str, Any]:
+def _build_common_page(announcement: Announcement) -> dict[str, Any]:
     """What stands on every page of one announcement."""
-    shown = {"one": found, "states": STATES, "kinds": KINDS, "channels": CHANNELS, "name": _name}
-    return {**shown, "audience": audience_words(found.audience), "languages": languages(services(), found)}
+    shown = {
+        "one": announcement,
+        "states": ANNOUNCEMENT_STATE_LABELS,
+        "kinds": ANNOUNCEMENT_KIND_LABELS,
+        "channels": CHANNEL_LABELS,
+        "name": _get_staff_name,
+    }
+    return {
+        **shown,
+        "audience": describe_audience(announcement.audience),
+        "languages": list_language_statuses(services(), announcement),
+    }
 
 
-def _log(found: Announcement) -> list[audit_log.Entry]:
+def _list_log_entries(announcement: Announcement) -> list[audit_log.AuditEntry]:
     with services().database.read() as db:
-        return list(audit_log.newest(db, LOG_SHOWN, f"announcement {found.id}"))
+        return list(audit_log.list_newest(db, ANNOUNCEMENT_LOG_SIZE, f"announcement {announcement.id}"))
 
 
-def _name(staff: str | None) -> str:
-    return name_of(services(), staff)
+def _get_staff_name(staff: str | None) -> str:
+    return get_staff_name(services(), staff)
 
 
 @console.get("/announcements/<int:announcement_id>/languages", endpoint="announcement_languages")
-@allowed(*ROLES)
+@allow_roles(*ACCOUNT_ROLES)
 def languages_part(announcement_id: int) -> str:
     """Only the languages, for the page that asks while some are being translated."""
-    return render_template("console/announcement_languages.html", **_about(of_id(announcement_id)))
+    return render_template(
+        "console/announcement_languages.html", **_build_common_page(get_announcement(announcement_id))
+    )
 
 
 @console.post("/announcements/<int:announcement_id>/languages")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def ask_languages(announcement_id: int) -> ResponseReturnValue:
     """Have those languages drafted that nobody has asked for: families with a new one have come in since."""
-    translation_drafts.ask(services(), of_id(announcement_id))
+    translation_drafts.request_drafts(services(), get_announcement(announcement_id))
     return redirect(url_for("console.announcement", announcement_id=announcement_id))
 
 
 @console.get("/announcements/new")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def new_announcement() -> str:
     """The empty form: nothing of the audience is chosen for anybody."""
-    return _form(Typed(channels=tuple(services().library.district.channels)))
+    return _render_form(AnnouncementForm(channels=tuple(services().library.district.channels)))
 
 
 @console.post("/announcements/new")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def write_announcement() -> ResponseReturnValue:
     """Keep what was written, and have it drafted in every language."""
-    return _keep()
+    return _save_announcement()
 
 
 @console.get("/announcements/<int:announcement_id>/edit")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def edit_announcement(announcement_id: int) -> ResponseReturnValue:
     """The form with a draft in it."""
-    found = of_id(announcement_id)
+    found = get_announcement(announcement_id)
     if found.state != "draft":
-        return _no_draft(found)
-    return _form(Typed.again(services().library.district, found), found)
+        return _reject_released(found)
+    return _render_form(AnnouncementForm.from_announcement(services().library.district, found), found)
 
 
 @console.post("/announcements/<int:announcement_id>/edit")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def change_announcement(announcement_id: int) -> ResponseReturnValue:
     """Keep a draft that was written anew; whoever had approved it must do so again."""
-    found = of_id(announcement_id)
-    return _keep(found) if found.state == "draft" else _no_draft(found)
+    found = get_announcement(announcement_id)
+    return _save_announcement(found) if found.state == "draft" else _reject_released(found)
 
 
-def _no_draft(found: Announcement) -> ResponseReturnValue:
+def _reject_released(announcement: Announcement) -> ResponseReturnValue:
     flash(_("This announcement has been released: stop it, and write a new one."))
-    return redirect(url_for("console.announcement", announcement_id=found.id))
+    return redirect(url_for("console.announcement", announcement_id=announcement.id))
 
 
-def _keep(before: Announcement | None = None) -> ResponseReturnValue:
-    here, typed = services(), Typed.of(request.form)
+def _save_announcement(before: Announcement | None = None) -> ResponseReturnValue:
+    here, typed = services(), AnnouncementForm.from_fields(request.form)
     try:
-        draft = draft_of(here.library.district, typed)
+        draft = build_draft(here.library.district, typed)
         number = before.id if before else None
-        kept = composition.keep(here, draft, current_user.by, number, request.form.get("seen", ""))
-    except Wrong as wrong:
-        return _form(typed, before, wrong.problems), 422
-    except CannotSay as wrong:
-        return _form(typed, before, {"text": _(str(wrong))}), 409
-    translation_drafts.ask(here, kept)
+        kept = composition.save_draft(here, draft, current_user.by, number, request.form.get("seen", ""))
+    except AnnouncementFormError as wrong:
+        return _render_form(typed, before, wrong.problems), 422
+    except InvalidAnnouncementError as wrong:
+        return _render_form(typed, before, {"text": _(str(wrong))}), 409
+    translation_drafts.request_drafts(here, kept)
     return redirect(url_for("console.announcement", announcement_id=kept.id))
 
 
-def _form(typed: Typed, before: Announcement | None = None, problems: dict[str, str] | None = None) -> str:
+def _render_form(
+    typed: AnnouncementForm, before: Announcement | None = None, problems: dict[str, str] | None = None
+) -> str:
     district = services().library.district
     with services().database.read() as db:
-        known = families.all_tags(db)
-    chosen = {"senders": composition.senders_of(district), "district": district, "tags": known, "name": _name}
-    more: dict[str, Any] = {"kinds": KINDS, "channels": CHANNELS, "placeholders": PLACEHOLDERS}
-    most = composition.TEXT_CHARACTERS
+        known = families.list_tags(db)
+    chosen = {
+        "senders": composition.list_senders(district),
+        "district": district,
+        "tags": known,
+        "name": _get_staff_name,
+    }
+    more: dict[str, Any] = {
+        "kinds": ANNOUNCEMENT_KIND_LABELS,
+        "channels": CHANNEL_LABELS,
+        "placeholders": ANNOUNCEMENT_PLACEHOLDERS,
+    }
+    most = composition.MAX_ANNOUNCEMENT_CHARACTERS
     if before:  # a form that was opened before somebody else's change stays one, however often it is sent
-        more["seen"] = request.form.get("seen") or approval.digest(before, {})
+        more["seen"] = request.form.get("seen") or approval.compute_digest(before, {})
     return render_template(
         "console/compose.html", typed=typed, before=before, problems=problems or {}, most=most, **chosen, **more
     )
 
 
 @console.get("/announcements/count")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def count_audience() -> str:
     """So many families are meant and can be reached, for the form that asks while somebody chooses."""
-    typed = Typed.of(request.args)
+    typed = AnnouncementForm.from_fields(request.args)
     if typed.everyone == bool(typed.roles):
         return _("Choose who gets it to see how many families that is.")
-    draft = _counted(typed)
-    meant, reached = approval.meant_in_all(services(), draft), approval.size_of(services(), draft)
+    draft = _build_audience_draft(typed)
+    meant, reached = (
+        approval.count_audience_families(services(), draft),
+        approval.count_reachable_families(services(), draft),
+    )
     return _("{meant} people are meant, {reached} of them can be reached now.", meant=meant, reached=reached)
 
 
-def _counted(typed: Typed) -> Draft:
+def _build_audience_draft(typed: AnnouncementForm) -> AnnouncementDraft:
     """As much of a draft as the counting needs."""
-    roles = tuple(composition.ROLE_OF[one] for one in typed.roles if one in composition.ROLE_OF)
-    everyone = tuple(composition.ROLE_OF.values())
+    roles = tuple(composition.ROLE_BY_AUDIENCE[one] for one in typed.roles if one in composition.ROLE_BY_AUDIENCE)
+    everyone = tuple(composition.ROLE_BY_AUDIENCE.values())
     audience = Audience(everyone if typed.everyone else roles, typed.schools, typed.languages, typed.tags)
-    return Draft(typed.kind or "general", "", "", audience, now(), channels=typed.channels)
+    return AnnouncementDraft(typed.kind or "general", "", "", audience, now(), channels=typed.channels)

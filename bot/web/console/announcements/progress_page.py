@@ -7,24 +7,30 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from bot.announcements import launch, progress
-from bot.announcements.progress import Watch
+from bot.announcements.progress import AnnouncementProgress
 from bot.base.database import now
-from bot.channels.error_messages import CALLED
+from bot.channels.error_messages import CALL_OUTCOME_LABELS
 from bot.store import audit_log
 from bot.store.announcements.announcements import Announcement
 from bot.store.cases import cases
 from bot.store.cases.cases import Case
-from bot.web.console.announcements.shared import CHANNELS, KINDS, STATES, may_release, of_id
-from bot.web.console.core.case_view import age, name_of
+from bot.web.console.announcements.shared import (
+    ANNOUNCEMENT_KIND_LABELS,
+    ANNOUNCEMENT_STATE_LABELS,
+    CHANNEL_LABELS,
+    can_release,
+    get_announcement,
+)
+from bot.web.console.core.case_view import format_age, get_staff_name
 from bot.web.console.core.console_i18n import N_, _
-from bot.web.console.core.inbox import console, title
-from bot.web.console.core.permissions import RECORDS, STAFF, allowed, may_see
+from bot.web.console.core.inbox import console, get_topic_title
+from bot.web.console.core.permissions import RECORDS_OFFICER, STAFF, allow_roles, can_see_case
 from bot.web.core.current_runtime import services
 
-MOVING = ("ready", "freezing", "sending")
+ACTIVE_STATES = ("ready", "freezing", "sending")
 """States in which something happens every second; receipts come later too, so the page goes on asking, more slowly."""
-REPLIES_LOOKED_AT = 200
-GROUPS = {
+REPLY_LOOKUP_LIMIT = 200
+RECIPIENT_STATE_LABELS = {
     "queued": N_("In line"),
     "sent": N_("Sent"),
     "delivered": N_("Arrived"),
@@ -34,7 +40,7 @@ GROUPS = {
     "canceled": N_("Taken back"),
 }
 """What each state of `watching.ORDER` is called here."""
-HELD_WORDS = (
+HOLD_REASON_TEXTS = (
     N_("They texted STOP. Call, or write a letter."),
     N_("It held true only until a time that had come before it could leave."),
     N_("They have not agreed to this kind of message. Emergencies still reach them."),
@@ -46,126 +52,137 @@ HELD_WORDS = (
 
 
 @console.get("/announcements/<int:announcement_id>/watch", endpoint="watch")
-@allowed(STAFF, RECORDS)
+@allow_roles(STAFF, RECORDS_OFFICER)
 def watch_page(announcement_id: int) -> str:
     """How it stands, and the orders that may be given."""
-    shown = _watch(announcement_id)
+    shown = _get_progress(announcement_id)
     one = shown.announcement
-    page = {"may_act": current_user.role != RECORDS, "may_release": may_release(one), "log": _log(one)}
-    page["name"] = lambda who: name_of(services(), who)
-    return render_template("console/watch.html", **_shown(shown), **page)
+    page = {
+        "may_act": current_user.role != RECORDS_OFFICER,
+        "may_release": can_release(one),
+        "log": _list_log_entries(one),
+    }
+    page["name"] = lambda who: get_staff_name(services(), who)
+    return render_template("console/watch.html", **_build_page(shown), **page)
 
 
 @console.get("/announcements/<int:announcement_id>/watch/part")
-@allowed(STAFF, RECORDS)
+@allow_roles(STAFF, RECORDS_OFFICER)
 def watch_part(announcement_id: int) -> ResponseReturnValue:
     """Only the figures, for the page that asks by itself; the whole page anew where other orders fit now."""
-    shown = _watch(announcement_id)
+    shown = _get_progress(announcement_id)
     if request.args.get("state") != shown.announcement.state:
         return "", 200, {"HX-Refresh": "true"}
-    return render_template("console/watching.html", **_shown(shown))
+    return render_template("console/watching.html", **_build_page(shown))
 
 
-def _watch(announcement_id: int) -> Watch:
-    shown = progress.watch(services(), announcement_id)
+def _get_progress(announcement_id: int) -> AnnouncementProgress:
+    shown = progress.load_progress(services(), announcement_id)
     return shown or abort(404, _("There is no announcement {number}.", number=announcement_id))
 
 
-def _shown(shown: Watch) -> dict[str, Any]:
-    one = shown.announcement
+def _build_page(sending_progress: AnnouncementProgress) -> dict[str, Any]:
+    one = sending_progress.announcement
     words = {
-        "states": STATES,
-        "kinds": KINDS,
-        "channels": CHANNELS,
-        "groups": GROUPS,
-        "order": progress.ORDER,
-        "called": CALLED,
+        "states": ANNOUNCEMENT_STATE_LABELS,
+        "kinds": ANNOUNCEMENT_KIND_LABELS,
+        "channels": CHANNEL_LABELS,
+        "groups": RECIPIENT_STATE_LABELS,
+        "order": progress.PROGRESS_GROUP_ORDER,
+        "called": CALL_OUTCOME_LABELS,
     }
-    replies = {"replies": _replies(shown), "title": title, "age": age}
-    seconds = 2 if one.state in MOVING else 15
-    return {"shown": shown, "one": one, "left": _left(shown.seconds_left), "every": seconds, **words, **replies}
+    replies = {"replies": _list_replies(sending_progress), "title": get_topic_title, "age": format_age}
+    seconds = 2 if one.state in ACTIVE_STATES else 15
+    return {
+        "shown": sending_progress,
+        "one": one,
+        "left": _format_time_left(sending_progress.seconds_left),
+        "every": seconds,
+        **words,
+        **replies,
+    }
 
 
-def _replies(shown: Watch) -> list[Case]:
+def _list_replies(sending_progress: AnnouncementProgress) -> list[Case]:
     """The newest cases that answer it, of those that this person may see."""
     vault = services().database.vault
     with services().database.read() as db:
-        found = [cases.find(db, vault, number) for number in shown.replies[:REPLIES_LOOKED_AT]]
-    return [one for one in found if one is not None and may_see(current_user, one)]
+        found = [cases.find(db, vault, number) for number in sending_progress.replies[:REPLY_LOOKUP_LIMIT]]
+    return [one for one in found if one is not None and can_see_case(current_user, one)]
 
 
-def _left(seconds: int | None) -> str:
+def _format_time_left(seconds: int | None) -> str:
     """The time left, in words; "" where nobody can say."""
     if not seconds:
         return ""
     return _("less than a minute") if seconds < 60 else _("{count} min", count=round(seconds / 60))
 
 
-def _log(one: Announcement) -> list[audit_log.Entry]:
+def _list_log_entries(announcement: Announcement) -> list[audit_log.AuditEntry]:
     with services().database.read() as db:
-        return list(audit_log.newest(db, 30, f"announcement {one.id}"))
+        return list(audit_log.list_newest(db, 30, f"announcement {announcement.id}"))
 
 
 @console.post("/announcements/<int:announcement_id>/pause")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def pause_announcement(announcement_id: int) -> ResponseReturnValue:
     """Nothing more leaves until it is resumed.  Anybody of the staff may pull the brake."""
-    one = of_id(announcement_id)
+    one = get_announcement(announcement_id)
     if not launch.pause(services(), one.id, current_user.by):
         flash(_("It is not being sent now."))
-    return _back(one)
+    return _redirect_to_progress(one)
 
 
 @console.post("/announcements/<int:announcement_id>/resume")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def resume_announcement(announcement_id: int) -> ResponseReturnValue:
     """Send on after a pause."""
-    one = _of_mine(announcement_id)
-    if not launch.go_on(services(), one.id, current_user.by):
+    one = _get_releasable(announcement_id)
+    if not launch.resume(services(), one.id, current_user.by):
         flash(_("It is not paused."))
-    return _back(one)
+    return _redirect_to_progress(one)
 
 
 @console.post("/announcements/<int:announcement_id>/stop")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def stop_announcement(announcement_id: int) -> ResponseReturnValue:
     """Take it back for good, once that was confirmed.  Anybody of the staff may."""
-    one = of_id(announcement_id)
+    one = get_announcement(announcement_id)
     if request.form.get("sure") != "yes":
         flash(_("Tick the box to stop it for good."))
     elif not launch.stop(services(), one.id, current_user.by):
         flash(_("There is nothing to stop."))
-    return _back(one)
+    return _redirect_to_progress(one)
 
 
 @console.post("/announcements/<int:announcement_id>/again")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def try_again(announcement_id: int) -> ResponseReturnValue:
     """One more try for those whom it did not reach."""
-    one = _of_mine(announcement_id)
-    count = launch.try_failed_again(services(), one.id, current_user.by)
+    one = _get_releasable(announcement_id)
+    count = launch.retry_failed(services(), one.id, current_user.by)
     flash(_("Tried once more: {count}.", count=count) if count else _("There is nobody to try again."))
-    return _back(one)
+    return _redirect_to_progress(one)
 
 
-def _of_mine(announcement_id: int) -> Announcement:
-    one = of_id(announcement_id)
-    if not may_release(one):
+def _get_releasable(announcement_id: int) -> Announcement:
+    one = get_announcement(announcement_id)
+    if not can_release(one):
         abort(403, _("Only an approver, who wrote it or in whose name it is sent may do this."))
     return one
 
 
 @console.get("/announcements/<int:announcement_id>/report.csv")
-@allowed(STAFF, RECORDS)
+@allow_roles(STAFF, RECORDS_OFFICER)
 def announcement_report(announcement_id: int) -> ResponseReturnValue:
     """A line for each family and try, without a name or a number."""
-    one, at = of_id(announcement_id), now()
+    one, at = get_announcement(announcement_id), now()
     with services().database.write() as db:
         audit_log.record(db, current_user.by, "took the report of an announcement", f"announcement {one.id}", at)
-    lines = stream_with_context(progress.report(services(), one.id))
+    lines = stream_with_context(progress.stream_csv_report(services(), one.id))
     name = f"attachment; filename=announcement-{one.code}.csv"
     return Response(lines, mimetype="text/csv", headers={"Content-Disposition": name})
 
 
-def _back(one: Announcement) -> ResponseReturnValue:
-    return redirect(url_for("console.watch", announcement_id=one.id))
+def _redirect_to_progress(announcement: Announcement) -> ResponseReturnValue:
+    return redirect(url_for("console.watch", announcement_id=announcement.id))

@@ -11,7 +11,7 @@ from flask import Response, abort, flash, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from bot.announcements.call_script import ANNOUNCED, items_of
+from bot.announcements.call_script import ANNOUNCEMENT_RECORDING_GROUP, list_recordable_texts
 from bot.base.database import now
 from bot.content.library import Library
 from bot.documents.html_page import direction
@@ -24,13 +24,13 @@ from bot.voice.audio_conversion import GIVEN_BYTES, CannotUse, convert
 from bot.voice.recordable_texts import FACTS, TEXTS, Item, Sayable, by_flow, sayable
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import STAFF, allowed
+from bot.web.console.core.permissions import STAFF, allow_roles
 from bot.web.core.current_runtime import services
 
-BEFORE_THE_END = ("draft", "ready", "freezing", "sending", "paused")
-FORM_BYTES = 16 * 1024
+UNFINISHED_STATES = ("draft", "ready", "freezing", "sending", "paused")
+RECORDED_TEXT_FORM_BYTES = 16 * 1024
 """What stands in the form beside the recording."""
-UNUSABLE = (
+UNUSABLE_RECORDING_TEXTS = (
     N_("This machine cannot convert recordings: ffmpeg is not installed."),
     N_("That is no recording that can be read here. Send an MP3, M4A, OGG, WebM or WAV file."),
     N_("A recording may have 16 MB at most."),
@@ -42,7 +42,7 @@ UNUSABLE = (
 
 
 @dataclass(frozen=True)
-class Line:
+class RecordableTextRow:
     """A text of the page, with what was recorded of it: what callers hear, and what waits for a review."""
 
     item: Item
@@ -51,104 +51,112 @@ class Line:
 
 
 @console.get("/recordings", endpoint="recordings")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def recordings_page() -> str:
     """Every language, with its machine's voice and how many of its texts are recorded."""
     library, at = services().library, now()
     rows = []
     with services().database.read() as db:
-        for language in _languages(library):
+        for language in _list_languages(library):
             keys = sayable(library, language, at).keys
-            rows.append((language, language in VOICES, len(recordings.usable(db, language, keys)), len(keys)))
+            rows.append((language, language in VOICES, len(recordings.find_usable_keys(db, language, keys)), len(keys)))
     return render_template("console/recordings.html", rows=rows)
 
 
-def _languages(library: Library) -> list[str]:
+def _list_languages(library: Library) -> list[str]:
     """The district's, then those that the line knows by name only: nobody writes them, so they are heard or nothing."""
     own = library.district.languages
-    named = set(library.phrasebook.names.values()) - set(own) - library.others
+    named = set(library.phrasebook.names.values()) - set(own) - library.machine_languages
     return [*own, *sorted(named)]
 
 
 @console.get("/recordings/<language>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def recordings_in(language: str) -> str:
     """The texts of one flow in a language, the most important flow first; and what is due again in all of them."""
-    found = _found(language)
+    found = _get_recordable_texts(language)
     groups = by_flow(found.items)
     chosen = request.args.get("of", "")
     chosen = chosen if chosen in groups else next(iter(groups))
     with services().database.read() as db:
-        said = recordings.of(db, language)
-    lines = [_line(item, said) for item in groups[chosen]]
-    due = [(one, _now_there(found, one)) for one in said if one.key not in found.keys]
+        said = recordings.list_for_language(db, language)
+    lines = [_build_row(item, said) for item in groups[chosen]]
+    due = [(one, _find_current_text(found, one)) for one in said if one.key not in found.keys]
     page: dict[str, Any] = {"language": language, "chosen": chosen, "lines": lines, "due": due, "apart": found.apart}
-    page |= {"groups": _groups(groups, said), "voice": language in VOICES, "direction": direction(language)}
+    page |= {"groups": _summarize_groups(groups, said), "voice": language in VOICES, "direction": direction(language)}
     return render_template("console/recordings_in.html", **page)
 
 
-def _found(language: str) -> Sayable:
+def _get_recordable_texts(language: str) -> Sayable:
     """What can be said in it; 404 for a language that the line does not know."""
     library = services().library
-    if language not in (*_languages(library), *library.others):
+    if language not in (*_list_languages(library), *library.machine_languages):
         abort(404, _("The line does not know this language."))
     said = sayable(library, language, now())
-    return replace(said, items=(*_announced(language), *said.items))
+    return replace(said, items=(*_list_announcement_texts(language), *said.items))
 
 
-def _announced(language: str) -> tuple[Item, ...]:
+def _list_announcement_texts(language: str) -> tuple[Item, ...]:
     """What calls read out of the announcements that are not over, the newest first."""
     at = now()
     with services().database.read() as db:
-        found = [one for one in announcements.in_state(db, *BEFORE_THE_END) if one.until > at]
+        found = [one for one in announcements.list_by_state(db, *UNFINISHED_STATES) if one.until > at]
         return tuple(
-            item for one in reversed(found) for item in items_of(db, library_for(services(), language), one, language)
+            item
+            for one in reversed(found)
+            for item in list_recordable_texts(db, library_for(services(), language), one, language)
         )
 
 
-def _line(item: Item, said: Sequence[Recording]) -> Line:
-    own = [one for one in said if one.key == item.key]
-    ready = [one for one in own if one.ready]
-    waiting = [one for one in own if not one.ready]
-    return Line(item, ready[-1] if ready else None, waiting[-1] if waiting else None)
+def _build_row(item: Item, existing_recordings: Sequence[Recording]) -> RecordableTextRow:
+    own = [one for one in existing_recordings if one.key == item.key]
+    ready = [one for one in own if one.is_reviewed]
+    waiting = [one for one in own if not one.is_reviewed]
+    return RecordableTextRow(item, ready[-1] if ready else None, waiting[-1] if waiting else None)
 
 
-def _now_there(found: Sayable, one: Recording) -> Item | None:
+def _find_current_text(found: Sayable, recording: Recording) -> Item | None:
     """What stands now where the text stood that was recorded."""
-    return next((item for item in found.items if item.place == one.place), None)
+    return next((item for item in found.items if item.place == recording.place), None)
 
 
-def _groups(groups: Mapping[str, list[Item]], said: Sequence[Recording]) -> list[tuple[str, str, int, int]]:
+def _summarize_groups(
+    groups: Mapping[str, list[Item]], existing_recordings: Sequence[Recording]
+) -> list[tuple[str, str, int, int]]:
     """(name, its title, how many of its texts are recorded, how many there are) of each flow."""
-    ready = {one.key for one in said if one.ready}
+    ready = {one.key for one in existing_recordings if one.is_reviewed}
     counted = {name: sum(item.key in ready for item in items) for name, items in groups.items()}
-    return [(name, _title(name), counted[name], len(items)) for name, items in groups.items()]
+    return [(name, _get_group_title(name), counted[name], len(items)) for name, items in groups.items()]
 
 
-def _title(name: str) -> str:
-    apart = {TEXTS: _("Texts of every conversation"), FACTS: _("Facts"), ANNOUNCED: _("Announcements")}
+def _get_group_title(name: str) -> str:
+    apart = {
+        TEXTS: _("Texts of every conversation"),
+        FACTS: _("Facts"),
+        ANNOUNCEMENT_RECORDING_GROUP: _("Announcements"),
+    }
     flow = services().library.flows.flows.get(name)
     return apart.get(name) or (flow.title if flow else name)
 
 
 @console.post("/recordings/<language>/<key>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def keep_said(language: str, key: str) -> ResponseReturnValue:
     """Convert what was recorded or chosen, and keep it for somebody else's review."""
-    item = next((one for one in _found(language).items if one.key == key), None)
+    item = next((one for one in _get_recordable_texts(language).items if one.key == key), None)
     if item is None:
         flash(_("The text has changed meanwhile: look at it and record it again."))
         return redirect(url_for("console.recordings_in", language=language))
     given = request.files.get("recording")
     try:
-        _keep(item, language, given.read(GIVEN_BYTES + 1) if given else b"")
+        _save_recording(item, language, given.read(GIVEN_BYTES + 1) if given else b"")
         flash(_("Kept. Somebody else listens to it now and reviews it; until then callers do not hear it."))
     except CannotUse as error:
         flash(_(str(error)))
     return redirect(url_for("console.recordings_in", language=language, of=item.flow, _anchor=f"t{key}"))
 
 
-def _keep(item: Item, language: str, given: bytes) -> None:
+def _save_recording(item: Item, language: str, given: bytes) -> None:
     sound, at = convert(given), now()
     said = Recording(0, language, item.key, item.place, item.text, sound.seconds, current_user.by, at)
     with services().database.write() as db:
@@ -157,59 +165,59 @@ def _keep(item: Item, language: str, given: bytes) -> None:
 
 
 @console.get("/recordings/sound/<int:recording_id>.mp3")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def said_sound(recording_id: int) -> Response:
     """One of them, reviewed or not, for staff to listen to."""
     with services().database.read() as db:
-        found = recordings.sound(db, recording_id)
+        found = recordings.get_mp3(db, recording_id)
     return Response(found or abort(404, _("There is no recording.")), mimetype="audio/mpeg")
 
 
 @console.post("/recordings/review/<int:recording_id>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def review_said(recording_id: int) -> ResponseReturnValue:
     """Let callers hear it; not by who recorded it, and not without having said that one has listened to it."""
-    one, at = _of_id(recording_id), now()
+    one, at = _get_recording(recording_id), now()
     if one.recorded_by == current_user.by:
         abort(403, _("Somebody else must review it, not who recorded it."))
     if not request.form.get("heard"):
         flash(_("Listen to it whole first, and tick that it says what stands there."))
-        return _back(one)
+        return _redirect_to_recording(one)
     with services().database.write() as db:
         if recordings.review(db, recording_id, current_user.by, at):
             audit_log.record(db, current_user.by, "reviewed a recording", f"recording {recording_id}", at, one.language)
     flash(_("Reviewed: callers hear it from now on."))
-    return _back(one)
+    return _redirect_to_recording(one)
 
 
 @console.post("/recordings/take-back/<int:recording_id>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def take_back_said(recording_id: int) -> ResponseReturnValue:
     """Have nobody hear it any more; an hour may pass until the last copy on the way is gone."""
-    one, at = _of_id(recording_id), now()
+    one, at = _get_recording(recording_id), now()
     with services().database.write() as db:
-        if recordings.take_back(db, recording_id, at):
+        if recordings.withdraw(db, recording_id, at):
             audit_log.record(
                 db, current_user.by, "took back a recording", f"recording {recording_id}", at, one.language
             )
     flash(_("Taken back. In calls that are going on it may be heard for up to an hour."))
-    return _back(one)
+    return _redirect_to_recording(one)
 
 
-def _of_id(recording_id: int) -> Recording:
+def _get_recording(recording_id: int) -> Recording:
     with services().database.read() as db:
         found = recordings.find(db, recording_id)
     return found or abort(404, _("There is no recording."))
 
 
-def _back(one: Recording) -> ResponseReturnValue:
+def _redirect_to_recording(recording: Recording) -> ResponseReturnValue:
     """To the flow where its text stands, whose name its place begins with."""
-    flow, language = one.place.split(".", 1)[0], one.language
-    return redirect(url_for("console.recordings_in", language=language, of=flow, _anchor=f"t{one.key}"))
+    flow, language = recording.place.split(".", 1)[0], recording.language
+    return redirect(url_for("console.recordings_in", language=language, of=flow, _anchor=f"t{recording.key}"))
 
 
 @console.url_value_preprocessor
-def larger_for_said(endpoint: str | None, values: dict[str, Any] | None) -> None:
+def set_recorded_text_size_limit(endpoint: str | None, values: dict[str, Any] | None) -> None:
     """This one form may be larger than all others, and only of who may send it (as in `wording_page`)."""
     if endpoint == "console.keep_said" and current_user.is_authenticated and current_user.may_open(endpoint):
-        request.max_content_length = GIVEN_BYTES + FORM_BYTES
+        request.max_content_length = GIVEN_BYTES + RECORDED_TEXT_FORM_BYTES

@@ -7,19 +7,19 @@ from flask_login import current_user
 from sqlalchemy.engine import Connection
 
 from bot.announcements import approval, translation_drafts
-from bot.announcements.approval import Standing
-from bot.announcements.current_translations import wordings_now
+from bot.announcements.approval import ApprovalStatus
+from bot.announcements.current_translations import load_current_translations
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.runtime import Services
 from bot.store.announcements import announcements, approvals
 from bot.store.announcements.announcements import Announcement, Audience
-from bot.store.announcements.translations import Wording
-from bot.web.console.core.case_view import name_of
+from bot.store.announcements.translations import AnnouncementTranslation
+from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _, language_name, moment
-from bot.web.console.core.permissions import LEADS, VIEWER
+from bot.web.console.core.permissions import LEAD_ROLES, VIEWER
 from bot.web.core.current_runtime import services
 
-STATES = {
+ANNOUNCEMENT_STATE_LABELS = {
     "draft": N_("Draft"),
     "ready": N_("Released, waits for its hour"),
     "freezing": N_("The list of families is being made"),
@@ -28,22 +28,22 @@ STATES = {
     "done": N_("Sent"),
     "stopped": N_("Stopped"),
 }
-KINDS = {
+ANNOUNCEMENT_KIND_LABELS = {
     "emergency": N_("Emergency"),
     "attendance": N_("Attendance"),
     "event": N_("Event"),
     "general": N_("General"),
 }
-ROLES_MEANT = {"family": N_("families"), "leader": N_("community leaders"), "staff": N_("staff")}
-CHANNELS = {"whatsapp": N_("WhatsApp"), "sms": N_("SMS"), "voice": N_("Call, where the telephone is the way")}
-LATER = N_("the translator did not answer. Ask it again later, or write it yourself.")
-UNUSABLE = N_("what the machine made could not be used. Ask it again, or write it yourself.")
-NO_DRAFT = {
+AUDIENCE_ROLE_LABELS = {"family": N_("families"), "leader": N_("community leaders"), "staff": N_("staff")}
+CHANNEL_LABELS = {"whatsapp": N_("WhatsApp"), "sms": N_("SMS"), "voice": N_("Call, where the telephone is the way")}
+TRY_LATER_TEXT = N_("the translator did not answer. Ask it again later, or write it yourself.")
+UNUSABLE_DRAFT_TEXT = N_("what the machine made could not be used. Ask it again, or write it yourself.")
+NO_DRAFT_REASONS = {
     "off": N_("no machine translates it here. Write it yourself."),
-    **dict.fromkeys(("time-out", "busy", "unreachable", "resting"), LATER),
+    **dict.fromkeys(("time-out", "busy", "unreachable", "resting"), TRY_LATER_TEXT),
 }
 """Why there is no draft (`bot/translation/provider.py`), and what one can do; anything else: `UNUSABLE`."""
-SENTENCES = (
+ANNOUNCEMENT_ERROR_TEXTS = (
     N_("This announcement is no draft any more."),
     N_("This announcement has been sent, or is no draft any more."),
     N_("This announcement has been released: stop it, and write a new one."),
@@ -66,7 +66,7 @@ SENTENCES = (
 
 
 @dataclass(frozen=True)
-class Language:
+class LanguageStatus:
     """How one language of an announcement stands: `state` English, approved, waiting, draft or missing; in words."""
 
     code: str
@@ -75,44 +75,48 @@ class Language:
     reviewable: bool
 
 
-def of_id(announcement_id: int) -> Announcement:
+def get_announcement(announcement_id: int) -> Announcement:
     """The announcement with this number, or 404."""
     with services().database.read() as db:
-        return of_id_in(db, announcement_id)
+        return load_announcement(db, announcement_id)
 
 
-def of_id_in(db: Connection, announcement_id: int) -> Announcement:
+def load_announcement(db: Connection, announcement_id: int) -> Announcement:
     """The same, in a transaction that is open."""
     found = announcements.find(db, announcement_id)
     return found or abort(404, _("There is no announcement {number}.", number=announcement_id))
 
 
-def languages(here: Services, announcement: Announcement) -> list[Language]:
+def list_language_statuses(here: Services, announcement: Announcement) -> list[LanguageStatus]:
     """English, then every language in which it is needed, and those that were asked for before."""
     with here.database.read() as db:
-        found = wordings_now(db, announcement)
-    needed = dict.fromkeys([*translation_drafts.languages_of(here, announcement), *found])
-    english = Language(SOURCE_LANGUAGE, SOURCE_LANGUAGE, _("The original"), False)
-    return [english, *(_language(code, found.get(code)) for code in needed)]
+        found = load_current_translations(db, announcement)
+    needed = dict.fromkeys([*translation_drafts.list_languages(here, announcement), *found])
+    english = LanguageStatus(SOURCE_LANGUAGE, SOURCE_LANGUAGE, _("The original"), False)
+    return [english, *(_build_language_status(code, found.get(code)) for code in needed)]
 
 
-def _language(code: str, wording: Wording | None) -> Language:
+def _build_language_status(code: str, wording: AnnouncementTranslation | None) -> LanguageStatus:
     if wording is None:
-        return Language(code, "missing", _("Missing: nobody has asked for it yet."), False)
+        return LanguageStatus(code, "missing", _("Missing: nobody has asked for it yet."), False)
     if wording.state == "approved":
         when = moment(wording.reviewed_at) if wording.reviewed_at else ""
-        return Language(code, "approved", _("Approved by {name}, {when}", name=wording.reviewed_by, when=when), True)
+        return LanguageStatus(
+            code, "approved", _("Approved by {name}, {when}", name=wording.reviewed_by, when=when), True
+        )
     if wording.state == "waiting":
-        return Language(code, "waiting", _("Being translated …"), True)
-    if wording.complete:
-        return Language(code, "draft", _("Draft: nobody has approved it yet"), True)
-    return Language(code, "missing", _("Missing: {why}", why=_(NO_DRAFT.get(wording.failed, UNUSABLE))), True)
+        return LanguageStatus(code, "waiting", _("Being translated …"), True)
+    if wording.is_complete:
+        return LanguageStatus(code, "draft", _("Draft: nobody has approved it yet"), True)
+    return LanguageStatus(
+        code, "missing", _("Missing: {why}", why=_(NO_DRAFT_REASONS.get(wording.failed, UNUSABLE_DRAFT_TEXT))), True
+    )
 
 
-def audience_words(audience: Audience) -> list[str]:
+def describe_audience(audience: Audience) -> list[str]:
     """Who is meant, a line for each thing that was chosen."""
     known = services().library.district.schools
-    lines = [", ".join(_(ROLES_MEANT.get(one, one)) for one in audience.roles)]
+    lines = [", ".join(_(AUDIENCE_ROLE_LABELS.get(one, one)) for one in audience.roles)]
     lines.append(
         _("Schools: {names}", names=", ".join(known[one].name if one in known else one for one in audience.schools))
         if audience.schools
@@ -125,35 +129,37 @@ def audience_words(audience: Audience) -> list[str]:
     return lines
 
 
-def standing_of(here: Services, announcement: Announcement) -> Standing:
+def load_approval_status(here: Services, announcement: Announcement) -> ApprovalStatus:
     """How far the approvals are."""
     with here.database.read() as db:
-        given = approvals.of(db, announcement.id)
-        seen = approval.digest_now(db, announcement)
-    size = approval.meant_in_all(here, announcement)
-    return approval.standing(here.library.district, announcement, given, size, seen)
+        given = approvals.list_for_announcement(db, announcement.id)
+        seen = approval.compute_current_digest(db, announcement)
+    size = approval.count_audience_families(here, announcement)
+    return approval.get_approval_status(here.library.district, announcement, given, size, seen)
 
 
-def missing_words(here: Services, standing: Standing) -> list[str]:
+def describe_missing_approvals(here: Services, status: ApprovalStatus) -> list[str]:
     """Which approvals are missing, a sentence each."""
     lines = []
-    if standing.people_missing == 1:
+    if status.missing_approver_count == 1:
         lines.append(_("One more person must approve it, not the one who wrote it."))
-    elif standing.people_missing:
-        lines.append(_("{count} more people must approve it, besides who wrote it.", count=standing.people_missing))
-    if standing.sender_missing:
-        lines.append(_("{name} must approve it in person.", name=name_of(here, standing.sender_missing)))
+    elif status.missing_approver_count:
+        lines.append(
+            _("{count} more people must approve it, besides who wrote it.", count=status.missing_approver_count)
+        )
+    if status.missing_sender:
+        lines.append(_("{name} must approve it in person.", name=get_staff_name(here, status.missing_sender)))
     return lines
 
 
-def may_approve(announcement: Announcement) -> bool:
+def can_approve(announcement: Announcement) -> bool:
     """Whether the approval of who is logged in counts: approvers and the sender, but not who wrote it for another."""
     by = current_user.by
-    return bool(by == announcement.sender or (current_user.role in LEADS and by not in announcement.writers))
+    return bool(by == announcement.sender or (current_user.role in LEAD_ROLES and by not in announcement.writers))
 
 
-def may_release(announcement: Announcement) -> bool:
+def can_release(announcement: Announcement) -> bool:
     """Whether who is logged in may let it go, and go on after a pause."""
     if current_user.role == VIEWER:
         return False
-    return current_user.role in LEADS or current_user.by in (*announcement.writers, announcement.sender)
+    return current_user.role in LEAD_ROLES or current_user.by in (*announcement.writers, announcement.sender)

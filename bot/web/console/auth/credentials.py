@@ -16,22 +16,22 @@ from sqlalchemy.engine import Connection
 from bot.base.database import now
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
-from bot.store.staff.staff_accounts import TRIES, Login
+from bot.store.staff.staff_accounts import ATTEMPTS_BEFORE_LOCK, StaffAccount
 from bot.web.console.auth import totp
 from bot.web.core.current_runtime import services
 
-HASHER = PasswordHasher()
-NOBODY = HASHER.hash("nobody has this password")
+PASSWORD_HASHER = PasswordHasher()
+DUMMY_PASSWORD_HASH = PASSWORD_HASHER.hash("nobody has this password")
 """Compared for unknown names, so that the time taken does not tell which names exist."""
-REMEMBERED = timedelta(days=1)
+UNKNOWN_NAME_TRY_PERIOD = timedelta(days=1)
 """How long wrong tries with an unknown name are counted."""
 
 
 @dataclass(frozen=True)
-class Tried:
+class LoginAttempt:
     """Whose proof it was, if it was right; `minutes`: so long there are no more tries."""
 
-    login: Login | None
+    account: StaffAccount | None
     minutes: int = 0
 
     @property
@@ -40,94 +40,96 @@ class Tried:
         return self.minutes > 0
 
 
-def hashed(given: str) -> str:
+def hash_password(given: str) -> str:
     """What is kept of a password."""
-    return HASHER.hash(given)
+    return PASSWORD_HASHER.hash(given)
 
 
-def password(name: str, given: str) -> Tried:
+def check_password(name: str, given: str) -> LoginAttempt:
     """Whether this is the password of that login."""
     here = services()
     with here.database.write() as db:
-        found = staff_accounts.by_name(db, name)
-        left = staff_accounts.count_try(db, found.id if found else 0, now())
-    hidden = found is None or found.closed
-    unknown = _count_unknown(name if hidden else "")  # in any case: it takes its time
-    fits = _fits(found.password_hash if found else NOBODY, given)
+        found = staff_accounts.find_by_name(db, name)
+        left = staff_accounts.count_attempt(db, found.id if found else 0, now())
+    hidden = found is None or found.is_closed
+    unknown = _count_unknown_name_try(name if hidden else "")  # in any case: it takes its time
+    fits = _is_password_correct(found.password_hash if found else DUMMY_PASSWORD_HASH, given)
     if found is None or hidden:
-        return Tried(None, unknown)
+        return LoginAttempt(None, unknown)
     if left is None or not fits:
-        return _failed(found, left)
+        return _record_failure(found, left)
     with here.database.write() as db:
-        staff_accounts.give_back(db, found.id, whole=found.sealed_secret is None)
-    return Tried(found)
+        staff_accounts.undo_attempt(db, found.id, clear_all=found.sealed_secret is None)
+    return LoginAttempt(found)
 
 
-def code(login: Login, given: str) -> Tried:
+def check_code(login: StaffAccount, given: str) -> LoginAttempt:
     """Whether this is a code of the login's phone, or one of its recovery codes; each is good once."""
     with services().database.write() as db:
-        left = staff_accounts.count_try(db, login.id, now())
-        fits = left is not None and _uses(db, login, given)
+        left = staff_accounts.count_attempt(db, login.id, now())
+        fits = left is not None and _use_code(db, login, given)
         if fits:
-            staff_accounts.give_back(db, login.id, whole=True)
-    return Tried(login) if fits else _failed(login, left)
+            staff_accounts.undo_attempt(db, login.id, clear_all=True)
+    return LoginAttempt(login) if fits else _record_failure(login, left)
 
 
-def secret_of(login: Login) -> str:
+def get_totp_secret(login: StaffAccount) -> str:
     """The second factor's secret; raises `Unreadable` if `DATA_KEY` lost its key."""
-    return services().database.vault.open(login.sealed_secret or "", place(login.id))
+    return services().database.vault.decrypt(login.sealed_secret or "", build_secret_context(login.id))
 
 
-def place(login_id: int) -> str:
+def build_secret_context(login_id: int) -> str:
     """Where a secret is sealed for."""
     return f"login:secret:{login_id}"
 
 
-def _uses(db: Connection, login: Login, given: str) -> bool:
-    step = totp.step_of(secret_of(login), given, now())
+def _use_code(db: Connection, login: StaffAccount, given: str) -> bool:
+    step = totp.find_time_step(get_totp_secret(login), given, now())
     if step is not None:
-        return staff_accounts.use_step(db, login.id, step)
-    if not staff_accounts.use_recovery(db, login, totp.digest(db, services().database.vault, login.id, given)):
+        return staff_accounts.use_totp_step(db, login.id, step)
+    if not staff_accounts.use_recovery_code(
+        db, login, totp.hash_recovery_code(db, services().database.vault, login.id, given)
+    ):
         return False
     audit_log.record(db, login.name, "recovery code used", f"login {login.id}", now())
     return True
 
 
-def _failed(login: Login, left: int | None) -> Tried:
-    if left:
-        return Tried(None)
+def _record_failure(login: StaffAccount, tries_left: int | None) -> LoginAttempt:
+    if tries_left:
+        return LoginAttempt(None)
     with services().database.write() as db:
-        if left == 0:
+        if tries_left == 0:
             audit_log.record(db, "unknown", "login locked", f"login {login.id}", now(), "too many wrong tries")
-        locked = staff_accounts.by_id(db, login.id)
+        locked = staff_accounts.find_by_id(db, login.id)
     until = locked.locked_until if locked and locked.locked_until else now()
-    return Tried(None, _minutes(until - now()))
+    return LoginAttempt(None, _round_up_minutes(until - now()))
 
 
-def _minutes(left: timedelta) -> int:
-    return max(1, ceil(left.total_seconds() / 60))
+def _round_up_minutes(time_left: timedelta) -> int:
+    return max(1, ceil(time_left.total_seconds() / 60))
 
 
-def _fits(password_hash: str, given: str) -> bool:
+def _is_password_correct(password_hash: str, given: str) -> bool:
     try:
-        return HASHER.verify(password_hash, given)
+        return PASSWORD_HASHER.verify(password_hash, given)
     except Argon2Error:
         return False
 
 
-def _count_unknown(name: str) -> int:
+def _count_unknown_name_try(name: str) -> int:
     """For how many minutes a name that nobody has is locked.  Where Redis is away it is never locked."""
     here = services()
-    key = f"login:tries:{here.database.vault.index(f'login:{name.lower()}')}"
+    key = f"login:tries:{here.database.vault.compute_lookup_hash(f'login:{name.lower()}')}"
     try:
         left = int(here.redis.ttl(f"{key}:locked"))
         if left > 0:
-            return _minutes(timedelta(seconds=left))
+            return _round_up_minutes(timedelta(seconds=left))
         tries = int(here.redis.incr(key))
-        here.redis.expire(key, REMEMBERED, nx=True)
-        if tries % TRIES:
+        here.redis.expire(key, UNKNOWN_NAME_TRY_PERIOD, nx=True)
+        if tries % ATTEMPTS_BEFORE_LOCK:
             return 0
-        here.redis.set(f"{key}:locked", b"1", ex=staff_accounts.lock_after(tries))
+        here.redis.set(f"{key}:locked", b"1", ex=staff_accounts.get_lock_duration(tries))
     except RedisError:
         return 0
-    return _minutes(staff_accounts.lock_after(tries))
+    return _round_up_minutes(staff_accounts.get_lock_duration(tries))

@@ -10,62 +10,62 @@ from redis import RedisError
 
 from bot.base.database import now
 from bot.store.staff import staff_accounts
-from bot.store.staff.staff_accounts import Login
-from bot.web.console.core.permissions import SEE_ALL, Member, asks_by_itself
+from bot.store.staff.staff_accounts import StaffAccount
+from bot.web.console.core.permissions import SEE_ALL_ROLES, ConsoleUser, is_polling_request
 from bot.web.core.current_runtime import services
 
-IDLE = timedelta(minutes=30)
-LONGEST = timedelta(hours=12)
-DISTRICT = "district"
+SESSION_IDLE_LIMIT = timedelta(minutes=30)
+MAX_SESSION_AGE = timedelta(hours=12)
+DISTRICT_LOGIN = "district"
 """How somebody logged in: the district's own provider asks for a second factor itself, or does not."""
 
 
-def begin(login: Login, how: str) -> None:
+def begin(login: StaffAccount, method: str) -> None:
     """A new session: nothing of the one before is left in it, nor its token for forms."""
     at = int(now().timestamp())
     session.clear()
-    session.update(id=secrets.token_urlsafe(12), since=at, seen=at, epoch=login.epoch, how=how)
-    login_user(_member(login, how))
+    session.update(id=secrets.token_urlsafe(12), since=at, seen=at, epoch=login.epoch, how=method)
+    login_user(_build_user(login, method))
 
 
-def of_session(member_id: str) -> Member | None:
+def load_user(user_id: str) -> ConsoleUser | None:
     """Who this session belongs to, if it has not ended; with this it goes on, unless a page only asks for news."""
     with services().database.read() as db:
-        login = staff_accounts.by_id(db, int(member_id)) if member_id.isdecimal() else None
-    if login is None or login.closed or not _goes_on(login.epoch):
+        login = staff_accounts.find_by_id(db, int(user_id)) if user_id.isdecimal() else None
+    if login is None or login.is_closed or not _is_active(login.epoch):
         return None
-    if not asks_by_itself():
+    if not is_polling_request():
         session["seen"] = int(now().timestamp())
-    return _member(login, session["how"])
+    return _build_user(login, session["how"])
 
 
 def end() -> None:
     """End this session; a copy of its cookie is worth nothing from now on."""
     with suppress(RedisError):
-        services().redis.set(_ended(), b"1", ex=LONGEST)
+        services().redis.set(_build_logout_key(), b"1", ex=MAX_SESSION_AGE)
     logout_user()
     session.clear()
 
 
-def _goes_on(epoch: int) -> bool:
+def _is_active(epoch: int) -> bool:
     at = now().timestamp()
-    if session.get("epoch") != epoch or at - session["seen"] > IDLE.total_seconds():
+    if session.get("epoch") != epoch or at - session["seen"] > SESSION_IDLE_LIMIT.total_seconds():
         return False
-    return bool(at - session["since"] <= LONGEST.total_seconds()) and not _was_ended()
+    return bool(at - session["since"] <= MAX_SESSION_AGE.total_seconds()) and not _is_logged_out()
 
 
-def _was_ended() -> bool:
+def _is_logged_out() -> bool:
     """Whether somebody logged out of this session; where Redis is away, its age alone ends it."""
     with suppress(RedisError):
-        return bool(services().redis.exists(_ended()))
+        return bool(services().redis.exists(_build_logout_key()))
     return False
 
 
-def _ended() -> str:
+def _build_logout_key() -> str:
     return f"session:ended:{session['id']}"
 
 
-def _member(login: Login, how: str) -> Member:
-    strict = services().settings.environment == "production" and login.role in SEE_ALL
-    bare = login.sealed_secret is None and how != DISTRICT
-    return Member(login.id, login.name, login.role, login.staff, login.language, must_set_up=strict and bare)
+def _build_user(login: StaffAccount, method: str) -> ConsoleUser:
+    strict = services().settings.environment == "production" and login.role in SEE_ALL_ROLES
+    bare = login.sealed_secret is None and method != DISTRICT_LOGIN
+    return ConsoleUser(login.id, login.name, login.role, login.staff, login.language, must_set_up=strict and bare)

@@ -15,91 +15,109 @@ from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.announcements import announcements
 from bot.store.cases import case_transitions, cases, deliveries, interpreter_requests, topic_corrections
-from bot.store.cases.case_messages import New, add
+from bot.store.cases.case_messages import NewCaseMessage, add
 from bot.store.cases.cases import Case
 from bot.store.families import contacts
 from bot.store.schools import incidents
 from bot.web.console.cases import refer_page
-from bot.web.console.cases.voice_note_page import voices_of
-from bot.web.console.core.audit_page import looked
-from bot.web.console.core.case_view import age, digest, how_far, name_of, reach, talk_of
-from bot.web.console.core.console_i18n import _, language_name, short_moment
-from bot.web.console.core.inbox import console, title
-from bot.web.console.core.permissions import LEADS, RECORDS, STAFF, allowed
-from bot.web.console.schools.call_guide import guide_of
+from bot.web.console.cases.voice_note_page import list_voice_notes
+from bot.web.console.core.audit_page import audit_view
+from bot.web.console.core.case_view import (
+    compute_chat_digest,
+    describe_delivery,
+    find_reply_route,
+    format_age,
+    get_staff_name,
+    list_chat_bubbles,
+)
+from bot.web.console.core.console_i18n import _, format_short_moment, language_name
+from bot.web.console.core.inbox import console, get_topic_title
+from bot.web.console.core.permissions import LEAD_ROLES, RECORDS_OFFICER, STAFF, allow_roles
+from bot.web.console.schools.call_guide import build_call_guide
 from bot.web.core.current_runtime import services
 
-OUTCOMES = ("answered", "called", "met", "referred", "no need")
-NOTE_CHARACTERS = 2000
-AUDIT_SHOWN = 20
+CASE_OUTCOMES = ("answered", "called", "met", "referred", "no need")
+MAX_CASE_NOTE_LENGTH = 2000
+CASE_LOG_SIZE = 20
 
 
 @console.get("/cases/<int:case_id>")
-@allowed(STAFF, RECORDS)
+@allow_roles(STAFF, RECORDS_OFFICER)
 def case(case_id: int) -> ResponseReturnValue:
     """The page of one case."""
     here = services()
     with here.database.write() as db:  # who read it stands in the audit log
-        found = _found(here, db, case_id)
+        found = _get_case(here, db, case_id)
         audit_log.record(db, current_user.by, "read", f"case {case_id}", now())
-    return render_template("console/case.html", **_page(here, found))
+    return render_template("console/case.html", **_build_page(here, found))
 
 
-def _found(here: Services, db: Any, case_id: int) -> Case:
+def _get_case(here: Services, db: Any, case_id: int) -> Case:
     return cases.find(db, here.database.vault, case_id) or abort(404, _("There is no case {number}.", number=case_id))
 
 
-def _page(here: Services, found: Case) -> dict[str, Any]:
+def _build_page(here: Services, found: Case) -> dict[str, Any]:
     vault, district = here.database.vault, here.library.district
     with here.database.read() as db:
         contact = contacts.get(db, vault, found.contact_id)
-        said = talk_of(here, db, found.id)
+        said = list_chat_bubbles(here, db, found.id)
         page: dict[str, Any] = {
-            "alerts": deliveries.of_case(db, vault, found.id),
+            "alerts": deliveries.list_for_case(db, vault, found.id),
             "answers_to": announcements.find(db, found.announcement_id) if found.announcement_id else None,
-            "notes": contacts.notes_of(db, contact.id),
-            "corrected": topic_corrections.of_case(db, vault, found.id),
-            "log": audit_log.newest(db, AUDIT_SHOWN, f"case {found.id}"),
-            "wanted": interpreter_requests.of_case(db, vault, found.id),
-            "incident": incidents.of_case(db, found.id) if found.topic in cases.OF_STAFF else None,
-            "voices": voices_of(here, db, found.id),
-            **guide_of(here, db, found),
-            **refer_page.of_case(here, db, found, contact),
+            "notes": contacts.get_attributes(db, contact.id),
+            "corrected": topic_corrections.find_for_case(db, vault, found.id),
+            "log": audit_log.list_newest(db, CASE_LOG_SIZE, f"case {found.id}"),
+            "wanted": interpreter_requests.list_for_case(db, vault, found.id),
+            "incident": incidents.find_by_case(db, found.id) if found.topic in cases.STAFF_TOPICS else None,
+            "voices": list_voice_notes(here, db, found.id),
+            **build_call_guide(here, db, found),
+            **refer_page.build_referral_section(here, db, found, contact),
         }
     school = district.schools.get(found.school or "")
-    page |= {"case": found, "contact": contact, "said": said, "digest": digest(said), "reach": reach(here, contact)}
-    page |= {"school": school.name if school else "", "may_act": _may_act(found), "mine": _mine(found)}
-    page["may_take"] = page["may_act"] and not page["mine"] and _may_take(here, found)
-    page |= {"who": name_of(here, found.claimed_by), "title": title, "language": language_name, "outcomes": _outcomes()}
-    page |= {"name": partial(name_of, here), "time": short_moment, "age": age}
+    page |= {
+        "case": found,
+        "contact": contact,
+        "said": said,
+        "digest": compute_chat_digest(said),
+        "reach": find_reply_route(here, contact),
+    }
+    page |= {"school": school.name if school else "", "may_act": _can_act(found), "mine": _is_mine(found)}
+    page["may_take"] = page["may_act"] and not page["mine"] and _can_take(here, found)
+    page |= {
+        "who": get_staff_name(here, found.claimed_by),
+        "title": get_topic_title,
+        "language": language_name,
+        "outcomes": _get_outcome_labels(),
+    }
+    page |= {"name": partial(get_staff_name, here), "time": format_short_moment, "age": format_age}
     page |= {"answers": district.answers, "staff": district.staff, "once": secrets.token_hex(12)}
-    return page | {"arrived": how_far, "topics": sorted(SEVERITY, key=title)}
+    return page | {"arrived": describe_delivery, "topics": sorted(SEVERITY, key=get_topic_title)}
 
 
-def _may_act(found: Case) -> bool:
-    return current_user.role != RECORDS and found.open
+def _can_act(found: Case) -> bool:
+    return current_user.role != RECORDS_OFFICER and found.is_open
 
 
-def _may_take(here: Services, found: Case) -> bool:
-    return found.claimed_by is None or assignment.may_take_over(here, found, current_user.role in LEADS)
+def _can_take(here: Services, found: Case) -> bool:
+    return found.claimed_by is None or assignment.can_take_over(here, found, current_user.role in LEAD_ROLES)
 
 
-def _mine(found: Case) -> bool:
-    return found.claimed_by == current_user.by and found.open
+def _is_mine(found: Case) -> bool:
+    return found.claimed_by == current_user.by and found.is_open
 
 
-def _is_anothers(case_id: int) -> bool:
+def _warn_if_not_mine(case_id: int) -> bool:
     """Whether an open case is not (or no more) of who is logged in, who hears it: a page may have stood open while a
     colleague took the case over, who still works on it."""
     with services().database.read() as db:
-        found = _found(services(), db, case_id)
-    if not found.open or _mine(found):
+        found = _get_case(services(), db, case_id)
+    if not found.is_open or _is_mine(found):
         return False
     flash(_("This case is not yours: take it first."))
     return True
 
 
-def _outcomes() -> dict[str, str]:
+def _get_outcome_labels() -> dict[str, str]:
     words = (
         _("Answered by text"),
         _("Called"),
@@ -107,96 +125,109 @@ def _outcomes() -> dict[str, str]:
         _("Referred to a partner"),
         _("Nothing was needed"),
     )
-    return dict(zip(OUTCOMES, words, strict=True))
+    return dict(zip(CASE_OUTCOMES, words, strict=True))
 
 
 @console.get("/cases/<int:case_id>/talk")
-@allowed(STAFF, RECORDS)
+@allow_roles(STAFF, RECORDS_OFFICER)
 def case_talk(case_id: int) -> ResponseReturnValue:
     """Only the talk, for the page that asks every few seconds; nothing (204) where nothing is new."""
     here = services()
     with here.database.read() as db:
-        found = _found(here, db, case_id)
-        said = talk_of(here, db, case_id)
-    if digest(said) == request.args.get("seen"):
+        found = _get_case(here, db, case_id)
+        said = list_chat_bubbles(here, db, case_id)
+    if compute_chat_digest(said) == request.args.get("seen"):
         return "", 204
-    looked("read", f"case {case_id}")
-    once, mine = secrets.token_hex(12), _mine(found)
+    audit_view("read", f"case {case_id}")
+    once, mine = secrets.token_hex(12), _is_mine(found)
     return render_template(
-        "console/talk.html", case=found, said=said, digest=digest(said), once=once, mine=mine, language=language_name
+        "console/talk.html",
+        case=found,
+        said=said,
+        digest=compute_chat_digest(said),
+        once=once,
+        mine=mine,
+        language=language_name,
     )
 
 
 @console.post("/cases/<int:case_id>/take")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def take(case_id: int) -> ResponseReturnValue:
     """Take a case; the first one gets it."""
-    taken = assignment.take(services(), case_id, current_user.by, "in the console", leads=current_user.role in LEADS)
+    taken = assignment.take_case(
+        services(), case_id, current_user.by, "in the console", is_lead=current_user.role in LEAD_ROLES
+    )
     if taken.outcome == "theirs":
-        flash(_("{name} was faster and has this case.", name=taken.by))
-    return _back(case_id)
+        flash(_("{name} was faster and has this case.", name=taken.assignee_name))
+    return _redirect_to_case(case_id)
 
 
 @console.post("/cases/<int:case_id>/give")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def give(case_id: int) -> ResponseReturnValue:
     """Hand a case over to a colleague, who gets a text."""
     to = request.form.get("to", "")
     if to not in services().library.district.staff:
         abort(400, _("Choose a colleague of the list."))
-    if not assignment.hand_over(services(), case_id, current_user.by, to, leads=current_user.role in LEADS):
+    if not assignment.hand_over_case(services(), case_id, current_user.by, to, is_lead=current_user.role in LEAD_ROLES):
         flash(_("This case is not yours: take it first."))
-    return _back(case_id)
+    return _redirect_to_case(case_id)
 
 
 @console.post("/cases/<int:case_id>/resolve")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def resolve(case_id: int) -> ResponseReturnValue:
     """Say that it is done, and how; the family is asked a day later whether it was helped."""
     why = request.form.get("why", "")
-    if why not in OUTCOMES:
+    if why not in CASE_OUTCOMES:
         abort(400, _("Choose how it was done."))
-    if not _is_anothers(case_id) and not assignment.resolve(services(), case_id, current_user.by, why):
+    if not _warn_if_not_mine(case_id) and not assignment.resolve_case(services(), case_id, current_user.by, why):
         flash(_("This case was done already."))
-    return _back(case_id)
+    return _redirect_to_case(case_id)
 
 
 @console.post("/cases/<int:case_id>/hand-back")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def hand_back(case_id: int) -> ResponseReturnValue:
     """The automated helper may answer the family again, while the case goes on."""
-    if not _is_anothers(case_id) and not staff_conversation.hand_back(services(), case_id):
+    if not _warn_if_not_mine(case_id) and not staff_conversation.hand_back_to_bot(services(), case_id):
         flash(_("Nobody is talking with this family now."))
-    return _back(case_id)
+    return _redirect_to_case(case_id)
 
 
 @console.post("/cases/<int:case_id>/note")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def note(case_id: int) -> ResponseReturnValue:
     """An internal note: staff read it, the family never does."""
-    text = request.form.get("note", "").strip()[:NOTE_CHARACTERS]
+    text = request.form.get("note", "").strip()[:MAX_CASE_NOTE_LENGTH]
     here, at = services(), now()
     if text:
         cause = f"note:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
-        new = New(
-            case_id, cause, "note", staff_conversation.language_of(here, current_user.staff), text, current_user.by
+        new = NewCaseMessage(
+            case_id,
+            cause,
+            "note",
+            staff_conversation.get_staff_language(here, current_user.staff),
+            text,
+            current_user.by,
         )
         with here.database.write() as db:
-            _found(here, db, case_id)
+            _get_case(here, db, case_id)
             add(db, here.database.vault, new, at)
             audit_log.record(db, current_user.by, "noted", f"case {case_id}", at)
-    return _back(case_id)
+    return _redirect_to_case(case_id)
 
 
 @console.post("/cases/<int:case_id>/seen")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def seen(case_id: int) -> ResponseReturnValue:
     """Take the flag away: a person has looked at what a machine could not do."""
     with services().database.write() as db:
         case_transitions.flag(db, case_id, "")
         audit_log.record(db, current_user.by, "looked at the flag", f"case {case_id}", now())
-    return _back(case_id)
+    return _redirect_to_case(case_id)
 
 
-def _back(case_id: int) -> ResponseReturnValue:
+def _redirect_to_case(case_id: int) -> ResponseReturnValue:
     return redirect(url_for("console.case", case_id=case_id))

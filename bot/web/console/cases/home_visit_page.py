@@ -16,75 +16,77 @@ from bot.store.families import contacts, follow_ups
 from bot.store.schools import home_visits as schools_home_visits
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import STAFF, allowed
-from bot.web.console.schools.call_guide import visits_on
+from bot.web.console.core.permissions import STAFF, allow_roles
+from bot.web.console.schools.call_guide import has_home_visits
 from bot.web.core.current_runtime import services
 
-CHARACTERS = 120
+MAX_VISIT_FIELD_LENGTH = 120
 
 
 @console.post("/cases/<int:case_id>/visit")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def ask_for_visit(case_id: int) -> ResponseReturnValue:
     """Ask the family by text whether somebody may come; nothing is approved by this."""
     here, at, form = services(), now(), request.form
-    typed = {name: form.get(name, "").strip()[:CHARACTERS] for name in ("reason", "visitor", "leader")}
-    day = _day(form.get("day", ""))
+    typed = {name: form.get(name, "").strip()[:MAX_VISIT_FIELD_LENGTH] for name in ("reason", "visitor", "leader")}
+    day = _parse_future_day(form.get("day", ""))
     if not all(typed.values()) or form.get("agreed") != "yes" or day is None:
         abort(
             400, _("A visit needs a reason, who comes, a leader the family trusts who has agreed, and a day to come.")
         )
     if any(mask(text)[1] & {"status", "number"} for text in typed.values()):
         flash(_("Not kept: please write nothing about immigration papers, nationality or ID numbers."))
-        return _back(case_id)
+        return _redirect_to_case(case_id)
     with here.database.write() as db:
         case = cases.get(db, here.database.vault, case_id)
         contact = contacts.get(db, here.database.vault, case.contact_id)
-        refusal = _refusal(case.school, home_visits.refuses(db, contact.id), bool(contact.stopped_at))
+        refusal = _explain_refusal(case.school, home_visits.refuses(db, contact.id), bool(contact.stopped_at))
         if refusal:
             audit_log.record(db, current_user.by, "was refused a visit", f"case {case_id}", at)
             flash(refusal)
-            return _back(case_id)
+            return _redirect_to_case(case_id)
         cause = f"visit:{form.get('once', '')[:32] or secrets.token_hex(12)}"
-        new = schools_home_visits.New(
+        new = schools_home_visits.NewHomeVisit(
             cause, case_id, contact.id, case.school or "", day=day, asked_by=current_user.by, **typed
         )
-        number = schools_home_visits.ask(db, here.database.vault, new, at)
+        number = schools_home_visits.add(db, here.database.vault, new, at)
         if number is not None:
-            place = follow_ups.Place(home_visits.FLOW, case=case_id)
-            follow_ups.plan(db, (f"visit:{number}", 0), contact.id, place, here.library.district.waking(at))
+            place = follow_ups.FollowUpTarget(home_visits.FLOW, case_id=case_id)
+            follow_ups.plan(
+                db, (f"visit:{number}", 0), contact.id, place, here.library.district.find_next_waking_time(at)
+            )
     if number is not None:  # else another plan stands, and the page shows it: the family was not asked about this one
         flash(_("The family is asked by text. Nobody goes before it has said yes."))
-    return _back(case_id)
+    return _redirect_to_case(case_id)
 
 
-def _refusal(school: str | None, refused: bool, stopped: bool) -> str:
+def _explain_refusal(school: str | None, refuses_visits: bool, has_opted_out: bool) -> str:
     """Why no visit may be planned; "" if it may be asked for."""
-    if refused:
+    if refuses_visits:
         return _("DO NOT COME: this family asks that nobody visits its home.")
-    if not visits_on(services(), school):
+    if not has_home_visits(services(), school):
         return _("Staff of this school do not visit homes. Call, offer a video call, or meet at a neutral place.")
-    return _("The family wants no texts, so it cannot be asked: nobody goes.") if stopped else ""
+    return _("The family wants no texts, so it cannot be asked: nobody goes.") if has_opted_out else ""
 
 
-def _day(text: str) -> date | None:
+def _parse_future_day(text: str) -> date | None:
     """A day after today; None for anything else."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if day > services().library.district.local(now()).date() else None
+    return day if day > services().library.district.to_local_time(now()).date() else None
 
 
 @console.post("/cases/<int:case_id>/visit/stop")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def stop_visit(case_id: int) -> ResponseReturnValue:
     """Nobody goes."""
     with services().database.write() as db:
         if not schools_home_visits.stop(db, case_id, current_user.by, now()):
             flash(_("No visit is planned."))
-    return _back(case_id)
+    return _redirect_to_case(case_id)
 
 
-def _back(case_id: int) -> ResponseReturnValue:
+def _redirect_to_case(case_id: int) -> ResponseReturnValue:
     return redirect(url_for("console.case", case_id=case_id))

@@ -8,25 +8,25 @@ from flask_login import current_user
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.cases.interpreter_requests import COORDINATOR
+from bot.cases.interpreter_requests import INTERPRETER_COORDINATOR_ROLE
 from bot.store import audit_log
 from bot.store.announcements import approved_phrases
 from bot.store.cases import case_stats, cases, interpreter_requests
-from bot.web.console.core.case_view import name_of
+from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import SEE_ALL, STAFF, allowed, may_see, roles_of
+from bot.web.console.core.permissions import SEE_ALL_ROLES, STAFF, allow_roles, can_see_case, find_on_call_roles
 from bot.web.core.current_runtime import services
 
-BACK, ALERTS = timedelta(days=30), 200
-KINDS = {
+ALERT_LOOKBACK, MAX_ALERTS_SHOWN = timedelta(days=30), 200
+STAFF_TEXT_KIND_LABELS = {
     "alert": N_("Somebody needs a person"),
     "notice": N_("News of a case"),
     "reminder": N_("Content to check"),
 }
-HOW = {"in person": N_("in person"), "phone": N_("by phone"), "video": N_("by video")}
-WHOM = {"trained": N_("a trained interpreter"), "bilingual": N_("a bilingual colleague")}
-STATES = {
+INTERPRETING_MODE_LABELS = {"in person": N_("in person"), "phone": N_("by phone"), "video": N_("by video")}
+WANTED_INTERPRETER_LABELS = {"trained": N_("a trained interpreter"), "bilingual": N_("a bilingual colleague")}
+STAFF_TEXT_STATE_LABELS = {
     "waiting": N_("Waits for its time"),
     "claimed": N_("Is being sent"),
     "unknown": N_("We ask whether it was taken"),
@@ -45,36 +45,51 @@ STATES = {
 
 
 @console.get("/alerts")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def my_alerts() -> str:
     """What was sent to me in the last 30 days, and whether it arrived."""
     with services().database.read() as db:
-        found = case_stats.alerts_of(db, current_user.staff, now() - BACK, ALERTS) if current_user.staff else []
-        seen = _seen(db, {one.case_id for one in found if one.case_id is not None})
-    return render_template("console/alerts.html", alerts=found, seen=seen, kinds=KINDS, states=STATES)
+        found = (
+            case_stats.list_staff_alerts(db, current_user.staff, now() - ALERT_LOOKBACK, MAX_ALERTS_SHOWN)
+            if current_user.staff
+            else []
+        )
+        seen = _filter_visible_cases(db, {one.case_id for one in found if one.case_id is not None})
+    return render_template(
+        "console/alerts.html", alerts=found, seen=seen, kinds=STAFF_TEXT_KIND_LABELS, states=STAFF_TEXT_STATE_LABELS
+    )
 
 
 @console.get("/interpreters", endpoint="interpreters")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def interpreters_page() -> str:
     """Requests that nobody has booked; when it is wanted is read only by who may see the case."""
     here = services()
     with here.database.read() as db:
-        wanted = interpreter_requests.open_ones(db, here.database.vault)
-        seen = _seen(db, {one.case_id for one in wanted})
-    names = {one.asked_by: name_of(here, one.asked_by) for one in wanted}
-    return render_template("console/interpreters.html", wanted=wanted, seen=seen, names=names, how=HOW, whom=WHOM)
+        wanted = interpreter_requests.list_open(db, here.database.vault)
+        seen = _filter_visible_cases(db, {one.case_id for one in wanted})
+    names = {one.asked_by: get_staff_name(here, one.asked_by) for one in wanted}
+    return render_template(
+        "console/interpreters.html",
+        wanted=wanted,
+        seen=seen,
+        names=names,
+        how=INTERPRETING_MODE_LABELS,
+        whom=WANTED_INTERPRETER_LABELS,
+    )
 
 
 @console.post("/interpreters")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def book_interpreter() -> ResponseReturnValue:
     """Somebody was found: the request leaves the list."""
     here, at, number = services(), now(), request.form.get("id", type=int)
     with here.database.write() as db:
-        open_ones = interpreter_requests.open_ones(db, here.database.vault)
+        open_ones = interpreter_requests.list_open(db, here.database.vault)
         wanted = next((one for one in open_ones if one.id == number), None)
-        if wanted is not None and not (_coordinates() or wanted.case_id in _seen(db, {wanted.case_id})):
+        if wanted is not None and not (
+            _is_coordinator() or wanted.case_id in _filter_visible_cases(db, {wanted.case_id})
+        ):
             abort(403, _("Only the coordinator, or who may see the case, can say that it is booked."))
         if wanted is not None and interpreter_requests.book(db, wanted.id, current_user.by, at):
             audit_log.record(db, current_user.by, "booked an interpreter", f"case {wanted.case_id}", at)
@@ -82,17 +97,17 @@ def book_interpreter() -> ResponseReturnValue:
 
 
 @console.get("/phrases", endpoint="phrases")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def phrases_page() -> str:
     """The phrases by language: their translation is used before any machine's."""
     with services().database.read() as db:
-        found = approved_phrases.every(db)
-    names = {one.approved_by: name_of(services(), one.approved_by) for one in found}
+        found = approved_phrases.list_all(db)
+    names = {one.approved_by: get_staff_name(services(), one.approved_by) for one in found}
     return render_template("console/phrases.html", phrases=found, names=names)
 
 
 @console.post("/phrases")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def remove_phrase() -> ResponseReturnValue:
     """Take one off the list: from now on a machine translates it."""
     source, target, original = (request.form.get(name, "") for name in ("source", "target", "original"))
@@ -105,12 +120,14 @@ def remove_phrase() -> ResponseReturnValue:
     return redirect(url_for("console.phrases"))
 
 
-def _coordinates() -> bool:
+def _is_coordinator() -> bool:
     """Whether who is logged in is asked for interpreters."""
-    return current_user.role in SEE_ALL or COORDINATOR in roles_of(services().library.district, current_user.staff)
+    return current_user.role in SEE_ALL_ROLES or INTERPRETER_COORDINATOR_ROLE in find_on_call_roles(
+        services().library.district, current_user.staff
+    )
 
 
-def _seen(db: Connection, numbers: set[int]) -> frozenset[int]:
+def _filter_visible_cases(db: Connection, case_ids: set[int]) -> frozenset[int]:
     """Those of these cases that this person may see."""
-    found = (cases.find(db, services().database.vault, number) for number in numbers)
-    return frozenset(one.id for one in found if one is not None and may_see(current_user, one))
+    found = (cases.find(db, services().database.vault, number) for number in case_ids)
+    return frozenset(one.id for one in found if one is not None and can_see_case(current_user, one))

@@ -14,13 +14,13 @@ from bot.store.cases import cases, referrals
 from bot.store.cases.cases import Case
 from bot.store.families import contacts
 from bot.store.families.contacts import Contact
-from bot.web.console.core.case_view import reach
+from bot.web.console.core.case_view import find_reply_route
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import STAFF, allowed
+from bot.web.console.core.permissions import STAFF, allow_roles
 from bot.web.core.current_runtime import services
 
-SAID = {
+REFERRAL_ANSWER_LABELS = {
     None: N_("has not answered yet"),
     "helped": N_("says that it helped"),
     "not_helped": N_("says that it did not help"),
@@ -28,19 +28,19 @@ SAID = {
 }
 
 
-def of_case(here: Services, db: Any, case: Case, contact: Contact) -> dict[str, Any]:
+def build_referral_section(here: Services, db: Any, case: Case, contact: Contact) -> dict[str, Any]:
     """What the case page shows of referrals: whom it may name, and what was said of those before."""
-    may = case.topic not in cases_referrals.NEVER_TEXTED
+    may = case.topic not in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT
     return {
-        "partners": cases_referrals.choices(here, contact.language or "en", now()) if may else {},
-        "referred": referrals.of_case(db, case.id),
-        "referral_said": SAID,
+        "partners": cases_referrals.list_available_partners(here, contact.language or "en", now()) if may else {},
+        "referred": referrals.list_for_case(db, case.id),
+        "referral_said": REFERRAL_ANSWER_LABELS,
         "all_partners": here.library.district.partners,
     }
 
 
 @console.post("/cases/<int:case_id>/refer")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def refer(case_id: int) -> ResponseReturnValue:
     """The family gets the text; the partner gets nothing from us."""
     here, name = services(), request.form.get("partner", "")
@@ -48,12 +48,12 @@ def refer(case_id: int) -> ResponseReturnValue:
     with here.database.read() as db:
         case = cases.get(db, here.database.vault, case_id)
         contact = contacts.get(db, here.database.vault, case.contact_id)
-    way = reach(here, contact)
+    way = find_reply_route(here, contact)
     if not way.possible:
         flash(way.how)
-    elif not cases_referrals.fits(here, case, name, current_user.by):
+    elif not cases_referrals.can_send_as_one_message(here, case, name, current_user.by):
         flash(_("This partner cannot be named now, or the text is too long. Please call the family."))
-    elif not cases_referrals.refer(here, cases_referrals.Referring(case_id, name, current_user.by, once)):
+    elif not cases_referrals.refer_family(here, cases_referrals.ReferralRequest(case_id, name, current_user.by, once)):
         flash(_("This case is not yours: take it first."))
     else:
         flash(_("The family gets the name and number, and is asked in five days whether it helped."))

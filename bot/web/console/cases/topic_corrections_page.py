@@ -10,15 +10,15 @@ from bot.base.database import now
 from bot.nlu import SEVERITY
 from bot.runtime import Services
 from bot.store.cases import cases, topic_corrections
-from bot.store.cases.topic_corrections import Correction
+from bot.store.cases.topic_corrections import TopicCorrection
 from bot.web.console.core.console_i18n import _
-from bot.web.console.core.inbox import console, title
-from bot.web.console.core.permissions import STAFF, allowed, in_scope
+from bot.web.console.core.inbox import console, get_topic_title
+from bot.web.console.core.permissions import STAFF, allow_roles, is_in_scope
 from bot.web.core.current_runtime import services
 
 
 @console.post("/cases/<int:case_id>/topic")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def correct_topic(case_id: int) -> ResponseReturnValue:
     """Say what a case was about: the masked words go on the review list."""
     topic, here = request.form.get("topic", ""), services()
@@ -29,40 +29,42 @@ def correct_topic(case_id: int) -> ResponseReturnValue:
             case = cases.get(db, here.database.vault, case_id)
         except NoResultFound:
             abort(404, _("There is no case {number}.", number=case_id))
-        phrase = case.answers.get(cases.WROTE, "")
+        phrase = case.answers.get(cases.OPENING_MESSAGE_KEY, "")
         if not phrase:
             abort(409, _("This case keeps no words of the family: there is nothing to learn from."))
-        said = Correction(0, case_id, phrase, case.language, case.topic, topic, current_user.name)
-        topic_corrections.correct(db, here.database.vault, said, now())
+        said = TopicCorrection(0, case_id, phrase, case.language, case.topic, topic, current_user.name)
+        topic_corrections.save(db, here.database.vault, said, now())
     return redirect(url_for("console.case", case_id=case_id))
 
 
 @console.get("/review")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def review() -> ResponseReturnValue:
     """What staff said was understood wrongly, for the person who keeps `flows/phrases`."""
     here = services()
     with here.database.read() as db:
         found = [
-            one for one in topic_corrections.to_review(db, here.database.vault) if _in_scope(here, db, one.case_id)
+            one
+            for one in topic_corrections.list_unreviewed(db, here.database.vault)
+            if _is_case_in_scope(here, db, one.case_id)
         ]
-    return render_template("console/review.html", corrections=found, title=title)
+    return render_template("console/review.html", corrections=found, title=get_topic_title)
 
 
 @console.post("/review/<int:correction_id>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def reviewed(correction_id: int) -> ResponseReturnValue:
     """Take one off the list: it stands in a phrase file now, or is not worth it."""
     here = services()
     with here.database.write() as db:
-        listed = {one.id: one.case_id for one in topic_corrections.to_review(db, here.database.vault)}
-        if correction_id in listed and not _in_scope(here, db, listed[correction_id]):
+        listed = {one.id: one.case_id for one in topic_corrections.list_unreviewed(db, here.database.vault)}
+        if correction_id in listed and not _is_case_in_scope(here, db, listed[correction_id]):
             abort(404, _("There is no such line on your list."))
-        topic_corrections.set_reviewed(db, correction_id, current_user.name, now())
+        topic_corrections.mark_reviewed(db, correction_id, current_user.name, now())
     return redirect(url_for("console.review"))
 
 
-def _in_scope(here: Services, db: Connection, case_id: int) -> bool:
+def _is_case_in_scope(here: Services, db: Connection, case_id: int) -> bool:
     """Staff see the words of their own cases only."""
     case = cases.find(db, here.database.vault, case_id)
-    return case is not None and in_scope(here.library.district, current_user, case)
+    return case is not None and is_in_scope(here.library.district, current_user, case)

@@ -11,14 +11,14 @@ from bot.runtime import Services
 from bot.store.cases import voice_notes
 from bot.store.cases.voice_notes import VoiceNote
 from bot.voice.audio_conversion import CannotUse, convert
-from bot.web.console.core.audit_page import looked
-from bot.web.console.core.case_view import name_of
-from bot.web.console.core.console_i18n import N_, _, language_name, short_moment
+from bot.web.console.core.audit_page import audit_view
+from bot.web.console.core.case_view import get_staff_name
+from bot.web.console.core.console_i18n import N_, _, format_short_moment, language_name
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import RECORDS, STAFF, allowed
+from bot.web.console.core.permissions import RECORDS_OFFICER, STAFF, allow_roles
 from bot.web.core.current_runtime import services
 
-WHY = {
+VOICE_NOTE_ERROR_TEXTS = {
     "missing": N_("The message came without its sound. Ask the family to send it again, or call."),
     "elsewhere": N_("Its address is not one of Twilio's, so it was not opened. Please call the family."),
     "too_big": N_("It is larger than 16 MB. Ask the family to send shorter ones, or call."),
@@ -29,11 +29,11 @@ WHY = {
     "away": N_("Twilio could not be reached for a day. Ask the family to send it again, or call."),
 }
 """Why a note could not be fetched, and what to do."""
-UNPLAYED = frozenset({"audio/amr", "audio/3gpp"})
+UNPLAYABLE_AUDIO_TYPES = frozenset({"audio/amr", "audio/3gpp"})
 
 
 @dataclass(frozen=True)
-class Shown:
+class VoiceNoteView:
     """A note, ready to be shown; `why` in words where it cannot be played."""
 
     note: VoiceNote
@@ -43,43 +43,47 @@ class Shown:
     heard: str
 
 
-def voices_of(here: Services, db: Connection, case_id: int) -> list[Shown]:
+def list_voice_notes(here: Services, db: Connection, case_id: int) -> list[VoiceNoteView]:
     """The voice notes of a case, in order."""
-    return [_shown(here, note) for note in voice_notes.of_case(db, here.database.vault, case_id)]
+    return [_build_voice_note_view(here, note) for note in voice_notes.list_for_case(db, here.database.vault, case_id)]
 
 
-def _shown(here: Services, note: VoiceNote) -> Shown:
-    why = _(WHY[note.reason]) if note.state == "refused" else ""
-    heard = f"{name_of(here, note.heard_by)}, {short_moment(note.heard_at)}" if note.heard_by and note.heard_at else ""
-    return Shown(note, short_moment(note.at), language_name(note.language), why, heard)
+def _build_voice_note_view(here: Services, note: VoiceNote) -> VoiceNoteView:
+    why = _(VOICE_NOTE_ERROR_TEXTS[note.reason]) if note.state == "refused" else ""
+    heard = (
+        f"{get_staff_name(here, note.heard_by)}, {format_short_moment(note.heard_at)}"
+        if note.heard_by and note.heard_at
+        else ""
+    )
+    return VoiceNoteView(note, format_short_moment(note.at), language_name(note.language), why, heard)
 
 
 @console.get("/cases/<int:case_id>/voice/<int:note_id>")
-@allowed(STAFF, RECORDS)
+@allow_roles(STAFF, RECORDS_OFFICER)
 def voice_note(case_id: int, note_id: int) -> Response:
     """The sound itself, in parts if the browser asks for them; who listens stands in the audit log."""
     here, at = services(), now()
     with here.database.read() as db:
         note = voice_notes.find(db, here.database.vault, note_id)
         known = note is not None and case_id in (note.case_id, note.urgent_case_id)
-        audio = voice_notes.audio_of(db, here.database.vault, note) if note and known else None
+        audio = voice_notes.load_audio(db, here.database.vault, note) if note and known else None
     if note is None or audio is None:
         abort(404, _("There is no such voice message in this case."))
-    looked("listened to a voice message", f"case {case_id}", f"voice message {note_id}")
+    audit_view("listened to a voice message", f"case {case_id}", f"voice message {note_id}")
     if request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
         with here.database.write() as db:
-            voice_notes.set_heard(db, note_id, current_user.by, at)
-    audio, content_type = _playable(audio, note.content_type)
+            voice_notes.mark_heard(db, note_id, current_user.by, at)
+    audio, content_type = _convert_for_browser(audio, note.content_type)
     answer = Response(audio, mimetype=content_type)
     answer.headers["Content-Disposition"] = f"inline; filename=voice-{note_id}"
     answer.make_conditional(request, accept_ranges=True, complete_length=len(audio))
     return answer
 
 
-def _playable(audio: bytes, content_type: str) -> tuple[bytes, str]:
+def _convert_for_browser(audio: bytes, content_type: str) -> tuple[bytes, str]:
     """As browsers play it: what some phones send by MMS none does.  As it came where it cannot be converted (longer
     than two minutes, no ffmpeg): a program on the listener's machine may still play it."""
-    if content_type not in UNPLAYED:
+    if content_type not in UNPLAYABLE_AUDIO_TYPES:
         return audio, content_type
     try:
         return convert(audio).mp3, "audio/mpeg"

@@ -10,19 +10,19 @@ from flask_login import current_user
 
 from bot.base.database import now
 from bot.community import contact_rules, register
-from bot.community.overdue_contacts import OFFICE
-from bot.community.register import AskedLately
+from bot.community.overdue_contacts import LEADER_OFFICE_ROLE
+from bot.community.register import LeaderAskedRecentlyError
 from bot.content.district import District
 from bot.store.community import community_leaders
-from bot.store.community.community_leaders import Leader, Request, Task
-from bot.web.console.core.case_view import name_of
+from bot.store.community.community_leaders import CommunityLeader, LeaderRequest, LeaderTask
+from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _, moment
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import SEE_ALL, STAFF, allowed, roles_of
-from bot.web.console.meetings.meeting_page import phone_of
+from bot.web.console.core.permissions import SEE_ALL_ROLES, STAFF, allow_roles, find_on_call_roles
+from bot.web.console.meetings.meeting_page import parse_phone_number
 from bot.web.core.current_runtime import services
 
-KINDS = {
+LEADER_KIND_LABELS = {
     "faith": N_("Faith leaders"),
     "legal": N_("Legal aid"),
     "community": N_("Community organization"),
@@ -30,195 +30,217 @@ KINDS = {
     "culture": N_("Cultural association"),
     "other": N_("Others"),
 }
-DID = (
+LEADER_AUDIT_ACTIONS = (
     N_("wrote a leader in"), N_("asked for a leader"), N_("talked with a leader"), N_("took a leader out"),
     N_("changed a leader task"), N_("erased a family"),
 )  # fmt: skip
 """What the audit log tells of leaders, and of families that were erased, for the catalogs."""
-INVITATION_CHARACTERS = 2000
+MAX_INVITATION_LENGTH = 2000
 
 
 @dataclass(frozen=True)
-class Row:
+class LeaderRow:
     """One leader as the page shows it; `phone` "" for whoever asks through the queue; `until`: not to be called yet."""
 
-    leader: Leader
+    leader: CommunityLeader
     phone: str
     overdue: bool
-    waiting: Request | None
+    waiting: LeaderRequest | None
     until: str
     mine: bool
     """Whether this person calls."""
 
 
-def _today() -> date:
-    return services().library.district.local(now()).date()
+def _get_today() -> date:
+    return services().library.district.to_local_time(now()).date()
 
 
-def _district() -> District:
+def _get_district() -> District:
     return services().library.district
 
 
 @console.get("/leaders", endpoint="leaders")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def leader_list() -> str:
     """One plan for the district and all schools: who is known, when somebody talked with them, what is wanted."""
-    return _page()
+    return _render_page()
 
 
-def _page(problem: str = "") -> str:
-    here, todo = services(), register.tasks(services())
+def _render_page(problem: str = "") -> str:
+    here, todo = services(), register.list_tasks(services())
     with here.database.read() as db:
-        found = community_leaders.every(db, here.database.vault)
-        queue = community_leaders.open_ones(db)
-        last = {one.id: community_leaders.last_done(db, one.id) for one in found}
-    rows = [_row(one, queue, last[one.id]) for one in found]
-    shown: dict[str, Any] = {"rows": rows, "todo": todo, "today": _today(), "kinds": KINDS, "name": _name}
-    shown |= {"queue": queue, "district": _district(), "problem": problem, "most": INVITATION_CHARACTERS}
+        found = community_leaders.list_all(db, here.database.vault)
+        queue = community_leaders.list_open_requests(db)
+        last = {one.id: community_leaders.find_last_completed_request(db, one.id) for one in found}
+    rows = [_build_row(one, queue, last[one.id]) for one in found]
+    shown: dict[str, Any] = {
+        "rows": rows,
+        "todo": todo,
+        "today": _get_today(),
+        "kinds": LEADER_KIND_LABELS,
+        "name": _get_staff_name,
+    }
+    shown |= {"queue": queue, "district": _get_district(), "problem": problem, "most": MAX_INVITATION_LENGTH}
     return render_template("console/leaders.html", **shown)
 
 
-def _row(one: Leader, queue: list[Request], last: Request | None) -> Row:
-    waiting = next((each for each in queue if each.leader_id == one.id and each.with_id is None), None)
-    until = contact_rules.not_before(last.done_at if last else None)
+def _build_row(community_leader: CommunityLeader, queue: list[LeaderRequest], last: LeaderRequest | None) -> LeaderRow:
+    waiting = next((each for each in queue if each.leader_id == community_leader.id and each.with_id is None), None)
+    until = contact_rules.find_next_allowed_time(last.done_at if last else None)
     later = moment(until) if until and until > now() else ""
-    mine = _keeps(one)
-    return Row(one, one.phone if mine else "", contact_rules.overdue(one, _today()), waiting, later, mine)
+    mine = _is_contact_owner(community_leader)
+    return LeaderRow(
+        community_leader,
+        community_leader.phone if mine else "",
+        contact_rules.is_overdue(community_leader, _get_today()),
+        waiting,
+        later,
+        mine,
+    )
 
 
-def _keeps(one: Leader) -> bool:
+def _is_contact_owner(community_leader: CommunityLeader) -> bool:
     """Who calls: the owner, the superintendent's office, whoever sees everything.  All others ask in the queue."""
-    if current_user.role in SEE_ALL or current_user.by == one.owner:
+    if current_user.role in SEE_ALL_ROLES or current_user.by == community_leader.owner:
         return True
-    return OFFICE in roles_of(_district(), current_user.staff)
+    return LEADER_OFFICE_ROLE in find_on_call_roles(_get_district(), current_user.staff)
 
 
-def _name(staff: str | None) -> str:
-    return name_of(services(), staff)
+def _get_staff_name(staff: str | None) -> str:
+    return get_staff_name(services(), staff)
 
 
 @console.post("/leaders")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def keep_leader() -> ResponseReturnValue:
     """Write somebody into the register, by hand: nothing is imported."""
-    found = _typed(0, None)
+    found = _read_leader_form(0, None)
     if isinstance(found, str):
-        return _page(found), 422
-    number = register.keep(services(), found, current_user.by, texts=bool(request.form.get("texts")))
+        return _render_page(found), 422
+    number = register.save_leader(services(), found, current_user.by, has_text_consent=bool(request.form.get("texts")))
     if number is None:
-        return _page(_("This number stands in the register already.")), 409
+        return _render_page(_("This number stands in the register already.")), 409
     return redirect(url_for("console.leaders"))
 
 
-def _typed(number: int, before: Leader | None) -> Leader | str:
+def _read_leader_form(number: int, before: CommunityLeader | None) -> CommunityLeader | str:
     """The leader that was typed, or what is wrong with it."""
     form = request.form
     name, organization = (form.get(field, "").strip()[:120] for field in ("name", "organization"))
-    phone, owner, kind = phone_of(form.get("phone", "")), form.get("owner", ""), form.get("kind", "")
-    if not organization or phone is None or owner not in _district().staff or kind not in KINDS:
+    phone, owner, kind = parse_phone_number(form.get("phone", "")), form.get("owner", ""), form.get("kind", "")
+    if not organization or phone is None or owner not in _get_district().staff or kind not in LEADER_KIND_LABELS:
         return _("Write the organization, a phone number such as 217-555-0199, and who keeps the contact.")
-    languages = tuple(one for one in form.getlist("languages") if one in _district().languages)
-    contacted = _day(form.get("contacted_on", "")) or (before.contacted_on if before else None)
-    if contacted and contacted > _today():
+    languages = tuple(one for one in form.getlist("languages") if one in _get_district().languages)
+    contacted = _parse_day(form.get("contacted_on", "")) or (before.contacted_on if before else None)
+    if contacted and contacted > _get_today():
         return _("The last contact is a day that has been.")
-    due = _next_due(before, contacted, _day(form.get("due_on", "")))
+    due = _choose_next_due_date(before, contacted, _parse_day(form.get("due_on", "")))
     channel = form.get("channel", "").strip()[:160]
-    return Leader(number, name, phone, organization, kind, languages, channel, owner, contacted, due)
+    return CommunityLeader(number, name, phone, organization, kind, languages, channel, owner, contacted, due)
 
 
-def _next_due(before: Leader | None, contacted: date | None, typed: date | None) -> date:
+def _choose_next_due_date(before: CommunityLeader | None, contacted: date | None, typed: date | None) -> date:
     """The day that was typed; one that only stood in the form gives way when somebody has called since."""
     stale = before is not None and before.due_on == typed and before.contacted_on != contacted
-    return contact_rules.next_call(contacted, _today()) if typed is None or stale else typed
+    return contact_rules.find_next_call_day(contacted, _get_today()) if typed is None or stale else typed
 
 
-def _day(typed: str) -> date | None:
+def _parse_day(typed: str) -> date | None:
     try:
         return date.fromisoformat(typed)
     except ValueError:
         return None
 
 
-def _of_id(leader_id: int) -> Leader:
+def _get_leader(leader_id: int) -> CommunityLeader:
     with services().database.read() as db:
         found = community_leaders.find(db, services().database.vault, leader_id)
     return found or abort(404, _("There is no leader {number}.", number=leader_id))
 
 
 @console.get("/leaders/<int:leader_id>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def leader(leader_id: int) -> str:
     """The form with what is known."""
-    return _leader(_of_id(leader_id))
+    return _render_leader(_get_leader(leader_id))
 
 
-def _leader(one: Leader, problem: str = "") -> str:
-    shown = {"one": one, "kinds": KINDS, "district": _district(), "may": _keeps(one), "problem": problem}
+def _render_leader(community_leader: CommunityLeader, problem: str = "") -> str:
+    shown = {
+        "one": community_leader,
+        "kinds": LEADER_KIND_LABELS,
+        "district": _get_district(),
+        "may": _is_contact_owner(community_leader),
+        "problem": problem,
+    }
     return render_template("console/leader.html", **shown)
 
 
 @console.post("/leaders/<int:leader_id>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def change_leader(leader_id: int) -> ResponseReturnValue:
     """Keep what is known now; only for whoever keeps the contact."""
-    one = _of_id(leader_id)
-    if not _keeps(one):
+    one = _get_leader(leader_id)
+    if not _is_contact_owner(one):
         abort(403, _("Only who keeps this contact can change it."))
     if request.form.get("leave"):
-        register.leave(services(), one, current_user.by)
+        register.remove_leader(services(), one, current_user.by)
         return redirect(url_for("console.leaders"))
-    found = _typed(one.id, one)
+    found = _read_leader_form(one.id, one)
     if isinstance(found, str):
-        return _leader(one, found), 422
-    if register.keep(services(), found, current_user.by) is None:
-        return _leader(one, _("This number stands in the register already.")), 409
+        return _render_leader(one, found), 422
+    if register.save_leader(services(), found, current_user.by) is None:
+        return _render_leader(one, _("This number stands in the register already.")), 409
     return redirect(url_for("console.leaders"))
 
 
 @console.post("/leaders/<int:leader_id>/ask")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def ask_leader(leader_id: int) -> ResponseReturnValue:
     """Queue a matter: it joins what waits, or is refused with who called this leader within the week."""
-    one, why = _of_id(leader_id), " ".join(request.form.get("why", "").split())[:200]
+    one, why = _get_leader(leader_id), " ".join(request.form.get("why", "").split())[:200]
     if not why:
-        return _page(_("Write what it is about.")), 422
+        return _render_page(_("Write what it is about.")), 422
     try:
-        before = register.ask(services(), one, why, current_user.by)
-    except AskedLately as lately:
-        return _page(_lately(one, lately)), 409
+        before = register.request_contact(services(), one, why, current_user.by)
+    except LeaderAskedRecentlyError as lately:
+        return _render_page(_explain_recent_call(one, lately)), 409
     if before:
-        who, when = _name(before.asked_by), moment(before.asked_at)
+        who, when = _get_staff_name(before.asked_by), moment(before.asked_at)
         flash(_("{name} asked on {when}: yours is asked in the same call.", name=who, when=when))
     return redirect(url_for("console.leaders"))
 
 
-def _lately(one: Leader, lately: AskedLately) -> str:
-    who, why = _name(lately.last.done_by), lately.last.why
+def _explain_recent_call(community_leader: CommunityLeader, error: LeaderAskedRecentlyError) -> str:
+    who, why = _get_staff_name(error.last_request.done_by), error.last_request.why
     return _(
         "{organization} was called by {name} less than a week ago ({why}). Ask again from {until} on.",
-        organization=one.organization, name=who, why=why, until=moment(lately.until),
+        organization=community_leader.organization, name=who, why=why, until=moment(error.available_at),
     )  # fmt: skip
 
 
 @console.post("/leaders/requests/<int:request_id>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def leader_asked(request_id: int) -> ResponseReturnValue:
     """Somebody talked with the leader: only who keeps the contact calls, so only they can say so."""
     with services().database.read() as db:
-        asked = next((one for one in community_leaders.open_ones(db) if one.id == request_id), None)
-    if asked and not _keeps(_of_id(asked.leader_id)):
+        asked = next((one for one in community_leaders.list_open_requests(db) if one.id == request_id), None)
+    if asked and not _is_contact_owner(_get_leader(asked.leader_id)):
         abort(403, _("Only who keeps this contact can change it."))
-    register.done(services(), request_id, current_user.by)
+    register.complete_request(services(), request_id, current_user.by)
     return redirect(url_for("console.leaders"))
 
 
 @console.post("/leaders/tasks")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def change_task() -> ResponseReturnValue:
     """Another day, person or wording of a task of the first week."""
     kind, owner = request.form.get("kind", ""), request.form.get("owner", "")
-    day, words = _day(request.form.get("due_on", "")), request.form.get("invitation", "").replace("\r\n", "\n").strip()
-    if kind not in contact_rules.KINDS or owner not in _district().staff or day is None or not words:
-        return _page(_("Choose a person and a day, and write the invitation.")), 422
-    register.set_task(services(), Task(kind, day, owner, words[:INVITATION_CHARACTERS]), current_user.by)
+    day, words = (
+        _parse_day(request.form.get("due_on", "")),
+        request.form.get("invitation", "").replace("\r\n", "\n").strip(),
+    )
+    if kind not in contact_rules.PARTNER_KINDS or owner not in _get_district().staff or day is None or not words:
+        return _render_page(_("Choose a person and a day, and write the invitation.")), 422
+    register.update_task(services(), LeaderTask(kind, day, owner, words[:MAX_INVITATION_LENGTH]), current_user.by)
     return redirect(url_for("console.leaders"))

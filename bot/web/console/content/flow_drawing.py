@@ -7,13 +7,13 @@ from textwrap import wrap
 from bot.flows.mermaid import Arrow, arrows, says
 from bot.flows.model import Flow
 
-WIDTH, GAP_X, GAP_Y, LINE, PAD = 230, 34, 64, 17, 10
+BOX_WIDTH, BOX_GAP_X, BOX_GAP_Y, TEXT_LINE_HEIGHT, BOX_PADDING = 230, 34, 64, 17, 10
 """Pixels at normal size; the picture scrolls sideways on a phone."""
-CHARACTERS, LINES, IN_A_ROW = 32, 6, 5
+BOX_LINE_LENGTH, MAX_BOX_LINES, MAX_BOXES_PER_ROW = 32, 6, 5
 
 
 @dataclass(frozen=True)
-class Box:
+class FlowBox:
     """A step, or (`flow`) another flow that this one goes on to.  `x`, `y`: the upper left corner."""
 
     name: str
@@ -25,11 +25,11 @@ class Box:
     @property
     def height(self) -> int:
         """Room for the name and the lines."""
-        return 2 * PAD + LINE * (1 + len(self.lines))
+        return 2 * BOX_PADDING + TEXT_LINE_HEIGHT * (1 + len(self.lines))
 
 
 @dataclass(frozen=True)
-class Line:
+class ArrowPath:
     """From one box to another: an SVG path, and what is written at its beginning."""
 
     path: str
@@ -40,25 +40,25 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Picture:
+class FlowPicture:
     """All that the page draws."""
 
-    boxes: tuple[Box, ...]
-    lines: tuple[Line, ...]
+    boxes: tuple[FlowBox, ...]
+    lines: tuple[ArrowPath, ...]
     width: int
     height: int
 
 
-def picture(flow: Flow) -> Picture:
+def draw_flow(flow: Flow) -> FlowPicture:
     """The picture of a flow."""
-    placed = _placed(list(_rows(flow)))
-    lines = tuple(line for name, step in flow.steps.items() for line in _lines(placed, name, list(arrows(step))))
+    placed = _place_boxes(list(_generate_rows(flow)))
+    lines = tuple(line for name, step in flow.steps.items() for line in _draw_arrows(placed, name, list(arrows(step))))
     boxes = tuple(placed.values())
-    right, bottom = max(box.x + WIDTH for box in boxes), max(box.y + box.height for box in boxes)
-    return Picture(boxes, lines, right + GAP_X, bottom + GAP_X)
+    right, bottom = max(box.x + BOX_WIDTH for box in boxes), max(box.y + box.height for box in boxes)
+    return FlowPicture(boxes, lines, right + BOX_GAP_X, bottom + BOX_GAP_X)
 
 
-def _rows(flow: Flow) -> Iterator[list[Box]]:
+def _generate_rows(flow: Flow) -> Iterator[list[FlowBox]]:
     """Steps by their distance from the beginning, at most `IN_A_ROW` side by side; flows it goes on to at the end."""
     seen, row, flows = {flow.first}, [flow.first], dict[str, None]()
     while row:
@@ -70,45 +70,45 @@ def _rows(flow: Flow) -> Iterator[list[Box]]:
                 elif arrow.target not in seen:
                     seen.add(arrow.target)
                     following.append(arrow.target)
-        yield from _split([_step_box(flow, name) for name in row])
+        yield from _split_row([_build_step_box(flow, name) for name in row])
         row = following
-    yield from _split([Box(f"flow:{name}", "flow", (f"goes on with {name}",)) for name in flows])
+    yield from _split_row([FlowBox(f"flow:{name}", "flow", (f"goes on with {name}",)) for name in flows])
 
 
-def _split(row: list[Box]) -> Iterator[list[Box]]:
-    yield from (row[start : start + IN_A_ROW] for start in range(0, len(row), IN_A_ROW))
+def _split_row(row: list[FlowBox]) -> Iterator[list[FlowBox]]:
+    yield from (row[start : start + MAX_BOXES_PER_ROW] for start in range(0, len(row), MAX_BOXES_PER_ROW))
 
 
-def _step_box(flow: Flow, name: str) -> Box:
+def _build_step_box(flow: Flow, name: str) -> FlowBox:
     step = flow.steps[name]
-    lines = [line for text in says(step) for line in wrap(text, CHARACTERS)]
-    cut = lines if len(lines) <= LINES else [*lines[: LINES - 1], "…"]
-    choices = [wrap(f"{n}. {arrow.label}", CHARACTERS)[0] for n, arrow in enumerate(_choices(flow, name), 1)]
-    return Box(name, "question" if step.ask else "end" if step.end else "step", (*cut, *choices))
+    lines = [line for text in says(step) for line in wrap(text, BOX_LINE_LENGTH)]
+    cut = lines if len(lines) <= MAX_BOX_LINES else [*lines[: MAX_BOX_LINES - 1], "…"]
+    choices = [wrap(f"{n}. {arrow.label}", BOX_LINE_LENGTH)[0] for n, arrow in enumerate(_list_choices(flow, name), 1)]
+    return FlowBox(name, "question" if step.ask else "end" if step.end else "step", (*cut, *choices))
 
 
-def _choices(flow: Flow, name: str) -> list[Arrow]:
+def _list_choices(flow: Flow, name: str) -> list[Arrow]:
     step = flow.steps[name]
     return list(arrows(step))[len(step.when) :][: len(step.choices)]
 
 
-def _placed(rows: list[list[Box]]) -> dict[str, Box]:
-    placed, y, widest = {}, GAP_X, max(len(row) for row in rows)
+def _place_boxes(rows: list[list[FlowBox]]) -> dict[str, FlowBox]:
+    placed, y, widest = {}, BOX_GAP_X, max(len(row) for row in rows)
     for row in rows:
-        left = GAP_X + (widest - len(row)) * (WIDTH + GAP_X) // 2
+        left = BOX_GAP_X + (widest - len(row)) * (BOX_WIDTH + BOX_GAP_X) // 2
         for column, box in enumerate(row):
-            placed[box.name] = Box(box.name, box.kind, box.lines, left + column * (WIDTH + GAP_X), y)
-        y += max(box.height for box in row) + GAP_Y
+            placed[box.name] = FlowBox(box.name, box.kind, box.lines, left + column * (BOX_WIDTH + BOX_GAP_X), y)
+        y += max(box.height for box in row) + BOX_GAP_Y
     return placed
 
 
-def _lines(placed: dict[str, Box], name: str, ways: list[Arrow]) -> Iterator[Line]:
+def _draw_arrows(placed: dict[str, FlowBox], name: str, outgoing: list[Arrow]) -> Iterator[ArrowPath]:
     start, number = placed[name], 0
-    for place, arrow in enumerate(ways, 1):
+    for place, arrow in enumerate(outgoing, 1):
         end = placed[f"flow:{arrow.target}" if arrow.flow else arrow.target]
-        x, y = start.x + WIDTH * place // (len(ways) + 1), start.y + start.height
-        to_x, to_y = end.x + WIDTH // 2, end.y
+        x, y = start.x + BOX_WIDTH * place // (len(outgoing) + 1), start.y + start.height
+        to_x, to_y = end.x + BOX_WIDTH // 2, end.y
         bend = max(30, abs(to_y - y) // 2)
         number += not arrow.aside and bool(arrow.label)
         label = str(number) if arrow.label and not arrow.aside else ("?" if arrow.aside else "")
-        yield Line(f"M{x} {y} C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}", label, arrow.aside, x, y + 14)
+        yield ArrowPath(f"M{x} {y} C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}", label, arrow.aside, x, y + 14)

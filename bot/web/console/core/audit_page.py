@@ -9,12 +9,12 @@ from bot.base.database import now
 from bot.store import audit_log
 from bot.web.console.core.console_i18n import N_
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import APPROVER, RECORDS, allowed
+from bot.web.console.core.permissions import APPROVER, RECORDS_OFFICER, allow_roles
 from bot.web.core.current_runtime import services
 
-ENTRIES = 200
-HOUR = timedelta(hours=1)
-WHAT = (
+AUDIT_PAGE_SIZE = 200
+VIEW_AUDIT_INTERVAL = timedelta(hours=1)
+AUDIT_ACTION_TEXTS = (
     *(N_("opened"), N_("asked again"), N_("took"), N_("handed over"), N_("wrote to the family"), N_("wrote")),
     *(N_("resolved"), N_("closed"), N_("not helped yet"), N_("read"), N_("noted"), N_("looked at the flag")),
     *(N_("opened a link"), N_("approved a phrase"), N_("removed a phrase"), N_("asked for an interpreter")),
@@ -46,24 +46,24 @@ WHAT = (
 """What the audit log tells, for the catalogs; it is kept in English."""
 
 
-def looked(what: str, subject: str, why: str = "") -> None:
+def audit_view(action: str, subject: str, why: str = "") -> None:
     """Write into the audit log what whoever is logged in looks at, once an hour: for parts that a page asks for every
     few seconds, and that somebody can ask for without the page."""
     here, at = services(), now()
-    entry = audit_log.Entry(0, at, current_user.by, what, subject, why)
+    entry = audit_log.AuditEntry(0, at, current_user.by, action, subject, why)
     with here.database.read() as db:
-        known = audit_log.stands(db, entry, at - HOUR)
+        known = audit_log.is_recorded(db, entry, at - VIEW_AUDIT_INTERVAL)
     if not known:
         with here.database.write() as db:
-            audit_log.record(db, entry.who, what, subject, at, why)
+            audit_log.record(db, entry.who, action, subject, at, why)
 
 
 @console.get("/audit", endpoint="audit")
-@allowed(RECORDS, APPROVER)
+@allow_roles(RECORDS_OFFICER, APPROVER)
 def audit_page() -> str:
     """Who did what, the newest first; of one case or login, if it is named; and whether anything was taken out."""
     subject = request.args.get("subject", "").strip()[:64]
     with services().database.read() as db:
-        entries = audit_log.newest(db, ENTRIES, subject or None)
-        broken = audit_log.broken(db)
-    return render_template("console/audit.html", entries=entries, subject=subject, broken=broken, most=ENTRIES)
+        entries = audit_log.list_newest(db, AUDIT_PAGE_SIZE, subject or None)
+        broken = audit_log.find_broken_row(db)
+    return render_template("console/audit.html", entries=entries, subject=subject, broken=broken, most=AUDIT_PAGE_SIZE)

@@ -8,17 +8,23 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.language_names import RIGHT_TO_LEFT
+from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES
 from bot.cases import staff_conversation
-from bot.channels.error_messages import FAILED, MAY_BE_SENT_AGAIN, STATES, UNKNOWN, WHY
+from bot.channels.error_messages import (
+    DELIVERY_STATE_LABELS,
+    ERROR_EXPLANATIONS,
+    FAILED_STATES,
+    RETRYABLE_STATES,
+    UNKNOWN_ERROR_EXPLANATION,
+)
 from bot.messaging.contact_policy import way_to
 from bot.runtime import Services
 from bot.store.cases import case_messages, deliveries
 from bot.store.cases.case_messages import CaseMessage
 from bot.store.families.contacts import Contact
-from bot.web.console.core.console_i18n import N_, _, language_name, moment, short_moment
+from bot.web.console.core.console_i18n import N_, _, format_short_moment, language_name, moment
 
-WARNINGS = {
+TRANSLATION_WARNING_TEXTS = {
     "numbers": N_("A number may differ."),
     "dates": N_("A day or time may differ."),
     "names": N_("A name may differ."),
@@ -27,7 +33,7 @@ WARNINGS = {
 
 
 @dataclass(frozen=True)
-class Said:
+class ChatBubble:
     """One thing said, ready to be shown; `language` is for the `lang` of the words, `rtl` for their direction."""
 
     message: CaseMessage
@@ -37,12 +43,12 @@ class Said:
     again: bool
     language: str
     to_language: str
-    rtl: bool
+    is_right_to_left: bool
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Reach:
+class ReplyRoute:
     """How a text gets to the family now: `how` in words; `possible` False: no free text can be sent, `how` says why.
 
     `template`: then an approved WhatsApp template may ask the family to write ("we have a message for you").
@@ -53,57 +59,59 @@ class Reach:
     template: bool = False
 
 
-def talk_of(services: Services, db: Connection, case_id: int) -> list[Said]:
+def list_chat_bubbles(services: Services, db: Connection, case_id: int) -> list[ChatBubble]:
     """Everything said about a case that was not thrown away."""
     vault = services.database.vault
     return [
-        _said(services, db, message)
-        for message in case_messages.of_case(db, vault, case_id)
+        _build_chat_bubble(services, db, message)
+        for message in case_messages.list_for_case(db, vault, case_id)
         if message.state != "dropped"
     ]
 
 
-def digest(said: list[Said]) -> str:
+def compute_chat_digest(bubbles: list[ChatBubble]) -> str:
     """Changes when anything of the talk does: the page asks for news by it."""
-    states = [f"{one.message.id}:{one.message.state}:{one.message.translation}:{one.arrived}" for one in said]
+    states = [f"{one.message.id}:{one.message.state}:{one.message.translation}:{one.arrived}" for one in bubbles]
     return sha256("|".join(states).encode()).hexdigest()[:16]
 
 
-def _said(services: Services, db: Connection, message: CaseMessage) -> Said:
-    delivery = deliveries.get(db, services.database.vault, message.delivery_id) if message.delivery_id else None
-    return Said(
+def _build_chat_bubble(services: Services, db: Connection, message: CaseMessage) -> ChatBubble:
+    delivery = deliveries.find(db, services.database.vault, message.delivery_id) if message.delivery_id else None
+    return ChatBubble(
         message=message,
-        who=_who(services, message),
-        at=short_moment(message.at),
-        arrived=how_far(delivery.state, delivery.error_code) if delivery else "",
-        again=bool(delivery and delivery.state in MAY_BE_SENT_AGAIN),
+        who=_get_author_name(services, message),
+        at=format_short_moment(message.at),
+        arrived=describe_delivery(delivery.state, delivery.error_code) if delivery else "",
+        again=bool(delivery and delivery.state in RETRYABLE_STATES),
         language=language_name(message.language),
         to_language=language_name(message.to_language) if message.to_language else "",
-        rtl=message.language in RIGHT_TO_LEFT,
-        warnings=tuple(_(WARNINGS[one]) for one in message.warnings if one in WARNINGS),
+        is_right_to_left=message.language in RIGHT_TO_LEFT_LANGUAGES,
+        warnings=tuple(
+            _(TRANSLATION_WARNING_TEXTS[one]) for one in message.warnings if one in TRANSLATION_WARNING_TEXTS
+        ),
     )
 
 
-def how_far(state: str, code: int | None) -> str:
+def describe_delivery(state: str, code: int | None) -> str:
     """How far a text has come; for one that failed, why and what the office can do."""
-    if state in FAILED:
-        return _("Did not arrive. {why}", why=_(WHY.get(code or 0, UNKNOWN)))
-    return _(STATES.get(state, state))
+    if state in FAILED_STATES:
+        return _("Did not arrive. {why}", why=_(ERROR_EXPLANATIONS.get(code or 0, UNKNOWN_ERROR_EXPLANATION)))
+    return _(DELIVERY_STATE_LABELS.get(state, state))
 
 
-def _who(services: Services, message: CaseMessage) -> str:
+def _get_author_name(services: Services, message: CaseMessage) -> str:
     if message.author in ("staff", "note"):
-        return name_of(services, message.staff)
+        return get_staff_name(services, message.staff)
     return _("The family") if message.author == "family" else _("The automated helper")
 
 
-def name_of(services: Services, staff: str | None) -> str:
+def get_staff_name(services: Services, staff_id: str | None) -> str:
     """A member of staff by name; a login that is nobody of the district file by its own."""
-    member = services.library.district.staff.get(staff or "")
-    return member.name if member else (staff or "")
+    member = services.library.district.staff.get(staff_id or "")
+    return member.name if member else (staff_id or "")
 
 
-def age(at: datetime) -> str:
+def format_age(at: datetime) -> str:
     """How long ago, in the largest unit that says enough."""
     minutes = max(0, int((now() - at).total_seconds() // 60))
     if minutes < 60:
@@ -111,25 +119,29 @@ def age(at: datetime) -> str:
     return _("{count} h", count=minutes // 60) if minutes < 48 * 60 else _("{count} days", count=minutes // 1440)
 
 
-def reach(services: Services, contact: Contact) -> Reach:
+def find_reply_route(services: Services, contact: Contact) -> ReplyRoute:
     """What the reply box promises: it never takes a text that would silently fail."""
     if contact.stopped_at:
-        return Reach(False, _("The family wants no texts (STOP). Please call."))
+        return ReplyRoute(False, _("The family wants no texts (STOP). Please call."))
     way = way_to(services, contact)
     if way.address is None:
         closed = _("WhatsApp is closed (the family last wrote more than 24 hours ago), and there is no SMS.")
-        return Reach(False, closed, template=bool(way_to(services, contact, staff_conversation.KNOCK).template))
+        return ReplyRoute(
+            False, closed, template=bool(way_to(services, contact, staff_conversation.WAITING_TEMPLATE).template)
+        )
     if way.means == "call":
-        return Reach(True, _("By a telephone call that reads it out, not at night."))
+        return ReplyRoute(True, _("By a telephone call that reads it out, not at night."))
     if not way.address.startswith("whatsapp:"):
         late = contact.channel == "whatsapp"
-        return Reach(True, _("WhatsApp is closed: your text goes by SMS.") if late else _("By SMS."))
-    return Reach(True, _("By WhatsApp, open until {time}; after that by SMS.", time=_closes(services, contact)))
+        return ReplyRoute(True, _("WhatsApp is closed: your text goes by SMS.") if late else _("By SMS."))
+    return ReplyRoute(
+        True, _("By WhatsApp, open until {time}; after that by SMS.", time=_format_window_end(services, contact))
+    )
 
 
-def _closes(services: Services, contact: Contact) -> str:
+def _format_window_end(services: Services, contact: Contact) -> str:
     try:
-        seconds = services.conversations.window_seconds(services.family(contact.address))
+        seconds = services.conversations.get_window_seconds(services.family(contact.address))
     except RedisError:
         seconds = 0
     return moment(now() + timedelta(seconds=seconds))

@@ -16,13 +16,13 @@ from bot.content.catalog import Catalogs, load_catalogs
 from bot.web.core.current_runtime import services
 
 ENGLISH = "en"
-FILES = Path(__file__).parents[1] / "words"
+CATALOG_DIR = Path(__file__).parents[1] / "words"
 """`words/`: `make messages` brings its catalogs up to date, `bot check` says what they lack."""
 
 
 def _(text: str, /, **values: object) -> str:
     """`text` in the page's language, with its `{placeholders}` filled in; English where a catalog lacks it."""
-    words = _catalogs().read(page_language(), text)
+    words = _load_console_catalogs().translate(page_language(), text)
     return words.format(**values) if values else words
 
 
@@ -36,23 +36,23 @@ def page_language() -> str:
     if not has_request_context():
         return ENGLISH
     if current_user.is_authenticated:
-        return str(current_user.language) if current_user.language in _languages() else ENGLISH
-    return request.accept_languages.best_match(_languages(), ENGLISH)
+        return str(current_user.language) if current_user.language in _list_languages() else ENGLISH
+    return request.accept_languages.best_match(_list_languages(), ENGLISH)
 
 
 def page_is_draft() -> bool:
     """Whether no person has reviewed the words of this page."""
-    return any(words.draft for words in _catalogs().wordings.get(page_language(), {}).values())
+    return any(words.is_draft for words in _load_console_catalogs().texts.get(page_language(), {}).values())
 
 
 def moment(at: datetime) -> str:
     """A moment on the district's clocks, in the page's language."""
-    return dates.moment(services().library.district.local(at), page_language())
+    return dates.format_moment(services().library.district.to_local_time(at), page_language())
 
 
-def short_moment(at: datetime) -> str:
+def format_short_moment(at: datetime) -> str:
     """The hour of a moment of today, the day with it for an older one."""
-    here = services().library.district.local
+    here = services().library.district.to_local_time
     local, language = here(at), page_language()
     hour = format_time(local, "short", locale=language)
     return hour if local.date() == here(now()).date() else f"{format_skeleton('MMMd', local, locale=language)}, {hour}"
@@ -60,36 +60,36 @@ def short_moment(at: datetime) -> str:
 
 def day(on: date) -> str:
     """A day with its weekday, in the page's language."""
-    return dates.day(on, page_language())
+    return dates.format_day(on, page_language())
 
 
 def full_day(on: date) -> str:
     """A day with its year, in the page's language."""
-    return dates.full(on, page_language())
+    return dates.format_full_date(on, page_language())
 
 
 def language_name(code: str) -> str:
     """What a family's language is called in the page's language."""
-    return _names(page_language()).get(code.replace("-", "_")) or code
+    return _get_language_names(page_language()).get(code.replace("-", "_")) or code
 
 
-def register_words(app: Flask) -> None:
+def register_translations(app: Flask) -> None:
     """Templates write `_("...")` as Python does.  Raises `BadSource` for a catalog that cannot be read."""
-    _catalogs()
+    _load_console_catalogs()
     given = (page_language, page_is_draft, moment, day, full_day, language_name)
     app.jinja_env.globals.update({"_": _, **{one.__name__: one for one in given}})
 
 
 @cache
-def _catalogs() -> Catalogs:
-    return load_catalogs({path.stem: path.read_bytes() for path in FILES.glob("*.po")})
+def _load_console_catalogs() -> Catalogs:
+    return load_catalogs({path.stem: path.read_bytes() for path in CATALOG_DIR.glob("*.po")})
 
 
 @cache
-def _languages() -> tuple[str, ...]:
-    return ENGLISH, *sorted(_catalogs().wordings)
+def _list_languages() -> tuple[str, ...]:
+    return ENGLISH, *sorted(_load_console_catalogs().texts)
 
 
 @cache
-def _names(language: str) -> Mapping[str, str]:
+def _get_language_names(language: str) -> Mapping[str, str]:
     return Locale.parse(language).languages

@@ -6,28 +6,28 @@ from flask_login import current_user
 from bot.web.console.core.console_i18n import _
 from bot.web.core.current_runtime import services
 
-Link = tuple[str, str]
+MenuLink = tuple[str, str]
 """(endpoint, words) of a page."""
 
 
-def menu() -> list[tuple[str, list[Link]]]:
+def menu() -> list[tuple[str, list[MenuLink]]]:
     """(heading, its pages), the most pressing first; only what this login opens, and no heading over nothing."""
-    own = [(heading, [link for link in links if current_user.may_open(link[0])]) for heading, links in _groups()]
+    own = [(heading, [link for link in links if current_user.may_open(link[0])]) for heading, links in _build_groups()]
     return [(heading, links) for heading, links in own if links]
 
 
-def _groups() -> list[tuple[str, list[Link]]]:
+def _build_groups() -> list[tuple[str, list[MenuLink]]]:
     return [
-        (_("Families now"), _families()),
-        (_("Messages to many"), _messages()),
-        (_("Schools and attendance"), _schools()),
-        (_("Partners and leaders"), _partners()),
-        (_("What we tell families"), _content()),
-        (_("Oversight"), _oversight()),
+        (_("Families now"), _list_family_pages()),
+        (_("Messages to many"), _list_message_pages()),
+        (_("Schools and attendance"), _list_school_pages()),
+        (_("Partners and leaders"), _list_community_pages()),
+        (_("What we tell families"), _list_content_pages()),
+        (_("Oversight"), _list_oversight_pages()),
     ]
 
 
-def _families() -> list[Link]:
+def _list_family_pages() -> list[MenuLink]:
     return [
         ("console.agents", _("Agents at school")),
         ("console.inbox", _("Who needs a person")),
@@ -38,7 +38,7 @@ def _families() -> list[Link]:
     ]
 
 
-def _messages() -> list[Link]:
+def _list_message_pages() -> list[MenuLink]:
     return [
         ("console.announcements", _("Announcements")),
         ("console.gatherings", _("Gatherings")),
@@ -48,7 +48,7 @@ def _messages() -> list[Link]:
     ]
 
 
-def _schools() -> list[Link]:
+def _list_school_pages() -> list[MenuLink]:
     return [
         ("console.schools", _("Schools today")),
         ("console.attendance", _("Attendance")),
@@ -56,7 +56,7 @@ def _schools() -> list[Link]:
     ]
 
 
-def _partners() -> list[Link]:
+def _list_community_pages() -> list[MenuLink]:
     return [
         ("console.directory", _("Directory")),
         ("console.handouts", _("Sheets to hand out")),
@@ -65,7 +65,7 @@ def _partners() -> list[Link]:
     ]
 
 
-def _content() -> list[Link]:
+def _list_content_pages() -> list[MenuLink]:
     return [
         ("console.digest", _("Weekly digest")),
         ("console.register", _("All facts and sources")),
@@ -75,7 +75,7 @@ def _content() -> list[Link]:
     ]
 
 
-def _oversight() -> list[Link]:
+def _list_oversight_pages() -> list[MenuLink]:
     return [
         ("console.figures", _("Figures")),
         ("console.consent", _("Proof of consent")),

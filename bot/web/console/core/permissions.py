@@ -15,37 +15,37 @@ from bot.store.cases.cases import Case
 from bot.web.console.core.console_i18n import _
 from bot.web.core.current_runtime import services
 
-VIEWER, STAFF, RECORDS, APPROVER = "viewer", "staff", "records_officer", "approver"
+VIEWER, STAFF, RECORDS_OFFICER, APPROVER = "viewer", "staff", "records_officer", "approver"
 ADMINISTRATOR, ANYONE = "administrator", "anyone"
 """An administrator may everything; `ANYONE` needs no login."""
-LEADS = frozenset({APPROVER, ADMINISTRATOR})
+LEAD_ROLES = frozenset({APPROVER, ADMINISTRATOR})
 """Who may take a case from whoever has it, and give it to somebody."""
-ROLES = (VIEWER, STAFF, RECORDS, APPROVER, ADMINISTRATOR)
-SEE_ALL = frozenset({RECORDS, APPROVER, ADMINISTRATOR})
+ACCOUNT_ROLES = (VIEWER, STAFF, RECORDS_OFFICER, APPROVER, ADMINISTRATOR)
+SEE_ALL_ROLES = frozenset({RECORDS_OFFICER, APPROVER, ADMINISTRATOR})
 """Who sees every case, and needs a second factor in production."""
 
-ELSEWHERE = frozenset(
+SELF_GUARDED_BLUEPRINTS = frozenset(
     {"twilio", "health", "media", "genuine", "metrics", "simulator", "simulated", "gathering", "recorded"}
 )
 """Rooms with a guard of their own: a signature, nothing to hide, or not there in production."""
-FILES = frozenset({"static", "console.static"})
-HIGHEST_ID = 2**31 - 1
+STATIC_FILE_ENDPOINTS = frozenset({"static", "console.static"})
+MAX_ROW_ID = 2**31 - 1
 """What a database's integer holds; a higher number in an address is no row of anything."""
-WITHOUT_FACTOR = frozenset({"console.account", "console.factor_form", "console.set_factor", "console.log_out"})
+ENDPOINTS_WITHOUT_TOTP = frozenset({"console.account", "console.factor_form", "console.set_factor", "console.log_out"})
 """Where somebody may go who must set up a second factor first."""
 
 
-def row_in_form(name: str = "id") -> int:
+def read_form_row_id(name: str = "id") -> int:
     """The row that a form names; 0, which no row has, for what is no number of a row."""
     number = request.form.get(name, 0, type=int)
-    return number if 0 < number <= HIGHEST_ID else 0
+    return number if 0 < number <= MAX_ROW_ID else 0
 
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Member(UserMixin):
+class ConsoleUser(UserMixin):
     """Who is logged in."""
 
     id: int
@@ -62,10 +62,10 @@ class Member(UserMixin):
 
     def may_open(self, endpoint: str) -> bool:
         """Whether this person's role opens that page (`console.people`): menus show nothing else."""
-        return self.role in _stated(endpoint)
+        return self.role in _get_allowed_roles(endpoint)
 
 
-def allowed(*roles: str) -> Callable[[View], View]:
+def allow_roles(*roles: str) -> Callable[[View], View]:
     """Who may call this route.  Administrators may always, approvers whatever staff may."""
     more = {ADMINISTRATOR, APPROVER} if STAFF in roles else {ADMINISTRATOR}
 
@@ -76,41 +76,45 @@ def allowed(*roles: str) -> Callable[[View], View]:
     return stated
 
 
-def guard(app: Flask) -> None:
+def install_guard(app: Flask) -> None:
     """Put the guard before every request."""
-    app.before_request(_refused)
+    app.before_request(_check_access)
 
 
-def _refused() -> ResponseReturnValue | None:
-    if request.endpoint is None or request.blueprint in ELSEWHERE or request.endpoint in FILES:
+def _check_access() -> ResponseReturnValue | None:
+    if (
+        request.endpoint is None
+        or request.blueprint in SELF_GUARDED_BLUEPRINTS
+        or request.endpoint in STATIC_FILE_ENDPOINTS
+    ):
         return None
-    roles = _stated(request.endpoint)
+    roles = _get_allowed_roles(request.endpoint)
     if ANYONE in roles:
         return None
     if not current_user.is_authenticated:
-        return _to_login()
+        return _redirect_to_login()
     if current_user.role not in roles:
         abort(403, _("Your login does not open this page. An administrator can change that."))
-    if current_user.must_set_up and request.endpoint not in WITHOUT_FACTOR:
+    if current_user.must_set_up and request.endpoint not in ENDPOINTS_WITHOUT_TOTP:
         return redirect(url_for("console.factor_form"))
     _check_scope()
     return None
 
 
-def asks_by_itself() -> bool:
+def is_polling_request() -> bool:
     """Whether nobody clicked: a page that stands open asks for news (htmx)."""
     return request.method == "GET" and "HX-Request" in request.headers
 
 
-def _to_login() -> ResponseReturnValue:
+def _redirect_to_login() -> ResponseReturnValue:
     """To the login, and from there back.  A page that stood open goes there whole: nobody may be sitting before it."""
-    if asks_by_itself():
-        return "", 401, {"HX-Redirect": url_for("console.login", next=_page_shown())}
+    if is_polling_request():
+        return "", 401, {"HX-Redirect": url_for("console.login", next=_get_open_page_path())}
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("console.login", next=wanted))
 
 
-def _page_shown() -> str:
+def _get_open_page_path() -> str:
     """The path of the page that htmx says it stands on; "" for what is no address."""
     try:
         return urlsplit(request.headers.get("HX-Current-URL", "")).path
@@ -118,7 +122,7 @@ def _page_shown() -> str:
         return ""
 
 
-def _stated(endpoint: str) -> frozenset[str]:
+def _get_allowed_roles(endpoint: str) -> frozenset[str]:
     view = current_app.view_functions.get(endpoint)
     return getattr(view, "allowed_roles", frozenset())
 
@@ -126,47 +130,47 @@ def _stated(endpoint: str) -> frozenset[str]:
 def _check_scope() -> None:
     """A case outside one's scope does not exist: any route with a `case_id` is held to this."""
     asked = request.view_args or {}
-    if any(isinstance(one, int) and one > HIGHEST_ID for one in asked.values()):
+    if any(isinstance(one, int) and one > MAX_ROW_ID for one in asked.values()):
         abort(404)
     case_id = asked.get("case_id")
     if case_id is None:
         return
     with services().database.read() as db:
         case = cases.find(db, services().database.vault, case_id)
-    if case is None or not may_see(current_user, case):
+    if case is None or not can_see_case(current_user, case):
         abort(404, _("There is no case {number}.", number=case_id))
 
 
-def may_see(member: Member, case: Case) -> bool:
+def can_see_case(user: ConsoleUser, case: Case) -> bool:
     """Whether this person may see that case."""
-    return in_scope(services().library.district, member, case)
+    return is_in_scope(services().library.district, user, case)
 
 
-def in_scope(district: District, member: Member, case: Case) -> bool:
+def is_in_scope(district: District, user: ConsoleUser, case: Case) -> bool:
     """Staff see what they took, and what their roles and schools are alerted for."""
-    if member.role in SEE_ALL:
+    if user.role in SEE_ALL_ROLES:
         return True
-    if member.role != STAFF:
+    if user.role != STAFF:
         return False
-    if case.claimed_by == member.by:
+    if case.claimed_by == user.by:
         return True
-    return _alerted(district, member, case) and _at_school(district, member, case.school)
+    return _is_alerted(district, user, case) and _is_at_school(district, user, case.school)
 
 
-def roles_of(district: District, staff: str | None, school: str | None = None) -> frozenset[str]:
+def find_on_call_roles(district: District, staff_id: str | None, school: str | None = None) -> frozenset[str]:
     """The `on_call` roles whose people (the school's own too) this is one of, or stands in for."""
-    own = {staff, *(name for name, one in district.staff.items() if staff and one.backup == staff)}
+    own = {staff_id, *(name for name, one in district.staff.items() if staff_id and one.backup == staff_id)}
     chains = district.on_call.items()
     return frozenset(role for role, chain in chains if own & {*chain.people, *chain.schools.get(school or "", ())})
 
 
-def _alerted(district: District, member: Member, case: Case) -> bool:
+def _is_alerted(district: District, user: ConsoleUser, case: Case) -> bool:
     """Whether its role is this person's, or one that paging has widened to (`bot/cases/escalation_policy.py`)."""
     role = case.role if case.role in district.on_call else "default"
-    widened = district.paging.widen_to[: max(0, case.round - 1)]
-    return bool(roles_of(district, member.staff, case.school) & {role, *widened})
+    widened = district.paging.widen_to[: max(0, case.rounds_since_opened - 1)]
+    return bool(find_on_call_roles(district, user.staff, case.school) & {role, *widened})
 
 
-def _at_school(district: District, member: Member, school: str | None) -> bool:
-    person = district.staff.get(member.staff or "")
+def _is_at_school(district: District, user: ConsoleUser, school: str | None) -> bool:
+    person = district.staff.get(user.staff or "")
     return person is None or not person.schools or school is None or school in person.schools

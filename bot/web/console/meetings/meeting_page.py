@@ -10,35 +10,35 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from bot.announcements.composition import LAST_YEAR, CannotSay
-from bot.base.phone_numbers import e164
+from bot.announcements.composition import LATEST_ALLOWED_YEAR, InvalidAnnouncementError
+from bot.base.phone_numbers import parse_e164
 from bot.content.district import District
 from bot.meetings import planning, rules, texts
-from bot.meetings.planning import Refused
+from bot.meetings.planning import MeetingPlanError
 from bot.store import audit_log
 from bot.store.meetings import meeting_interpreters as booked
 from bot.store.meetings import meetings, rsvps
-from bot.store.meetings.meeting_interpreters import Booked
-from bot.store.meetings.meetings import Gathering, Plan
-from bot.web.console.core.case_view import name_of
+from bot.store.meetings.meeting_interpreters import BookedInterpreter
+from bot.store.meetings.meetings import Meeting, MeetingPlan
+from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import STAFF, allowed, row_in_form
+from bot.web.console.core.permissions import STAFF, allow_roles, read_form_row_id
 from bot.web.core.current_runtime import services
 
-SHOWN, LOG_SHOWN = 50, 30
-NO_REVISION = -1
+MEETING_LIST_SIZE, MEETING_LOG_SIZE = 50, 30
+STALE_REVISION = -1
 """Of a form that is older than the plan: it is not kept, however often it is sent."""
-MINUTES = "%Y-%m-%dT%H:%M"
-STATES = {
+MEETING_TIME_FORMAT = "%Y-%m-%dT%H:%M"
+MEETING_STATE_LABELS = {
     "planned": N_("Planned"),
     "ready": N_("Ready: the interpreters are there"),
     "invited": N_("Invited"),
     "over": N_("Over"),
     "canceled": N_("Canceled"),
 }
-KINDS = {"trained": N_("Trained interpreter"), "bilingual": N_("Bilingual colleague")}
-SENTENCES = (
+INTERPRETER_KIND_LABELS = {"trained": N_("Trained interpreter"), "bilingual": N_("Bilingual colleague")}
+MEETING_ERROR_TEXTS = (
     N_("Write a title, without words in braces."),
     N_("Choose a host: an administrator who stands behind the gathering."),
     N_("It begins at a time that is past: choose a later one."),
@@ -55,7 +55,7 @@ SENTENCES = (
 
 
 @dataclass(frozen=True)
-class Typed:
+class MeetingForm:
     """What stands in the fields of the form; online unless somebody chooses a place."""
 
     title: str = ""
@@ -72,7 +72,7 @@ class Typed:
     languages: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, form: MultiDict[str, str]) -> "Typed":
+    def from_fields(cls, form: MultiDict[str, str]) -> "MeetingForm":
         """From what a browser sends."""
         names = ("title", "host", "starts_at", "ends_at", "where", "link", "dial_in", "dial_code", "place")
         single: dict[str, Any] = {name: form.get(name, "").strip()[:160] for name in names}
@@ -80,45 +80,57 @@ class Typed:
         return cls(**single, **many)
 
     @classmethod
-    def again(cls, district: District, found: Gathering) -> "Typed":
+    def from_meeting(cls, district: District, meeting: Meeting) -> "MeetingForm":
         """One that is kept, to be changed."""
-        starts, ends = (district.local(at).strftime(MINUTES) for at in (found.starts_at, found.ends_at))
-        where = "online" if found.link else "place"
-        parts = (found.link, found.dial_in, found.dial_code, found.place)
-        return cls(found.title, found.host, starts, ends, where, *parts, found.schools, found.helpers, found.languages)
+        starts, ends = (
+            district.to_local_time(at).strftime(MEETING_TIME_FORMAT) for at in (meeting.starts_at, meeting.ends_at)
+        )
+        where = "online" if meeting.link else "place"
+        parts = (meeting.link, meeting.dial_in, meeting.dial_code, meeting.place)
+        return cls(
+            meeting.title,
+            meeting.host,
+            starts,
+            ends,
+            where,
+            *parts,
+            meeting.schools,
+            meeting.helpers,
+            meeting.languages,
+        )
 
-    def plan(self, district: District) -> Plan:
+    def build_plan(self, district: District) -> MeetingPlan:
         """The plan; raises `Refused` for what cannot be read."""
         wrong = {}
         online = self.where != "place"
         if online and self.link and (not self.link.startswith("https://") or " " in self.link or "{" in self.link):
             wrong["link"] = "Write a link that begins with https://."
-        phone = phone_of(self.dial_in) if online else ""
+        phone = parse_phone_number(self.dial_in) if online else ""
         if phone is None:
             wrong["dial_in"] = "Write a phone number such as 217-555-0199."
         if wrong:
-            raise Refused(wrong)
-        starts, ends = (_moment(district, typed) for typed in (self.starts_at, self.ends_at))
+            raise MeetingPlanError(wrong)
+        starts, ends = (_parse_moment(district, typed) for typed in (self.starts_at, self.ends_at))
         way = (self.link, phone or "", self.dial_code[:24], "") if online else ("", "", "", self.place)
-        return Plan(self.title[:80], self.host, starts, ends, *way, self.schools, self.helpers, self.languages)
+        return MeetingPlan(self.title[:80], self.host, starts, ends, *way, self.schools, self.helpers, self.languages)
 
 
-def phone_of(typed: str) -> str | None:
+def parse_phone_number(typed: str) -> str | None:
     """As E.164; "" for nothing, None for what is no number."""
-    return e164(typed) if typed else ""
+    return parse_e164(typed) if typed else ""
 
 
-def _moment(district: District, typed: str) -> datetime:
+def _parse_moment(district: District, typed: str) -> datetime:
     """On the district's clocks; a time that is long past for what is no time, which is refused as such."""
     zone, none = ZoneInfo(district.time_zone), datetime(2000, 1, 1)
     try:
-        read = datetime.strptime(typed, MINUTES)
+        read = datetime.strptime(typed, MEETING_TIME_FORMAT)
     except ValueError:
         read = none
-    return (read if read.year <= LAST_YEAR else none).replace(tzinfo=zone)
+    return (read if read.year <= LATEST_ALLOWED_YEAR else none).replace(tzinfo=zone)
 
 
-def of_id(gathering_id: int) -> Gathering:
+def get_meeting(gathering_id: int) -> Meeting:
     """The gathering with this number, or the page that says there is none."""
     with services().database.read() as db:
         found = meetings.find(db, gathering_id)
@@ -126,140 +138,145 @@ def of_id(gathering_id: int) -> Gathering:
 
 
 @console.get("/gatherings", endpoint="gatherings")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def gathering_list() -> str:
     """All gatherings, the latest day first: schools and the district see one plan."""
     with services().database.read() as db:
-        found = meetings.newest(db, SHOWN)
-    return render_template("console/gatherings.html", found=found, states=STATES, name=_name)
+        found = meetings.list_newest(db, MEETING_LIST_SIZE)
+    return render_template("console/gatherings.html", found=found, states=MEETING_STATE_LABELS, name=_get_staff_name)
 
 
 @console.get("/gatherings/new")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def new_gathering() -> str:
     """The empty form: online, with a number to dial in."""
-    return _form(Typed())
+    return _render_form(MeetingForm())
 
 
 @console.post("/gatherings/new")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def plan_gathering() -> ResponseReturnValue:
     """Keep what was planned."""
-    return _keep(None)
+    return _save_meeting(None)
 
 
 @console.get("/gatherings/<int:gathering_id>/edit")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def edit_gathering(gathering_id: int) -> str:
     """The form with a plan in it."""
-    found = of_id(gathering_id)
-    return _form(Typed.again(services().library.district, found), found)
+    found = get_meeting(gathering_id)
+    return _render_form(MeetingForm.from_meeting(services().library.district, found), found)
 
 
 @console.post("/gatherings/<int:gathering_id>/edit")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def change_gathering(gathering_id: int) -> ResponseReturnValue:
     """Keep the new plan; who said yes is told what changed.  Not over a plan that somebody has changed since the form
     was opened: an old hour in it would be told as the new one."""
-    found = of_id(gathering_id)
+    found = get_meeting(gathering_id)
     same = request.form.get("revision") == str(found.revision)
-    return _keep(found if same else replace(found, revision=NO_REVISION))
+    return _save_meeting(found if same else replace(found, revision=STALE_REVISION))
 
 
-def _keep(before: Gathering | None) -> ResponseReturnValue:
-    here, typed = services(), Typed.of(request.form)
+def _save_meeting(before: Meeting | None) -> ResponseReturnValue:
+    here, typed = services(), MeetingForm.from_fields(request.form)
     try:
-        number = planning.keep(here, typed.plan(here.library.district), current_user.by, before)
-    except Refused as wrong:
-        return _form(typed, before, {field: _(sentence) for field, sentence in wrong.problems.items()}), 422
-    if before and before.announcement_id and of_id(number).state == "planned":
+        number = planning.save_plan(here, typed.build_plan(here.library.district), current_user.by, before)
+    except MeetingPlanError as wrong:
+        return _render_form(typed, before, {field: _(sentence) for field, sentence in wrong.problems.items()}), 422
+    if before and before.announcement_id and get_meeting(number).state == "planned":
         flash(_("The old invitation leaves no more. Mark it ready and draft the invitation again."))
     return redirect(url_for("console.gathering", gathering_id=number))
 
 
-def _form(typed: Typed, before: Gathering | None = None, problems: dict[str, str] | None = None) -> str:
+def _render_form(typed: MeetingForm, before: Meeting | None = None, problems: dict[str, str] | None = None) -> str:
     district = services().library.district
-    shown = {"hosts": rules.hosts(district), "district": district, "problems": problems or {}}
+    shown = {"hosts": rules.list_hosts(district), "district": district, "problems": problems or {}}
     return render_template("console/gathering_form.html", typed=typed, before=before, **shown)
 
 
 @console.get("/gatherings/<int:gathering_id>")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def gathering(gathering_id: int) -> str:
     """One gathering: when, how, who comes by language, who interprets, and what can be done next."""
-    return _page(of_id(gathering_id))
+    return _render_page(get_meeting(gathering_id))
 
 
-def _page(found: Gathering, problem: str = "") -> str:
+def _render_page(found: Meeting, problem: str = "") -> str:
     here = services()
     with here.database.read() as db:
-        coming, people = rsvps.coming(db, found.id), booked.of(db, found.id)
-        log = audit_log.newest(db, LOG_SHOWN, f"gathering {found.id}")
-    shown = {"coming": coming, "booked": people, "missing": planning.missing(here, found), "log": log}
-    shown |= {"states": STATES, "kinds": KINDS, "name": _name, "page": texts.page_of(here, found)}
+        coming, people = rsvps.count_attendees(db, found.id), booked.list_for_meeting(db, found.id)
+        log = audit_log.list_newest(db, MEETING_LOG_SIZE, f"gathering {found.id}")
+    shown = {"coming": coming, "booked": people, "missing": planning.list_missing_interpreters(here, found), "log": log}
+    shown |= {
+        "states": MEETING_STATE_LABELS,
+        "kinds": INTERPRETER_KIND_LABELS,
+        "name": _get_staff_name,
+        "page": texts.get_page_url(here, found),
+    }
     district = here.library.district
     return render_template("console/gathering.html", one=found, problem=problem, district=district, **shown)
 
 
-def _name(staff: str | None) -> str:
-    return name_of(services(), staff)
+def _get_staff_name(staff: str | None) -> str:
+    return get_staff_name(services(), staff)
 
 
-def _back(found: Gathering) -> ResponseReturnValue:
+def _redirect_to_meeting(found: Meeting) -> ResponseReturnValue:
     return redirect(url_for("console.gathering", gathering_id=found.id))
 
 
 @console.post("/gatherings/<int:gathering_id>/ready")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def ready_gathering(gathering_id: int) -> ResponseReturnValue:
     """Ready, if every language has a trained interpreter."""
-    found = of_id(gathering_id)
+    found = get_meeting(gathering_id)
     try:
-        planning.set_ready(services(), found, current_user.by)
-    except Refused as why:
-        return _page(found, str(why)), 409
-    return _back(found)
+        planning.mark_ready(services(), found, current_user.by)
+    except MeetingPlanError as why:
+        return _render_page(found, str(why)), 409
+    return _redirect_to_meeting(found)
 
 
 @console.post("/gatherings/<int:gathering_id>/invite")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def invite_gathering(gathering_id: int) -> ResponseReturnValue:
     """The invitation as a draft among the announcements: there it is translated, approved and sent."""
-    found = of_id(gathering_id)
+    found = get_meeting(gathering_id)
     try:
-        kept = planning.invite(services(), found, current_user.by)
-    except (Refused, CannotSay) as why:
-        return _page(found, _(str(why))), 409
+        kept = planning.draft_invitation(services(), found, current_user.by)
+    except (MeetingPlanError, InvalidAnnouncementError) as why:
+        return _render_page(found, _(str(why))), 409
     flash(_("This is the invitation. Have each language approved, then release it."))
     return redirect(url_for("console.announcement", announcement_id=kept.id))
 
 
 @console.post("/gatherings/<int:gathering_id>/cancel")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def cancel_gathering(gathering_id: int) -> ResponseReturnValue:
     """It does not take place; everybody who said yes gets a text."""
-    found = of_id(gathering_id)
-    if request.form.get("sure") == "yes" and planning.cancel(services(), found, current_user.by):
+    found = get_meeting(gathering_id)
+    if request.form.get("sure") == "yes" and planning.cancel_meeting(services(), found, current_user.by):
         flash(_("It is canceled. Everybody who said yes is told by text, and the invitation leaves no more."))
-    return _back(found)
+    return _redirect_to_meeting(found)
 
 
 @console.post("/gatherings/<int:gathering_id>/interpreters")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def book_for_gathering(gathering_id: int) -> ResponseReturnValue:
     """Somebody was found for a language."""
-    found = of_id(gathering_id)
+    found = get_meeting(gathering_id)
     language, kind, name = (request.form.get(field, "").strip() for field in ("language", "kind", "name"))
-    if not language or kind not in KINDS or not name or len(language) > 8:
-        return _page(found, _("Choose a language and a kind, and write who interprets.")), 422
-    planning.book(services(), found, Booked(0, language, kind, name[:80], current_user.by))
-    return _back(found)
+    if not language or kind not in INTERPRETER_KIND_LABELS or not name or len(language) > 8:
+        return _render_page(found, _("Choose a language and a kind, and write who interprets.")), 422
+    planning.book_interpreter(services(), found, BookedInterpreter(0, language, kind, name[:80], current_user.by))
+    return _redirect_to_meeting(found)
 
 
 @console.post("/gatherings/<int:gathering_id>/interpreters/remove")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def unbook_for_gathering(gathering_id: int) -> ResponseReturnValue:
     """Somebody cannot come."""
-    found = of_id(gathering_id)
-    planning.unbook(services(), found, row_in_form(), current_user.by)
-    return _back(found)
+    found = get_meeting(gathering_id)
+    planning.unbook_interpreter(services(), found, read_form_row_id(), current_user.by)
+    return _redirect_to_meeting(found)

@@ -12,122 +12,122 @@ from bot.base.database import now
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
-from bot.store.staff.staff_accounts import Login
-from bot.web.console.auth.credentials import hashed
+from bot.store.staff.staff_accounts import StaffAccount
+from bot.web.console.auth.credentials import hash_password
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import ADMINISTRATOR, ROLES, STAFF, allowed
+from bot.web.console.core.permissions import ACCOUNT_ROLES, ADMINISTRATOR, STAFF, allow_roles
 from bot.web.core.current_runtime import services
 
-FIRST_NAME = "admin"
-COMMAND_LINE = "command line"
+FIRST_ACCOUNT_NAME = "admin"
+COMMAND_LINE_ACTOR = "command line"
 
-ACTIONS: dict[str, tuple[str, Callable[[Connection, int], None]]] = {
+ACCOUNT_ACTIONS: dict[str, tuple[str, Callable[[Connection, int], None]]] = {
     "end": ("sessions ended", staff_accounts.end_sessions),
     "unlock": ("login unlocked", staff_accounts.unlock),
-    "forget": ("second factor taken away", staff_accounts.take_factor),
+    "forget": ("second factor taken away", staff_accounts.remove_second_factor),
     "close": ("login closed", staff_accounts.close),
 }
 """What the audit log says of each, and what does it."""
 
 
-def first_login(services: Services) -> tuple[str, str] | None:
+def create_first_account(services: Services) -> tuple[str, str] | None:
     """Name and password of a first login, made if there is none yet; the password is told this once only."""
     with services.database.read() as db:
-        if not staff_accounts.none_yet(db):
+        if not staff_accounts.is_empty(db):
             return None
-    return FIRST_NAME, new_password(services, FIRST_NAME)
+    return FIRST_ACCOUNT_NAME, issue_password(services, FIRST_ACCOUNT_NAME)
 
 
-def new_password(services: Services, name: str, role: str | None = None, staff: str | None = None) -> str:
+def issue_password(services: Services, name: str, role: str | None = None, staff: str | None = None) -> str:
     """A login with this name and a new password, told this once only; whoever runs this holds the keys.
 
     What `role` and `staff` leave out stays as it is, and a new login is an administrator's.  The second factor is
     taken away and the login opened: this is the way back in for whoever lost everything.
     """
-    given, kept = _password()
+    given, kept = _generate_password()
     with services.database.write() as db:
-        found = staff_accounts.by_name(db, name)
+        found = staff_accounts.find_by_name(db, name)
         if found is None:
-            _make(db, (name, kept), role or ADMINISTRATOR, staff, COMMAND_LINE)
+            _create_account(db, (name, kept), role or ADMINISTRATOR, staff, COMMAND_LINE_ACTOR)
             return given
         staff_accounts.unlock(db, found.id)
-        staff_accounts.take_factor(db, found.id)
-        _set_password(db, found, kept, COMMAND_LINE)
+        staff_accounts.remove_second_factor(db, found.id)
+        _set_password(db, found, kept, COMMAND_LINE_ACTOR)
         if role or staff:
-            _change_role(db, found, role or found.role, staff or found.staff, COMMAND_LINE)
+            _change_role(db, found, role or found.role, staff or found.staff, COMMAND_LINE_ACTOR)
     return given
 
 
 @console.get("/people")
-@allowed(ADMINISTRATOR)
+@allow_roles(ADMINISTRATOR)
 def people() -> str:
     """All logins."""
-    return _page()
+    return _render_page()
 
 
 @console.post("/people")
-@allowed(ADMINISTRATOR)
+@allow_roles(ADMINISTRATOR)
 def make_login() -> ResponseReturnValue:
     """A new login; its password is shown this once."""
     name = request.form.get("name", "").strip()
-    role, staff = _role_and_staff(name)
-    given, kept = _password()
+    role, staff = _read_role_and_staff(name)
+    given, kept = _generate_password()
     with services().database.write() as db:
-        taken = staff_accounts.by_name(db, name) is not None
+        taken = staff_accounts.find_by_name(db, name) is not None
         if not taken:
-            _make(db, (name, kept), role, staff, current_user.name)
+            _create_account(db, (name, kept), role, staff, current_user.name)
     if taken:
-        return _page(wrong=_("There is a login with this name already.")), 409
-    return _page(given=(name, given))
+        return _render_page(problem=_("There is a login with this name already.")), 409
+    return _render_page(given=(name, given))
 
 
 @console.post("/people/role")
-@allowed(ADMINISTRATOR)
+@allow_roles(ADMINISTRATOR)
 def change_role() -> ResponseReturnValue:
     """What somebody may, and who that is in the district file."""
-    role, staff = _role_and_staff()
+    role, staff = _read_role_and_staff()
     with services().database.write() as db:
-        _change_role(db, _other(db), role, staff, current_user.name)
-    return _page()
+        _change_role(db, _get_other_account(db), role, staff, current_user.name)
+    return _render_page()
 
 
 @console.post("/people/password")
-@allowed(ADMINISTRATOR)
+@allow_roles(ADMINISTRATOR)
 def give_password() -> ResponseReturnValue:
     """A new password for somebody who forgot it, shown this once; all their sessions end."""
-    given, kept = _password()
+    given, kept = _generate_password()
     with services().database.write() as db:
-        found = _other(db)
+        found = _get_other_account(db)
         _set_password(db, found, kept, current_user.name)
-    return _page(given=(found.name, given))
+    return _render_page(given=(found.name, given))
 
 
 @console.post("/people/do")
-@allowed(ADMINISTRATOR)
+@allow_roles(ADMINISTRATOR)
 def do_to_login() -> ResponseReturnValue:
     """End somebody's sessions, unlock, take away a lost second factor, or close the login."""
-    what, does = ACTIONS.get(request.form.get("action", "")) or abort(400, _("There is no such action."))
+    what, does = ACCOUNT_ACTIONS.get(request.form.get("action", "")) or abort(400, _("There is no such action."))
     with services().database.write() as db:
-        found = _other(db)
+        found = _get_other_account(db)
         does(db, found.id)
-        _record(db, current_user.name, what, found.id)
-    return _page()
+        _record_audit(db, current_user.name, what, found.id)
+    return _render_page()
 
 
-def _page(wrong: str = "", given: tuple[str, str] | None = None) -> str:
+def _render_page(problem: str = "", given: tuple[str, str] | None = None) -> str:
     with services().database.read() as db:
-        found = staff_accounts.every(db)
-    shown = {"logins": found, "roles": ROLES, "staff": services().library.district.staff, "at": now()}
-    return render_template("console/people.html", **shown, wrong=wrong, given=given)
+        found = staff_accounts.list_all(db)
+    shown = {"logins": found, "roles": ACCOUNT_ROLES, "staff": services().library.district.staff, "at": now()}
+    return render_template("console/people.html", **shown, wrong=problem, given=given)
 
 
-def unfit(services: Services, name: str, role: str | None, staff: str | None) -> str:
+def find_account_problem(services: Services, name: str, role: str | None, staff: str | None) -> str:
     """What is wrong with this name, role and person of the district file; nothing: an empty text."""
     if not 0 < len(name) <= 64 or not name.isprintable():
         return _("Write a name of at most 64 characters.")
-    if role is not None and role not in ROLES:
-        return _("Choose one of these roles: {roles}.", roles=", ".join(ROLES))
+    if role is not None and role not in ACCOUNT_ROLES:
+        return _("Choose one of these roles: {roles}.", roles=", ".join(ACCOUNT_ROLES))
     if staff is not None and staff not in services.library.district.staff:
         return _("There is nobody with this id under 'staff' in the district file.")
     if staff != name in services.library.district.staff:  # the logs would name somebody else
@@ -137,17 +137,17 @@ def unfit(services: Services, name: str, role: str | None, staff: str | None) ->
     return ""
 
 
-def _role_and_staff(name: str = "any") -> tuple[str, str | None]:
+def _read_role_and_staff(name: str = "any") -> tuple[str, str | None]:
     role, staff = request.form.get("role", ""), request.form.get("staff") or None
-    if wrong := unfit(services(), name, role, staff):
+    if wrong := find_account_problem(services(), name, role, staff):
         abort(400, wrong)
     return role, staff
 
 
-def _other(db: Connection) -> Login:
+def _get_other_account(db: Connection) -> StaffAccount:
     """The login that the form names: never one's own, so that the last administrator does not lock everybody out."""
     number = request.form.get("id", "")
-    found = staff_accounts.by_id(db, int(number)) if number.isdecimal() and len(number) < 10 else None
+    found = staff_accounts.find_by_id(db, int(number)) if number.isdecimal() and len(number) < 10 else None
     if found is None:
         abort(404, _("There is no such login."))
     if found.id == current_user.id:
@@ -155,26 +155,26 @@ def _other(db: Connection) -> Login:
     return found
 
 
-def _password() -> tuple[str, str]:
+def _generate_password() -> tuple[str, str]:
     """A new password, and what is kept of it."""
     given = secrets.token_urlsafe(12)
-    return given, hashed(given)
+    return given, hash_password(given)
 
 
-def _make(db: Connection, name_and_hash: tuple[str, str], role: str, staff: str | None, who: str) -> None:
-    made = staff_accounts.make(db, *name_and_hash, role, staff)
-    _record(db, who, "login made", made, role)
+def _create_account(db: Connection, name_and_hash: tuple[str, str], role: str, staff: str | None, actor: str) -> None:
+    made = staff_accounts.add(db, *name_and_hash, role, staff)
+    _record_audit(db, actor, "login made", made, role)
 
 
-def _set_password(db: Connection, login: Login, kept: str, who: str) -> None:
-    staff_accounts.set_password(db, login.id, kept)
-    _record(db, who, "password changed", login.id)
+def _set_password(db: Connection, login: StaffAccount, password_hash: str, actor: str) -> None:
+    staff_accounts.set_password(db, login.id, password_hash)
+    _record_audit(db, actor, "password changed", login.id)
 
 
-def _change_role(db: Connection, login: Login, role: str, staff: str | None, who: str) -> None:
+def _change_role(db: Connection, login: StaffAccount, role: str, staff: str | None, actor: str) -> None:
     staff_accounts.set_role(db, login.id, role, staff)
-    _record(db, who, "role changed", login.id, f"{login.role} to {role}")
+    _record_audit(db, actor, "role changed", login.id, f"{login.role} to {role}")
 
 
-def _record(db: Connection, who: str, what: str, login_id: int, why: str = "") -> None:
-    audit_log.record(db, who, what, f"login {login_id}", now(), why)
+def _record_audit(db: Connection, actor: str, action: str, login_id: int, why: str = "") -> None:
+    audit_log.record(db, actor, action, f"login {login_id}", now(), why)

@@ -9,22 +9,22 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from bot.base.database import now
-from bot.channels.error_messages import UNKNOWN, WHY
-from bot.roster.cell_parsing import number as number_in
-from bot.roster.report import BadLine
+from bot.channels.error_messages import ERROR_EXPLANATIONS, UNKNOWN_ERROR_EXPLANATION
+from bot.roster.cell_parsing import parse_phone as number_in
+from bot.roster.report import BadLineError
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.families import consent_events, contacts, families
-from bot.store.families.consent_events import Event
+from bot.store.families.consent_events import ConsentEvent
 from bot.store.families.contacts import Contact
 from bot.store.families.families import Family
 from bot.web.console.core.console_i18n import N_, _, full_day, page_language
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import RECORDS, allowed
+from bot.web.console.core.permissions import RECORDS_OFFICER, allow_roles
 from bot.web.core.current_runtime import services
 
-LONGEST = 40
-EVENTS = {
+MAX_PHONE_INPUT_LENGTH = 40
+CONSENT_EVENT_LABELS = {
     "stop": N_("Wants no messages (STOP)"),
     "start": N_("Wants messages again (START)"),
     "joined": N_("Agreed by text (JOIN)"),
@@ -35,7 +35,7 @@ EVENTS = {
 
 
 @dataclass(frozen=True)
-class Line:
+class ConsentAddress:
     """One address of the number: its channel, and since when it wants nothing."""
 
     channel: str
@@ -43,14 +43,14 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ConsentProof:
     """All that is kept of one number."""
 
     number: str
     family: Family | None
     why_bad: str
-    addresses: tuple[Line, ...]
-    events: tuple[Event, ...]
+    addresses: tuple[ConsentAddress, ...]
+    events: tuple[ConsentEvent, ...]
 
     @property
     def nothing(self) -> bool:
@@ -59,56 +59,58 @@ class Proof:
 
 
 @console.get("/consent", endpoint="consent")
-@allowed(RECORDS)
+@allow_roles(RECORDS_OFFICER)
 def consent_page() -> str:
     """The form; nobody is listed by themselves."""
     return render_template("console/consent.html", proof=None, problem="")
 
 
 @console.post("/consent")
-@allowed(RECORDS)
+@allow_roles(RECORDS_OFFICER)
 def look_up_consent() -> ResponseReturnValue:
     """What is kept of a number.  It stands in no address and no log; only that somebody looked does."""
-    here, number = services(), number_of(request.form.get("number", "")[:LONGEST])
+    here, number = services(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
     if not number:
         problem = _("This is not a phone number. Write it with its area code, for example 217-555-0123.")
         return render_template("console/consent.html", proof=None, problem=problem), 422
-    proof = proof_of(here, number)
+    proof = load_consent_proof(here, number)
     about = f"family {proof.family.id}" if proof.family else "family"
     with here.database.write() as db:
         audit_log.record(db, current_user.by, "looked up consent", about, now())
-    return render_template("console/consent.html", proof=proof, problem="", events=EVENTS, when=when)
+    return render_template(
+        "console/consent.html", proof=proof, problem="", events=CONSENT_EVENT_LABELS, when=format_moment_with_year
+    )
 
 
-def number_of(typed: str) -> str:
+def normalize_phone_number(typed: str) -> str:
     """The number in the one spelling under which it is kept; "" if it is none."""
     try:
         return number_in(typed)
-    except BadLine:
+    except BadLineError:
         digits = "".join(char for char in typed if char.isdecimal())
     if not 8 <= len(digits) <= 15:
         return ""
     return f"+1{digits}" if len(digits) == 10 else f"+{digits}"
 
 
-def proof_of(here: Services, number: str) -> Proof:
+def load_consent_proof(here: Services, number: str) -> ConsentProof:
     """Everything about consent from this number, by whichever way; it outlives the family's other data."""
     vault = here.database.vault
     with here.database.read() as db:
-        known = contacts.of_number(db, vault, number)
-        events = consent_events.history(db, vault, contacts.addresses_of(number))
+        known = contacts.list_for_number(db, vault, number)
+        events = consent_events.list_history(db, vault, contacts.list_possible_addresses(number))
         ids = {one.family_id for one in known if one.family_id is not None}
         family = families.get(db, min(ids)) if ids else None
     bad = family.bad_number if family else None
-    why_bad = _(WHY.get(bad, UNKNOWN)) if bad else ""
-    return Proof(number, family, why_bad, tuple(_line(one) for one in known), tuple(events))
+    why_bad = _(ERROR_EXPLANATIONS.get(bad, UNKNOWN_ERROR_EXPLANATION)) if bad else ""
+    return ConsentProof(number, family, why_bad, tuple(_build_consent_address(one) for one in known), tuple(events))
 
 
-def when(at: datetime) -> str:
+def format_moment_with_year(at: datetime) -> str:
     """A moment with its year, on the district's clocks: what is proved may be old."""
-    local = services().library.district.local(at)
+    local = services().library.district.to_local_time(at)
     return f"{full_day(local.date())}, {format_time(local, 'short', locale=page_language())}"
 
 
-def _line(contact: Contact) -> Line:
-    return Line(contact.channel, contact.stopped_at)
+def _build_consent_address(contact: Contact) -> ConsentAddress:
+    return ConsentAddress(contact.channel, contact.stopped_at)

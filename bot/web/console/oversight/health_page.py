@@ -5,16 +5,16 @@ from flask import render_template
 from bot.base.database import now
 from bot.content.district import District
 from bot.monitoring import alert_rules, notifier
-from bot.monitoring.snapshot import Figures
+from bot.monitoring.snapshot import SystemSnapshot
 from bot.store.operations import alarms
 from bot.web.console.core.console_i18n import N_
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import allowed
+from bot.web.console.core.permissions import allow_roles
 from bot.web.core.current_runtime import services
 from bot.web.operations.metrics import kept
 
-SHOWN = 20
-WORDS = {
+ALARM_HISTORY_SIZE = 20
+ALARM_TEXTS = {
     "database_away": (
         N_("The database does not answer"),
         N_("Messages are refused, and Twilio sends them again. Look whether the database runs and its disk has room."),
@@ -81,51 +81,58 @@ WORDS = {
 
 
 @console.get("/well", endpoint="well")
-@allowed()
+@allow_roles()
 def well_page() -> str:
     """For who looks after the machines: the figures of this moment, with what to do."""
     here = services()
     figures = kept(here)
-    opened, ended = _written_down(figures)
-    names = [here.library.district.staff[one].name for one in notifier.contacts(here)]
+    opened, ended = _load_alarms(figures)
+    names = [here.library.district.staff[one].name for one in notifier.list_technical_contacts(here)]
     return render_template(
-        "console/well.html", found=alert_rules.found(figures), since=opened, ended=ended, words=WORDS, figures=figures,
-        told=", ".join(names), parts=_parts(figures), named=_is_named(here.library.district),
-    )  # fmt: skip
+        "console/well.html",
+        found=alert_rules.find_alarms(figures),
+        since=opened,
+        ended=ended,
+        words=ALARM_TEXTS,
+        figures=figures,
+        told=", ".join(names),
+        parts=_build_figure_rows(figures),
+        named=_has_technical_contact(here.library.district),
+    )
 
 
-def _written_down(figures: Figures) -> tuple[dict[str, alarms.Alarm], list[alarms.Alarm]]:
+def _load_alarms(figures: SystemSnapshot) -> tuple[dict[str, alarms.Alarm], list[alarms.Alarm]]:
     if figures.database is None:
         return {}, []
     with services().database.read() as db:
-        return {one.name: one for one in alarms.opened(db)}, alarms.newest(db, SHOWN)
+        return {one.name: one for one in alarms.list_open(db)}, alarms.list_recently_ended(db, ALARM_HISTORY_SIZE)
 
 
-def _is_named(district: District) -> bool:
+def _has_technical_contact(district: District) -> bool:
     return district.technical is not None
 
 
-def _parts(figures: Figures) -> list[tuple[str, str]]:
+def _build_figure_rows(figures: SystemSnapshot) -> list[tuple[str, str]]:
     """The plain figures, each with its words."""
     known, seen, at = figures.database, figures.redis, now()
-    rows: list[tuple[str, str]] = [(N_("Free part of the disk"), f"{figures.disk_free:.0%}")]
+    rows: list[tuple[str, str]] = [(N_("Free part of the disk"), f"{figures.free_disk_ratio:.0%}")]
     if seen:
-        waiting = ", ".join(f"{name} {many}" for name, many in seen.waiting.items())
-        rows += [(N_("Workers"), str(len(seen.workers))), (N_("Jobs that wait"), waiting)]
-        rows += [(N_("Jobs that failed within three days"), str(sum(seen.failed.values())))]
+        waiting = ", ".join(f"{name} {many}" for name, many in seen.waiting_job_counts.items())
+        rows += [(N_("Workers"), str(len(seen.worker_heartbeats))), (N_("Jobs that wait"), waiting)]
+        rows += [(N_("Jobs that failed within three days"), str(sum(seen.failed_job_counts.values())))]
     if known:
-        late = int((at - known.due_since).total_seconds()) if known.due_since else 0
+        late = int((at - known.oldest_due_at).total_seconds()) if known.oldest_due_at else 0
         rows += [
             (N_("How late the latest message is"), f"{late} s"),
             (
                 N_("Sends of the last 15 minutes that Twilio took, and did not take"),
-                f"{known.taken}, {known.not_taken}",
+                f"{known.accepted_send_count}, {known.refused_send_count}",
             ),
-            (N_("Sends of which nobody knows the outcome yet"), str(known.unknown)),
-            (N_("Recipients of announcements who still wait"), str(_waiting(known.sending))),
+            (N_("Sends of which nobody knows the outcome yet"), str(known.unknown_send_count)),
+            (N_("Recipients of announcements who still wait"), str(_count_waiting(known.active_recipient_counts))),
         ]
     return rows
 
 
-def _waiting(sending: object) -> int:
+def _count_waiting(sending: object) -> int:
     return sum(many for (state,), many in sending.items() if state in ("waiting", "claimed"))  # type: ignore[attr-defined]

@@ -11,27 +11,27 @@ from flask import render_template, request
 from bot.base.database import now
 from bot.content.district import District
 from bot.store.cases import case_stats
-from bot.store.cases.case_stats import Timed
+from bot.store.cases.case_stats import CaseTiming
 from bot.web.console.core import small_cell_suppression
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import ROLES, allowed
-from bot.web.console.core.small_cell_suppression import LEAST, TOTAL, Key
+from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
+from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT, TOTAL, CellKey
 from bot.web.core.current_runtime import services
 
-PERIODS = (7, 30, 90)
-SEVERITIES = {
+REPORT_PERIOD_DAYS = (7, 30, 90)
+SEVERITY_LABELS = {
     "escalate_now": N_("Emergency"),
     "escalate_day": N_("Today"),
     "follow_up": N_("Soon"),
     "info": N_("For information"),
 }
-NO_SCHOOL = "none"
+NO_SCHOOL_ROW = "none"
 """The row of cases that name no school, or one that the district file does not have any more."""
 
 
 @dataclass(frozen=True)
-class Medians:
+class SeverityMedians:
     """Half of the cases of this severity went faster; None: too few cases to say."""
 
     severity: str
@@ -40,51 +40,54 @@ class Medians:
 
 
 @dataclass(frozen=True)
-class Table:
+class CaseCountTable:
     """Counts by school and severity; None: hidden."""
 
     caption: str
     rows: dict[str, str]
     columns: dict[str, str]
-    cells: dict[Key, int | None]
+    cells: dict[CellKey, int | None]
 
 
 @console.get("/figures", endpoint="figures")
-@allowed(*ROLES)
+@allow_roles(*ACCOUNT_ROLES)
 def figures_page() -> str:
     """Times and counts of whole days up to yesterday (a page that changed with each case would tell of that case)."""
     days = request.args.get("days", type=int)
-    days = days if days in PERIODS else 30
+    days = days if days in REPORT_PERIOD_DAYS else 30
     here, at = services(), now()
-    until = here.library.district.local(at).replace(hour=0, minute=0, second=0, microsecond=0)
+    until = here.library.district.to_local_time(at).replace(hour=0, minute=0, second=0, microsecond=0)
     with here.database.read() as db:
-        timed = case_stats.opened(db, until - timedelta(days=days), until)
-        unclaimed = case_stats.unclaimed(db)
+        timed = case_stats.list_timings(db, until - timedelta(days=days), until)
+        unclaimed = case_stats.list_unassigned(db)
     district = here.library.district
     tables = [
-        counted(_("Cases opened"), district, ((one.school, one.severity) for one in timed)),
-        counted(_("Nobody has taken them now"), district, unclaimed),
+        build_count_table(_("Cases opened"), district, ((one.school, one.severity) for one in timed)),
+        build_count_table(_("Nobody has taken them now"), district, unclaimed),
     ]
-    shown = {"days": days, "periods": PERIODS, "medians": medians(timed), "tables": tables}
-    return render_template("console/figures.html", **shown, least=LEAST, total=TOTAL)
+    shown = {"days": days, "periods": REPORT_PERIOD_DAYS, "medians": calculate_medians(timed), "tables": tables}
+    return render_template("console/figures.html", **shown, least=MIN_SHOWN_COUNT, total=TOTAL)
 
 
-def medians(timed: list[Timed]) -> list[Medians]:
+def calculate_medians(timed: list[CaseTiming]) -> list[SeverityMedians]:
     """The median times by severity."""
     found = []
-    for severity, words in SEVERITIES.items():
+    for severity, words in SEVERITY_LABELS.items():
         own = [one for one in timed if one.severity == severity]
-        claim, resolve = _median(own, lambda one: one.to_claim), _median(own, lambda one: one.to_resolve)
-        found.append(Medians(_(words), claim, resolve))
+        claim, resolve = (
+            _format_median(own, lambda one: one.time_to_claim),
+            _format_median(own, lambda one: one.time_to_resolve),
+        )
+        found.append(SeverityMedians(_(words), claim, resolve))
     return found
 
 
-def _median(own: list[Timed], span: Callable[[Timed], timedelta | None]) -> str | None:
-    seconds = [found.total_seconds() for one in own if (found := span(one)) is not None]
-    return in_words(timedelta(seconds=median(seconds))) if len(seconds) >= LEAST else None
+def _format_median(severity_cases: list[CaseTiming], span: Callable[[CaseTiming], timedelta | None]) -> str | None:
+    seconds = [found.total_seconds() for one in severity_cases if (found := span(one)) is not None]
+    return format_duration(timedelta(seconds=median(seconds))) if len(seconds) >= MIN_SHOWN_COUNT else None
 
 
-def in_words(span: timedelta) -> str:
+def format_duration(span: timedelta) -> str:
     """How long, in the unit that fits: minutes, then hours, then days."""
     minutes = round(span.total_seconds() / 60)
     if minutes < 120:
@@ -93,14 +96,14 @@ def in_words(span: timedelta) -> str:
     return _("{count} h", count=hours) if hours < 48 else _("{count} days", count=round(hours / 24))
 
 
-def counted(caption: str, district: District, places: Iterable[tuple[str | None, str]]) -> Table:
+def build_count_table(caption: str, district: District, places: Iterable[tuple[str | None, str]]) -> CaseCountTable:
     """The table of these cases, each a (school, severity)."""
     rows = {name: school.name for name, school in district.schools.items()}
-    rows[NO_SCHOOL] = _("No school named")
-    columns = {name: _(words) for name, words in SEVERITIES.items()}
-    counts = Counter((school if school in district.schools else NO_SCHOOL, severity) for school, severity in places)
-    cells = small_cell_suppression.table(
+    rows[NO_SCHOOL_ROW] = _("No school named")
+    columns = {name: _(words) for name, words in SEVERITY_LABELS.items()}
+    counts = Counter((school if school in district.schools else NO_SCHOOL_ROW, severity) for school, severity in places)
+    cells = small_cell_suppression.suppress_table(
         list(rows), list(columns), {(str(row), column): n for (row, column), n in counts.items()}
     )
     total = {TOTAL: _("All")}
-    return Table(caption, rows | total, columns | total, cells)
+    return CaseCountTable(caption, rows | total, columns | total, cells)

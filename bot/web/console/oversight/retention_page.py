@@ -4,17 +4,17 @@ from flask import render_template
 
 from bot.base.database import now
 from bot.retention import job
-from bot.retention.rules import RULES
+from bot.retention.rules import RETENTION_RULES, RetentionRule
 from bot.runtime import Services
 from bot.store.lifecycle import disclosure_inventory, erasure_log, redactions, retention_runs
 from bot.web.console.core.console_i18n import N_
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import APPROVER, RECORDS, allowed
+from bot.web.console.core.permissions import APPROVER, RECORDS_OFFICER, allow_roles
 from bot.web.core.current_runtime import services
 
-RUNS = 14
-YEAR_DAYS = 366
-KINDS = {
+RETENTION_RUNS_SHOWN = 14
+RETENTION_RUNS_PER_YEAR = 366
+DISCLOSURE_KIND_LABELS = {
     "families": N_("Families: role, consent, schools, tags; the number as a keyed hash"),
     "addresses": N_("Addresses: the number (sealed), the language, when it stopped"),
     "open_cases": N_("Requests that are open, with what the family told"),
@@ -33,7 +33,7 @@ KINDS = {
     "audit": N_("Who of the staff did what, without words"),
 }
 """What each kind of `store/lifecycle/disclosure_inventory` is."""
-RULE_WORDS = {
+RETENTION_RULE_TEXTS = {
     "families": (
         N_("Who writes: number (sealed), language, schools, role, the family's key, proof of consent"),
         N_("until the family is erased"),
@@ -80,7 +80,7 @@ RULE_WORDS = {
     "logins": (N_("Logins of staff, and what the program needs to work"), N_("as long as the district uses it")),
 }
 """What each rule of `bot/retention/rules` is about, and from when on its days count."""
-TWILIO_WHY = {
+REDACTION_DELAY_TEXTS = {
     "busy": N_("Twilio asks to be asked more slowly"),
     "denied": N_("Twilio refuses the token"),
     "refused": N_("Twilio refuses to delete some of it"),
@@ -91,39 +91,51 @@ TWILIO_WHY = {
 
 
 @console.get("/kept", endpoint="kept")
-@allowed(RECORDS, APPROVER)
+@allow_roles(RECORDS_OFFICER, APPROVER)
 def kept_page() -> str:
     """The rule of each table, in this district's days; the last runs; how far it is at Twilio."""
     here = services()
     with here.database.read() as db:
-        runs, at_twilio = retention_runs.newest(db, RUNS), redactions.standing(db)
+        runs, at_twilio = retention_runs.list_newest(db, RETENTION_RUNS_SHOWN), redactions.get_progress(db)
     return render_template(
-        "console/kept.html", rules=RULES, days=lambda rule: _days(here, rule), runs=runs, words=RULE_WORDS,
-        held=lambda rule: job.held(here, rule), at_twilio=at_twilio, why=TWILIO_WHY, live=here.settings.live,
-    )  # fmt: skip
+        "console/kept.html",
+        rules=RETENTION_RULES,
+        days=lambda rule: _get_retention_days(here, rule),
+        runs=runs,
+        words=RETENTION_RULE_TEXTS,
+        held=lambda rule: job.has_legal_hold(here, rule),
+        at_twilio=at_twilio,
+        why=REDACTION_DELAY_TEXTS,
+        live=here.settings.live,
+    )
 
 
-def _days(here: Services, rule: object) -> int | None:
-    after = getattr(rule, "after", None)
-    return after(here.library.district).days if after else None
+def _get_retention_days(here: Services, rule: RetentionRule) -> int | None:
+    return rule.get_period(here.library.district).days if rule.get_period else None
 
 
 @console.get("/demanded")
-@allowed(RECORDS, APPROVER)
+@allow_roles(RECORDS_OFFICER, APPROVER)
 def demanded_page() -> str:
     """What there is today, in counts: no name, no number, no word."""
     here, at = services(), now()
     with here.database.read() as db:
-        lines = disclosure_inventory.lines(db)
-        erased = erasure_log.counted(db, at - job.YEAR)
-        gone = _gone(retention_runs.newest(db, YEAR_DAYS))
-        at_twilio = redactions.standing(db)
+        lines = disclosure_inventory.list_counts(db)
+        erased = erasure_log.count_since(db, at - job.RETENTION_YEAR)
+        gone = _count_deleted_rows(retention_runs.list_newest(db, RETENTION_RUNS_PER_YEAR))
+        at_twilio = redactions.get_progress(db)
     today = sum(1 for _ in here.redis.scan_iter("puente:talk:*", count=1000))
     return render_template(
-        "console/demanded.html", lines=lines, kinds=KINDS, today=today, erased=erased, gone=gone, at_twilio=at_twilio
+        "console/demanded.html",
+        lines=lines,
+        kinds=DISCLOSURE_KIND_LABELS,
+        today=today,
+        erased=erased,
+        gone=gone,
+        at_twilio=at_twilio,
     )
 
 
-def _gone(runs: list[retention_runs.Run]) -> int:
+def _count_deleted_rows(runs: list[retention_runs.RetentionRun]) -> int:
     """How many rows retention has taken in these runs."""
     return sum(sum(run.counts.values()) for run in runs)

@@ -12,19 +12,19 @@ from bot.store.cases.cases import Case
 from bot.store.schools import absences, support_needs
 from bot.store.schools import home_visits as schools_home_visits
 from bot.web.console.core.console_i18n import N_
-from bot.web.console.schools.attendance_page import NEED_WORDS, REASON_WORDS
+from bot.web.console.schools.attendance_page import NEED_LABELS, REASON_LABELS
 
-GUIDED = frozenset({attendance_effects.ABSENCE, attendance_effects.FEAR, "absence_check_in"})
+CALL_GUIDE_TOPICS = frozenset({attendance_effects.ABSENCE, attendance_effects.FEAR, "absence_check_in"})
 """Topics whose cases show the guide for a call."""
-RIGHTS = "free_interpreter"
+INTERPRETER_RIGHT_FACT_ID = "free_interpreter"
 """The dated fact about the right to language help that families are told (flows/facts.yaml)."""
-OUTCOME_WORDS = {
+NEED_OUTCOME_LABELS = {
     "arranged": N_("Arranged"),
     "referred": N_("Referred to a partner"),
     "not possible": N_("Not possible, and the family knows"),
     "not needed": N_("Not needed any more"),
 }
-VISIT_STATES = {
+VISIT_STATE_LABELS = {
     "asked": N_("The family is asked: nobody goes yet"),
     "approved": N_("The family says yes"),
     "refused": N_("The family says no"),
@@ -33,25 +33,28 @@ VISIT_STATES = {
 }
 
 
-def visits_on(here: Services, school: str | None) -> bool:
+def has_home_visits(here: Services, school: str | None) -> bool:
     """Whether visits at home are this school's custom; a school that is not known has none."""
     found = here.library.district.schools.get(school or "")
     return bool(found and found.home_visits)
 
 
-def rights_now(here: Services) -> Fact | None:
+def find_interpreter_right(here: Services) -> Fact | None:
     """What the register says today of the right to an interpreter; None once it is past its day, or was taken out."""
     district = here.library.district
-    fact = here.library.facts.get(RIGHTS)
-    today = district.local(now()).date()
-    return fact if fact and fact.usable(today, district.policies, district.partners.values()) else None
+    fact = here.library.facts.get(INTERPRETER_RIGHT_FACT_ID)
+    today = district.to_local_time(now()).date()
+    return fact if fact and fact.is_usable(today, district.policies, district.partners.values()) else None
 
 
-def guide_of(here: Services, db: Connection, case: Case) -> dict[str, Any]:
+def build_call_guide(here: Services, db: Connection, case: Case) -> dict[str, Any]:
     """What the case page shows of needs and of the guide for a call."""
-    page: dict[str, Any] = {"guided": case.topic in GUIDED, "calls": absences.calls_of(db, case.id)}
-    page["rights"] = rights_now(here)
-    page |= {"needs": support_needs.of_case(db, here.database.vault, case.id), "reasons": REASON_WORDS}
-    page |= {"visits": schools_home_visits.of_case(db, here.database.vault, case.id), "visit_states": VISIT_STATES}
-    page |= {"visits_on": visits_on(here, case.school), "visit_refused": home_visits.refuses(db, case.contact_id)}
-    return page | {"need_kinds": NEED_WORDS, "need_outcomes": OUTCOME_WORDS}
+    page: dict[str, Any] = {"guided": case.topic in CALL_GUIDE_TOPICS, "calls": absences.list_calls(db, case.id)}
+    page["rights"] = find_interpreter_right(here)
+    page |= {"needs": support_needs.list_for_case(db, here.database.vault, case.id), "reasons": REASON_LABELS}
+    page |= {
+        "visits": schools_home_visits.list_for_case(db, here.database.vault, case.id),
+        "visit_states": VISIT_STATE_LABELS,
+    }
+    page |= {"visits_on": has_home_visits(here, case.school), "visit_refused": home_visits.refuses(db, case.contact_id)}
+    return page | {"need_kinds": NEED_LABELS, "need_outcomes": NEED_OUTCOME_LABELS}

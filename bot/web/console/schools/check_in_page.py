@@ -10,21 +10,21 @@ from flask_login import current_user
 
 from bot.announcements import launch
 from bot.attendance import check_ins
-from bot.attendance.check_ins import MOST, Refused, TooMany
+from bot.attendance.check_ins import MAX_LISTED_NUMBERS, SchoolOnHoldError, TooManyNumbersError
 from bot.base.database import now
-from bot.incidents.staff_texts import choices
+from bot.incidents.staff_texts import list_possible_schools
 from bot.messaging import suppression_rules
 from bot.store.schools import verified_events
-from bot.web.console.core.case_view import name_of
+from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _, full_day
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import LEADS, STAFF, allowed, roles_of
+from bot.web.console.core.permissions import LEAD_ROLES, STAFF, allow_roles, find_on_call_roles
 from bot.web.core.current_runtime import services
 
-VERIFIES = frozenset({"safety_lead", "principal"})
+EVENT_VERIFIER_ROLES = frozenset({"safety_lead", "principal"})
 """Whose word it is that something happened at a school (`on_call` roles); leads may too."""
-SHOWN, OLDEST = timedelta(days=60), timedelta(days=14)
-OUTCOME_WORDS = {
+EVENT_LIST_PERIOD, MAX_EVENT_AGE = timedelta(days=60), timedelta(days=14)
+CHECK_IN_OUTCOME_LABELS = {
     "asked": N_("A text is on its way, or leaves in the morning"),
     "today": N_("Had such a text today"),
     "unknown": N_("Not known here: please call"),
@@ -37,98 +37,108 @@ OUTCOME_WORDS = {
 
 
 @console.get("/check-ins", endpoint="check_ins")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def check_ins_page() -> str:
     """The form for a list, and the events of the last weeks."""
-    return _page()
+    return _render_page()
 
 
-def _page(counts: Mapping[str, int] | None = None) -> str:
+def _render_page(counts: Mapping[str, int] | None = None) -> str:
     here, at = services(), now()
     district = here.library.district
     with here.database.read() as db:
-        events = verified_events.since(db, district.local(at).date() - SHOWN)
+        events = verified_events.list_since(db, district.to_local_time(at).date() - EVENT_LIST_PERIOD)
     again = {one.id: suppression_rules.again_on(district, one.day) for one in events}
-    page: dict[str, Any] = {"schools": district.schools, "own": _own(), "counts": counts, "most": MOST}
+    page: dict[str, Any] = {
+        "schools": district.schools,
+        "own": _list_own_schools(),
+        "counts": counts,
+        "most": MAX_LISTED_NUMBERS,
+    }
     page["held"] = suppression_rules.now_held(here, at)
     page |= {
-        "outcomes": OUTCOME_WORDS,
+        "outcomes": CHECK_IN_OUTCOME_LABELS,
         "events": events,
         "again": again,
-        "may_verify": {one: school.name for one, school in district.schools.items() if _may_verify(one)},
+        "may_verify": {one: school.name for one, school in district.schools.items() if _can_verify(one)},
     }
-    page |= {"today": district.local(at).date(), "name": lambda who: name_of(here, who)}
+    page |= {"today": district.to_local_time(at).date(), "name": lambda who: get_staff_name(here, who)}
     return render_template("console/check_ins.html", **page)
 
 
 @console.post("/check-ins")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def send_check_ins() -> ResponseReturnValue:
     """Ask the families of these numbers; the answer is counts, and the list is gone."""
-    school, here = _school(), services()
-    if school not in _own():
+    school, here = _read_school(), services()
+    if school not in _list_own_schools():
         abort(403, _("You work at another school: its office sends this."))
     file = request.files.get("file")
     pasted = file.read().decode("utf-8", "replace") if file and file.filename else request.form.get("phones", "")
     try:
-        counts = check_ins.send(here, school, check_ins.read(pasted), current_user.by)
-    except TooMany:
-        flash(_("A list holds up to {count} numbers: send it in parts.", count=MOST))
-    except Refused as refused:
-        flash(_("After a verified event no such text leaves. Possible again on {day}.", day=full_day(refused.again)))
+        counts = check_ins.plan_texts(here, school, check_ins.parse_list(pasted), current_user.by)
+    except TooManyNumbersError:
+        flash(_("A list holds up to {count} numbers: send it in parts.", count=MAX_LISTED_NUMBERS))
+    except SchoolOnHoldError as refused:
+        flash(
+            _(
+                "After a verified event no such text leaves. Possible again on {day}.",
+                day=full_day(refused.allowed_from),
+            )
+        )
     else:
-        return _page(counts)
+        return _render_page(counts)
     return redirect(url_for("console.check_ins"))
 
 
 @console.post("/verified-events")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def verify_event() -> ResponseReturnValue:
     """Something happened at a school on a day: from now on no text about truancy leaves for its families."""
-    school, here, at = _school(), services(), now()
-    today = here.library.district.local(at).date()
+    school, here, at = _read_school(), services(), now()
+    today = here.library.district.to_local_time(at).date()
     try:
         day = date.fromisoformat(request.form.get("day", ""))
     except ValueError:
         abort(400, _("Choose the day of the event."))
-    if not today - OLDEST <= day <= today:
+    if not today - MAX_EVENT_AGE <= day <= today:
         abort(400, _("Choose a day of the last two weeks."))
-    if not _may_verify(school):
+    if not _can_verify(school):
         abort(403, _("Only the safety lead or a principal says that an event is verified."))
     with here.database.write() as db:
         new = verified_events.add(db, school, day, current_user.by, at)
     flash(_("It is noted. Texts about truancy wait.") if new else _("It was noted before."))
-    launch.pause_held(here, current_user.by)
+    launch.pause_held_announcements(here, current_user.by)
     return redirect(url_for("console.check_ins"))
 
 
 @console.post("/verified-events/<int:event_id>/withdraw")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def withdraw_event(event_id: int) -> ResponseReturnValue:
     """It was a mistake."""
     here, at = services(), now()
     with here.database.write() as db:
-        events = verified_events.since(db, here.library.district.local(at).date() - SHOWN)
+        events = verified_events.list_since(db, here.library.district.to_local_time(at).date() - EVENT_LIST_PERIOD)
         found = next((one for one in events if one.id == event_id), None)
         if found is None:
             abort(404, _("There is no such event."))
-        if not _may_verify(found.school):
+        if not _can_verify(found.school):
             abort(403, _("Only the safety lead or a principal says that an event is verified."))
         verified_events.withdraw(db, event_id, current_user.by, at)
     return redirect(url_for("console.check_ins"))
 
 
-def _school() -> str:
+def _read_school() -> str:
     school = request.form.get("school", "")
     return school if school in services().library.district.schools else abort(400, _("Choose a school."))
 
 
-def _own() -> Mapping[str, str]:
+def _list_own_schools() -> Mapping[str, str]:
     """The schools for whose families this person sends check-in texts: the own ones, else all."""
     district = services().library.district
-    return {one: district.schools[one].name for one in choices(district, current_user.staff or "")}
+    return {one: district.schools[one].name for one in list_possible_schools(district, current_user.staff or "")}
 
 
-def _may_verify(school: str) -> bool:
-    own = roles_of(services().library.district, current_user.staff, school)
-    return current_user.role in LEADS or bool(own & VERIFIES)
+def _can_verify(school: str) -> bool:
+    own = find_on_call_roles(services().library.district, current_user.staff, school)
+    return current_user.role in LEAD_ROLES or bool(own & EVENT_VERIFIER_ROLES)

@@ -16,102 +16,112 @@ from bot.nlu import mask
 from bot.runtime import Services
 from bot.store import audit_log
 from bot.store.cases import case_messages, cases
-from bot.store.cases.case_messages import New
+from bot.store.cases.case_messages import NewCaseMessage
 from bot.store.cases.cases import Case
 from bot.store.schools import absences, support_needs
-from bot.store.schools.absences import REASONS, Absence, Call
-from bot.store.schools.support_needs import KINDS, OUTCOMES, Need
-from bot.web.console.core.case_view import name_of
+from bot.store.schools.absences import ABSENCE_REASONS, Absence, AbsenceCall
+from bot.store.schools.support_needs import SUPPORT_NEED_KINDS, SUPPORT_NEED_OUTCOMES, SupportNeed
+from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import STAFF, allowed, may_see
-from bot.web.console.schools.attendance_page import NEED_WORDS
-from bot.web.console.schools.call_guide import OUTCOME_WORDS
+from bot.web.console.core.permissions import STAFF, allow_roles, can_see_case
+from bot.web.console.schools.attendance_page import NEED_LABELS
+from bot.web.console.schools.call_guide import NEED_OUTCOME_LABELS
 from bot.web.core.current_runtime import services
 
-WORDS = 500
+MAX_NEED_TEXT_LENGTH = 500
 
 
 @console.get("/needs", endpoint="needs")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def needs_page() -> str:
     """Open needs: one's own, then those of the cases that one may see."""
     here = services()
     with here.database.read() as db:
-        found = [one for one in support_needs.open_ones(db, here.database.vault) if _sees(db, one)]
+        found = [one for one in support_needs.list_open(db, here.database.vault) if _can_see_need(db, one)]
     mine = [one for one in found if one.owner == current_user.by]
     lists = {_("Mine"): mine, _("Of others"): [one for one in found if one not in mine]}
-    return render_template("console/needs.html", lists=lists, **_words(here))
+    return render_template("console/needs.html", lists=lists, **_get_page_labels(here))
 
 
-def _words(here: Services) -> dict[str, Any]:
-    today = here.library.district.local(now()).date()
-    words = {"kinds": NEED_WORDS, "outcomes": OUTCOME_WORDS, "schools": here.library.district.schools, "today": today}
-    return {**words, "name": lambda who: name_of(here, who), "most": WORDS}
+def _get_page_labels(here: Services) -> dict[str, Any]:
+    today = here.library.district.to_local_time(now()).date()
+    words = {
+        "kinds": NEED_LABELS,
+        "outcomes": NEED_OUTCOME_LABELS,
+        "schools": here.library.district.schools,
+        "today": today,
+    }
+    return {**words, "name": lambda who: get_staff_name(here, who), "most": MAX_NEED_TEXT_LENGTH}
 
 
-def _sees(db: Connection, need: Need) -> bool:
+def _can_see_need(db: Connection, need: SupportNeed) -> bool:
     if need.owner == current_user.by:
         return True
     case = cases.find(db, services().database.vault, need.case_id)
-    return case is not None and may_see(current_user, case)
+    return case is not None and can_see_case(current_user, case)
 
 
 @console.post("/needs/<int:need_id>/done")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def close_need(need_id: int) -> ResponseReturnValue:
     """Say that it is done, and what was done."""
-    here, words = services(), request.form.get("words", "").strip()[:WORDS]
-    outcome = next((one for one in OUTCOMES if one == request.form.get("outcome")), None)
+    here, words = services(), request.form.get("words", "").strip()[:MAX_NEED_TEXT_LENGTH]
+    outcome = next((one for one in SUPPORT_NEED_OUTCOMES if one == request.form.get("outcome")), None)
     if outcome is None:
         abort(400, _("Choose what was done."))
     with here.database.write() as db:
         need = support_needs.find(db, here.database.vault, need_id)
-        if need is None or not _sees(db, need):
+        if need is None or not _can_see_need(db, need):
             abort(404, _("There is no such need."))
-        if _tells_status(words):
-            flash(STATUS())
+        if _has_status_or_id_number(words):
+            flash(get_status_refusal())
         elif not support_needs.close(db, here.database.vault, need, (outcome, words), current_user.by, now()):
             flash(_("Somebody has said so before."))
     back = url_for("console.case", case_id=need.case_id) if request.form.get("back") == "case" else None
     return redirect(back or url_for("console.needs"))
 
 
-def _tells_status(text: str) -> bool:
+def _has_status_or_id_number(text: str) -> bool:
     """Whether a text of staff says what must never be kept."""
     return bool(mask(text)[1] & {"status", "number"})
 
 
-def STATUS() -> str:
+def get_status_refusal() -> str:
     """Why a text was refused."""
     return _("Not kept: please write nothing about immigration papers, nationality or ID numbers.")
 
 
 @console.post("/cases/<int:case_id>/call")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def note_call(case_id: int) -> ResponseReturnValue:
     """Note a call: the reason, whether an interpreter was there, and what would help."""
     here, form = services(), request.form
     reason, interpreter = form.get("reason", ""), form.get("interpreter", "")
-    kind = next((one for one in KINDS if one == form.get("need")), None)
-    words, note = (form.get(name, "").strip()[:WORDS] for name in ("words", "note"))
-    if reason not in REASONS or interpreter not in ("yes", "no"):
+    kind = next((one for one in SUPPORT_NEED_KINDS if one == form.get("need")), None)
+    words, note = (form.get(name, "").strip()[:MAX_NEED_TEXT_LENGTH] for name in ("words", "note"))
+    if reason not in ABSENCE_REASONS or interpreter not in ("yes", "no"):
         abort(400, _("Choose the reason, and whether an interpreter was used."))
-    if _tells_status(words) or _tells_status(note):
-        flash(STATUS())
+    if _has_status_or_id_number(words) or _has_status_or_id_number(note):
+        flash(get_status_refusal())
         return redirect(url_for("console.case", case_id=case_id))
     cause, at = f"call:{form.get('once', '')[:32] or secrets.token_hex(12)}", now()
     with here.database.write() as db:
         case = cases.get(db, here.database.vault, case_id)
-        if not absences.note_call(db, cause, case_id, Call(reason, interpreter, current_user.by, at)):
+        if not absences.record_call(db, cause, case_id, AbsenceCall(reason, interpreter, current_user.by, at)):
             return redirect(url_for("console.case", case_id=case_id))
-        _found_out(here, db, case, cause, reason)
+        _save_absence_reason(here, db, case, cause, reason)
         if kind:
             said = Said(cause, case_id, case.contact_id, case.school, case.language, at)
             attendance_effects.add_need(here, db, said, kind, words)
         if note:
-            new = New(
-                case_id, cause, "note", staff_conversation.language_of(here, current_user.staff), note, current_user.by
+            new = NewCaseMessage(
+                case_id,
+                cause,
+                "note",
+                staff_conversation.get_staff_language(here, current_user.staff),
+                note,
+                current_user.by,
             )
             case_messages.add(db, here.database.vault, new, at)
         audit_log.record(db, current_user.by, "noted a call", f"case {case_id}", at, f"interpreter: {interpreter}")
@@ -119,11 +129,11 @@ def note_call(case_id: int) -> ResponseReturnValue:
     return redirect(url_for("console.case", case_id=case_id))
 
 
-def _found_out(here: Services, db: Connection, case: Case, cause: str, reason: str) -> None:
+def _save_absence_reason(here: Services, db: Connection, case: Case, cause: str, reason: str) -> None:
     """The reason of the reports that the call was about; where there was none, the call is the report."""
     at = now()
-    if absences.set_found(db, case.id, case.contact_id, at - attendance_effects.SAME_ABSENCE, reason, at):
+    if absences.set_outcome(db, case.id, case.contact_id, at - attendance_effects.SAME_ABSENCE, reason, at):
         return
-    day = here.library.district.local(at).date()
-    known = next(one for one in REASONS if one == reason)
+    day = here.library.district.to_local_time(at).date()
+    known = next(one for one in ABSENCE_REASONS if one == reason)
     absences.add(db, Absence(cause, case.id, case.contact_id, case.school, day, known, case.language), at)

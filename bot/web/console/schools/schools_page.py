@@ -9,30 +9,45 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from bot.announcements import templates
-from bot.announcements.approval import CannotRelease
-from bot.announcements.templates import Waiting
+from bot.announcements.approval import ReleaseError
+from bot.announcements.templates import TemplateStatus
 from bot.base.database import now
-from bot.school_status.rumor_replies import ANSWERED_WITHIN
-from bot.school_status.status_change import CannotSet, Wish, as_read, may_set, set_status, withdraw
+from bot.school_status.rumor_replies import MAX_RUMOR_AGE
+from bot.school_status.status_change import (
+    SchoolStatusError,
+    SchoolStatusRequest,
+    can_set_status,
+    get_family_text,
+    set_status,
+    withdraw_school_status,
+)
 from bot.store.announcements import templates as announcements_templates
-from bot.store.announcements.templates import HAVE_LEFT, WERE_HERE, Ready
+from bot.store.announcements.templates import AGENTS_HAVE_LEFT, AGENTS_WERE_HERE, AnnouncementTemplate
 from bot.store.schools import school_statuses
-from bot.store.schools.school_statuses import KINDS, Status
-from bot.web.console.core.case_view import name_of
+from bot.store.schools.school_statuses import SCHOOL_STATUS_KINDS, SchoolStatus
+from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _, language_name
 from bot.web.console.core.inbox import console
-from bot.web.console.core.permissions import APPROVER, LEADS, ROLES, STAFF, VIEWER, allowed, row_in_form
+from bot.web.console.core.permissions import (
+    ACCOUNT_ROLES,
+    APPROVER,
+    LEAD_ROLES,
+    STAFF,
+    VIEWER,
+    allow_roles,
+    read_form_row_id,
+)
 from bot.web.core.current_runtime import services
 
-SHOWN = 30
-HOURS = (1, 2, 3, 4)
-KIND_WORDS = {
+STATUS_HISTORY_SIZE = 30
+STATUS_HOUR_CHOICES = (1, 2, 3, 4)
+STATUS_KIND_LABELS = {
     "no_agents": N_("No agents were there"),
     "checking": N_("Somebody is checking"),
     "normal_day": N_("A normal school day"),
 }
-WHAT = {WERE_HERE: N_("“Agents were at the school”"), HAVE_LEFT: N_("“They have left”")}
-SENTENCES = (
+AGENT_TEMPLATE_LABELS = {AGENTS_WERE_HERE: N_("“Agents were at the school”"), AGENTS_HAVE_LEFT: N_("“They have left”")}
+SCHOOL_ERROR_TEXTS = (
     N_("There is no such school."),
     N_("Choose what was found."),
     N_("Say when it was checked: within the last hour. What is older, check again."),
@@ -46,100 +61,123 @@ SENTENCES = (
 
 
 @console.get("/schools", endpoint="schools")
-@allowed(*ROLES)
+@allow_roles(*ACCOUNT_ROLES)
 def schools_page() -> str:
     """Every school, and what families read of it now."""
     here, at = services(), now()
     with here.database.read() as db:
-        found, pairs = school_statuses.current(db, at), announcements_templates.every(db)
+        found, pairs = school_statuses.find_current_by_school(db, at), announcements_templates.list_all(db)
     district = here.library.district
-    page = {"found": found, "schools": district.schools, "kinds": KIND_WORDS, "proposed": _proposed(pairs, at)}
+    page = {
+        "found": found,
+        "schools": district.schools,
+        "kinds": STATUS_KIND_LABELS,
+        "proposed": _find_proposed_schools(pairs, at),
+    }
     lacking = 2 * len(district.schools) - len(pairs)
-    return render_template("console/schools.html", **page, lacking=lacking, may_make=current_user.role in LEADS)
+    return render_template("console/schools.html", **page, lacking=lacking, may_make=current_user.role in LEAD_ROLES)
 
 
-def _proposed(pairs: list[Ready], at: datetime) -> frozenset[str]:
-    return frozenset(one.school for one in pairs if one.proposed(at))
+def _find_proposed_schools(announcement_templates: list[AnnouncementTemplate], at: datetime) -> frozenset[str]:
+    return frozenset(one.school for one in announcement_templates if one.is_proposed_at(at))
 
 
 @console.get("/schools/<school>", endpoint="school")
-@allowed(*ROLES)
+@allow_roles(*ACCOUNT_ROLES)
 def school_page(school: str) -> str:
     """One school: what families read, the form, its ready-made announcements, what was said before."""
     here, at = services(), now()
-    _known(school)
+    _require_school(school)
     with here.database.read() as db:
-        found = school_statuses.current(db, at).get(school)
-        before = school_statuses.newest(db, school, SHOWN)
-        rumours = school_statuses.reported(db, at - ANSWERED_WITHIN)
-        pair = [one for one in announcements_templates.every(db) if one.school == school]
+        found = school_statuses.find_current_by_school(db, at).get(school)
+        before = school_statuses.list_newest(db, school, STATUS_HISTORY_SIZE)
+        rumours = school_statuses.count_open_rumors(db, at - MAX_RUMOR_AGE)
+        pair = [one for one in announcements_templates.list_all(db) if one.school == school]
     page: dict[str, Any] = {"school": school, "name": here.library.district.schools[school].name, "now": found}
-    page |= {"reads": as_read(here, found) if found else "", "before": before, "kinds": KIND_WORDS, "hours": HOURS}
-    page |= {"samples": {kind: _sample(school, kind, at) for kind in KINDS}, "who": lambda by: name_of(here, by)}
-    page |= {"may": _may(school), "once": secrets.token_hex(8)}
-    page["rumours"] = {"here": rumours.get(school, 0), "nowhere": rumours.get(None, 0)} if _may(school) else {}
-    return render_template("console/school.html", **page, **_ready(school, pair, at))
+    page |= {
+        "reads": get_family_text(here, found) if found else "",
+        "before": before,
+        "kinds": STATUS_KIND_LABELS,
+        "hours": STATUS_HOUR_CHOICES,
+    }
+    page |= {
+        "samples": {kind: _render_sample(school, kind, at) for kind in SCHOOL_STATUS_KINDS},
+        "who": lambda by: get_staff_name(here, by),
+    }
+    page |= {"may": _can_set_status(school), "once": secrets.token_hex(8)}
+    page["rumours"] = (
+        {"here": rumours.get(school, 0), "nowhere": rumours.get(None, 0)} if _can_set_status(school) else {}
+    )
+    return render_template("console/school.html", **page, **_build_template_section(school, pair, at))
 
 
-def _ready(school: str, pair: list[Ready], at: datetime) -> dict[str, Any]:
+def _build_template_section(school: str, school_templates: list[AnnouncementTemplate], at: datetime) -> dict[str, Any]:
     """The pair, the one that is offered first in front."""
-    found = templates.waiting(services(), school) if current_user.role != VIEWER else []
-    first = templates.offered(pair, at)
-    found.sort(key=lambda one: one.ready.what != (first or WERE_HERE))
-    return {"pair": found, "first": first, "what": WHAT, "states": {one.ready.id: _state(one, at) for one in found},
-            "may_release": _may_release(school), "language_name": language_name}  # fmt: skip
+    found = templates.list_statuses(services(), school) if current_user.role != VIEWER else []
+    first = templates.choose_offer(school_templates, at)
+    found.sort(key=lambda one: one.template.what != (first or AGENTS_WERE_HERE))
+    return {
+        "pair": found,
+        "first": first,
+        "what": AGENT_TEMPLATE_LABELS,
+        "states": {one.template.id: _get_template_state(one, at) for one in found},
+        "may_release": _can_release(school),
+        "language_name": language_name,
+    }
 
 
-def _state(one: Waiting, at: datetime) -> str:
+def _get_template_state(waiting_template: TemplateStatus, at: datetime) -> str:
     """Where a ready-made announcement stands for who is logged in."""
-    if one.ready.just_released(at):
+    if waiting_template.template.is_recently_released(at):
         return "released"
-    if one.ready.proposed(at):
-        return "mine" if one.ready.proposed_by == current_user.by else "proposed"
-    return "missing" if one.missing else "ready"
+    if waiting_template.template.is_proposed_at(at):
+        return "mine" if waiting_template.template.proposed_by == current_user.by else "proposed"
+    return "missing" if waiting_template.missing else "ready"
 
 
-def _sample(school: str, kind: str, at: datetime) -> str:
+def _render_sample(school: str, kind: str, at: datetime) -> str:
     """What families would read."""
-    return as_read(services(), Status(0, school, kind, at, at + timedelta(hours=2), ""))
+    return get_family_text(services(), SchoolStatus(0, school, kind, at, at + timedelta(hours=2), ""))
 
 
-def _known(school: str) -> str:
+def _require_school(school: str) -> str:
     return school if school in services().library.district.schools else abort(404, _("There is no such school."))
 
 
-def _may(school: str) -> bool:
-    return current_user.role in LEADS or (
-        current_user.role == STAFF and may_set(services().library.district, current_user.staff, school)
+def _can_set_status(school: str) -> bool:
+    return current_user.role in LEAD_ROLES or (
+        current_user.role == STAFF and can_set_status(services().library.district, current_user.staff, school)
     )
 
 
-def _may_release(school: str) -> bool:
-    return current_user.role in LEADS or (
-        current_user.role == STAFF and templates.may_release(services().library.district, current_user.staff, school)
+def _can_release(school: str) -> bool:
+    return current_user.role in LEAD_ROLES or (
+        current_user.role == STAFF and templates.can_release(services().library.district, current_user.staff, school)
     )
 
 
 @console.post("/schools/status")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def say_status() -> ResponseReturnValue:
     """Say how a school is: families who ask read it from now on."""
-    school = _known(request.form.get("school", ""))
-    if not _may(school):
+    school = _require_school(request.form.get("school", ""))
+    if not _can_set_status(school):
         abort(403, _("Only the people of the safety lead say how a school is."))
     hours = request.form.get("hours", 0, type=int)
     kind, once = request.form.get("kind", ""), request.form.get("once", "")[:32] or secrets.token_hex(8)
     try:
-        checked = _checked(request.form.get("checked", ""))
-        wish = Wish(school, kind, checked, timedelta(hours=max(0, min(hours, 24))), current_user.by, f"form:{once}")
+        checked = _parse_check_time(request.form.get("checked", ""))
+        wish = SchoolStatusRequest(
+            school, kind, checked, timedelta(hours=max(0, min(hours, 24))), current_user.by, f"form:{once}"
+        )
         set_status(services(), wish)
         flash(_("Families who ask read it from now on. Those who had reported a rumor are told what was found."))
-    except CannotSet as error:
+    except SchoolStatusError as error:
         flash(_(str(error)))
     return redirect(url_for("console.school", school=school))
 
 
-def _checked(typed: str) -> datetime:
+def _parse_check_time(typed: str) -> datetime:
     """An hour of today on the district's clocks; empty: now."""
     at = now()
     if not typed:
@@ -147,82 +185,86 @@ def _checked(typed: str) -> datetime:
     try:
         hour = datetime.strptime(typed, "%H:%M").time()
     except ValueError:
-        raise CannotSet(SENTENCES[2]) from None
-    local = services().library.district.local(at)
+        raise SchoolStatusError(SCHOOL_ERROR_TEXTS[2]) from None
+    local = services().library.district.to_local_time(at)
     return local.replace(hour=hour.hour, minute=hour.minute, second=0, microsecond=0).astimezone(at.tzinfo)
 
 
 @console.post("/schools/withdraw")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def withdraw_status() -> ResponseReturnValue:
     """Nobody reads it any more, and those who were told hear so."""
     with services().database.read() as db:
-        found = school_statuses.find(db, row_in_form())
+        found = school_statuses.find(db, read_form_row_id())
     if found is None:
         abort(404, _("Nothing is said about this school now."))
-    if not _may(found.school):
+    if not _can_set_status(found.school):
         abort(403, _("Only the people of the safety lead say how a school is."))
-    done = withdraw(services(), found.id, current_user.by)
+    done = withdraw_school_status(services(), found.id, current_user.by)
     flash(_("Taken back. Those who were told hear so.") if done else _("Nothing is said about this school now."))
     return redirect(url_for("console.school", school=found.school))
 
 
 @console.post("/schools/ready")
-@allowed(APPROVER)
+@allow_roles(APPROVER)
 def make_ready() -> ResponseReturnValue:
     """Write the pair for every school that lacks it."""
-    made = templates.make(services(), current_user.by)
+    made = templates.create_missing(services(), current_user.by)
     flash(_("New drafts: {count}. Each language needs a person's approval, and each draft its approvals.", count=made))
     return redirect(url_for("console.schools"))
 
 
 @console.post("/schools/ready/propose")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def propose_ready() -> ResponseReturnValue:
     """The first of two people."""
-    return _release("propose")
+    return _run_release_step("propose")
 
 
 @console.post("/schools/ready/confirm")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def confirm_ready() -> ResponseReturnValue:
     """The second: it leaves.  What was said of the school before does not stand beside it."""
-    return _release("confirm")
+    return _run_release_step("confirm")
 
 
 @console.post("/schools/ready/drop")
-@allowed(STAFF)
+@allow_roles(STAFF)
 def drop_ready() -> ResponseReturnValue:
     """The proposal is taken back."""
-    return _release("drop")
+    return _run_release_step("drop")
 
 
-def _release(step: str) -> ResponseReturnValue:
+def _run_release_step(step: str) -> ResponseReturnValue:
     here = services()
     with here.database.read() as db:
-        one = announcements_templates.find(db, row_in_form())
+        one = announcements_templates.find(db, read_form_row_id())
     if one is None:
         abort(404, _("There is no such ready-made announcement."))
-    if not _may_release(one.school):
+    if not _can_release(one.school):
         abort(403, _("Only approvers, the safety lead and the principal release it."))
     try:
-        flash(_step(step, one))
-    except CannotRelease as error:
+        flash(_apply_release_step(step, one))
+    except ReleaseError as error:
         sentences = [f"{sentence}." for sentence in str(error).rstrip(".").split(". ")]
         flash(" ".join(_(sentence) for sentence in sentences))
     return redirect(url_for("console.school", school=one.school))
 
 
-def _step(step: str, one: Ready) -> str:
+def _apply_release_step(step: str, announcement_template: AnnouncementTemplate) -> str:
     here, by = services(), current_user.by
     if step == "drop":
-        return _("The proposal is taken back.") if templates.drop(here, one.id, by) else _("There was no proposal.")
+        return (
+            _("The proposal is taken back.")
+            if templates.drop_proposal(here, announcement_template.id, by)
+            else _("There was no proposal.")
+        )
     if step == "propose":
-        templates.propose(here, one.id, by)
+        templates.propose_release(here, announcement_template.id, by)
         return _("Proposed. It leaves when a second person confirms it within 30 minutes; they get a text now.")
-    sent = templates.confirm(here, one.id, by)
+    sent = templates.confirm_release(here, announcement_template.id, by)
     with here.database.read() as db:
-        said = school_statuses.current(db, now()).get(one.school)
-    if said and one.what == WERE_HERE:
-        withdraw(here, said.id, by)
+        said = school_statuses.find_current_by_school(db, now()).get(announcement_template.school)
+    if said and announcement_template.what == AGENTS_WERE_HERE:
+        withdraw_school_status(here, said.id, by)
     return _("It leaves now, as announcement {number}.", number=sent.id)
