@@ -16,16 +16,16 @@ from bot import jobs
 from bot.base import logs, settings
 from bot.base.database import Database
 from bot.base.encryption import Vault
-from bot.base.queues import NAMES
-from bot.base.redis_client import AnyRedis
-from bot.base.yaml_source import BadSource
+from bot.base.queues import QUEUE_NAMES
+from bot.base.redis_client import RedisFromUrl
+from bot.base.yaml_source import SourceError
 from bot.content import dates
-from bot.nlu import warm
+from bot.nlu import preload_language_model
 from bot.store.lifecycle import reindex
 from bot.translation import google as _loaded_too  # noqa: F401
 
 
-class SoonBack(Worker):
+class ReconnectingWorker(Worker):
     """RQ's worker, but while Redis is away it looks again every few seconds; RQ's own pauses grow to a minute.
 
     A job's lines carry the trace of what queued it; of one that fails neither log nor Redis keeps what its error says
@@ -42,27 +42,27 @@ class SoonBack(Worker):
 
     def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
         """As RQ's."""
-        with logs.traced(job.meta.get("trace")):
-            done: bool = super().perform_job(job, *args, **kwargs)
-        return done
+        with logs.trace_context(job.meta.get("trace")):
+            was_successful: bool = super().perform_job(job, *args, **kwargs)
+        return was_successful
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Where it broke, and of what kind it was."""
-        with logs.traced(job.meta.get("trace")):
+        with logs.trace_context(job.meta.get("trace")):
             logging.getLogger("worker").error("job failed: job=%s id=%s", job.func_name, job.id, exc_info=exc_info)
 
     def handle_job_failure(self, job: Job, *args: Any, **kwargs: Any) -> None:
         """As RQ's; what is kept for three days says where, not what."""
         error = sys.exc_info()[1]
         if error is not None:
-            kwargs["exc_string"] = logs.in_a_line(error)
+            kwargs["exc_string"] = logs.format_exception_line(error)
         super().handle_job_failure(job, *args, **kwargs)
 
 
 # Why these (docs/dependencies.md): with RQ's defaults it takes a quarter of an hour until a killed worker is noticed.
-OPTIONS = (
-    *("--worker-class", "worker.SoonBack"),
-    *("--connection-class", "bot.base.redis_client.AnyRedis"),
+RQ_OPTIONS = (
+    *("--worker-class", "worker.ReconnectingWorker"),
+    *("--connection-class", "bot.base.redis_client.RedisFromUrl"),
     *("--serializer", "rq.serializers.JSONSerializer"),
     *("--job-monitoring-interval", "5"),
     *("--maintenance-interval", "10"),
@@ -77,34 +77,34 @@ def main(queues: list[str]) -> None:
     """Work until SIGTERM; exits with 1 if the settings are unusable or Redis is not there at the start."""
     logs.configure()
     try:
-        given = settings.load()
+        process_settings = settings.load_settings()
         # Read before the fork, so that no job has to.  Nothing here may open a connection: a fork would share it.
         library = jobs.get_library()
-        _keys_fit(given)
-    except (settings.SettingsError, BadSource) as error:
+        _check_keys(process_settings)
+    except (settings.SettingsError, SourceError) as error:
         sys.exit(f"The worker cannot start:\n{error}")
-    warm(library.understood_languages)
+    preload_language_model(library.understood_languages)
     dates.preload_calendars(library.district.languages)
     gc.collect()
-    _reach(given.redis_url)
+    _check_redis(process_settings.redis_url)
     gc.freeze()  # what was read before the fork stays shared: no work-horse copies it by looking for rubbish in it
-    rq(["worker", "--url", given.redis_url, *OPTIONS, *(queues or NAMES)])
+    rq(["worker", "--url", process_settings.redis_url, *RQ_OPTIONS, *(queues or QUEUE_NAMES)])
 
 
-def _keys_fit(given: settings.Settings) -> None:
+def _check_keys(process_settings: settings.Settings) -> None:
     """Raises `SettingsError` for a wrong `DATA_KEY`: one such worker of several takes its part of the alerts, and can
     read none.  The connection is closed before the fork."""
-    database = Database(given.database_url, Vault(given.data_keys))
-    wrong = reindex.explain_unfit_database(database)
+    database = Database(process_settings.database_url, Vault(process_settings.data_keys))
+    problem = reindex.explain_unfit_database(database)
     database.engine.dispose()
-    if wrong:
-        raise settings.SettingsError(wrong)
+    if problem:
+        raise settings.SettingsError(problem)
 
 
-def _reach(redis_url: str) -> None:
+def _check_redis(redis_url: str) -> None:
     """Ends with a sentence if Redis is not there; RQ would log one with the address, which may hold a password."""
     try:
-        with AnyRedis.from_url(redis_url) as redis:
+        with RedisFromUrl.from_url(redis_url) as redis:
             redis.ping()
     except RedisError as error:
         sys.exit(

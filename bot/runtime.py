@@ -9,7 +9,7 @@ from redis.retry import Retry
 
 from bot.base.database import Database
 from bot.base.encryption import Vault
-from bot.base.redis_client import AnyRedis
+from bot.base.redis_client import RedisFromUrl
 from bot.base.settings import ROOT, Settings, SettingsError
 from bot.channels.base import Channel
 from bot.channels.simulator import SimulatorChannel
@@ -17,7 +17,7 @@ from bot.channels.twilio import TwilioChannel
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library, add_other_languages, load_library
-from bot.nlu import warm
+from bot.nlu import preload_language_model
 from bot.store.announcements import approved_phrases
 from bot.store.families.conversations import ConversationStore
 from bot.store.lifecycle import reindex
@@ -28,12 +28,12 @@ from bot.translation import Translator
 from bot.translation.safe_translator import SafeTranslator
 from bot.translation.term_glossary import TermGlossary
 
-REDIS_SECONDS = 2
+REDIS_TIMEOUT_SECONDS = 2
 """A Redis that does not answer in this time counts as away; Twilio waits 15 s in all."""
 
 
 @dataclass(frozen=True, eq=False)
-class Services:
+class Runtime:
     """Everything with a connection or a file behind it.  Safe to share between threads, not across a fork."""
 
     settings: Settings
@@ -54,13 +54,13 @@ class Services:
     @cached_property
     def channel(self) -> Channel:
         """Twilio where an account is set, else the simulator."""
-        if self.settings.live:
+        if self.settings.is_live:
             return TwilioChannel(self.settings)
         return SimulatorChannel(self.redis)
 
-    def channel_for_many(self, at_a_time: int) -> Channel:
+    def open_bulk_channel(self, connections: int) -> Channel:
         """The same way out, with so many connections that stay open."""
-        return TwilioChannel(self.settings, at_a_time) if self.settings.live else self.channel
+        return TwilioChannel(self.settings, connections) if self.settings.is_live else self.channel
 
     @cached_property
     def translator(self) -> Translator | None:
@@ -75,16 +75,22 @@ class Services:
     @cached_property
     def transcriber(self) -> Transcriber | None:
         """The machine that writes down voice notes, if the district has set one up (`TRANSCRIBER`)."""
-        given = self.settings
-        return HttpTranscriber(given.transcriber_url, given.transcriber_token) if given.transcriber == "http" else None
+        settings = self.settings
+        return (
+            HttpTranscriber(settings.transcriber_url, settings.transcriber_token)
+            if settings.transcriber == "http"
+            else None
+        )
 
     @cached_property
-    def careful(self) -> SafeTranslator:
+    def safe_translator(self) -> SafeTranslator:
         """How people's texts are translated: approved phrases first, then the machine, which sees nothing personal."""
         glossary = TermGlossary(self.library.glossary.terms, self.library.glossary.names)
-        return SafeTranslator(self.translator, self.redis, self.database.vault, glossary, self._approved)
+        return SafeTranslator(
+            self.translator, self.redis, self.database.vault, glossary, self._find_approved_translation
+        )
 
-    def _approved(self, source: str, target: str, text: str) -> str | None:
+    def _find_approved_translation(self, source: str, target: str, text: str) -> str | None:
         """A person's wording: one of the district's answers whose translation is reviewed, or an approved phrase."""
         if source == SOURCE_LANGUAGE and text.strip() in self.library.district.answers.values():
             wording = self.library.catalogs.find_text(target, text.strip())
@@ -93,39 +99,39 @@ class Services:
         with self.database.read() as db:
             return approved_phrases.find(db, source, target, text)
 
-    def family(self, address: str) -> str:
+    def compute_lookup_hash(self, address: str) -> str:
         """The keyed hash under which everything of this address is kept."""
         return self.database.vault.compute_lookup_hash(address)
 
 
-def open_services(settings: Settings, library: Library | None = None) -> Services:
+def open_runtime(settings: Settings, library: Library | None = None) -> Runtime:
     """The services for these settings.  Connects to nothing yet; raises `BadSource` if a file is wrong."""
     library = library or load_library(ROOT, settings.district_file)
     if settings.translator != "off":
         library = add_other_languages(library)
-    warm(library.understood_languages)
+    preload_language_model(library.understood_languages)
     dates.preload_calendars(library.district.languages)
-    return Services(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))
+    return Runtime(settings, library, open_redis(settings), Database(settings.database_url, Vault(settings.data_keys)))
 
 
-def open_to_write(settings: Settings) -> Services:
+def open_runtime_for_writing(settings: Settings) -> Runtime:
     """The same for a command: raises `SettingsError` for a `DATA_KEY` that does not fit what is stored.
 
     With another key every family is a stranger: who is imported would be written to though it stopped, and who is to
     be erased would not be found.
     """
-    services = open_services(settings)
-    if wrong := reindex.explain_unfit_database(services.database):
-        raise SettingsError(wrong)
-    return services
+    runtime = open_runtime(settings)
+    if problem := reindex.explain_unfit_database(runtime.database):
+        raise SettingsError(problem)
+    return runtime
 
 
 def open_redis(settings: Settings) -> Redis:
     """A client that fails soon: a family must not wait for a Redis that is gone.  Connects to nothing yet."""
-    return AnyRedis.from_url(
+    return RedisFromUrl.from_url(
         settings.redis_url,
-        socket_connect_timeout=REDIS_SECONDS,
-        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 1),
         health_check_interval=30,
     )

@@ -17,7 +17,7 @@ for module in walk_packages(store.__path__, "bot.store."):  # imported, so that 
 
 def migrate() -> None:
     """Run the migrations, all in one transaction where the database can."""
-    url = context.config.attributes.get("url") or settings.load().database_url
+    url = context.config.attributes.get("url") or settings.load_settings().database_url
     engine = open_engine(url)
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":  # it alters a table by making it anew; says nothing inside BEGIN

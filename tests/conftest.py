@@ -16,8 +16,8 @@ from werkzeug.test import TestResponse
 
 from bot.base import settings
 from bot.content.library import Library, load_library
-from bot.dev_server.redis_server import embedded_server
-from bot.runtime import Services, open_services
+from bot.dev_server.redis_server import run_embedded_server
+from bot.runtime import Runtime, open_runtime
 from bot.web.app import create_app
 from tests.databases import ON_POSTGRESQL, cluster, create, empty, fill_template, migrate
 from tests.stand_in import TwilioStandIn, sign
@@ -65,7 +65,7 @@ def library() -> Library:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with embedded_server(tmp_path_factory.mktemp("redis")) as url:
+    with run_embedded_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
 
 
@@ -124,8 +124,8 @@ def services(
     clean_redis: Redis,
     twilio: TwilioStandIn,
     library: Library,
-) -> Iterator[Services]:
-    given = settings.load(
+) -> Iterator[Runtime]:
+    given = settings.load_settings(
         var_dir=tmp_path,
         redis_url=redis_url,
         database_url=empty_database(tmp_path),
@@ -137,7 +137,7 @@ def services(
         twilio_api_base=twilio.url,
         translator="off",
     )
-    opened = open_services(given, library)
+    opened = open_runtime(given, library)
     yield opened
     opened.database.engine.dispose()
 
@@ -160,13 +160,13 @@ class Phone(FlaskClient):
 
 
 @pytest.fixture
-def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Services], Flask]]:
+def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Runtime], Flask]]:
     """One app serves all tests with the usual routes and cookies, each with its own services: putting its two hundred
     routes together takes longer than most tests.  One at a time; what needs two, or another app, makes its own."""
     before: dict[str, Any] = {}
 
-    def served(services: Services) -> Flask:
-        app = shared_app.get("app") or create_app(services=services)
+    def served(services: Runtime) -> Flask:
+        app = shared_app.get("app") or create_app(runtime=services)
         shared_app["app"], app.test_client_class = app, Phone
         before.update(before or app.config)
         app.extensions["puente"] = services
@@ -180,14 +180,14 @@ def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Services], Flask]]
 
 
 @pytest.fixture
-def client(services: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
+def client(services: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
     return serve(services).test_client()
 
 
 class Family:
     """A family's phone: `text()` posts a signed webhook and gives back what the phone shows."""
 
-    def __init__(self, services: Services, client: FlaskClient, address: str) -> None:
+    def __init__(self, services: Runtime, client: FlaskClient, address: str) -> None:
         self.services, self.client, self.address = services, client, address
         self.sid = ""
         self.status = 0
@@ -213,10 +213,10 @@ class Family:
 
 
 @pytest.fixture
-def family(services: Services, client: FlaskClient) -> Family:
+def family(services: Runtime, client: FlaskClient) -> Family:
     return Family(services, client, "whatsapp:+12175550177")
 
 
 @pytest.fixture
-def new_family(services: Services, client: FlaskClient) -> Callable[[str], Family]:
+def new_family(services: Runtime, client: FlaskClient) -> Callable[[str], Family]:
     return lambda address: Family(services, client, address)

@@ -19,7 +19,7 @@ from bot.announcements.text import find_unknown_placeholders
 from bot.base.database import now
 from bot.content.district import District
 from bot.messaging import suppression_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements, approvals, templates, translations
 from bot.store.announcements.announcements import Announcement, AnnouncementDraft
@@ -79,25 +79,25 @@ def get_approval_status(
     return ApprovalStatus(tuple(sorted(valid)), max(0, wanted - len(others)), sender_missing)
 
 
-def count_reachable_families(services: Services, draft: AnnouncementDraft) -> int:
+def count_reachable_families(runtime: Runtime, draft: AnnouncementDraft) -> int:
     """So many families are reached, as far as one knows now."""
-    with services.database.read() as db:
-        return sum(1 for one in stream_routes(services, draft, stream_families(db, draft.audience)) if not one.reason)
+    with runtime.database.read() as db:
+        return sum(1 for one in stream_routes(runtime, draft, stream_families(db, draft.audience)) if not one.reason)
 
 
-def count_audience_families(services: Services, draft: AnnouncementDraft) -> int:
+def count_audience_families(runtime: Runtime, draft: AnnouncementDraft) -> int:
     """So many families are meant, whether they can be reached or not: what the number of approvals goes by."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         return sum(1 for _ in stream_families(db, draft.audience))
 
 
-def approve(services: Services, announcement_id: int, by: str, seen_digest: str | None = None) -> None:
+def approve(runtime: Runtime, announcement_id: int, by: str, seen_digest: str | None = None) -> None:
     """Say that this announcement is right.  `seen`: the digest of what was looked at.
 
     Raises `CannotRelease` for one that has left, or that was changed while somebody looked at it.
     """
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None or announcement.state != "draft":
             raise ReleaseError("This announcement is no draft any more.")
@@ -108,10 +108,10 @@ def approve(services: Services, announcement_id: int, by: str, seen_digest: str 
         audit_log.record(db, by, "approved an announcement", f"announcement {announcement_id}", at)
 
 
-def release(services: Services, announcement_id: int, by: str) -> Announcement:
+def release(runtime: Runtime, announcement_id: int, by: str) -> Announcement:
     """Let it go, now or at its hour.  Raises `CannotRelease` with what is missing."""
     at = now()
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         given = approvals.list_for_announcement(db, announcement_id)
         seen = compute_current_digest(db, announcement) if announcement else ""
@@ -122,20 +122,20 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
         raise ReleaseError("This one waits ready: two people release it from the page of the schools.")
     if invited and invited.state != "invited":
         raise ReleaseError("Its gathering was changed or canceled since: draft the invitation anew.")
-    families = count_audience_families(services, announcement)
-    missing = get_approval_status(services.library.district, announcement, given, families, seen)
+    families = count_audience_families(runtime, announcement)
+    missing = get_approval_status(runtime.library.district, announcement, given, families, seen)
     if not missing.is_complete:
-        raise ReleaseError(f"Not approved yet: {_describe_missing(services.library.district, missing)}.")
-    if announcement.until <= _find_first_delivery_time(services, announcement, at):
+        raise ReleaseError(f"Not approved yet: {_describe_missing(runtime.library.district, missing)}.")
+    if announcement.until <= _find_first_delivery_time(runtime, announcement, at):
         raise ReleaseError("It would leave after the time until which it holds: give it a later one.")
     if find_unknown_placeholders(announcement.text):
         raise ReleaseError("The text holds a placeholder that nothing fills in.")
-    too_long = [one.language for one in build_preview(services, announcement).languages if one.is_too_long]
+    too_long = [one.language for one in build_preview(runtime, announcement).languages if one.is_too_long]
     if too_long:
         raise ReleaseError(f"It does not fit one message in {', '.join(too_long)}: say it in fewer words.")
-    with services.database.write() as db:
-        again = suppression_rules.announcement_held(
-            db, services.library.district, announcement.kind, announcement.audience.schools, announcement.send_at or at
+    with runtime.database.write() as db:
+        again = suppression_rules.find_announcement_hold_end(
+            db, runtime.library.district, announcement.kind, announcement.audience.schools, announcement.send_at or at
         )
         if again:
             raise ReleaseError(f"After a verified event nothing about attendance leaves before {again}.")
@@ -148,10 +148,10 @@ def release(services: Services, announcement_id: int, by: str) -> Announcement:
     return announcement
 
 
-def _find_first_delivery_time(services: Services, announcement: Announcement, at: datetime) -> datetime:
+def _find_first_delivery_time(runtime: Runtime, announcement: Announcement, at: datetime) -> datetime:
     """When the first family gets it: nobody is written to at night but in an emergency."""
     due = max(at, announcement.send_at or at)
-    return due if announcement.kind == "emergency" else services.library.district.find_next_waking_time(due)
+    return due if announcement.kind == "emergency" else runtime.library.district.find_next_waking_time(due)
 
 
 def _describe_missing(district: District, missing: ApprovalStatus) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging.contact_policy import can_call, can_send_sms
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
 from bot.store.families.contacts import contacts
 from bot.store.families.families import families, family_schools, family_tags
@@ -110,63 +110,63 @@ def _build_family(rows: list[Row[Any]]) -> AudienceFamily:
 
 
 def stream_routes(
-    services: Services, draft: AnnouncementDraft, candidates: Iterable[AudienceFamily]
+    runtime: Runtime, draft: AnnouncementDraft, candidates: Iterable[AudienceFamily]
 ) -> Iterator[RecipientRoute]:
     """How each of them is reached now; WhatsApp's windows are asked for a thousand at a time."""
     candidates = iter(candidates)
     while batch := list(islice(candidates, RECIPIENT_BATCH_SIZE)):
-        windows = find_open_windows(services, [one.find_address("whatsapp") for one in batch])
+        windows = find_open_windows(runtime, [one.find_address("whatsapp") for one in batch])
         for candidate in batch:
-            yield _choose_route(services, draft, candidate, windows)
+            yield _choose_route(runtime, draft, candidate, windows)
 
 
-def find_open_windows(services: Services, addresses: Iterable[FamilyAddress | None]) -> frozenset[int]:
+def find_open_windows(runtime: Runtime, addresses: Iterable[FamilyAddress | None]) -> frozenset[int]:
     """The contacts that wrote by WhatsApp within 24 hours; none if Redis is away (then by the other ways)."""
     asked = [one for one in addresses if one]
     try:
-        there = services.conversations.check_windows_open([one.lookup_hash for one in asked])
+        there = runtime.conversations.check_windows_open([one.lookup_hash for one in asked])
     except RedisError:
         return frozenset()
     return frozenset(one.contact_id for one, is_open in zip(asked, there, strict=True) if is_open)
 
 
 def _choose_route(
-    services: Services, draft: AnnouncementDraft, family: AudienceFamily, windows: frozenset[int]
+    runtime: Runtime, draft: AnnouncementDraft, family: AudienceFamily, windows: frozenset[int]
 ) -> RecipientRoute:
     first = family.addresses[0].contact_id
     if family.has_opted_out:
         return RecipientRoute(family, first, "", reason=OPTED_OUT_REASON)
     if draft.kind not in CONSENT_EXEMPT_KINDS and not family.has_consented:
         return RecipientRoute(family, first, "", reason=NO_CONSENT_REASON)
-    whatsapp = family.find_address("whatsapp") if _can_use_channel(services, draft, "whatsapp") else None
-    template = "" if family.has_no_whatsapp else find_whatsapp_template(services, draft, family.language)
+    whatsapp = family.find_address("whatsapp") if _can_use_channel(runtime, draft, "whatsapp") else None
+    template = "" if family.has_no_whatsapp else find_whatsapp_template(runtime, draft, family.language)
     if whatsapp and (whatsapp.contact_id in windows or template):
         opened = whatsapp.contact_id in windows
         return RecipientRoute(family, whatsapp.contact_id, "whatsapp", "" if opened else template)
-    called = _find_call_address(services, draft, family)
+    called = _find_call_address(runtime, draft, family)
     if called:
         return RecipientRoute(family, called.contact_id, "voice")
-    if _can_use_channel(services, draft, "sms") and can_send_sms(services) and not family.has_bad_number:
+    if _can_use_channel(runtime, draft, "sms") and can_send_sms(runtime) and not family.has_bad_number:
         own = family.find_address("sms") or family.find_address("whatsapp") or family.addresses[0]
         return RecipientRoute(family, own.contact_id, "sms")
     return RecipientRoute(family, first, "", reason=BAD_NUMBER_REASON if family.has_bad_number else NO_CHANNEL_REASON)
 
 
-def _find_call_address(services: Services, draft: AnnouncementDraft, family: AudienceFamily) -> FamilyAddress | None:
+def _find_call_address(runtime: Runtime, draft: AnnouncementDraft, family: AudienceFamily) -> FamilyAddress | None:
     """The address of a family that is known by the telephone alone, or whose number gets no texts, although a caller
     once had one sent to it: whoever writes is written to."""
     called = family.find_address("voice")
     only = all(one.channel == "voice" for one in family.addresses) or family.has_bad_number
-    return called if only and _can_use_channel(services, draft, "voice") and can_call(services) else None
+    return called if only and _can_use_channel(runtime, draft, "voice") and can_call(runtime) else None
 
 
-def _can_use_channel(services: Services, draft: AnnouncementDraft, channel: str) -> bool:
-    return channel in draft.channels and channel in services.library.district.channels
+def _can_use_channel(runtime: Runtime, draft: AnnouncementDraft, channel: str) -> bool:
+    return channel in draft.channels and channel in runtime.library.district.channels
 
 
-def find_whatsapp_template(services: Services, draft: AnnouncementDraft, language: str) -> str:
+def find_whatsapp_template(runtime: Runtime, draft: AnnouncementDraft, language: str) -> str:
     """The approved WhatsApp template of this kind of announcement and language; "" if the district has none."""
-    templates = services.library.district.templates
+    templates = runtime.library.district.templates
     own = templates.get(f"announcement_{draft.kind}", {}) or templates.get("announcement", {})
     return own.get(language, "")
 

@@ -11,12 +11,12 @@ from bot.announcements.current_translations import find_current_translation
 from bot.announcements.text import MACHINE_MARK, get_sender_name, get_translation_mark, render_fixed_text, render_text
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library
-from bot.speech.twilio_voices import VOICES
-from bot.speech.utterances import pieces, recording_key
+from bot.speech.twilio_voices import TWILIO_VOICES
+from bot.speech.utterances import compute_recording_key, split_utterances
 from bot.store.announcements import recordings
 from bot.store.announcements.announcements import Announcement
 from bot.store.announcements.translations import AnnouncementTranslation
-from bot.voice.recordable_texts import Item
+from bot.voice.recordable_texts import RecordableText
 
 ANNOUNCEMENT_RECORDING_GROUP = "announcements"
 """Where their pieces are listed beside those of the flows."""
@@ -39,10 +39,12 @@ def build_call_script(
     machine = get_translation_mark(language, wording) == MACHINE_MARK
     notice = render_fixed_text(library, language, "notice_draft", {}) if machine else ""
     said = render_text(library, announcement, language, wording)
-    return tuple(piece.text for piece in pieces(f"{opening}\n{said}\n{notice}"))
+    return tuple(piece.text for piece in split_utterances(f"{opening}\n{said}\n{notice}"))
 
 
-def list_recordable_texts(db: Connection, library: Library, announcement: Announcement, language: str) -> list[Item]:
+def list_recordable_texts(
+    db: Connection, library: Library, announcement: Announcement, language: str
+) -> list[RecordableText]:
     """The pieces for the page where people record them; none without a translation."""
     wording = find_current_translation(db, announcement, language)
     own, english = (
@@ -51,13 +53,13 @@ def list_recordable_texts(db: Connection, library: Library, announcement: Announ
     )
     draft = get_translation_mark(language, wording) == MACHINE_MARK
     return [
-        Item(
-            key=recording_key(language, text),
+        RecordableText(
+            key=compute_recording_key(language, text),
             text=text,
             english=english[number] if len(own) == len(english) else " ".join(english),
             flow=ANNOUNCEMENT_RECORDING_GROUP,
             place=f"{ANNOUNCEMENT_RECORDING_GROUP}.{announcement.id}#{number}",
-            draft=draft,
+            is_draft=draft,
         )
         for number, text in enumerate(own)
     ]
@@ -70,9 +72,9 @@ def get_key_prompt(library: Library, language: str) -> str:
 
 def can_read_aloud(db: Connection, library: Library, language: str, texts: Sequence[str]) -> bool:
     """Whether a call in this language can say these, and its keys: by the language's voice, or all by recordings."""
-    if not texts or language in VOICES:
+    if not texts or language in TWILIO_VOICES:
         return bool(texts)
-    keys = {recording_key(language, text) for text in (*texts, get_key_prompt(library, language))}
+    keys = {compute_recording_key(language, text) for text in (*texts, get_key_prompt(library, language))}
     return recordings.find_usable_keys(db, language, keys) >= keys
 
 

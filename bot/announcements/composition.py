@@ -13,8 +13,8 @@ from bot.announcements.text import ANNOUNCEMENT_PLACEHOLDERS, build_rsvp_reply, 
 from bot.base.database import now
 from bot.base.language_codes import Language
 from bot.content.district import District, FamilyChannel
-from bot.flows.model import Model, Name
-from bot.runtime import Services
+from bot.flows.model import Name, StrictModel
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements
 from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
@@ -42,7 +42,7 @@ class InvalidAnnouncementError(Exception):
         self.problems = problems
 
 
-class AudienceInput(Model):
+class AudienceInput(StrictModel):
     """An audience.  What is left out fits all: no schools are all schools."""
 
     roles: tuple[Literal["families", "leaders", "staff"], ...] = Field(default=("families",), min_length=1)
@@ -51,7 +51,7 @@ class AudienceInput(Model):
     tags: tuple[str, ...] = ()
 
 
-class AnnouncementInput(Model):
+class AnnouncementInput(StrictModel):
     """An announcement as it is written.  Times without a zone are the district's."""
 
     kind: Literal["emergency", "attendance", "event", "general"]
@@ -156,7 +156,7 @@ def list_senders(district: District) -> tuple[str, ...]:
 
 
 def save_draft(
-    services: Services,
+    runtime: Runtime,
     draft: AnnouncementDraft,
     by: str,
     announcement_id: int | None = None,
@@ -168,7 +168,7 @@ def save_draft(
     Raises `CannotSay` if it is no draft any more, or if somebody else has written it anew meanwhile.
     """
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         if announcement_id is None:
             return add_draft(db, draft, by, at)
         if _has_changed_since(announcements.find(db, announcement_id), seen_digest):

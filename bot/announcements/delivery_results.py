@@ -8,8 +8,8 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import BROADCAST, enqueue
-from bot.runtime import Services
+from bot.base.queues import SEND_ANNOUNCEMENT_JOB, enqueue
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, delivery_reports, recipients, resends
 from bot.store.announcements.announcements import Announcement
 from bot.store.announcements.recipients import Recipient, RecipientChange
@@ -50,30 +50,30 @@ LATE_FAILURE_WINDOW = timedelta(hours=48)
 log = logging.getLogger(__name__)
 
 
-def record_pending_reports(services: Services) -> int:
+def record_pending_reports(runtime: Runtime) -> int:
     """Write down the reports that wait; how many.  Raises `redis.RedisError` while Redis is away."""
-    taken = delivery_reports.take(services.redis, REPORT_BATCH_SIZE)
+    taken = delivery_reports.take(runtime.redis, REPORT_BATCH_SIZE)
     if taken is None:
         return 0
     owner, found = taken
     at = now()
     if found:
-        _record_reports(services, found, at)
-    delivery_reports.remove_written(services.redis, owner, len(found))
+        _record_reports(runtime, found, at)
+    delivery_reports.remove_written(runtime.redis, owner, len(found))
     return len(found)
 
 
-def record_report(services: Services, report: delivery_reports.PendingReceipt) -> None:
+def record_report(runtime: Runtime, report: delivery_reports.PendingReceipt) -> None:
     """Write down one report, while Redis cannot keep it."""
-    _record_reports(services, [report], now())
+    _record_reports(runtime, [report], now())
 
 
-def _record_reports(services: Services, found: list[delivery_reports.PendingReceipt], at: datetime) -> None:
-    with services.database.write() as db:
+def _record_reports(runtime: Runtime, found: list[delivery_reports.PendingReceipt], at: datetime) -> None:
+    with runtime.database.write() as db:
         failed = _apply_reports(db, found, at)
-        apply_failures(services, db, failed, at)
+        apply_failures(runtime, db, failed, at)
     for announcement_id in {one.announcement_id for one in failed}:
-        plan_retries(services, announcement_id, at)
+        plan_retries(runtime, announcement_id, at)
 
 
 def _apply_reports(db: Connection, found: list[delivery_reports.PendingReceipt], at: datetime) -> list[Recipient]:
@@ -90,33 +90,33 @@ def _apply_reports(db: Connection, found: list[delivery_reports.PendingReceipt],
     return [one for one in recipients.get_many(db, lost) if one.state in ("failed", "undelivered")]
 
 
-def apply_failures(services: Services, db: Connection, failed: Iterable[Recipient], at: datetime) -> None:
+def apply_failures(runtime: Runtime, db: Connection, failed: Iterable[Recipient], at: datetime) -> None:
     """What Twilio's words about these rows mean for the families: opted out, not on WhatsApp, no such number."""
     for one in failed:
         if one.error_code in OPT_OUT_ERROR_CODES:
-            _record_opt_out(services, db, one, at)
+            _record_opt_out(runtime, db, one, at)
         elif one.error_code in NO_WHATSAPP_ERROR_CODES and one.channel == "whatsapp":
             families.mark_no_whatsapp(db, one.family_id, at)
         elif one.error_code in BAD_NUMBER_ERROR_CODES and one.channel == "sms":
             families.mark_bad_number(db, one.family_id, one.error_code, at)
 
 
-def _record_opt_out(services: Services, db: Connection, recipient: Recipient, at: datetime) -> None:
+def _record_opt_out(runtime: Runtime, db: Connection, recipient: Recipient, at: datetime) -> None:
     """Twilio knew of a STOP before we did: ours must agree."""
-    contact = contacts.get(db, services.database.vault, recipient.contact_id)
+    contact = contacts.get(db, runtime.database.vault, recipient.contact_id)
     contacts.set_opted_out(db, contact.id, at)
-    family = services.family(contact.address)
+    family = runtime.compute_lookup_hash(contact.address)
     consent_events.record(db, family, "stop", f"twilio {recipient.error_code}", recipient.id, at)
     try:
-        services.conversations.discard(family)
+        runtime.conversations.discard(family)
     except RedisError as error:
         log.warning("conversation not forgotten: %s", type(error).__name__)
 
 
-def plan_retries(services: Services, announcement_id: int, at: datetime) -> None:
+def plan_retries(runtime: Runtime, announcement_id: int, at: datetime) -> None:
     """What failed by WhatsApp goes by SMS, once; who could not be called is called again, in the end by SMS too.  An
     announcement that was done is sent on for it."""
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None or not _can_retry(announcement, at):
             return
@@ -127,7 +127,7 @@ def plan_retries(services: Services, announcement_id: int, at: datetime) -> None
             return
         reopened = announcements.change_state(db, announcement_id, ["done"], "sending", ended_at=None)
     if reopened:
-        enqueue(services.redis, "bulk", BROADCAST, announcement_id, 0)
+        enqueue(runtime.redis, "bulk", SEND_ANNOUNCEMENT_JOB, announcement_id, 0)
 
 
 def _can_retry(announcement: Announcement, at: datetime) -> bool:

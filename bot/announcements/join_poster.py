@@ -9,12 +9,12 @@ import click
 from bot.announcements.text import render_fixed_text
 from bot.base import settings
 from bot.base.settings import Settings
-from bot.base.yaml_source import BadSource
+from bot.base.yaml_source import SourceError
 from bot.content.district import District
 from bot.content.library import Library, load_library
-from bot.documents.html_page import NoRenderer, TooLong
-from bot.documents.poster import Line, Poster, poster_pdf
-from bot.messaging.placeholder_values import readable
+from bot.documents.html_page import PageOverflowError, RendererUnavailableError
+from bot.documents.poster import Poster, PosterText, render_poster_pdf
+from bot.messaging.placeholder_values import format_phone
 
 EXAMPLE_NUMBER = "+12175550100"
 """The simulator's number (bot/web/simulator/fake_twilio.py), for a sample poster without a Twilio account."""
@@ -57,7 +57,7 @@ def poster_of(given: Settings, library: Library, school: str | None) -> Poster:
         known = ", ".join(district.schools)
         raise click.ClickException(f"There is no school '{school}' in the district file: choose {known}.")
     whatsapp, sms = _numbers(given, district)
-    word, number = _word(district, school), readable(sms or whatsapp)
+    word, number = _word(district, school), format_phone(sms or whatsapp)
     lines = tuple(_line(library, language, word, number) for language in district.languages)
     name = district.schools[school].name if school else ""
     return Poster(district.name, name, lines, _link(whatsapp, sms, word), number, word)
@@ -65,16 +65,16 @@ def poster_of(given: Settings, library: Library, school: str | None) -> Poster:
 
 def _drawn(school: str | None) -> bytes:
     try:
-        given = settings.load()
-        return poster_pdf(poster_of(given, load_library(settings.ROOT, given.district_file), school))
-    except (settings.SettingsError, BadSource, NoRenderer, TooLong) as error:
+        given = settings.load_settings()
+        return render_poster_pdf(poster_of(given, load_library(settings.ROOT, given.district_file), school))
+    except (settings.SettingsError, SourceError, RendererUnavailableError, PageOverflowError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _line(library: Library, language: str, word: str, number: str) -> Line:
+def _line(library: Library, language: str, word: str, number: str) -> PosterText:
     how = render_fixed_text(library, language, "poster_how", {"word": word, "number": number})
     title, safe = (render_fixed_text(library, language, text, {}) for text in ("poster_title", "poster_safe"))
-    return Line(language, title, how, safe)
+    return PosterText(language, title, how, safe)
 
 
 def _word(district: District, school: str | None) -> str:
@@ -89,7 +89,7 @@ def _word(district: District, school: str | None) -> str:
 def _numbers(given: Settings, district: District) -> tuple[str, str]:
     """(WhatsApp, SMS), each empty where the district does not use it."""
     whatsapp, sms = given.twilio_whatsapp_from.removeprefix("whatsapp:"), given.twilio_sms_from
-    if not (whatsapp or sms or given.live):
+    if not (whatsapp or sms or given.is_live):
         whatsapp = sms = EXAMPLE_NUMBER
     whatsapp = whatsapp if "whatsapp" in district.channels else ""
     sms = sms if "sms" in district.channels else ""

@@ -21,9 +21,9 @@ from bot.announcements.delivery_results import BAD_NUMBER_ERROR_CODES, OPT_OUT_E
 from bot.announcements.personalization import UNAPPROVED_LANGUAGE_REASON
 from bot.announcements.text import get_translation_mark
 from bot.base.database import now
-from bot.base.queues import BROADCAST, START_ANNOUNCEMENT, enqueue
+from bot.base.queues import SEND_ANNOUNCEMENT_JOB, START_ANNOUNCEMENT_JOB, enqueue
 from bot.messaging import suppression_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements, recipients, resends
 from bot.store.announcements.announcements import Announcement
@@ -38,56 +38,56 @@ PERMANENT_FAILURES = BAD_NUMBER_ERROR_CODES | OPT_OUT_ERROR_CODES
 log = logging.getLogger(__name__)
 
 
-def queue_if_due(services: Services, announcement: Announcement) -> None:
+def queue_if_due(runtime: Runtime, announcement: Announcement) -> None:
     """Queue a released announcement if its hour has come; the sweep asks again."""
     if announcement.send_at is None or announcement.send_at <= now():
-        enqueue(services.redis, "default", START_ANNOUNCEMENT, announcement.id)
+        enqueue(runtime.redis, "default", START_ANNOUNCEMENT_JOB, announcement.id)
 
 
-def start(services: Services, announcement_id: int) -> None:
+def start(runtime: Runtime, announcement_id: int) -> None:
     """Freeze the audience as rows, then send.  Killed in between, it goes on where it stood: each row stands once.
 
     One about attendance waits where an event was verified since it was released.
     """
     at = now()
-    with services.database.write() as db:
-        if _is_held(services, db, announcement_id, at):
+    with runtime.database.write() as db:
+        if _is_held(runtime, db, announcement_id, at):
             return  # the sweep comes back to it
         announcements.change_state(db, announcement_id, ["ready"], "freezing", started_at=at)
         announcement = announcements.find(db, announcement_id)
     if announcement is None or announcement.state != "freezing":
         return
-    for batch in _split_batches(_plan_recipients(services, announcement, announcement.started_at or at)):
-        with services.database.write() as db:
+    for batch in _split_batches(_plan_recipients(runtime, announcement, announcement.started_at or at)):
+        with runtime.database.write() as db:
             if announcements.get_state(db, announcement_id) != "freezing":
                 return  # stopped meanwhile
             recipients.add_all(db, announcement_id, batch, at)
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         recipients.delete_erased(db, announcement_id)
         announcements.change_state(db, announcement_id, ["freezing"], "sending")
-    release_approved_languages(services, announcement_id)
+    release_approved_languages(runtime, announcement_id)
     log.info("frozen: announcement=%s", announcement_id)
-    queue_send_jobs(services, announcement_id)
-    share_kit.prepare(services, announcement)
+    queue_send_jobs(runtime, announcement_id)
+    share_kit.prepare(runtime, announcement)
 
 
-def _is_held(services: Services, db: Connection, announcement_id: int, at: datetime) -> bool:
+def _is_held(runtime: Runtime, db: Connection, announcement_id: int, at: datetime) -> bool:
     found = announcements.find(db, announcement_id)
     meant = (found.kind, found.audience.schools) if found and found.state in ("ready", "paused") else None
-    return bool(meant and suppression_rules.announcement_held(db, services.library.district, *meant, at))
+    return bool(meant and suppression_rules.find_announcement_hold_end(db, runtime.library.district, *meant, at))
 
 
-def pause_held_announcements(services: Services, by: str) -> int:
+def pause_held_announcements(runtime: Runtime, by: str) -> int:
     """An event was verified: what is on its way about attendance pauses; how many.
 
     One whose audience is still being written down is as if it had not begun: it begins anew after those days.
     """
-    at, district = now(), services.library.district
-    with services.database.write() as db:
+    at, district = now(), runtime.library.district
+    with runtime.database.write() as db:
         held = [
             one
             for one in announcements.list_by_state(db, "freezing", "sending")
-            if suppression_rules.announcement_held(db, district, one.kind, one.audience.schools, at)
+            if suppression_rules.find_announcement_hold_end(db, district, one.kind, one.audience.schools, at)
         ]
         for one in held:
             to, why = ("ready", "") if one.state == "freezing" else ("paused", "a verified event at a school")
@@ -96,10 +96,10 @@ def pause_held_announcements(services: Services, by: str) -> int:
     return len(held)
 
 
-def queue_send_jobs(services: Services, announcement_id: int) -> None:
+def queue_send_jobs(runtime: Runtime, announcement_id: int) -> None:
     """Queue the jobs that send it."""
     for slot in range(SENDER_SLOT_COUNT):
-        enqueue(services.redis, "bulk", BROADCAST, announcement_id, slot)
+        enqueue(runtime.redis, "bulk", SEND_ANNOUNCEMENT_JOB, announcement_id, slot)
 
 
 def _split_batches(planned: Iterator[PlannedRecipient]) -> Iterator[list[PlannedRecipient]]:
@@ -107,18 +107,18 @@ def _split_batches(planned: Iterator[PlannedRecipient]) -> Iterator[list[Planned
         yield batch
 
 
-def _plan_recipients(services: Services, announcement: Announcement, at: datetime) -> Iterator[PlannedRecipient]:
+def _plan_recipients(runtime: Runtime, announcement: Announcement, at: datetime) -> Iterator[PlannedRecipient]:
     """Leaders first, so that what they pass on is there as early as the announcement itself."""
-    held = _find_held_languages(services, announcement)
+    held = _find_held_languages(runtime, announcement)
     emergency = announcement.kind == "emergency"
-    due = at if emergency else services.library.district.find_next_waking_time(at)
+    due = at if emergency else runtime.library.district.find_next_waking_time(at)
     leaders = get_leader_audience(announcement)
     if leaders:
-        with services.database.read() as db:
-            to_leaders = stream_routes(services, announcement, stream_families(db, leaders))
+        with runtime.database.read() as db:
+            to_leaders = stream_routes(runtime, announcement, stream_families(db, leaders))
             yield from _build_rows(to_leaders, "kit", held, due - timedelta(seconds=1))
-    with services.database.read() as db:
-        to_all = stream_routes(services, announcement, stream_families(db, announcement.audience))
+    with runtime.database.read() as db:
+        to_all = stream_routes(runtime, announcement, stream_families(db, announcement.audience))
         to_families = (one for one in to_all if one.family.role != "leader")
         yield from _build_rows(to_families, "text", held, due)
 
@@ -132,80 +132,78 @@ def _build_rows(
         yield PlannedRecipient(one.family.family_id, one.contact_id, language, one.channel, due, reason, kind)
 
 
-def _find_held_languages(services: Services, announcement: Announcement) -> frozenset[str]:
+def _find_held_languages(runtime: Runtime, announcement: Announcement) -> frozenset[str]:
     """Languages whose families wait, because no person has approved their wording and the writer wants that."""
     if announcement.unapproved != "hold":
         return frozenset()
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         found = load_current_translations(db, announcement)
         spoken = {one.language for audience in list_audiences(announcement) for one in stream_families(db, audience)}
     return frozenset(language for language in spoken if get_translation_mark(language, found.get(language)))
 
 
-def release_approved_languages(services: Services, announcement_id: int) -> None:
+def release_approved_languages(runtime: Runtime, announcement_id: int) -> None:
     """Send to whoever is held for a language that is approved by now: it was while the audience was frozen, or the
     process that approved it died."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         found = load_current_translations(db, announcement) if announcement else {}
         held = recipients.list_held_languages(db, announcement_id)
     for language in held:
         if language in found and found[language].state == "approved":
-            release_language(services, announcement_id, language)
+            release_language(runtime, announcement_id, language)
 
 
-def release_language(services: Services, announcement_id: int, language: str) -> int:
+def release_language(runtime: Runtime, announcement_id: int, language: str) -> int:
     """A wording was approved while it is sent or after: the families who waited for it get it now; how many."""
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None or announcement.state in ("draft", "stopped") or announcement.until <= at:
             return 0
-        due = at if announcement.kind == "emergency" else services.library.district.find_next_waking_time(at)
+        due = at if announcement.kind == "emergency" else runtime.library.district.find_next_waking_time(at)
         released = recipients.release_language(db, announcement_id, language, due)
         if released:
             announcements.change_state(db, announcement_id, ["done"], "sending", ended_at=None)
-    share_kit.prepare(services, announcement)
+    share_kit.prepare(runtime, announcement)
     if released:
-        queue_send_jobs(services, announcement_id)
+        queue_send_jobs(runtime, announcement_id)
     return released
 
 
-def pause(services: Services, announcement_id: int, by: str) -> bool:
+def pause(runtime: Runtime, announcement_id: int, by: str) -> bool:
     """Nothing more leaves until somebody lets it go on; False if it is not being sent."""
-    return _change_state(services, announcement_id, ("sending",), "paused", by, "paused an announcement")
+    return _change_state(runtime, announcement_id, ("sending",), "paused", by, "paused an announcement")
 
 
-def resume(services: Services, announcement_id: int, by: str) -> bool:
+def resume(runtime: Runtime, announcement_id: int, by: str) -> bool:
     """Send on; False if it was not paused, or nothing about attendance may leave now."""
-    with services.database.read() as db:
-        if _is_held(services, db, announcement_id, now()):
+    with runtime.database.read() as db:
+        if _is_held(runtime, db, announcement_id, now()):
             return False
-    done = _change_state(
-        services, announcement_id, ("paused",), "sending", by, "resumed an announcement", why_paused=""
-    )
+    done = _change_state(runtime, announcement_id, ("paused",), "sending", by, "resumed an announcement", why_paused="")
     if done:
-        queue_send_jobs(services, announcement_id)
+        queue_send_jobs(runtime, announcement_id)
     return done
 
 
-def stop(services: Services, announcement_id: int, by: str) -> bool:
+def stop(runtime: Runtime, announcement_id: int, by: str) -> bool:
     """Nothing more leaves, for good; whoever checks it reads that it was taken back.  False if it never was on its
     way, or was stopped before."""
     before = ("ready", "freezing", "sending", "paused", "done")
     at = now()
-    done = _change_state(services, announcement_id, before, "stopped", by, "stopped an announcement", ended_at=at)
+    done = _change_state(runtime, announcement_id, before, "stopped", by, "stopped an announcement", ended_at=at)
     while done:
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             if recipients.cancel_waiting(db, announcement_id, RECIPIENT_BATCH_SIZE, at) < RECIPIENT_BATCH_SIZE:
                 break
     return done
 
 
-def retry_failed(services: Services, announcement_id: int, by: str) -> int:
+def retry_failed(runtime: Runtime, announcement_id: int, by: str) -> int:
     """One more try for those whom it did not reach, except where the number is known to be wrong; how many."""
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         if announcements.get_state(db, announcement_id) not in ("sending", "done"):
             return 0
         planned = resends.plan_resends(db, announcement_id, None, None, at, excluded_codes=PERMANENT_FAILURES)
@@ -213,12 +211,12 @@ def retry_failed(services: Services, announcement_id: int, by: str) -> int:
             announcements.change_state(db, announcement_id, ["done"], "sending", ended_at=None)
             audit_log.record(db, by, "tried the failed again", f"announcement {announcement_id}", at)
     if planned:
-        queue_send_jobs(services, announcement_id)
+        queue_send_jobs(runtime, announcement_id)
     return planned
 
 
 def _change_state(
-    services: Services,
+    runtime: Runtime,
     announcement_id: int,
     old_states: tuple[str, ...],
     new_state: str,
@@ -227,7 +225,7 @@ def _change_state(
     **more: object,
 ) -> bool:
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         moved = announcements.change_state(db, announcement_id, old_states, new_state, **more)
         if moved:
             audit_log.record(db, by, audit_action, f"announcement {announcement_id}", at)

@@ -20,8 +20,8 @@ from bot.announcements.sender_rate_limit import SenderTokenBucket
 from bot.announcements.share_kit import render_kit_message
 from bot.announcements.text import compose_body, get_translation_mark
 from bot.channels.base import OutgoingMessage
-from bot.messaging.catalog_drafts import library_for
-from bot.runtime import Services
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.runtime import Runtime
 from bot.store.announcements.announcements import Announcement
 from bot.store.announcements.recipients import Recipient, RecipientChange
 from bot.store.announcements.translations import AnnouncementTranslation
@@ -56,11 +56,11 @@ class _CurrentFamily:
 class AnnouncementMessageBuilder:
     """The messages of one announcement.  A language's words are put together once, and anew when they change."""
 
-    def __init__(self, services: Services, announcement: Announcement) -> None:
-        self._services, self._announcement = services, announcement
+    def __init__(self, runtime: Runtime, announcement: Announcement) -> None:
+        self._services, self._announcement = runtime, announcement
         self._wordings: dict[str, AnnouncementTranslation] = {}
         self._bodies: dict[tuple[str, str], str] = {}
-        with services.database.read() as db:
+        with runtime.database.read() as db:
             self._reload_translations(db)
 
     @property
@@ -78,7 +78,7 @@ class AnnouncementMessageBuilder:
         """What a phone shows by SMS, or by WhatsApp inside the window."""
         key = (kind, language)
         if key not in self._bodies:
-            library, base = library_for(self._services, language), self._services.settings.public_base
+            library, base = get_localized_library(self._services, language), self._services.settings.public_base
             wording = self._wordings.get(language)
             said = compose_body(library, self._announcement, language, wording, base)
             more = render_kit_message(library, self._announcement, language, base) if kind == "kit" else ""
@@ -141,7 +141,7 @@ class AnnouncementMessageBuilder:
         )
 
     def _find_call_script(self, db: Connection, language: str) -> tuple[str, ...]:
-        library = library_for(self._services, language)
+        library = get_localized_library(self._services, language)
         said = build_call_script(library, self._announcement, language, self._wordings.get(language))
         return said if can_read_aloud(db, library, language, said) else ()
 

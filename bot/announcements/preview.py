@@ -21,9 +21,9 @@ from bot.announcements.translation_drafts import list_languages
 from bot.channels.message_parts import MAX_MESSAGE_UNITS, count_utf16_units
 from bot.channels.sms_segments import compute_sms_cost
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.messaging.catalog_drafts import library_for
-from bot.runtime import Services
-from bot.speech.text_to_speech import spoken
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.runtime import Runtime
+from bot.speech.text_to_speech import prepare_spoken_text
 from bot.store.announcements.announcements import Announcement
 from bot.store.announcements.translations import AnnouncementTranslation
 
@@ -81,24 +81,24 @@ class AnnouncementPreview:
         return tuple(one for one in self.languages if one.mark and (one.reached_count or one.held))
 
 
-def build_preview(services: Services, announcement: Announcement) -> AnnouncementPreview:
+def build_preview(runtime: Runtime, announcement: Announcement) -> AnnouncementPreview:
     """As things stand now: who is reached how, in which words."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         everybody = [
             one
-            for one in stream_routes(services, announcement, stream_families(db, announcement.audience))
+            for one in stream_routes(runtime, announcement, stream_families(db, announcement.audience))
             if not _is_leader(one)
         ]
         leaders = get_leader_audience(announcement)
-        leading = list(stream_routes(services, announcement, stream_families(db, leaders))) if leaders else []
+        leading = list(stream_routes(runtime, announcement, stream_families(db, leaders))) if leaders else []
         found = load_current_translations(db, announcement)
-        calling = _estimate_minutes_by_language(db, services, announcement, found)
+        calling = _estimate_minutes_by_language(db, runtime, announcement, found)
     ways = Counter(_get_route_key(one) for one in (*everybody, *leading) if not one.reason)
-    messages = AnnouncementMessageBuilder(services, announcement)
-    languages = dict.fromkeys((SOURCE_LANGUAGE, *list_languages(services, announcement), *(key[0] for key in ways)))
+    messages = AnnouncementMessageBuilder(runtime, announcement)
+    languages = dict.fromkeys((SOURCE_LANGUAGE, *list_languages(runtime, announcement), *(key[0] for key in ways)))
     shown = [
         _build_language_preview(
-            services,
+            runtime,
             announcement,
             messages,
             ways,
@@ -113,12 +113,12 @@ def build_preview(services: Services, announcement: Announcement) -> Announcemen
 
 
 def _estimate_minutes_by_language(
-    db: Connection, services: Services, announcement: Announcement, found: Mapping[str, AnnouncementTranslation]
+    db: Connection, runtime: Runtime, announcement: Announcement, found: Mapping[str, AnnouncementTranslation]
 ) -> dict[str, int]:
     """Language → the minutes of one call, where it can be read out."""
     minutes_of = {}
-    for language in services.library.district.languages:
-        library = library_for(services, language)
+    for language in runtime.library.district.languages:
+        library = get_localized_library(runtime, language)
         texts = build_call_script(library, announcement, language, found.get(language))
         if can_read_aloud(db, library, language, texts):
             minutes_of[language] = estimate_call_minutes(texts)
@@ -143,7 +143,7 @@ class _LanguageInput:
 
 
 def _build_language_preview(
-    services: Services,
+    runtime: Runtime,
     announcement: Announcement,
     messages: AnnouncementMessageBuilder,
     ways: Counter[tuple[str, str]],
@@ -156,7 +156,7 @@ def _build_language_preview(
     sms, whatsapp, template, voice = (ways[(language, way)] for way in ("sms", "whatsapp", "template", "voice"))
     not_called = 0 if language_input.minutes else voice
     sms, voice = sms + not_called, voice - not_called
-    rates = services.library.district.announcements.rates
+    rates = runtime.library.district.announcements.rates
     dollars = (
         sms * counted.segments * rates.sms_segment
         + whatsapp * rates.whatsapp
@@ -166,7 +166,7 @@ def _build_language_preview(
     return LanguagePreview(
         language=language,
         text=text,
-        template=render_template_text(services, announcement, language, text),
+        template=render_template_text(runtime, announcement, language, text),
         mark=mark,
         reviewed_by=(wording.reviewed_by or "") if wording else "",
         segments=counted.segments,
@@ -178,17 +178,19 @@ def _build_language_preview(
         held=sms + whatsapp + template + voice if held else 0,
         dollars=0.0 if held else round(dollars, 4),
         is_too_long=count_utf16_units(text) > MAX_MESSAGE_UNITS,
-        script=spoken(render_text(library_for(services, language), announcement, language, wording)),
+        script=prepare_spoken_text(
+            render_text(get_localized_library(runtime, language), announcement, language, wording)
+        ),
         call_minutes=0 if held else voice * language_input.minutes,
         uncallable_count=not_called,
     )
 
 
-def render_template_text(services: Services, announcement: Announcement, language: str, text: str) -> str:
+def render_template_text(runtime: Runtime, announcement: Announcement, language: str, text: str) -> str:
     """What WhatsApp shows of the template: its own words (`template_texts` of the district file) with ours put in."""
-    if not find_whatsapp_template(services, announcement, language):
+    if not find_whatsapp_template(runtime, announcement, language):
         return ""
-    district = services.library.district
+    district = runtime.library.district
     texts = district.template_texts.get(f"announcement_{announcement.kind}", {}) or district.template_texts.get(
         "announcement", {}
     )

@@ -10,7 +10,7 @@ from bot.announcements.personalization import EXPIRED_REASON, UNAPPROVED_LANGUAG
 from bot.base.csv_export import format_line
 from bot.base.database import now
 from bot.channels.error_messages import CALL_OUTCOME_LABELS, ERROR_EXPLANATIONS, UNKNOWN_ERROR_EXPLANATION
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, recipient_counts, recipients
 from bot.store.announcements.announcements import Announcement
 from bot.store.announcements.recipient_counts import RecipientCount
@@ -77,9 +77,9 @@ class AnnouncementProgress:
         return self.total.total()
 
 
-def load_progress(services: Services, announcement_id: int) -> AnnouncementProgress | None:
+def load_progress(runtime: Runtime, announcement_id: int) -> AnnouncementProgress | None:
     """How it stands now; None if there is no such announcement."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None:
             return None
@@ -157,11 +157,11 @@ def _estimate_seconds_left(announcement: Announcement, queued: int, recent: int)
 REPORT_COLUMNS = ("number", "for", "try", "language", "channel", "state", "last_change", "reason", "what_to_do")
 
 
-def stream_csv_report(services: Services, announcement_id: int) -> Iterator[str]:
+def stream_csv_report(runtime: Runtime, announcement_id: int) -> Iterator[str]:
     """The report as CSV, a line for each family and try; no number, no name, and nothing by which one is found."""
     yield format_line(REPORT_COLUMNS)
-    local = services.library.district.to_local_time
-    with services.database.read() as db:
+    local = runtime.library.district.to_local_time
+    with runtime.database.read() as db:
         for number, one in enumerate(recipient_counts.iterate_recipients(db, announcement_id), 1):
             group = PROGRESS_GROUP_BY_STATE[one.state]
             why = (

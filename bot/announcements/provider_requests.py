@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.announcements.personalization import PreparedMessage
 from bot.base.database import now
 from bot.channels.base import Channel, ListedMessage, SendError
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import recipients
 from bot.store.announcements.recipients import Recipient, RecipientChange
 from bot.store.cases import deliveries
@@ -72,7 +72,7 @@ class LookupQuery:
     code: str
 
 
-def look_up_request(services: Services, channel: Channel, recipient: Recipient, query: LookupQuery) -> RequestResult:
+def look_up_request(runtime: Runtime, channel: Channel, recipient: Recipient, query: LookupQuery) -> RequestResult:
     """Whether Twilio has it; only after its list has said no twice is it sent again."""
     at = now()
     since = (recipient.claimed_at or at) - timedelta(minutes=10)
@@ -87,7 +87,7 @@ def look_up_request(services: Services, channel: Channel, recipient: Recipient, 
         )
     # A call shows no words: one to this number that no other row of ours placed is ours.
     mine = [message for message in listed if recipient.channel == "voice" or query.code in message.body]
-    free = _filter_unclaimed(services, mine, recipient)
+    free = _filter_unclaimed(runtime, mine, recipient)
     if free:
         log.info("found at Twilio: recipient=%s", recipient.id)
         return RequestResult(recipient, RecipientChange(recipient.id, free[0].status, at, free[0].sid))
@@ -98,7 +98,7 @@ def look_up_request(services: Services, channel: Channel, recipient: Recipient, 
     return RequestResult(recipient, RecipientChange(recipient.id, "waiting", at))
 
 
-def _filter_unclaimed(services: Services, found: list[ListedMessage], recipient: Recipient) -> list[ListedMessage]:
-    with services.database.read() as db:
+def _filter_unclaimed(runtime: Runtime, found: list[ListedMessage], recipient: Recipient) -> list[ListedMessage]:
+    with runtime.database.read() as db:
         others = recipients.find_sids_of_others(db, [message.sid for message in found], recipient.id)
         return [each for each in found if each.sid not in others and deliveries.find_id_by_sid(db, each.sid) is None]

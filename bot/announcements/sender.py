@@ -21,9 +21,9 @@ from bot.announcements.personalization import AnnouncementMessageBuilder, Prepar
 from bot.announcements.provider_requests import LookupQuery, RequestResult, look_up_request, send_request
 from bot.announcements.sender_rate_limit import SenderTokenBucket
 from bot.base.database import now
-from bot.base.queues import BROADCAST, enqueue
+from bot.base.queues import SEND_ANNOUNCEMENT_JOB, enqueue
 from bot.content.district import SendingRate
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, recipients
 from bot.store.announcements.announcements import Announcement
 from bot.store.announcements.recipients import RecipientChange
@@ -53,25 +53,25 @@ DEFAULT_SENDING_RATES: Mapping[str, SendingRate] = {"voice": SendingRate(per_sec
 log = logging.getLogger(__name__)
 
 
-def broadcast(services: Services, announcement_id: int, slot: int) -> None:
+def broadcast(runtime: Runtime, announcement_id: int, slot: int) -> None:
     """Send for some seconds as one of the slots of this announcement; safe to run at any time, any number of times."""
     lease = f"puente:broadcast:{announcement_id}:{slot}"
-    services.redis.delete(f"puente:queued:{BROADCAST}:{announcement_id}:{slot}")
-    if not services.redis.set(lease, "1", nx=True, ex=SLOT_LEASE_SECONDS):
+    runtime.redis.delete(f"puente:queued:{SEND_ANNOUNCEMENT_JOB}:{announcement_id}:{slot}")
+    if not runtime.redis.set(lease, "1", nx=True, ex=SLOT_LEASE_SECONDS):
         return  # another job is at it
     try:
-        again = _BroadcastJob(services, announcement_id, lease).run()
+        again = _BroadcastJob(runtime, announcement_id, lease).run()
     finally:
-        services.redis.delete(lease)
+        runtime.redis.delete(lease)
     if again:
-        enqueue(services.redis, "bulk", BROADCAST, announcement_id, slot)
+        enqueue(runtime.redis, "bulk", SEND_ANNOUNCEMENT_JOB, announcement_id, slot)
 
 
 @dataclass
 class _BroadcastJob:
     """One job's work."""
 
-    services: Services
+    runtime: Runtime
     announcement_id: int
     lease: str
     pending_requests: dict[Future[RequestResult], str] = field(default_factory=dict)
@@ -82,12 +82,12 @@ class _BroadcastJob:
 
     def run(self) -> bool:
         """Send; True if it is to go on in another job."""
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             announcement = announcements.find(db, self.announcement_id)
         if announcement is None or announcement.state != "sending":
             return False
-        self.messages = AnnouncementMessageBuilder(self.services, announcement)
-        self.channel = self.services.channel_for_many(MAX_REQUESTS_IN_FLIGHT)
+        self.messages = AnnouncementMessageBuilder(self.runtime, announcement)
+        self.channel = self.runtime.open_bulk_channel(MAX_REQUESTS_IN_FLIGHT)
         pool = ThreadPoolExecutor(MAX_REQUESTS_IN_FLIGHT)
         going = self._run_send_loop(announcement, pool, time.monotonic() + SEND_JOB_SECONDS)
         self._drain(pool)
@@ -111,7 +111,7 @@ class _BroadcastJob:
                     return False
                 if self._has_urgent_work() or self._postpone_if_quiet_hours(announcement):
                     return True
-                delivery_results.record_pending_reports(self.services)
+                delivery_results.record_pending_reports(self.runtime)
                 self._look_up_lost(pool)
             started = sum(self._start_requests(announcement, channel, pool) for channel in SENDING_CHANNELS)
             if not started and not self.pending_requests and self._is_idle():
@@ -122,30 +122,30 @@ class _BroadcastJob:
         return True
 
     def _should_continue(self) -> bool:
-        self.services.redis.expire(self.lease, SLOT_LEASE_SECONDS)
-        with self.services.database.read() as db:
+        self.runtime.redis.expire(self.lease, SLOT_LEASE_SECONDS)
+        with self.runtime.database.read() as db:
             return announcements.get_state(db, self.announcement_id) == "sending"
 
     def _postpone_if_quiet_hours(self, announcement: Announcement) -> bool:
         """Families are not written to at this hour, but in an emergency: what waits leaves in the morning."""
         at = now()
-        morning = self.services.library.district.find_next_waking_time(at)
+        morning = self.runtime.library.district.find_next_waking_time(at)
         if announcement.kind == "emergency" or morning <= at:
             return False
-        with self.services.database.write() as db:
+        with self.runtime.database.write() as db:
             recipients.postpone_waiting(db, self.announcement_id, morning)
         return True
 
     def _has_urgent_work(self) -> bool:
         """Whether a worker is wanted elsewhere: alerts and replies go first."""
         queues = (
-            Queue(name, connection=self.services.redis, serializer=JSONSerializer) for name in ("urgent", "default")
+            Queue(name, connection=self.runtime.redis, serializer=JSONSerializer) for name in ("urgent", "default")
         )
         return any(queue.count for queue in queues)
 
     def _is_idle(self) -> bool:
         """Nothing to send at this moment; False after a short wait if something is due soon."""
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             due = recipients.find_next_due_at(db, self.announcement_id)
         soon = due is not None and due <= now() + timedelta(seconds=2)
         if soon:
@@ -162,9 +162,9 @@ class _BroadcastJob:
         if not granted:
             return 0
         at = now()
-        with self.services.database.write() as db:
+        with self.runtime.database.write() as db:
             rows = recipients.claim(db, self.announcement_id, channel, granted, at)
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             ready, aside = self.messages.prepare(db, rows, bucket, at)
         self._record_prepared(ready, aside, at)
         bucket.return_permits(granted - len(ready))
@@ -178,16 +178,18 @@ class _BroadcastJob:
         """Before anything leaves: which go as a template (Twilio lists another text of it), and which not at all."""
         templates = {one.recipient.id: one.outgoing.template for one in ready if one.outgoing.template}
         if templates or aside:
-            with self.services.database.write() as db:
+            with self.runtime.database.write() as db:
                 recipients.set_templates(db, templates)
                 recipients.apply_changes(db, aside, at)
 
     def _get_bucket(self, channel: str) -> SenderTokenBucket:
-        rates = self.services.library.district.announcements.pace
+        rates = self.runtime.library.district.announcements.pace
         pace = rates.get(channel) or DEFAULT_SENDING_RATES.get(channel, SendingRate())  # type: ignore[call-overload]
-        settings = self.services.settings
+        settings = self.runtime.settings
         sender = settings.twilio_whatsapp_from if channel == "whatsapp" else settings.twilio_sms_from
-        return SenderTokenBucket(self.services.redis, f"{channel}:{self.services.family(sender or channel)[:16]}", pace)
+        return SenderTokenBucket(
+            self.runtime.redis, f"{channel}:{self.runtime.compute_lookup_hash(sender or channel)[:16]}", pace
+        )
 
     def _collect_results(self, seconds: float) -> None:
         """Take what came back; wait at most so long for the first."""
@@ -207,11 +209,11 @@ class _BroadcastJob:
             return
         at = now()
         failed = [one.recipient.id for one in results if one.change.state == "failed"]
-        with self.services.database.write() as db:
+        with self.runtime.database.write() as db:
             recipients.apply_changes(db, [one.change for one in results], at)
-            delivery_results.apply_failures(self.services, db, recipients.get_many(db, failed), at)
+            delivery_results.apply_failures(self.runtime, db, recipients.get_many(db, failed), at)
         if failed:
-            delivery_results.plan_retries(self.services, self.announcement_id, at)
+            delivery_results.plan_retries(self.runtime, self.announcement_id, at)
         for channel in {one.recipient.channel for one in results if one.is_rate_limited}:
             self._get_bucket(channel).start_cooldown()
         self._pause_if_all_fail(results)
@@ -229,7 +231,7 @@ class _BroadcastJob:
             )
             if self.consecutive_refusals >= MAX_CONSECUTIVE_REFUSALS:
                 why = f"{MAX_CONSECUTIVE_REFUSALS} messages in a row were refused with code {one.change.error_code}"
-                with self.services.database.write() as db:
+                with self.runtime.database.write() as db:
                     announcements.change_state(db, self.announcement_id, ["sending"], "paused", why_paused=why)
                 log.error("paused: announcement=%s code=%s", self.announcement_id, one.change.error_code)
                 self.consecutive_refusals = 0
@@ -237,26 +239,26 @@ class _BroadcastJob:
     def _look_up_lost(self, pool: ThreadPoolExecutor) -> None:
         at = now()
         free = MAX_REQUESTS_IN_FLIGHT - len(self.pending_requests)
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             if free <= 0 or not recipients.has_lost(db, self.announcement_id, at, at - CLAIM_LEASE):
                 return
-        with self.services.database.write() as db:
+        with self.runtime.database.write() as db:
             lost = recipients.claim_lost(db, self.announcement_id, at, at - CLAIM_LEASE, min(free, 20))
             addresses = self.messages.load_addresses(db, lost)
         for one in lost:
             look = LookupQuery(addresses[one.id], self.messages.code)
             self.pending_requests[
-                pool.submit(copy_context().run, look_up_request, self.services, self.channel, one, look)
+                pool.submit(copy_context().run, look_up_request, self.runtime, self.channel, one, look)
             ] = one.id
 
     def _finish_if_done(self) -> bool:
         """Whether all is done: then it says so, unless a report has brought more to do."""
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             if recipients.has_open(db, self.announcement_id):
                 return self._can_wait_for_sweep()
-        delivery_results.record_pending_reports(self.services)
-        delivery_results.plan_retries(self.services, self.announcement_id, now())
-        with self.services.database.write() as db:
+        delivery_results.record_pending_reports(self.runtime)
+        delivery_results.plan_retries(self.runtime, self.announcement_id, now())
+        with self.runtime.database.write() as db:
             if recipients.has_open(db, self.announcement_id):
                 return False
             announcements.change_state(db, self.announcement_id, ["sending"], "done", ended_at=now())
@@ -265,6 +267,6 @@ class _BroadcastJob:
 
     def _can_wait_for_sweep(self) -> bool:
         """What is left is due much later (the morning): no job has to wait for it, the sweep queues one in time."""
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             due = recipients.find_next_due_at(db, self.announcement_id)
         return due is None or due > now() + timedelta(seconds=15)

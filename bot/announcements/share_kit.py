@@ -16,14 +16,14 @@ from bot.announcements.text import (
     render_text,
 )
 from bot.base.database import now
-from bot.base.queues import MAKE_KIT, enqueue
+from bot.base.queues import MAKE_SHARE_KIT_JOB, enqueue
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library
-from bot.documents.html_page import NoRenderer
-from bot.documents.image import Picture, picture_png
-from bot.messaging.catalog_drafts import library_for
-from bot.runtime import Services
+from bot.documents.html_page import RendererUnavailableError
+from bot.documents.image import AnnouncementImage, render_image_png
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.runtime import Runtime
 from bot.speech import text_to_speech
 from bot.store.announcements import announcements, share_kits
 from bot.store.announcements.announcements import Announcement
@@ -63,14 +63,14 @@ def format_valid_until(library: Library, announcement: Announcement, language: s
     return dates.format_moment(library.district.to_local_time(announcement.until), language)
 
 
-def list_items(services: Services, announcement: Announcement) -> list[ShareKitItem]:
+def list_items(runtime: Runtime, announcement: Announcement) -> list[ShareKitItem]:
     """The languages in which it can be passed on: English, and those that a person has approved or that may go out
     with the machine's notice."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         found = load_current_translations(db, announcement)
         made = share_kits.get_digests(db, announcement.id)
     languages = [SOURCE_LANGUAGE, *(one for one, wording in found.items() if _can_share(announcement, one, wording))]
-    return [_build_item(services, announcement, language, found.get(language), made) for language in languages]
+    return [_build_item(runtime, announcement, language, found.get(language), made) for language in languages]
 
 
 def _can_share(announcement: Announcement, language: str, wording: AnnouncementTranslation) -> bool:
@@ -79,10 +79,10 @@ def _can_share(announcement: Announcement, language: str, wording: AnnouncementT
 
 
 def _build_item(
-    services: Services, announcement: Announcement, language: str, wording: AnnouncementTranslation | None,
+    runtime: Runtime, announcement: Announcement, language: str, wording: AnnouncementTranslation | None,
     made: dict[str, tuple[str, bool, bool]],
 ) -> ShareKitItem:  # fmt: skip
-    text = render_share_text(services, announcement, language, wording)
+    text = render_share_text(runtime, announcement, language, wording)
     digest, picture, sound = made.get(language, ("", False, False))
     current = digest == _compute_text_digest(text)
     spoken = "own" if wording and wording.has_audio else "machine" if sound and current else ""
@@ -90,10 +90,10 @@ def _build_item(
 
 
 def render_share_text(
-    services: Services, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
+    runtime: Runtime, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
 ) -> str:
     """The text that is forwarded: what is said, when it was sent and until when it holds, how to check it."""
-    library, base = library_for(services, language), services.settings.public_base
+    library, base = get_localized_library(runtime, language), runtime.settings.public_base
     link = announcement.link
     said = render_text(library, announcement, language, wording)
     notice = (
@@ -111,32 +111,34 @@ def render_share_text(
     return "\n\n".join(part for part in parts if part)
 
 
-def prepare(services: Services, announcement: Announcement) -> None:
+def prepare(runtime: Runtime, announcement: Announcement) -> None:
     """Have pictures and sounds made that are not there yet, or are of older words."""
-    for item in list_items(services, announcement):
+    for item in list_items(runtime, announcement):
         if not item.has_picture:
-            enqueue(services.redis, "bulk", MAKE_KIT, announcement.id, item.language)  # the sending goes before
+            enqueue(
+                runtime.redis, "bulk", MAKE_SHARE_KIT_JOB, announcement.id, item.language
+            )  # the sending goes before
 
 
-def make_assets(services: Services, announcement_id: int, language: str) -> None:
+def make_assets(runtime: Runtime, announcement_id: int, language: str) -> None:
     """Draw and speak one language.  What cannot be made is left out, and the page says nothing of it."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         wording = find_current_translation(db, announcement, language) if announcement else None
     if announcement is None:
         return
-    text = render_share_text(services, announcement, language, wording)
-    picture = _draw_image(services, announcement, language, wording)
-    said = render_text(library_for(services, language), announcement, language, wording)
-    sound = text_to_speech.speak(said, language)
-    with services.database.write() as db:
+    text = render_share_text(runtime, announcement, language, wording)
+    picture = _draw_image(runtime, announcement, language, wording)
+    said = render_text(get_localized_library(runtime, language), announcement, language, wording)
+    sound = text_to_speech.synthesize_speech(said, language)
+    with runtime.database.write() as db:
         share_kits.save(db, announcement_id, ShareKit(language, _compute_text_digest(text), picture, sound), now())
 
 
 def _draw_image(
-    services: Services, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
+    runtime: Runtime, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
 ) -> bytes | None:
-    library, base = library_for(services, language), services.settings.public_base
+    library, base = get_localized_library(runtime, language), runtime.settings.public_base
     sent = dates.format_moment(library.district.to_local_time(announcement.started_at or now()), language)
     link = build_verification_link(base, announcement.code)
     machine = (
@@ -144,7 +146,7 @@ def _draw_image(
         if get_translation_mark(language, wording) == MACHINE_MARK
         else ""
     )
-    drawn = Picture(
+    drawn = AnnouncementImage(
         language=language,
         district=library.district.name,
         text=render_text(library, announcement, language, wording),
@@ -157,8 +159,8 @@ def _draw_image(
         machine=machine,
     )
     try:
-        return picture_png(drawn)
-    except NoRenderer as error:
+        return render_image_png(drawn)
+    except RendererUnavailableError as error:
         log.warning("no picture: announcement=%s language=%s %s", announcement.id, language, error)
         return None
 

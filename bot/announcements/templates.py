@@ -23,11 +23,11 @@ from bot.announcements.composition import VALIDITY_BY_KIND, list_senders
 from bot.announcements.preview import build_preview
 from bot.announcements.text import split_sentences
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
 from bot.content.texts import TextId
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements, approvals, templates, translations
 from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
@@ -83,26 +83,26 @@ def _list_releasers(district: District, school: str) -> dict[str, None]:
     return {one: None for one in people if not district.staff[one].schools or school in district.staff[one].schools}
 
 
-def create_missing(services: Services, by: str) -> int:
+def create_missing(runtime: Runtime, by: str) -> int:
     """Write the pair for every school that lacks it, and have it translated; how many are new."""
     made = []
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         known = {(one.school, one.what) for one in templates.list_all(db)}
-        for school in services.library.district.schools:
+        for school in runtime.library.district.schools:
             made += [
-                _create_template(services, db, school, what, by)
+                _create_template(runtime, db, school, what, by)
                 for what in TEMPLATE_TEXT_IDS
                 if (school, what) not in known
             ]
     for announcement in made:
-        translation_drafts.request_drafts(services, announcement)
+        translation_drafts.request_drafts(runtime, announcement)
     return len(made)
 
 
-def _create_template(services: Services, db: Connection, school: str, what: str, by: str) -> Announcement:
+def _create_template(runtime: Runtime, db: Connection, school: str, what: str, by: str) -> Announcement:
     """The draft with its drafted wordings; both are kept, or neither."""
-    district, at = services.library.district, now()
-    text = " ".join(services.library.texts[one] for one in TEMPLATE_TEXT_IDS[what])
+    district, at = runtime.library.district, now()
+    text = " ".join(runtime.library.texts[one] for one in TEMPLATE_TEXT_IDS[what])
     audience = Audience(roles=("family",), schools=(school,))
     draft = AnnouncementDraft(
         TEMPLATE_KIND,
@@ -116,7 +116,7 @@ def _create_template(services: Services, db: Connection, school: str, what: str,
     templates.add(db, number, school, what)
     audit_log.record(db, by, "wrote an announcement", f"announcement {number}", at, "ready-made")
     for language in district.languages:
-        _save_catalog_draft(services, db, number, what, language, at)
+        _save_catalog_draft(runtime, db, number, what, language, at)
     found = announcements.find(db, number)
     assert found is not None, "just kept"
     return found
@@ -130,14 +130,12 @@ def _choose_sender(district: District) -> str:
     return next((one for one in (chain.people if chain else ()) if one in free), free[0])
 
 
-def _save_catalog_draft(
-    services: Services, db: Connection, number: int, what: str, language: str, at: datetime
-) -> None:
+def _save_catalog_draft(runtime: Runtime, db: Connection, number: int, what: str, language: str, at: datetime) -> None:
     """The catalogs' wordings as a draft for who approves this language; else it waits for the translator."""
     if language == SOURCE_LANGUAGE:
         return
-    english = [services.library.texts[one] for one in TEMPLATE_TEXT_IDS[what]]
-    found = [(text, services.library.catalogs.find_text(language, text)) for text in english]
+    english = [runtime.library.texts[one] for one in TEMPLATE_TEXT_IDS[what]]
+    found = [(text, runtime.library.catalogs.find_text(language, text)) for text in english]
     parts = [
         TranslatedSentence(text, one.text, "yes" if one.is_draft else "no") for text, one in found if not one.is_missing
     ]
@@ -147,22 +145,22 @@ def _save_catalog_draft(
         translations.save_draft(db, number, language, parts)
 
 
-def list_statuses(services: Services, school: str) -> list[TemplateStatus]:
+def list_statuses(runtime: Runtime, school: str) -> list[TemplateStatus]:
     """A school's two, each with what is missing."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         own = [one for one in templates.list_all(db) if one.school == school]
         found = [(one, announcements.find(db, one.announcement_id)) for one in own]
-    return [_check_status(services, one, announcement) for one, announcement in found if announcement]
+    return [_check_status(runtime, one, announcement) for one, announcement in found if announcement]
 
 
-def _check_status(services: Services, ready: AnnouncementTemplate, announcement: Announcement) -> TemplateStatus:
-    shown = build_preview(services, announcement)
+def _check_status(runtime: Runtime, ready: AnnouncementTemplate, announcement: Announcement) -> TemplateStatus:
+    shown = build_preview(runtime, announcement)
     missing = []
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         given = approvals.list_for_announcement(db, announcement.id)
         seen = compute_current_digest(db, announcement)
-    size = count_audience_families(services, announcement)
-    state = get_approval_status(services.library.district, announcement, given, size, seen)
+    size = count_audience_families(runtime, announcement)
+    state = get_approval_status(runtime.library.district, announcement, given, size, seen)
     if not state.is_complete:
         missing.append("Nobody or too few people have approved it yet.")
     if announcement.until <= now():
@@ -174,27 +172,27 @@ def _check_status(services: Services, ready: AnnouncementTemplate, announcement:
     return TemplateStatus(ready, announcement, tuple(missing), shown.reached_count, held, english)
 
 
-def propose_release(services: Services, template_id: int, by: str) -> AnnouncementTemplate:
+def propose_release(runtime: Runtime, template_id: int, by: str) -> AnnouncementTemplate:
     """The first of two people: it leaves when somebody else confirms.  The others who may are told.
 
     Raises `CannotRelease`.  The caller has asked `may_release`, or the login's role.
     """
-    at, one = now(), _load_template(services, template_id)
-    state = _check_status(services, *one)
+    at, one = now(), _load_template(runtime, template_id)
+    state = _check_status(runtime, *one)
     if state.missing:
         raise ReleaseError(" ".join(state.missing))
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         if not templates.propose(db, template_id, by, at):
             raise ReleaseError("Somebody has proposed it already, or it has just been sent.")
         audit_log.record(db, by, "proposed an announcement", f"announcement {one[1].id}", at)
-        planned = _notify_releasers(services, db, one[0], by, at)
+        planned = _notify_releasers(runtime, db, one[0], by, at)
     for delivery_id in planned:
-        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+        enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return one[0]
 
 
-def _load_template(services: Services, template_id: int) -> tuple[AnnouncementTemplate, Announcement]:
-    with services.database.read() as db:
+def _load_template(runtime: Runtime, template_id: int) -> tuple[AnnouncementTemplate, Announcement]:
+    with runtime.database.read() as db:
         ready = templates.find(db, template_id)
         announcement = announcements.find(db, ready.announcement_id) if ready else None
     if ready is None or announcement is None:
@@ -203,39 +201,39 @@ def _load_template(services: Services, template_id: int) -> tuple[AnnouncementTe
 
 
 def _notify_releasers(
-    services: Services, db: Connection, ready: AnnouncementTemplate, by: str, at: datetime
+    runtime: Runtime, db: Connection, ready: AnnouncementTemplate, by: str, at: datetime
 ) -> list[str]:
-    district = services.library.district
+    district = runtime.library.district
     name = district.staff[by].name if by in district.staff else by
     what = "agents were at the school" if ready.what == AGENTS_WERE_HERE else "the agents have left"
     minutes = int(templates.PROPOSAL_LIFETIME.total_seconds() // 60)
     body = (
         f"{district.name}: {name} proposes to tell the families of {district.schools[ready.school].name}: {what}."
-        f" A second person must confirm it within {minutes} minutes. {services.settings.public_base}/console/schools"
+        f" A second person must confirm it within {minutes} minutes. {runtime.settings.public_base}/console/schools"
     )
     others = [one for one in _list_releasers(district, ready.school) if one != by]
-    return [deliveries.plan_notice(db, services.database.vault, {"staff": one}, body, at) for one in others]
+    return [deliveries.plan_notice(db, runtime.database.vault, {"staff": one}, body, at) for one in others]
 
 
-def confirm_release(services: Services, template_id: int, by: str) -> Announcement:
+def confirm_release(runtime: Runtime, template_id: int, by: str) -> Announcement:
     """The second person: a copy with the approved words leaves now.  Raises `CannotRelease`."""
-    at, (ready, announcement) = now(), _load_template(services, template_id)
+    at, (ready, announcement) = now(), _load_template(runtime, template_id)
     if ready.proposed_by == by:
         raise ReleaseError("Somebody else must be the second person: you have proposed it.")
     if not ready.is_proposed_at(at):
         raise ReleaseError(PROPOSAL_GONE_MESSAGE)
-    state = _check_status(services, ready, announcement)
+    state = _check_status(runtime, ready, announcement)
     if state.missing:
         raise ReleaseError(" ".join(state.missing))
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         fresh = announcements.find(db, announcement.id)
         if fresh != announcement or not templates.confirm(db, ready, by, at):
             raise ReleaseError(PROPOSAL_GONE_MESSAGE)
         copy = _copy_announcement(db, ready, announcement, by, at)
         if ready.what == AGENTS_WERE_HERE:  # two people say that it happened: for the days after, nothing about truancy
-            verified_events.add(db, ready.school, services.library.district.to_local_time(at).date(), by, at)
+            verified_events.add(db, ready.school, runtime.library.district.to_local_time(at).date(), by, at)
     log.info("released: ready=%s announcement=%s", template_id, copy.id)
-    launch.queue_if_due(services, copy)
+    launch.queue_if_due(runtime, copy)
     return copy
 
 
@@ -265,10 +263,10 @@ def _copy_announcement(
     return replace(copied, state="ready")
 
 
-def drop_proposal(services: Services, template_id: int, by: str) -> bool:
+def drop_proposal(runtime: Runtime, template_id: int, by: str) -> bool:
     """The proposal is taken back; False if there was none."""
-    at, (ready, announcement) = now(), _load_template(services, template_id)
-    with services.database.write() as db:
+    at, (ready, announcement) = now(), _load_template(runtime, template_id)
+    with runtime.database.write() as db:
         dropped = templates.withdraw_proposal(db, ready.id)
         if dropped:
             audit_log.record(db, by, "dropped a proposal", f"announcement {announcement.id}", at)

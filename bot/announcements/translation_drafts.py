@@ -8,10 +8,10 @@ from datetime import timedelta
 from bot.announcements.audience import list_audiences, stream_families
 from bot.announcements.text import split_sentences
 from bot.base.database import now
-from bot.base.queues import TRANSLATE_ANNOUNCEMENT, enqueue
+from bot.base.queues import TRANSLATE_ANNOUNCEMENT_JOB, enqueue
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.pii.placeholders import insert_placeholders
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements, approved_phrases, translations
 from bot.store.announcements.announcements import Announcement
@@ -27,44 +27,44 @@ MIN_SIMILARITY_PERCENT = 75
 log = logging.getLogger(__name__)
 
 
-def list_languages(services: Services, announcement: Announcement) -> list[str]:
+def list_languages(runtime: Runtime, announcement: Announcement) -> list[str]:
     """The languages in which it is needed: the district's (or those it is for), the families' and the leaders'."""
-    wanted = announcement.audience.languages or services.library.district.languages
+    wanted = announcement.audience.languages or runtime.library.district.languages
     own = [one for one in wanted if one != SOURCE_LANGUAGE]
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         theirs = {one.language for audience in list_audiences(announcement) for one in stream_families(db, audience)}
     return [*own, *sorted(theirs - {*own, SOURCE_LANGUAGE})]
 
 
-def request_drafts(services: Services, announcement: Announcement) -> None:
+def request_drafts(runtime: Runtime, announcement: Announcement) -> None:
     """Have every language drafted whose sentences are new."""
     parts, at = split_sentences(announcement.text), now()
-    languages = list_languages(services, announcement)
-    with services.database.write() as db:
+    languages = list_languages(runtime, announcement)
+    with runtime.database.write() as db:
         new = [one for one in languages if translations.request(db, announcement.id, one, parts, at)]
     for language in new:
-        enqueue(services.redis, "default", TRANSLATE_ANNOUNCEMENT, announcement.id, language)
+        enqueue(runtime.redis, "default", TRANSLATE_ANNOUNCEMENT_JOB, announcement.id, language)
 
 
-def create_draft(services: Services, announcement_id: int, language: str) -> None:
+def create_draft(runtime: Runtime, announcement_id: int, language: str) -> None:
     """Draft one language.  Safe to run at any time, any number of times."""
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         found = translations.find(db, announcement_id, language)
         if found is None or not translations.claim(db, announcement_id, language, at, at + DRAFT_LEASE):
             return
-    done = [_translate_sentence(services, part, language) for part in found.parts]
+    done = [_translate_sentence(runtime, part, language) for part in found.parts]
     failed = next((why for _, why in done if why), "")
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         translations.save_draft(db, announcement_id, language, [part for part, _ in done], failed)
     log.info("drafted: announcement=%s language=%s failed=%s", announcement_id, language, failed or "no")
 
 
-def _translate_sentence(services: Services, part: TranslatedSentence, language: str) -> tuple[TranslatedSentence, str]:
+def _translate_sentence(runtime: Runtime, part: TranslatedSentence, language: str) -> tuple[TranslatedSentence, str]:
     """The sentence with its draft, and why there is none."""
-    made = services.careful.translate(part.english, SOURCE_LANGUAGE, language)
+    made = runtime.safe_translator.translate(part.english, SOURCE_LANGUAGE, language)
     new = replace(part, wording=made.text, machine=made.machine, back=made.back, warnings=made.warnings)
-    return new, str(made.failed or "")
+    return new, str(made.failure or "")
 
 
 class TranslationApprovalError(Exception):
@@ -72,7 +72,7 @@ class TranslationApprovalError(Exception):
 
 
 def approve(
-    services: Services,
+    runtime: Runtime,
     announcement_id: int,
     language: str,
     given: Iterable[str],
@@ -86,7 +86,7 @@ def approve(
     have seen the rest.  Raises `CannotApprove` if that, or if a sentence is missing, or one has lost a placeholder, a
     number or a link.
     """
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         found = translations.find(db, announcement_id, language)
         _check_approvable(announcements.find(db, announcement_id), found, review)
         texts = [" ".join(one.split()) for one in given]
@@ -132,11 +132,11 @@ def find_protected_parts(english: str) -> list[str]:
     return [one for one in insert_placeholders(english)[1] if not (one.isdigit() and len(one) < 3)]
 
 
-def find_similar_phrases(services: Services, announcement_id: int, language: str) -> dict[str, list[ApprovedPhrase]]:
+def find_similar_phrases(runtime: Runtime, announcement_id: int, language: str) -> dict[str, list[ApprovedPhrase]]:
     """For each English sentence the approved ones most like it, with their translations."""
     from rapidfuzz import fuzz, process  # loaded by who reviews, not by every process
 
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         found = translations.find(db, announcement_id, language)
         known = {one.original: one for one in approved_phrases.list_all(db) if one.target == language}
     like: dict[str, list[ApprovedPhrase]] = {}
@@ -152,11 +152,11 @@ def find_similar_phrases(services: Services, announcement_id: int, language: str
     return like
 
 
-def request_redraft(services: Services, announcement_id: int, language: str) -> None:
+def request_redraft(runtime: Runtime, announcement_id: int, language: str) -> None:
     """Ask the machine once more for a language that has no approved wording."""
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None:
             return
         translations.request_again(db, announcement_id, language, now())
-    enqueue(services.redis, "default", TRANSLATE_ANNOUNCEMENT, announcement_id, language)
+    enqueue(runtime.redis, "default", TRANSLATE_ANNOUNCEMENT_JOB, announcement_id, language)

@@ -11,11 +11,11 @@ from bot.base.database import now
 from bot.content import dates
 from bot.content.library import Library
 from bot.content.texts import TextId
-from bot.flows.commands import LINK_CODE, match
-from bot.messaging.catalog_drafts import library_for
-from bot.messaging.inbound_message import Inbound
-from bot.messaging.reply_context import understood
-from bot.runtime import Services
+from bot.flows.commands import LINK_CODE_PATTERN, match_command
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.reply_context import understand_text
+from bot.runtime import Runtime
 from bot.store.announcements import announcements
 from bot.store.announcements.announcements import CODE_LENGTH, Announcement
 from bot.store.families import contacts
@@ -38,9 +38,9 @@ class CodeVerification:
     announcement: Announcement | None = None
 
 
-def look_up_code(services: Services, code: str, at: datetime | None = None) -> CodeVerification:
+def look_up_code(runtime: Runtime, code: str, at: datetime | None = None) -> CodeVerification:
     """What this code stands for.  One that was never sent is unknown like any other: nothing leaks before its hour."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         found = announcements.find_by_code(db, code) if len(code) == CODE_LENGTH else None
     if found is None or found.started_at is None:
         return CodeVerification("not_genuine")
@@ -49,27 +49,27 @@ def look_up_code(services: Services, code: str, at: datetime | None = None) -> C
     return CodeVerification("genuine_over" if found.until <= (at or now()) else "genuine", found)
 
 
-def answer(services: Services, inbound: Inbound) -> str | None:
+def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
     """The reply to "CHECK K7Q2MX" or to a message of ours that is sent back; None if this is neither.
 
     An emergency in somebody's own words is never taken for a question about a message.  Raises `SQLAlchemyError` if
     the database is away.
     """
-    command = match(inbound.text, services.library.phrasebook)
+    command = match_command(inbound.text, runtime.library.phrasebook)
     if command is None or command.kind != "check":
         return None
-    looked = look_up_code(services, command.rest) if command.rest else None
-    forwarded = bool(LINK_CODE.search(inbound.text))
-    if looked and forwarded and _has_other_content(services, inbound.text, looked):
+    looked = look_up_code(runtime, command.argument) if command.argument else None
+    forwarded = bool(LINK_CODE_PATTERN.search(inbound.text))
+    if looked and forwarded and _has_other_content(runtime, inbound.text, looked):
         return None
-    language = _choose_language(services, inbound)
-    library = library_for(services, language)
+    language = _choose_language(runtime, inbound)
+    library = get_localized_library(runtime, language)
     if looked is None:
         return render_fixed_text(library, language, "check_how", {"example": EXAMPLE_CHECK_COMMAND})
-    return describe_verdict(services, library, language, looked)
+    return describe_verdict(runtime, library, language, looked)
 
 
-def describe_verdict(services: Services, library: Library, language: str, verification: CodeVerification) -> str:
+def describe_verdict(runtime: Runtime, library: Library, language: str, verification: CodeVerification) -> str:
     """What is said of a code in this language; of a genuine message its text as well."""
     announcement = verification.announcement
     if announcement is None or announcement.started_at is None:
@@ -79,13 +79,13 @@ def describe_verdict(services: Services, library: Library, language: str, verifi
     said = render_fixed_text(library, language, verdict, {"when": when})
     if verification.verdict != "genuine":
         return said
-    return f"{said}\n\n{render_public_text(services, library, announcement, language)}"
+    return f"{said}\n\n{render_public_text(runtime, library, announcement, language)}"
 
 
-def render_public_text(services: Services, library: Library, announcement: Announcement, language: str) -> str:
+def render_public_text(runtime: Runtime, library: Library, announcement: Announcement, language: str) -> str:
     """Its text in this language, where a person has approved it or it went out with the machine's notice; else
     English."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         wording = find_current_translation(db, announcement, language)
     mark = get_translation_mark(language, wording)
     if mark and not (mark == "machine" and announcement.unapproved == "machine"):
@@ -93,28 +93,28 @@ def render_public_text(services: Services, library: Library, announcement: Annou
     return render_text(library, announcement, language, wording)
 
 
-def _has_other_content(services: Services, text: str, verification: CodeVerification) -> bool:
+def _has_other_content(runtime: Runtime, text: str, verification: CodeVerification) -> bool:
     """Whether a message that was sent back stands beside words of one's own that need another answer: "… my child is
     sick today", "stop sending me this", an emergency."""
-    own = _extract_added_words(services, text, verification.announcement)
-    meant = understood(services.library, own, None)
+    own = _extract_added_words(runtime, text, verification.announcement)
+    meant = understand_text(runtime.library, own, None)
     if meant.severity == "escalate_now":
         return True
     return len(own.split()) > MAX_ADDED_WORDS and meant.intent not in MESSAGE_QUESTION_INTENTS
 
 
-def _extract_added_words(services: Services, text: str, announcement: Announcement | None) -> str:
+def _extract_added_words(runtime: Runtime, text: str, announcement: Announcement | None) -> str:
     """What is left of a text without the sentences that some phone got with this announcement."""
     left = " ".join(LINK_PATTERN.sub(" ", text).split())
-    for sentence in _list_sent_sentences(services, announcement) if announcement else ():
+    for sentence in _list_sent_sentences(runtime, announcement) if announcement else ():
         left = re.sub(re.escape(sentence), " ", left, flags=re.IGNORECASE)
     return " ".join(left.split())
 
 
-def _list_sent_sentences(services: Services, announcement: Announcement) -> list[str]:
+def _list_sent_sentences(runtime: Runtime, announcement: Announcement) -> list[str]:
     """Its lines and sentences in every language, the longest first."""
-    library, base = services.library, services.settings.public_base
-    with services.database.read() as db:
+    library, base = runtime.library, runtime.settings.public_base
+    with runtime.database.read() as db:
         found = load_current_translations(db, announcement)
     whole = [
         compose_body(library, announcement, one, found.get(one), base) for one in (*library.district.languages, *found)
@@ -124,11 +124,11 @@ def _list_sent_sentences(services: Services, announcement: Announcement) -> list
     return sorted((one for one in lines | parts if len(one) > 1), key=len, reverse=True)
 
 
-def _choose_language(services: Services, inbound: Inbound) -> str:
-    with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, inbound.address)
+def _choose_language(runtime: Runtime, inbound: InboundMessage) -> str:
+    with runtime.database.read() as db:
+        contact = contacts.find(db, runtime.database.vault, inbound.address)
     if contact and contact.language:
         return contact.language
-    read = understood(services.library, inbound.text, None)
-    sure = read.lang in services.library.district.languages and read.lang_confidence >= MIN_LANGUAGE_CONFIDENCE
+    read = understand_text(runtime.library, inbound.text, None)
+    sure = read.lang in runtime.library.district.languages and read.lang_confidence >= MIN_LANGUAGE_CONFIDENCE
     return read.lang if sure and read.lang else "en"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from bot.announcements.composition import AnnouncementInput
-from bot.base.yaml_source import parse
+from bot.base.yaml_source import parse_yaml
 
 
 def read_announcement(path: Path) -> AnnouncementInput:
     """The announcement in this file.  Raises `BadSource` with file, line and column of everything wrong."""
-    return parse(path.read_text(encoding="utf-8"), str(path)).model(AnnouncementInput)
+    return parse_yaml(path.read_text(encoding="utf-8"), str(path)).parse_model(AnnouncementInput)

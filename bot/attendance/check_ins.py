@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from bot.base.database import now
 from bot.base.phone_numbers import parse_e164
 from bot.messaging import suppression_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.families import contacts, families, follow_ups
 from bot.store.families.contacts import Contact
@@ -82,28 +82,28 @@ def _read_phone_column(lines: Sequence[str]) -> list[str]:
     return [row[at] if len(row) > at else "" for row in rows]
 
 
-def plan_texts(services: Services, school: str, phone_list: PhoneNumberList, by: str) -> Mapping[str, int]:
+def plan_texts(runtime: Runtime, school: str, phone_list: PhoneNumberList, by: str) -> Mapping[str, int]:
     """Plan the texts; how many numbers met which outcome.  Raises `Refused` while this school is held."""
-    at, district = now(), services.library.district
-    with services.database.read() as db:
-        held = suppression_rules.held_schools(db, district, at, [school])
+    at, district = now(), runtime.library.district
+    with runtime.database.read() as db:
+        held = suppression_rules.find_held_schools(db, district, at, [school])
     if held:
         raise SchoolOnHoldError(held[school])
     counts = Counter({UNREADABLE_LINE: phone_list.unreadable_count})
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         for number in phone_list.numbers:
-            counts[_plan_text(services, db, number, at)] += 1
+            counts[_plan_text(runtime, db, number, at)] += 1
         audit_log.record(db, by, "asked for check-in texts", f"school {school}", at, f"{counts[TEXT_PLANNED]} texts")
     return {name: counts[name] for name in CHECK_IN_OUTCOMES}
 
 
-def _plan_text(services: Services, db: Connection, phone_number: str, at: datetime) -> str:
+def _plan_text(runtime: Runtime, db: Connection, phone_number: str, at: datetime) -> str:
     """What becomes of one number."""
-    known = contacts.list_for_number(db, services.database.vault, phone_number)
-    outcome = _find_refusal(services, db, known, at)
+    known = contacts.list_for_number(db, runtime.database.vault, phone_number)
+    outcome = _find_refusal(runtime, db, known, at)
     if outcome:
         return outcome
-    day = services.library.district.to_local_time(at)
+    day = runtime.library.district.to_local_time(at)
     start = day.replace(hour=0, minute=0, second=0, microsecond=0)
     ids = [one.id for one in known]
     if follow_ups.is_planned_between(db, ids, CHECK_IN_FLOW, start, start + timedelta(days=1)):
@@ -111,12 +111,12 @@ def _plan_text(services: Services, db: Connection, phone_number: str, at: dateti
     for one in ids:
         follow_ups.drop(db, one, CHECK_IN_FLOW)  # what was planned for a later day: it is asked now
     cause = f"check-in:{known[0].family_id or known[0].id}:{day.date()}"
-    due = services.library.district.find_next_waking_time(at)
+    due = runtime.library.district.find_next_waking_time(at)
     follow_ups.plan(db, (cause, 0), known[0].id, follow_ups.FollowUpTarget(CHECK_IN_FLOW), due)
     return TEXT_PLANNED
 
 
-def _find_refusal(services: Services, db: Connection, known_contacts: Sequence[Contact], at: datetime) -> str:
+def _find_refusal(runtime: Runtime, db: Connection, known_contacts: Sequence[Contact], at: datetime) -> str:
     """Why this family gets none; "" if it does."""
     family = known_contacts[0].family_id if known_contacts else None
     if family is None:
@@ -126,6 +126,6 @@ def _find_refusal(services: Services, db: Connection, known_contacts: Sequence[C
     about = families.get(db, family)
     if about.consent_at is None:
         return NO_CONSENT
-    if suppression_rules.family_held(db, services.library.district, known_contacts[0].id, at):
+    if suppression_rules.find_family_hold_end(db, runtime.library.district, known_contacts[0].id, at):
         return SCHOOL_ON_HOLD
     return BAD_NUMBER if about.bad_number and len(known_contacts) == 1 and known_contacts[0].channel == "sms" else ""

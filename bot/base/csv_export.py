@@ -16,17 +16,17 @@ FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "
 def escape_cell(cell: object) -> str:
     """A cell as text that stays text; None is an empty one, and a number a number."""
     text = "" if cell is None else str(cell)
-    risky = text.startswith(FORMULA_PREFIXES) and not isinstance(cell, int)
-    return f"'{text}" if risky else text
+    is_risky = text.startswith(FORMULA_PREFIXES) and not isinstance(cell, int)
+    return f"'{text}" if is_risky else text
 
 
 def format_line(cells: Sequence[object]) -> str:
     """One line of a CSV file, with its end."""
-    out = io.StringIO()
-    csv.writer(out).writerow([escape_cell(one) for one in cells])
-    return out.getvalue()
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([escape_cell(cell) for cell in cells])
+    return buffer.getvalue()
 
 
 def format_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The lines of a CSV file."""
-    return (format_line(one) for one in rows)
+    return (format_line(row) for row in rows)

@@ -85,8 +85,8 @@ def build_driver_url(url: str) -> URL:
 
     Raises `ValueError` with a sentence that does not repeat the address (a password stands in it).
     """
-    scheme, found, rest = url.partition("://")
-    if not found or scheme.split("+")[0] not in ("sqlite", "postgres", "postgresql"):
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in ("sqlite", "postgres", "postgresql"):
         raise ValueError("it begins with postgresql:// or sqlite://")
     try:
         return make_url(f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url)
@@ -100,14 +100,14 @@ def open_engine(url: str) -> Engine:
     Nothing outlasts a transaction on a connection (no prepared statements, no settings, advisory locks of the
     transaction only), so that PgBouncer may give each transaction another one.
     """
-    known = build_driver_url(url)
-    sqlite = known.get_backend_name() == "sqlite"
-    postgres: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
-    options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_BUSY_SECONDS} if sqlite else postgres}
+    driver_url = build_driver_url(url)
+    is_sqlite = driver_url.get_backend_name() == "sqlite"
+    postgres_connect_args: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
+    options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_BUSY_SECONDS} if is_sqlite else postgres_connect_args}
     # An error's words end in logs and error reports: they must not repeat what was to be written.
     options |= {"hide_parameters": True, "pool_timeout": SQLITE_BUSY_SECONDS}
-    engine = create_engine(known, pool_pre_ping=not sqlite, **options)
-    if sqlite:
+    engine = create_engine(driver_url, pool_pre_ping=not is_sqlite, **options)
+    if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -125,8 +125,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """A writer takes its lock at the start: two that read first and write later would block each other."""
-    read_only = connection.get_execution_options().get("puente_read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    is_read_only = connection.get_execution_options().get("puente_read_only")
+    connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
 
 
 def now() -> datetime:

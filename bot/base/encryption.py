@@ -67,8 +67,11 @@ class Vault:
         """What `seal_bytes` sealed for `place`; raises `Unreadable` as `open` does."""
         try:
             cipher = self._ciphers[encrypted[:KEY_ID_BYTES]]
-            nonce, box = encrypted[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES], encrypted[KEY_ID_BYTES + NONCE_BYTES :]
-            return cipher.decrypt(nonce, box, context.encode())
+            nonce, ciphertext = (
+                encrypted[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES],
+                encrypted[KEY_ID_BYTES + NONCE_BYTES :],
+            )
+            return cipher.decrypt(nonce, ciphertext, context.encode())
         except (KeyError, ValueError, InvalidTag):
             raise _build_decryption_error(context) from None
 
@@ -101,9 +104,9 @@ class FamilyKey:
     def decrypt_bytes(self, encrypted: bytes, context: str) -> bytes:
         """What `seal_bytes` sealed for `place`; raises `Unreadable` for anything else."""
         start = len(self._header)
-        nonce, box = encrypted[start : start + NONCE_BYTES], encrypted[start + NONCE_BYTES :]
+        nonce, ciphertext = encrypted[start : start + NONCE_BYTES], encrypted[start + NONCE_BYTES :]
         try:
-            return self._cipher.decrypt(nonce, box, encrypted[:start] + context.encode())
+            return self._cipher.decrypt(nonce, ciphertext, encrypted[:start] + context.encode())
         except (ValueError, InvalidTag):
             raise _build_decryption_error(context) from None
 

@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 from redis import Redis, RedisError
 
-COUNTS = "puente:counts"
+COUNTS_KEY = "puente:counts"
 """A hash in Redis: `name|label` → how often."""
 
 WEBHOOK_SECONDS = Histogram(
@@ -28,30 +28,30 @@ WEBHOOK_SECONDS = Histogram(
 MESSAGES_IN = Counter("puente_messages_in", "Messages that came in, by channel", ("channel",))
 STORE_ERRORS = Counter("puente_store_errors", "Messages for which Redis or the database was away", ("store",))
 
-RESULTS = {2: "ok", 4: "refused", 5: "failed"}
+RESULT_BY_STATUS_CLASS = {2: "ok", 4: "refused", 5: "failed"}
 log = logging.getLogger(__name__)
 
 
-def webhook(name: str, status: int, seconds: float) -> None:
+def record_webhook(name: str, status: int, seconds: float) -> None:
     """One request of Twilio's was answered so, after this time."""
-    WEBHOOK_SECONDS.labels(name, RESULTS.get(status // 100, "ok")).observe(seconds)
+    WEBHOOK_SECONDS.labels(name, RESULT_BY_STATUS_CLASS.get(status // 100, "ok")).observe(seconds)
 
 
-def count(redis: Redis, name: str, label: str = "", many: int = 1) -> None:
+def increment_count(redis: Redis, name: str, label: str = "", amount: int = 1) -> None:
     """Count something of the whole deployment; not while Redis is away."""
-    if many:
+    if amount:
         try:
-            redis.hincrby(COUNTS, f"{name}|{label}", many)
+            redis.hincrby(COUNTS_KEY, f"{name}|{label}", amount)
         except RedisError as error:
             log.warning("not counted: kind=%s reason=%s", name, type(error).__name__)
 
 
-def counted(redis: Redis) -> Mapping[tuple[str, str], int]:
+def load_counts(redis: Redis) -> Mapping[tuple[str, str], int]:
     """(name, label) → how often, since Redis began; raises `RedisError`."""
-    found: Any = redis.hgetall(COUNTS)
-    return {_pair(key): int(many) for key, many in found.items()}
+    raw_counts: Any = redis.hgetall(COUNTS_KEY)
+    return {_parse_count_key(key): int(amount) for key, amount in raw_counts.items()}
 
 
-def _pair(key: bytes) -> tuple[str, str]:
+def _parse_count_key(key: bytes) -> tuple[str, str]:
     name, _, label = key.decode().partition("|")
     return name, label

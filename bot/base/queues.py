@@ -11,37 +11,37 @@ from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from bot.base.logs import trace
+from bot.base.logs import get_trace
 
-Name = Literal["urgent", "default", "bulk"]
+QueueName = Literal["urgent", "default", "bulk"]
 
-NAMES: tuple[Name, ...] = ("urgent", "default", "bulk")
+QUEUE_NAMES: tuple[QueueName, ...] = ("urgent", "default", "bulk")
 """In the order in which a worker empties them: alerts, then replies and follow-ups, then announcements."""
 
-ALERT_CASE = "bot.jobs.alert_case"
-DELIVER = "bot.jobs.deliver_message"
-FOLLOW_UP = "bot.jobs.start_follow_up"
-TRANSLATE = "bot.jobs.translate_message"
-TALK_LOST = "bot.jobs.handle_undelivered_message"
-DRAFT = "bot.jobs.draft_language"
-TRANSLATE_ANNOUNCEMENT = "bot.jobs.translate_announcement"
-TRANSLATE_SHEET = "bot.jobs.translate_answer_sheet"
-START_ANNOUNCEMENT = "bot.jobs.start_announcement"
-BROADCAST = "bot.jobs.send_announcement"
-MAKE_KIT = "bot.jobs.make_share_kit"
-VOICE_NOTE = "bot.jobs.process_voice_note"
-SWEEP = "bot.jobs.run_sweep"
+ALERT_CASE_JOB = "bot.jobs.alert_case"
+DELIVER_MESSAGE_JOB = "bot.jobs.deliver_message"
+START_FOLLOW_UP_JOB = "bot.jobs.start_follow_up"
+TRANSLATE_MESSAGE_JOB = "bot.jobs.translate_message"
+HANDLE_UNDELIVERED_MESSAGE_JOB = "bot.jobs.handle_undelivered_message"
+DRAFT_LANGUAGE_JOB = "bot.jobs.draft_language"
+TRANSLATE_ANNOUNCEMENT_JOB = "bot.jobs.translate_announcement"
+TRANSLATE_ANSWER_SHEET_JOB = "bot.jobs.translate_answer_sheet"
+START_ANNOUNCEMENT_JOB = "bot.jobs.start_announcement"
+SEND_ANNOUNCEMENT_JOB = "bot.jobs.send_announcement"
+MAKE_SHARE_KIT_JOB = "bot.jobs.make_share_kit"
+PROCESS_VOICE_NOTE_JOB = "bot.jobs.process_voice_note"
+RUN_SWEEP_JOB = "bot.jobs.run_sweep"
 
-JOB_SECONDS = 60
+JOB_TIMEOUT_SECONDS = 60
 """No job may take longer: each holds one row and makes at most a few requests with time-outs."""
 
 log = logging.getLogger(__name__)
 
 
-def enqueue(redis: Redis, queue: Name, job: str, *ids: str | int) -> bool:
+def enqueue(redis: Redis, queue: QueueName, job: str, *ids: str | int) -> bool:
     """Queue `job` (one of the names above) for these row ids; False if Redis is away (the sweep will see to it)."""
-    options: dict[str, Any] = {"job_timeout": JOB_SECONDS, "result_ttl": 0, "failure_ttl": 3 * 24 * 3600}
-    options["meta"] = {"trace": trace()} if trace() else None
+    options: dict[str, Any] = {"job_timeout": JOB_TIMEOUT_SECONDS, "result_ttl": 0, "failure_ttl": 3 * 24 * 3600}
+    options["meta"] = {"trace": get_trace()} if get_trace() else None
     try:
         Queue(queue, connection=redis, serializer=JSONSerializer).enqueue(job, *ids, **options)
     except RedisError as error:

@@ -14,13 +14,13 @@ from redis import Redis
 from redis.connection import parse_url
 from redis.sentinel import Sentinel
 
-SENTINEL = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
+SENTINEL_SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 """Our schemes, and what the servers behind them speak."""
-SENTINEL_SECONDS = 1.0
+SENTINEL_TIMEOUT_SECONDS = 1.0
 """A Sentinel that does not answer in this time is passed over for the next one."""
 
 
-class AnyRedis(Redis):
+class RedisFromUrl(Redis):
     """A client for any `REDIS_URL`, for RQ's own commands too (`--connection-class bot.base.redis_client.AnyRedis`)."""
 
     @classmethod
@@ -30,39 +30,43 @@ class AnyRedis(Redis):
         Connects to nothing.  Raises `ValueError` with a sentence that does not repeat the address and its password.
         """
         scheme = url.split("://", 1)[0]
-        if scheme in SENTINEL:
-            return _by_sentinels(cls, url, options)
+        if scheme in SENTINEL_SCHEMES:
+            return _build_sentinel_client(cls, url, options)
         if scheme not in ("redis", "rediss", "unix"):
             raise ValueError("it begins with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://")
         client: Redis = super().from_url(url, **options)
         return client
 
 
-def _by_sentinels(client: type[Redis], url: str, options: dict[str, Any]) -> Redis:
-    whole = urlsplit(url)
-    login, _, places = whole.netloc.rpartition("@")
-    service, _, number = whole.path.strip("/").partition("/")
+def _build_sentinel_client(client_class: type[Redis], url: str, options: dict[str, Any]) -> Redis:
+    parts = urlsplit(url)
+    credentials, _, nodes = parts.netloc.rpartition("@")
+    service, _, database_number = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("it must name the Sentinels' master: redis+sentinel://host:26379,host:26379/mymaster/0")
-    plain = SENTINEL[whole.scheme]
-    address = f"{plain}://{login + '@' if login else ''}any/{number or 0}?{whole.query}"
-    given: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]
-    del given["host"]
-    own = {name: given.pop(f"sentinel_{name}") for name in ("username", "password") if f"sentinel_{name}" in given}
-    if given.pop("connection_class", None):
-        given["ssl"] = True
-    tls = {name: value for name, value in given.items() if name.startswith("ssl")}
-    waits = {"socket_timeout": SENTINEL_SECONDS, "socket_connect_timeout": SENTINEL_SECONDS}
-    known = [_place(place) for place in places.split(",")]
-    sentinels = Sentinel(known, sentinel_kwargs={**waits, **tls, **own})  # type: ignore[no-untyped-call]
-    found: Redis = sentinels.master_for(service, redis_class=client, **given, **options)  # type: ignore[no-untyped-call]
-    return found
+    scheme = SENTINEL_SCHEMES[parts.scheme]
+    address = f"{scheme}://{credentials + '@' if credentials else ''}any/{database_number or 0}?{parts.query}"
+    server_options: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]
+    del server_options["host"]
+    sentinel_credentials = {
+        name: server_options.pop(f"sentinel_{name}")
+        for name in ("username", "password")
+        if f"sentinel_{name}" in server_options
+    }
+    if server_options.pop("connection_class", None):
+        server_options["ssl"] = True
+    tls = {name: value for name, value in server_options.items() if name.startswith("ssl")}
+    timeouts = {"socket_timeout": SENTINEL_TIMEOUT_SECONDS, "socket_connect_timeout": SENTINEL_TIMEOUT_SECONDS}
+    sentinel_nodes = [_parse_node(node) for node in nodes.split(",")]
+    sentinels = Sentinel(sentinel_nodes, sentinel_kwargs={**timeouts, **tls, **sentinel_credentials})  # type: ignore[no-untyped-call]
+    master: Redis = sentinels.master_for(service, redis_class=client_class, **server_options, **options)  # type: ignore[no-untyped-call]
+    return master
 
 
-def _place(place: str) -> tuple[str, int]:
-    host, _, port = place.rpartition(":")
+def _parse_node(node: str) -> tuple[str, int]:
+    host, _, port = node.rpartition(":")
     if not host:
-        return place, 26379
+        return node, 26379
     if not port.isdecimal():
         raise ValueError("each Sentinel is host:port, with commas between")
     return host.strip("[]"), int(port)

@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: flows, messages and the example district are found from here."""
 
-DEVELOPMENT_REDIS = "redis://127.0.0.1:6379/0"
-DEVELOPMENT_ACCOUNT = "AC" + "0" * 32
+DEVELOPMENT_REDIS_URL = "redis://127.0.0.1:6379/0"
+DEVELOPMENT_ACCOUNT_SID = "AC" + "0" * 32
 """The account id that the simulator's webhooks carry when no Twilio account is set."""
 
 
@@ -61,66 +61,66 @@ class Settings(BaseSettings):
     var_dir: Path = ROOT / "var"
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        complaints = [*self._twilio_complaints(), *self._oidc_complaints(), *self._transcriber_complaints()]
-        complaints += [*self._address_complaints(), *self._production_complaints()]
-        if complaints:
-            raise ValueError(" ".join(complaints))
+    def _check_consistency(self) -> Self:
+        problems = [*self._find_twilio_problems(), *self._find_oidc_problems(), *self._find_transcriber_problems()]
+        problems += [*self._find_address_problems(), *self._find_production_problems()]
+        if problems:
+            raise ValueError(" ".join(problems))
         return self
 
-    def _twilio_complaints(self) -> list[str]:
+    def _find_twilio_problems(self) -> list[str]:
         if not self.twilio_account_sid:
             return []
-        complaints = []
+        problems = []
         if not self.twilio_tokens:
-            complaints.append("TWILIO_ACCOUNT_SID is set but TWILIO_AUTH_TOKEN is not: set both, or neither.")
+            problems.append("TWILIO_ACCOUNT_SID is set but TWILIO_AUTH_TOKEN is not: set both, or neither.")
         if not (self.twilio_messaging_service_sid or self.twilio_sms_from or self.twilio_whatsapp_from):
-            complaints.append(
+            problems.append(
                 "A Twilio account needs a sender: set TWILIO_SMS_FROM, TWILIO_WHATSAPP_FROM"
                 " or TWILIO_MESSAGING_SERVICE_SID."
             )
-        return complaints
+        return problems
 
-    def _address_complaints(self) -> list[str]:
+    def _find_address_problems(self) -> list[str]:
         """What no client could make sense of stops the start, not the first message."""
         from bot.base.database import build_driver_url
-        from bot.base.redis_client import AnyRedis
+        from bot.base.redis_client import RedisFromUrl
 
-        complaints = []
-        for name, read in (("REDIS_URL", AnyRedis.from_url), ("DATABASE_URL", build_driver_url)):
+        problems = []
+        for name, parse in (("REDIS_URL", RedisFromUrl.from_url), ("DATABASE_URL", build_driver_url)):
             try:
-                given = getattr(self, name.lower())
-                _ = read(given) if given else None
+                value = getattr(self, name.lower())
+                _ = parse(value) if value else None
             except ValueError as error:
-                complaints.append(f"{name} is not usable: {error}.")
-        return complaints
+                problems.append(f"{name} is not usable: {error}.")
+        return problems
 
-    def _oidc_complaints(self) -> list[str]:
-        given = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
-        complaints = []
-        if any(given) and not all(given):
-            complaints.append("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: set all, or none.")
+    def _find_oidc_problems(self) -> list[str]:
+        values = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        problems = []
+        if any(values) and not all(values):
+            problems.append("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: set all, or none.")
         if self.environment == "production" and self.oidc_issuer.startswith("http://"):
-            complaints.append("OIDC_ISSUER must be an https address in production.")
-        return complaints
+            problems.append("OIDC_ISSUER must be an https address in production.")
+        return problems
 
-    def _transcriber_complaints(self) -> list[str]:
+    def _find_transcriber_problems(self) -> list[str]:
         """Families' voices leave this machine only for an address that was named, and in production only by https."""
-        where = urlsplit(self.transcriber_url)
+        parts = urlsplit(self.transcriber_url)
         if self.transcriber == "off":
             return []
-        if not where.hostname:
+        if not parts.hostname:
             return ["TRANSCRIBER is http but TRANSCRIBER_URL is not set: name the server's address, or set it to off."]
-        near = where.hostname in ("localhost", "127.0.0.1", "::1")
-        if self.environment == "production" and where.scheme != "https" and not near:
+        is_local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if self.environment == "production" and parts.scheme != "https" and not is_local:
             return ["TRANSCRIBER_URL must be an https address in production, or one of this machine."]
         return []
 
-    def _production_complaints(self) -> list[str]:
+    def _find_production_problems(self) -> list[str]:
         """Production starts with no default key, no unsigned webhook and no simulator."""
         if self.environment != "production":
             return []
-        needed = {
+        checks = {
             "SECRET_KEY": len(self.secret_key) >= 32,
             "DATA_KEY": bool(self.data_keys) and all(len(key) >= 32 for key in self.data_keys),
             "PUBLIC_URL": urlsplit(self.public_url).scheme == "https",
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
             "DATABASE_URL": "the address of a PostgreSQL or SQLite database",
             "TWILIO_ACCOUNT_SID": "the account whose messages are answered, with TWILIO_AUTH_TOKEN",
         }
-        return [f"Production needs {name}: {remedies[name]}." for name, fine in needed.items() if not fine]
+        return [f"Production needs {name}: {remedies[name]}." for name, is_valid in checks.items() if not is_valid]
 
     @cached_property
     def data_keys(self) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         return next(iter(self.twilio_tokens), "")
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether messages leave through Twilio; otherwise they go to the simulator."""
         return bool(self.twilio_account_sid)
 
@@ -166,22 +166,22 @@ class Settings(BaseSettings):
     def senders(self) -> tuple[str, ...]:
         """Our own numbers as Twilio writes them; those of a Messaging Service's pool only Twilio knows."""
         whatsapp = self.twilio_whatsapp_from and f"whatsapp:{self.twilio_whatsapp_from.removeprefix('whatsapp:')}"
-        return tuple(one for one in (self.twilio_sms_from, whatsapp) if one)
+        return tuple(sender for sender in (self.twilio_sms_from, whatsapp) if sender)
 
     @property
-    def oidc_on(self) -> bool:
+    def is_oidc_enabled(self) -> bool:
         """Whether staff may log in with the district's OpenID Connect provider."""
         return bool(self.oidc_issuer)
 
     @property
-    def simulator_on(self) -> bool:
+    def is_simulator_enabled(self) -> bool:
         """The simulator is a development tool; production has no such page."""
         return self.environment == "development"
 
     @property
     def account_sid(self) -> str:
         """The account that inbound webhooks must name."""
-        return self.twilio_account_sid or DEVELOPMENT_ACCOUNT
+        return self.twilio_account_sid or DEVELOPMENT_ACCOUNT_SID
 
     @cached_property
     def public_base(self) -> str:
@@ -197,45 +197,45 @@ class Settings(BaseSettings):
         return (self.public_base,) if self.public_url else (self.public_base, f"http://localhost:{self.port}")
 
 
-def load(**given: object) -> Settings:
+def load_settings(**overrides: object) -> Settings:
     """The settings of this process, with development's own keys and addresses filled in.
 
     Raises `SettingsError` with a sentence for each bad or unknown value.
     """
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks each value itself
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks each value itself
     except ValidationError as error:
-        raise SettingsError(_in_words(error)) from None
-    return settings if settings.environment == "production" else _with_development_defaults(settings)
+        raise SettingsError(_format_errors(error)) from None
+    return settings if settings.environment == "production" else _add_development_defaults(settings)
 
 
-def _in_words(error: ValidationError) -> str:
+def _format_errors(error: ValidationError) -> str:
     lines = []
-    for found in error.errors():
-        name = "_".join(str(part) for part in found["loc"]).upper()
-        if found["type"] == "extra_forbidden":
+    for detail in error.errors():
+        name = "_".join(str(part) for part in detail["loc"]).upper()
+        if detail["type"] == "extra_forbidden":
             lines.append(f"{name} in .env is not a setting: see README.md for the names.")
         elif name:
-            lines.append(f"{name} is not usable: {found['msg']}.")
+            lines.append(f"{name} is not usable: {detail['msg']}.")
         else:
-            lines.append(str(found["msg"]).removeprefix("Value error, "))
+            lines.append(str(detail["msg"]).removeprefix("Value error, "))
     return "\n".join(lines)
 
 
-def _with_development_defaults(settings: Settings) -> Settings:
-    made = development_keys(settings.var_dir)
+def _add_development_defaults(settings: Settings) -> Settings:
+    keys = load_development_keys(settings.var_dir)
     return settings.model_copy(
         update={
-            "secret_key": settings.secret_key or made["SECRET_KEY"],
-            "data_key": settings.data_key or made["DATA_KEY"],
-            "twilio_auth_token": settings.twilio_auth_token or made["TWILIO_AUTH_TOKEN"],
-            "redis_url": settings.redis_url or DEVELOPMENT_REDIS,
+            "secret_key": settings.secret_key or keys["SECRET_KEY"],
+            "data_key": settings.data_key or keys["DATA_KEY"],
+            "twilio_auth_token": settings.twilio_auth_token or keys["TWILIO_AUTH_TOKEN"],
+            "redis_url": settings.redis_url or DEVELOPMENT_REDIS_URL,
             "database_url": settings.database_url or f"sqlite:///{settings.var_dir / 'puente.db'}",
         }
     )
 
 
-def development_keys(var_dir: Path) -> dict[str, str]:
+def load_development_keys(var_dir: Path) -> dict[str, str]:
     """The keys of this developer's machine: made once, kept in `var/keys.json`, readable by the owner alone.
 
     Two processes that start at once agree: the file is linked into place whole, first one wins.
@@ -252,13 +252,13 @@ def development_keys(var_dir: Path) -> dict[str, str]:
 
 def _write_keys(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".keys.{os.getpid()}.{secrets.token_hex(4)}")
+    temporary_path = path.with_name(f".keys.{os.getpid()}.{secrets.token_hex(4)}")
     names = ("SECRET_KEY", "DATA_KEY", "TWILIO_AUTH_TOKEN")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps({name: secrets.token_hex(32) for name in names}))
+    temporary_path.touch(mode=0o600)
+    temporary_path.write_text(json.dumps({name: secrets.token_hex(32) for name in names}))
     try:
-        os.link(draft, path)
+        os.link(temporary_path, path)
     except FileExistsError:
         pass  # another process was first: its keys count
     finally:
-        draft.unlink()
+        temporary_path.unlink()

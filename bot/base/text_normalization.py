@@ -6,18 +6,18 @@ import re
 import unicodedata
 from typing import Final
 
-HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+HAN_RANGES: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Chinese characters, for use inside a `[...]` of a regular expression."""
 
-HAN_OR_HANGUL: Final = re.compile(rf"[{HAN}\uac00-\ud7a3]")
-_IN_HAN = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
-_HAN_EDGE = re.compile(rf"(?<=[{HAN}])(?=[^\s{HAN}])|(?<=[^\s{HAN}])(?=[{HAN}])")
-_DRAWN_OUT = re.compile(r"([^\W\d_])\1{2,}")
-_ONE_HAN = re.compile(rf"[{HAN}]")
-_NO_BREAK = "'’‘ʼʹ`´′\u02bb\u05f3"
+HAN_OR_HANGUL_PATTERN: Final = re.compile(rf"[{HAN_RANGES}\uac00-\ud7a3]")
+_SPACE_IN_HAN_PATTERN = re.compile(rf"(?<=[{HAN_RANGES}]) (?=[{HAN_RANGES}])")
+_HAN_EDGE_PATTERN = re.compile(rf"(?<=[{HAN_RANGES}])(?=[^\s{HAN_RANGES}])|(?<=[^\s{HAN_RANGES}])(?=[{HAN_RANGES}])")
+_REPEATED_LETTER_PATTERN = re.compile(r"([^\W\d_])\1{2,}")
+_HAN_PATTERN = re.compile(rf"[{HAN_RANGES}]")
+_APOSTROPHES = "'’‘ʼʹ`´′\u02bb\u05f3"
 
 # What Unicode does not take apart, or families do not tell apart: Arabic carriers, Persian letters, ё.
-_LETTERS: Final = dict(zip("đøłıðþأإآٱىئؤةکیېۍھہۀёґ", "doliddااااييوهكيييهههег", strict=True)) | {
+_LETTER_REPLACEMENTS: Final = dict(zip("đøłıðþأإآٱىئؤةکیېۍھہۀёґ", "doliddااااييوهكيييهههег", strict=True)) | {
     "æ": "ae",
     "œ": "oe",
     "ß": "ss",
@@ -31,39 +31,39 @@ def _is_mark(char: str) -> bool:
     return unicodedata.category(char) == "Mn" and "\u0610" <= char <= "\u06ed"
 
 
-def fold(char: str) -> str:
+def fold_character(char: str) -> str:
     """The plain letters that stand for one (lower-case) character, a space for what is no letter or digit."""
-    if char in _LETTERS:
-        return _LETTERS[char]
+    if char in _LETTER_REPLACEMENTS:
+        return _LETTER_REPLACEMENTS[char]
     category = unicodedata.category(char)
-    if char in _NO_BREAK or category == "Cf" or char == "ـ" or _is_mark(char):
+    if char in _APOSTROPHES or category == "Cf" or char == "ـ" or _is_mark(char):
         return ""
     if category == "Nd":
         return str(unicodedata.digit(char))
     if category[0] not in "LMN":
         return " "
     base = unicodedata.normalize("NFD", char)[0]
-    return _LETTERS.get(base, base) if "a" <= base <= "z" or base in _LETTERS else char
+    return _LETTER_REPLACEMENTS.get(base, base) if "a" <= base <= "z" or base in _LETTER_REPLACEMENTS else char
 
 
-class _Table(dict[int, str]):
+class _FoldTable(dict[int, str]):
     """`fold` for `str.translate`, worked out once a character (beyond the basic plane: each time)."""
 
     def __missing__(self, code: int) -> str:
-        plain = fold(chr(code))
+        plain = fold_character(chr(code))
         if code < 0x10000:
             self[code] = plain
         return plain
 
 
-_TABLE: Final = _Table()
+_FOLD_TABLE: Final = _FoldTable()
 
 
-def _lower(text: str) -> str:
+def _lowercase_text(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-def normalise(text: str) -> str:
+def normalize_text(text: str) -> str:
     """`text` in lower case, no accents or punctuation, ASCII digits, single spaces: to compare, not to show.
 
     Latin and Vietnamese accents go (đ is d), Arabic alef, ya and ta marbuta become one letter each,
@@ -73,18 +73,18 @@ def normalise(text: str) -> str:
     """
     if text.isascii() and text.isdigit():
         return text
-    plain = " ".join(_lower(text).translate(_TABLE).split())
-    if _ONE_HAN.search(plain):
-        plain = _HAN_EDGE.sub(" ", _IN_HAN.sub("", plain))
-    return _DRAWN_OUT.sub(r"\1", plain)
+    plain = " ".join(_lowercase_text(text).translate(_FOLD_TABLE).split())
+    if _HAN_PATTERN.search(plain):
+        plain = _HAN_EDGE_PATTERN.sub(" ", _SPACE_IN_HAN_PATTERN.sub("", plain))
+    return _REPEATED_LETTER_PATTERN.sub(r"\1", plain)
 
 
-def with_accents(text: str) -> str:
+def normalize_keeping_accents(text: str) -> str:
     """As `normalise`, but accents stay: for the few words that differ from another word by nothing else."""
-    kept = (char if unicodedata.category(char)[0] in "LMN" else " " for char in _lower(text))
-    return " ".join("".join(kept).split())
+    letters = (char if unicodedata.category(char)[0] in "LMN" else " " for char in _lowercase_text(text))
+    return " ".join("".join(letters).split())
 
 
-def words(normal: str) -> list[str]:
+def split_words(normal: str) -> list[str]:
     """The words of a normalised text; in Chinese each character counts as one."""
-    return _ONE_HAN.sub(r" \g<0> ", normal).split()
+    return _HAN_PATTERN.sub(r" \g<0> ", normal).split()

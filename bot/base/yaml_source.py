@@ -9,13 +9,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
-QUICK: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML's loader in C, ten times as quick; some platforms have none."""
-MOST_THINGS = 200_000
+MAX_NODES = 200_000
 """A hundred times what the largest file has."""
-NOT_A_PLACE = frozenset({"[key]", "str", "Plural"})
+NON_PATH_PARTS = frozenset({"[key]", "str", "Plural"})
 """What pydantic puts into a place that does not stand in the file: which reading of a text it tried."""
-INSTEAD = {
+REMEDY_BY_ERROR_TYPE = {
     "string_type": "put the text in quotes",
     "string_pattern_mismatch": "write small letters, digits and _, such as home_visit",
     "bool_type": "write true or leave it out",
@@ -45,7 +45,7 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
-class BadSource(Exception):
+class SourceError(Exception):
     """One or more files cannot be used; `problems` says where and why."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -53,7 +53,7 @@ class BadSource(Exception):
         self.problems = tuple(problems)
 
 
-Path = tuple[str | int, ...]
+SourcePath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -62,104 +62,110 @@ class Source:
 
     file: str
     data: Any
-    marks: dict[Path, tuple[int, int]]
+    marks: dict[SourcePath, tuple[int, int]]
 
-    def problem(self, path: Path, message: str) -> Problem:
+    def build_problem(self, path: SourcePath, message: str) -> Problem:
         """A problem at `path`, or at the nearest place above it that stands in the file."""
         while path not in self.marks and path:
             path = path[:-1]
         line, column = self.marks.get(path, (1, 1))
         return Problem(self.file, line, column, message)
 
-    def model(self, kind: type[M]) -> M:
+    def parse_model(self, model_class: type[M]) -> M:
         """The data as a checked model; raises `BadSource` with every problem that was found."""
         try:
-            return kind.model_validate(self.data)
+            return model_class.model_validate(self.data)
         except ValidationError as error:
-            found = [one for one in error.errors() if one["type"] != "model_type" or "Plural" not in one["loc"]]
-            raise BadSource(sorted({self._in_words(one, kind) for one in found})) from None
+            details = [
+                detail for detail in error.errors() if detail["type"] != "model_type" or "Plural" not in detail["loc"]
+            ]
+            raise SourceError(sorted({self._convert_error(detail, model_class) for detail in details})) from None
 
-    def _in_words(self, found: Any, kind: type[BaseModel]) -> Problem:
-        path = tuple(part for part in found["loc"] if part not in NOT_A_PLACE)
-        message = found["msg"].removeprefix("Value error, ")
-        if found["type"] == "extra_forbidden":
-            near = get_close_matches(str(path[-1]), _words(kind), 1, 0.6)
-            instead = f"write '{near[0]}'" if near else "remove it or mend its spelling"
-            message = f"'{path[-1]}' is not a word of the grammar here: {instead}"
-        elif found["type"] == "missing":
+    def _convert_error(self, detail: Any, model_class: type[BaseModel]) -> Problem:
+        path = tuple(part for part in detail["loc"] if part not in NON_PATH_PARTS)
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            close_matches = get_close_matches(str(path[-1]), _list_grammar_words(model_class), 1, 0.6)
+            remedy = f"write '{close_matches[0]}'" if close_matches else "remove it or mend its spelling"
+            message = f"'{path[-1]}' is not a word of the grammar here: {remedy}"
+        elif detail["type"] == "missing":
             message = f"'{path[-1]}' is missing: add it"
-        elif found["type"] in INSTEAD:
-            message = f"{message[0].lower()}{message[1:]}: {INSTEAD[found['type']]}"
-        return self.problem(path, message)
+        elif detail["type"] in REMEDY_BY_ERROR_TYPE:
+            message = f"{message[0].lower()}{message[1:]}: {REMEDY_BY_ERROR_TYPE[detail['type']]}"
+        return self.build_problem(path, message)
 
 
-def _words(kind: type[BaseModel]) -> list[str]:
+def _list_grammar_words(model_class: type[BaseModel]) -> list[str]:
     """Every word that the grammar of this file has, wherever it stands."""
-    schema = kind.model_json_schema()
+    schema = model_class.model_json_schema()
     models = [schema, *schema.get("$defs", {}).values()]
     return sorted({word for model in models for word in model.get("properties", {})})
 
 
-def decoded(data: bytes, file: str) -> str:
+def decode_source(data: bytes, file: str) -> str:
     """The text in a file's bytes; raises `BadSource` with the line that is not UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadSource([Problem(file, line, 1, "not UTF-8: save the file as UTF-8")]) from None
+        raise SourceError([Problem(file, line, 1, "not UTF-8: save the file as UTF-8")]) from None
 
 
-def parse(text: str, file: str) -> Source:
+def parse_yaml(text: str, file: str) -> Source:
     """The one YAML document in `text`; raises `BadSource` for what YAML itself does not allow, twice-used keys too."""
     try:
-        return _parsed(text, file)
+        return _parse_with_fallback(text, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise BadSource([Problem(file, line, column, f"not YAML: {error.problem}")]) from None
+        raise SourceError([Problem(file, line, column, f"not YAML: {error.problem}")]) from None
     except yaml.YAMLError:
-        raise BadSource([Problem(file, 1, 1, "not YAML: a character that YAML does not allow")]) from None
+        raise SourceError([Problem(file, 1, 1, "not YAML: a character that YAML does not allow")]) from None
     except RecursionError:  # brackets in brackets, or what holds itself (`&a [*a]`)
-        raise BadSource([Problem(file, 1, 1, "one thing within another, too deep to be read")]) from None
+        raise SourceError([Problem(file, 1, 1, "one thing within another, too deep to be read")]) from None
 
 
-def _parsed(text: str, file: str) -> Source:
+def _parse_with_fallback(text: str, file: str) -> Source:
     try:
-        return _read(text, file, QUICK)
+        return _load_source(text, file, FAST_LOADER)
     except (yaml.YAMLError, UnicodeEncodeError):
-        return _read(text, file, yaml.SafeLoader)  # whose sentences about mistakes are the better ones
+        return _load_source(text, file, yaml.SafeLoader)  # whose sentences about mistakes are the better ones
 
 
-def _read(text: str, file: str, kind: Any) -> Source:
+def _load_source(text: str, file: str, loader_class: Any) -> Source:
     """Read once: the nodes say where each thing stands, and then become the data."""
-    loader = kind(text)
+    loader = loader_class(text)
     try:
         node = loader.get_single_node()
-        marks: dict[Path, tuple[int, int]] = {}
-        twice: list[Problem] = []
+        marks: dict[SourcePath, tuple[int, int]] = {}
+        duplicates: list[Problem] = []
         if node is not None:
-            _walk(node, (), marks, twice, file)
-        if twice:
-            raise BadSource(twice)
+            _record_marks(node, (), marks, duplicates, file)
+        if duplicates:
+            raise SourceError(duplicates)
         return Source(file, None if node is None else loader.construct_document(node), marks)
     finally:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: Path, marks: dict[Path, tuple[int, int]], twice: list[Problem], file: str) -> None:
+def _record_marks(
+    node: yaml.Node, path: SourcePath, marks: dict[SourcePath, tuple[int, int]], duplicates: list[Problem], file: str
+) -> None:
     """`marks` has one entry for each thing: what repeats itself ten times, ten times over, has no end."""
     marks.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if len(marks) > MOST_THINGS:
-        raise BadSource([Problem(file, *marks[path], "too much for one file: things repeat each other (`*name`)")])
+    if len(marks) > MAX_NODES:
+        raise SourceError([Problem(file, *marks[path], "too much for one file: things repeat each other (`*name`)")])
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            _walk(item, (*path, number), marks, twice, file)
+            _record_marks(item, (*path, number), marks, duplicates, file)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            name, at = str(key.value), key.start_mark
+            name, mark = str(key.value), key.start_mark
             if name in seen:
-                twice.append(Problem(file, at.line + 1, at.column + 1, f"'{name}' stands here twice: keep one"))
+                duplicates.append(
+                    Problem(file, mark.line + 1, mark.column + 1, f"'{name}' stands here twice: keep one")
+                )
             seen.add(name)
-            marks[(*path, name)] = (at.line + 1, at.column + 1)
-            _walk(value, (*path, name), marks, twice, file)
+            marks[(*path, name)] = (mark.line + 1, mark.column + 1)
+            _record_marks(value, (*path, name), marks, duplicates, file)

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from bot.base.language_names import get_english_name
 from bot.content.library import Library
-from bot.flows.voice_messages import VOICE
+from bot.flows.voice_messages import VOICE_TOPIC
 from bot.store.cases.cases import AGENTS_DRILL_TOPIC, AGENTS_TOPIC, STAFF_TOPICS
 
 URGENCY_LABELS = {
@@ -18,7 +18,7 @@ URGENCY_LABELS = {
 FALLBACK_TOPIC_TITLES = {
     AGENTS_TOPIC: "Agents at the school, the front office asks for you",
     AGENTS_DRILL_TOPIC: "Drill: agents at the school",
-    VOICE: "Voice message: please listen to it",
+    VOICE_TOPIC: "Voice message: please listen to it",
 }
 """Topics that no flow has a title for: staff open them, or a family that does not write."""
 DRILL_LABEL = "DRILL, not real."
@@ -65,7 +65,7 @@ def build_spoken_alert(library: Library, case: CaseSummary) -> str:
 
 def describe_case(library: Library, case: CaseSummary) -> str:
     """Topic, school and language, in a few words; of what the front office opened the school's number instead."""
-    flow = library.flows.for_intent(case.topic)
+    flow = library.flows.find_by_intent(case.topic)
     topic = (
         library.flows.flows[flow].title if flow else FALLBACK_TOPIC_TITLES.get(case.topic, case.topic.replace("_", " "))
     )

@@ -3,9 +3,9 @@
 from bot.cases.alert_text import add_drill_label
 from bot.channels.message_parts import MAX_MESSAGE_UNITS, count_utf16_units
 from bot.flows.effects import Notice
-from bot.messaging.catalog_drafts import library_for
-from bot.messaging.reply_composer import Composer
-from bot.runtime import Services
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.messaging.reply_composer import ReplyComposer
+from bot.runtime import Runtime
 from bot.store.cases import cases
 from bot.store.cases.case_messages import CaseMessage
 from bot.store.cases.cases import Case
@@ -13,28 +13,30 @@ from bot.store.families import contacts
 from bot.store.families.contacts import Contact
 
 
-def build_family_text(services: Services, case: Case, message: CaseMessage, contact: Contact, is_first: bool) -> str:
+def build_family_text(runtime: Runtime, case: Case, message: CaseMessage, contact: Contact, is_first: bool) -> str:
     """What the phone shows: who writes (the first time), the translation, the notice, and the original.
 
     In a drill the desk reads first that it is one: a principal's "keep them in the office" must not frighten anybody.
     """
-    return add_drill_label(case, _build_full_text(services, message, contact, is_first))
+    return add_drill_label(case, _build_full_text(runtime, message, contact, is_first))
 
 
-def _build_full_text(services: Services, message: CaseMessage, contact: Contact, is_first: bool) -> str:
-    language, district = contact.language or "en", services.library.district
+def _build_full_text(runtime: Runtime, message: CaseMessage, contact: Contact, is_first: bool) -> str:
+    language, district = contact.language or "en", runtime.library.district
     name = district.staff[message.staff].name if message.staff in district.staff else district.name
-    composer = Composer(library_for(services, language), language, message.at, extra={"staff_name": name})
+    composer = ReplyComposer(
+        get_localized_library(runtime, language), language, message.at, extra_values={"staff_name": name}
+    )
     parts = [composer.compose([Notice("talk_starts")])] if is_first else []
     if message.language == language:
         return "\n\n".join([*parts, message.original])
     if not message.translation:
-        return "\n\n".join([*parts, f"{_get_label(services, language, 'not_translated')}\n{message.original}"])
-    label = _get_label(services, language, "by_machine") if message.machine == "yes" else "—"
+        return "\n\n".join([*parts, f"{_get_label(runtime, language, 'not_translated')}\n{message.original}"])
+    label = _get_label(runtime, language, "by_machine") if message.machine == "yes" else "—"
     return "\n\n".join([*parts, message.translation, f"{label}\n{message.original}"])
 
 
-def split_spoken_text(services: Services, message: CaseMessage, body: str, language: str) -> tuple[str, str]:
+def split_spoken_text(runtime: Runtime, message: CaseMessage, body: str, language: str) -> tuple[str, str]:
     """What a call says of a text that a phone shows (`body`): the family's own language, and apart from it the original
     if there is nothing else to hear, which another voice must read."""
     if message.language == language or not body.endswith(message.original):
@@ -43,21 +45,21 @@ def split_spoken_text(services: Services, message: CaseMessage, body: str, langu
     if not message.translation:
         return own, message.original
     translated = own.rpartition("\n\n")[0]
-    machine = f"\n\n{_get_label(services, language, 'notice_draft')}" if message.machine == "yes" else ""
+    machine = f"\n\n{_get_label(runtime, language, 'notice_draft')}" if message.machine == "yes" else ""
     return f"{translated}{machine}", ""
 
 
-def _get_label(services: Services, language: str, text_id: str) -> str:
-    library = library_for(services, language)
+def _get_label(runtime: Runtime, language: str, text_id: str) -> str:
+    library = get_localized_library(runtime, language)
     return library.catalogs.translate(language, library.texts[text_id])  # type: ignore[index]  # checked at load
 
 
-def can_send_as_one_message(services: Services, message: CaseMessage) -> bool:
+def can_send_as_one_message(runtime: Runtime, message: CaseMessage) -> bool:
     """Whether the text, its original and the first words about who writes go into one message (twilio.md, 21617)."""
-    with services.database.read() as db:
-        vault = services.database.vault
+    with runtime.database.read() as db:
+        vault = runtime.database.vault
         case = cases.get(db, vault, message.case_id)
         contact = contacts.get(db, vault, case.contact_id)
     return bool(
-        count_utf16_units(build_family_text(services, case, message, contact, is_first=True)) <= MAX_MESSAGE_UNITS
+        count_utf16_units(build_family_text(runtime, case, message, contact, is_first=True)) <= MAX_MESSAGE_UNITS
     )

@@ -7,9 +7,9 @@ from typing import Self, cast, get_args
 
 from bot.base.database import now
 from bot.base.language_names import get_english_name
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import notices
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import cases, interpreter_requests
 from bot.store.cases.interpreter_requests import InterpreterKind, InterpreterMode, InterpreterRequest
@@ -37,21 +37,21 @@ class InterpreterRequestForm:
         return cls(when[:MAX_REQUESTED_TIME_LENGTH], cast(InterpreterMode, how), cast(InterpreterKind, kind), once)
 
 
-def submit(services: Services, case_id: int, requested_by: str, form: InterpreterRequestForm) -> None:
+def submit(runtime: Runtime, case_id: int, requested_by: str, form: InterpreterRequestForm) -> None:
     """Write the request down and tell the coordinator: language, how, whom; not when, which may tell where they are."""
-    at, vault, district = now(), services.database.vault, services.library.district
-    with services.database.write() as db:
+    at, vault, district = now(), runtime.database.vault, runtime.library.district
+    with runtime.database.write() as db:
         case = cases.get(db, vault, case_id)
         request = InterpreterRequest(0, case_id, case.language, form.requested_time, form.mode, form.kind, requested_by)
         _, new = interpreter_requests.add(db, vault, f"form:{form.form_id}", request, at)
         if not new:
             return
         audit_log.record(db, requested_by, "asked for an interpreter", f"case {case_id}", at, form.mode)
-        where = f"{services.settings.public_base}/console/interpreters"
+        where = f"{runtime.settings.public_base}/console/interpreters"
         body = (
             f"{district.name}: case {case_id} needs an interpreter: {get_english_name(case.language)}, {form.mode},"
             f" {form.kind}. {where}"
         )
         person = next(iter(district.list_alert_recipients(INTERPRETER_COORDINATOR_ROLE, at, case.school)))
-        planned = notices.plan_staff_notice(services, db, person, body, at)
-    enqueue(services.redis, "default", DELIVER, planned)
+        planned = notices.plan_staff_notice(runtime, db, person, body, at)
+    enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, planned)

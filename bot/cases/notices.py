@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 from bot.cases.alert_text import add_drill_label, describe_case
 from bot.content.texts import TextId
 from bot.flows.effects import Notice
-from bot.messaging.catalog_drafts import library_for
-from bot.messaging.reply_composer import Composer
-from bot.runtime import Services
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.messaging.reply_composer import ReplyComposer
+from bot.runtime import Runtime
 from bot.store.cases import case_transitions, deliveries
 from bot.store.cases.cases import AGENTS_TOPIC, STAFF_TOPICS, Case
 from bot.store.families import sent_texts
@@ -24,69 +24,67 @@ TOPICS_WITHOUT_FAMILY_NOTICES = frozenset({"abuse_violence_home"}) | STAFF_TOPIC
 
 
 def plan_family_notice(
-    services: Services, db: Connection, contact: Contact, text_id: TextId, at: datetime, values: Mapping[str, str]
+    runtime: Runtime, db: Connection, contact: Contact, text_id: TextId, at: datetime, values: Mapping[str, str]
 ) -> str:
     """Plan one of the program's own texts in the family's language; the delivery's id."""
     language = contact.language or "en"
-    composer = Composer(library_for(services, language), language, at, extra=values)
+    composer = ReplyComposer(get_localized_library(runtime, language), language, at, extra_values=values)
     body = composer.compose([Notice(text_id)])
-    sent_texts.record(db, contact.id, composer.said, [], at)
-    return deliveries.plan_notice(db, services.database.vault, {"contact_id": contact.id}, body, at)
+    sent_texts.record(db, contact.id, composer.sent_text_keys, [], at)
+    return deliveries.plan_notice(db, runtime.database.vault, {"contact_id": contact.id}, body, at)
 
 
 def plan_assignment_notices(
-    services: Services, db: Connection, case: Case, contact: Contact, assignee: str, at: datetime
+    runtime: Runtime, db: Connection, case: Case, contact: Contact, assignee: str, at: datetime
 ) -> list[str]:
     """After an emergency was taken: the family hears who reads its words, the others paged hear that they need not."""
-    member = services.library.district.staff.get(assignee)
-    name = member.name if member else services.library.district.name
+    member = runtime.library.district.staff.get(assignee)
+    name = member.name if member else runtime.library.district.name
     planned = []
     if case.severity == "escalate_now" and case.topic not in TOPICS_WITHOUT_FAMILY_NOTICES:
-        planned.append(plan_family_notice(services, db, contact, "taken", at, {"staff_name": name}))
+        planned.append(plan_family_notice(runtime, db, contact, "taken", at, {"staff_name": name}))
     paged: set[str | None] = (
-        {services.library.district.find_staff_by_address(contact.address)} if case.topic in STAFF_TOPICS else set()
+        {runtime.library.district.find_staff_by_address(contact.address)} if case.topic in STAFF_TOPICS else set()
     )
-    paged |= {
-        one.staff for one in deliveries.list_for_case(db, services.database.vault, case.id) if one.kind == "alert"
-    }
-    body = add_drill_label(case, f"{services.library.district.name}: case {case.id} was taken by {name}.")
+    paged |= {one.staff for one in deliveries.list_for_case(db, runtime.database.vault, case.id) if one.kind == "alert"}
+    body = add_drill_label(case, f"{runtime.library.district.name}: case {case.id} was taken by {name}.")
     for person in sorted(one for one in paged if one and one != assignee) if case.severity == "escalate_now" else ():
-        planned.append(plan_staff_notice(services, db, person, body, at))
+        planned.append(plan_staff_notice(runtime, db, person, body, at))
     return planned
 
 
-def plan_staff_notice(services: Services, db: Connection, staff: str, body: str, at: datetime) -> str:
+def plan_staff_notice(runtime: Runtime, db: Connection, staff: str, body: str, at: datetime) -> str:
     """Plan a text to one member of staff; the delivery's id."""
-    return deliveries.plan_notice(db, services.database.vault, {"staff": staff}, body, at)
+    return deliveries.plan_notice(db, runtime.database.vault, {"staff": staff}, body, at)
 
 
-def plan_delay_notice(services: Services, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
+def plan_delay_notice(runtime: Runtime, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
     """The family is told honestly, once, and given the numbers that answer; so is a front office."""
     if case.topic == AGENTS_TOPIC and case_transitions.mark_delay_notified(db, case.id, at):
-        _plan_front_office_notice(services, db, case, contact, at)
+        _plan_front_office_notice(runtime, db, case, contact, at)
     if case.topic in TOPICS_WITHOUT_FAMILY_NOTICES or not case_transitions.mark_delay_notified(db, case.id, at):
         return
-    due = at if case.severity == "escalate_now" else services.library.district.find_next_waking_time(at)
-    plan_family_notice(services, db, contact, "nobody_yet", due, {})
+    due = at if case.severity == "escalate_now" else runtime.library.district.find_next_waking_time(at)
+    plan_family_notice(runtime, db, contact, "nobody_yet", due, {})
 
 
-def _plan_front_office_notice(services: Services, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
+def _plan_front_office_notice(runtime: Runtime, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
     """Whoever stands at the desk hears whom to call, by name and work number."""
-    district = services.library.district
+    district = runtime.library.district
     starter = district.find_staff_by_address(contact.address)
     if starter:
         people = district.list_alert_recipients(case.role, at, case.school).values()
         numbers = ", ".join(f"{one.name} {one.phone}" for one in people)
         body = f"{district.name}: nobody has taken case {case.id} yet. We go on calling. Please call too: {numbers}."
-        plan_staff_notice(services, db, starter, body, at)
+        plan_staff_notice(runtime, db, starter, body, at)
 
 
-def remind_assignee(services: Services, db: Connection, case: Case, at: datetime) -> None:
+def remind_assignee(runtime: Runtime, db: Connection, case: Case, at: datetime) -> None:
     """Who took it has given no sign: that person hears so, of an emergency the whole chain, until there is one.
 
     From now on somebody else may take it over.
     """
-    district = services.library.district
+    district = runtime.library.district
     urgent = case.severity == "escalate_now"
     pause = timedelta(minutes=district.paging.chase_minutes) if urgent else timedelta(days=1)
     later = district.office_hours.find_next_moment(district.to_local_time(at + pause)).astimezone(at.tzinfo)
@@ -96,9 +94,9 @@ def remind_assignee(services: Services, db: Connection, case: Case, at: datetime
     body = add_drill_label(
         case,
         f"{district.name}: case {case.id}, taken by {member.name if member else case.claimed_by}, has had no answer"
-        f" yet. {describe_case(services.library, case)} To take it over, reply TAKE {case.id}."
-        f" {services.settings.public_base}/console/cases/{case.id}",
+        f" yet. {describe_case(runtime.library, case)} To take it over, reply TAKE {case.id}."
+        f" {runtime.settings.public_base}/console/cases/{case.id}",
     )
     chain = list(district.list_alert_recipients(case.role, at, case.school)) if urgent or not member else []
     for person in dict.fromkeys([*([case.claimed_by] if member else []), *chain]):
-        plan_staff_notice(services, db, person or "", body, at)
+        plan_staff_notice(runtime, db, person or "", body, at)

@@ -11,18 +11,18 @@ from sqlalchemy.engine import Connection
 
 from bot.base.database import now
 from bot.base.language_names import get_english_name, get_own_name
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import escalation_policy
 from bot.cases.assignment import TOPICS_WITHOUT_HELP_QUESTION
 from bot.cases.staff_conversation import FAMILY_REPLY_PERIOD
 from bot.channels.message_parts import MAX_MESSAGE_UNITS, count_utf16_units
 from bot.content.facts import Partner
 from bot.content.texts import TextId
-from bot.flows.effects import Say
+from bot.flows.effects import SayText
 from bot.messaging import partner_directory
-from bot.messaging.catalog_drafts import library_for
-from bot.messaging.reply_composer import Composer
-from bot.runtime import Services
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.messaging.reply_composer import ReplyComposer
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import case_messages, case_transitions, cases, deliveries, referrals
 from bot.store.cases.case_messages import MessageTranslation, NewCaseMessage
@@ -46,23 +46,25 @@ class ReferralRequest:
     form_id: str
 
 
-def list_available_partners(services: Services, language: str, at: datetime) -> dict[str, Partner]:
+def list_available_partners(runtime: Runtime, language: str, at: datetime) -> dict[str, Partner]:
     """Whom a family may be sent to now, who speaks its language first: checked lately, and not found wrong."""
-    today = services.library.district.to_local_time(at).date()
+    today = runtime.library.district.to_local_time(at).date()
     fresh = {
-        name: one for name, one in partner_directory.standing(services, at).items() if one.is_recently_checked(today)
+        name: one
+        for name, one in partner_directory.get_current_partners(runtime, at).items()
+        if one.is_recently_checked(today)
     }
     return dict(sorted(fresh.items(), key=lambda item: (language not in item[1].languages, item[1].name)))
 
 
-def refer_family(services: Services, request: ReferralRequest) -> bool:
+def refer_family(runtime: Runtime, request: ReferralRequest) -> bool:
     """Send the text and plan the question; False if the case is done or not theirs, or the partner is not to be named.
 
     Everything is written in one transaction; a repeat of the form finds it done and sends nothing.
     """
-    at, vault = now(), services.database.vault
-    partner = list_available_partners(services, "en", at).get(request.partner_id)
-    with services.database.write() as db:
+    at, vault = now(), runtime.database.vault
+    partner = list_available_partners(runtime, "en", at).get(request.partner_id)
+    with runtime.database.write() as db:
         case = cases.get(db, vault, request.case_id)
         contact = contacts.get(db, vault, case.contact_id)
         may = case.is_open and case.claimed_by == request.staff and case.topic not in TOPICS_WITHOUT_REFERRAL_TEXT
@@ -71,10 +73,10 @@ def refer_family(services: Services, request: ReferralRequest) -> bool:
         number = referrals.add(db, f"form:{request.form_id}", case.id, request.partner_id, request.staff, at)
         if number is None:
             return True
-        delivery_id = _plan_text(services, db, _ReferralText(number, case, contact, partner, request.staff, at))
-        _plan_question(services, db, number, case, contact, at)
+        delivery_id = _plan_text(runtime, db, _ReferralText(number, case, contact, partner, request.staff, at))
+        _plan_question(runtime, db, number, case, contact, at)
         audit_log.record(db, request.staff, "referred to a partner", f"case {case.id}", at, request.partner_id)
-    enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return True
 
 
@@ -88,10 +90,10 @@ class _ReferralText:
     at: datetime
 
 
-def _plan_text(services: Services, db: Connection, text: _ReferralText) -> str:
+def _plan_text(runtime: Runtime, db: Connection, text: _ReferralText) -> str:
     """The text as a row, and beside it in the talk, where staff see how far it came."""
-    vault, language = services.database.vault, text.contact.language or "en"
-    body, english = (build_referral_text(services, text.partner, text.staff, one, text.at) for one in (language, "en"))
+    vault, language = runtime.database.vault, text.contact.language or "en"
+    body, english = (build_referral_text(runtime, text.partner, text.staff, one, text.at) for one in (language, "en"))
     new = NewCaseMessage(
         text.case.id, f"referral:{text.referral_id}", "staff", "en", english, text.staff, language, "drafting"
     )
@@ -102,7 +104,7 @@ def _plan_text(services: Services, db: Connection, text: _ReferralText) -> str:
     case_messages.set_delivery(db, message_id, None, delivery_id)
     later = (
         escalation_policy.find_assignee_reminder_time(
-            services.library.district, text.case, text.at + FAMILY_REPLY_PERIOD
+            runtime.library.district, text.case, text.at + FAMILY_REPLY_PERIOD
         )
         or text.at + FAMILY_REPLY_PERIOD
     )
@@ -111,13 +113,13 @@ def _plan_text(services: Services, db: Connection, text: _ReferralText) -> str:
 
 
 def _plan_question(
-    services: Services, db: Connection, referral_id: int, case: Case, contact: Contact, at: datetime
+    runtime: Runtime, db: Connection, referral_id: int, case: Case, contact: Contact, at: datetime
 ) -> None:
     """After five days, once: a newer referral takes the place of one that was not asked about yet."""
     if case.topic in TOPICS_WITHOUT_HELP_QUESTION:
         return
     follow_ups.drop(db, contact.id, REFERRAL_QUESTION_FLOW)
-    due = services.library.district.find_next_waking_time(at + REFERRAL_QUESTION_DELAY)
+    due = runtime.library.district.find_next_waking_time(at + REFERRAL_QUESTION_DELAY)
     follow_ups.plan(
         db,
         (f"referral:{referral_id}", 0),
@@ -131,11 +133,11 @@ QUOTATION_MARK_PATTERN = re.compile('[“”«»„「『"]')
 """Marks that stand around what somebody says."""
 
 
-def build_referral_text(services: Services, partner: Partner, staff: str, language: str, at: datetime) -> str:
+def build_referral_text(runtime: Runtime, partner: Partner, staff: str, language: str, at: datetime) -> str:
     """What the family reads; what to say is in English where the partner does not speak its language."""
-    library = library_for(services, language)
+    library = get_localized_library(runtime, language)
     person = library.district.staff.get(staff)
-    composer = Composer(library, language, at)
+    composer = ReplyComposer(library, language, at)
     call_in = language if language in partner.languages else "en"
     values = {
         "staff_name": person.name if person else library.district.name,
@@ -148,7 +150,7 @@ def build_referral_text(services: Services, partner: Partner, staff: str, langua
         "language": get_own_name(language) if call_in == language else get_english_name(language),
     }
     texts: tuple[TextId, ...] = ("referral", "referral_say", "referral_together")
-    said = composer.compose([Say(library.texts[one], tuple(values.items())) for one in texts])
+    said = composer.compose([SayText(library.texts[one], tuple(values.items())) for one in texts])
     return (
         said
         if call_in == language
@@ -166,12 +168,12 @@ def _replace_quote_with_english(text: str, english: str) -> str:
     return "\n\n".join([first, f"{intro}“{quote}", *rest])
 
 
-def can_send_as_one_message(services: Services, case: Case, partner_id: str, staff: str) -> bool:
+def can_send_as_one_message(runtime: Runtime, case: Case, partner_id: str, staff: str) -> bool:
     """Whether the text goes into one message in the family's language."""
-    with services.database.read() as db:
-        language = contacts.get(db, services.database.vault, case.contact_id).language or "en"
-    partner = list_available_partners(services, language, now()).get(partner_id)
+    with runtime.database.read() as db:
+        language = contacts.get(db, runtime.database.vault, case.contact_id).language or "en"
+    partner = list_available_partners(runtime, language, now()).get(partner_id)
     return (
         partner is not None
-        and count_utf16_units(build_referral_text(services, partner, staff, language, now())) <= MAX_MESSAGE_UNITS
+        and count_utf16_units(build_referral_text(runtime, partner, staff, language, now())) <= MAX_MESSAGE_UNITS
     )

@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.base.database import now
 from bot.cases import assignment, staff_conversation
 from bot.cases.alert_text import add_drill_label, describe_case
-from bot.messaging.contact_policy import way_to
-from bot.messaging.inbound_message import Inbound
-from bot.messaging.reply_context import understood
-from bot.runtime import Services
+from bot.messaging.contact_policy import find_delivery_route
+from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.reply_context import understand_text
+from bot.runtime import Runtime
 from bot.store.cases import cases, one_time_links
 from bot.store.cases.cases import Case
 from bot.store.families import contacts
@@ -65,72 +65,72 @@ def parse(text: str) -> CaseCommand | None:
     return CaseCommand("write", int(found["case"]), found["text"].strip())
 
 
-def answer(services: Services, inbound: Inbound) -> str | None:
+def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
     """The reply to a text of a member of staff; None if it is none, or asks for nothing of this kind.
 
     A repeat of the message changes nothing more.  Raises `SQLAlchemyError` if the database is away.
     """
-    staff = services.library.district.find_staff_by_address(inbound.address)
+    staff = runtime.library.district.find_staff_by_address(inbound.address)
     asked = parse(inbound.text) if staff else None
     if staff is None or asked is None:
         return None
-    if asked.kind == "write" and understood(services.library, inbound.text, None).severity == "escalate_now":
+    if asked.kind == "write" and understand_text(runtime.library, inbound.text, None).severity == "escalate_now":
         return None  # "911 help, a man with a gun": an emergency of one's own, not a text to case 911
-    with services.database.read() as db:
-        case = cases.find(db, services.database.vault, asked.case_id)
-    if case is None or not _can_access_case(services, staff, case):
+    with runtime.database.read() as db:
+        case = cases.find(db, runtime.database.vault, asked.case_id)
+    if case is None or not _can_access_case(runtime, staff, case):
         if asked.kind == "write":
             return None
         return f"There is no case {asked.case_id} for you. Write TAKE and the number of the alert."
     log.info("staff text: case=%s kind=%s message=%s", case.id, asked.kind, inbound.sid)
-    return add_drill_label(case, _COMMAND_HANDLERS[asked.kind](services, staff, case, asked, inbound.sid))
+    return add_drill_label(case, _COMMAND_HANDLERS[asked.kind](runtime, staff, case, asked, inbound.sid))
 
 
-def _can_access_case(services: Services, staff: str, case: Case) -> bool:
+def _can_access_case(runtime: Runtime, staff: str, case: Case) -> bool:
     """Whether the case is this person's, or of a chain that may be asked about it."""
-    district = services.library.district
+    district = runtime.library.district
     wide = (case.role, *district.paging.widen_to[: max(0, case.rounds_since_opened - 1)])
     return staff == case.claimed_by or any(
         staff in district.list_alert_recipients(role, now(), case.school) for role in wide
     )
 
 
-def _take_case(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
-    taken = assignment.take_case(services, case.id, staff, "by text")
+def _take_case(runtime: Runtime, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
+    taken = assignment.take_case(runtime, case.id, staff, "by text")
     if taken.outcome == "theirs":
         return f"Case {case.id} was taken by {taken.assignee_name}."
     if taken.outcome == "closed":
         return f"Case {case.id} is done already."
-    return f"You have case {case.id}. {_create_one_time_link(services, case, staff)}"
+    return f"You have case {case.id}. {_create_one_time_link(runtime, case, staff)}"
 
 
-def _create_one_time_link(services: Services, case: Case, staff: str) -> str:
+def _create_one_time_link(runtime: Runtime, case: Case, staff: str) -> str:
     """A link that opens the case once, after login."""
     try:
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             secret = one_time_links.create(db, case.id, staff, now())
     except SQLAlchemyError:
         return NO_LINK_TEXT
-    return f"Open it once with this link, after login: {services.settings.public_base}/console/open/{secret}"
+    return f"Open it once with this link, after login: {runtime.settings.public_base}/console/open/{secret}"
 
 
-def _describe_state(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
-    district = services.library.district
+def _describe_state(runtime: Runtime, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
+    district = runtime.library.district
     who = district.staff[case.claimed_by].name if case.claimed_by in district.staff else ""
     state = {"new": "nobody has it", "alerted": "nobody has it", "claimed": f"{who} has it"}
     state |= {"waiting": f"{who} has it, the family's turn", "resolved": "done", "closed": "done"}
     minutes = int((now() - case.opened_at).total_seconds() // 60)
     age = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
-    return f"Case {case.id}: {state[case.state]}, {age} old. {describe_case(services.library, case)}"
+    return f"Case {case.id}: {state[case.state]}, {age} old. {describe_case(runtime.library, case)}"
 
 
-def _write_to_family(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
+def _write_to_family(runtime: Runtime, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
     if case.claimed_by != staff:
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
     if not case.is_open:
         return f"Case {case.id} is done. Open the console to write."
-    with services.database.read() as db:
-        way = way_to(services, contacts.get(db, services.database.vault, case.contact_id))
+    with runtime.database.read() as db:
+        way = find_delivery_route(runtime, contacts.get(db, runtime.database.vault, case.contact_id))
     if way.address is None:
         return (
             f"Case {case.id}: no text reaches this family now ({way.reason}). Please call; the console has the number."
@@ -138,30 +138,30 @@ def _write_to_family(services: Services, staff: str, case: Case, command: CaseCo
     if len(command.argument) > MAX_STAFF_TEXT_LENGTH:
         return f"Case {case.id}: not sent, it is too long. Please write up to {MAX_STAFF_TEXT_LENGTH} characters."
     staff_conversation.queue_message(
-        services, staff_conversation.StaffMessage(case.id, staff, command.argument, f"text:{message_sid}")
+        runtime, staff_conversation.StaffMessage(case.id, staff, command.argument, f"text:{message_sid}")
     )
     if case.topic in cases.STAFF_TOPICS:
         return f"Case {case.id}: your text goes to the front office now."
     return f"Case {case.id}: your text goes to the family now, with its translation."
 
 
-def _hand_over_case(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
-    people = services.library.district.staff
+def _hand_over_case(runtime: Runtime, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
+    people = runtime.library.district.staff
     wanted = command.argument.casefold()
     found = [name for name, member in people.items() if wanted and wanted in member.name.casefold() and name != staff]
     if len(found) != 1:
         return f"Who shall get case {case.id}? Write GIVE {case.id} and a name that only one colleague has."
-    if not assignment.hand_over_case(services, case.id, staff, found[0]):
+    if not assignment.hand_over_case(runtime, case.id, staff, found[0]):
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
     return f"{people[found[0]].name} has case {case.id} now and gets a text."
 
 
-def _resolve_case(services: Services, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
+def _resolve_case(runtime: Runtime, staff: str, case: Case, command: CaseCommand, message_sid: str) -> str:
     if not case.is_open:
         return f"Case {case.id} is done already."
     if case.claimed_by != staff:
         return f"Case {case.id} is not yours. Reply TAKE {case.id} first."
-    assignment.resolve_case(services, case.id, staff, "by text")
+    assignment.resolve_case(runtime, case.id, staff, "by text")
     if case.topic in cases.STAFF_TOPICS:
         return f"Case {case.id} is done. The front office goes on with its steps until it writes OVER."
     return f"Case {case.id} is done. The family will be asked whether it was helped."

@@ -12,13 +12,13 @@ from redis import RedisError
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, TRANSLATE, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, TRANSLATE_MESSAGE_JOB, enqueue
 from bot.cases import escalation_policy, notices
 from bot.cases.alert_text import add_drill_label
 from bot.cases.conversation_text import build_family_text, can_send_as_one_message
-from bot.flows.voice_messages import SPOKE
-from bot.messaging.contact_policy import way_to
-from bot.runtime import Services
+from bot.flows.voice_messages import VOICE_MESSAGE_MARK
+from bot.messaging.contact_policy import find_delivery_route
+from bot.runtime import Runtime
 from bot.store.cases import case_messages, case_transitions, cases, deliveries
 from bot.store.cases.case_messages import CaseMessage, MessageTranslation, NewCaseMessage
 from bot.store.cases.cases import Case
@@ -48,37 +48,37 @@ class StaffMessage:
     cause: str
 
 
-def get_staff_language(services: Services, staff: str | None) -> str:
+def get_staff_language(runtime: Runtime, staff: str | None) -> str:
     """The language in which a member of staff reads and writes: the first of the district file."""
-    member = services.library.district.staff.get(staff or "")
+    member = runtime.library.district.staff.get(staff or "")
     return member.languages[0] if member else "en"
 
 
-def draft_message(services: Services, staff_message: StaffMessage) -> int:
+def draft_message(runtime: Runtime, staff_message: StaffMessage) -> int:
     """Translate what staff wrote and keep it as a draft, for a look before it is sent; the message's number."""
-    message = get_message(services, _add_message(services, staff_message, "drafting"))
+    message = get_message(runtime, _add_message(runtime, staff_message, "drafting"))
     if message.state == "drafting":
-        _translate_and_save(services, message, "draft")
+        _translate_and_save(runtime, message, "draft")
     return message.id
 
 
-def queue_message(services: Services, staff_message: StaffMessage) -> int:
+def queue_message(runtime: Runtime, staff_message: StaffMessage) -> int:
     """For a text from a staff phone: a job translates and sends it; a doubtful translation waits in the console."""
-    message_id = _add_message(services, staff_message, "waiting")
-    enqueue(services.redis, "urgent", TRANSLATE, message_id)
+    message_id = _add_message(runtime, staff_message, "waiting")
+    enqueue(runtime.redis, "urgent", TRANSLATE_MESSAGE_JOB, message_id)
     return message_id
 
 
-def _add_message(services: Services, staff_message: StaffMessage, state: str) -> int:
-    with services.database.write() as db:
-        vault = services.database.vault
+def _add_message(runtime: Runtime, staff_message: StaffMessage, state: str) -> int:
+    with runtime.database.write() as db:
+        vault = runtime.database.vault
         case = cases.get(db, vault, staff_message.case_id)
         to = contacts.get(db, vault, case.contact_id).language or "en"
         new = NewCaseMessage(
             case.id,
             staff_message.cause,
             "staff",
-            get_staff_language(services, staff_message.staff),
+            get_staff_language(runtime, staff_message.staff),
             staff_message.text,
             staff_message.staff,
             to,
@@ -87,103 +87,105 @@ def _add_message(services: Services, staff_message: StaffMessage, state: str) ->
         return case_messages.add(db, vault, new, now())
 
 
-def get_message(services: Services, message_id: int) -> CaseMessage:
+def get_message(runtime: Runtime, message_id: int) -> CaseMessage:
     """One message of a talk; raises `sqlalchemy.exc.NoResultFound`."""
-    with services.database.read() as db:
-        return case_messages.get(db, services.database.vault, message_id)
+    with runtime.database.read() as db:
+        return case_messages.get(db, runtime.database.vault, message_id)
 
 
-def translate_message(services: Services, message_id: int) -> None:
+def translate_message(runtime: Runtime, message_id: int) -> None:
     """The job: translate what waits for it, then tell staff (a family's words) or send it (staff's, by text)."""
-    message = get_message(services, message_id)
+    message = get_message(runtime, message_id)
     if message.state == "to_send":
-        send_message(services, message_id)
+        send_message(runtime, message_id)
     elif message.state == "drafting":
-        _translate_and_save(services, message, "draft")
+        _translate_and_save(runtime, message, "draft")
     elif message.state in case_messages.PENDING_TRANSLATION_STATES and message.author == "staff":
-        _translate_and_send(services, message)
+        _translate_and_send(runtime, message)
     elif message.state in case_messages.PENDING_TRANSLATION_STATES:
-        _translate_and_save(services, message, "done")
+        _translate_and_save(runtime, message, "done")
         if message.state == "waiting":
-            _notify_staff(services, message)
+            _notify_staff(runtime, message)
 
 
-def _translate_and_send(services: Services, message: CaseMessage) -> None:
-    made = _make_translation(services, message)
+def _translate_and_send(runtime: Runtime, message: CaseMessage) -> None:
+    made = _make_translation(runtime, message)
     whole = replace(message, translation=made.text, machine=made.machine)
     doubtful = (
-        bool(made.warnings) or (made.machine == "yes" and not made.back) or not can_send_as_one_message(services, whole)
+        bool(made.warnings) or (made.machine == "yes" and not made.back) or not can_send_as_one_message(runtime, whole)
     )
-    _save_translation(services, message, made, "draft" if doubtful else "to_send")
+    _save_translation(runtime, message, made, "draft" if doubtful else "to_send")
     if doubtful:
-        _request_translation_review(services, message)
+        _request_translation_review(runtime, message)
     else:
-        send_message(services, message.id)
+        send_message(runtime, message.id)
 
 
-def _translate_and_save(services: Services, message: CaseMessage, state: str) -> None:
-    _save_translation(services, message, _make_translation(services, message), state)
+def _translate_and_save(runtime: Runtime, message: CaseMessage, state: str) -> None:
+    _save_translation(runtime, message, _make_translation(runtime, message), state)
 
 
-def _make_translation(services: Services, message: CaseMessage) -> TranslatedText:
+def _make_translation(runtime: Runtime, message: CaseMessage) -> TranslatedText:
     target = message.to_language or message.language
     by_staff = message.author == "staff"
-    return services.careful.translate(message.original, message.language, target, check=by_staff, cache_seconds=0)
+    return runtime.safe_translator.translate(
+        message.original, message.language, target, should_check=by_staff, cache_seconds=0
+    )
 
 
-def _save_translation(services: Services, message: CaseMessage, translated: TranslatedText, state: str) -> None:
+def _save_translation(runtime: Runtime, message: CaseMessage, translated: TranslatedText, state: str) -> None:
     """Where no translation can be had the case is flagged and the original stands for itself."""
     made = MessageTranslation(translated.text, translated.back, translated.warnings, translated.machine)
-    with services.database.write() as db:
-        kept = "untranslated" if translated.failed and state == "done" else state
-        case_messages.save_translation(db, services.database.vault, message.id, made, kept)
-        if translated.failed and message.state != "before":
+    with runtime.database.write() as db:
+        kept = "untranslated" if translated.failure and state == "done" else state
+        case_messages.save_translation(db, runtime.database.vault, message.id, made, kept)
+        if translated.failure and message.state != "before":
             case_transitions.flag(db, message.case_id, NOT_TRANSLATED_FLAG)
-    if translated.failed:
-        log.warning("not translated: case=%s message=%s reason=%s", message.case_id, message.id, translated.failed)
+    if translated.failure:
+        log.warning("not translated: case=%s message=%s reason=%s", message.case_id, message.id, translated.failure)
 
 
-def send_message(services: Services, message_id: int) -> bool:
+def send_message(runtime: Runtime, message_id: int) -> bool:
     """A draft goes to the family, and the talk has begun; False if it was sent or thrown away, or the case is done."""
-    at, vault = now(), services.database.vault
-    with services.database.write() as db:
+    at, vault = now(), runtime.database.vault
+    with runtime.database.write() as db:
         message = case_messages.get(db, vault, message_id)
         case = cases.get(db, vault, message.case_id)
         contact = contacts.get(db, vault, case.contact_id)
         if not case.is_open or not case_messages.claim(db, message_id):
             return False
-        body = build_family_text(services, case, message, contact, is_first=contact.talking_case != case.id)
+        body = build_family_text(runtime, case, message, contact, is_first=contact.talking_case != case.id)
         delivery_id = deliveries.plan_staff_message(db, vault, contact.id, body, at)
         case_messages.set_delivery(db, message_id, None, delivery_id)
         later = (
-            escalation_policy.find_assignee_reminder_time(services.library.district, case, at + FAMILY_REPLY_PERIOD)
+            escalation_policy.find_assignee_reminder_time(runtime.library.district, case, at + FAMILY_REPLY_PERIOD)
             or at + FAMILY_REPLY_PERIOD
         )
         case_transitions.wait_for_family(db, case.id, message.staff or "staff", later, at)
         contacts.set_active_case(db, contact.id, case.id)
-    _set_active_case(services, contact, case.id)
-    enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    _set_active_case(runtime, contact, case.id)
+    enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return True
 
 
-def resend_message(services: Services, message_id: int) -> bool:
+def resend_message(runtime: Runtime, message_id: int) -> bool:
     """What did not arrive is sent once more; False while it is under way or has arrived."""
-    at, vault = now(), services.database.vault
+    at, vault = now(), runtime.database.vault
     try:
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             message = case_messages.get(db, vault, message_id)
             before = deliveries.find(db, vault, message.delivery_id or "")
             if before is None or before.state not in LOST_MESSAGE_STATES:
                 return False
             case = cases.get(db, vault, message.case_id)
             contact = contacts.get(db, vault, case.contact_id)
-            body = build_family_text(services, case, message, contact, False)
+            body = build_family_text(runtime, case, message, contact, False)
             delivery_id = deliveries.plan_staff_message(db, vault, contact.id, body, at)
             if not case_messages.set_delivery(db, message_id, before.id, delivery_id):
                 raise _AlreadyResentError  # and nothing of this is kept
     except _AlreadyResentError:
         return False
-    enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return True
 
 
@@ -191,118 +193,118 @@ class _AlreadyResentError(Exception):
     """Another click was faster."""
 
 
-def handle_undelivered_message(services: Services, delivery_id: str) -> None:
+def handle_undelivered_message(runtime: Runtime, delivery_id: str) -> None:
     """A text of staff did not arrive: the case does not wait for an answer to it, and who wrote it is told."""
-    at, district = now(), services.library.district
-    with services.database.write() as db:
-        message = case_messages.find_by_delivery(db, services.database.vault, delivery_id)
+    at, district = now(), runtime.library.district
+    with runtime.database.write() as db:
+        message = case_messages.find_by_delivery(db, runtime.database.vault, delivery_id)
         if message is None:
             return
-        case = cases.get(db, services.database.vault, message.case_id)
+        case = cases.get(db, runtime.database.vault, message.case_id)
         chase_at = escalation_policy.find_assignee_reminder_time(district, case, at) or at + FAMILY_REPLY_PERIOD
         if not case_transitions.return_to_staff(db, case.id, chase_at) or message.staff not in district.staff:
             return
-        where = f"{services.settings.public_base}/console/cases/{case.id}"
+        where = f"{runtime.settings.public_base}/console/cases/{case.id}"
         body = add_drill_label(case, f"{district.name}: your text in case {case.id} did not arrive. {where}")
-        planned = notices.plan_staff_notice(services, db, message.staff or "", body, at)
-    enqueue(services.redis, "urgent", DELIVER, planned)
+        planned = notices.plan_staff_notice(runtime, db, message.staff or "", body, at)
+    enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, planned)
 
 
-def ask_family_to_write(services: Services, case_id: int) -> bool:
+def ask_family_to_write(runtime: Runtime, case_id: int) -> bool:
     """Ask a family that no free text reaches to write, by an approved template, once a day; False if there is none."""
     at = now()
-    with services.database.write() as db:
-        contact = contacts.get(db, services.database.vault, cases.get(db, services.database.vault, case_id).contact_id)
+    with runtime.database.write() as db:
+        contact = contacts.get(db, runtime.database.vault, cases.get(db, runtime.database.vault, case_id).contact_id)
         asked = deliveries.find_last_planned_at(db, contact.id, WAITING_TEMPLATE)
-        if not way_to(services, contact, WAITING_TEMPLATE).template or (asked and asked > at - timedelta(days=1)):
+        if not find_delivery_route(runtime, contact, WAITING_TEMPLATE).template or (
+            asked and asked > at - timedelta(days=1)
+        ):
             return False
         delivery_id = deliveries.plan_staff_message(
-            db, services.database.vault, contact.id, WAITING_TEMPLATE, at, kind=WAITING_TEMPLATE
+            db, runtime.database.vault, contact.id, WAITING_TEMPLATE, at, kind=WAITING_TEMPLATE
         )
-    enqueue(services.redis, "urgent", DELIVER, delivery_id)
+    enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return True
 
 
-def end_conversation(services: Services, db: Connection, case: Case, at: datetime) -> list[str]:
+def end_conversation(runtime: Runtime, db: Connection, case: Case, at: datetime) -> list[str]:
     """The helper is back: the family is told, if it was talking about this case.  Then call `forget`."""
-    contact = contacts.get(db, services.database.vault, case.contact_id)
+    contact = contacts.get(db, runtime.database.vault, case.contact_id)
     if contact.talking_case != case.id:
         return []
     contacts.set_active_case(db, contact.id, None)
     if contact.stopped_at or case.topic in cases.STAFF_TOPICS:
         return []  # the desk hears from the front office's line how it ends; it is no family
-    return [notices.plan_family_notice(services, db, contact, "talk_ends", at, {})]
+    return [notices.plan_family_notice(runtime, db, contact, "talk_ends", at, {})]
 
 
-def hand_back_to_bot(services: Services, case_id: int) -> bool:
+def hand_back_to_bot(runtime: Runtime, case_id: int) -> bool:
     """Staff give the family back to the helper while the case goes on; False if there was no talk."""
     at = now()
-    with services.database.write() as db:
-        case = cases.get(db, services.database.vault, case_id)
-        planned = end_conversation(services, db, case, at)
+    with runtime.database.write() as db:
+        case = cases.get(db, runtime.database.vault, case_id)
+        planned = end_conversation(runtime, db, case, at)
         case_transitions.return_to_staff(
             db,
             case_id,
-            escalation_policy.find_assignee_reminder_time(services.library.district, case, at)
+            escalation_policy.find_assignee_reminder_time(runtime.library.district, case, at)
             or at + FAMILY_REPLY_PERIOD,
         )
-    clear_active_case(services, case.contact_id)
+    clear_active_case(runtime, case.contact_id)
     for delivery_id in planned:
-        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+        enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return bool(planned)
 
 
-def clear_active_case(services: Services, contact_id: int) -> None:
+def clear_active_case(runtime: Runtime, contact_id: int) -> None:
     """The day's conversation no longer says that a person talks with this family."""
-    with services.database.read() as db:
-        contact = contacts.get(db, services.database.vault, contact_id)
-    _set_active_case(services, contact, contact.talking_case)
+    with runtime.database.read() as db:
+        contact = contacts.get(db, runtime.database.vault, contact_id)
+    _set_active_case(runtime, contact, contact.talking_case)
 
 
-def _set_active_case(services: Services, contact: Contact, case_id: int | None) -> None:
+def _set_active_case(runtime: Runtime, contact: Contact, case_id: int | None) -> None:
     """Redis away: the next message reads the database, which knows."""
     try:
-        services.conversations.set_active_case(services.family(contact.address), case_id)
+        runtime.conversations.set_active_case(runtime.compute_lookup_hash(contact.address), case_id)
     except RedisError as error:
         log.warning("talk not marked: %s", type(error).__name__)
 
 
-def _notify_staff(services: Services, message: CaseMessage) -> None:
+def _notify_staff(runtime: Runtime, message: CaseMessage) -> None:
     """Who has the case hears that the family wrote; not what."""
-    at, district = now(), services.library.district
-    with services.database.read() as db:
-        case = cases.get(db, services.database.vault, message.case_id)
-    if not claim_staff_notice(services, case.id):
+    at, district = now(), runtime.library.district
+    with runtime.database.read() as db:
+        case = cases.get(db, runtime.database.vault, message.case_id)
+    if not claim_staff_notice(runtime, case.id):
         return
     known = case.claimed_by in district.staff
     people = [case.claimed_by or ""] if known else list(district.list_alert_recipients(case.role, at, case.school))
-    did = "sent a voice message" if message.original == SPOKE else "written"
+    did = "sent a voice message" if message.original == VOICE_MESSAGE_MARK else "written"
     body = (
         f"{district.name}: the family has {did} in case {case.id}."
-        f" {services.settings.public_base}/console/cases/{case.id}"
+        f" {runtime.settings.public_base}/console/cases/{case.id}"
     )
-    with services.database.write() as db:
-        planned = [
-            notices.plan_staff_notice(services, db, person, add_drill_label(case, body), at) for person in people
-        ]
+    with runtime.database.write() as db:
+        planned = [notices.plan_staff_notice(runtime, db, person, add_drill_label(case, body), at) for person in people]
     for delivery_id in planned:
-        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+        enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
 
 
-def _request_translation_review(services: Services, message: CaseMessage) -> None:
+def _request_translation_review(runtime: Runtime, message: CaseMessage) -> None:
     body = (
-        f"{services.library.district.name}: your text in case {message.case_id} was not sent: the translation may"
-        f" differ. Please look at it. {services.settings.public_base}/console/cases/{message.case_id}"
+        f"{runtime.library.district.name}: your text in case {message.case_id} was not sent: the translation may"
+        f" differ. Please look at it. {runtime.settings.public_base}/console/cases/{message.case_id}"
     )
-    with services.database.write() as db:
-        case = cases.get(db, services.database.vault, message.case_id)
-        planned = notices.plan_staff_notice(services, db, message.staff or "", add_drill_label(case, body), now())
-    enqueue(services.redis, "urgent", DELIVER, planned)
+    with runtime.database.write() as db:
+        case = cases.get(db, runtime.database.vault, message.case_id)
+        planned = notices.plan_staff_notice(runtime, db, message.staff or "", add_drill_label(case, body), now())
+    enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, planned)
 
 
-def claim_staff_notice(services: Services, case_id: int) -> bool:
+def claim_staff_notice(runtime: Runtime, case_id: int) -> bool:
     """Whether staff may be told that something was written in this case; without Redis rather twice than never."""
     try:
-        return bool(services.redis.set(f"told:case:{case_id}", 1, nx=True, ex=STAFF_NOTICE_INTERVAL_SECONDS))
+        return bool(runtime.redis.set(f"told:case:{case_id}", 1, nx=True, ex=STAFF_NOTICE_INTERVAL_SECONDS))
     except RedisError:
         return True

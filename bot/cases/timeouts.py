@@ -11,13 +11,13 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from bot.base.queues import ALERT_CASE, DELIVER, enqueue
-from bot.flows.dialog_state import Outcome, Talk, World, timed_out
-from bot.flows.engine import State
-from bot.messaging.effect_handlers import Kept, Message, keep
-from bot.messaging.inbound_message import Inbound
-from bot.messaging.reply_context import composer_for, of_case
-from bot.runtime import Services
+from bot.base.queues import ALERT_CASE_JOB, DELIVER_MESSAGE_JOB, enqueue
+from bot.flows.dialog_state import DialogState, FlowContext, Outcome, handle_timeout
+from bot.flows.engine import FlowState
+from bot.messaging.effect_handlers import MessageContext, TurnResult, persist_effects
+from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.reply_context import build_case_values, build_composer
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.families import follow_ups, sent_texts
 from bot.store.families.contacts import Contact
@@ -37,24 +37,24 @@ class DueTimeout:
 log = logging.getLogger(__name__)
 
 
-def handle(services: Services, context: World, due: DueTimeout) -> None:
+def handle(runtime: Runtime, context: FlowContext, due: DueTimeout) -> None:
     """Go on from the question that timed out, if it still waits.  A message of the family's own comes first.
 
     Where the conversation was lost (Redis forgot it), nobody knows whether there was an answer: then we go on too.
     """
-    family, owner = services.family(due.contact.address), secrets.token_hex(8)
-    conversation = services.conversations.lock_for_outgoing(family, owner)
+    family, owner = runtime.compute_lookup_hash(due.contact.address), secrets.token_hex(8)
+    conversation = runtime.conversations.lock_for_outgoing(family, owner)
     if conversation is None:
         return  # the sweep comes back to it
     try:
         if _is_still_waiting(conversation, due.timeout) and not (
             due.contact.talking_case and conversation.contact is None
         ):
-            _continue_flow(services, context, due, conversation, owner)
+            _continue_flow(runtime, context, due, conversation, owner)
         else:
-            _drop_answered(services, due.timeout)
+            _drop_answered(runtime, due.timeout)
     finally:
-        services.conversations.release(family, owner)
+        runtime.conversations.release(family, owner)
 
 
 def _is_still_waiting(conversation: Conversation, timeout: FollowUp) -> bool:
@@ -63,52 +63,54 @@ def _is_still_waiting(conversation: Conversation, timeout: FollowUp) -> bool:
     return lost or (state.get("flow"), state.get("step")) == (timeout.flow, timeout.step)
 
 
-def _continue_flow(services: Services, context: World, due: DueTimeout, conversation: Conversation, owner: str) -> None:
-    outcome = timed_out(
+def _continue_flow(
+    runtime: Runtime, context: FlowContext, due: DueTimeout, conversation: Conversation, owner: str
+) -> None:
+    outcome = handle_timeout(
         context, _restore_dialog_state(conversation, due.contact), due.timeout.flow, due.timeout.step or ""
     )
     after = replace(conversation, noticed=list(conversation.noticed), told=list(conversation.told))
     after.talk, after.contact = asdict(outcome[0]), due.contact.id
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         if not follow_ups.claim(db, due.timeout.id, "started"):
             return
-        kept = _save_outcome(services, db, due, context, outcome, after)
-    services.conversations.save_outgoing(services.family(due.contact.address), owner, after)
-    _enqueue_jobs(services, due.timeout, kept)
+        kept = _save_outcome(runtime, db, due, context, outcome, after)
+    runtime.conversations.save_outgoing(runtime.compute_lookup_hash(due.contact.address), owner, after)
+    _enqueue_jobs(runtime, due.timeout, kept)
 
 
-def _restore_dialog_state(conversation: Conversation, contact: Contact) -> Talk:
+def _restore_dialog_state(conversation: Conversation, contact: Contact) -> DialogState:
     found = dict(conversation.talk)
     state = found.pop("state", None)
     language = found.pop("language", None) or contact.language or "en"
-    return Talk(**found, language=language, state=State(**state) if state else None)
+    return DialogState(**found, language=language, state=FlowState(**state) if state else None)
 
 
 def _save_outcome(
-    services: Services, db: Connection, due: DueTimeout, context: World, outcome: Outcome, after: Conversation
-) -> Kept:
+    runtime: Runtime, db: Connection, due: DueTimeout, context: FlowContext, outcome: Outcome, after: Conversation
+) -> TurnResult:
     """The cases that are opened, and what the family reads, in one transaction."""
     talk, effects = outcome
-    cause = Inbound(f"timeout:{due.timeout.id}", due.contact.address, "")
-    kept = keep(services, db, Message(due.contact, cause, talk.language or "en", due.at), effects)
-    composer = composer_for(services, talk, context, due.at, after.noticed)
-    composer.extra = of_case(services.library, kept, due.at)
+    cause = InboundMessage(f"timeout:{due.timeout.id}", due.contact.address, "")
+    kept = persist_effects(runtime, db, MessageContext(due.contact, cause, talk.language or "en", due.at), effects)
+    composer = build_composer(runtime, talk, context, due.at, after.noticed)
+    composer.extra_values = build_case_values(runtime.library, kept, due.at)
     body = composer.compose(effects)
-    deliveries.plan_follow_up(db, services.database.vault, due.timeout.id, due.contact.id, body, due.at)
-    sent_texts.record(db, due.contact.id, composer.said, after.told, due.at)
+    deliveries.plan_follow_up(db, runtime.database.vault, due.timeout.id, due.contact.id, body, due.at)
+    sent_texts.record(db, due.contact.id, composer.sent_text_keys, after.told, due.at)
     return kept
 
 
-def _enqueue_jobs(services: Services, timeout: FollowUp, result: Kept) -> None:
-    with services.database.read() as db:
+def _enqueue_jobs(runtime: Runtime, timeout: FollowUp, result: TurnResult) -> None:
+    with runtime.database.read() as db:
         waiting = deliveries.list_waiting_for_follow_up(db, timeout.id)
-    for case in result.to_alert:
-        enqueue(services.redis, "urgent", ALERT_CASE, case)
+    for case in result.case_ids_to_alert:
+        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case)
     for delivery_id in waiting:
-        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+        enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
 
 
-def _drop_answered(services: Services, timeout: FollowUp) -> None:
-    with services.database.write() as db:
+def _drop_answered(runtime: Runtime, timeout: FollowUp) -> None:
+    with runtime.database.write() as db:
         follow_ups.claim(db, timeout.id, "dropped")
     log.info("answered in time: follow_up=%s", timeout.id)

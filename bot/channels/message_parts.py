@@ -6,14 +6,14 @@ MAX_MESSAGE_UNITS = 1500
 
 def split_message(reply: str) -> list[str]:
     """The reply in messages that Twilio takes, cut between paragraphs where it can be."""
-    found: list[str] = []
+    parts: list[str] = []
     for paragraph in reply.split("\n\n") if reply else []:
-        joined = f"{found[-1]}\n\n{paragraph}" if found else paragraph
-        if found and count_utf16_units(joined) <= MAX_MESSAGE_UNITS:
-            found[-1] = joined
+        joined = f"{parts[-1]}\n\n{paragraph}" if parts else paragraph
+        if parts and count_utf16_units(joined) <= MAX_MESSAGE_UNITS:
+            parts[-1] = joined
         else:
-            found += _split_paragraph(paragraph)
-    return found
+            parts += _split_paragraph(paragraph)
+    return parts
 
 
 def _split_paragraph(paragraph: str) -> list[str]:

@@ -48,36 +48,40 @@ class SimulatorChannel:
 
     def list_calls(self, to: str, since: datetime) -> list[ListedMessage]:
         """The calls to this phone since then."""
-        return [one for one in self.list_messages(to.removeprefix("voice:"), since) if one.sid.startswith("CA")]
+        return [
+            message for message in self.list_messages(to.removeprefix("voice:"), since) if message.sid.startswith("CA")
+        ]
 
     def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
         """What the phone with this address got since then."""
         try:
             sent = [item for _, item in read_feed(self._redis, "") if item["phone"] == to and item.get("delivery")]
-            known = load_statuses(self._redis)
+            statuses = load_statuses(self._redis)
         except RedisError:
             raise SendError("unknown") from None
-        found = [
-            ListedMessage(item["sid"], item["body"], known.get(item["sid"], "sent"), datetime.fromisoformat(item["at"]))
+        messages = [
+            ListedMessage(
+                item["sid"], item["body"], statuses.get(item["sid"], "sent"), datetime.fromisoformat(item["at"])
+            )
             for item in sent
         ]
-        return [one for one in found if one.created_at >= since]
+        return [message for message in messages if message.created_at >= since]
 
 
-def add_to_feed(redis: Redis, phone: str, direction: str, body: str, **more: str) -> None:
+def add_to_feed(redis: Redis, phone: str, direction: str, body: str, **extra: str) -> None:
     """Add a message to the feed; `direction` is as the phone sees it: in, out, or system."""
-    item = {"phone": phone, "direction": direction, "body": body, "at": datetime.now(UTC).isoformat(), **more}
+    item = {"phone": phone, "direction": direction, "body": body, "at": datetime.now(UTC).isoformat(), **extra}
     redis.xadd(FEED_KEY, {"item": json.dumps(item)}, maxlen=MAX_FEED_ITEMS, approximate=True)
     oldest = int((datetime.now(UTC).timestamp() - FEED_TTL_SECONDS) * 1000)
     redis.xtrim(FEED_KEY, minid=oldest, approximate=False)
     redis.expire(FEED_KEY, FEED_TTL_SECONDS)
 
 
-def read_feed(redis: Redis, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_feed(redis: Redis, after_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(id, message) of everything after this id (empty for all), oldest first."""
-    rows: Any = redis.xrange(FEED_KEY, f"({after}" if after else "-")
-    for number, fields in rows:
-        yield number.decode(), json.loads(fields[b"item"])
+    rows: Any = redis.xrange(FEED_KEY, f"({after_id}" if after_id else "-")
+    for entry_id, fields in rows:
+        yield entry_id.decode(), json.loads(fields[b"item"])
 
 
 def set_status(redis: Redis, sid: str, status: str) -> None:
@@ -93,5 +97,5 @@ def find_call(redis: Redis, sid: str) -> dict[str, Any] | None:
 
 def load_statuses(redis: Redis) -> dict[str, str]:
     """The status of every message on the feed, by SID."""
-    found: Any = redis.hgetall(STATUSES_KEY)
-    return {sid.decode(): status.decode() for sid, status in found.items()}
+    raw_statuses: Any = redis.hgetall(STATUSES_KEY)
+    return {sid.decode(): status.decode() for sid, status in raw_statuses.items()}

@@ -24,14 +24,14 @@ class SmsCost:
 
 def compute_sms_cost(text: str) -> SmsCost:
     """What sending this as an SMS costs; characters beyond the basic plane count as two in UCS-2."""
-    outside = sorted(
+    non_gsm_characters = sorted(
         {char for char in text if char not in GSM_BASIC_CHARACTERS and char not in GSM_EXTENDED_CHARACTERS}
     )
-    if not outside:
+    if not non_gsm_characters:
         units = sum(2 if char in GSM_EXTENDED_CHARACTERS else 1 for char in text)
         return SmsCost(_count_segments(units, 160, 153), True)
     units = len(text.encode("utf-16-le")) // 2
-    return SmsCost(_count_segments(units, 70, 67), False, "".join(outside))
+    return SmsCost(_count_segments(units, 70, 67), False, "".join(non_gsm_characters))
 
 
 def _count_segments(units: int, single_size: int, part_size: int) -> int:

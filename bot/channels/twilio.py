@@ -65,26 +65,28 @@ class PooledHttpClient(_RebasedHttpClient):
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         """As in the base class."""
-        named = dict(zip(("params", "data", "headers", "auth", "timeout"), args, strict=False)) | kwargs
-        aimed = self._rewrite_url(url)
-        whole = requests.Request(
+        arguments = dict(zip(("params", "data", "headers", "auth", "timeout"), args, strict=False)) | kwargs
+        target_url = self._rewrite_url(url)
+        request = requests.Request(
             method,
-            aimed,
-            named.get("headers"),
+            target_url,
+            arguments.get("headers"),
             None,
-            named.get("data"),
-            named.get("params"),
-            named.get("auth"),
+            arguments.get("data"),
+            arguments.get("params"),
+            arguments.get("auth"),
         )
         if self._environment_settings is None:
-            self._environment_settings = dict(self._session.merge_environment_settings(aimed, {}, None, None, None))
-        answer = self._session.send(
-            self._session.prepare_request(whole),
+            self._environment_settings = dict(
+                self._session.merge_environment_settings(target_url, {}, None, None, None)
+            )
+        response = self._session.send(
+            self._session.prepare_request(request),
             allow_redirects=False,
             timeout=REQUEST_TIMEOUT_SECONDS,
             **self._environment_settings,
         )
-        return Response(answer.status_code, answer.text, answer.headers)
+        return Response(response.status_code, response.text, response.headers)
 
 
 def create_client(settings: Settings, connections: int = 0) -> Client:
@@ -131,9 +133,9 @@ class TwilioChannel:
 
     def _build_call_callbacks(self, outgoing: OutgoingMessage) -> dict[str, Any]:
         """Where Twilio asks what to say, and tells what became of the call."""
-        base, own = f"{self._settings.public_base}/webhooks/twilio", f"m={outgoing.id}"
-        callback = {"status_callback": f"{base}/status?{own}", "status_callback_event": CALL_EVENTS}
-        return {"url": f"{base}/voice?{own}", **callback}
+        base, query = f"{self._settings.public_base}/webhooks/twilio", f"m={outgoing.id}"
+        callback = {"status_callback": f"{base}/status?{query}", "status_callback_event": CALL_EVENTS}
+        return {"url": f"{base}/voice?{query}", **callback}
 
     def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
         """What Twilio accepted for this address since then.
@@ -142,12 +144,12 @@ class TwilioChannel:
         documented (twilio.md, section 5).
         """
         try:
-            found = self._client.messages.list(to=to, limit=MAX_LISTED_MESSAGES, page_size=MAX_LISTED_MESSAGES)
+            messages = self._client.messages.list(to=to, limit=MAX_LISTED_MESSAGES, page_size=MAX_LISTED_MESSAGES)
         except REQUEST_ERRORS as error:
             raise convert_error(error) from None
         return [
             ListedMessage(message.sid, message.body or "", message.status, message.date_created)
-            for message in found
+            for message in messages
             if message.date_created and message.date_created >= since
         ]
 
@@ -155,21 +157,21 @@ class TwilioChannel:
         """What Twilio's list of calls says of this number; as in `listed`, dates are compared here."""
         number = to.removeprefix("whatsapp:").removeprefix("voice:")
         try:
-            found = self._client.calls.list(to=number, limit=MAX_LISTED_MESSAGES)
+            calls = self._client.calls.list(to=number, limit=MAX_LISTED_MESSAGES)
         except REQUEST_ERRORS as error:
             raise convert_error(error) from None
         return [
             ListedMessage(call.sid, "", CALL_STATUSES.get(call.status, "queued"), call.date_created)
-            for call in found
+            for call in calls
             if call.date_created and call.date_created >= since
         ]
 
     def _choose_sender(self, to: str) -> dict[str, str]:
         settings = self._settings
-        whatsapp = to.startswith("whatsapp:")
-        sender = settings.twilio_whatsapp_from if whatsapp else settings.twilio_sms_from
+        is_whatsapp = to.startswith("whatsapp:")
+        sender = settings.twilio_whatsapp_from if is_whatsapp else settings.twilio_sms_from
         if sender:
-            return {"from_": f"whatsapp:{sender.removeprefix('whatsapp:')}" if whatsapp else sender}
+            return {"from_": f"whatsapp:{sender.removeprefix('whatsapp:')}" if is_whatsapp else sender}
         if settings.twilio_messaging_service_sid:
             return {"messaging_service_sid": settings.twilio_messaging_service_sid}
         raise SendError("refused")  # no sender for this channel is set

@@ -35,9 +35,9 @@ class WebhookConfig:
     @property
     def is_retried(self) -> bool:
         """Whether Twilio asks again after a 5xx: only when told so behind the `#` (twilio.md, section 1)."""
-        given = dict(pair.partition("=")[::2] for pair in urlsplit(self.url).fragment.split("&"))
-        causes = given.get("rp", "ct").split(",")
-        return given.get("rc", "1") != "0" and bool({"5xx", "all"} & set(causes))
+        options = dict(pair.partition("=")[::2] for pair in urlsplit(self.url).fragment.split("&"))
+        causes = options.get("rp", "ct").split(",")
+        return options.get("rc", "1") != "0" and bool({"5xx", "all"} & set(causes))
 
 
 @dataclass(frozen=True)
@@ -64,36 +64,36 @@ def fetch_number(settings: Settings) -> TwilioNumber | None:
     Twilio's filter finds parts of numbers too, so that the whole is compared here.
     """
     try:
-        found = create_client(settings).incoming_phone_numbers.list(phone_number=settings.twilio_sms_from)
+        numbers = create_client(settings).incoming_phone_numbers.list(phone_number=settings.twilio_sms_from)
     except REQUEST_ERRORS as error:
         raise convert_error(error) from None
-    return next((_build_number(one) for one in found if one.phone_number == settings.twilio_sms_from), None)
+    return next((_build_number(number) for number in numbers if number.phone_number == settings.twilio_sms_from), None)
 
 
 def fetch_service_webhook(settings: Settings) -> WebhookConfig | None:
     """Where the Messaging Service sends what comes in, None if it leaves that to the number; raises `SendError`."""
     try:
-        found = create_client(settings).messaging.v1.services(settings.twilio_messaging_service_sid).fetch()
+        service = create_client(settings).messaging.v1.services(settings.twilio_messaging_service_sid).fetch()
     except REQUEST_ERRORS as error:
         raise convert_error(error) from None
-    if found.use_inbound_webhook_on_number:
+    if service.use_inbound_webhook_on_number:
         return None
-    return WebhookConfig(found.inbound_request_url or "", found.inbound_method or "", found.fallback_url or "")
+    return WebhookConfig(service.inbound_request_url or "", service.inbound_method or "", service.fallback_url or "")
 
 
-def _build_number(found: Any) -> TwilioNumber:
+def _build_number(number: Any) -> TwilioNumber:
     return TwilioNumber(
         texts=WebhookConfig(
-            found.sms_url or "",
-            found.sms_method or "",
-            found.sms_fallback_url or "",
-            "an application" if found.sms_application_sid else "",
+            number.sms_url or "",
+            number.sms_method or "",
+            number.sms_fallback_url or "",
+            "an application" if number.sms_application_sid else "",
         ),
         calls=WebhookConfig(
-            found.voice_url or "",
-            found.voice_method or "",
-            found.voice_fallback_url or "",
-            "an application" if found.voice_application_sid else "a trunk" if found.trunk_sid else "",
+            number.voice_url or "",
+            number.voice_method or "",
+            number.voice_fallback_url or "",
+            "an application" if number.voice_application_sid else "a trunk" if number.trunk_sid else "",
         ),
-        status_callback=found.status_callback or "",
+        status_callback=number.status_callback or "",
     )

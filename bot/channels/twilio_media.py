@@ -73,16 +73,18 @@ class TwilioMedia:
     def __init__(self, settings: Settings) -> None:
         self._account = settings.account_sid
         self._credentials = (settings.account_sid, settings.twilio_token)
-        here = f"http://127.0.0.1:{settings.port}" if settings.simulator_on and not settings.live else ""
-        self._base = settings.twilio_api_base.rstrip("/") or here
+        simulator_base = (
+            f"http://127.0.0.1:{settings.port}" if settings.is_simulator_enabled and not settings.is_live else ""
+        )
+        self._base = settings.twilio_api_base.rstrip("/") or simulator_base
 
     def fetch(self, url: str, content_type: str = "") -> MediaFile:
         """The file at this address of Twilio's; `content_type` is what the webhook said.  Raises `MediaError`."""
-        until = time.monotonic() + TOTAL_TIMEOUT_SECONDS
+        deadline = time.monotonic() + TOTAL_TIMEOUT_SECONDS
         try:
             with requests.Session() as session:
-                answer = self._follow_redirects(session, url)
-                return _read_body(answer, content_type, until)
+                response = self._follow_redirects(session, url)
+                return _read_body(response, content_type, deadline)
         except ValueError:  # a redirect to what is no address
             raise MediaError("elsewhere") from None
         except requests.RequestException:
@@ -94,10 +96,10 @@ class TwilioMedia:
         match = MEDIA_PATH_PATTERN.fullmatch(resource)
         if not match or match[1] != self._account:
             raise MediaError("elsewhere")
-        where = urlunsplit(urlsplit(url)._replace(path=f"{resource}.json", query="", fragment=""))
+        resource_url = urlunsplit(urlsplit(url)._replace(path=f"{resource}.json", query="", fragment=""))
         try:
             with requests.Session() as session:
-                status = self._send_request(session, "DELETE", where).status_code
+                status = self._send_request(session, "DELETE", resource_url).status_code
         except requests.RequestException:
             raise MediaError("away") from None
         if status not in (200, 204, 404, 410):
@@ -106,25 +108,31 @@ class TwilioMedia:
     def _follow_redirects(self, session: requests.Session, url: str) -> Response:
         """The answer at the end of the redirects, its body not read yet."""
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send_request(session, "GET", url)
-            if answer.status_code in REDIRECT_STATUSES:
-                url = _resolve_redirect(url, answer.headers.get("Location", ""))
-            elif answer.status_code == 200:
-                return answer
+            response = self._send_request(session, "GET", url)
+            if response.status_code in REDIRECT_STATUSES:
+                url = _resolve_redirect(url, response.headers.get("Location", ""))
+            elif response.status_code == 200:
+                return response
             else:
-                raise MediaError(_classify_status(answer.status_code))
-            answer.close()
+                raise MediaError(_classify_status(response.status_code))
+            response.close()
         raise MediaError("elsewhere")
 
     def _send_request(self, session: requests.Session, method: str, url: str) -> Response:
-        api = self._is_api_url(url)
-        if not api and not self._is_media_url(url):
+        is_api = self._is_api_url(url)
+        if not is_api and not self._is_media_url(url):
             raise MediaError("elsewhere")
-        auth = requests.auth.HTTPBasicAuth(*self._credentials) if api else _omit_credentials
+        auth = requests.auth.HTTPBasicAuth(*self._credentials) if is_api else _omit_credentials
         headers = {"Accept-Encoding": "identity"}  # sixteen megabytes stay sixteen
-        where = self._rewrite_url(url)
+        target_url = self._rewrite_url(url)
         return session.request(
-            method, where, auth=auth, headers=headers, timeout=READ_TIMEOUT_SECONDS, stream=True, allow_redirects=False
+            method,
+            target_url,
+            auth=auth,
+            headers=headers,
+            timeout=READ_TIMEOUT_SECONDS,
+            stream=True,
+            allow_redirects=False,
         )
 
     def _is_api_url(self, url: str) -> bool:
@@ -146,11 +154,11 @@ def get_host(url: str) -> str:
     """The host of an https address without a user, on the usual port; empty for every other address."""
     try:
         parts = urlsplit(url)
-        usual = parts.port in (None, 443)
+        has_usual_port = parts.port in (None, 443)
     except ValueError:
         return ""
-    plain = usual and parts.scheme == "https" and "@" not in parts.netloc and "\\" not in url
-    return (parts.hostname or "") if plain and url.isascii() and url.isprintable() else ""
+    is_plain = has_usual_port and parts.scheme == "https" and "@" not in parts.netloc and "\\" not in url
+    return (parts.hostname or "") if is_plain and url.isascii() and url.isprintable() else ""
 
 
 def _get_origin(url: str) -> tuple[str, str]:
@@ -180,18 +188,18 @@ def _classify_status(status: int) -> MediaErrorReason:
     return "not_there" if status in (404, 410) else "away"
 
 
-def _read_body(answer: Response, declared_type: str, deadline: float) -> MediaFile:
+def _read_body(response: Response, declared_type: str, deadline: float) -> MediaFile:
     """The body, counted while it comes: what its length is said to be is only a first look."""
-    content_type = _normalize_type(answer.headers.get("Content-Type", ""))
+    content_type = _normalize_type(response.headers.get("Content-Type", ""))
     content_type = _normalize_type(declared_type) if content_type in UNSPECIFIC_TYPES else content_type
-    length = answer.headers.get("Content-Length", "")
+    length = response.headers.get("Content-Length", "")
     if content_type not in AUDIO_TYPES:
         raise MediaError("type")
     if length.isdecimal() and int(length) > MAX_MEDIA_BYTES:
         raise MediaError("too_big")
     data = bytearray()
-    for piece in answer.iter_content(STREAM_CHUNK_BYTES):
-        data += piece
+    for chunk in response.iter_content(STREAM_CHUNK_BYTES):
+        data += chunk
         if len(data) > MAX_MEDIA_BYTES:
             raise MediaError("too_big")
         if time.monotonic() > deadline:
@@ -202,5 +210,5 @@ def _read_body(answer: Response, declared_type: str, deadline: float) -> MediaFi
 
 
 def _normalize_type(header: str) -> str:
-    named = header.split(";", maxsplit=1)[0].strip().lower()
-    return AUDIO_TYPE_ALIASES.get(named, named)
+    content_type = header.split(";", maxsplit=1)[0].strip().lower()
+    return AUDIO_TYPE_ALIASES.get(content_type, content_type)

@@ -61,66 +61,79 @@ class TwilioMessageStore:
     def list_stored(self, since: datetime, until: datetime) -> Iterator[StoredMessage]:
         """What was sent or received between these moments, both ways."""
         with _translate_errors():
-            for one in self._client.messages.stream(date_sent_after=since, date_sent_before=until, page_size=PAGE_SIZE):
-                yield StoredMessage(one.sid, bool(one.body), int(one.num_media or 0), one.status in FINAL_STATUSES)
+            for message in self._client.messages.stream(
+                date_sent_after=since, date_sent_before=until, page_size=PAGE_SIZE
+            ):
+                yield StoredMessage(
+                    message.sid, bool(message.body), int(message.num_media or 0), message.status in FINAL_STATUSES
+                )
 
     def list_received(self, since: datetime, until: datetime) -> Iterator[ReceivedMessage]:
         """What came in for a number of ours, or one of our Messaging Service's; nobody else's of this account."""
         for to in (*self._senders, *([None] if self._service else [])):
-            span: dict[str, Any] = {"date_sent_after": since, "date_sent_before": until} | ({"to": to} if to else {})
+            filters: dict[str, Any] = {"date_sent_after": since, "date_sent_before": until} | ({"to": to} if to else {})
             with _translate_errors():
-                for one in self._client.messages.stream(page_size=PAGE_SIZE, **span):
-                    if one.direction == "inbound" and (to or one.messaging_service_sid == self._service):
+                for message in self._client.messages.stream(page_size=PAGE_SIZE, **filters):
+                    if message.direction == "inbound" and (to or message.messaging_service_sid == self._service):
                         yield ReceivedMessage(
-                            one.sid or "", one.date_sent or since, _build_form(one), int(one.num_media or 0)
+                            message.sid or "",
+                            message.date_sent or since,
+                            _build_form(message),
+                            int(message.num_media or 0),
                         )
 
     def fetch_media_form(self, message: ReceivedMessage) -> dict[str, str]:
         """The fields of the form that name the files that came with it."""
-        found: dict[str, str] = {}
-        with _translate_errors(ignore_not_found=True):
+        form: dict[str, str] = {}
+        with _translate_errors(should_ignore_not_found=True):
             files = (
                 self._client.messages(message.sid).media.list(limit=MAX_FILES_PER_MESSAGE) if message.file_count else []
             )
             for number, file in enumerate(files):
-                found[f"MediaUrl{number}"] = f"{API_URL}{(file.uri or '').removesuffix('.json')}"
-                found[f"MediaContentType{number}"] = file.content_type or ""
-        return found
+                form[f"MediaUrl{number}"] = f"{API_URL}{(file.uri or '').removesuffix('.json')}"
+                form[f"MediaContentType{number}"] = file.content_type or ""
+        return form
 
     def redact(self, sid: str) -> None:
         """Its words are gone at Twilio; fine if they were gone before."""
-        with _translate_errors(ignore_not_found=True):
+        with _translate_errors(should_ignore_not_found=True):
             self._client.messages(sid).update(body="")
 
-    def delete_files(self, sid: str, include_audio: bool) -> None:
+    def delete_files(self, sid: str, should_include_audio: bool) -> None:
         """Pictures and papers that came with it are gone; `sounds`: sounds too, else they have a way of their own
         (bot/voice_notes)."""
-        with _translate_errors(ignore_not_found=True):
+        with _translate_errors(should_ignore_not_found=True):
             for file in self._client.messages(sid).media.list(limit=MAX_FILES_PER_MESSAGE):
-                if include_audio or not (file.content_type or "").startswith(AUDIO_TYPE_PREFIX):
+                if should_include_audio or not (file.content_type or "").startswith(AUDIO_TYPE_PREFIX):
                     self._client.messages(sid).media(file.sid or "").delete()
 
 
 @contextmanager
-def _translate_errors(ignore_not_found: bool = False) -> Iterator[None]:
+def _translate_errors(should_ignore_not_found: bool = False) -> Iterator[None]:
     """What Twilio's client raises, in our words."""
     try:
         yield
     except (TwilioException, requests.RequestException) as error:
-        if not (ignore_not_found and _get_status(error) == NOT_FOUND_STATUS):
+        if not (should_ignore_not_found and _get_status(error) == NOT_FOUND_STATUS):
             raise StoredMessageError(_classify_error(error)) from None
 
 
-def _build_form(one: Any) -> dict[str, str]:
-    told = {"MessageSid": one.sid, "From": one.from_, "To": one.to, "Body": one.body, "NumMedia": one.num_media}
-    return {name: str(value or "") for name, value in told.items()}
+def _build_form(message: Any) -> dict[str, str]:
+    values = {
+        "MessageSid": message.sid,
+        "From": message.from_,
+        "To": message.to,
+        "Body": message.body,
+        "NumMedia": message.num_media,
+    }
+    return {name: str(value or "") for name, value in values.items()}
 
 
 def _get_status(error: Exception) -> int:
     """What Twilio answered; 0: nothing.  Its client raises a plainer error for a list, with the answer beside it."""
     if isinstance(error, TwilioRestException):
         return int(error.status)
-    return next((one.status_code for one in error.args if isinstance(one, Response)), 0)
+    return next((argument.status_code for argument in error.args if isinstance(argument, Response)), 0)
 
 
 def _classify_error(error: Exception) -> str:

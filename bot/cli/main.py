@@ -11,18 +11,18 @@ import click
 from bot.announcements.join_poster import poster
 from bot.base import settings
 from bot.base.database import now
-from bot.base.yaml_source import BadSource
+from bot.base.yaml_source import SourceError
 from bot.community.partner_handout import handout
 from bot.content.library import Library, load_library
 from bot.content.lint import find_content_problems
-from bot.nlu import Context, explain, understand, warm
-from bot.nlu_training.dataset import untaught
+from bot.nlu import NluContext, classify_message, explain_understanding, preload_language_model
+from bot.nlu_training.dataset import find_training_problems
 from bot.retention.key_rotation import keys
 from bot.roster.import_command import import_command
-from bot.runtime import Services, open_to_write
+from bot.runtime import Runtime, open_runtime_for_writing
 from bot.speech import spoken_wording
 from bot.voice import coverage
-from bot.voice.voices_command import recorded_in, voices
+from bot.voice.voices_command import build_recorded_key_lookup, voices
 
 
 @click.group()
@@ -43,18 +43,18 @@ def chat(address: str) -> None:
 @click.option("--why", is_flag=True, help="Add the words and weights that decided, and what else was found.")
 def route(why: bool) -> None:
     """Read texts (or JSON objects with "text" and "lang"), a line each; write what was understood, a line each."""
-    library = _library()
+    library = _load_library()
     languages = library.district.languages
-    warm(library.understood_languages)
+    preload_language_model(library.understood_languages)
     for line in sys.stdin:
-        given = _given(line)
-        context = Context(library.phrasebook, languages, given.get("lang"))
-        understood = understand(given["text"], context)
-        found = asdict(understood)
-        also = found.pop("also")
-        told = {"also": also, "why": explain(given["text"], understood, context)} if why else {}
-        answer = {"text": given["text"], **found, **told}
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        request = _parse_route_line(line)
+        context = NluContext(library.phrasebook, languages, request.get("lang"))
+        understood = classify_message(request["text"], context)
+        result = asdict(understood)
+        also = result.pop("secondary_intents")
+        explanation = {"also": also, "why": explain_understanding(request["text"], understood, context)} if why else {}
+        output = {"text": request["text"], **result, **explanation}
+        click.echo(json.dumps(output, ensure_ascii=False))
 
 
 @main.command()
@@ -65,17 +65,17 @@ def check(production: bool, segments: bool) -> None:
     if segments:
         _show_segments()
         return
-    given = _settings()
+    process_settings = _load_settings()
     try:
-        library = load_library(settings.ROOT, given.district_file)
-    except BadSource as bad:
+        library = load_library(settings.ROOT, process_settings.district_file)
+    except SourceError as bad:
         for problem in bad.problems:
             click.echo(str(problem))
         sys.exit(1)
     errors, warnings = find_content_problems(settings.ROOT, library)
-    warnings += spoken_wording.warnings(library)
-    warnings += coverage.warnings(library, now(), recorded_in(given))
-    errors += untaught(settings.ROOT / "flows", library.phrasebook.taught)
+    warnings += spoken_wording.list_warnings(library)
+    warnings += coverage.list_warnings(library, now(), build_recorded_key_lookup(process_settings))
+    errors += find_training_problems(settings.ROOT / "flows", library.phrasebook.nlu_model)
     for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):
         click.echo(line)
     click.echo(f"{len(errors)} errors, {len(warnings)} warnings", err=True)
@@ -86,12 +86,12 @@ def check(production: bool, segments: bool) -> None:
 @click.argument("flow")
 def graph(flow: str) -> None:
     """Draw FLOW in Mermaid, for any page that shows it (GitHub, mermaid.live)."""
-    from bot.flows.mermaid import mermaid
+    from bot.flows.mermaid import render_mermaid
 
-    flows = _library().flows.flows
+    flows = _load_library().flows.flows
     if flow not in flows:
         raise click.ClickException(f"there is no flow '{flow}': one of {', '.join(sorted(flows))}")
-    click.echo(mermaid(flows[flow]))
+    click.echo(render_mermaid(flows[flow]))
 
 
 @main.command()
@@ -112,20 +112,22 @@ def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
     """Play the transcripts in WHERE (flows/tests); a line for each difference, exit 1 if there is one."""
     from bot.flow_tests.runner import play_all
 
-    library = _library()
+    library = _load_library()
     try:
         report = play_all(library, where, channel or ("whatsapp", "sms", "voice"))
-    except BadSource as bad:
+    except SourceError as bad:
         raise click.ClickException(str(bad)) from None
     for problem in report.problems:
         click.echo(str(problem))
-    steps, choices = report.steps_left(library), report.choices_left(library)
+    steps, choices = report.list_uncovered_steps(library), report.list_uncovered_choices(library)
     for place in (*steps, *choices) if left else ():
         click.echo(f"not walked: {'.'.join(place)}")
-    for flow, kind in report.kinds_left(library) if left else ():
+    for flow, kind in report.list_uncovered_kinds(library) if left else ():
         click.echo(f"flows/tests/{flow}.yaml: no transcript with 'shows: {kind}'")
-    told = f"{report.played} conversations in {len(report.walked)} languages, {len(report.problems)} differences"
-    click.echo(f"{told}; not walked: {len(steps)} steps, {len(choices)} choices", err=True)
+    summary = (
+        f"{report.run_count} conversations in {len(report.visited_steps)} languages, {len(report.problems)} differences"
+    )
+    click.echo(f"{summary}; not walked: {len(steps)} steps, {len(choices)} choices", err=True)
     sys.exit(1 if report.problems else 0)
 
 
@@ -140,16 +142,20 @@ def correct(language: str, start: str, send: bool) -> None:
     """
     from bot.messaging import text_corrections
 
-    services = _services()
+    runtime = _open_runtime()
     try:
-        found = text_corrections.prepare(services, language, start, now())
-    except text_corrections.CannotCorrect as error:
+        correction = text_corrections.prepare_correction(runtime, language, start, now())
+    except text_corrections.TextCorrectionError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(found.body)
+    click.echo(correction.body)
     if not send:
-        click.echo(f"{len(found.contacts)} families were sent another wording. Add --send to send this.", err=True)
+        click.echo(
+            f"{len(correction.contact_ids)} families were sent another wording. Add --send to send this.", err=True
+        )
         return
-    click.echo(f"{text_corrections.send(services, found)} families get this now, or in the morning.", err=True)
+    click.echo(
+        f"{text_corrections.send_correction(runtime, correction)} families get this now, or in the morning.", err=True
+    )
 
 
 @main.command()
@@ -167,21 +173,25 @@ def announce(file: Path | None, by: str, presets: bool) -> None:
 
     if presets == (file is not None):
         raise click.UsageError("name a FILE, or say --presets")
-    services = _services()
+    runtime = _open_runtime()
     if file is None:
-        made = templates.create_missing(services, by)
-        click.echo(json.dumps({"made": made, "url": f"{services.settings.public_base}/console/schools"}))
+        created = templates.create_missing(runtime, by)
+        click.echo(json.dumps({"made": created, "url": f"{runtime.settings.public_base}/console/schools"}))
         return
     try:
-        draft = composition.build_draft(services.library.district, read_announcement(file), now())
-        kept = composition.save_draft(services, draft, by)
-    except BadSource as bad:
+        draft = composition.build_draft(runtime.library.district, read_announcement(file), now())
+        announcement = composition.save_draft(runtime, draft, by)
+    except SourceError as bad:
         raise click.ClickException("\n".join(str(problem) for problem in bad.problems)) from None
     except composition.InvalidAnnouncementError as error:
         raise click.ClickException("\n".join(error.problems)) from None
-    translation_drafts.request_drafts(services, kept)
-    click.echo(json.dumps({"id": kept.id, "url": f"{services.settings.public_base}/console/announcements/{kept.id}"}))
-    for line in preview.describe_preview(preview.build_preview(services, kept)):
+    translation_drafts.request_drafts(runtime, announcement)
+    click.echo(
+        json.dumps(
+            {"id": announcement.id, "url": f"{runtime.settings.public_base}/console/announcements/{announcement.id}"}
+        )
+    )
+    for line in preview.describe_preview(preview.build_preview(runtime, announcement)):
         click.echo(line, err=True)
 
 
@@ -201,16 +211,16 @@ main.add_command(keys)
 def doctor() -> None:
     """Say what is configured, reachable, missing or wrong, and what to do; exit 1 if anything is wrong."""
     from bot.monitoring.doctor import examine
-    from bot.runtime import open_services
-    from bot.web.operations.health import missing
+    from bot.runtime import open_runtime
+    from bot.web.operations.health import find_missing_parts
 
-    services = open_services(_settings())
-    found = list(examine(services, missing(services)))
-    click.echo(f"messages go to {'Twilio' if services.settings.live else 'the simulator'}")
-    click.echo(f"webhooks are signed for {services.settings.public_base}")
-    for one in found:
-        click.echo(f"{one.part}: {one.observation}" + (f"\n    {one.remedy}" if one.remedy else ""))
-    sys.exit(0 if all(one.is_well for one in found) else 1)
+    runtime = open_runtime(_load_settings())
+    findings = list(examine(runtime, find_missing_parts(runtime)))
+    click.echo(f"messages go to {'Twilio' if runtime.settings.is_live else 'the simulator'}")
+    click.echo(f"webhooks are signed for {runtime.settings.public_base}")
+    for finding in findings:
+        click.echo(f"{finding.part}: {finding.observation}" + (f"\n    {finding.remedy}" if finding.remedy else ""))
+    sys.exit(0 if all(finding.is_well for finding in findings) else 1)
 
 
 @main.command()
@@ -219,22 +229,24 @@ def restored(by: str) -> None:
     """After a restore, before web and workers start: erase again whom the backup has brought back, hold what waits for
     families, since it may have left already, and empty Redis, which is newer than the backup."""
     from bot.messaging import erasure
-    from bot.retention import after_restore as restoring
+    from bot.retention import after_restore
     from bot.store.lifecycle import erasure_list
 
-    here = _services()
-    click.echo(f"families erased again: {erasure.erase_again(here, by)}")
-    held = restoring.hold(here, by)
-    erasure_list.flush_everything_else(here.redis)
+    runtime = _open_runtime()
+    click.echo(f"families erased again: {erasure.erase_restored_families(runtime, by)}")
+    held_items = after_restore.hold_family_messages(runtime, by)
+    erasure_list.flush_everything_else(runtime.redis)
     click.echo(
-        f"texts to families held: {held.texts}; follow-ups dropped: {held.follow_ups}; reminders: {held.reminders}"
+        f"texts to families held: {held_items.texts}; follow-ups dropped: {held_items.follow_ups};"
+        f" reminders: {held_items.reminders}"
     )
-    for number in held.paused:
+    for announcement_id in held_items.paused:
         click.echo(
-            f"announcement {number} is paused: resume it in the console only if it had not gone on, else stop it"
+            f"announcement {announcement_id} is paused: resume it in the console only if it had not gone on,"
+            " else stop it"
         )
-    for number in held.coming:
-        click.echo(f"announcement {number} leaves at its hour: stop it in the console if it has left already")
+    for announcement_id in held_items.scheduled:
+        click.echo(f"announcement {announcement_id} leaves at its hour: stop it in the console if it has left already")
 
 
 @main.command()
@@ -250,13 +262,13 @@ def erase(address: str | None, again: bool, by: str) -> None:
 
     if again == bool(address):
         raise click.UsageError("Give a number or address, or --again.")
-    here = _services()
+    runtime = _open_runtime()
     address = click.prompt("Number or address", err=True) if address == "-" else address
     if again or address is None:
-        click.echo(f"Erased again: {erasure.erase_again(here, by)}")
+        click.echo(f"Erased again: {erasure.erase_restored_families(runtime, by)}")
         return
     number = None if ":" in address else parse_e164(address)
-    if not erasure.erase(here, number or address, by):
+    if not erasure.erase_by_address(runtime, number or address, by):
         raise click.ClickException("Nobody is known by this number or address.")
     click.echo("Erased.")
 
@@ -267,10 +279,10 @@ def retain(by: str) -> None:
     """Delete what is past its time, now (the scheduler does so daily); a line for each rule that found something."""
     from bot.retention import job
 
-    found = job.delete_expired(_services(), by)
-    for name, count in found.items():
+    counts = job.delete_expired(_open_runtime(), by)
+    for name, count in counts.items():
         click.echo(f"{name}: {count}")
-    if not found:
+    if not counts:
         click.echo("Nothing is past its time.")
 
 
@@ -286,56 +298,62 @@ def login(name: str, role: str | None, staff: str | None) -> None:
     from bot.web.console.oversight.accounts_page import find_account_problem
     from bot.web.console.registration import issue_password
 
-    services = _services()
-    if wrong := find_account_problem(services, name, role, staff):
-        raise click.ClickException(wrong)
-    click.echo(issue_password(services, name, role, staff))
+    runtime = _open_runtime()
+    if problem := find_account_problem(runtime, name, role, staff):
+        raise click.ClickException(problem)
+    click.echo(issue_password(runtime, name, role, staff))
 
 
 def _show_segments() -> None:
     from bot.content.catalog_stats import list_long_texts, render_stats_table
 
-    languages = _library().district.languages
+    languages = _load_library().district.languages
     click.echo(render_stats_table(settings.ROOT, languages))
     for line in list_long_texts(settings.ROOT, languages):
         click.echo(line)
 
 
-def _given(line: str) -> dict[str, Any]:
+def _parse_route_line(line: str) -> dict[str, Any]:
     """A line of `route`: a JSON object where it begins with a brace, else the text itself."""
     text = line.rstrip("\n")
     if not text.startswith("{"):
         return {"text": text}
     try:
-        given = json.loads(text)
+        request = json.loads(text)
     except ValueError:
         return {"text": text}
-    known = isinstance(given, dict) and isinstance(given.get("text"), str)
-    return given if known else {"text": text}
+    is_request = isinstance(request, dict) and isinstance(request.get("text"), str)
+    return request if is_request else {"text": text}
 
 
-def _services() -> Services:
+def _open_runtime() -> Runtime:
     """For a command that reads or changes what is stored: not with a `DATA_KEY` that does not fit it."""
     try:
-        return open_to_write(_settings())
+        return open_runtime_for_writing(_load_settings())
     except settings.SettingsError as error:
         raise click.ClickException(str(error)) from None
 
 
-def _settings() -> settings.Settings:
+def _load_settings() -> settings.Settings:
     """The environment's settings; in development with the Redis of a line that runs beside this command."""
-    from bot.dev_server.redis_server import running_url
+    from bot.dev_server.redis_server import find_running_url
 
     try:
-        given = settings.load()
+        process_settings = settings.load_settings()
     except settings.SettingsError as error:
         raise click.ClickException(str(error)) from None
-    beside = running_url(given.var_dir / "redis") if given.redis_url == settings.DEVELOPMENT_REDIS else None
-    return given.model_copy(update={"redis_url": beside}) if beside else given
+    running_redis_url = (
+        find_running_url(process_settings.var_dir / "redis")
+        if process_settings.redis_url == settings.DEVELOPMENT_REDIS_URL
+        else None
+    )
+    return (
+        process_settings.model_copy(update={"redis_url": running_redis_url}) if running_redis_url else process_settings
+    )
 
 
-def _library() -> Library:
+def _load_library() -> Library:
     try:
-        return load_library(settings.ROOT, _settings().district_file)
-    except BadSource as bad:
+        return load_library(settings.ROOT, _load_settings().district_file)
+    except SourceError as bad:
         raise click.ClickException(str(bad)) from None

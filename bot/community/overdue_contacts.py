@@ -7,9 +7,9 @@ from datetime import date, datetime
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.community import contact_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.community import community_leaders, review_reminders
 
@@ -17,26 +17,26 @@ LEADER_OFFICE_ROLE = "superintendents_office"
 log = logging.getLogger(__name__)
 
 
-def remind_owners(services: Services) -> None:
+def remind_owners(runtime: Runtime) -> None:
     """Tell the keepers; note and text are written together, so a killed process tells nobody twice."""
-    at, district, vault = now(), services.library.district, services.database.vault
-    with services.database.write() as db:
-        late = Counter(_list_newly_overdue_owners(services, db, district.to_local_time(at).date(), at))
+    at, district, vault = now(), runtime.library.district, runtime.database.vault
+    with runtime.database.write() as db:
+        late = Counter(_list_newly_overdue_owners(runtime, db, district.to_local_time(at).date(), at))
         planned = [
             deliveries.plan_reminder(
-                db, vault, person, _build_text(services, count), district.find_next_work_time(person, at)
+                db, vault, person, _build_text(runtime, count), district.find_next_work_time(person, at)
             )
             for person, count in late.items()
         ]
     for delivery_id in planned:
-        enqueue(services.redis, "default", DELIVER, delivery_id)
+        enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     if planned:
         log.info("overdue with leaders: contacts=%s texts=%s", late.total(), len(planned))
 
 
-def _list_newly_overdue_owners(services: Services, db: Connection, today: date, at: datetime) -> list[str]:
+def _list_newly_overdue_owners(runtime: Runtime, db: Connection, today: date, at: datetime) -> list[str]:
     """The keeper of each contact or task of the first week that nobody was told of; another day is told anew."""
-    register, district = community_leaders.list_all(db, services.database.vault), services.library.district
+    register, district = community_leaders.list_all(db, runtime.database.vault), runtime.library.district
     due = [(f"leader {one.id}", one.due_on, one.owner) for one in register if contact_rules.is_overdue(one, today)]
     plan = contact_rules.list_open_tasks(community_leaders.list_tasks(db), register)
     due += [(f"leaders {one.kind}", one.due_on, one.owner) for one in plan if one.due_on < today]
@@ -44,8 +44,8 @@ def _list_newly_overdue_owners(services: Services, db: Connection, today: date, 
     return [who if who in district.staff else district.find_owners(LEADER_OFFICE_ROLE)[0] for who in found]
 
 
-def _build_text(services: Services, count: int) -> str:
+def _build_text(runtime: Runtime, count: int) -> str:
     """No name of a leader: a work phone may lie on a desk."""
     what = "1 contact with a community leader is" if count == 1 else f"{count} contacts with community leaders are"
-    where = f"{services.settings.public_base}/console/leaders"
-    return f"{services.library.district.name}: {what} overdue. {where}"
+    where = f"{runtime.settings.public_base}/console/leaders"
+    return f"{runtime.library.district.name}: {what} overdue. {where}"

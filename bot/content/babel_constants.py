@@ -11,10 +11,12 @@ def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> I
     """(line, function, text, comments) of every text that is a constant, or a value of one (Babel's interface)."""
     for statement in ast.parse(file.read()).body:
         if isinstance(statement, ast.Assign):
-            yield from ((one.lineno, "gettext", str(one.value), []) for one in _find_texts(statement.value))
+            yield from (
+                (constant.lineno, "gettext", str(constant.value), []) for constant in _find_texts(statement.value)
+            )
 
 
 def _find_texts(value: ast.expr) -> Iterator[ast.Constant]:
-    for one in value.values if isinstance(value, ast.Dict) else [value]:
-        if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            yield one
+    for node in value.values if isinstance(value, ast.Dict) else [value]:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-from bot.base.yaml_source import Path, Source, parse
+from bot.base.yaml_source import Source, SourcePath, parse_yaml
 from bot.content.district import District
 from bot.content.facts import Fact, FactsFile
 from bot.content.spoken_texts import SpokenTextsFile
 from bot.content.texts import TextsFile
-from bot.flows.loader import texts_of
+from bot.flows.loader import list_flow_texts
 from bot.flows.model import Flow, Plural, Text
 
 ExtractedMessage = tuple[int, str, str | tuple[str, str], list[str]]
@@ -17,36 +17,36 @@ PLACEHOLDER_COMMENT = "Do not translate words in braces, such as {office_phone}.
 
 def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterable[ExtractedMessage]:
     """(line, function, text, comments) of every text that a family may read in one YAML file (Babel's interface)."""
-    source = parse(file.read().decode("utf-8"), getattr(file, "name", "flow"))
+    source = parse_yaml(file.read().decode("utf-8"), getattr(file, "name", "flow"))
     for path, text, comment in _find_texts(source):
         comments = [comment, PLACEHOLDER_COMMENT] if "{" in str(text) else [comment]
-        line = source.problem(path, "").line
+        line = source.build_problem(path, "").line
         if isinstance(text, Plural):
             yield line, "ngettext", (text.one, text.other), comments
         else:
             yield line, "gettext", text, comments
 
 
-def _find_texts(source: Source) -> Iterator[tuple[Path, Text, str]]:
+def _find_texts(source: Source) -> Iterator[tuple[SourcePath, Text, str]]:
     if "facts" in source.data:
-        district = source.model(District) if "schools" in source.data else None
-        facts: Mapping[str, Fact] = district.facts if district else source.model(FactsFile).facts
+        district = source.parse_model(District) if "schools" in source.data else None
+        facts: Mapping[str, Fact] = district.facts if district else source.parse_model(FactsFile).facts
         for name, fact in facts.items():
             yield ("facts", name, "text"), fact.text, f"A fact ({name}): keep its meaning exactly."
         for name, text in district.answers.items() if district else ():
             yield ("answers", name), text, f"What a member of staff writes to a family ({name})."
     elif "texts" in source.data:
-        for name, text in source.model(TextsFile).texts.items():
+        for name, text in source.parse_model(TextsFile).texts.items():
             yield ("texts", name), text, f"Used by the program ({name})."
     elif "spoken" in source.data:
-        for number, pair in enumerate(source.model(SpokenTextsFile).spoken):
+        for number, pair in enumerate(source.parse_model(SpokenTextsFile).spoken):
             comment = f"Said in a phone call instead of: {pair.written}"
             yield ("spoken", number, "said"), pair.said, comment
     elif "flow" in source.data:
-        flow = source.model(Flow)
-        for path, said in texts_of(flow):
+        flow = source.parse_model(Flow)
+        for path, flow_text in list_flow_texts(flow):
             kind = {"label": "an answer to choose", "ask": "a question", "says": "goes with a picture or a file"}.get(
                 str(path[-1]), "a text"
             )
             place = f", step {path[1]}" if len(path) > 1 else ""
-            yield path, said, f"Flow '{flow.title}'{place}: {kind}."
+            yield path, flow_text, f"Flow '{flow.title}'{place}: {kind}."

@@ -10,8 +10,8 @@ from typing import Any
 from babel.messages.catalog import Catalog as PoCatalog
 from babel.messages.pofile import PoFileError, denormalize, read_po
 
-from bot.base.yaml_source import BadSource, Problem, decoded
-from bot.flows.loader import placeholders
+from bot.base.yaml_source import Problem, SourceError, decode_source
+from bot.flows.loader import find_placeholders
 from bot.flows.model import Plural
 
 SOURCE_LANGUAGE = "en"
@@ -51,8 +51,8 @@ class Catalogs:
         """The English `text` in `language`, or the English itself, marked as missing."""
         if language == SOURCE_LANGUAGE:
             return CatalogText(text)
-        found = self.texts.get(language, {}).get(text)
-        return found or CatalogText(text, is_missing=True)
+        translation = self.texts.get(language, {}).get(text)
+        return translation or CatalogText(text, is_missing=True)
 
     def find_plural_text(self, language: str, text: Plural, count: int) -> CatalogText:
         """The form of `text` that this number takes in `language`, or the English form, marked as missing."""
@@ -77,15 +77,15 @@ def load_catalogs(files: Mapping[str, bytes]) -> Catalogs:
 
 def parse_po(language: str, data: bytes) -> PoCatalog:
     """One `messages/<lang>.po`; raises `BadSource` with the line that Babel stumbles over."""
-    text = decoded(data, f"messages/{language}.po")
-    steady = "\n".join(line for line in text.split("\n") if not line.startswith(PREVIOUS_ID_PREFIX))
-    if any(int(number[:9]) > MAX_PLURAL_FORMS for number in PLURAL_COUNT_PATTERN.findall(steady)):
+    text = decode_source(data, f"messages/{language}.po")
+    filtered_text = "\n".join(line for line in text.split("\n") if not line.startswith(PREVIOUS_ID_PREFIX))
+    if any(int(number[:9]) > MAX_PLURAL_FORMS for number in PLURAL_COUNT_PATTERN.findall(filtered_text)):
         raise _build_plural_error(language, text)  # Babel would make room for as many
     try:
-        catalog = read_po(BytesIO(steady.encode()), locale=language, abort_invalid=True)
+        catalog = read_po(BytesIO(filtered_text.encode()), locale=language, abort_invalid=True)
     except (PoFileError, ValueError, LookupError) as error:
         line = int(getattr(error, "lineno", 0) or 0) + 1
-        raise BadSource([Problem(f"messages/{language}.po", line, 1, f"not a PO file: {error}")]) from None
+        raise SourceError([Problem(f"messages/{language}.po", line, 1, f"not a PO file: {error}")]) from None
     if not _has_valid_plural_rule(catalog):
         raise _build_plural_error(language, text)
     for new, old in _find_edited_entries(text):
@@ -104,39 +104,45 @@ def _has_valid_plural_rule(catalog: PoCatalog) -> bool:
         return False
 
 
-def _build_plural_error(language: str, text: str) -> BadSource:
+def _build_plural_error(language: str, text: str) -> SourceError:
     line = text[: max(0, text.find("Plural-Forms"))].count("\n") + 1
-    said = "Plural-Forms: its rule must name one of the forms for every number; take this language's from Poedit"
-    return BadSource([Problem(f"messages/{language}.po", line, 1, said)])
+    message = "Plural-Forms: its rule must name one of the forms for every number; take this language's from Poedit"
+    return SourceError([Problem(f"messages/{language}.po", line, 1, message)])
 
 
 def _find_edited_entries(text: str) -> Iterator[tuple[str, str]]:
     """(English now, English that was translated) of entries with `#| msgid`, which Babel takes for comments."""
     for block in re.split(r"\n\s*\n", text):
         lines = block.split("\n")
-        old = " ".join(line[3:] for line in lines if line.startswith(PREVIOUS_ID_PREFIX))
-        now = re.search(r'^msgid (".*"(?:\n".*")*)', block, re.MULTILINE)
-        if old and now:
-            yield denormalize(now[1]), denormalize(old.removeprefix("msgid "))
+        previous_id = " ".join(line[3:] for line in lines if line.startswith(PREVIOUS_ID_PREFIX))
+        current_id = re.search(r'^msgid (".*"(?:\n".*")*)', block, re.MULTILINE)
+        if previous_id and current_id:
+            yield denormalize(current_id[1]), denormalize(previous_id.removeprefix("msgid "))
 
 
 def _load_texts(catalog: PoCatalog) -> dict[str, CatalogText]:
     """What may be sent: not where the English was edited since, so that nothing is said that is no longer meant."""
-    found = {}
+    texts = {}
     for message in catalog:
         if message.previous_id:
             continue
-        one, said = message.id, message.string
-        if isinstance(one, str) and one and isinstance(said, str) and said and has_valid_placeholders(said):
-            found[one] = CatalogText(said, is_draft=message.fuzzy)
-    return found
+        message_id, translation = message.id, message.string
+        if (
+            isinstance(message_id, str)
+            and message_id
+            and isinstance(translation, str)
+            and translation
+            and has_valid_placeholders(translation)
+        ):
+            texts[message_id] = CatalogText(translation, is_draft=message.fuzzy)
+    return texts
 
 
 def has_valid_placeholders(text: str) -> bool:
     """Whether nothing but placeholders stands in braces: a brace that was lost in a translation would break each
     message that says it; the English is said instead (and `bot check` names it)."""
     try:
-        placeholders(text)
+        find_placeholders(text)
     except ValueError:
         return False
     return True
@@ -144,13 +150,13 @@ def has_valid_placeholders(text: str) -> bool:
 
 def _load_plurals(catalog: PoCatalog) -> dict[str, PluralForms]:
     """Those texts that have all their forms; one that lacks a form is missing (and an error of `bot check`)."""
-    found = {}
+    plurals = {}
     for message in catalog:
         forms = message.string
-        whole = has_all_forms(catalog, forms) and all(has_valid_placeholders(form) for form in forms or ())
-        if isinstance(message.id, tuple) and whole and not message.previous_id:
-            found[message.id[0]] = PluralForms(tuple(forms or ()), c2py(catalog.plural_expr), message.fuzzy)
-    return found
+        is_complete = has_all_forms(catalog, forms) and all(has_valid_placeholders(form) for form in forms or ())
+        if isinstance(message.id, tuple) and is_complete and not message.previous_id:
+            plurals[message.id[0]] = PluralForms(tuple(forms or ()), c2py(catalog.plural_expr), message.fuzzy)
+    return plurals
 
 
 def has_all_forms(catalog: PoCatalog, forms: Any) -> bool:

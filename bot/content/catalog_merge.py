@@ -17,23 +17,25 @@ VOLATILE_HEADERS = ('"POT-Creation-Date', '"PO-Revision-Date')
 
 def merge_catalog(path: Path, template: Catalog) -> None:
     """Merge new and changed English into one `messages/<lang>.po`; a changed text becomes fuzzy."""
-    before = path.read_text(encoding="utf-8").splitlines()
+    old_lines = path.read_text(encoding="utf-8").splitlines()
     catalog = parse_po(path.stem, path.read_bytes())
-    still_due = {message.id: message.previous_id for message in catalog if message.previous_id}
+    previous_ids = {message.id: message.previous_id for message in catalog if message.previous_id}
     catalog.update(template, update_header_comment=False)
     for message in catalog:
-        if message.id in still_due:
-            message.previous_id = still_due[message.id]
+        if message.id in previous_ids:
+            message.previous_id = previous_ids[message.id]
     buffer = BytesIO()
     write_po(buffer, catalog, width=0, sort_by_file=True, include_previous=True)
-    after = [
+    new_lines = [
         line
         for line in buffer.getvalue().decode().splitlines()
         if not line.startswith((*VOLATILE_HEADERS, KEPT_HEADER_PREFIX))
     ]
-    kept = [line for line in before if line.startswith((KEPT_HEADER_PREFIX, '"PO-Revision-Date'))]
-    end = next(number for number, line in enumerate(after) if line.startswith('"MIME-Version'))
-    path.write_text("\n".join([*after[:end], *kept, *after[end:]]).rstrip("\n") + "\n", encoding="utf-8")
+    kept_headers = [line for line in old_lines if line.startswith((KEPT_HEADER_PREFIX, '"PO-Revision-Date'))]
+    end = next(number for number, line in enumerate(new_lines) if line.startswith('"MIME-Version'))
+    path.write_text(
+        "\n".join([*new_lines[:end], *kept_headers, *new_lines[end:]]).rstrip("\n") + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -28,26 +28,26 @@ class CatalogStats:
 
 def read_texts(root: Path, language: str) -> Iterator[tuple[str, SmsCost, bool]]:
     """(text as sent, its cost, reviewed) of every drafted text of a language."""
-    source = language == SOURCE_LANGUAGE
-    path = root / ("messages/messages.pot" if source else f"messages/{language}.po")
+    is_source = language == SOURCE_LANGUAGE
+    path = root / ("messages/messages.pot" if is_source else f"messages/{language}.po")
     for message in parse_po(language, path.read_bytes()):
-        text = _get_longest_form(message.id if source else message.string)
+        text = _get_longest_form(message.id if is_source else message.string)
         if message.id and text and not message.previous_id:
-            yield text, compute_sms_cost(_fill_placeholders(text)), source or not message.fuzzy
+            yield text, compute_sms_cost(_fill_placeholders(text)), is_source or not message.fuzzy
 
 
 def compute_stats(root: Path, language: str) -> CatalogStats:
     """One row of the table."""
     total = sum(1 for message in parse_po("en", (root / "messages/messages.pot").read_bytes()) if message.id)
-    found = list(read_texts(root, language))
+    texts = list(read_texts(root, language))
     return CatalogStats(
         language,
         total,
-        len(found),
-        sum(reviewed for _, _, reviewed in found),
-        sum(priced.segments for _, priced, _ in found),
-        sum(priced.segments > MAX_TEXT_SEGMENTS for _, priced, _ in found),
-        sum(priced.is_gsm for _, priced, _ in found),
+        len(texts),
+        sum(is_reviewed for _, _, is_reviewed in texts),
+        sum(cost.segments for _, cost, _ in texts),
+        sum(cost.segments > MAX_TEXT_SEGMENTS for _, cost, _ in texts),
+        sum(cost.is_gsm for _, cost, _ in texts),
     )
 
 
@@ -72,10 +72,10 @@ def render_stats_table(root: Path, languages: tuple[str, ...]) -> str:
 def list_long_texts(root: Path, languages: tuple[str, ...]) -> Iterator[str]:
     """A line for each text over the limit: language, segments, the letters that cost, the text's beginning."""
     for language in languages:
-        for text, priced, _ in read_texts(root, language):
-            if priced.segments > MAX_TEXT_SEGMENTS:
-                spoilers = f", because of {priced.non_gsm_characters}" if 0 < len(priced.non_gsm_characters) < 4 else ""
-                yield f"{language}: {priced.segments} segments{spoilers}: {text[:60]}"
+        for text, cost, _ in read_texts(root, language):
+            if cost.segments > MAX_TEXT_SEGMENTS:
+                spoilers = f", because of {cost.non_gsm_characters}" if 0 < len(cost.non_gsm_characters) < 4 else ""
+                yield f"{language}: {cost.segments} segments{spoilers}: {text[:60]}"
 
 
 def count_long_texts(root: Path, languages: tuple[str, ...]) -> Iterator[str]:

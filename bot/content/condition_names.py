@@ -9,6 +9,6 @@ BOARD_CONDITION = "board"
 
 def list_condition_names(district: District, facts: frozenset[str]) -> frozenset[str]:
     """Every `district.` and `school.` name that a flow of this district may use."""
-    of_district = {*facts, *district.policies, *CONDITION_CHANNELS, BOARD_CONDITION}
-    of_schools = {fact for school in district.schools.values() for fact in school.facts}
-    return frozenset({f"district.{name}" for name in of_district} | {f"school.{name}" for name in of_schools})
+    district_names = {*facts, *district.policies, *CONDITION_CHANNELS, BOARD_CONDITION}
+    school_fact_names = {fact for school in district.schools.values() for fact in school.facts}
+    return frozenset({f"district.{name}" for name in district_names} | {f"school.{name}" for name in school_fact_names})

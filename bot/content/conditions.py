@@ -16,20 +16,20 @@ def build_values(library: Library, today: date, contact: Mapping[str, str]) -> d
 @lru_cache(maxsize=64)
 def _build_district_values(library: Library, today: date) -> Mapping[str, str]:
     """Once a day: no message waits for it."""
-    district, known = library.district, {}
+    district, values = library.district, {}
     partners = district.partners.values()
     for name in library.district_fact_ids | set(library.facts):
         fact = library.facts.get(name)
-        known[f"district.{name}"] = _format_yes_no(bool(fact and fact.is_usable(today, district.policies, partners)))
-    known |= {
+        values[f"district.{name}"] = _format_yes_no(bool(fact and fact.is_usable(today, district.policies, partners)))
+    values |= {
         f"district.{name}": _format_yes_no(policy.is_in_force(today)) for name, policy in district.policies.items()
     }
-    known |= {f"district.{channel}": _format_yes_no(channel in district.channels) for channel in CONDITION_CHANNELS}
-    known[f"district.{BOARD_CONDITION}"] = _format_yes_no(district.find_next_board_meeting(today) is not None)
+    values |= {f"district.{channel}": _format_yes_no(channel in district.channels) for channel in CONDITION_CHANNELS}
+    values[f"district.{BOARD_CONDITION}"] = _format_yes_no(district.find_next_board_meeting(today) is not None)
     for school_id, school in district.schools.items():
-        known |= {f"school.{school_id}.{name}": value for name, value in school.facts.items()}
-    return known
+        values |= {f"school.{school_id}.{name}": value for name, value in school.facts.items()}
+    return values
 
 
-def _format_yes_no(so: bool) -> str:
-    return "yes" if so else "no"
+def _format_yes_no(is_true: bool) -> str:
+    return "yes" if is_true else "no"

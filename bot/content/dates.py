@@ -30,16 +30,16 @@ def format_full_date(moment: date, language: str) -> str:
     return format_date(moment, format="long", locale=_choose_locale(language))
 
 
-def format_moment(when: datetime, language: str) -> str:
+def format_moment(moment: datetime, language: str) -> str:
     """A day and an hour: "Monday, November 30, 7:30 AM"."""
-    return f"{format_day(when.date(), language)}, {format_clock_time(when.time(), language)}"
+    return f"{format_day(moment.date(), language)}, {format_clock_time(moment.time(), language)}"
 
 
 @lru_cache(maxsize=128)
 def format_hours(start: time, end: time, days: Sequence[int], language: str) -> str:
     """Hours of work: "Mon-Fri, 7:30 AM-4:30 PM"; `days` are weekdays from 0 (Monday), the first to the last."""
-    named = [_format_weekday(days[0], language), *([_format_weekday(days[-1], language)] if len(days) > 1 else [])]
-    return f"{'-'.join(named)}, {format_clock_time(start, language)}-{format_clock_time(end, language)}"
+    day_names = [_format_weekday(days[0], language), *([_format_weekday(days[-1], language)] if len(days) > 1 else [])]
+    return f"{'-'.join(day_names)}, {format_clock_time(start, language)}-{format_clock_time(end, language)}"
 
 
 def _format_weekday(day: int, language: str) -> str:

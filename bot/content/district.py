@@ -9,10 +9,10 @@ import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bot.base.language_codes import Language
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 from bot.content.facts import ContextNote, DistrictFact, Partner, SignedPolicy, WatchedSource
 from bot.content.incident_protocol import IncidentProtocol
-from bot.flows.model import Model, Name
+from bot.flows.model import Name, StrictModel
 
 
 def _normalize_phone(text: str) -> str:
@@ -52,7 +52,7 @@ def _normalize_yes_no(value: object) -> object:
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
 
-class School(Model):
+class School(StrictModel):
     """A school of the district.  `facts` are what flows may ask of it (`school.uniform: yes`)."""
 
     name: str
@@ -62,7 +62,7 @@ class School(Model):
     """Whether visits at home are the custom here; if not, the console offers other ways only (SEED_MAP.md, P3)."""
 
 
-class DailyHours(Model):
+class DailyHours(StrictModel):
     """Hours of a day, in the district's time zone."""
 
     start: time = time(8, 0)
@@ -95,7 +95,7 @@ class WorkingHours(DailyHours):
         return next((day for day in days if day > local and self.is_working_time(day)), local)
 
 
-class StaffMember(Model):
+class StaffMember(StrictModel):
     """Somebody who gets alerts.  `phone` is a work phone; alerts go there by `channel`.
 
     Outside `hours` the alerts go to `backup` as well, if that person works then.
@@ -112,7 +112,7 @@ class StaffMember(Model):
     """The schools whose cases this person sees; none: all."""
 
 
-class OnCallGroup(Model):
+class OnCallGroup(StrictModel):
     """Who is alerted for one kind of thing.  In YAML a plain list of people will do.
 
     `rotate`: who comes first changes every day or week.  `schools`: a chain of its own for a school.
@@ -125,15 +125,15 @@ class OnCallGroup(Model):
     def order_people(self, school: str | None, day: date) -> tuple[str, ...]:
         """Everybody, the school's own people first; the first of the others is whose turn it is."""
         turn = {"never": 0, "daily": day.toordinal(), "weekly": day.toordinal() // 7}[self.rotate] % len(self.people)
-        turned = (*self.people[turn:], *self.people[:turn])
-        return tuple(dict.fromkeys((*self.schools.get(school or "", ()), *turned)))
+        rotated = (*self.people[turn:], *self.people[:turn])
+        return tuple(dict.fromkeys((*self.schools.get(school or "", ()), *rotated)))
 
 
 def _parse_on_call(value: object) -> object:
     return {"people": value} if isinstance(value, (list, tuple)) else value
 
 
-class PagingPolicy(Model):
+class PagingPolicy(StrictModel):
     """How an emergency is carried on until somebody takes it."""
 
     every_minutes: int = Field(default=5, ge=1, le=60)
@@ -143,7 +143,7 @@ class PagingPolicy(Model):
     """After so long without a sign of the one who took it, the others are told."""
 
 
-class SendingRate(Model):
+class SendingRate(StrictModel):
     """What the provider allows one sender: messages a second, and for WhatsApp people a day outside a talk.
 
     Left out: as fast as it goes (twilio.md, sections 3 and 4: 10DLC 1 to 75, WhatsApp 80 a second and 250 to 100,000
@@ -155,7 +155,7 @@ class SendingRate(Model):
     per_day: int | None = Field(default=None, ge=1)
 
 
-class MessagePrices(Model):
+class MessagePrices(StrictModel):
     """What one message costs, in dollars, for the preview."""
 
     sms_segment: float = Field(default=0.0, ge=0)
@@ -164,7 +164,7 @@ class MessagePrices(Model):
     voice_minute: float = Field(default=0.0, ge=0)
 
 
-class AnnouncementPolicy(Model):
+class AnnouncementPolicy(StrictModel):
     """Who may speak for the district to many families, and how fast it goes out."""
 
     senders: tuple[Name, ...] = ()
@@ -177,7 +177,7 @@ class AnnouncementPolicy(Model):
     rates: MessagePrices = MessagePrices()
 
 
-class AttendancePolicy(Model):
+class AttendancePolicy(StrictModel):
     """How absences are followed up."""
 
     hold_days: int = Field(default=5, ge=0, le=30)
@@ -192,7 +192,7 @@ class AttendancePolicy(Model):
         return self.hold_days * 3 + 30
 
 
-class IncidentRecordPolicy(Model):
+class IncidentRecordPolicy(StrictModel):
     """How long the front office's records are kept: of agents who came, and of drills and quizzes."""
 
     incidents_years: int = Field(default=3, ge=1, le=30)
@@ -201,20 +201,20 @@ class IncidentRecordPolicy(Model):
     """Counsel expects a case in court: nothing is deleted until this is taken away."""
 
 
-class CaseRetentionPolicy(Model):
+class CaseRetentionPolicy(StrictModel):
     """How long what families tell stays after a person has seen to it (docs/privacy.md has the rule of each table)."""
 
     cases_days: int = Field(default=30, ge=1, le=3650)
     """Requests, with all that was said about them, after they are done."""
 
 
-class MeetingPolicy(Model):
+class MeetingPolicy(StrictModel):
     """Meetings with families: `hosts` may stand behind one; none: whoever's role leads (principal, superintendent)."""
 
     hosts: tuple[Name, ...] = ()
 
 
-class SchoolBoard(Model):
+class SchoolBoard(StrictModel):
     """How anyone comments to the school board: in person at a place, by email, by phone."""
 
     place: str = ""
@@ -222,7 +222,7 @@ class SchoolBoard(Model):
     phone: Annotated[str, Field(pattern=r"^$|^[0-9+][0-9 ()-]{6,20}$")] = ""
 
 
-class District(Model):
+class District(StrictModel):
     """`district.yaml`: everything that one district sets for itself."""
 
     name: str
@@ -283,13 +283,13 @@ class District(Model):
                 raise ValueError(f"'{name}' works at '{unknown[0]}', which is not under 'schools'")
         if self.technical and self.technical not in self.staff:
             raise ValueError(f"technical names '{self.technical}', who is not under 'staff'")
-        named = (*self.announcements.senders, *self.announcements.released_by_sender)
-        nobody = [one for one in named if one not in self.staff]
-        if nobody:
-            raise ValueError(f"announcements names '{nobody[0]}', who is not under 'staff'")
-        strangers = [one for one in self.gatherings.hosts if one not in self.staff]
-        if strangers:
-            raise ValueError(f"gatherings names '{strangers[0]}', who is not under 'staff'")
+        announcers = (*self.announcements.senders, *self.announcements.released_by_sender)
+        unknown_senders = [staff_id for staff_id in announcers if staff_id not in self.staff]
+        if unknown_senders:
+            raise ValueError(f"announcements names '{unknown_senders[0]}', who is not under 'staff'")
+        unknown_hosts = [staff_id for staff_id in self.gatherings.hosts if staff_id not in self.staff]
+        if unknown_hosts:
+            raise ValueError(f"gatherings names '{unknown_hosts[0]}', who is not under 'staff'")
         missing = [role for role in self.paging.widen_to if role not in self.on_call]
         if missing:
             raise ValueError(f"paging widens to '{missing[0]}', which is not under 'on_call'")
@@ -300,7 +300,7 @@ class District(Model):
         for school in chain.schools:
             if school not in self.schools:
                 raise ValueError(f"on_call '{role}' names the school '{school}', which is not under 'schools'")
-        people = {*chain.people, *(one for own in chain.schools.values() for one in own)}
+        people = {*chain.people, *(name for school_people in chain.schools.values() for name in school_people)}
         unknown = sorted(people - self.staff.keys())
         if unknown:
             raise ValueError(f"on_call '{role}' names '{unknown[0]}', who is not under 'staff'")
@@ -309,15 +309,15 @@ class District(Model):
         roles = {self.staff[person].role.casefold() for person in chain.people}
         if len(roles) < 2:
             raise ValueError(f"on_call '{role}' ends in one role only ({roles.pop()}): add somebody of another role")
-        if all(EL_COORDINATOR_PATTERN.search(one) for one in roles):
+        if all(EL_COORDINATOR_PATTERN.search(name) for name in roles):
             raise ValueError(f"on_call '{role}' rests on the EL/ML coordinator alone: add a leader or the office")
 
     def find_owners(self, role: str) -> tuple[str, ...]:
         """Who owns content that is `role`'s ("legal partner"): the first of that chain or role, else the default."""
-        named = self.on_call.get(role.replace(" ", "_"))
-        chain = named.people if named else ()
-        own = tuple(name for name, staff in self.staff.items() if staff.role.casefold() == role.casefold())
-        return (chain or own or self.on_call["default"].people)[:1]
+        group = self.on_call.get(role.replace(" ", "_"))
+        chain = group.people if group else ()
+        role_holders = tuple(name for name, staff in self.staff.items() if staff.role.casefold() == role.casefold())
+        return (chain or role_holders or self.on_call["default"].people)[:1]
 
     def find_staff_by_address(self, address: str) -> str | None:
         """The id of the member of staff whose registered phone this address is."""
@@ -326,66 +326,68 @@ class District(Model):
 
     def find_school_in_text(self, text: str) -> str | None:
         """The school that a text names by the first word of its name; None if it names none, or two."""
-        words = set(normalise(text).split())
-        named = [name for name, school in self.schools.items() if normalise(school.name).split()[0] in words]
-        return named[0] if len(named) == 1 else None
+        words = set(normalize_text(text).split())
+        matches = [name for name, school in self.schools.items() if normalize_text(school.name).split()[0] in words]
+        return matches[0] if len(matches) == 1 else None
 
-    def list_on_call(self, role: str, school: str | None, at: datetime) -> tuple[str, ...]:
+    def list_on_call(self, role: str, school: str | None, moment: datetime) -> tuple[str, ...]:
         """The people of a role, the school's own first, in this day's order; the default chain for an unknown role."""
-        found = self.on_call.get(role, self.on_call["default"])
-        return found.order_people(school, self.to_local_time(at).date())
+        group = self.on_call.get(role, self.on_call["default"])
+        return group.order_people(school, self.to_local_time(moment).date())
 
-    def list_alert_recipients(self, role: str, at: datetime, school: str | None = None) -> dict[str, StaffMember]:
+    def list_alert_recipients(self, role: str, moment: datetime, school: str | None = None) -> dict[str, StaffMember]:
         """Who gets the alerts of a role, by staff id: who works at this moment first, backups of the others after."""
-        people = list(self.list_on_call(role, school, at))
-        local = self.to_local_time(at)
+        people = list(self.list_on_call(role, school, moment))
+        local = self.to_local_time(moment)
         working = [person for person in people if self.staff[person].hours.is_working_time(local)]
-        away = [person for person in people if person not in working]
-        backups = [self.staff[person].backup for person in away]
-        standing_in = [one for one in backups if one and self.staff[one].hours.is_working_time(local)]
-        return {person: self.staff[person] for person in dict.fromkeys([*working, *standing_in, *away])}
+        off_duty = [person for person in people if person not in working]
+        backups = [self.staff[person].backup for person in off_duty]
+        working_backups = [backup for backup in backups if backup and self.staff[backup].hours.is_working_time(local)]
+        return {person: self.staff[person] for person in dict.fromkeys([*working, *working_backups, *off_duty])}
 
-    def find_next_work_time(self, person: str, at: datetime) -> datetime:
+    def find_next_work_time(self, person: str, moment: datetime) -> datetime:
         """`at`, or the next moment after it at which this person works."""
-        return self.staff[person].hours.find_next_moment(self.to_local_time(at)).astimezone(at.tzinfo)
+        return self.staff[person].hours.find_next_moment(self.to_local_time(moment)).astimezone(moment.tzinfo)
 
-    def find_first_read_time(self, role: str, at: datetime, school: str | None = None) -> datetime:
+    def find_first_read_time(self, role: str, moment: datetime, school: str | None = None) -> datetime:
         """The first moment at which somebody of a chain reads an alert that can wait."""
-        return min(self.find_next_work_time(person, at) for person in self.list_alert_recipients(role, at, school))
+        return min(
+            self.find_next_work_time(person, moment) for person in self.list_alert_recipients(role, moment, school)
+        )
 
     def find_next_board_meeting(self, day: date) -> datetime | None:
         """The next meeting of the school board, on this day or after it; None: no date is set, or no way to comment."""
-        complete = self.board.place and self.board.email and self.board.phone
-        coming = [one for one in self.board_meetings if one.date() >= day] if complete else []
-        return min(coming, default=None)
+        can_comment = self.board.place and self.board.email and self.board.phone
+        upcoming = [meeting for meeting in self.board_meetings if meeting.date() >= day] if can_comment else []
+        return min(upcoming, default=None)
 
     def get_alert_address(self, staff: StaffMember) -> str:
         """Where alerts go, as Twilio writes addresses; by SMS where WhatsApp is off."""
-        whatsapp = staff.channel == "whatsapp" and "whatsapp" in self.channels
-        return f"whatsapp:{staff.phone}" if whatsapp else staff.phone
+        is_whatsapp = staff.channel == "whatsapp" and "whatsapp" in self.channels
+        return f"whatsapp:{staff.phone}" if is_whatsapp else staff.phone
 
-    def resolve_send_time(self, on: str, hour: time, after: datetime) -> datetime:
+    def resolve_send_time(self, day_spec: str, hour: time, not_before: datetime) -> datetime:
         """A time of a day (ISO, or `next_school_day`) when families may be written to; never before `after`."""
-        local = self.to_local_time(after)
-        day = self.find_next_school_day(local.date()) if on == "next_school_day" else date.fromisoformat(on)
-        wanted = datetime.combine(day, hour, tzinfo=local.tzinfo).astimezone(after.tzinfo)
-        return self.find_next_waking_time(max(wanted, after))
+        local = self.to_local_time(not_before)
+        day = self.find_next_school_day(local.date()) if day_spec == "next_school_day" else date.fromisoformat(day_spec)
+        requested = datetime.combine(day, hour, tzinfo=local.tzinfo).astimezone(not_before.tzinfo)
+        return self.find_next_waking_time(max(requested, not_before))
 
-    def to_local_time(self, at: datetime) -> datetime:
+    def to_local_time(self, moment: datetime) -> datetime:
         """A moment on the district's clocks."""
-        return at.astimezone(ZoneInfo(self.time_zone))
+        return moment.astimezone(ZoneInfo(self.time_zone))
 
-    def find_next_waking_time(self, at: datetime) -> datetime:
+    def find_next_waking_time(self, moment: datetime) -> datetime:
         """`at`, or the next moment after it at which families may be written to unasked."""
-        local, hours = self.to_local_time(at), self.waking_hours
+        local, hours = self.to_local_time(moment), self.waking_hours
         start = local.replace(hour=hours.start.hour, minute=hours.start.minute, second=0, microsecond=0)
         if local.time() < hours.start:
-            return start.astimezone(at.tzinfo)
-        return at if local.time() < hours.end else (start + timedelta(days=1)).astimezone(at.tzinfo)
+            return start.astimezone(moment.tzinfo)
+        return moment if local.time() < hours.end else (start + timedelta(days=1)).astimezone(moment.tzinfo)
 
-    def get_answer_due_date(self, at: datetime, severity: str = "follow_up") -> date:
+    def get_answer_due_date(self, moment: datetime, severity: str = "follow_up") -> date:
         """The day by which a family is answered: `reply_within_days` school days from now; `escalate_day` the next."""
-        day = self.to_local_time(at).date()
+        day = self.to_local_time(moment).date()
         for _ in range(1 if severity == "escalate_day" else self.reply_within_days):
             day = self.find_next_school_day(day)
         return day

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.base.language_codes import Language
-from bot.flows.model import Model, Name, Need
+from bot.flows.model import Name, Need, StrictModel
 
 MAX_FACT_AGE_DAYS = {"fast": 14, "medium": 120, "slow": 365}
 """How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""
@@ -38,7 +38,7 @@ SERVICES_BY_NEED: Mapping[Need, frozenset[str]] = {
 """Which services answer what a family asks for (flow find_help)."""
 
 
-class SignedPolicy(Model):
+class SignedPolicy(StrictModel):
     """A rule of the district that may be stated to families, because counsel has signed it off until a day."""
 
     version: str
@@ -51,7 +51,7 @@ class SignedPolicy(Model):
         return self.signed_on <= today <= self.review_by
 
 
-class Partner(Model):
+class Partner(StrictModel):
     """An organization that helps families.  `cost` and `languages` are told with its name and number.
 
     `area`: the ZIP codes and towns that it serves; none: everywhere.  `owner`: the role that calls it in time.
@@ -81,7 +81,7 @@ class Partner(Model):
         return bool(SERVICES_BY_NEED[need] & set(self.services)) or (need == "legal" and self.kind == "legal")
 
 
-class SourceReference(Model):
+class SourceReference(StrictModel):
     """Where a fact stands: what was read, where, and on which day."""
 
     title: str
@@ -89,7 +89,7 @@ class SourceReference(Model):
     read_on: date
 
 
-class Fact(Model):
+class Fact(StrictModel):
     """One dated statement.  `needs` names policies of the district file without which it is not said.
 
     `partners`: it lists the organizations of this kind, and is not said where none was checked lately.
@@ -109,12 +109,12 @@ class Fact(Model):
 
     def is_usable(self, today: date, policies: Mapping[str, SignedPolicy], partners: Iterable[Partner]) -> bool:
         """Whether it may be stated today: in date, and all that it rests on is signed off and in date."""
-        needed = [policies.get(need) for need in self.needs]
-        signed = all(policy and policy.is_in_force(today) for policy in needed)
-        listed = self.partners is None or any(
-            one.kind == self.partners and one.is_recently_checked(today) for one in partners
+        needed_policies = [policies.get(need) for need in self.needs]
+        is_signed = all(policy and policy.is_in_force(today) for policy in needed_policies)
+        has_partners = self.partners is None or any(
+            partner.kind == self.partners and partner.is_recently_checked(today) for partner in partners
         )
-        return signed and listed and self.reviewed_on <= today <= self.get_review_due_date()
+        return is_signed and has_partners and self.reviewed_on <= today <= self.get_review_due_date()
 
 
 class DistrictFact(Fact):
@@ -123,14 +123,14 @@ class DistrictFact(Fact):
     source: SourceReference | None = None  # type: ignore[assignment]  # a fact of flows/facts.yaml always has one
 
 
-class FactsFile(Model):
+class FactsFile(StrictModel):
     """`flows/facts.yaml`: what is stated everywhere, and (id: what to write there) what each district says itself."""
 
     facts: dict[Name, Fact] = Field(min_length=1)
     from_district: dict[Name, str] = Field(default_factory=dict)
 
 
-class WatchedSource(Model):
+class WatchedSource(StrictModel):
     """A source that somebody reads every week, because what it tells may change what the district does."""
 
     title: str
@@ -139,7 +139,7 @@ class WatchedSource(Model):
     every_days: int = Field(7, ge=1, le=92)
 
 
-class ContextNote(Model):
+class ContextNote(StrictModel):
     """A dated note for staff: why families ask what they ask.  Families are never told it: the line states no news."""
 
     text: Annotated[str, Field(max_length=600)]

@@ -7,9 +7,9 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base.language_codes import Language
-from bot.base.yaml_source import BadSource, Source
+from bot.base.yaml_source import Source, SourceError
 from bot.content.district import District
-from bot.flows.model import Model
+from bot.flows.model import StrictModel
 
 _GENERIC_SCHOOL_WORDS = "the school escuela academy saint san santa north south east west high new central"
 GENERIC_SCHOOL_WORDS = frozenset(_GENERIC_SCHOOL_WORDS.split())
@@ -21,7 +21,7 @@ TermForms = Annotated[
 ]
 
 
-class GlossaryEntry(Model):
+class GlossaryEntry(StrictModel):
     """A term: kept as it is, or said in other languages.  `also`: other English forms, such as the plural."""
 
     keep: bool = False
@@ -35,7 +35,7 @@ class GlossaryEntry(Model):
         return self
 
 
-class GlossaryFile(Model):
+class GlossaryFile(StrictModel):
     """Entries by their English term."""
 
     terms: dict[str, GlossaryEntry]
@@ -51,10 +51,10 @@ class DistrictGlossary:
 
 def read_glossary(source: Source) -> dict[str, GlossaryEntry]:
     """The terms of the file; raises `BadSource` where it is wrong, or a form stands under two terms."""
-    file = source.model(GlossaryFile)
-    twice = [source.problem(("terms", term), message) for term, message in _find_duplicates(file)]
-    if twice:
-        raise BadSource(twice)
+    file = source.parse_model(GlossaryFile)
+    duplicates = [source.build_problem(("terms", term), message) for term, message in _find_duplicates(file)]
+    if duplicates:
+        raise SourceError(duplicates)
     return file.terms
 
 

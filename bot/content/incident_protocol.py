@@ -10,13 +10,13 @@ from pydantic import Field, model_validator
 
 from bot.base.language_codes import Language
 from bot.content.facts import SourceReference
-from bot.flows.model import Model
+from bot.flows.model import StrictModel
 
 MAX_STEP_CHARACTERS = 320
 """A step is read on a phone while somebody stands at the desk: two or three short sentences."""
 
 
-class ProtocolText(Model):
+class ProtocolText(StrictModel):
     """A step in another language of the staff; counsel's signature covers it as well."""
 
     say: str = Field(max_length=MAX_STEP_CHARACTERS)
@@ -33,7 +33,7 @@ class ProtocolStep(ProtocolText):
         return self.also.get(language, self)
 
 
-class QuizQuestion(Model):
+class QuizQuestion(StrictModel):
     """A question of the quiz: `right` is the number of the right choice, from 1; `why` is shown after it."""
 
     question: str
@@ -48,7 +48,7 @@ class QuizQuestion(Model):
         return self
 
 
-class IncidentProtocol(Model):
+class IncidentProtocol(StrictModel):
     """`protocol:` of the district file.  Without a signature, as a sample, or past `review_by` it is not live."""
 
     title: str

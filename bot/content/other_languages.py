@@ -7,13 +7,15 @@ of their speakers read them, and a machine's Mam has been checked by nobody; who
 
 from pathlib import Path
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 
 _TABLE_PATH = Path(__file__).with_suffix(".tsv")
 """Code, English name and own name, as CLDR has them: to ask Babel at each start would load 142 calendars (80 MB)."""
 OTHER_LANGUAGE_NAMES = {
-    code: (english, own)
-    for code, english, own in (line.split("\t") for line in _TABLE_PATH.read_text(encoding="utf-8").splitlines())
+    code: (english_name, own_name)
+    for code, english_name, own_name in (
+        line.split("\t") for line in _TABLE_PATH.read_text(encoding="utf-8").splitlines()
+    )
 }
 OTHER_LANGUAGE_CODES = tuple(OTHER_LANGUAGE_NAMES)
 MIN_LANGUAGE_NAME_LENGTH = 4
@@ -29,12 +31,12 @@ EXTRA_LANGUAGE_NAMES = {
 }
 
 
-def map_names_to_codes(known: frozenset[str]) -> dict[str, str]:
+def map_names_to_codes(catalog_languages: frozenset[str]) -> dict[str, str]:
     """Name as a family may type it (normalised) → code, for every language that has no catalog in `known`."""
-    found: dict[str, str] = {}
-    for code, both in OTHER_LANGUAGE_NAMES.items():
-        if code not in known:
-            for name in both:
-                if len(normalise(name)) >= MIN_LANGUAGE_NAME_LENGTH:
-                    found.setdefault(normalise(name), code)
-    return {**found, **{name: code for name, code in EXTRA_LANGUAGE_NAMES.items() if code not in known}}
+    codes: dict[str, str] = {}
+    for code, names in OTHER_LANGUAGE_NAMES.items():
+        if code not in catalog_languages:
+            for name in names:
+                if len(normalize_text(name)) >= MIN_LANGUAGE_NAME_LENGTH:
+                    codes.setdefault(normalize_text(name), code)
+    return {**codes, **{name: code for name, code in EXTRA_LANGUAGE_NAMES.items() if code not in catalog_languages}}

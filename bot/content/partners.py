@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 from bot.content.facts import Partner
 from bot.flows.model import Need
 
@@ -45,38 +45,41 @@ C = TypeVar("C", bound=PartnerCheckRecord)
 
 def find_last_check(name: str, partner: Partner, checks: Iterable[C]) -> C | None:
     """The last call to the number that stands in the file, if it is not older than the file's own check."""
-    own = [
-        one
-        for one in checks
-        if (one.partner, one.phone) == (name, partner.phone) and one.checked_on >= partner.checked_on
+    matching_checks = [
+        check
+        for check in checks
+        if (check.partner, check.phone) == (name, partner.phone) and check.checked_on >= partner.checked_on
     ]
-    return own[-1] if own else None
+    return matching_checks[-1] if matching_checks else None
 
 
 def apply_checks(partners: Mapping[str, Partner], checks: Sequence[PartnerCheckRecord]) -> dict[str, Partner]:
     """The list with the newer of both checks, the file's and the last call's; without those whose number was wrong."""
-    found = {}
+    updated = {}
     for name, partner in partners.items():
         last = find_last_check(name, partner, checks)
         if last is None:
-            found[name] = partner
+            updated[name] = partner
         elif last.right:
-            found[name] = partner.model_copy(update={"checked_on": last.checked_on})
-    return found
+            updated[name] = partner.model_copy(update={"checked_on": last.checked_on})
+    return updated
 
 
 def find_matching(partners: Iterable[Partner], need: Need, family: HelpSeeker, today: date) -> list[Partner]:
     """Up to three that help with this and were checked lately.  A place that nobody serves leaves nobody out."""
-    fresh = [one for one in partners if one.is_recently_checked(today) and one.can_help_with(need)]
-    near = [one for one in fresh if can_serve(one, family.location)]
+    fresh = [partner for partner in partners if partner.is_recently_checked(today) and partner.can_help_with(need)]
+    near = [partner for partner in fresh if can_serve(partner, family.location)]
     return order_by_turn(near or fresh, family.language, today)[:MAX_PARTNERS_SHOWN]
 
 
 def order_by_turn(partners: Iterable[Partner], language: str, today: date) -> list[Partner]:
     """Those who speak this language first; among equals every day another one."""
-    ordered = sorted(partners, key=lambda one: one.name)
-    speak = [one for one in ordered if language in one.languages]
-    return [*_rotate(speak, today), *_rotate([one for one in ordered if language not in one.languages], today)]
+    ordered = sorted(partners, key=lambda partner: partner.name)
+    speakers = [partner for partner in ordered if language in partner.languages]
+    return [
+        *_rotate(speakers, today),
+        *_rotate([partner for partner in ordered if language not in partner.languages], today),
+    ]
 
 
 def _rotate(partners: list[Partner], today: date) -> list[Partner]:
@@ -86,10 +89,10 @@ def _rotate(partners: list[Partner], today: date) -> list[Partner]:
 
 def can_serve(partner: Partner, location: str) -> bool:
     """Whether it serves the town or ZIP code that a family wrote; everybody does where it wrote none."""
-    zips, said = set(ZIP_CODE_PATTERN.findall(location)), f" {normalise(location)} "
-    if not partner.area or not said.strip():
+    zips, location_text = set(ZIP_CODE_PATTERN.findall(location)), f" {normalize_text(location)} "
+    if not partner.area or not location_text.strip():
         return True
     return any(
-        place in zips if ZIP_CODE_PATTERN.fullmatch(place) else f" {normalise(place)} " in said
+        place in zips if ZIP_CODE_PATTERN.fullmatch(place) else f" {normalize_text(place)} " in location_text
         for place in partner.area
     )

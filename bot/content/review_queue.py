@@ -37,7 +37,7 @@ class ReviewTask:
 
 def list_tasks(library: Library, today: date, checks: Sequence[PartnerCheckRecord] = ()) -> list[ReviewTask]:
     """All that is due or will be within two weeks, the oldest first.  `checks`: calls of staff to partners."""
-    found = [
+    tasks = [
         *_list_fact_tasks(library),
         *_list_policy_tasks(library),
         *_list_partner_tasks(library, checks),
@@ -45,7 +45,7 @@ def list_tasks(library: Library, today: date, checks: Sequence[PartnerCheckRecor
     ]
     return sorted(
         [
-            *(task for task in found if task.since <= today + WARNING_PERIOD),
+            *(task for task in tasks if task.since <= today + WARNING_PERIOD),
             *_list_unwritten_facts(library),
             *_list_unsigned_protocol(library),
         ]
@@ -60,11 +60,11 @@ def _list_fact_tasks(library: Library) -> Iterator[ReviewTask]:
 
 
 def _list_policy_tasks(library: Library) -> Iterator[ReviewTask]:
-    needed = {need for fact in library.facts.values() for need in fact.needs}
+    needed_policies = {need for fact in library.facts.values() for need in fact.needs}
     for name, policy in library.district.policies.items():
         todo = "Have counsel sign the rule off again, then set signed_on, version and review_by in district.yaml."
         yield ReviewTask(policy.review_by + timedelta(days=1), policy.signed_off_by, f"policy {name}", todo)
-    for name in sorted(needed - set(library.district.policies)):
+    for name in sorted(needed_policies - set(library.district.policies)):
         yield ReviewTask(
             NOT_SET_UP, "district counsel", f"policy {name}", "Have counsel sign it off: it is not in district.yaml."
         )

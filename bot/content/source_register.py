@@ -40,18 +40,24 @@ class RegisterEntry:
 
 def build_register(library: Library, today: date, last_reviewed: Mapping[str, date]) -> list[RegisterEntry]:
     """Everything, what needs somebody first.  `looked`: subject → when somebody last looked at it."""
-    found = [*_list_facts(library, today), *_list_policies(library, today), *_list_partners(library, today)]
-    found += [*_list_notes(library, today), *_list_watched_sources(library, today, last_reviewed)]
-    return sorted(found, key=lambda one: (REGISTER_STATE_ORDER.index(one.state), one.due or date.min, one.subject))
+    entries = [*_list_facts(library, today), *_list_policies(library, today), *_list_partners(library, today)]
+    entries += [*_list_notes(library, today), *_list_watched_sources(library, today, last_reviewed)]
+    return sorted(
+        entries, key=lambda entry: (REGISTER_STATE_ORDER.index(entry.state), entry.due or date.min, entry.subject)
+    )
 
 
 def _list_facts(library: Library, today: date) -> Iterator[RegisterEntry]:
     district = library.district
     for name, fact in library.facts.items():
-        said = fact.is_usable(today, district.policies, district.partners.values())
+        is_usable = fact.is_usable(today, district.policies, district.partners.values())
         source, due = fact.source, fact.get_review_due_date()
-        told = (source.title, source.url or "", source.read_on) if source else (district.name, "", fact.reviewed_on)
-        yield RegisterEntry(f"fact {name}", fact.text, fact.owner, _get_state(said, due, today), due, *told)
+        source_fields = (
+            (source.title, source.url or "", source.read_on) if source else (district.name, "", fact.reviewed_on)
+        )
+        yield RegisterEntry(
+            f"fact {name}", fact.text, fact.owner, _get_state(is_usable, due, today), due, *source_fields
+        )
     for name in sorted(library.district_fact_ids - frozenset(library.facts)):
         yield RegisterEntry(
             f"fact {name}", "Not written yet: only the district can say it.", "office", NOT_STATED_STATE
@@ -60,43 +66,47 @@ def _list_facts(library: Library, today: date) -> Iterator[RegisterEntry]:
 
 def _list_policies(library: Library, today: date) -> Iterator[RegisterEntry]:
     policies = library.district.policies
-    for name, one in policies.items():
-        state = _get_state(one.is_in_force(today), one.review_by, today)
-        text = f"Version {one.version}, signed off by {one.signed_off_by}"
-        yield RegisterEntry(f"policy {name}", text, one.signed_off_by, state, one.review_by, text, "", one.signed_on)
+    for name, policy in policies.items():
+        state = _get_state(policy.is_in_force(today), policy.review_by, today)
+        text = f"Version {policy.version}, signed off by {policy.signed_off_by}"
+        yield RegisterEntry(
+            f"policy {name}", text, policy.signed_off_by, state, policy.review_by, text, "", policy.signed_on
+        )
     for name in sorted({need for fact in library.facts.values() for need in fact.needs} - set(policies)):
         yield RegisterEntry(f"policy {name}", "Not signed off yet.", "district counsel", NOT_STATED_STATE)
 
 
 def _list_partners(library: Library, today: date) -> Iterator[RegisterEntry]:
-    for name, one in library.district.partners.items():
-        due = one.checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
-        text = f"{one.name}, {one.phone}"
-        state = _get_state(one.is_recently_checked(today), due, today)
-        yield RegisterEntry(f"partner {name}", text, "family liaison", state, due, one.name, "", one.checked_on)
+    for name, partner in library.district.partners.items():
+        due = partner.checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
+        text = f"{partner.name}, {partner.phone}"
+        state = _get_state(partner.is_recently_checked(today), due, today)
+        yield RegisterEntry(f"partner {name}", text, "family liaison", state, due, partner.name, "", partner.checked_on)
 
 
 def _list_notes(library: Library, today: date) -> Iterator[RegisterEntry]:
-    for name, one in library.district.context.items():
+    for name, note in library.district.context.items():
         state = (
-            _get_state(one.is_current(today), one.get_due_date(), today)
-            if one.is_current(today)
+            _get_state(note.is_current(today), note.get_due_date(), today)
+            if note.is_current(today)
             else REVIEW_NEEDED_STATE
         )
-        source = one.source
-        told = (source.title, source.url or "", source.read_on)
+        source = note.source
+        source_fields = (source.title, source.url or "", source.read_on)
         yield RegisterEntry(
-            f"note {name}", one.text, one.owner, state, one.get_due_date(), *told, is_for_families=False
+            f"note {name}", note.text, note.owner, state, note.get_due_date(), *source_fields, is_for_families=False
         )
 
 
 def _list_watched_sources(library: Library, today: date, last_reviewed: Mapping[str, date]) -> Iterator[RegisterEntry]:
-    for name, one in library.district.watch.items():
+    for name, source in library.district.watch.items():
         subject = f"watch {name}"
         last = last_reviewed.get(subject)
-        due = last + timedelta(days=one.every_days) if last else None
+        due = last + timedelta(days=source.every_days) if last else None
         state = REVIEWED_STATE if due and today < due else REVIEW_NEEDED_STATE
-        yield RegisterEntry(subject, one.title, one.owner, state, due, one.title, one.url, last, is_for_families=False)
+        yield RegisterEntry(
+            subject, source.title, source.owner, state, due, source.title, source.url, last, is_for_families=False
+        )
 
 
 def _get_state(is_stated: bool, due: date, today: date) -> str:

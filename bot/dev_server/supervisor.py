@@ -14,80 +14,80 @@ import subprocess
 import sys
 import time
 
-FIRST_DELAY = 0.5
-LONGEST_DELAY = 5.0
-STEADY_SECONDS = 10.0
+MIN_RESTART_DELAY_SECONDS = 0.5
+MAX_RESTART_DELAY_SECONDS = 5.0
+STABLE_RUN_SECONDS = 10.0
 """A command that ran this long was fine: its next end counts as the first."""
 
-GRACE_SECONDS = 4.0
+STOP_TIMEOUT_SECONDS = 4.0
 """How long a command may take to end; honcho would kill its keeper after five."""
 
-TICK = 0.1
+POLL_INTERVAL_SECONDS = 0.1
 
-_asked: list[int] = []
+_stop_signals: list[int] = []
 """The signals that asked this keeper to stop."""
 
 
 def main(arguments: list[str]) -> int:
     """Keep the command after `--` running until SIGTERM or SIGINT; then stop it, by force if need be: 0."""
-    split = arguments.index("--")
-    options, command = arguments[:split], arguments[split + 1 :]
+    separator = arguments.index("--")
+    options, command = arguments[:separator], arguments[separator + 1 :]
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, frame: _asked.append(number))
+        signal.signal(number, lambda number, frame: _stop_signals.append(number))
     lock = os.open(options[1], os.O_RDWR | os.O_CREAT, 0o600) if options else None
     if lock is not None and options[0] == "--holds":
         fcntl.flock(lock, fcntl.LOCK_SH)
-    child = _keep(command)
+    child = _run_repeatedly(command)
     if child and lock is not None and options[0] == "--outlives":
         _wait_for_others(lock)
     if child:
-        _stop(child)
+        _stop_child(child)
     return 0
 
 
-def _keep(command: list[str]) -> subprocess.Popen[bytes] | None:
+def _run_repeatedly(command: list[str]) -> subprocess.Popen[bytes] | None:
     """Run the command over and over; on being asked to stop: the child that runs, if one does."""
-    delay = FIRST_DELAY
-    while not _asked:
-        began = time.monotonic()
+    delay = MIN_RESTART_DELAY_SECONDS
+    while not _stop_signals:
+        started_at = time.monotonic()
         child = subprocess.Popen(command, process_group=0)
         while child.poll() is None:
-            if _asked:
+            if _stop_signals:
                 return child
-            time.sleep(TICK)
+            time.sleep(POLL_INTERVAL_SECONDS)
         _signal_group(child.pid, signal.SIGKILL)  # what it left behind may hold its port
-        if time.monotonic() - began > STEADY_SECONDS:
-            delay = FIRST_DELAY
-        _pause(child.returncode, delay)
-        delay = min(2 * delay, LONGEST_DELAY)
+        if time.monotonic() - started_at > STABLE_RUN_SECONDS:
+            delay = MIN_RESTART_DELAY_SECONDS
+        _wait_before_restart(child.returncode, delay)
+        delay = min(2 * delay, MAX_RESTART_DELAY_SECONDS)
     return None
 
 
-def _pause(code: int, delay: float) -> None:
-    if not _asked:
+def _wait_before_restart(code: int, delay: float) -> None:
+    if not _stop_signals:
         number = -code if code < 0 else code - 128  # a shell in between tells of a signal in its way
-        known = number in set(signal.Signals)
-        how = f"was killed by {signal.Signals(number).name}" if known else f"ended with code {code}"
-        print(f"{how}; starting it again in {delay:g} s", file=sys.stderr, flush=True)
-    until = time.monotonic() + delay
-    while not _asked and time.monotonic() < until:
-        time.sleep(TICK)
+        is_signal = number in set(signal.Signals)
+        reason = f"was killed by {signal.Signals(number).name}" if is_signal else f"ended with code {code}"
+        print(f"{reason}; starting it again in {delay:g} s", file=sys.stderr, flush=True)
+    deadline = time.monotonic() + delay
+    while not _stop_signals and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL_SECONDS)
 
 
 def _wait_for_others(lock: int) -> None:
-    until = time.monotonic() + GRACE_SECONDS + 0.5
-    while time.monotonic() < until:
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS + 0.5
+    while time.monotonic() < deadline:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(TICK)
+            time.sleep(POLL_INTERVAL_SECONDS)
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def _stop_child(child: subprocess.Popen[bytes]) -> None:
     _signal_group(child.pid, signal.SIGTERM)
-    until = time.monotonic() + GRACE_SECONDS
-    while (child.poll() is None or _signal_group(child.pid, 0)) and time.monotonic() < until:
-        time.sleep(TICK)
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while (child.poll() is None or _signal_group(child.pid, 0)) and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL_SECONDS)
     _signal_group(child.pid, signal.SIGKILL)
     child.wait()
 

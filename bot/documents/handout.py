@@ -8,15 +8,15 @@ from markupsafe import Markup
 
 from bot.documents import html_page
 
-STYLE = Path(__file__).with_name("handout.css")
-SIZES = (13.0, 12.5, 12.0, 11.5, 11.0, 10.5, 10.0, 9.5, 9.0, 8.5, 8.0, 7.5)
+STYLESHEET_PATH = Path(__file__).with_name("handout.css")
+FONT_SIZES = (13.0, 12.5, 12.0, 11.5, 11.0, 10.5, 10.0, 9.5, 9.0, 8.5, 8.0, 7.5)
 """Points; who reads this may be old, and the light bad."""
-WIDTH = 1275
+IMAGE_WIDTH_PIXELS = 1275
 """Pixels of the picture: a sheet of US Letter at 150 dots an inch."""
 
 
 @dataclass(frozen=True)
-class Words:
+class LocalizedText:
     """A text and the language that it is in, which may be English where a translation is missing."""
 
     text: str
@@ -24,21 +24,21 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Helper:
+class HandoutPartner:
     """One organization: its name and number are the same in every language."""
 
     name: str
     phone: str
-    lines: tuple[Words, ...] = ()
+    lines: tuple[LocalizedText, ...] = ()
 
 
 @dataclass(frozen=True)
-class Section:
+class HandoutSection:
     """A heading, what holds, and who helps."""
 
-    title: Words
-    says: tuple[Words, ...] = ()
-    helpers: tuple[Helper, ...] = ()
+    title: LocalizedText
+    texts: tuple[LocalizedText, ...] = ()
+    partners: tuple[HandoutPartner, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,60 +48,65 @@ class Handout:
     language: str
     district: str
     school: str
-    sections: tuple[Section, ...]
-    way: tuple[Words, ...]
-    dated: Words
+    sections: tuple[HandoutSection, ...]
+    instructions: tuple[LocalizedText, ...]
+    date_line: LocalizedText
     link: str
-    number: str
-    notice: Words | None = None
+    phone: str
+    notice: LocalizedText | None = None
 
 
-def handout_pdf(handout: Handout) -> bytes:
+def render_handout_pdf(handout: Handout) -> bytes:
     """One sheet of US Letter, with the largest letters that fit it; TooLong if none do."""
-    return html_page.fitting_pdf([_html(handout, size) for size in SIZES])
+    return html_page.render_fitting_pdf([_build_html(handout, size) for size in FONT_SIZES])
 
 
-def handout_png(handout: Handout) -> bytes:
+def render_handout_png(handout: Handout) -> bytes:
     """The same sheet as a picture."""
-    return html_page.fitting_png([_html(handout, size) for size in SIZES], WIDTH)
+    return html_page.render_fitting_png([_build_html(handout, size) for size in FONT_SIZES], IMAGE_WIDTH_PIXELS)
 
 
-def _html(handout: Handout, size: float) -> str:
-    style = f"{STYLE.read_text(encoding='utf-8')} html {{ font-size: {size}pt }}"
-    notice = _said("p", [handout.notice], "notice") if handout.notice else Markup("")
-    parts = (_head(handout), notice, *map(_section, handout.sections), _way(handout))
-    return html_page.document(style, Markup("").join(parts), handout.language)
+def _build_html(handout: Handout, size: float) -> str:
+    style = f"{STYLESHEET_PATH.read_text(encoding='utf-8')} html {{ font-size: {size}pt }}"
+    notice = _build_elements("p", [handout.notice], "notice") if handout.notice else Markup("")
+    parts = (_build_header(handout), notice, *map(_build_section, handout.sections), _build_contact_table(handout))
+    return html_page.build_document(style, Markup("").join(parts), handout.language)
 
 
-def _head(handout: Handout) -> Markup:
+def _build_header(handout: Handout) -> Markup:
     """Names, which nobody translates."""
     school = Markup('<p class="school" dir="ltr" lang="en">{}</p>').format(handout.school) if handout.school else ""
     return Markup('<h1 dir="ltr" lang="en">{}</h1>{}').format(handout.district, school)
 
 
-def _section(section: Section) -> Markup:
-    helpers = Markup("").join(map(_helper, section.helpers))
-    table = Markup('<table class="helpers">{}</table>').format(helpers) if section.helpers else ""
-    return Markup("<section>{}{}{}</section>").format(_said("h2", [section.title]), _said("p", section.says), table)
+def _build_section(section: HandoutSection) -> Markup:
+    partner_rows = Markup("").join(map(_build_partner_row, section.partners))
+    table = Markup('<table class="helpers">{}</table>').format(partner_rows) if section.partners else ""
+    return Markup("<section>{}{}{}</section>").format(
+        _build_elements("h2", [section.title]), _build_elements("p", section.texts), table
+    )
 
 
-def _helper(helper: Helper) -> Markup:
-    whole = Markup(
+def _build_partner_row(partner: HandoutPartner) -> Markup:
+    template = Markup(
         '<tr><td class="who"><p class="name" dir="ltr" lang="en">{}</p>{}</td>'
         '<td class="phone" dir="ltr" lang="en">{}</td></tr>'
     )
-    return whole.format(helper.name, _said("p", helper.lines, "small"), helper.phone)
+    return template.format(partner.name, _build_elements("p", partner.lines, "small"), partner.phone)
 
 
-def _way(handout: Handout) -> Markup:
+def _build_contact_table(handout: Handout) -> Markup:
     """How to write to the line, and until when this sheet holds."""
-    whole = Markup(
+    template = Markup(
         '<table class="way"><tr><td class="code">{}</td><td>{}<p class="number" dir="ltr">{}</p>{}</td></tr></table>'
     )
-    return whole.format(
-        html_page.qr(handout.link), _said("p", handout.way), handout.number, _said("p", [handout.dated], "dated")
+    return template.format(
+        html_page.build_qr_code(handout.link),
+        _build_elements("p", handout.instructions),
+        handout.phone,
+        _build_elements("p", [handout.date_line], "dated"),
     )
 
 
-def _said(tag: str, words: Iterable[Words], name: str = "") -> Markup:
-    return Markup("").join(html_page.element(tag, one.text, one.language, name) for one in words)
+def _build_elements(tag: str, texts: Iterable[LocalizedText], css_class: str = "") -> Markup:
+    return Markup("").join(html_page.build_element(tag, text.text, text.language, css_class) for text in texts)

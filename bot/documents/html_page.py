@@ -23,106 +23,108 @@ from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-REMEDY = (
+INSTALL_REMEDY = (
     "On Debian and Ubuntu: sudo apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core "
     "fonts-noto-cjk; on macOS: brew install pango."
 )
 LEFT_TO_RIGHT_ISOLATE, POP_ISOLATE = "\u2066", "\u2069"
-LINK = re.compile(
+LINK_PATTERN = re.compile(
     r"(?:https?://|www\.)[!-~]*[A-Za-z0-9/=_-]"
     r"|(?<![A-Za-z0-9.@_-])(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}/[!-~]*[A-Za-z0-9/=_-]"
     r"|(?<![A-Za-z0-9._-])(?:[A-Za-z0-9_.+-]+@)?(?:[A-Za-z0-9_-]+\.)+(?:com|edu|gov|info|net|org|us)"
     r"(?![A-Za-z0-9.-]*[A-Za-z0-9])"
 )
 """An address, with or without https:// (and e-mail); in ASCII, for Chinese letters may follow it without a space."""
-PHONE = re.compile(r"(?<!\d)(?:\+\d[\d() .-]{5,}\d|(?:1[ .-])?(?:\(?\d{3}\)?[ .-])?\d{3}[.-]\d{4})(?!\d)")
+PHONE_PATTERN = re.compile(r"(?<!\d)(?:\+\d[\d() .-]{5,}\d|(?:1[ .-])?(?:\(?\d{3}\)?[ .-])?\d{3}[.-]\d{4})(?!\d)")
 """A telephone number; not 2026-12-04."""
-LEFT_TO_RIGHT = re.compile(f"{LINK.pattern}|{PHONE.pattern}")
+LEFT_TO_RIGHT_PATTERN = re.compile(f"{LINK_PATTERN.pattern}|{PHONE_PATTERN.pattern}")
 
-_DRAWING = Lock()
+_DRAWING_LOCK = Lock()
 """PDFium may not be used by two threads at once; and one drawing at a time takes the memory of one."""
 
 
-class NoRenderer(Exception):
+class RendererUnavailableError(Exception):
     """This machine lacks what draws pages; the message says what, and what to install."""
 
 
-class TooLong(ValueError):
+class PageOverflowError(ValueError):
     """There is more text than fits, however small it is written."""
 
 
-def pdf(html: str) -> bytes:
+def render_pdf(html: str) -> bytes:
     """This page as PDF; nothing is fetched for it, neither from the network nor from this machine's files."""
-    return _alone(lambda: _written(_Renderer().lay_out(html)))
+    return _draw_exclusively(lambda: _write_pdf(_Renderer().lay_out(html)))
 
 
-def png(html: str, width: int) -> bytes:
+def render_png(html: str, width: int) -> bytes:
     """The first page as PNG, this many pixels wide; nothing is fetched either."""
-    return _packed(_drawn(pdf(html), width))
+    return _encode_png(_render_image(render_pdf(html), width))
 
 
-def fitting_pdf(pages: Sequence[str]) -> bytes:
+def render_fitting_pdf(pages: Sequence[str]) -> bytes:
     """The first of these that takes one sheet, when each takes less room than the one before it; TooLong if none."""
-    return _alone(lambda: _written(_fitting(pages)))
+    return _draw_exclusively(lambda: _write_pdf(_find_fitting_layout(pages)))
 
 
-def fitting_png(pages: Sequence[str], width: int) -> bytes:
+def render_fitting_png(pages: Sequence[str], width: int) -> bytes:
     """That one as PNG, this many pixels wide, and as high as what is on it."""
-    return _packed(_cut(_drawn(fitting_pdf(pages), width)))
+    return _encode_png(_crop_bottom(_render_image(render_fitting_pdf(pages), width)))
 
 
-def document(style: str, body: Markup, language: str) -> str:
+def build_document(style: str, body: Markup, language: str) -> str:
     """A whole page in this language; `style` is CSS of ours and is not escaped."""
     head = Markup(
         '<!doctype html><html lang="{}" dir="{}"><meta charset="utf-8"><style>{}</style><body>{}</body></html>'
     )
-    return str(head.format(language, direction(language), Markup(style), body))  # noqa: S704  # our own CSS
+    return str(head.format(language, get_direction(language), Markup(style), body))  # noqa: S704  # our own CSS
 
 
-def element(tag: str, text: str, language: str, name: str = "") -> Markup:
+def build_element(tag: str, text: str, language: str, css_class: str = "") -> Markup:
     """This text as an element of the class `name`, escaped, with its language and direction."""
-    whole = Markup('<{tag} lang="{language}" dir="{direction}" class="{name}">{text}</{tag}>')
-    shown = isolated(text) if language in RIGHT_TO_LEFT_LANGUAGES else text
-    return whole.format(tag=tag, language=language, direction=direction(language), name=name, text=shown)
+    template = Markup('<{tag} lang="{language}" dir="{direction}" class="{name}">{text}</{tag}>')
+    shown_text = isolate_left_to_right(text) if language in RIGHT_TO_LEFT_LANGUAGES else text
+    return template.format(
+        tag=tag, language=language, direction=get_direction(language), name=css_class, text=shown_text
+    )
 
 
-def direction(language: str) -> str:
+def get_direction(language: str) -> str:
     """`rtl` for the languages that are written so, else `ltr`."""
     return "rtl" if language in RIGHT_TO_LEFT_LANGUAGES else "ltr"
 
 
-def isolated(text: str) -> str:
+def isolate_left_to_right(text: str) -> str:
     """The text with its addresses and telephone numbers held left to right: 555-0101 must not become 0101-555."""
-    return LEFT_TO_RIGHT.sub(rf"{LEFT_TO_RIGHT_ISOLATE}\g<0>{POP_ISOLATE}", text)
+    return LEFT_TO_RIGHT_PATTERN.sub(rf"{LEFT_TO_RIGHT_ISOLATE}\g<0>{POP_ISOLATE}", text)
 
 
-def qr(link: str) -> Markup:
+def build_qr_code(link: str) -> Markup:
     """The link as a QR code: an SVG as large as CSS says, with the margin that scanners need; on a light ground."""
-    drawn = segno.make(link, error="m", micro=False)
-    return Markup(drawn.svg_inline(light=None, omitsize=True, svgclass="qr", lineclass=None))  # noqa: S704  # by segno
+    code = segno.make(link, error="m", micro=False)
+    return Markup(code.svg_inline(light=None, omitsize=True, svgclass="qr", lineclass=None))  # noqa: S704  # by segno
 
 
-def _alone(draw: Callable[[], bytes]) -> bytes:
+def _draw_exclusively(draw: Callable[[], bytes]) -> bytes:
     """Pages are circles of boxes: swept up at once, they take half the memory in a process that lives on."""
-    with _DRAWING:
+    with _DRAWING_LOCK:
         try:
             return draw()
         finally:
             gc.collect()
 
 
-def _fitting(pages: Sequence[str]) -> Any:
+def _find_fitting_layout(pages: Sequence[str]) -> Any:
     """By halves: laying out is what takes time."""
-    renderer, laid_out = _Renderer(), dict[int, Any]()
+    renderer, layouts = _Renderer(), dict[int, Any]()
 
-    def fits(at: int) -> bool:
-        laid_out[at] = renderer.lay_out(pages[at])
-        return len(laid_out[at].pages) == 1
+    def can_fit(index: int) -> bool:
+        layouts[index] = renderer.lay_out(pages[index])
+        return len(layouts[index].pages) == 1
 
-    found = bisect_left(range(len(pages)), True, key=fits)
-    if found == len(pages):
-        raise TooLong("The text does not fit on one page; please shorten it.")
-    return laid_out[found]
+    first_fitting = bisect_left(range(len(pages)), True, key=can_fit)
+    if first_fitting == len(pages):
+        raise PageOverflowError("The text does not fit on one page; please shorten it.")
+    return layouts[first_fitting]
 
 
 class _Renderer:
@@ -134,8 +136,8 @@ class _Renderer:
             from weasyprint.text.fonts import FontConfiguration
             from weasyprint.urls import URLFetcher
         except (ImportError, OSError) as error:  # OSError: the library is there, Pango is not
-            raise NoRenderer(
-                f"No page can be drawn here: WeasyPrint or its library Pango is missing. {REMEDY}"
+            raise RendererUnavailableError(
+                f"No page can be drawn here: WeasyPrint or its library Pango is missing. {INSTALL_REMEDY}"
             ) from error
         self._html, self._fonts = HTML, FontConfiguration()
         self._fetcher = URLFetcher(allowed_protocols=("data",), allow_redirects=False)
@@ -144,19 +146,21 @@ class _Renderer:
         return self._html(string=html, url_fetcher=self._fetcher).render(font_config=self._fonts)
 
 
-def _written(laid_out: Any) -> bytes:
+def _write_pdf(layout: Any) -> bytes:
     """Letters that no font has would become boxes that nobody can read: better no page than that."""
-    with _missing_letters() as missing:
-        written: bytes = laid_out.write_pdf()
-    if missing:
-        raise NoRenderer(f"No font on this machine has the letters {''.join(sorted(missing)[:8])}. {REMEDY}")
-    return written
+    with _collect_missing_letters() as missing_letters:
+        data: bytes = layout.write_pdf()
+    if missing_letters:
+        raise RendererUnavailableError(
+            f"No font on this machine has the letters {''.join(sorted(missing_letters)[:8])}. {INSTALL_REMEDY}"
+        )
+    return data
 
 
 @contextmanager
-def _missing_letters() -> Iterator[set[str]]:
+def _collect_missing_letters() -> Iterator[set[str]]:
     """Collects them from WeasyPrint's log, the one place where it tells."""
-    collector, log = _Missing(), logging.getLogger("weasyprint")
+    collector, log = _MissingGlyphHandler(), logging.getLogger("weasyprint")
     log.addHandler(collector)
     try:
         yield collector.letters
@@ -164,7 +168,7 @@ def _missing_letters() -> Iterator[set[str]]:
         log.removeHandler(collector)
 
 
-class _Missing(logging.Handler):
+class _MissingGlyphHandler(logging.Handler):
     """A missing emoji is a pity and no more; letters are words."""
 
     def __init__(self) -> None:
@@ -177,16 +181,16 @@ class _Missing(logging.Handler):
             self.letters |= {letter} if unicodedata.category(letter)[0] == "L" else set()
 
 
-def _drawn(written: bytes, width: int) -> "Image":
+def _render_image(data: bytes, width: int) -> "Image":
     import pypdfium2
 
-    with _DRAWING, closing(pypdfium2.PdfDocument(written)) as document:
+    with _DRAWING_LOCK, closing(pypdfium2.PdfDocument(data)) as document:
         page = document[0]
         image: Image = page.render(scale=width / page.get_width()).to_pil().convert("RGB")
     return image
 
 
-def _cut(image: "Image") -> "Image":
+def _crop_bottom(image: "Image") -> "Image":
     """As much room below the last line as above the first: what the text leaves over is no part of the card."""
     from PIL import Image, ImageChops
 
@@ -195,8 +199,8 @@ def _cut(image: "Image") -> "Image":
     return image.crop((0, 0, image.width, min(image.height, bottom + top)))
 
 
-def _packed(image: "Image") -> bytes:
+def _encode_png(image: "Image") -> bytes:
     """256 colours are enough for smooth letters in few inks, and a third of the bytes."""
-    out = BytesIO()
-    image.quantize().save(out, "PNG", optimize=True)
-    return out.getvalue()
+    buffer = BytesIO()
+    image.quantize().save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

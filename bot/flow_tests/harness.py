@@ -9,29 +9,38 @@ from typing import Literal
 
 from bot.cases.alert_text import build_alert_text
 from bot.content.library import Library
-from bot.flows.commands import match
+from bot.flows.commands import match_command
 from bot.flows.dialog_manager import take_turn
-from bot.flows.dialog_state import Heard, Outcome, Talk, World, start_flow, timed_out
-from bot.flows.effects import Consent, Effect, Escalation, PlanFollowUp, PlanOnDay, PlanTimeout, Reach, SetNote
-from bot.flows.engine import waits_for
+from bot.flows.dialog_state import DialogState, FlowContext, Outcome, ParsedMessage, handle_timeout, start_flow
+from bot.flows.effects import (
+    ChangeConsent,
+    Effect,
+    Escalation,
+    PlanFlowOnDay,
+    PlanFollowUp,
+    PlanTimeout,
+    SetAttribute,
+    StepReached,
+)
+from bot.flows.engine import find_open_question
 from bot.flows.model import Step
-from bot.messaging.effect_handlers import answers_kept
-from bot.messaging.reply_composer import Composer
-from bot.messaging.reply_context import understood, world_of
-from bot.nlu import mask
+from bot.messaging.effect_handlers import build_case_answers
+from bot.messaging.reply_composer import ReplyComposer
+from bot.messaging.reply_context import build_flow_context, understand_text
+from bot.nlu import mask_pii
 
-Channel = Literal["whatsapp", "sms", "voice"]
+ChannelName = Literal["whatsapp", "sms", "voice"]
 MEDIA_BASE = "https://puente.example/media/"
 
 
-def clock_of(library: Library) -> datetime:
+def compute_default_time(library: Library) -> datetime:
     """Ten in the morning, the day after the newest fact was reviewed: so the calendar breaks no transcript."""
     newest = max(fact.reviewed_on for fact in library.facts.values()) + timedelta(days=1)
     return datetime(newest.year, newest.month, newest.day, 16, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class _About:
+class _UnsavedCase:
     """A case that stands in no database."""
 
     id: int
@@ -42,116 +51,122 @@ class _About:
 
 
 @dataclass
-class Stage:
+class FlowTestHarness:
     """One conversation.  `reply` and `reached` are of the last thing that happened; `walked` of all."""
 
     library: Library
     language: str
-    channel: Channel
-    at: datetime
-    talk: Talk = field(default_factory=Talk)
-    stopped: bool = False
+    channel: ChannelName
+    now: datetime
+    state: DialogState = field(default_factory=DialogState)
+    is_opted_out: bool = False
     reply: str = ""
-    reached: list[Reach] = field(default_factory=list)
-    walked: set[tuple[str, str]] = field(default_factory=set)
-    chosen: set[tuple[str, str, str]] = field(default_factory=set)
+    reached_steps: list[StepReached] = field(default_factory=list)
+    visited_steps: set[tuple[str, str]] = field(default_factory=set)
+    taken_choices: set[tuple[str, str, str]] = field(default_factory=set)
     cases: list[Escalation] = field(default_factory=list)
     follow_ups: list[str] = field(default_factory=list)
-    notes: dict[str, str] = field(default_factory=dict)
-    kept: list[dict[str, str]] = field(default_factory=list)
-    _timers: list[tuple[datetime, PlanFollowUp | PlanOnDay | PlanTimeout]] = field(default_factory=list)
-    _wrote: str = ""
-    _noticed: list[str] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+    case_answers: list[dict[str, str]] = field(default_factory=list)
+    _timers: list[tuple[datetime, PlanFollowUp | PlanFlowOnDay | PlanTimeout]] = field(default_factory=list)
+    _last_text: str = ""
+    _sent_notices: list[str] = field(default_factory=list)
 
-    def family(self, text: str, payload: str | None = None) -> None:
+    def receive_text(self, text: str, payload: str | None = None) -> None:
         """The family writes, or presses a button."""
         library = self.library
-        heard = Heard(
+        parsed = ParsedMessage(
             text=text,
-            understood=understood(library, text, self.talk.language),
-            command=match(text, library.phrasebook),
+            understanding=understand_text(library, text, self.state.language),
+            command=match_command(text, library.phrasebook),
             payload=payload,
-            stopped=self.stopped,
-            volunteered=bool(mask(text)[1] & {"status", "number"}),
+            is_opted_out=self.is_opted_out,
+            has_unneeded_pii=bool(mask_pii(text)[1] & {"status", "number"}),
         )
-        self._wrote = text
-        self._take(take_turn(self._world(), self.talk, heard))
+        self._last_text = text
+        self._apply_outcome(take_turn(self._build_context(), self.state, parsed))
 
-    def start(self, flow: str) -> None:
+    def start_topic(self, flow: str) -> None:
         """The family asks about the topic of a flow, in its own language."""
-        talk = Talk(language=self.language, told_private=self.talk.told_private)
-        self._take(start_flow(self._world(), talk, flow))
+        state = DialogState(language=self.language, told_private=self.state.told_private)
+        self._apply_outcome(start_flow(self._build_context(), state, flow))
 
-    def choose(self, name: str) -> None:
+    def take_choice(self, name: str) -> None:
         """The family takes a choice; raises ValueError if no question with this choice waits."""
-        state, step = self.talk.state, self.waiting()
-        if state is None or step is None or name not in step.choices:
+        flow_state, step = self.state.state, self.find_open_question()
+        if flow_state is None or step is None or name not in step.choices:
             raise ValueError(f"no question with the choice '{name}' waits")
-        self.chosen.add((state.flow, state.step or "", name))
+        self.taken_choices.add((flow_state.flow, flow_state.step or "", name))
         number = str(list(step.choices).index(name) + 1)
-        self.family(step.choices[name].label if self.channel == "whatsapp" else number, self._button(name))
+        self.receive_text(step.choices[name].label if self.channel == "whatsapp" else number, self._build_payload(name))
 
-    def waiting(self) -> Step | None:
+    def find_open_question(self) -> Step | None:
         """The question that waits, if any."""
-        state = self.talk.state
-        flow = self.library.flows.flows.get(state.flow) if state else None
-        return waits_for(flow, state) if flow and state else None
+        flow_state = self.state.state
+        flow = self.library.flows.flows.get(flow_state.flow) if flow_state else None
+        return find_open_question(flow, flow_state) if flow and flow_state else None
 
-    def advance(self, span: timedelta) -> None:
+    def advance_clock(self, span: timedelta) -> None:
         """Time passes; what falls due happens, the earliest first."""
-        self.at += span
-        due = sorted((timer for timer in self._timers if timer[0] <= self.at), key=lambda timer: timer[0])
-        self._timers = [timer for timer in self._timers if timer[0] > self.at]
-        for _, timer in due:
-            self._fall_due(timer)
+        self.now += span
+        due_timers = sorted((timer for timer in self._timers if timer[0] <= self.now), key=lambda timer: timer[0])
+        self._timers = [timer for timer in self._timers if timer[0] > self.now]
+        for _, timer in due_timers:
+            self._run_timer(timer)
 
-    def alert(self) -> str:
+    def build_alert(self) -> str:
         """What the staff on call read of the newest case; empty if there is none."""
         if not self.cases:
             return ""
         newest = self.cases[-1]
-        about = _About(len(self.cases), newest.topic, newest.severity, self.talk.language or "en")
-        return build_alert_text(self.library, "https://puente.example", about)
+        case = _UnsavedCase(len(self.cases), newest.topic, newest.severity, self.state.language or "en")
+        return build_alert_text(self.library, "https://puente.example", case)
 
-    def _fall_due(self, timer: PlanFollowUp | PlanOnDay | PlanTimeout) -> None:
-        state = self.talk.state
+    def _run_timer(self, timer: PlanFollowUp | PlanFlowOnDay | PlanTimeout) -> None:
+        flow_state = self.state.state
         if isinstance(timer, PlanTimeout):
-            if state and (state.flow, state.step) == (timer.flow, timer.step):
-                self._take(timed_out(self._world(), self.talk, timer.flow, timer.step))
-        elif state is None and not self.stopped:
-            self._take(start_flow(self._world(), Talk(language=self.talk.language), timer.flow))
+            if flow_state and (flow_state.flow, flow_state.step) == (timer.flow, timer.step):
+                self._apply_outcome(handle_timeout(self._build_context(), self.state, timer.flow, timer.step))
+        elif flow_state is None and not self.is_opted_out:
+            self._apply_outcome(
+                start_flow(self._build_context(), DialogState(language=self.state.language), timer.flow)
+            )
 
-    def _button(self, name: str) -> str | None:
+    def _build_payload(self, name: str) -> str | None:
         return name if self.channel == "whatsapp" else None
 
-    def _take(self, outcome: Outcome) -> None:
-        self.talk, effects = outcome
-        self.reached = [effect for effect in effects if isinstance(effect, Reach)]
-        self.walked |= {(reach.flow, reach.step) for reach in self.reached}
+    def _apply_outcome(self, outcome: Outcome) -> None:
+        self.state, effects = outcome
+        self.reached_steps = [effect for effect in effects if isinstance(effect, StepReached)]
+        self.visited_steps |= {(reach.flow, reach.step) for reach in self.reached_steps}
         for effect in effects:
-            self._keep(effect)
+            self._record_effect(effect)
         role = self.cases[-1].to if self.cases else "default"
-        first = next(iter(self.library.district.list_alert_recipients(role, self.at).values()))
-        extra = {"staff_name": first.name, "case": str(len(self.cases))}
-        language, about = self.talk.language or "en", self._world().about
-        composer = Composer(self.library, language, self.at, self._noticed, extra, about, MEDIA_BASE)
+        responder = next(iter(self.library.district.list_alert_recipients(role, self.now).values()))
+        extra = {"staff_name": responder.name, "case": str(len(self.cases))}
+        language, condition_values = self.state.language or "en", self._build_context().condition_values
+        composer = ReplyComposer(
+            self.library, language, self.now, self._sent_notices, extra, condition_values, MEDIA_BASE
+        )
         self.reply = composer.compose(effects)
 
-    def _keep(self, effect: Effect) -> None:
+    def _record_effect(self, effect: Effect) -> None:
         if isinstance(effect, Escalation):
             self.cases.append(effect)
-            self.kept.append(answers_kept(effect, self._wrote))
+            self.case_answers.append(build_case_answers(effect, self._last_text))
         elif isinstance(effect, (PlanFollowUp, PlanTimeout)):
-            self._timers.append((self.at + effect.after, effect))
+            self._timers.append((self.now + effect.delay, effect))
             self.follow_ups += [effect.flow] if isinstance(effect, PlanFollowUp) else []
-        elif isinstance(effect, PlanOnDay):
-            self._timers.append((self.library.district.resolve_send_time(effect.on, effect.at, self.at), effect))
+        elif isinstance(effect, PlanFlowOnDay):
+            self._timers.append(
+                (self.library.district.resolve_send_time(effect.day, effect.local_time, self.now), effect)
+            )
             self.follow_ups.append(effect.flow)
-        elif isinstance(effect, SetNote):
-            self.notes[effect.name] = effect.value
-        elif isinstance(effect, Consent):
-            self.stopped = effect.kind == "stop"
+        elif isinstance(effect, SetAttribute):
+            self.attributes[effect.name] = effect.value
+        elif isinstance(effect, ChangeConsent):
+            self.is_opted_out = effect.kind == "stop"
 
-    def _world(self) -> World:
-        known = {**self.notes, "language": self.language, "channel": self.channel}
-        return world_of(self.library, self.at, known)
+    def _build_context(self) -> FlowContext:
+        values = {**self.attributes, "language": self.language, "channel": self.channel}
+        return build_flow_context(self.library, self.now, values)

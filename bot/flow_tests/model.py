@@ -8,18 +8,18 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.base.language_codes import Language
-from bot.base.yaml_source import BadSource, Problem, Source, parse
+from bot.base.yaml_source import Problem, Source, SourceError, parse_yaml
 from bot.content.library import format_path
-from bot.flows.model import Model, Name, Severity, Span
+from bot.flows.model import Name, Severity, StrictModel, TimeSpan
 
-Kind = Literal["happy", "confused", "emergency"]
-KINDS: tuple[Kind, ...] = ("happy", "confused", "emergency")
+ConversationKind = Literal["happy", "confused", "emergency"]
+CONVERSATION_KINDS: tuple[ConversationKind, ...] = ("happy", "confused", "emergency")
 """What each flow needs a transcript of: its way to the end, nobody understood, an emergency."""
-Words = str | dict[Language, str]
+WordsByLanguage = str | dict[Language, str]
 """The same in every language, or one for each language that the transcript is run in."""
 
 
-class Line(Model):
+class ConversationLine(StrictModel):
     """One thing that happens.  Exactly one of `family`, `start`, `choose`, `advance`, `bot`, `staff`.
 
     `family`: the family writes this.  `start`: it asks about the topic of this flow.  `choose`: it takes this choice
@@ -28,25 +28,25 @@ class Line(Model):
     `staff`: the newest case was opened for this role; `contains` is a part of the alert that its people read.
     """
 
-    family: Words | None = None
+    family: WordsByLanguage | None = None
     start: Name | None = None
     choose: Name | None = None
-    advance: Span | None = None
+    advance: TimeSpan | None = None
     bot: Annotated[str, Field(pattern=r"^([a-z0-9_]+\.)?[a-z0-9_]+$")] | None = None
     staff: Name | None = None
-    contains: Words | None = None
+    contains: WordsByLanguage | None = None
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> Self:
-        given = [self.family, self.start, self.choose, self.advance, self.bot, self.staff]
-        if sum(value is not None for value in given) != 1:
+    def _check_single_event(self) -> Self:
+        values = [self.family, self.start, self.choose, self.advance, self.bot, self.staff]
+        if sum(value is not None for value in values) != 1:
             raise ValueError("a line holds one of 'family', 'start', 'choose', 'advance', 'bot' or 'staff'")
         if self.contains is not None and self.bot is None and self.staff is None:
             raise ValueError("'contains' belongs to a line with 'bot' or 'staff'")
         return self
 
 
-class Case(Model):
+class ExpectedCase(StrictModel):
     """A case that must have been opened: whom it goes to, how urgent it is, and answers that it holds (masked)."""
 
     to: Name
@@ -54,10 +54,10 @@ class Case(Model):
     answers: dict[str, str] = Field(default_factory=dict)
 
 
-class Expect(Model):
+class ExpectedOutcome(StrictModel):
     """What must be there at the end.  `case: none` in YAML is written `no_case: true`."""
 
-    case: Case | None = None
+    case: ExpectedCase | None = None
     no_case: bool = False
     follow_up: Name | None = None
     notes: dict[Name, Name] = Field(default_factory=dict)
@@ -67,32 +67,32 @@ class Expect(Model):
     """Parts of what the family wrote that no case and no note may hold."""
 
 
-class Transcript(Model):
+class TestConversation(StrictModel):
     """One conversation, run once in each language of `run_in` (all of the district's if it is left out).
 
     `contact`: what flows wrote down about this family before (`school: harbor`).
     """
 
     name: str
-    shows: Kind = "happy"
+    shows: ConversationKind = "happy"
     run_in: Annotated[tuple[Language, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = ()
     at: datetime | None = None
     contact: dict[Name, Name] = Field(default_factory=dict)
-    talk: tuple[Line, ...] = Field(min_length=1)
-    expect: Expect = Expect()
+    talk: tuple[ConversationLine, ...] = Field(min_length=1)
+    expect: ExpectedOutcome = ExpectedOutcome()
 
 
-class TranscriptFile(Model):
+class TestConversationFile(StrictModel):
     """One file of `flows/tests/`."""
 
-    transcripts: tuple[Transcript, ...] = Field(min_length=1)
+    transcripts: tuple[TestConversation, ...] = Field(min_length=1)
 
 
-def read_transcripts(folder: Path) -> Iterator[tuple[Source, TranscriptFile]]:
+def read_test_conversations(folder: Path) -> Iterator[tuple[Source, TestConversationFile]]:
     """All files of a folder, or the one file.  Raises `BadSource` with the places of what is wrong."""
     files = [folder] if folder.is_file() else sorted(folder.glob("*.yaml"))
     if not files:
-        raise BadSource([Problem(str(folder), 1, 1, "there are no transcripts here")])
+        raise SourceError([Problem(str(folder), 1, 1, "there are no transcripts here")])
     for path in files:
-        source = parse(path.read_text(encoding="utf-8"), format_path(path))
-        yield source, source.model(TranscriptFile)
+        source = parse_yaml(path.read_text(encoding="utf-8"), format_path(path))
+        yield source, source.parse_model(TestConversationFile)

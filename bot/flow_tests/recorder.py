@@ -11,70 +11,74 @@ from typing import Any
 import yaml
 
 from bot.content.library import Library
-from bot.flow_tests.harness import Channel, Stage
+from bot.flow_tests.harness import ChannelName, FlowTestHarness
 
-PAUSE = timedelta(minutes=5)
+MIN_RECORDED_PAUSE = timedelta(minutes=5)
 """A longer silence is written down as `advance`: time-outs may have come between."""
 
 
 @dataclass(frozen=True)
-class Wrote:
+class RecordedText:
     """What a family wrote, and when."""
 
     text: str
-    at: datetime
+    sent_at: datetime
 
 
-def record(library: Library, wrote: Sequence[Wrote], channel: Channel) -> str:
+def record_conversation(library: Library, texts: Sequence[RecordedText], channel: ChannelName) -> str:
     """The YAML of a file for `flows/tests/`; raises ValueError if there is nothing to record."""
-    if not wrote:
+    if not texts:
         raise ValueError("Nothing was written with this phone yet.")
-    stage = Stage(library, "en", channel, wrote[0].at)
-    talk = list(_lines(stage, wrote))
-    stage_language = stage.talk.language or "en"
-    transcript: dict[str, Any] = {
-        "name": f"Recorded {wrote[0].at:%Y-%m-%d %H:%M}: say here what it shows",
-        "run_in": [stage_language],
+    harness = FlowTestHarness(library, "en", channel, texts[0].sent_at)
+    lines = list(_build_lines(harness, texts))
+    language = harness.state.language or "en"
+    conversation: dict[str, Any] = {
+        "name": f"Recorded {texts[0].sent_at:%Y-%m-%d %H:%M}: say here what it shows",
+        "run_in": [language],
     }
-    transcript |= {"at": wrote[0].at.isoformat(timespec="seconds"), "talk": talk, "expect": _expected(stage)}
-    dumped = yaml.safe_dump({"transcripts": [transcript]}, sort_keys=False, allow_unicode=True, width=118)
-    return f"# Recorded with the phone simulator.  `python -m bot test THIS_FILE` plays it.\n{dumped}"
+    conversation |= {
+        "at": texts[0].sent_at.isoformat(timespec="seconds"),
+        "talk": lines,
+        "expect": _build_expectation(harness),
+    }
+    yaml_text = yaml.safe_dump({"transcripts": [conversation]}, sort_keys=False, allow_unicode=True, width=118)
+    return f"# Recorded with the phone simulator.  `python -m bot test THIS_FILE` plays it.\n{yaml_text}"
 
 
-def _lines(stage: Stage, wrote: Sequence[Wrote]) -> Iterator[dict[str, Any]]:
-    before = wrote[0].at
-    for one in wrote:
-        if one.at - before > PAUSE:
-            minutes = (one.at - before) // timedelta(minutes=1)
-            stage.advance(timedelta(minutes=minutes))
+def _build_lines(harness: FlowTestHarness, texts: Sequence[RecordedText]) -> Iterator[dict[str, Any]]:
+    last_sent_at = texts[0].sent_at
+    for recorded in texts:
+        if recorded.sent_at - last_sent_at > MIN_RECORDED_PAUSE:
+            minutes = (recorded.sent_at - last_sent_at) // timedelta(minutes=1)
+            harness.advance_clock(timedelta(minutes=minutes))
             yield {"advance": f"{minutes} minutes"}
-        before = one.at
-        cases = len(stage.cases)
-        yield _said(stage, one.text)
-        if stage.reached:
-            yield {"bot": f"{stage.reached[-1].flow}.{stage.reached[-1].step}"}
-        if len(stage.cases) > cases:
-            yield {"staff": stage.cases[-1].to}
+        last_sent_at = recorded.sent_at
+        case_count = len(harness.cases)
+        yield _record_text(harness, recorded.text)
+        if harness.reached_steps:
+            yield {"bot": f"{harness.reached_steps[-1].flow}.{harness.reached_steps[-1].step}"}
+        if len(harness.cases) > case_count:
+            yield {"staff": harness.cases[-1].to}
 
 
-def _said(stage: Stage, text: str) -> dict[str, Any]:
+def _record_text(harness: FlowTestHarness, text: str) -> dict[str, Any]:
     """A number that answers a question is written as the choice it means, which holds in every language."""
-    step = stage.waiting()
+    step = harness.find_open_question()
     choices = list(step.choices) if step else []
     if text.strip().isdecimal() and 1 <= int(text) <= len(choices):
         name = choices[int(text) - 1]
-        stage.choose(name)
+        harness.take_choice(name)
         return {"choose": name}
-    stage.family(text)
+    harness.receive_text(text)
     return {"family": text}
 
 
-def _expected(stage: Stage) -> dict[str, Any]:
-    expected: dict[str, Any] = {"stopped": stage.stopped}
-    if stage.cases:
-        expected["case"] = {"to": stage.cases[-1].to, "severity": stage.cases[-1].severity}
+def _build_expectation(harness: FlowTestHarness) -> dict[str, Any]:
+    expected: dict[str, Any] = {"stopped": harness.is_opted_out}
+    if harness.cases:
+        expected["case"] = {"to": harness.cases[-1].to, "severity": harness.cases[-1].severity}
     else:
         expected["no_case"] = True
-    if stage.follow_ups:
-        expected["follow_up"] = stage.follow_ups[-1]
-    return {**expected, **({"notes": dict(stage.notes)} if stage.notes else {})}
+    if harness.follow_ups:
+        expected["follow_up"] = harness.follow_ups[-1]
+    return {**expected, **({"notes": dict(harness.attributes)} if harness.attributes else {})}

@@ -6,131 +6,160 @@ from pathlib import Path
 
 from bot.base.yaml_source import Problem, Source
 from bot.content.library import Library
-from bot.flow_tests.harness import Channel, Stage, clock_of
-from bot.flow_tests.model import KINDS, Expect, Kind, Line, Transcript, Words, read_transcripts
-from bot.speech.spoken_wording import said
-from bot.speech.utterances import pieces
+from bot.flow_tests.harness import ChannelName, FlowTestHarness, compute_default_time
+from bot.flow_tests.model import (
+    CONVERSATION_KINDS,
+    ConversationKind,
+    ConversationLine,
+    ExpectedOutcome,
+    TestConversation,
+    WordsByLanguage,
+    read_test_conversations,
+)
+from bot.speech.spoken_wording import render_spoken_reply
+from bot.speech.utterances import split_utterances
 
 
 @dataclass
-class Report:
+class FlowTestReport:
     """Differences (`file:line:col: message`), and the coverage of steps, choices and languages."""
 
     problems: list[Problem] = field(default_factory=list)
-    played: int = 0
-    walked: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
-    chosen: set[tuple[str, str, str]] = field(default_factory=set)
-    shown: set[tuple[str, Kind]] = field(default_factory=set)
+    run_count: int = 0
+    visited_steps: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    taken_choices: set[tuple[str, str, str]] = field(default_factory=set)
+    covered_kinds: set[tuple[str, ConversationKind]] = field(default_factory=set)
 
-    def steps_left(self, library: Library) -> list[tuple[str, str]]:
+    def list_uncovered_steps(self, library: Library) -> list[tuple[str, str]]:
         """The steps that no transcript came to, in any language."""
-        seen = set().union(*self.walked.values()) if self.walked else set()
+        visited = set().union(*self.visited_steps.values()) if self.visited_steps else set()
         return [
             (name, step)
             for name, flow in library.flows.flows.items()
             for step in flow.steps
-            if (name, step) not in seen
+            if (name, step) not in visited
         ]
 
-    def choices_left(self, library: Library) -> list[tuple[str, str, str]]:
+    def list_uncovered_choices(self, library: Library) -> list[tuple[str, str, str]]:
         """The choices that no transcript took."""
-        return [one for one in _choices(library) if one not in self.chosen]
+        return [choice for choice in _list_choices(library) if choice not in self.taken_choices]
 
-    def kinds_left(self, library: Library) -> list[tuple[str, Kind]]:
+    def list_uncovered_kinds(self, library: Library) -> list[tuple[str, ConversationKind]]:
         """The flows, with the kind of transcript that the file of their name lacks."""
-        return [(flow, kind) for flow in library.flows.flows for kind in KINDS if (flow, kind) not in self.shown]
+        return [
+            (flow, kind)
+            for flow in library.flows.flows
+            for kind in CONVERSATION_KINDS
+            if (flow, kind) not in self.covered_kinds
+        ]
 
 
-def play_all(library: Library, folder: Path, channels: Iterable[Channel]) -> Report:
+def play_all(library: Library, folder: Path, channels: Iterable[ChannelName]) -> FlowTestReport:
     """Play every transcript in each of its languages on each channel.  Raises `BadSource` for unusable files."""
-    report, files = Report(), list(read_transcripts(folder))
+    report, files = FlowTestReport(), list(read_test_conversations(folder))
     for channel in channels:
         for source, file in files:
-            for number, transcript in enumerate(file.transcripts):
-                report.shown.add((Path(source.file).stem, transcript.shows))
-                for language in transcript.run_in or library.district.languages:
-                    stage = Stage(library, language, channel, transcript.at or clock_of(library))
-                    stage.notes.update(transcript.contact)
-                    report.problems += _play(stage, source, number, transcript)
-                    report.played += 1
-                    report.walked.setdefault(language, set()).update(stage.walked)
-                    report.chosen |= stage.chosen
+            for number, conversation in enumerate(file.transcripts):
+                report.covered_kinds.add((Path(source.file).stem, conversation.shows))
+                for language in conversation.run_in or library.district.languages:
+                    harness = FlowTestHarness(
+                        library, language, channel, conversation.at or compute_default_time(library)
+                    )
+                    harness.attributes.update(conversation.contact)
+                    report.problems += _play(harness, source, number, conversation)
+                    report.run_count += 1
+                    report.visited_steps.setdefault(language, set()).update(harness.visited_steps)
+                    report.taken_choices |= harness.taken_choices
     return report
 
 
-def _choices(library: Library) -> Iterator[tuple[str, str, str]]:
+def _list_choices(library: Library) -> Iterator[tuple[str, str, str]]:
     for name, flow in library.flows.flows.items():
-        for step, asked in flow.steps.items():
-            yield from ((name, step, choice) for choice in asked.choices)
+        for step, question in flow.steps.items():
+            yield from ((name, step, choice) for choice in question.choices)
 
 
-def _play(stage: Stage, source: Source, number: int, transcript: Transcript) -> Iterator[Problem]:
+def _play(harness: FlowTestHarness, source: Source, number: int, conversation: TestConversation) -> Iterator[Problem]:
     """The differences of one conversation; after the first the rest means nothing."""
-    where = f"{transcript.name} ({stage.language}, {stage.channel})"
-    for line_number, line in enumerate(transcript.talk):
-        wrong = _line(stage, line)
-        if wrong:
-            yield source.problem(("transcripts", number, "talk", line_number), f"{where}: {wrong}")
+    label = f"{conversation.name} ({harness.language}, {harness.channel})"
+    for line_number, line in enumerate(conversation.talk):
+        problem = _play_line(harness, line)
+        if problem:
+            yield source.build_problem(("transcripts", number, "talk", line_number), f"{label}: {problem}")
             return
-    for wrong in _at_the_end(stage, transcript.expect):
-        yield source.problem(("transcripts", number, "expect"), f"{where}: {wrong}")
+    for problem in _check_outcome(harness, conversation.expect):
+        yield source.build_problem(("transcripts", number, "expect"), f"{label}: {problem}")
 
 
-def _line(stage: Stage, line: Line) -> str | None:
+def _play_line(harness: FlowTestHarness, line: ConversationLine) -> str | None:
     """What is wrong with what happens at this line, or None."""
     if line.bot is not None:
-        return _answer(stage, line)
+        return _check_reply(harness, line)
     if line.staff is not None:
-        return _alert(stage, line)
+        return _check_alert(harness, line)
     try:
         if line.family is not None:
-            stage.family(_in(line.family, stage.language))
+            harness.receive_text(_select_words(line.family, harness.language))
         elif line.start is not None:
-            stage.start(line.start)
+            harness.start_topic(line.start)
         elif line.choose is not None:
-            stage.choose(line.choose)
+            harness.take_choice(line.choose)
         elif line.advance is not None:
-            stage.advance(line.advance)
+            harness.advance_clock(line.advance)
     except (ValueError, KeyError) as error:
         return str(error)
     return None
 
 
-def _answer(stage: Stage, line: Line) -> str | None:
-    reached = [f"{reach.flow}.{reach.step}" for reach in stage.reached]
-    wanted = line.bot or ""
-    if not any(name == wanted or name.endswith(f".{wanted}") for name in reached):
-        return f"expected the step '{wanted}', came to {', '.join(reached) or 'no step'}; it read:\n{stage.reply}"
-    part = _in(line.contains, stage.language) if line.contains is not None else ""
-    if stage.channel == "voice":
-        return _by_ear(stage, part)
-    return None if part in stage.reply else f"expected to read '{part}'; it read:\n{stage.reply}"
+def _check_reply(harness: FlowTestHarness, line: ConversationLine) -> str | None:
+    reached_steps = [f"{reach.flow}.{reach.step}" for reach in harness.reached_steps]
+    expected_step = line.bot or ""
+    if not any(name == expected_step or name.endswith(f".{expected_step}") for name in reached_steps):
+        reached = ", ".join(reached_steps) or "no step"
+        return f"expected the step '{expected_step}', came to {reached}; it read:\n{harness.reply}"
+    expected_text = _select_words(line.contains, harness.language) if line.contains is not None else ""
+    if harness.channel == "voice":
+        return _check_spoken_reply(harness, expected_text)
+    return None if expected_text in harness.reply else f"expected to read '{expected_text}'; it read:\n{harness.reply}"
 
 
-def _by_ear(stage: Stage, part: str) -> str | None:
+def _check_spoken_reply(harness: FlowTestHarness, expected_part: str) -> str | None:
     """A caller hears it too (addresses of pages aside), each choice by its key; and no question is silent.
 
     A part of a text that has other words for the ear is looked for among the written ones.
     """
-    heard = pieces(said(stage.library, stage.talk.language or stage.language, stage.reply))
-    written, spoken, wanted = (" ".join(one.text for one in cut) for cut in (pieces(stage.reply), heard, pieces(part)))
-    step = stage.waiting()
-    keys = [one.key for one in heard if one.key]
+    pieces_heard = split_utterances(
+        render_spoken_reply(harness.library, harness.state.language or harness.language, harness.reply)
+    )
+    written_text, spoken_text, expected_text = (
+        " ".join(piece.text for piece in piece_group)
+        for piece_group in (split_utterances(harness.reply), pieces_heard, split_utterances(expected_part))
+    )
+    step = harness.find_open_question()
+    keys = [piece.key for piece in pieces_heard if piece.key]
     if step and step.choices and keys[-len(step.choices) :] != [str(n) for n in range(1, len(step.choices) + 1)]:
         return f"expected a key for each choice, heard {keys}"
-    if step and not heard:
+    if step and not pieces_heard:
         return "expected words before the line waits"
-    return None if wanted in written or wanted in spoken else f"expected to hear '{wanted}'; it said:\n{spoken}"
+    return (
+        None
+        if expected_text in written_text or expected_text in spoken_text
+        else f"expected to hear '{expected_text}'; it said:\n{spoken_text}"
+    )
 
 
-def _alert(stage: Stage, line: Line) -> str | None:
-    if not stage.cases or stage.cases[-1].to != line.staff:
-        return f"expected an alert to {line.staff}, the newest case is for {[case.to for case in stage.cases[-1:]]}"
-    part = _in(line.contains, stage.language) if line.contains is not None else ""
-    return None if part in stage.alert() else f"expected the alert to hold '{part}'; it read:\n{stage.alert()}"
+def _check_alert(harness: FlowTestHarness, line: ConversationLine) -> str | None:
+    if not harness.cases or harness.cases[-1].to != line.staff:
+        return f"expected an alert to {line.staff}, the newest case is for {[case.to for case in harness.cases[-1:]]}"
+    expected_text = _select_words(line.contains, harness.language) if line.contains is not None else ""
+    return (
+        None
+        if expected_text in harness.build_alert()
+        else f"expected the alert to hold '{expected_text}'; it read:\n{harness.build_alert()}"
+    )
 
 
-def _in(words: Words, language: str) -> str:
+def _select_words(words: WordsByLanguage, language: str) -> str:
     if isinstance(words, str):
         return words
     if language not in words:
@@ -138,23 +167,25 @@ def _in(words: Words, language: str) -> str:
     return words[language]
 
 
-def _at_the_end(stage: Stage, expect: Expect) -> Iterator[str]:
-    opened = [(case.to, case.severity) for case in stage.cases]
-    if expect.case and (expect.case.to, expect.case.severity) not in opened:
-        yield f"expected a case for {expect.case.to} ({expect.case.severity}), opened were {opened or 'none'}"
-    if expect.case and not any(expect.case.answers.items() <= kept.items() for kept in stage.kept):
-        yield f"expected a case that holds {expect.case.answers}, kept was {stage.kept}"
-    held = "\n".join([*(text for kept in stage.kept for text in kept.values()), *stage.notes.values()])
+def _check_outcome(harness: FlowTestHarness, expect: ExpectedOutcome) -> Iterator[str]:
+    opened_cases = [(case.to, case.severity) for case in harness.cases]
+    if expect.case and (expect.case.to, expect.case.severity) not in opened_cases:
+        yield f"expected a case for {expect.case.to} ({expect.case.severity}), opened were {opened_cases or 'none'}"
+    if expect.case and not any(expect.case.answers.items() <= answers.items() for answers in harness.case_answers):
+        yield f"expected a case that holds {expect.case.answers}, kept was {harness.case_answers}"
+    kept_text = "\n".join(
+        [*(text for answers in harness.case_answers for text in answers.values()), *harness.attributes.values()]
+    )
     for part in expect.never_kept:
-        if part in held:
-            yield f"'{part}' must not be kept; kept was {held}"
-    if expect.language and expect.language != stage.talk.language:
-        yield f"expected the language '{expect.language}', kept was '{stage.talk.language}'"
-    if expect.no_case and opened:
-        yield f"expected no case, opened were {opened}"
-    if expect.follow_up and expect.follow_up not in stage.follow_ups:
-        yield f"expected the follow-up {expect.follow_up}, planned were {stage.follow_ups or 'none'}"
-    if not expect.notes.items() <= stage.notes.items():
-        yield f"expected the notes {expect.notes}, kept were {stage.notes or 'none'}"
-    if expect.stopped is not None and expect.stopped != stage.stopped:
-        yield f"expected stopped: {expect.stopped}, it was {stage.stopped}"
+        if part in kept_text:
+            yield f"'{part}' must not be kept; kept was {kept_text}"
+    if expect.language and expect.language != harness.state.language:
+        yield f"expected the language '{expect.language}', kept was '{harness.state.language}'"
+    if expect.no_case and opened_cases:
+        yield f"expected no case, opened were {opened_cases}"
+    if expect.follow_up and expect.follow_up not in harness.follow_ups:
+        yield f"expected the follow-up {expect.follow_up}, planned were {harness.follow_ups or 'none'}"
+    if not expect.notes.items() <= harness.attributes.items():
+        yield f"expected the notes {expect.notes}, kept were {harness.attributes or 'none'}"
+    if expect.stopped is not None and expect.stopped != harness.is_opted_out:
+        yield f"expected stopped: {expect.stopped}, it was {harness.is_opted_out}"

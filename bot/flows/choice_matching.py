@@ -8,12 +8,12 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 from rapidfuzz.process import extractOne
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 from bot.flows.model import Choice
 
-Wording = Callable[[str], str]
+TranslateLabel = Callable[[str], str]
 """Translates a label."""
-YES = [
+YES_WORDS = [
     "yes",
     "y",
     "yeah",
@@ -51,7 +51,7 @@ YES = [
     "네",
     "예",
 ]
-NO = [
+NO_WORDS = [
     "no",
     "nope",
     "n",
@@ -77,7 +77,7 @@ NO = [
     "아니요",
     "아니",
 ]
-THANKS = [
+THANKS_WORDS = [
     "thanks",
     "thank you",
     "thank you very much",
@@ -107,7 +107,7 @@ THANKS = [
     "감사합니다",
     "고맙습니다",
 ]
-WORDS_OF_ID: Mapping[str, Sequence[str]] = {"yes": YES, "no": NO, "done": THANKS}
+WORDS_BY_CHOICE_NAME: Mapping[str, Sequence[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "done": THANKS_WORDS}
 """A choice named `yes`, `no` or `done` is understood in every language without listing the words in the flow."""
 
 NUMBER_WORDS = {
@@ -189,106 +189,120 @@ NUMBER_WORDS = {
     ],
     5: ["five", "fifth", "cinco", "quinto", "senk", "خمسة", "الخامس", "п'ять", "пять", "五", "năm", "nam"],
 }
-NUMBERS = {normalise(word): number for number, words in NUMBER_WORDS.items() for word in words}
-DIGITS = re.compile(r"\d+")
-LIKE_ENOUGH = 88
+NUMBER_BY_WORD = {normalize_text(word): number for number, words in NUMBER_WORDS.items() for word in words}
+DIGITS_PATTERN = re.compile(r"\d+")
+MIN_FUZZY_RATIO = 88
 """rapidfuzz ratio from which a misspelt label still counts ("Sicknes")."""
 
 
-def choose(text: str, payload: str | None, choices: Mapping[str, Choice], read: Callable[[str], str]) -> str | None:
+def match_choice(
+    text: str, payload: str | None, choices: Mapping[str, Choice], translate: Callable[[str], str]
+) -> str | None:
     """The name of the choice that `text` (or a button's `payload`) means, or None.  `read` translates a label."""
     if payload in choices:
         return payload
     names = list(choices)
-    said = normalise(text)
-    number = number_in(said)
+    answer = normalize_text(text)
+    number = parse_number(answer)
     if number is not None:
         return names[number - 1] if 1 <= number <= len(names) else None
-    if not said:
+    if not answer:
         return None
-    wordings = [(name, _wordings(name, choice, read)) for name, choice in choices.items()]
-    for fits in (_same, _within, _alike):
-        found = [name for name, wording in wordings if fits(said, wording)]
-        if len(found) == 1:
-            return found[0]
-    return _begins(said, names) or _holds(said, choices)
+    wordings = [(name, _get_wordings(name, choice, translate)) for name, choice in choices.items()]
+    for is_match in (_is_exact_match, _is_partial_match, _is_fuzzy_match):
+        matches = [name for name, wording in wordings if is_match(answer, wording)]
+        if len(matches) == 1:
+            return matches[0]
+    return _match_first_word(answer, names) or _match_contained_word(answer, choices)
 
 
-def means_plainly(text: str, payload: str | None, name: str, choices: Mapping[str, Choice], read: Wording) -> bool:
+def is_unambiguous(
+    text: str, payload: str | None, name: str, choices: Mapping[str, Choice], translate: TranslateLabel
+) -> bool:
     """Whether this is the choice `name` beyond doubt: its button, its number, its very label, or just "yes".
 
     For what cannot be undone: "yes, but ..." and words that only resemble the label are not enough.
     """
     if payload is not None:
         return payload == name
-    said = normalise(text)
-    number = number_in(said)
+    answer = normalize_text(text)
+    number = parse_number(answer)
     if number is not None:
         return list(choices)[number - 1 : number] == [name]
-    return _same(said, _wordings(name, choices[name], read))
+    return _is_exact_match(answer, _get_wordings(name, choices[name], translate))
 
 
-def _begins(said: str, names: Sequence[str]) -> str | None:
+def _match_first_word(answer: str, names: Sequence[str]) -> str | None:
     """'Yes, they are with my sister' is a yes."""
-    first = said.split(" ", 1)[0]
-    found = [name for name in ("yes", "no") if name in names and first in _first_words(name)]
-    return found[0] if len(found) == 1 else None
+    first_word = answer.split(" ", 1)[0]
+    matches = [name for name in ("yes", "no") if name in names and first_word in _list_opening_words(name)]
+    return matches[0] if len(matches) == 1 else None
 
 
-def _holds(said: str, choices: Mapping[str, Choice]) -> str | None:
+def _match_contained_word(answer: str, choices: Mapping[str, Choice]) -> str | None:
     """'They are with my sister' holds another word of a choice ("with my")."""
-    padded = f" {said} "
-    found = [name for name, choice in choices.items() if any(word in padded for word in choice.within)]
-    return found[0] if len(found) == 1 else None
+    padded_answer = f" {answer} "
+    matches = [name for name, choice in choices.items() if any(word in padded_answer for word in choice.padded_words)]
+    return matches[0] if len(matches) == 1 else None
 
 
 @lru_cache(maxsize=2)
-def _first_words(name: str) -> frozenset[str]:
-    return frozenset(_normal(word) for word in WORDS_OF_ID[name])
+def _list_opening_words(name: str) -> frozenset[str]:
+    return frozenset(_normalise_cached(word) for word in WORDS_BY_CHOICE_NAME[name])
 
 
-def number_in(said: str) -> int | None:
+def parse_number(answer: str) -> int | None:
     """The number that a short normalised answer stands for: '2', 'option 2', 'two', '2 please'; else None."""
-    if len(said) > 16:
+    if len(answer) > 16:
         return None
-    digits = DIGITS.findall(said)
+    digits = DIGITS_PATTERN.findall(answer)
     if len(digits) == 1 and len(digits[0]) <= 2:
         return int(digits[0])
-    return NUMBERS.get(said) if not digits else None
+    return NUMBER_BY_WORD.get(answer) if not digits else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Wordings:
+class _ChoiceWordings:
     """All that names one choice, normalised: one by one, and as one line in which a part of one is found."""
 
-    each: frozenset[str]
-    line: str
+    wordings: frozenset[str]
+    joined_wordings: str
 
 
-def _wordings(name: str, choice: Choice, read: Callable[[str], str]) -> _Wordings:
-    return _compiled(choice.label, read(choice.label), choice.others, name)
+def _get_wordings(name: str, choice: Choice, translate: Callable[[str], str]) -> _ChoiceWordings:
+    return _compile_wordings(choice.label, translate(choice.label), choice.other_words, name)
 
 
 @lru_cache(maxsize=8192)
-def _compiled(label: str, own: str, others: tuple[str, ...], name: str) -> _Wordings:
+def _compile_wordings(label: str, translated_label: str, other_words: tuple[str, ...], name: str) -> _ChoiceWordings:
     """Of labels and their other words only: what a family writes is never kept here."""
-    each = frozenset((_normal(label), _normal(own), *others, *map(_normal, WORDS_OF_ID.get(name, ()))))
-    return _Wordings(each, f" {' | '.join(sorted(each))} ")
+    wordings = frozenset(
+        (
+            _normalise_cached(label),
+            _normalise_cached(translated_label),
+            *other_words,
+            *map(_normalise_cached, WORDS_BY_CHOICE_NAME.get(name, ())),
+        )
+    )
+    return _ChoiceWordings(wordings, f" {' | '.join(sorted(wordings))} ")
 
 
 @lru_cache(maxsize=8192)
-def _normal(wording: str) -> str:
-    return normalise(wording)
+def _normalise_cached(wording: str) -> str:
+    return normalize_text(wording)
 
 
-def _same(said: str, wordings: _Wordings) -> bool:
-    return said in wordings.each
+def _is_exact_match(answer: str, wordings: _ChoiceWordings) -> bool:
+    return answer in wordings.wordings
 
 
-def _within(said: str, wordings: _Wordings) -> bool:
+def _is_partial_match(answer: str, wordings: _ChoiceWordings) -> bool:
     """'a bus' for 'Help with a bus'; not for answers so short that they stand in everything."""
-    return len(said) >= 3 and f" {said} " in wordings.line
+    return len(answer) >= 3 and f" {answer} " in wordings.joined_wordings
 
 
-def _alike(said: str, wordings: _Wordings) -> bool:
-    return len(said) >= 4 and extractOne(said, wordings.each, scorer=fuzz.ratio, score_cutoff=LIKE_ENOUGH) is not None
+def _is_fuzzy_match(answer: str, wordings: _ChoiceWordings) -> bool:
+    return (
+        len(answer) >= 4
+        and extractOne(answer, wordings.wordings, scorer=fuzz.ratio, score_cutoff=MIN_FUZZY_RATIO) is not None
+    )

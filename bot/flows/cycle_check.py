@@ -4,41 +4,41 @@ from collections.abc import Iterator, Mapping
 
 from bot.flows.model import Flow
 
-Place = tuple[str, str]
+StepPlace = tuple[str, str]
 """A flow and a step of it."""
 
 
-def endless(flows: Mapping[str, Flow]) -> Iterator[Place]:
+def find_endless_steps(flows: Mapping[str, Flow]) -> Iterator[StepPlace]:
     """Every step from which the conversation may come back to it without a question in between."""
     for name, flow in flows.items():
         for step in flow.steps:
-            if (name, step) in _reached(flows, (name, step)):
+            if (name, step) in _find_reachable_steps(flows, (name, step)):
                 yield name, step
 
 
-def _reached(flows: Mapping[str, Flow], start: Place) -> set[Place]:
+def _find_reachable_steps(flows: Mapping[str, Flow], start: StepPlace) -> set[StepPlace]:
     """Where one may get from a step, without a question."""
-    seen: set[Place] = set()
-    todo = list(_after(flows, start))
-    while todo:
-        here = todo.pop()
-        if here not in seen:
-            seen.add(here)
-            todo += _after(flows, here)
+    seen: set[StepPlace] = set()
+    pending = list(_list_next_steps(flows, start))
+    while pending:
+        place = pending.pop()
+        if place not in seen:
+            seen.add(place)
+            pending += _list_next_steps(flows, place)
     return seen
 
 
-def _after(flows: Mapping[str, Flow], here: Place) -> Iterator[Place]:
+def _list_next_steps(flows: Mapping[str, Flow], place: StepPlace) -> Iterator[StepPlace]:
     """Where a step leads without waiting.  A flow that is called may end at once: both ways count."""
-    flow = flows.get(here[0])
-    step = flow.steps.get(here[1]) if flow else None
+    flow = flows.get(place[0])
+    step = flow.steps.get(place[1]) if flow else None
     if step is None:
         return
-    yield from ((here[0], condition.then) for condition in step.when)
+    yield from ((place[0], condition.then) for condition in step.when)
     if step.ask is not None:
         return
-    for other in (step.go, step.call):
-        if other and other in flows:
-            yield other, flows[other].first
+    for other_flow in (step.go, step.call):
+        if other_flow and other_flow in flows:
+            yield other_flow, flows[other_flow].first_step
     if step.then:
-        yield here[0], step.then
+        yield place[0], step.then

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from bot.flows.commands import Command
-from bot.flows.effects import Effect, SetNote
-from bot.flows.engine import Input, State, advance, time_out
+from bot.flows.effects import Effect, SetAttribute
+from bot.flows.engine import FlowState, TurnInput, advance, apply_timeout
 from bot.flows.model import FlowSet
 from bot.nlu.types import Understanding
 
-HOPS = 8
+MAX_FLOW_HOPS = 8
 """So many flows may follow one another without a question; the loader refuses endless ways, this is the net below."""
 
 
 @dataclass(frozen=True)
-class Talk:
+class DialogState:
     """Where a family stands between two messages.
 
     `guessed` says that the language was taken for an emergency or a command without being sure; the next clear
@@ -24,7 +24,7 @@ class Talk:
     the first has come to its end.  `emergency` is the topic of one whose flow has ended: what is written next joins it.
     """
 
-    state: State | None = None
+    state: FlowState | None = None
     language: str | None = None
     guessed: bool = False
     unclear: int = 0
@@ -35,7 +35,7 @@ class Talk:
 
 
 @dataclass(frozen=True)
-class Heard:
+class ParsedMessage:
     """A message and what was understood of it.
 
     `volunteered`: it holds numbers or words that nobody asked for and nobody keeps (masking).
@@ -43,19 +43,19 @@ class Heard:
     """
 
     text: str
-    understood: Understanding
+    understanding: Understanding
     command: Command | None = None
     payload: str | None = None
     kind: str = "text"
     twilio_opt: str | None = None
-    stopped: bool = False
-    volunteered: bool = False
-    talking: bool = False
+    is_opted_out: bool = False
+    has_unneeded_pii: bool = False
+    is_talking_to_staff: bool = False
     """A person of the school talks with this family."""
 
 
 @dataclass(frozen=True)
-class World:
+class FlowContext:
     """What a turn may look at: the flows, the district's languages in order, a label's wording, the understanding.
 
     `about` holds what conditions ask for (`contact.school`, `district.bus_information` …), `schools` the district's
@@ -65,62 +65,68 @@ class World:
     flows: FlowSet
     languages: tuple[str, ...]
     understand: Callable[[str, str], Understanding]
-    read: Callable[[str, str], str] = lambda language, text: text
-    about: Mapping[str, str] = field(default_factory=dict)
+    translate: Callable[[str, str], str] = lambda language, text: text
+    condition_values: Mapping[str, str] = field(default_factory=dict)
     schools: Mapping[str, str] = field(default_factory=dict)
     today: date = date.min
-    others: frozenset[str] = frozenset()
+    other_languages: frozenset[str] = frozenset()
     """Languages beyond the district's that a family may choose by name."""
 
-    def given(self, language: str | None, effects: Iterable[Effect] = ()) -> Input:
+    def build_input(self, language: str | None, effects: Iterable[Effect] = ()) -> TurnInput:
         """An input that says nothing, with what is known after these effects."""
-        return Input(
-            read=lambda label: self.read(language or "en", label),
+        return TurnInput(
+            translate=lambda label: self.translate(language or "en", label),
             language=language or "en",
             today=self.today,
-            about=known_after(self.about, effects),
+            condition_values=apply_attributes(self.condition_values, effects),
             schools=self.schools,
         )
 
 
-Outcome = tuple[Talk, tuple[Effect, ...]]
+Outcome = tuple[DialogState, tuple[Effect, ...]]
 
 
-def start_flow(world: World, talk: Talk, name: str) -> Outcome:
+def start_flow(context: FlowContext, state: DialogState, name: str) -> Outcome:
     """Begin a flow, and whatever flow it goes on to, until a question waits or the conversation ends."""
-    return follow(world, talk, State(name), ())
+    return follow_flows(context, state, FlowState(name), ())
 
 
-def timed_out(world: World, talk: Talk, flow: str, step: str) -> Outcome:
+def handle_timeout(context: FlowContext, state: DialogState, flow: str, step: str) -> Outcome:
     """Go on from a question of `flow` that nobody has answered."""
-    asked = talk.state if talk.state and (talk.state.flow, talk.state.step) == (flow, step) else State(flow, step)
-    state, effects = time_out(world.flows.flows[flow], asked, world.given(talk.language))
-    return follow(world, talk, state, effects)
+    asked_state = (
+        state.state if state.state and (state.state.flow, state.state.step) == (flow, step) else FlowState(flow, step)
+    )
+    next_state, effects = apply_timeout(context.flows.flows[flow], asked_state, context.build_input(state.language))
+    return follow_flows(context, state, next_state, effects)
 
 
-def follow(world: World, talk: Talk, state: State | None, before: tuple[Effect, ...]) -> Outcome:
+def follow_flows(
+    context: FlowContext, state: DialogState, flow_state: FlowState | None, previous_effects: tuple[Effect, ...]
+) -> Outcome:
     """Go on from a state that may stand before a flow (another one's, or the one that called): to the next question."""
-    effects = list(before)
-    for _ in range(HOPS):
-        if state is None or state.step is not None or state.flow not in world.flows.flows:
+    effects = list(previous_effects)
+    for _ in range(MAX_FLOW_HOPS):
+        if flow_state is None or flow_state.step is not None or flow_state.flow not in context.flows.flows:
             break
-        state, more = advance(world.flows.flows[state.flow], state, world.given(talk.language, effects))
-        effects += more
-    waiting = state if state and state.step else None
-    return replace(talk, state=waiting), tuple(effects)
+        flow_state, new_effects = advance(
+            context.flows.flows[flow_state.flow], flow_state, context.build_input(state.language, effects)
+        )
+        effects += new_effects
+    waiting_state = flow_state if flow_state and flow_state.step else None
+    return replace(state, state=waiting_state), tuple(effects)
 
 
-def known_after(about: Mapping[str, str], effects: Iterable[Effect]) -> dict[str, str]:
+def apply_attributes(condition_values: Mapping[str, str], effects: Iterable[Effect]) -> dict[str, str]:
     """What is known when these effects are done: what a flow set counts from the next step on."""
-    notes = {f"contact.{effect.name}": effect.value for effect in effects if isinstance(effect, SetNote)}
-    return {**about, **notes}
+    attributes = {f"contact.{effect.name}": effect.value for effect in effects if isinstance(effect, SetAttribute)}
+    return {**condition_values, **attributes}
 
 
-def prepend(effect: Effect, outcome: Outcome) -> Outcome:
+def prepend_effect(effect: Effect, outcome: Outcome) -> Outcome:
     """The outcome with one more thing done first."""
     return outcome[0], (effect, *outcome[1])
 
 
-def append(effects: tuple[Effect, ...], outcome: Outcome) -> Outcome:
+def prepend_effects(effects: tuple[Effect, ...], outcome: Outcome) -> Outcome:
     """The outcome after what was done already."""
     return outcome[0], (*effects, *outcome[1])

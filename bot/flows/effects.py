@@ -8,7 +8,7 @@ from bot.flows.model import Need, Severity, Text
 
 
 @dataclass(frozen=True)
-class Say:
+class SayText:
     """Send a text of the catalogs.  `text` is its English wording, `answers` fills its placeholders."""
 
     text: Text
@@ -16,7 +16,7 @@ class Say:
 
 
 @dataclass(frozen=True)
-class Ask:
+class AskQuestion:
     """Send a question; `options` are the English labels in the order of their numbers.
 
     `names`: the options are proper names (schools), the same in every language.
@@ -25,11 +25,11 @@ class Ask:
     text: Text
     options: tuple[str, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
-    names: bool = False
+    has_proper_names: bool = False
 
 
 @dataclass(frozen=True)
-class Reach:
+class StepReached:
     """Nothing to do: the conversation came to this step.  Transcripts and the drawing of a flow read it."""
 
     flow: str
@@ -55,7 +55,7 @@ class AskTopic:
     """Ask which of these topics was meant, with a person as the last choice; `beside`: a second one, asked after."""
 
     flows: tuple[str, ...]
-    beside: bool = False
+    is_secondary: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Escalation:
     about: str
     topic: str
     answers: tuple[tuple[str, str], ...] = ()
-    again: bool = False
+    should_reopen: bool = False
     """It opens the case again that the family was asked about, if there is one."""
-    joins: bool = False
+    should_join_open_case: bool = False
     """It goes with whatever case of the family is open, and is as urgent as that; only without one it opens its own."""
-    silent: bool = False
+    is_silent: bool = False
     """Nothing is said of it: the family wants no messages."""
 
 
@@ -86,12 +86,12 @@ class CloseCase:
 
 
 @dataclass(frozen=True)
-class PassOn:
+class ForwardToStaff:
     """A person talks with the family: the message is theirs, and the helper says nothing."""
 
 
 @dataclass(frozen=True)
-class VoiceNote:
+class SaveVoiceNote:
     """Keep the sound that came with the message, with the case of the same message."""
 
 
@@ -99,16 +99,16 @@ class VoiceNote:
 class PlanFollowUp:
     """Start `flow` after this span of time."""
 
-    after: timedelta
+    delay: timedelta
     flow: str
 
 
 @dataclass(frozen=True)
-class PlanOnDay:
+class PlanFlowOnDay:
     """Start `flow` at this time of a day: `on` is an ISO date, or `next_school_day`."""
 
-    on: str
-    at: time
+    day: str
+    local_time: time
     flow: str
 
 
@@ -123,13 +123,13 @@ class ShowMedia:
 class PlanTimeout:
     """If this question of `flow` still waits after this span, the conversation goes on by itself."""
 
-    after: timedelta
+    delay: timedelta
     flow: str
     step: str
 
 
 @dataclass(frozen=True)
-class SetNote:
+class SetAttribute:
     """Write down a name and value that the flow sets."""
 
     name: str
@@ -147,12 +147,12 @@ class SetLanguage:
 class FindPartners:
     """Name up to three organizations that help with this; `near` is a town or ZIP code that nobody keeps."""
 
-    what: Need
+    need: Need
     near: str = ""
 
 
 @dataclass(frozen=True)
-class Suggest:
+class SuggestPartner:
     """Keep this (masked) for staff as an organization that somebody suggests."""
 
     text: str
@@ -166,7 +166,7 @@ class AnswerReferral:
 
 
 @dataclass(frozen=True)
-class Consent:
+class ChangeConsent:
     """The family stopped or started messages, or asked for a school's; `basis` says how (a word, Twilio's own)."""
 
     kind: Literal["stop", "start", "joined"]
@@ -174,31 +174,31 @@ class Consent:
 
 
 @dataclass(frozen=True)
-class Erase:
+class EraseFamily:
     """The family has confirmed that everything that is kept about it is to be deleted, now and for good."""
 
 
 Effect = (
-    Say
-    | Ask
-    | Reach
+    SayText
+    | AskQuestion
+    | StepReached
     | StateFact
     | Notice
     | AskTopic
     | AskLanguage
     | Escalation
-    | PassOn
-    | VoiceNote
+    | ForwardToStaff
+    | SaveVoiceNote
     | CloseCase
     | PlanFollowUp
-    | PlanOnDay
+    | PlanFlowOnDay
     | PlanTimeout
     | ShowMedia
-    | SetNote
+    | SetAttribute
     | SetLanguage
     | FindPartners
-    | Suggest
+    | SuggestPartner
     | AnswerReferral
-    | Consent
-    | Erase
+    | ChangeConsent
+    | EraseFamily
 )

@@ -9,21 +9,21 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
-from bot.base.text_normalization import normalise
-from bot.flows.choice_matching import choose, number_in
-from bot.flows.effects import Ask, Effect, Notice, PlanTimeout, Reach, Say, SetNote
+from bot.base.text_normalization import normalize_text
+from bot.flows.choice_matching import match_choice, parse_number
+from bot.flows.effects import AskQuestion, Effect, Notice, PlanTimeout, SayText, SetAttribute, StepReached
 from bot.flows.model import UNSET, Choice, Flow, Step
-from bot.flows.steps import effects_of
+from bot.flows.steps import list_step_effects
 from bot.flows.typed_answers import read_answer
 
-ANSWER_CHARACTERS = 500
+MAX_ANSWER_CHARACTERS = 500
 """So much of a free answer is kept: enough to tell staff what happened, not a place to store letters."""
-CALLS = 5
+MAX_CALL_DEPTH = 5
 """So deep may flows call one another; beyond it the oldest is not come back to."""
 
 
 @dataclass(frozen=True)
-class State:
+class FlowState:
     """Where a conversation stands: at a step that waits for an answer, or (`step` None) before the step `begin`.
 
     `begin` None is the flow's first step.  `version` is the flow's when it asked.  `calls` are the (flow, step) to
@@ -40,7 +40,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Input:
+class TurnInput:
     """What the family did (a text, or a button with its id), and what is known.
 
     `kept` is the text with what must not be kept masked; `read` gives a label in the family's language; `about` is
@@ -48,159 +48,178 @@ class Input:
     """
 
     text: str = ""
-    kept: str = ""
+    masked_text: str = ""
     payload: str | None = None
-    read: Callable[[str], str] = str
+    translate: Callable[[str], str] = str
     language: str = "en"
     today: date = date.min
-    about: Mapping[str, str] = field(default_factory=dict)
+    condition_values: Mapping[str, str] = field(default_factory=dict)
     schools: Mapping[str, str] = field(default_factory=dict)
 
 
-Turn = tuple[State | None, tuple[Effect, ...]]
+StepResult = tuple[FlowState | None, tuple[Effect, ...]]
 
 
-def advance(flow: Flow, state: State | None, given: Input) -> Turn:
+def advance(flow: Flow, state: FlowState | None, turn_input: TurnInput) -> StepResult:
     """One step of the conversation: the next state (None: the flow has ended) and what is to be done.
 
     A state that does not wait at a question of this flow starts it from `begin`, or from its first step.
     """
-    state = state or State(flow.flow)
-    step = waits_for(flow, state)
+    state = state or FlowState(flow.flow)
+    step = find_open_question(flow, state)
     if step is None:
-        return _run(flow, state, given)
+        return _run_steps(flow, state, turn_input)
     if step.choices or step.answer:
-        return _choose(flow, state, step, given)
-    return _on(flow, state, step.then, given, **_saved(step, given.kept.strip()[:ANSWER_CHARACTERS]))
+        return _handle_answer(flow, state, step, turn_input)
+    return _continue_at(
+        flow,
+        state,
+        step.then,
+        turn_input,
+        **_build_saved_answer(step, turn_input.masked_text.strip()[:MAX_ANSWER_CHARACTERS]),
+    )
 
 
-def time_out(flow: Flow, state: State, given: Input) -> Turn:
+def apply_timeout(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResult:
     """Nobody answered the question that waits: where its `timeout` leads; nothing if it has none (any more)."""
-    step = waits_for(flow, state)
+    step = find_open_question(flow, state)
     if step is None or step.timeout is None:
         return state, ()
-    return _on(flow, state, step.timeout.then, given)
+    return _continue_at(flow, state, step.timeout.then, turn_input)
 
 
-def waits_for(flow: Flow, state: State) -> Step | None:
+def find_open_question(flow: Flow, state: FlowState) -> Step | None:
     """The question that a state waits at, if this flow still has it."""
     step = flow.steps.get(state.step) if state.step else None
     return step if step and step.ask is not None else None
 
 
-def ask(step: Step, answers: Mapping[str, str], schools: Mapping[str, str]) -> Ask:
+def build_question(step: Step, answers: Mapping[str, str], schools: Mapping[str, str]) -> AskQuestion:
     """The question of a step, with its choices; the district's schools are choices that nobody translates."""
-    given = tuple(answers.items())
+    placeholders = tuple(answers.items())
     if step.timeout:
-        given = (*given, ("wait_minutes", str(int(step.timeout.after.total_seconds() // 60))))
+        placeholders = (*placeholders, ("wait_minutes", str(int(step.timeout.after.total_seconds() // 60))))
     if step.answer == "school":
-        return Ask(step.ask or "", tuple(schools.values()), given, names=True)
-    return Ask(step.ask or "", step.labels, given)
+        return AskQuestion(step.ask or "", tuple(schools.values()), placeholders, has_proper_names=True)
+    return AskQuestion(step.ask or "", step.choice_labels, placeholders)
 
 
-def _choose(flow: Flow, state: State, step: Step, given: Input) -> Turn:
+def _handle_answer(flow: Flow, state: FlowState, step: Step, turn_input: TurnInput) -> StepResult:
     """An answer that must be one of several, or of a kind."""
-    if _meant_an_older_list(flow, state, given):
-        again = replace(state, version=flow.version)
-        return again, (
-            Reach(flow.flow, state.step or ""),
+    if _is_number_for_old_version(flow, state, turn_input):
+        updated_state = replace(state, version=flow.version)
+        return updated_state, (
+            StepReached(flow.flow, state.step or ""),
             Notice("flow_changed"),
-            ask(step, state.answers, given.schools),
+            build_question(step, state.answers, turn_input.schools),
         )
     if step.answer == "school":
-        return _school(flow, state, step, given)
+        return _handle_school_answer(flow, state, step, turn_input)
     if step.answer:
-        found = read_answer(step.answer, given.text, given.language, given.today)
-        return _on(flow, state, step.then, given, **_saved(step, found)) if found else _again(flow, state, step, given)
-    chosen = choose(given.text, given.payload, step.choices, given.read)
-    if chosen is None:
-        return _again(flow, state, step, given)
-    option = step.choices[chosen]
-    answers = {**state.answers, **_saved(step, option.label)}
-    if option.go:
-        return State(option.go, answers=answers), ()
-    return _on(flow, state, option.then, given, **answers)
+        answer = read_answer(step.answer, turn_input.text, turn_input.language, turn_input.today)
+        return (
+            _continue_at(flow, state, step.then, turn_input, **_build_saved_answer(step, answer))
+            if answer
+            else _retry_question(flow, state, step, turn_input)
+        )
+    choice_name = match_choice(turn_input.text, turn_input.payload, step.choices, turn_input.translate)
+    if choice_name is None:
+        return _retry_question(flow, state, step, turn_input)
+    choice = step.choices[choice_name]
+    answers = {**state.answers, **_build_saved_answer(step, choice.label)}
+    if choice.go:
+        return FlowState(choice.go, answers=answers), ()
+    return _continue_at(flow, state, choice.then, turn_input, **answers)
 
 
-def _meant_an_older_list(flow: Flow, state: State, given: Input) -> bool:
+def _is_number_for_old_version(flow: Flow, state: FlowState, turn_input: TurnInput) -> bool:
     """A bare number that answers the question as it stood before the flow was changed: 2 may mean another thing now."""
     if not state.version or state.version == flow.version:
         return False
-    return given.payload is None and number_in(normalise(given.text)) is not None
+    return turn_input.payload is None and parse_number(normalize_text(turn_input.text)) is not None
 
 
-def _school(flow: Flow, state: State, step: Step, given: Input) -> Turn:
-    schools = {name: Choice(label=label, then=step.then) for name, label in given.schools.items()}
-    chosen = choose(given.text, given.payload, schools, str)
-    if chosen is None:
-        return _again(flow, state, step, given)
-    after = replace(given, about={**given.about, "contact.school": chosen})
-    end, effects = _on(flow, state, step.then, after, **_saved(step, given.schools[chosen]))
-    return end, (SetNote("school", chosen), *effects)
+def _handle_school_answer(flow: Flow, state: FlowState, step: Step, turn_input: TurnInput) -> StepResult:
+    schools = {name: Choice(label=label, then=step.then) for name, label in turn_input.schools.items()}
+    school_id = match_choice(turn_input.text, turn_input.payload, schools, str)
+    if school_id is None:
+        return _retry_question(flow, state, step, turn_input)
+    updated_input = replace(turn_input, condition_values={**turn_input.condition_values, "contact.school": school_id})
+    next_state, effects = _continue_at(
+        flow, state, step.then, updated_input, **_build_saved_answer(step, turn_input.schools[school_id])
+    )
+    return next_state, (SetAttribute("school", school_id), *effects)
 
 
-def _saved(step: Step, value: str) -> dict[str, str]:
+def _build_saved_answer(step: Step, value: str) -> dict[str, str]:
     return {step.save: value} if step.save else {}
 
 
-def _again(flow: Flow, state: State, step: Step, given: Input) -> Turn:
+def _retry_question(flow: Flow, state: FlowState, step: Step, turn_input: TurnInput) -> StepResult:
     otherwise = step.otherwise
     if otherwise is None or state.tries + 1 > otherwise.times:
-        return _on(flow, state, otherwise.then if otherwise else None, given)
-    retry = Say(otherwise.retry, tuple(state.answers.items()))
-    asked = Reach(flow.flow, state.step or ""), retry, ask(step, state.answers, given.schools)
-    return replace(state, tries=state.tries + 1), asked
+        return _continue_at(flow, state, otherwise.then if otherwise else None, turn_input)
+    retry = SayText(otherwise.retry, tuple(state.answers.items()))
+    effects = StepReached(flow.flow, state.step or ""), retry, build_question(step, state.answers, turn_input.schools)
+    return replace(state, tries=state.tries + 1), effects
 
 
-def _on(flow: Flow, state: State, name: str | None, given: Input, **answers: str) -> Turn:
-    if name is None:
-        return _over(state), ()
-    after = State(flow.flow, answers={**state.answers, **answers}, begin=name, calls=state.calls)
-    return _run(flow, after, given)
+def _continue_at(
+    flow: Flow, state: FlowState, step_name: str | None, turn_input: TurnInput, **answers: str
+) -> StepResult:
+    if step_name is None:
+        return _return_to_caller(state), ()
+    next_state = FlowState(flow.flow, answers={**state.answers, **answers}, begin=step_name, calls=state.calls)
+    return _run_steps(flow, next_state, turn_input)
 
 
-def _run(flow: Flow, state: State, given: Input) -> Turn:
+def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResult:
     """Walk from a step to the next question or to the end; each step at most once."""
     effects: list[Effect] = []
-    walked: set[str] = set()
-    about = given.about
-    name: str | None = state.begin if state.begin in flow.steps else flow.first
-    while name is not None and name in flow.steps and name not in walked:
-        walked.add(name)
+    visited: set[str] = set()
+    condition_values = turn_input.condition_values
+    name: str | None = state.begin if state.begin in flow.steps else flow.first_step
+    while name is not None and name in flow.steps and name not in visited:
+        visited.add(name)
         step = flow.steps[name]
-        effects.append(reached(flow.flow, name))
-        if step.when and (aside := next((one.then for one in step.when if one.holds(about)), None)):
-            name = aside
+        effects.append(build_step_reached(flow.flow, name))
+        if step.when and (
+            target := next((condition.then for condition in step.when if condition.is_met(condition_values)), None)
+        ):
+            name = target
             continue
-        effects += effects_of(flow, step, state.answers)
+        effects += list_step_effects(flow, step, state.answers)
         if step.find:  # where a family lives was asked for this step only
             state = replace(
-                state, answers={name: said for name, said in state.answers.items() if name != step.find.near}
+                state, answers={name: answer for name, answer in state.answers.items() if name != step.find.near}
             )
         if step.set:
-            about = {**about, **{f"contact.{note}": value for note, value in step.set.items() if value != UNSET}}
+            condition_values = {
+                **condition_values,
+                **{f"contact.{attribute}": value for attribute, value in step.set.items() if value != UNSET},
+            }
         if step.timeout:
             effects.append(PlanTimeout(step.timeout.after, flow.flow, name))
         if step.ask is not None:
-            effects.append(ask(step, state.answers, given.schools))
-            waiting = State(flow.flow, name, answers=state.answers, version=flow.version, calls=state.calls)
-            return waiting, tuple(effects)
+            effects.append(build_question(step, state.answers, turn_input.schools))
+            waiting_state = FlowState(flow.flow, name, answers=state.answers, version=flow.version, calls=state.calls)
+            return waiting_state, tuple(effects)
         if step.call:
-            calls = (*state.calls, (flow.flow, step.then or ""))[-CALLS:]
-            return State(step.call, answers=state.answers, calls=calls), tuple(effects)
+            calls = (*state.calls, (flow.flow, step.then or ""))[-MAX_CALL_DEPTH:]
+            return FlowState(step.call, answers=state.answers, calls=calls), tuple(effects)
         if step.go:
-            return State(step.go, answers=state.answers), tuple(effects)
+            return FlowState(step.go, answers=state.answers), tuple(effects)
         name = step.then
-    return _over(state), tuple(effects)
+    return _return_to_caller(state), tuple(effects)
 
 
-reached = lru_cache(maxsize=4096)(Reach)
+build_step_reached = lru_cache(maxsize=4096)(StepReached)
 """The same few hundred marks again and again."""
 
 
-def _over(state: State) -> State | None:
+def _return_to_caller(state: FlowState) -> FlowState | None:
     """The flow has ended: back to the one that called it, if one did."""
     if not state.calls:
         return None
-    *others, (flow, step) = state.calls
-    return State(flow, answers=state.answers, begin=step, calls=tuple(others))
+    *outer_calls, (flow, step) = state.calls
+    return FlowState(flow, answers=state.answers, begin=step, calls=tuple(outer_calls))

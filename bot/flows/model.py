@@ -12,37 +12,37 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from bot.base.text_normalization import HAN_OR_HANGUL, normalise
+from bot.base.text_normalization import HAN_OR_HANGUL_PATTERN, normalize_text
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
 Need = Literal["legal", "food", "home", "health", "learning"]
 """What a family looks for an organization for."""
-UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-SPAN = re.compile(r"(\d{1,3}) (minute|hour|day|week)s?")
+SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+SPAN_PATTERN = re.compile(r"(\d{1,3}) (minute|hour|day|week)s?")
 
 
-def span(text: object) -> timedelta:
+def parse_span(text: object) -> timedelta:
     """'2 days' as a time span; raises ValueError with the ways to write one."""
-    match = SPAN.fullmatch(text) if isinstance(text, str) else None
+    match = SPAN_PATTERN.fullmatch(text) if isinstance(text, str) else None
     if not match:
         raise ValueError("write a time span as '30 minutes', '2 hours', '3 days' or '1 week'")
-    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+    return timedelta(seconds=int(match[1]) * SECONDS_BY_UNIT[match[2]])
 
 
-def span_in_words(value: timedelta) -> str:
+def format_span(value: timedelta) -> str:
     """A time span as a flow writes it: '2 days', '10 minutes'."""
     seconds = int(value.total_seconds())
-    unit = next(unit for unit in reversed(UNITS) if seconds % UNITS[unit] == 0)
-    count = seconds // UNITS[unit]
+    unit = next(unit for unit in reversed(SECONDS_BY_UNIT) if seconds % SECONDS_BY_UNIT[unit] == 0)
+    count = seconds // SECONDS_BY_UNIT[unit]
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
-Span = Annotated[
+TimeSpan = Annotated[
     timedelta,
-    BeforeValidator(span),
+    BeforeValidator(parse_span),
     PlainSerializer(lambda value: value.total_seconds()),
-    WithJsonSchema({"type": "string", "pattern": f"^{SPAN.pattern}$", "examples": ["10 minutes", "3 days"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{SPAN_PATTERN.pattern}$", "examples": ["10 minutes", "3 days"]}),
 ]
 
 
@@ -50,16 +50,16 @@ def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+STRING_OR_LIST_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 
-class Model(BaseModel):
+class StrictModel(BaseModel):
     """Strict and unchangeable: a word that the grammar does not know is an error, not a silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Plural(Model):
+class Plural(StrictModel):
     """A text that depends on a number: `count` names the placeholder with the number.
 
     English has two forms; each catalog has as many as its language (GNU gettext's plural forms).
@@ -71,22 +71,28 @@ class Plural(Model):
 
 
 Text = str | Plural
-COUNTED = {
+PLURAL_SCHEMA = {
     "type": "object",
     "properties": {name: {"type": "string"} for name in ("count", "one", "other")},
     "required": ["count", "one", "other"],
     "additionalProperties": False,
 }
-TEXTS = {"anyOf": [{"type": "string"}, COUNTED, {"type": "array", "items": {"anyOf": [{"type": "string"}, COUNTED]}}]}
+TEXTS_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        PLURAL_SCHEMA,
+        {"type": "array", "items": {"anyOf": [{"type": "string"}, PLURAL_SCHEMA]}},
+    ]
+}
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
 """One text or a list of them: each is its own entry in the catalogs."""
 
-About = Annotated[str, Field(pattern=r"^(contact|school|district)\.[a-z][a-z0-9_]*$")]
+ConditionKey = Annotated[str, Field(pattern=r"^(contact|school|district)\.[a-z][a-z0-9_]*$")]
 """Something that is known: `contact.language`, a note that a flow set, a `school.` or `district.` fact."""
 UNSET, KNOWN = "unset", "known"
 
 
-class Choice(Model):
+class Choice(StrictModel):
     """One answer to a question: chosen by its number, its label, or one of its other words."""
 
     label: str
@@ -95,24 +101,24 @@ class Choice(Model):
     go: Name | None = None
 
     @cached_property
-    def others(self) -> tuple[str, ...]:
+    def other_words(self) -> tuple[str, ...]:
         """Its other words in all languages, normalised."""
-        return tuple(normalise(word) for words in self.also.values() for word in words)
+        return tuple(normalize_text(word) for words in self.also.values() for word in words)
 
     @cached_property
-    def within(self) -> tuple[str, ...]:
+    def padded_words(self) -> tuple[str, ...]:
         """The same as they stand in a longer answer (with a space at either end): as words of their own; Chinese has
         no spaces, and Korean adds to its words, so there anywhere."""
-        return tuple(word if HAN_OR_HANGUL.search(word) else f" {word} " for word in self.others)
+        return tuple(word if HAN_OR_HANGUL_PATTERN.search(word) else f" {word} " for word in self.other_words)
 
     @model_validator(mode="after")
-    def _leads_on(self) -> Self:
+    def _check_target(self) -> Self:
         if (self.then is None) == (self.go is None):
             raise ValueError("a choice needs one of 'then: <step>' or 'go: <flow>'")
         return self
 
 
-class Otherwise(Model):
+class RetryRule(StrictModel):
     """What happens to an answer that fits no choice: asked again `times` times, then on to `then`."""
 
     retry: str
@@ -120,7 +126,7 @@ class Otherwise(Model):
     then: Name
 
 
-class Escalate(Model):
+class EscalationTarget(StrictModel):
     """A person is needed: `about` is English, for staff, and holds nothing that a family wrote."""
 
     to: Name
@@ -128,42 +134,42 @@ class Escalate(Model):
     about: str = Field(max_length=200)
 
 
-class FollowUp(Model):
+class FollowUpPlan(StrictModel):
     """Another flow that starts by itself later."""
 
-    after: Span
+    after: TimeSpan
     flow: Name
 
 
-class Condition(Model):
+class Condition(StrictModel):
     """Where the conversation turns aside: if all that stands under `if` is so, it goes on at `then`.
 
     A value is what the flow's `set`, the school or the district says; a list means one of these; `unset` means nothing,
     `known` anything.
     """
 
-    if_: dict[About, Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)]] = Field(
-        alias="if", min_length=1
-    )
+    if_: dict[
+        ConditionKey, Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(STRING_OR_LIST_SCHEMA)]
+    ] = Field(alias="if", min_length=1)
     then: Name
 
-    def holds(self, about: Mapping[str, str]) -> bool:
+    def is_met(self, condition_values: Mapping[str, str]) -> bool:
         """Whether it is so; `school.…` is of the contact's own school."""
-        return all(self._fits(self._value(about, name), values) for name, values in self.if_.items())
+        return all(self._is_match(self._get_value(condition_values, name), values) for name, values in self.if_.items())
 
     @staticmethod
-    def _fits(value: str, values: tuple[str, ...]) -> bool:
+    def _is_match(value: str, values: tuple[str, ...]) -> bool:
         return value in values or (KNOWN in values and value != UNSET)
 
     @staticmethod
-    def _value(about: Mapping[str, str], name: str) -> str:
-        room, what = name.split(".", 1)
-        if room == "school":
-            name = f"school.{about.get('contact.school', '')}.{what}"
-        return about.get(name, UNSET)
+    def _get_value(condition_values: Mapping[str, str], name: str) -> str:
+        namespace, key = name.split(".", 1)
+        if namespace == "school":
+            name = f"school.{condition_values.get('contact.school', '')}.{key}"
+        return condition_values.get(name, UNSET)
 
 
-class Schedule(Model):
+class Schedule(StrictModel):
     """Another flow that starts by itself at a time of a day: a day that the family named, or the next school day."""
 
     day: Name
@@ -171,14 +177,14 @@ class Schedule(Model):
     flow: Name
 
 
-class Media(Model):
+class Media(StrictModel):
     """A file of `flows/media/` that goes with the message.  What it shows is said in words too: SMS shows none."""
 
     file: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.(png|jpg|pdf|ogg|mp3)$")]
     says: Text
 
 
-class Find(Model):
+class PartnerQuery(StrictModel):
     """Organizations of the district's list that help with this.
 
     `near` names an answer with a town or ZIP code: it is used here, and forgotten.
@@ -188,36 +194,36 @@ class Find(Model):
     near: Name | None = None
 
 
-class Timeout(Model):
+class Timeout(StrictModel):
     """What happens when nobody has answered a question for so long."""
 
-    after: Span
+    after: TimeSpan
     then: Name
 
 
-class Step(Model):
+class Step(StrictModel):
     """One step.  In order: when, set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule; then it
     asks and waits, goes on, calls another flow and comes back, or ends."""
 
     when: tuple[Condition, ...] = ()
     set: dict[Name, Name] = {}
-    fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(ONE_OR_MORE)] = ()
+    fact: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), WithJsonSchema(STRING_OR_LIST_SCHEMA)] = ()
     media: Media | None = None
-    say: Annotated[Texts, WithJsonSchema(TEXTS)] = ()
-    find: Find | None = None
+    say: Annotated[Texts, WithJsonSchema(TEXTS_SCHEMA)] = ()
+    find: PartnerQuery | None = None
     suggest: Name | None = None
     """The answer that goes to staff as a suggested organization."""
     referral: Literal["helped", "not_helped", "not_reached"] | None = None
     """For the flow that asks whether a partner helped: what the family says of it."""
-    escalate: Escalate | None = None
+    escalate: EscalationTarget | None = None
     case: Literal["close", "reopen"] | None = None
     """For the flow that asks whether a case was solved: what becomes of that case."""
-    follow_up: FollowUp | None = None
+    follow_up: FollowUpPlan | None = None
     schedule: Schedule | None = None
     ask: Text | None = None
     answer: Literal["date", "phone", "school"] | None = None
     choices: dict[Name, Choice] = {}
-    otherwise: Otherwise | None = None
+    otherwise: RetryRule | None = None
     timeout: Timeout | None = None
     save: Name | None = None
     call: Name | None = None
@@ -226,25 +232,25 @@ class Step(Model):
     end: bool = False
 
     @cached_property
-    def acts(self) -> bool:
+    def has_actions(self) -> bool:
         """Whether it does more than remember and speak."""
-        partners = self.find or self.suggest or self.referral
-        return bool(partners or self.escalate or self.case or self.follow_up or self.schedule)
+        has_partner_action = self.find or self.suggest or self.referral
+        return bool(has_partner_action or self.escalate or self.case or self.follow_up or self.schedule)
 
     @cached_property
-    def labels(self) -> tuple[str, ...]:
+    def choice_labels(self) -> tuple[str, ...]:
         """The labels of its choices, in the order of their numbers."""
         return tuple(choice.label for choice in self.choices.values())
 
     @model_validator(mode="after")
-    def _has_one_way_on(self) -> Self:
+    def _check_exits(self) -> Self:
         if self.ask is None:
-            self._leads_on()
+            self._check_statement()
         else:
-            self._question_is_whole()
+            self._check_question()
         return self
 
-    def _leads_on(self) -> None:
+    def _check_statement(self) -> None:
         if self.case == "reopen" and not self.escalate:
             raise ValueError("'case: reopen' alerts somebody anew: say whom with 'escalate:'")
         if self.choices or self.otherwise or self.save or self.timeout or self.answer:
@@ -254,7 +260,7 @@ class Step(Model):
         if [self.then is not None, self.go is not None, self.end].count(True) != 1:
             raise ValueError("a step that asks nothing needs one of 'then: <step>', 'go: <flow>' or 'end: true'")
 
-    def _question_is_whole(self) -> None:
+    def _check_question(self) -> None:
         if self.go or self.end or self.call:
             raise ValueError("a step that asks waits for the answer: move 'go', 'call' or 'end' into a step of its own")
         if self.choices and self.answer:
@@ -273,14 +279,14 @@ class Step(Model):
             raise ValueError("a free question takes any answer: remove 'otherwise', or add 'answer: date' or the like")
 
 
-class StartOn(Model):
+class FlowTrigger(StrictModel):
     """What starts the flow: topics that the understanding recognised, or whole messages with these words."""
 
     intents: tuple[Name, ...] = ()
     words: dict[str, tuple[str, ...]] = {}
 
 
-class Flow(Model):
+class Flow(StrictModel):
     """A conversation about one thing.  The first step is where it starts."""
 
     flow: Name
@@ -288,11 +294,11 @@ class Flow(Model):
     label: str | None = None
     """What a family would call it: its line when the bot asks which of two or three topics was meant."""
     for_: Literal["family", "staff"] = Field("family", alias="for")
-    start_on: StartOn = StartOn()
+    start_on: FlowTrigger = FlowTrigger()
     steps: dict[Name, Step] = Field(min_length=1)
 
     @cached_property
-    def first(self) -> str:
+    def first_step(self) -> str:
         """The name of the step that the flow starts with."""
         return next(iter(self.steps))
 
@@ -307,18 +313,18 @@ class FlowSet:
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         self.flows = dict(flows)
-        self._by_intent = {intent: name for name, flow in flows.items() for intent in flow.start_on.intents}
-        self._by_words = {
-            normalise(words): name
+        self._names_by_intent = {intent: name for name, flow in flows.items() for intent in flow.start_on.intents}
+        self._names_by_words = {
+            normalize_text(words): name
             for name, flow in flows.items()
             for all_words in flow.start_on.words.values()
             for words in all_words
         }
 
-    def for_intent(self, intent: str | None) -> str | None:
+    def find_by_intent(self, intent: str | None) -> str | None:
         """The flow that this topic starts."""
-        return self._by_intent.get(intent) if intent else None
+        return self._names_by_intent.get(intent) if intent else None
 
-    def for_words(self, text: str) -> str | None:
+    def find_by_words(self, text: str) -> str | None:
         """The flow that lists this whole message among its words."""
-        return self._by_words.get(normalise(text))
+        return self._names_by_words.get(normalize_text(text))

@@ -1,19 +1,21 @@
 """What is always heard, however much somebody writes: emergencies, STOP and START, "a person", who talks with staff."""
 
-from bot.flows.dialog_manager import EMERGENCY, in_emergency
-from bot.flows.dialog_state import Heard, Talk, World
-from bot.flows.topic_routing import PERSON
+from bot.flows.dialog_manager import EMERGENCY_SEVERITY, is_in_emergency
+from bot.flows.dialog_state import DialogState, FlowContext, ParsedMessage
+from bot.flows.topic_routing import PERSON_FLOW
 
-COMMANDS = frozenset({"stop", "start", "person"})
+EXEMPT_COMMANDS = frozenset({"stop", "start", "person"})
 """The commands that work whatever happens: when Redis is away, and over every measure."""
-GRAVE = frozenset({EMERGENCY, "escalate_day"})
+EXEMPT_SEVERITIES = frozenset({EMERGENCY_SEVERITY, "escalate_day"})
 
 
-def always_heard(world: World, talk: Talk, heard: Heard) -> bool:
+def is_exempt_from_rate_limit(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> bool:
     """Whether this message is taken even from a phone that has written far too much (design, promises 3 and 6)."""
-    meant = heard.understood
-    ordered = heard.command is not None and heard.command.kind in COMMANDS
-    grave = meant.severity in GRAVE or bool(talk.emergency) or in_emergency(world, talk)
-    wants_somebody = meant.intent is not None and world.flows.for_intent(meant.intent) == PERSON
-    to_a_person = heard.talking or heard.kind == "audio"  # a voice note goes to whoever listens
-    return ordered or grave or wants_somebody or to_a_person or heard.twilio_opt is not None
+    understanding = parsed.understanding
+    is_command = parsed.command is not None and parsed.command.kind in EXEMPT_COMMANDS
+    is_grave = understanding.severity in EXEMPT_SEVERITIES or bool(state.emergency) or is_in_emergency(context, state)
+    is_person_request = (
+        understanding.intent is not None and context.flows.find_by_intent(understanding.intent) == PERSON_FLOW
+    )
+    is_for_staff = parsed.is_talking_to_staff or parsed.kind == "audio"  # a voice note goes to whoever listens
+    return is_command or is_grave or is_person_request or is_for_staff or parsed.twilio_opt is not None

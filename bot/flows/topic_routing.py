@@ -2,117 +2,136 @@
 
 from dataclasses import replace
 
-from bot.base.text_normalization import normalise
-from bot.flows.choice_matching import number_in
-from bot.flows.dialog_state import Heard, Outcome, Talk, World, prepend, start_flow
-from bot.flows.effects import AskTopic, Consent, Escalation, Notice
-from bot.flows.engine import ANSWER_CHARACTERS, State
-from bot.nlu.intents import EMERGENCIES, SEVERITY
+from bot.base.text_normalization import normalize_text
+from bot.flows.choice_matching import parse_number
+from bot.flows.dialog_state import DialogState, FlowContext, Outcome, ParsedMessage, prepend_effect, start_flow
+from bot.flows.effects import AskTopic, ChangeConsent, Escalation, Notice
+from bot.flows.engine import MAX_ANSWER_CHARACTERS, FlowState
+from bot.nlu.intents import EMERGENCY_INTENTS, SEVERITY_BY_INTENT
 from bot.nlu.types import Understanding
-from bot.pii.masking import mask
+from bot.pii.masking import mask_pii
 
-PERSON, STOP = "talk_to_human", "stop"
-UNCLEAR, STOP_QUESTION, FISHING = "unclear", "stop_question", "fishing"
-OPT_OUT_TOPIC, FISHED_FOR = "opt_out", "restricted_request"
-SURE_OF_STOP = 0.8
+PERSON_FLOW, STOP_FLOW = "talk_to_human", "stop"
+UNCLEAR_FLOW, STOP_QUESTION_FLOW, FISHING_FLOW = "unclear", "stop_question", "fishing"
+OPT_OUT_TOPIC, RESTRICTED_REQUEST_TOPIC = "opt_out", "restricted_request"
+MIN_OPT_OUT_CONFIDENCE = 0.8
 """Below this a family that seems to want no more messages is asked once; nobody is silenced by a guess."""
-MORE = "more"
+ADDITION_KEY = "more"
 """What a family adds to an emergency after its questions; each addition is kept (store/cases/cases)."""
-ASKED_FOR_TOPIC = "ask_topic"
+TOPIC_QUESTION = "ask_topic"
 """The state's flow while two or three topics are offered; its step says "which" or "beside"."""
-ANSWERED_BY_A_PERSON = frozenset(SEVERITY) - {"short_reply", "greeting_identity", "out_of_scope", FISHED_FOR}
+HUMAN_ANSWERED_TOPICS = frozenset(SEVERITY_BY_INTENT) - {
+    "short_reply",
+    "greeting_identity",
+    "out_of_scope",
+    RESTRICTED_REQUEST_TOPIC,
+}
 """Topics: where no flow answers one of them, a person does."""
 
 
-def start_topic(world: World, talk: Talk, heard: Heard) -> Outcome:
+def start_topic(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
     """What a message that no step waits for leads to."""
-    understood = heard.understood
-    if understood.intent == OPT_OUT_TOPIC:
-        return _stop_in_own_words(world, talk, understood)
-    name = world.flows.for_words(heard.text) or _flow_of(world, understood)
+    understanding = parsed.understanding
+    if understanding.intent == OPT_OUT_TOPIC:
+        return _handle_opt_out_wish(context, state, understanding)
+    name = context.flows.find_by_words(parsed.text) or _find_flow(context, understanding)
     if name:
-        return start_flow(world, replace(talk, unclear=0), name)
-    if talk.unclear or understood.intent in ANSWERED_BY_A_PERSON:
-        return start_flow(world, replace(talk, unclear=0), PERSON)
-    return _ask_which(world, talk, understood)
+        return start_flow(context, replace(state, unclear=0), name)
+    if state.unclear or understanding.intent in HUMAN_ANSWERED_TOPICS:
+        return start_flow(context, replace(state, unclear=0), PERSON_FLOW)
+    return _ask_topic(context, state, understanding)
 
 
-def _flow_of(world: World, understood: Understanding) -> str | None:
-    if understood.intent == FISHED_FOR and understood.severity != "info":
-        return FISHING if FISHING in world.flows.flows else world.flows.for_intent(FISHED_FOR)
-    return world.flows.for_intent(understood.intent)
+def _find_flow(context: FlowContext, understanding: Understanding) -> str | None:
+    if understanding.intent == RESTRICTED_REQUEST_TOPIC and understanding.severity != "info":
+        return (
+            FISHING_FLOW
+            if FISHING_FLOW in context.flows.flows
+            else context.flows.find_by_intent(RESTRICTED_REQUEST_TOPIC)
+        )
+    return context.flows.find_by_intent(understanding.intent)
 
 
-def _stop_in_own_words(world: World, talk: Talk, understood: Understanding) -> Outcome:
-    if understood.confidence < SURE_OF_STOP and STOP_QUESTION in world.flows.flows:
-        return start_flow(world, talk, STOP_QUESTION)
-    return prepend(Consent("stop", "own words"), start_flow(world, talk, STOP))
+def _handle_opt_out_wish(context: FlowContext, state: DialogState, understanding: Understanding) -> Outcome:
+    if understanding.confidence < MIN_OPT_OUT_CONFIDENCE and STOP_QUESTION_FLOW in context.flows.flows:
+        return start_flow(context, state, STOP_QUESTION_FLOW)
+    return prepend_effect(ChangeConsent("stop", "own words"), start_flow(context, state, STOP_FLOW))
 
 
-def _ask_which(world: World, talk: Talk, understood: Understanding) -> Outcome:
+def _ask_topic(context: FlowContext, state: DialogState, understanding: Understanding) -> Outcome:
     """One question with the two or three likeliest topics; the menu's question where none can be named."""
-    flows = [name for intent in understood.choices if (name := _named(world, intent))]
-    if not flows:
-        return start_flow(world, replace(talk, unclear=1), UNCLEAR)
-    answers = {str(number): name for number, name in enumerate(flows, 1)}
-    waiting = State(ASKED_FOR_TOPIC, "which", answers=answers)
-    return replace(talk, state=waiting, unclear=1), (AskTopic(tuple(flows)),)
+    flow_names = [name for intent in understanding.choices if (name := _find_labelled_flow(context, intent))]
+    if not flow_names:
+        return start_flow(context, replace(state, unclear=1), UNCLEAR_FLOW)
+    answers = {str(number): name for number, name in enumerate(flow_names, 1)}
+    waiting_state = FlowState(TOPIC_QUESTION, "which", answers=answers)
+    return replace(state, state=waiting_state, unclear=1), (AskTopic(tuple(flow_names)),)
 
 
-def _named(world: World, intent: str) -> str | None:
+def _find_labelled_flow(context: FlowContext, intent: str) -> str | None:
     """The flow of a topic, if it has a line for the list of choices."""
-    name = world.flows.for_intent(intent)
-    return name if name and world.flows.flows[name].label and name != PERSON else None
+    name = context.flows.find_by_intent(intent)
+    return name if name and context.flows.flows[name].label and name != PERSON_FLOW else None
 
 
-def topic_was_asked(world: World, talk: Talk, state: State, heard: Heard) -> Outcome:
+def handle_topic_answer(
+    context: FlowContext, state: DialogState, flow_state: FlowState, parsed: ParsedMessage
+) -> Outcome:
     """The number of a topic, the last number (a person, or no), or a new attempt in other words."""
-    fresh = replace(talk, state=None)
-    number = number_in(normalise(heard.text))
-    chosen = state.answers.get(str(number))
-    if chosen in world.flows.flows:
-        return start_flow(world, replace(fresh, unclear=0), chosen)
-    beside = state.step == "beside"
-    if number is None and not (beside and heard.understood.intent == "short_reply"):
-        return start_topic(world, fresh, heard)
-    return (fresh, (Notice("all_right"),)) if beside else start_flow(world, replace(fresh, unclear=0), PERSON)
+    cleared_state = replace(state, state=None)
+    number = parse_number(normalize_text(parsed.text))
+    flow_name = flow_state.answers.get(str(number))
+    if flow_name in context.flows.flows:
+        return start_flow(context, replace(cleared_state, unclear=0), flow_name)
+    is_secondary = flow_state.step == "beside"
+    if number is None and not (is_secondary and parsed.understanding.intent == "short_reply"):
+        return start_topic(context, cleared_state, parsed)
+    return (
+        (cleared_state, (Notice("all_right"),))
+        if is_secondary
+        else start_flow(context, replace(cleared_state, unclear=0), PERSON_FLOW)
+    )
 
 
-def remember_later(world: World, talk: Talk, heard: Heard) -> Talk:
+def queue_secondary_topic(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> DialogState:
     """A second topic in the same message: after an emergency, or after the first topic."""
-    understood = heard.understood
-    urgent = understood.intent in EMERGENCIES
-    if heard.command or heard.stopped or not understood.also or (talk.state and not urgent):
-        return talk
-    beside = [intent for intent in understood.also if intent not in EMERGENCIES]
-    return replace(talk, later=world.flows.for_intent(beside[0])) if beside else talk
+    understanding = parsed.understanding
+    is_urgent = understanding.intent in EMERGENCY_INTENTS
+    if parsed.command or parsed.is_opted_out or not understanding.secondary_intents or (state.state and not is_urgent):
+        return state
+    other_intents = [intent for intent in understanding.secondary_intents if intent not in EMERGENCY_INTENTS]
+    return replace(state, later=context.flows.find_by_intent(other_intents[0])) if other_intents else state
 
 
-def remember_emergency(world: World, outcome: Outcome) -> Outcome:
+def remember_emergency(context: FlowContext, outcome: Outcome) -> Outcome:
     """Where an emergency's flow has just ended, what the family writes next still belongs to it."""
-    talk, effects = outcome
-    paged = [one.topic for one in effects if isinstance(one, Escalation) and one.topic in EMERGENCIES]
-    if talk.state is not None:
-        return replace(talk, emergency=None), effects
-    if not paged or world.flows.for_intent(paged[-1]) is None:
+    state, effects = outcome
+    paged_topics = [
+        effect.topic for effect in effects if isinstance(effect, Escalation) and effect.topic in EMERGENCY_INTENTS
+    ]
+    if state.state is not None:
+        return replace(state, emergency=None), effects
+    if not paged_topics or context.flows.find_by_intent(paged_topics[-1]) is None:
         return outcome
-    return replace(talk, emergency=paged[-1]), effects
+    return replace(state, emergency=paged_topics[-1]), effects
 
 
-def add_to_emergency(world: World, talk: Talk, heard: Heard) -> Outcome:
+def add_to_emergency(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
     """More words after an emergency ("yes, kids are outside", "what do I do"): to the same people, not a new topic."""
-    flow = world.flows.flows[world.flows.for_intent(talk.emergency) or PERSON]
-    asked = [step.escalate for step in flow.steps.values() if step.escalate][-1]
-    told = mask(heard.text)[0].strip()[:ANSWER_CHARACTERS]
-    again = Escalation(asked.to, asked.severity, asked.about, talk.emergency or "", ((MORE, told),))
-    return talk, (again, Notice("added"))
+    flow = context.flows.flows[context.flows.find_by_intent(state.emergency) or PERSON_FLOW]
+    target = [step.escalate for step in flow.steps.values() if step.escalate][-1]
+    addition = mask_pii(parsed.text)[0].strip()[:MAX_ANSWER_CHARACTERS]
+    escalation = Escalation(
+        target.to, target.severity, target.about, state.emergency or "", ((ADDITION_KEY, addition),)
+    )
+    return state, (escalation, Notice("added"))
 
 
-def offer_later(world: World, outcome: Outcome) -> Outcome:
+def offer_queued_topic(context: FlowContext, outcome: Outcome) -> Outcome:
     """Where the first topic has come to its end, the second is offered."""
-    talk, effects = outcome
-    if talk.later is None or talk.state is not None or any(isinstance(effect, Consent) for effect in effects):
+    state, effects = outcome
+    if state.later is None or state.state is not None or any(isinstance(effect, ChangeConsent) for effect in effects):
         return outcome
-    name = talk.later
-    waiting = State(ASKED_FOR_TOPIC, "beside", answers={"1": name})
-    return replace(talk, state=waiting, later=None), (*effects, AskTopic((name,), beside=True))
+    name = state.later
+    waiting_state = FlowState(TOPIC_QUESTION, "beside", answers={"1": name})
+    return replace(state, state=waiting_state, later=None), (*effects, AskTopic((name,), is_secondary=True))

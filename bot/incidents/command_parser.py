@@ -7,7 +7,7 @@ from typing import Literal
 
 from rapidfuzz import fuzz
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 
 IncidentCommand = Literal["next", "again", "back", "over", "mistake", "real"]
 
@@ -49,7 +49,7 @@ class IncidentStartCommand:
 
 def parse_start(text: str, schools: Mapping[str, str]) -> IncidentStartCommand | None:
     """The start that the whole of `text` is; None for anything longer or different ("ICE cream", "ice on the road")."""
-    plain = normalise(text)
+    plain = normalize_text(text)
     for word, (drill, language) in INCIDENT_START_WORDS.items():
         if plain == word:
             return IncidentStartCommand(drill, language)
@@ -65,16 +65,16 @@ def find_named_school(text: str, schools: Mapping[str, str]) -> str | None:
 
     `schools`: id → name.
     """
-    plain = normalise(text)
+    plain = normalize_text(text)
     for before in SCHOOL_NAME_PREFIXES:
         plain = plain.removeprefix(before)
     plain = plain.removesuffix(" school") or plain
-    exact = [one for one, name in schools.items() if plain in (one, normalise(name).removesuffix(" school"))]
-    first = [one for one, name in schools.items() if normalise(name).split()[:1] == [plain]]
+    exact = [one for one, name in schools.items() if plain in (one, normalize_text(name).removesuffix(" school"))]
+    first = [one for one, name in schools.items() if normalize_text(name).split()[:1] == [plain]]
     alike = [
         one
         for one, name in schools.items()
-        if fuzz.ratio(normalise(name).split()[0], plain) >= MIN_SCHOOL_NAME_SIMILARITY
+        if fuzz.ratio(normalize_text(name).split()[0], plain) >= MIN_SCHOOL_NAME_SIMILARITY
     ]
     found = exact or first or alike
     return found[0] if len(found) == 1 else None
@@ -82,4 +82,4 @@ def find_named_school(text: str, schools: Mapping[str, str]) -> str | None:
 
 def parse_command(text: str) -> IncidentCommand | None:
     """The word that the whole of `text` is, or None: then it is something to write down."""
-    return INCIDENT_COMMANDS.get(normalise(text))
+    return INCIDENT_COMMANDS.get(normalize_text(text))

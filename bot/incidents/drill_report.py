@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.schools import incidents, protocol_quizzes
 from bot.store.schools.incidents import Incident, IncidentParticipant
 from bot.store.schools.protocol_quizzes import QuizResult
@@ -45,12 +45,12 @@ class SchoolDrillGroup:
         return sum(1 for one in self.members if one.is_complete)
 
 
-def list_by_school(services: Services, db: Connection, at: datetime) -> list[SchoolDrillGroup]:
+def list_by_school(runtime: Runtime, db: Connection, at: datetime) -> list[SchoolDrillGroup]:
     """Every school with its own people, then those who work at all of them."""
-    district = services.library.district
+    district = runtime.library.district
     last = _find_last_drills(db, at)
     results = protocol_quizzes.list_newest_by_staff(db)
-    rows = {staff: _build_record(services, staff, last.get(staff), results.get(staff)) for staff in district.staff}
+    rows = {staff: _build_record(runtime, staff, last.get(staff), results.get(staff)) for staff in district.staff}
     at_one = {
         school: tuple(rows[staff] for staff, one in district.staff.items() if school in one.schools)
         for school in district.schools
@@ -72,9 +72,9 @@ def _find_last_drills(db: Connection, at: datetime) -> dict[str, tuple[Incident,
 
 
 def _build_record(
-    services: Services, staff: str, last: tuple[Incident, IncidentParticipant] | None, quiz: QuizResult | None
+    runtime: Runtime, staff: str, last: tuple[Incident, IncidentParticipant] | None, quiz: QuizResult | None
 ) -> StaffDrillRecord:
-    one = services.library.district.staff[staff]
+    one = runtime.library.district.staff[staff]
     if last is None:
         return StaffDrillRecord(one.name, one.role, None, None, 0, 0, quiz)
     drill, person = last

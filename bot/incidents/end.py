@@ -10,7 +10,7 @@ from bot.cases import notices, staff_conversation
 from bot.incidents import family_safeguards, staff_texts
 from bot.incidents.texts import format_text
 from bot.incidents.transaction import IncidentTurn, enqueue_jobs
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import case_transitions, cases, deliveries
 from bot.store.schools import incidents
@@ -129,15 +129,15 @@ def end_drills_as_real(turn: IncidentTurn, school: str | None) -> None:
         _notify_staff(turn, others, body)
 
 
-def end_idle_incidents(services: Services) -> None:
+def end_idle_incidents(runtime: Runtime) -> None:
     """The sweep: what nobody has written to for hours is over."""
     at = now()
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         if not incidents.list_running(db):
             return
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         incidents.acquire_lock(db)
-        turn = IncidentTurn(services, db, INCIDENT_ACTOR, "", at)
+        turn = IncidentTurn(runtime, db, INCIDENT_ACTOR, "", at)
         for drill, span in IDLE_TIMEOUTS.items():
             for one in incidents.list_idle(db, drill, at - span):
                 if incidents.end(db, one.id, INCIDENT_ACTOR, "idle", at):

@@ -1,14 +1,14 @@
 """Within an incident: the next step, the one before, again, an answer kept with its time, the school named later."""
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 from bot.cases import notices, staff_conversation
 from bot.incidents import command_parser, end, staff_texts, start
 from bot.incidents.command_parser import IncidentCommand
 from bot.incidents.start import IncidentRequest
 from bot.incidents.texts import format_text
 from bot.incidents.transaction import IncidentTurn
-from bot.messaging.reply_context import understood
-from bot.nlu import mask
+from bot.messaging.reply_context import understand_text
+from bot.nlu import mask_pii
 from bot.store.cases import cases
 from bot.store.families import contacts
 from bot.store.schools import incidents
@@ -29,7 +29,7 @@ def handle_text(
     if word in ("next", "again", "back"):
         return show_step(turn, incident, person, word)
     if word == "over":
-        return end.end_as_over(turn, incident, person, is_stop_word=normalise(text) == "end")
+        return end.end_as_over(turn, incident, person, is_stop_word=normalize_text(text) == "end")
     if word == "mistake":
         return end.end_as_mistake(turn, incident, person)
     if incident.drill and _is_declared_real(turn, person, text, word):
@@ -127,13 +127,13 @@ def record_answer(
         _page_if_closed(turn, incident)
     _notify_assignee(turn, incident)
     reply = staff_texts.add_incident_labels("\n\n".join(parts), incident, language, is_sample=number != person.step)
-    masked = mask(text)[0].strip()[:MAX_INCIDENT_ANSWER_LENGTH]
+    masked = mask_pii(text)[0].strip()[:MAX_INCIDENT_ANSWER_LENGTH]
     return turn.record_entry(incident, "answer", person.step, reply, masked)
 
 
 def _build_danger_warning(turn: IncidentTurn, text: str, language: str) -> list[str]:
     """Somebody in danger comes before any protocol (TOPICS.md, rule 2)."""
-    read = understood(turn.runtime.library, text, None)
+    read = understand_text(turn.runtime.library, text, None)
     other = read.severity == "escalate_now" and read.intent not in AGENT_TOPICS
     return [format_text("danger", language)] if other else []
 

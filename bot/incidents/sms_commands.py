@@ -7,12 +7,12 @@ text to the family of case 3.  A parent's "ICE" never comes here.
 import logging
 
 from bot.cases import sms_commands as of_cases
-from bot.flows.commands import match
+from bot.flows.commands import match_command
 from bot.incidents import command_parser, progress
 from bot.incidents.start import IncidentRequest, start_in_turn
 from bot.incidents.transaction import IncidentTurn, run_once
-from bot.messaging.inbound_message import Inbound
-from bot.runtime import Services
+from bot.messaging.inbound_message import InboundMessage
+from bot.runtime import Runtime
 from bot.school_status import sms_commands as statuses
 from bot.store.schools import incidents
 
@@ -23,40 +23,40 @@ CASE_COMMAND_KINDS = frozenset({"take", "give", "done", "ask"})
 log = logging.getLogger(__name__)
 
 
-def answer(services: Services, inbound: Inbound) -> str | None:
+def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
     """The reply to a text of staff about agents at a school; None if it is none.
 
     A repeat of the message changes nothing more and is answered alike.  Raises `SQLAlchemyError` if the database is
     away.
     """
-    district = services.library.district
+    district = runtime.library.district
     staff = district.find_staff_by_address(inbound.address)
     if staff is None or inbound.twilio_opt:
         return None
     begun = command_parser.parse_start(inbound.text, {one: school.name for one, school in district.schools.items()})
-    if begun is None and not _is_for_incident(services, staff, inbound):
+    if begun is None and not _is_for_incident(runtime, staff, inbound):
         return None
-    return run_once(services, staff, inbound.sid, lambda turn: _run_command(turn, inbound, begun))
+    return run_once(runtime, staff, inbound.sid, lambda turn: _run_command(turn, inbound, begun))
 
 
-def _is_for_incident(services: Services, staff: str, inbound: Inbound) -> bool:
+def _is_for_incident(runtime: Runtime, staff: str, inbound: InboundMessage) -> bool:
     """Whether this is written within an incident (or is the repeat of what was), and is meant for nothing else."""
-    with services.database.read() as db:
-        repeat = incidents.find_entry_by_cause(db, services.database.vault, inbound.sid) is not None
+    with runtime.database.read() as db:
+        repeat = incidents.find_entry_by_cause(db, runtime.database.vault, inbound.sid) is not None
         running = incidents.find_running_for_staff(db, staff) is not None
-    return repeat or (running and not _is_other_command(services, inbound.text))
+    return repeat or (running and not _is_other_command(runtime, inbound.text))
 
 
-def _is_other_command(services: Services, text: str) -> bool:
+def _is_other_command(runtime: Runtime, text: str) -> bool:
     asked = of_cases.parse(text)
-    if (asked and asked.kind in CASE_COMMAND_KINDS) or statuses.parse(services.library.district, text):
+    if (asked and asked.kind in CASE_COMMAND_KINDS) or statuses.parse(runtime.library.district, text):
         return True
-    command = match(text, services.library.phrasebook)
+    command = match_command(text, runtime.library.phrasebook)
     return command is not None and command.kind in PROVIDER_COMMANDS and command_parser.parse_command(text) is None
 
 
 def _run_command(
-    turn: IncidentTurn, inbound: Inbound, start_command: command_parser.IncidentStartCommand | None
+    turn: IncidentTurn, inbound: InboundMessage, start_command: command_parser.IncidentStartCommand | None
 ) -> str | None:
     own = incidents.find_running_for_staff(turn.db, turn.staff)
     person = incidents.find_participant(turn.db, own.id, turn.staff) if own else None

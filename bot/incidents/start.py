@@ -13,7 +13,7 @@ from bot.incidents import end, family_safeguards, staff_texts
 from bot.incidents.staff_texts import FRONT_OFFICE_ROLE
 from bot.incidents.texts import format_text
 from bot.incidents.transaction import IncidentTurn, run_once
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import case_transitions, cases
 from bot.store.cases.cases import AGENTS_DRILL_TOPIC, AGENTS_TOPIC, NewCase
@@ -42,12 +42,12 @@ class IncidentRequest:
     address: str | None = None
 
 
-def start_incident(services: Services, request: IncidentRequest, cause: str) -> str:
+def start_incident(runtime: Runtime, request: IncidentRequest, cause: str) -> str:
     """Begin it and page the chain; the first words to read.  A repeat of the same `cause` begins nothing anew.
 
     Raises `SQLAlchemyError` if the database is away.
     """
-    return run_once(services, request.staff, cause, lambda turn: start_in_turn(turn, request)) or ""
+    return run_once(runtime, request.staff, cause, lambda turn: start_in_turn(turn, request)) or ""
 
 
 def start_in_turn(turn: IncidentTurn, request: IncidentRequest) -> str:

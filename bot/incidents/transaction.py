@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import ALERT_CASE, DELIVER, enqueue
+from bot.base.queues import ALERT_CASE_JOB, DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import staff_conversation
 from bot.content.incident_protocol import IncidentProtocol
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.schools import incidents
 from bot.store.schools.incidents import Incident, IncidentEntry
 
@@ -19,7 +19,7 @@ from bot.store.schools.incidents import Incident, IncidentEntry
 class IncidentTurn:
     """Who does something, by which message (`cause`), when; and the jobs that follow from it."""
 
-    runtime: Services
+    runtime: Runtime
     db: Connection
     staff: str
     cause: str
@@ -42,19 +42,17 @@ class IncidentTurn:
         return reply
 
 
-def run_once(
-    services: Services, staff: str, cause: str, run_command: Callable[[IncidentTurn], str | None]
-) -> str | None:
+def run_once(runtime: Runtime, staff: str, cause: str, run_command: Callable[[IncidentTurn], str | None]) -> str | None:
     """What `do` answers; for a repeat of the same message the reply that it got before, and nothing changes.
 
     Raises `SQLAlchemyError` if the database is away.
     """
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         incidents.acquire_lock(db)
-        before = incidents.find_entry_by_cause(db, services.database.vault, cause)
+        before = incidents.find_entry_by_cause(db, runtime.database.vault, cause)
         if before is not None:
             return before.reply
-        turn = IncidentTurn(services, db, staff, cause, now())
+        turn = IncidentTurn(runtime, db, staff, cause, now())
         reply = run_command(turn)
     enqueue_jobs(turn)
     return reply
@@ -66,8 +64,8 @@ def enqueue_jobs(turn: IncidentTurn) -> None:
     if turn.has_status_changes:
         turn.runtime.statuses.invalidate()
     for case in dict.fromkeys(turn.case_ids_to_page):
-        enqueue(redis, "urgent", ALERT_CASE, case)
+        enqueue(redis, "urgent", ALERT_CASE_JOB, case)
     for delivery in turn.delivery_ids:
-        enqueue(redis, "urgent", DELIVER, delivery)
+        enqueue(redis, "urgent", DELIVER_MESSAGE_JOB, delivery)
     for contact in turn.ended_contact_ids:
         staff_conversation.clear_active_case(turn.runtime, contact)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.incidents import end, progress
 from bot.incidents.command_parser import IncidentCommand
 from bot.incidents.transaction import IncidentTurn, run_once
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.schools import incidents
 
 INCIDENT_ACTIONS = ("next", "back", "over", "mistake", "write")
@@ -23,12 +23,12 @@ class IncidentAction:
     language: str = "en"
 
 
-def run_action(services: Services, action: IncidentAction, cause: str) -> str | None:
+def run_action(runtime: Runtime, action: IncidentAction, cause: str) -> str | None:
     """What follows from it; None if the incident is over already, or there was nothing to keep.
 
     Raises `SQLAlchemyError` if the database is away.
     """
-    return run_once(services, action.staff, cause, lambda turn: _run_in_turn(turn, action))
+    return run_once(runtime, action.staff, cause, lambda turn: _run_in_turn(turn, action))
 
 
 def _run_in_turn(turn: IncidentTurn, action: IncidentAction) -> str | None:

@@ -13,7 +13,7 @@ from bot.announcements import launch, share_kit, translation_drafts
 from bot.announcements import sender as broadcasting
 from bot.attendance import overdue_needs
 from bot.base import settings
-from bot.base.logs import traced
+from bot.base.logs import trace_context
 from bot.cases import follow_ups, paging, staff_conversation
 from bot.community import overdue_contacts
 from bot.content.library import Library, load_library
@@ -25,7 +25,7 @@ from bot.meetings import answer_sheet
 from bot.messaging import catalog_drafts, delivery, erasure, provider_redaction
 from bot.monitoring import notifier
 from bot.retention import job as retention_job
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from bot.voice_notes import job as voice_notes_job
 
 BULK_NICENESS = 5
@@ -41,25 +41,25 @@ def ignore_deleted_row(job: Callable[P, None]) -> Callable[P, None]:
     """A job about one row; where its family was erased after it was queued, nothing is left to do."""
 
     @wraps(job)
-    def done(*args: P.args, **kwargs: P.kwargs) -> None:
+    def run_job(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             job(*args, **kwargs)
         except NoResultFound:
             log.info("its row is gone: job=%s id=%s", job.__name__, *args)
 
-    return done
+    return run_job
 
 
 @cache
-def get_runtime() -> Services:
+def get_runtime() -> Runtime:
     """This process's services; a work-horse opens its own connections, after the fork."""
-    return open_services(settings.load(), get_library())
+    return open_runtime(settings.load_settings(), get_library())
 
 
 @cache
 def get_library() -> Library:
     """The library, read once: the worker calls this before it forks, so that no job has to."""
-    return load_library(settings.ROOT, settings.load().district_file)
+    return load_library(settings.ROOT, settings.load_settings().district_file)
 
 
 @ignore_deleted_row
@@ -94,7 +94,7 @@ def start_follow_up(follow_up_id: int) -> None:
 
 def draft_language(language: str) -> None:
     """Draft the next texts of a language that has no catalog."""
-    catalog_drafts.draft(get_runtime(), language)
+    catalog_drafts.draft_next_batch(get_runtime(), language)
 
 
 def translate_announcement(announcement_id: int, language: str) -> None:
@@ -130,13 +130,13 @@ def send_announcement(announcement_id: int, slot: int) -> None:
 
 def _trace_announcement(announcement_id: int) -> AbstractContextManager[None]:
     """All lines about announcement 7 carry the trace `a7` (a message's has twelve letters), in its threads too."""
-    return traced(f"a{announcement_id}")
+    return trace_context(f"a{announcement_id}")
 
 
 @ignore_deleted_row
 def process_voice_note(note_id: int) -> None:
     """Fetch a voice note, have it written down, delete it at Twilio: one of these."""
-    voice_notes_job.carry(get_runtime(), note_id)
+    voice_notes_job.run_next_step(get_runtime(), note_id)
 
 
 def send_reminders() -> None:
@@ -153,15 +153,15 @@ def answer_missed_messages() -> None:
 
 def redact_provider_messages() -> None:
     """Delete words at Twilio that are handled."""
-    provider_redaction.redact(get_runtime())
+    provider_redaction.redact_stored_messages(get_runtime())
 
 
 def delete_expired_records() -> None:
     """Delete what is past its time, once a day; each hour whoever was erased and a backup has brought back, and what
     the files of SQLite and Redis still hold of it."""
-    erasure.erase_again(get_runtime(), retention_job.RETENTION_ACTOR)
+    erasure.erase_restored_families(get_runtime(), retention_job.RETENTION_ACTOR)
     retention_job.delete_expired_daily(get_runtime())
-    erasure.empty_log(get_runtime())
+    erasure.truncate_wal(get_runtime())
     get_runtime().conversations.rewrite_append_only_file()
 
 

@@ -9,12 +9,21 @@ from rq.serializers import JSONSerializer
 from bot.announcements.sweep import sweep_announcements
 from bot.base import metrics
 from bot.base.database import now
-from bot.base.queues import ALERT_CASE, DELIVER, DRAFT, FOLLOW_UP, NAMES, TRANSLATE, Name, enqueue
+from bot.base.queues import (
+    ALERT_CASE_JOB,
+    DELIVER_MESSAGE_JOB,
+    DRAFT_LANGUAGE_JOB,
+    QUEUE_NAMES,
+    START_FOLLOW_UP_JOB,
+    TRANSLATE_MESSAGE_JOB,
+    QueueName,
+    enqueue,
+)
 from bot.incidents.end import end_idle_incidents
 from bot.meetings.reminders import sweep_meetings
-from bot.messaging.catalog_drafts import version_of
-from bot.messaging.delivery import LEASE
-from bot.runtime import Services
+from bot.messaging.catalog_drafts import compute_texts_version
+from bot.messaging.delivery import CLAIM_LEASE
+from bot.runtime import Runtime
 from bot.store.cases import case_messages, cases, deliveries
 from bot.store.families import catalog_drafts, follow_ups
 from bot.voice_notes.job import sweep_voice_notes
@@ -30,41 +39,51 @@ URGENT_DELIVERY_KINDS = frozenset({"alert", "notice", "talk"})
 log = logging.getLogger(__name__)
 
 
-def sweep_all(services: Services) -> None:
+def sweep_all(runtime: Runtime) -> None:
     """Queue cases without alerts, deliveries that are due or whose sender died, due follow-ups, languages to draft."""
-    at = now()
-    room = {name: _has_capacity(services, name) for name in NAMES}
-    with services.database.read() as db:
-        late = cases.list_due_for_paging(db, at - NEW_CASE_GRACE_PERIOD, at) if room["urgent"] else ()
-        untranslated = case_messages.list_pending_ids(db, at - LEASE, SWEEP_BATCH_SIZE) if room["urgent"] else ()
-        unfinished = deliveries.list_unfinished(db, at, at - LEASE, SWEEP_BATCH_SIZE)
-        due = follow_ups.list_due(db, at, SWEEP_BATCH_SIZE) if room["default"] else ()
-        undrafted = (
-            catalog_drafts.list_due_languages(db, version_of(services.library), at) if services.translator else ()
+    current_time = now()
+    has_capacity = {name: _has_capacity(runtime, name) for name in QUEUE_NAMES}
+    with runtime.database.read() as db:
+        unalerted_case_ids = (
+            cases.list_due_for_paging(db, current_time - NEW_CASE_GRACE_PERIOD, current_time)
+            if has_capacity["urgent"]
+            else ()
         )
-    for case_id in late:
-        enqueue(services.redis, "urgent", ALERT_CASE, case_id)
+        untranslated = (
+            case_messages.list_pending_ids(db, current_time - CLAIM_LEASE, SWEEP_BATCH_SIZE)
+            if has_capacity["urgent"]
+            else ()
+        )
+        unfinished = deliveries.list_unfinished(db, current_time, current_time - CLAIM_LEASE, SWEEP_BATCH_SIZE)
+        due = follow_ups.list_due(db, current_time, SWEEP_BATCH_SIZE) if has_capacity["default"] else ()
+        undrafted = (
+            catalog_drafts.list_due_languages(db, compute_texts_version(runtime.library), current_time)
+            if runtime.translator
+            else ()
+        )
+    for case_id in unalerted_case_ids:
+        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case_id)
     for message_id in untranslated:
-        enqueue(services.redis, "urgent", TRANSLATE, message_id)
+        enqueue(runtime.redis, "urgent", TRANSLATE_MESSAGE_JOB, message_id)
     for delivery_id, kind in unfinished:
-        queue: Name = "urgent" if kind in URGENT_DELIVERY_KINDS else "default"
-        if room[queue]:
-            enqueue(services.redis, queue, DELIVER, delivery_id)
+        queue: QueueName = "urgent" if kind in URGENT_DELIVERY_KINDS else "default"
+        if has_capacity[queue]:
+            enqueue(runtime.redis, queue, DELIVER_MESSAGE_JOB, delivery_id)
     for follow_up_id in due:
-        enqueue(services.redis, "default", FOLLOW_UP, follow_up_id)
+        enqueue(runtime.redis, "default", START_FOLLOW_UP_JOB, follow_up_id)
     for language in undrafted:
-        enqueue(services.redis, "bulk", DRAFT, language)
-    if room["default"]:
-        sweep_voice_notes(services, SWEEP_BATCH_SIZE)
-    sweep_announcements(services)
-    end_idle_incidents(services)
-    sweep_meetings(services)
-    metrics.count(services.redis, "sweeps")
-    for kind, many in (("cases", len(late)), ("deliveries", len(unfinished)), ("follow_ups", len(due))):
-        metrics.count(services.redis, "swept", kind, many)
-    if late or unfinished or due:
-        log.info("swept: cases=%s deliveries=%s follow_ups=%s", len(late), len(unfinished), len(due))
+        enqueue(runtime.redis, "bulk", DRAFT_LANGUAGE_JOB, language)
+    if has_capacity["default"]:
+        sweep_voice_notes(runtime, SWEEP_BATCH_SIZE)
+    sweep_announcements(runtime)
+    end_idle_incidents(runtime)
+    sweep_meetings(runtime)
+    metrics.increment_count(runtime.redis, "sweeps")
+    for kind, count in (("cases", len(unalerted_case_ids)), ("deliveries", len(unfinished)), ("follow_ups", len(due))):
+        metrics.increment_count(runtime.redis, "swept", kind, count)
+    if unalerted_case_ids or unfinished or due:
+        log.info("swept: cases=%s deliveries=%s follow_ups=%s", len(unalerted_case_ids), len(unfinished), len(due))
 
 
-def _has_capacity(services: Services, name: Name) -> bool:
-    return Queue(name, connection=services.redis, serializer=JSONSerializer).count < SWEEP_BATCH_SIZE
+def _has_capacity(runtime: Runtime, name: QueueName) -> bool:
+    return Queue(name, connection=runtime.redis, serializer=JSONSerializer).count < SWEEP_BATCH_SIZE

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 
 from bot.announcements.text import split_sentences
 from bot.announcements.translation_drafts import TranslationApprovalError, find_protected_parts
-from bot.base.queues import TRANSLATE_SHEET, enqueue
+from bot.base.queues import TRANSLATE_ANSWER_SHEET_JOB, enqueue
 from bot.meetings.texts import MEETING_SOURCE_LANGUAGE
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import approved_phrases
 from bot.store.announcements.approved_phrases import ApprovedPhrase
@@ -43,38 +43,38 @@ def find_translation(db: Connection, meeting: Meeting, language: str) -> str | N
     return "".join(f"{wording}{after}" for wording, after in said).strip()
 
 
-def get_translation_status(services: Services, meeting: Meeting) -> dict[str, bool]:
+def get_translation_status(runtime: Runtime, meeting: Meeting) -> dict[str, bool]:
     """Each language of the district but English → whether its families read the sheet in it."""
-    others = [one for one in services.library.district.languages if one != MEETING_SOURCE_LANGUAGE]
-    with services.database.read() as db:
+    others = [one for one in runtime.library.district.languages if one != MEETING_SOURCE_LANGUAGE]
+    with runtime.database.read() as db:
         return {one: find_translation(db, meeting, one) is not None for one in others}
 
 
-def queue_translation(services: Services, meeting: Meeting) -> None:
+def queue_translation(runtime: Runtime, meeting: Meeting) -> None:
     """Have the machine's drafts ready before somebody opens a language."""
-    for language in get_translation_status(services, meeting):
-        enqueue(services.redis, "default", TRANSLATE_SHEET, meeting.id, language)
+    for language in get_translation_status(runtime, meeting):
+        enqueue(runtime.redis, "default", TRANSLATE_ANSWER_SHEET_JOB, meeting.id, language)
 
 
-def prepare_draft(services: Services, meeting_id: int, language: str) -> None:
+def prepare_draft(runtime: Runtime, meeting_id: int, language: str) -> None:
     """Draft one language; what the machine says is remembered.  Safe to run at any time."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         found = meetings.find(db, meeting_id)
     if found and found.sheet:
-        draft_translation(services, found, language)
+        draft_translation(runtime, found, language)
 
 
-def draft_translation(services: Services, meeting: Meeting, language: str) -> list[TranslatedSentence]:
+def draft_translation(runtime: Runtime, meeting: Meeting, language: str) -> list[TranslatedSentence]:
     """Each sentence with the approved wording, else the machine's; empty where it has none."""
     made = (
-        (part, services.careful.translate(part.english, MEETING_SOURCE_LANGUAGE, language))
+        (part, runtime.safe_translator.translate(part.english, MEETING_SOURCE_LANGUAGE, language))
         for part in list_parts(meeting)
     )
     return [replace(part, wording=one.text, machine=one.machine, back=one.back) for part, one in made]
 
 
 def approve(
-    services: Services, meeting: Meeting, language: str, submitted: Iterable[tuple[str, str]], review: TranslationReview
+    runtime: Runtime, meeting: Meeting, language: str, submitted: Iterable[tuple[str, str]], review: TranslationReview
 ) -> None:
     """A named person says that these (English, wording) are right.
 
@@ -88,7 +88,7 @@ def approve(
             raise TranslationApprovalError("A sentence has no translation yet: write it, then approve.")
         if lost := [one for one in find_protected_parts(english) if one not in wording]:
             raise TranslationApprovalError(f"“{lost[0]}” of the English is missing in the translation: put it back.")
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         for english, wording in pairs:
             approved_phrases.approve(
                 db, ApprovedPhrase(MEETING_SOURCE_LANGUAGE, language, english, wording, review.reviewed_by), review.at

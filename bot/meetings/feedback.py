@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.base.csv_export import format_line
 from bot.base.language_names import get_english_name
 from bot.meetings.reminders import FEEDBACK_FLOW
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases
 from bot.store.cases.cases import Case
 from bot.store.meetings import meeting_questions, rsvps
@@ -29,25 +29,29 @@ class TranslatedQuestion:
     english_text: str
 
 
-def list_questions(services: Services, meeting: Meeting) -> list[TranslatedQuestion]:
+def list_questions(runtime: Runtime, meeting: Meeting) -> list[TranslatedQuestion]:
     """The question box, by language.  The machine sees no name and no number, and each text once (it is cached)."""
-    with services.database.read() as db:
-        found = meeting_questions.list_for_meeting(db, services.database.vault, meeting.id)
-    return [TranslatedQuestion(one, _translate_to_english(services, one)) for one in found]
+    with runtime.database.read() as db:
+        found = meeting_questions.list_for_meeting(db, runtime.database.vault, meeting.id)
+    return [TranslatedQuestion(one, _translate_to_english(runtime, one)) for one in found]
 
 
-def _translate_to_english(services: Services, question: MeetingQuestion) -> str:
+def _translate_to_english(runtime: Runtime, question: MeetingQuestion) -> str:
     if not question.language or question.language == FEEDBACK_STAFF_LANGUAGE:
         return ""
-    return services.careful.translate(
-        question.text, question.language, FEEDBACK_STAFF_LANGUAGE, check=False, cache_seconds=QUESTION_CACHE_SECONDS
+    return runtime.safe_translator.translate(
+        question.text,
+        question.language,
+        FEEDBACK_STAFF_LANGUAGE,
+        should_check=False,
+        cache_seconds=QUESTION_CACHE_SECONDS,
     ).text
 
 
-def list_feedback_cases(services: Services, meeting: Meeting) -> list[Case]:
+def list_feedback_cases(runtime: Runtime, meeting: Meeting) -> list[Case]:
     """What those who came wrote afterwards, each a case that a person reads, newest first."""
-    vault = services.database.vault
-    with services.database.read() as db:
+    vault = runtime.database.vault
+    with runtime.database.read() as db:
         came = rsvps.list_contact_ids(db, meeting.id)
         until = {contact: rsvps.find_next_end(db, contact, meeting.ends_at) for contact in came}
         found = [case for contact in came for case in cases.list_for_contact(db, vault, contact)]

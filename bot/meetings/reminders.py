@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.texts import TextId
 from bot.meetings import rules
 from bot.meetings import texts as meetings_texts
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.families import follow_ups
 from bot.store.families.follow_ups import FollowUpTarget
@@ -32,36 +32,36 @@ FEEDBACK_FLOW = "after_gathering"
 log = logging.getLogger(__name__)
 
 
-def sweep_meetings(services: Services) -> None:
+def sweep_meetings(runtime: Runtime) -> None:
     """Plan what is due; safe at any time, by any number of processes."""
     at = now()
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         coming = meetings.list_by_state(db, *meetings.UPCOMING_STATES, "canceled")
         over = meetings.list_by_state(db, "over")
     for one in coming:
-        _notify_changes(services, one, at)
+        _notify_changes(runtime, one, at)
         if one.state != "canceled":
-            _send_due_reminders(services, one, at)
-            _end_if_over(services, one, at)
+            _send_due_reminders(runtime, one, at)
+            _end_if_over(runtime, one, at)
     for one in over:
         if at < one.ends_at + timedelta(days=2):
-            _plan_feedback_questions(services, one, at)
+            _plan_feedback_questions(runtime, one, at)
 
 
-def _notify_changes(services: Services, meeting: Meeting, at: datetime) -> None:
+def _notify_changes(runtime: Runtime, meeting: Meeting, at: datetime) -> None:
     ends = (
         meeting.ends_at if meeting.state == "canceled" else meeting.starts_at
     )  # late is better than a family before a shut door
-    if meeting.revision == 0 or at >= ends or services.library.district.find_next_waking_time(at) > at:
+    if meeting.revision == 0 or at >= ends or runtime.library.district.find_next_waking_time(at) > at:
         return
     texts: list[TextId] = ["gathering_canceled"]
     if meeting.state != "canceled":
         texts = ["gathering_changed", *meetings_texts.list_joining_texts(meeting)]
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         due = rsvps.list_not_notified(db, meeting.id, meeting.revision, ATTENDEE_BATCH_SIZE)
     again = {"told_day_at": None, "told_hour_at": None, "at": at}
     _send_to_each(
-        services,
+        runtime,
         meeting,
         due,
         texts,
@@ -70,17 +70,17 @@ def _notify_changes(services: Services, meeting: Meeting, at: datetime) -> None:
     )
 
 
-def _send_due_reminders(services: Services, meeting: Meeting, at: datetime) -> None:
+def _send_due_reminders(runtime: Runtime, meeting: Meeting, at: datetime) -> None:
     """Only within waking hours, and nobody whose confirmation is younger than the reminder."""
-    if services.library.district.find_next_waking_time(at) > at:
+    if runtime.library.district.find_next_waking_time(at) > at:
         return
-    for mark, since in _list_due_reminders(services, meeting, at):
-        _remind_attendees(services, meeting, mark, since, at)
+    for mark, since in _list_due_reminders(runtime, meeting, at):
+        _remind_attendees(runtime, meeting, mark, since, at)
 
 
-def _list_due_reminders(services: Services, meeting: Meeting, at: datetime) -> Iterator[tuple[RsvpMark, datetime]]:
+def _list_due_reminders(runtime: Runtime, meeting: Meeting, at: datetime) -> Iterator[tuple[RsvpMark, datetime]]:
     """The reminders whose time it is, and since when."""
-    district = services.library.district
+    district = runtime.library.district
     day, hour = (
         rules.find_day_reminder_time(district, meeting.starts_at),
         rules.find_hour_reminder_time(district, meeting.starts_at),
@@ -91,27 +91,27 @@ def _list_due_reminders(services: Services, meeting: Meeting, at: datetime) -> I
         yield "told_hour_at", hour
 
 
-def mark_due_as_sent(services: Services, db: Connection, at: datetime) -> int:
+def mark_due_as_sent(runtime: Runtime, db: Connection, at: datetime) -> int:
     """After a restore: reminders whose time has come, and questions afterwards, may have left already; they count as
     told.  How many.  A change or a canceling is told again: better twice than a family before a shut door."""
     due: list[tuple[int, RsvpMark, datetime]] = [
         (one.id, mark, since)
         for one in meetings.list_by_state(db, *meetings.UPCOMING_STATES)
-        for mark, since in _list_due_reminders(services, one, at)
+        for mark, since in _list_due_reminders(runtime, one, at)
     ]
     due += [(one.id, "asked_at", at) for one in meetings.list_by_state(db, "over")]
     return sum(rsvps.mark_all_notified(db, gathering, mark, since, at) for gathering, mark, since in due)
 
 
-def _remind_attendees(services: Services, meeting: Meeting, mark: RsvpMark, since: datetime, at: datetime) -> None:
-    with services.database.read() as db:
+def _remind_attendees(runtime: Runtime, meeting: Meeting, mark: RsvpMark, since: datetime, at: datetime) -> None:
+    with runtime.database.read() as db:
         due = rsvps.list_to_remind(db, meeting.id, mark, since, ATTENDEE_BATCH_SIZE)
     texts: list[TextId] = ["gathering_reminder", *meetings_texts.list_joining_texts(meeting)]
-    _send_to_each(services, meeting, due, texts, at, lambda db, row: rsvps.mark_notified(db, row.id, mark, at))
+    _send_to_each(runtime, meeting, due, texts, at, lambda db, row: rsvps.mark_notified(db, row.id, mark, at))
 
 
 def _send_to_each(
-    services: Services,
+    runtime: Runtime,
     meeting: Meeting,
     due_rsvps: Sequence[Rsvp],
     texts: Sequence[TextId],
@@ -121,34 +121,34 @@ def _send_to_each(
     """A text to each of these families that this process claims; to nobody who texted STOP."""
     planned = []
     for row in due_rsvps:
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             if not claim(db, row) or rsvps.has_opted_out(db, row.family_id):
                 continue
-            made = meetings_texts.build_composer(services, meeting, row.language, at, row.people)
+            made = meetings_texts.build_composer(runtime, meeting, row.language, at, row.people)
             body = meetings_texts.compose_text(
-                services, db, row.contact_id, made, texts, row.language or meetings_texts.MEETING_SOURCE_LANGUAGE
+                runtime, db, row.contact_id, made, texts, row.language or meetings_texts.MEETING_SOURCE_LANGUAGE
             )
             about = {"kind": "gathering", "contact_id": row.contact_id}
-            planned.append(deliveries.plan_notice(db, services.database.vault, about, body, at))
+            planned.append(deliveries.plan_notice(db, runtime.database.vault, about, body, at))
     for delivery_id in planned:
-        enqueue(services.redis, "default", DELIVER, delivery_id)
+        enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     if planned:
         log.info("gathering told: gathering=%s texts=%s", meeting.id, len(planned))
 
 
-def _end_if_over(services: Services, meeting: Meeting, at: datetime) -> None:
+def _end_if_over(runtime: Runtime, meeting: Meeting, at: datetime) -> None:
     if at >= meeting.ends_at:
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             meetings.change_state(db, meeting.id, meetings.UPCOMING_STATES, "over")
 
 
-def _plan_feedback_questions(services: Services, meeting: Meeting, at: datetime) -> None:
+def _plan_feedback_questions(runtime: Runtime, meeting: Meeting, at: datetime) -> None:
     """Everybody who said yes is asked once, in its own time and its own language, what it needs."""
-    due_at = services.library.district.find_next_waking_time(meeting.ends_at + FEEDBACK_DELAY)
-    with services.database.read() as db:
+    due_at = runtime.library.district.find_next_waking_time(meeting.ends_at + FEEDBACK_DELAY)
+    with runtime.database.read() as db:
         due = rsvps.list_to_remind(db, meeting.id, "asked_at", at, ATTENDEE_BATCH_SIZE)
     for row in due:
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             if rsvps.mark_notified(db, row.id, "asked_at", at) and not rsvps.has_opted_out(db, row.family_id):
                 place = FollowUpTarget(FEEDBACK_FLOW)
                 follow_ups.plan(db, (f"gathering:{row.id}", 0), row.contact_id, place, max(due_at, at))

@@ -17,16 +17,16 @@ from sqlalchemy.engine import Connection
 from bot.announcements.text import MEETING_LINK_PATTERN
 from bot.base.database import now
 from bot.base.language_names import get_english_name
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.texts import TextId
-from bot.flows.commands import match
+from bot.flows.commands import match_command
 from bot.flows.effects import Notice
 from bot.meetings import rules
 from bot.meetings import texts as meetings_texts
-from bot.messaging.inbound_message import Inbound
-from bot.messaging.reply_context import understood
-from bot.nlu import mask
-from bot.runtime import Services
+from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.reply_context import understand_text
+from bot.nlu import mask_pii
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, recipients
 from bot.store.cases import deliveries
 from bot.store.families import contacts
@@ -91,42 +91,42 @@ def parse(text: str) -> RsvpReply | None:
     return RsvpReply("yes", code, int(rest) if rest else 0, has_keyword=bool(word))
 
 
-def answer(services: Services, inbound: Inbound) -> str | None:
+def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
     """The reply to one of these texts; None if it is none.  A repeat changes nothing more.
 
     Raises `SQLAlchemyError` if the database is away.
     """
-    said = parse(inbound.text) or _parse_check(services, inbound) or _parse_short_yes(services, inbound)
+    said = parse(inbound.text) or _parse_check(runtime, inbound) or _parse_short_yes(runtime, inbound)
     if said is None:
         return None
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         found = meetings.find_by_code(db, said.code)
     if found is None and (said.kind == "check" or not said.has_keyword):
         return None
-    if said.question and understood(services.library, said.question, None).severity == "escalate_now":
+    if said.question and understand_text(runtime.library, said.question, None).severity == "escalate_now":
         return None  # somebody in danger asks nothing about a meeting
-    return _REPLY_HANDLERS[said.kind](services, inbound, found, said)
+    return _REPLY_HANDLERS[said.kind](runtime, inbound, found, said)
 
 
-def _parse_check(services: Services, inbound: Inbound) -> RsvpReply | None:
+def _parse_check(runtime: Runtime, inbound: InboundMessage) -> RsvpReply | None:
     """CHECK with the code of a gathering: it is as genuine as an announcement."""
-    command = match(inbound.text, services.library.phrasebook)
-    code = command.rest if command and command.kind == "check" else ""
+    command = match_command(inbound.text, runtime.library.phrasebook)
+    code = command.argument if command and command.kind == "check" else ""
     return RsvpReply("check", code) if code and "/m/" not in inbound.text else None
 
 
-def _parse_short_yes(services: Services, inbound: Inbound) -> RsvpReply | None:
+def _parse_short_yes(runtime: Runtime, inbound: InboundMessage) -> RsvpReply | None:
     """ "1" (or GO alone) as the answer to an invitation: by the phone's own reply, or as the very next thing."""
     if EDGE_PUNCTUATION_PATTERN.sub("", unicodedata.normalize("NFKC", inbound.text)).casefold() not in ("1", "go"):
         return None
-    with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, inbound.address)
+    with runtime.database.read() as db:
+        contact = contacts.find(db, runtime.database.vault, inbound.address)
         if contact is None or contact.talking_case:
             return None
-        named = recipients.find_by_sid(db, inbound.answers) if inbound.answers else None
+        named = recipients.find_by_sid(db, inbound.replied_to_sid) if inbound.replied_to_sid else None
         last = named or recipients.find_newest_for_contact(db, contact.id, now() - INVITATION_REPLY_PERIOD)
         found = _find_invited_meeting(db, last.announcement_id) if last else None
-    if found is None or not found.is_upcoming or (named is None and _is_question_pending(services, contact)):
+    if found is None or not found.is_upcoming or (named is None and _is_question_pending(runtime, contact)):
         return None
     return RsvpReply("yes", found.code)
 
@@ -138,40 +138,40 @@ def _find_invited_meeting(db: Connection, announcement_id: int) -> Meeting | Non
     return meetings.find_by_code(db, named[1]) if named else None
 
 
-def _is_question_pending(services: Services, contact: Contact) -> bool:
+def _is_question_pending(runtime: Runtime, contact: Contact) -> bool:
     """Whether a question of ours waits for this family's answer: then "1" is that answer."""
     try:
-        return services.conversations.has_pending_question(services.family(contact.address))
+        return runtime.conversations.has_pending_question(runtime.compute_lookup_hash(contact.address))
     except RedisError:
         return True
 
 
-def _get_language(services: Services, contact: Contact | None) -> str:
+def _get_language(runtime: Runtime, contact: Contact | None) -> str:
     return (contact.language or "") if contact else ""
 
 
-def _accept(services: Services, inbound: Inbound, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
-    return _record_response(services, inbound, meeting, min(rsvp_reply.attendee_count, MAX_ATTENDEES_PER_FAMILY) or 1)
+def _accept(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
+    return _record_response(runtime, inbound, meeting, min(rsvp_reply.attendee_count, MAX_ATTENDEES_PER_FAMILY) or 1)
 
 
-def _decline(services: Services, inbound: Inbound, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
-    return _record_response(services, inbound, meeting, 0)
+def _decline(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
+    return _record_response(runtime, inbound, meeting, 0)
 
 
-def _record_response(services: Services, inbound: Inbound, meeting: Meeting | None, attendee_count: int) -> str:
+def _record_response(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, attendee_count: int) -> str:
     """Write it down, and say what the family must know; nothing is asked."""
     at, planned = now(), None
-    with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, inbound.address) or contacts.add(
-            db, services.database.vault, inbound.address, inbound.channel, at
+    with runtime.database.write() as db:
+        contact = contacts.find(db, runtime.database.vault, inbound.address) or contacts.add(
+            db, runtime.database.vault, inbound.address, inbound.channel, at
         )
-        language = _get_language(services, contact)
+        language = _get_language(runtime, contact)
         if meeting is None or meeting.state == "over" or (meeting.starts_at <= at and attendee_count):
             return _build_single_text(
-                services, db, contact, meeting, "gathering_unknown" if meeting is None else "gathering_over"
+                runtime, db, contact, meeting, "gathering_unknown" if meeting is None else "gathering_over"
             )
         if meeting.state == "canceled":
-            return _build_single_text(services, db, contact, meeting, "gathering_canceled")
+            return _build_single_text(runtime, db, contact, meeting, "gathering_canceled")
         stopped = rsvps.has_opted_out(db, contact.family_id or 0)
         if attendee_count == 0 and not rsvps.get_response(db, meeting.id, contact.family_id or 0):
             texts: list[TextId] = ["gathering_no"]  # nothing to take back: nothing is kept
@@ -179,12 +179,12 @@ def _record_response(services: Services, inbound: Inbound, meeting: Meeting | No
             rsvps.set_response(
                 db, (meeting.id, meeting.revision), (contact.family_id or 0, contact.id), language, attendee_count, at
             )
-            planned = _request_interpreter(services, db, meeting, language) if attendee_count else None
+            planned = _request_interpreter(runtime, db, meeting, language) if attendee_count else None
             texts = ["gathering_no"] if attendee_count == 0 else _list_confirmation_texts(meeting, stopped)
-        made = meetings_texts.build_composer(services, meeting, language, at, attendee_count)
-        reply = meetings_texts.compose_text(services, db, contact.id, made, texts, language)
+        made = meetings_texts.build_composer(runtime, meeting, language, at, attendee_count)
+        reply = meetings_texts.compose_text(runtime, db, contact.id, made, texts, language)
     if planned:
-        enqueue(services.redis, "default", DELIVER, planned)
+        enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, planned)
     return reply
 
 
@@ -194,70 +194,70 @@ def _list_confirmation_texts(meeting: Meeting, is_opted_out: bool) -> list[TextI
 
 
 def _build_single_text(
-    services: Services, db: Connection, contact: Contact, meeting: Meeting | None, text: TextId
+    runtime: Runtime, db: Connection, contact: Contact, meeting: Meeting | None, text: TextId
 ) -> str:
-    language = _get_language(services, contact)
+    language = _get_language(runtime, contact)
     about = meeting or Meeting("", "", now(), now())
     return meetings_texts.compose_text(
-        services, db, contact.id, meetings_texts.build_composer(services, about, language, now()), [text], language
+        runtime, db, contact.id, meetings_texts.build_composer(runtime, about, language, now()), [text], language
     )
 
 
-def _request_interpreter(services: Services, db: Connection, meeting: Meeting, language: str) -> str | None:
+def _request_interpreter(runtime: Runtime, db: Connection, meeting: Meeting, language: str) -> str | None:
     """The first family of a language without a trained interpreter: the coordinator hears of it, once."""
     missing = rules.find_missing_languages([language], booked.list_for_meeting(db, meeting.id))
-    at, district = now(), services.library.district
+    at, district = now(), runtime.library.district
     if not missing or not meetings.record_interpreter_request(db, meeting.id, language, at):
         return None
     meetings.change_state(db, meeting.id, ("ready",), "planned")
     person = next(iter(district.list_alert_recipients(MEETING_INTERPRETER_ROLE, at)))
     body = (
         f"{district.name}: gathering {meeting.id} needs a trained interpreter: {get_english_name(language)}."
-        f" {services.settings.public_base}/console/gatherings/{meeting.id}"
+        f" {runtime.settings.public_base}/console/gatherings/{meeting.id}"
     )
     return deliveries.plan_notice(
-        db, services.database.vault, {"staff": person}, body, district.find_next_work_time(person, at)
+        db, runtime.database.vault, {"staff": person}, body, district.find_next_work_time(person, at)
     )
 
 
-def _submit_question(services: Services, inbound: Inbound, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
+def _submit_question(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
     """Into the box.  Nothing of who asked is kept with it, and nothing about it with who asked."""
-    at, text = now(), PHONE_NUMBER_PATTERN.sub("[…]", mask(rsvp_reply.question)[0]).strip()[:MAX_QUESTION_LENGTH]
-    with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, inbound.address)
-    language = _get_language(services, contact)
+    at, text = now(), PHONE_NUMBER_PATTERN.sub("[…]", mask_pii(rsvp_reply.question)[0]).strip()[:MAX_QUESTION_LENGTH]
+    with runtime.database.read() as db:
+        contact = contacts.find(db, runtime.database.vault, inbound.address)
+    language = _get_language(runtime, contact)
     about = meeting or Meeting("", "", at, at)
-    made = meetings_texts.build_composer(services, about, language, at)
+    made = meetings_texts.build_composer(runtime, about, language, at)
     kept = meeting is not None and meeting.is_upcoming and bool(text)
     if kept and meeting:
-        _save_question(services, meeting, text, language, inbound.sid)
+        _save_question(runtime, meeting, text, language, inbound.sid)
     how: TextId = "gathering_unknown" if meeting is None else "gathering_over" if text else "gathering_ask_how"
     return made.compose([Notice("gathering_asked" if kept else how)])
 
 
-def _save_question(services: Services, meeting: Meeting, text: str, language: str, sid: str) -> None:
+def _save_question(runtime: Runtime, meeting: Meeting, text: str, language: str, sid: str) -> None:
     """Twilio repeats a message when it heard no answer: for a day Redis knows which were put in, the box never."""
     mark = f"puente:asked:{sid}"
     try:
-        if services.redis.exists(mark):
+        if runtime.redis.exists(mark):
             return
     except RedisError:
         mark = ""
-    read = understood(services.library, text, None)
+    read = understand_text(runtime.library, text, None)
     spoken = language or (read.lang if read.lang_confidence >= QUESTION_LANGUAGE_CONFIDENCE else None) or ""
-    with services.database.write() as db:
-        day = services.library.district.to_local_time(now()).date()
-        meeting_questions.add(db, services.database.vault, meeting.id, text, spoken, day)
+    with runtime.database.write() as db:
+        day = runtime.library.district.to_local_time(now()).date()
+        meeting_questions.add(db, runtime.database.vault, meeting.id, text, spoken, day)
     if mark:
-        services.redis.set(mark, 1, ex=QUESTION_REPEAT_SECONDS)
+        runtime.redis.set(mark, 1, ex=QUESTION_REPEAT_SECONDS)
 
 
-def _confirm_genuine(services: Services, inbound: Inbound, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
+def _confirm_genuine(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
     assert meeting is not None, "answer() lets no other through"
-    with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, inbound.address)
-    language = _get_language(services, contact)
-    made = meetings_texts.build_composer(services, meeting, language, now())
+    with runtime.database.read() as db:
+        contact = contacts.find(db, runtime.database.vault, inbound.address)
+    language = _get_language(runtime, contact)
+    made = meetings_texts.build_composer(runtime, meeting, language, now())
     if meeting.state == "canceled":
         return made.compose([Notice("gathering_canceled")])
     if not meeting.is_upcoming or meeting.starts_at <= now():

@@ -7,22 +7,22 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.base.logs import traced
-from bot.base.queues import ALERT_CASE, enqueue
+from bot.base.logs import trace_context
+from bot.base.queues import ALERT_CASE_JOB, enqueue
 from bot.channels.base import CALL_STATUSES
-from bot.messaging.delivery import after_failure
-from bot.runtime import Services
+from bot.messaging.delivery import handle_failure
+from bot.runtime import Runtime
 from bot.store.announcements import delivery_reports, recipients
 from bot.store.cases import deliveries
 from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, Delivery
 
-NEVER_ARRIVED = frozenset({"failed", "undelivered", "canceled"})
+FAILED_STATUSES = frozenset({"failed", "undelivered", "canceled"})
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Report:
+class DeliveryReport:
     """One status callback.  `delivery_id` is our own id from the callback's address (`?m=`)."""
 
     sid: str
@@ -33,63 +33,65 @@ class Report:
     """Of a call: who answered ("answered", "machine"), or why nobody did ("busy", "no answer")."""
 
 
-def parse(form: Mapping[str, str], delivery_id: str | None) -> Report | None:
+def parse_report(form: Mapping[str, str], delivery_id: str | None) -> DeliveryReport | None:
     """The report in this form, of a call in the words of a text; None for one that says nothing we follow."""
     sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
     if "CallSid" in form:
         sid, status = form["CallSid"], CALL_STATUSES.get(form.get("CallStatus", ""), "")
-    reason = reason_of(form) if "CallSid" in form else ""
+    reason = parse_call_reason(form) if "CallSid" in form else ""
     code = form.get("ErrorCode", "")
     if not sid.isalnum() or DELIVERY_STATE_RANKS.get(status, 0) == 0 or "\0" in (delivery_id or ""):
         return None  # one that no database takes would keep all that came with it from being written down
-    return Report(sid[:34], status, delivery_id, int(code) if code.isdecimal() and len(code) < 9 else None, reason)
+    return DeliveryReport(
+        sid[:34], status, delivery_id, int(code) if code.isdecimal() and len(code) < 9 else None, reason
+    )
 
 
-def reason_of(form: Mapping[str, str]) -> str:
+def parse_call_reason(form: Mapping[str, str]) -> str:
     """What a request about a call says of who answered; "" if nothing."""
     if form.get("AnsweredBy"):
         return "machine" if form["AnsweredBy"].startswith(("machine", "fax")) else "answered"
     return {"busy": "busy", "no-answer": "no answer"}.get(form.get("CallStatus", ""), "")
 
 
-def record(services: Services, report: Report) -> None:
+def record_report(runtime: Runtime, report: DeliveryReport) -> None:
     """Move the delivery forward; a report for a message that we do not know is dropped.
 
     Those of announcements are kept in Redis and written down many at a time.  Raises RedisError while it is away
     (`announcements/outcomes.at_once` is for that).
     """
     if recipients.is_recipient_id(report.delivery_id):
-        delivery_reports.add(services.redis, kept(report))
+        delivery_reports.add(runtime.redis, build_pending_receipt(report))
         return
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         delivery_id = report.delivery_id or deliveries.find_id_by_sid(db, report.sid)
-        delivery = deliveries.find(db, services.database.vault, delivery_id) if delivery_id else None
+        delivery = deliveries.find(db, runtime.database.vault, delivery_id) if delivery_id else None
         if delivery is None or (delivery.sid and delivery.sid != report.sid):
             log.info("report for no delivery of ours: sid=%s status=%s", report.sid, report.status)
             return
-        report = _as_it_was(report, delivery)
-        moved = deliveries.advance(db, delivery.id, report.status, report.sid, report.error_code)
-    with traced(delivery.trace):
+        report = _apply_machine_answer(report, delivery)
+        has_advanced = deliveries.advance(db, delivery.id, report.status, report.sid, report.error_code)
+    with trace_context(delivery.trace):
         log.info("reported: delivery=%s status=%s code=%s", delivery.id, report.status, report.error_code)
-        if moved and report.status in NEVER_ARRIVED:
-            _after_loss(services, delivery, report.error_code)
+        if has_advanced and report.status in FAILED_STATUSES:
+            _handle_lost_delivery(runtime, delivery, report.error_code)
 
 
-def _as_it_was(report: Report, delivery: Delivery) -> Report:
+def _apply_machine_answer(report: DeliveryReport, delivery: Delivery) -> DeliveryReport:
     """Count a call that a machine answered as not heard (`web/webhooks/outgoing_call`), whatever Twilio reports."""
-    unheard = report.reason == "machine" and delivery.means == "call" and delivery.contact_id is not None
-    return replace(report, status="undelivered") if unheard else report
+    is_unheard = report.reason == "machine" and delivery.means == "call" and delivery.contact_id is not None
+    return replace(report, status="undelivered") if is_unheard else report
 
 
-def kept(report: Report) -> delivery_reports.PendingReceipt:
+def build_pending_receipt(report: DeliveryReport) -> delivery_reports.PendingReceipt:
     """The report of an announcement's message as it is kept until it is written down."""
     return delivery_reports.PendingReceipt(
         report.delivery_id, report.sid, report.status, report.error_code, report.reason
     )
 
 
-def _after_loss(services: Services, delivery: Delivery, code: int | None) -> None:
+def _handle_lost_delivery(runtime: Runtime, delivery: Delivery, code: int | None) -> None:
     log.warning("never arrived: delivery=%s kind=%s code=%s", delivery.id, delivery.kind, code)
-    after_failure(services, delivery, code)
+    handle_failure(runtime, delivery, code)
     if delivery.kind == "alert" and delivery.case_id is not None and delivery.means != "call":
-        enqueue(services.redis, "urgent", ALERT_CASE, delivery.case_id)  # somebody else must be told
+        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, delivery.case_id)  # somebody else must be told

@@ -8,21 +8,23 @@ import secrets
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from bot.flows.dialog_manager import ERASE
-from bot.flows.dialog_state import Outcome, Talk, World, start_flow
+from bot.flows.dialog_manager import ERASE_FLOW
+from bot.flows.dialog_state import DialogState, FlowContext, Outcome, start_flow
 from bot.flows.effects import Effect, Escalation, Notice
-from bot.flows.topic_routing import PERSON
-from bot.messaging.inbound_message import Inbound
-from bot.messaging.reply_context import composer_for
-from bot.messaging.voice_callers import text_to
-from bot.runtime import Services
+from bot.flows.topic_routing import PERSON_FLOW
+from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.reply_context import build_composer
+from bot.messaging.voice_callers import send_text_to_caller
+from bot.runtime import Runtime
 from bot.store.families import families
 from bot.store.families.conversations import Conversation
 
-ABOUT = "A caller asks to delete the data of this number: make sure who it is, then tell the records officer"
+ERASURE_CASE_SUMMARY = (
+    "A caller asks to delete the data of this number: make sure who it is, then tell the records officer"
+)
 
 
-def only_rung(inbound: Inbound) -> bool:
+def is_unverified_caller(inbound: InboundMessage) -> bool:
     """Whether nothing but the number that a call shows says whose data it is.
 
     Who hides the number has told nothing but in this very call.
@@ -30,48 +32,54 @@ def only_rung(inbound: Inbound) -> bool:
     return inbound.channel == "voice" and families.extract_number(inbound.address).startswith("+")
 
 
-def ask_the_phone(services: Services, inbound: Inbound, talk: Talk, world: World, at: datetime) -> Outcome:
+def request_confirmation(
+    runtime: Runtime, inbound: InboundMessage, state: DialogState, context: FlowContext, now: datetime
+) -> Outcome:
     """What the caller hears, where `erased` would have been said; nothing is erased."""
-    if _asked_by_text(services, inbound, talk, world, at):
-        return replace(talk, state=None), (Notice("voice_sent"),)
-    state, effects = start_flow(world, replace(talk, state=None), PERSON)
-    return state, tuple(_about_erasing(effect) for effect in effects)
+    if _send_question_by_text(runtime, inbound, state, context, now):
+        return replace(state, state=None), (Notice("voice_sent"),)
+    next_state, effects = start_flow(context, replace(state, state=None), PERSON_FLOW)
+    return next_state, tuple(_set_erasure_summary(effect) for effect in effects)
 
 
-def _about_erasing(effect: Effect) -> Effect:
-    return replace(effect, about=ABOUT) if isinstance(effect, Escalation) else effect
+def _set_erasure_summary(effect: Effect) -> Effect:
+    return replace(effect, about=ERASURE_CASE_SUMMARY) if isinstance(effect, Escalation) else effect
 
 
-def _asked_by_text(services: Services, inbound: Inbound, talk: Talk, world: World, at: datetime) -> bool:
+def _send_question_by_text(
+    runtime: Runtime, inbound: InboundMessage, state: DialogState, context: FlowContext, now: datetime
+) -> bool:
     """Whether the question is on its way as a text, and the text conversation waits for the answer.
 
     It does not take the place of another question there: that may be an emergency's.
     """
     number = families.extract_number(inbound.address)
-    if _gets_no_texts(services, number):
+    if _has_bad_number(runtime, number):
         return False
-    family, owner = services.family(number), secrets.token_hex(8)
-    conversation = services.conversations.lock_for_outgoing(family, owner)
+    family_hash, owner = runtime.compute_lookup_hash(number), secrets.token_hex(8)
+    conversation = runtime.conversations.lock_for_outgoing(family_hash, owner)
     try:
         if conversation is None or conversation.talk.get("state"):
             return False
-        body, after = _question(services, conversation, talk, world, at)
-        return text_to(services, number, body, inbound.sid[-32:]) and services.conversations.save_outgoing(
-            family, owner, after
+        body, updated_conversation = _build_question(runtime, conversation, state, context, now)
+        return send_text_to_caller(runtime, number, body, inbound.sid[-32:]) and runtime.conversations.save_outgoing(
+            family_hash, owner, updated_conversation
         )
     finally:
-        services.conversations.release(family, owner)
+        runtime.conversations.release(family_hash, owner)
 
 
-def _gets_no_texts(services: Services, number: str) -> bool:
-    with services.database.read() as db:
-        family = families.find(db, services.database.vault, number)
-        return family is not None and families.get(db, family).bad_number is not None
+def _has_bad_number(runtime: Runtime, number: str) -> bool:
+    with runtime.database.read() as db:
+        family_id = families.find(db, runtime.database.vault, number)
+        return family_id is not None and families.get(db, family_id).bad_number is not None
 
 
-def _question(
-    services: Services, before: Conversation, talk: Talk, world: World, at: datetime
+def _build_question(
+    runtime: Runtime, conversation: Conversation, state: DialogState, context: FlowContext, now: datetime
 ) -> tuple[str, Conversation]:
-    asked, effects = start_flow(world, Talk(language=talk.language or "en"), ERASE)
-    after = replace(before, talk=asdict(asked), noticed=list(before.noticed))
-    return composer_for(services, asked, world, at, after.noticed).compose(effects), after
+    question_state, effects = start_flow(context, DialogState(language=state.language or "en"), ERASE_FLOW)
+    updated_conversation = replace(conversation, talk=asdict(question_state), noticed=list(conversation.noticed))
+    return build_composer(runtime, question_state, context, now, updated_conversation.noticed).compose(
+        effects
+    ), updated_conversation

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.nlu import mask
+from bot.nlu import mask_pii
 
-TEXT_CHARACTERS = 4096
+MAX_TEXT_CHARACTERS = 4096
 """WhatsApp's own limit for a text; longer SMS do not exist (10 segments)."""
-MEDIA_KINDS = {"image": "image", "audio": "audio", "video": "image", "application": "document"}
-MESSAGE_TYPES = {
+KINDS_BY_MEDIA_TYPE = {"image": "image", "audio": "audio", "video": "image", "application": "document"}
+KINDS_BY_MESSAGE_TYPE = {
     "text": "text",
     "interactive": "text",
     "button": "text",
@@ -26,20 +26,20 @@ MESSAGE_TYPES = {
     "contacts": "contact",
     "location": "location",
 }
-WITH_A_FILE_NAME = frozenset({"document", "contact"})
+KINDS_WITH_FILE_NAME = frozenset({"document", "contact"})
 """WhatsApp puts the name of the file into Body here: not something the family said."""
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 """What stands in no answer either: Twilio would refuse the whole of it."""
-MOST_MEDIA, URL_CHARACTERS = 10, 1000
+MAX_MEDIA_FILES, MAX_URL_CHARACTERS = 10, 1000
 """Twilio's own limit of files, and far more than one of its addresses has."""
 
 
-class BadForm(Exception):
+class InvalidMessageFormError(Exception):
     """The form is no message: `MessageSid` or `From` is missing."""
 
 
 @dataclass(frozen=True)
-class Sound:
+class AudioFile:
     """Where Twilio keeps a voice note, and of which type it says that it is; `url` is empty where none came."""
 
     url: str
@@ -47,7 +47,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Inbound:
+class InboundMessage:
     """One message.  `address` is `From` as it came; `payload` is the id of a button or list row."""
 
     sid: str
@@ -56,17 +56,17 @@ class Inbound:
     payload: str | None = None
     kind: str = "text"
     twilio_opt: str | None = None
-    answers: str | None = None
+    replied_to_sid: str | None = None
     """The SID of the message that this is a reply to, where the phone says so (WhatsApp)."""
-    sounds: tuple[Sound, ...] = ()
+    audio_files: tuple[AudioFile, ...] = ()
     """What came with a message of the kind audio; at least one."""
-    reads: str = ""
+    call_language: str = ""
     """The language that was chosen in this call: for answers where nothing is known or kept of who calls."""
 
     @cached_property
-    def masked(self) -> tuple[str, frozenset[str]]:
+    def masking_result(self) -> tuple[str, frozenset[str]]:
         """The text without what must not be stored, and the kinds of what was masked."""
-        return mask(self.text)
+        return mask_pii(self.text)
 
     @property
     def channel(self) -> str:
@@ -75,43 +75,52 @@ class Inbound:
         return kind if kind in ("whatsapp", "voice") else "sms"
 
 
-def parse(form: Mapping[str, str]) -> Inbound:
+def parse_message(form: Mapping[str, str]) -> InboundMessage:
     """The message in this form; raises `BadForm`."""
-    sid, address = _clean(form.get("MessageSid", "")), _clean(form.get("From", ""))
+    sid, address = _clean_text(form.get("MessageSid", "")), _clean_text(form.get("From", ""))
     if not sid or not address or len(sid) > 64 or len(address) > 128:
-        raise BadForm("a message needs MessageSid and From")
-    kind = _kind(form)
-    text = "" if kind in WITH_A_FILE_NAME else _clean(form.get("Body", ""))[:TEXT_CHARACTERS]
-    payload = _clean(form.get("ButtonPayload") or form.get("ListId") or "") or None
-    opt = form.get("OptOutType", "").upper()
-    known_opt = opt if opt in ("STOP", "START", "HELP") else None
-    answers = _clean(form.get("OriginalRepliedMessageSid", ""))[:64] or None
-    return Inbound(sid, address, text, payload, kind, known_opt, answers, _sounds(form) if kind == "audio" else ())
+        raise InvalidMessageFormError("a message needs MessageSid and From")
+    kind = _detect_kind(form)
+    text = "" if kind in KINDS_WITH_FILE_NAME else _clean_text(form.get("Body", ""))[:MAX_TEXT_CHARACTERS]
+    payload = _clean_text(form.get("ButtonPayload") or form.get("ListId") or "") or None
+    opt_out_type = form.get("OptOutType", "").upper()
+    twilio_opt = opt_out_type if opt_out_type in ("STOP", "START", "HELP") else None
+    replied_to_sid = _clean_text(form.get("OriginalRepliedMessageSid", ""))[:64] or None
+    return InboundMessage(
+        sid,
+        address,
+        text,
+        payload,
+        kind,
+        twilio_opt,
+        replied_to_sid,
+        _list_audio_files(form) if kind == "audio" else (),
+    )
 
 
-def _kind(form: Mapping[str, str]) -> str:
-    declared = form.get("MessageType", "")
-    if declared:
-        return MESSAGE_TYPES.get(declared, "unknown")
+def _detect_kind(form: Mapping[str, str]) -> str:
+    declared_type = form.get("MessageType", "")
+    if declared_type:
+        return KINDS_BY_MESSAGE_TYPE.get(declared_type, "unknown")
     if form.get("Latitude"):
         return "location"
-    media = form.get("MediaContentType0", "")
-    if media.startswith("text/") and "vcard" in media:
+    media_type = form.get("MediaContentType0", "")
+    if media_type.startswith("text/") and "vcard" in media_type:
         return "contact"
-    if media:
-        return MEDIA_KINDS.get(media.split("/")[0], "document")
+    if media_type:
+        return KINDS_BY_MEDIA_TYPE.get(media_type.split("/")[0], "document")
     return "text"
 
 
-def _sounds(form: Mapping[str, str]) -> tuple[Sound, ...]:
-    found = []
-    for number in range(MOST_MEDIA):
+def _list_audio_files(form: Mapping[str, str]) -> tuple[AudioFile, ...]:
+    audio_files = []
+    for number in range(MAX_MEDIA_FILES):
         content_type = form.get(f"MediaContentType{number}", "")[:80]
         if number == 0 or content_type.startswith("audio/"):
-            found.append(Sound(form.get(f"MediaUrl{number}", "")[:URL_CHARACTERS], content_type))
-    return tuple(found)
+            audio_files.append(AudioFile(form.get(f"MediaUrl{number}", "")[:MAX_URL_CHARACTERS], content_type))
+    return tuple(audio_files)
 
 
-def _clean(text: str) -> str:
+def _clean_text(text: str) -> str:
     """Without the characters that no database and no XML document takes (NUL, other controls, U+FFFE and U+FFFF)."""
-    return CONTROLS.sub("", text).strip()
+    return CONTROL_CHARACTERS.sub("", text).strip()

@@ -8,22 +8,24 @@ and whose case is open: it is awake and waits for word.
 
 from datetime import datetime, timedelta
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases
 from bot.store.cases.cases import STAFF_TOPICS
 
-GOING_ON = timedelta(hours=4)
+ACTIVE_EMERGENCY_DURATION = timedelta(hours=4)
 """So long after it was reported an emergency counts as going on."""
 
 
-def may_ring(services: Services, contact_id: int, at: datetime) -> datetime:
+def find_call_time(runtime: Runtime, contact_id: int, now: datetime) -> datetime:
     """`at`, or the morning when this family may be rung."""
-    morning = services.library.district.find_next_waking_time(at)
-    return at if morning <= at or _emergency(services, contact_id, at) else morning
+    morning = runtime.library.district.find_next_waking_time(now)
+    return now if morning <= now or _has_active_emergency(runtime, contact_id, now) else morning
 
 
-def _emergency(services: Services, contact_id: int, at: datetime) -> bool:
-    with services.database.read() as db:
-        found = cases.list_for_contact(db, services.database.vault, contact_id)
-    own = (one for one in found if one.is_open and one.topic not in STAFF_TOPICS)
-    return any(one.severity == "escalate_now" and at - one.opened_at <= GOING_ON for one in own)
+def _has_active_emergency(runtime: Runtime, contact_id: int, now: datetime) -> bool:
+    with runtime.database.read() as db:
+        contact_cases = cases.list_for_contact(db, runtime.database.vault, contact_id)
+    open_cases = (case for case in contact_cases if case.is_open and case.topic not in STAFF_TOPICS)
+    return any(
+        case.severity == "escalate_now" and now - case.opened_at <= ACTIVE_EMERGENCY_DURATION for case in open_cases
+    )

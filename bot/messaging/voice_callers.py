@@ -1,20 +1,20 @@
 """A text for somebody who is on the telephone with us, and who has just asked for it."""
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
-from bot.runtime import Services
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.families import contacts
 
 
-def text_to(services: Services, number: str, body: str, cause: str) -> bool:
+def send_text_to_caller(runtime: Runtime, number: str, body: str, cause: str) -> bool:
     """Plan the text, once for each `cause` (32 letters) however often it is asked for; False for who has stopped."""
-    at, vault = now(), services.database.vault
-    with services.database.write() as db:
-        contact = contacts.add(db, vault, number, "sms", at)
+    current_time, vault = now(), runtime.database.vault
+    with runtime.database.write() as db:
+        contact = contacts.add(db, vault, number, "sms", current_time)
         if contacts.is_any_opted_out(db, contact):
             return False
-        about: dict[str, object] = {"contact_id": contact.id, "id": cause}
-        delivery = deliveries.plan_notice(db, vault, about, body, at)
-    enqueue(services.redis, "default", DELIVER, delivery)
+        target: dict[str, object] = {"contact_id": contact.id, "id": cause}
+        delivery_id = deliveries.plan_notice(db, vault, target, body, current_time)
+    enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     return True

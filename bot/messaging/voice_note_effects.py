@@ -7,56 +7,62 @@ from typing import Protocol
 from sqlalchemy.engine import Connection
 
 from bot.flows.effects import Escalation
-from bot.flows.topic_routing import MORE
-from bot.flows.voice_messages import SPOKE
-from bot.messaging.inbound_message import Inbound
-from bot.runtime import Services
+from bot.flows.topic_routing import ADDITION_KEY
+from bot.flows.voice_messages import VOICE_MESSAGE_MARK
+from bot.messaging.inbound_message import InboundMessage
+from bot.runtime import Runtime
 from bot.store.cases import cases, voice_notes
 from bot.store.cases.cases import STAFF_TOPICS
 from bot.store.cases.voice_notes import NewVoiceNote
 from bot.store.families.contacts import Contact
 
 
-class Spoken(Protocol):
+class VoiceNoteSource(Protocol):
     """The message that holds the sound, in whose language, and the case that a person talks about."""
 
     @property
     def contact(self) -> Contact: ...
     @property
-    def inbound(self) -> Inbound: ...
+    def inbound(self) -> InboundMessage: ...
     @property
     def language(self) -> str: ...
     @property
-    def talking(self) -> int | None: ...
+    def active_case_id(self) -> int | None: ...
     @property
-    def at(self) -> datetime: ...
+    def received_at(self) -> datetime: ...
 
 
-def joined(services: Services, db: Connection, contact_id: int, effect: Escalation) -> Escalation:
+def join_open_case(runtime: Runtime, db: Connection, contact_id: int, effect: Escalation) -> Escalation:
     """The escalation as the newest open case of this family has it; as it was, if none is open.
 
     An emergency comes first, and stays one.  What staff opened from the family's phone is not the family's.
     """
-    found = [one for one in cases.list_for_contact(db, services.database.vault, contact_id) if one.is_open]
-    own = [one for one in found if one.topic not in STAFF_TOPICS]
-    if not own:
+    open_cases = [
+        candidate for candidate in cases.list_for_contact(db, runtime.database.vault, contact_id) if candidate.is_open
+    ]
+    family_cases = [candidate for candidate in open_cases if candidate.topic not in STAFF_TOPICS]
+    if not family_cases:
         return effect
-    case = max(own, key=lambda one: (one.severity == "escalate_now", one.id))
-    asked = Escalation(case.role, effect.severity, case.about, case.topic, ((MORE, SPOKE),))
-    return replace(asked, severity="escalate_now") if case.severity == "escalate_now" else asked
+    case = max(family_cases, key=lambda candidate: (candidate.severity == "escalate_now", candidate.id))
+    joined_escalation = Escalation(
+        case.role, effect.severity, case.about, case.topic, ((ADDITION_KEY, VOICE_MESSAGE_MARK),)
+    )
+    return replace(joined_escalation, severity="escalate_now") if case.severity == "escalate_now" else joined_escalation
 
 
-def keep(services: Services, db: Connection, message: Spoken, case_id: int | None) -> list[int]:
+def save_voice_notes(runtime: Runtime, db: Connection, message: VoiceNoteSource, case_id: int | None) -> list[int]:
     """The sounds of a message as rows, each once; their numbers, for the job that fetches them."""
-    inbound, case = message.inbound, case_id or message.talking
-    found = []
-    for number, sound in enumerate(inbound.sounds):
+    inbound, linked_case_id = message.inbound, case_id or message.active_case_id
+    voice_note_ids = []
+    for number, audio_file in enumerate(inbound.audio_files):
         cause = f"{inbound.sid}:{number}"
-        new = NewVoiceNote(cause, message.contact.id, case, message.language, sound.url, sound.content_type)
-        found.append(voice_notes.add(db, services.database.vault, new, message.at))
-    return found
+        new = NewVoiceNote(
+            cause, message.contact.id, linked_case_id, message.language, audio_file.url, audio_file.content_type
+        )
+        voice_note_ids.append(voice_notes.add(db, runtime.database.vault, new, message.received_at))
+    return voice_note_ids
 
 
-def mark(inbound: Inbound) -> str:
+def get_media_placeholder(inbound: InboundMessage) -> str:
     """What stands in a talk for a message without words."""
-    return SPOKE if inbound.sounds else f"[{inbound.kind}]"
+    return VOICE_MESSAGE_MARK if inbound.audio_files else f"[{inbound.kind}]"

@@ -19,7 +19,7 @@ from bot.messaging import delivery
 from bot.monitoring import alert_rules
 from bot.monitoring.alert_rules import ActiveAlarm
 from bot.monitoring.snapshot import WEB_LAST_SEEN_KEY, take_snapshot
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.operations import alarms
 
@@ -53,49 +53,49 @@ ALARM_SMS_TEXTS = {
 log = logging.getLogger(__name__)
 
 
-def check_alarms(services: Services) -> list[ActiveAlarm]:
+def check_alarms(runtime: Runtime) -> list[ActiveAlarm]:
     """Look once; tell what is new, and what is over.  The alarms of this moment."""
-    figures = take_snapshot(services)
+    figures = take_snapshot(runtime)
     now_so = alert_rules.find_alarms(figures)
     if figures.database is None:
-        _handle_database_down(services)
+        _handle_database_down(runtime)
         return now_so
-    _handle_database_recovery(services)
-    for delivery_id in _record_changes(services, now_so, figures.taken_at):
-        delivery.deliver(services, delivery_id)
+    _handle_database_recovery(runtime)
+    for delivery_id in _record_changes(runtime, now_so, figures.taken_at):
+        delivery.deliver(runtime, delivery_id)
     return now_so
 
 
-def check_forever(services: Services) -> None:
+def check_forever(runtime: Runtime) -> None:
     """For a thread of a web process: look every minute, for ever; also say that this process lives."""
     while True:
         try:
-            _record_web_alive(services)
-            check_alarms(services)
+            _record_web_alive(runtime)
+            check_alarms(runtime)
         except Exception as error:
             # Whatever it was: the next minute is looked at again.  A thread that has ended watches nothing.
             log.warning("not looked: reason=%s", type(error).__name__, exc_info=error)
         time.sleep(ALARM_CHECK_SECONDS)
 
 
-def _record_web_alive(services: Services) -> None:
+def _record_web_alive(runtime: Runtime) -> None:
     with suppress(RedisError):  # which is an alarm of its own
-        services.redis.set(WEB_LAST_SEEN_KEY, f"{now().timestamp():.0f}", ex=24 * 3600)
+        runtime.redis.set(WEB_LAST_SEEN_KEY, f"{now().timestamp():.0f}", ex=24 * 3600)
 
 
-def _record_changes(services: Services, active_alarms: list[ActiveAlarm], at: datetime) -> list[str]:
+def _record_changes(runtime: Runtime, active_alarms: list[ActiveAlarm], at: datetime) -> list[str]:
     """Write down what began and what ended; the texts that follow."""
     names, of_name = [one.name for one in active_alarms], {one.name: one for one in active_alarms}
     planned: list[str] = []
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         if not active_alarms and not alarms.list_open(db):
             return planned
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         alarms.record_active(db, names, at)
         for one in alarms.list_open(db):
             current = of_name.get(one.name)
             if current is None and one.seen_at <= at - ALARM_END_DELAY:
-                planned += _end_alarm(services, db, one, at)
+                planned += _end_alarm(runtime, db, one, at)
             elif (
                 current
                 and current.level == "text"
@@ -103,67 +103,67 @@ def _record_changes(services: Services, active_alarms: list[ActiveAlarm], at: da
                 and alarms.mark_notified(db, one.id, at)
             ):
                 log.warning("alarm: alarm=%s", one.name)
-                planned += _plan_texts(services, db, _build_alarm_text(services, current), at)
+                planned += _plan_texts(runtime, db, _build_alarm_text(runtime, current), at)
     return planned
 
 
-def _end_alarm(services: Services, db: Connection, alarm: alarms.Alarm, at: datetime) -> list[str]:
+def _end_alarm(runtime: Runtime, db: Connection, alarm: alarms.Alarm, at: datetime) -> list[str]:
     if not alarms.end(db, alarm.id, at) or alarm.told_at is None:
         return []
     log.info("alarm is over: alarm=%s", alarm.name)
-    return _plan_texts(services, db, _build_end_text(services, alarm.name), at)
+    return _plan_texts(runtime, db, _build_end_text(runtime, alarm.name), at)
 
 
-def _build_end_text(services: Services, name: str) -> str:
-    return f'{services.library.district.name}: this is over: "{ALARM_SMS_TEXTS[name]}".'
+def _build_end_text(runtime: Runtime, name: str) -> str:
+    return f'{runtime.library.district.name}: this is over: "{ALARM_SMS_TEXTS[name]}".'
 
 
-def _build_alarm_text(services: Services, alarm: ActiveAlarm) -> str:
+def _build_alarm_text(runtime: Runtime, alarm: ActiveAlarm) -> str:
     figure = f" ({alarm.value})" if alarm.value else ""
-    where = f"{services.settings.public_base}/console/well"
+    where = f"{runtime.settings.public_base}/console/well"
     what = f"{ALARM_SMS_TEXTS[alarm.name]}{figure}"
-    return f"{services.library.district.name}: {what}. What to do: {where} and docs/runbook.md"
+    return f"{runtime.library.district.name}: {what}. What to do: {where} and docs/runbook.md"
 
 
-def _plan_texts(services: Services, db: Connection, body: str, at: datetime) -> list[str]:
+def _plan_texts(runtime: Runtime, db: Connection, body: str, at: datetime) -> list[str]:
     """One text to the technical contact, at any hour."""
     return [
-        deliveries.plan_reminder(db, services.database.vault, person, body, at)
-        for person in list_technical_contacts(services)
+        deliveries.plan_reminder(db, runtime.database.vault, person, body, at)
+        for person in list_technical_contacts(runtime)
     ]
 
 
-def list_technical_contacts(services: Services) -> tuple[str, ...]:
+def list_technical_contacts(runtime: Runtime) -> tuple[str, ...]:
     """`technical` of the district file; where none is named, who comes first in the default chain."""
-    district = services.library.district
+    district = runtime.library.district
     return (district.technical,) if district.technical else district.find_owners("technical contact")
 
 
-def _handle_database_down(services: Services) -> None:
+def _handle_database_down(runtime: Runtime) -> None:
     """Nothing can be written down, so Redis counts the looks; without both nobody is told: /readyz says it."""
     try:
-        looks = int(services.redis.incr(DATABASE_FAILURES_KEY))
-        services.redis.expire(DATABASE_FAILURES_KEY, FAILURE_COUNT_SECONDS)
+        looks = int(runtime.redis.incr(DATABASE_FAILURES_KEY))
+        runtime.redis.expire(DATABASE_FAILURES_KEY, FAILURE_COUNT_SECONDS)
     except RedisError:
         return
     if looks == FAILURES_BEFORE_ALARM:
         log.error("alarm: alarm=%s", "database_away")
-        _send_now(services, _build_alarm_text(services, ActiveAlarm("database_away", "text", "")))
+        _send_now(runtime, _build_alarm_text(runtime, ActiveAlarm("database_away", "text", "")))
 
 
-def _handle_database_recovery(services: Services) -> None:
+def _handle_database_recovery(runtime: Runtime) -> None:
     try:
-        looks = services.redis.getdel(DATABASE_FAILURES_KEY)
+        looks = runtime.redis.getdel(DATABASE_FAILURES_KEY)
     except RedisError:
         return
     if isinstance(looks, bytes) and int(looks) >= FAILURES_BEFORE_ALARM:
-        _send_now(services, _build_end_text(services, "database_away"))
+        _send_now(runtime, _build_end_text(runtime, "database_away"))
 
 
-def _send_now(services: Services, body: str) -> None:
+def _send_now(runtime: Runtime, body: str) -> None:
     """Straight to Twilio: there is no row that could be claimed."""
-    for person in list_technical_contacts(services):
+    for person in list_technical_contacts(runtime):
         try:
-            services.channel.send(OutgoingMessage("alarm", services.library.district.staff[person].phone, body))
+            runtime.channel.send(OutgoingMessage("alarm", runtime.library.district.staff[person].phone, body))
         except SendError as error:
             log.warning("not sent: alarm=%s code=%s", "database_away", error.code)

@@ -18,10 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base import metrics
 from bot.base.database import now
-from bot.base.queues import NAMES
+from bot.base.queues import QUEUE_NAMES
 from bot.content.review_queue import NOT_SET_UP, list_tasks
 from bot.messaging import partner_directory
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.operations import line_metrics, missed_messages
 
 RECENT_PERIOD = timedelta(minutes=15)
@@ -81,21 +81,21 @@ class SystemSnapshot:
     """Of the disk with `var/` (the database, on one machine): the part that is free."""
 
 
-def take_snapshot(services: Services) -> SystemSnapshot:
+def take_snapshot(runtime: Runtime) -> SystemSnapshot:
     """The figures now; raises nothing for a database or a Redis that is away."""
     at = now()
     return SystemSnapshot(
         at,
-        _run_or_none(lambda: _read_database(services, at)),
-        _run_or_none(lambda: _read_redis(services)),
-        get_free_disk_ratio(services),
+        _run_or_none(lambda: _read_database(runtime, at)),
+        _run_or_none(lambda: _read_redis(runtime)),
+        get_free_disk_ratio(runtime),
     )
 
 
-def get_free_disk_ratio(services: Services) -> float:
+def get_free_disk_ratio(runtime: Runtime) -> float:
     """From 0 to 1; 1 where the folder cannot be seen."""
     try:
-        found = shutil.disk_usage(services.settings.var_dir)
+        found = shutil.disk_usage(runtime.settings.var_dir)
     except OSError:
         return 1.0
     return found.free / found.total
@@ -108,9 +108,9 @@ def _run_or_none(read_part: Callable[[], T]) -> T | None:
         return None
 
 
-def _read_database(services: Services, at: datetime) -> DatabaseSnapshot:
-    facts = _count_overdue_facts(services, at)
-    with services.database.read() as db:
+def _read_database(runtime: Runtime, at: datetime) -> DatabaseSnapshot:
+    facts = _count_overdue_facts(runtime, at)
+    with runtime.database.read() as db:
         return _query_database(db, at, facts)
 
 
@@ -136,21 +136,21 @@ def _query_database(db: Connection, at: datetime, fact_counts: Mapping[str, int]
     )
 
 
-def _count_overdue_facts(services: Services, at: datetime) -> Mapping[str, int]:
+def _count_overdue_facts(runtime: Runtime, at: datetime) -> Mapping[str, int]:
     """What is not said any more, and what will not be within two weeks (facts, policies, partners, the protocol)."""
-    today = services.library.district.to_local_time(at).date()
+    today = runtime.library.district.to_local_time(at).date()
     due = [
         one
-        for one in list_tasks(services.library, today, partner_directory.checks(services, at))
+        for one in list_tasks(runtime.library, today, partner_directory.list_newest_checks(runtime, at))
         if one.since > NOT_SET_UP
     ]
     expired = sum(1 for one in due if one.is_overdue(today))
     return {"expired": expired, "soon": len(due) - expired}
 
 
-def _read_redis(services: Services) -> RedisSnapshot:
-    redis = services.redis
-    queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in NAMES}
+def _read_redis(runtime: Runtime) -> RedisSnapshot:
+    redis = runtime.redis
+    queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in QUEUE_NAMES}
     beats = [worker.last_heartbeat for worker in Worker.all(connection=redis)]
     crons = [one.last_heartbeat for one in CronScheduler.all(redis)]
     web = redis.get(WEB_LAST_SEEN_KEY)
@@ -163,7 +163,7 @@ def _read_redis(services: Services) -> RedisSnapshot:
         web_seen_at=datetime.fromtimestamp(float(web), UTC) if isinstance(web, bytes) else None,
         is_translator_resting=bool(redis.exists("puente:translator:googletrans:resting")),
         missed_message_count=missed_messages.count_since(redis, now() - ONE_HOUR),
-        counters=metrics.counted(redis),
+        counters=metrics.load_counts(redis),
     )
 
 

@@ -6,22 +6,28 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bot.base.text_normalization import normalise
-from bot.nlu.concepts import Found
-from bot.nlu.features import concepts, conceptual, lexical, marks, tokens
-from bot.nlu.intents import EMERGENCIES
-from bot.nlu.language_id import SURE, detect
-from bot.nlu.linear_model import Rows
-from bot.nlu.types import Context
+from bot.base.text_normalization import normalize_text
+from bot.nlu.concepts import ConceptMatch
+from bot.nlu.features import (
+    build_concept_features,
+    build_lexical_features,
+    find_concepts,
+    find_mark_concepts,
+    split_tokens,
+)
+from bot.nlu.intents import EMERGENCY_INTENTS
+from bot.nlu.language_id import LANGUAGE_CONFIDENCE_THRESHOLD, detect_language
+from bot.nlu.linear_model import MessageFeatures
+from bot.nlu.types import NluContext
 
-_SENTENCES: Final = re.compile(r"[.!?;\n。！？؟؛።፧…]+")
-_LEAST_WORDS: Final = 3
-_HARM: Final = ("KILL", "DIE", "HURT", "GUN", "KNIFE", "CUT", "POISON")
-_OWN_WORDS: Final = {
-    "self_harm_now": frozenset((*_HARM, "SUICIDE", "NO_MORE", "PILLS", "JUMP", "LIVE", "SELF", "GOODBYE")),
+_SENTENCE_END_PATTERN: Final = re.compile(r"[.!?;\n。！？؟؛።፧…]+")
+_MIN_SENTENCE_WORDS: Final = 3
+_HARM_CONCEPTS: Final = ("KILL", "DIE", "HURT", "GUN", "KNIFE", "CUT", "POISON")
+_EMERGENCY_CONCEPTS: Final = {
+    "self_harm_now": frozenset((*_HARM_CONCEPTS, "SUICIDE", "NO_MORE", "PILLS", "JUMP", "LIVE", "SELF", "GOODBYE")),
     "abuse_violence_home": frozenset(
         (
-            *_HARM,
+            *_HARM_CONCEPTS,
             "HIT",
             "CHOKE",
             "THREATEN",
@@ -41,7 +47,7 @@ _OWN_WORDS: Final = {
     ),
     "danger_now": frozenset(
         (
-            *_HARM,
+            *_HARM_CONCEPTS,
             "SHOOT",
             "BOMB",
             "FIRE",
@@ -101,73 +107,97 @@ _OWN_WORDS: Final = {
     ),
 }
 """The concepts of which a message about each emergency holds at least one."""
-_MOST_SENTENCES: Final = 6
+_MAX_SENTENCES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextAnalysis:
     """What was seen in a text, or in one sentence of it."""
 
-    normal: str
+    normalized_text: str
     lang: str | None
-    sure: float
-    rows: Rows
-    found: tuple[Found, ...]
+    lang_confidence: float
+    features: MessageFeatures
+    concept_matches: tuple[ConceptMatch, ...]
     """The concepts in order, each with the words that told it."""
-    topics: dict[str, float]
+    topic_probabilities: dict[str, float]
     """How likely each topic is; the values add up to one."""
 
     @property
-    def emergency(self) -> float:
+    def emergency_score(self) -> float:
         """How likely it is that somebody needs help now, whatever the kind.
 
         A kind of which the message holds no word of its own counts half: what else it says only resembles one.
         """
-        told = {concept for concept, _ in self.found}
-        return sum(self.topics[one] * (1.0 if told & _OWN_WORDS[one] else 0.5) for one in EMERGENCIES)
+        concept_names = {concept for concept, _ in self.concept_matches}
+        return sum(
+            self.topic_probabilities[intent] * (1.0 if concept_names & _EMERGENCY_CONCEPTS[intent] else 0.5)
+            for intent in EMERGENCY_INTENTS
+        )
 
 
-def read(text: str, context: Context) -> Reading:
+def analyze_text(text: str, context: NluContext) -> TextAnalysis:
     """Read the whole text."""
-    taught = context.phrasebook.taught
-    normal = normalise(text)
-    parts = tokens(normal)
-    spelled = lexical(parts)
-    possible = tuple(dict.fromkeys((*context.languages, *taught.lexicons)))
-    lang, sure = detect(text, spelled, taught.languages, possible, context.stored_language)
-    return _reading(text, normal, parts, spelled, (lang, sure), context)
+    nlu_model = context.phrasebook.nlu_model
+    normalized_text = normalize_text(text)
+    message_tokens = split_tokens(normalized_text)
+    lexical_features = build_lexical_features(message_tokens)
+    candidate_languages = tuple(dict.fromkeys((*context.languages, *nlu_model.lexicons)))
+    lang, lang_confidence = detect_language(
+        text, lexical_features, nlu_model.language_weights, candidate_languages, context.stored_language
+    )
+    return _build_analysis(text, normalized_text, message_tokens, lexical_features, (lang, lang_confidence), context)
 
 
-def sentences(text: str, whole: Reading, context: Context) -> tuple[Reading, ...]:
+def analyze_sentences(text: str, analysis: TextAnalysis, context: NluContext) -> tuple[TextAnalysis, ...]:
     """Each sentence by itself, where the text has several: one may hide another in the sum."""
-    cut = [part for part in _SENTENCES.split(text) if part.strip()]
-    if len(cut) < 2:
+    sentence_texts = [sentence for sentence in _SENTENCE_END_PATTERN.split(text) if sentence.strip()]
+    if len(sentence_texts) < 2:
         return ()
-    found = []
-    for part in cut[:_MOST_SENTENCES]:
-        normal = normalise(part)
-        parts = tokens(normal)
-        if len(parts) >= _LEAST_WORDS:
-            found.append(_reading(part, normal, parts, lexical(parts), (whole.lang, whole.sure), context))
-    return tuple(found) if len(found) > 1 else ()
+    sentence_analyses = []
+    for sentence in sentence_texts[:_MAX_SENTENCES]:
+        normalized_text = normalize_text(sentence)
+        sentence_tokens = split_tokens(normalized_text)
+        if len(sentence_tokens) >= _MIN_SENTENCE_WORDS:
+            sentence_analyses.append(
+                _build_analysis(
+                    sentence,
+                    normalized_text,
+                    sentence_tokens,
+                    build_lexical_features(sentence_tokens),
+                    (analysis.lang, analysis.lang_confidence),
+                    context,
+                )
+            )
+    return tuple(sentence_analyses) if len(sentence_analyses) > 1 else ()
 
 
-def _reading(
+def _build_analysis(
     text: str,
-    normal: str,
-    parts: list[str],
-    spelled: tuple[list[str], list[str]],
-    language: tuple[str | None, float],
-    context: Context,
-) -> Reading:
-    taught = context.phrasebook.taught
-    lexicons = [taught.lexicons[one] for one in _lexicons(*language, context) if one in taught.lexicons]
-    found = (*concepts(parts, lexicons), *marks(text))
-    rows = (*spelled, conceptual(found))
-    return Reading(normal, *language, rows, found, taught.likely(rows, [concept for concept, _ in found]))
+    normalized_text: str,
+    message_tokens: list[str],
+    lexical_features: tuple[list[str], list[str]],
+    detected_language: tuple[str | None, float],
+    context: NluContext,
+) -> TextAnalysis:
+    nlu_model = context.phrasebook.nlu_model
+    lexicons = [
+        nlu_model.lexicons[lang]
+        for lang in _choose_lexicon_languages(*detected_language, context)
+        if lang in nlu_model.lexicons
+    ]
+    concept_matches = (*find_concepts(message_tokens, lexicons), *find_mark_concepts(text))
+    message_features = (*lexical_features, build_concept_features(concept_matches))
+    return TextAnalysis(
+        normalized_text,
+        *detected_language,
+        message_features,
+        concept_matches,
+        nlu_model.compute_topic_probabilities(message_features, [concept for concept, _ in concept_matches]),
+    )
 
 
-def _lexicons(lang: str | None, sure: float, context: Context) -> tuple[str, ...]:
+def _choose_lexicon_languages(lang: str | None, lang_confidence: float, context: NluContext) -> tuple[str, ...]:
     """Whose words to know: the message's language and English, which many mix in; the stored one where unsure."""
-    likely = (lang, context.stored_language if sure < SURE else None, "en")
-    return tuple(dict.fromkeys(one for one in likely if one))
+    candidates = (lang, context.stored_language if lang_confidence < LANGUAGE_CONFIDENCE_THRESHOLD else None, "en")
+    return tuple(dict.fromkeys(candidate for candidate in candidates if candidate))

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.base.text_normalization import HAN_OR_HANGUL, normalise
+from bot.base.text_normalization import HAN_OR_HANGUL_PATTERN, normalize_text
 
-_LONGEST: Final = 4
+_MAX_EXPRESSION_WORDS: Final = 4
 """An expression has at most so many words."""
-_SHORTEST_STEM: Final = 2
-_JOINED: Final[Mapping[str, tuple[str, ...]]] = {
+_MIN_STEM_CHARACTERS: Final = 2
+_JOINED_PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "ar": ("وال", "بال", "فال", "كال", "لل", "ال", "و", "ف", "ب", "ل", "ك", "ه", "ح", "ع", "ش"),
     "fa": ("می", "نمی", "ن", "ب"),
     "ps": ("و", "نه"),
@@ -23,7 +23,7 @@ _JOINED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Little words that are written together with the next one."""
 
-Found = tuple[str, str]
+ConceptMatch = tuple[str, str]
 """A concept and the piece of the message that told it."""
 
 
@@ -37,9 +37,9 @@ class Lexicon:
     expressions: Mapping[str, tuple[str, ...]]
     pieces: Mapping[str, tuple[str, ...]]
     """For Chinese and Korean: found anywhere, since words are not set apart (or carry endings and prefixes)."""
-    longest_piece: int
-    heads: frozenset[str]
-    _seen: dict[str, tuple[str, ...]]
+    max_piece_characters: int
+    first_words: frozenset[str]
+    _concept_cache: dict[str, tuple[str, ...]]
 
     @classmethod
     def build(cls, lang: str, entries: Mapping[str, Iterable[str]]) -> Lexicon:
@@ -47,78 +47,82 @@ class Lexicon:
         tables: tuple[dict[str, list[str]], ...] = ({}, {}, {}, {})
         for concept, lines in entries.items():
             for line in lines:
-                kind, plain = _kind(lang, line)
-                held = tables[kind].setdefault(plain, [])
-                if concept not in held:
-                    held.append(concept)
-        words, stems, expressions, pieces = ({key: tuple(v) for key, v in table.items()} for table in tables)
-        longest = max(map(len, pieces), default=0)
-        heads = frozenset(expression.split(" ", 1)[0] for expression in expressions)
-        return cls(lang, words, stems, expressions, pieces, longest, heads, {})
+                kind, plain = _classify_entry(lang, line)
+                known_concepts = tables[kind].setdefault(plain, [])
+                if concept not in known_concepts:
+                    known_concepts.append(concept)
+        words, stems, expressions, pieces = (
+            {key: tuple(concepts) for key, concepts in table.items()} for table in tables
+        )
+        max_piece_characters = max(map(len, pieces), default=0)
+        first_words = frozenset(expression.split(" ", 1)[0] for expression in expressions)
+        return cls(lang, words, stems, expressions, pieces, max_piece_characters, first_words, {})
 
-    def find(self, tokens: list[str]) -> list[Found]:
+    def find_concepts(self, tokens: list[str]) -> list[ConceptMatch]:
         """The concepts of a normalised message's words, in order."""
-        found: list[Found] = []
+        matches: list[ConceptMatch] = []
         if self.pieces:
-            found += self._pieces("".join(tokens))
-        at = 0
-        while at < len(tokens):
-            length, concepts = self._expression(tokens, at) if tokens[at] in self.heads else (0, ())
+            matches += self._find_pieces("".join(tokens))
+        start = 0
+        while start < len(tokens):
+            length, concepts = self._match_expression(tokens, start) if tokens[start] in self.first_words else (0, ())
             if not length:
-                length, concepts = 1, self.word(tokens[at])
-            found += [(concept, " ".join(tokens[at : at + length])) for concept in concepts]
-            at += length
-        return found
+                length, concepts = 1, self.find_word_concepts(tokens[start])
+            matches += [(concept, " ".join(tokens[start : start + length])) for concept in concepts]
+            start += length
+        return matches
 
-    def word(self, word: str) -> tuple[str, ...]:
+    def find_word_concepts(self, word: str) -> tuple[str, ...]:
         """The concepts of one word: as it stands, by the longest stem, or behind a joined little word."""
-        known = self._seen.get(word)
-        if known is None:
-            known = self._plain(word) or next(filter(None, map(self._plain, self._bare(word))), ())
-            if len(self._seen) < 50_000:
-                self._seen[word] = known
-        return known
+        concepts = self._concept_cache.get(word)
+        if concepts is None:
+            concepts = self._find_word_or_stem(word) or next(
+                filter(None, map(self._find_word_or_stem, self._strip_prefixes(word))), ()
+            )
+            if len(self._concept_cache) < 50_000:
+                self._concept_cache[word] = concepts
+        return concepts
 
-    def _plain(self, word: str) -> tuple[str, ...]:
+    def _find_word_or_stem(self, word: str) -> tuple[str, ...]:
         if word in self.words:
             return self.words[word]
-        for end in range(len(word), _SHORTEST_STEM - 1, -1):
+        for end in range(len(word), _MIN_STEM_CHARACTERS - 1, -1):
             if word[:end] in self.stems:
                 return self.stems[word[:end]]
         return ()
 
-    def _bare(self, word: str) -> Iterable[str]:
-        for prefix in _JOINED.get(self.lang, ()):
+    def _strip_prefixes(self, word: str) -> Iterable[str]:
+        for prefix in _JOINED_PREFIXES.get(self.lang, ()):
             if word.startswith(prefix) and len(word) > len(prefix) + 1:
                 yield word[len(prefix) :]
 
-    def _expression(self, tokens: list[str], at: int) -> tuple[int, tuple[str, ...]]:
-        for length in range(min(_LONGEST, len(tokens) - at), 1, -1):
-            if concepts := self.expressions.get(" ".join(tokens[at : at + length])):
+    def _match_expression(self, tokens: list[str], start: int) -> tuple[int, tuple[str, ...]]:
+        for length in range(min(_MAX_EXPRESSION_WORDS, len(tokens) - start), 1, -1):
+            if concepts := self.expressions.get(" ".join(tokens[start : start + length])):
                 return length, concepts
         return 0, ()
 
-    def _pieces(self, text: str) -> list[Found]:
+    def _find_pieces(self, text: str) -> list[ConceptMatch]:
         """The longest piece at each place; what it covers is not looked at again."""
-        found: list[Found] = []
-        at = 0
-        while at < len(text):
-            for end in range(min(len(text), at + self.longest_piece), at, -1):
-                if concepts := self.pieces.get(text[at:end]):
-                    found += [(concept, text[at:end]) for concept in concepts]
+        matches: list[ConceptMatch] = []
+        start = 0
+        while start < len(text):
+            for end in range(min(len(text), start + self.max_piece_characters), start, -1):
+                if concepts := self.pieces.get(text[start:end]):
+                    matches += [(concept, text[start:end]) for concept in concepts]
                     break
             else:
-                end = at + 1
-            at = end
-        return found
+                end = start + 1
+            start = end
+        return matches
 
 
-def _kind(lang: str, line: str) -> tuple[int, str]:
+def _classify_entry(lang: str, line: str) -> tuple[int, str]:
     """(0 word, 1 stem, 2 expression, 3 piece) and the entry as it is looked up."""
-    plain = normalise(line.replace("*", " "))
+    plain = normalize_text(line.replace("*", " "))
     if not plain:
         raise ValueError(f"{lang}: {line!r} has no letters")
-    if lang in ("zh", "ko") and HAN_OR_HANGUL.search(plain):
+    if lang in ("zh", "ko") and HAN_OR_HANGUL_PATTERN.search(plain):
         return 3, plain.replace(" ", "")
     if " " in plain:
         return 2, plain

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.nlu.classification import read
-from bot.nlu.emergencies import find_normal
-from bot.nlu.types import Context, Understanding
+from bot.nlu.classification import analyze_text
+from bot.nlu.emergencies import match_emergency_patterns
+from bot.nlu.types import NluContext, Understanding
 
-_MOST = 8
+_MAX_REASONS = 8
 
 
-def explain(text: str, understood: Understanding, context: Context) -> dict[str, Any]:
+def explain_understanding(text: str, understanding: Understanding, context: NluContext) -> dict[str, Any]:
     """What decided, as plain data: the concepts heard, the pieces with their weights, patterns, likeliest topics.
 
     Weights are logits: what a piece added for the topic, against the mean of all topics.  Pieces with "+" are two
     concepts together, with ">" one after the other.
     """
-    whole = read(text, context)
-    taught = context.phrasebook.taught
-    topic = understood.intent or max(whole.topics, key=whole.topics.__getitem__)
-    reasons = taught.topics.reasons(whole.rows, topic, _MOST)
-    likeliest = sorted(whole.topics.items(), key=lambda pair: -pair[1])[:3]
+    analysis = analyze_text(text, context)
+    nlu_model = context.phrasebook.nlu_model
+    topic = understanding.intent or max(analysis.topic_probabilities, key=analysis.topic_probabilities.__getitem__)
+    reasons = nlu_model.topic_weights.list_reasons(analysis.features, topic, _MAX_REASONS)
+    top_topics = sorted(analysis.topic_probabilities.items(), key=lambda pair: -pair[1])[:3]
     return {
-        "phrase": taught.exact.get(whole.normal),
-        "patterns": [intent for intent, _ in find_normal(whole.normal, context.phrasebook)],
-        "concepts": [f"{concept}: {words}" for concept, words in whole.found],
+        "phrase": nlu_model.intent_by_phrase.get(analysis.normalized_text),
+        "patterns": [intent for intent, _ in match_emergency_patterns(analysis.normalized_text, context.phrasebook)],
+        "concepts": [f"{concept}: {words}" for concept, words in analysis.concept_matches],
         "for": topic,
         "weights": [[piece, round(weight, 2)] for piece, weight in reasons if weight > 0],
-        "likely": {intent: round(likely, 3) for intent, likely in likeliest},
-        "emergency": round(whole.emergency, 3),
+        "likely": {intent: round(probability, 3) for intent, probability in top_topics},
+        "emergency": round(analysis.emergency_score, 3),
     }

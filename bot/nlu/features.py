@@ -7,59 +7,67 @@ from collections.abc import Iterable
 from itertools import combinations, pairwise
 from typing import Final
 
-from bot.base.text_normalization import words
-from bot.nlu.concepts import Found, Lexicon
+from bot.base.text_normalization import split_words
+from bot.nlu.concepts import ConceptMatch, Lexicon
 
-FAMILIES: Final = ("words", "letters", "concepts")
+FEATURE_FAMILIES: Final = ("words", "letters", "concepts")
 """The kinds of features; each is scaled by its own number of features, so that none drowns another."""
 
-_ASKS: Final = re.compile("[?¿؟？]")
-_MOST_WORDS: Final = 60
+_QUESTION_MARK_PATTERN: Final = re.compile("[?¿؟？]")
+_MAX_WORDS: Final = 60
 """Of a longer message the beginning and the end are read: a voice note says what it wants there."""
-_MOST_CONCEPTS: Final = 14
+_MAX_CONCEPTS: Final = 14
 
 Features = tuple[list[str], list[str], list[str]]
 
 
-def tokens(normal: str) -> list[str]:
+def split_tokens(normalized_text: str) -> list[str]:
     """The words that are looked at: all of a usual message, the first and last of a very long one."""
-    found = words(normal)
-    return found if len(found) <= _MOST_WORDS else [*found[: _MOST_WORDS // 2], *found[-_MOST_WORDS // 2 :]]
+    message_words = split_words(normalized_text)
+    return (
+        message_words
+        if len(message_words) <= _MAX_WORDS
+        else [*message_words[: _MAX_WORDS // 2], *message_words[-_MAX_WORDS // 2 :]]
+    )
 
 
-def marks(text: str) -> list[Found]:
+def find_mark_concepts(text: str) -> list[ConceptMatch]:
     """What only the signs say: a question, which asks whether something is, and does not tell that it is."""
-    return [("QUESTION", "?")] if _ASKS.search(text) else []
+    return [("QUESTION", "?")] if _QUESTION_MARK_PATTERN.search(text) else []
 
 
-def lexical(parts: list[str]) -> tuple[list[str], list[str]]:
+def build_lexical_features(message_tokens: list[str]) -> tuple[list[str], list[str]]:
     """Words with pairs of neighbours; pieces of three to five letters, ends of words marked."""
-    told = parts + [f"{a} {b}" for a, b in pairwise(parts)]
+    word_features = message_tokens + [f"{a} {b}" for a, b in pairwise(message_tokens)]
     pieces: list[str] = []
-    for part in parts:
-        if len(part) > 1:
-            word = f"_{part}_"
-            for size in (2, 3, 4, 5) if len(part) < 24 else (4,):
-                pieces += [word[at : at + size] for at in range(len(word) - size + 1)]
-    return told, pieces
+    for token in message_tokens:
+        if len(token) > 1:
+            word = f"_{token}_"
+            for size in (2, 3, 4, 5) if len(token) < 24 else (4,):
+                pieces += [word[start : start + size] for start in range(len(word) - size + 1)]
+    return word_features, pieces
 
 
-def conceptual(found: Iterable[Found]) -> list[str]:
+def build_concept_features(matches: Iterable[ConceptMatch]) -> list[str]:
     """The concepts, each pair of them, and each two that follow one another."""
-    row = [concept for concept, _ in found]
-    once = sorted(set(row))[: _MOST_CONCEPTS * 2]
-    some = once if len(once) <= _MOST_CONCEPTS else sorted(set(row[:_MOST_CONCEPTS]))
-    pairs = [f"{a}+{b}" for a, b in combinations(some, 2)]
-    return [*once, *pairs, *{f"{a}>{b}" for a, b in pairwise(row) if a != b}]
+    names = [concept for concept, _ in matches]
+    unique_names = sorted(set(names))[: _MAX_CONCEPTS * 2]
+    paired_names = unique_names if len(unique_names) <= _MAX_CONCEPTS else sorted(set(names[:_MAX_CONCEPTS]))
+    pairs = [f"{a}+{b}" for a, b in combinations(paired_names, 2)]
+    return [*unique_names, *pairs, *{f"{a}>{b}" for a, b in pairwise(names) if a != b}]
 
 
-def concepts(parts: list[str], lexicons: Iterable[Lexicon]) -> list[Found]:
+def find_concepts(message_tokens: list[str], lexicons: Iterable[Lexicon]) -> list[ConceptMatch]:
     """What the message speaks of, by the first lexicon; words it does not have are looked up in the others."""
-    first, *others = lexicons
-    found = first.find(parts)
-    if others:
-        told = {word for _, piece in found for word in piece.split()}
-        strange = [part for part in parts if part not in told and len(part) > 2 and not first.word(part)]
-        for lexicon in others:
-            found += [(concept, word) for word in strange for concept in lexicon.words.get(word, ())]
-    return found
+    main_lexicon, *other_lexicons = lexicons
+    matches = main_lexicon.find_concepts(message_tokens)
+    if other_lexicons:
+        matched_words = {word for _, piece in matches for word in piece.split()}
+        unknown_words = [
+            token
+            for token in message_tokens
+            if token not in matched_words and len(token) > 2 and not main_lexicon.find_word_concepts(token)
+        ]
+        for lexicon in other_lexicons:
+            matches += [(concept, word) for word in unknown_words for concept in lexicon.words.get(word, ())]
+    return matches

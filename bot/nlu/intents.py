@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
 
-EMERGENCIES: Final = (
+EMERGENCY_INTENTS: Final = (
     "self_harm_now",
     "abuse_violence_home",
     "danger_now",
@@ -21,7 +21,7 @@ adult who writes can. The others are not lost: they stand in `Understanding.also
 paged as well.
 """
 
-SEVERITY: Final[Mapping[str, Severity]] = {
+SEVERITY_BY_INTENT: Final[Mapping[str, Severity]] = {
     "greeting_identity": "info",
     "short_reply": "info",
     "opt_out": "info",

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Rows = Sequence[Sequence[str]]
+FloatArray = npt.NDArray[np.float32]
+MessageFeatures = Sequence[Sequence[str]]
 """The features of one message, a list for each family (bot.nlu.features)."""
 
 
-NO_HASH = np.iinfo(np.int64).max
+SENTINEL_HASH = np.iinfo(np.int64).max
 """The end of the table; a text has this hash as seldom as any other."""
 
 
@@ -25,30 +25,30 @@ class Vocabulary:
     the memory, and that two of them, or one and a word of a family's, share a hash is less likely than a broken disk.
     """
 
-    def __init__(self, names: Sequence[str], start: int = 0) -> None:
-        hashes = _hashes(names)
+    def __init__(self, names: Sequence[str], first_row: int = 0) -> None:
+        hashes = _hash_names(names)
         order = hashes.argsort()
-        self._hashes = np.append(hashes[order], NO_HASH)  # so that there is a place for what comes after all
-        self._rows = np.append(order + start, -1).astype(np.int32)
-        self._written = "\n".join(names).encode()
+        self._hashes = np.append(hashes[order], SENTINEL_HASH)  # so that there is a place for what comes after all
+        self._rows = np.append(order + first_row, -1).astype(np.int32)
+        self._encoded_names = "\n".join(names).encode()
 
     def __contains__(self, feature: str) -> bool:
-        return bool(self.rows_of([feature]).size)
+        return bool(self.find_rows([feature]).size)
 
     @property
     def names(self) -> str:
         """All features in the order of their rows, a line each."""
-        return self._written.decode()
+        return self._encoded_names.decode()
 
-    def rows_of(self, features: Sequence[str]) -> npt.NDArray[np.int32]:
+    def find_rows(self, features: Sequence[str]) -> npt.NDArray[np.int32]:
         """The rows of those features that are known; a feature that comes twice counts twice."""
-        wanted = _hashes(features)
-        place = self._hashes.searchsorted(wanted)
-        found: npt.NDArray[np.int32] = self._rows[place[self._hashes[place] == wanted]]
-        return found
+        wanted_hashes = _hash_names(features)
+        positions = self._hashes.searchsorted(wanted_hashes)
+        rows: npt.NDArray[np.int32] = self._rows[positions[self._hashes[positions] == wanted_hashes]]
+        return rows
 
 
-def _hashes(names: Sequence[str]) -> npt.NDArray[np.int64]:
+def _hash_names(names: Sequence[str]) -> npt.NDArray[np.int64]:
     return np.fromiter(map(hash, names), np.int64, len(names))
 
 
@@ -57,34 +57,36 @@ class Weights:
     """A row of small integers for each feature, a column for each class; made by bot.nlu_training."""
 
     classes: tuple[str, ...]
-    rows: tuple[Vocabulary, ...]
+    vocabularies: tuple[Vocabulary, ...]
     """For each family of features, which row of `table` is which feature's."""
     table: npt.NDArray[np.int8]
     scale: float
-    bias: Floats
+    bias: FloatArray
     gains: tuple[float, ...]
     """How much each family of features counts."""
 
-    def scores(self, features: Rows) -> Floats:
+    def compute_scores(self, features: MessageFeatures) -> FloatArray:
         """A logit for each class."""
         total = self.bias.copy()
-        for known, gain, family in zip(self.rows, self.gains, features, strict=False):
-            found = known.rows_of(family)
-            if found.size:
-                summed = self.table[found].sum(axis=0, dtype=np.int32)
-                total += summed * np.float32(self.scale * gain / len(family) ** 0.5)
+        for vocabulary, gain, family in zip(self.vocabularies, self.gains, features, strict=False):
+            rows = vocabulary.find_rows(family)
+            if rows.size:
+                row_sum = self.table[rows].sum(axis=0, dtype=np.int32)
+                total += row_sum * np.float32(self.scale * gain / len(family) ** 0.5)
         return total
 
-    def reasons(self, features: Rows, label: str, most: int = 8) -> list[tuple[str, float]]:
+    def list_reasons(self, features: MessageFeatures, label: str, max_count: int = 8) -> list[tuple[str, float]]:
         """The features that spoke most for `label` (against the mean of all classes), with their weight."""
         column = self.classes.index(label)
-        told: dict[str, float] = {}
-        for known, gain, family in zip(self.rows, self.gains, features, strict=False):
+        weight_by_feature: dict[str, float] = {}
+        for vocabulary, gain, family in zip(self.vocabularies, self.gains, features, strict=False):
             for feature in family:
-                for row in known.rows_of([feature]):
+                for row in vocabulary.find_rows([feature]):
                     weight = float(self.table[row, column]) - float(self.table[row].mean())
-                    told[feature] = told.get(feature, 0.0) + weight * self.scale * gain / len(family) ** 0.5
-        return sorted(told.items(), key=lambda pair: -pair[1])[:most]
+                    weight_by_feature[feature] = (
+                        weight_by_feature.get(feature, 0.0) + weight * self.scale * gain / len(family) ** 0.5
+                    )
+        return sorted(weight_by_feature.items(), key=lambda pair: -pair[1])[:max_count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,40 +94,40 @@ class Net:
     """A small net with one hidden layer over concepts: what no single concept tells, several together do."""
 
     inputs: Mapping[str, int]
-    hidden: Floats
-    hidden_bias: Floats
-    out: Floats
-    out_bias: Floats
+    hidden: FloatArray
+    hidden_bias: FloatArray
+    out: FloatArray
+    out_bias: FloatArray
 
-    def scores(self, concepts: Iterable[str]) -> Floats:
+    def compute_scores(self, concepts: Iterable[str]) -> FloatArray:
         """A logit for each class, in the order of the linear model's classes; repeated concepts count once."""
         rows = [self.inputs[concept] for concept in set(concepts) if concept in self.inputs]
         total = self.hidden_bias.copy()
         if rows:
             total += self.hidden[rows].sum(axis=0) * np.float32(len(rows) ** -0.5)
-        found: Floats = np.maximum(total, 0) @ self.out + self.out_bias
-        return found
+        logits: FloatArray = np.maximum(total, 0) @ self.out + self.out_bias
+        return logits
 
 
-def softmax(scores: Floats) -> Floats:
+def softmax(scores: FloatArray) -> FloatArray:
     """Probabilities from logits."""
-    raised: Floats = np.exp(scores - scores.max())
-    sure: Floats = raised / raised.sum()
-    return sure
+    exponentials: FloatArray = np.exp(scores - scores.max())
+    probabilities: FloatArray = exponentials / exponentials.sum()
+    return probabilities
 
 
-def log_softmax(scores: Floats) -> Floats:
+def log_softmax(scores: FloatArray) -> FloatArray:
     """Logarithms of the probabilities."""
-    lower: Floats = scores - scores.max()
-    found: Floats = lower - np.log(np.exp(lower).sum())
-    return found
+    shifted_scores: FloatArray = scores - scores.max()
+    log_probabilities: FloatArray = shifted_scores - np.log(np.exp(shifted_scores).sum())
+    return log_probabilities
 
 
-def packed(name: str, weights: Weights) -> dict[str, Any]:
+def pack_weights(name: str, weights: Weights) -> dict[str, Any]:
     """The arrays of one model under names that begin with `name`, as `unpacked` reads them."""
     return {
         f"{name}_classes": np.array(weights.classes),
-        f"{name}_features": np.array([known.names for known in weights.rows]),
+        f"{name}_features": np.array([vocabulary.names for vocabulary in weights.vocabularies]),
         f"{name}_table": weights.table,
         f"{name}_scale": np.float32(weights.scale),
         f"{name}_bias": weights.bias,
@@ -133,17 +135,17 @@ def packed(name: str, weights: Weights) -> dict[str, Any]:
     }
 
 
-def unpacked(name: str, data: Any) -> Weights:
+def unpack_weights(name: str, data: Any) -> Weights:
     """One model out of a file of several."""
-    rows: list[Vocabulary] = []
-    start = 0
+    vocabularies: list[Vocabulary] = []
+    first_row = 0
     for text in data[f"{name}_features"]:
         features = str(text).split("\n") if str(text) else []
-        rows.append(Vocabulary(features, start))
-        start += len(features)
+        vocabularies.append(Vocabulary(features, first_row))
+        first_row += len(features)
     return Weights(
         tuple(map(str, data[f"{name}_classes"])),
-        tuple(rows),
+        tuple(vocabularies),
         data[f"{name}_table"],
         float(data[f"{name}_scale"]),
         data[f"{name}_bias"],
@@ -151,7 +153,7 @@ def unpacked(name: str, data: Any) -> Weights:
     )
 
 
-def packed_net(net: Net) -> dict[str, Any]:
+def pack_net(net: Net) -> dict[str, Any]:
     """The arrays of the net, as `unpacked_net` reads them."""
     names = sorted(net.inputs, key=net.inputs.__getitem__)
     return {
@@ -163,7 +165,7 @@ def packed_net(net: Net) -> dict[str, Any]:
     }
 
 
-def unpacked_net(data: Any) -> Net:
+def unpack_net(data: Any) -> Net:
     """The net of a file."""
     inputs = {name: row for row, name in enumerate(str(data["net_inputs"]).split("\n"))}
     hidden = data["net_hidden"].astype(np.float32)

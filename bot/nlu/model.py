@@ -16,42 +16,56 @@ from typing import Final
 import numpy as np
 
 from bot.nlu.concepts import Lexicon
-from bot.nlu.linear_model import Net, Rows, Weights, log_softmax, packed, packed_net, softmax, unpacked, unpacked_net
+from bot.nlu.linear_model import (
+    MessageFeatures,
+    Net,
+    Weights,
+    log_softmax,
+    pack_net,
+    pack_weights,
+    softmax,
+    unpack_net,
+    unpack_weights,
+)
 
-FILE: Final = "taught.npz"
-TAUGHT_BY: Final = ("phrases", "concepts")
+MODEL_FILENAME: Final = "taught.npz"
+TRAINING_FOLDERS: Final = ("phrases", "concepts")
 """The folders of `flows/` whose files teach."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class NluModel:
     """Models of topics and languages, the lexicons, and the phrases themselves."""
 
-    topics: Weights
+    topic_weights: Weights
     net: Net
-    languages: Weights
+    language_weights: Weights
     lexicons: Mapping[str, Lexicon]
-    exact: Mapping[str, str]
+    intent_by_phrase: Mapping[str, str]
     """The topic of each phrase (normalised)."""
     fingerprint: str
     """Of the files that taught it: `bot check` tells when they have changed since."""
 
-    def likely(self, rows: Rows, concepts: Iterable[str]) -> dict[str, float]:
+    def compute_topic_probabilities(
+        self, message_features: MessageFeatures, concepts: Iterable[str]
+    ) -> dict[str, float]:
         """How likely each topic is: midway between what the linear model and the net say (their geometric mean)."""
-        scores = log_softmax(self.topics.scores(rows)) + log_softmax(self.net.scores(concepts))
-        return dict(zip(self.topics.classes, softmax(scores * np.float32(0.5)).tolist(), strict=True))
+        scores = log_softmax(self.topic_weights.compute_scores(message_features)) + log_softmax(
+            self.net.compute_scores(concepts)
+        )
+        return dict(zip(self.topic_weights.classes, softmax(scores * np.float32(0.5)).tolist(), strict=True))
 
 
-def fingerprint(flows: Path) -> str:
+def compute_fingerprint(flows: Path) -> str:
     """One value for the contents of all files that teach."""
     digest = hashlib.sha256()
-    for folder in TAUGHT_BY:
+    for folder in TRAINING_FOLDERS:
         for path in sorted((flows / folder).glob("*.yaml")):
             digest.update(f"{folder}/{path.name}\n".encode() + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     return digest.hexdigest()
 
 
-def write(path: Path, taught: Taught, entries: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
+def save_model(path: Path, nlu_model: NluModel, entries: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
     """Write what was taught, with the lexicons' `entries`; the file is replaced whole or not at all."""
     lines = [
         f"{lang}\t{name}\t{entry}"
@@ -62,34 +76,34 @@ def write(path: Path, taught: Taught, entries: Mapping[str, Mapping[str, Iterabl
     content = BytesIO()
     np.savez_compressed(
         content,
-        **packed("topics", taught.topics),
-        **packed_net(taught.net),
-        **packed("languages", taught.languages),
+        **pack_weights("topics", nlu_model.topic_weights),
+        **pack_net(nlu_model.net),
+        **pack_weights("languages", nlu_model.language_weights),
         lexicon=np.array("\n".join(lines)),
-        exact=np.array("\n".join(f"{phrase}\t{intent}" for phrase, intent in taught.exact.items())),
-        fingerprint=np.array(taught.fingerprint),
+        exact=np.array("\n".join(f"{phrase}\t{intent}" for phrase, intent in nlu_model.intent_by_phrase.items())),
+        fingerprint=np.array(nlu_model.fingerprint),
     )
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(content.getvalue())
-    fresh.replace(path)
+    temporary_path = path.with_suffix(".new")
+    temporary_path.write_bytes(content.getvalue())
+    temporary_path.replace(path)
 
 
-def read(path: Path) -> Taught:
+def load_model(path: Path) -> NluModel:
     """What was taught; OSError or ValueError if the file is missing or damaged."""
     with np.load(path, allow_pickle=False) as data:
-        exact = dict(line.split("\t") for line in str(data["exact"]).splitlines())
-        lexicons = _lexicons(str(data["lexicon"]))
-        return Taught(
-            topics=unpacked("topics", data),
-            net=unpacked_net(data),
-            languages=unpacked("languages", data),
+        intent_by_phrase = dict(line.split("\t") for line in str(data["exact"]).splitlines())
+        lexicons = _parse_lexicons(str(data["lexicon"]))
+        return NluModel(
+            topic_weights=unpack_weights("topics", data),
+            net=unpack_net(data),
+            language_weights=unpack_weights("languages", data),
             lexicons=lexicons,
-            exact=exact,
+            intent_by_phrase=intent_by_phrase,
             fingerprint=str(data["fingerprint"]),
         )
 
 
-def _lexicons(text: str) -> dict[str, Lexicon]:
+def _parse_lexicons(text: str) -> dict[str, Lexicon]:
     entries: dict[str, dict[str, list[str]]] = {}
     for line in text.splitlines():
         lang, name, entry = line.split("\t")

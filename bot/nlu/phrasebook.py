@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from bot.base.text_normalization import normalise, with_accents
-from bot.nlu.emergency_patterns import Matcher, needle, parse
-from bot.nlu.intents import EMERGENCIES
-from bot.nlu.model import Taught
+from bot.base.text_normalization import normalize_keeping_accents, normalize_text
+from bot.nlu.emergency_patterns import EmergencyMatcher, build_needle, parse_patterns
+from bot.nlu.intents import EMERGENCY_INTENTS
+from bot.nlu.model import NluModel
 
 CommandWord = Literal["stop", "start", "help", "person", "menu", "language", "join", "check", "erase", "privacy"]
 
@@ -35,14 +35,14 @@ class SignalFile(BaseModel):
 
     @field_validator("emergencies")
     @classmethod
-    def _known_emergencies(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        return _known(value, EMERGENCIES)
+    def _check_emergency_names(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        return _check_known_names(value, EMERGENCY_INTENTS)
 
 
-def _known(value: dict[str, list[str]], names: tuple[str, ...]) -> dict[str, list[str]]:
-    unknown = sorted(set(value) - set(names))
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(unknown)}; known are {', '.join(names)}")
+def _check_known_names(value: dict[str, list[str]], names: tuple[str, ...]) -> dict[str, list[str]]:
+    unknown_names = sorted(set(value) - set(names))
+    if unknown_names:
+        raise ValueError(f"unknown: {', '.join(unknown_names)}; known are {', '.join(names)}")
     return value
 
 
@@ -51,59 +51,65 @@ class Phrasebook:
     """Everything the phrase files say, compiled; made by `build`, never changed, shared by all threads."""
 
     languages: tuple[str, ...]
-    matcher: Matcher
+    matcher: EmergencyMatcher
     commands: Mapping[str, CommandWord]
-    accented: Mapping[str, CommandWord]
+    accented_commands: Mapping[str, CommandWord]
     names: Mapping[str, str]
-    polite: tuple[str, ...]
-    taught: Taught
+    polite_words: tuple[str, ...]
+    nlu_model: NluModel
 
     @classmethod
-    def build(cls, files: Mapping[str, SignalFile], taught: Taught) -> Phrasebook:
+    def build(cls, files: Mapping[str, SignalFile], nlu_model: NluModel) -> Phrasebook:
         """Compile the files, by language; ValueError says which line of which file cannot be used."""
-        commands, accented = _commands(files)
+        commands, accented_commands = _collect_commands(files)
         return cls(
             languages=tuple(files),
-            matcher=_matcher(files),
+            matcher=_build_matcher(files),
             commands=commands,
-            accented=accented,
-            names=_names(files),
-            polite=tuple(sorted({normalise(p) for f in files.values() for p in f.polite}, key=len, reverse=True)),
-            taught=taught,
+            accented_commands=accented_commands,
+            names=_collect_language_names(files),
+            polite_words=tuple(
+                sorted({normalize_text(p) for f in files.values() for p in f.polite}, key=len, reverse=True)
+            ),
+            nlu_model=nlu_model,
         )
 
 
-def _matcher(files: Mapping[str, SignalFile]) -> Matcher:
-    matcher = Matcher()
+def _build_matcher(files: Mapping[str, SignalFile]) -> EmergencyMatcher:
+    matcher = EmergencyMatcher()
     for lang, file in files.items():
         for intent, lines in file.emergencies.items():
-            patterns, never = parse(intent, lang, lines, file.lists, file.whole_words)
+            patterns, excluded_needles = parse_patterns(intent, lang, lines, file.lists, file.whole_words)
             for pattern in patterns:
-                matcher.add(pattern)
-            for part in never:
-                matcher.never(intent, part)
+                matcher.add_pattern(pattern)
+            for excluded_needle in excluded_needles:
+                matcher.exclude_needle(intent, excluded_needle)
         for saying in file.ignore:
-            matcher.ignore(needle(saying, file.whole_words))
+            matcher.ignore_needle(build_needle(saying, file.whole_words))
     return matcher
 
 
-def _commands(files: Mapping[str, SignalFile]) -> tuple[dict[str, CommandWord], dict[str, CommandWord]]:
-    plain: dict[str, CommandWord] = {}
-    accented: dict[str, CommandWord] = {}
+def _collect_commands(files: Mapping[str, SignalFile]) -> tuple[dict[str, CommandWord], dict[str, CommandWord]]:
+    plain_commands: dict[str, CommandWord] = {}
+    accented_commands: dict[str, CommandWord] = {}
     for file in files.values():
         for kind, lines in file.commands.items():
             for line in lines:
-                exact = line.startswith("=")
-                table, key = (accented, with_accents(line)) if exact else (plain, normalise(line))
+                is_exact = line.startswith("=")
+                table, key = (
+                    (accented_commands, normalize_keeping_accents(line))
+                    if is_exact
+                    else (plain_commands, normalize_text(line))
+                )
                 if table.setdefault(key, kind) != kind:
                     raise ValueError(f"the word {line!r} cannot mean both {table[key]} and {kind}")
-    return plain, accented
+    return plain_commands, accented_commands
 
 
-def _names(files: Mapping[str, SignalFile]) -> dict[str, str]:
+def _collect_language_names(files: Mapping[str, SignalFile]) -> dict[str, str]:
     names: dict[str, str] = {}
     for lang, file in files.items():
         for name in file.names:
-            if names.setdefault(normalise(name), lang) != lang:
-                raise ValueError(f"the name {name!r} cannot mean both {names[normalise(name)]} and {lang}")
+            if names.setdefault(normalize_text(name), lang) != lang:
+                raise ValueError(f"the name {name!r} cannot mean both {names[normalize_text(name)]} and {lang}")
     return names

@@ -21,14 +21,14 @@ class Understanding:
     """None when no topic is likely enough; then `choices` are offered."""
     confidence: float
     severity: Severity
-    also: tuple[str, ...] = ()
+    secondary_intents: tuple[str, ...] = ()
     """What else the message says besides `intent`: emergencies first (their people are paged too), then a topic."""
     choices: tuple[str, ...] = ()
     """Up to three likeliest topics, best first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class NluContext:
     """What is known before the message is read: phrases, the district's languages, the family's language.
 
     `languages` are those that the district answers in; a message may be in any that was taught besides.

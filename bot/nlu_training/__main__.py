@@ -5,33 +5,34 @@ import time
 
 from bot.base.settings import ROOT
 from bot.nlu.concepts import Lexicon
-from bot.nlu.model import FILE, Taught, fingerprint, write
+from bot.nlu.model import MODEL_FILENAME, NluModel, compute_fingerprint, save_model
 from bot.nlu_training import train
-from bot.nlu_training.dataset import read_lessons
+from bot.nlu_training.dataset import read_training_data
 
 
 def main() -> int:
     """Teach; 1 and a sentence when a file cannot be used."""
-    flows, began = ROOT / "flows", time.monotonic()
+    flows, started_at = ROOT / "flows", time.monotonic()
     try:
-        lessons = read_lessons(flows)
-        exact = lessons.exact()
-        lexicons = {lang: Lexicon.build(lang, words) for lang, words in lessons.concepts.items()}
+        training_data = read_training_data(flows)
+        intent_by_phrase = training_data.map_phrases_to_intents()
+        lexicons = {lang: Lexicon.build(lang, words) for lang, words in training_data.concepts.items()}
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    taught = Taught(
-        topics=train.topics(lessons.phrases, lexicons),
-        net=train.net(lessons.phrases, lexicons),
-        languages=train.languages(lessons.phrases),
+    nlu_model = NluModel(
+        topic_weights=train.train_topic_weights(training_data.phrases, lexicons),
+        net=train.train_topic_net(training_data.phrases, lexicons),
+        language_weights=train.train_language_weights(training_data.phrases),
         lexicons=lexicons,
-        exact=exact,
-        fingerprint=fingerprint(flows),
+        intent_by_phrase=intent_by_phrase,
+        fingerprint=compute_fingerprint(flows),
     )
-    write(flows / FILE, taught, lessons.concepts)
-    size = (flows / FILE).stat().st_size / 1e6
-    spent = time.monotonic() - began
-    print(f"{len(lessons.phrases)} phrases taught in {spent:.0f} s: flows/{FILE}, {size:.1f} MB", file=sys.stderr)
+    save_model(flows / MODEL_FILENAME, nlu_model, training_data.concepts)
+    size_megabytes = (flows / MODEL_FILENAME).stat().st_size / 1e6
+    elapsed_seconds = time.monotonic() - started_at
+    result = f"{len(training_data.phrases)} phrases taught in {elapsed_seconds:.0f} s"
+    print(f"{result}: flows/{MODEL_FILENAME}, {size_megabytes:.1f} MB", file=sys.stderr)
     return 0
 
 

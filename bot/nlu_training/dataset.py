@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from bot.base.text_normalization import normalise
-from bot.nlu.intents import EMERGENCIES, SEVERITY
-from bot.nlu.model import FILE, Taught, fingerprint
+from bot.base.text_normalization import normalize_text
+from bot.nlu.intents import EMERGENCY_INTENTS, SEVERITY_BY_INTENT
+from bot.nlu.model import MODEL_FILENAME, NluModel, compute_fingerprint
 
-GLOSSARY = "concepts.yaml"
+CONCEPT_LIST_FILENAME = "concepts.yaml"
 """The list of the concepts, with what each means; the other files of its folder are languages."""
 
 
@@ -29,22 +29,22 @@ class PhraseFile(BaseModel):
 
     @field_validator("topics", "near_misses")
     @classmethod
-    def _known(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        unknown = sorted(set(value) - set(SEVERITY))
-        if unknown:
-            raise ValueError(f"unknown: {', '.join(unknown)}; known are {', '.join(SEVERITY)}")
+    def _check_topics(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        unknown_topics = sorted(set(value) - set(SEVERITY_BY_INTENT))
+        if unknown_topics:
+            raise ValueError(f"unknown: {', '.join(unknown_topics)}; known are {', '.join(SEVERITY_BY_INTENT)}")
         return value
 
     @field_validator("near_misses")
     @classmethod
-    def _no_emergency(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        if wrong := set(value) & set(EMERGENCIES):
-            raise ValueError(f"{wrong.pop()} is an emergency, not a near miss")
+    def _check_near_misses(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        if emergency_topics := set(value) & set(EMERGENCY_INTENTS):
+            raise ValueError(f"{emergency_topics.pop()} is an emergency, not a near miss")
         return value
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class LabeledPhrase:
     """One phrase, its language, the topic that it teaches."""
 
     text: str
@@ -53,63 +53,70 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class TrainingData:
     """All that teaches, in the order of the files."""
 
-    phrases: tuple[Lesson, ...]
+    phrases: tuple[LabeledPhrase, ...]
     concepts: Mapping[str, Mapping[str, list[str]]]
     """By language and concept, the entries as written."""
 
-    def exact(self) -> dict[str, str]:
+    def map_phrases_to_intents(self) -> dict[str, str]:
         """The topic of each phrase (normalised), but for those that mean another thing in another language.
 
         ValueError names a phrase that stands under two topics of one language.
         """
-        found: dict[str, dict[str, str]] = {}
-        for lesson in self.phrases:
-            meant = found.setdefault(normalise(lesson.text), {})
-            if meant.setdefault(lesson.lang, lesson.intent) != lesson.intent:
-                raise ValueError(f"{lesson.text!r} stands under {meant[lesson.lang]} and {lesson.intent}: keep one")
-        return {phrase: next(iter(meant.values())) for phrase, meant in found.items() if phrase and _one(meant)}
+        intents_by_phrase: dict[str, dict[str, str]] = {}
+        for labeled_phrase in self.phrases:
+            intent_by_language = intents_by_phrase.setdefault(normalize_text(labeled_phrase.text), {})
+            if intent_by_language.setdefault(labeled_phrase.lang, labeled_phrase.intent) != labeled_phrase.intent:
+                intents = f"{intent_by_language[labeled_phrase.lang]} and {labeled_phrase.intent}"
+                raise ValueError(f"{labeled_phrase.text!r} stands under {intents}: keep one")
+        return {
+            phrase: next(iter(intent_by_language.values()))
+            for phrase, intent_by_language in intents_by_phrase.items()
+            if phrase and _has_single_intent(intent_by_language)
+        }
 
 
-def _one(meant: Mapping[str, str]) -> bool:
-    return len(set(meant.values())) == 1
+def _has_single_intent(intent_by_language: Mapping[str, str]) -> bool:
+    return len(set(intent_by_language.values())) == 1
 
 
-def read_lessons(flows: Path) -> Lessons:
+def read_training_data(flows: Path) -> TrainingData:
     """The files of `flows/phrases` and `flows/concepts`; ValueError names the file and what is wrong in it."""
-    phrases: list[Lesson] = []
+    phrases: list[LabeledPhrase] = []
     for path in sorted((flows / "phrases").glob("*.yaml")):
-        file = checked(path, PhraseFile)
+        file = load_yaml_file(path, PhraseFile)
         for group in (file.near_misses, file.topics):
-            phrases += [Lesson(text, path.stem, intent) for intent, texts in group.items() for text in texts]
-    glossary = checked(flows / "concepts" / GLOSSARY, dict[str, str])
-    files = [path for path in sorted((flows / "concepts").glob("*.yaml")) if path.name != GLOSSARY]
-    concepts = {path.stem: _entries(path, checked(path, dict[str, str]), glossary) for path in files}
-    return Lessons(tuple(phrases), concepts)
+            phrases += [LabeledPhrase(text, path.stem, intent) for intent, texts in group.items() for text in texts]
+    concept_meanings = load_yaml_file(flows / "concepts" / CONCEPT_LIST_FILENAME, dict[str, str])
+    files = [path for path in sorted((flows / "concepts").glob("*.yaml")) if path.name != CONCEPT_LIST_FILENAME]
+    concepts = {
+        path.stem: _parse_entries(path, load_yaml_file(path, dict[str, str]), concept_meanings) for path in files
+    }
+    return TrainingData(tuple(phrases), concepts)
 
 
-def checked(path: Path, kind: Any) -> Any:
+def load_yaml_file(path: Path, schema: Any) -> Any:
     """A YAML file as `kind`; ValueError names the file and what is wrong in it."""
     try:
-        return TypeAdapter(kind).validate_python(yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader))
+        return TypeAdapter(schema).validate_python(yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader))
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _entries(path: Path, words: Mapping[str, str], glossary: Mapping[str, str]) -> dict[str, list[str]]:
-    if unknown := sorted(set(words) - set(glossary)):
-        raise ValueError(f"{path}: no concept is called {unknown[0]}: see {GLOSSARY}")
+def _parse_entries(path: Path, words: Mapping[str, str], concept_meanings: Mapping[str, str]) -> dict[str, list[str]]:
+    if unknown_concepts := sorted(set(words) - set(concept_meanings)):
+        raise ValueError(f"{path}: no concept is called {unknown_concepts[0]}: see {CONCEPT_LIST_FILENAME}")
     return {name: [entry.strip() for entry in line.split(",") if entry.strip()] for name, line in words.items()}
 
 
-def untaught(flows: Path, taught: Taught) -> list[str]:
+def find_training_problems(flows: Path, nlu_model: NluModel) -> list[str]:
     """What is wrong with the files that teach, or that they have changed since they taught; empty if all is well."""
     try:
-        read_lessons(flows).exact()
+        read_training_data(flows).map_phrases_to_intents()
     except ValueError as error:
         return [str(error)]
-    if taught.fingerprint == fingerprint(flows):
+    if nlu_model.fingerprint == compute_fingerprint(flows):
         return []
-    return [f"flows/{FILE}:1:1: phrases or concepts have changed since it was taught: run 'make teach'"]
+    return [f"flows/{MODEL_FILENAME}:1:1: phrases or concepts have changed since it was taught: run 'make teach'"]

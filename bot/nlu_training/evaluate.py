@@ -14,151 +14,179 @@ from pathlib import Path
 from typing import Final
 
 from bot.base.settings import ROOT
-from bot.base.text_normalization import normalise, words
+from bot.base.text_normalization import normalize_text, split_words
 from bot.nlu.concepts import Lexicon
-from bot.nlu.intents import EMERGENCIES
+from bot.nlu.intents import EMERGENCY_INTENTS
 from bot.nlu.linear_model import softmax
-from bot.nlu.model import Taught
+from bot.nlu.model import NluModel
 from bot.nlu_training import train
-from bot.nlu_training.dataset import Lesson, Lessons, PhraseFile, checked, read_lessons
+from bot.nlu_training.dataset import LabeledPhrase, PhraseFile, TrainingData, load_yaml_file, read_training_data
 
-NEAR_COPY: Final = 84
+NEAR_COPY_THRESHOLD: Final = 84
 """A likeness (0 to 100, words in any order) from which a phrase counts as a copy of a message."""
-FEW: Final = 120
+SMALL_TRAINING_SIZE: Final = 120
 """So many phrases taught the method that the first try was made with."""
 
-Ranker = Callable[[Lesson], list[str]]
+Ranker = Callable[[LabeledPhrase], list[str]]
 """The topics of a message, best first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class EvaluationMessages:
     """The messages to be scored: ordinary ones and emergencies, and what only sounds like one."""
 
-    messages: tuple[Lesson, ...]
-    near_misses: tuple[Lesson, ...]
+    messages: tuple[LabeledPhrase, ...]
+    near_misses: tuple[LabeledPhrase, ...]
 
 
-def read_scored(folder: Path) -> Scored:
+def read_evaluation_messages(folder: Path) -> EvaluationMessages:
     """The messages of `tests/routing`; ValueError names the file and what is wrong in it."""
-    messages: list[Lesson] = []
-    near: list[Lesson] = []
+    messages: list[LabeledPhrase] = []
+    near_misses: list[LabeledPhrase] = []
     for path in sorted(folder.glob("*.yaml")):
-        file = checked(path, PhraseFile)
-        for target, group in ((messages, file.topics), (near, file.near_misses)):
-            target += [Lesson(text, path.stem, intent) for intent, texts in group.items() for text in texts]
-    return Scored(tuple(messages), tuple(near))
+        file = load_yaml_file(path, PhraseFile)
+        for target, group in ((messages, file.topics), (near_misses, file.near_misses)):
+            target += [LabeledPhrase(text, path.stem, intent) for intent, texts in group.items() for text in texts]
+    return EvaluationMessages(tuple(messages), tuple(near_misses))
 
 
-def without_copies(lessons: Lessons, scored: Scored) -> tuple[Lesson, ...]:
+def drop_near_copies(training_data: TrainingData, evaluation_messages: EvaluationMessages) -> tuple[LabeledPhrase, ...]:
     """The phrases that are no near copy of a scored message of their language."""
     from rapidfuzz import fuzz, process  # taught with, not run with
 
-    kept: list[Lesson] = []
-    for lang in {lesson.lang for lesson in lessons.phrases}:
-        wanted = [_spaced(one.text) for one in (*scored.messages, *scored.near_misses) if one.lang == lang]
-        phrases = [lesson for lesson in lessons.phrases if lesson.lang == lang]
-        spaced = [_spaced(lesson.text) for lesson in phrases]
-        likeness = process.cdist(spaced, wanted, scorer=fuzz.token_sort_ratio, workers=-1) if wanted else None
-        best = likeness.max(axis=1) if likeness is not None else [0.0] * len(phrases)
-        kept += [lesson for lesson, like in zip(phrases, best, strict=True) if like < NEAR_COPY]
-    return tuple(kept)
+    remaining_phrases: list[LabeledPhrase] = []
+    for lang in {phrase.lang for phrase in training_data.phrases}:
+        message_texts = [
+            _join_words(message.text)
+            for message in (*evaluation_messages.messages, *evaluation_messages.near_misses)
+            if message.lang == lang
+        ]
+        phrases = [phrase for phrase in training_data.phrases if phrase.lang == lang]
+        phrase_texts = [_join_words(phrase.text) for phrase in phrases]
+        similarity = (
+            process.cdist(phrase_texts, message_texts, scorer=fuzz.token_sort_ratio, workers=-1)
+            if message_texts
+            else None
+        )
+        best_similarities = similarity.max(axis=1) if similarity is not None else [0.0] * len(phrases)
+        remaining_phrases += [
+            phrase
+            for phrase, best_similarity in zip(phrases, best_similarities, strict=True)
+            if best_similarity < NEAR_COPY_THRESHOLD
+        ]
+    return tuple(remaining_phrases)
 
 
-def methods(lessons: Sequence[Lesson], lexicons: Mapping[str, Lexicon]) -> dict[str, Ranker]:
+def train_methods(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> dict[str, Ranker]:
     """The methods that are compared, each taught with the same phrases."""
-    few = _spread(lessons, FEW)
+    small_sample = _sample_evenly(labeled_phrases, SMALL_TRAINING_SIZE)
     return {
-        "fuzzy, 120 phrases": _fuzzy(few),
-        "letters, 120 phrases": _linear(few, lexicons, (0.0, 1.5, 0.0)),
-        "fuzzy": _fuzzy(lessons),
-        "letters": _linear(lessons, lexicons, (0.0, 1.5, 0.0)),
-        "words and letters": _linear(lessons, lexicons, (1.5, 1.5, 0.0)),
-        "concepts": _linear(lessons, lexicons, (0.0, 0.0, 2.0)),
-        "words, letters, concepts": _linear(lessons, lexicons, train.GAINS),
-        "net over concepts": _net(lessons, lexicons),
-        "all together": _together(lessons, lexicons),
+        "fuzzy, 120 phrases": _build_fuzzy_ranker(small_sample),
+        "letters, 120 phrases": _train_linear_ranker(small_sample, lexicons, (0.0, 1.5, 0.0)),
+        "fuzzy": _build_fuzzy_ranker(labeled_phrases),
+        "letters": _train_linear_ranker(labeled_phrases, lexicons, (0.0, 1.5, 0.0)),
+        "words and letters": _train_linear_ranker(labeled_phrases, lexicons, (1.5, 1.5, 0.0)),
+        "concepts": _train_linear_ranker(labeled_phrases, lexicons, (0.0, 0.0, 2.0)),
+        "words, letters, concepts": _train_linear_ranker(labeled_phrases, lexicons, train.TOPIC_GAINS),
+        "net over concepts": _train_net_ranker(labeled_phrases, lexicons),
+        "all together": _train_combined_ranker(labeled_phrases, lexicons),
     }
 
 
-def right(rank: Ranker, messages: Sequence[Lesson], among: int = 1) -> float:
+def compute_accuracy(rank_topics: Ranker, messages: Sequence[LabeledPhrase], top_count: int = 1) -> float:
     """The share of messages whose topic is among the first `among`."""
-    return sum(one.intent in rank(one)[:among] for one in messages) / max(1, len(messages))
+    return sum(message.intent in rank_topics(message)[:top_count] for message in messages) / max(1, len(messages))
 
 
-def _spaced(text: str) -> str:
-    return " ".join(words(normalise(text)))
+def _join_words(text: str) -> str:
+    return " ".join(split_words(normalize_text(text)))
 
 
-def _spread(lessons: Sequence[Lesson], count: int) -> list[Lesson]:
-    return [lessons[number * len(lessons) // count] for number in range(count)]
+def _sample_evenly(labeled_phrases: Sequence[LabeledPhrase], count: int) -> list[LabeledPhrase]:
+    return [labeled_phrases[number * len(labeled_phrases) // count] for number in range(count)]
 
 
-def _linear(lessons: Sequence[Lesson], lexicons: Mapping[str, Lexicon], gains: Sequence[float]) -> Ranker:
-    weights = train.topics(lessons, lexicons, gains)
+def _train_linear_ranker(
+    labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon], gains: Sequence[float]
+) -> Ranker:
+    weights = train.train_topic_weights(labeled_phrases, lexicons, gains)
 
-    def rank(message: Lesson) -> list[str]:
-        scores = softmax(weights.scores(train.features(message.text, message.lang, lexicons)))
-        return [weights.classes[at] for at in scores.argsort()[::-1]]
+    def rank_topics(message: LabeledPhrase) -> list[str]:
+        scores = softmax(weights.compute_scores(train.extract_features(message.text, message.lang, lexicons)))
+        return [weights.classes[column] for column in scores.argsort()[::-1]]
 
-    return rank
-
-
-def _net(lessons: Sequence[Lesson], lexicons: Mapping[str, Lexicon]) -> Ranker:
-    net = train.net(lessons, lexicons)
-    classes = sorted({lesson.intent for lesson in lessons})
-
-    def rank(message: Lesson) -> list[str]:
-        scores = net.scores(train.features(message.text, message.lang, lexicons)[2])
-        return [classes[at] for at in scores.argsort()[::-1]]
-
-    return rank
+    return rank_topics
 
 
-def _together(lessons: Sequence[Lesson], lexicons: Mapping[str, Lexicon]) -> Ranker:
-    taught = Taught(
-        train.topics(lessons, lexicons), train.net(lessons, lexicons), train.languages(lessons), lexicons, {}, ""
+def _train_net_ranker(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> Ranker:
+    net = train.train_topic_net(labeled_phrases, lexicons)
+    classes = sorted({phrase.intent for phrase in labeled_phrases})
+
+    def rank_topics(message: LabeledPhrase) -> list[str]:
+        scores = net.compute_scores(train.extract_features(message.text, message.lang, lexicons)[2])
+        return [classes[column] for column in scores.argsort()[::-1]]
+
+    return rank_topics
+
+
+def _train_combined_ranker(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> Ranker:
+    nlu_model = NluModel(
+        train.train_topic_weights(labeled_phrases, lexicons),
+        train.train_topic_net(labeled_phrases, lexicons),
+        train.train_language_weights(labeled_phrases),
+        lexicons,
+        {},
+        "",
     )
 
-    def rank(message: Lesson) -> list[str]:
-        rows = train.features(message.text, message.lang, lexicons)
-        likely = taught.likely(rows, rows[2])
-        return sorted(likely, key=lambda intent: -likely[intent])
+    def rank_topics(message: LabeledPhrase) -> list[str]:
+        message_features = train.extract_features(message.text, message.lang, lexicons)
+        probabilities = nlu_model.compute_topic_probabilities(message_features, message_features[2])
+        return sorted(probabilities, key=lambda intent: -probabilities[intent])
 
-    return rank
+    return rank_topics
 
 
-def _fuzzy(lessons: Sequence[Lesson]) -> Ranker:
+def _build_fuzzy_ranker(labeled_phrases: Sequence[LabeledPhrase]) -> Ranker:
     from rapidfuzz import fuzz, process
 
-    by_language: dict[str, list[Lesson]] = {}
-    for lesson in lessons:
-        by_language.setdefault(lesson.lang, []).append(lesson)
-    spaced = {lang: [_spaced(lesson.text) for lesson in group] for lang, group in by_language.items()}
+    phrases_by_language: dict[str, list[LabeledPhrase]] = {}
+    for phrase in labeled_phrases:
+        phrases_by_language.setdefault(phrase.lang, []).append(phrase)
+    texts_by_language = {
+        lang: [_join_words(phrase.text) for phrase in group] for lang, group in phrases_by_language.items()
+    }
 
-    def rank(message: Lesson) -> list[str]:
-        phrases = spaced.get(message.lang, [])
-        likest = process.extract(_spaced(message.text), phrases, scorer=fuzz.token_sort_ratio, limit=10)
-        return list(dict.fromkeys(by_language[message.lang][number].intent for _, _, number in likest))
+    def rank_topics(message: LabeledPhrase) -> list[str]:
+        phrase_texts = texts_by_language.get(message.lang, [])
+        closest_texts = process.extract(_join_words(message.text), phrase_texts, scorer=fuzz.token_sort_ratio, limit=10)
+        return list(dict.fromkeys(phrases_by_language[message.lang][number].intent for _, _, number in closest_texts))
 
-    return rank
+    return rank_topics
 
 
-APART: Final = frozenset({"out_of_scope", "restricted_request", *EMERGENCIES})
+SEPARATELY_SCORED_INTENTS: Final = frozenset({"out_of_scope", "restricted_request", *EMERGENCY_INTENTS})
 """Not counted among ordinary messages: they have figures of their own (bot.nlu_training.routing_score)."""
 
 
 def main() -> int:
     """Teach every method with the same phrases and print how many ordinary messages each gets right."""
-    lessons = read_lessons(ROOT / "flows")
-    scored = read_scored(ROOT / "tests/routing")
-    lexicons = {lang: Lexicon.build(lang, words) for lang, words in lessons.concepts.items()}
-    kept = without_copies(lessons, scored)
-    ordinary = [one for one in scored.messages if one.intent not in APART]
-    print(f"{len(lessons.phrases)} phrases, {len(lessons.phrases) - len(kept)} left out as near copies")
-    print(f"{len(ordinary)} ordinary messages in {len({one.lang for one in ordinary})} languages")
-    for name, rank in methods(kept, lexicons).items():
-        print(f"{name:24} right {right(rank, ordinary):6.1%}   among three {right(rank, ordinary, 3):6.1%}", flush=True)
+    training_data = read_training_data(ROOT / "flows")
+    evaluation_messages = read_evaluation_messages(ROOT / "tests/routing")
+    lexicons = {lang: Lexicon.build(lang, words) for lang, words in training_data.concepts.items()}
+    remaining_phrases = drop_near_copies(training_data, evaluation_messages)
+    ordinary_messages = [
+        message for message in evaluation_messages.messages if message.intent not in SEPARATELY_SCORED_INTENTS
+    ]
+    print(
+        f"{len(training_data.phrases)} phrases,"
+        f" {len(training_data.phrases) - len(remaining_phrases)} left out as near copies"
+    )
+    languages = {message.lang for message in ordinary_messages}
+    print(f"{len(ordinary_messages)} ordinary messages in {len(languages)} languages")
+    for name, rank_topics in train_methods(remaining_phrases, lexicons).items():
+        first, top_three = (compute_accuracy(rank_topics, ordinary_messages, count) for count in (1, 3))
+        print(f"{name:24} right {first:6.1%}   among three {top_three:6.1%}", flush=True)
     return 0
 
 

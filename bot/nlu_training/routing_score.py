@@ -14,11 +14,11 @@ from typing import Final
 
 from bot.base.settings import ROOT
 from bot.content.library import load_library
-from bot.nlu import EMERGENCIES, Context, Understanding, understand
-from bot.nlu_training.dataset import Lesson
-from bot.nlu_training.evaluate import read_scored
+from bot.nlu import EMERGENCY_INTENTS, NluContext, Understanding, classify_message
+from bot.nlu_training.dataset import LabeledPhrase
+from bot.nlu_training.evaluate import read_evaluation_messages
 
-FLOORS: Final = {
+SCORE_FLOORS: Final = {
     "topic": 0.80,
     "choices": 0.91,
     "emergency": 0.95,
@@ -29,72 +29,83 @@ FLOORS: Final = {
     "ordinary_quiet": 0.97,
 }
 """Over all languages, as shares.  "quiet": nobody was paged."""
-FLOOR_OF_A_LANGUAGE: Final = 0.70
+TOPIC_FLOOR_PER_LANGUAGE: Final = 0.70
 """For the topic."""
-_KIND: Final = {
-    **dict.fromkeys(EMERGENCIES, "emergency"),
+_SCORE_NAME_BY_INTENT: Final = {
+    **dict.fromkeys(EMERGENCY_INTENTS, "emergency"),
     "out_of_scope": "out_of_scope",
     "restricted_request": "attack",
 }
 
 
-def marks(message: Lesson, found: Understanding, near_miss: bool) -> dict[str, bool]:
+def score_message(message: LabeledPhrase, understanding: Understanding, is_near_miss: bool) -> dict[str, bool]:
     """What this message counts for, and whether it was understood rightly."""
-    paged = found.severity == "escalate_now"
-    if near_miss:
-        return {"near_miss_quiet": not paged}
-    right = found.intent == message.intent
-    kind = _KIND.get(message.intent, "topic")
-    told = {kind: paged if kind == "emergency" else right}
-    if kind == "topic":
-        told |= {"choices": message.intent in found.choices, "ordinary_quiet": not paged}
+    was_paged = understanding.severity == "escalate_now"
+    if is_near_miss:
+        return {"near_miss_quiet": not was_paged}
+    is_right = understanding.intent == message.intent
+    score_name = _SCORE_NAME_BY_INTENT.get(message.intent, "topic")
+    scores = {score_name: was_paged if score_name == "emergency" else is_right}
+    if score_name == "topic":
+        scores |= {"choices": message.intent in understanding.choices, "ordinary_quiet": not was_paged}
     if len(message.text.split()) >= 3 or message.lang == "zh":
-        told["language"] = found.lang == message.lang
-    return told
+        scores["language"] = understanding.lang == message.lang
+    return scores
 
 
 def main(arguments: list[str]) -> int:
     """Print the figures, by language and over all; 1 when one is below its floor."""
-    verbose, wanted = "-v" in arguments, [one for one in arguments if one != "-v"]
+    is_verbose, languages = "-v" in arguments, [argument for argument in arguments if argument != "-v"]
     library = load_library(ROOT, ROOT / "district.yaml")
-    context = Context(library.phrasebook, library.district.languages)
-    scored = read_scored(ROOT / "tests/routing")
-    seen: dict[str, Counter[str]] = {}
-    right: dict[str, Counter[str]] = {}
-    for near_miss, messages in ((False, scored.messages), (True, scored.near_misses)):
+    context = NluContext(library.phrasebook, library.district.languages)
+    evaluation_messages = read_evaluation_messages(ROOT / "tests/routing")
+    total_counts: dict[str, Counter[str]] = {}
+    right_counts: dict[str, Counter[str]] = {}
+    for is_near_miss, messages in ((False, evaluation_messages.messages), (True, evaluation_messages.near_misses)):
         for message in messages:
-            if wanted and message.lang not in wanted:
+            if languages and message.lang not in languages:
                 continue
-            found = understand(message.text, context)
-            told = marks(message, found, near_miss)
-            for name, good in told.items():
+            understanding = classify_message(message.text, context)
+            scores = score_message(message, understanding, is_near_miss)
+            for name, is_right in scores.items():
                 for group in (message.lang, "all"):
-                    seen.setdefault(group, Counter())[name] += 1
-                    right.setdefault(group, Counter())[name] += good
-            if verbose and not all(told.values()):
-                print(f"{message.lang} {message.intent}: {found.intent} {found.choices} {message.text}")
-    return _report({group: {n: right[group][n] / seen[group][n] for n in seen[group]} for group in seen}, bool(wanted))
-
-
-def _report(shares: dict[str, dict[str, float]], part: bool) -> int:
-    print("lang  " + " ".join(f"{name:>15}" for name in FLOORS))
-    for lang in sorted(shares, key=lambda one: (one == "all", one)):
-        print(f"{lang:5} " + " ".join(f"{shares[lang].get(name, 1.0):15.1%}" for name in FLOORS))
-    low = (
-        []
-        if part
-        else [f"{name} {shares['all'][name]:.1%}, floor {floor:.0%}" for name, floor in _below(shares["all"])]
+                    total_counts.setdefault(group, Counter())[name] += 1
+                    right_counts.setdefault(group, Counter())[name] += is_right
+            if is_verbose and not all(scores.values()):
+                print(f"{message.lang} {message.intent}: {understanding.intent} {understanding.choices} {message.text}")
+    return _print_report(
+        {
+            group: {n: right_counts[group][n] / total_counts[group][n] for n in total_counts[group]}
+            for group in total_counts
+        },
+        bool(languages),
     )
-    low += [
-        f"{lang}: topic {share['topic']:.1%}" for lang, share in shares.items() if share["topic"] < FLOOR_OF_A_LANGUAGE
+
+
+def _print_report(shares: dict[str, dict[str, float]], is_partial: bool) -> int:
+    print("lang  " + " ".join(f"{name:>15}" for name in SCORE_FLOORS))
+    for lang in sorted(shares, key=lambda group: (group == "all", group)):
+        print(f"{lang:5} " + " ".join(f"{shares[lang].get(name, 1.0):15.1%}" for name in SCORE_FLOORS))
+    failures = (
+        []
+        if is_partial
+        else [
+            f"{name} {shares['all'][name]:.1%}, floor {floor:.0%}"
+            for name, floor in _find_scores_below_floor(shares["all"])
+        ]
+    )
+    failures += [
+        f"{lang}: topic {share['topic']:.1%}"
+        for lang, share in shares.items()
+        if share["topic"] < TOPIC_FLOOR_PER_LANGUAGE
     ]
-    for line in low:
+    for line in failures:
         print(f"below its floor: {line}", file=sys.stderr)
-    return 1 if low else 0
+    return 1 if failures else 0
 
 
-def _below(share: dict[str, float]) -> Iterable[tuple[str, float]]:
-    return ((name, floor) for name, floor in FLOORS.items() if share[name] < floor)
+def _find_scores_below_floor(shares: dict[str, float]) -> Iterable[tuple[str, float]]:
+    return ((name, floor) for name, floor in SCORE_FLOORS.items() if shares[name] < floor)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
-from bot.base.text_normalization import HAN, HAN_OR_HANGUL, fold
-from bot.pii.national_origin import origin
+from bot.base.text_normalization import HAN_OR_HANGUL_PATTERN, HAN_RANGES, fold_character
+from bot.pii.national_origin import build_origin_pattern
 
-Kind = Literal["number", "status", "email"]
+PiiKind = Literal["number", "status", "email"]
 
-MASK: Final = "[…]"
+MASK_TEXT: Final = "[…]"
 
-_STATUS: Final = (
+_STATUS_WORD_LIST: Final = (
     # English
     "undocumented|illegal alien|illegal immigrant|illegals|im illegal|am illegal|are illegal|"
     "is illegal|no papers|without papers|not have papers|dont have papers|no documents|"
@@ -86,17 +86,17 @@ _STATUS: Final = (
 """Whole words; the family may leave out accents.  A word too many costs little: the topic was read before."""
 
 
-def _variants() -> dict[str, str]:
+def _collect_letter_variants() -> dict[str, str]:
     """For each plain letter all the letters that people may write for it."""
-    found: dict[str, str] = {}
+    variants: dict[str, str] = {}
     for code in (*range(0xC0, 0x250), *range(0x400, 0x500), *range(0x620, 0x6D6), *range(0x1E00, 0x1F00)):
-        plain = fold(chr(code).casefold()) if len(chr(code).casefold()) == 1 else ""
+        plain = fold_character(chr(code).casefold()) if len(chr(code).casefold()) == 1 else ""
         if len(plain) == 1 and plain.isalpha():
-            found[plain] = found.get(plain, "") + chr(code)
-    return found
+            variants[plain] = variants.get(plain, "") + chr(code)
+    return variants
 
 
-def _together(words: Iterable[str], letter: Callable[[str], str]) -> str:
+def _build_prefix_pattern(words: Iterable[str], build_letter_pattern: Callable[[str], str]) -> str:
     """A pattern of all these words, which begin together where their letters do: a word of a text is held against
     some thirty first letters, not against each of hundreds of words.  The longest that fits is found."""
     tree: dict[str, Any] = {}
@@ -106,88 +106,96 @@ def _together(words: Iterable[str], letter: Callable[[str], str]) -> str:
             node = node.setdefault(char, {})
         node[""] = {}
 
-    def written(node: dict[str, Any]) -> str:
-        ways = [letter(char) + written(after) for char, after in node.items() if char]
-        if not ways:
+    def build_node_pattern(node: dict[str, Any]) -> str:
+        branches = [build_letter_pattern(char) + build_node_pattern(child) for char, child in node.items() if char]
+        if not branches:
             return ""
-        whole = f"(?:{'|'.join(ways)})"
-        return f"{whole}?" if "" in node else whole
+        pattern = f"(?:{'|'.join(branches)})"
+        return f"{pattern}?" if "" in node else pattern
 
-    return written(tree)
+    return build_node_pattern(tree)
 
 
-def _status_pattern() -> re.Pattern[str]:
-    variants = _variants()
+def _build_status_pattern() -> re.Pattern[str]:
+    variants = _collect_letter_variants()
 
-    def letter(char: str) -> str:
+    def build_letter_pattern(char: str) -> str:
         if char == " ":
             return r"[\s'’_-]{1,3}"
         if "\u0620" <= char <= "\u06d5":
             return f"[{char}{variants.get(char, '')}][\u0640\u064b-\u0652]*"
         return f"[{char}{variants[char]}]" if char in variants else re.escape(char)
 
-    plain = sorted({"".join(map(fold, word)) for word in _STATUS.split("|")}, key=len, reverse=True)
-    whole = _together([w for w in plain if not HAN_OR_HANGUL.match(w)], letter)
-    inside = "|".join(w for w in plain if HAN_OR_HANGUL.match(w))
+    plain_words = sorted(
+        {"".join(map(fold_character, word)) for word in _STATUS_WORD_LIST.split("|")}, key=len, reverse=True
+    )
+    spaced_pattern = _build_prefix_pattern(
+        [w for w in plain_words if not HAN_OR_HANGUL_PATTERN.match(w)], build_letter_pattern
+    )
+    unspaced_pattern = "|".join(w for w in plain_words if HAN_OR_HANGUL_PATTERN.match(w))
     # Not \b: Chinese characters are letters to Python, and "我有visa吗" has no spaces.
-    edge = rf"[^\W_{HAN}]"
-    return re.compile(rf"(?<!{edge})(?:{whole})(?!{edge})|{inside}", re.IGNORECASE)
+    edge = rf"[^\W_{HAN_RANGES}]"
+    return re.compile(rf"(?<!{edge})(?:{spaced_pattern})(?!{edge})|{unspaced_pattern}", re.IGNORECASE)
 
 
-_STATUS_WORDS: Final = _status_pattern()
-_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}\s?@\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_DIGIT: Final = re.compile(r"\d")
-_GAP: Final = r"[\s.\-–]?"
-_KEPT: Final = re.compile(
-    rf"(?<![\w+])(?:\+?1{_GAP})?\(?[2-9]\d{{2}}\)?{_GAP}[2-9]\d{{2}}{_GAP}\d{{4}}(?!\d|[.-]\d)"
-    rf"|(?<![\w+])\+[1-9](?:{_GAP}\d){{6,13}}(?!\d)"
+_STATUS_PATTERN: Final = _build_status_pattern()
+_EMAIL_PATTERN: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}\s?@\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_DIGIT_PATTERN: Final = re.compile(r"\d")
+_GAP_PATTERN: Final = r"[\s.\-–]?"
+_PHONE_OR_DATE_PATTERN: Final = re.compile(
+    rf"(?<![\w+])(?:\+?1{_GAP_PATTERN})?\(?[2-9]\d{{2}}\)?{_GAP_PATTERN}[2-9]\d{{2}}{_GAP_PATTERN}\d{{4}}(?!\d|[.-]\d)"
+    rf"|(?<![\w+])\+[1-9](?:{_GAP_PATTERN}\d){{6,13}}(?!\d)"
     r"|(?<![\w.-])(?:\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2})(?!\d)"
 )
 """Telephone numbers, and dates (which with the hour behind them would look like a long number)."""
 
-_NUMBER: Final = re.compile(
+_LONG_NUMBER_PATTERN: Final = re.compile(
     r"(?<![^\W\d_])A[\s#:.№-]{0,3}\d(?:[\s-]?\d){7,8}(?!\d|[\s-]\d)"  # A-number
     r"|(?<![^\W_])[A-Z]{1,3}-?\d{6,11}(?![^\W_])"  # passport, receipt
-    rf"|(?<!\d)\d(?:{_GAP}\d){{8,}}",  # SSN, card, any long run
+    rf"|(?<!\d)\d(?:{_GAP_PATTERN}\d){{8,}}",  # SSN, card, any long run
     re.IGNORECASE,
 )
 
 
-def mask(text: str) -> tuple[str, frozenset[str]]:
+def mask_pii(text: str) -> tuple[str, frozenset[str]]:
     """`text` with what must not be stored replaced by "[…]", and the kinds found: number, email, status.
 
     Never raises; masking what is masked already changes nothing.
     """
     kinds: set[str] = set()
-    current, before = unicodedata.normalize("NFC", text), None
+    masked_text, previous_text = unicodedata.normalize("NFC", text), None
     # What is masked may set its neighbour free ("visa123456789"), so go on until nothing is found.
-    while current != before:
-        before = current
-        current = _replace(_EMAIL, "email", current, kinds) if "@" in current else current
-        current = _numbers(current, kinds)
-        current = _replace(_STATUS_WORDS, "status", current, kinds)
-        current = _replace(origin(), "status", current, kinds)
-    return current, frozenset(kinds)
+    while masked_text != previous_text:
+        previous_text = masked_text
+        masked_text = (
+            _replace_matches(_EMAIL_PATTERN, "email", masked_text, kinds) if "@" in masked_text else masked_text
+        )
+        masked_text = _mask_numbers(masked_text, kinds)
+        masked_text = _replace_matches(_STATUS_PATTERN, "status", masked_text, kinds)
+        masked_text = _replace_matches(build_origin_pattern(), "status", masked_text, kinds)
+    return masked_text, frozenset(kinds)
 
 
-def _replace(pattern: re.Pattern[str], kind: Kind, text: str, kinds: set[str]) -> str:
-    masked, count = pattern.subn(MASK, text)
+def _replace_matches(pattern: re.Pattern[str], kind: PiiKind, text: str, kinds: set[str]) -> str:
+    masked, count = pattern.subn(MASK_TEXT, text)
     if count:
         kinds.add(kind)
     return masked
 
 
-def _numbers(text: str, kinds: set[str]) -> str:
+def _mask_numbers(text: str, kinds: set[str]) -> str:
     """Mask the long numbers between what is kept."""
-    if not _DIGIT.search(text):
+    if not _DIGIT_PATTERN.search(text):
         return text  # as most texts; the same for "@" above
-    return _between(_KEPT, text, lambda part: _replace(_NUMBER, "number", part, kinds))
+    return _change_between_matches(
+        _PHONE_OR_DATE_PATTERN, text, lambda part: _replace_matches(_LONG_NUMBER_PATTERN, "number", part, kinds)
+    )
 
 
-def _between(keep: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
+def _change_between_matches(kept_pattern: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
     parts: list[str] = []
     end = 0
-    for match in keep.finditer(text):
+    for match in kept_pattern.finditer(text):
         parts += (change(text[end : match.start()]), match.group())
         end = match.end()
     return "".join((*parts, change(text[end:])))

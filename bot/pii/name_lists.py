@@ -98,8 +98,8 @@ def is_name(word: str) -> bool:
 def is_ordinary(word: str, language: str) -> bool:
     """Whether this word is no name: of the list, a day, a month or a language, in English or `language`."""
     plain = fold_word(word)
-    listed = VIETNAMESE_WORDS if language == "vi" else ORDINARY_WORDS
-    return plain in listed or plain in _load_calendar_words("en") or plain in _load_calendar_words(language)
+    listed_words = VIETNAMESE_WORDS if language == "vi" else ORDINARY_WORDS
+    return plain in listed_words or plain in _load_calendar_words("en") or plain in _load_calendar_words(language)
 
 
 @lru_cache(maxsize=256)

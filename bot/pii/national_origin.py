@@ -12,7 +12,7 @@ from typing import Final
 
 from babel import Locale
 
-_SAYS: Final = {
+_ORIGIN_PHRASES: Final = {
     "en": (r"(?:from|born\s+in|citizens?\s+of)\s+(?:the\s+)?",),
     "es": (
         r"(?:soy|somos|es|son|era|vengo|venimos|viene|vienen|vine|vinimos)\s+(?:de|desde)\s+(?:l[ao]s?\s+|el\s+)?",
@@ -28,7 +28,7 @@ _SAYS: Final = {
         r"n[eé]e?s?\s+(?:en|au|aux|à)\s+",
     ),
 }
-_PEOPLE: Final = {
+_DEMONYMS: Final = {
     "en": "guatemalan|honduran|salvadoran|salvadorian|mexican|venezuelan|haitian|cuban|colombian|ecuadorian|nicaraguan|"
     "dominican|peruvian|bolivian|brazilian|ukrainian|russian|afghan|somali|syrian|iraqi|iranian|congolese|chinese|"
     "vietnamese|filipino|filipina|ethiopian|eritrean|sudanese|burmese|nepali|indian|pakistani",
@@ -37,28 +37,32 @@ _PEOPLE: Final = {
     "pt": "brasileir[oa]|venezuelan[oa]|haitian[oa]|cuban[oa]|angolan[oa]|caboverdian[oa]|cabo-verdian[oa]",
     "fr": "ha[iï]tien(?:ne)?|congolais(?:e)?|camerounais(?:e)?|ivoirien(?:ne)?|guin[eé]en(?:ne)?|malien(?:ne)?",
 }
-_ARE: Final = {
+_TO_BE_PATTERNS: Final = {
     "en": r"(?:i\s*a?['’]?m|we\s*a?['’]?re|(?:s?he|family|kids|husband|wife|parents)\s+(?:is|are))\s+(?:an?\s+)?",
     "es": r"(?:soy|somos|es|son)\s+(?:una?\s+)?",
     "pt": r"(?:sou|somos|[eé]|s[aã]o)\s+(?:uma?\s+)?",
     "fr": r"(?:suis|sommes|est|sont)\s+(?:une?\s+)?",
 }
-HERE: Final = frozenset({"US", "UM", "PR"})
+DOMESTIC_COUNTRY_CODES: Final = frozenset({"US", "UM", "PR"})
 """Whoever says that it is from here has told nothing that could harm."""
 
 
 @lru_cache(maxsize=1)
-def origin() -> re.Pattern[str]:
+def build_origin_pattern() -> re.Pattern[str]:
     """Finds "from Honduras", "soy hondureña", with the words that say so."""
     parts = []
-    for language, says in _SAYS.items():
-        parts.append(rf"(?:{'|'.join(says)})(?:{_countries(language)})")
-        parts.append(rf"(?:{_ARE[language]})(?:{_PEOPLE[language]})s?")
+    for language, phrases in _ORIGIN_PHRASES.items():
+        parts.append(rf"(?:{'|'.join(phrases)})(?:{_build_country_pattern(language)})")
+        parts.append(rf"(?:{_TO_BE_PATTERNS[language]})(?:{_DEMONYMS[language]})s?")
     return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
 
 
-def _countries(language: str) -> str:
+def _build_country_pattern(language: str) -> str:
     territories = Locale.parse(language).territories
-    names = [name for code, name in territories.items() if len(code) == 2 and code.isalpha() and code not in HERE]
-    plain = {name.split(" (")[0] for name in names} | {name.replace("é", "e").replace("í", "i") for name in names}
-    return "|".join(re.escape(name) for name in sorted(plain, key=len, reverse=True))
+    names = [
+        name
+        for code, name in territories.items()
+        if len(code) == 2 and code.isalpha() and code not in DOMESTIC_COUNTRY_CODES
+    ]
+    spellings = {name.split(" (")[0] for name in names} | {name.replace("é", "e").replace("í", "i") for name in names}
+    return "|".join(re.escape(name) for name in sorted(spellings, key=len, reverse=True))

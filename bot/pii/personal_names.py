@@ -33,15 +33,17 @@ MAX_NAME_WORDS = 4
 
 def find_names(text: str, language: str) -> list[Span]:
     """Where personal names stand in a text of this language."""
-    told = [*_find_introduced(text, language), *_find_kin_names(text, language)]
+    introduced_spans = [*_find_introduced(text, language), *_find_kin_names(text, language)]
     words = list(CASED_WORD_PATTERN.finditer(text))
-    taken = _find_capitalized(text, words, language)
-    taken |= {number for number, word in enumerate(words) if is_name(word[0])}
-    spelt = {word for start, stop in told for word in text[start:stop].split()} | {words[number][0] for number in taken}
-    taken |= {
-        number for number, word in enumerate(words) if word[0] in spelt and word[0].casefold() not in NAME_PARTICLES
+    name_indexes = _find_capitalized(text, words, language)
+    name_indexes |= {index for index, word in enumerate(words) if is_name(word[0])}
+    name_words = {word for start, stop in introduced_spans for word in text[start:stop].split()} | {
+        words[index][0] for index in name_indexes
     }
-    return [*told, *_merge_runs(text, words, _extend_names(text, words, taken, language))]
+    name_indexes |= {
+        index for index, word in enumerate(words) if word[0] in name_words and word[0].casefold() not in NAME_PARTICLES
+    }
+    return [*introduced_spans, *_merge_runs(text, words, _extend_names(text, words, name_indexes, language))]
 
 
 def _find_introduced(text: str, language: str) -> Iterator[Span]:
@@ -58,17 +60,17 @@ def _find_introduced(text: str, language: str) -> Iterator[Span]:
 
 def _read_name(text: str, start: int, language: str) -> Span | None:
     """The words of a name from here: while they have capitals; without capitals at most two."""
-    end, found = start, 0
-    capitals = text[start : start + 1].isupper() and not text.isupper()
-    while found < (MAX_NAME_WORDS if capitals else 2):
-        word = ANY_WORD_PATTERN.match(text, end if not found else end + 1)
-        if word is None or (found and text[end] not in " -"):
+    end, word_count = start, 0
+    has_capitals = text[start : start + 1].isupper() and not text.isupper()
+    while word_count < (MAX_NAME_WORDS if has_capitals else 2):
+        word = ANY_WORD_PATTERN.match(text, end if not word_count else end + 1)
+        if word is None or (word_count and text[end] not in " -"):
             break
-        particle = found and capitals and word[0] in NAME_PARTICLES
-        if not particle and (is_ordinary(word[0], language) or (capitals and not word[0][0].isupper())):
+        is_particle = word_count and has_capitals and word[0] in NAME_PARTICLES
+        if not is_particle and (is_ordinary(word[0], language) or (has_capitals and not word[0][0].isupper())):
             break
-        end, found = word.end(), found + 1
-    return (start, end) if found else None
+        end, word_count = word.end(), word_count + 1
+    return (start, end) if word_count else None
 
 
 def _find_kin_names(text: str, language: str) -> Iterator[Span]:
@@ -76,18 +78,22 @@ def _find_kin_names(text: str, language: str) -> Iterator[Span]:
     for match in KIN_PATTERN.finditer(text):
         first, second = (1, 2) if match[1] else (3, 4)
         if not is_ordinary(match[first], language):
-            whole = match[second] and not is_ordinary(match[second], language)
-            yield match.start(first), match.end(second if whole else first)
+            has_second_word = match[second] and not is_ordinary(match[second], language)
+            yield match.start(first), match.end(second if has_second_word else first)
 
 
 def _find_capitalized(text: str, words: list[re.Match[str]], language: str) -> set[int]:
     """Words with a capital that no sentence begins with; none where nearly Every Word Has One."""
-    foreign = 2 * sum(len(word[0]) for word in words) < sum(map(str.isalpha, text))
-    inside = [number for number, word in enumerate(words) if foreign or not is_sentence_start(text, word.start())]
-    capital = [number for number in inside if is_capitalized(words[number][0])]
-    if language in CAPITALIZED_NOUN_LANGUAGES or (len(inside) > MAX_NAME_WORDS and len(capital) > 0.6 * len(inside)):
+    is_mostly_uncased = 2 * sum(len(word[0]) for word in words) < sum(map(str.isalpha, text))
+    inner_indexes = [
+        index for index, word in enumerate(words) if is_mostly_uncased or not is_sentence_start(text, word.start())
+    ]
+    capitalized_indexes = [index for index in inner_indexes if is_capitalized(words[index][0])]
+    if language in CAPITALIZED_NOUN_LANGUAGES or (
+        len(inner_indexes) > MAX_NAME_WORDS and len(capitalized_indexes) > 0.6 * len(inner_indexes)
+    ):
         return set()
-    return {number for number in capital if not is_ordinary(words[number][0], language)}
+    return {index for index in capitalized_indexes if not is_ordinary(words[index][0], language)}
 
 
 def is_capitalized(word: str) -> bool:
@@ -95,35 +101,41 @@ def is_capitalized(word: str) -> bool:
     return word[0].isupper() and any(map(str.islower, word[1:])) and word[:2] not in ("I'", "I’")
 
 
-def is_sentence_start(text: str, at: int) -> bool:
+def is_sentence_start(text: str, position: int) -> bool:
     """Whether a sentence begins here; the dot of an initial ("Ana P. Ruiz") ends none."""
-    before = text[:at].rstrip(OPENING_MARKS)
-    return not before or (before[-1] in SENTENCE_ENDS and not re.search(r"(?:^|\s)[^\W\d_]\.$", before))
+    preceding_text = text[:position].rstrip(OPENING_MARKS)
+    return not preceding_text or (
+        preceding_text[-1] in SENTENCE_ENDS and not re.search(r"(?:^|\s)[^\W\d_]\.$", preceding_text)
+    )
 
 
-def _extend_names(text: str, words: list[re.Match[str]], taken: set[int], language: str) -> set[int]:
+def _extend_names(text: str, words: list[re.Match[str]], name_indexes: set[int], language: str) -> set[int]:
     """Names with what belongs to them: the word that begins the sentence before, what follows with a capital."""
     if language in CAPITALIZED_NOUN_LANGUAGES:
-        return taken
-    found = set(taken)
-    for number, word in enumerate(words):
-        like = word[0][0].isupper() and (len(word[0]) != 2 or is_capitalized(word[0])) and not text.isupper()
-        if number not in found and like and not is_ordinary(word[0], language):
-            after = number + 1 in taken and is_capitalized(word[0]) and _get_text_between(text, words, number) == " "
-            if after or (number - 1 in found and _get_text_between(text, words, number - 1) in (" ", ". ", "-")):
-                found.add(number)
-    return found
+        return name_indexes
+    extended_indexes = set(name_indexes)
+    for index, word in enumerate(words):
+        is_name_like = word[0][0].isupper() and (len(word[0]) != 2 or is_capitalized(word[0])) and not text.isupper()
+        if index not in extended_indexes and is_name_like and not is_ordinary(word[0], language):
+            is_before_name = (
+                index + 1 in name_indexes and is_capitalized(word[0]) and _get_text_between(text, words, index) == " "
+            )
+            if is_before_name or (
+                index - 1 in extended_indexes and _get_text_between(text, words, index - 1) in (" ", ". ", "-")
+            ):
+                extended_indexes.add(index)
+    return extended_indexes
 
 
-def _get_text_between(text: str, words: list[re.Match[str]], number: int) -> str:
-    return text[words[number].end() : words[number + 1].start()]
+def _get_text_between(text: str, words: list[re.Match[str]], index: int) -> str:
+    return text[words[index].end() : words[index + 1].start()]
 
 
-def _merge_runs(text: str, words: list[re.Match[str]], taken: set[int]) -> Iterator[Span]:
+def _merge_runs(text: str, words: list[re.Match[str]], name_indexes: set[int]) -> Iterator[Span]:
     """Names that stand side by side, or with "de la" between them, as one."""
     start = end = -1
-    for number in sorted(taken):
-        word = words[number]
+    for index in sorted(name_indexes):
+        word = words[index]
         between = text[end : word.start()] if end >= 0 else ""
         if end >= 0 and (not between.strip(" .-") or _is_only_particles(between)):
             end = word.end()

@@ -25,39 +25,39 @@ PROTECTED_PATTERN = re.compile(
 WORDS_PATTERN = re.compile(r"[^\W\d_]{2,}")
 
 
-def insert_placeholders(text: str, also: Iterable[Span] = ()) -> tuple[str, list[str]]:
+def insert_placeholders(text: str, extra_spans: Iterable[Span] = ()) -> tuple[str, list[str]]:
     """The text with marks in place of what must not change (and of `also`), and what the marks stand for."""
-    kept: list[str] = []
+    originals: list[str] = []
     parts: list[str] = []
     end = 0
-    for start, stop in _merge_spans([*(match.span() for match in PROTECTED_PATTERN.finditer(text)), *also]):
-        parts += (text[end:start], MARK_FORMAT.format(len(kept)))
-        kept.append(text[start:stop])
+    for start, stop in _merge_spans([*(match.span() for match in PROTECTED_PATTERN.finditer(text)), *extra_spans]):
+        parts += (text[end:start], MARK_FORMAT.format(len(originals)))
+        originals.append(text[start:stop])
         end = stop
-    return "".join((*parts, text[end:])), kept
+    return "".join((*parts, text[end:])), originals
 
 
 def _merge_spans(spans: Iterable[Span]) -> list[Span]:
     """In order, and those that overlap as one: what either of them takes out stays out."""
-    found: list[Span] = []
+    merged_spans: list[Span] = []
     for start, stop in sorted(spans):
-        if found and start < found[-1][1]:
-            found[-1] = (found[-1][0], max(stop, found[-1][1]))
+        if merged_spans and start < merged_spans[-1][1]:
+            merged_spans[-1] = (merged_spans[-1][0], max(stop, merged_spans[-1][1]))
         else:
-            found.append((start, stop))
-    return found
+            merged_spans.append((start, stop))
+    return merged_spans
 
 
-def restore_text(text: str, kept: list[str]) -> str | None:
+def restore_text(text: str, originals: list[str]) -> str | None:
     """The text with everything put back; None if a mark is lost, doubled or was never ours."""
-    if _find_marks(text) != list(range(len(kept))):
+    if _find_marks(text) != list(range(len(originals))):
         return None
-    return MARK_PATTERN.sub(lambda match: kept[int(match[1])], text)
+    return MARK_PATTERN.sub(lambda match: originals[int(match[1])], text)
 
 
-def has_same_marks(sent: str, came: str) -> bool:
+def has_same_marks(sent_text: str, received_text: str) -> bool:
     """Whether every mark of the one text stands once in the other, too."""
-    return _find_marks(sent) == _find_marks(came)
+    return _find_marks(sent_text) == _find_marks(received_text)
 
 
 def _find_marks(text: str) -> list[int]:

@@ -13,19 +13,19 @@ from sqlalchemy.engine import Connection
 from bot.base.database import now
 from bot.cases import staff_conversation
 from bot.meetings import reminders as meetings_reminders
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements
 from bot.store.cases import deliveries
 from bot.store.families import follow_ups
 
-WHY = "the database was restored"
+RESTORE_REASON = "the database was restored"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldItems:
     """What does not leave any more by itself: rows of texts, follow-ups and reminders of gatherings whose hour has
     come, announcements.
 
@@ -36,29 +36,31 @@ class Held:
     follow_ups: int
     reminders: int
     paused: tuple[int, ...]
-    coming: tuple[int, ...]
+    scheduled: tuple[int, ...]
 
 
-def hold(services: Services, by: str) -> Held:
+def hold_family_messages(runtime: Runtime, by: str) -> HeldItems:
     """Hold all that waits for families, in one transaction, before the workers start; safe to be run twice."""
-    at = now()
-    with services.database.write() as db:
+    current_time = now()
+    with runtime.database.write() as db:
         texts = deliveries.hold_family_deliveries(db)
-        dropped = follow_ups.drop_due(db, at)
-        reminders = meetings_reminders.mark_due_as_sent(services, db, at)
-        paused = _pause(db, by, at)
-        coming = tuple(one.id for one in announcements.list_by_state(db, "ready", "freezing"))
+        dropped_count = follow_ups.drop_due(db, current_time)
+        reminders = meetings_reminders.mark_due_as_sent(runtime, db, current_time)
+        paused = _pause_announcements(db, by, current_time)
+        scheduled = tuple(announcement.id for announcement in announcements.list_by_state(db, "ready", "freezing"))
     for delivery_id in texts:
         staff_conversation.handle_undelivered_message(
-            services, delivery_id
+            runtime, delivery_id
         )  # who wrote it by hand is told; of others it does nothing
-    log.info("held after a restore: deliveries=%s follow_ups=%s", len(texts), dropped)
-    return Held(len(texts), dropped, reminders, paused, coming)
+    log.info("held after a restore: deliveries=%s follow_ups=%s", len(texts), dropped_count)
+    return HeldItems(len(texts), dropped_count, reminders, paused, scheduled)
 
 
-def _pause(db: Connection, by: str, at: datetime) -> tuple[int, ...]:
-    paused = [one.id for one in announcements.list_by_state(db, "sending")]
-    for number in paused:
-        announcements.change_state(db, number, ["sending"], "paused", why_paused=WHY)
-        audit_log.record(db, by, "paused an announcement", f"announcement {number}", at, WHY)
+def _pause_announcements(db: Connection, by: str, current_time: datetime) -> tuple[int, ...]:
+    paused = [announcement.id for announcement in announcements.list_by_state(db, "sending")]
+    for announcement_id in paused:
+        announcements.change_state(db, announcement_id, ["sending"], "paused", why_paused=RESTORE_REASON)
+        audit_log.record(
+            db, by, "paused an announcement", f"announcement {announcement_id}", current_time, RESTORE_REASON
+        )
     return tuple(paused)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.base.database import now
 from bot.retention.rules import RETENTION_RULES, RetentionRule
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.lifecycle import retention_runs
 
@@ -19,42 +19,42 @@ MAX_BATCHES_PER_RULE = 2000
 log = logging.getLogger(__name__)
 
 
-def delete_expired_daily(services: Services) -> None:
+def delete_expired_daily(runtime: Runtime) -> None:
     """Run, unless a whole run began less than a day ago."""
-    with services.database.read() as db:
-        last = retention_runs.find_last_completed_start(db)
-    if last is None or last <= now() - MIN_RUN_INTERVAL:
-        delete_expired(services, RETENTION_ACTOR)
+    with runtime.database.read() as db:
+        last_start = retention_runs.find_last_completed_start(db)
+    if last_start is None or last_start <= now() - MIN_RUN_INTERVAL:
+        delete_expired(runtime, RETENTION_ACTOR)
 
 
-def delete_expired(services: Services, by: str) -> dict[str, int]:
+def delete_expired(runtime: Runtime, by: str) -> dict[str, int]:
     """Take whatever is past its time; how many rows, by rule (those that found something)."""
-    at = now()
-    with services.database.write() as db:
-        number = retention_runs.start(db, by, at)
-    counts = {rule.name: _apply_rule(services, rule, at) for rule in RETENTION_RULES}
-    found = {name: count for name, count in counts.items() if count}
-    with services.database.write() as db:
-        for name, count in found.items():
+    current_time = now()
+    with runtime.database.write() as db:
+        run_id = retention_runs.start(db, by, current_time)
+    counts = {rule.name: _apply_rule(runtime, rule, current_time) for rule in RETENTION_RULES}
+    deleted_counts = {name: count for name, count in counts.items() if count}
+    with runtime.database.write() as db:
+        for name, count in deleted_counts.items():
             audit_log.record(db, by, "deleted records past their time", name, now(), str(count))
-        retention_runs.end(db, number, found, now())
-    log.info("past their time: %s", " ".join(f"{name}={count}" for name, count in found.items()) or "rows=0")
-    return found
+        retention_runs.end(db, run_id, deleted_counts, now())
+    log.info("past their time: %s", " ".join(f"{name}={count}" for name, count in deleted_counts.items()) or "rows=0")
+    return deleted_counts
 
 
-def has_legal_hold(services: Services, rule: RetentionRule) -> bool:
+def has_legal_hold(runtime: Runtime, rule: RetentionRule) -> bool:
     """Whether counsel holds what this rule would delete."""
-    return rule.can_have_legal_hold and services.library.district.records.hold
+    return rule.can_have_legal_hold and runtime.library.district.records.hold
 
 
-def _apply_rule(services: Services, rule: RetentionRule, at: datetime) -> int:
-    if rule.delete_rows is None or rule.get_period is None or has_legal_hold(services, rule):
+def _apply_rule(runtime: Runtime, rule: RetentionRule, current_time: datetime) -> int:
+    if rule.delete_rows is None or rule.get_period is None or has_legal_hold(runtime, rule):
         return 0
-    before, total = at - rule.get_period(services.library.district), 0
+    cutoff, total = current_time - rule.get_period(runtime.library.district), 0
     for _ in range(MAX_BATCHES_PER_RULE):
-        with services.database.write() as db:
-            taken = rule.delete_rows(db, before, at)
-        total += taken
-        if taken == 0:
+        with runtime.database.write() as db:
+            deleted_count = rule.delete_rows(db, cutoff, current_time)
+        total += deleted_count
+        if deleted_count == 0:
             break
     return total

@@ -11,20 +11,20 @@ from bot.base import settings
 from bot.base.database import now
 from bot.base.encryption import Vault
 from bot.monitoring.snapshot import WEB_LAST_SEEN_KEY
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from bot.store import audit_log
 from bot.store.lifecycle import erasure_log, reencrypt
 from bot.store.lifecycle import reindex as lifecycle_reindex
 from bot.store.lifecycle.reencrypt import EncryptedValueCounts
 
-ROTATE = (
+ROTATE_ADVICE = (
     "To take a new key: put it in front, DATA_KEY=new,old, start every process again, then `python -m bot keys rotate`."
 )
 
-REINDEXED = "hashed addresses under the newest key"
-WEB_SECONDS = 70
+REINDEX_AUDIT_ACTION = "hashed addresses under the newest key"
+WEB_SEEN_TIMEOUT_SECONDS = 70
 """A web process says each minute that it lives."""
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+EARLIEST_AUDIT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @click.group()
@@ -35,14 +35,16 @@ def keys() -> None:
 @keys.command()
 def status() -> None:
     """How much lies under families' own keys, the newest DATA_KEY, older and unknown ones."""
-    here = _services()
-    with here.database.read() as db:
-        found = reencrypt.count_by_key(db, here.database.vault)
-        wrong = lifecycle_reindex.is_needed(db, here.database.vault)
-        erased = erasure_log.count_since(db, audit_log.find_last_time(db, REINDEXED) or LONG_AGO)
-    _show(found)
-    click.echo(f"families erased since DATA_KEY was changed, whom older backups still hold: {erased}")
-    click.echo(_advice(found, wrong, len(here.settings.data_keys)))
+    runtime = _open_runtime()
+    with runtime.database.read() as db:
+        counts = reencrypt.count_by_key(db, runtime.database.vault)
+        is_reindex_needed = lifecycle_reindex.is_needed(db, runtime.database.vault)
+        erased_count = erasure_log.count_since(
+            db, audit_log.find_last_time(db, REINDEX_AUDIT_ACTION) or EARLIEST_AUDIT_TIME
+        )
+    _print_counts(counts)
+    click.echo(f"families erased since DATA_KEY was changed, whom older backups still hold: {erased_count}")
+    click.echo(_build_advice(counts, is_reindex_needed, len(runtime.settings.data_keys)))
 
 
 @keys.command()
@@ -52,19 +54,21 @@ def rotate(by: str) -> None:
 
     While the program runs, in small steps; broken off, it goes on where it stood when it is run again.
     """
-    here, done = _services(), Counter[str]()
-    for step in reencrypt.reencrypt_all(here.database):
-        done += step
-    at = now()
-    with here.database.write() as db:
-        audit_log.record(db, by, "moved records to the newest key", "keys", at, str(done["sealed"]))
-        found = reencrypt.count_by_key(db, here.database.vault)
-        wrong = lifecycle_reindex.is_needed(db, here.database.vault)
-    click.echo(f"sealed anew: {done['sealed']}")
-    _show(found)
-    click.echo(_advice(found, wrong, len(here.settings.data_keys)))
-    if done["unreadable"]:
-        raise click.ClickException(f"{done['unreadable']} values open with none of these keys; they were left alone.")
+    runtime, progress = _open_runtime(), Counter[str]()
+    for step in reencrypt.reencrypt_all(runtime.database):
+        progress += step
+    current_time = now()
+    with runtime.database.write() as db:
+        audit_log.record(db, by, "moved records to the newest key", "keys", current_time, str(progress["sealed"]))
+        counts = reencrypt.count_by_key(db, runtime.database.vault)
+        is_reindex_needed = lifecycle_reindex.is_needed(db, runtime.database.vault)
+    click.echo(f"sealed anew: {progress['sealed']}")
+    _print_counts(counts)
+    click.echo(_build_advice(counts, is_reindex_needed, len(runtime.settings.data_keys)))
+    if progress["unreadable"]:
+        raise click.ClickException(
+            f"{progress['unreadable']} values open with none of these keys; they were left alone."
+        )
 
 
 @keys.command()
@@ -74,53 +78,53 @@ def reindex(by: str) -> None:
 
     The program must stand still: a process with the old keys would take families for strangers.
     """
-    here = _services()
-    _stands_still(here)
-    vault, after = here.database.vault, Vault(here.settings.data_keys[:1])
-    with here.database.write() as db:
-        left = reencrypt.count_by_key(db, vault)
-        if left.older:
-            raise click.ClickException(f"{left.older} values still lie under an older key: `bot keys rotate` first.")
-        done = lifecycle_reindex.rehash_all(db, vault, after)
-        audit_log.record(db, by, REINDEXED, "keys", now(), str(done.contacts))
-    click.echo(f"hashed anew: {done.contacts} addresses, {done.leaders} leaders")
+    runtime = _open_runtime()
+    _require_stopped_processes(runtime)
+    vault, new_vault = runtime.database.vault, Vault(runtime.settings.data_keys[:1])
+    with runtime.database.write() as db:
+        counts = reencrypt.count_by_key(db, vault)
+        if counts.older:
+            raise click.ClickException(f"{counts.older} values still lie under an older key: `bot keys rotate` first.")
+        rehashed = lifecycle_reindex.rehash_all(db, vault, new_vault)
+        audit_log.record(db, by, REINDEX_AUDIT_ACTION, "keys", now(), str(rehashed.contacts))
+    click.echo(f"hashed anew: {rehashed.contacts} addresses, {rehashed.leaders} leaders")
     click.echo("Now leave only the new key in DATA_KEY, destroy the old ones, and start the program.")
 
 
-def _services() -> Services:
+def _open_runtime() -> Runtime:
     try:
-        return open_services(settings.load())
+        return open_runtime(settings.load_settings())
     except settings.SettingsError as error:
         raise click.ClickException(str(error)) from None
 
 
-def _stands_still(here: Services) -> None:
+def _require_stopped_processes(runtime: Runtime) -> None:
     try:
-        working, seen = Worker.all(connection=here.redis), here.redis.get(WEB_LAST_SEEN_KEY)
+        workers, last_seen = Worker.all(connection=runtime.redis), runtime.redis.get(WEB_LAST_SEEN_KEY)
     except RedisError:
         return  # nothing works without Redis but answers to emergencies; the web process is for the operator to stop
-    if working:
+    if workers:
         raise click.ClickException("Workers are running: stop web, workers and scheduler first, for two minutes.")
-    if isinstance(seen, bytes) and now().timestamp() - float(seen) < WEB_SECONDS:
+    if isinstance(last_seen, bytes) and now().timestamp() - float(last_seen) < WEB_SEEN_TIMEOUT_SECONDS:
         raise click.ClickException(
             "A web process was seen a moment ago: if all are stopped, try again when a minute is over."
         )
 
 
-def _show(found: EncryptedValueCounts) -> None:
-    click.echo(f"under families' own keys: {found.own}")
-    click.echo(f"under the newest DATA_KEY: {found.newest}")
-    click.echo(f"under older ones: {found.older}")
-    click.echo(f"under unknown ones: {found.unknown}")
+def _print_counts(counts: EncryptedValueCounts) -> None:
+    click.echo(f"under families' own keys: {counts.own}")
+    click.echo(f"under the newest DATA_KEY: {counts.newest}")
+    click.echo(f"under older ones: {counts.older}")
+    click.echo(f"under unknown ones: {counts.unknown}")
 
 
-def _advice(found: EncryptedValueCounts, wrong: bool, many: int) -> str:
-    if wrong:
+def _build_advice(counts: EncryptedValueCounts, is_reindex_needed: bool, key_count: int) -> str:
+    if is_reindex_needed:
         return "Addresses are hashed with a key that is not among these: put it back at the end of DATA_KEY."
-    if found.to_reencrypt:
-        return f"{found.to_reencrypt} values are to be moved: `python -m bot keys rotate`."
-    if many > 1:
+    if counts.to_reencrypt:
+        return f"{counts.to_reencrypt} values are to be moved: `python -m bot keys rotate`."
+    if key_count > 1:
         return (
             "Nothing lies under an older key. Stop the program, `python -m bot keys reindex`, then drop the old keys."
         )
-    return ROTATE
+    return ROTATE_ADVICE

@@ -44,7 +44,7 @@ def _get_cases_period(district: District) -> timedelta:
 
 
 def _ignore_current_time(expire: Callable[[Connection, datetime], int]) -> ExpireRows:
-    return lambda db, before, _at: expire(db, before)
+    return lambda db, cutoff, _at: expire(db, cutoff)
 
 
 RETENTION_RULES: tuple[RetentionRule, ...] = (
@@ -128,14 +128,14 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
         "incidents",
         ("incidents", "incident_people", "incident_entries"),
         lambda district: retention_policy.get_retention_period(district.records, False),
-        lambda db, before, _at: incidents.delete_ended_before(db, False, before),
+        lambda db, cutoff, _at: incidents.delete_ended_before(db, False, cutoff),
         can_have_legal_hold=True,
     ),
     RetentionRule(
         "drills",
         (),
         lambda district: retention_policy.get_retention_period(district.records, True),
-        lambda db, before, _at: incidents.delete_ended_before(db, True, before),
+        lambda db, cutoff, _at: incidents.delete_ended_before(db, True, cutoff),
         can_have_legal_hold=True,
     ),
     RetentionRule(
@@ -168,7 +168,7 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
         "retention_runs",
         ("retention_runs",),
         _fix_period(KEEP_ONE_YEAR),
-        lambda db, before, _at: retention_runs.delete_before(db, before, expiry.EXPIRY_BATCH_SIZE),
+        lambda db, cutoff, _at: retention_runs.delete_before(db, cutoff, expiry.EXPIRY_BATCH_SIZE),
     ),
     RetentionRule(
         "heard_away",

@@ -11,7 +11,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 from bot.roster.column_mapping import normalize_header
 from bot.roster.report import BadLineError
 
@@ -139,7 +139,7 @@ def parse_channels(cell: str, warn: WarnCallback) -> tuple[str, ...]:
     """The channel that the file names; none if it names none."""
     if not cell.strip():
         return ()
-    found = CHANNEL_BY_NAME.get(normalise(cell))
+    found = CHANNEL_BY_NAME.get(normalize_text(cell))
     if found is None:
         warn("the channel is not known: write sms, whatsapp or voice; the family gets SMS")
     return (found,) if found else ()
@@ -157,7 +157,7 @@ def parse_tags(cell: str, warn: WarnCallback) -> tuple[str, ...]:
 def parse_consent_bases(cell: str, usual: str, warn: WarnCallback) -> tuple[str | None, ...]:
     """On what basis consent was given (None: it was refused); none at all where nobody knows."""
     said = " ".join(char for char in cell.split() if char.isprintable())
-    plain = normalise(said)
+    plain = normalize_text(said)
     if not plain or plain in CONSENT_YES_WORDS:
         return (usual,)
     if plain in CONSENT_NO_WORDS:

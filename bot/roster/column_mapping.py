@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 
 _CAMEL_CASE_PATTERN = re.compile(r"(?<=[a-z])(?=[A-Z0-9])")
 
@@ -76,7 +76,7 @@ class ColumnMap:
 
 def normalize_header(name: str) -> str:
     """`homeLanguage`, `Home_Language` and "Home language:" as one: "home language"."""
-    return normalise(_CAMEL_CASE_PATTERN.sub(" ", name))
+    return normalize_text(_CAMEL_CASE_PATTERN.sub(" ", name))
 
 
 def map_columns(header: Sequence[str]) -> ColumnMap:

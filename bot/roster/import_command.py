@@ -11,10 +11,10 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base import settings
-from bot.base.yaml_source import BadSource
+from bot.base.yaml_source import SourceError
 from bot.roster.importer import DEFAULT_CONSENT_BASIS, RosterImportOptions, import_files
 from bot.roster.report import FindingCallback, ImportReport, RosterFinding, UnusableFileError, create_csv_writer
-from bot.runtime import Services, open_to_write
+from bot.runtime import Runtime, open_runtime_for_writing
 
 MAX_BASIS_OPTION_LENGTH = 80
 
@@ -58,7 +58,7 @@ def _check_options(files: tuple[Path, ...], options: RosterImportOptions, report
 
 
 def _run_import(
-    services: Services, files: tuple[Path, ...], options: RosterImportOptions, report: Path | None
+    runtime: Runtime, files: tuple[Path, ...], options: RosterImportOptions, report: Path | None
 ) -> ImportReport:
     gc.freeze()  # the flows and weights are many objects: looked through inside a transaction, they make others wait
     with ExitStack() as stack:
@@ -69,11 +69,11 @@ def _run_import(
             click.echo(str(one))
             keep(one)
 
-        return import_files(services, files, options, lambda text: click.echo(text, err=True), found)
+        return import_files(runtime, files, options, lambda text: click.echo(text, err=True), found)
 
 
-def _open_runtime() -> Services:
+def _open_runtime() -> Runtime:
     try:
-        return open_to_write(settings.load())
-    except (settings.SettingsError, BadSource) as error:
+        return open_runtime_for_writing(settings.load_settings())
+    except (settings.SettingsError, SourceError) as error:
         raise click.ClickException(str(error)) from None

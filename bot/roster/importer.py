@@ -23,7 +23,7 @@ from bot.roster.report import BadLineError, FindingCallback, ImportReport, Roste
 from bot.roster.school_mapping import SchoolFinder
 from bot.roster.spreadsheet_reader import RosterSheet, hash_file, open_sheets
 from bot.roster.workspace import CHANGED_FAMILY, NEW_FAMILY, UNCHANGED_FAMILY, ImportWorkspace
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.families import families, roster_imports, roster_rows
 from bot.store.families.roster_rows import RosterChange, RosterPerson, RosterState
 
@@ -62,7 +62,7 @@ class _SheetPass:
 class _ImportRun:
     """An import under way."""
 
-    services: Services
+    runtime: Runtime
     options: RosterImportOptions
     id: str
     started_at: datetime
@@ -84,7 +84,7 @@ class _ImportRun:
 
 
 def import_files(
-    services: Services,
+    runtime: Runtime,
     paths: Sequence[Path],
     options: RosterImportOptions,
     report_progress: ProgressCallback,
@@ -96,12 +96,12 @@ def import_files(
     """
     sheets = [sheet for path in dict.fromkeys(path.resolve() for path in paths) for sheet in open_sheets(path)]
     given, plains = _sort_sheets(sheets, report_progress)
-    school = _find_default_school(services, options)
-    started = _start_import(services, paths, options)
+    school = _find_default_school(runtime, options)
+    started = _start_import(runtime, paths, options)
     workspace = ImportWorkspace()
     try:
         run = _ImportRun(
-            services,
+            runtime,
             options,
             *started,
             workspace,
@@ -148,27 +148,27 @@ def _describe_encoding(sheet: RosterSheet) -> str:
     return f"{sheet.name}: this is not UTF-8; read as Windows-1252. If letters look wrong, save it as “CSV UTF-8”."
 
 
-def _find_default_school(services: Services, options: RosterImportOptions) -> tuple[str, ...]:
+def _find_default_school(runtime: Runtime, options: RosterImportOptions) -> tuple[str, ...]:
     """The school of lines that name none."""
     try:
-        return SchoolFinder(services.library.district.schools).find(options.school or "")
+        return SchoolFinder(runtime.library.district.schools).find(options.school or "")
     except BadLineError as bad:
         raise UnusableFileError(f"--school: {bad}.") from None
 
 
-def _start_import(services: Services, paths: Sequence[Path], options: RosterImportOptions) -> tuple[str, datetime, int]:
+def _start_import(runtime: Runtime, paths: Sequence[Path], options: RosterImportOptions) -> tuple[str, datetime, int]:
     """(id, when it began, how far it is): of an import of the same files that was broken off, or of a new one."""
     if options.dry_run:
         return "", now(), 0
     said = [*(hash_file(path) for path in paths), repr(options)]
     file = hashlib.sha256("\n".join(said).encode()).hexdigest()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         import_id, done, at = roster_rows.resume_or_start(db, uuid4().hex, file)
     return import_id, at, done
 
 
 def _build_reading(run: _ImportRun, school: tuple[str, ...]) -> LineReadingContext:
-    district, options = run.services.library.district, run.options
+    district, options = run.runtime.library.district, run.options
     return LineReadingContext(
         SchoolFinder(district.schools),
         LanguageFinder(district.languages),
@@ -217,13 +217,13 @@ def _count_lines(run: _ImportRun, batch: Sequence[list[RosterEntry]], is_repeat:
 
 
 def _save_lines(run: _ImportRun, entries: Sequence[RosterEntry]) -> None:
-    vault = run.services.database.vault
+    vault = run.runtime.database.vault
     lines = [(one, roster_rows.build_person(vault, one.number)) for one in merge_entries(entries)]
     if run.options.dry_run:
         _preview_lines(run, lines)
         return
-    with run.services.database.write() as db:
-        states = roster_rows.load_states(db, run.services.database.vault, [person for _, person in lines])
+    with run.runtime.database.write() as db:
+        states = roster_rows.load_states(db, run.runtime.database.vault, [person for _, person in lines])
         changes = _decide_changes(run, lines, states)
         roster_rows.write_changes(db, vault, changes, run.id, run.started_at)
         roster_imports.set_lines_done(db, run.id, run.lines_read)
@@ -246,8 +246,8 @@ DRY_RUN_ID = "trial"
 
 def _preview_lines(run: _ImportRun, lines: Sequence[tuple[RosterEntry, RosterPerson]]) -> None:
     """What keeping these lines would change, with what the lines before would have kept."""
-    with run.services.database.read() as db:
-        states = roster_rows.load_states(db, run.services.database.vault, [person for _, person in lines])
+    with run.runtime.database.read() as db:
+        states = roster_rows.load_states(db, run.runtime.database.vault, [person for _, person in lines])
     before = {index: frozenset(state.schools) for index, state in states.items()}
     for index, state in states.items():
         state.schools.update(dict.fromkeys(run.workspace.list_placements(index), DRY_RUN_ID))
@@ -279,7 +279,7 @@ def _finish_run(run: _ImportRun) -> None:
     if run.options.whole:
         _remove_absent_families(run)
     if not run.options.dry_run:
-        with run.services.database.write() as db:
+        with run.runtime.database.write() as db:
             roster_imports.end(db, run.id, now())
 
 
@@ -290,11 +290,11 @@ def _remove_absent_families(run: _ImportRun) -> None:
         report.remarks.append("Nobody was taken off a school: too many lines are bad for this to be the whole roster.")
         return
     if run.options.dry_run:
-        with run.services.database.read() as db:
+        with run.runtime.database.read() as db:
             report.left += roster_rows.count_placements(db, covered) - run.workspace.count_existing_placements()
         return
     for school in covered:
-        with run.services.database.write() as db:
+        with run.runtime.database.write() as db:
             if not roster_rows.is_newest(db, run.id):
                 report.remarks.append("Another import ran meanwhile, so nobody was taken off a school: run this again.")
                 return

@@ -11,7 +11,7 @@ from babel import Locale
 from babel.core import get_global
 
 from bot.base.language_names import get_own_name
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 
 LANGUAGE_ALIASES = {
     "castilian": "es", "castellano": "es", "span": "es", "mexican spanish": "es",
@@ -70,14 +70,16 @@ class LanguageFinder:
     def _find_uncached(self, cell: str) -> str | None:
         found = self._find_code(cell)
         if found is None:
-            parts = {code for part in _PART_SEPARATOR_PATTERN.split(cell) if (code := self._names.get(normalise(part)))}
+            parts = {
+                code for part in _PART_SEPARATOR_PATTERN.split(cell) if (code := self._names.get(normalize_text(part)))
+            }
             found = parts.pop() if len(parts) == 1 else None
         return self._spoken.get(found) if found else None
 
     def _find_code(self, text: str) -> str | None:
         """The canonical code of one name or code."""
         text = text.strip()
-        if named := self._names.get(normalise(text)):
+        if named := self._names.get(normalize_text(text)):
             return named
         if not _CODE_PATTERN.fullmatch(text):
             return None
@@ -100,8 +102,8 @@ def _list_names(spoken: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Name (normalised) and canonical code; what is said last counts."""
     for named_in in reversed(NAME_LANGUAGES):
         for code, name in Locale(named_in).languages.items():
-            yield normalise(name), _get_canonical_code(code)
+            yield normalize_text(name), _get_canonical_code(code)
     for code in spoken:
-        yield normalise(get_own_name(code)), _get_canonical_code(code)
+        yield normalize_text(get_own_name(code)), _get_canonical_code(code)
     for name, code in LANGUAGE_ALIASES.items():
         yield name, _get_canonical_code(code)

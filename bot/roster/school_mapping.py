@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from rapidfuzz import fuzz, process
 
-from bot.base.text_normalization import normalise
+from bot.base.text_normalization import normalize_text
 from bot.content.district import School
 from bot.roster.report import BadLineError
 
@@ -19,8 +19,8 @@ class SchoolFinder:
     """Finds schools of the district by what a cell says."""
 
     def __init__(self, schools: Mapping[str, School]) -> None:
-        self._ids = {normalise(school_id.replace("_", " ")): school_id for school_id in schools}
-        self._names = {normalise(school.name): school_id for school_id, school in schools.items()}
+        self._ids = {normalize_text(school_id.replace("_", " ")): school_id for school_id in schools}
+        self._names = {normalize_text(school.name): school_id for school_id, school in schools.items()}
         self._shown = {school_id: school.name for school_id, school in schools.items()}
         self._known: dict[str, tuple[str, ...]] = {}
 
@@ -36,7 +36,7 @@ class SchoolFinder:
 
     def find_one(self, text: str) -> str | None:
         """The school that this names, if it names one and no other."""
-        plain = normalise(text.replace("_", " "))
+        plain = normalize_text(text.replace("_", " "))
         exact = self._ids.get(plain) or self._names.get(plain)
         if exact or len(plain) < MIN_PREFIX_LENGTH:
             return exact
@@ -47,7 +47,7 @@ class SchoolFinder:
         """A remedy that names the schools spelled most like it."""
         names = list(self._names)
         found = process.extract(
-            normalise(text), names, scorer=fuzz.WRatio, limit=MAX_SUGGESTIONS, score_cutoff=MIN_SUGGESTION_SCORE
+            normalize_text(text), names, scorer=fuzz.WRatio, limit=MAX_SUGGESTIONS, score_cutoff=MIN_SUGGESTION_SCORE
         )
         names = [f"“{self._shown[self._names[name]]}”" for name, _, _ in found]
         return f"nearest: {' or '.join(names)}" if names else "write its name or id as in the district file"

@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.flows.effects import Effect, Notice, StateFact
-from bot.messaging.catalog_drafts import library_for
-from bot.messaging.reply_composer import Composer
-from bot.runtime import Services
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.messaging.reply_composer import ReplyComposer
+from bot.runtime import Runtime
 from bot.store.cases import case_messages, cases, deliveries
 from bot.store.cases.case_messages import NewCaseMessage
 from bot.store.cases.cases import Case
@@ -33,7 +33,7 @@ NIGHT_REPLY_PERIOD = timedelta(hours=12)
 class _StatusReply:
     """One statement that is being told, in one transaction, at one moment."""
 
-    runtime: Services
+    runtime: Runtime
     db: Connection
     status: SchoolStatus
     at: datetime
@@ -77,13 +77,16 @@ class _StatusReply:
     ) -> str:
         """A text in the family's language; the delivery's id."""
         language = contact.language or SOURCE_LANGUAGE
-        composer = Composer(
-            library_for(self.runtime, language), language, due, extra=self._build_values(language, found_statuses)
+        composer = ReplyComposer(
+            get_localized_library(self.runtime, language),
+            language,
+            due,
+            extra_values=self._build_values(language, found_statuses),
         )
-        composer.about = {"contact.school": self.status.school}
-        composer.statuses = lambda: {self.status.school: self.status}
+        composer.condition_values = {"contact.school": self.status.school}
+        composer.load_statuses = lambda: {self.status.school: self.status}
         body = composer.compose(effects)
-        sent_texts.record(self.db, contact.id, composer.said, [], due)
+        sent_texts.record(self.db, contact.id, composer.sent_text_keys, [], due)
         return deliveries.plan_notice(self.db, self.runtime.database.vault, {"contact_id": contact.id}, body, due)
 
     def _build_values(self, language: str, found_statuses: tuple[SchoolStatus, ...]) -> dict[str, str]:
@@ -96,7 +99,7 @@ class _StatusReply:
 
     def add_case_note(self, case_id: int, cause: str, prefix: str) -> None:
         """What the family hears, in the case: in English, for whoever looks after it."""
-        said = Composer(self.runtime.library, SOURCE_LANGUAGE, self.at).statement(self.status)
+        said = ReplyComposer(self.runtime.library, SOURCE_LANGUAGE, self.at).render_status(self.status)
         cause = f"{cause}:{self.status.id}:{case_id}"
         note = NewCaseMessage(case_id, cause, "note", SOURCE_LANGUAGE, f"{prefix}: {said}", self.status.by)
         case_messages.add(self.db, self.runtime.database.vault, note, self.at)
@@ -113,19 +116,19 @@ def _build_effects(found_statuses: tuple[SchoolStatus, ...]) -> tuple[Effect, ..
     return Notice("status_found"), Notice("status_all_schools"), Notice("status_until")
 
 
-def plan_replies(services: Services, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
+def plan_replies(runtime: Runtime, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
     """Plan the texts to families with an open rumour about this school; the ids of the deliveries.
 
     Who named no school is told of its own one, where only one is known; else once every school was checked.
     """
-    telling, since = _StatusReply(services, db, status, at), at - MAX_RUMOR_AGE
+    telling, since = _StatusReply(runtime, db, status, at), at - MAX_RUMOR_AGE
     named, nowhere = telling.list_unanswered_cases(status.school, since), telling.list_unanswered_cases(None, since)
     own = {case.id: _find_known_school(db, case.contact_id) for case in nowhere}
     heard: set[int] = set()
     planned = []
     for case in [*named, *(one for one in nowhere if own[one.id] == status.school)]:
         planned += telling.reply_to_case(case, (status,), heard)
-    every = find_all_clear(services, db, at)
+    every = find_all_clear(runtime, db, at)
     for case in (one for one in nowhere if own[one.id] is None and every):
         planned += telling.reply_to_case(case, every, heard)
     return planned
@@ -140,17 +143,17 @@ def _find_known_school(db: Connection, contact_id: int) -> str | None:
     return known[0] if len(known) == 1 else None
 
 
-def find_all_clear(services: Services, db: Connection, at: datetime) -> tuple[SchoolStatus, ...]:
+def find_all_clear(runtime: Runtime, db: Connection, at: datetime) -> tuple[SchoolStatus, ...]:
     """What holds of every school of the district, if no agents were found at any of them; else nothing."""
     current = school_statuses.find_current_by_school(db, at)
-    found = tuple(one for school in services.library.district.schools if (one := current.get(school)))
-    whole = len(found) == len(services.library.district.schools)
+    found = tuple(one for school in runtime.library.district.schools if (one := current.get(school)))
+    whole = len(found) == len(runtime.library.district.schools)
     return found if whole and all(one.kind == NO_AGENTS for one in found) else ()
 
 
-def plan_withdrawal_texts(services: Services, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
+def plan_withdrawal_texts(runtime: Runtime, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
     """Plan the texts to those who were told it; one that has not left is not sent at all."""
-    telling, planned = _StatusReply(services, db, status, at), []
+    telling, planned = _StatusReply(runtime, db, status, at), []
     for one in school_statuses.withdraw_answers(db, status.id, at):
         telling.add_case_note(one.case_id, "back", "Taken back, and to the family")
         if not one.delivery_id:
@@ -158,7 +161,7 @@ def plan_withdrawal_texts(services: Services, db: Connection, status: SchoolStat
         if deliveries.cancel_waiting(db, one.delivery_id):
             school_statuses.withdraw_unsent_answers(db, one.delivery_id, at)
             continue
-        contact = contacts.get(db, services.database.vault, one.contact_id)
+        contact = contacts.get(db, runtime.database.vault, one.contact_id)
         if not contact.stopped_at:
             planned.append(telling.plan_text(contact, (Notice("status_taken_back"),), at))
     return planned

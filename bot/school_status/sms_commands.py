@@ -10,13 +10,13 @@ import logging
 from dataclasses import dataclass
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
-from bot.base.text_normalization import normalise
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
+from bot.base.text_normalization import normalize_text
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
-from bot.messaging.inbound_message import Inbound
-from bot.runtime import Services
+from bot.messaging.inbound_message import InboundMessage
+from bot.runtime import Runtime
 from bot.school_status.status_change import (
     DEFAULT_STATUS_VALIDITY,
     SAFETY_LEAD_ROLE,
@@ -52,19 +52,19 @@ class SchoolStatusCommand:
 
 def parse(district: District, text: str) -> SchoolStatusCommand | None:
     """The order in a text, or None: then it is an ordinary message.  Only the exact form counts."""
-    words = normalise(text).split()
+    words = normalize_text(text).split()
     if len(words) < 2 or len(words) > MAX_SCHOOL_NAME_WORDS + 2 or words[0] not in STATUS_COMMAND_WORDS:
         return None
     last = words[-1]
     kind = STATUS_KIND_WORDS.get(last, "off" if last in WITHDRAW_WORDS else "")
     named = set(words[1:-1] if kind else words[1:])
-    found = [one for one, school in district.schools.items() if named <= {one, *normalise(school.name).split()}]
+    found = [one for one, school in district.schools.items() if named <= {one, *normalize_text(school.name).split()}]
     return SchoolStatusCommand(found[0], kind) if named and len(found) == 1 else None
 
 
-def answer(services: Services, inbound: Inbound) -> str | None:
+def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
     """The reply to such a text of a member of staff; None if it is none.  A repeat of the message changes nothing."""
-    district = services.library.district
+    district = runtime.library.district
     staff = district.find_staff_by_address(inbound.address)
     asked = parse(district, inbound.text) if staff else None
     if staff is None or asked is None:
@@ -73,63 +73,63 @@ def answer(services: Services, inbound: Inbound) -> str | None:
     if not can_set_status(district, staff, asked.school):
         return "Only the people of the safety lead say how a school is. Open the console to see what families read."
     if asked.kind == "off":
-        return _withdraw_status(services, staff, asked.school)
-    return _set_status(services, staff, asked, inbound.sid) if asked.kind else _describe_status(services, asked.school)
+        return _withdraw_status(runtime, staff, asked.school)
+    return _set_status(runtime, staff, asked, inbound.sid) if asked.kind else _describe_status(runtime, asked.school)
 
 
-def _set_status(services: Services, staff: str, command: SchoolStatusCommand, message_sid: str) -> str:
+def _set_status(runtime: Runtime, staff: str, command: SchoolStatusCommand, message_sid: str) -> str:
     at = now()
     try:
         status = set_status(
-            services,
+            runtime,
             SchoolStatusRequest(
                 command.school, command.kind, at, DEFAULT_STATUS_VALIDITY, staff, f"text:{message_sid}"
             ),
         )
     except SchoolStatusError as error:
         return str(error)
-    _notify_other_staff(services, staff, status)
-    keyword = _get_school_keyword(services, command.school)
-    return f"{_quote_status(services, status)} To take it back, reply STATUS {keyword} OFF."
+    _notify_other_staff(runtime, staff, status)
+    keyword = _get_school_keyword(runtime, command.school)
+    return f"{_quote_status(runtime, status)} To take it back, reply STATUS {keyword} OFF."
 
 
-def _withdraw_status(services: Services, staff: str, school: str) -> str:
-    with services.database.read() as db:
+def _withdraw_status(runtime: Runtime, staff: str, school: str) -> str:
+    with runtime.database.read() as db:
         found = school_statuses.find_current_by_school(db, now()).get(school)
-    name = services.library.district.schools[school].name
-    if found is None or not withdraw_school_status(services, found.id, staff):
+    name = runtime.library.district.schools[school].name
+    if found is None or not withdraw_school_status(runtime, found.id, staff):
         return f"Families read nothing about {name} now."
     return f"Taken back: families read nothing about {name} any more, and those who were told hear so."
 
 
-def _describe_status(services: Services, school: str) -> str:
-    with services.database.read() as db:
+def _describe_status(runtime: Runtime, school: str) -> str:
+    with runtime.database.read() as db:
         found = school_statuses.find_current_by_school(db, now()).get(school)
-    name = services.library.district.schools[school].name
-    return _quote_status(services, found) if found else f"Families read nothing about {name} now."
+    name = runtime.library.district.schools[school].name
+    return _quote_status(runtime, found) if found else f"Families read nothing about {name} now."
 
 
-def _quote_status(services: Services, status: SchoolStatus) -> str:
-    until = dates.format_moment(services.library.district.to_local_time(status.expires_at), SOURCE_LANGUAGE)
-    return f"Families who ask read until {until}: “{get_family_text(services, status)}”"
+def _quote_status(runtime: Runtime, status: SchoolStatus) -> str:
+    until = dates.format_moment(runtime.library.district.to_local_time(status.expires_at), SOURCE_LANGUAGE)
+    return f"Families who ask read until {until}: “{get_family_text(runtime, status)}”"
 
 
-def _get_school_keyword(services: Services, school: str) -> str:
-    return services.library.district.schools[school].name.split()[0].upper()
+def _get_school_keyword(runtime: Runtime, school: str) -> str:
+    return runtime.library.district.schools[school].name.split()[0].upper()
 
 
-def _notify_other_staff(services: Services, staff: str, status: SchoolStatus) -> None:
+def _notify_other_staff(runtime: Runtime, staff: str, status: SchoolStatus) -> None:
     """Once for each statement, however often the text is repeated: the row says so."""
-    district, at = services.library.district, now()
+    district, at = runtime.library.district, now()
     others = [one for one in district.list_on_call(SAFETY_LEAD_ROLE, status.school, at) if one != staff]
     body = (
         f"{district.name}: {district.staff[staff].name} said by text how {district.schools[status.school].name} is."
-        f" {_quote_status(services, status)}"
-        f" If that is wrong, reply STATUS {_get_school_keyword(services, status.school)} OFF."
+        f" {_quote_status(runtime, status)}"
+        f" If that is wrong, reply STATUS {_get_school_keyword(runtime, status.school)} OFF."
     )
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         if not school_statuses.mark_staff_notified(db, status.id):
             return
-        planned = [deliveries.plan_notice(db, services.database.vault, {"staff": one}, body, at) for one in others]
+        planned = [deliveries.plan_notice(db, runtime.database.vault, {"staff": one}, body, at) for one in others]
     for delivery_id in planned:
-        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+        enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.base.queues import DELIVER, enqueue
+from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
-from bot.messaging.reply_composer import Composer
-from bot.runtime import Services
+from bot.messaging.reply_composer import ReplyComposer
+from bot.runtime import Runtime
 from bot.school_status import rumor_replies
 from bot.store import audit_log
 from bot.store.schools import incidents, school_statuses
@@ -57,19 +57,19 @@ def can_set_status(district: District, staff: str | None, school: str) -> bool:
     return own and staff in {*chain.people, *chain.schools.get(school, ())}
 
 
-def set_status(services: Services, request: SchoolStatusRequest) -> SchoolStatus:
+def set_status(runtime: Runtime, request: SchoolStatusRequest) -> SchoolStatus:
     """From now on families who ask read it, and those who reported a rumour are told, in the same transaction.
 
     Raises `CannotSet`.  The caller has asked `may_set`.
     """
     at = now()
-    wanted = _validate_request(services.library.district, request, at)
-    with services.database.write() as db:
+    wanted = _validate_request(runtime.library.district, request, at)
+    with runtime.database.write() as db:
         _require_no_incident(db, request)
         before = school_statuses.find_current_by_school(db, at).get(request.school)
         status, new = school_statuses.add(db, request.cause, wanted, at)
-        planned = _record_and_notify(services, db, status, before, at) if new else []
-    _refresh_and_enqueue(services, planned)
+        planned = _record_and_notify(runtime, db, status, before, at) if new else []
+    _refresh_and_enqueue(runtime, planned)
     return status
 
 
@@ -96,38 +96,38 @@ def _require_no_incident(db: Connection, request: SchoolStatusRequest) -> None:
 
 
 def _record_and_notify(
-    services: Services, db: Connection, status: SchoolStatus, previous: SchoolStatus | None, at: datetime
+    runtime: Runtime, db: Connection, status: SchoolStatus, previous: SchoolStatus | None, at: datetime
 ) -> list[str]:
     """The line in the audit log, and what families are told; somebody looks again: what was told counts no more."""
-    why = f"{status.kind} until {services.library.district.to_local_time(status.expires_at):%H:%M}"
+    why = f"{status.kind} until {runtime.library.district.to_local_time(status.expires_at):%H:%M}"
     audit_log.record(db, status.by, "set a school status", f"school {status.school}", at, why)
     if status.kind in RUMOR_ANSWER_KINDS:
-        return rumor_replies.plan_replies(services, db, status, at)
-    return rumor_replies.plan_withdrawal_texts(services, db, previous, at) if previous else []
+        return rumor_replies.plan_replies(runtime, db, status, at)
+    return rumor_replies.plan_withdrawal_texts(runtime, db, previous, at) if previous else []
 
 
-def withdraw_school_status(services: Services, status_id: int, by: str) -> bool:
+def withdraw_school_status(runtime: Runtime, status_id: int, by: str) -> bool:
     """Nobody is told it any more, and those who were hear so; False if it was withdrawn, or has ended."""
     at = now()
-    with services.database.write() as db:
-        planned = withdraw_in_transaction(services, db, status_id, by, at)
+    with runtime.database.write() as db:
+        planned = withdraw_in_transaction(runtime, db, status_id, by, at)
     if planned is not None:
-        _refresh_and_enqueue(services, planned)
+        _refresh_and_enqueue(runtime, planned)
     return planned is not None
 
 
 def withdraw_in_transaction(
-    services: Services, db: Connection, status_id: int, by: str, at: datetime
+    runtime: Runtime, db: Connection, status_id: int, by: str, at: datetime
 ) -> list[str] | None:
     """The same within a transaction: the texts that follow; None if there was nothing to withdraw."""
     if not school_statuses.withdraw(db, status_id, by, at):
         return None
     status = school_statuses.get(db, status_id)
     audit_log.record(db, by, "withdrew a school status", f"school {status.school}", at, status.kind)
-    return rumor_replies.plan_withdrawal_texts(services, db, status, at)
+    return rumor_replies.plan_withdrawal_texts(runtime, db, status, at)
 
 
-def withdraw_contradicted(services: Services, db: Connection, school: str, by: str, at: datetime) -> list[str]:
+def withdraw_contradicted(runtime: Runtime, db: Connection, school: str, by: str, at: datetime) -> list[str]:
     """The front office says that agents are there: a finding that says otherwise counts no more; the texts that follow.
 
     Nothing is published of it: families read only that what they were told does not count.
@@ -135,16 +135,16 @@ def withdraw_contradicted(services: Services, db: Connection, school: str, by: s
     found = school_statuses.find_current_by_school(db, at).get(school)
     if found is None or found.kind not in RUMOR_ANSWER_KINDS:
         return []
-    return withdraw_in_transaction(services, db, found.id, by, at) or []
+    return withdraw_in_transaction(runtime, db, found.id, by, at) or []
 
 
-def _refresh_and_enqueue(services: Services, delivery_ids: list[str]) -> None:
-    services.statuses.invalidate()
+def _refresh_and_enqueue(runtime: Runtime, delivery_ids: list[str]) -> None:
+    runtime.statuses.invalidate()
     for delivery_id in delivery_ids:
-        enqueue(services.redis, "urgent", DELIVER, delivery_id)
+        enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     log.info("school status: texts=%s", len(delivery_ids))
 
 
-def get_family_text(services: Services, status: SchoolStatus) -> str:
+def get_family_text(runtime: Runtime, status: SchoolStatus) -> str:
     """What families read of it, in English."""
-    return Composer(services.library, SOURCE_LANGUAGE, now()).statement(status)
+    return ReplyComposer(runtime.library, SOURCE_LANGUAGE, now()).render_status(status)

@@ -9,33 +9,33 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Voice:
+class TwilioVoice:
     """`name` and `locale` for `<Say>`; `hears`: for `<Gather input="speech">`; empty if it knows none."""
 
     name: str
     locale: str
-    hears: str = ""
+    recognition_locale: str = ""
 
 
-VOICES = {
-    "en": Voice("Polly.Joanna", "en-US", "en-US"),
-    "es": Voice("Polly.Mia", "es-MX", "es-MX"),
-    "pt": Voice("Polly.Camila", "pt-BR", "pt-BR"),
-    "fr": Voice("Polly.Chantal", "fr-CA", "fr-CA"),
-    "ar": Voice("Google.ar-XA-Standard-A", "ar-XA", "ar-EG"),
-    "uk": Voice("Google.uk-UA-Standard-A", "uk-UA", "uk-UA"),
-    "ru": Voice("Polly.Tatyana", "ru-RU", "ru-RU"),
-    "zh": Voice("Polly.Zhiyu", "cmn-CN", "cmn-Hans-CN"),
-    "vi": Voice("Google.vi-VN-Standard-A", "vi-VN", "vi-VN"),
-    "am": Voice("Google.am-ET-Standard-A", "am-ET", "am-ET"),
-    "tl": Voice("Google.fil-PH-Standard-A", "fil-PH", "fil-PH"),
-    "ko": Voice("Polly.Seoyeon", "ko-KR", "ko-KR"),
+TWILIO_VOICES = {
+    "en": TwilioVoice("Polly.Joanna", "en-US", "en-US"),
+    "es": TwilioVoice("Polly.Mia", "es-MX", "es-MX"),
+    "pt": TwilioVoice("Polly.Camila", "pt-BR", "pt-BR"),
+    "fr": TwilioVoice("Polly.Chantal", "fr-CA", "fr-CA"),
+    "ar": TwilioVoice("Google.ar-XA-Standard-A", "ar-XA", "ar-EG"),
+    "uk": TwilioVoice("Google.uk-UA-Standard-A", "uk-UA", "uk-UA"),
+    "ru": TwilioVoice("Polly.Tatyana", "ru-RU", "ru-RU"),
+    "zh": TwilioVoice("Polly.Zhiyu", "cmn-CN", "cmn-Hans-CN"),
+    "vi": TwilioVoice("Google.vi-VN-Standard-A", "vi-VN", "vi-VN"),
+    "am": TwilioVoice("Google.am-ET-Standard-A", "am-ET", "am-ET"),
+    "tl": TwilioVoice("Google.fil-PH-Standard-A", "fil-PH", "fil-PH"),
+    "ko": TwilioVoice("Polly.Seoyeon", "ko-KR", "ko-KR"),
 }
-HEARS_WITHOUT_A_VOICE = {"fa": "fa-IR"}
+RECOGNITION_ONLY_LOCALES = {"fa": "fa-IR"}
 """Persian is understood by the recognition, though no voice reads it."""
 
 
-def hears(language: str) -> str:
+def find_recognition_locale(language: str) -> str:
     """The name of this language for the speech recognition; empty if it knows none."""
-    voice = VOICES.get(language)
-    return voice.hears if voice else HEARS_WITHOUT_A_VOICE.get(language, "")
+    voice = TWILIO_VOICES.get(language)
+    return voice.recognition_locale if voice else RECOGNITION_ONLY_LOCALES.get(language, "")

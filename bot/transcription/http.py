@@ -9,12 +9,12 @@ import time
 
 import requests
 
-from bot.transcription.provider import Failed
+from bot.transcription.provider import TranscriptionError
 
-SECONDS, ALL_SECONDS = 10, 45
+READ_TIMEOUT_SECONDS, TOTAL_TIMEOUT_SECONDS = 10, 45
 """For a connection or a pause of the answer, and for all of it: below a job's minute."""
-MOST_BYTES = 200_000
-CHARACTERS = 8000
+MAX_RESPONSE_BYTES = 200_000
+MAX_TRANSCRIPT_CHARACTERS = 8000
 
 
 class HttpTranscriber:
@@ -28,40 +28,45 @@ class HttpTranscriber:
     def transcribe(self, audio: bytes, content_type: str, language: str) -> str | None:
         """As `Transcriber.transcribe` promises."""
         try:
-            status, body = self._ask(audio, content_type, language)
+            status, body = self._send_request(audio, content_type, language)
         except requests.Timeout:
-            raise Failed("time-out") from None
+            raise TranscriptionError("time-out") from None
         except requests.RequestException:
-            raise Failed("unreachable") from None
+            raise TranscriptionError("unreachable") from None
         if status != 200:
-            raise Failed("busy" if status in (429, 503) else "broken")
-        return _text_in(body)
+            raise TranscriptionError("busy" if status in (429, 503) else "broken")
+        return _parse_text(body)
 
-    def _ask(self, audio: bytes, content_type: str, language: str) -> tuple[int, bytes]:
-        until = time.monotonic() + ALL_SECONDS
+    def _send_request(self, audio: bytes, content_type: str, language: str) -> tuple[int, bytes]:
+        deadline = time.monotonic() + TOTAL_TIMEOUT_SECONDS
         headers = {"Content-Type": content_type, "Accept": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         with requests.post(
-            self._url, audio, params={"language": language}, headers=headers, timeout=(SECONDS, ALL_SECONDS),
-            stream=True, allow_redirects=False,
-        ) as answer:  # fmt: skip
+            self._url,
+            audio,
+            params={"language": language},
+            headers=headers,
+            timeout=(READ_TIMEOUT_SECONDS, TOTAL_TIMEOUT_SECONDS),
+            stream=True,
+            allow_redirects=False,
+        ) as response:
             body = b""
-            for piece in answer.iter_content(16_384):
-                body += piece
-                if len(body) > MOST_BYTES:
-                    raise Failed("garbage")
-                if time.monotonic() > until:
-                    raise Failed("time-out")
-            return answer.status_code, body
+            for chunk in response.iter_content(16_384):
+                body += chunk
+                if len(body) > MAX_RESPONSE_BYTES:
+                    raise TranscriptionError("garbage")
+                if time.monotonic() > deadline:
+                    raise TranscriptionError("time-out")
+            return response.status_code, body
 
 
-def _text_in(body: bytes) -> str | None:
+def _parse_text(body: bytes) -> str | None:
     try:
         text = json.loads(body)["text"]
     except (ValueError, KeyError, TypeError):
-        raise Failed("garbage") from None
+        raise TranscriptionError("garbage") from None
     if not isinstance(text, str):
-        raise Failed("garbage")
+        raise TranscriptionError("garbage")
     clean = "".join(char for char in text if char in "\n\t" or char.isprintable())
-    return clean.strip()[:CHARACTERS] or None
+    return clean.strip()[:MAX_TRANSCRIPT_CHARACTERS] or None

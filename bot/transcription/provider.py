@@ -2,13 +2,13 @@
 
 from typing import Literal, Protocol
 
-Reason = Literal["time-out", "busy", "broken", "garbage", "unreachable"]
+TranscriptionErrorReason = Literal["time-out", "busy", "broken", "garbage", "unreachable"]
 
 
-class Failed(Exception):
+class TranscriptionError(Exception):
     """Nothing was written down.  `reason` says why; neither sound nor words stand in an error or a log."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: TranscriptionErrorReason) -> None:
         super().__init__(reason)
         self.reason = reason
 

@@ -51,21 +51,21 @@ def find_warnings(
     original: str, back: str, names: Iterable[str] = (), language: str = "en"
 ) -> tuple[TranslationWarning, ...]:
     """What differs, of "numbers", "dates", "names" and "negation".  `names`: what must stand in both."""
-    differ: Mapping[TranslationWarning, bool] = {
+    difference_by_warning: Mapping[TranslationWarning, bool] = {
         "numbers": count_numbers(original, language) != count_numbers(back, language),
         "dates": count_date_words(original, language) != count_date_words(back, language),
         "names": any(not _has_name(back, name) for name in _list_required_names(original, names)),
         "negation": _count_negations(original, language) != _count_negations(back, language),
     }
-    return tuple(what for what, so in differ.items() if so)
+    return tuple(warning for warning, is_different in difference_by_warning.items() if is_different)
 
 
 def count_numbers(text: str, language: str) -> Counter[str]:
     """The numbers in a text, in digits, and how often each stands there."""
     plain = UNCOUNTED_ONE_PATTERN.sub(" ", text.casefold()) if language == "en" else text.casefold()
     words = NUMBER_WORD_VALUES.get(language, {})
-    found = Counter(_normalize_number(digits) for digits in NUMBER_PATTERN.findall(plain))
-    return found + Counter(words[word] for word in LETTERS_PATTERN.findall(plain) if word in words)
+    counts = Counter(_normalize_number(digits) for digits in NUMBER_PATTERN.findall(plain))
+    return counts + Counter(words[word] for word in LETTERS_PATTERN.findall(plain) if word in words)
 
 
 def _normalize_number(number: str) -> str:
@@ -75,9 +75,9 @@ def _normalize_number(number: str) -> str:
 
 def count_date_words(text: str, language: str) -> Counter[str]:
     """Days, months and other words of time, and how often each stands there."""
-    known = DATE_WORDS.get(language, frozenset())
+    date_words = DATE_WORDS.get(language, frozenset())
     months = MONTH_WORD_PATTERN.findall(text) if language == "en" else []
-    return Counter(months) + Counter(word for word in LETTERS_PATTERN.findall(text.casefold()) if word in known)
+    return Counter(months) + Counter(word for word in LETTERS_PATTERN.findall(text.casefold()) if word in date_words)
 
 
 def _list_required_names(original: str, names: Iterable[str]) -> list[str]:

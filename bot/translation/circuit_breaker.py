@@ -38,29 +38,31 @@ return failures
 class CircuitBreaker:
     """One provider's breaker.  While Redis is away every attempt is let through."""
 
-    def __init__(self, memory: TranslationCache, provider: str) -> None:
-        self._memory = memory
-        self._keys = [f"puente:translator:{provider}:{what}" for what in ("failures", "resting", "attempt")]
-        self._allow_script = memory.redis.register_script(_ALLOW_SCRIPT)
-        self._failure_script = memory.redis.register_script(_FAILURE_SCRIPT)
+    def __init__(self, cache: TranslationCache, provider: str) -> None:
+        self._cache = cache
+        self._keys = [f"puente:translator:{provider}:{key_name}" for key_name in ("failures", "resting", "attempt")]
+        self._allow_script = cache.redis.register_script(_ALLOW_SCRIPT)
+        self._failure_script = cache.redis.register_script(_FAILURE_SCRIPT)
 
     def allow_request(self) -> bool:
         """Whether the provider may be asked now; whoever asks tells `told` what became of it."""
         return bool(
-            self._memory.try_redis(
+            self._cache.try_redis(
                 lambda: self._allow_script(keys=self._keys, args=[FAILURES_TO_OPEN, ATTEMPT_LEASE_MILLISECONDS]), 1
             )
         )
 
-    def record_result(self, failed: TranslationErrorReason | None) -> None:
+    def record_result(self, failure: TranslationErrorReason | None) -> None:
         """What became of an attempt: None for an answer."""
-        if failed in PROVIDER_FAILURES:
-            self._memory.try_redis(
+        if failure in PROVIDER_FAILURES:
+            self._cache.try_redis(
                 lambda: self._failure_script(
                     keys=self._keys, args=[FAILURES_TO_OPEN, OPEN_MILLISECONDS, FAILURE_COUNT_TTL_SECONDS]
                 ),
                 None,
             )
         else:
-            over = self._keys[2:] if failed == "off" else self._keys  # "off": the provider was not even asked
-            self._memory.try_redis(lambda: self._memory.redis.delete(*over), None)
+            keys_to_delete = (
+                self._keys[2:] if failure == "off" else self._keys
+            )  # "off": the provider was not even asked
+            self._cache.try_redis(lambda: self._cache.redis.delete(*keys_to_delete), None)

@@ -44,8 +44,8 @@ class _RebasedTransport(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """As the base class, to the other address."""
-        there = {"scheme": self._base.scheme, "host": self._base.host, "port": self._base.port}
-        request.url = request.url.copy_with(**there)
+        base_parts = {"scheme": self._base.scheme, "host": self._base.host, "port": self._base.port}
+        request.url = request.url.copy_with(**base_parts)
         request.headers["Host"] = self._base.netloc.decode()
         return await super().handle_async_request(request)
 
@@ -71,17 +71,19 @@ class GoogleTranslator:
 
     async def _translate_all(self, texts: Sequence[str], source: str, target: str) -> list[str | TranslationError]:
         client = self._create_client()
-        turn = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
+        semaphore = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
         async with client.client:
-            tasks = [asyncio.create_task(self._translate_one(client, turn, text, source, target)) for text in texts]
+            tasks = [
+                asyncio.create_task(self._translate_one(client, semaphore, text, source, target)) for text in texts
+            ]
             await asyncio.wait(
                 tasks, timeout=min(BATCH_TIMEOUT_SECONDS, 2 * TEXT_TIMEOUT_SECONDS * len(tasks))
             ) if tasks else None
-            late = [task for task in tasks if not task.done()]
-            for task in late:
+            late_tasks = [task for task in tasks if not task.done()]
+            for task in late_tasks:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        return [TranslationError("time-out") if task in late else task.result() for task in tasks]
+            await asyncio.gather(*late_tasks, return_exceptions=True)
+        return [TranslationError("time-out") if task in late_tasks else task.result() for task in tasks]
 
     def _create_client(self) -> googletrans.Translator:
         client = googletrans.Translator(raise_exception=True)
@@ -95,19 +97,21 @@ class GoogleTranslator:
         return client
 
     async def _translate_one(
-        self, client: googletrans.Translator, turn: asyncio.Semaphore, text: str, source: str, target: str
+        self, client: googletrans.Translator, semaphore: asyncio.Semaphore, text: str, source: str, target: str
     ) -> str | TranslationError:
-        bare, kept = insert_placeholders(text)
-        if not has_words(bare):
+        protected_text, originals = insert_placeholders(text)
+        if not has_words(protected_text):
             return text
-        async with turn:
+        async with semaphore:
             try:
                 answer = await client.translate(
-                    bare, dest=GOOGLE_LANGUAGE_CODES.get(target, target), src=GOOGLE_LANGUAGE_CODES.get(source, source)
+                    protected_text,
+                    dest=GOOGLE_LANGUAGE_CODES.get(target, target),
+                    src=GOOGLE_LANGUAGE_CODES.get(source, source),
                 )
             except Exception as error:  # googletrans raises bare ones, and whatever its parser stumbles over
                 return TranslationError(_classify_error(error))
-        return _check_answer(bare, answer.text, kept)
+        return _check_answer(protected_text, answer.text, originals)
 
 
 def can_translate(language: str) -> bool:
@@ -115,13 +119,13 @@ def can_translate(language: str) -> bool:
     return GOOGLE_LANGUAGE_CODES.get(language, language).lower() in googletrans.LANGUAGES
 
 
-def _check_answer(sent: str, received: str, kept: list[str]) -> str | TranslationError:
-    if not received.strip():
+def _check_answer(sent_text: str, received_text: str, originals: list[str]) -> str | TranslationError:
+    if not received_text.strip():
         return TranslationError("garbage")
-    if extract_letters(received) == extract_letters(sent):
+    if extract_letters(received_text) == extract_letters(sent_text):
         return TranslationError("unchanged")
-    whole = restore_text(received, kept)
-    return whole if whole is not None else TranslationError("lost words")
+    restored_text = restore_text(received_text, originals)
+    return restored_text if restored_text is not None else TranslationError("lost words")
 
 
 def _classify_error(error: Exception) -> TranslationErrorReason:

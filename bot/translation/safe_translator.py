@@ -37,7 +37,7 @@ class TranslatedText:
     """The translation, translated back by the machine; empty if that failed, was not asked for, or not needed."""
     warnings: tuple[str, ...] = ()
     """Of "numbers", "dates", "names", "negation": what differs between the original and `back`."""
-    failed: TranslationErrorReason | None = None
+    failure: TranslationErrorReason | None = None
 
 
 class SafeTranslator:
@@ -49,14 +49,20 @@ class SafeTranslator:
         redis: Redis,
         vault: CacheVault,
         glossary: TermGlossary,
-        approved: ApprovedPhraseLookup,
+        approved_lookup: ApprovedPhraseLookup,
     ) -> None:
-        self._provider, self._glossary, self._approved = provider, glossary, approved
-        self._memory = TranslationCache(redis, vault)
-        self._breaker = CircuitBreaker(self._memory, provider.name if provider else "none")
+        self._provider, self._glossary, self._approved_lookup = provider, glossary, approved_lookup
+        self._cache = TranslationCache(redis, vault)
+        self._breaker = CircuitBreaker(self._cache, provider.name if provider else "none")
 
     def translate(
-        self, text: str, source: str, target: str, *, check: bool = True, cache_seconds: int = TRANSLATION_CACHE_SECONDS
+        self,
+        text: str,
+        source: str,
+        target: str,
+        *,
+        should_check: bool = True,
+        cache_seconds: int = TRANSLATION_CACHE_SECONDS,
     ) -> TranslatedText:
         """`text` in `target`.  `check`: also translate it back, and say what differs.
 
@@ -65,64 +71,64 @@ class SafeTranslator:
         """
         if source == target:
             return TranslatedText(text, "")
-        approved = self._find_approved(text, source, target)
-        if approved:
-            return TranslatedText(approved, "no")
-        return self._translate_by_machine(text, _TranslationRoute(source, target, cache_seconds), check)
+        approved_text = self._find_approved(text, source, target)
+        if approved_text:
+            return TranslatedText(approved_text, "no")
+        return self._translate_by_machine(text, _TranslationRoute(source, target, cache_seconds), should_check)
 
     def _find_approved(self, text: str, source: str, target: str) -> str | None:
         try:
-            return self._approved(source, target, text)
+            return self._approved_lookup(source, target, text)
         except Exception as error:  # a database that is away: the machine may still be there
             log.warning("no approved phrases: %s", type(error).__name__)
             return None
 
-    def _translate_by_machine(self, text: str, route: "_TranslationRoute", check: bool) -> TranslatedText:
-        bare, kept = self._protect_text(text, route.source, route.target)
-        ours = [self._glossary.get_replacement(one, route.source, route.target) for one in kept]
-        if not has_words(bare):
-            terms = restore_text(bare, ours) or text
-            return TranslatedText(terms, "" if terms == text else "no")
-        said = self._ask_provider(bare, route)
-        if isinstance(said, TranslationError):
-            return TranslatedText("", "", failed=said.reason)
-        made = TranslatedText(restore_text(said, ours) or "", "yes")
-        return self._check_back_translation(made, text, said, kept, route) if check else made
+    def _translate_by_machine(self, text: str, route: "_TranslationRoute", should_check: bool) -> TranslatedText:
+        protected_text, originals = self._protect_text(text, route.source, route.target)
+        replacements = [self._glossary.get_replacement(original, route.source, route.target) for original in originals]
+        if not has_words(protected_text):
+            text_with_terms = restore_text(protected_text, replacements) or text
+            return TranslatedText(text_with_terms, "" if text_with_terms == text else "no")
+        answer = self._ask_provider(protected_text, route)
+        if isinstance(answer, TranslationError):
+            return TranslatedText("", "", failure=answer.reason)
+        translated = TranslatedText(restore_text(answer, replacements) or "", "yes")
+        return self._check_back_translation(translated, text, answer, originals, route) if should_check else translated
 
     def _protect_text(self, text: str, source: str, target: str) -> tuple[str, list[str]]:
         """Without anything that tells whom it is about, and without the terms that are said as agreed."""
-        own = self._glossary.find_spans(text, source, target)
-        return insert_placeholders(text, [*own, *find_addresses(text), *find_names(text, source)])
+        term_spans = self._glossary.find_spans(text, source, target)
+        return insert_placeholders(text, [*term_spans, *find_addresses(text), *find_names(text, source)])
 
     def _check_back_translation(
-        self, made: TranslatedText, text: str, said: str, kept: list[str], route: "_TranslationRoute"
+        self, translated: TranslatedText, text: str, answer: str, originals: list[str], route: "_TranslationRoute"
     ) -> TranslatedText:
         """The marks stay in while it goes back: the names in a translation are not told to the machine either."""
-        came = self._ask_provider(said, _TranslationRoute(route.target, route.source, route.cache_seconds))
-        back = None if isinstance(came, TranslationError) else restore_text(came, kept)
+        back_answer = self._ask_provider(answer, _TranslationRoute(route.target, route.source, route.cache_seconds))
+        back = None if isinstance(back_answer, TranslationError) else restore_text(back_answer, originals)
         if back is None:
-            return made
-        must_stay = [*self._glossary.names, *(one for one in kept if has_words(one))]
-        return replace(made, back=back, warnings=find_warnings(text, back, must_stay, route.source))
+            return translated
+        required_names = [*self._glossary.names, *(original for original in originals if has_words(original))]
+        return replace(translated, back=back, warnings=find_warnings(text, back, required_names, route.source))
 
-    def _ask_provider(self, bare: str, route: "_TranslationRoute") -> str | TranslationError:
+    def _ask_provider(self, protected_text: str, route: "_TranslationRoute") -> str | TranslationError:
         """The machine's answer to a shielded text: the kept one, or a new one if the breaker lets it through."""
         if self._provider is None:
             return TranslationError("off")
-        key = build_cache_key(self._provider.name, route.source, route.target, bare)
-        known = self._memory.find(key)
-        if known:
-            return known
+        key = build_cache_key(self._provider.name, route.source, route.target, protected_text)
+        cached_text = self._cache.find_translation(key)
+        if cached_text:
+            return cached_text
         if not self._breaker.allow_request():
             return TranslationError("resting")
-        answer = _call_provider(self._provider, bare, route.source, route.target)
+        answer = _call_provider(self._provider, protected_text, route.source, route.target)
         self._breaker.record_result(answer.reason if isinstance(answer, TranslationError) else None)
         if isinstance(answer, str):
             if route.cache_seconds:
-                self._memory.save(key, answer, route.cache_seconds)
-            metrics.count(self._memory.redis, "translations")
+                self._cache.save_translation(key, answer, route.cache_seconds)
+            metrics.increment_count(self._cache.redis, "translations")
         else:
-            metrics.count(self._memory.redis, "translation_failures", answer.reason)
+            metrics.increment_count(self._cache.redis, "translation_failures", answer.reason)
         return answer
 
 
@@ -135,14 +141,14 @@ class _TranslationRoute:
     cache_seconds: int
 
 
-def _call_provider(provider: Translator, bare: str, source: str, target: str) -> str | TranslationError:
+def _call_provider(provider: Translator, protected_text: str, source: str, target: str) -> str | TranslationError:
     """What the provider says; one that breaks its promises costs no message."""
     try:
-        answer = provider.translate([bare], source, target)[0]
+        answer = provider.translate([protected_text], source, target)[0]
     except Exception as error:
         log.warning("the translator raised %s", type(error).__name__)
         return TranslationError("broken")
-    if isinstance(answer, str) and not has_same_marks(bare, answer):
+    if isinstance(answer, str) and not has_same_marks(protected_text, answer):
         return TranslationError("lost words")
     return answer
 

@@ -37,11 +37,11 @@ class TermGlossary:
         pattern, _ = self._get_pair(source, target)
         return [match.span() for match in pattern.finditer(text)] if pattern else []
 
-    def get_replacement(self, kept: str, source: str, target: str) -> str:
+    def get_replacement(self, original: str, source: str, target: str) -> str:
         """What is put back in the translation for what was taken out: a term's wording, all else unchanged."""
         _, wordings = self._get_pair(source, target)
-        found = wordings.get(_get_match_key(kept)) or wordings.get(kept.casefold(), kept)
-        return found[0].upper() + found[1:] if kept[:1].isupper() else found
+        wording = wordings.get(_get_match_key(original)) or wordings.get(original.casefold(), original)
+        return wording[0].upper() + wording[1:] if original[:1].isupper() else wording
 
     def _get_pair(self, source: str, target: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:
         if (source, target) not in self._pairs:
@@ -51,12 +51,12 @@ class TermGlossary:
 
     def _map_forms(self, source: str, target: str) -> dict[str, str]:
         """Form in `source` → wording in `target`, of every term that has both."""
-        found = {name: name for name in self.names}
+        wordings = {name: name for name in self.names}
         for english, term in self._terms.items():
             for form in _get_forms(english, term, source):
-                said = form if not term.say else next(iter(_get_forms(english, term, target)), "")
-                found |= {_get_match_key(form): said} if said else {}
-        return found
+                wording = form if not term.say else next(iter(_get_forms(english, term, target)), "")
+                wordings |= {_get_match_key(form): wording} if wording else {}
+        return wordings
 
 
 def _get_forms(english: str, term: GlossaryTerm, language: str) -> tuple[str, ...]:

@@ -35,18 +35,18 @@ class TranslationCache:
         self.redis, self._vault = redis, vault
         self._away_until = 0.0
 
-    def try_redis(self, call: Callable[[], T], otherwise: T) -> T:
+    def try_redis(self, call: Callable[[], T], fallback: T) -> T:
         """What `call` makes of Redis, or `otherwise` while Redis is away."""
         if time.monotonic() < self._away_until:
-            return otherwise
+            return fallback
         try:
             return call()
         except RedisError as error:
             self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
             log.warning("translating without Redis: %s", type(error).__name__)
-            return otherwise
+            return fallback
 
-    def find(self, key: str) -> str | None:
+    def find_translation(self, key: str) -> str | None:
         """The text kept under this key, if it can be opened."""
         sealed = self.try_redis(lambda: self.redis.get(key), None)
         if not isinstance(sealed, (bytes, str)):
@@ -56,13 +56,13 @@ class TranslationCache:
         except Exception:  # a key that was taken away: it is translated anew
             return None
 
-    def save(self, key: str, text: str, seconds: int = TRANSLATION_CACHE_SECONDS) -> None:
+    def save_translation(self, key: str, text: str, seconds: int = TRANSLATION_CACHE_SECONDS) -> None:
         """Keep a text so long, sealed for this key."""
         sealed = self._vault.encrypt(text, key)
         self.try_redis(lambda: self.redis.set(key, sealed, ex=seconds), None)
 
 
-def build_cache_key(provider: str, source: str, target: str, bare: str) -> str:
+def build_cache_key(provider: str, source: str, target: str, protected_text: str) -> str:
     """Under which a translation is kept: a hash, from which the text cannot be read."""
-    whole = json.dumps([provider, source, target, bare])
-    return f"puente:translated:{sha256(whole.encode()).hexdigest()}"
+    key_parts = json.dumps([provider, source, target, protected_text])
+    return f"puente:translated:{sha256(key_parts.encode()).hexdigest()}"

@@ -6,68 +6,89 @@ from datetime import datetime
 
 from bot.base.language_names import get_english_name
 from bot.content.library import Library
-from bot.speech.twilio_voices import VOICES
-from bot.voice.recordable_texts import Item, sayable
+from bot.speech.twilio_voices import TWILIO_VOICES
+from bot.voice.recordable_texts import RecordableText, collect_recordable_texts
 
-Recorded = Callable[[str, frozenset[str]], set[str]]
+RecordedKeyLookup = Callable[[str, frozenset[str]], set[str]]
 """Those of a language's keys for which callers hear a recording."""
-NAMED = 3
-LETTERS = 60
+MAX_LISTED_TEXTS = 3
+MAX_EXCERPT_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
-class Coverage:
+class VoiceCoverage:
     """`voice` is the machine's ("" for none); `apart` so many texts can only be said by one; `silent` are the texts
     that nothing says, the most important first; `recorded` is None where nobody looked."""
 
     language: str
-    voice: str
-    texts: int
-    apart: int
-    recorded: int | None
-    silent: tuple[Item, ...]
+    voice_name: str
+    recordable_count: int
+    machine_only_count: int
+    recorded_count: int | None
+    unrecorded_texts: tuple[RecordableText, ...]
 
     @property
-    def unheard(self) -> int:
+    def unheard_count(self) -> int:
         """How many texts have neither voice nor recording."""
-        return 0 if self.voice else len(self.silent) + self.apart
+        return 0 if self.voice_name else len(self.unrecorded_texts) + self.machine_only_count
 
 
-def coverage(library: Library, language: str, at: datetime, recorded: Recorded | None) -> Coverage:
+def measure_coverage(
+    library: Library, language: str, now: datetime, find_recorded_keys: RecordedKeyLookup | None
+) -> VoiceCoverage:
     """How it stands with one language."""
-    found, voice = sayable(library, language, at), VOICES.get(language)
-    there = recorded(language, found.keys) if recorded else set()
-    silent = () if voice else tuple(item for item in found.items if item.key not in there)
-    known = len(there) if recorded else None
-    return Coverage(language, voice.name if voice else "", len(found.items), len(found.apart), known, silent)
+    recordable_texts, voice = collect_recordable_texts(library, language, now), TWILIO_VOICES.get(language)
+    recorded_keys = find_recorded_keys(language, recordable_texts.keys) if find_recorded_keys else set()
+    unrecorded_texts = () if voice else tuple(item for item in recordable_texts.items if item.key not in recorded_keys)
+    recorded_count = len(recorded_keys) if find_recorded_keys else None
+    return VoiceCoverage(
+        language,
+        voice.name if voice else "",
+        len(recordable_texts.items),
+        len(recordable_texts.machine_only_texts),
+        recorded_count,
+        unrecorded_texts,
+    )
 
 
-def warnings(library: Library, at: datetime, recorded: Recorded | None) -> Iterator[str]:
+def list_warnings(library: Library, now: datetime, find_recorded_keys: RecordedKeyLookup | None) -> Iterator[str]:
     """For `bot check`: a line for each language in which callers would not hear everything."""
     for language in library.district.languages:
-        if language not in VOICES:
-            found = coverage(library, language, at, recorded)
-            if found.unheard:
-                yield f"messages/{language}.po:1:1: {_told(found)}"
+        if language not in TWILIO_VOICES:
+            language_coverage = measure_coverage(library, language, now, find_recorded_keys)
+            if language_coverage.unheard_count:
+                yield f"messages/{language}.po:1:1: {_describe_coverage(language_coverage)}"
 
 
-def _told(found: Coverage) -> str:
-    name = f"{get_english_name(found.language)} has no machine voice"
-    looked = "" if found.recorded is not None else " (recordings were not looked at: no database that is up to date)"
-    count = f"{found.unheard} of {found.texts + found.apart} texts have no recording either{looked}"
-    first = "; ".join(f"{item.flow}: {_short(item.english)}" for item in found.silent[:NAMED])
-    return f"{name}: {count}{f', first: {first}' if first else ''}"
+def _describe_coverage(language_coverage: VoiceCoverage) -> str:
+    name = f"{get_english_name(language_coverage.language)} has no machine voice"
+    unchecked_note = (
+        ""
+        if language_coverage.recorded_count is not None
+        else " (recordings were not looked at: no database that is up to date)"
+    )
+    total = language_coverage.recordable_count + language_coverage.machine_only_count
+    count = f"{language_coverage.unheard_count} of {total} texts have no recording either{unchecked_note}"
+    examples = "; ".join(
+        f"{item.flow}: {_shorten_text(item.english)}" for item in language_coverage.unrecorded_texts[:MAX_LISTED_TEXTS]
+    )
+    return f"{name}: {count}{f', first: {examples}' if examples else ''}"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LETTERS else f"{text[:LETTERS].rsplit(' ', 1)[0]} …"
+def _shorten_text(text: str) -> str:
+    return text if len(text) <= MAX_EXCERPT_CHARACTERS else f"{text[:MAX_EXCERPT_CHARACTERS].rsplit(' ', 1)[0]} …"
 
 
-def table(found: Iterable[Coverage]) -> str:
+def render_table(coverages: Iterable[VoiceCoverage]) -> str:
     """What is said by whom, in Markdown: a row for each language."""
     rows = ["| language | machine voice | recordings | only by a machine | neither |", "|---|---|---|---|---|"]
-    for one in found:
-        name = f"{get_english_name(one.language)} ({one.language})"
-        recorded = "not looked at" if one.recorded is None else f"{one.recorded} of {one.texts}"
-        rows.append(f"| {name} | {one.voice or 'none'} | {recorded} | {one.apart} | {one.unheard} |")
+    for language_coverage in coverages:
+        name = f"{get_english_name(language_coverage.language)} ({language_coverage.language})"
+        recorded_label = (
+            "not looked at"
+            if language_coverage.recorded_count is None
+            else f"{language_coverage.recorded_count} of {language_coverage.recordable_count}"
+        )
+        counts = f"{language_coverage.machine_only_count} | {language_coverage.unheard_count}"
+        rows.append(f"| {name} | {language_coverage.voice_name or 'none'} | {recorded_label} | {counts} |")
     return "\n".join(rows)

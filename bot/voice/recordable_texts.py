@@ -12,23 +12,23 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.facts import LIVE_FACT_IDS
 from bot.content.library import Library
 from bot.flows.effects import StateFact
-from bot.flows.loader import texts_of
+from bot.flows.loader import list_flow_texts
 from bot.flows.model import Flow, Plural, Severity, Text
-from bot.messaging.reply_composer import DRAFT, ENGLISH, SOON, Composer
-from bot.speech.spoken_wording import NOT_HEARD, english_said, said
-from bot.speech.utterances import pieces, recording_key
+from bot.messaging.reply_composer import DRAFT_NOTICE, ENGLISH_NOTICE, SOON_NOTICE, ReplyComposer
+from bot.speech.spoken_wording import UNSPOKEN_TEXT_PREFIXES, find_spoken_english, render_spoken_reply
+from bot.speech.utterances import compute_recording_key, split_utterances
 
-FIRST = ("menu", "talk_to_human")
+PRIORITY_FLOWS = ("menu", "talk_to_human")
 """After the emergencies, and before everything else."""
-TEXTS, FACTS = "texts", "facts"
+TEXTS_GROUP, FACTS_GROUP = "texts", "facts"
 """Where the texts of flows/texts.yaml, and facts that no flow states, are listed."""
-DIGIT = "{digit}"
+DIGIT_PLACEHOLDER = "{digit}"
 """Stands in the texts that name a key."""
-URGENT: Severity = "escalate_now"
+EMERGENCY_SEVERITY: Severity = "escalate_now"
 
 
 @dataclass(frozen=True)
-class Item:
+class RecordableText:
     """One piece that can be recorded.  `flow` and `place` say where it stands first; `draft`: no person has reviewed
     the translation; `missing`: there is none, and `text` is the English."""
 
@@ -37,12 +37,12 @@ class Item:
     english: str
     flow: str
     place: str
-    draft: bool = False
-    missing: bool = False
+    is_draft: bool = False
+    is_missing: bool = False
 
 
 @dataclass(frozen=True)
-class Apart:
+class MachineOnlyText:
     """A text that only a machine can say: it holds what only a conversation knows."""
 
     flow: str
@@ -50,11 +50,11 @@ class Apart:
 
 
 @dataclass(frozen=True)
-class Sayable:
+class RecordableTextList:
     """The pieces, the most important first and each once; and what cannot be recorded."""
 
-    items: tuple[Item, ...]
-    apart: tuple[Apart, ...]
+    items: tuple[RecordableText, ...]
+    machine_only_texts: tuple[MachineOnlyText, ...]
 
     @property
     def keys(self) -> frozenset[str]:
@@ -62,119 +62,129 @@ class Sayable:
         return frozenset(item.key for item in self.items)
 
 
-def sayable(library: Library, language: str, at: datetime) -> Sayable:
+def collect_recordable_texts(library: Library, language: str, now: datetime) -> RecordableTextList:
     """What can be said in this language as things stand at that moment (facts are dated)."""
-    found = _Writer(library, language, at)
-    for flow in in_order(library):
-        found.flow(flow)
+    collector = _RecordableTextCollector(library, language, now)
+    for flow in list_family_flows(library):
+        collector.add_flow(flow)
     for name, text in library.texts.items():
-        if not name.startswith(NOT_HEARD):
-            found.text(TEXTS, name, text)
+        if not name.startswith(UNSPOKEN_TEXT_PREFIXES):
+            collector.add_text(TEXTS_GROUP, name, text)
     for fact in library.facts:
-        found.fact(FACTS, fact)
-    items = sorted(found.items.values(), key=lambda item: _rank(library, item.flow))
-    return Sayable(tuple(items), tuple(found.apart.values()))
+        collector.add_fact(FACTS_GROUP, fact)
+    items = sorted(collector.items.values(), key=lambda item: _rank_flow(library, item.flow))
+    return RecordableTextList(tuple(items), tuple(collector.machine_only_texts.values()))
 
 
-def in_order(library: Library) -> list[Flow]:
+def list_family_flows(library: Library) -> list[Flow]:
     """The flows that families walk: emergencies, the menu, the way to a person, then the rest by name."""
     flows = [flow for flow in library.flows.flows.values() if flow.for_ == "family"]
-    return sorted(flows, key=lambda flow: (_rank(library, flow.flow), flow.flow))
+    return sorted(flows, key=lambda flow: (_rank_flow(library, flow.flow), flow.flow))
 
 
-def emergency(flow: Flow) -> bool:
+def is_emergency_flow(flow: Flow) -> bool:
     """Whether somebody is paged at once from it."""
-    return any(step.escalate and step.escalate.severity == URGENT for step in flow.steps.values())
+    return any(step.escalate and step.escalate.severity == EMERGENCY_SEVERITY for step in flow.steps.values())
 
 
-def _rank(library: Library, name: str) -> int:
+def _rank_flow(library: Library, name: str) -> int:
     """0 for emergencies, then the menu, the way to a person, the texts of all conversations, the rest."""
     flow = library.flows.flows.get(name)
-    if flow and emergency(flow):
+    if flow and is_emergency_flow(flow):
         return 0
-    first = (*FIRST, TEXTS)
-    return 1 + first.index(name) if name in first else 1 + len(first)
+    priorities = (*PRIORITY_FLOWS, TEXTS_GROUP)
+    return 1 + priorities.index(name) if name in priorities else 1 + len(priorities)
 
 
-class _Writer:
+class _RecordableTextCollector:
     """Composes in the language and, beside it, in English."""
 
-    def __init__(self, library: Library, language: str, at: datetime) -> None:
-        self.library, self.language, self.at = library, language, at
-        self.items: dict[str, Item] = {}
-        self.apart: dict[str, Apart] = {}
+    def __init__(self, library: Library, language: str, now: datetime) -> None:
+        self.library, self.language, self.now = library, language, now
+        self.items: dict[str, RecordableText] = {}
+        self.machine_only_texts: dict[str, MachineOnlyText] = {}
 
-    def flow(self, flow: Flow) -> None:
+    def add_flow(self, flow: Flow) -> None:
         """All that a flow says, with the facts that it states."""
-        for path, text in texts_of(flow):
-            self.text(flow.flow, ".".join(map(str, path)).removeprefix("steps."), text)
+        for path, text in list_flow_texts(flow):
+            self.add_text(flow.flow, ".".join(map(str, path)).removeprefix("steps."), text)
         for name in dict.fromkeys(fact for step in flow.steps.values() for fact in step.fact):
-            self.fact(flow.flow, name)
+            self.add_fact(flow.flow, name)
 
-    def text(self, flow: str, place: str, text: Text) -> None:
+    def add_text(self, flow: str, place: str, text: Text) -> None:
         """One text; apart, if it needs what only a conversation has."""
-        english = text.one if isinstance(text, Plural) else english_said(self.library, self.language, text)
+        english = text.one if isinstance(text, Plural) else find_spoken_english(self.library, self.language, text)
         text = text if isinstance(text, Plural) else english
-        if DIGIT in english:
-            self._keys(flow, place, english)
+        if DIGIT_PLACEHOLDER in english:
+            self._add_key_texts(flow, place, english)
             return
-        own, beside = (self._alone(language, text) for language in (self.language, SOURCE_LANGUAGE))
-        if own is None or beside is None:
-            self.apart.setdefault(english, Apart(flow, english))
+        translated_text, english_text = (
+            self._compose_text(language, text) for language in (self.language, SOURCE_LANGUAGE)
+        )
+        if translated_text is None or english_text is None:
+            self.machine_only_texts.setdefault(english, MachineOnlyText(flow, english))
         else:
-            self._keep(flow, place, (own, beside), english)
+            self._add_items(flow, place, (translated_text, english_text), english)
 
-    def _keys(self, flow: str, place: str, english: str) -> None:
+    def _add_key_texts(self, flow: str, place: str, english: str) -> None:
         """The words for a key: a recording for each of them."""
-        own = self.library.catalogs.translate(self.language, english)
+        translated_text = self.library.catalogs.translate(self.language, english)
         for digit in "123456789":
-            said = (own.replace(DIGIT, digit), english.replace(DIGIT, digit))
-            self._keep(flow, f"{place}.{digit}", said, english)
+            wordings = (translated_text.replace(DIGIT_PLACEHOLDER, digit), english.replace(DIGIT_PLACEHOLDER, digit))
+            self._add_items(flow, f"{place}.{digit}", wordings, english)
 
-    def _alone(self, language: str, text: Text) -> str | None:
-        return None if isinstance(text, Plural) else self._composer(language).outside_a_talk(text)
+    def _compose_text(self, language: str, text: Text) -> str | None:
+        return None if isinstance(text, Plural) else self._build_composer(language).build_standalone_text(text)
 
-    def fact(self, flow: str, name: str) -> None:
+    def add_fact(self, flow: str, name: str) -> None:
         """A fact that may be stated now; the day on which it was checked is a piece of its own, for all facts of it."""
         fact = self.library.facts.get(name)
         if name in LIVE_FACT_IDS or fact is None:
             return
         if fact.partners:
-            self.apart.setdefault(fact.text, Apart(flow, fact.text))
+            self.machine_only_texts.setdefault(fact.text, MachineOnlyText(flow, fact.text))
             return
-        if fact.is_usable(self._today(), self.library.district.policies, ()):
-            both = (self._stated(self.language, name), self._stated(SOURCE_LANGUAGE, name))
-            self._keep(flow, f"fact.{name}", both, fact.text)
+        if fact.is_usable(self._get_today(), self.library.district.policies, ()):
+            wordings = (self._compose_fact(self.language, name), self._compose_fact(SOURCE_LANGUAGE, name))
+            self._add_items(flow, f"fact.{name}", wordings, fact.text)
 
-    def _stated(self, language: str, name: str) -> str:
-        return said(self.library, language, self._composer(language).compose([StateFact(name)]))
+    def _compose_fact(self, language: str, name: str) -> str:
+        return render_spoken_reply(self.library, language, self._build_composer(language).compose([StateFact(name)]))
 
-    def _composer(self, language: str) -> Composer:
+    def _build_composer(self, language: str) -> ReplyComposer:
         """One that adds no notice: those are texts of their own."""
-        return Composer(self.library, language, self.at, noticed=[DRAFT, ENGLISH, SOON])
+        return ReplyComposer(
+            self.library, language, self.now, shown_notices=[DRAFT_NOTICE, ENGLISH_NOTICE, SOON_NOTICE]
+        )
 
-    def _today(self) -> date:
-        return self.library.district.to_local_time(self.at).date()
+    def _get_today(self) -> date:
+        return self.library.district.to_local_time(self.now).date()
 
-    def _keep(self, flow: str, place: str, both: tuple[str, str], english: str) -> None:
+    def _add_items(self, flow: str, place: str, wordings: tuple[str, str], english: str) -> None:
         wording = self.library.catalogs.find_text(self.language, english)
-        for number, (text, beside) in enumerate(_side_by_side(*both)):
-            key = recording_key(self.language, text)
-            where = f"{flow}.{place}#{number}"[:160]
-            self.items.setdefault(key, Item(key, text, beside, flow, where, wording.is_draft, wording.is_missing))
+        for number, (text, english_utterance) in enumerate(_pair_utterances(*wordings)):
+            key = compute_recording_key(self.language, text)
+            item_place = f"{flow}.{place}#{number}"[:160]
+            self.items.setdefault(
+                key,
+                RecordableText(key, text, english_utterance, flow, item_place, wording.is_draft, wording.is_missing),
+            )
 
 
-def _side_by_side(own: str, english: str) -> Iterator[tuple[str, str]]:
+def _pair_utterances(translated_text: str, english_text: str) -> Iterator[tuple[str, str]]:
     """The pieces of both; where a translation has other paragraphs, the whole English beside each."""
-    cut, beside = pieces(own), pieces(english)
-    whole = " ".join(piece.text for piece in beside)
-    for number, piece in enumerate(cut):
-        yield piece.text, beside[number].text if len(cut) == len(beside) else whole
+    utterances, english_utterances = split_utterances(translated_text), split_utterances(english_text)
+    whole_english = " ".join(utterance.text for utterance in english_utterances)
+    for number, utterance in enumerate(utterances):
+        yield (
+            utterance.text,
+            english_utterances[number].text if len(utterances) == len(english_utterances) else whole_english,
+        )
 
 
-def by_flow(items: Iterable[Item]) -> Mapping[str, list[Item]]:
+def group_by_flow(items: Iterable[RecordableText]) -> Mapping[str, list[RecordableText]]:
     """Flow → its pieces, in their order."""
-    found: dict[str, list[Item]] = {}
+    groups: dict[str, list[RecordableText]] = {}
     for item in items:
-        found.setdefault(item.flow, []).append(item)
-    return found
+        groups.setdefault(item.flow, []).append(item)
+    return groups

@@ -11,21 +11,21 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis import Redis, RedisError
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.console.core.console_i18n import _
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 View = Callable[..., Any]
 
-TRIES = "20 per minute; 200 per hour"
+LOGIN_LIMITS = "20 per minute; 200 per hour"
 """Logins of one address. A school's staff share one; the limit of one account is tighter (`store/staff`)."""
-TRIED = (
+LOGIN_ENDPOINTS = (
     *("console.log_in", "console.check_code", "console.to_district", "console.from_district"),
     *("console.change_password", "console.set_factor"),
 )
-LOOKS = "60 per minute"
+PUBLIC_PAGE_LIMITS = "60 per minute"
 """Looks of one address at each of the public pages: far too few to find a code by trying."""
-LOOKED = (
+PUBLIC_PAGE_ENDPOINTS = (
     "genuine.message",
     "genuine.kit_page",
     "genuine.picture",
@@ -35,67 +35,79 @@ LOOKED = (
 )
 
 
-class _Counter:
+class _RequestCounter:
     """Counts in Redis, for all processes; each by itself while Redis is away."""
 
     def __init__(self, redis: Redis) -> None:
         pool: Any = redis.connection_pool  # the pool says where; what stands before it is only its kind
         storage = RedisStorage("redis://", connection_pool=pool, key_prefix="puente:limits")
-        self._together, self._alone = FixedWindowRateLimiter(storage), FixedWindowRateLimiter(MemoryStorage())
+        self._shared_limiter, self._local_limiter = (
+            FixedWindowRateLimiter(storage),
+            FixedWindowRateLimiter(MemoryStorage()),
+        )
 
-    def one_more(self, most: Sequence[RateLimitItem], *who: str) -> bool:
+    def is_within_limits(self, limits: Sequence[RateLimitItem], *client: str) -> bool:
         """Whether `who` may once more."""
         try:
-            return all(self._together.hit(one, *who) for one in most)
+            return all(self._shared_limiter.hit(item, *client) for item in limits)
         except RedisError:
-            return all(self._alone.hit(one, *who) for one in most)
+            return all(self._local_limiter.hit(item, *client) for item in limits)
 
 
-def limit(app: Flask, ready: Services) -> None:
+def limit_requests(app: Flask, runtime: Runtime) -> None:
     """Count tries to log in and looks at the public pages: at these views only, a webhook waits for no count."""
-    counter = _Counter(ready.redis)
-    for endpoints, most, who, told in ((TRIED, TRIES, caller, _too_many), (LOOKED, LOOKS, _visitor, None)):
+    counter = _RequestCounter(runtime.redis)
+    for endpoints, limits, identify_client, explain_refusal in (
+        (LOGIN_ENDPOINTS, LOGIN_LIMITS, get_client_address, _explain_too_many),
+        (PUBLIC_PAGE_ENDPOINTS, PUBLIC_PAGE_LIMITS, _identify_visitor, None),
+    ):
         for endpoint in endpoints:
             view = app.view_functions[endpoint]
-            app.view_functions[endpoint] = _limited(view, parse_many(most), who, told, counter)
+            app.view_functions[endpoint] = _limit_view(
+                view, parse_many(limits), identify_client, explain_refusal, counter
+            )
 
 
-def _limited(
-    view: View, most: Sequence[RateLimitItem], who: Callable[[], str], told: Callable[[], str] | None, counter: _Counter
+def _limit_view(
+    view: View,
+    limits: Sequence[RateLimitItem],
+    identify_client: Callable[[], str],
+    explain_refusal: Callable[[], str] | None,
+    counter: _RequestCounter,
 ) -> View:
     @wraps(view)
-    def counted(*given: Any, **named: Any) -> Any:
-        if not counter.one_more(most, request.endpoint or "", who()):
-            abort(429, told() if told else None)
-        return view(*given, **named)
+    def limited_view(*args: Any, **kwargs: Any) -> Any:
+        if not counter.is_within_limits(limits, request.endpoint or "", identify_client()):
+            abort(429, explain_refusal() if explain_refusal else None)
+        return view(*args, **kwargs)
 
-    return counted
+    return limited_view
 
 
-def caller() -> str:
+def get_client_address() -> str:
     """Whose tries are counted together: an address; of IPv6 its network, for who has one address there has 2**64.
 
     Some proxies write the port behind the address: another port is nobody else.
     """
     address = request.remote_addr or ""
-    for given in (address, address.rpartition(":")[0].strip("[]")):
+    for candidate in (address, address.rpartition(":")[0].strip("[]")):
         try:
-            found = ip_address(given)
+            ip = ip_address(candidate)
         except ValueError:
             continue
-        if isinstance(found, IPv6Address) and not found.ipv4_mapped:
-            return str(ip_network((found, 64), strict=False))
-        return str(getattr(found, "ipv4_mapped", None) or found)
+        if isinstance(ip, IPv6Address) and not ip.ipv4_mapped:
+            return str(ip_network((ip, 64), strict=False))
+        return str(getattr(ip, "ipv4_mapped", None) or ip)
     return address
 
 
-def _visitor() -> str:
+def _identify_visitor() -> str:
     """Who looks at a page without a login.  Where nobody has said how many proxies there are (`TRUSTED_PROXIES`), a
     proxy's word for it counts too, though it can be forged: all the district's families must not share one limit."""
-    if services().settings.trusted_proxies:
-        return caller()
-    return f"{caller()} {request.headers.get('X-Forwarded-For', '')[:100]}"
+    if get_runtime().settings.trusted_proxies:
+        return get_client_address()
+    return f"{get_client_address()} {request.headers.get('X-Forwarded-For', '')[:100]}"
 
 
-def _too_many() -> str:
+def _explain_too_many() -> str:
     return _("Too many tries from your network. Please wait some minutes.")

@@ -154,7 +154,7 @@ def _fill_families() -> None:
     """Each contact of before gets its family; two addresses of one number get the same."""
     db = op.get_bind()
     rows = db.execute(sa.text("SELECT id, address_index, sealed_address, channel, created_at FROM contacts")).all()
-    vault = Vault(settings.load().data_keys) if any(row.channel == "whatsapp" for row in rows) else None
+    vault = Vault(settings.load_settings().data_keys) if any(row.channel == "whatsapp" for row in rows) else None
     for row in rows:
         index = _person(vault, row)
         given = {"index": index, "at": row.created_at, "contact": row.id}

@@ -10,8 +10,8 @@ from bot.announcements import approval, composition, delivery_results, launch
 from bot.announcements.sender import broadcast
 from bot.base.database import now
 from bot.messaging import delivery_status
-from bot.messaging.delivery_status import Report
-from bot.runtime import Services
+from bot.messaging.delivery_status import DeliveryReport
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, recipient_counts
 from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
 from bot.store.families import contacts, families
@@ -24,7 +24,7 @@ TEXT = "There is no school on Friday. The buses do not run. Call {office_phone} 
 class District:
     """Families come in by `family`; `say` writes and releases an announcement; `send` runs the jobs."""
 
-    services: Services
+    services: Runtime
     twilio: TwilioStandIn
     made: list[int] = field(default_factory=list)
 
@@ -81,7 +81,7 @@ class District:
         """Twilio's report on the newest message to this number."""
         sent = self.twilio.sent_to(number)[-1]
         row = sent.status_callback.split("m=")[1]
-        delivery_status.record(self.services, Report(sent.sid, state, row, code))
+        delivery_status.record_report(self.services, DeliveryReport(sent.sid, state, row, code))
         delivery_results.record_pending_reports(self.services)
 
     def got(self, number: str) -> list[str]:
@@ -101,7 +101,7 @@ class District:
 
 
 @pytest.fixture
-def district(services: Services, twilio: TwilioStandIn) -> District:
+def district(services: Runtime, twilio: TwilioStandIn) -> District:
     return District(services, twilio)
 
 

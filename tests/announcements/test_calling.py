@@ -16,7 +16,7 @@ from bot.announcements.sender import broadcast
 from bot.announcements.text import split_sentences
 from bot.base.database import now
 from bot.channels.base import OutgoingMessage
-from bot.speech.utterances import recording_key
+from bot.speech.utterances import compute_recording_key
 from bot.store.announcements import announcements, recipients, recordings, translations
 from bot.store.announcements.recordings import Recording, RecordingAudio
 from bot.store.announcements.translations import TranslationReview
@@ -218,7 +218,7 @@ def test_people_record_an_announcement_and_it_is_played(served: District) -> Non
     assert texts[-1] == "Jimcaha dugsi ma jiro."
     with services.database.write() as db:
         for text in (*texts, get_key_prompt(services.library, "so")):
-            said = Recording(0, "so", recording_key("so", text), "announcements", text, 2, "ana_ruiz", now())
+            said = Recording(0, "so", compute_recording_key("so", text), "announcements", text, 2, "ana_ruiz", now())
             number = recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2))
             assert recordings.review(db, number, "rosa_lind", now())
     served.send(announcement)

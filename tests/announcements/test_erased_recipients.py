@@ -28,7 +28,7 @@ def test_erased_while_the_audience_is_written_down(district: District, monkeypat
     def erased_then(*args: Any) -> Iterator[Any]:
         planned = list(rows(*args))
         if any(one.kind == "text" for one in planned):  # leaders are read first
-            assert erasure.erase(district.services, A, "ana_ruiz")
+            assert erasure.erase_by_address(district.services, A, "ana_ruiz")
         yield from planned
 
     monkeypatch.setattr(launch, "_build_rows", erased_then)
@@ -42,7 +42,7 @@ def test_erased_while_its_text_is_handed_over(district: District, monkeypatch: p
 
     def erased_then(channel: Any, ready: Any, claimed: Any) -> Any:
         result = hand_over(channel, ready, claimed)
-        erasure.erase(district.services, A, "ana_ruiz")
+        erasure.erase_by_address(district.services, A, "ana_ruiz")
         return result
 
     monkeypatch.setattr(broadcasting, "send_request", erased_then)

@@ -191,7 +191,7 @@ def test_join_by_sms_after_stop_by_whatsapp_brings_the_whole_number_back(
 def test_a_stop_by_sms_holds_for_texts_that_would_come_by_whatsapp_and_sms(
     district: District, new_family: Callable[[str], Family]
 ) -> None:
-    from bot.messaging.contact_policy import way_to
+    from bot.messaging.contact_policy import find_delivery_route
 
     by_sms = new_family(A)
     by_sms.text("English")
@@ -199,4 +199,4 @@ def test_a_stop_by_sms_holds_for_texts_that_would_come_by_whatsapp_and_sms(
     by_sms.text("STOP")
     with district.services.database.read() as db:
         contact = contacts.find(db, district.services.database.vault, f"whatsapp:{A}")
-    assert contact and way_to(district.services, contact).address is None
+    assert contact and find_delivery_route(district.services, contact).address is None

@@ -14,9 +14,9 @@ from bot.base import settings
 from bot.base.settings import Settings
 from bot.content.district import School
 from bot.content.library import Library
-from bot.documents.html_page import NoRenderer
+from bot.documents.html_page import RendererUnavailableError
 from bot.documents.poster import Poster
-from bot.web.simulator.fake_twilio import SENDER
+from bot.web.simulator.fake_twilio import SENDER_NUMBER
 from tests.documents.conftest import drawing
 from tests.documents.seen import codes_on, on_paper, text_of
 
@@ -37,7 +37,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def given(**more: str) -> Settings:
-    return settings.load(**(TWILIO | more if more else {}))
+    return settings.load_settings(**(TWILIO | more if more else {}))
 
 
 def with_district(library: Library, **more: object) -> Library:
@@ -57,21 +57,21 @@ def run(*arguments: str) -> Result:
 def test_whatsapp_is_what_the_code_opens(library: Library) -> None:
     found = of(library, "lincoln", twilio_whatsapp_from="whatsapp:+12175550123", twilio_sms_from="+12175550124")
     assert found.link == "https://wa.me/12175550123?text=JOIN%20LINCOLN"
-    assert (found.word, found.number) == ("JOIN LINCOLN", "217-555-0124")
+    assert (found.word, found.phone) == ("JOIN LINCOLN", "217-555-0124")
     assert (found.district, found.school) == ("Riverbend Public Schools", "Lincoln Elementary")
 
 
 def test_without_whatsapp_the_code_opens_a_text(library: Library) -> None:
     numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
     off = of(library, "lincoln", channels=("sms",), **numbers)
-    assert (off.link, off.number) == ("SMSTO:+12175550124:JOIN LINCOLN", "217-555-0124")
+    assert (off.link, off.phone) == ("SMSTO:+12175550124:JOIN LINCOLN", "217-555-0124")
     assert of(library, twilio_sms_from="72345").link == "SMSTO:72345:JOIN"
 
 
 def test_with_whatsapp_alone_its_number_is_shown(library: Library) -> None:
-    assert of(library, twilio_whatsapp_from="+12175550123").number == "217-555-0123"
+    assert of(library, twilio_whatsapp_from="+12175550123").phone == "217-555-0123"
     numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
-    assert of(library, channels=("whatsapp",), **numbers).number == "217-555-0123"
+    assert of(library, channels=("whatsapp",), **numbers).phone == "217-555-0123"
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,19 @@ def test_a_line_without_a_number_says_what_to_set(
 
 
 def test_development_shows_the_simulators_number(library: Library) -> None:
-    assert EXAMPLE_NUMBER == SENDER
-    assert of(library).number == "217-555-0100"
+    assert EXAMPLE_NUMBER == SENDER_NUMBER
+    assert of(library).phone == "217-555-0100"
     assert of(library).link == "https://wa.me/12175550100?text=JOIN"
 
 
 def test_every_language_says_it_with_word_and_number(library: Library) -> None:
-    lines = {line.language: line for line in of(library, "harbor").lines}
+    lines = {line.language: line for line in of(library, "harbor").texts}
     assert tuple(lines) == library.district.languages
     assert "Mensajes de Riverbend Public Schools" in lines["es"].title
     for language, line in lines.items():
-        assert "JOIN HARBOR" in line.how and "217-555-0100" in line.how, language
-        assert "STOP" in line.safe and "{" not in line.title + line.how + line.safe, language
-    assert len({line.safe for line in lines.values()}) == len(lines)
+        assert "JOIN HARBOR" in line.instructions and "217-555-0100" in line.instructions, language
+        assert "STOP" in line.reassurance and "{" not in line.title + line.instructions + line.reassurance, language
+    assert len({line.reassurance for line in lines.values()}) == len(lines)
 
 
 def test_a_first_word_of_two_schools_is_not_enough(library: Library) -> None:
@@ -114,11 +114,11 @@ def test_a_first_word_of_two_schools_is_not_enough(library: Library) -> None:
 
 
 def test_the_word_is_understood_by_the_line(library: Library) -> None:
-    from bot.flows.commands import match
+    from bot.flows.commands import match_command
 
     for school in library.district.schools:
-        ordered = match(of(library, school).word, library.phrasebook)
-        assert ordered and ordered.kind == "join" and library.district.find_school_in_text(ordered.rest) == school
+        ordered = match_command(of(library, school).word, library.phrasebook)
+        assert ordered and ordered.kind == "join" and library.district.find_school_in_text(ordered.argument) == school
 
 
 def test_an_unknown_school_is_told_the_known_ones() -> None:
@@ -131,15 +131,15 @@ def test_an_unknown_school_is_told_the_known_ones() -> None:
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(poster: Poster) -> bytes:
-        raise NoRenderer("No page can be drawn here: install Pango.")
+        raise RendererUnavailableError("No page can be drawn here: install Pango.")
 
-    monkeypatch.setattr(command, "poster_pdf", missing)
+    monkeypatch.setattr(command, "render_poster_pdf", missing)
     result = run()
     assert result.exit_code == 1 and "install Pango" in result.output and "Traceback" not in result.output
 
 
 def test_where_it_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(command, "poster_pdf", lambda poster: f"%PDF {poster.school}\0\xff".encode("latin-1"))
+    monkeypatch.setattr(command, "render_poster_pdf", lambda poster: f"%PDF {poster.school}\0\xff".encode("latin-1"))
     assert run("-o", "-").stdout_bytes == b"%PDF \0\xff"
     assert list(tmp_path.glob("*.pdf")) == []
     assert run("--school", "lincoln").exit_code == 0

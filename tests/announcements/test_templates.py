@@ -12,7 +12,7 @@ from bot.announcements.approval import ReleaseError
 from bot.base.database import now
 from bot.content.catalog import CatalogText
 from bot.messaging import suppression_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements, approvals, translations
 from bot.store.announcements import templates as announcements_templates
@@ -32,12 +32,12 @@ SPANISH = (
 )
 
 
-def the(services: Services, what: str = AGENTS_WERE_HERE, school: str = "lincoln") -> AnnouncementTemplate:
+def the(services: Runtime, what: str = AGENTS_WERE_HERE, school: str = "lincoln") -> AnnouncementTemplate:
     with services.database.read() as db:
         return next(one for one in announcements_templates.list_all(db) if (one.school, one.what) == (school, what))
 
 
-def found(services: Services, number: int) -> Announcement:
+def found(services: Runtime, number: int) -> Announcement:
     with services.database.read() as db:
         one = announcements.find(db, number)
     assert one
@@ -200,7 +200,7 @@ def test_who_gets_it_can_check_it(made: District, new_family: Callable[[str], Fa
     assert found(made.services, number).until == found(made.services, number).send_at + timedelta(days=1)  # type: ignore[operator]
 
 
-def test_the_catalogs_wordings_are_the_first_draft(services: Services) -> None:
+def test_the_catalogs_wordings_are_the_first_draft(services: Runtime) -> None:
     texts = [services.library.texts[one] for one in templates.TEMPLATE_TEXT_IDS[AGENTS_WERE_HERE]]
     spanish = {english: CatalogText(text, is_draft=True) for english, text in zip(texts, SPANISH, strict=True)}
     catalogs = replace(services.library.catalogs, texts={**services.library.catalogs.texts, "es": spanish, "fr": {}})
@@ -216,10 +216,10 @@ def test_the_catalogs_wordings_are_the_first_draft(services: Services) -> None:
 def test_what_two_people_announced_holds_back_texts_about_truancy(made: District) -> None:
     templates.propose_release(made.services, the(made.services).id, "dana_cole")
     with made.services.database.read() as db:
-        assert suppression_rules.held_schools(db, made.services.library.district, now()) == {}, (
+        assert suppression_rules.find_held_schools(db, made.services.library.district, now()) == {}, (
             "one person is not enough"
         )
     templates.drop_proposal(made.services, the(made.services).id, "dana_cole")
     release(made)
     with made.services.database.read() as db:
-        assert set(suppression_rules.held_schools(db, made.services.library.district, now())) == {"lincoln"}
+        assert set(suppression_rules.find_held_schools(db, made.services.library.district, now())) == {"lincoln"}

@@ -13,7 +13,7 @@ from bot.announcements.text import compose_body, split_sentences
 from bot.announcements.translation_drafts import TranslationApprovalError
 from bot.base.database import now
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import translations
 from bot.store.announcements.announcements import Announcement, Audience
 from bot.store.announcements.translations import AnnouncementTranslation, TranslationReview
@@ -35,7 +35,7 @@ def google() -> Iterator[GoogleStandIn]:
 @pytest.fixture
 def translated(district: District, google: GoogleStandIn) -> District:
     given = district.services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
-    services = Services(given, district.services.library, district.services.redis, district.services.database)
+    services = Runtime(given, district.services.library, district.services.redis, district.services.database)
     return replace(district, services=services)
 
 

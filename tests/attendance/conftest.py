@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from tests.web.console.conftest import member
 from tests.web.console.test_login import cheap_passwords
 
@@ -15,6 +15,6 @@ As = Callable[..., FlaskClient]
 
 
 @pytest.fixture
-def logged_in(services: Services, client: FlaskClient) -> As:
+def logged_in(services: Runtime, client: FlaskClient) -> As:
     """`logged_in("pat_moore")`: a browser of this member of staff."""
     return lambda staff, role="staff": member(services, client.application, role, staff)

@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.families import contacts
 from bot.store.schools import home_visits
@@ -36,17 +36,17 @@ def ana(logged_in: As) -> FlaskClient:
     return logged_in("ana_ruiz")
 
 
-def of_case(services: Services, case_id: int = 1) -> list[HomeVisit]:
+def of_case(services: Runtime, case_id: int = 1) -> list[HomeVisit]:
     with services.database.read() as db:
         return home_visits.list_for_case(db, services.database.vault, case_id)
 
 
-def finished(services: Services, family: Family) -> None:
+def finished(services: Runtime, family: Family) -> None:
     """The family's talk with the helper is over: as if Redis had forgotten it."""
-    services.conversations.discard(services.family(family.address))
+    services.conversations.discard(services.compute_lookup_hash(family.address))
 
 
-def test_an_off_school_offers_other_ways_only(services: Services, family: Family, ana: FlaskClient) -> None:
+def test_an_off_school_offers_other_ways_only(services: Runtime, family: Family, ana: FlaskClient) -> None:
     family.text("I want to talk to a person at Lincoln")
     family.text("soon")
     page = ana.get("/console/cases/1").text
@@ -59,7 +59,7 @@ def test_an_off_school_offers_other_ways_only(services: Services, family: Family
 
 @pytest.mark.parametrize("missing", ["reason", "visitor", "leader", "agreed", "day"])
 def test_nothing_is_asked_without_reason_leader_and_day(
-    services: Services, at_harbor: Family, ana: FlaskClient, missing: str
+    services: Runtime, at_harbor: Family, ana: FlaskClient, missing: str
 ) -> None:
     form = {**PLAN, missing: "", "csrf_token": token(ana.get("/console/account").text)}
     assert ana.post("/console/cases/1/visit", data=form).status_code == 400
@@ -67,7 +67,7 @@ def test_nothing_is_asked_without_reason_leader_and_day(
 
 
 def test_only_the_familys_yes_approves(
-    services: Services, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
+    services: Runtime, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
 ) -> None:
     for _ in range(2):
         page = post(ana, "/console/cases/1/visit", **PLAN)
@@ -89,7 +89,7 @@ def test_only_the_familys_yes_approves(
 
 @pytest.mark.parametrize(("said", "state"), [("2", "refused"), ("3", "elsewhere"), ("hmm", "asked")])
 def test_whatever_is_no_yes_approves_nothing(
-    services: Services, at_harbor: Family, ana: FlaskClient, said: str, state: str
+    services: Runtime, at_harbor: Family, ana: FlaskClient, said: str, state: str
 ) -> None:
     post(ana, "/console/cases/1/visit", **PLAN)
     finished(services, at_harbor)
@@ -105,7 +105,7 @@ def test_whatever_is_no_yes_approves_nothing(
         assert "DO NOT COME" in again and len(of_case(services)) == 1
 
 
-def test_do_not_come_stops_what_was_approved(services: Services, at_harbor: Family, ana: FlaskClient) -> None:
+def test_do_not_come_stops_what_was_approved(services: Runtime, at_harbor: Family, ana: FlaskClient) -> None:
     post(ana, "/console/cases/1/visit", **PLAN)
     finished(services, at_harbor)
     start_all(services)
@@ -118,7 +118,7 @@ def test_do_not_come_stops_what_was_approved(services: Services, at_harbor: Fami
 
 
 def test_staff_stop_a_plan_and_a_question_is_not_asked_after_it(
-    services: Services, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
+    services: Runtime, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
 ) -> None:
     post(ana, "/console/cases/1/visit", **PLAN)
     assert "Stopped: nobody goes" in post(ana, "/console/cases/1/visit/stop")
@@ -128,7 +128,7 @@ def test_staff_stop_a_plan_and_a_question_is_not_asked_after_it(
 
 
 def test_what_is_planned_is_sealed_and_status_is_refused(
-    services: Services, at_harbor: Family, ana: FlaskClient
+    services: Runtime, at_harbor: Family, ana: FlaskClient
 ) -> None:
     assert "Not kept" in post(ana, "/console/cases/1/visit", **{**PLAN, "reason": "undocumented family"})
     post(ana, "/console/cases/1/visit", **PLAN)

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from bot.base.database import now
 from bot.cases import follow_ups as following
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.families import contacts, follow_ups
 from bot.store.schools import absences, support_needs
 from tests.conftest import Family
@@ -44,7 +44,7 @@ SCRIPTED = [
 """SEED_MAP 0b: in the words of families; none of them is a label of the question."""
 
 
-def of_language(services: Services, family: Family, language: str) -> Family:
+def of_language(services: Runtime, family: Family, language: str) -> Family:
     with services.database.write() as db:
         channel = "whatsapp" if family.address.startswith("whatsapp:") else "sms"
         contact = contacts.add(db, services.database.vault, family.address, channel, now())
@@ -52,7 +52,7 @@ def of_language(services: Services, family: Family, language: str) -> Family:
     return family
 
 
-def report(services: Services, family: Family, reason: str) -> str:
+def report(services: Runtime, family: Family, reason: str) -> str:
     """The question for the reason is answered; the rest of the flow is not what is tested."""
     family.text("my child will be absent today")
     family.text("Ana, Lincoln")
@@ -60,14 +60,14 @@ def report(services: Services, family: Family, reason: str) -> str:
     return family.text(reason)
 
 
-def counted(services: Services) -> list[tuple[str, str | None, str]]:
+def counted(services: Runtime) -> list[tuple[str, str | None, str]]:
     with services.database.read() as db:
         rows = db.execute(select(absences.absences).order_by(absences.absences.c.id)).all()
     return [(row.language, row.school, row.found or row.reason) for row in rows]
 
 
 @pytest.mark.long
-def test_twenty_scripted_absences_land_in_the_right_bucket(services: Services, new_family: NewFamily) -> None:
+def test_twenty_scripted_absences_land_in_the_right_bucket(services: Runtime, new_family: NewFamily) -> None:
     for number, (language, words, bucket) in enumerate(SCRIPTED):
         family = of_language(services, new_family(f"+121755502{number:02}"), language)
         answer = report(services, family, words)
@@ -78,7 +78,7 @@ def test_twenty_scripted_absences_land_in_the_right_bucket(services: Services, n
     assert len(SCRIPTED) >= 20 and {one for _, _, one in SCRIPTED} == set(absences.ABSENCE_REASONS)
 
 
-def test_a_repeat_of_the_message_counts_once_and_no_word_is_kept(services: Services, family: Family) -> None:
+def test_a_repeat_of_the_message_counts_once_and_no_word_is_kept(services: Runtime, family: Family) -> None:
     of_language(services, family, "en")
     report(services, family, "fever")
     family.text("fever", MessageSid=family.sid)
@@ -92,7 +92,7 @@ def test_a_repeat_of_the_message_counts_once_and_no_word_is_kept(services: Servi
     assert tuple(row) == (None, None, "illness")
 
 
-def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Services, family: Family) -> None:
+def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Runtime, family: Family) -> None:
     of_language(services, family, "en")
     report(services, family, "we are scared")
     assert counted(services) == [("en", "lincoln", "fear")]
@@ -105,7 +105,7 @@ def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Services, family:
     assert "safe way" in need.words and "visa" not in need.words and "safe way" not in raw
 
 
-def test_the_same_need_is_one_need(services: Services, family: Family) -> None:
+def test_the_same_need_is_one_need(services: Runtime, family: Family) -> None:
     of_language(services, family, "en")
     for _ in range(2):
         family.text("I am afraid to send my child to school")
@@ -124,7 +124,7 @@ ANSWERS = [
 @pytest.mark.parametrize("reported", [False, True])
 @pytest.mark.parametrize(("answers", "bucket"), ANSWERS)
 def test_what_a_family_answers_to_the_check_in_counts_once(
-    services: Services, family: Family, answers: tuple[str, ...], bucket: str | None, reported: bool
+    services: Runtime, family: Family, answers: tuple[str, ...], bucket: str | None, reported: bool
 ) -> None:
     """Where the family had reported the absence itself the answer is its reason; else the answer is the report."""
     of_language(services, family, "en")
@@ -148,7 +148,7 @@ def test_what_a_family_answers_to_the_check_in_counts_once(
         assert said[0].startswith("Your fear makes sense"), "the fear is met before anything is passed on"
 
 
-def test_the_check_in_knows_the_same_words_as_the_report(services: Services) -> None:
+def test_the_check_in_knows_the_same_words_as_the_report(services: Runtime) -> None:
     flows = services.library.flows.flows
     asked, reported = flows["absence_check_in"].steps["open"].choices, flows["report_absence"].steps["reason"].choices
     for name in ("afraid", "travel", "sick", "work"):

@@ -16,7 +16,7 @@ from bot.attendance import check_ins
 from bot.base.database import now
 from bot.cases import follow_ups as following
 from bot.messaging import suppression_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.families import contacts, follow_ups
 from bot.store.schools import verified_events
@@ -29,11 +29,11 @@ from tests.web.console.test_console import post, token
 
 
 @pytest.fixture
-def district(services: Services, twilio: TwilioStandIn) -> District:
+def district(services: Runtime, twilio: TwilioStandIn) -> District:
     return District(services, twilio)
 
 
-def start_all(services: Services) -> None:
+def start_all(services: Runtime) -> None:
     """The jobs of all follow-ups that are due, and then the sending."""
     with services.database.read() as db:
         due = follow_ups.list_due(db, now(), 100)
@@ -42,7 +42,7 @@ def start_all(services: Services) -> None:
     send_all(services)
 
 
-def verify(services: Services, school: str = "lincoln", days_ago: int = 0) -> None:
+def verify(services: Runtime, school: str = "lincoln", days_ago: int = 0) -> None:
     with services.database.write() as db:
         today = services.library.district.to_local_time(now()).date()
         verified_events.add(db, school, today - timedelta(days=days_ago), "dana_cole", now())
@@ -59,7 +59,7 @@ def counts_of(page: str) -> dict[str, int]:
 
 
 def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
-    services: Services, twilio: TwilioStandIn, district: District, logged_in: As
+    services: Runtime, twilio: TwilioStandIn, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "harbor", language="es")
     district.family("+12175550202", "harbor", consent=False)
@@ -86,7 +86,7 @@ def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
 
 
 def test_a_file_with_a_column_phone_and_one_that_is_too_long(
-    services: Services, district: District, logged_in: As
+    services: Runtime, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "harbor")
     pat = logged_in("pat_moore")
@@ -99,7 +99,7 @@ def test_a_file_with_a_column_phone_and_one_that_is_too_long(
     assert check_ins.parse_list("\ufeffphone,name\n2175550201,a\n").numbers == ("+12175550201",)
 
 
-def test_at_night_it_waits_for_the_morning(services: Services, twilio: TwilioStandIn, district: District) -> None:
+def test_at_night_it_waits_for_the_morning(services: Runtime, twilio: TwilioStandIn, district: District) -> None:
     district.family("+12175550201", "harbor")
     with time_machine.travel("2026-11-25T04:00:00Z"):  # ten in the evening there
         check_ins.plan_texts(services, "harbor", check_ins.PhoneNumberList(("+12175550201",), 0), "pat_moore")
@@ -111,7 +111,7 @@ def test_at_night_it_waits_for_the_morning(services: Services, twilio: TwilioSta
 
 
 def test_the_safety_lead_verifies_and_texts_about_truancy_wait(
-    services: Services, twilio: TwilioStandIn, district: District, logged_in: As
+    services: Runtime, twilio: TwilioStandIn, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "lincoln", "harbor")
     dana, pat = logged_in("dana_cole"), logged_in("pat_moore")
@@ -119,7 +119,7 @@ def test_the_safety_lead_verifies_and_texts_about_truancy_wait(
     assert pat.post("/console/verified-events", data=form).status_code == 403
     assert "Texts about truancy wait" in post(dana, "/console/verified-events", school="lincoln", day="2026-11-24")
     again = date(2026, 12, 4)  # Wed, Mon, Tue, Wed, Thu are the five school days: Thursday and Friday are closed
-    assert suppression_rules.again_on(services.library.district, date(2026, 11, 24)) == again
+    assert suppression_rules.find_hold_end(services.library.district, date(2026, 11, 24)) == again
     refused = post(pat, "/console/check-ins", school="lincoln", phones="2175550201")
     assert "Possible again on" in refused and "December 4, 2026" in refused
     held = counts_of(post(pat, "/console/check-ins", school="harbor", phones="2175550201"))
@@ -133,7 +133,7 @@ def test_the_safety_lead_verifies_and_texts_about_truancy_wait(
 
 
 def test_a_check_in_that_was_planned_waits_until_the_hold_is_over(
-    services: Services, twilio: TwilioStandIn, district: District
+    services: Runtime, twilio: TwilioStandIn, district: District
 ) -> None:
     district.family("+12175550201", "lincoln")
     check_ins.plan_texts(services, "lincoln", check_ins.PhoneNumberList(("+12175550201",), 0), "pat_moore")
@@ -149,7 +149,7 @@ def test_a_check_in_that_was_planned_waits_until_the_hold_is_over(
 
 
 def test_announcements_about_attendance_are_not_released_to_that_school(
-    services: Services, district: District, logged_in: As
+    services: Runtime, district: District, logged_in: As
 ) -> None:
     from bot.store.announcements.announcements import Audience
 
@@ -167,7 +167,7 @@ def test_announcements_about_attendance_are_not_released_to_that_school(
 
 
 def test_one_that_is_on_its_way_stops_and_one_that_waits_goes_on_waiting(
-    services: Services, twilio: TwilioStandIn, district: District, logged_in: As
+    services: Runtime, twilio: TwilioStandIn, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "lincoln")
     waiting = district.say("Please come to school.", kind="attendance")
@@ -182,7 +182,7 @@ def test_one_that_is_on_its_way_stops_and_one_that_waits_goes_on_waiting(
 
 
 def test_one_that_is_on_its_way_stops_by_itself_when_the_front_office_says_agents_came(
-    services: Services, district: District, new_family: Callable[[str], Family]
+    services: Runtime, district: District, new_family: Callable[[str], Family]
 ) -> None:
     """Nobody has to think of it: the next sweep, ten seconds later, pauses it."""
     district.family("+12175550201", "lincoln")
@@ -195,7 +195,7 @@ def test_one_that_is_on_its_way_stops_by_itself_when_the_front_office_says_agent
     assert district.state(sending) == "paused" and district.got("+12175550201") == []
 
 
-def test_a_school_sends_check_ins_to_its_own_families_only(services: Services, logged_in: As) -> None:
+def test_a_school_sends_check_ins_to_its_own_families_only(services: Runtime, logged_in: As) -> None:
     iris = logged_in("iris_vega")
     page = iris.get("/console/check-ins").text
     assert 'value="lincoln"' in page and 'value="harbor"' not in page
@@ -204,7 +204,7 @@ def test_a_school_sends_check_ins_to_its_own_families_only(services: Services, l
     assert iris.post("/console/check-ins", data={**form, "school": "lincoln"}).status_code == 200
 
 
-def test_who_may_verify(services: Services, logged_in: As) -> None:
+def test_who_may_verify(services: Runtime, logged_in: As) -> None:
     for staff, role, may in (
         ("sam_ortiz", "staff", True),
         ("ana_ruiz", "staff", False),
@@ -218,7 +218,7 @@ Typed = Callable[[FlaskClient, str], str]
 
 
 def test_needs_are_seen_done_and_told_once_when_late(
-    services: Services, twilio: TwilioStandIn, family: Family, logged_in: As
+    services: Runtime, twilio: TwilioStandIn, family: Family, logged_in: As
 ) -> None:
     from bot.attendance import overdue_needs
 
@@ -247,7 +247,7 @@ def test_needs_are_seen_done_and_told_once_when_late(
 
 
 def test_a_call_is_noted_with_its_reason_and_never_with_status(
-    services: Services, family: Family, logged_in: As
+    services: Runtime, family: Family, logged_in: As
 ) -> None:
     family.text("I am afraid to send my child to school")
     family.text("1")
@@ -275,7 +275,7 @@ def test_a_call_is_noted_with_its_reason_and_never_with_status(
 
 
 def test_a_note_on_language_rights_that_is_past_its_day_is_not_shown(
-    services: Services, family: Family, logged_in: As
+    services: Runtime, family: Family, logged_in: As
 ) -> None:
     family.text("I am afraid to send my child to school")
     family.text("1")

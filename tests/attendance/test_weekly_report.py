@@ -18,7 +18,7 @@ from sqlalchemy import insert, inspect, update
 
 from bot.attendance import weekly_report
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.schools import absences, support_needs
 from bot.store.schools.absences import ABSENCE_REASONS, Absence
 from bot.web.console.core import small_cell_suppression
@@ -144,7 +144,7 @@ def test_tables_of_different_people_are_refused() -> None:
         small_cell_suppression.suppress_linked_tables(("school", "language"), ["r"], counts)
 
 
-def fill(services: Services, weeks: int, size: int, seed: int) -> None:
+def fill(services: Runtime, weeks: int, size: int, seed: int) -> None:
     """Reports of the last weeks, with languages and schools as they are: a few large, many small."""
     random, today = Random(seed), services.library.district.to_local_time(now()).date()
     schools, languages = ["lincoln", "harbor", "riverbend", None], list(services.library.district.languages)
@@ -180,7 +180,7 @@ def cells_of(page: str, caption: str) -> dict[tuple[str, int], int | None]:
 
 @pytest.mark.parametrize(("size", "seed"), [(6, 1), (60, 2), (400, 3)])
 def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
-    services: Services, logged_in: As, size: int, seed: int
+    services: Runtime, logged_in: As, size: int, seed: int
 ) -> None:
     """All that is shown of each week on its page, week by week, before and after, and in the file: one system."""
     fill(services, 3, size, seed)
@@ -225,7 +225,7 @@ def test_somebody_who_has_page_and_file_of_all_weeks_subtracts_in_vain(
 
 
 @pytest.mark.parametrize(("size", "seed"), [(9, 1), (90, 2), (500, 3)])
-def test_needs_by_school_tell_of_no_family_either(services: Services, logged_in: As, size: int, seed: int) -> None:
+def test_needs_by_school_tell_of_no_family_either(services: Runtime, logged_in: As, size: int, seed: int) -> None:
     """Page and file of one week's needs, by school and by what became of them, as one system."""
     random, monday = (
         Random(seed),
@@ -262,7 +262,7 @@ def test_needs_by_school_tell_of_no_family_either(services: Services, logged_in:
     assert size < 500 or any(count for count in shown.values())
 
 
-def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_in: As) -> None:
+def test_before_and_after_are_means_of_what_is_shown(services: Runtime, logged_in: As) -> None:
     weeks = [
         weekly_report.AttendanceWeek(
             monday, {("", "", name): count for name, count in zip((*ABSENCE_REASONS, ""), counts, strict=True)}, {}
@@ -294,7 +294,7 @@ def test_before_and_after_are_means_of_what_is_shown(services: Services, logged_
     [(60, 20, 20, "80 of 100 absences"), (80, 40, 5, "at least "), (3, 1, 2, "–"), (30, 10, 40, "50 of 100 absences")],
 )
 def test_for_how_many_the_reason_is_known_stands_beside_the_target(
-    services: Services, logged_in: As, illness: int, fear: int, other: int, shown: str
+    services: Runtime, logged_in: As, illness: int, fear: int, other: int, shown: str
 ) -> None:
     monday = weekly_report.list_mondays(services.library.district.to_local_time(now()).date(), 1)[0]
     with services.database.write() as db:
@@ -309,7 +309,7 @@ def test_for_how_many_the_reason_is_known_stands_beside_the_target(
         assert 0 < int(line.split(shown)[1].split()[0]) <= 96
 
 
-def test_a_week_that_was_shown_does_not_change(services: Services) -> None:
+def test_a_week_that_was_shown_does_not_change(services: Runtime) -> None:
     at = now()
     district = services.library.district
     monday = weekly_report.list_mondays(district.to_local_time(at).date())[0]
@@ -328,7 +328,7 @@ def test_a_week_that_was_shown_does_not_change(services: Services) -> None:
     assert counted["school", "lincoln", "bus"] == 2
 
 
-def test_no_column_of_status_anywhere(services: Services) -> None:
+def test_no_column_of_status_anywhere(services: Runtime) -> None:
     forbidden = re.compile("status|citizen|nation|immigra|visa|birth|name|words|text|phone")
     with services.database.read() as db:
         for table in ("absences", "absence_calls"):
@@ -336,7 +336,7 @@ def test_no_column_of_status_anywhere(services: Services) -> None:
             assert names and not [name for name in names if forbidden.search(name)]
 
 
-def test_the_page_shows_no_running_week(services: Services, logged_in: As) -> None:
+def test_the_page_shows_no_running_week(services: Runtime, logged_in: As) -> None:
     today = services.library.district.to_local_time(now()).date()
     with services.database.write() as db:
         for number in range(40):

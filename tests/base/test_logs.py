@@ -30,14 +30,14 @@ from bot.base import logs, settings
 from bot.base.database import now
 from bot.base.queues import enqueue
 from bot.messaging.delivery import deliver
-from bot.messaging.delivery_status import Report, record
-from bot.runtime import Services
+from bot.messaging.delivery_status import DeliveryReport, record_report
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.families import contacts
 from tests.announcements.conftest import District, district
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
-from worker import SoonBack
+from worker import ReconnectingWorker
 
 __all__ = ["district"]
 
@@ -50,7 +50,7 @@ class Lines(logging.Handler):
 
     def __init__(self, machine: bool) -> None:
         super().__init__()
-        self.setFormatter(logs.Line(machine))
+        self.setFormatter(logs.LogFormatter(machine))
         self.stream = io.StringIO()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -88,20 +88,20 @@ def _listening(machine: bool) -> Iterator[Lines]:
     root.setLevel(before)
 
 
-def of_sqlalchemy(services: Services) -> None:
+def of_sqlalchemy(services: Runtime) -> None:
     with services.database.write() as db:
         db.execute(text("INSERT INTO cases (about, no_such) VALUES (:a, :b)"), {"a": WORDS, "b": NUMBER})
 
 
-def of_twilio(services: Services) -> None:
+def of_twilio(services: Runtime) -> None:
     services.channel._client.messages.create(to=NUMBER, body=WORDS)  # type: ignore[attr-defined]
 
 
-def of_requests(services: Services) -> None:
+def of_requests(services: Runtime) -> None:
     requests.get(f"http://127.0.0.1:9/Messages?To={NUMBER}&Body={NAME}", timeout=1)
 
 
-def of_ours(services: Services) -> None:
+def of_ours(services: Runtime) -> None:
     try:
         raise ValueError(f"cannot read {WORDS} of {NAME}")
     except ValueError as error:
@@ -109,7 +109,7 @@ def of_ours(services: Services) -> None:
 
 
 @pytest.mark.parametrize("break_it", [of_sqlalchemy, of_twilio, of_requests, of_ours])
-def test_errors_say_where_and_never_what(break_it: Any, services: Services, lines: Lines) -> None:
+def test_errors_say_where_and_never_what(break_it: Any, services: Runtime, lines: Lines) -> None:
     with pytest.raises((SQLAlchemyError, TwilioRestException, requests.RequestException, RuntimeError)) as caught:
         break_it(services)
     assert break_it in (of_sqlalchemy, of_twilio) or any(word in str(caught.value) for word in PLANTED)
@@ -117,10 +117,10 @@ def test_errors_say_where_and_never_what(break_it: Any, services: Services, line
         logging.getLogger(name).error("it broke: id=%s", 7, exc_info=caught.value)
     assert "test_logs.py" in lines.text and caught.type.__name__ in lines.text
     assert not [word for word in PLANTED if word in lines.text]
-    assert not [word for word in PLANTED if word in logs.in_a_line(caught.value)]
+    assert not [word for word in PLANTED if word in logs.format_exception_line(caught.value)]
 
 
-def test_sql_errors_do_not_even_hold_the_parameters(services: Services) -> None:
+def test_sql_errors_do_not_even_hold_the_parameters(services: Runtime) -> None:
     with pytest.raises(SQLAlchemyError) as caught:
         of_sqlalchemy(services)
     assert not [word for word in PLANTED if word in str(caught.value)]
@@ -146,12 +146,12 @@ def test_only_fields_that_are_known_show_a_value_and_only_one_like_an_id(lines: 
 @given(st.from_regex(r"\+?\d{3}[ .-]?\d{3}[ .-]?\d{4}", fullmatch=True))
 def test_no_spelling_of_a_number_passes(number: str) -> None:
     record = logging.LogRecord("bot.x", logging.INFO, "x.py", 1, "sent: id=%s case=%s", (number, f"to:{number}"), None)
-    shown = json.loads(logs.Line(True).format(record))
+    shown = json.loads(logs.LogFormatter(True).format(record))
     assert shown["id"] == shown["case"] == "(hidden)"
 
 
 def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
-    services: Services, family: Family, as_json: Lines, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, family: Family, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "get_runtime", lambda: services)
     family.text(f"ICE is at my door right now, I am {NAME}")
@@ -163,15 +163,15 @@ def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
         pages = deliveries.list_for_case(db, services.database.vault, 1)
     assert pages and {one.trace for one in pages} == {trace}, "so do the rows"
     sent = next(one for one in pages if one.sid)
-    record(services, Report(sent.sid or "", "delivered", sent.id))
+    record_report(services, DeliveryReport(sent.sid or "", "delivered", sent.id))
     events = [line["event"] for line in as_json.found if line.get("trace") == trace]
     assert {"paged", "sent", "reported"} <= set(events), events
     assert NAME not in as_json.text and family.address not in as_json.text
-    assert logs.trace() is None, "the next request is another one"
+    assert logs.get_trace() is None, "the next request is another one"
 
 
 def test_an_announcement_is_followed_into_its_threads(
-    services: Services, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "get_runtime", lambda: services)
     monkeypatch.setattr("os.nice", lambda _: 0)
@@ -187,11 +187,11 @@ def test_an_announcement_is_followed_into_its_threads(
         line["event"]: line.get("trace") for line in as_json.found if line["logger"].startswith("bot.announcements")
     }
     assert {"frozen", "found at Twilio", "done"} <= set(told) and set(told.values()) == {f"a{number}"}
-    assert logs.trace() is None and "55501" not in as_json.text
+    assert logs.get_trace() is None and "55501" not in as_json.text
 
 
 def test_who_looks_for_a_reason_finds_it(
-    services: Services, family: Family, new_family: Callable[[str], Family], as_json: Lines
+    services: Runtime, family: Family, new_family: Callable[[str], Family], as_json: Lines
 ) -> None:
     family.text("ICE is at my door right now")
     new_family("+12175550143").text("TAKE 1")
@@ -206,7 +206,7 @@ def test_who_looks_for_a_reason_finds_it(
     assert found["taken"]["case"] == 1 and not [word for word in PLANTED if word in as_json.text]
 
 
-def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(services: Services, as_json: Lines) -> None:
+def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(services: Runtime, as_json: Lines) -> None:
     logging.getLogger("rq").setLevel(logging.WARNING)  # as `--quiet` does
     enqueue(services.redis, "default", "tests.base.test_logs.breaks", NUMBER)
     worker(services, "default").work(burst=True)
@@ -220,7 +220,7 @@ def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(service
     assert any(line["event"] == "job failed" and line["exception"] for line in as_json.found)
 
 
-def test_a_worker_is_found_again_after_redis_was_emptied(services: Services) -> None:
+def test_a_worker_is_found_again_after_redis_was_emptied(services: Runtime) -> None:
     mine = worker(services)
     mine.register_birth()
     services.redis.flushdb()
@@ -236,13 +236,13 @@ def breaks(number: str) -> None:
     raise RuntimeError(f"cannot write to {number} of {NAME}")
 
 
-def worker(services: Services, *names: str) -> SoonBack:
+def worker(services: Runtime, *names: str) -> ReconnectingWorker:
     """Our worker in this process: no fork, so that its lines are heard here."""
     queues = [Queue(one, connection=services.redis, serializer=JSONSerializer) for one in names or ("urgent",)]
     return InHere(queues, connection=services.redis, serializer=JSONSerializer)
 
 
-class InHere(SoonBack):
+class InHere(ReconnectingWorker):
     """Works without a work-horse."""
 
     def execute_job(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
@@ -265,4 +265,4 @@ def test_what_happened_is_written_in_code_and_never_put_together() -> None:
                 words = node.args[0]
                 assert isinstance(words, ast.Constant), f"{path}:{node.lineno}"
                 fields = re.findall(r"(\w+)=%", str(words.value))
-                assert set(fields) <= logs.FIELDS, f"{path}:{node.lineno}: put the field into log.FIELDS"
+                assert set(fields) <= logs.ALLOWED_FIELDS, f"{path}:{node.lineno}: put the field into log.FIELDS"

@@ -16,10 +16,10 @@ from rq.serializers import JSONSerializer
 from bot.base import metrics, metrics_dir
 from bot.base.database import now
 from bot.base.queues import enqueue
-from bot.base.settings import SettingsError, load
+from bot.base.settings import SettingsError, load_settings
 from bot.monitoring.alert_rules import ALARM_NAMES
 from bot.monitoring.snapshot import take_snapshot
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.operations import line_metrics
 from bot.translation import TranslationError
@@ -29,7 +29,7 @@ TOKEN = "t" * 24
 
 
 @pytest.fixture
-def asked(services: Services, client: FlaskClient) -> "Asked":
+def asked(services: Runtime, client: FlaskClient) -> "Asked":
     services.settings.__dict__["metrics_token"] = TOKEN
     return Asked(client)
 
@@ -50,7 +50,7 @@ class Asked:
         return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
 
 
-def test_only_for_the_token(services: Services, client: FlaskClient) -> None:
+def test_only_for_the_token(services: Runtime, client: FlaskClient) -> None:
     assert client.get("/metrics").status_code == 404, "not there without a token"
     services.settings.__dict__["metrics_token"] = TOKEN
     for headers in (
@@ -62,15 +62,15 @@ def test_only_for_the_token(services: Services, client: FlaskClient) -> None:
         assert client.get("/metrics", headers=headers).status_code == 401
     assert client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
     with pytest.raises(SettingsError, match="METRICS_TOKEN"):
-        load(metrics_token="short")
+        load_settings(metrics_token="short")
 
 
-def test_what_happens_is_counted(asked: Asked, family: Family, services: Services) -> None:
+def test_what_happens_is_counted(asked: Asked, family: Family, services: Runtime) -> None:
     before = asked()
     family.text("ICE is at my door right now, I am Quillonette")
     family.text("yes, the children are inside")
     family.text("STOP")
-    metrics.count(services.redis, "translation_failures", TranslationError("busy").reason)
+    metrics.increment_count(services.redis, "translation_failures", TranslationError("busy").reason)
     found = asked()
     channel = "whatsapp" if family.address.startswith("whatsapp") else "sms"
     new = ("puente_messages_in_total", channel)
@@ -85,7 +85,7 @@ def test_what_happens_is_counted(asked: Asked, family: Family, services: Service
     assert "Quillonette" not in asked.text and family.address.removeprefix("whatsapp:") not in asked.text
 
 
-def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Services) -> None:
+def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Runtime) -> None:
     enqueue(services.redis, "default", "bot.jobs.deliver_message", "x")
     key = next(iter(services.redis.lrange("rq:queue:default", 0, 0))).decode()
     job = Job.fetch(key, connection=services.redis, serializer=JSONSerializer)
@@ -102,7 +102,7 @@ def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Services) ->
     assert {key[1] for key in found if key[0] == "puente_alarm"} == set(ALARM_NAMES)
 
 
-def test_twilio_s_codes_and_what_it_does_not_take(services: Services) -> None:
+def test_twilio_s_codes_and_what_it_does_not_take(services: Runtime) -> None:
     at = now()
     with services.database.write() as db:
         ids = [deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", at) for _ in range(6)]
@@ -125,7 +125,7 @@ def test_figures_are_kept_for_some_seconds_however_many_ask(asked: Asked, family
     assert asked()["puente_cases_open", "escalate_now"] == 1
 
 
-def test_without_redis_the_rest_is_there(asked: Asked, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_the_rest_is_there(asked: Asked, services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = Redis(port=9, retry=Retry(NoBackoff(), 0))
     monkeypatch.setitem(services.__dict__, "redis", gone)
     found = asked()
@@ -135,11 +135,11 @@ def test_without_redis_the_rest_is_there(asked: Asked, services: Services, monke
 
 
 def test_web_processes_of_one_gunicorn_count_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(metrics_dir.NAME, raising=False)
+    monkeypatch.delenv(metrics_dir.MULTIPROCESS_DIR_VARIABLE, raising=False)
     (tmp_path / "metrics" / "4194999").mkdir(parents=True)  # of a parent that is gone
-    metrics_dir.together(tmp_path)
+    metrics_dir.prepare_metrics_dir(tmp_path)
     assert [one.name for one in (tmp_path / "metrics").iterdir()] == [str(os.getppid())]
-    monkeypatch.delenv(metrics_dir.NAME)
+    monkeypatch.delenv(metrics_dir.MULTIPROCESS_DIR_VARIABLE)
     monkeypatch.setenv("VAR_DIR", "/proc/nowhere")
-    metrics_dir.together(Path("/proc/nowhere"))
-    assert metrics_dir.NAME not in os.environ
+    metrics_dir.prepare_metrics_dir(Path("/proc/nowhere"))
+    assert metrics_dir.MULTIPROCESS_DIR_VARIABLE not in os.environ

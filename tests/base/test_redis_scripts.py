@@ -6,13 +6,13 @@ import pytest
 from redis import Redis, RedisError
 
 from bot.base.redis_scripts import ThreadLocalScripts
-from bot.runtime import Services
+from bot.runtime import Runtime
 
 ECHO = "return {KEYS[1], ARGV[1]}"
 
 
 @pytest.fixture
-def told(services: Services) -> tuple[ThreadLocalScripts, Redis]:
+def told(services: Runtime) -> tuple[ThreadLocalScripts, Redis]:
     return ThreadLocalScripts(services.redis), services.redis
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.base.settings import Settings, SettingsError, load
+from bot.base.settings import Settings, SettingsError, load_settings
 
 
 def test_development_makes_its_own_keys_once(tmp_path: Path) -> None:
-    first, second = load(var_dir=tmp_path), load(var_dir=tmp_path)
+    first, second = load_settings(var_dir=tmp_path), load_settings(var_dir=tmp_path)
     assert first.data_key == second.data_key and len(first.secret_key) == 64
     assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
 
@@ -28,10 +28,10 @@ def test_development_makes_its_own_keys_once(tmp_path: Path) -> None:
 )
 def test_a_bad_value_is_told_by_name(tmp_path: Path, given: dict[str, object], says: str | None) -> None:
     if says is None:
-        assert load(var_dir=tmp_path, **given).twilio_sms_from == "555"
+        assert load_settings(var_dir=tmp_path, **given).twilio_sms_from == "555"
         return
     with pytest.raises(SettingsError, match=says):
-        load(var_dir=tmp_path, **given)
+        load_settings(var_dir=tmp_path, **given)
 
 
 def test_an_unknown_name_in_the_env_file_is_told(tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ from bot.announcements import launch
 from bot.base import settings
 from bot.base.database import now
 from bot.base.settings import ROOT
-from bot.dev_server.launch import migrate
-from bot.dev_server.redis_server import embedded_server
-from bot.runtime import Services, open_services
+from bot.dev_server.launch import migrate_database
+from bot.dev_server.redis_server import run_embedded_server
+from bot.runtime import Runtime, open_runtime
 from bot.store.announcements import announcements
 from bot.store.announcements.announcements import AnnouncementDraft, Audience
 from bot.store.families.contacts import contacts
@@ -61,11 +61,11 @@ def broadcast(fast: int = 50_000, paced: int = 4_000) -> dict[str, float]:
 def _run(number: int, per_second: float | None) -> dict[str, float]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        redis_url = stack.enter_context(embedded_server(folder / "redis"))
+        redis_url = stack.enter_context(run_embedded_server(folder / "redis"))
         twilio = stack.enter_context(lean_twilio())
         given = given_settings(folder, redis_url, twilio, per_second)
-        migrate(given.database_url)
-        services = open_services(given)
+        migrate_database(given.database_url)
+        services = open_runtime(given)
         fill(services, number)
         announcement = released(services)
         stack.enter_context(
@@ -89,7 +89,7 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
     }
 
 
-def fill(services: Services, number: int, channel: str = "sms") -> None:
+def fill(services: Runtime, number: int, channel: str = "sms") -> None:
     """So many families, each with one number and one school; `channel` "voice": known by the telephone alone."""
     vault, at = services.database.vault, now()
     for start in range(0, number, 1000):
@@ -128,7 +128,7 @@ def _phone(number: int) -> str:
     return f"+1217{number + 2_000_000:07d}"
 
 
-def released(services: Services) -> int:
+def released(services: Runtime) -> int:
     draft = AnnouncementDraft("emergency", "ruth_adams", TEXT, Audience(), now() + timedelta(days=2), channels=("sms",))
     with services.database.write() as db:
         number = announcements.add(db, draft, "bench", now())
@@ -136,7 +136,7 @@ def released(services: Services) -> int:
     return number
 
 
-def _watch(services: Services, announcement: int, workers: list[subprocess.Popen[bytes]]) -> float:
+def _watch(services: Runtime, announcement: int, workers: list[subprocess.Popen[bytes]]) -> float:
     """Until it is done; the most memory that a work-horse had to itself."""
     most = 0.0
     state = ""
@@ -164,7 +164,7 @@ def given_settings(
     told, changed = re.subn(r"pace: \{.*\}\}", pace, told)
     assert changed == 1, "the example district has one line for the pace"
     (folder / "district.yaml").write_text(told)
-    return settings.load(
+    return settings.load_settings(
         var_dir=folder,
         redis_url=redis_url,
         database_url=f"sqlite:///{folder}/bench.db",

@@ -8,9 +8,9 @@ from itertools import cycle, islice
 
 from bot.base import settings
 from bot.content.library import Library, load_library
-from bot.flows.engine import Input, State, advance
+from bot.flows.engine import FlowState, TurnInput, advance
 from bot.flows.model import Flow
-from bot.nlu import Context, understand
+from bot.nlu import NluContext, classify_message
 from tests.bench.load import TEXTS
 
 TURNS, ROUNDS, WALKS, LONGEST = 20_000, 7, 40, 12
@@ -23,8 +23,8 @@ class Turn:
     """What `advance` is given."""
 
     flow: Flow
-    state: State | None
-    given: Input
+    state: FlowState | None
+    given: TurnInput
 
 
 def engine() -> dict[str, float]:
@@ -53,7 +53,7 @@ def _turns(library: Library) -> list[Turn]:
             flow, state = first, None
             for _ in range(LONGEST):
                 text = chance.choice(ANSWERS)
-                given = Input(text, text, read=lambda label: label, today=date(2026, 11, 24), schools=schools)
+                given = TurnInput(text, text, translate=lambda label: label, today=date(2026, 11, 24), schools=schools)
                 found.append(Turn(flow, state, given))
                 state, _ = advance(flow, state, given)
                 if state is None:
@@ -66,8 +66,8 @@ def _turns(library: Library) -> list[Turn]:
 def _understanding(library: Library) -> float:
     """Seconds for a text in a family's own words, which nobody taught."""
     texts = [f"{text} {number}a" for number in range(20) for text in TEXTS]
-    context = Context(library.phrasebook, library.district.languages, "en")
+    context = NluContext(library.phrasebook, library.district.languages, "en")
     began = time.perf_counter()
     for text in texts:
-        understand(text, context)
+        classify_message(text, context)
     return (time.perf_counter() - began) / len(texts)

@@ -15,11 +15,11 @@ from sqlalchemy import insert
 
 from bot.base import settings
 from bot.base.database import now
-from bot.dev_server.launch import migrate
-from bot.dev_server.redis_server import embedded_server
-from bot.messaging.inbound_handler import receive
-from bot.messaging.inbound_message import Inbound
-from bot.runtime import Services, open_services
+from bot.dev_server.launch import migrate_database
+from bot.dev_server.redis_server import run_embedded_server
+from bot.messaging.inbound_handler import receive_message
+from bot.messaging.inbound_message import InboundMessage
+from bot.runtime import Runtime, open_runtime
 from bot.store.families.contacts import contacts
 from bot.store.families.families import families
 
@@ -47,23 +47,23 @@ def growth() -> dict[str, float]:
 class Stage:
     """One deployment with its own database and Redis, and families that wrote before."""
 
-    services: Services
+    services: Runtime
     addresses: list[str]
 
     def say(self, address: str, text: str) -> None:
         """One message, answered."""
-        receive(self.services, Inbound(f"SM{uuid4().hex}", address, text))
+        receive_message(self.services, InboundMessage(f"SM{uuid4().hex}", address, text))
 
 
 @contextmanager
 def _stage(strangers: int = 0) -> Iterator[Stage]:
-    with tempfile.TemporaryDirectory() as name, embedded_server(Path(name) / "redis") as redis_url:
+    with tempfile.TemporaryDirectory() as name, run_embedded_server(Path(name) / "redis") as redis_url:
         url = f"sqlite:///{name}/growth.db"
-        migrate(url)
-        given = settings.load(
+        migrate_database(url)
+        given = settings.load_settings(
             redis_url=redis_url, database_url=url, var_dir=Path(name), data_key=secrets.token_hex(32), translator="off"
         )
-        services = open_services(given)
+        services = open_runtime(given)
         stage = Stage(services, [f"+1217556{number:04d}" for number in range(MESSAGES)])
         for number in range(0, strangers, BATCH):
             with services.database.write() as db:
@@ -98,7 +98,7 @@ def _open(stage: Stage, number: int) -> None:
 
 def _first_of_the_day(stage: Stage, address: str) -> float:
     """What is remembered of the day is gone: the family is looked up in the database."""
-    stage.services.conversations.discard(stage.services.family(address))
+    stage.services.conversations.discard(stage.services.compute_lookup_hash(address))
     return _next_of_a_talk(stage, address)
 
 

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bot.announcements import launch
-from bot.dev_server.launch import migrate
-from bot.dev_server.redis_server import embedded_server
-from bot.runtime import open_services
+from bot.dev_server.launch import migrate_database
+from bot.dev_server.redis_server import run_embedded_server
+from bot.runtime import open_runtime
 from tests.bench.broadcast import ACCOUNT, TOKEN, environment, fill, given_settings, lean_twilio, released, worker
 from tests.bench.load import requests, send_paced
 from tests.bench.webhook import free_port, serving
@@ -24,13 +24,13 @@ def inbound() -> dict[str, float]:
     """p95 of the webhook alone and during a broadcast; `p95_ratio` is wanted at 1.5 or less."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        redis_url = stack.enter_context(embedded_server(folder / "redis"))
+        redis_url = stack.enter_context(run_embedded_server(folder / "redis"))
         twilio = stack.enter_context(lean_twilio(TOKEN))
         port = free_port()
         public = f"http://127.0.0.1:{port}"
         given = given_settings(folder, redis_url, twilio, ALLOWED, public)
-        migrate(given.database_url)
-        services = open_services(given)
+        migrate_database(given.database_url)
+        services = open_runtime(given)
         fill(services, 8000)
         env = environment(given)
         stack.enter_context(serving("app:app", env, port))

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import psutil
 
-from bot.dev_server.launch import migrate
-from bot.dev_server.redis_server import embedded_server
+from bot.dev_server.launch import migrate_database
+from bot.dev_server.redis_server import run_embedded_server
 from tests.bench.load import requests, send_all
 from tests.bench.webhook import ACCOUNT, PUBLIC, TOKEN, environment, serving
 
 
 def process() -> dict[str, float]:
     """Start-up of the web process in seconds, its memory in MB (unique set size; wanted at most 200), and a worker's."""
-    with tempfile.TemporaryDirectory() as name, embedded_server(Path(name)) as redis_url:
+    with tempfile.TemporaryDirectory() as name, run_embedded_server(Path(name)) as redis_url:
         env = environment(name, redis_url)
-        migrate(env["DATABASE_URL"])
+        migrate_database(env["DATABASE_URL"])
         began = time.perf_counter()
         with serving("app:app", env) as port:
             send_all(port, requests(PUBLIC, TOKEN, ACCOUNT, 1, "first"), 1)

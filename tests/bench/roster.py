@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from bot.base.settings import ROOT
-from bot.dev_server.launch import migrate
+from bot.dev_server.launch import migrate_database
 
 LINES, FEW = 100_000, 10_000
 SCHOOLS = ("Lincoln Elementary", "harbor", "Riverbend High")
@@ -43,7 +43,7 @@ def roster() -> dict[str, float]:
 def _measured(lines: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         database = f"sqlite:///{name}/bench.db"
-        migrate(database)
+        migrate_database(database)
         _write(Path(name) / "roster.csv", lines)
         env = {**os.environ, "DATABASE_URL": database, "VAR_DIR": name, "DATA_KEY": secrets.token_hex(32)}
         command = [sys.executable, "-m", "tests.bench.roster", f"{name}/roster.csv"]

@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 
 from bot.base.settings import ROOT
-from bot.dev_server.launch import migrate
-from bot.dev_server.redis_server import embedded_server
+from bot.dev_server.launch import migrate_database
+from bot.dev_server.redis_server import run_embedded_server
 from tests.bench.load import requests, send_all
 
 PUBLIC, TOKEN, ACCOUNT = "https://puente.test", "t" * 32, "AC" + "1" * 32
@@ -23,9 +23,9 @@ ROUNDS, FAMILIES, CONNECTIONS = 5, 60, 8
 
 def webhook() -> dict[str, float]:
     """Medians of five rounds in turns; `ratio` is ours over the bare handler's, wanted at 0.5 or more."""
-    with tempfile.TemporaryDirectory() as name, embedded_server(Path(name)) as redis_url:
+    with tempfile.TemporaryDirectory() as name, run_embedded_server(Path(name)) as redis_url:
         env = environment(name, redis_url)
-        migrate(env["DATABASE_URL"])
+        migrate_database(env["DATABASE_URL"])
         with serving("tests.bench.bare:app", env) as bare, serving("app:app", env) as ours:
             return _figures([_round(bare, ours, number) for number in range(ROUNDS)])
 

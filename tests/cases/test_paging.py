@@ -11,7 +11,7 @@ from bot.cases import assignment
 from bot.cases.paging import page_staff
 from bot.jobs.sweeper import sweep_all
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import cases, deliveries
 from tests.conftest import NOW, Family
@@ -24,7 +24,7 @@ SATURDAY_NIGHT = datetime(2026, 12, 6, 5, 0, tzinfo=UTC)
 """Eleven at night of a Saturday in the district."""
 
 
-def send_all(services: Services) -> None:
+def send_all(services: Runtime) -> None:
     """What the workers would send at this moment."""
     with services.database.read() as db:
         due = deliveries.list_unfinished(db, now(), now() - timedelta(seconds=30), 500)
@@ -32,20 +32,20 @@ def send_all(services: Services) -> None:
         deliver(services, delivery_id)
 
 
-def page_at(services: Services, minutes: float, case: int = 1) -> None:
+def page_at(services: Runtime, minutes: float, case: int = 1) -> None:
     """The sweep's page and the workers' sending, so many minutes after `NOW`."""
     with time_machine.travel(NOW + timedelta(minutes=minutes), tick=True):
         page_staff(services, case)
         send_all(services)
 
 
-def case_of(services: Services, number: int = 1) -> cases.Case:
+def case_of(services: Runtime, number: int = 1) -> cases.Case:
     with services.database.read() as db:
         return cases.get(db, services.database.vault, number)
 
 
 def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(SATURDAY_NIGHT, tick=True):
         family.text(AT_THE_DOOR)
@@ -59,7 +59,7 @@ def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
 
 
 def test_it_widens_until_somebody_takes_it_and_the_family_is_told(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0.1)
@@ -78,7 +78,7 @@ def test_it_widens_until_somebody_takes_it_and_the_family_is_told(
 
 
 def test_who_takes_it_ends_the_pages_and_all_hear_of_it(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
@@ -93,7 +93,7 @@ def test_who_takes_it_ends_the_pages_and_all_hear_of_it(
 
 
 def test_whoever_took_it_and_is_silent_is_reminded_and_so_are_the_others(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
@@ -108,7 +108,7 @@ def test_whoever_took_it_and_is_silent_is_reminded_and_so_are_the_others(
 
 
 def test_nothing_is_sent_unasked_about_violence_at_home(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("my husband is beating me")
     for minutes in (0.1, 5.2, 10.4, 15.6):
@@ -122,7 +122,7 @@ def test_nothing_is_sent_unasked_about_violence_at_home(
 
 
 def test_what_can_wait_waits_for_school_hours_and_the_family_hears_when(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(SATURDAY_NIGHT, tick=True):
         reply = family.text("I want to talk to a person")
@@ -136,7 +136,7 @@ def test_what_can_wait_waits_for_school_hours_and_the_family_hears_when(
     assert "after school hours" not in family.text("after three")
 
 
-def test_a_school_has_its_own_people_and_turns_change_by_week(services: Services) -> None:
+def test_a_school_has_its_own_people_and_turns_change_by_week(services: Runtime) -> None:
     district = services.library.district
     week, next_week = (NOW + timedelta(days=days) for days in (0, 7))
     assert district.list_on_call("safety_lead", None, week) != district.list_on_call("safety_lead", None, next_week)
@@ -144,13 +144,13 @@ def test_a_school_has_its_own_people_and_turns_change_by_week(services: Services
     assert district.list_on_call("safety_lead", "lincoln", next_week)[0] == "sam_ortiz"
 
 
-def test_a_school_that_is_named_stands_in_the_alert(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_a_school_that_is_named_stands_in_the_alert(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("there are ICE agents at Lincoln right now")
     page_at(services, 0)
     assert "School: Lincoln Elementary." in twilio.sent_to(SAM)[0].body
 
 
-def test_a_family_has_one_open_case_a_topic(services: Services, family: Family) -> None:
+def test_a_family_has_one_open_case_a_topic(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     family.text("after three")
     family.text("it is about the bus")
@@ -161,7 +161,7 @@ def test_a_family_has_one_open_case_a_topic(services: Services, family: Family) 
 
 
 def test_an_emergency_that_is_reported_again_later_pages_again(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
@@ -176,7 +176,7 @@ def test_an_emergency_that_is_reported_again_later_pages_again(
 
 
 def test_a_no_opens_the_case_again_and_a_yes_closes_it(
-    services: Services, family: Family, new_family: Callable[[str], Family]
+    services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     for phone, answer, state in ((family, "no", "new"), (new_family("+12175550178"), "yes", "closed")):
         phone.text("I want to talk to a person")
@@ -193,7 +193,7 @@ def test_a_no_opens_the_case_again_and_a_yes_closes_it(
     assert case_of(services).severity == "escalate_day"
 
 
-def start_follow_ups(services: Services) -> None:
+def start_follow_ups(services: Runtime) -> None:
     from bot.cases.follow_ups import start
     from bot.store.families import follow_ups
 
@@ -204,7 +204,7 @@ def start_follow_ups(services: Services) -> None:
 
 
 def test_after_three_questions_without_an_answer_nobody_is_asked_again(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     from bot.store.families import contacts, follow_ups
     from bot.store.families.follow_ups import FollowUpTarget
@@ -227,7 +227,7 @@ def test_after_three_questions_without_an_answer_nobody_is_asked_again(
         assert audit_log.find_broken_row(db) is None
 
 
-def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services: Services, family: Family) -> None:
+def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services: Runtime, family: Family) -> None:
     from sqlalchemy import update
 
     family.text("I want to talk to a person")
@@ -246,7 +246,7 @@ def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services:
 
 
 def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
@@ -259,7 +259,7 @@ def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
     assert case_of(services).claimed_by == "sam_ortiz" and case_of(services).chased_at is None
 
 
-def test_who_leads_may_take_and_give_any_case(services: Services, family: Family) -> None:
+def test_who_leads_may_take_and_give_any_case(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     page_at(services, 0)
     assignment.take_case(services, 1, "somebody who left", "in the console")
@@ -272,7 +272,7 @@ def test_who_leads_may_take_and_give_any_case(services: Services, family: Family
     assert case_of(services).page_at is not None, "a new claimant is reminded too"
 
 
-def test_rounds_begin_anew_when_it_happens_again(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_rounds_begin_anew_when_it_happens_again(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text(AT_THE_DOOR)
     for minutes in (0, 5.2, 10.4):
         page_at(services, minutes)
@@ -289,7 +289,7 @@ def test_rounds_begin_anew_when_it_happens_again(services: Services, family: Fam
     assert len(twilio.sent_to(family.address)) == 1, "nobody says at once that nobody came"
 
 
-def test_a_no_finds_the_newer_case_about_the_same(services: Services, family: Family) -> None:
+def test_a_no_finds_the_newer_case_about_the_same(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     family.text("after three")
     family.text("the bus")
@@ -307,7 +307,7 @@ def test_a_no_finds_the_newer_case_about_the_same(services: Services, family: Fa
 
 @pytest.mark.long
 def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("I want to talk to a person")
     at = NOW
@@ -324,7 +324,7 @@ def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
 
 
 def test_texts_that_all_fail_do_not_call_everybody_without_end(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     for person in services.library.district.staff.values():
         twilio.number(person.phone, error_code=30007, at="request")
@@ -334,7 +334,7 @@ def test_texts_that_all_fail_do_not_call_everybody_without_end(
     assert case_of(services).rounds <= 3, "as many as there are others to ask"
 
 
-def test_a_no_about_an_old_case_takes_nobody_off_an_emergency(services: Services, family: Family) -> None:
+def test_a_no_about_an_old_case_takes_nobody_off_an_emergency(services: Runtime, family: Family) -> None:
     from bot.store.cases import case_transitions
 
     family.text(AT_THE_DOOR)

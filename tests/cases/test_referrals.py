@@ -21,7 +21,7 @@ from bot.cases.referrals import (
 from bot.channels.message_parts import MAX_MESSAGE_UNITS, count_utf16_units
 from bot.jobs.sweeper import sweep_all
 from bot.messaging import partner_directory
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases, referrals
 from bot.store.families import contacts
 from bot.store.families import follow_ups as planned
@@ -32,7 +32,7 @@ from tests.web.console.test_console import log_in_as, post
 
 
 @pytest.fixture
-def taken(services: Services, family: Family) -> Family:
+def taken(services: Runtime, family: Family) -> Family:
     """Case 1, of a family that writes Spanish, taken by Ana."""
     family.text("Quiero hablar con una persona de la escuela por favor")
     family.text("mañana")
@@ -46,18 +46,18 @@ def sent(twilio: TwilioStandIn, family: Family) -> list[str]:
     return [message.body for message in twilio.sent_to(family.address)]
 
 
-def referred(services: Services) -> list[referrals.Referral]:
+def referred(services: Runtime) -> list[referrals.Referral]:
     with services.database.read() as db:
         return list(referrals.list_for_case(db, 1))
 
 
-def asked(services: Services) -> int:
+def asked(services: Runtime) -> int:
     with services.database.read() as db:
         waiting = (planned.follow_ups.c.flow == "did_partner_help") & (planned.follow_ups.c.state == "waiting")
         return int(db.execute(select(func.count()).where(waiting)).scalar_one())
 
 
-def ask_now(services: Services) -> None:
+def ask_now(services: Runtime) -> None:
     """The day has come: the question goes out."""
     with services.database.read() as db:
         due = [one for one in planned.list_due(db, now(), 50) if planned.get(db, one).flow == "did_partner_help"]
@@ -67,7 +67,7 @@ def ask_now(services: Services) -> None:
 
 
 def test_the_family_gets_the_number_and_the_partner_nothing(
-    services: Services, client: FlaskClient, taken: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, taken: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
     assert "Prairie Legal Aid (English, Spanish" in client.get("/console/cases/1").text
@@ -81,7 +81,7 @@ def test_the_family_gets_the_number_and_the_partner_nothing(
 
 
 def test_a_form_sent_twice_sends_one_text_and_asks_once(
-    services: Services, taken: Family, twilio: TwilioStandIn
+    services: Runtime, taken: Family, twilio: TwilioStandIn
 ) -> None:
     for _ in range(3):
         assert refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
@@ -95,7 +95,7 @@ def test_a_form_sent_twice_sends_one_text_and_asks_once(
 
 @pytest.mark.parametrize(("answer", "outcome", "again"), [("1", "helped", False), ("2", "not_helped", True), ("3", "not_reached", True)])  # fmt: skip
 def test_after_five_days_it_is_asked_and_a_no_opens_the_case_again(
-    services: Services, taken: Family, twilio: TwilioStandIn, answer: str, outcome: str, again: bool
+    services: Runtime, taken: Family, twilio: TwilioStandIn, answer: str, outcome: str, again: bool
 ) -> None:
     refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
     assignment.resolve_case(services, 1, "ana_ruiz", "referred")
@@ -114,13 +114,11 @@ def test_after_five_days_it_is_asked_and_a_no_opens_the_case_again(
     assert case.is_open is again
 
 
-def test_only_who_has_the_case_refers_and_only_to_a_partner_that_may_be_named(
-    services: Services, taken: Family
-) -> None:
+def test_only_who_has_the_case_refers_and_only_to_a_partner_that_may_be_named(services: Runtime, taken: Family) -> None:
     assert not refer_family(services, ReferralRequest(1, "prairie_legal", "jean_pierre", "a"))
     assert not refer_family(services, ReferralRequest(1, "nobody", "ana_ruiz", "a"))
     phone = services.library.district.partners["prairie_legal"].phone
-    partner_directory.called(services, "prairie_legal", phone, False, "ana_ruiz", now())
+    partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())
     assert not refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
     assert referred(services) == [] and asked(services) == 0
     taken.text("STOP")
@@ -128,7 +126,7 @@ def test_only_who_has_the_case_refers_and_only_to_a_partner_that_may_be_named(
 
 
 def test_nothing_is_texted_where_somebody_at_home_may_read_it(
-    services: Services, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
+    services: Runtime, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_family("+12175550179").text("my husband hits me and the kids")
     assignment.take_case(services, 1, "lee_tran", "in the console", is_lead=True)
@@ -137,18 +135,18 @@ def test_nothing_is_texted_where_somebody_at_home_may_read_it(
     assert not refer_family(services, ReferralRequest(1, "prairie_legal", "lee_tran", "a"))
 
 
-def test_the_text_fits_one_message_in_every_language(services: Services) -> None:
+def test_the_text_fits_one_message_in_every_language(services: Runtime) -> None:
     for language in services.library.district.languages:
         for partner in list_available_partners(services, language, now()).values():
             text = build_referral_text(services, partner, "ana_ruiz", language, now())
             assert count_utf16_units(text) <= MAX_MESSAGE_UNITS and partner.phone in text, language
 
 
-def test_who_speaks_the_language_is_offered_first(services: Services) -> None:
+def test_who_speaks_the_language_is_offered_first(services: Runtime) -> None:
     assert next(iter(list_available_partners(services, "ar", now()))) == "river_rights"
 
 
-def test_what_to_say_is_english_where_they_speak_nothing_else(services: Services) -> None:
+def test_what_to_say_is_english_where_they_speak_nothing_else(services: Runtime) -> None:
     partner = services.library.district.partners["prairie_legal"]
     assert "I speak Chinese." in build_referral_text(services, partner, "ana_ruiz", "zh", now())
     with services.database.read() as db:

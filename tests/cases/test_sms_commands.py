@@ -10,7 +10,7 @@ from bot.base.database import now
 from bot.cases import sms_commands
 from bot.cases.paging import page_staff
 from bot.cases.sms_commands import CaseCommand, parse
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases, one_time_links
 from tests.conftest import Family
 
@@ -23,14 +23,14 @@ def phones(new_family: Callable[[str], Family]) -> Callable[[str], Family]:
 
 
 @pytest.fixture
-def opened(services: Services, family: Family) -> Family:
+def opened(services: Runtime, family: Family) -> Family:
     """A family that waits for a person, in case 1."""
     family.text("I want to talk to a person, we live on Elm Street")
     page_staff(services, 1)
     return family
 
 
-def state(services: Services) -> cases.Case:
+def state(services: Runtime) -> cases.Case:
     with services.database.read() as db:
         return cases.get(db, services.database.vault, 1)
 
@@ -55,7 +55,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     parse(text)
 
 
-def test_taking_answers_with_a_link_that_opens_once(services: Services, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_taking_answers_with_a_link_that_opens_once(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
     reply = phones(ANA).text("take 1")
     assert "You have case 1" in reply and "/console/open/" in reply
     assert state(services).claimed_by == "ana_ruiz"
@@ -74,7 +74,7 @@ def test_no_answer_holds_a_word_or_the_number_of_the_family(opened: Family, phon
     assert "Jean Pierre has case 1 now" in said[3] and "is not yours" in said[4] and "is not yours" in said[5]
 
 
-def test_done_asks_the_family_later_and_says_so(services: Services, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_done_asks_the_family_later_and_says_so(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
     phones(ANA).text("TAKE 1")
     assert "done" in phones(ANA).text("DONE 1") and state(services).state == "resolved"
     assert phones(ANA).text("DONE 1") == "Case 1 is done already."
@@ -83,7 +83,7 @@ def test_done_asks_the_family_later_and_says_so(services: Services, opened: Fami
 
 @pytest.mark.parametrize("number", [KIM, "+12175550199"])
 def test_who_is_not_asked_about_a_case_learns_nothing_of_it(
-    services: Services,
+    services: Runtime,
     opened: Family,
     phones,
     number: str,  # type: ignore[no-untyped-def]

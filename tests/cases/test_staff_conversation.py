@@ -10,7 +10,7 @@ from bot.cases import assignment, staff_conversation
 from bot.cases.conversation_text import can_send_as_one_message
 from bot.cases.paging import page_staff
 from bot.cases.staff_conversation import StaffMessage
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from bot.store.cases import case_messages, cases
 from bot.store.cases.case_messages import CaseMessage
 from bot.store.families import contacts
@@ -30,18 +30,18 @@ def google() -> Iterator[GoogleStandIn]:
 
 
 @pytest.fixture
-def line(services: Services, google: GoogleStandIn) -> Services:
+def line(services: Runtime, google: GoogleStandIn) -> Runtime:
     given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
-    return open_services(given, services.library)
+    return open_runtime(given, services.library)
 
 
 @pytest.fixture
-def page_client(line: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
+def page_client(line: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
     return serve(line).test_client()
 
 
 @pytest.fixture
-def parent(line: Services, page_client: FlaskClient) -> Family:
+def parent(line: Runtime, page_client: FlaskClient) -> Family:
     """A family that writes Spanish, whose case 1 Ana has taken."""
     parent = Family(line, page_client, FAMILY)
     parent.text("quiero hablar con una persona")
@@ -52,17 +52,17 @@ def parent(line: Services, page_client: FlaskClient) -> Family:
     return parent
 
 
-def said(line: Services) -> list[CaseMessage]:
+def said(line: Runtime) -> list[CaseMessage]:
     with line.database.read() as db:
         return case_messages.list_for_case(db, line.database.vault, 1)
 
 
-def translate_all(line: Services) -> None:
+def translate_all(line: Runtime) -> None:
     for message in said(line):
         staff_conversation.translate_message(line, message.id)
 
 
-def write(line: Services, text: str, cause: str = "form:1") -> int:
+def write(line: Runtime, text: str, cause: str = "form:1") -> int:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", text, cause))
     assert staff_conversation.send_message(line, number)
     send_all(line)
@@ -70,7 +70,7 @@ def write(line: Services, text: str, cause: str = "form:1") -> int:
 
 
 def test_the_family_reads_its_language_and_the_original_beside_it(
-    line: Services, parent: Family, twilio: TwilioStandIn
+    line: Runtime, parent: Family, twilio: TwilioStandIn
 ) -> None:
     write(line, "The bus comes at 8:15 tomorrow.")
     body = twilio.sent_to(FAMILY)[-1].body
@@ -80,7 +80,7 @@ def test_the_family_reads_its_language_and_the_original_beside_it(
 
 
 def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_commands(
-    line: Services, parent: Family, twilio: TwilioStandIn
+    line: Runtime, parent: Family, twilio: TwilioStandIn
 ) -> None:
     write(line, "The bus comes at 8:15.")
     assert parent.text("gracias, y a qué hora regresa?") == ""
@@ -98,20 +98,20 @@ def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_comma
     assert parent.text("menu") != "", "a command is still obeyed"
 
 
-def test_a_repeated_message_of_a_talk_is_kept_once(line: Services, parent: Family) -> None:
+def test_a_repeated_message_of_a_talk_is_kept_once(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     for _ in range(3):
         assert parent.text("gracias", MessageSid="SM" + "c" * 32) == ""
     assert [one.original for one in said(line)].count("gracias") == 1
 
 
-def test_the_talk_goes_on_without_redis_memory(line: Services, parent: Family) -> None:
+def test_the_talk_goes_on_without_redis_memory(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     line.redis.flushall()
     assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
 
 
-def test_the_helper_says_when_it_is_back(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+def test_the_helper_says_when_it_is_back(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     write(line, "The bus comes at 8:15.")
     assert assignment.resolve_case(line, 1, "ana_ruiz", "answered")
     send_all(line)
@@ -123,20 +123,20 @@ def test_the_helper_says_when_it_is_back(line: Services, parent: Family, twilio:
         assert contact and contact.talking_case is None
 
 
-def test_staff_give_the_family_back_while_the_case_goes_on(line: Services, parent: Family) -> None:
+def test_staff_give_the_family_back_while_the_case_goes_on(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     assert staff_conversation.hand_back_to_bot(line, 1) and not staff_conversation.hand_back_to_bot(line, 1)
     assert parent.text("hola") != ""
 
 
-def test_a_draft_is_checked_by_translating_it_back(line: Services, parent: Family, google: GoogleStandIn) -> None:
+def test_a_draft_is_checked_by_translating_it_back(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Do not come at 3.", "form:2"))
     draft = staff_conversation.get_message(line, number)
     assert draft.state == "draft" and draft.translation.startswith("es: ") and draft.back
     assert draft.delivery_id is None, "nothing is sent before somebody has looked"
 
 
-def test_a_form_that_is_sent_twice_writes_once(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+def test_a_form_that_is_sent_twice_writes_once(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:3"))
     assert staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:3")) == number
     assert staff_conversation.send_message(line, number) and not staff_conversation.send_message(line, number)
@@ -146,7 +146,7 @@ def test_a_form_that_is_sent_twice_writes_once(line: Services, parent: Family, t
 
 @pytest.mark.parametrize("mood", ["busy", "broken", "garbage", "unchanged", "slow"])
 def test_when_the_machine_fails_the_original_is_delivered_and_the_case_flagged(
-    line: Services, parent: Family, google: GoogleStandIn, twilio: TwilioStandIn, mood: Mood,
+    line: Runtime, parent: Family, google: GoogleStandIn, twilio: TwilioStandIn, mood: Mood,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("bot.translation.google.TEXT_TIMEOUT_SECONDS", 0.5)
@@ -162,7 +162,7 @@ def test_when_the_machine_fails_the_original_is_delivered_and_the_case_flagged(
         assert cases.get(db, line.database.vault, 1).flagged == staff_conversation.NOT_TRANSLATED_FLAG
 
 
-def test_a_reviewed_answer_needs_no_machine(line: Services, parent: Family, google: GoogleStandIn) -> None:
+def test_a_reviewed_answer_needs_no_machine(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
     from bot.base.database import now
     from bot.store.announcements import approved_phrases
     from bot.store.announcements.approved_phrases import ApprovedPhrase
@@ -181,7 +181,7 @@ def test_a_reviewed_answer_needs_no_machine(line: Services, parent: Family, goog
 
 
 def test_a_text_from_a_staff_phone_goes_through_and_a_doubtful_one_waits(
-    line: Services, parent: Family, page_client: FlaskClient, twilio: TwilioStandIn, google: GoogleStandIn
+    line: Runtime, parent: Family, page_client: FlaskClient, twilio: TwilioStandIn, google: GoogleStandIn
 ) -> None:
     ana = Family(line, page_client, ANA)
     assert "goes to the family now" in ana.text("1 The bus comes at 8:15.")
@@ -202,7 +202,7 @@ def test_a_text_from_a_staff_phone_goes_through_and_a_doubtful_one_waits(
     assert len(twilio.sent_to(FAMILY)) == before and "was not sent" in twilio.sent_to(ANA)[-1].body
 
 
-def test_what_led_to_the_case_is_kept_masked(line: Services, page_client: FlaskClient) -> None:
+def test_what_led_to_the_case_is_kept_masked(line: Runtime, page_client: FlaskClient) -> None:
     parent = Family(line, page_client, FAMILY)
     parent.text("hola")
     parent.text("soy indocumentada, mi numero A es A123456789, quiero hablar con una persona")
@@ -211,7 +211,7 @@ def test_what_led_to_the_case_is_kept_masked(line: Services, page_client: FlaskC
     assert not any("123456789" in text or "indocumentada" in text for _, text in words)
 
 
-def test_what_did_not_arrive_is_sent_once_more(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+def test_what_did_not_arrive_is_sent_once_more(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     twilio.number(FAMILY, error_code=63016, at="request")
     number = write(line, "The bus comes at 8:15.")
     assert twilio.sent_to(FAMILY) == []
@@ -221,7 +221,7 @@ def test_what_did_not_arrive_is_sent_once_more(line: Services, parent: Family, t
     assert len(twilio.sent_to(FAMILY)) == 1 and not staff_conversation.resend_message(line, number)
 
 
-def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line: Services, parent: Family) -> None:
+def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     told = parent.text("", NumMedia="1", MediaContentType0="audio/ogg", MessageType="audio")
     assert told != "" and said(line)[-1].original == "[voice message]"
@@ -229,7 +229,7 @@ def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line
     assert parent.text("llámeme por favor") == "" and said(line)[-1].original == "llámeme por favor"
 
 
-def test_a_talk_goes_on_while_redis_is_away(line: Services, parent: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_talk_goes_on_while_redis_is_away(line: Runtime, parent: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     from redis import RedisError
 
     write(line, "The bus comes at 8:15.")
@@ -242,7 +242,7 @@ def test_a_talk_goes_on_while_redis_is_away(line: Services, parent: Family, monk
 
 
 def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
-    line: Services, parent: Family, twilio: TwilioStandIn
+    line: Runtime, parent: Family, twilio: TwilioStandIn
 ) -> None:
     twilio.number(FAMILY, error_code=63033, at="request")
     number = write(line, "The bus comes at 8:15.")
@@ -254,14 +254,14 @@ def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
     assert case.state == "claimed" and case.page_at is not None
 
 
-def test_a_console_draft_is_never_sent_by_a_job(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+def test_a_console_draft_is_never_sent_by_a_job(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:9"))
     staff_conversation.translate_message(line, number)
     send_all(line)
     assert twilio.sent_to(FAMILY) == [] and staff_conversation.get_message(line, number).state == "draft"
 
 
-def test_nothing_is_sent_about_a_case_that_is_done(line: Services, parent: Family, twilio: TwilioStandIn) -> None:
+def test_nothing_is_sent_about_a_case_that_is_done(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:8"))
     assignment.resolve_case(line, 1, "ana_ruiz")
     assert not staff_conversation.send_message(line, number)
@@ -270,7 +270,7 @@ def test_nothing_is_sent_about_a_case_that_is_done(line: Services, parent: Famil
     assert contact and contact.talking_case is None
 
 
-def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Services, parent: Family) -> None:
+def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Runtime, parent: Family) -> None:
     assert can_send_as_one_message(
         line,
         staff_conversation.get_message(
@@ -286,15 +286,15 @@ def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Services, par
     )
 
 
-def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Services, parent: Family) -> None:
+def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Runtime, parent: Family) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello.", "form:5"))
     staff_conversation.send_message(line, number)
-    line.conversations.set_active_case(line.family(FAMILY), None)  # what a kill -9 after the commit leaves
+    line.conversations.set_active_case(line.compute_lookup_hash(FAMILY), None)  # what a kill -9 after the commit leaves
     send_all(line)
     assert parent.text("gracias") == ""
 
 
-def test_no_word_of_a_talk_lies_with_the_translations(line: Services, parent: Family, google: GoogleStandIn) -> None:
+def test_no_word_of_a_talk_lies_with_the_translations(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
     """They would outlive the case, and erasing would not find them."""
     parent.text("mi hijo tiene miedo de ir a la escuela por lo de ayer")
     translate_all(line)
@@ -303,7 +303,7 @@ def test_no_word_of_a_talk_lies_with_the_translations(line: Services, parent: Fa
     assert list(line.redis.scan_iter("puente:translated:*")) == []
 
 
-def test_a_talk_that_redis_has_lost_goes_on_for_more_than_one_message(line: Services, parent: Family) -> None:
+def test_a_talk_that_redis_has_lost_goes_on_for_more_than_one_message(line: Runtime, parent: Family) -> None:
     """Emptied; or the numbers were hashed anew (`bot keys reindex`)."""
     write(line, "I can help you. What happened?")
     line.redis.flushall()

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from bot.base.database import now
 from bot.channels.base import OutgoingMessage, SendError
 from bot.channels.twilio import TwilioChannel
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.deliveries import deliveries
 from tests.conftest import PUBLIC, Family
 from tests.stand_in import TwilioStandIn
@@ -120,19 +120,19 @@ def test_a_refused_number_is_not_called_again(pager: Pager) -> None:
 
 
 @pytest.mark.parametrize("sender", ["55501", ""])
-def test_a_short_code_cannot_call(services: Services, twilio: TwilioStandIn, sender: str) -> None:
+def test_a_short_code_cannot_call(services: Runtime, twilio: TwilioStandIn, sender: str) -> None:
     channel = TwilioChannel(services.settings.model_copy(update={"twilio_sms_from": sender}))
     with pytest.raises(SendError) as caught:
         channel.call(OutgoingMessage("d" * 32, "+12175550141", "Case 7."))
     assert caught.value.outcome == "refused" and twilio.requests == []
 
 
-def test_whatsapp_staff_are_called_on_their_number(services: Services, twilio: TwilioStandIn) -> None:
+def test_whatsapp_staff_are_called_on_their_number(services: Runtime, twilio: TwilioStandIn) -> None:
     services.channel.call(OutgoingMessage("d" * 32, "whatsapp:+12175550141", "Case 7."))
     assert len(twilio.calls_to("+12175550141")) == 1
 
 
-def test_without_a_public_address_nobody_is_called(services: Services, twilio: TwilioStandIn) -> None:
+def test_without_a_public_address_nobody_is_called(services: Runtime, twilio: TwilioStandIn) -> None:
     """Nobody could press a key: it is said at once, and the text of the alert stands."""
     channel = TwilioChannel(services.settings.model_copy(update={"public_url": ""}))
     with pytest.raises(SendError) as caught:

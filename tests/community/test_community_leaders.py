@@ -14,7 +14,7 @@ from bot.base.database import now
 from bot.community import contact_rules, overdue_contacts, register
 from bot.community.register import LeaderAskedRecentlyError
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.community import community_leaders
 from bot.store.community.community_leaders import CommunityLeader
 from bot.store.families import contacts, families
@@ -39,17 +39,17 @@ def send(client: FlaskClient, path: str, **form: Any) -> Any:
 
 
 @pytest.fixture
-def paul(services: Services) -> CommunityLeader:
+def paul(services: Runtime) -> CommunityLeader:
     register.save_leader(services, PAUL, "ana_ruiz")
     return replace(PAUL, id=1)
 
 
 @pytest.fixture
-def logged_in(services: Services, client: FlaskClient) -> Callable[[str], FlaskClient]:
+def logged_in(services: Runtime, client: FlaskClient) -> Callable[[str], FlaskClient]:
     return lambda staff: member(services, client.application, "staff", staff)
 
 
-def test_two_who_want_the_same_leader_share_one_call(services: Services, paul: CommunityLeader) -> None:
+def test_two_who_want_the_same_leader_share_one_call(services: Runtime, paul: CommunityLeader) -> None:
     assert register.request_contact(services, paul, "the gathering", "sam_ortiz") is None
     before = register.request_contact(services, paul, "attendance letters", "pat_moore")
     assert before and before.asked_by == "sam_ortiz"
@@ -64,7 +64,7 @@ def test_two_who_want_the_same_leader_share_one_call(services: Services, paul: C
     assert found and found.contacted_on == date(2026, 11, 24) and found.due_on == date(2027, 1, 23)
 
 
-def test_within_a_week_of_a_call_nobody_calls_again(services: Services, paul: CommunityLeader) -> None:
+def test_within_a_week_of_a_call_nobody_calls_again(services: Runtime, paul: CommunityLeader) -> None:
     register.request_contact(services, paul, "the gathering", "sam_ortiz")
     register.complete_request(services, 1, "ana_ruiz")
     with time_machine.travel(NOW + timedelta(days=6)), pytest.raises(LeaderAskedRecentlyError) as lately:
@@ -74,7 +74,7 @@ def test_within_a_week_of_a_call_nobody_calls_again(services: Services, paul: Co
         assert register.request_contact(services, paul, "attendance letters", "pat_moore") is None
 
 
-def test_an_empty_register_begins_with_five_partners(services: Services, library: Library) -> None:
+def test_an_empty_register_begins_with_five_partners(services: Runtime, library: Library) -> None:
     todo = register.list_tasks(services)
     assert [one.kind for one in todo] == list(contact_rules.PARTNER_KINDS) and {one.owner for one in todo} == {
         "ruth_adams"
@@ -85,7 +85,7 @@ def test_an_empty_register_begins_with_five_partners(services: Services, library
     assert [one.kind for one in register.list_tasks(services)] == list(contact_rules.PARTNER_KINDS[1:])
 
 
-def test_name_and_number_are_sealed(services: Services, paul: CommunityLeader) -> None:
+def test_name_and_number_are_sealed(services: Runtime, paul: CommunityLeader) -> None:
     with services.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM leaders")).mappings().one())
     assert "Paul" not in str(row) and "5550188" not in str(row)
@@ -98,7 +98,7 @@ def test_name_and_number_are_sealed(services: Services, paul: CommunityLeader) -
 
 
 def test_who_writes_from_a_leaders_number_is_a_leader(
-    services: Services, paul: CommunityLeader, new_family: Callable[[str], Family]
+    services: Runtime, paul: CommunityLeader, new_family: Callable[[str], Family]
 ) -> None:
     new_family(PHONE).text("English")
     with services.database.read() as db:
@@ -108,7 +108,7 @@ def test_who_writes_from_a_leaders_number_is_a_leader(
     assert found.role == "leader" and found.consent_at is None, "nobody said that they want texts"
 
 
-def test_in_the_console(services: Services, logged_in: Callable[[str], FlaskClient]) -> None:
+def test_in_the_console(services: Runtime, logged_in: Callable[[str], FlaskClient]) -> None:
     ana, pat = logged_in("ana_ruiz"), logged_in("pat_moore")
     assert "Start here" in ana.get(HOME).text
     form = {"organization": "Grace Church", "name": "Rev. Paul", "phone": "217-555-0188", "kind": "faith"}
@@ -131,7 +131,7 @@ def test_in_the_console(services: Services, logged_in: Callable[[str], FlaskClie
 
 
 def test_a_task_can_be_moved_and_its_invitation_rewritten(
-    services: Services, logged_in: Callable[[str], FlaskClient]
+    services: Runtime, logged_in: Callable[[str], FlaskClient]
 ) -> None:
     ana = logged_in("ana_ruiz")
     ana.get(HOME)
@@ -172,7 +172,7 @@ def test_the_school_board(family: Family) -> None:
     assert "with your language" in family.text("1")
 
 
-def told(services: Services, twilio: TwilioStandIn) -> list[str]:
+def told(services: Runtime, twilio: TwilioStandIn) -> list[str]:
     overdue_contacts.remind_owners(services)
     overdue_contacts.remind_owners(services)
     send_all(services)
@@ -181,7 +181,7 @@ def told(services: Services, twilio: TwilioStandIn) -> list[str]:
 
 
 def test_who_keeps_an_overdue_contact_is_told_once(
-    services: Services, twilio: TwilioStandIn, paul: CommunityLeader
+    services: Runtime, twilio: TwilioStandIn, paul: CommunityLeader
 ) -> None:
     register.save_leader(services, replace(paul, due_on=date(2026, 12, 1)), "ana_ruiz")
     assert told(services, twilio) == [], "the day has not come"
@@ -193,7 +193,7 @@ def test_who_keeps_an_overdue_contact_is_told_once(
         assert len(told(services, twilio)) == 2, "another day was promised, and it has passed too"
 
 
-def test_a_number_that_changed_is_no_leaders_any_more(services: Services, paul: CommunityLeader) -> None:
+def test_a_number_that_changed_is_no_leaders_any_more(services: Runtime, paul: CommunityLeader) -> None:
     vault, other = services.database.vault, "+12175550177"
     register.save_leader(services, replace(paul, phone=other), "ana_ruiz")
     with services.database.write() as db:
@@ -201,7 +201,7 @@ def test_a_number_that_changed_is_no_leaders_any_more(services: Services, paul: 
     assert roles == ["family", "leader"]
 
 
-def test_who_leaves_is_written_to_no_more(services: Services) -> None:
+def test_who_leaves_is_written_to_no_more(services: Runtime) -> None:
     register.save_leader(services, PAUL, "ana_ruiz", has_text_consent=True)
     register.remove_leader(services, replace(PAUL, id=1), "ana_ruiz")
     with services.database.write() as db:
@@ -210,7 +210,7 @@ def test_who_leaves_is_written_to_no_more(services: Services) -> None:
 
 
 def test_a_number_of_somebody_else_is_refused_with_a_sentence(
-    services: Services, logged_in: Callable[[str], FlaskClient], paul: CommunityLeader
+    services: Runtime, logged_in: Callable[[str], FlaskClient], paul: CommunityLeader
 ) -> None:
     register.save_leader(services, replace(PAUL, phone="+12175550189", organization="Legal aid"), "ana_ruiz")
     form = {"organization": "Legal aid", "phone": PHONE, "kind": "legal", "owner": "ana_ruiz"}
@@ -219,7 +219,7 @@ def test_a_number_of_somebody_else_is_refused_with_a_sentence(
 
 
 def test_a_call_sets_the_next_day_and_only_the_keeper_notes_it(
-    services: Services, logged_in: Callable[[str], FlaskClient]
+    services: Runtime, logged_in: Callable[[str], FlaskClient]
 ) -> None:
     register.save_leader(services, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
     ana, form = logged_in("ana_ruiz"), {"organization": "Grace Church", "phone": "", "kind": "faith"}

@@ -15,9 +15,9 @@ from bot.community import partner_handout as command
 from bot.community.partner_handout import handout_of
 from bot.content.facts import PARTNER_CHECK_VALID_DAYS, Partner
 from bot.content.library import Library
-from bot.documents.handout import Handout, handout_pdf, handout_png
+from bot.documents.handout import Handout, render_handout_pdf, render_handout_png
 from bot.messaging import partner_directory
-from bot.runtime import Services
+from bot.runtime import Runtime
 from tests.conftest import NOW
 from tests.documents.conftest import drawing
 from tests.documents.said import LANGUAGES
@@ -44,20 +44,20 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def sheet(library: Library, language: str = "en", at: datetime = NOW, **partners: Partner) -> Handout:
     listed = partners or library.district.partners
-    return handout_of(settings.load(), library, listed, language, "lincoln", at)
+    return handout_of(settings.load_settings(), library, listed, language, "lincoln", at)
 
 
 def said(handout: Handout) -> str:
     """All that it says, without the names."""
-    parts = [words.text for section in handout.sections for words in (section.title, *section.says)]
-    helpers = [one for section in handout.sections for one in section.helpers]
+    parts = [words.text for section in handout.sections for words in (section.title, *section.texts)]
+    helpers = [one for section in handout.sections for one in section.partners]
     parts += [text for one in helpers for text in (one.name, one.phone, *(words.text for words in one.lines))]
-    return "\n".join([*parts, *(words.text for words in handout.way), handout.dated.text])
+    return "\n".join([*parts, *(words.text for words in handout.instructions), handout.date_line.text])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_sheet_in_every_language(library: Library, drawing: None, language: str) -> None:
-    drawn = handout_pdf(sheet(library, language))
+    drawn = render_handout_pdf(sheet(library, language))
     (text,) = text_of(drawn)
     for number in (*NUMBERS, "988", "911"):
         assert number in text, f"{number} is written in its order in {language}"
@@ -65,7 +65,7 @@ def test_one_sheet_in_every_language(library: Library, drawing: None, language: 
 
 
 def test_the_picture_is_the_same_sheet(library: Library, drawing: None) -> None:
-    image = opened(handout_png(sheet(library, "ar")))
+    image = opened(render_handout_png(sheet(library, "ar")))
     assert image.width == 1275 and 1000 < image.height <= 1650
 
 
@@ -76,13 +76,15 @@ def test_many_partners_still_fit_one_sheet(library: Library, drawing: None, lang
         f"p{number}": one.model_copy(update={"name": f"Prairie Legal Aid {number}", "kind": kind})
         for number, kind in enumerate(("legal", "needs") * 6)
     }
-    assert len(text_of(handout_pdf(sheet(library, language, **many)))) == 1
+    assert len(text_of(render_handout_pdf(sheet(library, language, **many)))) == 1
 
 
 def test_it_holds_until_the_first_of_its_parts_ends(library: Library) -> None:
     ends = min(one.get_last_valid_day() for one in library.district.partners.values())
     assert ends == library.district.partners["harvest"].checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
-    assert "after March 20, 2027" in sheet(library).dated.text and "November 24, 2026" in sheet(library).dated.text
+    assert (
+        "after March 20, 2027" in sheet(library).date_line.text and "November 24, 2026" in sheet(library).date_line.text
+    )
 
 
 def test_a_stale_partner_and_a_stale_fact_do_not_stand_on_it(library: Library) -> None:
@@ -107,7 +109,7 @@ def test_the_unknown_is_told_the_known(library: Library) -> None:
     with pytest.raises(ClickException, match="choose en, es"):
         sheet(library, "xx")
     with pytest.raises(ClickException, match="choose lincoln"):
-        handout_of(settings.load(), library, {}, "en", "hogwarts", NOW)
+        handout_of(settings.load_settings(), library, {}, "en", "hogwarts", NOW)
 
 
 def test_the_command_writes_it(drawing: None, tmp_path: Path) -> None:
@@ -118,14 +120,14 @@ def test_the_command_writes_it(drawing: None, tmp_path: Path) -> None:
 
 
 def test_a_wrong_number_leaves_the_sheet_that_staff_download(
-    services: Services, client: FlaskClient, drawing: None
+    services: Runtime, client: FlaskClient, drawing: None
 ) -> None:
     viewer = member(services, client.application, "viewer")
     listed = viewer.get("/console/handouts?school=lincoln").text
     assert listed.count("PDF to print</a>") == 16 and "/console/handouts/ar.png?school=lincoln" in listed
     assert "Prairie" in text_of(viewer.get("/console/handouts/es.pdf?school=lincoln").data)[0]
     phone = services.library.district.partners["prairie_legal"].phone
-    partner_directory.called(services, "prairie_legal", phone, False, "ana_ruiz", now())
+    partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())
     answer = viewer.get("/console/handouts/es.pdf?school=lincoln")
     assert "Prairie" not in text_of(answer.data)[0] and answer.mimetype == "application/pdf"
     assert opened(viewer.get("/console/handouts/zh.png").data).width == 1275

@@ -14,7 +14,7 @@ from bot.base import settings
 from bot.channels.sms_segments import compute_sms_cost
 from bot.content.catalog import parse_po
 from bot.content.library import Library
-from bot.flows.mermaid import mermaid
+from bot.flows.mermaid import render_mermaid
 from bot.flows.model import Flow
 
 FLOWS = [
@@ -86,16 +86,16 @@ def test_legal_topics_end_with_a_person_and_give_no_dates(library: Library, name
 
 
 def test_every_topic_that_families_ask_about_has_a_flow(library: Library) -> None:
-    from bot.flows.topic_routing import ANSWERED_BY_A_PERSON, OPT_OUT_TOPIC
+    from bot.flows.topic_routing import HUMAN_ANSWERED_TOPICS, OPT_OUT_TOPIC
 
-    for topic in ANSWERED_BY_A_PERSON - {OPT_OUT_TOPIC}:
-        assert library.flows.for_intent(topic), topic
+    for topic in HUMAN_ANSWERED_TOPICS - {OPT_OUT_TOPIC}:
+        assert library.flows.find_by_intent(topic), topic
 
 
 def test_every_emergency_says_911_first_and_that_it_cannot_call(library: Library) -> None:
     for name in ("enforcement_now", "child_alone_now", "danger_now", "self_harm_now", "abuse_violence_home"):
         flow = library.flows.flows[name]
-        assert "911" in flow.steps[flow.first].say[0], name
+        assert "911" in flow.steps[flow.first_step].say[0], name
 
 
 @pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
@@ -112,10 +112,10 @@ def test_the_schema_is_that_of_the_grammar() -> None:
 
 def test_every_flow_can_be_drawn_with_all_its_steps(library: Library) -> None:
     for flow in library.flows.flows.values():
-        drawn = mermaid(flow)
+        drawn = render_mermaid(flow)
         assert all(f"step_{step}" in drawn for step in flow.steps)
-    assert '"after 3 days"' in mermaid(library.flows.flows["talk_to_human"])
-    assert '"no answer in 10 minutes"' in mermaid(library.flows.flows["family_detained"])
+    assert '"after 3 days"' in render_mermaid(library.flows.flows["talk_to_human"])
+    assert '"no answer in 10 minutes"' in render_mermaid(library.flows.flows["family_detained"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from bot.base import settings
-from bot.base.yaml_source import BadSource, parse
+from bot.base.yaml_source import SourceError, parse_yaml
 from bot.content.district import District
 
 
@@ -21,8 +21,8 @@ def told(change: dict[str, Any]) -> str:
             at = at[room]
         at[last] = value
     try:
-        parse(yaml.safe_dump(data, allow_unicode=True), "district.yaml").model(District)
-    except BadSource as bad:
+        parse_yaml(yaml.safe_dump(data, allow_unicode=True), "district.yaml").parse_model(District)
+    except SourceError as bad:
         return str(bad)
     return ""
 
@@ -62,6 +62,6 @@ def test_a_place_and_a_remedy_are_named(tmp_path: Path) -> None:
         .read_text()
         .replace("counselor: [lee_tran, sam_ortiz]", "counselor: [lee_tran]")
     )
-    with pytest.raises(BadSource) as bad:
-        parse(text, "district.yaml").model(District)
+    with pytest.raises(SourceError) as bad:
+        parse_yaml(text, "district.yaml").parse_model(District)
     assert "district.yaml:" in str(bad.value) and "one may be ill, or asleep" in str(bad.value)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.content.library import Library
-from bot.flow_tests.harness import Stage, clock_of
+from bot.flow_tests.harness import FlowTestHarness, compute_default_time
 from bot.flows.model import Plural
 
 VALIDATES = {
@@ -27,7 +27,7 @@ first there (TOPICS.md, rule 3; tests/content/test_content_rules.py)."""
 @pytest.mark.parametrize("name", sorted(VALIDATES))
 def test_it_opens_with_the_fear_and_states_nothing_before(library: Library, name: str) -> None:
     flow = library.flows.flows[name]
-    first = flow.steps[flow.first]
+    first = flow.steps[flow.first_step]
     assert not first.fact and not first.find and first.media is None
     (opening, *_) = first.say
     assert isinstance(opening, str) and opening.startswith(VALIDATES[name])
@@ -38,11 +38,11 @@ def test_it_opens_with_the_fear_and_states_nothing_before(library: Library, name
 
 @pytest.mark.parametrize("name", sorted(VALIDATES))
 def test_it_is_what_a_phone_shows_first(library: Library, name: str) -> None:
-    opening = library.flows.flows[name].steps[library.flows.flows[name].first].say[0]
+    opening = library.flows.flows[name].steps[library.flows.flows[name].first_step].say[0]
     assert not isinstance(opening, Plural)
     for language in library.district.languages:
-        stage = Stage(library, language, "sms", clock_of(library))
-        stage.start(name)
+        stage = FlowTestHarness(library, language, "sms", compute_default_time(library))
+        stage.start_topic(name)
         shown = library.catalogs.translate(language, opening).split("{")[0]
         assert shown and stage.reply.replace("\u2068", "").replace("\u2069", "").startswith(shown), language
 
@@ -59,9 +59,9 @@ LIST = "Prairie Legal Aid, 217-555-0160"
 )  # fmt: skip
 def test_about_programs_that_end_there_is_the_legal_list_and_no_date(library: Library, words: str) -> None:
     """C1c: no advice, no program named back, nothing kept."""
-    stage = Stage(library, "en", "sms", clock_of(library))
-    stage.family(words)
-    reached = [(reach.flow, reach.step) for reach in stage.reached]
+    stage = FlowTestHarness(library, "en", "sms", compute_default_time(library))
+    stage.receive_text(words)
+    reached = [(reach.flow, reach.step) for reach in stage.reached_steps]
     assert ("immigration_case", "rule") in reached and LIST in stage.reply and not stage.cases
     for program in ("TPS", "U4U", "parole", "Parole"):
         assert program not in stage.reply

@@ -17,7 +17,7 @@ from bot.content.source_register import (
 )
 from bot.content_review import weekly_digest
 from bot.content_review.reviews import record_review
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.community import digests
 from tests.cases.test_paging import send_all
@@ -57,14 +57,14 @@ def test_a_source_is_read_every_week(library: Library) -> None:
     assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=7)) == REVIEW_NEEDED_STATE
 
 
-def texts(services: Services, twilio: TwilioStandIn) -> list[str]:
+def texts(services: Runtime, twilio: TwilioStandIn) -> list[str]:
     send_all(services)
     numbers = [one.phone for one in services.library.district.staff.values()]
     return [one.body for number in numbers for one in twilio.sent_to(number)]
 
 
 @pytest.fixture
-def sent(services: Services, twilio: TwilioStandIn) -> list[str]:
+def sent(services: Runtime, twilio: TwilioStandIn) -> list[str]:
     """What the owners got on Monday."""
     with time_machine.travel(MONDAY):
         weekly_digest.create_and_send(services)
@@ -81,7 +81,7 @@ def test_the_digest_has_five_lines_and_goes_to_each_owner_once(sent: list[str], 
     assert "nothing" in lines[2] and "https://www.nilc.org" in lines[3] and "/console/digest" in lines[4]
 
 
-def test_it_waits_for_working_hours_and_closed_days(services: Services, twilio: TwilioStandIn) -> None:
+def test_it_waits_for_working_hours_and_closed_days(services: Runtime, twilio: TwilioStandIn) -> None:
     with time_machine.travel(MONDAY - timedelta(hours=8)):
         weekly_digest.create_and_send(services)
         assert texts(services, twilio) == [], "one in the night"
@@ -90,14 +90,14 @@ def test_it_waits_for_working_hours_and_closed_days(services: Services, twilio: 
 
 
 @pytest.mark.parametrize("day", [datetime(2026, 11, 28, 16, tzinfo=UTC), datetime(2026, 11, 26, 16, tzinfo=UTC)])
-def test_no_digest_on_a_day_on_which_nobody_works(services: Services, day: datetime) -> None:
+def test_no_digest_on_a_day_on_which_nobody_works(services: Runtime, day: datetime) -> None:
     with time_machine.travel(day):
         weekly_digest.create_and_send(services)
     with services.database.read() as db:
         assert digests.find_newest(db) is None
 
 
-def test_who_has_read_it_is_seen_by_role(services: Services, client: FlaskClient, sent: list[str]) -> None:
+def test_who_has_read_it_is_seen_by_role(services: Runtime, client: FlaskClient, sent: list[str]) -> None:
     with time_machine.travel(MONDAY):
         grace = member(services, client.application, "staff", "grace_wu")
         assert "Nobody yet" in grace.get("/console/digest").text
@@ -112,7 +112,7 @@ def test_who_has_read_it_is_seen_by_role(services: Services, client: FlaskClient
 
 
 def test_who_looked_is_written_down_and_no_file_changes(
-    services: Services, client: FlaskClient, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, twilio: TwilioStandIn
 ) -> None:
     grace = member(services, client.application, "staff", "grace_wu")
     form = {"subject": "watch nilc", "right": "yes"}
@@ -132,7 +132,7 @@ def test_who_looked_is_written_down_and_no_file_changes(
     assert not record_review(services, "fact nothing", "grace_wu", True, "")
 
 
-def test_the_register_is_filtered_by_owner(services: Services, client: FlaskClient) -> None:
+def test_the_register_is_filtered_by_owner(services: Runtime, client: FlaskClient) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     assert "fact meals_rule" in ana.get("/console/register").text
     page = ana.get("/console/register?owner=nutrition").text

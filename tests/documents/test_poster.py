@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bot.documents import html_page
-from bot.documents.poster import Line, Poster, columns, poster_pdf
+from bot.documents.poster import Poster, PosterText, arrange_columns, render_poster_pdf
 from tests.documents.said import ANYTHING_ELSE, BUSES, LANGUAGES, STATUS, said
 from tests.documents.seen import codes_on, on_paper, text_of
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.long
 LINK = "https://wa.me/12175550100?text=HOLA"
 
 
-def line(language: str) -> Line:
-    return Line(language, *(said(text, language) for text in (ANYTHING_ELSE, BUSES, STATUS)))
+def line(language: str) -> PosterText:
+    return PosterText(language, *(said(text, language) for text in (ANYTHING_ELSE, BUSES, STATUS)))
 
 
 def poster(*languages: str) -> Poster:
@@ -29,7 +29,7 @@ def letters(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def drawn(drawing: None) -> bytes:
-    return poster_pdf(poster(*LANGUAGES))
+    return render_poster_pdf(poster(*LANGUAGES))
 
 
 def test_sixteen_languages_fit_one_sheet(drawn: bytes) -> None:
@@ -71,8 +71,8 @@ def test_nothing_is_drawn_outside_the_margins(drawn: bytes) -> None:
 
 
 def test_texts_are_escaped(drawing: None) -> None:
-    nasty = Line("es", "<script>x</script>", "<img src=x>", "&amp;")
-    (text,) = text_of(poster_pdf(Poster("<b>D", "", (nasty,), LINK, "1", "<i>")))
+    nasty = PosterText("es", "<script>x</script>", "<img src=x>", "&amp;")
+    (text,) = text_of(render_poster_pdf(Poster("<b>D", "", (nasty,), LINK, "1", "<i>")))
     for part in ("<script>x</script>", "<img src=x>", "&amp;", "<b>D", "<i>"):
         assert part in text
 
@@ -80,12 +80,12 @@ def test_texts_are_escaped(drawing: None) -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 16])
 def test_columns_keep_the_order(count: int) -> None:
     lines = tuple(map(line, LANGUAGES[:count]))
-    found = columns(lines)
+    found = arrange_columns(lines)
     assert len(found) == min(3, count)
     assert [one for column in found for one in column] == list(lines)
 
 
 @pytest.mark.long
 def test_too_much_text_is_refused(drawing: None) -> None:
-    with pytest.raises(html_page.TooLong):
-        poster_pdf(Poster("D", "S", (Line("en", "t", "many words " * 1500, "s"),), LINK, "1", "W"))
+    with pytest.raises(html_page.PageOverflowError):
+        render_poster_pdf(Poster("D", "S", (PosterText("en", "t", "many words " * 1500, "s"),), LINK, "1", "W"))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot.base.database import now
 from bot.base.settings import ROOT
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements
 from bot.store.announcements.announcements import AnnouncementDraft, Audience
 from tests.bench.broadcast import fill
@@ -98,7 +98,7 @@ def faked_clock(file: Path) -> dict[str, str]:
     return {"PYTHONPATH": path, "PUENTE_CLOCK": str(file)}
 
 
-def released(services: Services) -> int:
+def released(services: Runtime) -> int:
     """An announcement to everybody, ready to go."""
     draft = AnnouncementDraft(
         "emergency", "ruth_adams", "School is closed today.", Audience(), now() + timedelta(days=1)

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base.database import now
-from bot.base.queues import NAMES
-from bot.runtime import Services
+from bot.base.queues import QUEUE_NAMES
+from bot.runtime import Runtime
 from bot.store.announcements.announcements import announcements
 from bot.store.announcements.recipients import recipients
 from bot.store.cases.cases import cases
@@ -47,7 +47,7 @@ class Run:
     """What is looked at: the line, its services, all acts with what came of them, the announcement, the log."""
 
     line: Line
-    services: Services
+    services: Runtime
     answered: Sequence[Answered]
     announcement: int
     log: Path
@@ -163,7 +163,7 @@ class Run:
         redis = self.services.redis
         for pattern in LOCKS:
             yield from (f"left in Redis: {key.decode()}" for key in redis.scan_iter(pattern))
-        for name in NAMES:
+        for name in QUEUE_NAMES:
             queue = Queue(name, connection=redis, serializer=JSONSerializer)
             running = StartedJobRegistry(queue=queue)
             if queue.count or running.count:

@@ -19,7 +19,7 @@ import requests
 from bot.base import settings
 from bot.base.settings import ROOT, Settings
 from bot.dev_server import redis_server
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from tests.stand_in import TwilioProcess, sign
 
 KINDS = {"web": "gunicorn", "worker": "worker.py", "scheduler": "rq cron", "redis": "valkey-server|redis-server"}
@@ -99,11 +99,11 @@ class Line:
         return time.monotonic() - started
 
     @contextmanager
-    def services(self) -> Iterator[Services]:
+    def services(self) -> Iterator[Runtime]:
         """The line's own database and Redis, for a test that arranges something."""
-        given = settings.load(**_given(self.environment))
-        redis = redis_server.server_command(self.var / "redis")[1]
-        opened = open_services(given.model_copy(update={"redis_url": redis}))
+        given = settings.load_settings(**_given(self.environment))
+        redis = redis_server.build_server_command(self.var / "redis")[1]
+        opened = open_runtime(given.model_copy(update={"redis_url": redis}))
         try:
             yield opened
         finally:

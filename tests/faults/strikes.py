@@ -133,8 +133,8 @@ class Strikes:
 
     def redis_cut(self, fault: Fault) -> None:
         """Nobody can connect to the server, and who was connected is no more; the server lives on."""
-        url = redis_server.server_command(self.line.var / "redis")[1]
-        socket = redis_server._socket(self.line.var / "redis")
+        url = redis_server.build_server_command(self.line.var / "redis")[1]
+        socket = redis_server._get_socket_path(self.line.var / "redis")
         aside = socket.with_name(f"{socket.name}.aside")
         with contextlib.suppress(RedisError, OSError), Redis.from_url(url, socket_timeout=2) as redis:
             redis.ping()

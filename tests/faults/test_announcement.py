@@ -11,7 +11,7 @@ import pytest
 
 from bot.announcements import launch
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, recipients
 from bot.store.announcements.announcements import AnnouncementDraft, Audience
 from tests.bench.broadcast import fill
@@ -22,7 +22,7 @@ FAMILIES, KILLS, CALLED = 5000, 20, 40
 PHONE = "+1217200"
 
 
-def released(services: Services, channels: tuple[str, ...] = ("whatsapp", "sms")) -> int:
+def released(services: Runtime, channels: tuple[str, ...] = ("whatsapp", "sms")) -> int:
     until = now() + timedelta(days=1)
     draft = AnnouncementDraft(
         "emergency", "ruth_adams", "School is closed today.", Audience(), until, channels=channels

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from bot.base import settings
 from bot.cli.main import main
 from bot.content.library import Library
-from bot.flow_tests.harness import Channel
-from bot.flow_tests.recorder import Wrote, record
+from bot.flow_tests.harness import ChannelName
+from bot.flow_tests.recorder import RecordedText, record_conversation
 from bot.flow_tests.runner import play_all
 
 TRANSCRIPTS = settings.ROOT / "flows/tests"
@@ -19,18 +19,18 @@ EMERGENCIES = ("enforcement_now", "child_alone_now", "self_harm_now", "danger_no
 
 @pytest.mark.long
 @pytest.mark.parametrize("channel", ["whatsapp", "sms", "voice"])
-def test_all_transcripts_and_all_steps(library: Library, channel: Channel) -> None:
+def test_all_transcripts_and_all_steps(library: Library, channel: ChannelName) -> None:
     report = play_all(library, TRANSCRIPTS, [channel])
     assert [str(problem) for problem in report.problems] == []
-    assert report.steps_left(library) == [] and report.choices_left(library) == []
-    assert report.kinds_left(library) == [], "each flow shows its way, a confused family and an emergency"
+    assert report.list_uncovered_steps(library) == [] and report.list_uncovered_choices(library) == []
+    assert report.list_uncovered_kinds(library) == [], "each flow shows its way, a confused family and an emergency"
 
 
 @pytest.mark.parametrize("name", EMERGENCIES)
 def test_each_emergency_is_walked_in_each_language(library: Library, name: str) -> None:
     report = play_all(library, TRANSCRIPTS / f"{name}.yaml", ["sms"])
     for language in library.district.languages:
-        assert (name, library.flows.flows[name].first) in report.walked[language], language
+        assert (name, library.flows.flows[name].first_step) in report.visited_steps[language], language
 
 
 def test_a_difference_is_named_with_its_line_and_with_what_was_read(tmp_path: Path) -> None:
@@ -92,14 +92,14 @@ def test_what_staff_read_can_be_expected(tmp_path: Path) -> None:
 def test_a_recorded_conversation_is_a_transcript_that_passes(library: Library, tmp_path: Path) -> None:
     start = datetime(2026, 11, 24, 16, tzinfo=UTC)
     said = ["tengo miedo de mandar a mi hija a la escuela", "1", "gracias"]
-    wrote = [Wrote(text, start + timedelta(minutes=10 * number)) for number, text in enumerate(said)]
-    recorded = record(library, wrote, "sms")
+    wrote = [RecordedText(text, start + timedelta(minutes=10 * number)) for number, text in enumerate(said)]
+    recorded = record_conversation(library, wrote, "sms")
     (tmp_path / "recorded.yaml").write_text(recorded)
     assert "choose: bus" in recorded and "advance: 10 minutes" in recorded and "staff: family_liaison" in recorded
     report = play_all(library, tmp_path, ["whatsapp", "sms"])
-    assert report.problems == [] and report.played == 2
+    assert report.problems == [] and report.run_count == 2
 
 
 def test_nothing_written_is_nothing_to_record(library: Library) -> None:
     with pytest.raises(ValueError, match="Nothing was written"):
-        record(library, [], "sms")
+        record_conversation(library, [], "sms")

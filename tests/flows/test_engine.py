@@ -7,26 +7,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.content.library import Library
-from bot.flows.commands import match
+from bot.flows.commands import match_command
 from bot.flows.dialog_manager import take_turn
-from bot.flows.dialog_state import Heard, Talk, World
-from bot.flows.effects import Reach
-from bot.flows.engine import Input, State, advance
-from bot.messaging.reply_context import world_of
-from bot.nlu import Context, understand
+from bot.flows.dialog_state import DialogState, FlowContext, ParsedMessage
+from bot.flows.effects import StepReached
+from bot.flows.engine import FlowState, TurnInput, advance
+from bot.messaging.reply_context import build_flow_context
+from bot.nlu import NluContext, classify_message
 
 WORDS = ["1", "2", "9", "yes", "no", "menu", "0", "STOP", "START", "español", "hello", "ICE is here now", "sick", ""]
 texts = st.one_of(st.sampled_from(WORDS), st.text(max_size=60))
 names = st.text(max_size=20)
 
 
-def world(library: Library) -> World:
-    return world_of(library, datetime(2026, 11, 24, 16, tzinfo=UTC), {})
+def world(library: Library) -> FlowContext:
+    return build_flow_context(library, datetime(2026, 11, 24, 16, tzinfo=UTC), {})
 
 
-def heard(library: Library, text: str, stopped: bool = False) -> Heard:
-    understood = understand(text, Context(library.phrasebook, library.district.languages))
-    return Heard(text, understood, match(text, library.phrasebook), stopped=stopped)
+def heard(library: Library, text: str, stopped: bool = False) -> ParsedMessage:
+    understood = classify_message(text, NluContext(library.phrasebook, library.district.languages))
+    return ParsedMessage(text, understood, match_command(text, library.phrasebook), is_opted_out=stopped)
 
 
 @settings(max_examples=300, deadline=None)
@@ -35,8 +35,8 @@ def test_any_text_in_any_state_of_any_flow(library: Library, data: st.DataObject
     flow = data.draw(st.sampled_from(list(library.flows.flows.values())))
     step = data.draw(st.one_of(st.none(), st.sampled_from(list(flow.steps)), names))
     tries = data.draw(st.integers(0, 9))
-    after, effects = advance(flow, State(flow.flow, step, tries), Input(text, text))
-    said = [effect for effect in effects if not isinstance(effect, Reach)]
+    after, effects = advance(flow, FlowState(flow.flow, step, tries), TurnInput(text, text))
+    said = [effect for effect in effects if not isinstance(effect, StepReached)]
     called = {step.call for each in library.flows.flows.values() for step in each.steps.values()}
     assert said or (after and after.step is None) or flow.flow in called, "something is said, or another flow follows"
     assert after is None or after.step is None or flow.steps[after.step].ask is not None, "it waits at questions only"
@@ -45,13 +45,13 @@ def test_any_text_in_any_state_of_any_flow(library: Library, data: st.DataObject
 @settings(max_examples=200, deadline=None)
 @given(said=st.lists(texts, max_size=12), language=st.sampled_from(["en", "es", None]))
 def test_any_conversation_is_answered_at_every_turn(library: Library, said: list[str], language: str | None) -> None:
-    talk, here = Talk(language=language), world(library)
+    talk, here = DialogState(language=language), world(library)
     stopped = False
     for text in said:
         talk, effects = take_turn(here, talk, heard(library, text, stopped))
         kinds = [type(effect).__name__ for effect in effects]
-        stopped = "Consent" in kinds if not stopped else "Consent" not in kinds
-        assert stopped or any(not isinstance(effect, Reach) for effect in effects)
+        stopped = "ChangeConsent" in kinds if not stopped else "ChangeConsent" not in kinds
+        assert stopped or any(not isinstance(effect, StepReached) for effect in effects)
         assert talk.state is None or talk.state.step is not None
 
 
@@ -60,7 +60,7 @@ def test_any_conversation_is_answered_at_every_turn(library: Library, said: list
 def test_a_state_of_a_flow_that_is_gone_starts_politely_again(
     library: Library, flow: str, step: str, text: str
 ) -> None:
-    talk = Talk(state=State(flow, step), language="en")
+    talk = DialogState(state=FlowState(flow, step), language="en")
     _, effects = take_turn(world(library), talk, heard(library, text))
     assert effects
 
@@ -70,14 +70,14 @@ def test_an_emergency_wins_from_every_waiting_step(library: Library) -> None:
     for flow in library.flows.flows.values():
         for name, step in flow.steps.items():
             if step.ask and flow.flow != "enforcement_now":
-                talk = Talk(state=State(flow.flow, name), language="en")
+                talk = DialogState(state=FlowState(flow.flow, name), language="en")
                 after, _ = take_turn(here, talk, heard(library, "ICE is at my door right now"))
                 assert after.state and after.state.flow == "enforcement_now", (flow.flow, name)
 
 
 def test_every_emergency_of_one_message_pages(library: Library) -> None:
     one = heard(library, "ICE is at my door right now")
-    both = replace(one, understood=replace(one.understood, also=("child_alone_now",)))
-    _, effects = take_turn(world(library), Talk(language="en"), both)
+    both = replace(one, understanding=replace(one.understanding, secondary_intents=("child_alone_now",)))
+    _, effects = take_turn(world(library), DialogState(language="en"), both)
     topics = [effect.topic for effect in effects if type(effect).__name__ == "Escalation"]  # type: ignore[union-attr]
     assert topics == ["enforcement_now", "child_alone_now"]

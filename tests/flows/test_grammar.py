@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 
 from bot.content.library import Library
-from bot.flows.effects import Ask, Notice, Reach, Say, SetNote
-from bot.flows.engine import Input, State, advance
-from bot.flows.loader import Known, load_flows
+from bot.flows.effects import AskQuestion, Notice, SayText, SetAttribute, StepReached
+from bot.flows.engine import FlowState, TurnInput, advance
+from bot.flows.loader import FlowReferences, load_flows
 from bot.flows.model import FlowSet
-from bot.nlu.date_parsing import day_in
+from bot.nlu.date_parsing import parse_day
 from tests.flows.test_loader import GOOD
 
 TUESDAY = date(2026, 11, 24)
@@ -18,11 +18,11 @@ TUESDAY = date(2026, 11, 24)
 
 def flows(**texts: str) -> FlowSet:
     files = {f"flows/{name}.yaml": text for name, text in texts.items()}
-    return load_flows(files, Known(frozenset({"a_fact"}), frozenset({"default"})))
+    return load_flows(files, FlowReferences(frozenset({"a_fact"}), frozenset({"default"})))
 
 
 def said(effects: tuple[object, ...]) -> list[object]:
-    return [effect.text for effect in effects if isinstance(effect, Say | Ask)]
+    return [effect.text for effect in effects if isinstance(effect, SayText | AskQuestion)]
 
 
 @pytest.mark.parametrize(
@@ -42,49 +42,51 @@ def said(effects: tuple[object, ...]) -> list[object]:
     ],
 )
 def test_a_day_in_the_words_of_a_family(text: str, language: str, day: date | None) -> None:
-    assert day_in(text, language, TUESDAY) == day
+    assert parse_day(text, language, TUESDAY) == day
 
 
 def test_a_bare_number_for_a_list_that_was_changed_is_asked_again_and_a_word_is_taken() -> None:
     before = flows(visit=GOOD).flows["visit"]
-    waiting, _ = advance(before, None, Input())
+    waiting, _ = advance(before, None, TurnInput())
     assert waiting is not None
     now = flows(
         visit=GOOD.replace('      "yes": {label: "Yes", then: bye}\n', "").replace(
             "    otherwise", '      "yes": {label: "Yes", then: bye}\n    otherwise'
         )
     ).flows["visit"]
-    again, effects = advance(now, waiting, Input("1", "1"))
+    again, effects = advance(now, waiting, TurnInput("1", "1"))
     assert again == replace(waiting, version=now.version)
     assert any(effect == Notice("flow_changed") for effect in effects)
-    assert advance(now, waiting, Input("no", "no"))[0] is None
+    assert advance(now, waiting, TurnInput("no", "no"))[0] is None
 
 
 def test_a_called_flow_asks_once_keeps_the_answer_and_comes_back(library: Library) -> None:
     bus, which = library.flows.flows["transport_bus"], library.flows.flows["which_school"]
-    given = Input(about={}, schools={name: school.name for name, school in library.district.schools.items()})
-    state, _ = advance(bus, State("transport_bus", begin="which"), given)
+    given = TurnInput(
+        condition_values={}, schools={name: school.name for name, school in library.district.schools.items()}
+    )
+    state, _ = advance(bus, FlowState("transport_bus", begin="which"), given)
     assert state is not None and state.flow == "which_school" and state.calls
     asked, effects = advance(which, state, given)
-    assert asked is not None and any(isinstance(effect, Ask) and effect.names for effect in effects)
+    assert asked is not None and any(isinstance(effect, AskQuestion) and effect.has_proper_names for effect in effects)
     back, effects = advance(which, asked, replace(given, text="1"))
     assert back is not None and back.flow == "transport_bus" and not back.calls
-    assert any(isinstance(effect, SetNote) and effect.name == "school" for effect in effects)
+    assert any(isinstance(effect, SetAttribute) and effect.name == "school" for effect in effects)
 
 
 def test_what_is_known_decides_where_a_flow_goes(library: Library) -> None:
     visit = library.flows.flows["home_visit"]
-    known, _ = advance(visit, None, Input(about={"contact.home_visit": "not_now"}))
-    fresh, _ = advance(visit, None, Input(about={}))
+    known, _ = advance(visit, None, TurnInput(condition_values={"contact.home_visit": "not_now"}))
+    fresh, _ = advance(visit, None, TurnInput(condition_values={}))
     assert known is not None and fresh is not None
     assert (known.step, fresh.step) == ("noted", "rule")
 
 
 def test_only_a_telephone_number_answers_a_question_for_one(library: Library) -> None:
     visit = library.flows.flows["home_visit"]
-    waiting = State("home_visit", "number", version=visit.version)
-    again, effects = advance(visit, waiting, Input("my phone", "my phone"))
+    waiting = FlowState("home_visit", "number", version=visit.version)
+    again, effects = advance(visit, waiting, TurnInput("my phone", "my phone"))
     assert again is not None and again.step == "number" and again.tries == 1
-    assert Reach("home_visit", "number") in effects
-    after, _ = advance(visit, waiting, Input("217-555-0177", "217-555-0177"))
+    assert StepReached("home_visit", "number") in effects
+    after, _ = advance(visit, waiting, TurnInput("217-555-0177", "217-555-0177"))
     assert after is None or after.step != "number"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.base.yaml_source import BadSource
-from bot.flows.loader import Known, load_flows
+from bot.base.yaml_source import SourceError
+from bot.flows.loader import FlowReferences, load_flows
 
 GOOD = """\
 flow: visit
@@ -24,14 +24,14 @@ steps:
 
 def problems(text: str, **more: str) -> list[str]:
     files = {"flows/visit.yaml": text} | {f"flows/{name}.yaml": body for name, body in more.items()}
-    with pytest.raises(BadSource) as bad:
-        load_flows(files, Known(frozenset({"a_fact"}), frozenset({"default"})))
+    with pytest.raises(SourceError) as bad:
+        load_flows(files, FlowReferences(frozenset({"a_fact"}), frozenset({"default"})))
     return [str(problem) for problem in bad.value.problems]
 
 
 def test_a_good_flow_loads() -> None:
-    flows = load_flows({"flows/visit.yaml": GOOD}, Known())
-    assert flows.flows["visit"].first == "open"
+    flows = load_flows({"flows/visit.yaml": GOOD}, FlowReferences())
+    assert flows.flows["visit"].first_step == "open"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.fuzz.anything import TEXTS, share
@@ -67,7 +67,7 @@ def ask(client: FlaskClient, route: tuple[str, str], data: st.DataObject, fields
     return answer.status_code
 
 
-def test_an_administrator(services: Services, client: FlaskClient, busy: None, gathered: None) -> None:
+def test_an_administrator(services: Runtime, client: FlaskClient, busy: None, gathered: None) -> None:
     app, fields = client.application, names()
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     app.config["WTF_CSRF_ENABLED"] = False
@@ -83,7 +83,7 @@ def test_an_administrator(services: Services, client: FlaskClient, busy: None, g
     assert client.get("/console/account").status_code == 200, "the session went on"
 
 
-def test_nobody(services: Services, client: FlaskClient, family: Family) -> None:
+def test_nobody(services: Runtime, client: FlaskClient, family: Family) -> None:
     app, fields = client.application, names()
     app.config["WTF_CSRF_ENABLED"] = False
 

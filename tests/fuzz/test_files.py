@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.base import settings
-from bot.base.yaml_source import BadSource, parse
+from bot.base.yaml_source import SourceError, parse_yaml
 from bot.content.catalog import parse_po
 from bot.content.district import District
-from bot.flows.loader import Known, load_flows
+from bot.flows.loader import FlowReferences, load_flows
 from bot.roster import UnusableFileError
 from tests.fuzz.anything import MEANT, TEXTS, share
 from tests.roster.conftest import Roster, roster
@@ -59,8 +59,8 @@ FLOWS = [
 @given(broken(st.sampled_from(FLOWS), YAML))
 def test_any_flow(text: str) -> None:
     try:
-        load_flows({"flows/x.yaml": text}, Known())
-    except BadSource as bad:
+        load_flows({"flows/x.yaml": text}, FlowReferences())
+    except SourceError as bad:
         assert all(problem.line > 0 and problem.message for problem in bad.problems)
 
 
@@ -68,8 +68,8 @@ def test_any_flow(text: str) -> None:
 @given(broken(st.just((ROOT / "district.yaml").read_text()[:9000]), YAML))
 def test_any_district(text: str) -> None:
     try:
-        parse(text, "district.yaml").model(District)
-    except BadSource as bad:
+        parse_yaml(text, "district.yaml").parse_model(District)
+    except SourceError as bad:
         assert bad.problems
 
 
@@ -82,7 +82,7 @@ def test_any_catalog(text: str) -> None:
     for data in (text.encode(), text.encode("utf-16"), text.encode("latin-1", "replace"), text.encode("utf-8")[:-1]):
         try:
             parse_po("es", data)
-        except BadSource as bad:
+        except SourceError as bad:
             assert bad.problems
 
 

@@ -13,7 +13,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from sqlalchemy import select
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements
 from bot.store.meetings import meetings
 from bot.web import rate_limits
@@ -30,7 +30,7 @@ DESCRIPTION = (Path(__file__).parent / "public.yaml").read_text()
 
 @pytest.fixture
 def described(
-    services: Services, client: FlaskClient, announced: District, gathered: None, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, client: FlaskClient, announced: District, gathered: None, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
     """The description, with the codes of an announcement and a gathering that there are."""
     with services.database.read() as db:
@@ -38,7 +38,7 @@ def described(
         meeting = db.execute(select(meetings.meetings.c.code)).scalars().first()
     raw = yaml.safe_load(DESCRIPTION.replace("GENUINE", str(code)).replace("MEETING", str(meeting)))
     # Else the sixty-first look of a minute is the last that is looked at.
-    monkeypatch.setattr(rate_limits._Counter, "one_more", lambda *_: True)
+    monkeypatch.setattr(rate_limits._RequestCounter, "is_within_limits", lambda *_: True)
     found = schemathesis.openapi.from_dict(raw)
     found.app = client.application
     return found

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 from werkzeug.test import EnvironBuilder
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.families import rate_counters
 from tests.conftest import PUBLIC
 from tests.fuzz.anything import TEXTS, share
@@ -37,7 +37,7 @@ def without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_counters, "MAX_MESSAGES_PER_DAY", 10**9)
 
 
-def send(services: Services, client: FlaskClient, path: str, body: bytes, content_type: str = FORM) -> int:
+def send(services: Runtime, client: FlaskClient, path: str, body: bytes, content_type: str = FORM) -> int:
     """The status of this body, signed as what the server reads in it."""
     builder = EnvironBuilder(path, method="POST", data=body, content_type=content_type)
     form = builder.get_request().form
@@ -47,11 +47,11 @@ def send(services: Services, client: FlaskClient, path: str, body: bytes, conten
     return client.post(path, data=body, headers=headers).status_code
 
 
-def account(services: Services, form: dict[str, str]) -> bytes:
+def account(services: Runtime, form: dict[str, str]) -> bytes:
     return urlencode({"AccountSid": services.settings.account_sid, **form}).encode()
 
 
-def test_any_message(services: Services, client: FlaskClient) -> None:
+def test_any_message(services: Runtime, client: FlaskClient) -> None:
     @share(0.35)
     @given(SIDS, ADDRESSES, TEXTS, FORMS)
     def one(sid: str, address: str, body: str, more: dict[str, str]) -> None:
@@ -61,7 +61,7 @@ def test_any_message(services: Services, client: FlaskClient) -> None:
     one()
 
 
-def test_any_talk(services: Services, client: FlaskClient) -> None:
+def test_any_talk(services: Runtime, client: FlaskClient) -> None:
     """Whole conversations of few phones: the questions behind the questions get strange answers too."""
 
     @share(0.15)
@@ -73,7 +73,7 @@ def test_any_talk(services: Services, client: FlaskClient) -> None:
     one()
 
 
-def test_any_call(services: Services, client: FlaskClient) -> None:
+def test_any_call(services: Runtime, client: FlaskClient) -> None:
     @share(0.12)
     @given(SIDS, ADDRESSES, FORMS, st.dictionaries(st.sampled_from(["m", "turn", "l", "page", "silent"]), TEXTS))
     def one(sid: str, address: str, more: dict[str, str], args: dict[str, str]) -> None:
@@ -84,7 +84,7 @@ def test_any_call(services: Services, client: FlaskClient) -> None:
     one()
 
 
-def test_any_report(services: Services, client: FlaskClient) -> None:
+def test_any_report(services: Runtime, client: FlaskClient) -> None:
     known = st.one_of(st.uuids().map(lambda one: one.hex), TEXTS)
     statuses = st.one_of(st.sampled_from(["sent", "delivered", "read", "failed", "undelivered", "queued"]), TEXTS)
 
@@ -98,7 +98,7 @@ def test_any_report(services: Services, client: FlaskClient) -> None:
     one()
 
 
-def test_any_bytes(services: Services, client: FlaskClient) -> None:
+def test_any_bytes(services: Runtime, client: FlaskClient) -> None:
     """What is no form at all, under any name for what it is."""
     types = st.sampled_from([FORM, "multipart/form-data; boundary=x", "application/json", "text/xml", "", "x/y; a=;"])
     doors = st.sampled_from(["messages", "status", "voice"])

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from bot import jobs
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases
 from bot.store.schools import incidents
 from tests.conftest import Family
@@ -32,26 +32,26 @@ def signed(library: Library, review_by: date = date(2027, 7, 31)) -> Library:
 
 
 @pytest.fixture
-def live(services: Services) -> Services:
+def live(services: Runtime) -> Runtime:
     """The services of a district whose protocol is live."""
     return replace(services, library=signed(services.library))
 
 
 @pytest.fixture
-def phone(live: Services, serve: Callable[[Services], Flask]) -> Callable[[str], Family]:
+def phone(live: Runtime, serve: Callable[[Runtime], Flask]) -> Callable[[str], Family]:
     """A phone that texts the live district."""
     client = serve(live).test_client()
     return lambda address: Family(live, client, address)
 
 
 @pytest.fixture
-def sample_phone(services: Services, client: FlaskClient) -> Callable[[str], Family]:
+def sample_phone(services: Runtime, client: FlaskClient) -> Callable[[str], Family]:
     """A phone that texts the example district, whose protocol is a sample."""
     return lambda address: Family(services, client, address)
 
 
 @pytest.fixture
-def worker(live: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+def worker(live: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Runs what is queued for `urgent`, with RQ's own worker, in this process."""
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
@@ -65,16 +65,16 @@ def worker(live: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     yield work
 
 
-def incident(services: Services, number: int = 1) -> incidents.Incident:
+def incident(services: Runtime, number: int = 1) -> incidents.Incident:
     with services.database.read() as db:
         return incidents.get(db, number)
 
 
-def entries(services: Services, number: int = 1) -> list[incidents.IncidentEntry]:
+def entries(services: Runtime, number: int = 1) -> list[incidents.IncidentEntry]:
     with services.database.read() as db:
         return list(incidents.list_entries(db, services.database.vault, number))
 
 
-def case_of(services: Services, number: int = 1) -> cases.Case:
+def case_of(services: Runtime, number: int = 1) -> cases.Case:
     with services.database.read() as db:
         return cases.get(db, services.database.vault, number)

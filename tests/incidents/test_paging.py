@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from tests.conftest import Family
 from tests.incidents.conftest import IRIS, SAM
 from tests.stand_in import TwilioStandIn
@@ -22,7 +22,7 @@ def _asked_by_the_principal(phone: Phone, worker: Worker, word: str) -> str:
 
 
 def test_what_the_principal_writes_to_the_desk_in_a_drill_is_marked(
-    live: Services, phone: Phone, twilio: TwilioStandIn, worker: Worker
+    live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Worker
 ) -> None:
     answer = _asked_by_the_principal(phone, worker, "DRILL")
     assert answer.startswith("DRILL, not real.") and "to the front office" in answer
@@ -34,7 +34,7 @@ def test_what_the_principal_writes_to_the_desk_in_a_drill_is_marked(
 
 
 def test_in_a_real_one_it_is_not_marked_and_who_asked_hears_that_the_desk_wrote(
-    live: Services, phone: Phone, twilio: TwilioStandIn, worker: Worker
+    live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Worker
 ) -> None:
     _asked_by_the_principal(phone, worker, "ICE")
     read = next(one.body for one in twilio.sent_to(IRIS) if "How many are they?" in one.body)

@@ -13,7 +13,7 @@ from bot import jobs
 from bot.base.database import now
 from bot.content.district import IncidentRecordPolicy
 from bot.retention import job
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.schools import incidents, protocol_quizzes
 from bot.store.schools.protocol_quizzes import QuizResult
@@ -25,7 +25,7 @@ from tests.web.console.conftest import member
 Phone = Callable[[str], Family]
 
 
-def _kept(services: Services) -> tuple[list[int], int, int]:
+def _kept(services: Runtime) -> tuple[list[int], int, int]:
     """The incidents that are there, their lines, and the results of the quiz."""
     with services.database.read() as db:
         over = [one.id for one in incidents.list_ended(db, 99)]
@@ -34,7 +34,7 @@ def _kept(services: Services) -> tuple[list[int], int, int]:
 
 
 @pytest.fixture
-def kept(live: Services, phone: Phone) -> Services:
+def kept(live: Runtime, phone: Phone) -> Runtime:
     """A real incident (1), a drill (2) and a quiz, all over on the same day; a real one (3) that still runs."""
     for word in ("ICE", "DRILL"):
         phone(IRIS).text(word)
@@ -47,7 +47,7 @@ def kept(live: Services, phone: Phone) -> Services:
 
 
 def test_drills_go_after_a_year_and_what_really_happened_after_three(
-    kept: Services, monkeypatch: pytest.MonkeyPatch
+    kept: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "get_runtime", lambda: kept)
     assert _kept(kept) == ([1, 2], 6, 1)
@@ -65,25 +65,25 @@ def test_drills_go_after_a_year_and_what_really_happened_after_three(
         assert "deleted records past their time" in {one.what for one in audit_log.list_newest(db, 20)}
 
 
-def test_while_counsel_holds_them_nothing_is_deleted(kept: Services) -> None:
+def test_while_counsel_holds_them_nothing_is_deleted(kept: Runtime) -> None:
     district = kept.library.district.model_copy(update={"records": IncidentRecordPolicy(hold=True)})
     held = replace(kept, library=replace(kept.library, district=district))
     with time_machine.travel(NOW + timedelta(days=4000)):
         job.delete_expired(held, "helper")
     assert _kept(held) == ([1, 2], 6, 1)
-    client = member(held, create_app(services=held), "staff", "iris_vega")
+    client = member(held, create_app(runtime=held), "staff", "iris_vega")
     assert "nothing is deleted" in client.get("/console/agents").text
     assert "Kept until" not in client.get("/console/agents/1").text
 
 
-def test_the_pages_say_how_long(kept: Services) -> None:
-    client = member(kept, create_app(services=kept), "staff", "iris_vega")
+def test_the_pages_say_how_long(kept: Runtime) -> None:
+    client = member(kept, create_app(runtime=kept), "staff", "iris_vega")
     assert "for 3 years, drills and quizzes for 1." in client.get("/console/agents").text
     record = client.get("/console/agents/1").text
     assert "Kept until November 26, 2029" in record and "November 24, 2026, 10:00" in record, "a record has a year"
 
 
-def test_the_list_of_drills_names_people_without_numbers_and_begins_no_formula(live: Services, phone: Phone) -> None:
+def test_the_list_of_drills_names_people_without_numbers_and_begins_no_formula(live: Runtime, phone: Phone) -> None:
     phone(IRIS).text("DRILL")
     for _ in range(9):
         phone(IRIS).text("next")
@@ -91,7 +91,7 @@ def test_the_list_of_drills_names_people_without_numbers_and_begins_no_formula(l
     people["mia_strand"] = people["mia_strand"].model_copy(update={"name": '=HYPERLINK("x")'})
     district = live.library.district.model_copy(update={"staff": people})
     here = replace(live, library=replace(live.library, district=district))
-    client: FlaskClient = member(here, create_app(services=here), "staff", "iris_vega")
+    client: FlaskClient = member(here, create_app(runtime=here), "staff", "iris_vega")
     answer = client.get("/console/agents/drilled.csv")
     rows = list(csv.DictReader(answer.text.splitlines()))
     iris = next(one for one in rows if one["Who"] == "Iris Vega")
@@ -103,4 +103,4 @@ def test_the_list_of_drills_names_people_without_numbers_and_begins_no_formula(l
         and "attachment" in answer.headers["Content-Disposition"]
     )
     assert "drilled.csv" in client.get("/console/agents").text
-    assert member(here, create_app(services=here), "viewer", None).get("/console/agents/drilled.csv").status_code == 403
+    assert member(here, create_app(runtime=here), "viewer", None).get("/console/agents/drilled.csv").status_code == 403

@@ -17,7 +17,7 @@ from bot.cases.paging import page_staff
 from bot.incidents import command_parser
 from bot.incidents.end import end_idle_incidents
 from bot.jobs.sweeper import sweep_all
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import case_stats, deliveries
 from bot.store.families import contacts
@@ -58,7 +58,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     assert command_parser.parse_command(text) is None or len(text.split()) <= 2
 
 
-def test_the_whole_protocol_by_text_with_times_and_answers(live: Services, phone: Phone) -> None:
+def test_the_whole_protocol_by_text_with_times_and_answers(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     first = iris.text("ICE")
     assert "agents at Lincoln Elementary" in first and "call 911" in first and "DRILL" not in first
@@ -91,7 +91,7 @@ def test_the_whole_protocol_by_text_with_times_and_answers(live: Services, phone
 
 
 def test_the_chain_is_paged_within_a_minute(
-    live: Services, phone: Phone, twilio: TwilioStandIn, worker: Callable[[], None]
+    live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Callable[[], None]
 ) -> None:
     """From the webhook to the first page at Twilio, through the real queue and RQ's worker."""
     started = time.monotonic()
@@ -111,13 +111,13 @@ def test_the_chain_is_paged_within_a_minute(
     assert [one.means for one in _pages(live)].count("call") == 4, "a call a minute later to each"
 
 
-def _pages(services: Services) -> list[deliveries.Delivery]:
+def _pages(services: Runtime) -> list[deliveries.Delivery]:
     with services.database.read() as db:
         return deliveries.list_for_case(db, services.database.vault, 1)
 
 
 def test_a_drill_does_all_of_it_and_every_message_says_so(
-    live: Services, phone: Phone, twilio: TwilioStandIn, worker: Callable[[], None]
+    live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Callable[[], None]
 ) -> None:
     iris, said = phone(IRIS), []
     said.append(iris.text("DRILL"))
@@ -139,7 +139,7 @@ def test_a_drill_does_all_of_it_and_every_message_says_so(
 
 
 def test_a_drill_that_nobody_takes_bothers_only_its_own_chain(
-    live: Services, phone: Phone, twilio: TwilioStandIn
+    live: Runtime, phone: Phone, twilio: TwilioStandIn
 ) -> None:
     phone(IRIS).text("DRILL")
     for minutes in (0, 5.2, 10.4, 15.6):
@@ -147,7 +147,7 @@ def test_a_drill_that_nobody_takes_bothers_only_its_own_chain(
     assert len(twilio.sent_to(SAM)) == 2 and twilio.sent_to("+12175550141") == []
 
 
-def test_a_repeated_webhook_changes_nothing_and_answers_alike(live: Services, phone: Phone) -> None:
+def test_a_repeated_webhook_changes_nothing_and_answers_alike(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     first = iris.text("ICE", MessageSid="SM1")
     assert iris.text("ICE", MessageSid="SM1") == first
@@ -161,7 +161,7 @@ def test_a_repeated_webhook_changes_nothing_and_answers_alike(live: Services, ph
         assert len(newest_cases(db, live.database.vault, 9)) == 1
 
 
-def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Services, phone: Phone) -> None:
+def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Runtime, phone: Phone) -> None:
     parent = phone("+12175550199")
     assert "Step 1" not in parent.text("ICE") and "Step 1" not in parent.text("DRILL")
     assert "first name" in phone(IRIS).text("my child will be absent tomorrow")
@@ -171,7 +171,7 @@ def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Services, pho
 
 
 def test_within_an_incident_a_number_is_no_text_to_a_family(
-    live: Services, phone: Phone, family: Family, twilio: TwilioStandIn
+    live: Runtime, phone: Phone, family: Family, twilio: TwilioStandIn
 ) -> None:
     """ "1 paper with a blue stamp" must never be translated and sent to the family of case 1."""
     family.text("I want to talk to a person")
@@ -185,7 +185,7 @@ def test_within_an_incident_a_number_is_no_text_to_a_family(
 
 
 def test_somebody_of_all_schools_pages_at_once_and_says_where_after(
-    live: Services, phone: Phone, twilio: TwilioStandIn
+    live: Runtime, phone: Phone, twilio: TwilioStandIn
 ) -> None:
     pat = phone(PAT)
     first = pat.text("ICE")
@@ -200,7 +200,7 @@ def test_somebody_of_all_schools_pages_at_once_and_says_where_after(
     assert assignment.take_case(live, 1, "mia_strand", "by text").outcome == "yours"
 
 
-def test_colleagues_of_one_school_share_one_record(live: Services, phone: Phone, twilio: TwilioStandIn) -> None:
+def test_colleagues_of_one_school_share_one_record(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("ICE")
     page_staff(live, 1)
     joined = phone(PAT).text("ICE Lincoln")
@@ -213,7 +213,7 @@ def test_colleagues_of_one_school_share_one_record(live: Services, phone: Phone,
         assert len(incidents.list_running(db)) == 1
 
 
-def test_it_gets_real_within_a_drill(live: Services, phone: Phone, twilio: TwilioStandIn) -> None:
+def test_it_gets_real_within_a_drill(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     iris = phone(IRIS)
     iris.text("DRILL")
     phone(PAT).text("DRILL LINCOLN")
@@ -229,7 +229,7 @@ def test_it_gets_real_within_a_drill(live: Services, phone: Phone, twilio: Twili
     assert "Iris Vega started" in phone(PAT).text("ICE LINCOLN")
 
 
-def test_a_mistake_is_taken_back_everywhere(live: Services, phone: Phone, twilio: TwilioStandIn) -> None:
+def test_a_mistake_is_taken_back_everywhere(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("ICE")
     page_staff(live, 1)
     assert "as a mistake" in phone(IRIS).text("mistake")
@@ -240,7 +240,7 @@ def test_a_mistake_is_taken_back_everywhere(live: Services, phone: Phone, twilio
 
 
 def test_agents_come_back_within_minutes_and_all_are_paged_again(
-    live: Services, phone: Phone, twilio: TwilioStandIn
+    live: Runtime, phone: Phone, twilio: TwilioStandIn
 ) -> None:
     iris = phone(IRIS)
     iris.text("ICE")
@@ -259,7 +259,7 @@ def test_danger_comes_before_any_protocol(phone: Phone) -> None:
     assert said.startswith("If anyone is in danger, call 911 now")
 
 
-def test_pictures_are_not_kept_and_status_words_are_masked(live: Services, phone: Phone) -> None:
+def test_pictures_are_not_kept_and_status_words_are_masked(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     iris.text("ICE")
     assert "no pictures" in iris.text("", MediaContentType0="image/jpeg", NumMedia="1")
@@ -275,7 +275,7 @@ def test_in_spanish(phone: Phone) -> None:
     assert iris.text("SIMULACRO").startswith("SIMULACRO, no es real.")
 
 
-def test_stop_is_stop_and_end_warns_of_it(live: Services, phone: Phone) -> None:
+def test_stop_is_stop_and_end_warns_of_it(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     iris.text("DRILL")
     assert "no more messages" in iris.text("STOP")
@@ -288,13 +288,13 @@ def test_stop_is_stop_and_end_warns_of_it(live: Services, phone: Phone) -> None:
 
 @pytest.mark.parametrize("reason", ["sample", "past"])
 def test_without_a_signature_or_past_its_date_it_is_not_live_and_says_so(
-    services: Services, twilio: TwilioStandIn, reason: str
+    services: Runtime, twilio: TwilioStandIn, reason: str
 ) -> None:
     from dataclasses import replace
 
     library = services.library if reason == "sample" else signed(services.library, date(2026, 11, 23))
     here = replace(services, library=library)
-    iris = Family(here, create_app(services=here).test_client(), IRIS)
+    iris = Family(here, create_app(runtime=here).test_client(), IRIS)
     said = iris.text("ICE")
     assert "Not live" in said and "Step 1" not in said and "Ruth Adams (superintendent's office) +12175550151" in said
     assert "217-555-0100" in said and "call 911" in said
@@ -307,7 +307,7 @@ def test_without_a_signature_or_past_its_date_it_is_not_live_and_says_so(
     assert incident(here, 2).live is False
 
 
-def test_what_is_left_ends_by_itself(live: Services, phone: Phone, twilio: TwilioStandIn) -> None:
+def test_what_is_left_ends_by_itself(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("ICE")
     phone(MIA).text("DRILL HARBOR")
     with time_machine.travel(NOW + timedelta(minutes=50), tick=True):
@@ -321,7 +321,7 @@ def test_what_is_left_ends_by_itself(live: Services, phone: Phone, twilio: Twili
 
 
 def test_nobody_of_the_chain_answers_and_the_desk_hears_whom_to_call(
-    live: Services, phone: Phone, twilio: TwilioStandIn
+    live: Runtime, phone: Phone, twilio: TwilioStandIn
 ) -> None:
     phone(IRIS).text("ICE")
     for minutes in (0, 5.2, 10.4, 15.6):
@@ -330,7 +330,7 @@ def test_nobody_of_the_chain_answers_and_the_desk_hears_whom_to_call(
     assert len(told) == 1 and "nobody has taken case 1" in told[0] and f"Sam Ortiz {SAM}" in told[0]
 
 
-def test_what_staff_open_is_in_no_figure_and_asks_no_family(live: Services, phone: Phone) -> None:
+def test_what_staff_open_is_in_no_figure_and_asks_no_family(live: Runtime, phone: Phone) -> None:
     phone(IRIS).text("DRILL")
     phone(MIA).text("ICE HARBOR")
     assignment.resolve_case(live, 2, "mia_strand", "met")
@@ -344,7 +344,7 @@ def test_what_staff_open_is_in_no_figure_and_asks_no_family(live: Services, phon
         assert {one.what for one in audit_log.list_newest(db, 9, "incident 2")} == {"started an incident"}
 
 
-def test_killed_before_the_job_the_sweep_pages(live: Services, phone: Phone, worker: Callable[[], None], twilio: TwilioStandIn, client: FlaskClient) -> None:  # fmt: skip
+def test_killed_before_the_job_the_sweep_pages(live: Runtime, phone: Phone, worker: Callable[[], None], twilio: TwilioStandIn, client: FlaskClient) -> None:  # fmt: skip
     phone(IRIS).text("ICE")
     live.redis.flushall()
     with time_machine.travel(NOW + timedelta(seconds=20), tick=True):

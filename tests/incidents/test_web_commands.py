@@ -16,7 +16,7 @@ from bot.content.lint import find_content_problems
 from bot.content.review_queue import list_tasks
 from bot.content_review.overdue_reminders import remind_owners
 from bot.incidents import samples
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.schools import protocol_quizzes
 from tests.cases.test_paging import send_all
@@ -30,7 +30,7 @@ HOME = "/console/agents"
 
 
 @pytest.fixture
-def iris(live: Services, serve: Callable[[Services], Flask]) -> FlaskClient:
+def iris(live: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
     """Logged in: the front office of Lincoln, in a district whose protocol is live."""
     return member(live, serve(live), "staff", "iris_vega")
 
@@ -42,7 +42,7 @@ def send(client: FlaskClient, path: str, **form: str) -> str:
     return answer.text
 
 
-def test_one_tap_a_confirming_step_and_the_record(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:
+def test_one_tap_a_confirming_step_and_the_record(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:
     home = iris.get(HOME).text
     assert "The protocol is live" in home and "school=lincoln" in home and "school=harbor" not in home
     asked = iris.get(f"{HOME}/start?school=lincoln").text
@@ -71,7 +71,7 @@ def test_one_tap_a_confirming_step_and_the_record(live: Services, iris: FlaskCli
     assert "record" in member(live, iris.application, "staff", "sam_ortiz").get("/console/cases/1").text
 
 
-def test_who_has_drilled_and_the_quiz(live: Services, iris: FlaskClient) -> None:
+def test_who_has_drilled_and_the_quiz(live: Runtime, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="yes", once="d1")
     row = re.compile(r'row">Iris Vega.*?</tr>', re.DOTALL)
     assert "1 of 9" in row.findall(iris.get(HOME).text)[0] and "Lincoln Elementary · 0 of 2" in iris.get(HOME).text
@@ -92,7 +92,7 @@ def test_who_has_drilled_and_the_quiz(live: Services, iris: FlaskClient) -> None
     assert left_open.status_code == 400 and "answer every question" in left_open.text
 
 
-def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Services, client: FlaskClient) -> None:
+def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Runtime, client: FlaskClient) -> None:
     pat = member(services, client.application, "staff", "pat_moore")
     for path in (HOME, f"{HOME}/start?school=harbor", f"{HOME}/protocol"):
         shown = pat.get(path).text
@@ -103,12 +103,12 @@ def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Serv
     assert incident(services).live is False and case_of(services).topic == "agents_at_school"
 
 
-def test_the_example_districts_sample_is_the_librarys(services: Services) -> None:
+def test_the_example_districts_sample_is_the_librarys(services: Runtime) -> None:
     assert services.library.district.protocol == samples.load_samples()["front_office.yaml"]
     assert all(one.sample and one.sources for one in samples.load_samples().values())
 
 
-def test_who_may_see_which_record(live: Services, iris: FlaskClient) -> None:
+def test_who_may_see_which_record(live: Runtime, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="s")
     app = iris.application
     for staff, status in (("sam_ortiz", 200), ("nora_feld", 200), ("pat_moore", 200), ("mia_strand", 404)):
@@ -118,19 +118,19 @@ def test_who_may_see_which_record(live: Services, iris: FlaskClient) -> None:
     assert iris.get(f"{HOME}/99").status_code == 404
 
 
-def test_a_login_without_a_phone_may_begin_too(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:
+def test_a_login_without_a_phone_may_begin_too(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:
     admin = member(live, iris.application, "administrator")
     assert "Step 1 of 9" in send(admin, f"{HOME}/start", school="harbor", drill="no", once="t")
     page_staff(live, 1)
     assert "Harbor Middle School" in twilio.sent_to("+12175550182")[0].body
 
 
-def test_what_is_begun_in_the_console_goes_on_by_text(live: Services, iris: FlaskClient) -> None:
+def test_what_is_begun_in_the_console_goes_on_by_text(live: Runtime, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="u")
     assert "Step 2 of 9" in Family(live, iris, IRIS).text("NEXT")
 
 
-def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Services, iris: FlaskClient, twilio: TwilioStandIn) -> None:  # fmt: skip
+def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:  # fmt: skip
     assert "protocol for agents" not in iris.get("/console/content").text
     with time_machine.travel(datetime(2027, 7, 20, 16, tzinfo=UTC), tick=True):
         for _ in range(2):
@@ -142,14 +142,14 @@ def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Servic
     assert subjects["protocol for agents at school"].is_overdue(date(2027, 8, 2))
 
 
-def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Services, client: FlaskClient) -> None:
+def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Runtime, client: FlaskClient) -> None:
     page_ = member(services, client.application, "viewer").get("/console/content").text
     assert "protocol for agents at school" in page_ and "not live now" in page_
     _, soft = find_content_problems(settings.ROOT, services.library, date(2026, 11, 24))
     assert any("protocol for agents at school is not live now" in line for line in soft)
 
 
-def test_only_who_is_in_it_at_the_school_or_alerted_says_that_it_is_over(live: Services, iris: FlaskClient) -> None:
+def test_only_who_is_in_it_at_the_school_or_alerted_says_that_it_is_over(live: Runtime, iris: FlaskClient) -> None:
     """Somebody of another office reads along; one wrong click must not call off the alarm."""
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="a1")
     kim = member(live, iris.application, "staff", "kim_novak")

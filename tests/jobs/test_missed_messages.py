@@ -12,8 +12,8 @@ from bot.base.database import now
 from bot.jobs import missed_messages
 from bot.messaging import provider_redaction
 from bot.messaging.delivery import deliver
-from bot.messaging.inbound_message import Inbound
-from bot.runtime import Services
+from bot.messaging.inbound_message import InboundMessage
+from bot.runtime import Runtime
 from bot.store.cases import deliveries, voice_notes
 from bot.store.cases.cases import cases
 from bot.store.operations import missed_messages as noted
@@ -37,13 +37,13 @@ def at_twilio(twilio: TwilioStandIn, sender: str, body: str, sid: str = "", to: 
 
 
 @pytest.fixture
-def line(services: Services) -> Services:
+def line(services: Runtime) -> Runtime:
     """A line that has been up for an hour."""
     noted.start_search(services.redis, now() - timedelta(hours=1))
     return services
 
 
-def carried(services: Services) -> None:
+def carried(services: Runtime) -> None:
     """What workers do with what waits."""
     with services.database.read() as db:
         waiting = db.execute(select(deliveries.deliveries.c.id).where(deliveries.deliveries.c.kind == "late")).scalars()
@@ -52,12 +52,12 @@ def carried(services: Services) -> None:
         deliver(services, one)
 
 
-def open_cases(services: Services) -> list[str]:
+def open_cases(services: Runtime) -> list[str]:
     with services.database.read() as db:
         return list(db.execute(select(cases.c.severity)).scalars())
 
 
-def test_an_emergency_that_never_reached_us_pages_and_is_answered_once(line: Services, twilio: TwilioStandIn) -> None:
+def test_an_emergency_that_never_reached_us_pages_and_is_answered_once(line: Runtime, twilio: TwilioStandIn) -> None:
     one = at_twilio(twilio, MARTA, "ICE is at my door right now")
     for _ in range(3):
         missed_messages.recover(line)
@@ -67,7 +67,7 @@ def test_an_emergency_that_never_reached_us_pages_and_is_answered_once(line: Ser
     assert line.conversations.is_answered(one.sid) and noted.count_since(line.redis, now() - timedelta(hours=1)) == 1
 
 
-def test_what_was_answered_is_not_answered_again(line: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_what_was_answered_is_not_answered_again(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     at_twilio(twilio, family.address, "I want to talk to a person", family.sid)
     family.text("CHECK ABCDEF")
@@ -77,11 +77,11 @@ def test_what_was_answered_is_not_answered_again(line: Services, family: Family,
     assert not twilio.sent_to(family.address) and len(open_cases(line)) == 1
 
 
-def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Services, twilio: TwilioStandIn) -> None:
+def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Runtime, twilio: TwilioStandIn) -> None:
     away = replace(line, redis=Redis.from_url("unix:///nowhere/redis.sock"))
     staff = "+12175550143"
     for sender, text in ((MARTA, "ICE is at my door right now"), (MARTA, "what is for lunch?"), (staff, "TAKE 1")):
-        family = Family(away, create_app(services=away).test_client(), sender)
+        family = Family(away, create_app(runtime=away).test_client(), sender)
         assert family.text(text)
         at_twilio(twilio, sender, text, family.sid)
     missed_messages.recover(line)
@@ -90,7 +90,7 @@ def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Serv
     assert noted.count_since(line.redis, now() - timedelta(hours=1)) == 0
 
 
-def test_a_stop_counts_and_nothing_is_sent_after_it(line: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_a_stop_counts_and_nothing_is_sent_after_it(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("hello, good morning")
     at_twilio(twilio, family.address, "STOP")
     missed_messages.recover(line)
@@ -99,7 +99,7 @@ def test_a_stop_counts_and_nothing_is_sent_after_it(line: Services, family: Fami
     assert family.text("what is for lunch?") == ""
 
 
-def test_staff_are_answered_too(line: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_staff_are_answered_too(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("ICE is at my door right now")
     staff = "+12175550143"
     at_twilio(twilio, staff, "TAKE 1")
@@ -110,7 +110,7 @@ def test_staff_are_answered_too(line: Services, family: Family, twilio: TwilioSt
     assert len(twilio.sent_to(staff)) == 1
 
 
-def test_a_voice_message_is_fetched(line: Services, twilio: TwilioStandIn) -> None:
+def test_a_voice_message_is_fetched(line: Runtime, twilio: TwilioStandIn) -> None:
     sound = twilio.media.put(b"a voice", "audio/ogg")
     one = at_twilio(twilio, f"whatsapp:{MARTA}", "", to=f"whatsapp:{OURS}", media=[sound.url])
     sound.url = sound.url.replace(sound.url.split("/Messages/")[1].split("/")[0], one.sid)
@@ -120,7 +120,7 @@ def test_a_voice_message_is_fetched(line: Services, twilio: TwilioStandIn) -> No
     assert found == ["audio/ogg"]
 
 
-def test_what_redis_has_lost_is_not_guessed(services: Services, twilio: TwilioStandIn) -> None:
+def test_what_redis_has_lost_is_not_guessed(services: Runtime, twilio: TwilioStandIn) -> None:
     """A new Redis knows of nobody that was answered: what came before it is left alone."""
     at_twilio(twilio, MARTA, "I want to talk to a person")
     missed_messages.recover(services)
@@ -128,26 +128,26 @@ def test_what_redis_has_lost_is_not_guessed(services: Services, twilio: TwilioSt
     assert open_cases(services) == []
 
 
-def test_another_number_of_the_account_is_not_ours(line: Services, twilio: TwilioStandIn) -> None:
+def test_another_number_of_the_account_is_not_ours(line: Runtime, twilio: TwilioStandIn) -> None:
     at_twilio(twilio, MARTA, "I want to talk to a person", to="+12175550999")
     missed_messages.recover(line)
     assert open_cases(line) == []
 
 
 def test_its_words_stay_at_twilio_until_then(
-    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+    line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = at_twilio(twilio, MARTA, "I want to talk to a person")
     monkeypatch.setattr(provider_redaction, "now", lambda: now() + timedelta(hours=3))
-    provider_redaction.redact(line)
+    provider_redaction.redact_stored_messages(line)
     assert not one.redacted
     missed_messages.recover(line)
     noted.set_checked_until(line.redis, now() + timedelta(hours=3))
-    provider_redaction.redact(line)
+    provider_redaction.redact_stored_messages(line)
     assert one.redacted
 
 
-def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Services, twilio: TwilioStandIn) -> None:
+def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Runtime, twilio: TwilioStandIn) -> None:
     at_twilio(twilio, MARTA, "I want to talk to a person")
     twilio.fail_next("503", on="list")
     with pytest.raises(Exception, match="away"):
@@ -157,7 +157,7 @@ def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Se
 
 
 def test_a_worker_killed_before_the_reply_leaves_loses_none(
-    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+    line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
         """What no handler catches."""
@@ -178,18 +178,18 @@ def test_a_worker_killed_before_the_reply_leaves_loses_none(
 
 
 def test_one_that_breaks_us_holds_up_no_other(
-    line: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+    line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, whole = at_twilio(twilio, "+12175550189", "hello"), at_twilio(twilio, MARTA, "I want to talk to a person")
-    real = missed_messages.answer
+    real = missed_messages.answer_message
 
-    def breaks(services: Services, message: Inbound) -> str:
+    def breaks(services: Runtime, message: InboundMessage) -> str:
         if message.sid == broken.sid:
             raise KeyError("a fault of ours")
         return real(services, message)
 
     with monkeypatch.context() as patched:
-        patched.setattr(missed_messages, "answer", breaks)
+        patched.setattr(missed_messages, "answer_message", breaks)
         missed_messages.recover(line)
     assert line.conversations.is_answered(whole.sid) and not line.conversations.is_answered(broken.sid)
     missed_messages.recover(line)

@@ -18,7 +18,7 @@ import requests
 from honcho.environ import parse_procfile
 
 from bot.base.settings import ROOT
-from bot.dev_server.redis_server import server_binary
+from bot.dev_server.redis_server import find_server_binary
 from tests.databases import free_port, migrate, wait_for_port
 from tests.stand_in import TwilioProcess, sign
 
@@ -198,7 +198,7 @@ def redis_server(folder: Path, *options: str) -> Iterator[tuple[int, Process]]:
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "yes"]
-    process = subprocess.Popen([server_binary(), *options, *words], stdout=(folder / "log").open("wb"))
+    process = subprocess.Popen([find_server_binary(), *options, *words], stdout=(folder / "log").open("wb"))
     try:
         wait_for_port(port)
         yield port, process

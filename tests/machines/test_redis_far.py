@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bot.base.redis_client import AnyRedis
+from bot.base.redis_client import RedisFromUrl
 from tests.databases import free_port, wait_for_port
 from tests.machines.parts import EMERGENCY, Deployment, deployed, redis_server, until
 
@@ -56,9 +56,9 @@ def sentinels(folder: Path, master: int) -> Iterator[str]:
 
 
 def _server() -> str:
-    from bot.dev_server.redis_server import server_binary
+    from bot.dev_server.redis_server import find_server_binary
 
-    return server_binary()
+    return find_server_binary()
 
 
 def test_the_line_follows_the_sentinels_to_a_new_master(tmp_path: Path, database: str) -> None:
@@ -134,7 +134,7 @@ def test_the_line_on_a_redis_behind_tls(tmp_path: Path, database: str) -> None:
     with redis_server(tmp_path / "redis") as (port, _), behind_tls(tmp_path / "tls", port) as (safe, authority):
         url = f"rediss://localhost:{safe}/0"
         with pytest.raises(Exception, match="certificate"):
-            AnyRedis.from_url(url).ping()  # an unknown authority is not believed
+            RedisFromUrl.from_url(url).ping()  # an unknown authority is not believed
         with deployed(tmp_path, f"{url}?ssl_ca_certs={authority}", database) as hosts:
             start(hosts)
             hosts.tell("+12175550001", EMERGENCY)

@@ -9,7 +9,7 @@ import pytest
 
 from bot.base.database import now
 from bot.meetings import planning, reminders
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.meetings import meetings, rsvps
 from bot.store.meetings.meeting_interpreters import BookedInterpreter
 from bot.store.meetings.meetings import Meeting, MeetingPlan
@@ -37,7 +37,7 @@ PLAN = MeetingPlan(
 class Host:
     """Plans and looks; `sweep` runs what the scheduler runs, and what it queued."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Runtime) -> None:
         self.services = services
 
     def plan(self, **given: Any) -> Meeting:
@@ -65,12 +65,12 @@ class Host:
 
 
 @pytest.fixture
-def host(services: Services) -> Host:
+def host(services: Runtime) -> Host:
     return Host(services)
 
 
 @pytest.fixture
-def district(services: Services, twilio: TwilioStandIn) -> District:
+def district(services: Runtime, twilio: TwilioStandIn) -> District:
     return District(services, twilio)
 
 

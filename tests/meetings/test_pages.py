@@ -15,7 +15,7 @@ from bot.announcements.approval import ReleaseError
 from bot.base.database import now
 from bot.cases import follow_ups as starting
 from bot.meetings import planning
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements
 from bot.store.families import contacts, follow_ups
 from bot.store.meetings import meeting_questions, meetings, rsvps
@@ -42,7 +42,7 @@ def send(client: FlaskClient, path: str, **form: Any) -> Any:
 
 
 @pytest.fixture
-def ana(services: Services, client: FlaskClient) -> FlaskClient:
+def ana(services: Runtime, client: FlaskClient) -> FlaskClient:
     return member(services, client.application, "staff", "ana_ruiz")
 
 
@@ -77,7 +77,7 @@ def test_from_the_form_to_the_invitation(ana: FlaskClient, host: Host) -> None:
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_kept(
-    ana: FlaskClient, services: Services, field: str, value: str, says: str
+    ana: FlaskClient, services: Runtime, field: str, value: str, says: str
 ) -> None:
     answer = send(ana, f"{HOME}/new", **{**FORM, field: value})
     assert answer.status_code == 422 and says in answer.text and "Your questions about school" in answer.text
@@ -217,7 +217,7 @@ def test_themes_of_answers(host: Host, new_family: Callable[[str], Family], clie
     one.text("English")
     one.text(f"GO {code}")
     with time_machine.travel(STARTS + timedelta(hours=16)):
-        host.services.conversations.discard(host.services.family(one.address))
+        host.services.conversations.discard(host.services.compute_lookup_hash(one.address))
         host.sweep()
         with host.services.database.read() as db:
             due = list(follow_ups.list_due(db, now(), 9))

@@ -48,7 +48,7 @@ def test_a_reminder_the_day_before_and_one_an_hour_before(host: Host, comes: Fam
 
 def test_after_a_restore_nobody_is_reminded_twice(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
     with time_machine.travel(STARTS - timedelta(hours=23)):
-        assert after_restore.hold(host.services, "theo_lang").reminders == 1
+        assert after_restore.hold_family_messages(host.services, "theo_lang").reminders == 1
         host.sweep()
         assert got(twilio) == []
     with time_machine.travel(STARTS - timedelta(minutes=50)):
@@ -159,7 +159,7 @@ def test_after_it_each_is_asked_once_what_it_needs_and_a_person_reads_it(
     with time_machine.travel(STARTS + timedelta(hours=2)):
         host.sweep()
         assert host.get().state == "over"
-    host.services.conversations.discard(host.services.family(A))  # a week has passed for Redis too
+    host.services.conversations.discard(host.services.compute_lookup_hash(A))  # a week has passed for Redis too
     with time_machine.travel(STARTS + timedelta(hours=15)):  # nine in the morning
         ask_after(host)
         ask_after(host)

@@ -16,7 +16,7 @@ from bot.jobs.sweeper import sweep_all
 from bot.messaging import delivery as sending
 from bot.messaging import delivery_status
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.cases import cases
 from bot.store.cases.deliveries import deliveries
 from bot.store.families import contacts
@@ -43,13 +43,13 @@ def alerted(family: Family) -> list[str]:
         return list(db.execute(select(deliveries.c.id).order_by(deliveries.c.staff)).scalars())
 
 
-def states(services: Services) -> dict[str, str]:
+def states(services: Runtime) -> dict[str, str]:
     with services.database.read() as db:
         rows = db.execute(select(deliveries.c.id, deliveries.c.state))
         return {row.id: row.state for row in rows}
 
 
-def later(services: Services, delivery: str, seconds: int) -> None:
+def later(services: Runtime, delivery: str, seconds: int) -> None:
     """Deliver as if some time had passed."""
     with time_machine.travel(now() + timedelta(seconds=seconds)):
         deliver(services, delivery)
@@ -120,15 +120,15 @@ def test_a_sender_that_slept_over_its_claim_does_not_send(
     family: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, *_ = alerted(family)
-    send = vars(sending)["_send"]
+    send = vars(sending)["_send_delivery"]
 
     def asleep(*given: object) -> None:
-        monkeypatch.setattr(sending, "_send", send)
+        monkeypatch.setattr(sending, "_send_delivery", send)
         with time_machine.travel(now() + timedelta(seconds=40)):
             deliver(family.services, first)  # another worker finds the claim, and nothing in the list
             send(*given)
 
-    monkeypatch.setattr(sending, "_send", asleep)
+    monkeypatch.setattr(sending, "_send_delivery", asleep)
     deliver(family.services, first)
     assert len(twilio.sent_to(ANA)) == 1
 
@@ -167,9 +167,9 @@ def test_reports_only_move_forward(family: Family) -> None:
     with family.services.database.read() as db:
         sid = db.execute(select(deliveries.c.sid).where(deliveries.c.id == first)).scalar_one()
     for word in ("delivered", "sent", "queued", "delivered"):
-        report = delivery_status.parse({"MessageSid": sid, "MessageStatus": word}, first)
+        report = delivery_status.parse_report({"MessageSid": sid, "MessageStatus": word}, first)
         assert report
-        delivery_status.record(family.services, report)
+        delivery_status.record_report(family.services, report)
     assert states(family.services)[first] == "delivered"
 
 
@@ -178,9 +178,9 @@ def test_a_report_that_outruns_the_answer_settles_an_unknown_outcome(family: Fam
     twilio.fail_next("drop_after_accept", to=ANA)
     deliver(family.services, first)
     sid = twilio.sent_to(ANA)[0].sid
-    report = delivery_status.parse({"MessageSid": sid, "MessageStatus": "sent"}, first)
+    report = delivery_status.parse_report({"MessageSid": sid, "MessageStatus": "sent"}, first)
     assert report
-    delivery_status.record(family.services, report)
+    delivery_status.record_report(family.services, report)
     assert states(family.services)[first] == "sent"
     later(family.services, first, 120)
     assert len(twilio.sent_to(ANA)) == 1
@@ -190,9 +190,11 @@ def test_a_report_for_another_messages_sid_changes_nothing(family: Family) -> No
     first, *_ = alerted(family)
     deliver(family.services, first)
     before = states(family.services)
-    report = delivery_status.parse({"MessageSid": "SM" + "f" * 32, "MessageStatus": "failed", "ErrorCode": "1"}, first)
+    report = delivery_status.parse_report(
+        {"MessageSid": "SM" + "f" * 32, "MessageStatus": "failed", "ErrorCode": "1"}, first
+    )
     assert report
-    delivery_status.record(family.services, report)
+    delivery_status.record_report(family.services, report)
     assert states(family.services) == before
 
 

@@ -10,7 +10,7 @@ from bot.base.database import now
 from bot.base.language_names import get_english_name, get_own_name
 from bot.content import other_languages
 from bot.messaging import catalog_drafts
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from bot.store.families import catalog_drafts as families_catalog_drafts
 from bot.web.app import create_app
 from tests.conftest import Family
@@ -35,27 +35,27 @@ def google() -> Iterator[GoogleStandIn]:
 
 
 @pytest.fixture
-def translating(services: Services, google: GoogleStandIn) -> Services:
+def translating(services: Runtime, google: GoogleStandIn) -> Runtime:
     given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
-    return open_services(given, services.library)
+    return open_runtime(given, services.library)
 
 
 @pytest.fixture
-def family(translating: Services) -> Family:
-    return Family(translating, create_app(services=translating).test_client(), "whatsapp:+12175550133")
+def family(translating: Runtime) -> Family:
+    return Family(translating, create_app(runtime=translating).test_client(), "whatsapp:+12175550133")
 
 
-def draft_all(services: Services, language: str = "sw", most: int = 40) -> int:
+def draft_all(services: Runtime, language: str = "sw", most: int = 40) -> int:
     """Run the jobs as the worker would, until nothing is left to do."""
     for batches in range(most):
         with services.database.read() as db:
             if families_catalog_drafts.get_ready_version(db, language):
                 return batches
-        catalog_drafts.draft(services, language)
+        catalog_drafts.draft_next_batch(services, language)
     return most
 
 
-def test_english_until_it_is_ready_then_the_draft_with_its_notice(family: Family, translating: Services) -> None:
+def test_english_until_it_is_ready_then_the_draft_with_its_notice(family: Family, translating: Runtime) -> None:
     family.text("hello")
     first = family.text("Kiswahili")
     assert SOON in first and "sw:" not in first
@@ -66,7 +66,7 @@ def test_english_until_it_is_ready_then_the_draft_with_its_notice(family: Family
     assert DRAFTED_NOTICE not in family.text("menu"), "once a conversation"
 
 
-def test_an_answer_by_its_drafted_label_is_understood(family: Family, translating: Services) -> None:
+def test_an_answer_by_its_drafted_label_is_understood(family: Family, translating: Runtime) -> None:
     family.text("LANG sw")
     draft_all(translating)
     menu = family.text("menu")
@@ -76,7 +76,7 @@ def test_an_answer_by_its_drafted_label_is_understood(family: Family, translatin
     assert by_label == family.text("1") and by_label.startswith("sw: ")
 
 
-def test_nothing_of_a_family_goes_to_the_provider(family: Family, translating: Services, google: GoogleStandIn) -> None:
+def test_nothing_of_a_family_goes_to_the_provider(family: Family, translating: Runtime, google: GoogleStandIn) -> None:
     family.text("swahili")
     family.text("my phone is 217 555 0199 and I am afraid of zebras")
     draft_all(translating)
@@ -91,45 +91,45 @@ def test_emergencies_are_answered_in_english_meanwhile(family: Family) -> None:
 
 
 def test_a_provider_that_fails_leaves_english_and_is_tried_later(
-    family: Family, translating: Services, google: GoogleStandIn
+    family: Family, translating: Runtime, google: GoogleStandIn
 ) -> None:
     google.mood = "busy"
     family.text("swahili")
-    catalog_drafts.draft(translating, "sw")
+    catalog_drafts.draft_next_batch(translating, "sw")
     asked = len(google.asked)
-    catalog_drafts.draft(translating, "sw")
+    catalog_drafts.draft_next_batch(translating, "sw")
     assert len(google.asked) == asked, "it waits before it tries again"
     with translating.database.read() as db:
         assert families_catalog_drafts.list_progress(db) == [("sw", 0, 1)]
         assert not families_catalog_drafts.list_due_languages(
             db, "any", now()
-        ) and families_catalog_drafts.list_due_languages(db, "any", now() + 2 * catalog_drafts.BACKOFF[0])
+        ) and families_catalog_drafts.list_due_languages(db, "any", now() + 2 * catalog_drafts.RETRY_DELAYS[0])
 
 
-def test_the_sweep_finds_a_language_that_waits(family: Family, translating: Services) -> None:
+def test_the_sweep_finds_a_language_that_waits(family: Family, translating: Runtime) -> None:
     family.text("swahili")
     with translating.database.read() as db:
         assert families_catalog_drafts.list_due_languages(
-            db, catalog_drafts.version_of(translating.library), now()
+            db, catalog_drafts.compute_texts_version(translating.library), now()
         ) == ["sw"]
     draft_all(translating)
     with translating.database.read() as db:
-        assert not families_catalog_drafts.list_due_languages(db, catalog_drafts.version_of(translating.library), now())
+        assert not families_catalog_drafts.list_due_languages(
+            db, catalog_drafts.compute_texts_version(translating.library), now()
+        )
         assert families_catalog_drafts.list_due_languages(db, "another version", now()) == ["sw"], (
             "new texts are drafted again"
         )
 
 
-def test_a_family_is_found_again_in_its_language(family: Family, translating: Services) -> None:
+def test_a_family_is_found_again_in_its_language(family: Family, translating: Runtime) -> None:
     family.text("swahili")
     draft_all(translating)
     translating.redis.flushall()
     assert "sw:" in family.text("menu")
 
 
-def test_without_a_translator_an_interpreter_is_offered(
-    services: Services, new_family: Callable[[str], Family]
-) -> None:
+def test_without_a_translator_an_interpreter_is_offered(services: Runtime, new_family: Callable[[str], Family]) -> None:
     assert services.translator is None
     answer = new_family("whatsapp:+12175550135").text("swahili")
     assert SOON not in answer
@@ -137,14 +137,14 @@ def test_without_a_translator_an_interpreter_is_offered(
 
 @pytest.mark.long
 def test_texts_that_the_machine_cannot_do_stay_english(
-    family: Family, translating: Services, google: GoogleStandIn
+    family: Family, translating: Runtime, google: GoogleStandIn
 ) -> None:
     google.cannot = "interpreter"
     family.text("swahili")
     start = now()
     for hours in range(0, 40):
         with time_machine.travel(start + timedelta(hours=hours), tick=False):
-            catalog_drafts.draft(translating, "sw")
+            catalog_drafts.draft_next_batch(translating, "sw")
     with translating.database.read() as db:
         assert families_catalog_drafts.get_ready_version(db, "sw")
 

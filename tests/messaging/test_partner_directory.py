@@ -14,7 +14,7 @@ from bot.content.library import Library
 from bot.content.partners import MAX_PARTNERS_SHOWN, HelpSeeker, apply_checks, find_matching, order_by_turn
 from bot.content.review_queue import list_tasks
 from bot.messaging import partner_directory
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.community import partner_suggestions
 from bot.store.community.partner_checks import PartnerCheck
 from tests.conftest import NOW
@@ -102,20 +102,20 @@ def ask(phone: Phone, kind: str, place: str) -> str:
     return phone.text(place)
 
 
-def test_a_family_finds_help_near_it_and_the_place_is_kept_nowhere(services: Services, family: Phone) -> None:
+def test_a_family_finds_help_near_it_and_the_place_is_kept_nowhere(services: Runtime, family: Phone) -> None:
     family.text("hello")
     found = ask(family, "1", "62702 Oak Street")
     assert "Prairie Legal Aid, 217-555-0160 (free; English" in found and "217-555-0161" in found
     assert "A notario may not" in found and found.count("(Checked on November 20, 2026.)") == 2
-    kept = services.conversations.acquire(services.family(family.address), "SM-look", "test").conversation
+    kept = services.conversations.acquire(services.compute_lookup_hash(family.address), "SM-look", "test").conversation
     assert "62702" not in str(kept) and "Oak" not in str(kept)
-    services.conversations.release(services.family(family.address), "test")
+    services.conversations.release(services.compute_lookup_hash(family.address), "test")
     assert "should write or call you" in family.text("1")
     dump = "".join(str(row) for row in _everything(services))
     assert "62702" not in dump
 
 
-def _everything(services: Services) -> list[object]:
+def _everything(services: Runtime) -> list[object]:
     """Every row, and what is sealed in the case's messages."""
     from bot.store.cases import case_messages, cases
 
@@ -125,26 +125,24 @@ def _everything(services: Services) -> list[object]:
         return [*rows, cases.get(db, vault, 1), *case_messages.list_for_case(db, vault, 1)]
 
 
-def test_a_wrong_number_is_not_named_in_the_next_message(
-    services: Services, new_family: Callable[[str], Phone]
-) -> None:
+def test_a_wrong_number_is_not_named_in_the_next_message(services: Runtime, new_family: Callable[[str], Phone]) -> None:
     phone = services.library.district.partners["prairie_legal"].phone
     assert "Prairie" in ask(new_family("+12175550171"), "1", "all")
-    assert partner_directory.called(services, "prairie_legal", phone, False, "ana_ruiz", now())
+    assert partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())
     found = ask(new_family("+12175550172"), "1", "all")
     assert "Prairie" not in found and "River Immigrant Rights" in found
     assert "Prairie" not in new_family("+12175550173").text("we need a lawyer, who can help us")
-    assert not partner_directory.called(services, "prairie_legal", "217-555-0199", True, "ana_ruiz", now())
+    assert not partner_directory.record_call(services, "prairie_legal", "217-555-0199", True, "ana_ruiz", now())
 
 
-def test_an_emergency_is_no_place(services: Services, family: Phone) -> None:
+def test_an_emergency_is_no_place(services: Runtime, family: Phone) -> None:
     family.text("we need a lawyer, who can help us")
     family.text("3")
     family.text("1")
     assert "911" in family.text("ICE is at my door right now")
 
 
-def test_what_a_family_suggests_waits_sealed_for_review(services: Services, family: Phone) -> None:
+def test_what_a_family_suggests_waits_sealed_for_review(services: Runtime, family: Phone) -> None:
     family.text("we need a lawyer, who can help us")
     family.text("3")
     family.text("6")

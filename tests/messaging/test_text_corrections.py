@@ -14,7 +14,7 @@ from bot.content.catalog import CatalogText
 from bot.content_review import overdue_reminders
 from bot.messaging import text_corrections
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
@@ -23,7 +23,7 @@ ENGLISH = "This was translated by machine. No person has checked it yet. Reply"
 TEXT = "What do you want to know?"
 
 
-def mended(services: Services, english: str, wording: str) -> Services:
+def mended(services: Runtime, english: str, wording: str) -> Runtime:
     """The services of tomorrow, when somebody has mended the Spanish of a text."""
     catalogs = services.library.catalogs
     spanish = {**catalogs.texts["es"], english: CatalogText(wording)}
@@ -35,19 +35,19 @@ def texts_to(twilio: TwilioStandIn, address: str) -> list[str]:
     return [message.body for message in twilio.messages if message.to == address]
 
 
-def deliver_all(services: Services, at: datetime) -> None:
+def deliver_all(services: Runtime, at: datetime) -> None:
     with services.database.read() as db:
         for one, _ in deliveries.list_unfinished(db, at, at, 100):
             deliver(services, one)
 
 
 @pytest.fixture
-def menu_text(services: Services) -> str:
+def menu_text(services: Runtime) -> str:
     return services.library.flows.flows["menu"].steps["open"].ask or ""  # type: ignore[return-value]
 
 
 def test_whoever_was_sent_the_wrong_words_gets_the_right_ones_once(
-    services: Services, new_family: Callable[[str], Family], twilio: TwilioStandIn, menu_text: str
+    services: Runtime, new_family: Callable[[str], Family], twilio: TwilioStandIn, menu_text: str
 ) -> None:
     with time_machine.travel(NOW, tick=False):
         told, other, stopped = (new_family(f"+1217555014{n}") for n in range(3))
@@ -58,24 +58,26 @@ def test_whoever_was_sent_the_wrong_words_gets_the_right_ones_once(
         other.text("menu")
         stopped.text("alto")
         tomorrow = mended(services, menu_text, "¿En qué le puedo ayudar hoy?")
-        prepared = text_corrections.prepare(tomorrow, "es", menu_text, now())
-        assert "¿En qué le puedo ayudar hoy?" in prepared.body and len(prepared.contacts) == 2
-        assert text_corrections.send(tomorrow, prepared) == 2
-        assert text_corrections.send(tomorrow, prepared) == 0, "run again, nothing is planned twice"
+        prepared = text_corrections.prepare_correction(tomorrow, "es", menu_text, now())
+        assert "¿En qué le puedo ayudar hoy?" in prepared.body and len(prepared.contact_ids) == 2
+        assert text_corrections.send_correction(tomorrow, prepared) == 2
+        assert text_corrections.send_correction(tomorrow, prepared) == 0, "run again, nothing is planned twice"
         deliver_all(tomorrow, now())
         assert texts_to(twilio, told.address) == [prepared.body]
         assert not texts_to(twilio, other.address) and not texts_to(twilio, stopped.address)
-        assert not text_corrections.prepare(tomorrow, "es", menu_text, now()).contacts
+        assert not text_corrections.prepare_correction(tomorrow, "es", menu_text, now()).contact_ids
 
 
 def test_at_night_it_waits_for_the_morning(
-    services: Services, new_family: Callable[[str], Family], menu_text: str
+    services: Runtime, new_family: Callable[[str], Family], menu_text: str
 ) -> None:
     night = NOW + timedelta(hours=14)
     with time_machine.travel(night, tick=False):
         new_family("+12175550145").text("español")
         tomorrow = mended(services, menu_text, "¿Qué necesita?")
-        text_corrections.send(tomorrow, text_corrections.prepare(tomorrow, "es", menu_text, now()))
+        text_corrections.send_correction(
+            tomorrow, text_corrections.prepare_correction(tomorrow, "es", menu_text, now())
+        )
         with services.database.read() as db:
             assert not deliveries.list_unfinished(db, night, night, 9)
             assert deliveries.list_unfinished(db, night + timedelta(hours=12), night, 9)
@@ -90,19 +92,19 @@ def test_at_night_it_waits_for_the_morning(
         ("xx", "This was translated by machine. No person has checked it yet. Reply", "no wording in 'xx'"),
     ],
 )
-def test_what_cannot_be_corrected_says_why(services: Services, language: str, start: str, reason: str) -> None:
-    with pytest.raises(text_corrections.CannotCorrect, match=reason):
-        text_corrections.prepare(services, language, start, NOW)
+def test_what_cannot_be_corrected_says_why(services: Runtime, language: str, start: str, reason: str) -> None:
+    with pytest.raises(text_corrections.TextCorrectionError, match=reason):
+        text_corrections.prepare_correction(services, language, start, NOW)
 
 
-def test_the_command_line_shows_before_it_sends(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.runtime.open_services", lambda given: services)
+def test_the_command_line_shows_before_it_sends(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.runtime.open_runtime", lambda given: services)
     shown = CliRunner().invoke(main.main, ["correct", "es", ENGLISH])
     assert shown.exit_code == 0 and "máquina" in shown.output and "0 families" in shown.output
     assert "get this now" in CliRunner().invoke(main.main, ["correct", "es", ENGLISH, "--send"]).output
 
 
-def test_an_owner_is_told_once_that_a_fact_has_expired(services: Services, twilio: TwilioStandIn) -> None:
+def test_an_owner_is_told_once_that_a_fact_has_expired(services: Runtime, twilio: TwilioStandIn) -> None:
     with time_machine.travel(NOW, tick=False):
         overdue_reminders.remind_owners(services)
         deliver_all(services, now())
@@ -119,7 +121,7 @@ def test_an_owner_is_told_once_that_a_fact_has_expired(services: Services, twili
     assert set(people) <= staff
 
 
-def test_an_owner_is_not_woken_for_it(services: Services, twilio: TwilioStandIn) -> None:
+def test_an_owner_is_not_woken_for_it(services: Runtime, twilio: TwilioStandIn) -> None:
     saturday_night = NOW + timedelta(days=18, hours=13)
     with time_machine.travel(saturday_night, tick=False):
         overdue_reminders.remind_owners(services)

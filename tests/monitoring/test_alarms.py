@@ -19,7 +19,7 @@ from bot.base.settings import ROOT
 from bot.content.library import Library
 from bot.monitoring import alert_rules, notifier
 from bot.monitoring.snapshot import DatabaseSnapshot, RedisSnapshot, SystemSnapshot
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.console.oversight.health_page import ALARM_TEXTS
 from bot.web.console.registration import issue_password
 from tests.conftest import NOW
@@ -108,7 +108,7 @@ def test_every_alarm_is_explained_wherever_somebody_may_look() -> None:
 
 
 @pytest.fixture
-def alive(services: Services) -> Iterator[Services]:
+def alive(services: Runtime) -> Iterator[Runtime]:
     """A worker and a scheduler that have just been seen; the translator, nobody's facts, the disk are well."""
     crons = services.redis
     worker = Worker([Queue("urgent", connection=crons, serializer=JSONSerializer)], connection=crons)
@@ -117,7 +117,7 @@ def alive(services: Services) -> Iterator[Services]:
 
 
 def test_the_technical_contact_is_told_once_and_once_when_it_is_over(
-    alive: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+    alive: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figures = {"now": replace(WELL, redis=replace(WELL.redis, worker_heartbeats=()))}  # type: ignore[type-var]
     monkeypatch.setattr(notifier, "take_snapshot", lambda _: figures["now"])
@@ -150,7 +150,7 @@ def test_the_technical_contact_is_told_once_and_once_when_it_is_over(
 
 
 def test_what_is_over_before_anybody_was_told_is_not_told_at_all(
-    alive: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+    alive: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for minute, disk in ((0, 0.01), (1, 0.5), (8, 0.5), (9, 0.01)):
         at = NOW + timedelta(minutes=minute)
@@ -162,9 +162,7 @@ def test_what_is_over_before_anybody_was_told_is_not_told_at_all(
     assert twilio.sent_to(THEO) == []
 
 
-def test_a_database_that_is_away_is_told_all_the_same(
-    services: Services, twilio: TwilioStandIn, tmp_path: Path
-) -> None:
+def test_a_database_that_is_away_is_told_all_the_same(services: Runtime, twilio: TwilioStandIn, tmp_path: Path) -> None:
     away = replace(services, database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault))
     for _ in range(2):
         notifier.check_alarms(away)
@@ -176,7 +174,7 @@ def test_a_database_that_is_away_is_told_all_the_same(
     assert [one.body for one in twilio.sent_to(THEO) if "this is over" in one.body]
 
 
-def test_without_database_and_redis_nothing_breaks(services: Services, tmp_path: Path) -> None:
+def test_without_database_and_redis_nothing_breaks(services: Runtime, tmp_path: Path) -> None:
     away = replace(
         services,
         database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault),
@@ -185,13 +183,13 @@ def test_without_database_and_redis_nothing_breaks(services: Services, tmp_path:
     assert {one.name for one in notifier.check_alarms(away)} >= {"database_away", "redis_away"}
 
 
-def test_who_is_told_where_nobody_is_named(services: Services, library: Library) -> None:
+def test_who_is_told_where_nobody_is_named(services: Runtime, library: Library) -> None:
     nobody = replace(library, district=library.district.model_copy(update={"technical": None}))
     assert notifier.list_technical_contacts(replace(services, library=nobody)) == ("ana_ruiz",)
     assert notifier.list_technical_contacts(services) == ("theo_lang",)
 
 
-def test_the_page_says_what_is_wrong_and_what_to_do(services: Services, client: FlaskClient) -> None:
+def test_the_page_says_what_is_wrong_and_what_to_do(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "theo", issue_password(services, "theo"))
     client.application.extensions.pop("puente_figures", None)
     page = client.get("/console/well").text

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.monitoring.doctor import Finding, twilio_checks
-from bot.runtime import Services
+from bot.runtime import Runtime
 from tests.conftest import PUBLIC
 from tests.stand_in import TwilioStandIn
 
@@ -20,7 +20,7 @@ def set_up(twilio: TwilioStandIn, **given: object) -> None:
     twilio.holdings.own(NUMBER, **{"sms_url": TEXTS, "voice_url": CALLS, **fallbacks, **given})
 
 
-def seen(services: Services, **changed: str) -> dict[str, Finding]:
+def seen(services: Runtime, **changed: str) -> dict[str, Finding]:
     """What was found, by part; what is not well has a remedy."""
     given = services.settings.model_copy(update=changed)
     found = {one.part: one for one in twilio_checks.run_checks(replace(services, settings=given))}
@@ -28,11 +28,11 @@ def seen(services: Services, **changed: str) -> dict[str, Finding]:
     return found
 
 
-def wrong(services: Services, **changed: str) -> dict[str, Finding]:
+def wrong(services: Runtime, **changed: str) -> dict[str, Finding]:
     return {part: one for part, one in seen(services, **changed).items() if not one.is_well}
 
 
-def test_a_number_that_leads_here_is_well(services: Services, twilio: TwilioStandIn) -> None:
+def test_a_number_that_leads_here_is_well(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     found = seen(services)
     assert all(one.is_well for one in found.values())
@@ -61,7 +61,7 @@ def test_a_number_that_leads_here_is_well(services: Services, twilio: TwilioStan
     ],
 )
 def test_what_leads_elsewhere_is_named(
-    given: dict[str, object], part: str, told: str, services: Services, twilio: TwilioStandIn
+    given: dict[str, object], part: str, told: str, services: Runtime, twilio: TwilioStandIn
 ) -> None:
     set_up(twilio, **given)
     found = wrong(services)
@@ -69,24 +69,24 @@ def test_what_leads_elsewhere_is_named(
     assert "key=1" not in found[part].observation
 
 
-def test_without_a_fallback_it_is_well_and_says_what_lacks(services: Services, twilio: TwilioStandIn) -> None:
+def test_without_a_fallback_it_is_well_and_says_what_lacks(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio, sms_fallback_url="")
     assert "No fallback address" in seen(services)["number, texts"].remedy and not wrong(services)
 
 
-def test_a_number_that_is_not_ours_or_only_looks_like_it(services: Services, twilio: TwilioStandIn) -> None:
+def test_a_number_that_is_not_ours_or_only_looks_like_it(services: Runtime, twilio: TwilioStandIn) -> None:
     assert "not a number of this account" in wrong(services)["number"].observation
     twilio.holdings.own(f"{NUMBER}0", sms_url=TEXTS)
     assert "not a number of this account" in wrong(services)["number"].observation
 
 
-def test_who_does_not_take_calls_needs_no_address_for_them(services: Services, twilio: TwilioStandIn) -> None:
+def test_who_does_not_take_calls_needs_no_address_for_them(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio, voice_url="")
     silent = services.library.district.model_copy(update={"channels": ("whatsapp", "sms")})
     assert not wrong(replace(services, library=replace(services.library, district=silent)))
 
 
-def test_a_messaging_service_comes_before_the_number(services: Services, twilio: TwilioStandIn) -> None:
+def test_a_messaging_service_comes_before_the_number(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio, sms_url="")
     twilio.holdings.serve(SERVICE, inbound_request_url=TEXTS)
     assert not wrong(services, twilio_messaging_service_sid=SERVICE)
@@ -97,7 +97,7 @@ def test_a_messaging_service_comes_before_the_number(services: Services, twilio:
     assert not wrong(services, twilio_messaging_service_sid=SERVICE)
 
 
-def test_an_account_that_cannot_be_used(services: Services, twilio: TwilioStandIn) -> None:
+def test_an_account_that_cannot_be_used(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     assert "TWILIO_AUTH_TOKEN" in wrong(services, twilio_auth_token="not the token")["Twilio"].remedy
     assert "TWILIO_ACCOUNT_SID" in wrong(services, twilio_account_sid="AC" + "9" * 32)["Twilio"].remedy
@@ -107,13 +107,13 @@ def test_an_account_that_cannot_be_used(services: Services, twilio: TwilioStandI
         assert list(found) == ["Twilio"] and "money" in found["Twilio"].remedy, status
 
 
-def test_a_trial_account_reaches_nobody(services: Services, twilio: TwilioStandIn) -> None:
+def test_a_trial_account_reaches_nobody(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     twilio.holdings.type = "Trial"
     assert "upgrade" in wrong(services)["Twilio"].remedy
 
 
-def test_twilio_out_of_reach_is_told_and_ends_nothing(services: Services, twilio: TwilioStandIn) -> None:
+def test_twilio_out_of_reach_is_told_and_ends_nothing(services: Runtime, twilio: TwilioStandIn) -> None:
     twilio.close()
     found = wrong(services)["Twilio"]
     assert "does not answer" in found.observation and "firewall" in found.remedy and "TOKEN" not in found.remedy

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.nlu import Context, Phrasebook, SignalFile
-from bot.nlu.model import FILE, read
-from bot.nlu_training.dataset import Lessons, read_lessons
+from bot.nlu import NluContext, Phrasebook, SignalFile
+from bot.nlu.model import MODEL_FILENAME, load_model
+from bot.nlu_training.dataset import TrainingData, read_training_data
 
 FLOWS = Path(__file__).parents[2] / "flows"
 LANGUAGES = ("en", "es", "ht", "pt", "ar", "uk", "zh", "vi")
@@ -22,15 +22,15 @@ def files() -> dict[str, SignalFile]:
 
 
 @pytest.fixture(scope="session")
-def lessons() -> Lessons:
-    return read_lessons(FLOWS)
+def lessons() -> TrainingData:
+    return read_training_data(FLOWS)
 
 
 @pytest.fixture(scope="session")
 def phrasebook(files: dict[str, SignalFile]) -> Phrasebook:
-    return Phrasebook.build(files, read(FLOWS / FILE))
+    return Phrasebook.build(files, load_model(FLOWS / MODEL_FILENAME))
 
 
 @pytest.fixture(scope="session")
-def context(phrasebook: Phrasebook) -> Context:
-    return Context(phrasebook, LANGUAGES)
+def context(phrasebook: Phrasebook) -> NluContext:
+    return NluContext(phrasebook, LANGUAGES)

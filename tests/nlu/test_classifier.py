@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.nlu import EMERGENCIES, SEVERITY, Context, normalise, understand
-from bot.nlu.model import fingerprint
-from bot.nlu_training.dataset import Lessons
+from bot.nlu import EMERGENCY_INTENTS, SEVERITY_BY_INTENT, NluContext, classify_message, normalize_text
+from bot.nlu.model import compute_fingerprint
+from bot.nlu_training.dataset import TrainingData
 from tests.nlu.conftest import FLOWS
 
 TOPICS = [
@@ -30,52 +30,58 @@ TOPICS = [
 
 
 @pytest.mark.parametrize(("text", "intent"), TOPICS)
-def test_topics(text: str, intent: str, context: Context) -> None:
-    found = understand(text, context)
+def test_topics(text: str, intent: str, context: NluContext) -> None:
+    found = classify_message(text, context)
     assert found.intent == intent
-    assert found.severity == ("info" if text.startswith("ignore") else SEVERITY[intent])
+    assert found.severity == ("info" if text.startswith("ignore") else SEVERITY_BY_INTENT[intent])
     assert found.choices[0] == intent
 
 
 @pytest.mark.parametrize("text", ["best tacos in town", "quien gano el partido", "asdf qwer", "", "😀", "12345"])
-def test_what_is_no_topic_of_a_school_pages_nobody(text: str, context: Context) -> None:
-    found = understand(text, context)
+def test_what_is_no_topic_of_a_school_pages_nobody(text: str, context: NluContext) -> None:
+    found = classify_message(text, context)
     assert found.intent in (None, "out_of_scope", "short_reply")
-    assert (found.severity, found.also) == ("info", ())
+    assert (found.severity, found.secondary_intents) == ("info", ())
 
 
 @pytest.mark.long
-def test_every_phrase_is_understood_as_its_topic(lessons: Lessons, context: Context) -> None:
-    exact = lessons.exact()
+def test_every_phrase_is_understood_as_its_topic(lessons: TrainingData, context: NluContext) -> None:
+    exact = lessons.map_phrases_to_intents()
     wrong = [
         (lesson, found)
         for lesson in lessons.phrases
-        if normalise(lesson.text) in exact
-        and (found := understand(lesson.text, Context(context.phrasebook, context.languages, lesson.lang)).intent)
+        if normalize_text(lesson.text) in exact
+        and (
+            found := classify_message(
+                lesson.text, NluContext(context.phrasebook, context.languages, lesson.lang)
+            ).intent
+        )
         != lesson.intent
     ]
     assert wrong == []
 
 
 @pytest.mark.long
-def test_no_near_miss_that_was_taught_pages_anybody(lessons: Lessons, context: Context) -> None:
-    harmless = [lesson for lesson in lessons.phrases if lesson.intent not in EMERGENCIES]
-    assert [one for one in harmless if understand(one.text, context).severity == "escalate_now"] == []
+def test_no_near_miss_that_was_taught_pages_anybody(lessons: TrainingData, context: NluContext) -> None:
+    harmless = [lesson for lesson in lessons.phrases if lesson.intent not in EMERGENCY_INTENTS]
+    assert [one for one in harmless if classify_message(one.text, context).severity == "escalate_now"] == []
 
 
 def test_what_was_taught_is_what_the_files_say() -> None:
-    from bot.nlu.model import FILE, read
+    from bot.nlu.model import MODEL_FILENAME, load_model
 
-    assert read(FLOWS / FILE).fingerprint == fingerprint(FLOWS), "phrases changed: run `make teach`"
+    assert load_model(FLOWS / MODEL_FILENAME).fingerprint == compute_fingerprint(FLOWS), (
+        "phrases changed: run `make teach`"
+    )
 
 
-def test_every_language_that_was_taught_has_every_topic(lessons: Lessons) -> None:
+def test_every_language_that_was_taught_has_every_topic(lessons: TrainingData) -> None:
     for lang in {lesson.lang for lesson in lessons.phrases}:
-        assert {lesson.intent for lesson in lessons.phrases if lesson.lang == lang} == set(SEVERITY), lang
+        assert {lesson.intent for lesson in lessons.phrases if lesson.lang == lang} == set(SEVERITY_BY_INTENT), lang
 
 
 def test_there_are_35_topics() -> None:
-    assert len(SEVERITY) == 35
+    assert len(SEVERITY_BY_INTENT) == 35
 
 
 WORDS = [
@@ -102,13 +108,13 @@ WORDS = [
 @example("\ud800 \udfff")
 @example("a" * 5000)
 @example("ICE " * 400)
-def test_never_raises_and_is_a_pure_function(context: Context, text: str) -> None:
-    once = understand(text, context)
-    assert once == understand(text, context)
+def test_never_raises_and_is_a_pure_function(context: NluContext, text: str) -> None:
+    once = classify_message(text, context)
+    assert once == classify_message(text, context)
     assert 0.0 <= once.confidence <= 1.0
     assert 0.0 <= once.lang_confidence <= 1.0
     assert len(once.choices) <= 3
-    assert once.lang in {None, *context.languages, *context.phrasebook.taught.lexicons}
+    assert once.lang in {None, *context.languages, *context.phrasebook.nlu_model.lexicons}
 
 
 @pytest.mark.parametrize(
@@ -125,4 +131,4 @@ def test_never_raises_and_is_a_pure_function(context: Context, text: str) -> Non
     ],
 )
 def test_normalise(typed: str, plain: str) -> None:
-    assert normalise(typed) == plain
+    assert normalize_text(typed) == plain

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.flows.commands import Command, match
-from bot.nlu import Phrasebook, SignalFile, normalise
-from bot.nlu.model import FILE, read
-from bot.nlu_training.dataset import Lessons
+from bot.flows.commands import Command, match_command
+from bot.nlu import Phrasebook, SignalFile, normalize_text
+from bot.nlu.model import MODEL_FILENAME, load_model
+from bot.nlu_training.dataset import TrainingData
 from tests.nlu.conftest import FLOWS
 
 SAID = {
@@ -64,19 +64,19 @@ NOT += [
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in SAID.items() for text in texts])
 def test_commands(kind: str, text: str, phrasebook: Phrasebook) -> None:
-    command = match(text, phrasebook)
+    command = match_command(text, phrasebook)
     assert command is not None
     assert (command.kind, command.lang) == (kind, None)
 
 
 @pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in NAMED.items() for text in texts])
 def test_names_of_languages(lang: str, text: str, phrasebook: Phrasebook) -> None:
-    assert match(text, phrasebook) == Command("language", lang)
+    assert match_command(text, phrasebook) == Command("language", lang)
 
 
 @pytest.mark.parametrize("text", NOT)
 def test_answers_and_sentences_are_no_commands(text: str, phrasebook: Phrasebook) -> None:
-    assert match(text, phrasebook) is None
+    assert match_command(text, phrasebook) is None
 
 
 def test_a_word_means_one_kind_only(files: dict[str, SignalFile], phrasebook: Phrasebook) -> None:
@@ -84,9 +84,9 @@ def test_a_word_means_one_kind_only(files: dict[str, SignalFile], phrasebook: Ph
     for lang, file in files.items():
         for kind, words in file.commands.items():
             for word in words:
-                meanings.setdefault(normalise(word), set()).add(kind)
+                meanings.setdefault(normalize_text(word), set()).add(kind)
         for name in file.names:
-            meanings.setdefault(normalise(name), set()).add(lang)
+            meanings.setdefault(normalize_text(name), set()).add(lang)
     assert {word: kinds for word, kinds in meanings.items() if len(kinds) > 1} == {}
 
 
@@ -94,9 +94,9 @@ def test_a_clash_is_refused() -> None:
     one = SignalFile.model_validate({"commands": {"stop": ["fin"]}})
     other = SignalFile.model_validate({"commands": {"menu": ["FIN"]}})
     with pytest.raises(ValueError, match="FIN"):
-        Phrasebook.build({"es": one, "ht": other}, read(FLOWS / FILE))
+        Phrasebook.build({"es": one, "ht": other}, load_model(FLOWS / MODEL_FILENAME))
 
 
-def test_answers_are_not_commands_in_any_file(lessons: Lessons, phrasebook: Phrasebook) -> None:
+def test_answers_are_not_commands_in_any_file(lessons: TrainingData, phrasebook: Phrasebook) -> None:
     answers = {lesson.text for lesson in lessons.phrases if lesson.intent == "short_reply"}
-    assert {word for word in answers if match(word, phrasebook)} == set()
+    assert {word for word in answers if match_command(word, phrasebook)} == set()

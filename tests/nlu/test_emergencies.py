@@ -2,7 +2,15 @@
 
 import pytest
 
-from bot.nlu import EMERGENCIES, SEVERITY, Context, Phrasebook, SignalFile, find, understand
+from bot.nlu import (
+    EMERGENCY_INTENTS,
+    SEVERITY_BY_INTENT,
+    NluContext,
+    Phrasebook,
+    SignalFile,
+    classify_message,
+    find_emergencies,
+)
 
 TOLD = {
     "enforcement_now": [
@@ -175,38 +183,38 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize(("intent", "text"), [(intent, text) for intent, texts in TOLD.items() for text in texts])
-def test_found_whatever_the_language(intent: str, text: str, context: Context) -> None:
-    found = understand(text, context)
-    assert intent in (found.intent, *found.also)
+def test_found_whatever_the_language(intent: str, text: str, context: NluContext) -> None:
+    found = classify_message(text, context)
+    assert intent in (found.intent, *found.secondary_intents)
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_only_sounds_like_one_is_none(text: str, context: Context) -> None:
-    assert understand(text, context).severity != "escalate_now"
+def test_what_only_sounds_like_one_is_none(text: str, context: NluContext) -> None:
+    assert classify_message(text, context).severity != "escalate_now"
 
 
-def test_a_wrong_stored_language_hides_nothing(context: Context) -> None:
-    wrong = Context(context.phrasebook, ("en", "zh"), "zh")
-    assert understand("la migra esta en mi puerta", wrong).severity == "escalate_now"
+def test_a_wrong_stored_language_hides_nothing(context: NluContext) -> None:
+    wrong = NluContext(context.phrasebook, ("en", "zh"), "zh")
+    assert classify_message("la migra esta en mi puerta", wrong).severity == "escalate_now"
 
 
-def test_the_answer_is_in_the_language_that_told(context: Context) -> None:
-    assert understand("el hijra 3nd el bab", context).lang == "ar"
+def test_the_answer_is_in_the_language_that_told(context: NluContext) -> None:
+    assert classify_message("el hijra 3nd el bab", context).lang == "ar"
 
 
 def test_a_saying_beside_an_emergency_does_not_hide_it(phrasebook: Phrasebook) -> None:
-    assert find("we were eating ice cream and now ICE is at our door", phrasebook)
-    assert find("my phone is dying, my son wants to die", phrasebook)[0][0] == "self_harm_now"
+    assert find_emergencies("we were eating ice cream and now ICE is at our door", phrasebook)
+    assert find_emergencies("my phone is dying, my son wants to die", phrasebook)[0][0] == "self_harm_now"
 
 
-def test_several_are_ordered_and_the_others_kept(context: Context) -> None:
-    found = understand("ICE is at the door and my kids are home alone", context)
-    assert (found.intent, found.also) == ("child_alone_now", ("enforcement_now",))
-    assert understand("my husband beats me i want to die", context).intent == "self_harm_now"
-    assert understand("my husband has a gun and he beats me", context).intent == "abuse_violence_home"
+def test_several_are_ordered_and_the_others_kept(context: NluContext) -> None:
+    found = classify_message("ICE is at the door and my kids are home alone", context)
+    assert (found.intent, found.secondary_intents) == ("child_alone_now", ("enforcement_now",))
+    assert classify_message("my husband beats me i want to die", context).intent == "self_harm_now"
+    assert classify_message("my husband has a gun and he beats me", context).intent == "abuse_violence_home"
 
 
 def test_a_language_with_patterns_has_them_for_all_five(files: dict[str, SignalFile]) -> None:
     for lang, file in files.items():
-        assert set(file.emergencies) in (set(), set(EMERGENCIES)), lang
-    assert {SEVERITY[intent] for intent in EMERGENCIES} == {"escalate_now"}
+        assert set(file.emergencies) in (set(), set(EMERGENCY_INTENTS)), lang
+    assert {SEVERITY_BY_INTENT[intent] for intent in EMERGENCY_INTENTS} == {"escalate_now"}

@@ -3,19 +3,19 @@
 import pytest
 from pydantic import ValidationError
 
-from bot.nlu import Phrasebook, SignalFile, find
-from bot.nlu.model import FILE, read
-from bot.nlu_training.dataset import Lesson, Lessons
+from bot.nlu import Phrasebook, SignalFile, find_emergencies
+from bot.nlu.model import MODEL_FILENAME, load_model
+from bot.nlu_training.dataset import LabeledPhrase, TrainingData
 from tests.nlu.conftest import FLOWS
 
 
 def book(*lines: str, **more: object) -> Phrasebook:
     file = {"emergencies": {"danger_now": list(lines)}, **more}
-    return Phrasebook.build({"en": SignalFile.model_validate(file)}, read(FLOWS / FILE))
+    return Phrasebook.build({"en": SignalFile.model_validate(file)}, load_model(FLOWS / MODEL_FILENAME))
 
 
 def told(text: str, phrases: Phrasebook) -> bool:
-    return bool(find(text, phrases))
+    return bool(find_emergencies(text, phrases))
 
 
 def test_one_of_each_group_in_any_order() -> None:
@@ -55,7 +55,7 @@ def test_a_topics_veto_holds_in_every_language() -> None:
     danger = {"danger_now": ["=bomba"]}
     one = SignalFile.model_validate({"emergencies": danger})
     other = SignalFile.model_validate({"emergencies": {"danger_now": ["not if jaja", "=bomba"]}})
-    assert not told("bomba jaja", Phrasebook.build({"pt": one, "es": other}, read(FLOWS / FILE)))
+    assert not told("bomba jaja", Phrasebook.build({"pt": one, "es": other}, load_model(FLOWS / MODEL_FILENAME)))
 
 
 def test_what_is_ignored_hides_only_itself() -> None:
@@ -95,10 +95,15 @@ def test_unknown_keys_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_a_phrase_cannot_teach_two_topics() -> None:
-    twice = (Lesson("ok", "en", "short_reply"), Lesson("OK!", "en", "opt_out"))
+    twice = (LabeledPhrase("ok", "en", "short_reply"), LabeledPhrase("OK!", "en", "opt_out"))
     with pytest.raises(ValueError, match="OK!"):
-        Lessons(twice, {}).exact()
+        TrainingData(twice, {}).map_phrases_to_intents()
 
 
 def test_a_phrase_of_two_languages_with_two_meanings_is_left_to_the_model() -> None:
-    assert Lessons((Lesson("si", "es", "short_reply"), Lesson("si", "fr", "out_of_scope")), {}).exact() == {}
+    assert (
+        TrainingData(
+            (LabeledPhrase("si", "es", "short_reply"), LabeledPhrase("si", "fr", "out_of_scope")), {}
+        ).map_phrases_to_intents()
+        == {}
+    )

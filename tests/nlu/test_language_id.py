@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.nlu import Phrasebook, normalise, warm
-from bot.nlu.features import lexical, tokens
-from bot.nlu.language_id import SURE
-from bot.nlu.language_id import detect as _detect
+from bot.nlu import Phrasebook, normalize_text, preload_language_model
+from bot.nlu.features import build_lexical_features, split_tokens
+from bot.nlu.language_id import LANGUAGE_CONFIDENCE_THRESHOLD
+from bot.nlu.language_id import detect_language as _detect
 
 LANGUAGES = ("en", "es", "ht", "pt", "ar", "uk", "zh", "vi")
 FIRST = {
@@ -23,7 +23,13 @@ FIRST = {
 def detect(
     text: str, phrasebook: Phrasebook, languages: tuple[str, ...] = LANGUAGES, stored: str | None = None
 ) -> tuple[str | None, float]:
-    return _detect(text, lexical(tokens(normalise(text))), phrasebook.taught.languages, languages, stored)
+    return _detect(
+        text,
+        build_lexical_features(split_tokens(normalize_text(text))),
+        phrasebook.nlu_model.language_weights,
+        languages,
+        stored,
+    )
 
 
 @pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in FIRST.items() for text in texts])
@@ -37,14 +43,14 @@ def test_no_letters_or_a_foreign_script_say_nothing(text: str, phrasebook: Phras
 
 
 def test_a_lone_name_is_not_sure_and_the_stored_language_wins(phrasebook: Phrasebook) -> None:
-    assert detect("Lincoln", phrasebook)[1] < SURE
+    assert detect("Lincoln", phrasebook)[1] < LANGUAGE_CONFIDENCE_THRESHOLD
     assert detect("ok", phrasebook, stored="vi")[0] == "vi"
 
 
 def test_a_stored_language_does_not_hide_a_clear_one(phrasebook: Phrasebook) -> None:
     lang, sure = detect("necesito hablar con la maestra de mi hija", phrasebook, stored="en")
     assert lang == "es"
-    assert sure > SURE
+    assert sure > LANGUAGE_CONFIDENCE_THRESHOLD
 
 
 def test_only_the_languages_asked_for_are_answers(phrasebook: Phrasebook) -> None:
@@ -55,5 +61,5 @@ def test_only_the_languages_asked_for_are_answers(phrasebook: Phrasebook) -> Non
 
 
 def test_languages_that_the_model_does_not_know_do_no_harm(phrasebook: Phrasebook) -> None:
-    warm(("en", "es", "quc"))
+    preload_language_model(("en", "es", "quc"))
     assert detect("donde esta la escuela de mi hija", phrasebook, ("en", "es", "quc"))[0] == "es"

@@ -13,7 +13,7 @@ from bot.base.database import Database
 from bot.base.encryption import Vault
 from bot.cases.paging import page_staff
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.deliveries import deliveries
 from bot.web.app import create_app
 from tests.conftest import Family
@@ -46,7 +46,7 @@ def restore(file: Path, url: str) -> str:
     return new
 
 
-def carry(services: Services) -> None:
+def carry(services: Runtime) -> None:
     """What workers do: page each case, send what waits."""
     with services.database.read() as db:
         numbers = [case.id for case in newest_cases(db, services.database.vault, 9)]
@@ -59,7 +59,7 @@ def carry(services: Services) -> None:
 
 
 def test_a_backup_taken_while_families_write_brings_the_line_back(
-    services: Services, new_family: Callable[[str], Family], twilio: TwilioStandIn, tmp_path: Path
+    services: Runtime, new_family: Callable[[str], Family], twilio: TwilioStandIn, tmp_path: Path
 ) -> None:
     parent, stopped = new_family("whatsapp:+12175550177"), new_family("+12175550188")
     parent.text("español")
@@ -73,7 +73,7 @@ def test_a_backup_taken_while_families_write_brings_the_line_back(
     services.redis.flushall()  # the machine is new, and so is its Redis
     url = restore(file, services.settings.database_url)
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
-    client = create_app(services=here).test_client()
+    client = create_app(runtime=here).test_client()
     again = Family(here, client, parent.address)
     assert again.text(AT_THE_DOOR, MessageSid=parent.sid).startswith(before), "in its language"
     assert Family(here, client, stopped.address).text("hello") == "", "who opted out stays out"

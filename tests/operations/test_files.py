@@ -13,7 +13,7 @@ from bot.base.settings import ROOT, Settings
 from bot.cli.main import main
 from bot.monitoring import alert_rules as monitoring_alert_rules
 from bot.monitoring.snapshot import SystemSnapshot
-from bot.web.operations.metrics import COUNTED, deployment
+from bot.web.operations.metrics import REDIS_COUNTERS, collect_deployment_metrics
 from tests.monitoring.test_alarms import AT, WELL
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -35,7 +35,7 @@ def full() -> SystemSnapshot:
         waiting_job_counts=of_all,
         failed_job_counts=of_all,
         oldest_queued_at=dict.fromkeys(of_all, AT - timedelta(seconds=3)),
-        counters={(name, "x" if label else ""): 1 for name, _, label in COUNTED},
+        counters={(name, "x" if label else ""): 1 for name, _, label in REDIS_COUNTERS},
     )
     database = replace(
         WELL.database,
@@ -56,7 +56,7 @@ def samples() -> dict[str, list[dict[str, str]]]:
     metrics.MESSAGES_IN.labels("sms").inc(0)
     metrics.STORE_ERRORS.labels("redis").inc(0)
     own = (metrics.WEBHOOK_SECONDS, metrics.MESSAGES_IN, metrics.STORE_ERRORS)
-    families = [*deployment(full()), *(one for metric in own for one in metric.collect())]
+    families = [*collect_deployment_metrics(full()), *(one for metric in own for one in metric.collect())]
     found: dict[str, list[dict[str, str]]] = {}
     for family in families:
         for sample in family.samples:

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from bot.base.settings import ROOT
-from bot.dev_server.redis_server import embedded_server
+from bot.dev_server.redis_server import run_embedded_server
 from tests.databases import free_port
 from tests.stand_in import TwilioProcess, sign
 
@@ -54,7 +54,7 @@ def scraped(base: str) -> str:
 def test_lines_traces_and_counts_of_real_processes(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     port, output = free_port(), tmp_path / "output.log"
     base = f"http://127.0.0.1:{port}"
-    with TwilioProcess() as twilio, embedded_server(tmp_path_factory.mktemp("redis")) as redis:
+    with TwilioProcess() as twilio, run_embedded_server(tmp_path_factory.mktemp("redis")) as redis:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         given = {
             **{"ENVIRONMENT": "production", "SECRET_KEY": "s" * 40, "DATA_KEY": "d" * 40, "PUBLIC_URL": PUBLIC},
@@ -94,7 +94,7 @@ def check_lines(text: str) -> None:
 
 
 def test_what_ends_a_process_does_not_repeat_its_words_either() -> None:
-    code = f"from bot import log; log.configure(); raise ValueError('{NAME} {PHONE}')"
+    code = f"from bot.base import logs; logs.configure(); raise ValueError('{NAME} {PHONE}')"
     environment = os.environ | {"ENVIRONMENT": "production", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 1 and NAME not in done.stderr and PHONE not in done.stderr

@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bot.base.redis_client import AnyRedis
+from bot.base.redis_client import RedisFromUrl
 from bot.base.settings import ROOT
-from bot.dev_server.redis_server import embedded_server
+from bot.dev_server.redis_server import run_embedded_server
 from tests.databases import cluster, create, migrate, program, skip_or_fail
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
@@ -40,7 +40,7 @@ def blocks(heading: str) -> list[str]:
 
 @pytest.fixture
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with embedded_server(tmp_path_factory.mktemp("redis")) as url:
+    with run_embedded_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
 
 
@@ -69,7 +69,7 @@ def run(tmp_path: Path, redis: str) -> Callable[[str, str], str]:
 
 def finish(run: Callable[[str, str], str], url: str, redis: str) -> None:
     """The last block: tables, an empty Redis, nothing leaves by itself."""
-    with AnyRedis.from_url(redis) as client:
+    with RedisFromUrl.from_url(redis) as client:
         client.set("newer", "than the backup")
         assert "held: 0" in run(url, blocks("Restore")[2])
         assert not client.keys("newer")

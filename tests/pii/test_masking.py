@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.nlu import mask
-from bot.nlu_training.dataset import read_lessons
+from bot.nlu import mask_pii
+from bot.nlu_training.dataset import read_training_data
 from tests.nlu.conftest import FLOWS
 
 MASKED = {
@@ -65,7 +65,7 @@ KEPT += [
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in MASKED.items() for text in texts])
 def test_masked(kind: str, text: str) -> None:
-    masked, kinds = mask(f"hi {text}, ok")
+    masked, kinds = mask_pii(f"hi {text}, ok")
     assert "[…]" in masked
     assert kinds == {kind}
     assert masked.startswith("hi ")
@@ -74,16 +74,16 @@ def test_masked(kind: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", KEPT)
 def test_kept(text: str) -> None:
-    assert mask(text) == (text, frozenset())
+    assert mask_pii(text) == (text, frozenset())
 
 
 def test_a_decomposed_accent_hides_nothing() -> None:
-    assert mask("no tengo estatus migrato\u0301rio sin papeles")[1] == {"status"}
-    assert "giấ" not in mask("khong co gia\u0302\u0301y to\u031b\u0300")[0]
+    assert mask_pii("no tengo estatus migrato\u0301rio sin papeles")[1] == {"status"}
+    assert "giấ" not in mask_pii("khong co gia\u0302\u0301y to\u031b\u0300")[0]
 
 
 def test_no_trace_of_a_number_beside_a_phone() -> None:
-    assert mask("A123456789 or 512-555-0199")[0] == "[…] or 512-555-0199"
+    assert mask_pii("A123456789 or 512-555-0199")[0] == "[…] or 512-555-0199"
 
 
 pieces = st.sampled_from(
@@ -93,8 +93,8 @@ pieces = st.sampled_from(
 
 @given(st.one_of(st.text(), st.lists(st.one_of(pieces, st.text(max_size=3))).map("".join)))
 def test_never_raises_and_is_idempotent(text: str) -> None:
-    once, _ = mask(text)
-    assert mask(once) == (once, frozenset())
+    once, _ = mask_pii(text)
+    assert mask_pii(once) == (once, frozenset())
 
 
 PLANTED = [
@@ -122,15 +122,15 @@ PLANTED = [
 
 @pytest.mark.parametrize(("lang", "text"), PLANTED)
 def test_what_families_volunteer_is_masked_in_every_language(lang: str, text: str) -> None:
-    masked, kinds = mask(text)
+    masked, kinds = mask_pii(text)
     assert kinds and "[…]" in masked, lang
 
 
 def test_few_ordinary_words_are_masked() -> None:
     """The phrases about school days and meals, in all languages, speak of no status; at most 1% may be touched."""
     about = {"school_info", "meals_needs", "transport_bus", "report_absence", "mental_health", "short_reply"}
-    lessons = [one for one in read_lessons(FLOWS).phrases if one.intent in about]
-    touched = [one for one in lessons if mask(one.text)[1]]
+    lessons = [one for one in read_training_data(FLOWS).phrases if one.intent in about]
+    touched = [one for one in lessons if mask_pii(one.text)[1]]
     assert len(touched) <= len(lessons) / 100, touched
 
 
@@ -143,7 +143,7 @@ def test_few_ordinary_words_are_masked() -> None:
     ],
 )  # fmt: skip
 def test_where_a_family_is_from_is_not_kept(text: str) -> None:
-    masked, kinds = mask(text)
+    masked, kinds = mask_pii(text)
     countries = ("onduras", "guatemala", "xico", "ondure", "Salvador", "Brasil", "Ha", "Venezuelan")
     assert not any(name in masked for name in countries) and "status" in kinds
 
@@ -156,4 +156,4 @@ def test_where_a_family_is_from_is_not_kept(text: str) -> None:
     ],
 )  # fmt: skip
 def test_the_name_of_a_country_by_itself_stays(text: str) -> None:
-    assert mask(text)[0] == text
+    assert mask_pii(text)[0] == text

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.base import settings
-from bot.base.yaml_source import BadSource, parse
+from bot.base.yaml_source import SourceError, parse_yaml
 from bot.content.glossary import GlossaryEntry, read_glossary
 from bot.content.library import Library
 from bot.pii.personal_names import find_names
@@ -95,11 +95,11 @@ def test_terms_without_spaces_around_them() -> None:
     ],
 )
 def test_a_mistake_in_the_glossary_has_a_place_and_a_remedy(text: str, place: str, says: str) -> None:
-    with pytest.raises(BadSource) as bad:
-        read_glossary(parse(text, "messages/glossary.yaml"))
+    with pytest.raises(SourceError) as bad:
+        read_glossary(parse_yaml(text, "messages/glossary.yaml"))
     assert f"messages/glossary.yaml:{place}: " in str(bad.value) and says in str(bad.value), bad.value
 
 
 def test_the_example_glossary_has_what_schools_say() -> None:
     file = settings.ROOT / "messages/glossary.yaml"
-    assert len(read_glossary(parse(file.read_text(encoding="utf-8"), "messages/glossary.yaml"))) >= 40
+    assert len(read_glossary(parse_yaml(file.read_text(encoding="utf-8"), "messages/glossary.yaml"))) >= 40

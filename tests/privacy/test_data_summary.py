@@ -3,7 +3,7 @@
 from datetime import date
 
 from bot.base.database import metadata, now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.cases import cases
 from bot.store.community import partner_suggestions
 from bot.store.families import contacts
@@ -41,7 +41,7 @@ def test_every_table_about_families_is_counted_or_explained() -> None:
     assert about - COUNTED == set(WITHOUT_A_COUNT)
 
 
-def test_what_would_help_visits_and_suggestions_are_counted(services: Services, family: Family) -> None:
+def test_what_would_help_visits_and_suggestions_are_counted(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     vault, at, day = services.database.vault, now(), date(2026, 12, 1)
     with services.database.write() as db:

@@ -17,7 +17,7 @@ from bot.base.database import UtcDateTime, metadata, now
 from bot.cli.main import main
 from bot.messaging import erasure as whole
 from bot.roster.consent_basis import PersonConsent
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.community import community_leaders
 from bot.store.community.community_leaders import CommunityLeader
 from bot.store.families import consent_events as families_consent_events
@@ -101,14 +101,14 @@ def _as(column: Column[Any], number: int) -> int | str:
 
 
 @pytest.fixture
-def two(services: Services) -> Services:
+def two(services: Runtime) -> Runtime:
     with services.database.write() as db:
         fill(db, 901)
         fill(db, 902)
     return services
 
 
-def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Services) -> None:
+def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Runtime) -> None:
     with two.database.write() as db:
         before = rows(db, 902)
         assert all(rows(db, 901).values()) and len(before) > 20
@@ -117,7 +117,7 @@ def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Service
         assert rows(db, 902) == before
 
 
-def test_what_counts_stays_without_words(two: Services) -> None:
+def test_what_counts_stays_without_words(two: Runtime) -> None:
     with two.database.write() as db:
         erasure.erase_family(db, two.database.vault, 901, AT)
         for table in metadata.sorted_tables:
@@ -130,7 +130,7 @@ def test_what_counts_stays_without_words(two: Services) -> None:
         assert states == ["stopped", "asked"], "nobody goes to the home of who was erased"
 
 
-def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, family: Family) -> None:
+def test_a_stop_outlives_the_family_and_nothing_else_does(services: Runtime, family: Family) -> None:
     vault = services.database.vault
     family.text("hello")
     family.text("STOP")
@@ -139,8 +139,8 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, fa
         families_consent_events.record(db, index, "given", "roster", "old", AT.replace(year=2025))
         number = families.extract_number(family.address)
         community_leaders.add(db, vault, CommunityLeader(0, "Paul", number, "Church", "faith", (), "", "ana_ruiz"), AT)
-    assert whole.erase(services, family.address, "ana_ruiz")
-    assert not whole.erase(services, family.address, "ana_ruiz")
+    assert whole.erase_by_address(services, family.address, "ana_ruiz")
+    assert not whole.erase_by_address(services, family.address, "ana_ruiz")
     with services.database.read() as db:
         assert contacts.find(db, vault, family.address) is None and community_leaders.list_all(db, vault) == []
         events = families_consent_events.list_history(db, vault, [family.address])
@@ -150,34 +150,34 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Services, fa
     assert not [key for key in services.redis.scan_iter() if index.encode() in key]
 
 
-def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: Services, family: Family) -> None:
+def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: Runtime, family: Family) -> None:
     """A later roster may say yes again, and must not be able to undo the STOP."""
     family.text("hello")
     family.text("STOP")
     with services.database.write() as db:
         index = services.database.vault.compute_lookup_hash(family.address)
         families_consent_events.record(db, index, "denied", "roster", "roster:d:1", now() + timedelta(days=1))
-    assert whole.erase(services, family.address, "ana_ruiz")
+    assert whole.erase_by_address(services, family.address, "ana_ruiz")
     with services.database.read() as db:
         said = families_consent_events.list_history(db, services.database.vault, [family.address])
     assert [one.kind for one in said] == ["stop", "denied"] and PersonConsent(None, None, tuple(said)).has_refused
 
 
-def test_a_stop_from_before_an_erasing_counts_no_more_once_it_said_start(services: Services, family: Family) -> None:
+def test_a_stop_from_before_an_erasing_counts_no_more_once_it_said_start(services: Runtime, family: Family) -> None:
     for word, left in (("STOP", ["stop"]), ("START", [])):
         family.text("hello")
         family.text(word)
         if word == "START":
             family.text("STOP")
             family.text("START")
-        assert whole.erase(services, family.address, "ana_ruiz")
+        assert whole.erase_by_address(services, family.address, "ana_ruiz")
         with services.database.read() as db:
             assert [row.kind for row in db.execute(select(consent_events))] == left
 
 
-def test_who_was_erased_is_met_like_a_stranger(services: Services, family: Family) -> None:
+def test_who_was_erased_is_met_like_a_stranger(services: Runtime, family: Family) -> None:
     family.text("español")
-    assert whole.erase(services, family.address, "ana_ruiz")
+    assert whole.erase_by_address(services, family.address, "ana_ruiz")
     assert family.text("hello there") and now()
     with services.database.read() as db:
         found = contacts.find(db, services.database.vault, family.address)
@@ -186,11 +186,11 @@ def test_who_was_erased_is_met_like_a_stranger(services: Services, family: Famil
 
 @pytest.mark.parametrize("typed", ["+12175550177", "(217) 555-0177", "whatsapp:+12175550177", "voice:+12175550177"])
 def test_the_operator_names_the_number_in_any_way(
-    services: Services, family: Family, typed: str, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, family: Family, typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This family has written by WhatsApp alone."""
     family.text("hello")
-    monkeypatch.setattr("bot.runtime.open_services", lambda given: services)
+    monkeypatch.setattr("bot.runtime.open_runtime", lambda given: services)
     given = {"args": ["erase", "--yes", "-"], "input": typed} if "(" in typed else {"args": ["erase", "--yes", typed]}
     done = CliRunner().invoke(main, catch_exceptions=False, **given)  # type: ignore[arg-type]
     assert done.exit_code == 0 and "Erased." in done.output
@@ -201,34 +201,34 @@ def test_the_operator_names_the_number_in_any_way(
 
 
 def test_the_number_of_an_erased_case_is_given_to_nobody_else(
-    services: Services, family: Family, new_family: Callable[[str], Family]
+    services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     """Staff answer by it ("12 I can come"), jobs and bookmarks name it: nothing of that may reach another family."""
     family.text("english")
     family.text("I want to talk to a person")
     before = numbers(services)
-    assert whole.erase(services, family.address, "ana_ruiz")
+    assert whole.erase_by_address(services, family.address, "ana_ruiz")
     other = new_family("whatsapp:+12175550178")
     other.text("english")
     other.text("I want to talk to a person")
     assert all(mine and not mine & now_ for mine, now_ in zip(before, numbers(services), strict=True))
 
 
-def numbers(services: Services) -> list[set[int]]:
+def numbers(services: Runtime) -> list[set[int]]:
     names = ("families", "contacts", "cases", "case_messages", "follow_ups")
     with services.database.read() as db:
         return [set(db.execute(select(metadata.tables[name].c.id)).scalars()) for name in names]
 
 
 @pytest.fixture
-def restored(services: Services, family: Family, new_family: Callable[[str], Family], tmp_path: Path) -> Services:
+def restored(services: Runtime, family: Family, new_family: Callable[[str], Family], tmp_path: Path) -> Runtime:
     """Two families, the first of which was erased after a backup that was restored now."""
     for one in (family, new_family("whatsapp:+12175550178")):
         one.text("english")
         one.text("I want to talk to a person, my landlord is Mr Quill")
     file, copy = str(services.database.engine.url.database), tmp_path / "backup.db"
     copied(file, str(copy))
-    assert whole.erase(services, family.address, "ana_ruiz")
+    assert whole.erase_by_address(services, family.address, "ana_ruiz")
     services.database.engine.dispose()
     copied(str(copy), file)
     return services
@@ -239,39 +239,39 @@ def copied(source: str, target: str) -> None:
         here.backup(there)
 
 
-def there(services: Services) -> list[bool]:
+def there(services: Runtime) -> list[bool]:
     with services.database.read() as db:
         numbers = ("whatsapp:+12175550177", "whatsapp:+12175550178")
         return [contacts.find(db, services.database.vault, one) is not None for one in numbers]
 
 
 @pytest.mark.sqlite
-def test_whom_a_backup_brings_back_is_erased_again(restored: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whom_a_backup_brings_back_is_erased_again(restored: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     assert there(restored) == [True, True]
     monkeypatch.setattr(jobs, "get_runtime", lambda: restored)
     jobs.delete_expired_records()
     assert there(restored) == [False, True]
-    assert whole.erase_again(restored, "ana_ruiz") == 0
+    assert whole.erase_restored_families(restored, "ana_ruiz") == 0
 
 
 @pytest.mark.sqlite
-def test_the_operator_does_it_before_the_workers_start(restored: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.runtime.open_services", lambda given: restored)
+def test_the_operator_does_it_before_the_workers_start(restored: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.runtime.open_runtime", lambda given: restored)
     done = CliRunner().invoke(main, ["erase", "--again", "--yes"], catch_exceptions=False)
     assert done.output == "Erased again: 1\n" and there(restored) == [False, True]
     assert CliRunner().invoke(main, ["erase", "--yes"]).exit_code == 2
 
 
-def test_redis_learns_again_who_was_erased_and_who_comes_again_stays(services: Services, family: Family) -> None:
+def test_redis_learns_again_who_was_erased_and_who_comes_again_stays(services: Runtime, family: Family) -> None:
     family.text("hello")
-    assert whole.erase(services, family.address, "ana_ruiz")
+    assert whole.erase_by_address(services, family.address, "ana_ruiz")
     (token,) = erasure_list.list_tokens(services.redis, now())
     services.redis.flushall()
     family.text("hello there")
     with services.database.read() as db:
         (number,) = db.execute(select(families.families.c.id)).scalars()
     erasure_list.add(services.redis, {f"{number}:of another database": now()})
-    assert whole.erase_again(services, "helper") == 0
+    assert whole.erase_restored_families(services, "helper") == 0
     services.redis.zrem(erasure_list.ERASED_TOKENS_KEY, f"{number}:of another database")
     assert erasure_list.list_tokens(services.redis, now()) == [token]
     with services.database.read() as db:

@@ -8,11 +8,11 @@ from sqlalchemy import func, select
 
 from bot import jobs
 from bot.base.database import metadata, now
-from bot.flows.commands import match
+from bot.flows.commands import match_command
 from bot.messaging import erasure
 from bot.messaging import inbound_handler as receiving
 from bot.nlu import Phrasebook
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import cases, deliveries
 from bot.store.community import community_leaders
@@ -64,7 +64,7 @@ NOT += ["my son's data plan is used up", "do not delete my data", "cancel my req
 
 @pytest.mark.parametrize(("language", "text"), [(lang, text) for lang, texts in ERASE.items() for text in texts])
 def test_understood_as_a_command(language: str, text: str, phrasebook: Phrasebook) -> None:
-    command = match(text, phrasebook)
+    command = match_command(text, phrasebook)
     assert command is not None and command.kind == "erase", text
 
 
@@ -75,17 +75,17 @@ def test_every_language_has_both(files: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("text", PRIVACY)
 def test_privacy(text: str, phrasebook: Phrasebook) -> None:
-    command = match(text, phrasebook)
+    command = match_command(text, phrasebook)
     assert command is not None and command.kind == "privacy"
 
 
 @pytest.mark.parametrize("text", NOT)
 def test_other_words_erase_nothing(text: str, phrasebook: Phrasebook) -> None:
-    command = match(text, phrasebook)
+    command = match_command(text, phrasebook)
     assert command is None or command.kind not in ("erase", "privacy")
 
 
-def rows(services: Services, table: str) -> int:
+def rows(services: Runtime, table: str) -> int:
     with services.database.read() as db:
         return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
 
@@ -96,7 +96,7 @@ def told(family: Family) -> None:
     family.text("he comes on Friday")
 
 
-def test_one_question_then_everything_is_gone(services: Services, family: Family) -> None:
+def test_one_question_then_everything_is_gone(services: Runtime, family: Family) -> None:
     told(family)
     asked = family.text("Please delete my data")
     assert "cannot be undone" in asked and "1. Yes, delete everything" in asked
@@ -114,7 +114,7 @@ def test_one_question_then_everything_is_gone(services: Services, family: Family
     assert not list(services.redis.scan_iter("puente:talk:*")) and not list(services.redis.scan_iter("puente:window:*"))
 
 
-def test_a_repeated_webhook_gets_the_same_answer_and_erases_nobody_new(services: Services, family: Family) -> None:
+def test_a_repeated_webhook_gets_the_same_answer_and_erases_nobody_new(services: Runtime, family: Family) -> None:
     told(family)
     family.text("delete my data")
     done = family.text("yes", MessageSid="SM" + "e" * 32)
@@ -126,7 +126,7 @@ def test_a_repeated_webhook_gets_the_same_answer_and_erases_nobody_new(services:
 
 
 def test_killed_right_after_the_transaction_the_retry_gets_the_same_answer(
-    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told(family)
     family.text("delete my data")
@@ -141,7 +141,7 @@ def test_killed_right_after_the_transaction_the_retry_gets_the_same_answer(
 
 
 @pytest.mark.parametrize("said", ["no", "2", "No, keep it", "do not delete everything", "yes but not yet", "delete?"])
-def test_no_doubtful_answer_erases(services: Services, family: Family, said: str) -> None:
+def test_no_doubtful_answer_erases(services: Runtime, family: Family, said: str) -> None:
     told(family)
     family.text("delete my data")
     family.text(said)
@@ -150,7 +150,7 @@ def test_no_doubtful_answer_erases(services: Services, family: Family, said: str
     assert rows(services, "contacts") == 1, "nor does saying it twice"
 
 
-def test_an_emergency_comes_first(services: Services, family: Family) -> None:
+def test_an_emergency_comes_first(services: Runtime, family: Family) -> None:
     told(family)
     family.text("delete my data")
     reply = family.text("ICE agents are at my door right now, they are knocking")
@@ -159,7 +159,7 @@ def test_an_emergency_comes_first(services: Services, family: Family) -> None:
         assert {case.severity for case in newest_cases(db, services.database.vault, 5)} >= {"escalate_now"}
 
 
-def test_staff_who_help_are_told_that_the_case_is_gone(services: Services, family: Family) -> None:
+def test_staff_who_help_are_told_that_the_case_is_gone(services: Runtime, family: Family) -> None:
     family.text("english")
     family.text("ICE agents are at my door right now, they are knocking")
     with services.database.write() as db:
@@ -174,7 +174,7 @@ def test_staff_who_help_are_told_that_the_case_is_gone(services: Services, famil
     assert notice.staff == "ana_ruiz" and f"case {case.id}" in notice.body and "ICE" not in notice.body
 
 
-def test_after_stop_it_works_and_the_stop_stays(services: Services, family: Family) -> None:
+def test_after_stop_it_works_and_the_stop_stays(services: Runtime, family: Family) -> None:
     told(family)
     family.text("STOP")
     assert "cannot be undone" in family.text("delete my data")
@@ -186,7 +186,7 @@ def test_after_stop_it_works_and_the_stop_stays(services: Services, family: Fami
 
 
 def test_in_the_familys_language_and_of_nobody_else(
-    services: Services, family: Family, new_family: Callable[[str], Family]
+    services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     told(family)
     other = new_family("whatsapp:+12175550178")
@@ -201,7 +201,7 @@ def test_in_the_familys_language_and_of_nobody_else(
     assert "Your requests" not in new.text("what do you know about me")
 
 
-def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Services, family: Family) -> None:
+def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Runtime, family: Family) -> None:
     """The conversation in Redis remembers a contact that is gone: no error, no 503."""
     told(family)
     with services.database.write() as db:
@@ -217,7 +217,7 @@ def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Services, fam
 
 
 def test_a_job_that_was_queued_before_finds_nothing_to_do(
-    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alerts, translations and texts of a family that is erased end without an error."""
     told(family)
@@ -240,7 +240,7 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
 
 
 def test_a_call_erases_nothing_the_phone_itself_is_asked(
-    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+    services: Runtime, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     """Anybody can ring under a number that is not theirs: only who has the phone can answer the text."""
     told(family)
@@ -260,7 +260,7 @@ def test_a_call_erases_nothing_the_phone_itself_is_asked(
     assert rows(services, "contacts") == 0 and rows(services, "cases") == 0 and rows(services, "deliveries") == 0
 
 
-def texts_to(services: Services, number: str) -> list[str]:
+def texts_to(services: Runtime, number: str) -> list[str]:
     with services.database.read() as db:
         contact = contacts.find(db, services.database.vault, number)
         assert contact is not None
@@ -270,7 +270,7 @@ def texts_to(services: Services, number: str) -> list[str]:
 
 
 def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
-    services: Services, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
+    services: Runtime, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     """A landline; and a text conversation in which another question waits: that may be an emergency's."""
     told(family)
@@ -281,10 +281,10 @@ def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
         families.mark_bad_number(db, 1, None, None)
     busy = new_family("+12175550177")
     busy.text("ICE agents are at my door right now, they are knocking")
-    before = services.conversations.find_pending_step(services.family("+12175550177"))
+    before = services.conversations.find_pending_step(services.compute_lookup_hash("+12175550177"))
     assert before is not None and before[0] == "enforcement_now"
     assert "Your request has the number" in wish(Phone(client, services, sid="CA" + "8" * 32))
-    assert services.conversations.find_pending_step(services.family("+12175550177")) == before
+    assert services.conversations.find_pending_step(services.compute_lookup_hash("+12175550177")) == before
     assert rows(services, "families") == 1
     with services.database.read() as db:
         abouts = [case.about for case in newest_cases(db, services.database.vault, 9)]
@@ -297,7 +297,7 @@ def wish(phone: Phone) -> str:
     return phone.press("1")
 
 
-def test_who_hides_the_number_erases_the_call(services: Services, client: FlaskClient, family: Family) -> None:
+def test_who_hides_the_number_erases_the_call(services: Runtime, client: FlaskClient, family: Family) -> None:
     """Under it stands nothing but what was said in this call."""
     told(family)
     phone = Phone(client, services, number="anonymous")
@@ -309,12 +309,12 @@ def test_who_hides_the_number_erases_the_call(services: Services, client: FlaskC
 
 
 def test_who_handles_another_address_meanwhile_keeps_nothing(
-    services: Services, family: Family, new_family: Callable[[str], Family]
+    services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     told(family)
     other = new_family("+12175550177")  # the same number by SMS
     other.text("hello")
-    busy = services.family(other.address)
+    busy = services.compute_lookup_hash(other.address)
     conversation = services.conversations.lock_for_outgoing(busy, "a worker")
     assert conversation is not None and conversation.contact is not None
     family.text("delete my data")
@@ -326,29 +326,29 @@ def test_who_handles_another_address_meanwhile_keeps_nothing(
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_who_is_waited_for_in_vain_keeps_nothing(
-    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch, killed: bool
+    services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     """Erased in the console while a message of this very address takes too long; also where whoever erases is killed
     right after the transaction."""
     told(family)
     monkeypatch.setattr(erasure, "WAIT_SECONDS", 0.1)
     if killed:
-        monkeypatch.setattr(erasure, "finish", lambda *_: None)
-    busy = services.family(family.address)
+        monkeypatch.setattr(erasure, "finish_erasure", lambda *_: None)
+    busy = services.compute_lookup_hash(family.address)
     conversation = services.conversations.lock_for_outgoing(busy, "a web process")
-    assert conversation is not None and erasure.erase(services, family.address, "ana_ruiz")
+    assert conversation is not None and erasure.erase_by_address(services, family.address, "ana_ruiz")
     assert not services.conversations.save_and_release(busy, "SMx", "a web process", conversation, "")
     assert killed or not [key for key in services.redis.scan_iter() if busy.encode() in key]
 
 
 def test_who_began_between_reads_old_rows_and_keeps_nothing(
-    services: Services, family: Family, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
+    services: Runtime, family: Family, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message of another address that takes the lock after it was cast out and before the rows are gone."""
     told(family)
     other = new_family("+12175550177")
     other.text("hello")
-    busy, erases = services.family(other.address), erasure.erasure.erase_family
+    busy, erases = services.compute_lookup_hash(other.address), erasure.erasure.erase_family
     began = []
 
     def erase(*args: object) -> list[str]:
@@ -371,12 +371,12 @@ def test_who_began_between_reads_old_rows_and_keeps_nothing(
 
 
 def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
-    services: Services, family: Family, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a conversation in Redis the contact comes from the database, and is gone when the rows are written."""
     told(family)
-    services.conversations.discard(services.family(family.address))
-    notes, gone = receiving._notes, []
+    services.conversations.discard(services.compute_lookup_hash(family.address))
+    notes, gone = receiving._load_attributes, []
 
     def erased_now(*args: object) -> dict[str, str]:
         found = notes(*args)  # type: ignore[arg-type]
@@ -386,7 +386,7 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
                 contacts.add(db, services.database.vault, "+12175550999", "sms", now())
         return found
 
-    monkeypatch.setattr(receiving, "_notes", erased_now)
+    monkeypatch.setattr(receiving, "_load_attributes", erased_now)
     assert family.text("ICE agents are at my door right now, they are knocking") and family.status == 200
     with services.database.read() as db:
         own = contacts.find(db, services.database.vault, family.address)
@@ -394,7 +394,7 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
     assert gone and own is not None and case.contact_id == own.id, "not whoever came meanwhile"
 
 
-def test_what_it_was_answered_that_day_is_gone_and_repeats_are_still_known(services: Services, family: Family) -> None:
+def test_what_it_was_answered_that_day_is_gone_and_repeats_are_still_known(services: Runtime, family: Family) -> None:
     told(family)
     before = family.sid
     assert family.text("PRIVACY") and "Your requests" in answers(services)
@@ -404,10 +404,10 @@ def test_what_it_was_answered_that_day_is_gone_and_repeats_are_still_known(servi
     assert answers(services) == done, "the one that a repeat of the last message gets"
     assert family.text("he comes on Friday", MessageSid=before) == "" and rows(services, "contacts") == 0
     told(family)
-    assert erasure.erase(services, family.address, "ana_ruiz") and answers(services) == done
+    assert erasure.erase_by_address(services, family.address, "ana_ruiz") and answers(services) == done
 
 
-def answers(services: Services) -> str:
+def answers(services: Runtime) -> str:
     """Every answer that Redis keeps for a repeat, opened."""
     sids = [key.decode().removeprefix("puente:seen:") for key in services.redis.scan_iter("puente:seen:SM*")]
     sealed = {sid: services.redis.get(f"puente:seen:{sid}") for sid in sids}
@@ -416,11 +416,11 @@ def answers(services: Services) -> str:
     )
 
 
-def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, family: Family) -> None:
+def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Runtime, family: Family) -> None:
     """Staff's text left at the very moment when the family was erased, and said so to Redis."""
     told(family)
-    assert erasure.erase(services, family.address, "ana_ruiz")
-    own = services.family(family.address)
+    assert erasure.erase_by_address(services, family.address, "ana_ruiz")
+    own = services.compute_lookup_hash(family.address)
     family.text("english")
     services.conversations.set_active_case(own, 1)
     family.text("menu")
@@ -429,7 +429,7 @@ def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Services, f
     assert services.redis.get(f"puente:talking:{own}") is None
 
 
-def test_two_who_erase_at_once_do_it_once(services: Services, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_who_erase_at_once_do_it_once(services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     told(family)
     with services.database.write() as db:  # a leader without a number is nobody's
         leader = CommunityLeader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")
@@ -438,11 +438,11 @@ def test_two_who_erase_at_once_do_it_once(services: Services, family: Family, mo
 
     def erased_meanwhile(*args: object) -> list[str]:
         monkeypatch.setattr(contacts, "list_address_hashes", indexes)
-        assert erasure.erase(services, family.address, "ana_ruiz")
+        assert erasure.erase_by_address(services, family.address, "ana_ruiz")
         return indexes(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(contacts, "list_address_hashes", erased_meanwhile)
-    assert erasure.erase(services, family.address, "ben")
+    assert erasure.erase_by_address(services, family.address, "ben")
     assert rows(services, "erasures") == 1 and rows(services, "families") == 0
     with services.database.read() as db:
         assert [one.name for one in community_leaders.list_all(db, services.database.vault)] == ["Paul"]

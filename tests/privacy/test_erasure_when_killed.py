@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select
 from bot.base.database import Database, metadata, now
 from bot.base.encryption import Vault
 from bot.base.settings import ROOT
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases, deliveries
 from bot.store.families import contacts
 from bot.store.lifecycle import reencrypt
@@ -24,7 +24,7 @@ NEW = "the key of the next quarter long enough to be one"
 FAMILIES, SENT = 1500, 4000
 
 
-def run(services: Services, *words: str, data_key: str, kill_after: float | None = None) -> int:
+def run(services: Runtime, *words: str, data_key: str, kill_after: float | None = None) -> int:
     """The exit code; negative if it was killed."""
     given = services.settings
     env = dict(os.environ) | {
@@ -38,7 +38,7 @@ def run(services: Services, *words: str, data_key: str, kill_after: float | None
     return one.wait(timeout=120)
 
 
-def test_rotation_killed_again_and_again_loses_nothing(services: Services) -> None:
+def test_rotation_killed_again_and_again_loses_nothing(services: Runtime) -> None:
     vault, old = services.database.vault, services.settings.data_keys[0]
     with services.database.write() as db:
         for number in range(FAMILIES):
@@ -70,7 +70,7 @@ def test_rotation_killed_again_and_again_loses_nothing(services: Services) -> No
     alone.engine.dispose()
 
 
-def test_retention_killed_again_and_again_counts_each_row_once(services: Services) -> None:
+def test_retention_killed_again_and_again_counts_each_row_once(services: Runtime) -> None:
     long_ago = now() - timedelta(days=400)
     row = {"kind": "notice", "staff": "ana_ruiz", "state": "delivered", "rank": 4, "attempts": 1}
     row |= {"due_at": long_ago, "created_at": long_ago}

@@ -110,7 +110,7 @@ def staff_at_work(line: Line) -> None:
         roster.write_text(f"phone,school,consent\n{rows}\n")
         import_files(services, [roster], RosterImportOptions(), lambda _found: None)
         roster.unlink()
-        assert erasure.erase(services, PHONES[1], "ana_ruiz")
+        assert erasure.erase_by_address(services, PHONES[1], "ana_ruiz")
     line.tell(f"whatsapp:{PHONES[2]}", "delete my data")
     assert "deleted" in line.tell(f"whatsapp:{PHONES[2]}", "1")
 

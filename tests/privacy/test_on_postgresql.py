@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from bot.base.database import Database, metadata, now
 from bot.base.encryption import FAMILY_KEY_MARKER, Vault
 from bot.retention import job
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.lifecycle import reencrypt, subject_access_export
 from bot.web.app import create_app
 from tests.conftest import NOW, Family, migrate
@@ -24,7 +24,7 @@ NEW = "the key of the next quarter long enough to be one"
 
 
 @pytest.fixture
-def here(url: str, services: Services) -> Services:
+def here(url: str, services: Runtime) -> Runtime:
     migrate(url)
     opened = replace(services, database=Database(url, Vault(services.settings.data_keys)))
     with opened.database.write() as db:
@@ -33,8 +33,8 @@ def here(url: str, services: Services) -> Services:
     return opened
 
 
-def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> None:
-    family = Family(here, create_app(services=here).test_client(), "+12175550177")
+def test_keys_rotation_a_copy_and_erasing_by_text(here: Runtime, url: str) -> None:
+    family = Family(here, create_app(runtime=here).test_client(), "+12175550177")
     family.text("english")
     family.text("I want to talk to a person, my landlord is Mr Quill")
     old = here.settings.data_keys[0]
@@ -54,7 +54,7 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> N
             or subject_access_export.export_family(db, both.vault, 2)
         )
     now_here = replace(here, database=both)
-    again = Family(now_here, create_app(services=now_here).test_client(), "+12175550177")
+    again = Family(now_here, create_app(runtime=now_here).test_client(), "+12175550177")
     assert "What is kept" in again.text("PRIVACY") or again.status == 200
     again.text("delete my data")
     assert "is deleted" in again.text("1")
@@ -64,7 +64,7 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Services, url: str) -> N
     assert FAMILY_KEY_MARKER
 
 
-def test_retention(here: Services) -> None:
+def test_retention(here: Runtime) -> None:
     with here.database.write() as db:
         fill(db, 901)
         db.execute(update(metadata.tables["cases"]).values(state="closed", resolved_at=now()))

@@ -13,7 +13,7 @@ from bot.community import register
 from bot.messaging import erasure
 from bot.retention import job
 from bot.retention.rules import RETENTION_RULES
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.community import community_leaders
 from bot.store.community.community_leaders import CommunityLeader
@@ -41,25 +41,25 @@ def told(family: Family, new_family: Callable[[str], Family]) -> Family:
 
 
 @pytest.fixture
-def office(services: Services) -> FlaskClient:
-    return member(services, create_app(services=services), "records_officer", "ana_ruiz")
+def office(services: Runtime) -> FlaskClient:
+    return member(services, create_app(runtime=services), "records_officer", "ana_ruiz")
 
 
 def send(client: FlaskClient, path: str, **form: str) -> object:
     return client.post(path, data={**form, "csrf_token": token(client.get("/console/family").text)})
 
 
-def rows(services: Services, table: str) -> int:
+def rows(services: Runtime, table: str) -> int:
     with services.database.read() as db:
         return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
 
 
-def whats(services: Services) -> set[str]:
+def whats(services: Runtime) -> set[str]:
     with services.database.read() as db:
         return {entry.what for entry in audit_log.list_newest(db, 50)}
 
 
-def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: Services, office: FlaskClient) -> None:
+def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: Runtime, office: FlaskClient) -> None:
     leader = CommunityLeader(
         0, "Rev. Paul", "+12175550177", "Grace Church", "faith", ("ht",), "", "ana_ruiz", None, now().date()
     )
@@ -73,7 +73,7 @@ def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: 
 
 
 def test_a_copy_holds_all_of_one_family_and_nothing_of_another(
-    services: Services, told: Family, office: FlaskClient
+    services: Runtime, told: Family, office: FlaskClient
 ) -> None:
     page = send(office, "/console/family", number=NUMBER)
     assert "<dd>1</dd>" in page.text and SECRET not in page.text  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def test_a_copy_holds_all_of_one_family_and_nothing_of_another(
         assert "0177" not in str(audit_log.list_newest(db, 50))
 
 
-def test_a_copy_has_every_table_that_leads_to_a_family(services: Services) -> None:
+def test_a_copy_has_every_table_that_leads_to_a_family(services: Runtime) -> None:
     with services.database.write() as db:
         fill(db, 901)
         fill(db, 902)
@@ -101,12 +101,12 @@ def test_a_copy_has_every_table_that_leads_to_a_family(services: Services) -> No
 
 
 def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
-    services: Services, told: Family, office: FlaskClient
+    services: Runtime, told: Family, office: FlaskClient
 ) -> None:
     """The line in the register of leaders; a STOP from before an earlier erasing; the conversation of today."""
     vault = services.database.vault
     told.text("STOP")
-    assert erasure.erase(services, told.address, "ana_ruiz")
+    assert erasure.erase_by_address(services, told.address, "ana_ruiz")
     told.text("START")
     told.text("I fear for my brother Quillon today")
     with services.database.write() as db:
@@ -122,7 +122,7 @@ def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
 
 
 def test_a_copy_without_redis_says_what_is_missing(
-    services: Services, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_args: object) -> None:
         raise RedisConnectionError("away")
@@ -132,7 +132,7 @@ def test_a_copy_without_redis_says_what_is_missing(
     assert SECRET in copy and "Redis is away" in copy
 
 
-def test_erasing_takes_two_steps_and_a_typed_word(services: Services, told: Family, office: FlaskClient) -> None:
+def test_erasing_takes_two_steps_and_a_typed_word(services: Runtime, told: Family, office: FlaskClient) -> None:
     asked = send(office, "/console/family/erase", number=NUMBER).text  # type: ignore[attr-defined]
     assert "Type ERASE to erase" in asked and rows(services, "families") == 2
     send(office, "/console/family/erase", number=NUMBER, word="yes")
@@ -145,7 +145,7 @@ def test_erasing_takes_two_steps_and_a_typed_word(services: Services, told: Fami
 
 
 def test_without_redis_nothing_is_erased_and_that_is_said(
-    services: Services, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_args: object) -> None:
         raise RedisConnectionError("away")
@@ -156,7 +156,7 @@ def test_without_redis_nothing_is_erased_and_that_is_said(
     assert rows(services, "families") == 2 and rows(services, "cases") == 2
 
 
-def test_what_is_kept_shows_the_rules_and_the_runs(services: Services, told: Family, office: FlaskClient) -> None:
+def test_what_is_kept_shows_the_rules_and_the_runs(services: Runtime, told: Family, office: FlaskClient) -> None:
     assert list(RETENTION_RULE_TEXTS) == [rule.name for rule in RETENTION_RULES]
     assert "There was none yet." in office.get("/console/kept").text
     job.delete_expired(services, "ana_ruiz")
@@ -164,7 +164,7 @@ def test_what_is_kept_shows_the_rules_and_the_runs(services: Services, told: Fam
     assert "30 days after the request is done" in page and "Nothing was past its time." in page
 
 
-def test_what_could_be_demanded_in_counts_only(services: Services, told: Family, office: FlaskClient) -> None:
+def test_what_could_be_demanded_in_counts_only(services: Runtime, told: Family, office: FlaskClient) -> None:
     page = office.get("/console/demanded").text
     for line in ("Requests that are open, with what the family told</th><td>2", "in Redis</th><td>2"):
         assert line in page

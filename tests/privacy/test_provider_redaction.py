@@ -9,7 +9,7 @@ from sqlalchemy import update
 from bot.base.database import now
 from bot.channels.twilio_redaction import StoredMessageError, TwilioMessageStore
 from bot.messaging import provider_redaction
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries, voice_notes
 from bot.store.lifecycle import redactions
 from tests.stand_in import TwilioStandIn
@@ -35,7 +35,7 @@ def put(twilio: TwilioStandIn, body: str, status: str = "delivered", **more: obj
     return one
 
 
-def standing(services: Services) -> redactions.RedactionProgress:
+def standing(services: Runtime) -> redactions.RedactionProgress:
     with services.database.read() as db:
         found = redactions.get_progress(db)
     assert found is not None
@@ -43,19 +43,19 @@ def standing(services: Services) -> redactions.RedactionProgress:
 
 
 def test_words_both_ways_are_gone_after_an_hour_and_not_before(
-    services: Services, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent, came = put(twilio, "Your bus is late"), put(twilio, "my landlord is Mr Quill", status="received")
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert not sent.redacted and not came.redacted
     monkeypatch.setattr(provider_redaction, "now", lambda: now() + LATE)
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert sent.redacted and came.redacted
     assert (standing(services).redacted, standing(services).failing, standing(services).reason) == (2, 0, "")
 
 
 def test_pictures_are_deleted_and_voice_messages_left_to_their_own_way(
-    services: Services, twilio: TwilioStandIn, later: None
+    services: Runtime, twilio: TwilioStandIn, later: None
 ) -> None:
     """A sound that no note of ours will fetch or delete goes as a picture does: else it stays there for ever."""
     picture = twilio.media.put(b"a photo of papers", "image/jpeg")
@@ -67,47 +67,47 @@ def test_pictures_are_deleted_and_voice_messages_left_to_their_own_way(
             with services.database.write() as db:
                 new = voice_notes.NewVoiceNote(f"{one.sid}:0", None, None, "en", kept.url, "audio/ogg")
                 voice_notes.add(db, services.database.vault, new, now())
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert list(twilio.media.files) == [sound.sid]
 
 
-def test_what_fails_is_seen_and_tried_again(services: Services, twilio: TwilioStandIn, later: None) -> None:
+def test_what_fails_is_seen_and_tried_again(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
     messages = [put(twilio, f"text {number}") for number in range(5)]
     twilio.fail_next("503", count=2, on="update")
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert sum(one.redacted for one in messages) == 3
     before = standing(services)
     assert (before.failing, before.reason, before.redacted) == (2, "away", 3)
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert all(one.redacted for one in messages)
     assert standing(services).failing == 0 and standing(services).done_until > before.done_until
 
 
-def test_while_an_outcome_is_unknown_the_words_stay(services: Services, twilio: TwilioStandIn, later: None) -> None:
+def test_while_an_outcome_is_unknown_the_words_stay(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
     """They are how it is found out whether Twilio has the message."""
     one = put(twilio, "is it there?")
     with services.database.write() as db:
         at = now() - timedelta(seconds=700)
         own = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "is it there?", at)
         db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == own).values(state="unknown"))
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert not one.redacted
     with services.database.write() as db:
         db.execute(update(deliveries.deliveries).values(state="delivered"))
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert one.redacted
 
 
-def test_what_is_on_its_way_is_waited_for(services: Services, twilio: TwilioStandIn, later: None) -> None:
+def test_what_is_on_its_way_is_waited_for(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
     one = put(twilio, "queued yet", status="queued")
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert not one.redacted and standing(services).reason == "not_final"
     one.status = "delivered"
-    provider_redaction.redact(services)
+    provider_redaction.redact_stored_messages(services)
     assert one.redacted and standing(services).reason == ""
 
 
-def test_a_wrong_token_is_told_apart(services: Services, twilio: TwilioStandIn) -> None:
+def test_a_wrong_token_is_told_apart(services: Runtime, twilio: TwilioStandIn) -> None:
     wrong = TwilioMessageStore(services.settings.model_copy(update={"twilio_auth_token": "wrong"}))
     with pytest.raises(StoredMessageError, match="denied"):
         list(wrong.list_stored(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)))

@@ -13,8 +13,8 @@ from bot.cli import main
 from bot.jobs.sweeper import sweep_all
 from bot.messaging.delivery import deliver
 from bot.retention import after_restore
-from bot.retention.after_restore import Held
-from bot.runtime import Services
+from bot.retention.after_restore import HeldItems
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.families import contacts, follow_ups
 from bot.store.families.follow_ups import FollowUpTarget
@@ -28,7 +28,7 @@ __all__ = ["district"]
 THEO, ROSTER = "+12175550184", "+12175550161"
 
 
-def wait_for_all(services: Services, family: Family) -> None:
+def wait_for_all(services: Runtime, family: Family) -> None:
     """A case, a text to the family and one to staff that wait, a follow-up whose hour has come and one of next week."""
     family.text("ICE is at my door right now")
     at = now()
@@ -41,7 +41,7 @@ def wait_for_all(services: Services, family: Family) -> None:
         follow_ups.plan(db, ("SM2", 0), contact.id, FollowUpTarget("was_it_solved"), at + timedelta(days=7))
 
 
-def carry(services: Services) -> None:
+def carry(services: Runtime) -> None:
     """What scheduler and workers do."""
     sweep_all(services)
     page_staff(services, 1)
@@ -55,25 +55,25 @@ def carry(services: Services) -> None:
 
 
 def test_families_hear_nothing_twice_and_staff_are_paged(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     wait_for_all(services, family)
-    assert after_restore.hold(services, "theo_lang") == Held(1, 1, 0, (), ())
+    assert after_restore.hold_family_messages(services, "theo_lang") == HeldItems(1, 1, 0, (), ())
     carry(services)
     assert not twilio.sent_to(family.address)
     assert [one for one in twilio.messages if "case 1 (URGENT" in one.body], "the emergency is paged"
     assert [one.body for one in twilio.sent_to(THEO)] == ["No worker runs"]
     with services.database.read() as db:
         assert len(follow_ups.list_due(db, now() + timedelta(days=8), 9)) == 1, "what is not due yet stays"
-    assert after_restore.hold(services, "theo_lang").texts == 0
+    assert after_restore.hold_family_messages(services, "theo_lang").texts == 0
 
 
-def test_announcements_wait_for_a_person(district: District, services: Services, twilio: TwilioStandIn) -> None:
+def test_announcements_wait_for_a_person(district: District, services: Runtime, twilio: TwilioStandIn) -> None:
     district.family(ROSTER)
     sending = district.say()
     launch.start(services, sending)
     coming = district.say(send_at=now() + timedelta(hours=1))
-    assert after_restore.hold(services, "theo_lang") == Held(0, 0, 0, (sending,), (coming,))
+    assert after_restore.hold_family_messages(services, "theo_lang") == HeldItems(0, 0, 0, (sending,), (coming,))
     district.send(sending)
     assert district.state(sending) == "paused" and not twilio.sent_to(ROSTER)
     launch.resume(services, sending, "rosa_lind")
@@ -82,7 +82,7 @@ def test_announcements_wait_for_a_person(district: District, services: Services,
 
 
 def test_the_command_empties_redis_but_for_who_was_erased_and_says_what_is_left(
-    district: District, services: Services
+    district: District, services: Runtime
 ) -> None:
     district.family(ROSTER)
     sending = district.say()

@@ -22,7 +22,7 @@ from bot.base.settings import ROOT
 from bot.messaging import erasure
 from bot.monitoring.snapshot import WEB_LAST_SEEN_KEY
 from bot.retention import key_rotation as command
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import permanent_hashes
 from bot.store.cases import cases
 from bot.store.families import contacts, record_keys
@@ -46,7 +46,7 @@ def two(new_family: Callable[[str], Family]) -> list[Family]:
     return families
 
 
-def all_sealed(services: Services) -> dict[str, list[bytes]]:
+def all_sealed(services: Runtime) -> dict[str, list[bytes]]:
     """Everything sealed, by table and column."""
     found: dict[str, list[bytes]] = {}
     with services.database.read() as db:
@@ -57,14 +57,14 @@ def all_sealed(services: Services) -> dict[str, list[bytes]]:
     return found
 
 
-def with_keys(services: Services, *keys: str) -> Services:
+def with_keys(services: Runtime, *keys: str) -> Runtime:
     given = services.settings.model_copy(update={"data_key": ",".join(keys)})
     given.__dict__.pop("data_keys", None)
     return replace(services, settings=given, database=Database(given.database_url, Vault(keys)))
 
 
-def run(services: Services, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
-    monkeypatch.setattr(command, "open_services", lambda given: services)
+def run(services: Runtime, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
+    monkeypatch.setattr(command, "open_runtime", lambda given: services)
     done = CliRunner().invoke(command.keys, list(words), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
@@ -80,7 +80,7 @@ def test_every_sealed_column_has_its_place() -> None:
     assert sealed == {str(place.column) for place in reencrypt.ENCRYPTED_COLUMNS}
 
 
-def test_what_families_say_opens_with_their_own_key_only(services: Services, two: list[Family]) -> None:
+def test_what_families_say_opens_with_their_own_key_only(services: Runtime, two: list[Family]) -> None:
     found = all_sealed(services)
     for column in ("cases.sealed_answers", "case_messages.sealed_original"):
         assert len(found[column]) >= 2 and all(one.startswith(FAMILY_KEY_MARKER) for one in found[column]), column
@@ -96,7 +96,7 @@ def test_what_families_say_opens_with_their_own_key_only(services: Services, two
         assert "Quill" in record_keys.get_decryptor(db, services.database.vault).decrypt(row.sealed_answers, place)
 
 
-def test_a_key_does_not_open_in_another_familys_row(services: Services, two: list[Family]) -> None:
+def test_a_key_does_not_open_in_another_familys_row(services: Runtime, two: list[Family]) -> None:
     with services.database.write() as db:
         one, other = db.execute(select(record_keys.family_keys)).all()
         table = record_keys.family_keys
@@ -105,9 +105,9 @@ def test_a_key_does_not_open_in_another_familys_row(services: Services, two: lis
         newest_cases(db, services.database.vault, 10)
 
 
-def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None:
+def test_erasing_destroys_the_key(services: Runtime, two: list[Family]) -> None:
     before = all_sealed(services)["cases.sealed_answers"]
-    assert erasure.erase(services, two[0].address, "ana_ruiz")
+    assert erasure.erase_by_address(services, two[0].address, "ana_ruiz")
     with services.database.read() as db:
         opens = record_keys.get_decryptor(db, services.database.vault)
         assert db.execute(select(record_keys.family_keys)).all()[1:] == []
@@ -118,13 +118,13 @@ def test_erasing_destroys_the_key(services: Services, two: list[Family]) -> None
 
 
 @pytest.mark.sqlite
-def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, two: list[Family]) -> None:
+def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Runtime, two: list[Family]) -> None:
     """Not in pages that SQLite has freed, nor in its log."""
     with services.database.read() as db:
         wrapped = {row.id: row.wrapped for row in db.execute(select(record_keys.family_keys))}
         sealed = {row.address_index: row.sealed_address for row in db.execute(select(contacts.contacts))}
     gone = services.database.vault.compute_lookup_hash(two[0].address)
-    assert erasure.erase(services, two[0].address, "ana_ruiz")
+    assert erasure.erase_by_address(services, two[0].address, "ana_ruiz")
     with services.database.read() as db:
         (left,) = db.execute(select(record_keys.family_keys.c.id)).scalars()
     file = Path(str(services.database.engine.url.database))
@@ -136,7 +136,7 @@ def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Services, 
 
 @pytest.mark.sqlite
 def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
-    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+    services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with services.database.read() as db:
         wrapped = set(db.execute(select(record_keys.family_keys.c.wrapped)).scalars())
@@ -145,7 +145,7 @@ def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
     reads.execute("BEGIN")
     reads.execute("SELECT * FROM family_keys").fetchall()
     began = time.monotonic()
-    assert erasure.erase(services, two[0].address, "ana_ruiz") and time.monotonic() - began < 3
+    assert erasure.erase_by_address(services, two[0].address, "ana_ruiz") and time.monotonic() - began < 3
     (lost,) = wrapped - left(services)
     assert lost in on_disk(file)
     reads.close()
@@ -155,11 +155,11 @@ def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
 
 
 def test_what_redis_has_forgotten_is_gone_from_its_file_within_the_hour(
-    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+    services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only then is "the words of this conversation: 24 hours" true."""
-    talk = services.redis.get(f"puente:talk:{services.family(two[0].address)}")
-    assert isinstance(talk, bytes) and erasure.erase(services, two[0].address, "ana_ruiz")
+    talk = services.redis.get(f"puente:talk:{services.compute_lookup_hash(two[0].address)}")
+    assert isinstance(talk, bytes) and erasure.erase_by_address(services, two[0].address, "ana_ruiz")
     folder = Path(services.redis.config_get("dir")["dir"])  # type: ignore[index,arg-type]
     until(lambda: talk in in_files(folder))
     monkeypatch.setattr(jobs, "get_runtime", lambda: services)
@@ -182,7 +182,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def left(services: Services) -> set[bytes]:
+def left(services: Runtime) -> set[bytes]:
     with services.database.read() as db:
         return set(db.execute(select(record_keys.family_keys.c.wrapped)).scalars())
 
@@ -192,7 +192,7 @@ def on_disk(file: Path) -> bytes:
     return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
 
 
-def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services, family: Family) -> None:
+def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Runtime, family: Family) -> None:
     vault = services.database.vault
     family.text("hello")
     with services.database.write() as db:
@@ -207,7 +207,7 @@ def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Services
 
 
 def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
-    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+    services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = services.database.vault
     with services.database.write() as db:  # as a version without families' keys wrote it
@@ -224,7 +224,7 @@ def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
         assert {one.answers["wrote"] for one in newest_cases(db, old, 10)} == {"of before"}
 
 
-def backup(services: Services, to: Path) -> str:
+def backup(services: Runtime, to: Path) -> str:
     """A backup by SQLite's own means, of a database in use."""
     source = sqlite3.connect(str(services.database.engine.url.database))
     target = sqlite3.connect(to)
@@ -236,13 +236,13 @@ def backup(services: Services, to: Path) -> str:
 
 @pytest.mark.sqlite
 def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
-    services: Services, two: list[Family], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, two: list[Family], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way: backup · DELETE · DATA_KEY=new,old · rotate · reindex · DATA_KEY=new · restore the backup."""
     old = services.settings.data_keys[0]
     two[0].text("STOP")
     url = backup(services, tmp_path / "backup.db")
-    assert erasure.erase(services, two[0].address, "ana_ruiz")
+    assert erasure.erase_by_address(services, two[0].address, "ana_ruiz")
     assert "older backups still hold: 1\n" in run(services, monkeypatch, "status")
     both = with_keys(services, NEW, old)
     assert "sealed anew" in run(both, monkeypatch, "rotate")
@@ -273,7 +273,7 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
 
 
 def test_while_a_web_process_runs_nothing_is_hashed_anew(
-    services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch
+    services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would take every family for a stranger, also those who want no messages."""
     both = with_keys(services, NEW, services.settings.data_keys[0])
@@ -285,16 +285,16 @@ def test_while_a_web_process_runs_nothing_is_hashed_anew(
     assert "hashed anew: 2" in run(both, monkeypatch, "reindex")
 
 
-def test_a_program_with_the_wrong_key_does_not_start(services: Services, two: list[Family]) -> None:
+def test_a_program_with_the_wrong_key_does_not_start(services: Runtime, two: list[Family]) -> None:
     from bot.base.settings import SettingsError
 
     with pytest.raises(SettingsError, match="DATA_KEY opens nothing"):
-        check_keys(create_app(services=with_keys(services, NEW)))
-    check_keys(create_app(services=services))
+        check_keys(create_app(runtime=with_keys(services, NEW)))
+    check_keys(create_app(runtime=services))
 
 
 @pytest.mark.long
-def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Services, two: list[Family]) -> None:
+def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Runtime, two: list[Family]) -> None:
     """A roster imported so would write to who has stopped, and who is to be erased would not be found."""
     given = services.settings
     environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(given.var_dir), "TRANSLATOR": "off", "DATA_KEY": NEW}
@@ -310,7 +310,7 @@ def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Serv
         assert done.returncode == 1 and "DATA_KEY opens nothing" in done.stderr, (words, done.stderr)
 
 
-def test_rotation_broken_off_goes_on(services: Services, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotation_broken_off_goes_on(services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
     both = with_keys(services, NEW, services.settings.data_keys[0])
     monkeypatch.setattr(reencrypt, "REENCRYPT_BATCH_SIZE", 1)
     steps = reencrypt.reencrypt_all(both.database)

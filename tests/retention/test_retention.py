@@ -12,7 +12,7 @@ from bot.base.database import metadata, now
 from bot.content.district import CaseRetentionPolicy
 from bot.retention import job
 from bot.retention.rules import RETENTION_RULES
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import cases, deliveries
 from bot.store.lifecycle import erasure, retention_runs
@@ -21,7 +21,7 @@ from tests.privacy.test_erasure import fill
 from tests.store.reading import newest_cases
 
 
-def count(services: Services, table: str) -> int:
+def count(services: Runtime, table: str) -> int:
     with services.database.read() as db:
         return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
 
@@ -31,21 +31,21 @@ def test_every_table_has_one_rule() -> None:
     assert sorted(ruled) == sorted(metadata.tables), "say in bot/retention/rules.py how long its rows stay"
 
 
-def a_case(services: Services, family: Family) -> int:
+def a_case(services: Runtime, family: Family) -> int:
     family.text("english")
     family.text("I want to talk to a person, my landlord is Mr Quill")
     with services.database.read() as db:
         return newest_cases(db, services.database.vault, 1)[0].id
 
 
-def finish(services: Services, case_id: int) -> None:
+def finish(services: Runtime, case_id: int) -> None:
     with services.database.write() as db:
         db.execute(update(cases.cases).where(cases.cases.c.id == case_id).values(state="closed", resolved_at=now()))
         db.execute(update(metadata.tables["follow_ups"]).values(state="dropped"))
 
 
 def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
-    services: Services, family: Family, new_family: Callable[[str], Family]
+    services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     finish(services, a_case(services, family))
     still_open = a_case(services, new_family("whatsapp:+12175550178"))
@@ -61,7 +61,7 @@ def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
     assert count(services, "contacts") == 2, "the family itself stays"
 
 
-def test_the_district_sets_how_long(services: Services, family: Family) -> None:
+def test_the_district_sets_how_long(services: Runtime, family: Family) -> None:
     finish(services, a_case(services, family))
     district = services.library.district.model_copy(update={"retention": CaseRetentionPolicy(cases_days=5)})
     short = replace(services, library=replace(services.library, district=district))
@@ -69,7 +69,7 @@ def test_the_district_sets_how_long(services: Services, family: Family) -> None:
         assert job.delete_expired(short, "test")["cases"] == 1
 
 
-def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Services) -> None:
+def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Runtime) -> None:
     with services.database.write() as db:
         for _ in range(3):
             one = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "look at the texts", now())
@@ -84,7 +84,7 @@ def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Services
     assert count(services, "deliveries") == 1, "what waits is not taken away"
 
 
-def test_the_audit_log_is_cut_after_a_year_and_can_still_be_proved(services: Services) -> None:
+def test_the_audit_log_is_cut_after_a_year_and_can_still_be_proved(services: Runtime) -> None:
     with services.database.write() as db:
         for number in range(5):
             audit_log.record(db, "ana_ruiz", "read", f"case {number}", now())
@@ -99,7 +99,7 @@ def test_the_audit_log_is_cut_after_a_year_and_can_still_be_proved(services: Ser
         assert audit_log.find_broken_row(db) is not None, "what somebody else takes away shows"
 
 
-def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Services) -> None:
+def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Runtime) -> None:
     """One row in every table; ten years later none says more of a family than that it is known."""
     with services.database.write() as db:
         fill(db, 901)
@@ -122,7 +122,7 @@ def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Services)
                 assert not row_["contact_id"], name
 
 
-def test_killed_in_the_middle_it_goes_on(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_in_the_middle_it_goes_on(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     with services.database.write() as db:
         for _ in range(7):
             one = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", now())
@@ -150,14 +150,14 @@ def test_killed_in_the_middle_it_goes_on(services: Services, monkeypatch: pytest
     assert [run.ended_at is None for run in runs] == [False, True]
 
 
-def test_once_a_day(services: Services) -> None:
+def test_once_a_day(services: Runtime) -> None:
     for hours, many in ((0, 1), (1, 1), (19, 1), (21, 2), (45, 3)):
         with time_machine.travel(NOW + timedelta(hours=hours)):
             job.delete_expired_daily(services)
             assert count(services, "retention_runs") == many
 
 
-def test_erasing_finds_the_rows_that_retention_has_not(services: Services, family: Family) -> None:
+def test_erasing_finds_the_rows_that_retention_has_not(services: Runtime, family: Family) -> None:
     a_case(services, family)
     with services.database.write() as db:
         erasure.erase_family(db, services.database.vault, 1, now())

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.roster import ImportReport, RosterFinding, RosterImportOptions, import_files
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.families import families
 from bot.store.families.consent_events import ConsentEvent, list_history
 from bot.store.families.contacts import Contact, contacts, find
@@ -19,7 +19,7 @@ Importer = Callable[..., ImportReport]
 class Roster:
     """Imports texts, and looks at what is kept of a number."""
 
-    def __init__(self, services: Services, folder: Path) -> None:
+    def __init__(self, services: Runtime, folder: Path) -> None:
         self.services, self.folder = services, folder
         self.findings: list[RosterFinding] = []
         self.said: list[str] = []
@@ -51,7 +51,7 @@ class Roster:
 
     def family(self, number: str) -> families.Family:
         with self.services.database.read() as db:
-            key = families.families.c.person_index == self.services.family(number)
+            key = families.families.c.person_index == self.services.compute_lookup_hash(number)
             return families.get(db, db.execute(select(families.families.c.id).where(key)).scalar_one())
 
     def schools(self, number: str) -> list[str]:
@@ -83,5 +83,5 @@ class Roster:
 
 
 @pytest.fixture
-def roster(services: Services, tmp_path: Path) -> Roster:
+def roster(services: Runtime, tmp_path: Path) -> Roster:
     return Roster(services, tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.messaging.contact_policy import way_to
+from bot.messaging.contact_policy import find_delivery_route
 from bot.roster import UnusableFileError, importer
 from bot.store.families import contacts, families
 from tests.roster.conftest import Roster
@@ -232,14 +232,14 @@ def test_who_does_not_read_is_rung(roster: Roster, cell: str) -> None:
     contact = roster.contact(f"voice:{ANA}")
     assert contact and (contact.channel, contact.language) == ("voice", "es") and report.new == 1
     assert roster.contact(ANA) is None and roster.family(ANA).consent_at and not roster.warnings
-    assert way_to(roster.services, contact).means == "call"
+    assert find_delivery_route(roster.services, contact).transport == "call"
     assert roster.read(f"phone,channel,language\n217-555-0123,{cell},Spanish\n").has_no_changes
 
 
 def test_a_language_without_a_voice_is_written_to_whom_calls_would_say_nothing(roster: Roster) -> None:
     roster.read("phone,channel,language\n217-555-0123,voice,Somali\n")
     contact = roster.contact(f"voice:{ANA}")
-    assert contact and way_to(roster.services, contact).means == "text"
+    assert contact and find_delivery_route(roster.services, contact).transport == "text"
 
 
 def test_both_channels_in_one_file(roster: Roster) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from bot.base.database import Database
 from bot.roster import RosterImportOptions, import_command, importer
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.families.contacts import contacts
 from bot.store.families.roster_imports import roster_imports
 from tests.conftest import NOW
@@ -29,14 +29,14 @@ def numbered(lines: int) -> str:
     return "phone,school\n" + "".join(rows)
 
 
-def kept(services: Services) -> tuple[int, int]:
+def kept(services: Runtime) -> tuple[int, int]:
     """(lines done, contacts) of one moment."""
     with services.database.read() as db:
         done = db.execute(select(func.max(roster_imports.c.line))).scalar_one()
         return done or 0, db.execute(select(func.count()).select_from(contacts)).scalar_one()
 
 
-def import_it(services: Services, path: Path) -> None:
+def import_it(services: Runtime, path: Path) -> None:
     """In a child: a connection of its own, and nothing else of its parent's."""
     own = replace(services, database=Database(services.settings.database_url, services.database.vault))
     importer.import_files(own, [path], RosterImportOptions(), lambda _: None)
@@ -113,7 +113,7 @@ def test_options_make_another_import(roster: Roster, monkeypatch: pytest.MonkeyP
     assert roster.read(path, basis="form").earlier_line_count == 0
 
 
-def invoke(services: Services, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
+def invoke(services: Runtime, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
     monkeypatch.setattr(import_command, "_open_runtime", lambda: services)
     done = CliRunner().invoke(import_command.import_command, words)
     return done.exit_code, done.stdout, done.stderr

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.school_status.status_change import withdraw_school_status
 from bot.store.families import contacts, families
 from tests.conftest import NOW, Family
@@ -26,7 +26,7 @@ def reporter(new_family: Callable[[str], Family]) -> Family:
     return family
 
 
-def test_who_names_the_school_later_is_told_of_it(services: Services, twilio: TwilioStandIn, reporter: Family) -> None:
+def test_who_names_the_school_later_is_told_of_it(services: Runtime, twilio: TwilioStandIn, reporter: Family) -> None:
     set_(services)
     assert told(services, twilio, NUMBER) == [], "it may mean another school"
     reporter.text("JOIN harbor")
@@ -38,7 +38,7 @@ def test_who_names_the_school_later_is_told_of_it(services: Services, twilio: Tw
 
 
 def test_whose_only_school_the_roster_knows_is_told_of_it(
-    services: Services, twilio: TwilioStandIn, reporter: Family
+    services: Runtime, twilio: TwilioStandIn, reporter: Family
 ) -> None:
     with services.database.write() as db:
         known = contacts.find(db, services.database.vault, NUMBER)
@@ -51,7 +51,7 @@ def test_whose_only_school_the_roster_knows_is_told_of_it(
 
 
 def test_who_never_named_one_is_told_once_every_school_was_checked(
-    services: Services, twilio: TwilioStandIn, reporter: Family
+    services: Runtime, twilio: TwilioStandIn, reporter: Family
 ) -> None:
     set_(services)
     set_(services, "harbor", kind="normal_day")
@@ -69,7 +69,7 @@ def test_who_never_named_one_is_told_once_every_school_was_checked(
         assert "What we told you about Harbor Middle School" in back and "does not count any more" in back
 
 
-def test_one_that_did_not_leave_was_not_told(services: Services, twilio: TwilioStandIn, reporter: Family) -> None:
+def test_one_that_did_not_leave_was_not_told(services: Runtime, twilio: TwilioStandIn, reporter: Family) -> None:
     for school in ("lincoln", "riverbend"):
         set_(services, school)
     withdraw_school_status(services, set_(services, "harbor").id, "dana_cole")
@@ -79,7 +79,7 @@ def test_one_that_did_not_leave_was_not_told(services: Services, twilio: TwilioS
 
 
 def test_a_school_whose_statement_has_ended_is_not_checked_any_more(
-    services: Services, twilio: TwilioStandIn, reporter: Family
+    services: Runtime, twilio: TwilioStandIn, reporter: Family
 ) -> None:
     for school in ("lincoln", "riverbend"):
         set_(services, school)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.base.database import now
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.school_status.sms_commands import SchoolStatusCommand, parse
 from bot.school_status.status_change import (
     SchoolStatusError,
@@ -33,7 +33,7 @@ ASKS = "Is ICE at the school?"
 CLEAR = "There were no immigration agents there."
 
 
-def set_(services: Services, school: str = "lincoln", kind: str = "no_agents", **more: object) -> SchoolStatus:
+def set_(services: Runtime, school: str = "lincoln", kind: str = "no_agents", **more: object) -> SchoolStatus:
     wish = {"checked_at": now(), "validity": timedelta(hours=2), "by": "dana_cole", "cause": f"{school} {kind} {now()}"}
     return set_status(services, SchoolStatusRequest(school, kind, **{**wish, **more}))  # type: ignore[arg-type]
 
@@ -51,7 +51,7 @@ def at_lincoln(new_family: Callable[[str], Family]) -> Callable[[str, str], Fami
     return made
 
 
-def test_who_asks_reads_it_with_its_time_and_nothing_after_it_ended(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_who_asks_reads_it_with_its_time_and_nothing_after_it_ended(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family, later = at_lincoln("+12175550170"), at_lincoln("+12175550171")
     set_(services)
     reply = family.text(ASKS)
@@ -63,7 +63,7 @@ def test_who_asks_reads_it_with_its_time_and_nothing_after_it_ended(services: Se
         assert "We checked" not in after and "I am asking people at the school" in after
 
 
-def test_the_school_that_is_named_comes_before_ones_own(services: Services, at_lincoln, family: Family) -> None:  # type: ignore[no-untyped-def]
+def test_the_school_that_is_named_comes_before_ones_own(services: Runtime, at_lincoln, family: Family) -> None:  # type: ignore[no-untyped-def]
     set_(services, "harbor")
     assert "We checked" not in at_lincoln("+12175550170").text(ASKS)
     assert "We checked Harbor Middle School" in at_lincoln("+12175550171").text("did ICE come to Harbor today?")
@@ -72,37 +72,37 @@ def test_the_school_that_is_named_comes_before_ones_own(services: Services, at_l
     assert "We checked Harbor Middle School" in family.text("somebody said it was at Harbor at nine")
 
 
-def test_it_is_said_once_a_conversation(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_said_once_a_conversation(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     set_(services)
     assert "We checked" in family.text(ASKS) and "We checked" not in family.text("my cousin saw it at Lincoln")
 
 
-def test_the_policy_page_of_a_menu_says_it_too(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_the_policy_page_of_a_menu_says_it_too(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     set_(services, kind="normal_day")
     reply = at_lincoln("+12175550170").text("what does the school do if ICE agents come")
     assert "It is a normal school day there." in reply and reply.index("normal to worry") < reply.index("We checked")
 
 
-def test_it_is_said_in_the_familys_language_or_marked(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_it_is_said_in_the_familys_language_or_marked(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     set_(services)
     reply = at_lincoln("+12175550170", "español").text("¿es verdad que la migra estuvo en la escuela?")
     assert "Lincoln Elementary" in reply and "martes 24 de noviembre" in reply
 
 
-def test_an_emergency_is_not_answered_with_it(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_an_emergency_is_not_answered_with_it(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     set_(services)
     reply = at_lincoln("+12175550170").text("ICE is at Lincoln right now, they are at the door of the school")
     assert "911" in reply and "We checked" not in reply
 
 
-def told(services: Services, twilio: TwilioStandIn, number: str) -> list[str]:
+def told(services: Runtime, twilio: TwilioStandIn, number: str) -> list[str]:
     send_all(services)
     return [one.body for one in twilio.sent_to(number)]
 
 
 def test_who_reported_a_rumour_is_told_what_was_found_once(
-    services: Services, twilio: TwilioStandIn, at_lincoln
+    services: Runtime, twilio: TwilioStandIn, at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     reporter, other, stopped = (
         at_lincoln("+12175550170", "español"),
@@ -130,13 +130,13 @@ def test_who_reported_a_rumour_is_told_what_was_found_once(
     )
 
 
-def test_a_rumour_about_another_school_is_not_answered(services: Services, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_a_rumour_about_another_school_is_not_answered(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     set_(services, "harbor")
     assert told(services, twilio, "+12175550170") == []
 
 
-def test_two_addresses_of_a_family_are_told_once(services: Services, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_two_addresses_of_a_family_are_told_once(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     at_lincoln("whatsapp:+12175550170").text(ASKS)
     set_(services)
@@ -145,7 +145,7 @@ def test_two_addresses_of_a_family_are_told_once(services: Services, twilio: Twi
     assert len([one for one in everybody if CLEAR in one]) == 1
 
 
-def test_nobody_is_woken_by_it(services: Services, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_is_woken_by_it(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     with time_machine.travel(NOW + timedelta(hours=13)):
         at_lincoln("+12175550171").text(ASKS)
@@ -155,7 +155,7 @@ def test_nobody_is_woken_by_it(services: Services, twilio: TwilioStandIn, at_lin
 
 
 def test_what_counts_no_more_is_taken_back_from_those_who_were_told(
-    services: Services, twilio: TwilioStandIn, at_lincoln
+    services: Runtime, twilio: TwilioStandIn, at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     family.text(ASKS)
@@ -173,7 +173,7 @@ def test_what_counts_no_more_is_taken_back_from_those_who_were_told(
 
 
 def test_what_was_not_sent_yet_is_not_sent_after_it_was_taken_back(
-    services: Services, twilio: TwilioStandIn, at_lincoln
+    services: Runtime, twilio: TwilioStandIn, at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     withdraw_school_status(services, set_(services).id, "dana_cole")
@@ -181,7 +181,7 @@ def test_what_was_not_sent_yet_is_not_sent_after_it_was_taken_back(
 
 
 def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
-    services: Services, twilio: TwilioStandIn, at_lincoln
+    services: Runtime, twilio: TwilioStandIn, at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     """The provider, or our workers, were away for hours: "no agents this morning" is no news in the afternoon."""
     at_lincoln("+12175550170").text(ASKS)
@@ -195,7 +195,7 @@ def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
         assert CLEAR in told(services, twilio, "+12175550170")[0], "what is found next is told"
 
 
-def test_an_older_statement_does_not_come_back(services: Services) -> None:
+def test_an_older_statement_does_not_come_back(services: Runtime) -> None:
     set_(services, validity=timedelta(hours=4))
     newer = set_(services, kind="normal_day", validity=timedelta(minutes=10))
     withdraw_school_status(services, newer.id, "dana_cole")
@@ -209,7 +209,7 @@ def test_an_older_statement_does_not_come_back(services: Services) -> None:
         {"checked_at": NOW - timedelta(hours=2)}, {"checked_at": NOW + timedelta(hours=1)},
     ],
 )  # fmt: skip
-def test_what_cannot_be_said(services: Services, wrong: dict[str, object]) -> None:
+def test_what_cannot_be_said(services: Runtime, wrong: dict[str, object]) -> None:
     with pytest.raises(SchoolStatusError):
         set_(services, **wrong)  # type: ignore[arg-type]
 
@@ -231,7 +231,7 @@ def test_only_the_chain_of_the_safety_lead_may(library: Library) -> None:
 
 
 def test_by_text_it_is_set_and_confirmed_with_what_families_read(
-    services: Services, twilio: TwilioStandIn, new_family: Callable[[str], Family], at_lincoln
+    services: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family], at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     reply = new_family(DANA).text("STATUS LINCOLN CLEAR")
@@ -246,7 +246,7 @@ def test_by_text_it_is_set_and_confirmed_with_what_families_read(
 
 
 def test_a_repeat_of_the_text_sets_and_tells_nothing_twice(
-    services: Services, twilio: TwilioStandIn, new_family: Callable[[str], Family]
+    services: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family]
 ) -> None:
     for _ in range(2):
         new_family(DANA).text("STATUS LINCOLN CLEAR", MessageSid="SM" + "a" * 32)
@@ -255,7 +255,7 @@ def test_a_repeat_of_the_text_sets_and_tells_nothing_twice(
     assert len(told(services, twilio, SAM)) == 1
 
 
-def test_who_is_not_of_the_chain_sets_nothing(services: Services, new_family: Callable[[str], Family]) -> None:
+def test_who_is_not_of_the_chain_sets_nothing(services: Runtime, new_family: Callable[[str], Family]) -> None:
     assert "Only the people of the safety lead" in new_family(KIM).text("STATUS LINCOLN CLEAR")
     assert "Only the people" in new_family(SAM).text("STATUS HARBOR CLEAR")
     new_family("+12175550188").text("STATUS LINCOLN CLEAR")
@@ -287,7 +287,7 @@ def test_any_text_is_read_without_an_error(library: Library, text: str) -> None:
 
 
 def test_messages_do_not_ask_the_database_for_it(
-    services: Services, at_lincoln, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, at_lincoln, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
     family, asked = at_lincoln("+12175550170"), []
     monkeypatch.setattr(school_statuses, "find_current_by_school", lambda db, at: asked.append(at) or {})
@@ -296,7 +296,7 @@ def test_messages_do_not_ask_the_database_for_it(
     assert len(asked) == 1
 
 
-def test_with_the_database_away_nothing_holds(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_the_database_away_nothing_holds(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy.exc import OperationalError
 
     set_(services)
@@ -308,7 +308,7 @@ def test_with_the_database_away_nothing_holds(services: Services, monkeypatch: p
     assert services.statuses.get_current(now()) == {}
 
 
-def test_a_stopped_family_stays_stopped(services: Services, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_a_stopped_family_stays_stopped(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     family.text(ASKS)
     family.text("STOP")

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from bot.base.database import now
 from bot.channels.twilio_media import MediaError, TwilioMedia
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases, deliveries
 from bot.store.families import consent_events, contacts
 from bot.store.staff import staff_accounts
@@ -35,11 +35,11 @@ __all__ = ["cheap_passwords"]  # this fixture holds here too
 MESSAGES, STATUS, VOICE = (f"/webhooks/twilio/{door}" for door in ("messages", "status", "voice"))
 
 
-def signed(services: Services, path: str, form: dict[str, str], token_: str = "") -> dict[str, str]:
+def signed(services: Runtime, path: str, form: dict[str, str], token_: str = "") -> dict[str, str]:
     return {"X-Twilio-Signature": sign(token_ or services.settings.twilio_auth_token, PUBLIC + path, form)}
 
 
-def count(services: Services, table: object) -> int:
+def count(services: Runtime, table: object) -> int:
     with services.database.read() as db:
         return int(db.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
 
@@ -48,7 +48,7 @@ def count(services: Services, table: object) -> int:
 
 
 @pytest.mark.parametrize("path", [MESSAGES, STATUS, VOICE])
-def test_a_forged_webhook_does_nothing(services: Services, client: FlaskClient, path: str) -> None:
+def test_a_forged_webhook_does_nothing(services: Runtime, client: FlaskClient, path: str) -> None:
     form = {"MessageSid": "SM1", "CallSid": "CA1", "From": "+12175550177", "Body": "0", "MessageStatus": "sent",
             "AccountSid": services.settings.account_sid}  # fmt: skip
     good = signed(services, path, form)["X-Twilio-Signature"]
@@ -67,7 +67,7 @@ def test_a_forged_webhook_does_nothing(services: Services, client: FlaskClient, 
     assert [count(services, one) for one in (contacts.contacts, cases.cases, deliveries.deliveries)] == [0, 0, 0]
 
 
-def test_a_captured_message_sent_again_opens_nothing_a_second_time(services: Services, family: Family) -> None:
+def test_a_captured_message_sent_again_opens_nothing_a_second_time(services: Runtime, family: Family) -> None:
     """The next minute, and after Redis has forgotten it: the body and the signature are those that Twilio sent."""
     form = {"MessageSid": "SM" + "7" * 32, "From": family.address, "Body": "I want to talk to a person",
             "AccountSid": family.account}  # fmt: skip
@@ -80,7 +80,7 @@ def test_a_captured_message_sent_again_opens_nothing_a_second_time(services: Ser
     assert count(services, cases.cases) == 1
 
 
-def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Services, family: Family) -> None:
+def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Runtime, family: Family) -> None:
     stop = {"MessageSid": "SM" + "8" * 32, "From": family.address, "Body": "STOP", "AccountSid": family.account}
     family.text("hello, good morning")
     family.post(stop)
@@ -99,7 +99,7 @@ def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Services, fa
     assert family.text("is it safe at school?"), "it goes on being answered"
 
 
-def test_a_captured_report_moves_nothing_back(services: Services, family: Family, client: FlaskClient) -> None:
+def test_a_captured_report_moves_nothing_back(services: Runtime, family: Family, client: FlaskClient) -> None:
     with services.database.write() as db:
         contact = contacts.add(db, services.database.vault, "+12175550166", "sms", now())
         one, other = (
@@ -122,7 +122,7 @@ def test_a_captured_report_moves_nothing_back(services: Services, family: Family
     assert [row.state for row in found if row] == ["delivered", "delivered"]
 
 
-def test_another_accounts_signed_report_is_refused(services: Services, client: FlaskClient) -> None:
+def test_another_accounts_signed_report_is_refused(services: Runtime, client: FlaskClient) -> None:
     form = {"MessageSid": "SM1", "MessageStatus": "sent", "AccountSid": "AC" + "9" * 32}
     assert client.post(STATUS, data=form, headers=signed(services, STATUS, form)).status_code == 403
 
@@ -172,7 +172,7 @@ def impostor(tmp_path: Path) -> Iterator[tuple[int, list[bytes]]]:
 
 
 def test_a_name_that_leads_inside_is_told_nothing(
-    services: Services, impostor: tuple[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
+    services: Runtime, impostor: tuple[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DNS rebinding: the name is Twilio's, the address is one of this network.  Its certificate gives it away before
     a single byte of ours, the password above all, has left."""
@@ -195,7 +195,7 @@ def test_a_name_that_leads_inside_is_told_nothing(
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["ana", "nobody"])
-def test_each_lock_is_twice_as_long_as_the_one_before(services: Services, client: FlaskClient, name: str) -> None:
+def test_each_lock_is_twice_as_long_as_the_one_before(services: Runtime, client: FlaskClient, name: str) -> None:
     password, waits = issue_password(services, "ana"), []
     with time_machine.travel(NOW) as clock:
         for _ in range(7):
@@ -211,17 +211,17 @@ def test_each_lock_is_twice_as_long_as_the_one_before(services: Services, client
         assert log_in(fresh(client), "ana", password) == 302, "the right password forgave all that was before"
 
 
-def test_a_locked_unknown_name_is_told_the_same(services: Services, client: FlaskClient) -> None:
+def test_a_locked_unknown_name_is_told_the_same(services: Runtime, client: FlaskClient) -> None:
     for _ in range(6):
         _, page = post(client, "/console/login", "/console/login", name="nobody", password="wrong")
     assert "wait 15 minutes" in page
 
 
-def limited(services: Services, proxies: int, headers: list[str]) -> list[int]:
+def limited(services: Runtime, proxies: int, headers: list[str]) -> list[int]:
     """What tries to log in get that come with these X-Forwarded-For headers, at a limit of 20 a minute."""
     services.redis.flushall()
     app = create_app(
-        services=replace(services, settings=services.settings.model_copy(update={"trusted_proxies": proxies}))
+        runtime=replace(services, settings=services.settings.model_copy(update={"trusted_proxies": proxies}))
     )
     app.config["WTF_CSRF_ENABLED"] = False
     client = app.test_client()
@@ -230,14 +230,14 @@ def limited(services: Services, proxies: int, headers: list[str]) -> list[int]:
 
 
 @pytest.mark.long
-def test_nobody_chooses_the_address_that_is_counted(services: Services) -> None:
+def test_nobody_chooses_the_address_that_is_counted(services: Runtime) -> None:
     forged = [f"10.0.0.{number}" for number in range(24)]
     assert 429 in limited(services, 0, forged), "without a proxy the header is only something that a client wrote"
     assert 429 in limited(services, 1, [f"{one}, 203.0.113.9" for one in forged]), "what the proxy added counts"
     assert 429 not in limited(services, 1, [f"1.1.1.1, 203.0.113.{number}" for number in range(24)])
 
 
-def test_a_session_from_before_the_login_is_worth_nothing(services: Services, client: FlaskClient) -> None:
+def test_a_session_from_before_the_login_is_worth_nothing(services: Runtime, client: FlaskClient) -> None:
     """Session fixation: who slipped somebody a cookie does not hold a session after that person has logged in."""
     password = issue_password(services, "ana")
     client.get("/console/login")
@@ -250,7 +250,7 @@ def test_a_session_from_before_the_login_is_worth_nothing(services: Services, cl
     assert not inside(thief)
 
 
-def test_a_code_that_was_seen_works_for_nobody_else(services: Services, client: FlaskClient) -> None:
+def test_a_code_that_was_seen_works_for_nobody_else(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     assert log_in(client, "ana", password) == 302
     with time_machine.travel(NOW) as clock:
@@ -265,9 +265,9 @@ def test_a_code_that_was_seen_works_for_nobody_else(services: Services, client: 
 
 
 @pytest.fixture
-def production(services: Services) -> Flask:
+def production(services: Runtime) -> Flask:
     strict = services.settings.model_copy(update={"environment": "production"})
-    return create_app(services=replace(services, settings=strict))
+    return create_app(runtime=replace(services, settings=strict))
 
 
 def test_the_cookie_of_production(production: Flask) -> None:
@@ -297,7 +297,7 @@ def test_every_answer_carries_the_headers(production: Flask) -> None:
             assert PERSONAL.search(answer.headers["Cache-Control"]), rule
 
 
-def test_every_form_wants_its_token(services: Services, client: FlaskClient) -> None:
+def test_every_form_wants_its_token(services: Runtime, client: FlaskClient) -> None:
     """CSRF: another site's form has the cookie (a lax browser sends it), and not the token."""
     app = client.application
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
@@ -318,7 +318,7 @@ def test_metrics_are_open_to_nobody_without_the_token(client: FlaskClient) -> No
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "/console/..//evil.example",
                                        "/console/@evil.example/../..", "%2f%2fevil.example", "/console/\t//evil.example"])  # fmt: skip
-def test_a_login_leads_to_no_other_site(services: Services, client: FlaskClient, elsewhere: str) -> None:
+def test_a_login_leads_to_no_other_site(services: Runtime, client: FlaskClient, elsewhere: str) -> None:
     password = issue_password(services, "ana")
     form = {"name": "ana", "password": password, "csrf_token": token(client.get("/console/login").text)}
     answer = client.post("/console/login", query_string={"next": elsewhere}, data=form)
@@ -326,7 +326,7 @@ def test_a_login_leads_to_no_other_site(services: Services, client: FlaskClient,
     assert answer.status_code == 302 and where.startswith("/console/") and "//" not in where and "\\" not in where
 
 
-def test_a_closed_login_is_out_at_once(services: Services, client: FlaskClient) -> None:
+def test_a_closed_login_is_out_at_once(services: Runtime, client: FlaskClient) -> None:
     """A lost phone, somebody who leaves: one click ends every session of theirs."""
     assert log_in(client, "ana", issue_password(services, "ana", "staff", "ana_ruiz")) == 302 and inside(client)
     with services.database.write() as db:

@@ -3,9 +3,9 @@
 import pytest
 from flask.testing import FlaskClient
 
-from bot.base.yaml_source import BadSource, decoded
+from bot.base.yaml_source import SourceError, decode_source
 from bot.content.catalog import parse_po
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.web.console.test_console import log_in
@@ -22,7 +22,7 @@ def test_a_text_of_nothing_is_answered(family: Family, body: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "99", str(2**31), str(2**70)])
-def test_a_case_that_is_not_there_is_not_found_by_anybody(services: Services, client: FlaskClient, number: str) -> None:
+def test_a_case_that_is_not_there_is_not_found_by_anybody(services: Runtime, client: FlaskClient, number: str) -> None:
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     client.application.config["WTF_CSRF_ENABLED"] = False
     for action in ("knock", "hand-back", "take", "done", "note"):
@@ -38,12 +38,12 @@ def test_a_page_whose_address_is_none_is_sent_to_the_login(client: FlaskClient) 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", 'msgid ""\nmsgstr "á"'.encode("latin-1")])
 def test_a_catalog_in_other_letters_is_refused_with_its_place(data: bytes) -> None:
-    with pytest.raises(BadSource) as bad:
+    with pytest.raises(SourceError) as bad:
         parse_po("es", data)
     assert "messages/es.po" in str(bad.value.problems[0])
 
 
 def test_a_flow_in_other_letters_is_refused_with_its_line() -> None:
-    with pytest.raises(BadSource) as bad:
-        decoded("flow: x\ntitle: año".encode("latin-1"), "flows/x.yaml")
+    with pytest.raises(SourceError) as bad:
+        decode_source("flow: x\ntitle: año".encode("latin-1"), "flows/x.yaml")
     assert bad.value.problems[0].line == 2 and "UTF-8" in str(bad.value.problems[0])

@@ -19,12 +19,12 @@ from sqlalchemy.engine import Row
 from bot.announcements import approval
 from bot.base.database import now
 from bot.base.settings import ROOT
-from bot.base.yaml_source import BadSource, parse
+from bot.base.yaml_source import SourceError, parse_yaml
 from bot.content.catalog import parse_po
 from bot.content.library import Library, load_library
 from bot.content.lint import find_content_problems
-from bot.messaging.delivery_status import Report
-from bot.runtime import Services
+from bot.messaging.delivery_status import DeliveryReport
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import approvals, recipients, translations
 from bot.store.announcements.translations import TranslatedSentence
@@ -32,7 +32,7 @@ from bot.store.cases import cases, one_time_links
 from bot.store.families import contacts
 from bot.web.app import create_app
 from bot.web.console.registration import issue_password
-from bot.web.webhooks.status_callbacks import report_it
+from bot.web.webhooks.status_callbacks import record_status_report
 from tests.announcements.conftest import District
 from tests.conftest import NOW, PUBLIC, Family
 from tests.stand_in import sign
@@ -45,14 +45,14 @@ MP3 = b"ID3\x04" + bytes(2000)
 
 
 @pytest.fixture
-def root(services: Services, client: FlaskClient) -> FlaskClient:
+def root(services: Runtime, client: FlaskClient) -> FlaskClient:
     """An administrator, whose forms need no token here."""
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     client.application.config["WTF_CSRF_ENABLED"] = False
     return client
 
 
-def told(services: Services, subject: str) -> list[tuple[str, str, str]]:
+def told(services: Runtime, subject: str) -> list[tuple[str, str, str]]:
     with services.database.read() as db:
         return [(one.who, one.what, one.why) for one in audit_log.list_newest(db, 100, subject)]
 
@@ -74,7 +74,7 @@ def test_nul_behind_an_address_is_refused(client: FlaskClient, path: str) -> Non
     assert client.get(path).status_code == 400
 
 
-def test_nul_in_a_form_is_refused(services: Services, client: FlaskClient) -> None:
+def test_nul_in_a_form_is_refused(services: Runtime, client: FlaskClient) -> None:
     form = {"csrf_token": token(client.get("/console/login").text), "name": "a\0b", "password": "x"}
     assert client.post("/console/login", data=form).status_code == 400
     assert client.post("/console/login", data={**form, "name": "a", "file": (BytesIO(b"\0"), "a")}).status_code == 401
@@ -83,7 +83,7 @@ def test_nul_in_a_form_is_refused(services: Services, client: FlaskClient) -> No
 @pytest.mark.parametrize("path", ["gatherings/1/interpreters/remove", "schools/withdraw", "schools/ready/confirm"])
 @pytest.mark.parametrize("number", [str(2**31), str(2**70), "-1", "NaN", "²"])
 def test_a_form_names_a_row_that_no_table_holds(
-    services: Services, root: FlaskClient, gathered: None, path: str, number: str
+    services: Runtime, root: FlaskClient, gathered: None, path: str, number: str
 ) -> None:
     assert root.post(f"/console/{path}", data={"id": number}).status_code in (302, 404)
 
@@ -94,7 +94,7 @@ def test_no_count_of_hours_breaks_the_clock(root: FlaskClient) -> None:
         assert "four hours at most" in root.post("/console/schools/status", data=form, follow_redirects=True).text
 
 
-def test_a_webhook_with_odd_values_is_answered(services: Services, client: FlaskClient, family: Family) -> None:
+def test_a_webhook_with_odd_values_is_answered(services: Runtime, client: FlaskClient, family: Family) -> None:
     assert family.text("hello", OriginalRepliedMessageSid="SM\0", ButtonPayload="a\0") and family.status == 200
     for form in ({"MessageSid": "SM\0"}, {"MessageSid": "SM1", "ErrorCode": "²"}, {"MessageSid": "SM1"}):
         path = "/webhooks/twilio/status" + ("?m=R%00" if len(form) == 1 else "")
@@ -105,7 +105,7 @@ def test_a_webhook_with_odd_values_is_answered(services: Services, client: Flask
 
 
 @pytest.fixture
-def sent_then_away(services: Services, district: District) -> tuple[Services, Row[Any]]:
+def sent_then_away(services: Runtime, district: District) -> tuple[Runtime, Row[Any]]:
     """An announcement has left to one family, and then Redis goes away: the services, the family's row."""
     district.family("+12175550201", "lincoln")
     number = district.say()
@@ -116,19 +116,19 @@ def sent_then_away(services: Services, district: District) -> tuple[Services, Ro
     return replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0))), row
 
 
-def test_no_report_of_another_message_moves_a_familys_row(sent_then_away: tuple[Services, Row[Any]]) -> None:
+def test_no_report_of_another_message_moves_a_familys_row(sent_then_away: tuple[Runtime, Row[Any]]) -> None:
     """While Redis is away reports are written down at once; they are of the message that their row knows, or of none."""
     away, before = sent_then_away
     for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
-        report_it(away, Report(sid, "undelivered", before.id, 30003))
+        record_status_report(away, DeliveryReport(sid, "undelivered", before.id, 30003))
         with away.database.read() as db:
             after = db.execute(select(recipients.recipients)).one()
         assert (after.state, after.sid) == (state, before.sid)
 
 
-def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple[Services, Row[Any]]) -> None:
+def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple[Runtime, Row[Any]]) -> None:
     away, row = sent_then_away
-    report_it(away, Report(row.sid, "undelivered", row.id, 21610))
+    record_status_report(away, DeliveryReport(row.sid, "undelivered", row.id, 21610))
     with away.database.read() as db:
         assert contacts.is_opted_out(db, row.contact_id)
 
@@ -136,7 +136,7 @@ def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple
 # --- Who looked -----------------------------------------------------------------------------------------------------
 
 
-def test_a_talk_is_not_read_past_the_audit_log(services: Services, root: FlaskClient, busy: None) -> None:
+def test_a_talk_is_not_read_past_the_audit_log(services: Runtime, root: FlaskClient, busy: None) -> None:
     """The part that a page asks for every few seconds is the whole talk, for whoever asks for nothing else."""
     assert "The bus comes at 7:15." in root.get("/console/cases/1/talk").text
     assert ("ana_ruiz", "read", "") in told(services, "case 1")
@@ -147,20 +147,20 @@ def test_a_talk_is_not_read_past_the_audit_log(services: Services, root: FlaskCl
 
 @pytest.mark.parametrize("part", ["bytes=1-", "bytes=-4", "bytes=0-", ""])
 def test_a_voice_message_is_not_heard_past_the_audit_log(
-    services: Services, root: FlaskClient, busy: None, part: str
+    services: Runtime, root: FlaskClient, busy: None, part: str
 ) -> None:
     answer = root.get("/console/cases/1/voice/1", headers={"Range": part} if part else {})
     assert answer.data and answer.data in b"OggS"
     assert ("ana_ruiz", "listened to a voice message", "voice message 1") in told(services, "case 1")
 
 
-def test_an_incident_is_not_read_past_the_audit_log(services: Services, root: FlaskClient) -> None:
+def test_an_incident_is_not_read_past_the_audit_log(services: Runtime, root: FlaskClient) -> None:
     root.post("/console/agents/start", data={"school": "lincoln", "drill": "yes"})
     assert root.get("/console/agents/1/part").status_code == 200
     assert ("ana_ruiz", "read an incident", "") in told(services, "incident 1")
 
 
-def test_who_may_not_see_a_case_does_not_use_up_its_link(services: Services, client: FlaskClient, busy: None) -> None:
+def test_who_may_not_see_a_case_does_not_use_up_its_link(services: Runtime, client: FlaskClient, busy: None) -> None:
     with services.database.write() as db:
         secret = one_time_links.create(db, 1, "ana_ruiz", now())
         db.execute(update(cases.cases).where(cases.cases.c.id == 1).values(role="counselor"))
@@ -181,7 +181,7 @@ def keep(client: FlaskClient, number: int, data: bytes) -> Any:
 
 
 def test_nobody_alone_speaks_in_an_announcement_that_has_left(
-    services: Services, client: FlaskClient, district: District
+    services: Runtime, client: FlaskClient, district: District
 ) -> None:
     """Its kit is public, and says that it is genuine."""
     district.family("+12175550201", "lincoln", language="es")
@@ -195,7 +195,7 @@ def test_nobody_alone_speaks_in_an_announcement_that_has_left(
     assert keep(member(services, client.application, "approver", "rosa_lind"), number, MP3).status_code == 302
 
 
-def test_another_recording_needs_new_approvals(services: Services, client: FlaskClient, district: District) -> None:
+def test_another_recording_needs_new_approvals(services: Runtime, client: FlaskClient, district: District) -> None:
     draft = district.draft()
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
@@ -209,7 +209,7 @@ def test_another_recording_needs_new_approvals(services: Services, client: Flask
         approval.approve(services, draft.id, "rosa_lind")
 
 
-def test_a_recording_of_older_words_is_not_kept(services: Services, district: District) -> None:
+def test_a_recording_of_older_words_is_not_kept(services: Runtime, district: District) -> None:
     draft, at = district.draft(), now()
     with services.database.write() as db:
         for words in ("School is open.", "School is closed."):
@@ -223,11 +223,11 @@ def test_a_recording_of_older_words_is_not_kept(services: Services, district: Di
 # --- Who is counted as one ------------------------------------------------------------------------------------------
 
 
-def counted(services: Services, proxies: int, path: str, callers: list[dict[str, str]]) -> list[int]:
+def counted(services: Runtime, proxies: int, path: str, callers: list[dict[str, str]]) -> list[int]:
     """What these get, one after the other; `REMOTE_ADDR` is the address, `X-Forwarded-For` what stands in the request."""
     services.redis.flushall()
     settings = services.settings.model_copy(update={"trusted_proxies": proxies})
-    client = create_app(services=replace(services, settings=settings)).test_client()
+    client = create_app(runtime=replace(services, settings=settings)).test_client()
     return [
         client.get(
             path, environ_base={"REMOTE_ADDR": one["address"]}, headers={"X-Forwarded-For": one["for"]}
@@ -246,12 +246,12 @@ def counted(services: Services, proxies: int, path: str, callers: list[dict[str,
         (lambda number: f"203.0.113.{number}", False),
     ],
 )
-def test_a_network_of_ipv6_is_one_caller(services: Services, name: Callable[[int], str], limited: bool) -> None:
+def test_a_network_of_ipv6_is_one_caller(services: Runtime, name: Callable[[int], str], limited: bool) -> None:
     callers = [{"address": "10.0.0.1", "for": name(number)} for number in range(62)]
     assert (429 in counted(services, 1, "/m/A2B4CD", callers)) is limited
 
 
-def test_behind_a_known_proxy_nobody_looks_under_many_names(services: Services) -> None:
+def test_behind_a_known_proxy_nobody_looks_under_many_names(services: Runtime) -> None:
     """Else codes could be tried without end: what a client wrote stands before what the proxy has seen."""
     forged = [{"address": "10.0.0.1", "for": f"1.1.1.{number}, 203.0.113.9"} for number in range(62)]
     assert 429 in counted(services, 1, "/m/A2B4CD", forged)
@@ -264,7 +264,7 @@ def test_a_catalog_counts_every_number(rule: str) -> None:
     """Else a family's message breaks on "two children", the day somebody has changed the header of a translation."""
     whole = (ROOT / "messages/es.po").read_text()
     assert parse_po("es", whole.encode())
-    with pytest.raises(BadSource) as bad:
+    with pytest.raises(SourceError) as bad:
         parse_po("es", whole.replace("nplurals=2; plural=(n != 1);", rule).encode())
     assert bad.value.problems[0].line > 1 and "Plural-Forms" in str(bad.value)
 
@@ -285,10 +285,10 @@ def changed(root: Path, file: str, old: str, new: str) -> Callable[[], Library]:
 
 @pytest.mark.parametrize("brace", ["{office_phone", "office_phone}", "{0}", "{}", "{office_phone!r:>999999999}",
                                    "{office_phone.__class__}"])  # fmt: skip
-def test_a_brace_that_a_translation_lost_breaks_no_message(services: Services, tmp_path: Path, brace: str) -> None:
+def test_a_brace_that_a_translation_lost_breaks_no_message(services: Runtime, tmp_path: Path, brace: str) -> None:
     """The English is said where a sentence cannot be filled in: an answer, not an error; `bot check` names it."""
     library = changed(tmp_path / "root", "messages/es.po", "{office_phone}", brace)()
-    family = Family(services, create_app(services=replace(services, library=library)).test_client(), "+12175550177")
+    family = Family(services, create_app(runtime=replace(services, library=library)).test_client(), "+12175550177")
     for text in ("La migra está en mi puerta ahorita", "quiero hablar con una persona", "AYUDA"):
         assert family.text(text) and family.status == 200
     errors, _warnings = find_content_problems(tmp_path / "root", library, NOW.date())
@@ -298,7 +298,7 @@ def test_a_brace_that_a_translation_lost_breaks_no_message(services: Services, t
 @pytest.mark.parametrize("file", ["flows/texts.yaml", "flows/home_visit.yaml"])
 def test_a_brace_that_was_left_open_stops_the_start(tmp_path: Path, file: str) -> None:
     load = changed(tmp_path / "root", file, "{due}" if "visit" in file else "{office_phone}", "{oops")
-    with pytest.raises(BadSource) as bad:
+    with pytest.raises(SourceError) as bad:
         load()
     assert "brace" in str(bad.value)
 
@@ -313,6 +313,6 @@ BOMB += "".join(f"a{one}: &a{one} [{TEN.replace('*a', f'*a{one - 1}')}]\n" for o
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("text", [BOMB, "a: &a [*a]\n", "[" * 20_000, "a: &a {<<: *a}\n"])
 def test_a_file_that_bursts_is_refused(text: str) -> None:
-    with pytest.raises(BadSource) as bad:
-        parse(text, "flows/x.yaml")
+    with pytest.raises(SourceError) as bad:
+        parse_yaml(text, "flows/x.yaml")
     assert bad.value.problems[0].file == "flows/x.yaml"

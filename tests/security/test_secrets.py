@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from bot.base.settings import ROOT, Settings
 from bot.cli import main
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.console.registration import issue_password
 from tests.conftest import Family
 from tests.web.console.test_console import log_in
@@ -62,7 +62,7 @@ def test_settings_show_no_secret() -> None:
 
 
 def test_nothing_secret_stands_in_a_log(
-    services: Services, client: FlaskClient, family: Family, caplog: pytest.LogCaptureFixture
+    services: Runtime, client: FlaskClient, family: Family, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     password = issue_password(services, "ana")

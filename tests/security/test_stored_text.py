@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from bot.base import csv_export
 from bot.base.settings import ROOT
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements
 from bot.store.meetings import meetings
 from bot.web.console.registration import issue_password
@@ -54,7 +54,7 @@ SHOWN = {"body", "buttonbody", "listbody", "replied"}
 
 @pytest.mark.long
 def test_every_inbound_field_stays_text(
-    services: Services, client: FlaskClient, busy: None, new_family: Callable[[str], Family], roster: Roster
+    services: Runtime, client: FlaskClient, busy: None, new_family: Callable[[str], Family], roster: Roster
 ) -> None:
     family = new_family("whatsapp:+12175550177")  # a person talks with it: all it writes is shown
     for name, fields in INBOUND.items():
@@ -74,7 +74,7 @@ def test_every_inbound_field_stays_text(
 
 @pytest.mark.long
 def test_every_field_of_every_form_stays_text(
-    services: Services, client: FlaskClient, announced: District, gathered: None
+    services: Runtime, client: FlaskClient, announced: District, gathered: None
 ) -> None:
     client.application.config["WTF_CSRF_ENABLED"] = False
     assert log_in_without_token(client, services) == 302
@@ -98,7 +98,7 @@ def test_every_field_of_every_form_stays_text(
     assert sum("<xss" in page.words for page in pages) > 5, "many pages show what was written"
 
 
-def log_in_without_token(client: FlaskClient, services: Services) -> int:
+def log_in_without_token(client: FlaskClient, services: Runtime) -> int:
     password = issue_password(services, "root", "administrator", "ana_ruiz")
     return client.post("/console/login", data={"name": "root", "password": password}).status_code
 
@@ -126,7 +126,7 @@ def test_nobody_else_writes_csv() -> None:
 
 
 @pytest.mark.long
-def test_a_familys_question_is_no_formula_in_the_file(services: Services, client: FlaskClient, gathered: None) -> None:
+def test_a_familys_question_is_no_formula_in_the_file(services: Runtime, client: FlaskClient, gathered: None) -> None:
     from bot.base.database import now
     from bot.store.meetings import meeting_questions
 

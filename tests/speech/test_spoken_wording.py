@@ -10,18 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.base import settings
-from bot.base.yaml_source import BadSource, parse
+from bot.base.yaml_source import SourceError, parse_yaml
 from bot.content.babel_extractor import extract
 from bot.content.catalog import Catalogs, CatalogText
 from bot.content.library import Library, _load_spoken_texts
 from bot.content.spoken_texts import find_orphans
 from bot.flows.effects import StateFact
-from bot.flows.loader import placeholders
-from bot.messaging.reply_composer import Composer
+from bot.flows.loader import find_placeholders
+from bot.messaging.reply_composer import ReplyComposer
 from bot.speech import spoken_wording
-from bot.speech.spoken_wording import FOR_READERS, english_said, for_readers, is_day, said
-from bot.speech.utterances import pieces
-from bot.voice.recordable_texts import sayable
+from bot.speech.spoken_wording import (
+    WRITTEN_ONLY_PATTERN,
+    find_spoken_english,
+    find_written_only_texts,
+    is_check_date,
+    render_spoken_reply,
+)
+from bot.speech.utterances import split_utterances
+from bot.voice.recordable_texts import collect_recordable_texts
 from tests.conftest import NOW
 
 FILE = settings.ROOT / "flows/spoken.yaml"
@@ -31,13 +37,13 @@ KEEP = "No, keep writing"
 
 
 def test_nothing_that_a_caller_hears_tells_to_write_to_reply_or_to_look(library: Library) -> None:
-    assert list(for_readers(library)) == []
+    assert list(find_written_only_texts(library)) == []
 
 
 def test_a_text_for_readers_without_a_pair_is_found(library: Library) -> None:
     less = replace(library, spoken_texts={one: two for one, two in library.spoken_texts.items() if one != MENU})
-    assert [where for where, _ in for_readers(less)] == ["menu.steps.open.ask"]
-    (line,) = spoken_wording.warnings(less)
+    assert [where for where, _ in find_written_only_texts(less)] == ["menu.steps.open.ask"]
+    (line,) = spoken_wording.list_warnings(less)
     assert line.startswith("flows/spoken.yaml:1:1: menu.steps.open.ask: callers hear 'How can I help? Reply")
 
 
@@ -46,12 +52,12 @@ def test_a_text_for_readers_without_a_pair_is_found(library: Library) -> None:
     ["Reply 0.", "If you reply, we know.", "Write here.", "Type it.", "Text 1.", "See below.", "Is it real? {link}"],
 )
 def test_words_for_readers(text: str) -> None:
-    assert FOR_READERS.search(text)
+    assert WRITTEN_ONLY_PATTERN.search(text)
 
 
 def test_values_and_numbers_stay(library: Library) -> None:
     reply = f"Hello.\n\n{MENU}\n1. Is it safe?\n12. {KEEP}\n\n{THANKS.format(office_phone='(217) 555-0100')}"
-    assert said(library, "en", reply) == (
+    assert render_spoken_reply(library, "en", reply) == (
         "Hello.\n\nHow can I help? Please press one of the numbers.\n1. Is it safe?\n12. No, keep the messages\n\n"
         "Thank you for asking. You can call here again, or call the school office: (217) 555-0100."
     )
@@ -59,8 +65,8 @@ def test_values_and_numbers_stay(library: Library) -> None:
 
 def test_what_stands_inside_another_text_is_not_taken_apart(library: Library) -> None:
     longer = "I did not understand that. Please reply with one of the numbers."
-    assert said(library, "en", longer) == library.spoken_texts[longer]
-    assert said(library, "en", f"She wrote: {KEEP}") == f"She wrote: {KEEP}"
+    assert render_spoken_reply(library, "en", longer) == library.spoken_texts[longer]
+    assert render_spoken_reply(library, "en", f"She wrote: {KEEP}") == f"She wrote: {KEEP}"
 
 
 def test_in_another_language_its_own_words_and_the_written_ones_where_they_lack(library: Library) -> None:
@@ -70,26 +76,29 @@ def test_in_another_language_its_own_words_and_the_written_ones_where_they_lack(
     }
     some = replace(library, catalogs=Catalogs({"es": {**spanish, library.spoken_texts[MENU]: CatalogText("Oprima.")}}))
     assert (
-        said(some, "es", "¿Cómo puedo ayudar? Responda.\n1. No, sigan escribiendo")
+        render_spoken_reply(some, "es", "¿Cómo puedo ayudar? Responda.\n1. No, sigan escribiendo")
         == "Oprima.\n1. No, sigan escribiendo"
     )
-    assert english_said(some, "es", KEEP) == KEEP and english_said(some, "es", MENU) == library.spoken_texts[MENU]
-    items = {item.text for item in sayable(some, "es", NOW).items}
+    assert (
+        find_spoken_english(some, "es", KEEP) == KEEP
+        and find_spoken_english(some, "es", MENU) == library.spoken_texts[MENU]
+    )
+    items = {item.text for item in collect_recordable_texts(some, "es", NOW).items}
     assert "Oprima." in items and "¿Cómo puedo ayudar? Responda." not in items, "people record what is said"
 
 
 @given(st.sampled_from(["en", "es", "ar", "so"]), st.text())
 def test_what_is_no_text_of_ours_is_said_as_it_is(library: Library, language: str, text: str) -> None:
-    assert said(library, language, text) == text
+    assert render_spoken_reply(library, language, text) == text
 
 
 def test_every_written_text_is_found_again_with_its_values(library: Library) -> None:
     for language in library.district.languages:
         for written in library.spoken_texts:
-            spoken = english_said(library, language, written)
-            values = {name: f"({name}) 217-555-0100" for name in placeholders(written)}
+            spoken = find_spoken_english(library, language, written)
+            values = {name: f"({name}) 217-555-0100" for name in find_placeholders(written)}
             own, wanted = (library.catalogs.translate(language, one).format_map(values) for one in (written, spoken))
-            assert said(library, language, own) == wanted, (language, written)
+            assert render_spoken_reply(library, language, own) == wanted, (language, written)
 
 
 def test_the_catalogs_get_what_is_said() -> None:
@@ -98,11 +107,11 @@ def test_the_catalogs_get_what_is_said() -> None:
 
 
 def test_a_pair_that_lost_its_text_is_named_with_its_line(library: Library) -> None:
-    source = parse('spoken:\n  - written: "No such text."\n    said: "x"\n', "flows/spoken.yaml")
+    source = parse_yaml('spoken:\n  - written: "No such text."\n    said: "x"\n', "flows/spoken.yaml")
     (problem,) = find_orphans(source, library.flows, library.texts.values(), library.facts)
     assert str(problem).startswith("flows/spoken.yaml:2:") and "no text reads 'No such text.'" in str(problem)
     assert not list(
-        find_orphans(parse(FILE.read_text(), str(FILE)), library.flows, library.texts.values(), library.facts)
+        find_orphans(parse_yaml(FILE.read_text(), str(FILE)), library.flows, library.texts.values(), library.facts)
     )
 
 
@@ -117,7 +126,7 @@ def test_a_pair_that_lost_its_text_is_named_with_its_line(library: Library) -> N
 )
 def test_what_would_go_wrong_in_a_call_stops_the_start(tmp_path: Path, pairs: str, wrong: str) -> None:
     (tmp_path / "spoken.yaml").write_text(f"spoken:\n{pairs}")
-    with pytest.raises(BadSource) as caught:
+    with pytest.raises(SourceError) as caught:
         _load_spoken_texts(tmp_path / "spoken.yaml")
     assert wrong in str(caught.value)
 
@@ -126,8 +135,8 @@ def test_a_recording_of_a_fact_outlives_its_next_check(library: Library) -> None
     """Only the day is recorded anew, once for all facts that were checked on it."""
     later = {name: fact.model_copy(update={"reviewed_on": date(2026, 11, 24)}) for name, fact in library.facts.items()}
     for language in ("en", "so", "fa"):
-        before = sayable(library, language, NOW).keys
-        after = sayable(replace(library, facts=later), language, NOW).keys
+        before = collect_recordable_texts(library, language, NOW).keys
+        after = collect_recordable_texts(replace(library, facts=later), language, NOW).keys
         assert len(after - before) == 1 and len(before - after) <= len(
             {one.reviewed_on for one in library.facts.values()}
         )
@@ -135,6 +144,6 @@ def test_a_recording_of_a_fact_outlives_its_next_check(library: Library) -> None
 
 @pytest.mark.parametrize("language", [*("en", "es", "zh", "ar", "ru", "ko", "so", "am")])
 def test_the_day_of_a_fact_is_a_piece_of_its_own(library: Library, language: str) -> None:
-    reply = Composer(library, language, NOW, noticed=["notice_draft"]).compose([StateFact("meals_form")])
-    fact, day = (piece.text for piece in pieces(said(library, language, reply)))
-    assert is_day(library, language, day) and not is_day(library, language, fact) and "2026" in day
+    reply = ReplyComposer(library, language, NOW, shown_notices=["notice_draft"]).compose([StateFact("meals_form")])
+    fact, day = (piece.text for piece in split_utterances(render_spoken_reply(library, language, reply)))
+    assert is_check_date(library, language, day) and not is_check_date(library, language, fact) and "2026" in day

@@ -14,7 +14,7 @@ from bot.base.database import Database, now
 from bot.base.encryption import Vault
 from bot.cases.paging import page_staff as alert
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements.announcements import Audience
 from bot.store.cases import voice_notes
 from bot.store.cases.cases import cases
@@ -36,11 +36,11 @@ def url() -> Iterator[str]:
         yield f"{server}postgres"
 
 
-def test_the_line_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+def test_the_line_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
     migrate(url)  # a second time changes nothing
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
-    family = Family(here, create_app(services=here).test_client(), "+12175550177")
+    family = Family(here, create_app(runtime=here).test_client(), "+12175550177")
     first = family.text("ICE is at my door right now")
     assert "911" in first and family.text("ICE is at my door right now", MessageSid=family.sid) == first
     here.redis.flushall()
@@ -59,10 +59,10 @@ def test_the_line_on_postgresql(url: str, services: Services, twilio: TwilioStan
     here.database.engine.dispose()
 
 
-def test_a_voice_note_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+def test_a_voice_note_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
-    family = Family(here, create_app(services=here).test_client(), "whatsapp:+12175550166")
+    family = Family(here, create_app(runtime=here).test_client(), "whatsapp:+12175550166")
     family.text("hello, good morning")
     speak(family, twilio.media.put(SOUND))
     with here.database.read() as db:
@@ -78,7 +78,7 @@ def test_a_voice_note_on_postgresql(url: str, services: Services, twilio: Twilio
     here.database.engine.dispose()
 
 
-def test_an_announcement_on_postgresql(url: str, services: Services, twilio: TwilioStandIn) -> None:
+def test_an_announcement_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
     district = District(here, twilio)
@@ -97,11 +97,11 @@ def test_an_announcement_on_postgresql(url: str, services: Services, twilio: Twi
     here.database.engine.dispose()
 
 
-def test_two_colleagues_text_ice_at_the_same_moment(url: str, services: Services) -> None:
+def test_two_colleagues_text_ice_at_the_same_moment(url: str, services: Runtime) -> None:
     """One record, one case, every step once; the same message handed over eight times counts once."""
     migrate(url)
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
-    app = create_app(services=here)
+    app = create_app(runtime=here)
 
     def texts(phone: str, body: str, sid: str) -> str:
         return Family(here, app.test_client(), phone).text(body, MessageSid=sid)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from bot.base.encryption import DecryptionError, Vault
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.families.conversations import CONVERSATION_LOCK_MS, Conversation, ConversationStore
 from tests.conftest import Family
 from tests.databases import kept_on_disk
@@ -55,7 +55,7 @@ def test_a_dead_owners_lock_runs_out(clean_redis: Redis) -> None:
     assert 0 < clean_redis.pttl("puente:lock:f") <= CONVERSATION_LOCK_MS < 15_000
 
 
-def test_nothing_personal_stands_in_clear_in_redis_or_the_database(family: Family, services: Services) -> None:
+def test_nothing_personal_stands_in_clear_in_redis_or_the_database(family: Family, services: Runtime) -> None:
     family.text("I want to talk to a person")
     family.text("my name is Rosalinda Quispe, call me at 217 555 0133")
     found = b"".join(clean.dump(key) or b"" for clean in [services.redis] for key in clean.scan_iter())

@@ -14,7 +14,7 @@ from bot.base.database import now
 from bot.base.encryption import Vault
 from bot.content.catalog import Catalogs, CatalogText
 from bot.content.library import Library
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from bot.store.announcements import approved_phrases
 from bot.translation import TranslationError, circuit_breaker, google
 from bot.translation.google import GoogleTranslator
@@ -77,7 +77,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_personal_leaves_and_everything_comes_back(make: Make, stand_in: Google) -> None:
     answer = make().translate(PLANTED, "en", "es")
-    assert answer.machine == "yes" and answer.failed is None
+    assert answer.machine == "yes" and answer.failure is None
     assert all(secret in answer.text and secret in answer.back for secret in SECRETS)
     assert len(stand_in.asked) == 2, "there and back"
     assert not any(secret.casefold() in stand_in.sent.casefold() for secret in SECRETS), stand_in.sent
@@ -111,21 +111,21 @@ def test_nothing_personal_is_kept_and_the_second_time_nobody_is_asked(
 def test_each_way_to_fail_has_its_name(make: Make, stand_in: Google, mood: Mood, reason: str, quick: None) -> None:
     stand_in.mood = mood
     careful = make()
-    assert careful.translate("Ana Ruiz waits here.", "en", "es") == TranslatedText("", "", failed=reason)  # type: ignore[arg-type]
+    assert careful.translate("Ana Ruiz waits here.", "en", "es") == TranslatedText("", "", failure=reason)  # type: ignore[arg-type]
     stand_in.mood = "well"
     assert careful.translate("Ana Ruiz waits here.", "en", "es").machine == "yes", "a failure is not kept"
 
 
 def test_unchanged_is_noticed_though_the_marks_were_respaced(make: Make, stand_in: Google) -> None:
     stand_in.says = {"Please wait for [[0]].": "Please wait for [ [0] ] ."}
-    assert make().translate("Please wait for Ana Ruiz.", "en", "es").failed == "unchanged"
+    assert make().translate("Please wait for Ana Ruiz.", "en", "es").failure == "unchanged"
 
 
 def test_nobody_there_and_no_machine_allowed(make: Make, clean_redis: Redis, glossary: TermGlossary) -> None:
-    assert make(url="http://127.0.0.1:9").translate("Hello there", "en", "es").failed == "unreachable"
+    assert make(url="http://127.0.0.1:9").translate("Hello there", "en", "es").failure == "unreachable"
     off = SafeTranslator(None, clean_redis, VAULT, glossary, lambda *_: None)
-    assert off.translate("Hello there", "en", "es") == TranslatedText("", "", failed="off")
-    assert make().translate("Hello there", "en", "quc").failed == "off", "Google has no K'iche'"
+    assert off.translate("Hello there", "en", "es") == TranslatedText("", "", failure="off")
+    assert make().translate("Hello there", "en", "quc").failure == "off", "Google has no K'iche'"
 
 
 def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: TermGlossary) -> None:
@@ -139,19 +139,19 @@ def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: Term
         raise OSError
 
     careful = SafeTranslator(Bad(), clean_redis, VAULT, glossary, no_database)
-    assert careful.translate("Hello there", "en", "es").failed == "broken"
+    assert careful.translate("Hello there", "en", "es").failure == "broken"
 
 
 @pytest.mark.long
 def test_the_breaker_opens_rests_tries_once_and_closes(make: Make, stand_in: Google, quick: None) -> None:
     stand_in.mood = "broken"
     careful, another = make(), make()
-    assert {careful.translate(f"Hello {word}", "en", "es").failed for word in "abcde"} == {"broken"}
-    assert another.translate("Hello there", "en", "es").failed == "resting", "shared by all processes"
+    assert {careful.translate(f"Hello {word}", "en", "es").failure for word in "abcde"} == {"broken"}
+    assert another.translate("Hello there", "en", "es").failure == "resting", "shared by all processes"
     assert len(stand_in.asked) == 5
     time.sleep(0.5)
-    assert careful.translate("Hello there", "en", "es").failed == "broken", "one attempt"
-    assert careful.translate("Hello there", "en", "es").failed == "resting", "and rest again"
+    assert careful.translate("Hello there", "en", "es").failure == "broken", "one attempt"
+    assert careful.translate("Hello there", "en", "es").failure == "resting", "and rest again"
     time.sleep(0.5)
     stand_in.mood = "well"
     assert another.translate("Hello there", "en", "es").machine == "yes"
@@ -174,12 +174,12 @@ def test_after_the_rest_one_at_a_time(make: Make, clean_redis: Redis, quick: Non
 def test_bad_answers_do_not_open_the_breaker(make: Make, stand_in: Google, mood: Mood) -> None:
     stand_in.mood = mood
     careful = make()
-    assert "resting" not in {careful.translate(f"Ana Ruiz {word}", "en", "es").failed for word in ("aa", "bb") * 4}
+    assert "resting" not in {careful.translate(f"Ana Ruiz {word}", "en", "es").failure for word in ("aa", "bb") * 4}
 
 
 def test_without_redis_it_translates_all_the_same(make: Make, stand_in: Google) -> None:
     careful = make(redis=nobody())
-    assert [careful.translate("Good morning", "en", "es", check=False).text for _ in range(2)] == [
+    assert [careful.translate("Good morning", "en", "es", should_check=False).text for _ in range(2)] == [
         "es: GOOD MORNING"
     ] * 2
     assert len(stand_in.asked) == 2, "nothing is kept"
@@ -219,7 +219,7 @@ def test_the_back_translation_warns(make: Make, stand_in: Google) -> None:
 def test_a_failed_back_translation_is_no_failure(make: Make, stand_in: Google) -> None:
     stand_in.cannot = "es: "
     assert make().translate("Good morning", "en", "es") == TranslatedText("es: GOOD MORNING", "yes")
-    assert make().translate("Good night", "en", "es", check=False) == TranslatedText("es: GOOD NIGHT", "yes")
+    assert make().translate("Good night", "en", "es", should_check=False) == TranslatedText("es: GOOD NIGHT", "yes")
 
 
 def test_googletrans_works_where_an_event_loop_runs(stand_in: Google) -> None:
@@ -229,19 +229,19 @@ def test_googletrans_works_where_an_event_loop_runs(stand_in: Google) -> None:
     assert asyncio.run(inside()) == ["es: HELLO THERE"]
 
 
-def test_the_services_know_reviewed_answers_and_approved_phrases(services: Services, stand_in: Google) -> None:
+def test_the_services_know_reviewed_answers_and_approved_phrases(services: Runtime, stand_in: Google) -> None:
     answer = services.library.district.answers["call_you"]
     reviewed = Catalogs(
         {"es": {answer: CatalogText("Le llamo hoy.")}, "fr": {answer: CatalogText("Brouillon", is_draft=True)}}
     )
     given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": stand_in.url})
-    opened = open_services(given, replace(services.library, catalogs=reviewed))
+    opened = open_runtime(given, replace(services.library, catalogs=reviewed))
     with opened.database.write() as db:
         approved_phrases.approve(
             db, approved_phrases.ApprovedPhrase("es", "en", "Ya voy.", "On my way.", "ana_ruiz"), now()
         )
-    assert opened.careful.translate(answer, "en", "es") == TranslatedText("Le llamo hoy.", "no")
-    assert opened.careful.translate("ya  voy", "es", "en") == TranslatedText("On my way.", "no")
+    assert opened.safe_translator.translate(answer, "en", "es") == TranslatedText("Le llamo hoy.", "no")
+    assert opened.safe_translator.translate("ya  voy", "es", "en") == TranslatedText("On my way.", "no")
     assert not stand_in.asked
-    assert opened.careful.translate(answer, "en", "fr").machine == "yes", "a draft is no approved wording"
-    assert services.careful.translate("Hello there", "en", "es").failed == "off"
+    assert opened.safe_translator.translate(answer, "en", "fr").machine == "yes", "a draft is no approved wording"
+    assert services.safe_translator.translate("Hello there", "en", "es").failure == "off"

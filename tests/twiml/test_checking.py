@@ -4,7 +4,7 @@ import pytest
 from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import VoiceResponse
 
-from bot.speech.twilio_voices import HEARS_WITHOUT_A_VOICE, VOICES
+from bot.speech.twilio_voices import RECOGNITION_ONLY_LOCALES, TWILIO_VOICES
 from tests.twiml.checking import check, lists, problems
 
 SAY = '<Say voice="Polly.Mia" language="es-MX">Hola</Say>'
@@ -59,10 +59,10 @@ def test_a_call_is_no_answer_to_a_text() -> None:
 
 def test_every_voice_and_every_language_heard_is_in_twilios_lists() -> None:
     values = lists()["Voice"]["values"]
-    for voice in VOICES.values():
+    for voice in TWILIO_VOICES.values():
         assert voice.name in values["SayVoice"] and voice.locale in values["SayLanguage"]
-        assert not voice.hears or voice.hears in values["GatherLanguage"]
-    assert set(HEARS_WITHOUT_A_VOICE.values()) <= set(values["GatherLanguage"])
+        assert not voice.recognition_locale or voice.recognition_locale in values["GatherLanguage"]
+    assert set(RECOGNITION_ONLY_LOCALES.values()) <= set(values["GatherLanguage"])
 
 
 def test_no_voice_is_there_for_the_four_languages_that_have_none_here() -> None:

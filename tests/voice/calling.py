@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 from bot.base.database import now
 from bot.cases.paging import page_staff
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases.cases import cases
 from bot.store.cases.deliveries import deliveries
@@ -28,7 +28,7 @@ URGENT = "rq:queue:urgent"
 class Pager:
     """An emergency whose round is planned: the rows of its calls, and the line on which Twilio reaches us."""
 
-    services: Services
+    services: Runtime
     twilio: TwilioStandIn
     case: int
     rows: list[str]
@@ -67,9 +67,9 @@ class Pager:
 
 
 @contextmanager
-def app_of(services: Services, twilio: TwilioStandIn) -> Iterator[None]:
+def app_of(services: Runtime, twilio: TwilioStandIn) -> Iterator[None]:
     """The app under its public name, as far as the stand-in sees it."""
-    server = make_server("127.0.0.1", 0, create_app(services=services), threaded=True)
+    server = make_server("127.0.0.1", 0, create_app(runtime=services), threaded=True)
     twilio.reach[PUBLIC] = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 from flask.testing import FlaskClient
 
 from bot.base.database import now
-from bot.flows.dialog_state import Talk, start_flow
-from bot.messaging.reply_context import world_of
-from bot.runtime import Services
+from bot.flows.dialog_state import DialogState, start_flow
+from bot.messaging.reply_context import build_flow_context
+from bot.runtime import Runtime
 from bot.store.families import contacts
 from tests.conftest import PUBLIC
 from tests.stand_in import sign
@@ -25,7 +25,7 @@ class Phone:
     """A caller: `press`, `speak` and `wait` answer what the line asked last."""
 
     client: FlaskClient
-    services: Services
+    services: Runtime
     number: str = "+12175550177"
     sid: str = CALL
     root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("Response"))
@@ -100,10 +100,10 @@ def in_the_middle(phone: Phone, language: str, flow: str) -> None:
     services = phone.services
     phone.ask(f"/webhooks/twilio/voice?page={services.library.district.languages.index(language) // 8}",
               Digits=str(services.library.district.languages.index(language) % 8 + 1))  # fmt: skip
-    family, owner = services.family(f"voice:{phone.number}"), secrets.token_hex(8)
+    family, owner = services.compute_lookup_hash(f"voice:{phone.number}"), secrets.token_hex(8)
     standing = services.conversations.lock_for_outgoing(family, owner)
     assert standing is not None
-    world = world_of(services.library, now(), {"language": language, "channel": "voice"})
-    talk, _effects = start_flow(world, Talk(language=language), flow)
+    world = build_flow_context(services.library, now(), {"language": language, "channel": "voice"})
+    talk, _effects = start_flow(world, DialogState(language=language), flow)
     services.conversations.save_outgoing(family, owner, replace(standing, talk=asdict(talk)))
     services.conversations.release(family, owner)

@@ -9,7 +9,7 @@ import pytest
 
 from bot.base import settings
 from bot.voice import audio_conversion
-from bot.voice.audio_conversion import CannotUse, convert
+from bot.voice.audio_conversion import UnusableAudioError, convert_recording
 from tests.voice.sounds import MADE, about, sound, wav
 
 pytestmark = pytest.mark.long
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 
 @pytest.mark.parametrize("given", [sound, wav, partial(sound, 2, ("-c:a", "libmp3lame", "-f", "mp3", "pipe:1"))])
 def test_what_browsers_record_is_ready_for_calls_and_for_whatsapp(given: Callable[[], bytes]) -> None:
-    made = convert(given())
+    made = convert_recording(given())
     mp3, ogg = about(made.mp3), about(made.ogg)
     assert "codec_name=mp3" in mp3 and "channels=1" in mp3 and "codec_name=opus" in ogg and made.ogg[:4] == b"OggS"
     assert made.seconds == 2 and b"Ana Ruiz" in sound() and b"Ana Ruiz" not in made.mp3 + made.ogg
@@ -26,24 +26,24 @@ def test_what_browsers_record_is_ready_for_calls_and_for_whatsapp(given: Callabl
 def test_a_phones_file_is_read_though_its_table_stands_at_the_end(tmp_path: Path) -> None:
     file = tmp_path / "memo.m4a"
     run((*MADE, "anoisesrc=amplitude=0.3:duration=100", "-c:a", "aac", "-b:a", "192k", str(file)), check=True)
-    assert file.stat().st_size > 1_000_000 and convert(file.read_bytes()).seconds == 100
+    assert file.stat().st_size > 1_000_000 and convert_recording(file.read_bytes()).seconds == 100
 
 
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        (bytes, audio_conversion.NO_AUDIO),
-        (lambda: b"<script>alert(1)</script>" * 500, audio_conversion.NO_AUDIO),
-        ((settings.ROOT / "flows/media/help_card.png").read_bytes, audio_conversion.NO_AUDIO),
-        (partial(wav, 121), audio_conversion.TOO_LONG),
-        (partial(wav, 0.1), audio_conversion.SILENT),
-        (partial(sound, 2, ("-f", "wav", "pipe:1"), "anullsrc=sample_rate=8000"), audio_conversion.SILENT),
-        (lambda: b"x" * (audio_conversion.GIVEN_BYTES + 1), audio_conversion.TOO_LARGE),
+        (bytes, audio_conversion.UNREADABLE_MESSAGE),
+        (lambda: b"<script>alert(1)</script>" * 500, audio_conversion.UNREADABLE_MESSAGE),
+        ((settings.ROOT / "flows/media/help_card.png").read_bytes, audio_conversion.UNREADABLE_MESSAGE),
+        (partial(wav, 121), audio_conversion.TOO_LONG_MESSAGE),
+        (partial(wav, 0.1), audio_conversion.SILENT_MESSAGE),
+        (partial(sound, 2, ("-f", "wav", "pipe:1"), "anullsrc=sample_rate=8000"), audio_conversion.SILENT_MESSAGE),
+        (lambda: b"x" * (audio_conversion.MAX_INPUT_BYTES + 1), audio_conversion.TOO_LARGE_MESSAGE),
     ],
 )
 def test_everything_else_is_refused_with_the_reason(given: Callable[[], bytes], why: str) -> None:
-    with pytest.raises(CannotUse, match=why[:30]):
-        convert(given())
+    with pytest.raises(UnusableAudioError, match=why[:30]):
+        convert_recording(given())
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_everything_else_is_refused_with_the_reason(given: Callable[[], bytes], 
 def test_a_playlist_opens_no_other_file(tmp_path: Path, lines: str) -> None:
     (tmp_path / "secret.wav").write_bytes(wav())
     for place in (str(tmp_path / "secret.wav"), f"file://{tmp_path}/secret.wav", "http://127.0.0.1:9/a.wav"):
-        with pytest.raises(CannotUse):
-            convert(lines.format(place).encode())
+        with pytest.raises(UnusableAudioError):
+            convert_recording(lines.format(place).encode())
 
 
 def test_without_ffmpeg_or_when_it_hangs_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     given = wav()
-    monkeypatch.setattr(audio_conversion, "READ", ("nice", "-n", "5", "no-such-program"))
-    with pytest.raises(CannotUse, match="ffmpeg is not installed"):
-        convert(given)
-    monkeypatch.setattr(audio_conversion, "READ", ("sleep", "5"))
-    monkeypatch.setattr(audio_conversion, "TIME_OUT", 0.2)
-    with pytest.raises(CannotUse, match="try it again"):
-        convert(given)
+    monkeypatch.setattr(audio_conversion, "DECODE_COMMAND", ("nice", "-n", "5", "no-such-program"))
+    with pytest.raises(UnusableAudioError, match="ffmpeg is not installed"):
+        convert_recording(given)
+    monkeypatch.setattr(audio_conversion, "DECODE_COMMAND", ("sleep", "5"))
+    monkeypatch.setattr(audio_conversion, "CONVERSION_TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(UnusableAudioError, match="try it again"):
+        convert_recording(given)

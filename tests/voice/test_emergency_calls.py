@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from bot.cases import assignment
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.deliveries import deliveries
 from bot.store.families import contacts
 from tests.conftest import PUBLIC, Family
@@ -26,7 +26,7 @@ def pager(family: Family, twilio: TwilioStandIn) -> Iterator[Pager]:
 
 
 @pytest.fixture
-def served(services: Services, twilio: TwilioStandIn) -> Iterator[None]:
+def served(services: Runtime, twilio: TwilioStandIn) -> Iterator[None]:
     with app_of(services, twilio):
         yield
 
@@ -133,7 +133,7 @@ def test_somebody_new_is_asked_for_a_language_each_in_its_own_voice(twilio: Twil
 
 
 def test_before_a_key_is_pressed_nothing_of_a_caller_is_kept(
-    services: Services, twilio: TwilioStandIn, served: None, caplog: pytest.LogCaptureFixture
+    services: Runtime, twilio: TwilioStandIn, served: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "bot")
     ring_in(twilio)

@@ -8,7 +8,7 @@ from redis import Redis
 from sqlalchemy import func, select
 
 from bot.base import metrics
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.cases import cases
 from bot.store.families import rate_counters
 from bot.web.app import create_app
@@ -19,7 +19,7 @@ VIETNAMESE = "phím sao"
 
 
 @pytest.fixture
-def phone(client: FlaskClient, services: Services) -> Phone:
+def phone(client: FlaskClient, services: Runtime) -> Phone:
     return Phone(client, services)
 
 
@@ -69,9 +69,9 @@ def test_in_a_crowd_of_strangers_each_hears_the_language_of_its_call(
     assert phone.reads() == "vi", "and is called back in it"
 
 
-def test_redis_away_each_hears_the_language_of_its_call(services: Services) -> None:
+def test_redis_away_each_hears_the_language_of_its_call(services: Runtime) -> None:
     away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
-    phone = Phone(create_app(services=away).test_client(), away)
+    phone = Phone(create_app(runtime=away).test_client(), away)
     in_vietnamese(phone)
     first = phone.words
     assert phone.press("2") == first

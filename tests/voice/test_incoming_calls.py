@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from bot.base.database import now
 from bot.content.library import add_other_languages
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
-from bot.speech.spoken_wording import is_day
+from bot.runtime import Runtime
+from bot.speech.spoken_wording import is_check_date
 from bot.store.announcements import recordings
 from bot.store.announcements.recordings import Recording, RecordingAudio
 from bot.store.cases import deliveries as deliveries_of
@@ -22,7 +22,7 @@ from bot.store.cases.cases import cases
 from bot.store.cases.deliveries import deliveries
 from bot.store.cases.voice_notes import voice_notes
 from bot.store.families import contacts
-from bot.voice.recordable_texts import Item, sayable
+from bot.voice.recordable_texts import RecordableText, collect_recordable_texts
 from tests.conftest import NOW, PUBLIC, Family
 from tests.stand_in import TwilioStandIn
 from tests.voice.phone import URL, Phone, in_the_middle
@@ -32,11 +32,11 @@ from tests.web.console.test_console import post
 
 
 @pytest.fixture
-def phone(client: FlaskClient, services: Services) -> Phone:
+def phone(client: FlaskClient, services: Runtime) -> Phone:
     return Phone(client, services)
 
 
-def count(services: Services, table: object) -> int:
+def count(services: Runtime, table: object) -> int:
     with services.database.read() as db:
         return int(db.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
 
@@ -126,7 +126,7 @@ def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
     """All that the menu needs, said in Somali by one and reviewed by another: the caller hears people, and no machine."""
     needed = {"texts", "menu", "language_set"}
     with phone.services.database.write() as db:
-        for item in sayable(phone.services.library, "so", NOW).items:
+        for item in collect_recordable_texts(phone.services.library, "so", NOW).items:
             if item.flow in needed:
                 said = Recording(0, "so", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
                 recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
@@ -182,7 +182,7 @@ def test_after_the_office_did_not_answer_the_line_says_goodbye(phone: Phone) -> 
 
 
 @pytest.mark.parametrize("how", ["press", "speak"])
-def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: Services, how: str) -> None:
+def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: Runtime, how: str) -> None:
     phone = Phone(client, services, number="anonymous")
     phone.ring()
     phone.press("2")
@@ -210,7 +210,7 @@ HIDDEN = ["anonymous", "+266696687", "+7378742833", "+17378742833", "+8628245225
 
 
 @pytest.mark.parametrize("number", HIDDEN)
-def test_who_hides_the_number_is_told_so_and_nobody_else(client: FlaskClient, services: Services, number: str) -> None:
+def test_who_hides_the_number_is_told_so_and_nobody_else(client: FlaskClient, services: Runtime, number: str) -> None:
     """The next who hides it is somebody else: no language and no answer is left of the one before."""
     phone = Phone(client, services, number=number)
     phone.ring()
@@ -371,7 +371,7 @@ def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
 
 def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Phone) -> None:
     """In Haitian Creole nothing is recognised: the answer is recorded, after what people have said into the gather."""
-    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
+    record(phone, "ht", list(collect_recordable_texts(phone.services.library, "ht", NOW).items))
     in_the_middle(phone, "ht", "community_partner")
     phone.press("1")
     assert phone.has("Record") and phone.root.find("Gather/Play") is not None and phone.seconds_before_a_key() == 0
@@ -381,8 +381,8 @@ def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Ph
 
 def test_the_day_of_a_fact_is_left_out_where_nobody_has_recorded_it(phone: Phone) -> None:
     """In Somali no machine says a date; the fact is said all the same, and the day too once somebody has said it."""
-    items = sayable(phone.services.library, "so", NOW).items
-    days = [one for one in items if is_day(phone.services.library, "so", one.text)]
+    items = collect_recordable_texts(phone.services.library, "so", NOW).items
+    days = [one for one in items if is_check_date(phone.services.library, "so", one.text)]
     record(phone, "so", [one for one in items if one not in days])
     in_the_middle(phone, "so", "menu")
     phone.press("2")
@@ -393,14 +393,14 @@ def test_the_day_of_a_fact_is_left_out_where_nobody_has_recorded_it(phone: Phone
     assert len(list(phone.root.iter("Play"))) > without
 
 
-def record(phone: Phone, language: str, items: list[Item]) -> None:
+def record(phone: Phone, language: str, items: list[RecordableText]) -> None:
     with phone.services.database.write() as db:
         for item in items:
             said = Recording(0, language, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
             recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
 
 
-def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services) -> None:
+def test_who_has_called_is_found_by_its_number(phone: Phone, services: Runtime) -> None:
     """By staff who look for its case, and who must show what is kept of its consent."""
     phone.ring()
     phone.press("1")
@@ -414,7 +414,7 @@ def test_who_has_called_is_found_by_its_number(phone: Phone, services: Services)
 
 
 def test_a_text_without_a_translation_is_read_by_an_english_voice(
-    services: Services, serve: Callable[[Services], Flask]
+    services: Runtime, serve: Callable[[Runtime], Flask]
 ) -> None:
     """The rest of the same answer stays Spanish: its choices, its keys, and the sentence that this is English."""
     library, missing = (
@@ -443,7 +443,7 @@ def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) 
 
 def test_hanging_up_is_no_message(phone: Phone) -> None:
     """Instead of a recording Twilio then gives the word for it, which no caller said."""
-    record(phone, "ht", list(sayable(phone.services.library, "ht", NOW).items))
+    record(phone, "ht", list(collect_recordable_texts(phone.services.library, "ht", NOW).items))
     in_the_middle(phone, "ht", "community_partner")
     phone.press("1")
     where, asked = phone.on, [one.text for one in phone.root.iter("Play")]
@@ -472,7 +472,7 @@ def test_whoever_asks_for_another_language_in_a_call_hears_each_by_itself(phone:
 
 
 def test_a_language_that_a_machine_drafts_is_not_read_by_the_voice_of_the_one_before(
-    services: Services, serve: Callable[[Services], Flask]
+    services: Runtime, serve: Callable[[Runtime], Flask]
 ) -> None:
     """In a Spanish call somebody asks for German, which texts may get: a person, as for every language without a voice."""
     more = replace(services, library=add_other_languages(services.library))

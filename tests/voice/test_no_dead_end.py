@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.content.library import Library
-from bot.runtime import Services
-from bot.speech.twilio_voices import VOICES
+from bot.runtime import Runtime
+from bot.speech.twilio_voices import TWILIO_VOICES
 from bot.store.announcements import recordings
 from bot.store.announcements.recordings import Recording, RecordingAudio
-from bot.voice.recordable_texts import sayable
+from bot.voice.recordable_texts import collect_recordable_texts
 from tests.conftest import NOW
 from tests.voice.phone import Phone, in_the_middle
 
@@ -36,10 +36,10 @@ doing = st.one_of(
 )  # fmt: skip
 
 
-def record(services: Services, flows: set[str] | None = None) -> Services:
+def record(services: Runtime, flows: set[str] | None = None) -> Runtime:
     """Somali, as far as a person can say it once and for all (or only these flows)."""
     with services.database.write() as db:
-        for item in sayable(services.library, RECORDED, NOW).items:
+        for item in collect_recordable_texts(services.library, RECORDED, NOW).items:
             if flows is None or item.flow in flows:
                 said = Recording(0, RECORDED, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
                 recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
@@ -70,13 +70,13 @@ def judge(phone: Phone) -> None:
     """Every answer: TwiML by Twilio's lists (the client looks), the caller's language, something to hear, a way on."""
     language = phone.knew = phone.reads() or phone.knew  # whoever was erased hears so in its language
     if "page=" not in (phone.on if phone.goes_on else ""):
-        assert phone.voices <= ({VOICES[language].locale} if language in VOICES else set()), language
+        assert phone.voices <= ({TWILIO_VOICES[language].locale} if language in TWILIO_VOICES else set()), language
     assert phone.goes_on or phone.has("Dial") or phone.has("Hangup"), "a dead end"
     heard = phone.root.find(".//Say") is not None or phone.root.find(".//Play") is not None
     assert heard or phone.has("Dial"), "silence"
     for waiting in phone.root.iter("Gather"):
         assert {one.tag for one in waiting} & {"Say", "Play"}, "it waits without having asked"
-    assert heard or language not in VOICES, "silence where there is a voice"
+    assert heard or language not in TWILIO_VOICES, "silence where there is a voice"
     assert phone.seconds_before_a_key() <= (0 if phone.goes_on else LONGEST), "nobody has to listen to the end"
 
 
@@ -100,7 +100,7 @@ LONG = settings(max_examples=200, deadline=None, suppress_health_check=list(Heal
 
 
 @pytest.mark.long
-def test_a_caller_always_has_a_way_on(client: FlaskClient, services: Services) -> None:
+def test_a_caller_always_has_a_way_on(client: FlaskClient, services: Runtime) -> None:
     phone = Phone(client, record(services, {"texts", "menu", "language_set"}))
 
     @QUICK
@@ -112,14 +112,14 @@ def test_a_caller_always_has_a_way_on(client: FlaskClient, services: Services) -
 
 
 @pytest.mark.long
-def test_every_flow_in_every_language_has_a_way_on(client: FlaskClient, services: Services) -> None:
+def test_every_flow_in_every_language_has_a_way_on(client: FlaskClient, services: Runtime) -> None:
     phone = Phone(client, record(services))
     for language, flow in itertools.product(services.library.district.languages, flows(services.library)):
         walk(phone, language, flow, [("press", "1"), ("press", "*"), ("press", "2"), ("wait", ""), ("wait", "")])
 
 
 @pytest.mark.long
-def test_whatever_a_caller_does_there_is_a_way_on(client: FlaskClient, services: Services) -> None:
+def test_whatever_a_caller_does_there_is_a_way_on(client: FlaskClient, services: Runtime) -> None:
     phone = Phone(client, record(services))
 
     @LONG

@@ -11,7 +11,7 @@ from bot.base.database import now
 from bot.cases.conversation_text import build_family_text
 from bot.messaging import delivery_status
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import case_messages
 from bot.store.cases import cases as cases_of
 from bot.store.cases import deliveries as deliveries_of
@@ -28,7 +28,7 @@ OURS = {"Direction": "outbound-api", "From": "+12175550100"}
 
 
 @pytest.fixture
-def phone(client: FlaskClient, services: Services) -> Phone:
+def phone(client: FlaskClient, services: Runtime) -> Phone:
     return Phone(client, services)
 
 
@@ -77,9 +77,11 @@ def test_what_could_not_be_translated_is_read_by_its_own_voice(phone: Phone, twi
 
 def state_after(phone: Phone, row: str, answered_by: str) -> str:
     """The delivery's state once Twilio has told that the call is over."""
-    report = delivery_status.parse({"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": answered_by}, row)
+    report = delivery_status.parse_report(
+        {"CallSid": phone.sid, "CallStatus": "completed", "AnsweredBy": answered_by}, row
+    )
     assert report
-    delivery_status.record(phone.services, report)
+    delivery_status.record_report(phone.services, report)
     with phone.services.database.read() as db:
         return str(db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one())
 
@@ -161,7 +163,7 @@ def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: 
     rung(phone, "Marta: el autobús llega a las 7:15.")
     picked_up(phone, twilio)
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr("bot.messaging.inbound_handler.keep", fails)
+        broken.setattr("bot.messaging.inbound_handler.persist_effects", fails)
         assert "oprima" not in phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
         assert "9 1 1" in phone.words and phone.voices == {"es-MX"} and phone.has("Hangup")
     with phone.services.database.engine.begin() as db:

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from bot.base.database import now
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import deliveries
 from bot.store.families import contacts
 from tests.conftest import Family
@@ -19,14 +19,14 @@ NIGHT = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)
 MORNING = datetime(2026, 11, 25, 14, 0, tzinfo=UTC)
 
 
-def planned(services: Services, address: str, at: datetime) -> str:
+def planned(services: Runtime, address: str, at: datetime) -> str:
     with services.database.write() as db:
         contact = contacts.find(db, services.database.vault, address)
         assert contact is not None
         return deliveries.plan_staff_message(db, services.database.vault, contact.id, "The bus comes at 7:15.", at)
 
 
-def caller(client: FlaskClient, services: Services, says: str = "") -> Phone:
+def caller(client: FlaskClient, services: Runtime, says: str = "") -> Phone:
     phone = Phone(client, services)
     phone.ring()
     phone.press("1")
@@ -35,7 +35,7 @@ def caller(client: FlaskClient, services: Services, says: str = "") -> Phone:
     return phone
 
 
-def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Services, twilio: TwilioStandIn) -> None:
+def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
     phone = caller(client, services)
     with time_machine.travel(NIGHT):
         row = planned(services, f"voice:{phone.number}", now())
@@ -52,7 +52,7 @@ def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Services
     assert len(twilio.calls_to(phone.number)) == 1
 
 
-def test_an_emergency_that_is_going_on_rings(client: FlaskClient, services: Services, twilio: TwilioStandIn) -> None:
+def test_an_emergency_that_is_going_on_rings(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
     with time_machine.travel(NIGHT - timedelta(hours=1)):
         phone = caller(client, services, "ICE is at our door right now")
     with time_machine.travel(NIGHT):
@@ -61,7 +61,7 @@ def test_an_emergency_that_is_going_on_rings(client: FlaskClient, services: Serv
 
 
 def test_one_that_was_reported_in_the_afternoon_does_not(
-    client: FlaskClient, services: Services, twilio: TwilioStandIn
+    client: FlaskClient, services: Runtime, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(NIGHT - timedelta(hours=6)):
         phone = caller(client, services, "ICE is at our door right now")
@@ -70,7 +70,7 @@ def test_one_that_was_reported_in_the_afternoon_does_not(
     assert twilio.calls_to(phone.number) == []
 
 
-def test_a_text_is_silent_and_goes_at_any_hour(family: Family, services: Services, twilio: TwilioStandIn) -> None:
+def test_a_text_is_silent_and_goes_at_any_hour(family: Family, services: Runtime, twilio: TwilioStandIn) -> None:
     family.text("hola")
     with time_machine.travel(NIGHT):
         deliver(services, planned(services, family.address, now()))

@@ -7,80 +7,84 @@ from click.testing import CliRunner
 
 from bot.cli.main import main
 from bot.content.library import Library
-from bot.flows.effects import Ask, Say, StateFact
-from bot.messaging.reply_composer import Composer
-from bot.runtime import Services
-from bot.speech.spoken_wording import said
-from bot.speech.twilio_voices import VOICES
-from bot.speech.utterances import pieces, recording_key
+from bot.flows.effects import AskQuestion, SayText, StateFact
+from bot.messaging.reply_composer import ReplyComposer
+from bot.runtime import Runtime
+from bot.speech.spoken_wording import render_spoken_reply
+from bot.speech.twilio_voices import TWILIO_VOICES
+from bot.speech.utterances import compute_recording_key, split_utterances
 from bot.store.announcements import recordings
 from bot.store.announcements.recordings import Recording, RecordingAudio
 from bot.voice import coverage
-from bot.voice.recordable_texts import sayable
+from bot.voice.recordable_texts import collect_recordable_texts
 from tests.conftest import NOW
 
 
 @pytest.mark.parametrize("language", ["en", "so", "fa", "mam"])
 def test_a_reply_is_found_piece_by_piece(library: Library, language: str) -> None:
-    keys = sayable(library, language, NOW).keys
+    keys = collect_recordable_texts(library, language, NOW).keys
     menu = library.flows.flows["menu"].steps["open"]
     safe = library.flows.flows["school_ice_policy"]
     fact = next(name for step in safe.steps.values() for name in step.fact if name in library.facts)
-    effects = [Ask(menu.ask or "", tuple(str(one.label) for one in menu.choices.values())), StateFact(fact)]
-    effects += [Say(str(text)) for text in library.flows.flows["danger_now"].steps["open"].say]
-    cut = pieces(said(library, language, Composer(library, language, NOW).compose(effects)))
-    assert len(cut) > 9 and {recording_key(language, piece.text) for piece in cut} <= keys
+    effects = [AskQuestion(menu.ask or "", tuple(str(one.label) for one in menu.choices.values())), StateFact(fact)]
+    effects += [SayText(str(text)) for text in library.flows.flows["danger_now"].steps["open"].say]
+    cut = split_utterances(
+        render_spoken_reply(library, language, ReplyComposer(library, language, NOW).compose(effects))
+    )
+    assert len(cut) > 9 and {compute_recording_key(language, piece.text) for piece in cut} <= keys
 
 
 def test_emergencies_come_first_then_the_menu_and_a_person(library: Library) -> None:
-    found = sayable(library, "so", NOW)
+    found = collect_recordable_texts(library, "so", NOW)
     flows = list(dict.fromkeys(item.flow for item in found.items))
     assert flows[:5] == ["abuse_violence_home", "child_alone_now", "danger_now", "enforcement_now", "self_harm_now"]
     assert flows[5:8] == ["menu", "talk_to_human", "texts"] and len(found.keys) == len(found.items) > 200
 
 
 def test_texts_with_a_callers_own_values_stand_apart(library: Library) -> None:
-    found = sayable(library, "so", NOW)
-    assert any("{case}" in one.english for one in found.apart) and not any("{" in item.text for item in found.items)
-    assert not any(one.english == library.texts["poster_title"] for one in found.apart)
+    found = collect_recordable_texts(library, "so", NOW)
+    assert any("{case}" in one.english for one in found.machine_only_texts) and not any(
+        "{" in item.text for item in found.items
+    )
+    assert not any(one.english == library.texts["poster_title"] for one in found.machine_only_texts)
 
 
 def test_an_unwritten_language_is_recorded_beside_the_english(library: Library) -> None:
-    items = sayable(library, "mam", NOW).items
-    assert all(item.missing and item.text == item.english for item in items)
-    somali = {item.english: item for item in sayable(library, "so", NOW).items}
-    assert somali["Yes"].text == "Haa" and not somali["Yes"].missing
+    items = collect_recordable_texts(library, "mam", NOW).items
+    assert all(item.is_missing and item.text == item.english for item in items)
+    somali = {item.english: item for item in collect_recordable_texts(library, "so", NOW).items}
+    assert somali["Yes"].text == "Haa" and not somali["Yes"].is_missing
 
 
 def test_other_words_have_another_key(library: Library) -> None:
-    before = sayable(library, "so", NOW).keys
+    before = collect_recordable_texts(library, "so", NOW).keys
     other = replace(library, district=library.district.model_copy(update={"office_phone": "217-555-0999"}))
-    after = sayable(other, "so", NOW).keys
+    after = collect_recordable_texts(other, "so", NOW).keys
     assert before - after and after - before and before & after
 
 
 def test_check_lists_what_nobody_hears(library: Library) -> None:
-    lines = list(coverage.warnings(library, NOW, None))
+    lines = list(coverage.list_warnings(library, NOW, None))
     assert {line.split("/")[1][:2] for line in lines} == {"ht", "so", "fa", "ps"} & set(library.district.languages)
     assert all("abuse_violence_home" in line and "were not looked at" in line for line in lines)
-    every = list(coverage.warnings(library, NOW, lambda language, keys: set(keys)))
+    every = list(coverage.list_warnings(library, NOW, lambda language, keys: set(keys)))
     assert len(every) == len(lines) and all("not looked at" not in line and "first:" not in line for line in every)
 
 
 @pytest.mark.long
 def test_the_commands_work_with_and_without_a_database(
-    services: Services, library: Library, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    item = sayable(library, "so", NOW).items[0]
+    item = collect_recordable_texts(library, "so", NOW).items[0]
     with services.database.write() as db:
         said = Recording(0, "so", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
         recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
     monkeypatch.setenv("VAR_DIR", str(services.settings.var_dir))
     monkeypatch.setenv("DATABASE_URL", services.settings.database_url)
     table = CliRunner().invoke(main, ["voices"]).output
-    assert f"| Somali (so) | none | 1 of {len(sayable(library, 'so', NOW).items)} |" in table
+    assert f"| Somali (so) | none | 1 of {len(collect_recordable_texts(library, 'so', NOW).items)} |" in table
     assert len(table.splitlines()) == 2 + len(library.district.languages)
-    assert f"| Spanish (es) | {VOICES['es'].name} | 0 of" in table
+    assert f"| Spanish (es) | {TWILIO_VOICES['es'].name} | 0 of" in table
     away = services.settings.var_dir / "away.db"
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{away}")
     assert "| Somali (so) | none | not looked at |" in CliRunner().invoke(main, ["voices"]).output

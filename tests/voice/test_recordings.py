@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import recordings
-from bot.voice.recordable_texts import Item, sayable
-from bot.web.app import BODY_BYTES, create_app
+from bot.voice.recordable_texts import RecordableText, collect_recordable_texts
+from bot.web.app import MAX_BODY_BYTES, create_app
 from tests.conftest import NOW
 from tests.voice.sounds import about, sound, wav
 from tests.web.console.conftest import ana, member
@@ -37,15 +37,15 @@ class Staff:
         form["csrf_token"] = token(self.client.get("/console/account").text)
         return self.client.post(path, data=form, follow_redirects=True)
 
-    def record(self, item: Item, audio: bytes, language: str = "so") -> TestResponse:
+    def record(self, item: RecordableText, audio: bytes, language: str = "so") -> TestResponse:
         """What the form of this text sends."""
         return self.post(f"/console/recordings/{language}/{item.key}", recording=(BytesIO(audio), "recording.webm"))
 
 
 @pytest.fixture
-def first(services: Services) -> Item:
+def first(services: Runtime) -> RecordableText:
     """The text that matters most in Somali."""
-    return sayable(services.library, "so", NOW).items[1]
+    return collect_recordable_texts(services.library, "so", NOW).items[1]
 
 
 @pytest.fixture
@@ -54,17 +54,17 @@ def one(ana: FlaskClient) -> Staff:
 
 
 @pytest.fixture
-def other(services: Services, client: FlaskClient) -> Staff:
+def other(services: Runtime, client: FlaskClient) -> Staff:
     return Staff(member(services, client.application, "approver", "sam_ortiz"))
 
 
-def heard(client: FlaskClient, item: Item, ending: str = "mp3") -> TestResponse:
+def heard(client: FlaskClient, item: RecordableText, ending: str = "mp3") -> TestResponse:
     """What Twilio gets, without a login."""
     return client.application.test_client().get(f"/recordings/{item.key}.{ending}")
 
 
 def test_recorded_by_one_reviewed_by_another_and_heard(
-    services: Services, client: FlaskClient, one: Staff, other: Staff, first: Item
+    services: Runtime, client: FlaskClient, one: Staff, other: Staff, first: RecordableText
 ) -> None:
     page = one.record(first, sound()).text
     assert "Kept." in page and "Waits for a review" in page and "Not recorded" in page
@@ -86,7 +86,7 @@ def test_recorded_by_one_reviewed_by_another_and_heard(
 
 
 def test_taken_back_is_gone_and_an_older_one_does_not_come_back(
-    services: Services, client: FlaskClient, one: Staff, other: Staff, first: Item
+    services: Runtime, client: FlaskClient, one: Staff, other: Staff, first: RecordableText
 ) -> None:
     for number in (1, 2):
         one.record(first, sound())
@@ -100,30 +100,30 @@ def test_taken_back_is_gone_and_an_older_one_does_not_come_back(
     assert one.post("/console/recordings/take-back/2").status_code == 404
 
 
-def test_another_language_has_its_own(services: Services, one: Staff, other: Staff, first: Item) -> None:
+def test_another_language_has_its_own(services: Runtime, one: Staff, other: Staff, first: RecordableText) -> None:
     one.record(first, sound())
     other.post("/console/recordings/review/1", heard="yes")
-    beside = sayable(services.library, "ps", NOW).items[1]
+    beside = collect_recordable_texts(services.library, "ps", NOW).items[1]
     with services.database.read() as db:
         assert recordings.find_usable_keys(db, "so", {first.key, beside.key}) == {first.key}
         assert recordings.find_usable_keys(db, "ps", {first.key, beside.key}) == set()
 
 
-def test_changed_words_are_due_again(services: Services, client: FlaskClient, one: Staff, other: Staff) -> None:
+def test_changed_words_are_due_again(services: Runtime, client: FlaskClient, one: Staff, other: Staff) -> None:
     phone = services.library.district.office_phone
-    item = next(item for item in sayable(services.library, "so", NOW).items if phone in item.text)
+    item = next(item for item in collect_recordable_texts(services.library, "so", NOW).items if phone in item.text)
     one.record(item, sound())
     other.post("/console/recordings/review/1", heard="yes")
     assert "record again" not in one.client.get("/console/recordings/so").text
     library = services.library
     district = library.district.model_copy(update={"office_phone": "217-555-0999"})
     changed = replace(services, library=replace(library, district=district))
-    app = create_app(services=changed)
+    app = create_app(runtime=changed)
     late = Staff(member(changed, app, "staff", "grace_wu"))
     page = late.client.get("/console/recordings/so").text
     assert "The text has changed: record again" in page and phone in page and "To what stands there now" in page
     assert "The text has changed meanwhile" in late.record(item, sound()).text
-    assert item.key not in sayable(changed.library, "so", NOW).keys
+    assert item.key not in collect_recordable_texts(changed.library, "so", NOW).keys
     late.post("/console/recordings/take-back/1")
     assert "record again" not in late.client.get("/console/recordings/so").text
 
@@ -137,40 +137,40 @@ def test_changed_words_are_due_again(services: Services, client: FlaskClient, on
     ],
 )
 def test_what_is_no_recording_is_refused_in_plain_words(
-    one: Staff, first: Item, audio: Callable[[], bytes], told: str
+    one: Staff, first: RecordableText, audio: Callable[[], bytes], told: str
 ) -> None:
     page = one.record(first, audio()).text
     assert told in page and "Waits for a review" not in page
 
 
 def test_only_this_form_may_be_large_and_only_for_who_may_send_it(
-    services: Services, client: FlaskClient, one: Staff, first: Item
+    services: Runtime, client: FlaskClient, one: Staff, first: RecordableText
 ) -> None:
     large = wav(60)
-    assert len(large) > BODY_BYTES and "Kept." in one.record(first, large).text
+    assert len(large) > MAX_BODY_BYTES and "Kept." in one.record(first, large).text
     assert one.record(first, b"x" * (17 * 1024 * 1024)).status_code == 413
     path, form = f"/console/recordings/so/{first.key}", {"recording": (BytesIO(large), "a.wav")}
     assert client.application.test_client().post(path, data=form).status_code == 413
     viewer = Staff(member(services, client.application, "viewer", "grace_wu"))
     assert viewer.record(first, large).status_code == 413
     assert viewer.record(first, b"small").status_code == 403
-    assert one.post("/console/phrases", original="x" * BODY_BYTES).status_code == 413
+    assert one.post("/console/phrases", original="x" * MAX_BODY_BYTES).status_code == 413
 
 
-def test_without_the_token_nothing_is_kept(services: Services, one: Staff, first: Item) -> None:
+def test_without_the_token_nothing_is_kept(services: Runtime, one: Staff, first: RecordableText) -> None:
     form = {"recording": (BytesIO(sound()), "a.webm")}
     assert one.client.post(f"/console/recordings/so/{first.key}", data=form).status_code == 400
     with services.database.read() as db:
         assert recordings.list_languages(db) == set()
 
 
-def test_no_words_become_a_script_and_right_to_left_stands_right(services: Services) -> None:
+def test_no_words_become_a_script_and_right_to_left_stands_right(services: Runtime) -> None:
     evil = "<script>alert(1)</script>"
     library = services.library
     district = library.district.model_copy(update={"office_phone": evil, "name": f'{evil}"onload="x'})
     own = replace(services, library=replace(library, district=district))
-    staff = Staff(member(own, create_app(services=own), "staff", "ana_ruiz"))
-    item = next(item for item in sayable(own.library, "ar", NOW).items if evil in item.text)
+    staff = Staff(member(own, create_app(runtime=own), "staff", "ana_ruiz"))
+    item = next(item for item in collect_recordable_texts(own.library, "ar", NOW).items if evil in item.text)
     page = staff.record(item, sound(), "ar").text
     assert evil not in page and "&lt;script&gt;" in page and 'dir="rtl"' in page and 'lang="ar"' in page
     answer = staff.client.get("/console/recordings/ar")
@@ -178,7 +178,7 @@ def test_no_words_become_a_script_and_right_to_left_stands_right(services: Servi
     assert "onclick" not in page and "recordings.js" in page
 
 
-def test_the_list_says_where_nothing_is_heard(one: Staff, other: Staff, first: Item) -> None:
+def test_the_list_says_where_nothing_is_heard(one: Staff, other: Staff, first: RecordableText) -> None:
     one.record(first, sound())
     other.post("/console/recordings/review/1", heard="yes")
     page = one.client.get("/console/recordings").text

@@ -8,34 +8,34 @@ from twilio.twiml.voice_response import VoiceResponse
 from bot.base import settings
 from bot.content.library import Library
 from bot.flow_tests import runner
-from bot.flow_tests.harness import Stage
+from bot.flow_tests.harness import FlowTestHarness
 from bot.flows.dialog_state import Outcome
-from bot.speech.spoken_wording import said
-from bot.speech.twilio_voices import VOICES, hears
-from bot.speech.utterances import pieces
-from bot.web.webhooks.twiml_speech import Speaker, with_keys
+from bot.speech.spoken_wording import render_spoken_reply
+from bot.speech.twilio_voices import TWILIO_VOICES, find_recognition_locale
+from bot.speech.utterances import split_utterances
+from bot.web.webhooks.twiml_speech import Speaker, add_key_prompts
 from tests.twiml.checking import check
 
 TRANSCRIPTS = settings.ROOT / "flows/tests"
 
 
-class Overheard(Stage):
+class Overheard(FlowTestHarness):
     """A stage that keeps what was said on it, once each."""
 
     replies: ClassVar[set[tuple[str, str]]] = set()
 
-    def _take(self, outcome: Outcome) -> None:
-        super()._take(outcome)
-        self.replies.add((self.talk.language or self.language, self.reply))
+    def _apply_outcome(self, outcome: Outcome) -> None:
+        super()._apply_outcome(outcome)
+        self.replies.add((self.state.language or self.language, self.reply))
 
 
 @pytest.mark.long
 def test_all_that_transcripts_say_is_twiml(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "Stage", Overheard)
+    monkeypatch.setattr(runner, "FlowTestHarness", Overheard)
     Overheard.replies.clear()
     runner.play_all(library, TRANSCRIPTS, ["voice"])
-    heard = [(language, reply) for language, reply in Overheard.replies if language in VOICES and reply]
-    assert len(heard) > 2000 and {language for language, _ in heard} == set(VOICES)
+    heard = [(language, reply) for language, reply in Overheard.replies if language in TWILIO_VOICES and reply]
+    assert len(heard) > 2000 and {language for language, _ in heard} == set(TWILIO_VOICES)
     for language, reply in heard:
         for slowly in (False, True):
             check(as_call(library, language, reply, slowly), "Voice")
@@ -44,9 +44,13 @@ def test_all_that_transcripts_say_is_twiml(library: Library, monkeypatch: pytest
 def as_call(library: Library, language: str, reply: str, slowly: bool) -> str:
     """The reply as `web/webhooks/incoming_call` says it, the keys in the caller's language."""
     press = library.catalogs.translate(language, library.texts["voice_press"])
-    texts = with_keys(pieces(said(library, language, reply)), lambda digit: press.format(digit=digit))
-    document, speaker = VoiceResponse(), Speaker(language, slowly=slowly)
-    gather = document.gather(input="dtmf speech", language=hears(language), action="/", action_on_empty_result=True)
+    texts = add_key_prompts(
+        split_utterances(render_spoken_reply(library, language, reply)), lambda digit: press.format(digit=digit)
+    )
+    document, speaker = VoiceResponse(), Speaker(language, is_slow=slowly)
+    gather = document.gather(
+        input="dtmf speech", language=find_recognition_locale(language), action="/", action_on_empty_result=True
+    )
     for text in texts:
-        speaker.say(gather, text)
+        speaker.say_text(gather, text)
     return str(document)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import voice_notes
 from bot.store.cases.voice_notes import VoiceNote
-from bot.voice_notes.job import carry
+from bot.voice_notes.job import run_next_step
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn, build
 from tests.stand_in.media import Kept
@@ -19,21 +19,21 @@ STEPS = 10
 Speak = Callable[..., str]
 
 
-def carry_all(services: Services) -> None:
+def carry_all(services: Runtime) -> None:
     """What the workers would do at this moment, job after job."""
     for _ in range(STEPS):
         with services.database.read() as db:
             due = voice_notes.list_due(db, now(), 100)
         for note_id in due:
-            carry(services, note_id)
+            run_next_step(services, note_id)
 
 
-def notes(services: Services, case_id: int = 1) -> list[VoiceNote]:
+def notes(services: Runtime, case_id: int = 1) -> list[VoiceNote]:
     with services.database.read() as db:
         return voice_notes.list_for_case(db, services.database.vault, case_id)
 
 
-def sound_of(services: Services, note: VoiceNote) -> bytes | None:
+def sound_of(services: Runtime, note: VoiceNote) -> bytes | None:
     with services.database.read() as db:
         return voice_notes.load_audio(db, services.database.vault, note)
 

@@ -8,7 +8,7 @@ import time_machine
 from flask.testing import FlaskClient
 
 from bot.channels.twilio_media import MAX_MEDIA_BYTES, MediaError, TwilioMedia, get_host
-from bot.runtime import Services
+from bot.runtime import Runtime
 from tests.conftest import NOW, Family
 from tests.stand_in import TwilioStandIn
 from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
@@ -63,7 +63,7 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 @pytest.fixture
-def media(services: Services) -> TwilioMedia:
+def media(services: Runtime) -> TwilioMedia:
     return TwilioMedia(services.settings)
 
 
@@ -87,9 +87,7 @@ def test_no_redirect_leads_anywhere_else(
     assert ports == {int(twilio.url.rsplit(":", 1)[1])} and error.value.reason in ("elsewhere", "not_there", "away")
 
 
-def test_what_leads_elsewhere_is_deleted_all_the_same(
-    services: Services, family: Family, twilio: TwilioStandIn
-) -> None:
+def test_what_leads_elsewhere_is_deleted_all_the_same(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(SOUND, moved_to="http://169.254.169.254/"))
     carry_all(services)
@@ -141,7 +139,7 @@ def test_another_accounts_media_is_not_deleted(media: TwilioMedia, twilio: Twili
 
 @pytest.mark.parametrize("honest", [True, False])
 def test_more_than_sixteen_megabytes_are_refused(
-    services: Services, family: Family, twilio: TwilioStandIn, honest: bool
+    services: Runtime, family: Family, twilio: TwilioStandIn, honest: bool
 ) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(bytes(MAX_MEDIA_BYTES + 1), honest=honest))
@@ -152,7 +150,7 @@ def test_more_than_sixteen_megabytes_are_refused(
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "audio/x-caf", "application/pdf"])
-def test_other_kinds_are_refused(services: Services, family: Family, twilio: TwilioStandIn, content_type: str) -> None:
+def test_other_kinds_are_refused(services: Runtime, family: Family, twilio: TwilioStandIn, content_type: str) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(b"<script>alert(1)</script>", content_type))
     carry_all(services)
@@ -168,7 +166,7 @@ def test_parameters_and_an_unnamed_type(media: TwilioMedia, twilio: TwilioStandI
 
 
 @pytest.mark.parametrize("trouble", [429, 500, 503, 404, 401])
-def test_troubles_pass(services: Services, family: Family, twilio: TwilioStandIn, trouble: int) -> None:
+def test_troubles_pass(services: Runtime, family: Family, twilio: TwilioStandIn, trouble: int) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(SOUND, troubles=(trouble, trouble)))
     carry_all(services)
@@ -180,14 +178,14 @@ def test_troubles_pass(services: Services, family: Family, twilio: TwilioStandIn
 
 
 def test_a_deletion_that_fails_is_tried_again_and_a_file_that_is_gone_is_fine(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("hello, good morning")
     kept = twilio.media.put(SOUND)
     speak(family, kept)
-    from bot.voice_notes.job import carry
+    from bot.voice_notes.job import run_next_step
 
-    carry(services, 1)
+    run_next_step(services, 1)
     kept.troubles = [503]
     carry_all(services)
     assert notes(services)[0].at_twilio and len(twilio.media.files) == 1
@@ -199,7 +197,7 @@ def test_a_deletion_that_fails_is_tried_again_and_a_file_that_is_gone_is_fine(
 
 @pytest.mark.parametrize(("minutes", "why"), [(11, "not_there"), (25 * 60, "away")])
 def test_it_gives_up_and_says_what_to_do(
-    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn, minutes: int, why: str
+    services: Runtime, client: FlaskClient, family: Family, twilio: TwilioStandIn, minutes: int, why: str
 ) -> None:
     family.text("hello, good morning")
     kept = twilio.media.put(SOUND, troubles=(404 if why == "not_there" else 503,) * 50)
@@ -214,7 +212,7 @@ def test_it_gives_up_and_says_what_to_do(
 
 
 def test_nothing_of_it_stands_in_the_log(
-    services: Services, spoken: Family, twilio: TwilioStandIn, caplog: pytest.LogCaptureFixture
+    services: Runtime, spoken: Family, twilio: TwilioStandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", logger="bot"):
         speak(spoken, None, MediaUrl0="https://api.twilio.com.evil.test/secret")

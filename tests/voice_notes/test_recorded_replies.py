@@ -6,15 +6,15 @@ from xml.etree import ElementTree
 import pytest
 
 from bot.base.database import now
-from bot.messaging.inbound_message import Inbound, Sound
-from bot.messaging.recorded_replies import beside, speaks
-from bot.runtime import Services
-from bot.speech.spoken_wording import said as for_the_ear
-from bot.speech.utterances import pieces, recording_key
+from bot.messaging.inbound_message import AudioFile, InboundMessage
+from bot.messaging.recorded_replies import add_recording, is_speaking
+from bot.runtime import Runtime
+from bot.speech.spoken_wording import render_spoken_reply as for_the_ear
+from bot.speech.utterances import compute_recording_key, split_utterances
 from bot.store.announcements import recordings
 from bot.store.announcements.recordings import Recording
 from bot.store.announcements.recordings import RecordingAudio as Audio
-from bot.voice.audio_conversion import convert
+from bot.voice.audio_conversion import convert_recording
 from tests.conftest import PUBLIC, Family
 from tests.stand_in import TwilioStandIn, build, sign
 from tests.voice.sounds import about, sound
@@ -37,13 +37,13 @@ def twiml(family: Family, body: str, **fields: str) -> list[tuple[str, str]]:
     return [((one.text or "").strip(), one.findtext("Media") or "") for one in messages]
 
 
-def record(services: Services, reply: str, language: str = "en", reviewed: bool = True) -> list[str]:
+def record(services: Runtime, reply: str, language: str = "en", reviewed: bool = True) -> list[str]:
     """Somebody says all of a reply, with the words for its numbers; the keys."""
     library, keys = services.library, []
     press = library.catalogs.translate(language, library.texts["voice_press"])
-    for piece in pieces(for_the_ear(library, language, reply)):
+    for piece in split_utterances(for_the_ear(library, language, reply)):
         for text in (piece.text, *([press.format(digit=piece.key)] if piece.key else [])):
-            keys.append(recording_key(language, text))
+            keys.append(compute_recording_key(language, text))
             said = Recording(0, language, keys[-1], "test", text, 1, "ana_ruiz", now())
             with services.database.write() as db:
                 number = recordings.add(db, said, Audio(TAGGED + text.encode(), b"OggS" + text.encode(), 1))
@@ -60,7 +60,7 @@ def menu(spoken: Family) -> str:
     return text
 
 
-def test_the_whole_answer_is_sent_aloud_beside_its_text(services: Services, spoken: Family, menu: str) -> None:
+def test_the_whole_answer_is_sent_aloud_beside_its_text(services: Runtime, spoken: Family, menu: str) -> None:
     keys = record(services, menu)
     text, sound = twiml(spoken, "menu", ButtonPayload="menu")
     assert text == (menu, "") and sound == ("", f"{PUBLIC}/recordings/{'-'.join(keys)}.mp3")
@@ -72,7 +72,7 @@ def test_the_whole_answer_is_sent_aloud_beside_its_text(services: Services, spok
     )
 
 
-def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Services, spoken: Family, menu: str) -> None:
+def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Runtime, spoken: Family, menu: str) -> None:
     record(services, menu)
     first = twiml(spoken, "menu", ButtonPayload="menu")
     with services.database.write() as db:
@@ -83,12 +83,12 @@ def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Servi
     assert len(twiml(spoken, "menu", ButtonPayload="menu")) == 1, "the next answer has only what stands"
 
 
-def test_one_piece_that_nobody_reviewed_and_all_stays_a_text(services: Services, spoken: Family, menu: str) -> None:
+def test_one_piece_that_nobody_reviewed_and_all_stays_a_text(services: Runtime, spoken: Family, menu: str) -> None:
     record(services, menu, reviewed=False)
     assert twiml(spoken, "menu", ButtonPayload="menu") == [(menu, "")]
 
 
-def test_who_writes_words_is_answered_by_text(services: Services, spoken: Family, menu: str) -> None:
+def test_who_writes_words_is_answered_by_text(services: Runtime, spoken: Family, menu: str) -> None:
     record(services, menu)
     twiml(spoken, "I want to see the menu")
     assert all(file == "" for _, file in twiml(spoken, "menu", ButtonPayload="menu"))
@@ -109,20 +109,22 @@ def test_a_language_that_no_voice_reads_is_not_sent_to_the_telephone(family: Fam
 
 
 def test_what_counts_as_speaking() -> None:
-    note = Inbound("MM1", "whatsapp:+1", "", kind="audio", sounds=(Sound("", "audio/ogg"),))
-    assert speaks(False, note) and not speaks(False, Inbound("SM1", "+1", "2"))
-    assert speaks(True, Inbound("SM1", "+1", "2")) and speaks(True, Inbound("SM1", "+1", "Yes", payload="1"))
-    assert not speaks(True, Inbound("SM1", "+1", "sí"))
+    note = InboundMessage("MM1", "whatsapp:+1", "", kind="audio", audio_files=(AudioFile("", "audio/ogg"),))
+    assert is_speaking(False, note) and not is_speaking(False, InboundMessage("SM1", "+1", "2"))
+    assert is_speaking(True, InboundMessage("SM1", "+1", "2")) and is_speaking(
+        True, InboundMessage("SM1", "+1", "Yes", payload="1")
+    )
+    assert not is_speaking(True, InboundMessage("SM1", "+1", "sí"))
 
 
-def test_in_a_call_nobody_is_told_to_call(services: Services) -> None:
-    said = Inbound("CV1", "voice:+12175550177", "", kind="audio", sounds=(Sound("", "audio/mpeg"),))
-    assert beside(services, said, "Thank you.", "en", [], now()) == "Thank you."
+def test_in_a_call_nobody_is_told_to_call(services: Runtime) -> None:
+    said = InboundMessage("CV1", "voice:+12175550177", "", kind="audio", audio_files=(AudioFile("", "audio/mpeg"),))
+    assert add_recording(services, said, "Thank you.", "en", [], now()) == "Thank you."
 
 
 @pytest.mark.long
-def test_several_recordings_are_one_sound_as_long_as_all(services: Services, spoken: Family) -> None:
-    made = convert(sound(2))
+def test_several_recordings_are_one_sound_as_long_as_all(services: Runtime, spoken: Family) -> None:
+    made = convert_recording(sound(2))
     with services.database.write() as db:
         for key in ("a" * 32, "b" * 32):
             said = Recording(0, "en", key, "test", key, 2, "ana_ruiz", now())

@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 
 from bot.base import settings
 from bot.base.settings import SettingsError
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from bot.store.cases import cases
-from bot.transcription import Failed
+from bot.transcription import TranscriptionError
 from bot.transcription.http import HttpTranscriber
 from bot.web.app import create_app
 from tests.conftest import NOW, Family
@@ -33,18 +33,18 @@ def server() -> Iterator[HearingServer]:
 
 
 @pytest.fixture
-def hearing(services: Services, server: HearingServer) -> Services:
+def hearing(services: Runtime, server: HearingServer) -> Runtime:
     more = {"transcriber": "http", "transcriber_url": server.url, "transcriber_token": "a token"}
-    return open_services(services.settings.model_copy(update=more), services.library)
+    return open_runtime(services.settings.model_copy(update=more), services.library)
 
 
 @pytest.fixture
-def page(hearing: Services) -> FlaskClient:
-    return create_app(services=hearing).test_client()
+def page(hearing: Runtime) -> FlaskClient:
+    return create_app(runtime=hearing).test_client()
 
 
 @pytest.fixture
-def parent(hearing: Services, page: FlaskClient, twilio: TwilioStandIn) -> Family:
+def parent(hearing: Runtime, page: FlaskClient, twilio: TwilioStandIn) -> Family:
     """A family that writes Spanish and has sent a voice note."""
     parent = Family(hearing, page, "whatsapp:+12175550133")
     parent.text("buenos días, ¿cómo están?")
@@ -52,14 +52,14 @@ def parent(hearing: Services, page: FlaskClient, twilio: TwilioStandIn) -> Famil
     return parent
 
 
-def test_it_is_off_by_default(services: Services, spoken: Family, server: HearingServer) -> None:
+def test_it_is_off_by_default(services: Runtime, spoken: Family, server: HearingServer) -> None:
     assert services.transcriber is None
     carry_all(services)
     assert notes(services)[0].transcript == "" and server.asked == []
 
 
 def test_its_words_are_shown_as_a_machines(
-    hearing: Services, parent: Family, page: FlaskClient, server: HearingServer, twilio: TwilioStandIn
+    hearing: Runtime, parent: Family, page: FlaskClient, server: HearingServer, twilio: TwilioStandIn
 ) -> None:
     server.says = "quisiera saber del autobús, mi número es A123456789"
     carry_all(hearing)
@@ -74,7 +74,7 @@ def test_its_words_are_shown_as_a_machines(
     assert "autobús".encode() not in kept_on_disk(hearing.database, hearing.settings.var_dir)
 
 
-def test_no_flow_answers_it(hearing: Services, parent: Family, server: HearingServer) -> None:
+def test_no_flow_answers_it(hearing: Runtime, parent: Family, server: HearingServer) -> None:
     server.says = "STOP"
     carry_all(hearing)
     with hearing.database.read() as db:
@@ -83,7 +83,7 @@ def test_no_flow_answers_it(hearing: Services, parent: Family, server: HearingSe
 
 
 def test_an_emergency_in_it_is_paged_as_its_own(
-    hearing: Services, parent: Family, page: FlaskClient, server: HearingServer
+    hearing: Runtime, parent: Family, page: FlaskClient, server: HearingServer
 ) -> None:
     server.says = "la migra está en mi puerta ahorita"
     carry_all(hearing)
@@ -114,13 +114,13 @@ def test_an_emergency_in_it_is_paged_as_its_own(
 )
 def test_a_server_in_trouble(server: HearingServer, status: int, body: bytes, reason: str) -> None:
     server.status, server.body = status, body
-    with pytest.raises(Failed) as error:
+    with pytest.raises(TranscriptionError) as error:
         HttpTranscriber(server.url).transcribe(SOUND, "audio/ogg", "es")
     assert error.value.reason == reason and len(server.asked) == 1
 
 
 def test_a_server_that_is_not_there() -> None:
-    with pytest.raises(Failed) as error:
+    with pytest.raises(TranscriptionError) as error:
         HttpTranscriber("http://127.0.0.1:1/").transcribe(SOUND, "audio/ogg", "es")
     assert error.value.reason == "unreachable"
 
@@ -131,7 +131,7 @@ def test_silence_is_no_text(server: HearingServer) -> None:
 
 
 def test_it_is_asked_three_times_and_then_left_alone(
-    hearing: Services, parent: Family, server: HearingServer, twilio: TwilioStandIn
+    hearing: Runtime, parent: Family, server: HearingServer, twilio: TwilioStandIn
 ) -> None:
     server.status = 500
     for minutes in range(5):
@@ -143,4 +143,4 @@ def test_it_is_asked_three_times_and_then_left_alone(
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://"])
 def test_a_server_must_be_named(url: str) -> None:
     with pytest.raises(SettingsError, match="TRANSCRIBER"):
-        settings.load(transcriber="http", transcriber_url=url)
+        settings.load_settings(transcriber="http", transcriber_url=url)

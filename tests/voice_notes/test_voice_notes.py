@@ -14,18 +14,18 @@ from sqlalchemy import select
 
 from bot.base.database import now
 from bot.base.encryption import DecryptionError
-from bot.base.queues import VOICE_NOTE
+from bot.base.queues import PROCESS_VOICE_NOTE_JOB
 from bot.cases import assignment, staff_conversation
 from bot.cases.paging import page_staff
 from bot.jobs.sweeper import sweep_all
-from bot.messaging.erasure import erase
+from bot.messaging.erasure import erase_by_address
 from bot.retention.job import delete_expired
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import case_messages, cases, voice_notes
 from bot.store.families import contacts
 from bot.voice_notes import job as voice_notes_job
-from bot.voice_notes.job import carry
+from bot.voice_notes.job import run_next_step
 from bot.web.app import create_app
 from tests.cases.test_paging import send_all
 from tests.conftest import NOW, Family
@@ -42,18 +42,18 @@ ANA, DANA = "+12175550141", "+12175550143"
 AT_THE_DOOR = "ICE agents are at my door right now"
 
 
-def all_cases(services: Services) -> list[cases.Case]:
+def all_cases(services: Runtime) -> list[cases.Case]:
     with services.database.read() as db:
         return newest_cases(db, services.database.vault, 50)
 
 
-def raw(services: Services) -> bytes:
+def raw(services: Runtime) -> bytes:
     """All that lies on the disk."""
     return kept_on_disk(services.database, services.settings.var_dir)
 
 
 def test_from_the_phone_to_the_console_and_gone_at_twilio(
-    services: Services, client: FlaskClient, spoken: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     carry_all(services)
     (note,) = notes(services)
@@ -75,7 +75,7 @@ def test_from_the_phone_to_the_console_and_gone_at_twilio(
         assert [one.what for one in audit_log.list_newest(db, 20, "case 1")].count("listened to a voice message") == 1
 
 
-def test_the_family_hears_at_once_what_happens_next(spoken: Family, services: Services) -> None:
+def test_the_family_hears_at_once_what_happens_next(spoken: Family, services: Runtime) -> None:
     reply = speak(spoken, None, MediaUrl0="")
     assert "voice message by Monday, November 30" in reply and "911" in reply and "few words" in reply
     (case,) = all_cases(services)
@@ -89,14 +89,14 @@ def test_whose_language_nobody_knows_is_answered_and_asked(
     assert "voice message" in reply and "Español" in reply
 
 
-def test_alerts_say_voice_message_and_nothing_else(services: Services, spoken: Family, twilio: TwilioStandIn) -> None:
+def test_alerts_say_voice_message_and_nothing_else(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     page_staff(services, 1)
     send_all(services)
     body = twilio.sent_to(ANA)[-1].body
     assert "Voice message" in body and spoken.address not in body and "api.twilio" not in body
 
 
-def test_it_joins_the_case_that_is_open(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_it_joins_the_case_that_is_open(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     page_staff(services, 1)
     assignment.take_case(services, 1, "ana_ruiz", "in the console")
@@ -109,7 +109,7 @@ def test_it_joins_the_case_that_is_open(services: Services, family: Family, twil
     assert all_cases(services)[0].claimed_by == "ana_ruiz"
 
 
-def test_while_a_person_talks_it_goes_with_the_talk(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_while_a_person_talks_it_goes_with_the_talk(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     page_staff(services, 1)
     assignment.take_case(services, 1, "ana_ruiz", "in the console")
@@ -124,13 +124,13 @@ def test_while_a_person_talks_it_goes_with_the_talk(services: Services, family: 
     assert [one.original for one in _said(services)].count("[voice message]") == 1
 
 
-def _said(services: Services) -> list[case_messages.CaseMessage]:
+def _said(services: Runtime) -> list[case_messages.CaseMessage]:
     with services.database.read() as db:
         return case_messages.list_for_case(db, services.database.vault, 1)
 
 
 def test_in_an_emergency_it_goes_to_its_people_and_stays_urgent(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
     reply = speak(family, twilio.media.put(SOUND))
@@ -140,7 +140,7 @@ def test_in_an_emergency_it_goes_to_its_people_and_stays_urgent(
 
 
 def test_who_stopped_is_sent_nothing_but_a_person_listens(
-    services: Services, family: Family, twilio: TwilioStandIn
+    services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("hello, good morning")
     family.text("STOP")
@@ -149,23 +149,23 @@ def test_who_stopped_is_sent_nothing_but_a_person_listens(
 
 
 def test_words_beside_a_sound_are_answered_and_the_sound_is_kept(
-    services: Services, spoken: Family, twilio: TwilioStandIn
+    services: Runtime, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     reply = speak(spoken, twilio.media.put(SOUND), Body="when is the next school board meeting?")
     assert "listen to your voice message" in reply and "\n\n" in reply
     assert len(notes(services)) == 2
 
 
-def test_redis_away_it_is_kept_and_answered(services: Services, twilio: TwilioStandIn) -> None:
+def test_redis_away_it_is_kept_and_answered(services: Runtime, twilio: TwilioStandIn) -> None:
     away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
-    family = Family(away, create_app(services=away).test_client(), "whatsapp:+12175550177")
+    family = Family(away, create_app(runtime=away).test_client(), "whatsapp:+12175550177")
     assert "voice message" in speak(family, twilio.media.put(SOUND))
     carry_all(services)
     assert sound_of(services, notes(services)[0]) == SOUND and twilio.media.files == {}
 
 
 def test_a_repeated_webhook_keeps_one_note_and_one_case(
-    services: Services, spoken: Family, twilio: TwilioStandIn
+    services: Runtime, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     kept = twilio.media.put(SOUND)
     first = speak(spoken, kept)
@@ -177,24 +177,22 @@ def test_a_repeated_webhook_keeps_one_note_and_one_case(
     assert twilio.media.files == {}
 
 
-def test_the_job_is_queued_and_redis_away_leaves_it_to_the_sweep(services: Services, spoken: Family) -> None:
+def test_the_job_is_queued_and_redis_away_leaves_it_to_the_sweep(services: Runtime, spoken: Family) -> None:
     from rq import Queue
     from rq.serializers import JSONSerializer
 
     def queued() -> list[str]:
         jobs = Queue("default", connection=services.redis, serializer=JSONSerializer).jobs
-        return [job.func_name for job in jobs if job.func_name == VOICE_NOTE]
+        return [job.func_name for job in jobs if job.func_name == PROCESS_VOICE_NOTE_JOB]
 
-    assert queued() == [VOICE_NOTE]
+    assert queued() == [PROCESS_VOICE_NOTE_JOB]
     services.redis.flushall()
     sweep_all(services)
-    assert queued() == [VOICE_NOTE]
+    assert queued() == [PROCESS_VOICE_NOTE_JOB]
 
 
-def test_killed_between_the_download_and_the_deletion(
-    services: Services, spoken: Family, twilio: TwilioStandIn
-) -> None:
-    carry(services, 1)  # the download; the job of the deletion is lost
+def test_killed_between_the_download_and_the_deletion(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
+    run_next_step(services, 1)  # the download; the job of the deletion is lost
     assert notes(services)[0].state == "fetched" and len(twilio.media.files) == 1
     services.redis.flushall()
     carry_all(services)
@@ -203,7 +201,7 @@ def test_killed_between_the_download_and_the_deletion(
 
 @pytest.mark.parametrize("step", ["mark_fetched", "mark_removed_at_twilio"])
 def test_killed_before_what_was_done_is_written_down(
-    services: Services, spoken: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch, step: str
+    services: Runtime, spoken: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -219,17 +217,17 @@ def test_killed_before_what_was_done_is_written_down(
     assert sound_of(services, notes(services)[0]) == SOUND
 
 
-def test_two_jobs_at_once_fetch_once(services: Services, spoken: Family, twilio: TwilioStandIn) -> None:
+def test_two_jobs_at_once_fetch_once(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     with services.database.write() as db:
         note = voice_notes.find(db, services.database.vault, 1)
-        assert note and voice_notes.claim(db, note, now() + voice_notes_job.LEASE)
-        assert not voice_notes.claim(db, note, now() + voice_notes_job.LEASE)
-    carry(services, 1)
+        assert note and voice_notes.claim(db, note, now() + voice_notes_job.STEP_LEASE)
+        assert not voice_notes.claim(db, note, now() + voice_notes_job.STEP_LEASE)
+    run_next_step(services, 1)
     assert twilio.media.asked == []
 
 
 def test_retention_takes_it_away_thirty_days_after_the_case(
-    services: Services, spoken: Family, twilio: TwilioStandIn
+    services: Runtime, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     carry_all(services)
     assignment.take_case(services, 1, "ana_ruiz", "in the console")
@@ -242,16 +240,16 @@ def test_retention_takes_it_away_thirty_days_after_the_case(
         assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
 
 
-def test_what_is_open_is_kept(services: Services, spoken: Family) -> None:
+def test_what_is_open_is_kept(services: Runtime, spoken: Family) -> None:
     with time_machine.travel(NOW + timedelta(days=200), tick=True):
         delete_expired(services, "test")
     assert len(notes(services)) == 1
 
 
 def test_a_forgotten_family_is_gone_here_at_once_and_at_twilio_soon(
-    services: Services, spoken: Family, twilio: TwilioStandIn
+    services: Runtime, spoken: Family, twilio: TwilioStandIn
 ) -> None:
-    assert erase(services, spoken.address, "rosa_lind")
+    assert erase_by_address(services, spoken.address, "rosa_lind")
     assert notes(services) == [] and len(twilio.media.files) == 1
     with services.database.read() as db:
         (row,) = db.execute(select(voice_notes.voice_notes)).all()
@@ -262,7 +260,7 @@ def test_a_forgotten_family_is_gone_here_at_once_and_at_twilio_soon(
         assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
 
 
-def test_a_sound_opens_in_its_own_row_only(services: Services, spoken: Family, twilio: TwilioStandIn) -> None:
+def test_a_sound_opens_in_its_own_row_only(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     speak(spoken, twilio.media.put(b"OggS another"))
     carry_all(services)
     table = voice_notes.voice_notes
@@ -273,7 +271,7 @@ def test_a_sound_opens_in_its_own_row_only(services: Services, spoken: Family, t
         sound_of(services, notes(services)[0])
 
 
-def test_who_may_not_see_the_case_does_not_hear_it(services: Services, client: FlaskClient, spoken: Family) -> None:
+def test_who_may_not_see_the_case_does_not_hear_it(services: Runtime, client: FlaskClient, spoken: Family) -> None:
     carry_all(services)
     assert client.get("/console/cases/1/voice/1").status_code == 302
     log_in_as(services, client, "grace_wu")
@@ -284,7 +282,7 @@ def test_who_may_not_see_the_case_does_not_hear_it(services: Services, client: F
 
 
 def test_a_note_is_played_in_its_own_case_only(
-    services: Services, client: FlaskClient, spoken: Family, new_family: Callable[[str], Family]
+    services: Runtime, client: FlaskClient, spoken: Family, new_family: Callable[[str], Family]
 ) -> None:
     new_family("whatsapp:+12175550166").text("I want to talk to a person")
     carry_all(services)
@@ -294,7 +292,7 @@ def test_a_note_is_played_in_its_own_case_only(
     assert client.get("/console/cases/1/voice/99").status_code == 404
 
 
-def test_a_recording_of_a_call_goes_the_same_way(services: Services, family: Family, twilio: TwilioStandIn) -> None:
+def test_a_recording_of_a_call_goes_the_same_way(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     kept = twilio.media.put(SOUND, "audio/mpeg", recording=True)
     with services.database.write() as db:
@@ -309,7 +307,7 @@ def test_a_recording_of_a_call_goes_the_same_way(services: Services, family: Fam
 
 
 def test_what_no_browser_plays_is_played_as_mp3(
-    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, family: Family, twilio: TwilioStandIn
 ) -> None:
     """AMR, as phones send it by MMS: frames of noise here, for nothing on this machine writes real ones."""
     if which("ffmpeg") is None:
@@ -326,7 +324,7 @@ def test_what_no_browser_plays_is_played_as_mp3(
 
 
 def test_what_cannot_be_converted_is_given_as_it_came(
-    services: Services, client: FlaskClient, family: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(b"#!AMR\nx", "audio/amr"))

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from bot.content.district import OnCallGroup
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.cases import Case
 from bot.web.app import create_app
 from bot.web.console.core.permissions import ACCOUNT_ROLES, ConsoleUser, find_on_call_roles, is_in_scope
@@ -245,7 +245,7 @@ def call(client: FlaskClient, route: str) -> tuple[int, str]:
     return answer.status_code, answer.headers.get("Location", "")
 
 
-def logged_in(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+def logged_in(services: Runtime, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
     client = app.test_client()
     password = issue_password(services, f"{role} {staff}", role, staff)
     assert log_in(client, f"{role} {staff}", password) == 302
@@ -253,22 +253,22 @@ def logged_in(services: Services, app: Flask, role: str, staff: str | None = Non
 
 
 @pytest.fixture
-def app(services: Services, family: Family) -> Iterator[Flask]:
+def app(services: Runtime, family: Family) -> Iterator[Flask]:
     """The app with one case, of the family liaisons; forms need no token here."""
     family.text("I want to talk to a person")
     yield family.client.application
 
 
-def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Services) -> None:
+def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Runtime) -> None:
     assert routes(app) == set(TABLE)
     strict = services.settings.model_copy(update={"environment": "production"})
-    in_production = routes(create_app(services=replace(services, settings=strict)))
+    in_production = routes(create_app(runtime=replace(services, settings=strict)))
     assert in_production == {route for route, who in TABLE.items() if who != DEVELOPMENT}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ACCOUNT_ROLES)
-def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Services, role: str) -> None:
+def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Runtime, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")
     for route, who in TABLE.items():
         app.config["WTF_CSRF_ENABLED"] = False
@@ -284,7 +284,7 @@ def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Service
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ACCOUNT_ROLES)
-def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Services, role: str) -> None:
+def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Runtime, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")
     nav = client.get("/console/account").text.split("<nav", 1)[1].split("</nav>", 1)[0]
     links, headings = re.findall(r'href="([^"]+)"', nav), re.findall(r'<p class="group"[^>]*>([^<]+)', nav)
@@ -308,8 +308,8 @@ def test_nobody_opens_nothing_but_the_door(app: Flask) -> None:
             assert call(client, route)[0] != 403, route
 
 
-def test_a_route_that_states_nothing_is_refused_to_all(app: Flask, services: Services) -> None:
-    app = create_app(services=services)
+def test_a_route_that_states_nothing_is_refused_to_all(app: Flask, services: Runtime) -> None:
+    app = create_app(runtime=services)
     app.add_url_rule("/console/new", view_func=lambda: "secret")
     app.add_url_rule("/new", endpoint="other", view_func=lambda: "secret")
     client = logged_in(services, app, "administrator")
@@ -318,7 +318,7 @@ def test_a_route_that_states_nothing_is_refused_to_all(app: Flask, services: Ser
         assert app.test_client().get(path).status_code == 302
 
 
-def test_a_case_outside_ones_scope_is_as_if_it_was_not_there(app: Flask, services: Services) -> None:
+def test_a_case_outside_ones_scope_is_as_if_it_was_not_there(app: Flask, services: Runtime) -> None:
     assert logged_in(services, app, "staff", "ana_ruiz").get("/console/cases/1").status_code == 200
     other = logged_in(services, app, "staff", "grace_wu")
     hidden, absent = other.get("/console/cases/1"), other.get("/console/cases/99")

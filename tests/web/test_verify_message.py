@@ -17,12 +17,12 @@ from bot.announcements import share_kit
 from bot.announcements.share_kit import build_kit_link
 from bot.announcements.text import build_verification_link, split_sentences
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, share_kits, translations
 from bot.store.announcements.announcements import Announcement, AnnouncementDraft, Audience
 from bot.store.announcements.share_kits import ShareKit
 from bot.store.announcements.translations import TranslatedSentence, TranslationReview
-from bot.web.public.verify_message import genuine
+from bot.web.public.verify_message import verification_pages
 
 ENGLISH = "School is closed on Friday. Call 217-555-0110 & ask."
 WORDS = {
@@ -51,7 +51,7 @@ def _parts(text: str, wording: str, machine: str = "") -> tuple[TranslatedSenten
 class Line:
     """`say` puts an announcement into the database in any state, with wordings; `made` its kit."""
 
-    services: Services
+    services: Runtime
 
     def say(self, state: str = "sending", text: str = ENGLISH, **given: object) -> Announcement:
         given = {"until": now() + timedelta(days=3), "link": "https://riverbend.example.org/closed", **given}
@@ -85,12 +85,12 @@ class Line:
 
 
 @pytest.fixture
-def line(services: Services) -> Line:
+def line(services: Runtime) -> Line:
     return Line(services)
 
 
 @pytest.fixture
-def app(services: Services, serve: Callable[[Services], Flask]) -> Flask:
+def app(services: Runtime, serve: Callable[[Runtime], Flask]) -> Flask:
     return serve(services)
 
 
@@ -181,7 +181,7 @@ def test_nothing_leaks_before_its_hour(line: Line, look: Look, state: str) -> No
         assert "has sent no message with this code" in seen(known)
 
 
-def test_a_stop_before_the_start_stays_unknown(line: Line, services: Services, look: Look) -> None:
+def test_a_stop_before_the_start_stays_unknown(line: Line, services: Runtime, look: Look) -> None:
     ready = line.say("ready")
     with services.database.write() as db:
         announcements.change_state(db, ready.id, ["ready"], "stopped")
@@ -263,7 +263,7 @@ def test_what_was_clicked_counts_more_than_the_browser(line: Line, look: Look) -
 
 
 @pytest.mark.parametrize("path", ["", "/kit"])
-def test_every_language_is_a_click_away(line: Line, look: Look, services: Services, path: str) -> None:
+def test_every_language_is_a_click_away(line: Line, look: Look, services: Runtime, path: str) -> None:
     at = f"/m/{line.say().code}{path}"
     page = look(f"{at}?lang=ar").text
     for code in services.library.district.languages:
@@ -321,7 +321,7 @@ def test_the_readers_language_comes_first(line: Line, look: Look) -> None:
     assert "可转发的消息" in seen(answer)
 
 
-def test_whatsapp_gets_exactly_the_text(line: Line, look: Look, services: Services) -> None:
+def test_whatsapp_gets_exactly_the_text(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say(text="Bring 100% & a #2 pencil + paper?\nYes = ñ.")
     answer = look(f"/m/{announcement.code}/kit?lang=es")
     links = re.findall(r'<a class="share" href="([^"]*)" rel="noreferrer"[^>]*>Enviar por WhatsApp</a>', answer.text)
@@ -332,7 +332,7 @@ def test_whatsapp_gets_exactly_the_text(line: Line, look: Look, services: Servic
     assert sorted(got) == sorted(item.text for item in share_kit.list_items(services, announcement)) and len(got) == 4
 
 
-def test_pictures_and_sounds_that_are_there(line: Line, look: Look, services: Services) -> None:
+def test_pictures_and_sounds_that_are_there(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     line.made(announcement, "ar", sound=None)
@@ -355,7 +355,7 @@ def test_pictures_and_sounds_that_are_there(line: Line, look: Look, services: Se
     assert f'src="/m/{announcement.code}/kit/zh.mp3"' in sections["zh"]
 
 
-def test_files(line: Line, look: Look, services: Services) -> None:
+def test_files(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     with services.database.write() as db:
@@ -369,7 +369,7 @@ def test_files(line: Line, look: Look, services: Services) -> None:
         assert answer.cache_control.max_age == 300
 
 
-def test_the_districts_own_voice_counts_more(line: Line, look: Look, services: Services) -> None:
+def test_the_districts_own_voice_counts_more(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     with services.database.write() as db:
@@ -431,7 +431,7 @@ def test_an_old_kit_gives_out_nothing(line: Line, look: Look, state: str, after:
 
 
 def test_these_are_all_doors(app: Flask, line: Line) -> None:
-    rules = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{genuine.name}.")}
+    rules = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{verification_pages.name}.")}
     assert len(rules) == len(doors(line.say()))
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from bot.base.yaml_source import parse
+from bot.base.yaml_source import parse_yaml
 from bot.content.incident_protocol import IncidentProtocol
 
 SAMPLES_DIR = Path(__file__).parent
@@ -13,6 +13,7 @@ SAMPLES_DIR = Path(__file__).parent
 def load_samples() -> dict[str, IncidentProtocol]:
     """File name → sample.  Raises `BadSource` for a file that cannot be read."""
     found = {
-        path.name: parse(path.read_text(encoding="utf-8"), path.name) for path in sorted(SAMPLES_DIR.glob("*.yaml"))
+        path.name: parse_yaml(path.read_text(encoding="utf-8"), path.name)
+        for path in sorted(SAMPLES_DIR.glob("*.yaml"))
     }
-    return {name: source.model(IncidentProtocol) for name, source in found.items()}
+    return {name: source.parse_model(IncidentProtocol) for name, source in found.items()}

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base.database import now
-from bot.base.queues import NAMES
+from bot.base.queues import QUEUE_NAMES
 from bot.base.settings import ROOT
 from bot.messaging.contact_policy import can_call, can_send_sms
 from bot.monitoring.doctor.finding import Finding
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.lifecycle import reindex
 
 MAX_CLOCK_SKEW = timedelta(seconds=30)
@@ -30,19 +30,19 @@ MAX_QUEUE_LENGTHS = {"urgent": 20, "default": 200, "bulk": 2000}
 """Jobs that wait; more means that workers are too few, or stuck."""
 
 
-def run_checks(services: Services, missing_parts: list[str]) -> Iterator[Finding]:
+def run_checks(runtime: Runtime, missing_parts: list[str]) -> Iterator[Finding]:
     """All parts, in the order in which one mends them; `absent` as /readyz names it."""
     for part, remedy in _PART_REMEDIES.items():
         yield Finding(part, False, "missing", remedy) if part in missing_parts else Finding(part, True, "seen")
     for check, needs in DOCTOR_CHECKS:
         if needs not in missing_parts:
-            yield _run_safely(check, services)
+            yield _run_safely(check, runtime)
 
 
-def _run_safely(check: Callable[[Services], Finding], services: Services) -> Finding:
+def _run_safely(check: Callable[[Runtime], Finding], runtime: Runtime) -> Finding:
     """That a check broke off is a finding too."""
     try:
-        return check(services)
+        return check(runtime)
     except (SQLAlchemyError, RedisError) as error:
         return Finding(check.__name__.strip("_"), False, type(error).__name__, "Mend what stands above first.")
 
@@ -55,10 +55,10 @@ _PART_REMEDIES = {
 }
 
 
-def _check_database_write(services: Services) -> Finding:
+def _check_database_write(runtime: Runtime) -> Finding:
     """What can be read cannot always be written: a full disk, a replica, a file that belongs to somebody else."""
     try:
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             db.execute(text("UPDATE alembic_version SET version_num = version_num"))
     except SQLAlchemyError as error:
         remedy = "Is its disk full, is it a read-only replica, is the file the program user's? No message is kept."
@@ -66,10 +66,10 @@ def _check_database_write(services: Services) -> Finding:
     return Finding("database, writing", True, "can be written")
 
 
-def _check_migrations(services: Services) -> Finding:
+def _check_migrations(runtime: Runtime) -> Finding:
     scripts = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
     newest, known = scripts.get_current_head(), {one.revision for one in scripts.walk_revisions()}
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         there = MigrationContext.configure(db).get_current_revision()
     remedy = "Run `python -m alembic upgrade head`, then restart all processes."
     if there is not None and there not in known:
@@ -77,14 +77,14 @@ def _check_migrations(services: Services) -> Finding:
     return Finding("migrations", there == newest, f"{there} of {newest}", "" if there == newest else remedy)
 
 
-def _check_keys(services: Services) -> Finding:
-    with services.database.read() as db:
-        wrong = reindex.explain_wrong_keys(db, services.database.vault)
+def _check_keys(runtime: Runtime) -> Finding:
+    with runtime.database.read() as db:
+        wrong = reindex.explain_wrong_keys(db, runtime.database.vault)
     return Finding("DATA_KEY", not wrong, "opens what is stored" if not wrong else "does not fit", wrong)
 
 
-def _check_clock(services: Services) -> Finding:
-    there = services.redis.time()
+def _check_clock(runtime: Runtime) -> Finding:
+    there = runtime.redis.time()
     apart = abs(datetime.now(UTC) - datetime.fromtimestamp(there[0] + there[1] / 1e6, UTC))
     well = apart <= MAX_CLOCK_SKEW
     return Finding(
@@ -92,14 +92,14 @@ def _check_clock(services: Services) -> Finding:
     )
 
 
-def _check_redis_write(services: Services) -> Finding:
+def _check_redis_write(runtime: Runtime) -> Finding:
     """Whether Redis takes what it is given and throws nothing away by itself."""
     try:
-        services.redis.set("puente:doctor", "1", ex=60)
+        runtime.redis.set("puente:doctor", "1", ex=60)
     except RedisError as error:
         remedy = "Is its memory or disk full, is it a replica? Until it can be written it counts as away."
         return Finding("redis, writing", False, type(error).__name__, remedy)
-    told: Any = services.redis.info()
+    told: Any = runtime.redis.info()
     policy = told.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         remedy = "Set maxmemory-policy to noeviction: a lock or queue that is thrown away is lost."
@@ -112,28 +112,28 @@ def _check_redis_write(services: Services) -> Finding:
     return Finding("redis, writing", True, "can be written", advice)
 
 
-def _check_queues(services: Services) -> Finding:
+def _check_queues(runtime: Runtime) -> Finding:
     long = {
         name: count
-        for name in NAMES
-        if (count := Queue(name, connection=services.redis, serializer=JSONSerializer).count) > MAX_QUEUE_LENGTHS[name]
+        for name in QUEUE_NAMES
+        if (count := Queue(name, connection=runtime.redis, serializer=JSONSerializer).count) > MAX_QUEUE_LENGTHS[name]
     }
     seen = ", ".join(f"{name}: {count} wait" for name, count in long.items()) or "short"
     return Finding("queues", not long, seen, "Start more workers, and look into their logs." if long else "")
 
 
-def _check_address(services: Services) -> Finding:
-    settings = services.settings
-    base, live = urlsplit(settings.public_base), settings.live
+def _check_address(runtime: Runtime) -> Finding:
+    settings = runtime.settings
+    base, live = urlsplit(settings.public_base), settings.is_live
     well = not live or (base.scheme == "https" and base.hostname not in (None, "localhost", "127.0.0.1"))
     remedy = "Set PUBLIC_URL to the https address that Twilio calls: the signature is made for it."
     return Finding("PUBLIC_URL", well, f"{base.scheme}://{base.hostname}", "" if well else remedy)
 
 
-def _check_proxies(services: Services) -> Finding:
+def _check_proxies(runtime: Runtime) -> Finding:
     """In production something else speaks https, so that at least one proxy stands before this program."""
-    number = services.settings.trusted_proxies
-    well = number > 0 or services.settings.environment != "production"
+    number = runtime.settings.trusted_proxies
+    well = number > 0 or runtime.settings.environment != "production"
     remedy = (
         "Set TRUSTED_PROXIES to how many of your own proxies stand before this program (1 for an nginx): else all staff"
         " are one address, and twenty wrong tries of anybody keep all of them from logging in."
@@ -141,36 +141,36 @@ def _check_proxies(services: Services) -> Finding:
     return Finding("TRUSTED_PROXIES", well, str(number), "" if well else remedy)
 
 
-def _check_sender(services: Services) -> Finding:
-    settings = services.settings
-    if not settings.live:
+def _check_sender(runtime: Runtime) -> Finding:
+    settings = runtime.settings
+    if not settings.is_live:
         return Finding("sender", True, "messages go to the simulator")
-    if not can_send_sms(services):
+    if not can_send_sms(runtime):
         remedy = (
             "Set TWILIO_SMS_FROM or TWILIO_MESSAGING_SERVICE_SID: without SMS, who is not on WhatsApp gets nothing."
         )
         return Finding("sender", False, "no SMS", remedy)
-    if not can_call(services):
+    if not can_call(runtime):
         return Finding(
             "sender", False, "a short code", "Set TWILIO_SMS_FROM to a +1 number: a short code cannot call staff."
         )
     return Finding("sender", True, "SMS and calls")
 
 
-def _check_disk(services: Services) -> Finding:
-    free = shutil.disk_usage(services.settings.var_dir if services.settings.var_dir.exists() else ROOT).free
+def _check_disk(runtime: Runtime) -> Finding:
+    free = shutil.disk_usage(runtime.settings.var_dir if runtime.settings.var_dir.exists() else ROOT).free
     well = free >= MIN_FREE_DISK_BYTES
     return Finding(
         "disk", well, f"{free / 1024**3:.1f} GB free", "" if well else "Make room: a full disk loses messages."
     )
 
 
-def _check_facts(services: Services) -> Finding:
-    district, today = services.library.district, services.library.district.to_local_time(now()).date()
+def _check_facts(runtime: Runtime) -> Finding:
+    district, today = runtime.library.district, runtime.library.district.to_local_time(now()).date()
     partners = list(district.partners.values())
     stale = [
         name
-        for name, fact in services.library.facts.items()
+        for name, fact in runtime.library.facts.items()
         if not fact.is_usable(today, district.policies, partners) and not fact.partners
     ]
     remedy = "They are not said; their owners have a task (console, Upkeep). `python -m bot check` names each."
@@ -179,7 +179,7 @@ def _check_facts(services: Services) -> Finding:
     )
 
 
-DOCTOR_CHECKS: tuple[tuple[Callable[[Services], Finding], str], ...] = (
+DOCTOR_CHECKS: tuple[tuple[Callable[[Runtime], Finding], str], ...] = (
     (_check_database_write, "database"),
     (_check_migrations, "database"),
     (_check_keys, "database"),

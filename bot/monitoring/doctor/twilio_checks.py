@@ -11,23 +11,23 @@ from bot.channels import twilio_account
 from bot.channels.base import SendError
 from bot.channels.twilio_account import INACTIVE_ACCOUNT_CODES, TwilioNumber, WebhookConfig
 from bot.monitoring.doctor.finding import Finding
-from bot.runtime import Services
+from bot.runtime import Runtime
 
 WEBHOOK_RETRY_OPTIONS = "#rc=2&rp=5xx,ct,rt"
 """What asks Twilio to send a message again that we could not keep (docs/connect-twilio.md)."""
 CHECK_BY_HAND_TEXT = "In Twilio's console compare its webhook with docs/connect-twilio.md: it cannot be read from here."
 
 
-def run_checks(services: Services) -> Iterator[Finding]:
+def run_checks(runtime: Runtime) -> Iterator[Finding]:
     """The account; then, if it is well, where what comes in goes."""
-    settings = services.settings
-    if not settings.live:
+    settings = runtime.settings
+    if not settings.is_live:
         yield Finding("Twilio", True, "no account is set")
         return
     try:
         yield (found := _check_account(settings))
         if found.is_well:
-            yield from _check_webhooks(settings, "voice" in services.library.district.channels)
+            yield from _check_webhooks(settings, "voice" in runtime.library.district.channels)
     except SendError as error:
         yield _explain_error(error)
 

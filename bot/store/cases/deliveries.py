@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import UtcDateTime, metadata
 from bot.base.encryption import Vault
-from bot.base.logs import trace
+from bot.base.logs import get_trace
 from bot.store.cases import cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor, Encryptor
@@ -175,7 +175,7 @@ def _insert_delivery(db: Connection, vault: Vault, columns: dict[str, object], b
         "sealed_body": own.encrypt(body, build_context(new)),
         "created_at": due,
         "due_at": due,
-        "trace": trace(),
+        "trace": get_trace(),
     } | columns
     try:
         with db.begin_nested():

@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_login import LoginManager
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.console.announcements.announcements import announcement_list
 from bot.web.console.announcements.flyer_page import flyer
 from bot.web.console.announcements.progress_page import watch_page
@@ -95,7 +95,7 @@ __all__ = [
 
 def register_console(app: Flask) -> None:
     """Put the console into the app, with its logins and the guard that asks every route who may."""
-    ready: Services = app.extensions["puente"]
+    ready: Runtime = app.extensions["puente"]
     app.register_blueprint(console)
     console_i18n.register_translations(app)
     register_menu(app)

@@ -4,9 +4,9 @@ from typing import cast
 
 from flask import current_app
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 
 
-def services() -> Services:
+def get_runtime() -> Runtime:
     """What `create_app` was given."""
-    return cast(Services, current_app.extensions["puente"])
+    return cast(Runtime, current_app.extensions["puente"])

@@ -9,58 +9,58 @@ from rq.cron import CronScheduler
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.runtime import Services
-from bot.web.core.current_runtime import services
+from bot.runtime import Runtime
+from bot.web.core.current_runtime import get_runtime
 
-LATELY = timedelta(seconds=90)
+MAX_HEARTBEAT_AGE = timedelta(seconds=90)
 
 health = Blueprint("health", __name__)
 
 
 @health.get("/healthz")
-def healthz() -> str:
+def show_liveness() -> str:
     """This process answers."""
     return "ok\n"
 
 
 @health.get("/readyz")
-def readyz() -> tuple[Response, int]:
+def show_readiness() -> tuple[Response, int]:
     """200 with nothing missing, or 503 naming what is."""
-    absent = missing(services())
-    return jsonify(ready=not absent, missing=absent), 503 if absent else 200
+    missing_parts = find_missing_parts(get_runtime())
+    return jsonify(ready=not missing_parts, missing=missing_parts), 503 if missing_parts else 200
 
 
-def missing(services: Services) -> list[str]:
+def find_missing_parts(runtime: Runtime) -> list[str]:
     """Which of database, redis, worker and scheduler have not been seen within the last minute and a half."""
-    absent = [] if _database(services) else ["database"]
+    missing_parts = [] if _is_database_reachable(runtime) else ["database"]
     try:
-        services.redis.ping()
-        absent += [] if _worker(services) else ["worker"]
-        absent += [] if _scheduler(services) else ["scheduler"]
+        runtime.redis.ping()
+        missing_parts += [] if _is_worker_alive(runtime) else ["worker"]
+        missing_parts += [] if _is_scheduler_alive(runtime) else ["scheduler"]
     except RedisError:
-        absent += ["redis", "worker", "scheduler"]
-    return absent
+        missing_parts += ["redis", "worker", "scheduler"]
+    return missing_parts
 
 
-def _database(services: Services) -> bool:
+def _is_database_reachable(runtime: Runtime) -> bool:
     try:
-        with services.database.read() as db:
+        with runtime.database.read() as db:
             db.execute(text("SELECT 1 FROM alembic_version"))
     except SQLAlchemyError:
         return False
     return True
 
 
-def _worker(services: Services) -> bool:
-    beats = [worker.last_heartbeat for worker in Worker.all(connection=services.redis)]
-    return any(beat and _lately(beat) for beat in beats)
+def _is_worker_alive(runtime: Runtime) -> bool:
+    heartbeats = [worker.last_heartbeat for worker in Worker.all(connection=runtime.redis)]
+    return any(heartbeat and _is_recent(heartbeat) for heartbeat in heartbeats)
 
 
-def _scheduler(services: Services) -> bool:
-    beats = [scheduler.last_heartbeat for scheduler in CronScheduler.all(services.redis)]
-    return any(beat and _lately(beat) for beat in beats)
+def _is_scheduler_alive(runtime: Runtime) -> bool:
+    heartbeats = [scheduler.last_heartbeat for scheduler in CronScheduler.all(runtime.redis)]
+    return any(heartbeat and _is_recent(heartbeat) for heartbeat in heartbeats)
 
 
-def _lately(moment: datetime) -> bool:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return datetime.now(UTC) - aware < LATELY
+def _is_recent(moment: datetime) -> bool:
+    aware_moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.now(UTC) - aware_moment < MAX_HEARTBEAT_AGE

@@ -20,98 +20,114 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from bot.base import metrics_dir
 from bot.monitoring import alert_rules
 from bot.monitoring.snapshot import DatabaseSnapshot, RedisSnapshot, SystemSnapshot, take_snapshot
-from bot.runtime import Services
-from bot.web.core.current_runtime import services
+from bot.runtime import Runtime
+from bot.web.core.current_runtime import get_runtime
 
-KEPT_SECONDS = 10.0
-SHARES = (0.5, 0.95)
+SNAPSHOT_CACHE_SECONDS = 10.0
+CLAIM_TIME_QUANTILES = (0.5, 0.95)
 
 metrics = Blueprint("metrics", __name__)
 
 
 @metrics.get("/metrics")
-def all_metrics() -> Response:
+def export_metrics() -> Response:
     """Every figure, in Prometheus' text format."""
-    wanted = services().settings.metrics_token
-    if not wanted:
+    expected_token = get_runtime().settings.metrics_token
+    if not expected_token:
         abort(404, "Set METRICS_TOKEN to have metrics.")
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), wanted.encode()):
+    token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not hmac.compare_digest(token.encode(), expected_token.encode()):
         abort(401, "Metrics need the token of METRICS_TOKEN: Authorization: Bearer ...")
-    return Response(_written(kept(services())), content_type=CONTENT_TYPE_LATEST)
+    return Response(_render_metrics(get_snapshot(get_runtime())), content_type=CONTENT_TYPE_LATEST)
 
 
-def _written(figures: SystemSnapshot) -> bytes:
-    own = CollectorRegistry()
-    own.register(_Deployment(figures))
-    if not os.environ.get(metrics_dir.NAME):
-        return generate_latest(REGISTRY) + generate_latest(own)
-    of_all = CollectorRegistry()
-    MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]
-    return generate_latest(of_all) + generate_latest(own)
+def _render_metrics(snapshot: SystemSnapshot) -> bytes:
+    deployment_registry = CollectorRegistry()
+    deployment_registry.register(_SnapshotCollector(snapshot))
+    if not os.environ.get(metrics_dir.MULTIPROCESS_DIR_VARIABLE):
+        return generate_latest(REGISTRY) + generate_latest(deployment_registry)
+    process_registry = CollectorRegistry()
+    MultiProcessCollector(process_registry)  # type: ignore[no-untyped-call]
+    return generate_latest(process_registry) + generate_latest(deployment_registry)
 
 
 _lock = threading.Lock()
 
 
-def kept(services: Services) -> SystemSnapshot:
+def get_snapshot(runtime: Runtime) -> SystemSnapshot:
     """The figures of the last seconds; read anew by one request at a time."""
     with _lock:
-        until, figures = current_app.extensions.get("puente_figures", (0.0, None))
-        if figures is None or time.monotonic() >= until:
-            figures = take_snapshot(services)
-            current_app.extensions["puente_figures"] = (time.monotonic() + KEPT_SECONDS, figures)
-        return figures  # type: ignore[no-any-return]
+        valid_until, snapshot = current_app.extensions.get("puente_figures", (0.0, None))
+        if snapshot is None or time.monotonic() >= valid_until:
+            snapshot = take_snapshot(runtime)
+            current_app.extensions["puente_figures"] = (time.monotonic() + SNAPSHOT_CACHE_SECONDS, snapshot)
+        return snapshot  # type: ignore[no-any-return]
 
 
-class _Deployment:
+class _SnapshotCollector:
     """What prometheus_client asks for the deployment's figures."""
 
-    def __init__(self, figures: SystemSnapshot) -> None:
-        self._figures = figures
+    def __init__(self, snapshot: SystemSnapshot) -> None:
+        self._snapshot = snapshot
 
     def collect(self) -> Iterator[Metric]:
         """All of them."""
-        yield from deployment(self._figures)
+        yield from collect_deployment_metrics(self._snapshot)
 
 
-def deployment(figures: SystemSnapshot) -> Iterator[Metric]:
+def collect_deployment_metrics(snapshot: SystemSnapshot) -> Iterator[Metric]:
     """The figures as metrics."""
-    up = {("database",): figures.database is not None, ("redis",): figures.redis is not None}
-    yield _gauge("up", "Whether the web process reaches the database and Redis (1) or not (0)", ("part",), up.items())
-    yield _gauge("disk_free_ratio", "Free part of the disk that holds var/", (), [((), figures.free_disk_ratio)])
-    current = {one.name for one in alert_rules.find_alarms(figures)}
-    alarms = [((name,), name in current) for name in alert_rules.ALARM_NAMES]
-    yield _gauge("alarm", "Whether this alarm of docs/runbook.md is on at this moment", ("alarm",), alarms)
-    if figures.redis:
-        yield from _of_redis(figures.redis, figures.taken_at)
-    if figures.database:
-        yield from _of_cases(figures.database, figures.taken_at)
-        yield from _of_sending(figures.database, figures.taken_at)
-        yield from _of_the_rest(figures.database)
-
-
-def _of_redis(seen: RedisSnapshot, at: datetime) -> Iterator[Metric]:
-    yield _gauge("queue_jobs", "Jobs that wait", ("queue",), _by(seen.waiting_job_counts))
-    oldest = {name: _seconds(since, at) for name, since in seen.oldest_queued_at.items()}
-    yield _gauge("queue_oldest_seconds", "How long the next job has waited", ("queue",), _by(oldest))
-    yield _gauge("queue_failed_jobs", "Jobs that failed within three days", ("queue",), _by(seen.failed_job_counts))
-    yield _gauge("workers", "Workers that Redis knows", (), [((), len(seen.worker_heartbeats))])
-    beats = {
-        "worker": max(seen.worker_heartbeats, default=None),
-        "scheduler": seen.scheduler_heartbeat,
-        "web": seen.web_seen_at,
-    }
-    known = {name: _seconds(beat, at) for name, beat in beats.items() if beat}
-    yield _gauge(
-        "last_seen_seconds", "How long ago a process of this kind said that it lives", ("process",), _by(known)
+    reachability = {("database",): snapshot.database is not None, ("redis",): snapshot.redis is not None}
+    yield _build_gauge(
+        "up", "Whether the web process reaches the database and Redis (1) or not (0)", ("part",), reachability.items()
     )
-    for name, help_, label in COUNTED:
-        found = [((value,) if label else (), many) for (one, value), many in seen.counters.items() if one == name]
-        yield _counter(name, help_, (label,) if label else (), found)
+    yield _build_gauge("disk_free_ratio", "Free part of the disk that holds var/", (), [((), snapshot.free_disk_ratio)])
+    active_alarms = {alarm.name for alarm in alert_rules.find_alarms(snapshot)}
+    alarm_samples = [((name,), name in active_alarms) for name in alert_rules.ALARM_NAMES]
+    yield _build_gauge("alarm", "Whether this alarm of docs/runbook.md is on at this moment", ("alarm",), alarm_samples)
+    if snapshot.redis:
+        yield from _collect_redis_metrics(snapshot.redis, snapshot.taken_at)
+    if snapshot.database:
+        yield from _collect_case_metrics(snapshot.database, snapshot.taken_at)
+        yield from _collect_delivery_metrics(snapshot.database, snapshot.taken_at)
+        yield from _collect_other_metrics(snapshot.database)
 
 
-COUNTED = (
+def _collect_redis_metrics(snapshot: RedisSnapshot, now: datetime) -> Iterator[Metric]:
+    yield _build_gauge("queue_jobs", "Jobs that wait", ("queue",), _label_by_name(snapshot.waiting_job_counts))
+    oldest_ages = {name: _compute_age(since, now) for name, since in snapshot.oldest_queued_at.items()}
+    yield _build_gauge(
+        "queue_oldest_seconds", "How long the next job has waited", ("queue",), _label_by_name(oldest_ages)
+    )
+    yield _build_gauge(
+        "queue_failed_jobs",
+        "Jobs that failed within three days",
+        ("queue",),
+        _label_by_name(snapshot.failed_job_counts),
+    )
+    yield _build_gauge("workers", "Workers that Redis knows", (), [((), len(snapshot.worker_heartbeats))])
+    heartbeats = {
+        "worker": max(snapshot.worker_heartbeats, default=None),
+        "scheduler": snapshot.scheduler_heartbeat,
+        "web": snapshot.web_seen_at,
+    }
+    heartbeat_ages = {name: _compute_age(heartbeat, now) for name, heartbeat in heartbeats.items() if heartbeat}
+    yield _build_gauge(
+        "last_seen_seconds",
+        "How long ago a process of this kind said that it lives",
+        ("process",),
+        _label_by_name(heartbeat_ages),
+    )
+    for name, help_, label in REDIS_COUNTERS:
+        samples = [
+            ((value,) if label else (), count)
+            for (counter_name, value), count in snapshot.counters.items()
+            if counter_name == name
+        ]
+        yield _build_counter(name, help_, (label,) if label else (), samples)
+
+
+REDIS_COUNTERS = (
     ("translations", "Texts that the machine translated", ""),
     ("translation_failures", "Texts that it did not translate, by reason", "reason"),
     ("sweeps", "Runs of the sweep", ""),
@@ -120,83 +136,104 @@ COUNTED = (
 """What workers count in Redis (`bot/base/metrics.py`): name, meaning, the label."""
 
 
-def _of_cases(known: DatabaseSnapshot, at: datetime) -> Iterator[Metric]:
-    many: dict[tuple[str, ...], float] = {}
-    for (severity, _), (number, _oldest) in known.open_case_counts.items():
-        many[severity,] = many.get((severity,), 0) + number
-    nobody = [((key[0],), found) for key, found in known.open_case_counts.items() if not key[1]]
-    yield _gauge("cases_open", "Cases that somebody still has to see to", ("severity",), many.items())
-    yield _gauge(
-        "cases_unclaimed", "Open cases that nobody has taken", ("severity",), [(key, found[0]) for key, found in nobody]
+def _collect_case_metrics(snapshot: DatabaseSnapshot, now: datetime) -> Iterator[Metric]:
+    open_counts: dict[tuple[str, ...], float] = {}
+    for (severity, _), (number, _oldest) in snapshot.open_case_counts.items():
+        open_counts[severity,] = open_counts.get((severity,), 0) + number
+    unclaimed = [((key[0],), summary) for key, summary in snapshot.open_case_counts.items() if not key[1]]
+    yield _build_gauge("cases_open", "Cases that somebody still has to see to", ("severity",), open_counts.items())
+    yield _build_gauge(
+        "cases_unclaimed",
+        "Open cases that nobody has taken",
+        ("severity",),
+        [(key, summary[0]) for key, summary in unclaimed],
     )
-    ages = [(key, _seconds(found[1], at)) for key, found in nobody]
-    yield _gauge("case_oldest_unclaimed_seconds", "Age of the oldest of these", ("severity",), ages)
-    claims = [
-        ((severity, str(share)), _share(sorted(seconds), share))
-        for severity, seconds in known.claim_seconds.items()
-        for share in SHARES
+    ages = [(key, _compute_age(summary[1], now)) for key, summary in unclaimed]
+    yield _build_gauge("case_oldest_unclaimed_seconds", "Age of the oldest of these", ("severity",), ages)
+    claim_times = [
+        ((severity, str(quantile)), _find_quantile(sorted(seconds), quantile))
+        for severity, seconds in snapshot.claim_seconds.items()
+        for quantile in CLAIM_TIME_QUANTILES
     ]
     help_ = "From the opening of a case to whoever took it, of the cases taken within a day"
-    yield _gauge("case_claim_seconds", help_, ("severity", "quantile"), claims)
+    yield _build_gauge("case_claim_seconds", help_, ("severity", "quantile"), claim_times)
 
 
-def _of_sending(known: DatabaseSnapshot, at: datetime) -> Iterator[Metric]:
+def _collect_delivery_metrics(snapshot: DatabaseSnapshot, now: datetime) -> Iterator[Metric]:
     labels = ("kind", "means", "state")
-    yield _gauge("deliveries_day", "Messages of the last day to one person each", labels, known.delivery_counts.items())
-    late = _seconds(known.oldest_due_at, at) if known.oldest_due_at else 0
-    yield _gauge("delivery_oldest_due_seconds", "How late the latest message is", (), [((), late)])
-    lately = [(("taken",), known.accepted_send_count), (("not_taken",), known.refused_send_count)]
-    yield _gauge("deliveries_lately", "Sends of the last 15 minutes, by whether Twilio took them", ("outcome",), lately)
-    yield _gauge(
+    yield _build_gauge(
+        "deliveries_day", "Messages of the last day to one person each", labels, snapshot.delivery_counts.items()
+    )
+    seconds_late = _compute_age(snapshot.oldest_due_at, now) if snapshot.oldest_due_at else 0
+    yield _build_gauge("delivery_oldest_due_seconds", "How late the latest message is", (), [((), seconds_late)])
+    recent_sends = [(("taken",), snapshot.accepted_send_count), (("not_taken",), snapshot.refused_send_count)]
+    yield _build_gauge(
+        "deliveries_lately", "Sends of the last 15 minutes, by whether Twilio took them", ("outcome",), recent_sends
+    )
+    yield _build_gauge(
         "unknown_outcomes",
         "Sends of which nobody knows yet whether Twilio took them",
         (),
-        [((), known.unknown_send_count)],
+        [((), snapshot.unknown_send_count)],
     )
-    codes = [((str(code),), many) for (code,), many in known.twilio_code_counts.items()]
-    yield _gauge("twilio_errors_day", "Deliveries of the last day with this error code of Twilio's", ("code",), codes)
-    yield _gauge(
+    codes = [((str(code),), count) for (code,), count in snapshot.twilio_code_counts.items()]
+    yield _build_gauge(
+        "twilio_errors_day", "Deliveries of the last day with this error code of Twilio's", ("code",), codes
+    )
+    yield _build_gauge(
         "broadcast_recipients",
         "Recipients of announcements on their way",
         ("state",),
-        known.active_recipient_counts.items(),
+        snapshot.active_recipient_counts.items(),
     )
 
 
-def _of_the_rest(known: DatabaseSnapshot) -> Iterator[Metric]:
-    stopped = [(("hour",), known.opt_outs_last_hour), (("day",), known.opt_outs_last_day)]
-    yield _gauge("opt_outs", "Addresses that stopped the messages lately", ("within",), stopped)
-    yield _gauge(
-        "facts_due", "Facts, policies and partners past their time, or soon", ("state",), _by(known.fact_counts)
+def _collect_other_metrics(snapshot: DatabaseSnapshot) -> Iterator[Metric]:
+    opt_outs = [(("hour",), snapshot.opt_outs_last_hour), (("day",), snapshot.opt_outs_last_day)]
+    yield _build_gauge("opt_outs", "Addresses that stopped the messages lately", ("within",), opt_outs)
+    yield _build_gauge(
+        "facts_due",
+        "Facts, policies and partners past their time, or soon",
+        ("state",),
+        _label_by_name(snapshot.fact_counts),
     )
-    yield _gauge(
-        "recordings_to_review", "Recordings that nobody has listened to", (), [((), known.unreviewed_recording_count)]
+    yield _build_gauge(
+        "recordings_to_review",
+        "Recordings that nobody has listened to",
+        (),
+        [((), snapshot.unreviewed_recording_count)],
     )
-    yield _gauge("login_failures", "Wrong tries to log in that count now", (), [((), known.login_failure_count)])
-    yield _gauge("logins_locked", "Logins locked after wrong tries", (), [((), known.locked_login_count)])
+    yield _build_gauge(
+        "login_failures", "Wrong tries to log in that count now", (), [((), snapshot.login_failure_count)]
+    )
+    yield _build_gauge("logins_locked", "Logins locked after wrong tries", (), [((), snapshot.locked_login_count)])
 
 
-def _by(found: object) -> list[tuple[tuple[str, ...], float]]:
-    return [((name,), value) for name, value in found.items()]  # type: ignore[attr-defined]
+def _label_by_name(counts: object) -> list[tuple[tuple[str, ...], float]]:
+    return [((name,), value) for name, value in counts.items()]  # type: ignore[attr-defined]
 
 
-def _gauge(name: str, help_: str, labels: tuple[str, ...], found: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
-    made = GaugeMetricFamily(f"puente_{name}", help_, labels=labels)
-    for values, number in found:
-        made.add_metric(values, float(number))
-    return made
+def _build_gauge(
+    name: str, help_: str, labels: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    metric = GaugeMetricFamily(f"puente_{name}", help_, labels=labels)
+    for values, number in samples:
+        metric.add_metric(values, float(number))
+    return metric
 
 
-def _counter(name: str, help_: str, labels: tuple[str, ...], found: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
-    made = CounterMetricFamily(f"puente_{name}", help_, labels=labels)
-    for values, number in found:
-        made.add_metric(values, float(number))
-    return made
+def _build_counter(
+    name: str, help_: str, labels: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    metric = CounterMetricFamily(f"puente_{name}", help_, labels=labels)
+    for values, number in samples:
+        metric.add_metric(values, float(number))
+    return metric
 
 
-def _seconds(since: datetime | None, at: datetime) -> float:
-    return max(0.0, (at - since).total_seconds()) if since else 0.0
+def _compute_age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-def _share(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def _find_quantile(ordered: list[float], quantile: float) -> float:
+    return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))]

@@ -6,12 +6,12 @@ from bot.base import settings
 from bot.content.library import MEDIA_DIR
 
 media = Blueprint("media", __name__)
-KEPT_SECONDS = 3600
+CACHE_SECONDS = 3600
 
 
 @media.get("/media/<file>")
-def show(file: str) -> Response:
+def serve_file(file: str) -> Response:
     """The file; 404 for anything that does not stand in that folder."""
-    answer = send_from_directory(settings.ROOT / MEDIA_DIR, file, max_age=KEPT_SECONDS)
-    answer.headers["Content-Disposition"] = "inline"
-    return answer
+    response = send_from_directory(settings.ROOT / MEDIA_DIR, file, max_age=CACHE_SECONDS)
+    response.headers["Content-Disposition"] = "inline"
+    return response

@@ -11,102 +11,118 @@ from bot.meetings import answer_sheet as sheets
 from bot.meetings import ics_calendar
 from bot.meetings import texts as meetings_texts
 from bot.meetings.sms_commands import MEETING_CODE_LENGTH
-from bot.messaging.placeholder_values import readable
+from bot.messaging.placeholder_values import format_phone
 from bot.store.meetings import meetings
 from bot.store.meetings.meetings import Meeting
-from bot.web.core.current_runtime import services
-from bot.web.public.verify_message import Said, public_page, reader_language
+from bot.web.core.current_runtime import get_runtime
+from bot.web.public.verify_message import MessageView, find_reader_language, render_public_page
 
-gathering = Blueprint("gathering", __name__)
+meeting_pages = Blueprint("gathering", __name__)
 
 
-@gathering.get("/g/<code>")
+@meeting_pages.get("/g/<code>")
 def page(code: str) -> ResponseReturnValue:
     """When it is, how to come with a link or by phone, how to answer and to ask; the sheet of answers once approved."""
-    language, found = reader_language(), _found(code)
-    if found is None:
-        return _page(language, [_said(language, None, "gathering_unknown")]), 404
-    if found.state == "canceled":
-        return _page(language, [_said(language, found, "gathering_canceled")])
-    if not found.is_upcoming or found.ends_at <= now():
-        return _page(language, [_said(language, found, "gathering_over")], sheet=found)
-    texts: list[TextId] = ["gathering_genuine", *meetings_texts.list_joining_texts(found), "gathering_go_how"]
-    said = [_said(language, found, text) for text in texts]
-    return _page(language, said, titled=found, code=found.code, sheet=found)
+    language, meeting = find_reader_language(), _find_meeting(code)
+    if meeting is None:
+        return _render_page(language, [_build_message_view(language, None, "gathering_unknown")]), 404
+    if meeting.state == "canceled":
+        return _render_page(language, [_build_message_view(language, meeting, "gathering_canceled")])
+    if not meeting.is_upcoming or meeting.ends_at <= now():
+        return _render_page(language, [_build_message_view(language, meeting, "gathering_over")], sheet_meeting=meeting)
+    texts: list[TextId] = ["gathering_genuine", *meetings_texts.list_joining_texts(meeting), "gathering_go_how"]
+    views = [_build_message_view(language, meeting, text) for text in texts]
+    return _render_page(language, views, titled_meeting=meeting, code=meeting.code, sheet_meeting=meeting)
 
 
-@gathering.get("/g/<code>.ics")
+@meeting_pages.get("/g/<code>.ics")
 def calendar_file(code: str) -> ResponseReturnValue:
     """For the calendar of a phone, in the reader's language; a canceled one takes itself out again."""
-    found = _found(code)
-    if found is None:
+    meeting = _find_meeting(code)
+    if meeting is None:
         abort(404)
-    language = reader_language()
+    language = find_reader_language()
     texts: list[TextId] = (
-        ["gathering_canceled"] if found.state == "canceled" else meetings_texts.list_joining_texts(found)
+        ["gathering_canceled"] if meeting.state == "canceled" else meetings_texts.list_joining_texts(meeting)
     )
-    says = "\n".join(_said(language, found, text).text for text in texts)
-    made = ics_calendar.build_ics(
-        found, says, meetings_texts.get_page_url(services(), found), services().library.district.name, now()
+    description = "\n".join(_build_message_view(language, meeting, text).text for text in texts)
+    calendar = ics_calendar.build_ics(
+        meeting,
+        description,
+        meetings_texts.get_page_url(get_runtime(), meeting),
+        get_runtime().library.district.name,
+        now(),
     )
-    headers = {"Content-Disposition": f'attachment; filename="{found.code}.ics"'}
-    return Response(made, mimetype="text/calendar", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{meeting.code}.ics"'}
+    return Response(calendar, mimetype="text/calendar", headers=headers)
 
 
-@gathering.after_request
-def quiet(response: Response) -> Response:
+@meeting_pages.after_request
+def set_privacy_headers(response: Response) -> Response:
     """No other site learns who looked, and no search engine lists it."""
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 
 
-def _found(code: str) -> Meeting | None:
+def _find_meeting(code: str) -> Meeting | None:
     if len(code) != MEETING_CODE_LENGTH:
         return None
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         return meetings.find_by_code(db, code)
 
 
-def _said(language: str, found: Meeting | None, text: TextId) -> Said:
+def _build_message_view(language: str, meeting: Meeting | None, text: TextId) -> MessageView:
     """One of the program's texts with this gathering's values, in the language that it really is in."""
-    here, at = services(), now()
-    about = found or Meeting("", "", at, at)
-    made = meetings_texts.build_composer(here, about, language, at)
-    made.extra = {**made.extra, "number": _number()}
-    missing = made.library.catalogs.find_text(language, made.library.texts[text]).is_missing
-    body = made.compose([Notice(text)]).split("\n\n")[0]
-    return Said(body, SOURCE_LANGUAGE if missing else language)
+    runtime, current_time = get_runtime(), now()
+    shown_meeting = meeting or Meeting("", "", current_time, current_time)
+    composer = meetings_texts.build_composer(runtime, shown_meeting, language, current_time)
+    composer.extra_values = {**composer.extra_values, "number": _format_sender_number()}
+    is_missing = composer.library.catalogs.find_text(language, composer.library.texts[text]).is_missing
+    body = composer.compose([Notice(text)]).split("\n\n")[0]
+    return MessageView(body, SOURCE_LANGUAGE if is_missing else language)
 
 
-def _number() -> str:
-    settings = services().settings
-    return readable((settings.twilio_sms_from or settings.twilio_whatsapp_from or "").removeprefix("whatsapp:"))
+def _format_sender_number() -> str:
+    settings = get_runtime().settings
+    return format_phone((settings.twilio_sms_from or settings.twilio_whatsapp_from or "").removeprefix("whatsapp:"))
 
 
-def _page(
-    language: str, said: list[Said], titled: Meeting | None = None, code: str = "", sheet: Meeting | None = None
+def _render_page(
+    language: str,
+    views: list[MessageView],
+    titled_meeting: Meeting | None = None,
+    code: str = "",
+    sheet_meeting: Meeting | None = None,
 ) -> str:
-    shown = {"said": said, "titled": _title(language, titled), "code": code, **_sheet(language, sheet)}
-    return public_page("genuine/gathering.html", language, **shown)
+    page_values = {
+        "said": views,
+        "titled": _build_title_view(language, titled_meeting),
+        "code": code,
+        **_build_sheet_values(language, sheet_meeting),
+    }
+    return render_public_page("genuine/gathering.html", language, **page_values)
 
 
-def _title(language: str, found: Meeting | None) -> Said | None:
-    if found is None:
+def _build_title_view(language: str, meeting: Meeting | None) -> MessageView | None:
+    if meeting is None:
         return None
-    with services().database.read() as db:
-        own = sheets.find_title(db, found, language)
-    return Said(own or found.title, language if own else SOURCE_LANGUAGE)
+    with get_runtime().database.read() as db:
+        translated_title = sheets.find_title(db, meeting, language)
+    return MessageView(translated_title or meeting.title, language if translated_title else SOURCE_LANGUAGE)
 
 
-def _sheet(language: str, found: Meeting | None) -> dict[str, Said | None]:
+def _build_sheet_values(language: str, meeting: Meeting | None) -> dict[str, MessageView | None]:
     """The answers, once they are approved: in the reader's language, or in English with a word about that."""
-    if found is None or not found.sheet or not found.sheet_approved_by:
+    if meeting is None or not meeting.sheet or not meeting.sheet_approved_by:
         return {"sheet": None, "notice": None}
     if language == SOURCE_LANGUAGE:
-        return {"sheet": Said(found.sheet, SOURCE_LANGUAGE), "notice": None}
-    with services().database.read() as db:
-        own = sheets.find_translation(db, found, language)
-    if own:
-        return {"sheet": Said(own, language), "notice": None}
-    return {"sheet": Said(found.sheet, SOURCE_LANGUAGE), "notice": _said(language, None, "notice_english")}
+        return {"sheet": MessageView(meeting.sheet, SOURCE_LANGUAGE), "notice": None}
+    with get_runtime().database.read() as db:
+        translation = sheets.find_translation(db, meeting, language)
+    if translation:
+        return {"sheet": MessageView(translation, language), "notice": None}
+    return {
+        "sheet": MessageView(meeting.sheet, SOURCE_LANGUAGE),
+        "notice": _build_message_view(language, None, "notice_english"),
+    }

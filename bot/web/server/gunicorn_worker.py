@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-WHOLE_SECONDS = 30
+MAX_REQUEST_READ_SECONDS = 30
 """So long a request may take to come in: sixteen megabytes (a recording) on a slow line.  Twilio's take an instant."""
 
 
@@ -20,21 +20,21 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._until: dict[Any, float] = {}
+        self._read_deadlines: dict[Any, float] = {}
 
     def handle(self, conn: Any) -> Any:
         """One request, in one of the threads."""
-        self._until[conn] = time.monotonic() + WHOLE_SECONDS
+        self._read_deadlines[conn] = time.monotonic() + MAX_REQUEST_READ_SECONDS
         try:
             return super().handle(conn)
         finally:
-            del self._until[conn]
+            del self._read_deadlines[conn]
 
     def murder_pending(self) -> None:
         """Every second, in the main thread: who is too late.  Only reading ends: an answer that takes longer to make
         still goes out."""
         super().murder_pending()
-        for conn, until in tuple(self._until.items()):
-            if time.monotonic() > until:
+        for conn, deadline in tuple(self._read_deadlines.items()):
+            if time.monotonic() > deadline:
                 with suppress(OSError):  # it has gone by itself
                     conn.sock.shutdown(socket.SHUT_RD)

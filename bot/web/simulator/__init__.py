@@ -10,19 +10,19 @@ from flask.typing import ResponseReturnValue
 from bot.base.database import now
 from bot.base.language_names import get_own_name
 from bot.channels.simulator import add_to_feed, load_statuses, read_feed, set_status
-from bot.flow_tests.recorder import Wrote, record
-from bot.nlu import Context, explain, mask, understand
+from bot.flow_tests.recorder import RecordedText, record_conversation
+from bot.nlu import NluContext, classify_message, explain_understanding, mask_pii
 from bot.store.families import contacts, follow_ups
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 from bot.web.simulator import call_driver, voice_notes
-from bot.web.simulator.fake_twilio import NotAnswered, Phone, report
+from bot.web.simulator.fake_twilio import SimulatedPhone, WebhookNotAnsweredError, report_status
 from bot.web.simulator.samples import SAMPLES
 
-ADDRESS = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
-PLACE = re.compile(r"\d{1,16}-\d{1,8}")
-NEXT = {"queued": "sent", "sent": "delivered", "delivered": "read"}
+ADDRESS_PATTERN = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
+FEED_POSITION_PATTERN = re.compile(r"\d{1,16}-\d{1,8}")
+NEXT_MESSAGE_STATUS = {"queued": "sent", "sent": "delivered", "delivered": "read"}
 """The receipts of a message, one with each look at the feed, as a phone that is switched on sends them."""
-NEXT_OF_CALL = {"queued": "initiated", "initiated": "ringing"}
+NEXT_CALL_STATUS = {"queued": "initiated", "initiated": "ringing"}
 """A call rings until somebody takes it on the page."""
 
 simulator = Blueprint(
@@ -30,103 +30,118 @@ simulator = Blueprint(
 )
 for _name in ("call", "take", "key", "hang_up"):
     simulator.add_url_rule(f"/{_name.replace('_', '-')}", _name, getattr(call_driver, _name), methods=["POST"])
-simulator.add_url_rule("/sound", "sound", voice_notes.keep_sound, methods=["POST"])
+simulator.add_url_rule("/sound", "sound", voice_notes.save_sound, methods=["POST"])
 
 
 @simulator.before_request
-def only_the_page() -> None:
+def require_page_header() -> None:
     """A form on another site can't set this header: nobody else makes these phones write."""
     if request.method == "POST" and request.headers.get("X-Puente-Simulator") != "1":
         abort(403, "Use the page /simulator.")
 
 
 @simulator.get("/")
-def page() -> ResponseReturnValue:
+def show_page() -> ResponseReturnValue:
     """The page with the phones."""
-    district = services().library.district
+    district = get_runtime().library.district
     samples = [(code, get_own_name(code), SAMPLES[code]) for code in district.languages if code in SAMPLES]
-    return render_template("simulator/page.html", district=district, samples=samples, live=services().settings.live)
+    return render_template(
+        "simulator/page.html", district=district, samples=samples, live=get_runtime().settings.is_live
+    )
 
 
 @simulator.post("/send")
-def send() -> ResponseReturnValue:
+def send_message() -> ResponseReturnValue:
     """Write as one of the phones; whatever goes wrong is shown in the phone."""
-    given = request.get_json()
-    address, text, kind = str(given.get("phone", "")), str(given.get("text", ""))[:5000], str(given.get("kind", "text"))
-    if not ADDRESS.fullmatch(address):
+    payload = request.get_json()
+    address, text, kind = (
+        str(payload.get("phone", "")),
+        str(payload.get("text", ""))[:5000],
+        str(payload.get("kind", "text")),
+    )
+    if not ADDRESS_PATTERN.fullmatch(address):
         return jsonify(error="Write a number with its country code, such as +12175550177.")
-    here = services()
-    sound = voice_notes.address_of(here.redis, here.settings.account_sid, str(given.get("sound", "")))
-    add_to_feed(here.redis, address, "out", text or f"[{kind}]")
+    runtime = get_runtime()
+    sound_url = voice_notes.find_sound_url(runtime.redis, runtime.settings.account_sid, str(payload.get("sound", "")))
+    add_to_feed(runtime.redis, address, "out", text or f"[{kind}]")
     try:
-        replies = Phone(here.settings, current_app.config.get("SIMULATOR_BASE")).write(address, text, kind, sound)
-    except NotAnswered as error:
-        add_to_feed(here.redis, address, "system", str(error))
+        replies = SimulatedPhone(runtime.settings, current_app.config.get("SIMULATOR_BASE")).send_message(
+            address, text, kind, sound_url
+        )
+    except WebhookNotAnsweredError as error:
+        add_to_feed(runtime.redis, address, "system", str(error))
         return jsonify(replies=0)
     for text, file in replies:
-        add_to_feed(here.redis, address, "in", text, file=file)
+        add_to_feed(runtime.redis, address, "in", text, file=file)
     return jsonify(replies=len(replies))
 
 
 @simulator.get("/feed")
-def feed() -> ResponseReturnValue:
+def list_feed() -> ResponseReturnValue:
     """Everything after `?after=`, and how far the messages have come."""
-    here = services()
-    items = [{"id": number, **item} for number, item in read_feed(here.redis, _place(request.args.get("after", "")))]
-    _receipts()
-    known = load_statuses(here.redis)
-    return jsonify(items=items, statuses=known)
+    runtime = get_runtime()
+    items = [
+        {"id": number, **item}
+        for number, item in read_feed(runtime.redis, _parse_feed_position(request.args.get("after", "")))
+    ]
+    _advance_statuses()
+    statuses = load_statuses(runtime.redis)
+    return jsonify(items=items, statuses=statuses)
 
 
 @simulator.post("/why")
-def why() -> ResponseReturnValue:
+def explain_text() -> ResponseReturnValue:
     """What was understood of a text, and what decided (the "why" panel)."""
-    text, library = str(request.get_json().get("text", ""))[:5000], services().library
-    context = Context(library.phrasebook, library.district.languages)
-    understood = understand(text, context)
-    masked, kinds = mask(text)
-    found = {**asdict(understood), "kept": masked, "masked": sorted(kinds)}
-    return jsonify(found=found, why=explain(text, understood, context))
+    text, library = str(request.get_json().get("text", ""))[:5000], get_runtime().library
+    context = NluContext(library.phrasebook, library.district.languages)
+    understood = classify_message(text, context)
+    masked, kinds = mask_pii(text)
+    explanation = {**asdict(understood), "kept": masked, "masked": sorted(kinds)}
+    return jsonify(found=explanation, why=explain_understanding(text, understood, context))
 
 
 @simulator.post("/follow-ups")
 def let_days_pass() -> ResponseReturnValue:
     """This phone's follow-ups are due now; the next sweep sends them."""
-    here, address = services(), str(request.get_json().get("phone", ""))
-    with here.database.write() as db:
-        contact = contacts.find(db, here.database.vault, address)
+    runtime, address = get_runtime(), str(request.get_json().get("phone", ""))
+    with runtime.database.write() as db:
+        contact = contacts.find(db, runtime.database.vault, address)
         count = follow_ups.bring_forward(db, contact.id, now()) if contact else 0
-    said = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
-    add_to_feed(here.redis, address, "system", f"Days pass. {said}.")
+    notice = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
+    add_to_feed(runtime.redis, address, "system", f"Days pass. {notice}.")
     return jsonify(count=count)
 
 
 @simulator.get("/transcript")
-def transcript() -> ResponseReturnValue:
+def download_transcript() -> ResponseReturnValue:
     """What was written with one phone, as a transcript for `flows/tests/`."""
-    here, address = services(), request.args.get("phone", "")
-    items = [item for _, item in read_feed(here.redis, "") if item["phone"] == address and item["direction"] == "out"]
-    wrote = [Wrote(item["body"], datetime.fromisoformat(item["at"])) for item in items]
+    runtime, address = get_runtime(), request.args.get("phone", "")
+    items = [
+        item for _, item in read_feed(runtime.redis, "") if item["phone"] == address and item["direction"] == "out"
+    ]
+    messages = [RecordedText(item["body"], datetime.fromisoformat(item["at"])) for item in items]
     try:
-        recorded = record(here.library, wrote, "whatsapp" if address.startswith("whatsapp:") else "sms")
+        flow_test = record_conversation(
+            runtime.library, messages, "whatsapp" if address.startswith("whatsapp:") else "sms"
+        )
     except ValueError as error:
         abort(404, str(error))
     headers = {"Content-Disposition": "attachment; filename=recorded.yaml"}
-    return Response(recorded, mimetype="application/yaml", headers=headers)
+    return Response(flow_test, mimetype="application/yaml", headers=headers)
 
 
-def _place(after: str) -> str:
+def _parse_feed_position(after: str) -> str:
     """A place in the feed; anything else means its beginning."""
-    return after if PLACE.fullmatch(after) else ""
+    return after if FEED_POSITION_PATTERN.fullmatch(after) else ""
 
 
-def _receipts() -> None:
+def _advance_statuses() -> None:
     """Move each of our own messages and calls one receipt on, by real signed status callbacks."""
-    here = services()
-    known = load_statuses(here.redis)
-    for _, item in read_feed(here.redis, ""):
-        steps = NEXT_OF_CALL if item.get("kind") == "call" else NEXT
-        following = steps.get(known.get(item.get("sid", ""), ""))
-        if following and (following != "read" or item["phone"].startswith("whatsapp:")):
-            set_status(here.redis, item["sid"], following)
-            report(here.settings, current_app.config.get("SIMULATOR_BASE"), item, following)
+    runtime = get_runtime()
+    statuses = load_statuses(runtime.redis)
+    for _, item in read_feed(runtime.redis, ""):
+        next_statuses = NEXT_CALL_STATUS if item.get("kind") == "call" else NEXT_MESSAGE_STATUS
+        next_status = next_statuses.get(statuses.get(item.get("sid", ""), ""))
+        if next_status and (next_status != "read" or item["phone"].startswith("whatsapp:")):
+            set_status(runtime.redis, item["sid"], next_status)
+            report_status(runtime.settings, current_app.config.get("SIMULATOR_BASE"), item, next_status)

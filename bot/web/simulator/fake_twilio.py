@@ -10,10 +10,10 @@ from twilio.request_validator import RequestValidator
 
 from bot.base.settings import Settings
 
-SENDER = "+12175550100"
-SECONDS = 15
+SENDER_NUMBER = "+12175550100"
+TIMEOUT_SECONDS = 15
 """Twilio's own patience."""
-KINDS: dict[str, dict[str, str]] = {
+FIELDS_BY_KIND: dict[str, dict[str, str]] = {
     "text": {},
     "button reply": {"MessageType": "interactive"},
     "voice note": {"NumMedia": "1", "MediaContentType0": "audio/ogg", "MessageType": "audio"},
@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Call:
+class SimulatedCall:
     """A call of one of the phones; `delivery` is the id of our row where we rang it, empty where it rang us."""
 
     sid: str
@@ -32,71 +32,80 @@ class Call:
     delivery: str = ""
 
 
-class NotAnswered(Exception):
+class WebhookNotAnsweredError(Exception):
     """The webhook did not take the message; the text says what Twilio would see."""
 
 
-class Phone:
+class SimulatedPhone:
     """Posts webhooks to this program; `base` is its local address if that is not the usual one."""
 
-    def __init__(self, settings: Settings, base: str | None = None) -> None:
-        self._settings, self._base = settings, base
+    def __init__(self, settings: Settings, base_url: str | None = None) -> None:
+        self._settings, self._base_url = settings, base_url
 
-    def write(self, address: str, text: str, kind: str, sound: str = "") -> list[tuple[str, str]]:
+    def send_message(self, address: str, text: str, kind: str, sound: str = "") -> list[tuple[str, str]]:
         """The replies (text, address of a file) to a message from this address; raises `NotAnswered`."""
-        form = self._form(address, text, KINDS.get(kind, {}))
+        form = self._build_form(address, text, FIELDS_BY_KIND.get(kind, {}))
         if kind == "button reply":
             form |= {"ButtonText": text, "ButtonPayload": text}
         if sound:
             form["MediaUrl0"] = sound
-        answer = _post(self._settings, self._base, "/webhooks/twilio/messages", form)
-        messages = ElementTree.fromstring(answer).iter("Message")
-        return [((one.text or "").strip(), one.findtext("Media") or "") for one in messages]
+        twiml = _post(self._settings, self._base_url, "/webhooks/twilio/messages", form)
+        messages = ElementTree.fromstring(twiml).iter("Message")
+        return [((message.text or "").strip(), message.findtext("Media") or "") for message in messages]
 
-    def call(self, call: Call, path: str, given: dict[str, str]) -> str:
+    def post_call_callback(self, call: SimulatedCall, path: str, fields: dict[str, str]) -> str:
         """What the program says to this callback of a call, as TwiML; raises `NotAnswered`."""
         form = {"CallSid": call.sid, "AccountSid": self._settings.account_sid, "ApiVersion": "2010-04-01"}
-        ours, theirs = SENDER, call.phone.removeprefix("whatsapp:")
-        way = (ours, theirs, "outbound-api") if call.delivery else (theirs, ours, "inbound")
-        form |= {**dict(zip(("From", "To", "Direction"), way, strict=True)), "CallStatus": "in-progress", **given}
-        return _post(self._settings, self._base, path, form)
+        line_number, phone_number = SENDER_NUMBER, call.phone.removeprefix("whatsapp:")
+        route = (line_number, phone_number, "outbound-api") if call.delivery else (phone_number, line_number, "inbound")
+        form |= {**dict(zip(("From", "To", "Direction"), route, strict=True)), "CallStatus": "in-progress", **fields}
+        return _post(self._settings, self._base_url, path, form)
 
-    def _form(self, address: str, text: str, kind: dict[str, str]) -> dict[str, str]:
+    def _build_form(self, address: str, text: str, kind: dict[str, str]) -> dict[str, str]:
         """As twilio.md, section 1, lists the fields; those of WhatsApp only where Twilio sends them."""
         sid = f"{'MM' if 'NumMedia' in kind else 'SM'}{secrets.token_hex(16)}"
-        form = {"MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "From": address, "To": SENDER, "Body": text}
+        form = {
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "SmsMessageSid": sid,
+            "From": address,
+            "To": SENDER_NUMBER,
+            "Body": text,
+        }
         form |= {"AccountSid": self._settings.account_sid, "SmsStatus": "received", "ApiVersion": "2010-04-01"}
         form |= {"NumMedia": "0", "NumSegments": "1"}
         if not address.startswith("whatsapp:"):
             return form | {name: value for name, value in kind.items() if name != "MessageType"}
-        form |= {"To": f"whatsapp:{SENDER}", "MessageType": "text", "ProfileName": "Simulator"}
+        form |= {"To": f"whatsapp:{SENDER_NUMBER}", "MessageType": "text", "ProfileName": "Simulator"}
         if address.startswith("whatsapp:+"):  # a user id has no number
             form["WaId"] = address.removeprefix("whatsapp:+")
         return form | kind
 
 
-def report(settings: Settings, base: str | None, item: dict[str, Any], status: str) -> None:
+def report_status(settings: Settings, base_url: str | None, item: dict[str, Any], status: str) -> None:
     """Tell the program what became of one of its messages or calls, as Twilio does; a failure changes nothing here."""
-    what = "Call" if item.get("kind") == "call" else "Message"
-    form = {f"{what}Sid": item["sid"], f"{what}Status": status, "To": item["phone"]}
+    resource = "Call" if item.get("kind") == "call" else "Message"
+    form = {f"{resource}Sid": item["sid"], f"{resource}Status": status, "To": item["phone"]}
     try:
-        own = f"?m={item['delivery']}" if item.get("delivery") else ""
-        path = f"/webhooks/twilio/status{own}"
-        _post(settings, base, path, form | {"AccountSid": settings.account_sid})
-    except NotAnswered:
+        query = f"?m={item['delivery']}" if item.get("delivery") else ""
+        path = f"/webhooks/twilio/status{query}"
+        _post(settings, base_url, path, form | {"AccountSid": settings.account_sid})
+    except WebhookNotAnsweredError:
         return  # as with Twilio: a report that is not taken is not repeated
 
 
-def _post(settings: Settings, base: str | None, path: str, form: dict[str, str]) -> str:
+def _post(settings: Settings, base_url: str | None, path: str, form: dict[str, str]) -> str:
     signature = RequestValidator(settings.twilio_token).compute_signature(settings.public_base + path, form)
-    local = base or f"http://127.0.0.1:{settings.port}"
+    local_base_url = base_url or f"http://127.0.0.1:{settings.port}"
     try:
         with requests.Session() as session:
             session.trust_env = False  # a proxy for the world is none for this machine
             headers = {"X-Twilio-Signature": signature}
-            answer = session.post(local + path, form, headers=headers, timeout=SECONDS)
+            response = session.post(local_base_url + path, form, headers=headers, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        raise NotAnswered(f"The program did not answer ({type(error).__name__}).") from None
-    if answer.status_code >= 300:
-        raise NotAnswered(f"The program answered {answer.status_code}; Twilio would try again or use the fallback.")
-    return answer.text
+        raise WebhookNotAnsweredError(f"The program did not answer ({type(error).__name__}).") from None
+    if response.status_code >= 300:
+        raise WebhookNotAnsweredError(
+            f"The program answered {response.status_code}; Twilio would try again or use the fallback."
+        )
+    return response.text

@@ -8,51 +8,51 @@ from urllib.parse import urlencode
 
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.texts import TextId
-from bot.runtime import Services
-from bot.speech.spoken_wording import is_day, is_english, said
-from bot.speech.twilio_voices import VOICES
-from bot.speech.utterances import Piece, pieces, recording_key
+from bot.runtime import Runtime
+from bot.speech.spoken_wording import is_check_date, is_english, render_spoken_reply
+from bot.speech.twilio_voices import TWILIO_VOICES
+from bot.speech.utterances import Utterance, compute_recording_key, split_utterances
 from bot.store.announcements import recordings
 from bot.store.families import contacts
 from bot.web.webhooks.twiml_speech import Speaker
 
-WITHHELD = frozenset({"266696687", "7378742833", "86282452253"})
+WITHHELD_NUMBERS = frozenset({"266696687", "7378742833", "86282452253"})
 """What stands in `From`, also after a 1, where a caller hides the number: ANONYMOUS, RESTRICTED and UNAVAILABLE, as one
 spells them on a keypad (other such words are too short for a number).  Taken for numbers, all who hide theirs would be
 one family and hear each other's answers."""
-NONE: Mapping[str, str] = MappingProxyType({})
-SHORTEST = 10
+NO_FOREIGN_TEXTS: Mapping[str, str] = MappingProxyType({})
+MIN_NUMBER_DIGITS = 10
 """Digits of a number that can be called back."""
 
 
 @dataclass(frozen=True)
-class Call:
+class CallState:
     """One callback of a call: who is on the line, at which turn, in which language (empty: not known yet).
 
     `silences`: so often the line has waited in vain for this turn; `slowly`: somebody asked to hear it again.
     """
 
-    services: Services
+    runtime: Runtime
     sid: str
     address: str
     turn: int = 0
     language: str = ""
     silences: int = 0
-    slowly: bool = False
+    is_slow: bool = False
 
-    def message_id(self, part: int | str) -> str:
+    def build_message_id(self, part: int | str) -> str:
         """The id of the message of a turn (or another part): as long as Twilio's, the same for the same turn."""
         return "CV" + sha256(f"{self.sid}:{part}".encode()).hexdigest()[:32]
 
     @property
-    def base(self) -> str:
+    def callback_base_url(self) -> str:
         """Where all callbacks of calls go."""
-        return f"{self.services.settings.public_base}/webhooks/twilio/voice"
+        return f"{self.runtime.settings.public_base}/webhooks/twilio/voice"
 
-    def next(self) -> str:
+    def build_next_url(self) -> str:
         """Where Twilio goes with the next key."""
-        silent = {"silent": self.silences} if self.silences else {}
-        return f"{self.base}?{urlencode({'turn': self.turn + 1, 'l': self.language, **silent})}"
+        silence_fields = {"silent": self.silences} if self.silences else {}
+        return f"{self.callback_base_url}?{urlencode({'turn': self.turn + 1, 'l': self.language, **silence_fields})}"
 
     @property
     def number(self) -> str:
@@ -60,74 +60,94 @@ class Call:
         return self.address.removeprefix("voice:")
 
     @property
-    def hidden(self) -> bool:
+    def is_number_hidden(self) -> bool:
         """Whether there is no number to call back."""
         return not self.number.startswith("+")
 
-    def text(self, name: TextId, **values: str) -> str:
+    def render_text(self, text_id: TextId, **values: str) -> str:
         """One of the program's own texts in the caller's language."""
-        library = self.services.library
-        wording = library.catalogs.translate(self.language or SOURCE_LANGUAGE, library.texts[name])
+        library = self.runtime.library
+        wording = library.catalogs.translate(self.language or SOURCE_LANGUAGE, library.texts[text_id])
         return wording.format_map({"office_phone": library.district.office_phone, **values})
 
-    def pieces(self, reply: str) -> tuple[Piece, ...]:
+    def list_utterances(self, reply: str) -> tuple[Utterance, ...]:
         """A reply in the pieces that are said, with the words for the ear.
 
         Where no machine speaks, the day on which a fact was checked is said if somebody has recorded it, else left out.
         """
-        library, language = self.services.library, self.language or SOURCE_LANGUAGE
-        cut = pieces(said(library, language, reply))
-        days = [] if language in VOICES else [one.text for one in cut if is_day(library, language, one.text)]
-        recorded = self.speaker(days).recorded if days else {}
-        return tuple(one for one in cut if one.text not in days or one.text in recorded)
+        library, language = self.runtime.library, self.language or SOURCE_LANGUAGE
+        utterances = split_utterances(render_spoken_reply(library, language, reply))
+        date_texts = (
+            []
+            if language in TWILIO_VOICES
+            else [utterance.text for utterance in utterances if is_check_date(library, language, utterance.text)]
+        )
+        recording_urls = self.build_speaker(date_texts).recording_urls if date_texts else {}
+        return tuple(
+            utterance
+            for utterance in utterances
+            if utterance.text not in date_texts or utterance.text in recording_urls
+        )
 
-    def press(self, digit: str) -> str:
+    def render_key_prompt(self, digit: str) -> str:
         """The words for a key."""
-        return self.text("voice_press", digit=digit)
+        return self.render_text("voice_press", digit=digit)
 
-    def reads(self) -> str:
+    def find_spoken_language(self) -> str:
         """The language of this number, if the line has it in calls; "" if not, or if none is known."""
-        known = self.wants()
-        return known if known in self.services.library.district.languages else ""
+        language = self.find_preferred_language()
+        return language if language in self.runtime.library.district.languages else ""
 
-    def wants(self) -> str:
+    def find_preferred_language(self) -> str:
         """The language of this number now: the caller's own word, or what it reads by another channel; "" if none."""
-        with self.services.database.read() as db:
-            return contacts.find_language(db, self.services.database.vault, self.address) or ""
+        with self.runtime.database.read() as db:
+            return contacts.find_language(db, self.runtime.database.vault, self.address) or ""
 
-    def speaker(self, texts: Sequence[str], foreign: Mapping[str, str] = NONE) -> Speaker:
+    def build_speaker(self, texts: Sequence[str], foreign_languages: Mapping[str, str] = NO_FOREIGN_TEXTS) -> Speaker:
         """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that
         of the language in which a text is (`foreign`; English for what has no translation)."""
         language = self.language or SOURCE_LANGUAGE
-        keys = {text: recording_key(language, text) for text in texts}
-        with self.services.database.read() as db:
-            found = recordings.find_usable_keys(db, language, keys.values())
-        base = f"{self.services.settings.public_base}/recordings"
-        recorded = {text: f"{base}/{key}.mp3" for text, key in keys.items() if key in found}
-        library = self.services.library
-        english = [text for text in texts if language in VOICES and is_english(library, language, text)]
-        return Speaker(language, recorded, self.slowly, {**dict.fromkeys(english, SOURCE_LANGUAGE), **foreign})
+        keys = {text: compute_recording_key(language, text) for text in texts}
+        with self.runtime.database.read() as db:
+            usable_keys = recordings.find_usable_keys(db, language, keys.values())
+        base_url = f"{self.runtime.settings.public_base}/recordings"
+        recording_urls = {text: f"{base_url}/{key}.mp3" for text, key in keys.items() if key in usable_keys}
+        library = self.runtime.library
+        english_texts = [text for text in texts if language in TWILIO_VOICES and is_english(library, language, text)]
+        return Speaker(
+            language,
+            recording_urls,
+            self.is_slow,
+            {**dict.fromkeys(english_texts, SOURCE_LANGUAGE), **foreign_languages},
+        )
 
-    def machine(self) -> Speaker:
+    def build_machine_speaker(self) -> Speaker:
         """The language's voice alone, which needs no database."""
         return Speaker(self.language or SOURCE_LANGUAGE)
 
 
-def opened(services: Services, form: Mapping[str, str], args: Mapping[str, str]) -> Call:
+def parse_call(runtime: Runtime, form: Mapping[str, str], args: Mapping[str, str]) -> CallState:
     """The call of this callback.  A caller without a number is somebody new each time."""
-    ours = form.get("Direction", "").startswith("outbound")
-    sid, other = form.get("CallSid", "")[:34], form.get("To" if ours else "From", "")
-    address = other if _is_number(other) else sid
+    is_outgoing = form.get("Direction", "").startswith("outbound")
+    sid, number = form.get("CallSid", "")[:34], form.get("To" if is_outgoing else "From", "")
+    address = number if _is_number(number) else sid
     language = args.get("l", "")
-    known = language if language in services.library.district.languages else ""
-    return Call(services, sid, f"voice:{address}", _number(args.get("turn")), known, _number(args.get("silent")))
+    known_language = language if language in runtime.library.district.languages else ""
+    return CallState(
+        runtime,
+        sid,
+        f"voice:{address}",
+        _parse_number(args.get("turn")),
+        known_language,
+        _parse_number(args.get("silent")),
+    )
 
 
-def _is_number(other: str) -> bool:
-    digits = other[1:]
-    plain = other.startswith("+") and digits.isdecimal() and len(digits) >= SHORTEST
-    return plain and digits.removeprefix("1") not in WITHHELD
+def _is_number(number: str) -> bool:
+    digits = number[1:]
+    is_well_formed = number.startswith("+") and digits.isdecimal() and len(digits) >= MIN_NUMBER_DIGITS
+    return is_well_formed and digits.removeprefix("1") not in WITHHELD_NUMBERS
 
 
-def _number(text: str | None) -> int:
+def _parse_number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 5 else 0

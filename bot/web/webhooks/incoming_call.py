@@ -19,257 +19,296 @@ from twilio.twiml.voice_response import VoiceResponse
 from bot.base.language_names import get_own_name
 from bot.base.phone_numbers import parse_e164
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.flows.commands import match
-from bot.messaging.inbound_handler import Unavailable, receive
-from bot.messaging.inbound_message import Inbound, Sound
-from bot.messaging.voice_callers import text_to
-from bot.speech.twilio_voices import hears
-from bot.speech.utterances import has_more, pieces
+from bot.flows.commands import match_command
+from bot.messaging.inbound_handler import ServiceUnavailableError, receive_message
+from bot.messaging.inbound_message import AudioFile, InboundMessage
+from bot.messaging.voice_callers import send_text_to_caller
+from bot.speech.twilio_voices import find_recognition_locale
+from bot.speech.utterances import has_visual_content, split_utterances
 from bot.web.webhooks import language_menu
-from bot.web.webhooks.call_state import Call
-from bot.web.webhooks.twiml_speech import SECONDS, with_keys
+from bot.web.webhooks.call_state import CallState
+from bot.web.webhooks.twiml_speech import ANSWER_TIMEOUT_SECONDS, add_key_prompts
 
-MENU, PERSON = "menu", "0"
-AGAIN, TO_PHONE = "*", "#"
-HUNG_UP = "hangup"
+MENU_TEXT, PERSON_KEY = "menu", "0"
+REPEAT_KEY, SEND_TEXT_KEY = "*", "#"
+HANGUP_DIGITS = "hangup"
 """What Twilio gives for the key where a caller hangs up instead of leaving a recording."""
-SILENCES = 2
+MAX_SILENCES = 2
 """So often the line waits for a key before it says goodbye."""
-RECORD_SECONDS = 120
-AS_MP3, RECORDED_AS = ".mp3", "audio/mpeg"
+MAX_ANSWER_SECONDS = 120
+MP3_EXTENSION, RECORDING_CONTENT_TYPE = ".mp3", "audio/mpeg"
 """At the address in the callback Twilio gives a WAV file, which nobody here takes; with this ending an MP3
 (www.twilio.com/docs/voice/api/recording)."""
 
 log = logging.getLogger(__name__)
 
 
-def go_on(call: Call, form: Mapping[str, str], page: int | None) -> VoiceResponse:
+def continue_call(call: CallState, form: Mapping[str, str], page: int | None) -> VoiceResponse:
     """What is said now: the first words, or the answer to a key, to what was said, or to silence.
 
     `page`: the callback answers this page of the list of languages.
     """
     digits = form.get("Digits", "")
-    named = _named(call, page, digits) if page is not None else ""
+    chosen_language = _find_chosen_language(call, page, digits) if page is not None else ""
     try:
         if page is not None:
-            return _language_chosen(call, page, digits)
-        return _answer(call, form) if call.turn else _first(call)
-    except (Unavailable, SQLAlchemyError) as error:
+            return _handle_language_choice(call, page, digits)
+        return _answer_turn(call, form) if call.turn else _start_call(call)
+    except (ServiceUnavailableError, SQLAlchemyError) as error:
         log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
-        return broken(replace(call, language=named or call.language))
+        return say_unavailable(replace(call, language=chosen_language or call.language))
 
 
-def _named(call: Call, page: int, digit: str) -> str:
+def _find_chosen_language(call: CallState, page: int, digit: str) -> str:
     """The language of this key of the list; "" if it is the key of none."""
-    shown, _ = language_menu.page_of(call.services, page)
-    return shown[int(digit) - 1] if digit.isdecimal() and 1 <= int(digit) <= len(shown) else ""
+    languages, _ = language_menu.get_page(call.runtime, page)
+    return languages[int(digit) - 1] if digit.isdecimal() and 1 <= int(digit) <= len(languages) else ""
 
 
-def _first(call: Call) -> VoiceResponse:
+def _start_call(call: CallState) -> VoiceResponse:
     """Who has called or written before hears the menu at once, in the language it reads."""
-    known = call.reads()
-    return _turn(replace(call, language=known), MENU) if known else language_menu.ask(call, 0)
+    language = call.find_spoken_language()
+    return _run_turn(replace(call, language=language), MENU_TEXT) if language else language_menu.ask_language(call, 0)
 
 
-def _language_chosen(call: Call, page: int, digit: str) -> VoiceResponse:
+def _handle_language_choice(call: CallState, page: int, digit: str) -> VoiceResponse:
     """One of the languages, others of them, a person, or the list once more."""
-    if digit == language_menu.PERSON:
-        return _a_person_first(call)
+    if digit == language_menu.PERSON_KEY:
+        return _request_person(call)
     call = replace(call, silences=0 if digit else call.silences + 1)
-    if language_menu.heard_out(call):
-        return put_through(call)  # whoever has no keys, or understands none of these words, gets a person
-    if named := _named(call, page, digit):
-        return _turn(replace(call, language=named), get_own_name(named))
-    _, more = language_menu.page_of(call.services, page)
-    others = more and digit in ("", language_menu.MORE)
-    return language_menu.ask(call, page + 1 if others else page)
+    if language_menu.is_exhausted(call):
+        return connect_to_office(call)  # whoever has no keys, or understands none of these words, gets a person
+    if language := _find_chosen_language(call, page, digit):
+        return _run_turn(replace(call, language=language), get_own_name(language))
+    _, has_other_pages = language_menu.get_page(call.runtime, page)
+    should_turn_page = has_other_pages and digit in ("", language_menu.MORE_KEY)
+    return language_menu.ask_language(call, page + 1 if should_turn_page else page)
 
 
-def _a_person_first(call: Call) -> VoiceResponse:
+def _request_person(call: CallState) -> VoiceResponse:
     """Before a language: a case, as everywhere, for nobody may answer at the office; and the office rings."""
-    if not call.hidden:
-        receive(call.services, _for_a_person(call))
-    return put_through(call)
+    if not call.is_number_hidden:
+        receive_message(call.runtime, _build_person_request(call))
+    return connect_to_office(call)
 
 
-def _for_a_person(call: Call) -> Inbound:
-    return Inbound(call.message_id(f"person:{call.turn}"), call.address, PERSON, reads=call.language)
+def _build_person_request(call: CallState) -> InboundMessage:
+    return InboundMessage(
+        call.build_message_id(f"person:{call.turn}"), call.address, PERSON_KEY, call_language=call.language
+    )
 
 
-def _answer(call: Call, form: Mapping[str, str]) -> VoiceResponse:
-    digits, said = form.get("Digits", ""), form.get("SpeechResult", "").strip()
-    if digits == HUNG_UP and not form.get("RecordingUrl"):
+def _answer_turn(call: CallState, form: Mapping[str, str]) -> VoiceResponse:
+    digits, speech = form.get("Digits", ""), form.get("SpeechResult", "").strip()
+    if digits == HANGUP_DIGITS and not form.get("RecordingUrl"):
         return VoiceResponse()  # nobody listens any more, and nothing was said
     if form.get("RecordingUrl"):
-        return _turn(call, "", Sound(form["RecordingUrl"] + AS_MP3, RECORDED_AS))
+        return _run_turn(call, "", AudioFile(form["RecordingUrl"] + MP3_EXTENSION, RECORDING_CONTENT_TYPE))
     call = replace(call, silences=0) if digits else call
-    if digits.startswith(AGAIN):
-        return _last(replace(call, slowly=True))
-    if digits.startswith(TO_PHONE):
-        return _to_phone(call)
-    if call.hidden and _wants_a_person(call, digits or said):
-        return put_through(call)  # nobody could call back: no day is promised
-    if digits or said:
-        return _turn(call, digits or said)
-    return _last(replace(call, silences=call.silences + 1)) if call.silences + 1 < SILENCES else _goodbye(call)
+    if digits.startswith(REPEAT_KEY):
+        return _repeat_last_reply(replace(call, is_slow=True))
+    if digits.startswith(SEND_TEXT_KEY):
+        return _send_reply_as_text(call)
+    if call.is_number_hidden and _is_person_request(call, digits or speech):
+        return connect_to_office(call)  # nobody could call back: no day is promised
+    if digits or speech:
+        return _run_turn(call, digits or speech)
+    return (
+        _repeat_last_reply(replace(call, silences=call.silences + 1))
+        if call.silences + 1 < MAX_SILENCES
+        else _say_goodbye(call)
+    )
 
 
-def _wants_a_person(call: Call, text: str) -> bool:
-    command = match(text, call.services.library.phrasebook)
+def _is_person_request(call: CallState, text: str) -> bool:
+    command = match_command(text, call.runtime.library.phrasebook)
     return command is not None and command.kind == "person"
 
 
-def _turn(call: Call, text: str, sound: Sound | None = None) -> VoiceResponse:
+def _run_turn(call: CallState, text: str, sound: AudioFile | None = None) -> VoiceResponse:
     """One message of the caller, answered by the flows; it may just have changed the language, also to one that a
     machine drafts and nothing speaks."""
-    reply = _reply(call, text, sound)
-    return say(replace(call, language=call.wants() or call.language or SOURCE_LANGUAGE, silences=0), reply)
+    reply = _get_reply(call, text, sound)
+    return say_reply(
+        replace(call, language=call.find_preferred_language() or call.language or SOURCE_LANGUAGE, silences=0), reply
+    )
 
 
-def _reply(call: Call, text: str, sound: Sound | None = None) -> str:
+def _get_reply(call: CallState, text: str, sound: AudioFile | None = None) -> str:
     kind, sounds = ("audio", (sound,)) if sound else ("text", ())
-    said = Inbound(call.message_id(call.turn), call.address, text, kind=kind, sounds=sounds, reads=call.language)
-    return receive(call.services, said)
+    inbound = InboundMessage(
+        call.build_message_id(call.turn), call.address, text, kind=kind, audio_files=sounds, call_language=call.language
+    )
+    return receive_message(call.runtime, inbound)
 
 
-def _last(call: Call) -> VoiceResponse:
+def _repeat_last_reply(call: CallState) -> VoiceResponse:
     """The answer before this turn once more.  It is kept under its message's id; nothing happens a second time."""
-    before = replace(call, turn=call.turn - 1)
-    return say(before, _reply(before, MENU))
+    previous_call = replace(call, turn=call.turn - 1)
+    return say_reply(previous_call, _get_reply(previous_call, MENU_TEXT))
 
 
-def say(call: Call, reply: str) -> VoiceResponse:
+def say_reply(call: CallState, reply: str) -> VoiceResponse:
     """A reply for the ear, and what the caller may do next.  Where the helper is silent (a person talks with this
     family, or it wants no messages), whoever rings is put through."""
-    cut = call.pieces(reply)
-    if not cut:
-        return put_through(call)
-    if language_menu.is_written(call, reply):
-        return language_menu.ask(replace(call, turn=call.turn + 1, silences=0), 0)
-    asks = any(piece.key for piece in cut)
-    opens = not asks and _waits(call)
-    hidden = (call.text("voice_hidden"),) if call.hidden and not call.turn else ()
-    said, ways = (*hidden, *with_keys(cut, call.press)), _ways(call, reply, asks, opens)
-    if opens and not hears(call.language):
-        return _to_be_recorded(call, said)
-    return _listen(call, reply, [*said, *ways])
+    utterances = call.list_utterances(reply)
+    if not utterances:
+        return connect_to_office(call)
+    if language_menu.is_language_menu(call, reply):
+        return language_menu.ask_language(replace(call, turn=call.turn + 1, silences=0), 0)
+    has_choices = any(piece.key for piece in utterances)
+    is_open_question = not has_choices and _has_pending_question(call)
+    hidden_number_notice = (call.render_text("voice_hidden"),) if call.is_number_hidden and not call.turn else ()
+    question_texts, instructions = (
+        (*hidden_number_notice, *add_key_prompts(utterances, call.render_key_prompt)),
+        _list_key_instructions(call, reply, has_choices, is_open_question),
+    )
+    if is_open_question and not find_recognition_locale(call.language):
+        return _record_answer(call, question_texts)
+    return _gather_answer(call, reply, [*question_texts, *instructions])
 
 
-def _listen(call: Call, reply: str, texts: list[str]) -> VoiceResponse:
+def _gather_answer(call: CallState, reply: str, texts: list[str]) -> VoiceResponse:
     """Say these, and wait for a key (where there are ten choices or more, for two) and, where it can, for words."""
-    speaker, document = call.speaker(texts), VoiceResponse()
+    speaker, document = call.build_speaker(texts), VoiceResponse()
     if not speaker.can_say(texts):
-        return _by_a_person(call)
-    gather = document.gather(action=call.next(), action_on_empty_result=True, **waiting(call, reply))
+        return _fall_back_to_person(call)
+    gather = document.gather(
+        action=call.build_next_url(), action_on_empty_result=True, **build_gather_options(call, reply)
+    )
     for text in texts:
-        speaker.say(gather, text)
+        speaker.say_text(gather, text)
     return document
 
 
-def waiting(call: Call, reply: str, listens: bool = True) -> dict[str, object]:
+def build_gather_options(call: CallState, reply: str, is_speech_allowed: bool = True) -> dict[str, object]:
     """How `<Gather>` waits for the answer to this reply: so many digits, and words where Twilio understands them (and
     where it `listens`)."""
-    many = max((int(piece.key) for piece in pieces(reply) if piece.key), default=0) > 9
-    known = hears(call.language) if listens else ""
-    by_ear = {"input": "dtmf speech", "language": known, "speech_timeout": "auto"} if known else {"input": "dtmf"}
-    return {"num_digits": 2 if many else 1, "timeout": SECONDS, "method": "POST", "finish_on_key": "", **by_ear}
+    needs_two_digits = max((int(piece.key) for piece in split_utterances(reply) if piece.key), default=0) > 9
+    speech_language = find_recognition_locale(call.language) if is_speech_allowed else ""
+    input_options = (
+        {"input": "dtmf speech", "language": speech_language, "speech_timeout": "auto"}
+        if speech_language
+        else {"input": "dtmf"}
+    )
+    return {
+        "num_digits": 2 if needs_two_digits else 1,
+        "timeout": ANSWER_TIMEOUT_SECONDS,
+        "method": "POST",
+        "finish_on_key": "",
+        **input_options,
+    }
 
 
-def _waits(call: Call) -> bool:
+def _has_pending_question(call: CallState) -> bool:
     try:
-        return call.services.conversations.find_pending_step(call.services.family(call.address)) is not None
+        return call.runtime.conversations.find_pending_step(call.runtime.compute_lookup_hash(call.address)) is not None
     except RedisError:
         return False
 
 
-def _ways(call: Call, reply: str, asks: bool, opens: bool) -> list[str]:
+def _list_key_instructions(call: CallState, reply: str, has_choices: bool, is_open_question: bool) -> list[str]:
     """The keys that always work; beside choices that one may speak, where a machine understands it; the text for the
     phone only where there is something to look at."""
-    speaks = [call.text("voice_speak")] if asks and hears(call.language) else []
-    ways = speaks if asks or opens else [call.text("voice_next")]
-    ways.append(call.text("voice_keys"))
-    return [*ways, call.text("voice_to_phone")] if has_more(reply) and not call.hidden else ways
+    speech_instructions = (
+        [call.render_text("voice_speak")] if has_choices and find_recognition_locale(call.language) else []
+    )
+    instructions = speech_instructions if has_choices or is_open_question else [call.render_text("voice_next")]
+    instructions.append(call.render_text("voice_keys"))
+    return (
+        [*instructions, call.render_text("voice_to_phone")]
+        if has_visual_content(reply) and not call.is_number_hidden
+        else instructions
+    )
 
 
-def _to_be_recorded(call: Call, said: tuple[str, ...]) -> VoiceResponse:
+def _record_answer(call: CallState, question_texts: tuple[str, ...]) -> VoiceResponse:
     """An open question in a language that no machine understands: a person will listen to the answer.  A key while it
     is said does what it always does."""
-    document, texts = VoiceResponse(), (*said, call.text("voice_record"))
-    speaker = call.speaker(texts)
+    document, texts = VoiceResponse(), (*question_texts, call.render_text("voice_record"))
+    speaker = call.build_speaker(texts)
     if not speaker.can_say(texts):
-        return _by_a_person(call)
-    gather = document.gather(num_digits=1, timeout=1, action=call.next(), method="POST", finish_on_key="")
+        return _fall_back_to_person(call)
+    gather = document.gather(num_digits=1, timeout=1, action=call.build_next_url(), method="POST", finish_on_key="")
     for text in texts:
-        speaker.say(gather, text)
-    document.record(action=call.next(), method="POST", max_length=RECORD_SECONDS, finish_on_key="#", play_beep=True)
-    document.redirect(call.next(), method="POST")  # nothing was said
+        speaker.say_text(gather, text)
+    document.record(
+        action=call.build_next_url(), method="POST", max_length=MAX_ANSWER_SECONDS, finish_on_key="#", play_beep=True
+    )
+    document.redirect(call.build_next_url(), method="POST")  # nothing was said
     return document
 
 
-def _goodbye(call: Call) -> VoiceResponse:
-    words, document = call.text("voice_goodbye"), VoiceResponse()
-    speaker = call.speaker([words])
-    if not speaker.can_say([words]):
-        return put_through(call)
-    speaker.say(document, words)
+def _say_goodbye(call: CallState) -> VoiceResponse:
+    text, document = call.render_text("voice_goodbye"), VoiceResponse()
+    speaker = call.build_speaker([text])
+    if not speaker.can_say([text]):
+        return connect_to_office(call)
+    speaker.say_text(document, text)
     document.hangup()
     return document
 
 
-def _to_phone(call: Call) -> VoiceResponse:
+def _send_reply_as_text(call: CallState) -> VoiceResponse:
     """What was said as a text message, once for each turn; then the line goes on where it was."""
-    before = replace(call, turn=call.turn - 1)
-    reply = _reply(before, MENU)
-    sent = not call.hidden and text_to(call.services, call.number, reply, _text_id(before))
-    return _listen(before, reply, [call.text("voice_sent" if sent else "voice_next"), call.text("voice_keys")])
+    previous_call = replace(call, turn=call.turn - 1)
+    reply = _get_reply(previous_call, MENU_TEXT)
+    was_sent = not call.is_number_hidden and send_text_to_caller(
+        call.runtime, call.number, reply, _build_text_id(previous_call)
+    )
+    return _gather_answer(
+        previous_call,
+        reply,
+        [call.render_text("voice_sent" if was_sent else "voice_next"), call.render_text("voice_keys")],
+    )
 
 
-def _text_id(call: Call) -> str:
-    return call.message_id(f"text:{call.turn}")[2:]
+def _build_text_id(call: CallState) -> str:
+    return call.build_message_id(f"text:{call.turn}")[2:]
 
 
-def _by_a_person(call: Call) -> VoiceResponse:
+def _fall_back_to_person(call: CallState) -> VoiceResponse:
     """Nothing here speaks this language: somebody is asked to call back, the text says so, and the office rings."""
-    reply = receive(call.services, _for_a_person(call))
-    if reply and not call.hidden:
-        text_to(call.services, call.number, reply, _text_id(call))
+    reply = receive_message(call.runtime, _build_person_request(call))
+    if reply and not call.is_number_hidden:
+        send_text_to_caller(call.runtime, call.number, reply, _build_text_id(call))
     log.info("no voice for a language: call=%s language=%s", call.sid, call.language)
-    return put_through(call)
+    return connect_to_office(call)
 
 
-def put_through(call: Call) -> VoiceResponse:
+def connect_to_office(call: CallState) -> VoiceResponse:
     """Connect with the school office; said first, where there is a voice for it.  Where nobody answers there, the line
     does not just go dead."""
-    document, texts = VoiceResponse(), [call.text("voice_connecting"), call.text("voice_goodbye")]
-    speaker = call.speaker(texts)
-    before, after = ([text] if call.language and speaker.can_say([text]) else [] for text in texts)
-    for text in before:
-        speaker.say(document, text)
+    document, texts = VoiceResponse(), [call.render_text("voice_connecting"), call.render_text("voice_goodbye")]
+    speaker = call.build_speaker(texts)
+    opening_texts, closing_texts = ([text] if call.language and speaker.can_say([text]) else [] for text in texts)
+    for text in opening_texts:
+        speaker.say_text(document, text)
     _ring_office(call, document)
-    for text in after:
-        speaker.say(document, text)
+    for text in closing_texts:
+        speaker.say_text(document, text)
     document.hangup()
     return document
 
 
-def _ring_office(call: Call, document: VoiceResponse) -> None:
+def _ring_office(call: CallState, document: VoiceResponse) -> None:
     """With the caller's number, as everybody's telephone shows it; with ours where the caller hides it: some providers
     refuse a call from no valid number (www.twilio.com/docs/api/errors/13214)."""
-    ours = call.services.settings.twilio_sms_from
-    named = {"caller_id": ours} if call.hidden and ours.startswith("+") else {}
-    document.dial(_office(call), **named)
+    sender_number = call.runtime.settings.twilio_sms_from
+    dial_options = {"caller_id": sender_number} if call.is_number_hidden and sender_number.startswith("+") else {}
+    document.dial(_get_office_number(call), **dial_options)
 
 
-def _office(call: Call) -> str:
-    phone = call.services.library.district.office_phone
+def _get_office_number(call: CallState) -> str:
+    phone = call.runtime.library.district.office_phone
     return parse_e164(phone) or phone
 
 
-def broken(call: Call) -> VoiceResponse:
+def say_unavailable(call: CallState) -> VoiceResponse:
     """The database is away, recordings with it: the office's number by the machine's voice, or the office itself."""
-    document, speaker, words = VoiceResponse(), call.machine(), call.text("voice_broken")
-    if speaker.can_say([words]):
-        speaker.say(document, words)
+    document, speaker, text = VoiceResponse(), call.build_machine_speaker(), call.render_text("voice_broken")
+    if speaker.can_say([text]):
+        speaker.say_text(document, text)
         document.hangup()
     else:
         _ring_office(call, document)

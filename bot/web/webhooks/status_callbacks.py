@@ -4,13 +4,13 @@ from redis import RedisError
 
 from bot.announcements import delivery_results
 from bot.messaging import delivery_status
-from bot.messaging.delivery_status import Report
-from bot.runtime import Services
+from bot.messaging.delivery_status import DeliveryReport
+from bot.runtime import Runtime
 
 
-def report_it(services: Services, report: Report) -> None:
+def record_status_report(runtime: Runtime, report: DeliveryReport) -> None:
     """Write it down, or keep it where many are written down at a time.  Raises SQLAlchemyError."""
     try:
-        delivery_status.record(services, report)
+        delivery_status.record_report(runtime, report)
     except RedisError:
-        delivery_results.record_report(services, delivery_status.kept(report))
+        delivery_results.record_report(runtime, delivery_status.build_pending_receipt(report))

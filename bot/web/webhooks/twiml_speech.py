@@ -10,18 +10,18 @@ from urllib.parse import quote
 
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
-from bot.speech.twilio_voices import VOICES
-from bot.speech.utterances import Piece, aloud
+from bot.speech.twilio_voices import TWILIO_VOICES
+from bot.speech.utterances import Utterance, prepare_machine_text
 
-SLOWLY = "75%"
-SECONDS = 7
+SLOW_RATE = "75%"
+ANSWER_TIMEOUT_SECONDS = 7
 """So long a caller may think before the question is said again."""
-BYTES, QUOTED = 3000, 4500
+MAX_SAY_BYTES, MAX_SAY_QUOTED_CHARACTERS = 3000, 4500
 """What one `<Say>` takes: bytes for Polly's voices (Google's take 5,000), and letters of the text as it stands in an
 address: five hundred letters of Amharic (https://www.twilio.com/docs/api/errors/13521)."""
-SENTENCE = re.compile(r"(?<=[.!?؟۔])(?=\s)|(?<=[。！？።])")
-WORD, LETTER = re.compile(r"(?<=\s)"), re.compile(r"(?<=.)", re.DOTALL)
-CUTS = (SENTENCE, WORD, LETTER)
+SENTENCE_BOUNDARY = re.compile(r"(?<=[.!?؟۔])(?=\s)|(?<=[。！？።])")
+WORD_BOUNDARY, LETTER_BOUNDARY = re.compile(r"(?<=\s)"), re.compile(r"(?<=.)", re.DOTALL)
+BOUNDARIES = (SENTENCE_BOUNDARY, WORD_BOUNDARY, LETTER_BOUNDARY)
 
 
 @dataclass(frozen=True)
@@ -30,60 +30,60 @@ class Speaker:
     `foreign`: in which language a text is that is not in this one: its own voice reads it."""
 
     language: str
-    recorded: Mapping[str, str] = field(default_factory=dict)
-    slowly: bool = False
-    foreign: Mapping[str, str] = field(default_factory=dict)
+    recording_urls: Mapping[str, str] = field(default_factory=dict)
+    is_slow: bool = False
+    foreign_languages: Mapping[str, str] = field(default_factory=dict)
 
     def can_say(self, texts: Sequence[str]) -> bool:
         """Whether there is a voice or a recording for all of these; another language's voice never stands in."""
-        return all(text in self.recorded or self._of(text) in VOICES for text in texts)
+        return all(text in self.recording_urls or self._get_language(text) in TWILIO_VOICES for text in texts)
 
-    def _of(self, text: str) -> str:
-        return self.foreign.get(text, self.language)
+    def _get_language(self, text: str) -> str:
+        return self.foreign_languages.get(text, self.language)
 
-    def say(self, document: VoiceResponse | Gather, text: str) -> None:
+    def say_text(self, document: VoiceResponse | Gather, text: str) -> None:
         """Say one text; call only after `can_say`.  Slowly: a breath after each sentence, and slower words where the
         voice is one of Polly's (nothing of Twilio's that we could read says what Google's make of that mark)."""
-        if text in self.recorded:
-            document.play(self.recorded[text])
+        if text in self.recording_urls:
+            document.play(self.recording_urls[text])
             return
-        voice, said = VOICES[self._of(text)], aloud(text)
-        parts = sentences(said) if self.slowly else in_parts(said)
+        voice, spoken_text = TWILIO_VOICES[self._get_language(text)], prepare_machine_text(text)
+        parts = split_sentences(spoken_text) if self.is_slow else split_into_parts(spoken_text)
         for number, part in enumerate(parts, 1):
-            if self.slowly and voice.name.startswith("Polly."):
-                document.say(voice=voice.name, language=voice.locale).prosody(part, rate=SLOWLY)
+            if self.is_slow and voice.name.startswith("Polly."):
+                document.say(voice=voice.name, language=voice.locale).prosody(part, rate=SLOW_RATE)
             else:
                 document.say(part, voice=voice.name, language=voice.locale)
-            document.pause(length=2 if self.slowly and number == len(parts) else 1)
+            document.pause(length=2 if self.is_slow and number == len(parts) else 1)
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """The sentences of a text, each short enough for one `<Say>`."""
-    return [part for sentence in SENTENCE.split(text) for part in in_parts(sentence.strip())]
+    return [part for sentence in SENTENCE_BOUNDARY.split(text) for part in split_into_parts(sentence.strip())]
 
 
-def in_parts(text: str, cuts: Sequence[re.Pattern[str]] = CUTS) -> list[str]:
+def split_into_parts(text: str, boundaries: Sequence[re.Pattern[str]] = BOUNDARIES) -> list[str]:
     """A text in as few parts as one `<Say>` each can take, cut between sentences, else words, else letters."""
-    if _fits(text):
+    if _is_within_say_limit(text):
         return [text] if re.search(r"\w", text) else []
     parts: list[str] = []
-    for unit in cuts[0].split(text):
-        if parts and _fits(parts[-1] + unit):
+    for unit in boundaries[0].split(text):
+        if parts and _is_within_say_limit(parts[-1] + unit):
             parts[-1] += unit
         else:
-            parts += in_parts(unit, cuts[1:])
+            parts += split_into_parts(unit, boundaries[1:])
     return parts
 
 
-def _fits(text: str) -> bool:
-    return len(text.encode()) <= BYTES and len(quote(text)) <= QUOTED
+def _is_within_say_limit(text: str) -> bool:
+    return len(text.encode()) <= MAX_SAY_BYTES and len(quote(text)) <= MAX_SAY_QUOTED_CHARACTERS
 
 
-def with_keys(pieces: Sequence[Piece], press: Callable[[str], str]) -> tuple[str, ...]:
+def add_key_prompts(utterances: Sequence[Utterance], build_key_prompt: Callable[[str], str]) -> tuple[str, ...]:
     """The pieces in order; after each choice the words for its key."""
-    said: list[str] = []
-    for piece in pieces:
-        said.append(piece.text)
-        if piece.key:
-            said.append(press(piece.key))
-    return tuple(said)
+    texts: list[str] = []
+    for utterance in utterances:
+        texts.append(utterance.text)
+        if utterance.key:
+            texts.append(build_key_prompt(utterance.key))
+    return tuple(texts)

@@ -20,7 +20,7 @@ from bot.cases import assignment, paging, staff_conversation
 from bot.community import register
 from bot.incidents import start
 from bot.meetings import planning
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, approved_phrases, translations
 from bot.store.announcements.announcements import Announcement
 from bot.store.announcements.approved_phrases import ApprovedPhrase
@@ -74,12 +74,12 @@ def browser() -> Iterator[Browser]:
 @dataclass
 class Served:
     url: str
-    services: Services
+    services: Runtime
     app: Flask
 
 
 @pytest.fixture
-def gathered(services: Services) -> None:
+def gathered(services: Runtime) -> None:
     """Gathering 1, to which a family comes, with an interpreter, a question and a sheet of answers."""
     at = now()
     starts = at + timedelta(days=9)
@@ -119,10 +119,10 @@ def gathered(services: Services) -> None:
 
 
 @pytest.fixture
-def served(services: Services, busy: None, announced: District, gathered: None) -> Iterator[Served]:
+def served(services: Runtime, busy: None, announced: District, gathered: None) -> Iterator[Served]:
     """The console on a port of its own; with a drill that runs (incident 1)."""
     start.start_incident(services, start.IncidentRequest("ana_ruiz", True, "lincoln"), "form:drill")
-    app = create_app(services=services)
+    app = create_app(runtime=services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Served(f"http://127.0.0.1:{server.server_port}", services, app)
@@ -130,7 +130,7 @@ def served(services: Services, busy: None, announced: District, gathered: None) 
 
 
 @pytest.fixture
-def busy(services: Services, new_family: Callable[[str], Family]) -> None:
+def busy(services: Runtime, new_family: Callable[[str], Family]) -> None:
     """Case 1, paged, taken and talked about, with an interpreter asked for; case 2, which nobody has; two phrases."""
     family, other = new_family("whatsapp:+12175550177"), new_family("+12175550178")
     family.text("I want to talk to a person")
@@ -183,7 +183,7 @@ DRAFTED = {
 """What a machine has made of the announcements' text: wording, the way back, warnings."""
 
 
-def drafted(services: Services, one: Announcement) -> None:
+def drafted(services: Runtime, one: Announcement) -> None:
     """Every language is asked for; these two have a machine's draft."""
     translation_drafts.request_drafts(services, one)
     with services.database.write() as db:
@@ -199,13 +199,13 @@ def drafted(services: Services, one: Announcement) -> None:
 
 
 @pytest.fixture
-def district(services: Services, twilio: TwilioStandIn) -> District:
+def district(services: Runtime, twilio: TwilioStandIn) -> District:
     """Its roster and its announcements (`tests/announcements/conftest.py`)."""
     return District(services, twilio)
 
 
 @pytest.fixture
-def announced(services: Services, busy: None, district: District) -> District:
+def announced(services: Runtime, busy: None, district: District) -> District:
     """Announcement 1, a draft of Ana's; 2, which was sent, did not reach everybody, and which case 1 answers."""
     for number, language in enumerate(("en", "es", "es", "ar")):
         district.family(f"+1217555023{number}", "lincoln", language=language)
@@ -223,7 +223,7 @@ def announced(services: Services, busy: None, district: District) -> District:
     return district
 
 
-def nothing_urgent(services: Services) -> None:
+def nothing_urgent(services: Runtime) -> None:
     """As if workers had done all that waits for them: a broadcast makes way as long as something does."""
     services.redis.delete("rq:queue:urgent", "rq:queue:default")
 
@@ -235,7 +235,7 @@ def found_in(db: Connection, number: int) -> Announcement:
     return found
 
 
-def member(services: Services, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+def member(services: Runtime, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
     """A browser in which somebody with this role is logged in."""
     client = app.test_client()
     assert log_in(client, f"{role} {staff}", issue_password(services, f"{role} {staff}", role, staff)) == 302
@@ -243,6 +243,6 @@ def member(services: Services, app: Flask, role: str, staff: str | None = None) 
 
 
 @pytest.fixture
-def ana(services: Services, client: FlaskClient) -> FlaskClient:
+def ana(services: Runtime, client: FlaskClient) -> FlaskClient:
     """Logged in as Ana Ruiz, family liaison."""
     return member(services, client.application, "staff", "ana_ruiz")

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from bot.announcements import approval, composition, launch, progress, translation_drafts
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements, approvals, approved_phrases, translations
 from bot.store.announcements.announcements import Announcement, Audience
@@ -61,22 +61,22 @@ def english_on(page: str) -> list[str]:
     return [unescape(one) for one in re.findall(r'name="english" value="(.*?)"', page)]
 
 
-def kept(services: Services, number: int = 1) -> Announcement:
+def kept(services: Runtime, number: int = 1) -> Announcement:
     with services.database.read() as db:
         return found_in(db, number)
 
 
-def who(services: Services, client: FlaskClient, staff: str, role: str = "staff") -> FlaskClient:
+def who(services: Runtime, client: FlaskClient, staff: str, role: str = "staff") -> FlaskClient:
     return member(services, client.application, role, staff)
 
 
-def log_of(services: Services, subject: str) -> list[tuple[str, str]]:
+def log_of(services: Runtime, subject: str) -> list[tuple[str, str]]:
     with services.database.read() as db:
         return [(one.who, one.what) for one in audit_log.list_newest(db, 100, subject)]
 
 
 @pytest.fixture
-def draft(district: District, services: Services) -> int:
+def draft(district: District, services: Runtime) -> int:
     """A draft of Dana's, written by Ana, with a machine's Spanish and Arabic."""
     made = district.draft()
     drafted(services, made)
@@ -86,7 +86,7 @@ def draft(district: District, services: Services) -> int:
 # --- Writing ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Services, ana: FlaskClient) -> None:
+def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Runtime, ana: FlaskClient) -> None:
     answer = send(ana, f"{HOME}/new", **FORM)
     assert answer.headers["Location"].endswith(f"{HOME}/1"), answer.text
     one = kept(services)
@@ -125,7 +125,7 @@ def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Servi
     ],
 )
 def test_what_is_wrong_is_said_at_its_place_and_nothing_is_lost(
-    services: Services, ana: FlaskClient, change: dict[str, Any], sentence: str
+    services: Runtime, ana: FlaskClient, change: dict[str, Any], sentence: str
 ) -> None:
     answer = send(ana, f"{HOME}/new", **{**FORM, "link": "https://typed.example", **change})
     assert answer.status_code == 422 and sentence in answer.text
@@ -143,13 +143,13 @@ def test_an_empty_form_chooses_nothing_for_anybody(ana: FlaskClient) -> None:
     assert set(re.findall(r'name="(\w+)" value="\w+" checked', page)) == {"channels"}
 
 
-def test_everyone_is_families_leaders_and_staff(services: Services, ana: FlaskClient) -> None:
+def test_everyone_is_families_leaders_and_staff(services: Runtime, ana: FlaskClient) -> None:
     send(ana, f"{HOME}/new", **{**FORM, "everyone": "yes", "roles": [], "schools": []})
     assert kept(services).audience == Audience(("family", "leader", "staff"))
     assert 'name="everyone" value="yes" checked' in ana.get(f"{HOME}/1/edit").text
 
 
-def test_what_somebody_changed_meanwhile_is_not_written_over(services: Services, ana: FlaskClient, draft: int) -> None:
+def test_what_somebody_changed_meanwhile_is_not_written_over(services: Runtime, ana: FlaskClient, draft: int) -> None:
     path, opened = f"{HOME}/{draft}/edit", seen_on(ana.get(f"{HOME}/{draft}/edit").text)
     send(who(services, ana, "kim_novak"), path, **{**FORM, "text": "Come on Monday."})
     for again in (opened, ""):
@@ -161,7 +161,7 @@ def test_what_somebody_changed_meanwhile_is_not_written_over(services: Services,
 
 
 def test_a_change_withdraws_approvals_and_what_has_left_is_not_changed(
-    services: Services, ana: FlaskClient, draft: int, district: District
+    services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     approval.approve(services, draft, "rosa_lind")
     assert "Approved by Rosa Lind." in ana.get(f"{HOME}/{draft}").text
@@ -185,7 +185,7 @@ def test_the_form_counts_whom_it_means(ana: FlaskClient, district: District) -> 
     assert "Choose who gets it" in ana.get(f"{HOME}/count?schools=lincoln").text
 
 
-def test_texts_and_names_are_shown_as_text(services: Services, ana: FlaskClient) -> None:
+def test_texts_and_names_are_shown_as_text(services: Runtime, ana: FlaskClient) -> None:
     send(ana, f"{HOME}/new", **{**FORM, "text": "Hello <script>alert(1)</script> you."})
     with services.database.read() as db:
         parts = translations.list_for_announcement(db, 1)["es"].parts
@@ -207,7 +207,7 @@ def test_a_review_shows_the_way_back_and_what_may_differ(ana: FlaskClient, draft
 
 
 def test_who_speaks_the_language_approves_and_others_name_who_did(
-    services: Services, ana: FlaskClient, draft: int
+    services: Runtime, ana: FlaskClient, draft: int
 ) -> None:
     kim = who(services, ana, "kim_novak")
     nobody = send(kim, f"{HOME}/{draft}/languages/es", text=["Otra frase.", *SPANISH[1:]])
@@ -223,7 +223,7 @@ def test_who_speaks_the_language_approves_and_others_name_who_did(
     assert found.parts[0].machine == "no" and found.parts[1].machine == "yes"
 
 
-def test_what_must_stay_is_not_lost_in_a_translation(services: Services, ana: FlaskClient, draft: int) -> None:
+def test_what_must_stay_is_not_lost_in_a_translation(services: Runtime, ana: FlaskClient, draft: int) -> None:
     answer = send(ana, f"{HOME}/{draft}/languages/es", text=[*SPANISH[:2], "Llame."])
     assert answer.status_code == 422 and "office_phone" in answer.text and "Llame.</textarea>" in answer.text
     with services.database.read() as db:
@@ -231,7 +231,7 @@ def test_what_must_stay_is_not_lost_in_a_translation(services: Services, ana: Fl
 
 
 def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
-    services: Services, ana: FlaskClient, draft: int
+    services: Runtime, ana: FlaskClient, draft: int
 ) -> None:
     kim, path = who(services, ana, "kim_novak"), f"{HOME}/{draft}/languages/es"
     read = english_on(kim.get(path).text)
@@ -247,7 +247,7 @@ def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
 
 
 def test_a_sentence_approved_before_is_offered_and_taken_over(
-    services: Services, ana: FlaskClient, draft: int, district: District
+    services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     send(ana, f"{HOME}/{draft}/languages/es", text=["No hay clases el viernes.", *SPANISH[1:]])
     later = district.draft("There is no school on Monday. Stay warm.")
@@ -264,7 +264,7 @@ def test_a_sentence_approved_before_is_offered_and_taken_over(
 
 
 def test_the_families_who_waited_get_it_when_their_language_is_approved(
-    services: Services, ana: FlaskClient, district: District
+    services: Runtime, ana: FlaskClient, district: District
 ) -> None:
     district.family(A, language="es")
     number = district.say()
@@ -282,7 +282,7 @@ def test_the_families_who_waited_get_it_when_their_language_is_approved(
 
 
 def test_the_machine_is_asked_again_and_the_page_says_when_it_is_there(
-    services: Services, ana: FlaskClient, draft: int
+    services: Runtime, ana: FlaskClient, draft: int
 ) -> None:
     path = f"{HOME}/{draft}/languages/es"
     send(ana, f"{path}/again")
@@ -293,7 +293,7 @@ def test_the_machine_is_asked_again_and_the_page_says_when_it_is_there(
     assert "Missing: no machine translates it here." in ana.get(f"{HOME}/{draft}").text, "there is no translator"
 
 
-def test_a_recording_may_be_larger_than_all_other_forms(services: Services, ana: FlaskClient, draft: int) -> None:
+def test_a_recording_may_be_larger_than_all_other_forms(services: Runtime, ana: FlaskClient, draft: int) -> None:
     path = f"{HOME}/{draft}/languages/es/recording"
     assert ana.get(path).status_code == 404
     send(ana, path, recording=(io.BytesIO(MP3), "a.mp3"))
@@ -316,7 +316,7 @@ def test_a_recording_may_be_larger_than_all_other_forms(services: Services, ana:
 
 
 def test_who_writes_does_not_approve_and_staff_approve_only_their_own_name(
-    services: Services, ana: FlaskClient, draft: int
+    services: Runtime, ana: FlaskClient, draft: int
 ) -> None:
     path = f"{HOME}/{draft}/approve"
     assert send(ana, path).status_code == 403
@@ -329,7 +329,7 @@ def test_who_writes_does_not_approve_and_staff_approve_only_their_own_name(
         assert [one.by for one in approvals.list_for_announcement(db, draft)] == ["dana_cole"], "it stands in her name"
 
 
-def test_the_superintendents_own_wait_for_her(services: Services, ana: FlaskClient, district: District) -> None:
+def test_the_superintendents_own_wait_for_her(services: Runtime, ana: FlaskClient, district: District) -> None:
     number = district.draft(sender="ruth_adams").id
     approver = who(services, ana, "rosa_lind", "approver")
     page = send(approver, f"{HOME}/{number}/approve", follow=True).text
@@ -341,7 +341,7 @@ def test_the_superintendents_own_wait_for_her(services: Services, ana: FlaskClie
 
 
 def test_the_preview_says_who_gets_what_and_who_does_not(
-    services: Services, ana: FlaskClient, draft: int, district: District
+    services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     district.family(A)
     district.family(B, language="es")
@@ -356,7 +356,7 @@ def test_the_preview_says_who_gets_what_and_who_does_not(
 
 
 def test_a_missing_language_is_named_with_what_will_happen(
-    services: Services, ana: FlaskClient, district: District
+    services: Runtime, ana: FlaskClient, district: District
 ) -> None:
     district.family(B, language="uk")
     number = district.draft(unapproved="machine").id
@@ -368,7 +368,7 @@ def test_a_missing_language_is_named_with_what_will_happen(
 
 
 def test_it_is_released_only_knowing_what_happens(
-    services: Services, ana: FlaskClient, draft: int, district: District
+    services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     district.family(B, language="es")
     approval.approve(services, draft, "rosa_lind")
@@ -389,7 +389,7 @@ def test_it_is_released_only_knowing_what_happens(
     )
 
 
-def test_what_no_message_holds_is_not_released(services: Services, ana: FlaskClient, district: District) -> None:
+def test_what_no_message_holds_is_not_released(services: Runtime, ana: FlaskClient, district: District) -> None:
     district.family(A)
     number = district.draft("👋" * 800).id
     approval.approve(services, number, "rosa_lind")
@@ -398,9 +398,7 @@ def test_what_no_message_holds_is_not_released(services: Services, ana: FlaskCli
     assert kept(services, number).state == "draft"
 
 
-def test_a_test_comes_to_ones_own_phone(
-    services: Services, ana: FlaskClient, draft: int, twilio: TwilioStandIn
-) -> None:
+def test_a_test_comes_to_ones_own_phone(services: Runtime, ana: FlaskClient, draft: int, twilio: TwilioStandIn) -> None:
     assert "on its way to your phone" in send(ana, f"{HOME}/{draft}/test", follow=True, language="es").text
     send_all(services)
     assert twilio.sent_to("+12175550141")[-1].body.startswith("[TEST]\nRiverbend Public Schools, Dana Cole:\nNo hay")
@@ -427,7 +425,7 @@ def sent(district: District) -> int:
     return number
 
 
-def test_everything_that_became_of_it_is_seen_with_what_helps(services: Services, ana: FlaskClient, sent: int) -> None:
+def test_everything_that_became_of_it_is_seen_with_what_helps(services: Runtime, ana: FlaskClient, sent: int) -> None:
     page = ana.get(f"{HOME}/{sent}/watch").text
     for count, group in ((1, "Arrived"), (2, "Failed"), (1, "Held"), (0, "In line")):
         assert f"<b>{count}</b> {group}" in page
@@ -439,7 +437,7 @@ def test_everything_that_became_of_it_is_seen_with_what_helps(services: Services
 
 
 def test_anybody_pulls_the_brake_but_not_anybody_lets_it_go_on(
-    services: Services, ana: FlaskClient, district: District
+    services: Runtime, ana: FlaskClient, district: District
 ) -> None:
     district.family(A)
     number = district.say()
@@ -460,14 +458,14 @@ def test_anybody_pulls_the_brake_but_not_anybody_lets_it_go_on(
     assert "There is nothing to stop." in send(kim, f"{HOME}/{number}/stop", follow=True, sure="yes").text
 
 
-def test_the_open_page_comes_anew_when_other_orders_fit(services: Services, ana: FlaskClient, sent: int) -> None:
+def test_the_open_page_comes_anew_when_other_orders_fit(services: Runtime, ana: FlaskClient, sent: int) -> None:
     same, other = (ana.get(f"{HOME}/{sent}/watch/part?state={one}") for one in ("done", "sending"))
     assert "HX-Refresh" not in same.headers and "<b>2</b> Failed" in same.text and "<html" not in same.text
     assert other.headers["HX-Refresh"] == "true"
 
 
 def test_replies_are_listed_for_who_may_see_them(
-    services: Services, ana: FlaskClient, sent: int, family: Family
+    services: Runtime, ana: FlaskClient, sent: int, family: Family
 ) -> None:
     family.text("I want to talk to a person")
     with services.database.write() as db:
@@ -479,7 +477,7 @@ def test_replies_are_listed_for_who_may_see_them(
     assert "Answers the announcement" in page and f'href="{HOME}/{sent}"' in page
 
 
-def test_the_report_names_nobody_and_is_no_formula(services: Services, ana: FlaskClient, sent: int) -> None:
+def test_the_report_names_nobody_and_is_no_formula(services: Runtime, ana: FlaskClient, sent: int) -> None:
     answer = ana.get(f"{HOME}/{sent}/report.csv")
     code = kept(services, sent).code
     assert answer.headers["Content-Disposition"] == f"attachment; filename=announcement-{code}.csv"
@@ -492,7 +490,7 @@ def test_the_report_names_nobody_and_is_no_formula(services: Services, ana: Flas
 
 
 def test_a_viewer_reads_the_list_and_no_more_than_the_announcement(
-    services: Services, ana: FlaskClient, sent: int, draft: int
+    services: Runtime, ana: FlaskClient, sent: int, draft: int
 ) -> None:
     viewer = member(services, ana.application, "viewer")
     assert "new" not in re.findall(rf'href="{HOME}/(\w+)"', viewer.get(HOME).text)
@@ -510,7 +508,7 @@ def test_a_viewer_reads_the_list_and_no_more_than_the_announcement(
 
 @pytest.mark.parametrize("spelled", ["(217) 555-0201", "+1 217 555 0201", "217.555.0201", "1-217-555-0201"])
 def test_consent_is_proved_without_the_number_in_any_log(
-    services: Services, ana: FlaskClient, district: District, spelled: str
+    services: Runtime, ana: FlaskClient, district: District, spelled: str
 ) -> None:
     family = district.family(A)
     district.family(f"whatsapp:{A}")
@@ -533,7 +531,7 @@ def test_consent_is_proved_without_the_number_in_any_log(
     assert "5550201" not in str(entries)
 
 
-def test_of_an_unknown_number_nothing_is_kept(services: Services, ana: FlaskClient, district: District) -> None:
+def test_of_an_unknown_number_nothing_is_kept(services: Runtime, ana: FlaskClient, district: District) -> None:
     office = member(services, ana.application, "records_officer")
     assert "Nothing is kept of this number." in send(office, "/console/consent", number=B).text
     assert "This is not a phone number." in send(office, "/console/consent", number="Maria").text
@@ -545,7 +543,7 @@ def test_of_an_unknown_number_nothing_is_kept(services: Services, ana: FlaskClie
 
 
 def test_every_sentence_of_the_rooms_below_is_in_the_catalogs(
-    services: Services, ana: FlaskClient, sent: int, new_family: Callable[[str], Family]
+    services: Runtime, ana: FlaskClient, sent: int, new_family: Callable[[str], Family]
 ) -> None:
     assert set(HOLD_REASON_TEXTS) == set(progress.HOLD_EXPLANATIONS.values())
     send(ana, f"{HOME}/{sent}/stop", sure="yes")

@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.app import create_app
 from bot.web.console.registration import issue_password
 from tests.conftest import Family
@@ -45,10 +45,10 @@ SMUGGLED = """() => {
 
 
 @pytest.fixture
-def served(services: Services, family: Family) -> Iterator[Served]:
+def served(services: Runtime, family: Family) -> Iterator[Served]:
     """The console and a page of somebody else's that would like to frame it."""
     family.text("I want to talk to a person")
-    app = create_app(services=services)
+    app = create_app(runtime=services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield Served(f"http://127.0.0.1:{server.server_port}", services, app)

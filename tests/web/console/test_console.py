@@ -10,7 +10,7 @@ from sqlalchemy import update
 from bot.base.database import now
 from bot.cases import assignment
 from bot.cases.paging import page_staff
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import cases, interpreter_requests
 from bot.store.cases.cases import NewCase
@@ -35,7 +35,7 @@ def log_in(client: FlaskClient, name: str, password: str) -> int:
     return client.post("/console/login", data=form).status_code
 
 
-def log_in_as(services: Services, client: FlaskClient, staff: str, role: str = "staff") -> None:
+def log_in_as(services: Runtime, client: FlaskClient, staff: str, role: str = "staff") -> None:
     """A login of a member of staff, with the role."""
     password = issue_password(services, staff)
     with services.database.write() as db:
@@ -58,7 +58,7 @@ def post(client: FlaskClient, path: str, **form: str) -> str:
 
 
 @pytest.fixture
-def opened(services: Services, family: Family) -> Family:
+def opened(services: Runtime, family: Family) -> Family:
     """A family that waits for a person in case 1."""
     family.text("I want to talk to a person")
     family.text("after <script>alert(1)</script> three")
@@ -66,7 +66,7 @@ def opened(services: Services, family: Family) -> Family:
     return family
 
 
-def crowd(services: Services, school: str | None, many: int, **change: object) -> None:
+def crowd(services: Runtime, school: str | None, many: int, **change: object) -> None:
     """So many newer cases of the lightest kind, of one family."""
     with services.database.write() as db:
         for n in range(many):
@@ -76,7 +76,7 @@ def crowd(services: Services, school: str | None, many: int, **change: object) -
 
 
 def test_a_grave_case_stands_above_any_number_of_newer_ones(
-    services: Services, client: FlaskClient, opened: Family
+    services: Runtime, client: FlaskClient, opened: Family
 ) -> None:
     opened.text("La migra está en mi puerta ahorita")
     crowd(services, None, MAX_INBOX_ROWS)
@@ -88,7 +88,7 @@ def test_a_grave_case_stands_above_any_number_of_newer_ones(
 
 
 def test_ones_own_cases_are_not_lost_among_those_of_others(
-    services: Services, client: FlaskClient, opened: Family
+    services: Runtime, client: FlaskClient, opened: Family
 ) -> None:
     assignment.take_case(services, 1, "dana_cole", "in the console")
     crowd(services, "riverside", MAX_INBOX_ROWS, severity="escalate_now")
@@ -97,7 +97,7 @@ def test_ones_own_cases_are_not_lost_among_those_of_others(
 
 
 def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
-    services: Services, client: FlaskClient, opened: Family
+    services: Runtime, client: FlaskClient, opened: Family
 ) -> None:
     with services.database.write() as db:
         db.execute(update(cases.cases).values(school="lincoln", language="ht"))
@@ -111,12 +111,12 @@ def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
     assert "<strong>1</strong>" in pages[1] and "nobody has it" in pages[1]
 
 
-def test_the_first_login_is_told_once(services: Services) -> None:
+def test_the_first_login_is_told_once(services: Runtime) -> None:
     assert create_first_account(services) is not None and create_first_account(services) is None
 
 
 def test_a_case_is_taken_answered_and_done(
-    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
     assert "nobody has it" in client.get("/console/").text
@@ -142,9 +142,7 @@ def message_id(page: str) -> str:
     return found[1]
 
 
-def test_news_of_the_talk_come_only_when_there_are_some(
-    services: Services, client: FlaskClient, opened: Family
-) -> None:
+def test_news_of_the_talk_come_only_when_there_are_some(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     seen = re.search(r"seen=([0-9a-f]{16})", client.get("/console/cases/1").text)
     assert seen and client.get(f"/console/cases/1/talk?seen={seen[1]}").status_code == 204
@@ -152,9 +150,7 @@ def test_news_of_the_talk_come_only_when_there_are_some(
     assert "She works until three." in client.get(f"/console/cases/1/talk?seen={seen[1]}").text
 
 
-def test_the_reply_box_takes_no_text_that_cannot_arrive(
-    services: Services, client: FlaskClient, opened: Family
-) -> None:
+def test_the_reply_box_takes_no_text_that_cannot_arrive(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     services.redis.flushall()  # the window of 24 hours is over
@@ -167,7 +163,7 @@ def test_the_reply_box_takes_no_text_that_cannot_arrive(
     assert "Hello?" not in client.get("/console/cases/1/talk").text
 
 
-def refused_text(services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn) -> str:
+def refused_text(services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn) -> str:
     """The number of a text to the family that Twilio did not take; Ana has the case."""
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
@@ -179,7 +175,7 @@ def refused_text(services: Services, client: FlaskClient, opened: Family, twilio
 
 
 def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
-    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     number = refused_text(services, client, opened, twilio)
     assert "The family has blocked this number on WhatsApp." in client.get("/console/cases/1").text
@@ -190,7 +186,7 @@ def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
 
 
 def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
-    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     number = refused_text(services, client, opened, twilio)
     twilio.number(opened.address, error_code=None)
@@ -204,14 +200,14 @@ def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
     assert twilio.sent_to(opened.address) == []
 
 
-def test_a_ready_answer_is_one_tap(services: Services, client: FlaskClient, opened: Family) -> None:
+def test_a_ready_answer_is_one_tap(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     assert "Which phone number may we call?" in post(client, "/console/cases/1/draft", answer="which_number", once="d1")
 
 
 def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
-    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
@@ -225,7 +221,7 @@ def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
 
 
 def test_handing_over_and_giving_the_family_back(
-    services: Services, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
     assert "not yours" in post(client, "/console/cases/1/give", to="jean_pierre")
@@ -236,7 +232,7 @@ def test_handing_over_and_giving_the_family_back(
 
 
 def test_a_case_is_found_by_its_number_or_by_a_phone_that_is_typed(
-    services: Services, client: FlaskClient, opened: Family
+    services: Runtime, client: FlaskClient, opened: Family
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
     for asked in ("1", "#1", "217-555-0177", "+1 217 555 0177"):
@@ -246,7 +242,7 @@ def test_a_case_is_found_by_its_number_or_by_a_phone_that_is_typed(
 
 
 def test_a_one_time_link_opens_the_case_once(
-    services: Services, client: FlaskClient, opened: Family, new_family: Callable[[str], Family]
+    services: Runtime, client: FlaskClient, opened: Family, new_family: Callable[[str], Family]
 ) -> None:
     link = new_family(ANA).text("TAKE 1").rsplit("/", 1)[1]
     assert "/login" in client.get(f"/console/open/{link}").headers["Location"], "after login"
@@ -255,7 +251,7 @@ def test_a_one_time_link_opens_the_case_once(
     assert client.get(f"/console/open/{link}").status_code == 404
 
 
-def test_whoever_reads_a_case_stands_in_the_audit_log(services: Services, client: FlaskClient, opened: Family) -> None:
+def test_whoever_reads_a_case_stands_in_the_audit_log(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     client.get("/console/cases/1")
     with services.database.read() as db:
@@ -263,7 +259,7 @@ def test_whoever_reads_a_case_stands_in_the_audit_log(services: Services, client
 
 
 def test_an_approved_translation_needs_somebody_who_speaks_the_language(
-    services: Services, client: FlaskClient, opened: Family
+    services: Runtime, client: FlaskClient, opened: Family
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
@@ -278,9 +274,7 @@ def test_only_general_sentences_are_approved() -> None:
     assert not has_personal_data("The office opens in the morning.", "en")
 
 
-def test_a_wrong_topic_is_put_on_the_review_list_masked(
-    services: Services, client: FlaskClient, family: Family
-) -> None:
+def test_a_wrong_topic_is_put_on_the_review_list_masked(services: Runtime, client: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person, my number is A123456789")
     log_in(client, "ana", issue_password(services, "ana"))
     page = client.get("/console/cases/1").text
@@ -296,7 +290,7 @@ def test_a_wrong_topic_is_put_on_the_review_list_masked(
     assert "Nothing to review" in client.get("/console/review").text
 
 
-def test_there_is_no_such_case(services: Services, client: FlaskClient) -> None:
+def test_there_is_no_such_case(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "ana", issue_password(services, "ana"))
     assert client.get("/console/cases/99").status_code == 404
     with services.database.read() as db:
@@ -304,7 +298,7 @@ def test_there_is_no_such_case(services: Services, client: FlaskClient) -> None:
 
 
 def test_the_review_list_holds_only_cases_of_ones_own_scope(
-    services: Services, client: FlaskClient, family: Family
+    services: Runtime, client: FlaskClient, family: Family
 ) -> None:
     family.text("I want to talk to a person about the bus")
     log_in_as(services, client, "ana_ruiz")

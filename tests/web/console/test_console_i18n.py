@@ -13,7 +13,7 @@ from bot.base import settings
 from bot.content import babel_constants, catalog_merge, lint
 from bot.content.catalog import parse_po
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.staff import staff_accounts
 from bot.web.console.core.console_i18n import CATALOG_DIR, _
 from tests.web.console.conftest import member
@@ -36,7 +36,7 @@ def test_before_the_login_the_browser_chooses(client: FlaskClient, asked: str, l
     assert f'<html lang="{language}">' in page and f"<h1>{title}</h1>" in page
 
 
-def test_after_it_the_person_does(services: Services, ana: FlaskClient) -> None:
+def test_after_it_the_person_does(services: Runtime, ana: FlaskClient) -> None:
     form = {"csrf_token": token(ana.get("/console/account").text), "language": "es"}
     ana.post("/console/account/language", data=form)
     page = ana.get("/console/on-call", headers={"Accept-Language": "en"}).text
@@ -46,13 +46,13 @@ def test_after_it_the_person_does(services: Services, ana: FlaskClient) -> None:
     assert "Who is on call" in other.get("/console/on-call", headers={"Accept-Language": "es"}).text
 
 
-def test_a_language_that_there_is_not_is_english(services: Services, ana: FlaskClient) -> None:
+def test_a_language_that_there_is_not_is_english(services: Runtime, ana: FlaskClient) -> None:
     with services.database.write() as db:
         staff_accounts.set_language(db, 1, "tlh")
     assert '<html lang="en">' in ana.get("/console/on-call").text
 
 
-def test_a_refusal_is_in_ones_language_too(services: Services, ana: FlaskClient) -> None:
+def test_a_refusal_is_in_ones_language_too(services: Runtime, ana: FlaskClient) -> None:
     with services.database.write() as db:
         staff_accounts.set_language(db, 1, "es")
     assert "No hay ningún caso 99." in ana.get("/console/cases/99").text

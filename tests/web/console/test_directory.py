@@ -16,7 +16,7 @@ from bot.base.database import now
 from bot.content.facts import Partner
 from bot.content.library import load_library
 from bot.content.partner_yaml import parse_partner, render_lines
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import referrals
 from bot.store.community import partner_checks, partner_suggestions
@@ -32,7 +32,7 @@ PHONE = "217-555-0160"
 
 
 def test_a_call_keeps_a_partner_named_without_any_file(
-    services: Services, client: FlaskClient, new_family: Callable[[str], Family]
+    services: Runtime, client: FlaskClient, new_family: Callable[[str], Family]
 ) -> None:
     with time_machine.travel(NOW + timedelta(days=118), tick=True):
         ana = member(services, client.application, "staff", "ana_ruiz")
@@ -51,7 +51,7 @@ def test_a_call_keeps_a_partner_named_without_any_file(
         assert len(partner_checks.list_newest(db)) == 1
 
 
-def test_a_wrong_number_is_said_and_flagged_to_its_owner(services: Services, client: FlaskClient) -> None:
+def test_a_wrong_number_is_said_and_flagged_to_its_owner(services: Runtime, client: FlaskClient) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     assert "Families are not told of it any more" in post(
         ana, "/console/directory/prairie_legal/called", result="wrong", phone=PHONE
@@ -60,7 +60,7 @@ def test_a_wrong_number_is_said_and_flagged_to_its_owner(services: Services, cli
     assert "mend phone and checked_on" in ana.get("/console/content").text
 
 
-def test_a_number_that_changed_meanwhile_is_not_vouched_for(services: Services, client: FlaskClient) -> None:
+def test_a_number_that_changed_meanwhile_is_not_vouched_for(services: Runtime, client: FlaskClient) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     client.application.config["WTF_CSRF_ENABLED"] = False
     form = {"result": "right", "phone": "217-555-0199"}
@@ -68,7 +68,7 @@ def test_a_number_that_changed_meanwhile_is_not_vouched_for(services: Services, 
     assert ana.post("/console/directory/nobody/called", data=form).status_code == 409
 
 
-def test_viewers_see_no_small_figure(services: Services, client: FlaskClient, family: Family) -> None:
+def test_viewers_see_no_small_figure(services: Runtime, client: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person")
     with services.database.write() as db:
         for number in range(24):
@@ -83,7 +83,7 @@ def test_viewers_see_no_small_figure(services: Services, client: FlaskClient, fa
     assert "I called today" not in viewer and "I called today" in staff
 
 
-def test_a_suggestion_is_reviewed_once_and_never_live(services: Services, client: FlaskClient, family: Family) -> None:
+def test_a_suggestion_is_reviewed_once_and_never_live(services: Runtime, client: FlaskClient, family: Family) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
         partner_suggestions.add(
@@ -103,7 +103,7 @@ def test_a_suggestion_is_reviewed_once_and_never_live(services: Services, client
     )
 
 
-def test_staff_read_suggestions_but_viewers_do_not(services: Services, client: FlaskClient) -> None:
+def test_staff_read_suggestions_but_viewers_do_not(services: Runtime, client: FlaskClient) -> None:
     assert member(services, client.application, "viewer").get("/console/suggestions").status_code == 403
 
 
@@ -122,7 +122,7 @@ TYPED_MORE: dict[str, Any] = {
 
 
 def test_a_suggestion_becomes_lines_that_the_district_file_reads(
-    services: Services, client: FlaskClient, family: Family, tmp_path: Path
+    services: Runtime, client: FlaskClient, family: Family, tmp_path: Path
 ) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
@@ -144,7 +144,7 @@ def test_a_suggestion_becomes_lines_that_the_district_file_reads(
     assert found[0].checked_on.isoformat() == "2026-11-24" and found[0].languages == ("en", "ar")
 
 
-def test_what_the_file_would_refuse_is_named(services: Services, client: FlaskClient, family: Family) -> None:
+def test_what_the_file_would_refuse_is_named(services: Runtime, client: FlaskClient, family: Family) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
         partner_suggestions.add(

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from bot.base.database import now
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.families import flow_stats
 from bot.store.families.flow_stats import StepStats
 from bot.web.console.content.flow_drawing import draw_flow
@@ -16,7 +16,7 @@ from tests.web.console.test_console import log_in
 
 
 def test_questions_count_who_was_asked_who_went_on_and_who_was_not_understood(
-    services: Services, family: Family
+    services: Runtime, family: Family
 ) -> None:
     family.text("I need to report that my child will be absent")
     family.text("Rosa, Lincoln")
@@ -29,20 +29,20 @@ def test_questions_count_who_was_asked_who_went_on_and_who_was_not_understood(
     assert family.address.encode() not in b"".join(services.redis.hgetall(flow_stats.build_key(now())))
 
 
-def test_a_repeated_webhook_counts_once(services: Services, family: Family) -> None:
+def test_a_repeated_webhook_counts_once(services: Runtime, family: Family) -> None:
     for _ in range(3):
         family.text("I need to report that my child will be absent", MessageSid="SM" + "a" * 32)
     assert flow_stats.load(services.redis, now())["report_absence", "open"].asked == 1
 
 
-def test_the_month_before_counts_too(services: Services) -> None:
+def test_the_month_before_counts_too(services: Runtime) -> None:
     services.redis.hincrby(flow_stats.build_key(datetime(2026, 12, 31, tzinfo=UTC)), "menu.open.asked", 2)
     services.redis.hincrby(flow_stats.build_key(datetime(2027, 1, 1, tzinfo=UTC)), "menu.open.asked", 3)
     assert flow_stats.load(services.redis, datetime(2027, 1, 31, tzinfo=UTC))["menu", "open"].asked == 5
 
 
 def test_the_pages_show_every_flow_and_where_it_stops_people(
-    services: Services, client: FlaskClient, family: Family
+    services: Runtime, client: FlaskClient, family: Family
 ) -> None:
     assert client.get("/console/flows").status_code == 302
     for _ in range(4):

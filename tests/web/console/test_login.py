@@ -19,7 +19,7 @@ from sqlalchemy import text
 from bot.base.database import now
 from bot.cli.main import main
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
 from bot.web.app import create_app
@@ -57,7 +57,7 @@ def inside(client: FlaskClient) -> bool:
     return client.get("/console/").status_code == 200
 
 
-def told(services: Services) -> list[str]:
+def told(services: Runtime) -> list[str]:
     with services.database.read() as db:
         return [entry.what for entry in reversed(audit_log.list_newest(db, 100))]
 
@@ -77,7 +77,7 @@ def set_up(client: FlaskClient, password: str) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("name", ["ana", "nobody"])
 def test_five_wrong_tries_lock_a_name_whether_it_exists_or_not(
-    services: Services, client: FlaskClient, name: str
+    services: Runtime, client: FlaskClient, name: str
 ) -> None:
     password = issue_password(services, "ana")
     pages = []
@@ -91,7 +91,7 @@ def test_five_wrong_tries_lock_a_name_whether_it_exists_or_not(
     assert told(services).count("login locked") == (name == "ana")
 
 
-def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: Services, client: FlaskClient) -> None:
+def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     with time_machine.travel(START) as clock:
         for _ in range(5):
@@ -106,7 +106,7 @@ def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: S
         assert log_in(fresh(client), "ana", password) == 302, "the right password forgave the tries before it"
 
 
-def test_a_hundred_tries_at_once_are_five(services: Services) -> None:
+def test_a_hundred_tries_at_once_are_five(services: Runtime) -> None:
     issue_password(services, "ana")
 
     def once(_: int) -> int | None:
@@ -119,7 +119,7 @@ def test_a_hundred_tries_at_once_are_five(services: Services) -> None:
 
 
 def test_an_unknown_name_costs_the_same_work(
-    services: Services, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue_password(services, "ana")
     compared, before = [], credentials._is_password_correct
@@ -134,10 +134,10 @@ def test_an_unknown_name_costs_the_same_work(
     assert pages[0] == pages[1]
 
 
-def test_many_tries_of_one_address_are_refused_with_redis_and_without(services: Services) -> None:
+def test_many_tries_of_one_address_are_refused_with_redis_and_without(services: Runtime) -> None:
     dead = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
     for here in (services, replace(services, redis=dead)):
-        app = create_app(services=here)
+        app = create_app(runtime=here)
         app.config["WTF_CSRF_ENABLED"] = False
         client = app.test_client()
         form = {"password": "wrong"}
@@ -148,9 +148,9 @@ def test_many_tries_of_one_address_are_refused_with_redis_and_without(services: 
         assert client.get("/console/login").status_code == 200
 
 
-def test_without_redis_people_still_log_in(services: Services) -> None:
+def test_without_redis_people_still_log_in(services: Runtime) -> None:
     dead = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
-    client = create_app(services=replace(services, redis=dead)).test_client()
+    client = create_app(runtime=replace(services, redis=dead)).test_client()
     assert log_in(client, "ana", issue_password(services, "ana")) == 302 and inside(client)
 
 
@@ -158,7 +158,7 @@ def test_without_redis_people_still_log_in(services: Services) -> None:
 
 
 def test_codes_and_recovery_codes_work_once(
-    services: Services, client: FlaskClient, caplog: pytest.LogCaptureFixture
+    services: Runtime, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     password = issue_password(services, "ana")
@@ -187,7 +187,7 @@ def test_codes_and_recovery_codes_work_once(
     assert not [one for one in secrets if one in kept or one.replace("-", "") in kept or one in caplog.text]
 
 
-def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Services, client: FlaskClient) -> None:
+def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     set_up(client, password)
@@ -200,7 +200,7 @@ def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Servi
     assert log_in(fresh(client), "ana", password) == 401
 
 
-def test_the_code_is_waited_for_five_minutes(services: Services, client: FlaskClient) -> None:
+def test_the_code_is_waited_for_five_minutes(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     assert client.get("/console/login/code").status_code == 302, "no password yet"
     with time_machine.travel(START, tick=False) as clock:
@@ -215,7 +215,7 @@ def test_the_code_is_waited_for_five_minutes(services: Services, client: FlaskCl
         assert not inside(someone)
 
 
-def test_a_password_that_was_changed_in_between_opens_nothing(services: Services, client: FlaskClient) -> None:
+def test_a_password_that_was_changed_in_between_opens_nothing(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     secret, _ = set_up(client, password)
@@ -229,7 +229,7 @@ def test_a_password_that_was_changed_in_between_opens_nothing(services: Services
     assert not inside(thief)
 
 
-def test_a_second_factor_wants_the_password_and_a_code_that_fits(services: Services, client: FlaskClient) -> None:
+def test_a_second_factor_wants_the_password_and_a_code_that_fits(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     page = client.get("/console/account/factor").text
@@ -243,9 +243,9 @@ def test_a_second_factor_wants_the_password_and_a_code_that_fits(services: Servi
 
 
 @pytest.mark.parametrize(("role", "sent"), [("administrator", True), ("approver", True), ("staff", False)])
-def test_production_wants_a_second_factor_of_who_sees_everything(services: Services, role: str, sent: bool) -> None:
+def test_production_wants_a_second_factor_of_who_sees_everything(services: Runtime, role: str, sent: bool) -> None:
     strict = services.settings.model_copy(update={"environment": "production"})
-    app = create_app(services=replace(services, settings=strict))
+    app = create_app(runtime=replace(services, settings=strict))
     app.config["WTF_CSRF_ENABLED"] = False
     client = app.test_client()
     password = issue_password(services, "ana", role, "ana_ruiz")
@@ -264,9 +264,9 @@ def test_production_wants_a_second_factor_of_who_sees_everything(services: Servi
     assert client.get("/console/", base_url="https://puente.test").status_code == 200
 
 
-def test_forms_work_over_https(services: Services) -> None:
+def test_forms_work_over_https(services: Runtime) -> None:
     """Flask-WTF wants a referrer there: the pages must let the browser send one to ourselves."""
-    client = create_app(services=services).test_client()
+    client = create_app(runtime=services).test_client()
     answer = client.get("/console/login", base_url="https://puente.test")
     assert answer.headers["Referrer-Policy"] == "same-origin"
     form = {"name": "ana", "password": issue_password(services, "ana"), "csrf_token": token(answer.text)}
@@ -278,7 +278,7 @@ def test_forms_work_over_https(services: Services) -> None:
 
 
 def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
-    services: Services, client: FlaskClient
+    services: Runtime, client: FlaskClient
 ) -> None:
     password = issue_password(services, "ana")
     with time_machine.travel(START, tick=False) as clock:
@@ -294,7 +294,7 @@ def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
 
 
 def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
-    services: Services, client: FlaskClient
+    services: Runtime, client: FlaskClient
 ) -> None:
     with time_machine.travel(START, tick=False) as clock:
         log_in(client, "ana", issue_password(services, "ana"))
@@ -305,7 +305,7 @@ def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
         assert client.post("/console/account/language", data=form).status_code == 302
 
 
-def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Services, client: FlaskClient) -> None:
+def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     asks = {"HX-Request": "true", "HX-Current-URL": "https://puente.test/console/flows?a=b"}
     with time_machine.travel(START, tick=False) as clock:
@@ -318,7 +318,7 @@ def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Servic
     assert answer.data == b"", "htmx would put the login into the page"
 
 
-def test_all_sessions_of_a_login_end_at_once(services: Services, client: FlaskClient) -> None:
+def test_all_sessions_of_a_login_end_at_once(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     phone = fresh(client)
     assert log_in(client, "ana", password) == log_in(phone, "ana", password) == 302
@@ -328,7 +328,7 @@ def test_all_sessions_of_a_login_end_at_once(services: Services, client: FlaskCl
     assert "sessions ended" in told(services)
 
 
-def test_logging_out_ends_copies_of_the_cookie_too(services: Services, client: FlaskClient) -> None:
+def test_logging_out_ends_copies_of_the_cookie_too(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     cookie, thief = client.get_cookie("puente"), fresh(client)
@@ -340,7 +340,7 @@ def test_logging_out_ends_copies_of_the_cookie_too(services: Services, client: F
     assert not inside(thief)
 
 
-def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Services, client: FlaskClient) -> None:
+def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Runtime, client: FlaskClient) -> None:
     password, phone = issue_password(services, "ana"), fresh(client)
     log_in(client, "ana", password)
     log_in(phone, "ana", password)
@@ -354,7 +354,7 @@ def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Services, 
     assert log_in(fresh(client), "ana", password) == 401 and log_in(phone, "ana", new) == 302
 
 
-def test_after_the_login_people_come_to_the_page_that_they_wanted(services: Services, client: FlaskClient) -> None:
+def test_after_the_login_people_come_to_the_page_that_they_wanted(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     where = client.get("/console/content").headers["Location"]
     form = {"name": "ana", "password": password, "csrf_token": token(client.get(where).text)}
@@ -376,12 +376,12 @@ Post = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def administrator(services: Services, client: FlaskClient) -> Post:
+def administrator(services: Runtime, client: FlaskClient) -> Post:
     log_in(client, "chief", issue_password(services, "chief"))
     return lambda path, **form: post(client, path, "/console/people", **form)
 
 
-def test_an_administrator_makes_a_login(services: Services, client: FlaskClient, administrator: Post) -> None:
+def test_an_administrator_makes_a_login(services: Runtime, client: FlaskClient, administrator: Post) -> None:
     form = {"name": " grace@riverbend.example.org", "role": "staff", "staff": "grace_wu"}
     status, page = administrator("/console/people", **form)
     password = re.findall(r"<code>(\S+)</code>", page)[0]
@@ -398,7 +398,7 @@ def test_an_administrator_makes_a_login(services: Services, client: FlaskClient,
 
 
 def test_an_administrator_changes_and_ends_what_others_may(
-    services: Services, client: FlaskClient, administrator: Post
+    services: Runtime, client: FlaskClient, administrator: Post
 ) -> None:
     password, grace = issue_password(services, "grace"), fresh(client)
     log_in(grace, "grace", password)
@@ -428,7 +428,7 @@ def test_an_administrator_changes_and_ends_what_others_may(
     assert {"second factor taken away", "password changed", "login closed"} <= set(told(services))
 
 
-def test_nobody_locks_the_last_administrator_out(services: Services, client: FlaskClient, administrator: Post) -> None:
+def test_nobody_locks_the_last_administrator_out(services: Runtime, client: FlaskClient, administrator: Post) -> None:
     assert administrator("/console/people/do", id="1", action="close")[0] == 409
     assert administrator("/console/people/role", id="1", role="viewer", staff="")[0] == 409
     assert administrator("/console/people/do", id="99", action="close")[0] == 404
@@ -436,7 +436,7 @@ def test_nobody_locks_the_last_administrator_out(services: Services, client: Fla
     assert inside(client)
 
 
-def test_a_language_is_kept(services: Services, client: FlaskClient) -> None:
+def test_a_language_is_kept(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "ana", issue_password(services, "ana"))
     for language, kept in (("es", "es"), ("xx", "es")):
         post(client, "/console/account/language", language=language)
@@ -446,9 +446,9 @@ def test_a_language_is_kept(services: Services, client: FlaskClient) -> None:
 
 
 def test_the_command_line_makes_a_login_with_a_role(
-    services: Services, client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
+    services: Runtime, client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.runtime.open_services", lambda _: services)
+    monkeypatch.setattr("bot.runtime.open_runtime", lambda _: services)
     runner = CliRunner()
     made = runner.invoke(main, ["login", "rosa", "--role", "records_officer", "--staff", "rosa_lind"])
     assert made.exit_code == 0 and log_in(client, "rosa", made.output.strip()) == 302
@@ -464,7 +464,7 @@ def test_the_command_line_makes_a_login_with_a_role(
     assert told(services)[0] == "login made"
 
 
-def test_the_pages_hold_no_script_and_no_style(services: Services, client: FlaskClient) -> None:
+def test_the_pages_hold_no_script_and_no_style(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "ana", issue_password(services, "ana"))
     for path in ("/console/login", "/console/account", "/console/account/factor", "/console/people"):
         page = client.get(path)
@@ -476,5 +476,5 @@ def test_the_pages_hold_no_script_and_no_style(services: Services, client: Flask
         assert page.headers["Cache-Control"] == "no-store"
 
 
-def test_development_needs_no_second_factor(services: Services, client: FlaskClient) -> None:
+def test_development_needs_no_second_factor(services: Runtime, client: FlaskClient) -> None:
     assert log_in(client, "ana", issue_password(services, "ana", "administrator")) == 302 and inside(client)

@@ -14,8 +14,8 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
-from bot.base.settings import SettingsError, load
-from bot.runtime import Services
+from bot.base.settings import SettingsError, load_settings
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
 from bot.web.app import create_app
@@ -67,7 +67,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture
-def browser(services: Services, provider: str) -> Open:
+def browser(services: Runtime, provider: str) -> Open:
     """A browser at an app that knows the provider, or another (`issuer`)."""
 
     def open_app(**given: str) -> FlaskClient:
@@ -78,7 +78,7 @@ def browser(services: Services, provider: str) -> Open:
             **given,
         }
         own = replace(services, settings=services.settings.model_copy(update=values))
-        return create_app(services=own).test_client()
+        return create_app(runtime=own).test_client()
 
     return open_app
 
@@ -94,13 +94,13 @@ def consent(client: FlaskClient, sub: str = "", start: str = "/console/login/dis
     return f"{back.path}?{back.query}"
 
 
-def staff(services: Services, *names: str) -> None:
+def staff(services: Runtime, *names: str) -> None:
     for name in names:
         issue_password(services, name, "staff", "ana_ruiz")
 
 
 @pytest.mark.long
-def test_the_verified_e_mail_or_the_subject_opens_the_login_of_that_name(services: Services, browser: Open) -> None:
+def test_the_verified_e_mail_or_the_subject_opens_the_login_of_that_name(services: Runtime, browser: Open) -> None:
     staff(services, "ana.ruiz@riverbend.example.org", "lee@riverbend.example.org", "u-3")
     for sub, opens in (("u-1", True), ("u-2", False), ("u-3", True), ("u-4", False)):
         client = browser()
@@ -116,7 +116,7 @@ def test_the_verified_e_mail_or_the_subject_opens_the_login_of_that_name(service
     ]
 
 
-def test_the_login_page_leads_there_and_back_to_the_wanted_page(services: Services, browser: Open) -> None:
+def test_the_login_page_leads_there_and_back_to_the_wanted_page(services: Runtime, browser: Open) -> None:
     staff(services, "u-3")
     client = browser()
     page = client.get("/console/login?next=/console/content").text
@@ -125,7 +125,7 @@ def test_the_login_page_leads_there_and_back_to_the_wanted_page(services: Servic
 
 
 def test_what_nobody_asked_for_or_the_provider_refused_opens_nothing(
-    services: Services, browser: Open, caplog: pytest.LogCaptureFixture
+    services: Runtime, browser: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     staff(services, "u-3")
     caplog.set_level(logging.INFO)
@@ -147,7 +147,7 @@ def test_what_nobody_asked_for_or_the_provider_refused_opens_nothing(
 
 
 def test_a_token_of_another_provider_or_for_another_program_opens_nothing(
-    services: Services, browser: Open, provider: str
+    services: Runtime, browser: Open, provider: str
 ) -> None:
     staff(services, "u-3")
     for changed in ({"oidc_issuer": f"{provider}/"}, {"oidc_client_id": "another"}):
@@ -160,7 +160,7 @@ def test_a_token_of_another_provider_or_for_another_program_opens_nothing(
         assert client.get("/console/").status_code == 302
 
 
-def test_closed_logins_stay_closed_and_the_provider_counts_as_second_factor(services: Services, browser: Open) -> None:
+def test_closed_logins_stay_closed_and_the_provider_counts_as_second_factor(services: Runtime, browser: Open) -> None:
     issue_password(services, "u-3", "administrator")
     client = browser(environment="production")
     answer = client.get(consent(client, "u-3"), base_url="https://puente.test")
@@ -178,7 +178,7 @@ def test_closed_logins_stay_closed_and_the_provider_counts_as_second_factor(serv
     assert client.get(consent(client, "u-3")).status_code == 403
 
 
-def test_passwords_work_while_the_provider_is_away(services: Services, browser: Open) -> None:
+def test_passwords_work_while_the_provider_is_away(services: Runtime, browser: Open) -> None:
     client = browser(oidc_issuer="http://127.0.0.1:1")
     answer = client.get("/console/login/district")
     assert answer.status_code == 502 and "use your password" in answer.text
@@ -194,6 +194,6 @@ def test_where_no_provider_is_set_there_is_no_such_door(client: FlaskClient) -> 
 @pytest.mark.parametrize("left_out", ["oidc_issuer", "oidc_client_id", "oidc_client_secret"])
 def test_half_a_provider_is_told(left_out: str) -> None:
     whole = {"oidc_issuer": "https://id.example.org", "oidc_client_id": "a", "oidc_client_secret": "b"}
-    assert load(**whole).oidc_on
+    assert load_settings(**whole).is_oidc_enabled
     with pytest.raises(SettingsError, match="belong together"):
-        load(**(whole | {left_out: ""}))
+        load_settings(**(whole | {left_out: ""}))

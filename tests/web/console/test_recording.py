@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import recordings
-from bot.voice.recordable_texts import sayable
+from bot.voice.recordable_texts import collect_recordable_texts
 from tests.web.console.conftest import Served
 from tests.web.console.test_accessibility import PHONE, administrator, faults, log_in, opened
 
@@ -24,7 +24,7 @@ def heard(browser: Browser) -> Browser:
     return browser.browser_type.launch(executable_path=path, args=flags)
 
 
-def recorded(services: Services) -> list[str]:
+def recorded(services: Runtime) -> list[str]:
     with services.database.read() as db:
         return [one.text for one in recordings.list_for_language(db, "so")]
 
@@ -53,4 +53,4 @@ def test_recorded_in_the_browser(heard: Browser, served: Served) -> None:
         wrong = faults(page, "en")
     heard.close()
     assert wrong == []
-    assert recorded(served.services) == [sayable(served.services.library, "so", now()).items[1].text]
+    assert recorded(served.services) == [collect_recordable_texts(served.services.library, "so", now()).items[1].text]

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from bot.base.database import now
 from bot.content.library import Library
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import approved_phrases
 from bot.store.cases import case_stats, case_transitions, cases, deliveries, interpreter_requests
@@ -21,7 +21,7 @@ from tests.web.console.test_console import token
 BEFORE = timedelta(days=9)
 
 
-def open_cases(services: Services, contact: int, count: int, severity: str, school: str | None) -> list[int]:
+def open_cases(services: Runtime, contact: int, count: int, severity: str, school: str | None) -> list[int]:
     """So many cases, opened nine days ago, taken after 10, 20, 30 … minutes and then handed over."""
     vault, at = services.database.vault, now() - BEFORE
     made = []
@@ -52,7 +52,7 @@ def cells(page: str, row: str) -> list[str]:
     return ["–" if "hidden" in one else one.split("</td>")[0] for one in found.split("<td>")[1:]]
 
 
-def test_figures_hide_small_cells_and_medians_of_few(services: Services, ana: FlaskClient, family: Family) -> None:
+def test_figures_hide_small_cells_and_medians_of_few(services: Runtime, ana: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person")
     open_cases(services, 1, 30, "escalate_day", "lincoln")
     open_cases(services, 1, 20, "escalate_day", "harbor")
@@ -68,7 +68,7 @@ def test_figures_hide_small_cells_and_medians_of_few(services: Services, ana: Fl
     assert cells(waits(ana.get("/console/figures?days=7").text), "Today") == ["–", "–"]
 
 
-def test_nine_are_too_few_for_a_median_and_ten_are_not(services: Services, ana: FlaskClient, family: Family) -> None:
+def test_nine_are_too_few_for_a_median_and_ten_are_not(services: Runtime, ana: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person")
     made = open_cases(services, 1, 10, "follow_up", None)
     with services.database.write() as db:
@@ -93,7 +93,7 @@ def test_on_call_names_who_is_first_on_every_day(library: Library, ana: FlaskCli
     assert "Ana Ruiz (you)" in page and "Thursday, November 26" in page and "For Harbor Middle School" in page
 
 
-def test_my_alerts_are_mine_and_in_plain_words(services: Services, busy: None, ana: FlaskClient) -> None:
+def test_my_alerts_are_mine_and_in_plain_words(services: Runtime, busy: None, ana: FlaskClient) -> None:
     with services.database.read() as db:
         sent_to = {one.staff for one in deliveries.list_for_case(db, services.database.vault, 1)}
     assert "ana_ruiz" in sent_to and "grace_wu" not in sent_to
@@ -113,7 +113,7 @@ def test_my_alerts_are_mine_and_in_plain_words(services: Services, busy: None, a
     assert "Nothing was sent to you" in ana.get("/console/alerts").text
 
 
-def test_the_log_is_shown_and_says_when_it_was_changed(services: Services, busy: None, client: FlaskClient) -> None:
+def test_the_log_is_shown_and_says_when_it_was_changed(services: Runtime, busy: None, client: FlaskClient) -> None:
     office = member(services, client.application, "records_officer")
     with services.database.write() as db:
         audit_log.record(db, "somebody else", "took", "case 2", now())
@@ -126,9 +126,7 @@ def test_the_log_is_shown_and_says_when_it_was_changed(services: Services, busy:
     assert "broken from line 1 on" in office.get("/console/audit").text
 
 
-def test_an_interpreter_is_booked_once_and_when_is_read_by_few(
-    services: Services, busy: None, ana: FlaskClient
-) -> None:
+def test_an_interpreter_is_booked_once_and_when_is_read_by_few(services: Runtime, busy: None, ana: FlaskClient) -> None:
     assert "Tuesday at 3" in ana.get("/console/interpreters").text
     other = member(services, ana.application, "staff", "grace_wu")
     page = other.get("/console/interpreters").text
@@ -149,7 +147,7 @@ def test_an_interpreter_is_booked_once_and_when_is_read_by_few(
     assert ana.post("/console/interpreters", data={"id": "1"}).status_code == 400, "no form without its token"
 
 
-def test_a_phrase_is_taken_off_the_list(services: Services, busy: None, ana: FlaskClient) -> None:
+def test_a_phrase_is_taken_off_the_list(services: Runtime, busy: None, ana: FlaskClient) -> None:
     page = ana.get("/console/phrases").text
     assert page.index("Arabic") < page.index("Spanish") and "La oficina abre a las 8." in page
     form = {"csrf_token": token(page), "source": "en", "target": "es", "original": "The office opens at 8."}

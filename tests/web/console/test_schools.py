@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from bot.announcements import approval, templates, translation_drafts
 from bot.base.database import now
 from bot.community import register
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements
 from bot.store.announcements import templates as announcements_templates
 from bot.store.announcements.templates import AGENTS_WERE_HERE
@@ -25,7 +25,7 @@ CLEAR = {"school": "lincoln", "kind": "no_agents", "hours": "2", "once": "a"}
 
 
 @pytest.fixture
-def as_(services: Services, client: FlaskClient) -> Callable[..., FlaskClient]:
+def as_(services: Runtime, client: FlaskClient) -> Callable[..., FlaskClient]:
     return lambda role, staff=None: member(services, client.application, role, staff)
 
 
@@ -34,7 +34,7 @@ def refused(client: FlaskClient, path: str, **form: str) -> int:
 
 
 def test_the_safety_lead_says_how_a_school_is_and_takes_it_back(
-    services: Services, as_: Callable[..., FlaskClient], family: Family
+    services: Runtime, as_: Callable[..., FlaskClient], family: Family
 ) -> None:
     dana = as_("staff", "dana_cole")
     page = post(dana, "/console/schools/status", **CLEAR)
@@ -63,14 +63,14 @@ def test_others_read_it_and_cannot_say_it(as_: Callable[..., FlaskClient]) -> No
     "wrong", [{"hours": "9"}, {"hours": "x"}, {"checked": "04:00"}, {"checked": "soon"}, {"kind": "there"}]
 )
 def test_what_is_wrong_is_said_and_nothing_kept(
-    services: Services, as_: Callable[..., FlaskClient], wrong: dict[str, str]
+    services: Runtime, as_: Callable[..., FlaskClient], wrong: dict[str, str]
 ) -> None:
     assert "Nothing is said now" in post(as_("staff", "dana_cole"), "/console/schools/status", **{**CLEAR, **wrong})
     assert services.statuses.get_current(now()) == {}
 
 
 def test_two_people_release_a_ready_made_announcement_in_two_taps(
-    services: Services, district: District, as_: Callable[..., FlaskClient]
+    services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     district.family("+12175550230", "lincoln")
     assert "New drafts: 6" in post(as_("approver", "rosa_lind"), "/console/schools/ready")
@@ -94,7 +94,7 @@ def test_two_people_release_a_ready_made_announcement_in_two_taps(
         assert announcements.get_state(db, 7) == "ready"
 
 
-def test_who_may_not_release_is_refused(services: Services, as_: Callable[..., FlaskClient]) -> None:
+def test_who_may_not_release_is_refused(services: Runtime, as_: Callable[..., FlaskClient]) -> None:
     templates.create_missing(services, "ana_ruiz")
     for step in ("propose", "confirm", "drop"):
         assert refused(as_("staff", "grace_wu"), f"/console/schools/ready/{step}", id="1") == 403
@@ -102,7 +102,7 @@ def test_who_may_not_release_is_refused(services: Services, as_: Callable[..., F
 
 
 def test_the_calendar_says_what_is_planned_and_what_was_sent(
-    services: Services, district: District, as_: Callable[..., FlaskClient]
+    services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     planned = district.draft(
         "There is a fair on Monday.", send_at=now() + timedelta(days=3), until=now() + timedelta(days=9)
@@ -116,7 +116,7 @@ def test_the_calendar_says_what_is_planned_and_what_was_sent(
 
 
 def test_what_leaders_say_of_reaching_a_community_stands_beside_the_preview(
-    services: Services, district: District, as_: Callable[..., FlaskClient]
+    services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     district.family("+12175550206", language="ht")
     paul = CommunityLeader(
@@ -129,7 +129,7 @@ def test_what_leaders_say_of_reaching_a_community_stands_beside_the_preview(
 
 
 def test_the_same_announcement_in_each_form(
-    services: Services, district: District, as_: Callable[..., FlaskClient]
+    services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     one = district.draft("There is a fair. Call {office_phone}.", link="https://example.org/fair")
     translation_drafts.request_drafts(services, one)
@@ -151,6 +151,6 @@ def test_the_same_announcement_in_each_form(
     assert "Hay una feria." in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
 
 
-def test_ready_made_drafts_do_not_fill_the_list(services: Services, as_: Callable[..., FlaskClient]) -> None:
+def test_ready_made_drafts_do_not_fill_the_list(services: Runtime, as_: Callable[..., FlaskClient]) -> None:
     templates.create_missing(services, "ana_ruiz")
     assert "Nothing was announced yet" in as_("staff", "ana_ruiz").get("/console/announcements").text

@@ -12,7 +12,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.app import create_app
 from tests.databases import skip_or_fail
 
@@ -25,14 +25,14 @@ FLAGS = [
 @dataclass
 class Served:
     url: str
-    services: Services
+    services: Runtime
     app: Flask
 
 
 @contextmanager
-def serve(services: Services) -> Iterator[Served]:
+def serve(services: Runtime) -> Iterator[Served]:
     """The app on a port of its own."""
-    app = create_app(services=services)
+    app = create_app(runtime=services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     app.config["SIMULATOR_BASE"] = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -41,7 +41,7 @@ def serve(services: Services) -> Iterator[Served]:
 
 
 @pytest.fixture
-def served(services: Services) -> Iterator[Served]:
+def served(services: Runtime) -> Iterator[Served]:
     """With no Twilio account: messages go to the simulator."""
     alone = services.settings.model_copy(update={"twilio_account_sid": "", "public_url": ""})
     with serve(replace(services, settings=alone)) as served:

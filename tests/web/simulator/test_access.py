@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from flask.testing import FlaskClient
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.web.app import create_app
 
 
-def test_production_has_no_simulator(services: Services) -> None:
+def test_production_has_no_simulator(services: Runtime) -> None:
     strict = services.settings.model_copy(update={"environment": "production"})
-    client = create_app(services=replace(services, settings=strict)).test_client()
+    client = create_app(runtime=replace(services, settings=strict)).test_client()
     assert client.get("/simulator/").status_code == 404
 
 

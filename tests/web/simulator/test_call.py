@@ -7,14 +7,14 @@ from sqlalchemy import select, update
 from bot.base.database import now
 from bot.cases.paging import page_staff as carry_on
 from bot.messaging.delivery import deliver
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases.cases import cases
 from bot.store.cases.deliveries import deliveries
 from tests.web.simulator.conftest import Served
 from tests.web.simulator.test_page import phone, write
 
 
-def call_everybody(services: Services) -> str:
+def call_everybody(services: Runtime) -> str:
     """Page the only case, and make its calls at once; the number of the first who is called."""
     with services.database.read() as db:
         case = db.execute(select(cases.c.id)).scalar_one()

@@ -13,7 +13,7 @@ from bot.base.settings import ROOT
 from bot.cases import staff_conversation
 from bot.cases.paging import page_staff as page_case
 from bot.messaging.delivery import deliver
-from bot.runtime import Services, open_services
+from bot.runtime import Runtime, open_runtime
 from bot.store.cases import case_messages, cases, deliveries
 from bot.store.staff import staff_accounts
 from bot.web.console.registration import issue_password
@@ -43,18 +43,18 @@ def google() -> Iterator[GoogleStandIn]:
 
 
 @pytest.fixture
-def line(services: Services, google: GoogleStandIn) -> Iterator[Served]:
+def line(services: Runtime, google: GoogleStandIn) -> Iterator[Served]:
     """The line with a translator, its messages on the simulator's phones."""
     given = services.settings.model_copy(
         update={
             "twilio_account_sid": "", "public_url": "", "translator": "googletrans", "googletrans_base": google.url,
         }
     )  # fmt: skip
-    with serve(replace(open_services(given, services.library), database=services.database)) as served:
+    with serve(replace(open_runtime(given, services.library), database=services.database)) as served:
         yield served
 
 
-def work(services: Services) -> None:
+def work(services: Runtime) -> None:
     """What the workers do: pages, sending, translating."""
     soon = now() + timedelta(minutes=2)
     with services.database.read() as db:

@@ -5,19 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.twiml.voice_response import VoiceResponse
 
-from bot.web.simulator.twiml_player import DOOR, NoTwiml, steps
+from bot.web.simulator.twiml_player import CALL_WEBHOOK_PATH, InvalidTwimlError, parse_steps
 
 BASE = "https://puente.test"
 
 
-def read(document: VoiceResponse | str, here: str = DOOR) -> list[dict[str, object]]:
-    return steps(str(document), here, BASE)
+def read(document: VoiceResponse | str, here: str = CALL_WEBHOOK_PATH) -> list[dict[str, object]]:
+    return parse_steps(str(document), here, BASE)
 
 
 def test_a_gathering_says_first_and_waits_then() -> None:
     document = VoiceResponse()
     gather = document.gather(
-        num_digits=1, timeout=7, action=f"{BASE}{DOOR}?turn=1", input="dtmf speech", language="es-MX",
+        num_digits=1, timeout=7, action=f"{BASE}{CALL_WEBHOOK_PATH}?turn=1", input="dtmf speech", language="es-MX",
         finish_on_key="", action_on_empty_result=True,
     )  # fmt: skip
     gather.say("Hola", voice="Polly.Mia", language="es-MX")
@@ -26,25 +26,33 @@ def test_a_gathering_says_first_and_waits_then() -> None:
     said, played, paused, waits, end = read(document)
     assert said == {"does": "say", "text": "Hola", "voice": "Polly.Mia", "lang": "es-MX"}
     assert played == {"does": "play", "url": f"{BASE}/recordings/1.mp3"} and paused["seconds"] == 2
-    assert waits["action"] == f"{DOOR}?turn=1" and waits["speech"] and waits["empty"] and waits["finish"] == ""
+    assert (
+        waits["action"] == f"{CALL_WEBHOOK_PATH}?turn=1"
+        and waits["speech"]
+        and waits["empty"]
+        and waits["finish"] == ""
+    )
     assert (waits["digits"], waits["seconds"], waits["lang"]) == (1, 7, "es-MX") and end == {"does": "hangup"}
 
 
 def test_twilios_own_defaults() -> None:
-    [waits, _] = read("<Response><Gather/></Response>", f"{DOOR}?m=1")
-    assert waits["action"] == f"{DOOR}?m=1" and waits["finish"] == "#" and waits["digits"] == 0
+    [waits, _] = read("<Response><Gather/></Response>", f"{CALL_WEBHOOK_PATH}?m=1")
+    assert waits["action"] == f"{CALL_WEBHOOK_PATH}?m=1" and waits["finish"] == "#" and waits["digits"] == 0
     assert waits["keys"] and not waits["speech"] and not waits["empty"] and waits["seconds"] == 5
 
 
 def test_slow_speech_dial_record_and_redirect() -> None:
     document = VoiceResponse()
     document.say(voice="Polly.Mia", language="es-MX").prosody("Despacio", rate="75%")
-    document.record(action=f"{BASE}{DOOR}?turn=2", finish_on_key="#")
+    document.record(action=f"{BASE}{CALL_WEBHOOK_PATH}?turn=2", finish_on_key="#")
     document.dial("+12175550110")
-    document.redirect(f"{BASE}{DOOR}?turn=3")
+    document.redirect(f"{BASE}{CALL_WEBHOOK_PATH}?turn=3")
     said, record, dial, redirect = read(document)
     assert said["text"] == "Despacio" and said["slowly"] and record["finish"] == "#"
-    assert dial == {"does": "dial", "to": "+12175550110", "action": ""} and redirect["action"] == f"{DOOR}?turn=3"
+    assert (
+        dial == {"does": "dial", "to": "+12175550110", "action": ""}
+        and redirect["action"] == f"{CALL_WEBHOOK_PATH}?turn=3"
+    )
 
 
 @pytest.mark.parametrize("action", ["https://elsewhere.test/webhooks/twilio/voice", "/console/", "//evil.test/x"])
@@ -54,7 +62,7 @@ def test_an_address_that_is_not_ours_is_no_step_on(action: str) -> None:
 
 @pytest.mark.parametrize("document", ["", "sorry", "<html/>"])
 def test_what_is_no_twiml_is_told(document: str) -> None:
-    with pytest.raises(NoTwiml):
+    with pytest.raises(InvalidTwimlError):
         read(document)
 
 

@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bot.channels.twilio_media import MediaError, TwilioMedia
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import voice_notes
 from bot.web.app import create_app
-from bot.web.simulator.voice_notes import address_of
+from bot.web.simulator.voice_notes import find_sound_url
 from tests.voice.sounds import sound
 from tests.voice_notes.conftest import carry_all, notes, sound_of
 from tests.web.simulator.conftest import Served
@@ -20,7 +20,7 @@ from tests.web.simulator.test_page import phone
 HEADER = {"X-Puente-Simulator": "1"}
 
 
-def of_the_worker(served: Served) -> Services:
+def of_the_worker(served: Served) -> Runtime:
     """The same line, whose own port is the served one."""
     own = {"port": urlsplit(served.url).port, "twilio_api_base": ""}
     return replace(served.services, settings=served.services.settings.model_copy(update=own))
@@ -30,7 +30,7 @@ def of_the_worker(served: Served) -> Services:
 def test_a_sound_is_fetched_with_the_password_and_then_deleted(served: Served) -> None:
     client, services = served.app.test_client(), of_the_worker(served)
     sid = client.post("/simulator/sound", data=sound(), headers=HEADER).get_json()["sid"]
-    url = address_of(services.redis, services.settings.account_sid, sid)
+    url = find_sound_url(services.redis, services.settings.account_sid, sid)
     assert client.get(urlsplit(url).path).status_code == 401
     media = TwilioMedia(services.settings)
     assert media.fetch(url).content_type == "audio/ogg"
@@ -45,8 +45,8 @@ def test_what_is_no_sound_is_told(served: Served) -> None:
     assert "no recording that can be read" in answer.get_json()["error"]
 
 
-def test_with_a_twilio_account_there_is_no_such_door_and_no_other_host(services: Services) -> None:
-    app = create_app(services=services)
+def test_with_a_twilio_account_there_is_no_such_door_and_no_other_host(services: Runtime) -> None:
+    app = create_app(runtime=services)
     assert "simulated" not in app.blueprints
     strict = services.settings.model_copy(update={"twilio_api_base": ""})
     assert TwilioMedia(strict)._rewrite_url("https://api.twilio.com/x") == "https://api.twilio.com/x"

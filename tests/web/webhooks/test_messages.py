@@ -13,8 +13,8 @@ from redis import Redis, RedisError
 from sqlalchemy import func, select
 
 from bot.channels.base import OutgoingMessage
-from bot.messaging.inbound_handler import Unavailable
-from bot.runtime import Services
+from bot.messaging.inbound_handler import ServiceUnavailableError
+from bot.runtime import Runtime
 from bot.store.cases.cases import cases
 from bot.store.families import contacts
 from bot.store.families.conversations import ConversationStore
@@ -25,7 +25,7 @@ from tests.stand_in import KINDS, TwilioStandIn, build, sign
 URL = "/webhooks/twilio/messages"
 
 
-def rows(services: Services, table: object) -> int:
+def rows(services: Runtime, table: object) -> int:
     with services.database.read() as db:
         return db.execute(select(func.count()).select_from(table)).scalar_one()  # type: ignore[arg-type]
 
@@ -39,7 +39,7 @@ def test_every_kind_of_message_is_answered(family: Family, kind: str) -> None:
     assert bool(reply) is not silent, "Twilio itself answers STOP, START and HELP; all else is ours"
 
 
-def test_a_wrong_or_missing_signature_stores_nothing(services: Services, client: FlaskClient) -> None:
+def test_a_wrong_or_missing_signature_stores_nothing(services: Runtime, client: FlaskClient) -> None:
     form = build("sms_text", account_sid=services.settings.account_sid, Body="ICE is at the door right now")
     forged = client.post(URL, data=form, headers={"X-Twilio-Signature": "bm90IHRoaXM="})
     unsigned = client.post(URL, data=form)
@@ -48,14 +48,14 @@ def test_a_wrong_or_missing_signature_stores_nothing(services: Services, client:
     assert services.redis.dbsize() == 0
 
 
-def test_a_signature_for_another_address_does_not_count(services: Services, client: FlaskClient) -> None:
+def test_a_signature_for_another_address_does_not_count(services: Runtime, client: FlaskClient) -> None:
     form = build("sms_text", account_sid=services.settings.account_sid)
     other = sign(services.settings.twilio_auth_token, "http://puente.test" + URL, form)
     assert client.post(URL, data=form, headers={"X-Twilio-Signature": other}).status_code == 403
 
 
 def test_while_a_token_is_changed_either_signs_and_the_first_sends(
-    services: Services, serve: Callable[[Services], Flask], twilio: TwilioStandIn
+    services: Runtime, serve: Callable[[Runtime], Flask], twilio: TwilioStandIn
 ) -> None:
     """Twilio does not send again what was refused with 403."""
     new = services.settings.twilio_auth_token
@@ -91,18 +91,18 @@ def test_a_redis_that_forgot_cannot_double_a_case(family: Family) -> None:
 
 
 def test_one_family_is_handled_one_message_after_the_other(
-    services: Services, client: FlaskClient, family: Family
+    services: Runtime, client: FlaskClient, family: Family
 ) -> None:
     """The second text is the answer to the question that the first one brings, though both come at once."""
     family.text("hello")
     replies: list[str] = []
     owner = "a slow message"
-    assert services.conversations.lock_for_outgoing(services.family(family.address), owner) is not None
+    assert services.conversations.lock_for_outgoing(services.compute_lookup_hash(family.address), owner) is not None
     waiting = threading.Thread(target=lambda: replies.append(family.text("menu")))
     waiting.start()
     waiting.join(0.3)
     assert replies == []
-    services.conversations.release(services.family(family.address), owner)
+    services.conversations.release(services.compute_lookup_hash(family.address), owner)
     waiting.join(10)
     assert "1." in replies[0]
 
@@ -125,7 +125,7 @@ def test_nul_bytes_and_controls_are_dropped(family: Family) -> None:
     assert family.status == 200
 
 
-def test_broken_utf8_is_a_bad_request(services: Services, client: FlaskClient) -> None:
+def test_broken_utf8_is_a_bad_request(services: Runtime, client: FlaskClient) -> None:
     form = build("sms_text", account_sid=services.settings.account_sid)
     body = urlencode({**form, "Body": ""}).encode() + b"%FF%FE\xc3"
     headers = {"X-Twilio-Signature": sign(services.settings.twilio_auth_token, PUBLIC + URL, form)}
@@ -133,9 +133,9 @@ def test_broken_utf8_is_a_bad_request(services: Services, client: FlaskClient) -
     assert answer.status_code == 400
 
 
-def test_redis_away_emergencies_and_a_person_still_work(services: Services) -> None:
+def test_redis_away_emergencies_and_a_person_still_work(services: Runtime) -> None:
     away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
-    family = Family(away, create_app(services=away).test_client(), "whatsapp:+12175550177")
+    family = Family(away, create_app(runtime=away).test_client(), "whatsapp:+12175550177")
     assert "911" in family.text("ICE is at our door right now")
     assert "should write or call you" in family.text("0")
     assert "few minutes" in family.text("what is for lunch")
@@ -150,7 +150,7 @@ def test_a_stop_or_start_is_confirmed_also_where_redis_went_away_after_it_was_wr
     family.text("hello, good morning")
 
     def while_redis_is_away(word: str) -> str:
-        error = Unavailable if again else RedisError
+        error = ServiceUnavailableError if again else RedisError
         with monkeypatch.context() as patched:
             patched.setattr(ConversationStore, "save_and_release", Mock(side_effect=error))
             said = family.text(word)
@@ -163,7 +163,7 @@ def test_a_stop_or_start_is_confirmed_also_where_redis_went_away_after_it_was_wr
     assert "1." in family.text("menu")
 
 
-def test_the_database_away_is_a_503_and_the_retry_is_answered(family: Family, services: Services) -> None:
+def test_the_database_away_is_a_503_and_the_retry_is_answered(family: Family, services: Runtime) -> None:
     with services.database.engine.begin() as db:
         db.exec_driver_sql("ALTER TABLE contacts RENAME TO gone")
     family.text("I want to talk to a person")

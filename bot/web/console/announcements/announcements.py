@@ -33,7 +33,7 @@ from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import _, format_short_moment
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ANNOUNCEMENT_LIST_SIZE = 50
 CALENDAR_LOOKBACK = timedelta(days=14)
@@ -44,7 +44,7 @@ ANNOUNCEMENT_LOG_SIZE = 30
 @allow_roles(*ACCOUNT_ROLES)
 def announcement_list() -> str:
     """The newest announcements, and how each stands."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = announcements.list_newest(
             db, ANNOUNCEMENT_LIST_SIZE, [one.announcement_id for one in templates.list_all(db)]
         )
@@ -60,7 +60,7 @@ def announcement_list() -> str:
 
 def _group_by_day(newest: list[Announcement]) -> list[tuple[date, bool, list[Announcement]]]:
     """The last two weeks and all that is planned, by day: what leaves or left, and whether the day is to come."""
-    here, days = services().library.district.to_local_time, defaultdict(list)
+    here, days = get_runtime().library.district.to_local_time, defaultdict(list)
     today = here(now()).date()
     for one in newest:
         when = one.started_at or one.send_at
@@ -73,7 +73,7 @@ def _group_by_day(newest: list[Announcement]) -> list[tuple[date, bool, list[Ann
 @allow_roles(*ACCOUNT_ROLES)
 def overview(announcement_id: int) -> str:
     """One announcement: its text, whom it is for, its languages, its approvals, and what can be done next."""
-    found, here = get_announcement(announcement_id), services()
+    found, here = get_announcement(announcement_id), get_runtime()
     standing = load_approval_status(here, found)
     page: dict[str, Any] = {
         "missing": describe_missing_approvals(here, standing),
@@ -95,17 +95,17 @@ def _build_common_page(announcement: Announcement) -> dict[str, Any]:
     return {
         **shown,
         "audience": describe_audience(announcement.audience),
-        "languages": list_language_statuses(services(), announcement),
+        "languages": list_language_statuses(get_runtime(), announcement),
     }
 
 
 def _list_log_entries(announcement: Announcement) -> list[audit_log.AuditEntry]:
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         return list(audit_log.list_newest(db, ANNOUNCEMENT_LOG_SIZE, f"announcement {announcement.id}"))
 
 
 def _get_staff_name(staff: str | None) -> str:
-    return get_staff_name(services(), staff)
+    return get_staff_name(get_runtime(), staff)
 
 
 @console.get("/announcements/<int:announcement_id>/languages", endpoint="announcement_languages")
@@ -121,7 +121,7 @@ def languages_part(announcement_id: int) -> str:
 @allow_roles(STAFF)
 def ask_languages(announcement_id: int) -> ResponseReturnValue:
     """Have those languages drafted that nobody has asked for: families with a new one have come in since."""
-    translation_drafts.request_drafts(services(), get_announcement(announcement_id))
+    translation_drafts.request_drafts(get_runtime(), get_announcement(announcement_id))
     return redirect(url_for("console.announcement", announcement_id=announcement_id))
 
 
@@ -129,7 +129,7 @@ def ask_languages(announcement_id: int) -> ResponseReturnValue:
 @allow_roles(STAFF)
 def new_announcement() -> str:
     """The empty form: nothing of the audience is chosen for anybody."""
-    return _render_form(AnnouncementForm(channels=tuple(services().library.district.channels)))
+    return _render_form(AnnouncementForm(channels=tuple(get_runtime().library.district.channels)))
 
 
 @console.post("/announcements/new")
@@ -146,7 +146,7 @@ def edit_announcement(announcement_id: int) -> ResponseReturnValue:
     found = get_announcement(announcement_id)
     if found.state != "draft":
         return _reject_released(found)
-    return _render_form(AnnouncementForm.from_announcement(services().library.district, found), found)
+    return _render_form(AnnouncementForm.from_announcement(get_runtime().library.district, found), found)
 
 
 @console.post("/announcements/<int:announcement_id>/edit")
@@ -163,7 +163,7 @@ def _reject_released(announcement: Announcement) -> ResponseReturnValue:
 
 
 def _save_announcement(before: Announcement | None = None) -> ResponseReturnValue:
-    here, typed = services(), AnnouncementForm.from_fields(request.form)
+    here, typed = get_runtime(), AnnouncementForm.from_fields(request.form)
     try:
         draft = build_draft(here.library.district, typed)
         number = before.id if before else None
@@ -179,8 +179,8 @@ def _save_announcement(before: Announcement | None = None) -> ResponseReturnValu
 def _render_form(
     typed: AnnouncementForm, before: Announcement | None = None, problems: dict[str, str] | None = None
 ) -> str:
-    district = services().library.district
-    with services().database.read() as db:
+    district = get_runtime().library.district
+    with get_runtime().database.read() as db:
         known = families.list_tags(db)
     chosen = {
         "senders": composition.list_senders(district),
@@ -210,8 +210,8 @@ def count_audience() -> str:
         return _("Choose who gets it to see how many families that is.")
     draft = _build_audience_draft(typed)
     meant, reached = (
-        approval.count_audience_families(services(), draft),
-        approval.count_reachable_families(services(), draft),
+        approval.count_audience_families(get_runtime(), draft),
+        approval.count_reachable_families(get_runtime(), draft),
     )
     return _("{meant} people are meant, {reached} of them can be reached now.", meant=meant, reached=reached)
 

@@ -8,14 +8,14 @@ from bot.web.console.announcements.shared import get_announcement
 from bot.web.console.core.console_i18n import _, language_name
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 
 @console.get("/announcements/<int:announcement_id>/languages/<language>/flyer")
 @allow_roles(STAFF)
 def flyer(announcement_id: int, language: str) -> str:
     """What may be passed on, large; a language that nobody has approved is not printed."""
-    one, here = get_announcement(announcement_id), services()
+    one, here = get_announcement(announcement_id), get_runtime()
     if language not in {"en", *here.library.district.languages, *here.library.machine_languages}:
         abort(404, _("There is no such language."))
     text = next((item.text for item in share_kit.list_items(here, one) if item.language == language), "")

@@ -25,7 +25,7 @@ from bot.web.console.core.case_view import format_age, get_staff_name
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console, get_topic_title
 from bot.web.console.core.permissions import RECORDS_OFFICER, STAFF, allow_roles, can_see_case
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ACTIVE_STATES = ("ready", "freezing", "sending")
 """States in which something happens every second; receipts come later too, so the page goes on asking, more slowly."""
@@ -62,7 +62,7 @@ def watch_page(announcement_id: int) -> str:
         "may_release": can_release(one),
         "log": _list_log_entries(one),
     }
-    page["name"] = lambda who: get_staff_name(services(), who)
+    page["name"] = lambda who: get_staff_name(get_runtime(), who)
     return render_template("console/watch.html", **_build_page(shown), **page)
 
 
@@ -77,7 +77,7 @@ def watch_part(announcement_id: int) -> ResponseReturnValue:
 
 
 def _get_progress(announcement_id: int) -> AnnouncementProgress:
-    shown = progress.load_progress(services(), announcement_id)
+    shown = progress.load_progress(get_runtime(), announcement_id)
     return shown or abort(404, _("There is no announcement {number}.", number=announcement_id))
 
 
@@ -105,8 +105,8 @@ def _build_page(sending_progress: AnnouncementProgress) -> dict[str, Any]:
 
 def _list_replies(sending_progress: AnnouncementProgress) -> list[Case]:
     """The newest cases that answer it, of those that this person may see."""
-    vault = services().database.vault
-    with services().database.read() as db:
+    vault = get_runtime().database.vault
+    with get_runtime().database.read() as db:
         found = [cases.find(db, vault, number) for number in sending_progress.replies[:REPLY_LOOKUP_LIMIT]]
     return [one for one in found if one is not None and can_see_case(current_user, one)]
 
@@ -119,7 +119,7 @@ def _format_time_left(seconds: int | None) -> str:
 
 
 def _list_log_entries(announcement: Announcement) -> list[audit_log.AuditEntry]:
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         return list(audit_log.list_newest(db, 30, f"announcement {announcement.id}"))
 
 
@@ -128,7 +128,7 @@ def _list_log_entries(announcement: Announcement) -> list[audit_log.AuditEntry]:
 def pause_announcement(announcement_id: int) -> ResponseReturnValue:
     """Nothing more leaves until it is resumed.  Anybody of the staff may pull the brake."""
     one = get_announcement(announcement_id)
-    if not launch.pause(services(), one.id, current_user.by):
+    if not launch.pause(get_runtime(), one.id, current_user.by):
         flash(_("It is not being sent now."))
     return _redirect_to_progress(one)
 
@@ -138,7 +138,7 @@ def pause_announcement(announcement_id: int) -> ResponseReturnValue:
 def resume_announcement(announcement_id: int) -> ResponseReturnValue:
     """Send on after a pause."""
     one = _get_releasable(announcement_id)
-    if not launch.resume(services(), one.id, current_user.by):
+    if not launch.resume(get_runtime(), one.id, current_user.by):
         flash(_("It is not paused."))
     return _redirect_to_progress(one)
 
@@ -150,7 +150,7 @@ def stop_announcement(announcement_id: int) -> ResponseReturnValue:
     one = get_announcement(announcement_id)
     if request.form.get("sure") != "yes":
         flash(_("Tick the box to stop it for good."))
-    elif not launch.stop(services(), one.id, current_user.by):
+    elif not launch.stop(get_runtime(), one.id, current_user.by):
         flash(_("There is nothing to stop."))
     return _redirect_to_progress(one)
 
@@ -160,7 +160,7 @@ def stop_announcement(announcement_id: int) -> ResponseReturnValue:
 def try_again(announcement_id: int) -> ResponseReturnValue:
     """One more try for those whom it did not reach."""
     one = _get_releasable(announcement_id)
-    count = launch.retry_failed(services(), one.id, current_user.by)
+    count = launch.retry_failed(get_runtime(), one.id, current_user.by)
     flash(_("Tried once more: {count}.", count=count) if count else _("There is nobody to try again."))
     return _redirect_to_progress(one)
 
@@ -177,9 +177,9 @@ def _get_releasable(announcement_id: int) -> Announcement:
 def announcement_report(announcement_id: int) -> ResponseReturnValue:
     """A line for each family and try, without a name or a number."""
     one, at = get_announcement(announcement_id), now()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         audit_log.record(db, current_user.by, "took the report of an announcement", f"announcement {one.id}", at)
-    lines = stream_with_context(progress.stream_csv_report(services(), one.id))
+    lines = stream_with_context(progress.stream_csv_report(get_runtime(), one.id))
     name = f"attachment; filename=announcement-{one.code}.csv"
     return Response(lines, mimetype="text/csv", headers={"Content-Disposition": name})
 

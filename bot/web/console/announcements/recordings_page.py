@@ -14,18 +14,25 @@ from flask_login import current_user
 from bot.announcements.call_script import ANNOUNCEMENT_RECORDING_GROUP, list_recordable_texts
 from bot.base.database import now
 from bot.content.library import Library
-from bot.documents.html_page import direction
-from bot.messaging.catalog_drafts import library_for
-from bot.speech.twilio_voices import VOICES
+from bot.documents.html_page import get_direction
+from bot.messaging.catalog_drafts import get_localized_library
+from bot.speech.twilio_voices import TWILIO_VOICES
 from bot.store import audit_log
 from bot.store.announcements import announcements, recordings
 from bot.store.announcements.recordings import Recording
-from bot.voice.audio_conversion import GIVEN_BYTES, CannotUse, convert
-from bot.voice.recordable_texts import FACTS, TEXTS, Item, Sayable, by_flow, sayable
+from bot.voice.audio_conversion import MAX_INPUT_BYTES, UnusableAudioError, convert_recording
+from bot.voice.recordable_texts import (
+    FACTS_GROUP,
+    TEXTS_GROUP,
+    RecordableText,
+    RecordableTextList,
+    collect_recordable_texts,
+    group_by_flow,
+)
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 UNFINISHED_STATES = ("draft", "ready", "freezing", "sending", "paused")
 RECORDED_TEXT_FORM_BYTES = 16 * 1024
@@ -45,7 +52,7 @@ UNUSABLE_RECORDING_TEXTS = (
 class RecordableTextRow:
     """A text of the page, with what was recorded of it: what callers hear, and what waits for a review."""
 
-    item: Item
+    item: RecordableText
     ready: Recording | None = None
     waiting: Recording | None = None
 
@@ -54,12 +61,14 @@ class RecordableTextRow:
 @allow_roles(STAFF)
 def recordings_page() -> str:
     """Every language, with its machine's voice and how many of its texts are recorded."""
-    library, at = services().library, now()
+    library, at = get_runtime().library, now()
     rows = []
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         for language in _list_languages(library):
-            keys = sayable(library, language, at).keys
-            rows.append((language, language in VOICES, len(recordings.find_usable_keys(db, language, keys)), len(keys)))
+            keys = collect_recordable_texts(library, language, at).keys
+            rows.append(
+                (language, language in TWILIO_VOICES, len(recordings.find_usable_keys(db, language, keys)), len(keys))
+            )
     return render_template("console/recordings.html", rows=rows)
 
 
@@ -75,53 +84,63 @@ def _list_languages(library: Library) -> list[str]:
 def recordings_in(language: str) -> str:
     """The texts of one flow in a language, the most important flow first; and what is due again in all of them."""
     found = _get_recordable_texts(language)
-    groups = by_flow(found.items)
+    groups = group_by_flow(found.items)
     chosen = request.args.get("of", "")
     chosen = chosen if chosen in groups else next(iter(groups))
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         said = recordings.list_for_language(db, language)
     lines = [_build_row(item, said) for item in groups[chosen]]
     due = [(one, _find_current_text(found, one)) for one in said if one.key not in found.keys]
-    page: dict[str, Any] = {"language": language, "chosen": chosen, "lines": lines, "due": due, "apart": found.apart}
-    page |= {"groups": _summarize_groups(groups, said), "voice": language in VOICES, "direction": direction(language)}
+    page: dict[str, Any] = {
+        "language": language,
+        "chosen": chosen,
+        "lines": lines,
+        "due": due,
+        "apart": found.machine_only_texts,
+    }
+    page |= {
+        "groups": _summarize_groups(groups, said),
+        "voice": language in TWILIO_VOICES,
+        "direction": get_direction(language),
+    }
     return render_template("console/recordings_in.html", **page)
 
 
-def _get_recordable_texts(language: str) -> Sayable:
+def _get_recordable_texts(language: str) -> RecordableTextList:
     """What can be said in it; 404 for a language that the line does not know."""
-    library = services().library
+    library = get_runtime().library
     if language not in (*_list_languages(library), *library.machine_languages):
         abort(404, _("The line does not know this language."))
-    said = sayable(library, language, now())
+    said = collect_recordable_texts(library, language, now())
     return replace(said, items=(*_list_announcement_texts(language), *said.items))
 
 
-def _list_announcement_texts(language: str) -> tuple[Item, ...]:
+def _list_announcement_texts(language: str) -> tuple[RecordableText, ...]:
     """What calls read out of the announcements that are not over, the newest first."""
     at = now()
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = [one for one in announcements.list_by_state(db, *UNFINISHED_STATES) if one.until > at]
         return tuple(
             item
             for one in reversed(found)
-            for item in list_recordable_texts(db, library_for(services(), language), one, language)
+            for item in list_recordable_texts(db, get_localized_library(get_runtime(), language), one, language)
         )
 
 
-def _build_row(item: Item, existing_recordings: Sequence[Recording]) -> RecordableTextRow:
+def _build_row(item: RecordableText, existing_recordings: Sequence[Recording]) -> RecordableTextRow:
     own = [one for one in existing_recordings if one.key == item.key]
     ready = [one for one in own if one.is_reviewed]
     waiting = [one for one in own if not one.is_reviewed]
     return RecordableTextRow(item, ready[-1] if ready else None, waiting[-1] if waiting else None)
 
 
-def _find_current_text(found: Sayable, recording: Recording) -> Item | None:
+def _find_current_text(found: RecordableTextList, recording: Recording) -> RecordableText | None:
     """What stands now where the text stood that was recorded."""
     return next((item for item in found.items if item.place == recording.place), None)
 
 
 def _summarize_groups(
-    groups: Mapping[str, list[Item]], existing_recordings: Sequence[Recording]
+    groups: Mapping[str, list[RecordableText]], existing_recordings: Sequence[Recording]
 ) -> list[tuple[str, str, int, int]]:
     """(name, its title, how many of its texts are recorded, how many there are) of each flow."""
     ready = {one.key for one in existing_recordings if one.is_reviewed}
@@ -131,11 +150,11 @@ def _summarize_groups(
 
 def _get_group_title(name: str) -> str:
     apart = {
-        TEXTS: _("Texts of every conversation"),
-        FACTS: _("Facts"),
+        TEXTS_GROUP: _("Texts of every conversation"),
+        FACTS_GROUP: _("Facts"),
         ANNOUNCEMENT_RECORDING_GROUP: _("Announcements"),
     }
-    flow = services().library.flows.flows.get(name)
+    flow = get_runtime().library.flows.flows.get(name)
     return apart.get(name) or (flow.title if flow else name)
 
 
@@ -149,17 +168,17 @@ def keep_said(language: str, key: str) -> ResponseReturnValue:
         return redirect(url_for("console.recordings_in", language=language))
     given = request.files.get("recording")
     try:
-        _save_recording(item, language, given.read(GIVEN_BYTES + 1) if given else b"")
+        _save_recording(item, language, given.read(MAX_INPUT_BYTES + 1) if given else b"")
         flash(_("Kept. Somebody else listens to it now and reviews it; until then callers do not hear it."))
-    except CannotUse as error:
+    except UnusableAudioError as error:
         flash(_(str(error)))
     return redirect(url_for("console.recordings_in", language=language, of=item.flow, _anchor=f"t{key}"))
 
 
-def _save_recording(item: Item, language: str, given: bytes) -> None:
-    sound, at = convert(given), now()
+def _save_recording(item: RecordableText, language: str, given: bytes) -> None:
+    sound, at = convert_recording(given), now()
     said = Recording(0, language, item.key, item.place, item.text, sound.seconds, current_user.by, at)
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         number = recordings.add(db, said, sound)
         audit_log.record(db, current_user.by, "recorded a text", f"recording {number}", at, language)
 
@@ -168,7 +187,7 @@ def _save_recording(item: Item, language: str, given: bytes) -> None:
 @allow_roles(STAFF)
 def said_sound(recording_id: int) -> Response:
     """One of them, reviewed or not, for staff to listen to."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = recordings.get_mp3(db, recording_id)
     return Response(found or abort(404, _("There is no recording.")), mimetype="audio/mpeg")
 
@@ -183,7 +202,7 @@ def review_said(recording_id: int) -> ResponseReturnValue:
     if not request.form.get("heard"):
         flash(_("Listen to it whole first, and tick that it says what stands there."))
         return _redirect_to_recording(one)
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         if recordings.review(db, recording_id, current_user.by, at):
             audit_log.record(db, current_user.by, "reviewed a recording", f"recording {recording_id}", at, one.language)
     flash(_("Reviewed: callers hear it from now on."))
@@ -195,7 +214,7 @@ def review_said(recording_id: int) -> ResponseReturnValue:
 def take_back_said(recording_id: int) -> ResponseReturnValue:
     """Have nobody hear it any more; an hour may pass until the last copy on the way is gone."""
     one, at = _get_recording(recording_id), now()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         if recordings.withdraw(db, recording_id, at):
             audit_log.record(
                 db, current_user.by, "took back a recording", f"recording {recording_id}", at, one.language
@@ -205,7 +224,7 @@ def take_back_said(recording_id: int) -> ResponseReturnValue:
 
 
 def _get_recording(recording_id: int) -> Recording:
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = recordings.find(db, recording_id)
     return found or abort(404, _("There is no recording."))
 
@@ -220,4 +239,4 @@ def _redirect_to_recording(recording: Recording) -> ResponseReturnValue:
 def set_recorded_text_size_limit(endpoint: str | None, values: dict[str, Any] | None) -> None:
     """This one form may be larger than all others, and only of who may send it (as in `wording_page`)."""
     if endpoint == "console.keep_said" and current_user.is_authenticated and current_user.may_open(endpoint):
-        request.max_content_length = GIVEN_BYTES + RECORDED_TEXT_FORM_BYTES
+        request.max_content_length = MAX_INPUT_BYTES + RECORDED_TEXT_FORM_BYTES

@@ -16,7 +16,7 @@ from bot.announcements.progress import HOLD_EXPLANATIONS
 from bot.base.database import now
 from bot.channels.message_parts import MAX_MESSAGE_UNITS
 from bot.messaging import suppression_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements.announcements import Announcement
 from bot.store.community import community_leaders
 from bot.store.community.community_leaders import CommunityLeader
@@ -34,26 +34,29 @@ from bot.web.console.announcements.shared import (
 from bot.web.console.core.console_i18n import _, full_day, language_name, page_language
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 
 @console.get("/announcements/<int:announcement_id>/preview", endpoint="preview")
 @allow_roles(STAFF)
 def preview_page(announcement_id: int) -> str:
     """By language what phones show, the segments, the cost, who gets it how, and who does not and why."""
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         one = load_announcement(db, announcement_id)
         seen = approval.compute_current_digest(db, one)
-    standing, shown = load_approval_status(here, one), previews.build_preview(here, one)
+    standing, shown = load_approval_status(runtime, one), previews.build_preview(runtime, one)
     page = {
         "audience": describe_audience(one.audience),
         "may_approve": can_approve(one),
         "may_release": can_release(one),
     }
-    page |= {"approved": current_user.by in standing.approved_by, "missing": describe_missing_approvals(here, standing)}
+    page |= {
+        "approved": current_user.by in standing.approved_by,
+        "missing": describe_missing_approvals(runtime, standing),
+    }
     page["held_until"] = find_hold_end(one)
-    page |= {"advice": _find_leaders_with_advice(here, shown)}
+    page |= {"advice": _find_leaders_with_advice(runtime, shown)}
     page |= {
         "states": ANNOUNCEMENT_STATE_LABELS,
         "kinds": ANNOUNCEMENT_KIND_LABELS,
@@ -75,17 +78,17 @@ def preview_page(announcement_id: int) -> str:
 
 def find_hold_end(announcement: Announcement) -> date | None:
     """Until when one about attendance cannot leave, after a verified event at a school that it is for; None: it can."""
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         meant, at = announcement.audience.schools, announcement.send_at or now()
-        return suppression_rules.announcement_held(db, here.library.district, announcement.kind, meant, at)
+        return suppression_rules.find_announcement_hold_end(db, runtime.library.district, announcement.kind, meant, at)
 
 
-def _find_leaders_with_advice(here: Services, preview: AnnouncementPreview) -> list[CommunityLeader]:
+def _find_leaders_with_advice(runtime: Runtime, preview: AnnouncementPreview) -> list[CommunityLeader]:
     """How leaders say that the communities of these languages are best reached."""
     read = {one.language for one in preview.languages if one.reached_count or one.held}
-    with here.database.read() as db:
-        register = community_leaders.list_all(db, here.database.vault)
+    with runtime.database.read() as db:
+        register = community_leaders.list_all(db, runtime.database.vault)
     return [one for one in register if one.channel and read & set(one.languages)]
 
 
@@ -112,7 +115,7 @@ def approve_announcement(announcement_id: int) -> ResponseReturnValue:
     if not can_approve(one):
         abort(403, _("Only an approver, or in whose name it is sent, approves an announcement; not who wrote it."))
     try:
-        approval.approve(services(), announcement_id, current_user.by, request.form.get("seen", ""))
+        approval.approve(get_runtime(), announcement_id, current_user.by, request.form.get("seen", ""))
     except ReleaseError as error:
         flash(_(str(error)))
     return _redirect_to_preview(announcement_id)
@@ -130,17 +133,17 @@ def release_announcement(announcement_id: int) -> ResponseReturnValue:
         flash(problem)
         return _redirect_to_preview(announcement_id)
     try:
-        released = approval.release(services(), announcement_id, current_user.by)
+        released = approval.release(get_runtime(), announcement_id, current_user.by)
     except ReleaseError as error:
         flash(_explain_release_error(one, error))
         return _redirect_to_preview(announcement_id)
-    launch.queue_if_due(services(), released)
+    launch.queue_if_due(get_runtime(), released)
     return redirect(url_for("console.watch", announcement_id=announcement_id))
 
 
 def _find_release_problem(announcement: Announcement) -> str:
     """Why the page must be looked at again first; "" if it need not."""
-    shown = previews.build_preview(services(), announcement)
+    shown = previews.build_preview(get_runtime(), announcement)
     given = request.form.get("sure", "")
     if until := find_hold_end(announcement):
         return _("After a verified event nothing about attendance leaves before {day}.", day=full_day(until))
@@ -152,7 +155,7 @@ def _find_release_problem(announcement: Announcement) -> str:
 
 
 def _explain_release_error(announcement: Announcement, error: ReleaseError) -> str:
-    missing = describe_missing_approvals(services(), load_approval_status(services(), announcement))
+    missing = describe_missing_approvals(get_runtime(), load_approval_status(get_runtime(), announcement))
     return " ".join(missing) if missing and announcement.state == "draft" else _(str(error))
 
 
@@ -161,10 +164,10 @@ def _explain_release_error(announcement: Announcement, error: ReleaseError) -> s
 def send_test(announcement_id: int) -> ResponseReturnValue:
     """Send it in one language to one's own phone."""
     one, language = get_announcement(announcement_id), request.form.get("language", "")
-    if language not in {shown.language for shown in previews.build_preview(services(), one).languages}:
+    if language not in {shown.language for shown in previews.build_preview(get_runtime(), one).languages}:
         abort(400, _("Choose a language of the list."))
     try:
-        test_send.send_test(services(), one, language, current_user.staff)
+        test_send.send_test(get_runtime(), one, language, current_user.staff)
         flash(_("The test is on its way to your phone. It begins with [TEST]."))
     except InvalidAnnouncementError as error:
         flash(_(str(error)))

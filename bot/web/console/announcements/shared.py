@@ -10,14 +10,14 @@ from bot.announcements import approval, translation_drafts
 from bot.announcements.approval import ApprovalStatus
 from bot.announcements.current_translations import load_current_translations
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.announcements import announcements, approvals
 from bot.store.announcements.announcements import Announcement, Audience
 from bot.store.announcements.translations import AnnouncementTranslation
 from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _, language_name, moment
 from bot.web.console.core.permissions import LEAD_ROLES, VIEWER
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ANNOUNCEMENT_STATE_LABELS = {
     "draft": N_("Draft"),
@@ -77,7 +77,7 @@ class LanguageStatus:
 
 def get_announcement(announcement_id: int) -> Announcement:
     """The announcement with this number, or 404."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         return load_announcement(db, announcement_id)
 
 
@@ -87,11 +87,11 @@ def load_announcement(db: Connection, announcement_id: int) -> Announcement:
     return found or abort(404, _("There is no announcement {number}.", number=announcement_id))
 
 
-def list_language_statuses(here: Services, announcement: Announcement) -> list[LanguageStatus]:
+def list_language_statuses(runtime: Runtime, announcement: Announcement) -> list[LanguageStatus]:
     """English, then every language in which it is needed, and those that were asked for before."""
-    with here.database.read() as db:
+    with runtime.database.read() as db:
         found = load_current_translations(db, announcement)
-    needed = dict.fromkeys([*translation_drafts.list_languages(here, announcement), *found])
+    needed = dict.fromkeys([*translation_drafts.list_languages(runtime, announcement), *found])
     english = LanguageStatus(SOURCE_LANGUAGE, SOURCE_LANGUAGE, _("The original"), False)
     return [english, *(_build_language_status(code, found.get(code)) for code in needed)]
 
@@ -115,7 +115,7 @@ def _build_language_status(code: str, wording: AnnouncementTranslation | None) -
 
 def describe_audience(audience: Audience) -> list[str]:
     """Who is meant, a line for each thing that was chosen."""
-    known = services().library.district.schools
+    known = get_runtime().library.district.schools
     lines = [", ".join(_(AUDIENCE_ROLE_LABELS.get(one, one)) for one in audience.roles)]
     lines.append(
         _("Schools: {names}", names=", ".join(known[one].name if one in known else one for one in audience.schools))
@@ -129,16 +129,16 @@ def describe_audience(audience: Audience) -> list[str]:
     return lines
 
 
-def load_approval_status(here: Services, announcement: Announcement) -> ApprovalStatus:
+def load_approval_status(runtime: Runtime, announcement: Announcement) -> ApprovalStatus:
     """How far the approvals are."""
-    with here.database.read() as db:
+    with runtime.database.read() as db:
         given = approvals.list_for_announcement(db, announcement.id)
         seen = approval.compute_current_digest(db, announcement)
-    size = approval.count_audience_families(here, announcement)
-    return approval.get_approval_status(here.library.district, announcement, given, size, seen)
+    size = approval.count_audience_families(runtime, announcement)
+    return approval.get_approval_status(runtime.library.district, announcement, given, size, seen)
 
 
-def describe_missing_approvals(here: Services, status: ApprovalStatus) -> list[str]:
+def describe_missing_approvals(runtime: Runtime, status: ApprovalStatus) -> list[str]:
     """Which approvals are missing, a sentence each."""
     lines = []
     if status.missing_approver_count == 1:
@@ -148,7 +148,7 @@ def describe_missing_approvals(here: Services, status: ApprovalStatus) -> list[s
             _("{count} more people must approve it, besides who wrote it.", count=status.missing_approver_count)
         )
     if status.missing_sender:
-        lines.append(_("{name} must approve it in person.", name=get_staff_name(here, status.missing_sender)))
+        lines.append(_("{name} must approve it in person.", name=get_staff_name(runtime, status.missing_sender)))
     return lines
 
 

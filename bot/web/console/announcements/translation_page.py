@@ -9,7 +9,7 @@ from flask_login import current_user
 from bot.announcements import launch, translation_drafts
 from bot.announcements.translation_drafts import TranslationApprovalError
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import translations
 from bot.store.announcements.announcements import Announcement
@@ -21,7 +21,7 @@ from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.menu import speaks
 from bot.web.console.core.permissions import STAFF, allow_roles, is_polling_request
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MAX_REVIEWER_NAME_LENGTH = 80
 MAX_RECORDING_BYTES = 3 * 1024 * 1024
@@ -43,7 +43,7 @@ def wording(announcement_id: int, language: str) -> ResponseReturnValue:
 
 def _get_translation(announcement_id: int, language: str) -> tuple[Announcement, AnnouncementTranslation]:
     announcement = get_announcement(announcement_id)
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = translations.find(db, announcement_id, language[:8])
     return announcement, found or abort(404, _("This announcement was not asked for in this language."))
 
@@ -51,10 +51,10 @@ def _get_translation(announcement_id: int, language: str) -> tuple[Announcement,
 def _render_page(
     announcement: Announcement, found: AnnouncementTranslation, texts: list[str], problem: str = ""
 ) -> str:
-    here = services()
+    runtime = get_runtime()
     shown: dict[str, Any] = {"one": announcement, "found": found, "problem": problem, "texts": texts}
     shown |= {
-        "offered": _list_offered_phrases(here, found),
+        "offered": _list_offered_phrases(runtime, found),
         "warnings": TRANSLATION_WARNING_TEXTS,
         "own_name": _get_own_name(found.language),
     }
@@ -63,15 +63,15 @@ def _render_page(
     return render_template("console/wording.html", **shown)
 
 
-def _list_offered_phrases(here: Services, found: AnnouncementTranslation) -> list[list[ApprovedPhrase]]:
+def _list_offered_phrases(runtime: Runtime, found: AnnouncementTranslation) -> list[list[ApprovedPhrase]]:
     """For each sentence the approved ones that are like it."""
-    like = translation_drafts.find_similar_phrases(here, found.announcement_id, found.language)
+    like = translation_drafts.find_similar_phrases(runtime, found.announcement_id, found.language)
     return [like.get(part.english, []) for part in found.parts]
 
 
 def _get_own_name(language: str) -> str:
     """The name of who is logged in, if the district file says that they speak this language; "" otherwise."""
-    return get_staff_name(services(), current_user.staff) if speaks(language) else ""
+    return get_staff_name(get_runtime(), current_user.staff) if speaks(language) else ""
 
 
 @console.post(TRANSLATION_PATH)
@@ -91,7 +91,7 @@ def approve_wording(announcement_id: int, language: str) -> ResponseReturnValue:
         ), 422
     try:
         review = TranslationReview(reviewer, current_user.by, now())
-        translation_drafts.approve(services(), found.announcement_id, language, texts, review, _read_shown_english())
+        translation_drafts.approve(get_runtime(), found.announcement_id, language, texts, review, _read_shown_english())
     except TranslationApprovalError as error:
         found = _get_translation(announcement_id, language)[1]
         return _render_page(announcement, found, _merge_typed_texts(found, texts), _(str(error))), 422
@@ -116,7 +116,7 @@ def _insert_offered_phrase(found: AnnouncementTranslation, texts: list[str]) -> 
     """What was typed, with the chosen sentence ("2:0": the third one's first offer) in its place."""
     texts = list(_merge_typed_texts(found, texts))
     sentence, _colon, choice = request.form["use"].partition(":")
-    offers = _list_offered_phrases(services(), found)
+    offers = _list_offered_phrases(get_runtime(), found)
     if not (sentence.isdecimal() and choice.isdecimal() and int(sentence) < len(texts)):
         abort(400, _("There is no such sentence."))
     if int(choice) < len(offers[int(sentence)]):
@@ -128,7 +128,7 @@ def _flash_approval(announcement: Announcement, language: str) -> None:
     flash(_("Approved. These sentences are offered again next time."))
     if announcement.state == "draft":
         return
-    released = launch.release_language(services(), announcement.id, language)
+    released = launch.release_language(get_runtime(), announcement.id, language)
     if released:
         flash(_("Families who waited for this language and get it now: {count}.", count=released))
 
@@ -138,7 +138,7 @@ def _flash_approval(announcement: Announcement, language: str) -> None:
 def draft_again(announcement_id: int, language: str) -> ResponseReturnValue:
     """Ask the machine once more; what a person has approved stays."""
     _get_translation(announcement_id, language)
-    translation_drafts.request_redraft(services(), announcement_id, language)
+    translation_drafts.request_redraft(get_runtime(), announcement_id, language)
     return _redirect_to_translation(announcement_id, language)
 
 
@@ -146,7 +146,7 @@ def draft_again(announcement_id: int, language: str) -> ResponseReturnValue:
 @allow_roles(STAFF)
 def recording(announcement_id: int, language: str) -> ResponseReturnValue:
     """The district's own recording, to listen to."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         audio = translations.get_audio(db, announcement_id, language)
     return Response(audio or abort(404, _("There is no recording.")), mimetype="audio/mpeg")
 
@@ -183,7 +183,7 @@ def remove_recording(announcement_id: int, language: str) -> ResponseReturnValue
 
 def _set_recording(announcement_id: int, language: str, audio: bytes | None, action: str) -> None:
     at = now()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         translations.set_audio(db, announcement_id, language, audio)
         audit_log.record(db, current_user.by, action, f"announcement {announcement_id}", at, language)
 

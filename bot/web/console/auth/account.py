@@ -14,7 +14,7 @@ from bot.web.console.auth import credentials, sessions, totp
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 200
 """Characters of a password."""
@@ -37,7 +37,7 @@ def change_password() -> ResponseReturnValue:
     if wrong:
         return _render_account(wrong), 400
     kept = credentials.hash_password(new)
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         staff_accounts.set_password(db, current_user.id, kept)
         _record_audit("password changed", db)
         login = _get_own_account(db)
@@ -61,9 +61,9 @@ def set_factor() -> ResponseReturnValue:
     wrong = _check_current_password() or (_("This code does not fit. Please try the next one.") if step is None else "")
     if wrong or step is None:
         return _render_totp_setup(wrong), 400
-    codes, vault = totp.generate_recovery_codes(), services().database.vault
+    codes, vault = totp.generate_recovery_codes(), get_runtime().database.vault
     sealed = vault.encrypt(secret, credentials.build_secret_context(current_user.id))
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         digests = [totp.hash_recovery_code(db, vault, current_user.id, code) for code in codes]
         staff_accounts.set_second_factor(db, current_user.id, sealed, digests, step, at)
         _record_audit("second factor set", db)
@@ -77,7 +77,7 @@ def set_language() -> ResponseReturnValue:
     """The language of the pages."""
     language = request.form.get("language", "")
     if language in CONSOLE_LANGUAGES:
-        with services().database.write() as db:
+        with get_runtime().database.write() as db:
             staff_accounts.set_language(db, current_user.id, language)
     return redirect(url_for("console.account"))
 
@@ -86,7 +86,7 @@ def set_language() -> ResponseReturnValue:
 @allow_roles(*ACCOUNT_ROLES)
 def end_sessions() -> ResponseReturnValue:
     """End all one's sessions, this one too."""
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         staff_accounts.end_sessions(db, current_user.id)
         _record_audit("sessions ended", db)
     sessions.end()
@@ -94,21 +94,21 @@ def end_sessions() -> ResponseReturnValue:
 
 
 def _render_account(problem: str = "", notice: str = "", codes: list[str] | None = None) -> str:
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         login = _get_own_account(db)
     shown = {"login": login, "wrong": problem, "told": notice, "codes": codes, "languages": CONSOLE_LANGUAGES}
     return render_template("console/account.html", **shown, shortest=MIN_PASSWORD_LENGTH)
 
 
 def _render_totp_setup(problem: str = "") -> str:
-    secret, district = _get_pending_secret(), services().library.district.name
+    secret, district = _get_pending_secret(), get_runtime().library.district.name
     picture = totp.draw_qr_code(secret, current_user.name, district)
     return render_template("console/factor.html", picture=picture, secret=secret, wrong=problem)
 
 
 def _get_pending_secret() -> str:
     """The secret that is being set up: sealed in the session until a code proves it; till then the old one counts."""
-    vault, place = services().database.vault, f"login:pending:{current_user.id}"
+    vault, place = get_runtime().database.vault, f"login:pending:{current_user.id}"
     try:
         return vault.decrypt(session.get("pending", ""), place)
     except DecryptionError:

@@ -18,7 +18,7 @@ from bot.store import audit_log
 from bot.store.staff import staff_accounts
 from bot.store.staff.staff_accounts import ATTEMPTS_BEFORE_LOCK, StaffAccount
 from bot.web.console.auth import totp
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 PASSWORD_HASHER = PasswordHasher()
 DUMMY_PASSWORD_HASH = PASSWORD_HASHER.hash("nobody has this password")
@@ -47,8 +47,8 @@ def hash_password(given: str) -> str:
 
 def check_password(name: str, given: str) -> LoginAttempt:
     """Whether this is the password of that login."""
-    here = services()
-    with here.database.write() as db:
+    runtime = get_runtime()
+    with runtime.database.write() as db:
         found = staff_accounts.find_by_name(db, name)
         left = staff_accounts.count_attempt(db, found.id if found else 0, now())
     hidden = found is None or found.is_closed
@@ -58,14 +58,14 @@ def check_password(name: str, given: str) -> LoginAttempt:
         return LoginAttempt(None, unknown)
     if left is None or not fits:
         return _record_failure(found, left)
-    with here.database.write() as db:
+    with runtime.database.write() as db:
         staff_accounts.undo_attempt(db, found.id, clear_all=found.sealed_secret is None)
     return LoginAttempt(found)
 
 
 def check_code(login: StaffAccount, given: str) -> LoginAttempt:
     """Whether this is a code of the login's phone, or one of its recovery codes; each is good once."""
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         left = staff_accounts.count_attempt(db, login.id, now())
         fits = left is not None and _use_code(db, login, given)
         if fits:
@@ -75,7 +75,7 @@ def check_code(login: StaffAccount, given: str) -> LoginAttempt:
 
 def get_totp_secret(login: StaffAccount) -> str:
     """The second factor's secret; raises `Unreadable` if `DATA_KEY` lost its key."""
-    return services().database.vault.decrypt(login.sealed_secret or "", build_secret_context(login.id))
+    return get_runtime().database.vault.decrypt(login.sealed_secret or "", build_secret_context(login.id))
 
 
 def build_secret_context(login_id: int) -> str:
@@ -88,7 +88,7 @@ def _use_code(db: Connection, login: StaffAccount, given: str) -> bool:
     if step is not None:
         return staff_accounts.use_totp_step(db, login.id, step)
     if not staff_accounts.use_recovery_code(
-        db, login, totp.hash_recovery_code(db, services().database.vault, login.id, given)
+        db, login, totp.hash_recovery_code(db, get_runtime().database.vault, login.id, given)
     ):
         return False
     audit_log.record(db, login.name, "recovery code used", f"login {login.id}", now())
@@ -98,7 +98,7 @@ def _use_code(db: Connection, login: StaffAccount, given: str) -> bool:
 def _record_failure(login: StaffAccount, tries_left: int | None) -> LoginAttempt:
     if tries_left:
         return LoginAttempt(None)
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         if tries_left == 0:
             audit_log.record(db, "unknown", "login locked", f"login {login.id}", now(), "too many wrong tries")
         locked = staff_accounts.find_by_id(db, login.id)
@@ -119,17 +119,17 @@ def _is_password_correct(password_hash: str, given: str) -> bool:
 
 def _count_unknown_name_try(name: str) -> int:
     """For how many minutes a name that nobody has is locked.  Where Redis is away it is never locked."""
-    here = services()
-    key = f"login:tries:{here.database.vault.compute_lookup_hash(f'login:{name.lower()}')}"
+    runtime = get_runtime()
+    key = f"login:tries:{runtime.database.vault.compute_lookup_hash(f'login:{name.lower()}')}"
     try:
-        left = int(here.redis.ttl(f"{key}:locked"))
+        left = int(runtime.redis.ttl(f"{key}:locked"))
         if left > 0:
             return _round_up_minutes(timedelta(seconds=left))
-        tries = int(here.redis.incr(key))
-        here.redis.expire(key, UNKNOWN_NAME_TRY_PERIOD, nx=True)
+        tries = int(runtime.redis.incr(key))
+        runtime.redis.expire(key, UNKNOWN_NAME_TRY_PERIOD, nx=True)
         if tries % ATTEMPTS_BEFORE_LOCK:
             return 0
-        here.redis.set(f"{key}:locked", b"1", ex=staff_accounts.get_lock_duration(tries))
+        runtime.redis.set(f"{key}:locked", b"1", ex=staff_accounts.get_lock_duration(tries))
     except RedisError:
         return 0
     return _round_up_minutes(staff_accounts.get_lock_duration(tries))

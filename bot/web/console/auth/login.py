@@ -13,7 +13,7 @@ from bot.web.console.auth import credentials, sessions
 from bot.web.console.auth.credentials import LoginAttempt
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, ANYONE, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 SECOND_FACTOR_TIMEOUT = timedelta(minutes=5)
 """How long a code is waited for after the password."""
@@ -76,12 +76,14 @@ def log_out() -> ResponseReturnValue:
 
 def render_login_form(attempt: LoginAttempt | None = None, notice: str = "") -> str:
     """The page with the form; `told` is what else there is to say."""
-    return render_template("console/login.html", tried=attempt, told=notice, district=services().settings.oidc_on)
+    return render_template(
+        "console/login.html", tried=attempt, told=notice, district=get_runtime().settings.is_oidc_enabled
+    )
 
 
 def start_session(login: StaffAccount, method: str, next_url: str) -> ResponseReturnValue:
     """Begin the session, and go where this person wanted to go."""
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         audit_log.record(db, login.name, "logged in", f"login {login.id}", now(), method)
     sessions.begin(login, method)
     return redirect(next_url if _is_console_path(next_url) else url_for("console.inbox"))
@@ -91,7 +93,7 @@ def _find_pending_account() -> StaffAccount | None:
     """Whose password was right a moment ago."""
     if now().timestamp() - session.get("half_at", 0) > SECOND_FACTOR_TIMEOUT.total_seconds():
         return None
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = staff_accounts.find_by_id(db, session["half"])
     same = found is not None and found.epoch == session["half_epoch"] and found.sealed_secret is not None
     return found if same else None

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from joserfc.errors import JoseError
 from requests import RequestException
 
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.staff import staff_accounts
 from bot.store.staff.staff_accounts import StaffAccount
 from bot.web.console.auth.login import render_login_form, start_session
@@ -20,7 +20,7 @@ from bot.web.console.auth.sessions import DISTRICT_LOGIN
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ANYONE, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 log = logging.getLogger(__name__)
 PROVIDER_TIMEOUT_SECONDS = 5
@@ -29,10 +29,10 @@ PROVIDER_ERRORS = (AuthlibBaseError, JoseError, RequestException, ValueError, Ke
 """What goes wrong between two programs: refused, forged, unreachable, or not the answer that was asked for."""
 
 
-def register_provider(app: Flask, runtime: Services) -> None:
+def register_provider(app: Flask, runtime: Runtime) -> None:
     """Know the district's provider; its addresses are read when somebody first logs in."""
     settings = runtime.settings
-    if not settings.oidc_on:
+    if not settings.is_oidc_enabled:
         return
     from authlib.integrations.flask_client import OAuth  # 5 MB that only a district with a provider needs
 
@@ -53,7 +53,7 @@ def register_provider(app: Flask, runtime: Services) -> None:
 @allow_roles(ANYONE)
 def to_district() -> ResponseReturnValue:
     """Send the browser to the district's page."""
-    if not services().settings.oidc_on:
+    if not get_runtime().settings.is_oidc_enabled:
         return redirect(url_for("console.login"))
     session["next"] = request.args.get("next", "")
     try:
@@ -67,7 +67,7 @@ def to_district() -> ResponseReturnValue:
 @allow_roles(ANYONE)
 def from_district() -> ResponseReturnValue:
     """The browser comes back: who is it?"""
-    if not services().settings.oidc_on:
+    if not get_runtime().settings.is_oidc_enabled:
         return redirect(url_for("console.login"))
     try:
         token = _get_provider().authorize_access_token(claims_options=_build_claims_options())
@@ -86,12 +86,12 @@ def _get_provider() -> Any:
 
 
 def _build_callback_url() -> str:
-    return services().settings.public_base + url_for("console.from_district")
+    return get_runtime().settings.public_base + url_for("console.from_district")
 
 
 def _build_claims_options() -> dict[str, dict[str, Any]]:
     """The token must come from this provider, and be for us: one made for another program opens nothing here."""
-    settings = services().settings
+    settings = get_runtime().settings
     return {
         "iss": {"essential": True, "values": [settings.oidc_issuer]},
         "aud": {"essential": True, "values": [settings.oidc_client_id]},
@@ -102,7 +102,7 @@ def _find_account(claims: dict[str, Any]) -> StaffAccount | None:
     """The open login whose name is the e-mail (if the provider verified it), else the subject."""
     verified = claims.get("email") if claims.get("email_verified") is True else None
     names = [str(name) for name in (verified, claims["sub"]) if name]
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = [login for name in names if (login := staff_accounts.find_by_name(db, name))]
     return next((login for login in found if not login.is_closed), None)
 

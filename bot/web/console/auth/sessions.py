@@ -12,7 +12,7 @@ from bot.base.database import now
 from bot.store.staff import staff_accounts
 from bot.store.staff.staff_accounts import StaffAccount
 from bot.web.console.core.permissions import SEE_ALL_ROLES, ConsoleUser, is_polling_request
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 SESSION_IDLE_LIMIT = timedelta(minutes=30)
 MAX_SESSION_AGE = timedelta(hours=12)
@@ -30,7 +30,7 @@ def begin(login: StaffAccount, method: str) -> None:
 
 def load_user(user_id: str) -> ConsoleUser | None:
     """Who this session belongs to, if it has not ended; with this it goes on, unless a page only asks for news."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         login = staff_accounts.find_by_id(db, int(user_id)) if user_id.isdecimal() else None
     if login is None or login.is_closed or not _is_active(login.epoch):
         return None
@@ -42,7 +42,7 @@ def load_user(user_id: str) -> ConsoleUser | None:
 def end() -> None:
     """End this session; a copy of its cookie is worth nothing from now on."""
     with suppress(RedisError):
-        services().redis.set(_build_logout_key(), b"1", ex=MAX_SESSION_AGE)
+        get_runtime().redis.set(_build_logout_key(), b"1", ex=MAX_SESSION_AGE)
     logout_user()
     session.clear()
 
@@ -57,7 +57,7 @@ def _is_active(epoch: int) -> bool:
 def _is_logged_out() -> bool:
     """Whether somebody logged out of this session; where Redis is away, its age alone ends it."""
     with suppress(RedisError):
-        return bool(services().redis.exists(_build_logout_key()))
+        return bool(get_runtime().redis.exists(_build_logout_key()))
     return False
 
 
@@ -66,6 +66,6 @@ def _build_logout_key() -> str:
 
 
 def _build_user(login: StaffAccount, method: str) -> ConsoleUser:
-    strict = services().settings.environment == "production" and login.role in SEE_ALL_ROLES
+    strict = get_runtime().settings.environment == "production" and login.role in SEE_ALL_ROLES
     bare = login.sealed_secret is None and method != DISTRICT_LOGIN
     return ConsoleUser(login.id, login.name, login.role, login.staff, login.language, must_set_up=strict and bare)

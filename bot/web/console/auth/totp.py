@@ -24,9 +24,11 @@ def generate_secret() -> str:
 def find_time_step(secret: str, code: str, at: datetime) -> int | None:
     """The half minute that this code belongs to: this one, or the one before or after, because clocks differ."""
     totp = pyotp.TOTP(secret)
-    here = totp.timecode(at)
+    runtime = totp.timecode(at)
     fitting = [
-        step for step in (here - 1, here, here + 1) if strings_equal(totp.generate_otp(step), normalize_code(code))
+        step
+        for step in (runtime - 1, runtime, runtime + 1)
+        if strings_equal(totp.generate_otp(step), normalize_code(code))
     ]
     return fitting[-1] if fitting else None
 

@@ -10,8 +10,8 @@ from flask_login import current_user
 
 from bot.base.database import now
 from bot.cases import assignment, staff_conversation
-from bot.nlu import SEVERITY
-from bot.runtime import Services
+from bot.nlu import SEVERITY_BY_INTENT
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import announcements
 from bot.store.cases import case_transitions, cases, deliveries, interpreter_requests, topic_corrections
@@ -34,7 +34,7 @@ from bot.web.console.core.console_i18n import _, format_short_moment, language_n
 from bot.web.console.core.inbox import console, get_topic_title
 from bot.web.console.core.permissions import LEAD_ROLES, RECORDS_OFFICER, STAFF, allow_roles
 from bot.web.console.schools.call_guide import build_call_guide
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 CASE_OUTCOMES = ("answered", "called", "met", "referred", "no need")
 MAX_CASE_NOTE_LENGTH = 2000
@@ -45,22 +45,24 @@ CASE_LOG_SIZE = 20
 @allow_roles(STAFF, RECORDS_OFFICER)
 def case(case_id: int) -> ResponseReturnValue:
     """The page of one case."""
-    here = services()
-    with here.database.write() as db:  # who read it stands in the audit log
-        found = _get_case(here, db, case_id)
+    runtime = get_runtime()
+    with runtime.database.write() as db:  # who read it stands in the audit log
+        found = _get_case(runtime, db, case_id)
         audit_log.record(db, current_user.by, "read", f"case {case_id}", now())
-    return render_template("console/case.html", **_build_page(here, found))
+    return render_template("console/case.html", **_build_page(runtime, found))
 
 
-def _get_case(here: Services, db: Any, case_id: int) -> Case:
-    return cases.find(db, here.database.vault, case_id) or abort(404, _("There is no case {number}.", number=case_id))
+def _get_case(runtime: Runtime, db: Any, case_id: int) -> Case:
+    return cases.find(db, runtime.database.vault, case_id) or abort(
+        404, _("There is no case {number}.", number=case_id)
+    )
 
 
-def _build_page(here: Services, found: Case) -> dict[str, Any]:
-    vault, district = here.database.vault, here.library.district
-    with here.database.read() as db:
+def _build_page(runtime: Runtime, found: Case) -> dict[str, Any]:
+    vault, district = runtime.database.vault, runtime.library.district
+    with runtime.database.read() as db:
         contact = contacts.get(db, vault, found.contact_id)
-        said = list_chat_bubbles(here, db, found.id)
+        said = list_chat_bubbles(runtime, db, found.id)
         page: dict[str, Any] = {
             "alerts": deliveries.list_for_case(db, vault, found.id),
             "answers_to": announcements.find(db, found.announcement_id) if found.announcement_id else None,
@@ -69,9 +71,9 @@ def _build_page(here: Services, found: Case) -> dict[str, Any]:
             "log": audit_log.list_newest(db, CASE_LOG_SIZE, f"case {found.id}"),
             "wanted": interpreter_requests.list_for_case(db, vault, found.id),
             "incident": incidents.find_by_case(db, found.id) if found.topic in cases.STAFF_TOPICS else None,
-            "voices": list_voice_notes(here, db, found.id),
-            **build_call_guide(here, db, found),
-            **refer_page.build_referral_section(here, db, found, contact),
+            "voices": list_voice_notes(runtime, db, found.id),
+            **build_call_guide(runtime, db, found),
+            **refer_page.build_referral_section(runtime, db, found, contact),
         }
     school = district.schools.get(found.school or "")
     page |= {
@@ -79,27 +81,27 @@ def _build_page(here: Services, found: Case) -> dict[str, Any]:
         "contact": contact,
         "said": said,
         "digest": compute_chat_digest(said),
-        "reach": find_reply_route(here, contact),
+        "reach": find_reply_route(runtime, contact),
     }
     page |= {"school": school.name if school else "", "may_act": _can_act(found), "mine": _is_mine(found)}
-    page["may_take"] = page["may_act"] and not page["mine"] and _can_take(here, found)
+    page["may_take"] = page["may_act"] and not page["mine"] and _can_take(runtime, found)
     page |= {
-        "who": get_staff_name(here, found.claimed_by),
+        "who": get_staff_name(runtime, found.claimed_by),
         "title": get_topic_title,
         "language": language_name,
         "outcomes": _get_outcome_labels(),
     }
-    page |= {"name": partial(get_staff_name, here), "time": format_short_moment, "age": format_age}
+    page |= {"name": partial(get_staff_name, runtime), "time": format_short_moment, "age": format_age}
     page |= {"answers": district.answers, "staff": district.staff, "once": secrets.token_hex(12)}
-    return page | {"arrived": describe_delivery, "topics": sorted(SEVERITY, key=get_topic_title)}
+    return page | {"arrived": describe_delivery, "topics": sorted(SEVERITY_BY_INTENT, key=get_topic_title)}
 
 
 def _can_act(found: Case) -> bool:
     return current_user.role != RECORDS_OFFICER and found.is_open
 
 
-def _can_take(here: Services, found: Case) -> bool:
-    return found.claimed_by is None or assignment.can_take_over(here, found, current_user.role in LEAD_ROLES)
+def _can_take(runtime: Runtime, found: Case) -> bool:
+    return found.claimed_by is None or assignment.can_take_over(runtime, found, current_user.role in LEAD_ROLES)
 
 
 def _is_mine(found: Case) -> bool:
@@ -109,8 +111,8 @@ def _is_mine(found: Case) -> bool:
 def _warn_if_not_mine(case_id: int) -> bool:
     """Whether an open case is not (or no more) of who is logged in, who hears it: a page may have stood open while a
     colleague took the case over, who still works on it."""
-    with services().database.read() as db:
-        found = _get_case(services(), db, case_id)
+    with get_runtime().database.read() as db:
+        found = _get_case(get_runtime(), db, case_id)
     if not found.is_open or _is_mine(found):
         return False
     flash(_("This case is not yours: take it first."))
@@ -132,10 +134,10 @@ def _get_outcome_labels() -> dict[str, str]:
 @allow_roles(STAFF, RECORDS_OFFICER)
 def case_talk(case_id: int) -> ResponseReturnValue:
     """Only the talk, for the page that asks every few seconds; nothing (204) where nothing is new."""
-    here = services()
-    with here.database.read() as db:
-        found = _get_case(here, db, case_id)
-        said = list_chat_bubbles(here, db, case_id)
+    runtime = get_runtime()
+    with runtime.database.read() as db:
+        found = _get_case(runtime, db, case_id)
+        said = list_chat_bubbles(runtime, db, case_id)
     if compute_chat_digest(said) == request.args.get("seen"):
         return "", 204
     audit_view("read", f"case {case_id}")
@@ -156,7 +158,7 @@ def case_talk(case_id: int) -> ResponseReturnValue:
 def take(case_id: int) -> ResponseReturnValue:
     """Take a case; the first one gets it."""
     taken = assignment.take_case(
-        services(), case_id, current_user.by, "in the console", is_lead=current_user.role in LEAD_ROLES
+        get_runtime(), case_id, current_user.by, "in the console", is_lead=current_user.role in LEAD_ROLES
     )
     if taken.outcome == "theirs":
         flash(_("{name} was faster and has this case.", name=taken.assignee_name))
@@ -168,9 +170,11 @@ def take(case_id: int) -> ResponseReturnValue:
 def give(case_id: int) -> ResponseReturnValue:
     """Hand a case over to a colleague, who gets a text."""
     to = request.form.get("to", "")
-    if to not in services().library.district.staff:
+    if to not in get_runtime().library.district.staff:
         abort(400, _("Choose a colleague of the list."))
-    if not assignment.hand_over_case(services(), case_id, current_user.by, to, is_lead=current_user.role in LEAD_ROLES):
+    if not assignment.hand_over_case(
+        get_runtime(), case_id, current_user.by, to, is_lead=current_user.role in LEAD_ROLES
+    ):
         flash(_("This case is not yours: take it first."))
     return _redirect_to_case(case_id)
 
@@ -182,7 +186,7 @@ def resolve(case_id: int) -> ResponseReturnValue:
     why = request.form.get("why", "")
     if why not in CASE_OUTCOMES:
         abort(400, _("Choose how it was done."))
-    if not _warn_if_not_mine(case_id) and not assignment.resolve_case(services(), case_id, current_user.by, why):
+    if not _warn_if_not_mine(case_id) and not assignment.resolve_case(get_runtime(), case_id, current_user.by, why):
         flash(_("This case was done already."))
     return _redirect_to_case(case_id)
 
@@ -191,7 +195,7 @@ def resolve(case_id: int) -> ResponseReturnValue:
 @allow_roles(STAFF)
 def hand_back(case_id: int) -> ResponseReturnValue:
     """The automated helper may answer the family again, while the case goes on."""
-    if not _warn_if_not_mine(case_id) and not staff_conversation.hand_back_to_bot(services(), case_id):
+    if not _warn_if_not_mine(case_id) and not staff_conversation.hand_back_to_bot(get_runtime(), case_id):
         flash(_("Nobody is talking with this family now."))
     return _redirect_to_case(case_id)
 
@@ -201,7 +205,7 @@ def hand_back(case_id: int) -> ResponseReturnValue:
 def note(case_id: int) -> ResponseReturnValue:
     """An internal note: staff read it, the family never does."""
     text = request.form.get("note", "").strip()[:MAX_CASE_NOTE_LENGTH]
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     if text:
         cause = f"note:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
         new = NewCaseMessage(
@@ -223,7 +227,7 @@ def note(case_id: int) -> ResponseReturnValue:
 @allow_roles(STAFF)
 def seen(case_id: int) -> ResponseReturnValue:
     """Take the flag away: a person has looked at what a machine could not do."""
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         case_transitions.flag(db, case_id, "")
         audit_log.record(db, current_user.by, "looked at the flag", f"case {case_id}", now())
     return _redirect_to_case(case_id)

@@ -11,8 +11,8 @@ from bot.base.database import now
 from bot.cases import interpreter_requests, staff_conversation
 from bot.cases.conversation_text import can_send_as_one_message
 from bot.cases.sms_commands import MAX_STAFF_TEXT_LENGTH
-from bot.nlu import mask
-from bot.runtime import Services
+from bot.nlu import mask_pii
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.announcements import approved_phrases
 from bot.store.announcements.approved_phrases import ApprovedPhrase
@@ -24,36 +24,36 @@ from bot.web.console.core.case_view import find_reply_route
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 
 @console.post("/cases/<int:case_id>/draft")
 @allow_roles(STAFF)
 def draft(case_id: int) -> ResponseReturnValue:
     """What staff wrote, or a ready answer, with its translation to look at; nothing is sent yet."""
-    here = services()
-    text = here.library.district.answers.get(request.form.get("answer", "")) or request.form.get("text", "").strip()
+    runtime = get_runtime()
+    text = runtime.library.district.answers.get(request.form.get("answer", "")) or request.form.get("text", "").strip()
     if not text or len(text) > MAX_STAFF_TEXT_LENGTH:
         flash(_("Write a text of up to {count} characters.", count=MAX_STAFF_TEXT_LENGTH))
         return _redirect_to_case(case_id)
-    if not _can_write(here, case_id):
+    if not _can_write(runtime, case_id):
         return _redirect_to_case(case_id)
     once = request.form.get("once", "")[:32] or secrets.token_hex(12)
     staff_conversation.draft_message(
-        here, staff_conversation.StaffMessage(case_id, current_user.by, text, f"form:{once}")
+        runtime, staff_conversation.StaffMessage(case_id, current_user.by, text, f"form:{once}")
     )
     return _redirect_to_case(case_id)
 
 
-def _can_write(here: Services, case_id: int) -> bool:
+def _can_write(runtime: Runtime, case_id: int) -> bool:
     """Only who has the case writes, and only where the text can arrive."""
-    with here.database.read() as db:
-        found = cases.get(db, here.database.vault, case_id)
-        contact = contacts.get(db, here.database.vault, found.contact_id)
+    with runtime.database.read() as db:
+        found = cases.get(db, runtime.database.vault, case_id)
+        contact = contacts.get(db, runtime.database.vault, found.contact_id)
     if found.claimed_by != current_user.by or not found.is_open:
         flash(_("This case is not yours: take it first."))
         return False
-    way = find_reply_route(here, contact)
+    way = find_reply_route(runtime, contact)
     if not way.possible:
         flash(way.how)
     return way.possible
@@ -64,9 +64,9 @@ def _can_write(here: Services, case_id: int) -> bool:
 def send(case_id: int, message_id: int) -> ResponseReturnValue:
     """Send a draft that somebody has looked at."""
     message = _get_case_message(case_id, message_id)
-    if not can_send_as_one_message(services(), message):
+    if not can_send_as_one_message(get_runtime(), message):
         flash(_("With its translation this is too long for one message. Please write it shorter."))
-    elif _can_write(services(), case_id) and not staff_conversation.send_message(services(), message_id):
+    elif _can_write(get_runtime(), case_id) and not staff_conversation.send_message(get_runtime(), message_id):
         flash(_("This text was sent already."))
     return _redirect_to_case(case_id)
 
@@ -76,7 +76,7 @@ def send(case_id: int, message_id: int) -> ResponseReturnValue:
 def drop(case_id: int, message_id: int) -> ResponseReturnValue:
     """Throw a draft away."""
     _get_case_message(case_id, message_id)
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         case_messages.drop_draft(db, message_id)
     return _redirect_to_case(case_id)
 
@@ -86,7 +86,7 @@ def drop(case_id: int, message_id: int) -> ResponseReturnValue:
 def again(case_id: int, message_id: int) -> ResponseReturnValue:
     """Send once more what did not arrive."""
     _get_case_message(case_id, message_id)
-    if _can_write(services(), case_id) and not staff_conversation.resend_message(services(), message_id):
+    if _can_write(get_runtime(), case_id) and not staff_conversation.resend_message(get_runtime(), message_id):
         flash(_("This text is on its way, or has arrived."))
     return _redirect_to_case(case_id)
 
@@ -98,16 +98,16 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
     message, at = _get_case_message(case_id, message_id), now()
     if message.author != "staff" or message.machine != "yes" or not message.to_language:
         abort(400, _("Only a translated text of staff can be approved."))
-    who = services().library.district.staff.get(current_user.staff or "")
+    who = get_runtime().library.district.staff.get(current_user.staff or "")
     if who is None or message.to_language not in who.languages:
         abort(403, _("Only somebody who speaks this language can approve a translation."))
-    if has_personal_data(message.original, message.language) or mask(message.original)[1]:
+    if has_personal_data(message.original, message.language) or mask_pii(message.original)[1]:
         flash(_("This text holds a name, a number or an address: only general sentences can be approved."))
         return _redirect_to_case(case_id)
     phrase = ApprovedPhrase(
         message.language, message.to_language, message.original, message.translation, current_user.by
     )
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         approved_phrases.approve(db, phrase, at)
         audit_log.record(db, current_user.by, "approved a phrase", f"case {case_id}", at, message.to_language)
     flash(_("The translation is on the list: it is used before any machine."))
@@ -118,11 +118,11 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
 @allow_roles(STAFF)
 def knock(case_id: int) -> ResponseReturnValue:
     """Send the approved template that asks the family to write; its answer opens WhatsApp for 24 hours."""
-    with services().database.read() as db:
-        found = cases.get(db, services().database.vault, case_id)
+    with get_runtime().database.read() as db:
+        found = cases.get(db, get_runtime().database.vault, case_id)
     if found.claimed_by != current_user.by or not found.is_open:
         flash(_("This case is not yours: take it first."))
-    elif staff_conversation.ask_family_to_write(services(), case_id):
+    elif staff_conversation.ask_family_to_write(get_runtime(), case_id):
         flash(_("The approved text is on its way. When the family writes, WhatsApp is open again."))
     else:
         flash(_("There is no approved text for this family, or it was sent today."))
@@ -137,7 +137,7 @@ def interpreter(case_id: int) -> ResponseReturnValue:
         wanted = interpreter_requests.InterpreterRequestForm.from_form(request.form)
     except ValueError:
         abort(400, _("Say when, and choose how and which interpreter."))
-    interpreter_requests.submit(services(), case_id, current_user.by, wanted)
+    interpreter_requests.submit(get_runtime(), case_id, current_user.by, wanted)
     flash(_("The coordinator was told. The request stands on this page until it is booked."))
     return _redirect_to_case(case_id)
 
@@ -145,7 +145,7 @@ def interpreter(case_id: int) -> ResponseReturnValue:
 def _get_case_message(case_id: int, message_id: int) -> CaseMessage:
     """The message, if it belongs to this case."""
     try:
-        message = staff_conversation.get_message(services(), message_id)
+        message = staff_conversation.get_message(get_runtime(), message_id)
     except NoResultFound:
         abort(404, _("There is no such text in this case."))
     if message.case_id != case_id:

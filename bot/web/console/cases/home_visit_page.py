@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from bot.base.database import now
 from bot.messaging import home_visits
-from bot.nlu import mask
+from bot.nlu import mask_pii
 from bot.store import audit_log
 from bot.store.cases import cases
 from bot.store.families import contacts, follow_ups
@@ -18,7 +18,7 @@ from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
 from bot.web.console.schools.call_guide import has_home_visits
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MAX_VISIT_FIELD_LENGTH = 120
 
@@ -27,20 +27,22 @@ MAX_VISIT_FIELD_LENGTH = 120
 @allow_roles(STAFF)
 def ask_for_visit(case_id: int) -> ResponseReturnValue:
     """Ask the family by text whether somebody may come; nothing is approved by this."""
-    here, at, form = services(), now(), request.form
+    here, at, form = get_runtime(), now(), request.form
     typed = {name: form.get(name, "").strip()[:MAX_VISIT_FIELD_LENGTH] for name in ("reason", "visitor", "leader")}
     day = _parse_future_day(form.get("day", ""))
     if not all(typed.values()) or form.get("agreed") != "yes" or day is None:
         abort(
             400, _("A visit needs a reason, who comes, a leader the family trusts who has agreed, and a day to come.")
         )
-    if any(mask(text)[1] & {"status", "number"} for text in typed.values()):
+    if any(mask_pii(text)[1] & {"status", "number"} for text in typed.values()):
         flash(_("Not kept: please write nothing about immigration papers, nationality or ID numbers."))
         return _redirect_to_case(case_id)
     with here.database.write() as db:
         case = cases.get(db, here.database.vault, case_id)
         contact = contacts.get(db, here.database.vault, case.contact_id)
-        refusal = _explain_refusal(case.school, home_visits.refuses(db, contact.id), bool(contact.stopped_at))
+        refusal = _explain_refusal(
+            case.school, home_visits.has_refused_visits(db, contact.id), bool(contact.stopped_at)
+        )
         if refusal:
             audit_log.record(db, current_user.by, "was refused a visit", f"case {case_id}", at)
             flash(refusal)
@@ -51,7 +53,7 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
         )
         number = schools_home_visits.add(db, here.database.vault, new, at)
         if number is not None:
-            place = follow_ups.FollowUpTarget(home_visits.FLOW, case_id=case_id)
+            place = follow_ups.FollowUpTarget(home_visits.VISIT_QUESTION_FLOW, case_id=case_id)
             follow_ups.plan(
                 db, (f"visit:{number}", 0), contact.id, place, here.library.district.find_next_waking_time(at)
             )
@@ -64,7 +66,7 @@ def _explain_refusal(school: str | None, refuses_visits: bool, has_opted_out: bo
     """Why no visit may be planned; "" if it may be asked for."""
     if refuses_visits:
         return _("DO NOT COME: this family asks that nobody visits its home.")
-    if not has_home_visits(services(), school):
+    if not has_home_visits(get_runtime(), school):
         return _("Staff of this school do not visit homes. Call, offer a video call, or meet at a neutral place.")
     return _("The family wants no texts, so it cannot be asked: nobody goes.") if has_opted_out else ""
 
@@ -75,14 +77,14 @@ def _parse_future_day(text: str) -> date | None:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if day > services().library.district.to_local_time(now()).date() else None
+    return day if day > get_runtime().library.district.to_local_time(now()).date() else None
 
 
 @console.post("/cases/<int:case_id>/visit/stop")
 @allow_roles(STAFF)
 def stop_visit(case_id: int) -> ResponseReturnValue:
     """Nobody goes."""
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         if not schools_home_visits.stop(db, case_id, current_user.by, now()):
             flash(_("No visit is planned."))
     return _redirect_to_case(case_id)

@@ -16,7 +16,7 @@ from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import SEE_ALL_ROLES, STAFF, allow_roles, can_see_case, find_on_call_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ALERT_LOOKBACK, MAX_ALERTS_SHOWN = timedelta(days=30), 200
 STAFF_TEXT_KIND_LABELS = {
@@ -48,7 +48,7 @@ STAFF_TEXT_STATE_LABELS = {
 @allow_roles(STAFF)
 def my_alerts() -> str:
     """What was sent to me in the last 30 days, and whether it arrived."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = (
             case_stats.list_staff_alerts(db, current_user.staff, now() - ALERT_LOOKBACK, MAX_ALERTS_SHOWN)
             if current_user.staff
@@ -64,11 +64,11 @@ def my_alerts() -> str:
 @allow_roles(STAFF)
 def interpreters_page() -> str:
     """Requests that nobody has booked; when it is wanted is read only by who may see the case."""
-    here = services()
-    with here.database.read() as db:
-        wanted = interpreter_requests.list_open(db, here.database.vault)
+    runtime = get_runtime()
+    with runtime.database.read() as db:
+        wanted = interpreter_requests.list_open(db, runtime.database.vault)
         seen = _filter_visible_cases(db, {one.case_id for one in wanted})
-    names = {one.asked_by: get_staff_name(here, one.asked_by) for one in wanted}
+    names = {one.asked_by: get_staff_name(runtime, one.asked_by) for one in wanted}
     return render_template(
         "console/interpreters.html",
         wanted=wanted,
@@ -83,7 +83,7 @@ def interpreters_page() -> str:
 @allow_roles(STAFF)
 def book_interpreter() -> ResponseReturnValue:
     """Somebody was found: the request leaves the list."""
-    here, at, number = services(), now(), request.form.get("id", type=int)
+    here, at, number = get_runtime(), now(), request.form.get("id", type=int)
     with here.database.write() as db:
         open_ones = interpreter_requests.list_open(db, here.database.vault)
         wanted = next((one for one in open_ones if one.id == number), None)
@@ -100,9 +100,9 @@ def book_interpreter() -> ResponseReturnValue:
 @allow_roles(STAFF)
 def phrases_page() -> str:
     """The phrases by language: their translation is used before any machine's."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = approved_phrases.list_all(db)
-    names = {one.approved_by: get_staff_name(services(), one.approved_by) for one in found}
+    names = {one.approved_by: get_staff_name(get_runtime(), one.approved_by) for one in found}
     return render_template("console/phrases.html", phrases=found, names=names)
 
 
@@ -112,7 +112,7 @@ def remove_phrase() -> ResponseReturnValue:
     """Take one off the list: from now on a machine translates it."""
     source, target, original = (request.form.get(name, "") for name in ("source", "target", "original"))
     at = now()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         if approved_phrases.find(db, source, target, original) is None:
             abort(404, _("This phrase is not on the list any more."))
         approved_phrases.remove(db, source, target, original)
@@ -123,11 +123,11 @@ def remove_phrase() -> ResponseReturnValue:
 def _is_coordinator() -> bool:
     """Whether who is logged in is asked for interpreters."""
     return current_user.role in SEE_ALL_ROLES or INTERPRETER_COORDINATOR_ROLE in find_on_call_roles(
-        services().library.district, current_user.staff
+        get_runtime().library.district, current_user.staff
     )
 
 
 def _filter_visible_cases(db: Connection, case_ids: set[int]) -> frozenset[int]:
     """Those of these cases that this person may see."""
-    found = (cases.find(db, services().database.vault, number) for number in case_ids)
+    found = (cases.find(db, get_runtime().database.vault, number) for number in case_ids)
     return frozenset(one.id for one in found if one is not None and can_see_case(current_user, one))

@@ -13,7 +13,7 @@ from bot.content.district import DAYS_OF_WEEK, District, WorkingHours
 from bot.web.console.core.console_i18n import page_language
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ON_CALL_DAYS_SHOWN = 14
 
@@ -40,7 +40,7 @@ class OnCallSchedule:
 @allow_roles(*ACCOUNT_ROLES)
 def on_call() -> str:
     """The calendar."""
-    district = services().library.district
+    district = get_runtime().library.district
     today = district.to_local_time(now()).date()
     last = today + timedelta(days=ON_CALL_DAYS_SHOWN - 1)
     closed = [day for day in district.closed_days if today <= day <= last]

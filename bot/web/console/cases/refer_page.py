@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from bot.base.database import now
 from bot.cases import referrals as cases_referrals
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import cases, referrals
 from bot.store.cases.cases import Case
 from bot.store.families import contacts
@@ -18,7 +18,7 @@ from bot.web.console.core.case_view import find_reply_route
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 REFERRAL_ANSWER_LABELS = {
     None: N_("has not answered yet"),
@@ -28,14 +28,14 @@ REFERRAL_ANSWER_LABELS = {
 }
 
 
-def build_referral_section(here: Services, db: Any, case: Case, contact: Contact) -> dict[str, Any]:
+def build_referral_section(runtime: Runtime, db: Any, case: Case, contact: Contact) -> dict[str, Any]:
     """What the case page shows of referrals: whom it may name, and what was said of those before."""
     may = case.topic not in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT
     return {
-        "partners": cases_referrals.list_available_partners(here, contact.language or "en", now()) if may else {},
+        "partners": cases_referrals.list_available_partners(runtime, contact.language or "en", now()) if may else {},
         "referred": referrals.list_for_case(db, case.id),
         "referral_said": REFERRAL_ANSWER_LABELS,
-        "all_partners": here.library.district.partners,
+        "all_partners": runtime.library.district.partners,
     }
 
 
@@ -43,7 +43,7 @@ def build_referral_section(here: Services, db: Any, case: Case, contact: Contact
 @allow_roles(STAFF)
 def refer(case_id: int) -> ResponseReturnValue:
     """The family gets the text; the partner gets nothing from us."""
-    here, name = services(), request.form.get("partner", "")
+    here, name = get_runtime(), request.form.get("partner", "")
     once = request.form.get("once", "")[:32] or secrets.token_hex(12)
     with here.database.read() as db:
         case = cases.get(db, here.database.vault, case_id)

@@ -7,22 +7,22 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import NoResultFound
 
 from bot.base.database import now
-from bot.nlu import SEVERITY
-from bot.runtime import Services
+from bot.nlu import SEVERITY_BY_INTENT
+from bot.runtime import Runtime
 from bot.store.cases import cases, topic_corrections
 from bot.store.cases.topic_corrections import TopicCorrection
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console, get_topic_title
 from bot.web.console.core.permissions import STAFF, allow_roles, is_in_scope
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 
 @console.post("/cases/<int:case_id>/topic")
 @allow_roles(STAFF)
 def correct_topic(case_id: int) -> ResponseReturnValue:
     """Say what a case was about: the masked words go on the review list."""
-    topic, here = request.form.get("topic", ""), services()
-    if topic not in SEVERITY:
+    topic, here = request.form.get("topic", ""), get_runtime()
+    if topic not in SEVERITY_BY_INTENT:
         abort(400, _("Choose a topic of the list."))
     with here.database.write() as db:
         try:
@@ -41,12 +41,12 @@ def correct_topic(case_id: int) -> ResponseReturnValue:
 @allow_roles(STAFF)
 def review() -> ResponseReturnValue:
     """What staff said was understood wrongly, for the person who keeps `flows/phrases`."""
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         found = [
             one
-            for one in topic_corrections.list_unreviewed(db, here.database.vault)
-            if _is_case_in_scope(here, db, one.case_id)
+            for one in topic_corrections.list_unreviewed(db, runtime.database.vault)
+            if _is_case_in_scope(runtime, db, one.case_id)
         ]
     return render_template("console/review.html", corrections=found, title=get_topic_title)
 
@@ -55,16 +55,16 @@ def review() -> ResponseReturnValue:
 @allow_roles(STAFF)
 def reviewed(correction_id: int) -> ResponseReturnValue:
     """Take one off the list: it stands in a phrase file now, or is not worth it."""
-    here = services()
-    with here.database.write() as db:
-        listed = {one.id: one.case_id for one in topic_corrections.list_unreviewed(db, here.database.vault)}
-        if correction_id in listed and not _is_case_in_scope(here, db, listed[correction_id]):
+    runtime = get_runtime()
+    with runtime.database.write() as db:
+        listed = {one.id: one.case_id for one in topic_corrections.list_unreviewed(db, runtime.database.vault)}
+        if correction_id in listed and not _is_case_in_scope(runtime, db, listed[correction_id]):
             abort(404, _("There is no such line on your list."))
         topic_corrections.mark_reviewed(db, correction_id, current_user.name, now())
     return redirect(url_for("console.review"))
 
 
-def _is_case_in_scope(here: Services, db: Connection, case_id: int) -> bool:
+def _is_case_in_scope(runtime: Runtime, db: Connection, case_id: int) -> bool:
     """Staff see the words of their own cases only."""
-    case = cases.find(db, here.database.vault, case_id)
-    return case is not None and is_in_scope(here.library.district, current_user, case)
+    case = cases.find(db, runtime.database.vault, case_id)
+    return case is not None and is_in_scope(runtime.library.district, current_user, case)

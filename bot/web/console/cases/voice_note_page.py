@@ -7,16 +7,16 @@ from flask_login import current_user
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.cases import voice_notes
 from bot.store.cases.voice_notes import VoiceNote
-from bot.voice.audio_conversion import CannotUse, convert
+from bot.voice.audio_conversion import UnusableAudioError, convert_recording
 from bot.web.console.core.audit_page import audit_view
 from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _, format_short_moment, language_name
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import RECORDS_OFFICER, STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 VOICE_NOTE_ERROR_TEXTS = {
     "missing": N_("The message came without its sound. Ask the family to send it again, or call."),
@@ -43,15 +43,17 @@ class VoiceNoteView:
     heard: str
 
 
-def list_voice_notes(here: Services, db: Connection, case_id: int) -> list[VoiceNoteView]:
+def list_voice_notes(runtime: Runtime, db: Connection, case_id: int) -> list[VoiceNoteView]:
     """The voice notes of a case, in order."""
-    return [_build_voice_note_view(here, note) for note in voice_notes.list_for_case(db, here.database.vault, case_id)]
+    return [
+        _build_voice_note_view(runtime, note) for note in voice_notes.list_for_case(db, runtime.database.vault, case_id)
+    ]
 
 
-def _build_voice_note_view(here: Services, note: VoiceNote) -> VoiceNoteView:
+def _build_voice_note_view(runtime: Runtime, note: VoiceNote) -> VoiceNoteView:
     why = _(VOICE_NOTE_ERROR_TEXTS[note.reason]) if note.state == "refused" else ""
     heard = (
-        f"{get_staff_name(here, note.heard_by)}, {format_short_moment(note.heard_at)}"
+        f"{get_staff_name(runtime, note.heard_by)}, {format_short_moment(note.heard_at)}"
         if note.heard_by and note.heard_at
         else ""
     )
@@ -62,7 +64,7 @@ def _build_voice_note_view(here: Services, note: VoiceNote) -> VoiceNoteView:
 @allow_roles(STAFF, RECORDS_OFFICER)
 def voice_note(case_id: int, note_id: int) -> Response:
     """The sound itself, in parts if the browser asks for them; who listens stands in the audit log."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     with here.database.read() as db:
         note = voice_notes.find(db, here.database.vault, note_id)
         known = note is not None and case_id in (note.case_id, note.urgent_case_id)
@@ -86,6 +88,6 @@ def _convert_for_browser(audio: bytes, content_type: str) -> tuple[bytes, str]:
     if content_type not in UNPLAYABLE_AUDIO_TYPES:
         return audio, content_type
     try:
-        return convert(audio).mp3, "audio/mpeg"
-    except CannotUse:
+        return convert_recording(audio).mp3, "audio/mpeg"
+    except UnusableAudioError:
         return audio, content_type

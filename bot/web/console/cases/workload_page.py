@@ -11,7 +11,7 @@ from bot.store.cases import case_stats
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
 from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 SHARE_ROUNDING_PERCENT = 10
 """Shares are rounded to so many percent: nobody can count single cases in them."""
@@ -31,11 +31,11 @@ class WorkloadShare:
 @allow_roles(*ACCOUNT_ROLES)
 def load_page() -> str:
     """The shares, by the role of who took a case, or who is alerted first for it."""
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         found = case_stats.list_open_assignments(db)
     return render_template(
-        "console/load.html", shares=calculate_shares(here.library.district, found), least=MIN_SHOWN_COUNT
+        "console/load.html", shares=calculate_shares(runtime.library.district, found), least=MIN_SHOWN_COUNT
     )
 
 

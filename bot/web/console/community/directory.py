@@ -14,8 +14,8 @@ from bot.base.database import now
 from bot.content import partner_yaml, partners
 from bot.content.facts import Partner
 from bot.messaging import partner_directory
-from bot.nlu import mask
-from bot.runtime import Services
+from bot.nlu import mask_pii
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import referrals
 from bot.store.cases.referrals import NOT_ANSWERED, REFERRAL_OUTCOMES
@@ -27,7 +27,7 @@ from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, STAFF, VIEWER, allow_roles
 from bot.web.console.core.small_cell_suppression import CellKey
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 PARTNER_KIND_LABELS = {"legal": N_("Legal help"), "needs": N_("Food, home, health")}
 PARTNER_COST_LABELS = {"free": N_("free"), "low": N_("low cost")}
@@ -83,8 +83,8 @@ class DirectoryRow:
 @allow_roles(*ACCOUNT_ROLES)
 def directory_page() -> str:
     """All partners: those that families are not told of first."""
-    here, at = services(), now()
-    checks = partner_directory.checks(here, at)
+    here, at = get_runtime(), now()
+    checks = partner_directory.list_newest_checks(here, at)
     today = here.library.district.to_local_time(at).date()
     rows = [_build_row(here, name, one, checks, today) for name, one in here.library.district.partners.items()]
     rows.sort(key=lambda row: (row.state == "fresh", row.partner.name))
@@ -106,14 +106,14 @@ def _can_act() -> bool:
 
 
 def _build_row(
-    here: Services, partner_id: str, partner: Partner, checks: Sequence[PartnerCheck], today: date
+    runtime: Runtime, partner_id: str, partner: Partner, checks: Sequence[PartnerCheck], today: date
 ) -> DirectoryRow:
-    district = here.library.district
+    district = runtime.library.district
     last = partners.find_last_check(partner_id, partner, checks)
     stands = partners.apply_checks({partner_id: partner}, checks).get(partner_id)
     state = "wrong" if stands is None else "fresh" if stands.is_recently_checked(today) else "stale"
     owners = ", ".join(district.staff[who].name for who in district.find_owners(partner.owner))
-    by = get_staff_name(here, last.by) if last else ""
+    by = get_staff_name(runtime, last.by) if last else ""
     return DirectoryRow(partner_id, partner, state, (stands or partner).get_last_valid_day(), owners, last, by)
 
 
@@ -133,7 +133,7 @@ def called(name: str) -> ResponseReturnValue:
     result, phone = request.form.get("result", ""), request.form.get("phone", "")
     if result not in ("right", "wrong"):
         abort(400, _("Say whether number and hours are right."))
-    if not partner_directory.called(services(), name, phone, result == "right", current_user.by, now()):
+    if not partner_directory.record_call(get_runtime(), name, phone, result == "right", current_user.by, now()):
         abort(409, _("The number has changed since you opened the page. Please look again."))
     right = _("Thank you. Families are told of it from now on.")
     wrong = _("Thank you. Families are not told of it any more. Please have the number mended in district.yaml.")
@@ -150,11 +150,11 @@ def suggestions_page() -> str:
 
 def _render_suggestions(**written: object) -> str:
     """`written`: what was typed of one of them, and the lines that came of it or what is wrong with it."""
-    here = services()
-    with here.database.read() as db:
-        found = partner_suggestions.list_to_review(db, here.database.vault)
+    runtime = get_runtime()
+    with runtime.database.read() as db:
+        found = partner_suggestions.list_to_review(db, runtime.database.vault)
     names = {
-        one.from_whom: get_staff_name(here, one.from_whom)
+        one.from_whom: get_staff_name(runtime, one.from_whom)
         for one in found
         if one.from_whom != partner_suggestions.FAMILY_SUGGESTER
     }
@@ -162,7 +162,7 @@ def _render_suggestions(**written: object) -> str:
         "kinds": PARTNER_KIND_LABELS,
         "costs": PARTNER_COST_LABELS,
         "services": PARTNER_SERVICE_LABELS,
-        "languages": here.library.district.languages,
+        "languages": runtime.library.district.languages,
     }
     page = {"found": found, "names": names, "once": secrets.token_hex(12), **known, **written}
     return render_template("console/suggestions.html", **page)
@@ -172,7 +172,7 @@ def _render_suggestions(**written: object) -> str:
 @allow_roles(STAFF)
 def suggestion_lines(suggestion_id: int) -> ResponseReturnValue:
     """The lines for district.yaml of what was found out by a call; nothing is kept and nothing goes live."""
-    typed, district = _read_partner_form(), services().library.district
+    typed, district = _read_partner_form(), get_runtime().library.district
     made = partner_yaml.parse_partner(typed)
     written: dict[str, object] = {"chosen": suggestion_id, "typed": typed}
     if not isinstance(made, Partner):
@@ -187,7 +187,7 @@ def _read_partner_form() -> dict[str, object]:
     many = {name: tuple(form.getlist(name)) for name in ("languages", "services")}
     area = tuple(one for one in (part.strip() for part in form.get("area", "")[:200].split(",")) if one)
     website = re.sub(r"^https?://", "", form.get("website", "").strip().lower())[:120].rstrip("/")
-    today = services().library.district.to_local_time(now()).date()
+    today = get_runtime().library.district.to_local_time(now()).date()
     return {**single, **many, "area": area, "website": website, "checked_on": today if form.get("called") else ""}
 
 
@@ -199,9 +199,9 @@ def suggest() -> ResponseReturnValue:
     if not text:
         abort(400, _("Write the name, and how it helps."))
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
-    new = partner_suggestions.NewPartnerSuggestion(cause, current_user.by, current_user.language, mask(text)[0])
-    with services().database.write() as db:
-        if partner_suggestions.add(db, services().database.vault, new, at):
+    new = partner_suggestions.NewPartnerSuggestion(cause, current_user.by, current_user.language, mask_pii(text)[0])
+    with get_runtime().database.write() as db:
+        if partner_suggestions.add(db, get_runtime().database.vault, new, at):
             audit_log.record(db, current_user.by, "suggested a partner", "suggestions", at)
     flash(_("Thank you. It waits for a colleague to look at it."))
     return redirect(url_for("console.suggestions"))
@@ -214,7 +214,7 @@ def decide(suggestion_id: int) -> ResponseReturnValue:
     state, at = request.form.get("state", ""), now()
     if state not in SUGGESTION_DECISIONS:
         abort(400, _("Choose one of the two."))
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         decided = partner_suggestions.review(db, suggestion_id, state, current_user.by, at)
         if decided:
             audit_log.record(db, current_user.by, f"{state} a suggestion", f"suggestion {suggestion_id}", at)

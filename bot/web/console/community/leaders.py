@@ -20,7 +20,7 @@ from bot.web.console.core.console_i18n import N_, _, moment
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import SEE_ALL_ROLES, STAFF, allow_roles, find_on_call_roles
 from bot.web.console.meetings.meeting_page import parse_phone_number
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 LEADER_KIND_LABELS = {
     "faith": N_("Faith leaders"),
@@ -52,11 +52,11 @@ class LeaderRow:
 
 
 def _get_today() -> date:
-    return services().library.district.to_local_time(now()).date()
+    return get_runtime().library.district.to_local_time(now()).date()
 
 
 def _get_district() -> District:
-    return services().library.district
+    return get_runtime().library.district
 
 
 @console.get("/leaders", endpoint="leaders")
@@ -67,7 +67,7 @@ def leader_list() -> str:
 
 
 def _render_page(problem: str = "") -> str:
-    here, todo = services(), register.list_tasks(services())
+    here, todo = get_runtime(), register.list_tasks(get_runtime())
     with here.database.read() as db:
         found = community_leaders.list_all(db, here.database.vault)
         queue = community_leaders.list_open_requests(db)
@@ -107,7 +107,7 @@ def _is_contact_owner(community_leader: CommunityLeader) -> bool:
 
 
 def _get_staff_name(staff: str | None) -> str:
-    return get_staff_name(services(), staff)
+    return get_staff_name(get_runtime(), staff)
 
 
 @console.post("/leaders")
@@ -117,7 +117,9 @@ def keep_leader() -> ResponseReturnValue:
     found = _read_leader_form(0, None)
     if isinstance(found, str):
         return _render_page(found), 422
-    number = register.save_leader(services(), found, current_user.by, has_text_consent=bool(request.form.get("texts")))
+    number = register.save_leader(
+        get_runtime(), found, current_user.by, has_text_consent=bool(request.form.get("texts"))
+    )
     if number is None:
         return _render_page(_("This number stands in the register already.")), 409
     return redirect(url_for("console.leaders"))
@@ -153,8 +155,8 @@ def _parse_day(typed: str) -> date | None:
 
 
 def _get_leader(leader_id: int) -> CommunityLeader:
-    with services().database.read() as db:
-        found = community_leaders.find(db, services().database.vault, leader_id)
+    with get_runtime().database.read() as db:
+        found = community_leaders.find(db, get_runtime().database.vault, leader_id)
     return found or abort(404, _("There is no leader {number}.", number=leader_id))
 
 
@@ -184,12 +186,12 @@ def change_leader(leader_id: int) -> ResponseReturnValue:
     if not _is_contact_owner(one):
         abort(403, _("Only who keeps this contact can change it."))
     if request.form.get("leave"):
-        register.remove_leader(services(), one, current_user.by)
+        register.remove_leader(get_runtime(), one, current_user.by)
         return redirect(url_for("console.leaders"))
     found = _read_leader_form(one.id, one)
     if isinstance(found, str):
         return _render_leader(one, found), 422
-    if register.save_leader(services(), found, current_user.by) is None:
+    if register.save_leader(get_runtime(), found, current_user.by) is None:
         return _render_leader(one, _("This number stands in the register already.")), 409
     return redirect(url_for("console.leaders"))
 
@@ -202,7 +204,7 @@ def ask_leader(leader_id: int) -> ResponseReturnValue:
     if not why:
         return _render_page(_("Write what it is about.")), 422
     try:
-        before = register.request_contact(services(), one, why, current_user.by)
+        before = register.request_contact(get_runtime(), one, why, current_user.by)
     except LeaderAskedRecentlyError as lately:
         return _render_page(_explain_recent_call(one, lately)), 409
     if before:
@@ -223,11 +225,11 @@ def _explain_recent_call(community_leader: CommunityLeader, error: LeaderAskedRe
 @allow_roles(STAFF)
 def leader_asked(request_id: int) -> ResponseReturnValue:
     """Somebody talked with the leader: only who keeps the contact calls, so only they can say so."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         asked = next((one for one in community_leaders.list_open_requests(db) if one.id == request_id), None)
     if asked and not _is_contact_owner(_get_leader(asked.leader_id)):
         abort(403, _("Only who keeps this contact can change it."))
-    register.complete_request(services(), request_id, current_user.by)
+    register.complete_request(get_runtime(), request_id, current_user.by)
     return redirect(url_for("console.leaders"))
 
 
@@ -242,5 +244,5 @@ def change_task() -> ResponseReturnValue:
     )
     if kind not in contact_rules.PARTNER_KINDS or owner not in _get_district().staff or day is None or not words:
         return _render_page(_("Choose a person and a day, and write the invitation.")), 422
-    register.update_task(services(), LeaderTask(kind, day, owner, words[:MAX_INVITATION_LENGTH]), current_user.by)
+    register.update_task(get_runtime(), LeaderTask(kind, day, owner, words[:MAX_INVITATION_LENGTH]), current_user.by)
     return redirect(url_for("console.leaders"))

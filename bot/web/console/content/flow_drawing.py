@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
-from bot.flows.mermaid import Arrow, arrows, says
+from bot.flows.mermaid import Arrow, list_arrows, list_box_lines
 from bot.flows.model import Flow
 
 BOX_WIDTH, BOX_GAP_X, BOX_GAP_Y, TEXT_LINE_HEIGHT, BOX_PADDING = 230, 34, 64, 17, 10
@@ -52,7 +52,9 @@ class FlowPicture:
 def draw_flow(flow: Flow) -> FlowPicture:
     """The picture of a flow."""
     placed = _place_boxes(list(_generate_rows(flow)))
-    lines = tuple(line for name, step in flow.steps.items() for line in _draw_arrows(placed, name, list(arrows(step))))
+    lines = tuple(
+        line for name, step in flow.steps.items() for line in _draw_arrows(placed, name, list(list_arrows(step)))
+    )
     boxes = tuple(placed.values())
     right, bottom = max(box.x + BOX_WIDTH for box in boxes), max(box.y + box.height for box in boxes)
     return FlowPicture(boxes, lines, right + BOX_GAP_X, bottom + BOX_GAP_X)
@@ -60,12 +62,12 @@ def draw_flow(flow: Flow) -> FlowPicture:
 
 def _generate_rows(flow: Flow) -> Iterator[list[FlowBox]]:
     """Steps by their distance from the beginning, at most `IN_A_ROW` side by side; flows it goes on to at the end."""
-    seen, row, flows = {flow.first}, [flow.first], dict[str, None]()
+    seen, row, flows = {flow.first_step}, [flow.first_step], dict[str, None]()
     while row:
         following: list[str] = []
         for name in row:
-            for arrow in arrows(flow.steps[name]):
-                if arrow.flow:
+            for arrow in list_arrows(flow.steps[name]):
+                if arrow.is_to_flow:
                     flows.setdefault(arrow.target)
                 elif arrow.target not in seen:
                     seen.add(arrow.target)
@@ -81,7 +83,7 @@ def _split_row(row: list[FlowBox]) -> Iterator[list[FlowBox]]:
 
 def _build_step_box(flow: Flow, name: str) -> FlowBox:
     step = flow.steps[name]
-    lines = [line for text in says(step) for line in wrap(text, BOX_LINE_LENGTH)]
+    lines = [line for text in list_box_lines(step) for line in wrap(text, BOX_LINE_LENGTH)]
     cut = lines if len(lines) <= MAX_BOX_LINES else [*lines[: MAX_BOX_LINES - 1], "…"]
     choices = [wrap(f"{n}. {arrow.label}", BOX_LINE_LENGTH)[0] for n, arrow in enumerate(_list_choices(flow, name), 1)]
     return FlowBox(name, "question" if step.ask else "end" if step.end else "step", (*cut, *choices))
@@ -89,7 +91,7 @@ def _build_step_box(flow: Flow, name: str) -> FlowBox:
 
 def _list_choices(flow: Flow, name: str) -> list[Arrow]:
     step = flow.steps[name]
-    return list(arrows(step))[len(step.when) :][: len(step.choices)]
+    return list(list_arrows(step))[len(step.when) :][: len(step.choices)]
 
 
 def _place_boxes(rows: list[list[FlowBox]]) -> dict[str, FlowBox]:
@@ -105,10 +107,12 @@ def _place_boxes(rows: list[list[FlowBox]]) -> dict[str, FlowBox]:
 def _draw_arrows(placed: dict[str, FlowBox], name: str, outgoing: list[Arrow]) -> Iterator[ArrowPath]:
     start, number = placed[name], 0
     for place, arrow in enumerate(outgoing, 1):
-        end = placed[f"flow:{arrow.target}" if arrow.flow else arrow.target]
+        end = placed[f"flow:{arrow.target}" if arrow.is_to_flow else arrow.target]
         x, y = start.x + BOX_WIDTH * place // (len(outgoing) + 1), start.y + start.height
         to_x, to_y = end.x + BOX_WIDTH // 2, end.y
         bend = max(30, abs(to_y - y) // 2)
-        number += not arrow.aside and bool(arrow.label)
-        label = str(number) if arrow.label and not arrow.aside else ("?" if arrow.aside else "")
-        yield ArrowPath(f"M{x} {y} C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}", label, arrow.aside, x, y + 14)
+        number += not arrow.is_side_path and bool(arrow.label)
+        label = str(number) if arrow.label and not arrow.is_side_path else ("?" if arrow.is_side_path else "")
+        yield ArrowPath(
+            f"M{x} {y} C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}", label, arrow.is_side_path, x, y + 14
+        )

@@ -25,7 +25,7 @@ from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, RECORDS_OFFICER, STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 REVIEW_LOG_SIZE = 40
 REGISTER_STATE_LABELS = {
@@ -41,7 +41,7 @@ REGISTER_STATE_LABELS = {
 @allow_roles(*ACCOUNT_ROLES)
 def register_page() -> str:
     """Everything that is stated or rested on, what needs somebody first; of one owner, if one is chosen."""
-    here, found = services(), list_entries(services())
+    here, found = get_runtime(), list_entries(get_runtime())
     owners = sorted({one.owner for one in found})
     chosen = request.args.get("owner", "")
     with here.database.read() as db:
@@ -75,7 +75,7 @@ def look_at() -> ResponseReturnValue:
     right, note = request.form.get("right", ""), request.form.get("note", "")[:MAX_REVIEW_NOTE_LENGTH]
     if right not in ("yes", "no"):
         abort(400, _("Say whether it is still right."))
-    if not record_review(services(), request.form.get("subject", "")[:64], current_user.by, right == "yes", note):
+    if not record_review(get_runtime(), request.form.get("subject", "")[:64], current_user.by, right == "yes", note):
         abort(404, _("This is not in the register any more."))
     flash(_("Written down. The text itself is changed in its file.") if right == "no" else _("Written down."))
     return redirect(url_for("console.register", owner=request.form.get("owner") or None))
@@ -85,15 +85,15 @@ def look_at() -> ResponseReturnValue:
 @allow_roles(*ACCOUNT_ROLES)
 def digest_page() -> str:
     """The newest digest, the notes for staff, and who has read it, by role; which owner has not."""
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         found = digests.find_newest(db)
         readers = digests.list_readers(db, found.week) if found else ()
     by_role: dict[str, list[str]] = defaultdict(list)
     for one in readers:
-        by_role[one.role].append(get_staff_name(here, one.by))
-    today = here.library.district.to_local_time(now()).date()
-    notes = [one for one in here.library.district.context.values() if one.is_current(today)]
+        by_role[one.role].append(get_staff_name(runtime, one.by))
+    today = runtime.library.district.to_local_time(now()).date()
+    notes = [one for one in runtime.library.district.context.values() if one.is_current(today)]
     mine = any(one.by == current_user.by for one in readers)
     shown = {
         "by_role": dict(by_role),
@@ -106,8 +106,8 @@ def digest_page() -> str:
 
 def _list_missing_readers(readers: set[str]) -> list[tuple[str, str]]:
     """(name, role) of each who was sent it, for owning something, and has not said so."""
-    district = services().library.district
-    owners = dict.fromkeys(who for one in list_entries(services()) for who in district.find_owners(one.owner))
+    district = get_runtime().library.district
+    owners = dict.fromkeys(who for one in list_entries(get_runtime()) for who in district.find_owners(one.owner))
     return [(district.staff[who].name, district.staff[who].role) for who in owners if who not in readers]
 
 
@@ -119,6 +119,6 @@ def read_digest() -> ResponseReturnValue:
         week = date.fromisoformat(request.form.get("week", ""))
     except ValueError:
         abort(400, _("There is no digest yet."))
-    person = services().library.district.staff.get(current_user.staff or "")
-    weekly.record_reader(services(), week, current_user.by, person.role if person else current_user.role)
+    person = get_runtime().library.district.staff.get(current_user.staff or "")
+    weekly.record_reader(get_runtime(), week, current_user.by, person.role if person else current_user.role)
     return redirect(url_for("console.digest"))

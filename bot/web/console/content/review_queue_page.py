@@ -11,16 +11,16 @@ from bot.web.console.content.flow_drawing import draw_flow
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 
 @console.get("/content")
 @allow_roles(*ACCOUNT_ROLES)
 def content() -> str:
     """Facts, policies and partners to look at, with their owners, the oldest first."""
-    library, at = services().library, now()
+    library, at = get_runtime().library, now()
     today = library.district.to_local_time(at).date()
-    due = list_tasks(library, today, partner_directory.checks(services(), at))
+    due = list_tasks(library, today, partner_directory.list_newest_checks(get_runtime(), at))
     return render_template("console/content.html", tasks=due, today=today)
 
 
@@ -28,8 +28,8 @@ def content() -> str:
 @allow_roles(*ACCOUNT_ROLES)
 def flows() -> str:
     """All flows, those that stop most people first."""
-    here = services()
-    stops, listed = flow_stats.load(here.redis, now()), here.library.flows.flows
+    runtime = get_runtime()
+    stops, listed = flow_stats.load(runtime.redis, now()), runtime.library.flows.flows
     worst = {name: _find_worst_step(stops, name, flow) for name, flow in listed.items()}
     names = sorted(listed, key=lambda name: (-worst[name].drop_out_count, listed[name].title))
     return render_template("console/flows.html", flows=listed, names=names, worst=worst)
@@ -39,9 +39,9 @@ def flows() -> str:
 @allow_roles(*ACCOUNT_ROLES)
 def flow(name: str) -> str:
     """One flow, drawn, with how many people each question stopped."""
-    here = services()
-    found = here.library.flows.flows.get(name) or abort(404, _("There is no flow {name}.", name=name))
-    counted = flow_stats.load(here.redis, now())
+    runtime = get_runtime()
+    found = runtime.library.flows.flows.get(name) or abort(404, _("There is no flow {name}.", name=name))
+    counted = flow_stats.load(runtime.redis, now())
     stops = {step: counted.get((name, step), flow_stats.StepStats()) for step in found.steps}
     return render_template("console/flow.html", flow=found, name=name, picture=draw_flow(found), stops=stops)
 

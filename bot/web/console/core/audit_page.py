@@ -10,7 +10,7 @@ from bot.store import audit_log
 from bot.web.console.core.console_i18n import N_
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import APPROVER, RECORDS_OFFICER, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 AUDIT_PAGE_SIZE = 200
 VIEW_AUDIT_INTERVAL = timedelta(hours=1)
@@ -49,7 +49,7 @@ AUDIT_ACTION_TEXTS = (
 def audit_view(action: str, subject: str, why: str = "") -> None:
     """Write into the audit log what whoever is logged in looks at, once an hour: for parts that a page asks for every
     few seconds, and that somebody can ask for without the page."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     entry = audit_log.AuditEntry(0, at, current_user.by, action, subject, why)
     with here.database.read() as db:
         known = audit_log.is_recorded(db, entry, at - VIEW_AUDIT_INTERVAL)
@@ -63,7 +63,7 @@ def audit_view(action: str, subject: str, why: str = "") -> None:
 def audit_page() -> str:
     """Who did what, the newest first; of one case or login, if it is named; and whether anything was taken out."""
     subject = request.args.get("subject", "").strip()[:64]
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         entries = audit_log.list_newest(db, AUDIT_PAGE_SIZE, subject or None)
         broken = audit_log.find_broken_row(db)
     return render_template("console/audit.html", entries=entries, subject=subject, broken=broken, most=AUDIT_PAGE_SIZE)

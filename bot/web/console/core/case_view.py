@@ -17,8 +17,8 @@ from bot.channels.error_messages import (
     RETRYABLE_STATES,
     UNKNOWN_ERROR_EXPLANATION,
 )
-from bot.messaging.contact_policy import way_to
-from bot.runtime import Services
+from bot.messaging.contact_policy import find_delivery_route
+from bot.runtime import Runtime
 from bot.store.cases import case_messages, deliveries
 from bot.store.cases.case_messages import CaseMessage
 from bot.store.families.contacts import Contact
@@ -59,11 +59,11 @@ class ReplyRoute:
     template: bool = False
 
 
-def list_chat_bubbles(services: Services, db: Connection, case_id: int) -> list[ChatBubble]:
+def list_chat_bubbles(runtime: Runtime, db: Connection, case_id: int) -> list[ChatBubble]:
     """Everything said about a case that was not thrown away."""
-    vault = services.database.vault
+    vault = runtime.database.vault
     return [
-        _build_chat_bubble(services, db, message)
+        _build_chat_bubble(runtime, db, message)
         for message in case_messages.list_for_case(db, vault, case_id)
         if message.state != "dropped"
     ]
@@ -75,11 +75,11 @@ def compute_chat_digest(bubbles: list[ChatBubble]) -> str:
     return sha256("|".join(states).encode()).hexdigest()[:16]
 
 
-def _build_chat_bubble(services: Services, db: Connection, message: CaseMessage) -> ChatBubble:
-    delivery = deliveries.find(db, services.database.vault, message.delivery_id) if message.delivery_id else None
+def _build_chat_bubble(runtime: Runtime, db: Connection, message: CaseMessage) -> ChatBubble:
+    delivery = deliveries.find(db, runtime.database.vault, message.delivery_id) if message.delivery_id else None
     return ChatBubble(
         message=message,
-        who=_get_author_name(services, message),
+        who=_get_author_name(runtime, message),
         at=format_short_moment(message.at),
         arrived=describe_delivery(delivery.state, delivery.error_code) if delivery else "",
         again=bool(delivery and delivery.state in RETRYABLE_STATES),
@@ -99,15 +99,15 @@ def describe_delivery(state: str, code: int | None) -> str:
     return _(DELIVERY_STATE_LABELS.get(state, state))
 
 
-def _get_author_name(services: Services, message: CaseMessage) -> str:
+def _get_author_name(runtime: Runtime, message: CaseMessage) -> str:
     if message.author in ("staff", "note"):
-        return get_staff_name(services, message.staff)
+        return get_staff_name(runtime, message.staff)
     return _("The family") if message.author == "family" else _("The automated helper")
 
 
-def get_staff_name(services: Services, staff_id: str | None) -> str:
+def get_staff_name(runtime: Runtime, staff_id: str | None) -> str:
     """A member of staff by name; a login that is nobody of the district file by its own."""
-    member = services.library.district.staff.get(staff_id or "")
+    member = runtime.library.district.staff.get(staff_id or "")
     return member.name if member else (staff_id or "")
 
 
@@ -119,29 +119,31 @@ def format_age(at: datetime) -> str:
     return _("{count} h", count=minutes // 60) if minutes < 48 * 60 else _("{count} days", count=minutes // 1440)
 
 
-def find_reply_route(services: Services, contact: Contact) -> ReplyRoute:
+def find_reply_route(runtime: Runtime, contact: Contact) -> ReplyRoute:
     """What the reply box promises: it never takes a text that would silently fail."""
     if contact.stopped_at:
         return ReplyRoute(False, _("The family wants no texts (STOP). Please call."))
-    way = way_to(services, contact)
+    way = find_delivery_route(runtime, contact)
     if way.address is None:
         closed = _("WhatsApp is closed (the family last wrote more than 24 hours ago), and there is no SMS.")
         return ReplyRoute(
-            False, closed, template=bool(way_to(services, contact, staff_conversation.WAITING_TEMPLATE).template)
+            False,
+            closed,
+            template=bool(find_delivery_route(runtime, contact, staff_conversation.WAITING_TEMPLATE).template),
         )
-    if way.means == "call":
+    if way.transport == "call":
         return ReplyRoute(True, _("By a telephone call that reads it out, not at night."))
     if not way.address.startswith("whatsapp:"):
         late = contact.channel == "whatsapp"
         return ReplyRoute(True, _("WhatsApp is closed: your text goes by SMS.") if late else _("By SMS."))
     return ReplyRoute(
-        True, _("By WhatsApp, open until {time}; after that by SMS.", time=_format_window_end(services, contact))
+        True, _("By WhatsApp, open until {time}; after that by SMS.", time=_format_window_end(runtime, contact))
     )
 
 
-def _format_window_end(services: Services, contact: Contact) -> str:
+def _format_window_end(runtime: Runtime, contact: Contact) -> str:
     try:
-        seconds = services.conversations.get_window_seconds(services.family(contact.address))
+        seconds = runtime.conversations.get_window_seconds(runtime.compute_lookup_hash(contact.address))
     except RedisError:
         seconds = 0
     return moment(now() + timedelta(seconds=seconds))

@@ -13,7 +13,7 @@ from flask_login import current_user
 from bot.base.database import now
 from bot.content import dates
 from bot.content.catalog import Catalogs, load_catalogs
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ENGLISH = "en"
 CATALOG_DIR = Path(__file__).parents[1] / "words"
@@ -47,12 +47,12 @@ def page_is_draft() -> bool:
 
 def moment(at: datetime) -> str:
     """A moment on the district's clocks, in the page's language."""
-    return dates.format_moment(services().library.district.to_local_time(at), page_language())
+    return dates.format_moment(get_runtime().library.district.to_local_time(at), page_language())
 
 
 def format_short_moment(at: datetime) -> str:
     """The hour of a moment of today, the day with it for an older one."""
-    here = services().library.district.to_local_time
+    here = get_runtime().library.district.to_local_time
     local, language = here(at), page_language()
     hour = format_time(local, "short", locale=language)
     return hour if local.date() == here(now()).date() else f"{format_skeleton('MMMd', local, locale=language)}, {hour}"

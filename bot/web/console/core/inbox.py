@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from bot.base.database import now
 from bot.cases.alert_text import FALLBACK_TOPIC_TITLES
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import case_list, cases, one_time_links
 from bot.store.cases.cases import Case
@@ -18,7 +18,7 @@ from bot.store.families import contacts
 from bot.web.console.core.case_view import format_age, get_staff_name
 from bot.web.console.core.console_i18n import _, language_name
 from bot.web.console.core.permissions import ACCOUNT_ROLES, RECORDS_OFFICER, STAFF, VIEWER, allow_roles, is_in_scope
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MAX_INBOX_ROWS = 300
 MAX_DONE_ROWS = 20
@@ -68,7 +68,7 @@ def _get_tab_labels() -> dict[str, str]:
 
 def _list_rows() -> list[InboxRow]:
     """The gravest first, and of those the oldest; what is done, the newest first."""
-    here, done = services(), _read_tab() == "done"
+    here, done = get_runtime(), _read_tab() == "done"
     with here.database.read() as db:
         found = case_list.iterate_done(db) if done else case_list.iterate_open(db)
         mine = (one for one in found if _is_in_tab(_read_tab(), one) and _can_see(here, one))
@@ -81,18 +81,18 @@ def _is_in_tab(tab: str, case: Case) -> bool:
     return tab != "mine" or case.claimed_by == str(current_user.by)
 
 
-def _can_see(here: Services, case: Case) -> bool:
-    return current_user.role == VIEWER or is_in_scope(here.library.district, current_user, case)
+def _can_see(runtime: Runtime, case: Case) -> bool:
+    return current_user.role == VIEWER or is_in_scope(runtime.library.district, current_user, case)
 
 
-def _build_row(here: Services, case: Case) -> InboxRow:
-    school = here.library.district.schools.get(case.school or "")
+def _build_row(runtime: Runtime, case: Case) -> InboxRow:
+    school = runtime.library.district.schools.get(case.school or "")
     return InboxRow(
         case=case,
         title=get_topic_title(case.topic),
         language=language_name(case.language),
         school=school.name if school else "",
-        who=get_staff_name(here, case.claimed_by),
+        who=get_staff_name(runtime, case.claimed_by),
         age=format_age(case.opened_at),
         opens=current_user.role != VIEWER,
     )
@@ -103,7 +103,7 @@ def _build_row(here: Services, case: Case) -> InboxRow:
 def open_link(secret: str) -> ResponseReturnValue:
     """A link that staff got by text: it opens its case once, for whoever may see that; who may not does not use it up,
     nor does a machine that only asks what is there (HEAD)."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     with here.database.write() as db:
         case_id = one_time_links.find_case_id(db, secret[:64], at)
         case = cases.find(db, here.database.vault, case_id) if case_id else None
@@ -125,15 +125,15 @@ def search() -> ResponseReturnValue:
 @allow_roles(STAFF, RECORDS_OFFICER)
 def found() -> ResponseReturnValue:
     """The cases that fit; the number typed stands in no address and no log."""
-    asked, here = request.form.get("for", "").strip()[:40], services()
+    asked, here = request.form.get("for", "").strip()[:40], get_runtime()
     with here.database.read() as db:
         fitting = _find_cases(here, db, asked)
     rows = [_build_row(here, one) for one in fitting if is_in_scope(here.library.district, current_user, one)]
     return render_template("console/search.html", rows=rows, asked=asked)
 
 
-def _find_cases(here: Services, db: Connection, search_text: str) -> list[Case]:
-    vault = here.database.vault
+def _find_cases(runtime: Runtime, db: Connection, search_text: str) -> list[Case]:
+    vault = runtime.database.vault
     if search_text.lstrip("#").isdecimal() and len(search_text) < 8:
         one = cases.find(db, vault, int(search_text.lstrip("#")))
         return [one] if one else []
@@ -145,6 +145,6 @@ def _find_cases(here: Services, db: Connection, search_text: str) -> list[Case]:
 
 def get_topic_title(topic: str) -> str:
     """A topic in the words of its flow's title."""
-    flows = services().library.flows
-    name = flows.for_intent(topic) or topic
+    flows = get_runtime().library.flows
+    name = flows.find_by_intent(topic) or topic
     return flows.flows[name].title if name in flows.flows else FALLBACK_TOPIC_TITLES.get(topic, topic.replace("_", " "))

@@ -4,7 +4,7 @@ from flask import Flask
 from flask_login import current_user
 
 from bot.web.console.core.console_i18n import _
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MenuLink = tuple[str, str]
 """(endpoint, words) of a page."""
@@ -91,7 +91,7 @@ def _list_oversight_pages() -> list[MenuLink]:
 
 def speaks(language: str | None) -> bool:
     """Whether who is logged in speaks this language, as the district file says."""
-    person = services().library.district.staff.get(current_user.staff or "")
+    person = get_runtime().library.district.staff.get(current_user.staff or "")
     return bool(person and language in person.languages)
 
 

@@ -13,7 +13,7 @@ from bot.content.district import District
 from bot.store.cases import cases
 from bot.store.cases.cases import Case
 from bot.web.console.core.console_i18n import _
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 VIEWER, STAFF, RECORDS_OFFICER, APPROVER = "viewer", "staff", "records_officer", "approver"
 ADMINISTRATOR, ANYONE = "administrator", "anyone"
@@ -135,15 +135,15 @@ def _check_scope() -> None:
     case_id = asked.get("case_id")
     if case_id is None:
         return
-    with services().database.read() as db:
-        case = cases.find(db, services().database.vault, case_id)
+    with get_runtime().database.read() as db:
+        case = cases.find(db, get_runtime().database.vault, case_id)
     if case is None or not can_see_case(current_user, case):
         abort(404, _("There is no case {number}.", number=case_id))
 
 
 def can_see_case(user: ConsoleUser, case: Case) -> bool:
     """Whether this person may see that case."""
-    return is_in_scope(services().library.district, user, case)
+    return is_in_scope(get_runtime().library.district, user, case)
 
 
 def is_in_scope(district: District, user: ConsoleUser, case: Case) -> bool:

@@ -140,10 +140,10 @@ def _find_path(left: ArcCapacities, source: GraphNode, sink: GraphNode) -> list[
     """The shortest way with something left on each arc; empty: there is none."""
     came, waiting = {source: source}, deque([source])
     while waiting and sink not in came:
-        here = waiting.popleft()
-        for there, capacity in left.get(here, {}).items():
+        runtime = waiting.popleft()
+        for there, capacity in left.get(runtime, {}).items():
             if capacity > 0 and there not in came:
-                came[there] = here
+                came[there] = runtime
                 waiting.append(there)
     return _trace_path(came, source, sink) if sink in came else []
 

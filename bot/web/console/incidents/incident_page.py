@@ -24,7 +24,7 @@ from bot.web.console.core.console_i18n import N_, _, format_short_moment, full_d
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import LEAD_ROLES, RECORDS_OFFICER, STAFF, allow_roles, find_on_call_roles
 from bot.web.console.incidents.start_page import INCIDENT_ENDING_LABELS, can_see_incident, get_protocol_status
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ENDING_WORDS = frozenset({"over", "mistake"})
 INCIDENT_ENTRY_LABELS = {
@@ -42,7 +42,7 @@ INCIDENT_ENTRY_LABELS = {
 def incident(incident_id: int) -> str:
     """The record."""
     one = _get_incident(incident_id)
-    with services().database.write() as db:  # who read it stands in the audit log
+    with get_runtime().database.write() as db:  # who read it stands in the audit log
         audit_log.record(db, current_user.by, "read an incident", f"incident {one.id}", now())
     return render_template(
         "console/agents_record.html", **_build_page(one), **_build_own_step(one), **get_protocol_status()
@@ -61,7 +61,7 @@ def incident_part(incident_id: int) -> ResponseReturnValue:
 
 
 def _get_incident(incident_id: int) -> Incident:
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         one = incidents.find(db, incident_id)
     if one is None or not can_see_incident(one):
         abort(404, _("There is no incident {number}.", number=incident_id))
@@ -69,9 +69,9 @@ def _get_incident(incident_id: int) -> Incident:
 
 
 def _build_page(incident_row: Incident) -> dict[str, Any]:
-    here = services()
-    vault, schools = here.database.vault, here.library.district.schools
-    with here.database.read() as db:
+    runtime = get_runtime()
+    vault, schools = runtime.database.vault, runtime.library.district.schools
+    with runtime.database.read() as db:
         entries = incidents.list_entries(db, vault, incident_row.id)
         people = incidents.list_participants(db, incident_row.id)
         case = cases.find(db, vault, incident_row.case_id or 0)
@@ -85,11 +85,11 @@ def _build_page(incident_row: Incident) -> dict[str, Any]:
         "school": school,
         "kinds": INCIDENT_ENTRY_LABELS,
     }
-    until = find_deletion_time(here.library.district.records, incident_row.drill, incident_row.ended_at)
-    shown["kept_until"] = here.library.district.to_local_time(until).date() if until else None
+    until = find_deletion_time(runtime.library.district.records, incident_row.drill, incident_row.ended_at)
+    shown["kept_until"] = runtime.library.district.to_local_time(until).date() if until else None
     shown["pages"] = [page for page in pages if page.kind == "alert" and page.due_at >= incident_row.started_at]
     return shown | {
-        "name": partial(get_staff_name, here),
+        "name": partial(get_staff_name, runtime),
         "time": format_short_moment,
         "full": _format_with_year,
         "arrived": describe_delivery,
@@ -99,14 +99,14 @@ def _build_page(incident_row: Incident) -> dict[str, Any]:
 
 def _format_with_year(at: datetime) -> str:
     """A record is read years later: its day has a year."""
-    local = services().library.district.to_local_time(at)
+    local = get_runtime().library.district.to_local_time(at)
     return f"{full_day(local.date())}, {dates.format_clock_time(local.time(), page_language())}"
 
 
 def _build_own_step(incident_row: Incident) -> dict[str, Any]:
     """The step before whoever is logged in, and what they may do."""
-    protocol, by = services().library.district.protocol, current_user.by
-    with services().database.read() as db:
+    protocol, by = get_runtime().library.district.protocol, current_user.by
+    with get_runtime().database.read() as db:
         person = incidents.find_participant(db, incident_row.id, by)
     number = person.step if person else 0
     language = person.language if person else choose_language(page_language(), protocol)
@@ -124,7 +124,7 @@ def can_end(incident_row: Incident, is_participant: bool) -> bool:
 
     Somebody of another office who reads along could call off the alarm with one wrong click.
     """
-    district = services().library.district
+    district = get_runtime().library.district
     person = district.staff.get(current_user.staff or "")
     here = person is not None and incident_row.school in person.schools
     alerted = FRONT_OFFICE_ROLE in find_on_call_roles(district, current_user.staff, incident_row.school)
@@ -141,13 +141,13 @@ def do_in_incident(incident_id: int) -> ResponseReturnValue:
     if word in ENDING_WORDS and not can_end(one, _is_participant(one)):
         abort(403, _("Only who is in it, at the school or alerted says that it is over."))
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
-    language = choose_language(page_language(), services().library.district.protocol)
+    language = choose_language(page_language(), get_runtime().library.district.protocol)
     pressed = IncidentAction(one.id, current_user.by, word, request.form.get("text", ""), language)
-    if run_action(services(), pressed, cause) is None:
+    if run_action(get_runtime(), pressed, cause) is None:
         flash(_("Nothing was written down: it is over already, or the line was empty."))
     return redirect(url_for("console.incident", incident_id=one.id))
 
 
 def _is_participant(incident_row: Incident) -> bool:
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         return incidents.find_participant(db, incident_row.id, current_user.by) is not None

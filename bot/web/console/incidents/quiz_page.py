@@ -15,7 +15,7 @@ from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
 from bot.web.console.incidents.start_page import get_protocol_status
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 
 @console.get("/agents/quiz")
@@ -29,7 +29,7 @@ def quiz() -> str:
 @allow_roles(STAFF)
 def take_quiz() -> ResponseReturnValue:
     """How it went, with the reason for each answer; a question left open asks again."""
-    protocol = services().library.district.protocol
+    protocol = get_runtime().library.district.protocol
     if protocol is None or not protocol.quiz:
         abort(404, _("There is no protocol in the district file."))
     given = [request.form.get(f"q{number}", type=int) or 0 for number in range(1, len(protocol.quiz) + 1)]
@@ -44,7 +44,7 @@ def take_quiz() -> ResponseReturnValue:
 def _save_result(protocol: IncidentProtocol, answers: list[int], once: str) -> int:
     correct = sum(1 for answer, one in zip(answers, protocol.quiz, strict=True) if answer == one.right)
     at, by = now(), current_user.by
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         protocol_quizzes.save(db, f"quiz:{once}", QuizResult(by, protocol.version, correct, len(answers), at))
         audit_log.record(db, by, "took the quiz", f"protocol {protocol.version}"[:64], at)
     return correct

@@ -26,7 +26,7 @@ from bot.web.console.core.permissions import (
     allow_roles,
     find_on_call_roles,
 )
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MAX_ENDED_INCIDENTS = 30
 INCIDENT_ENDING_LABELS = {
@@ -42,7 +42,7 @@ INCIDENT_ENDING_LABELS = {
 @allow_roles(STAFF, RECORDS_OFFICER)
 def agents() -> str:
     """The page that a front office opens first."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     with here.database.read() as db:
         running = [one for one in incidents.list_running(db) if can_see_incident(one)]
         ended = [one for one in incidents.list_ended(db, MAX_ENDED_INCIDENTS) if can_see_incident(one)]
@@ -62,7 +62,7 @@ def agents() -> str:
 
 def get_protocol_status() -> dict[str, Any]:
     """Whether the protocol is live, why not, and whom a front office calls then."""
-    district, at = services().library.district, now()
+    district, at = get_runtime().library.district, now()
     protocol = district.protocol
     live = bool(protocol and protocol.is_live(district.to_local_time(at).date()))
     return {
@@ -83,21 +83,21 @@ def _explain_not_live(protocol: IncidentProtocol | None) -> str:
 
 def _list_schools() -> dict[str, str]:
     """The schools where this person may be, the own ones first."""
-    district = services().library.district
+    district = get_runtime().library.district
     own = staff_texts.list_possible_schools(district, current_user.staff or "")
     return {one: district.schools[one].name for one in own}
 
 
 def _find_assignee_name(db: Any, incident: Incident) -> str:
-    case = cases.find(db, services().database.vault, incident.case_id or 0)
-    return get_staff_name(services(), case.claimed_by) if case and case.claimed_by else ""
+    case = cases.find(db, get_runtime().database.vault, incident.case_id or 0)
+    return get_staff_name(get_runtime(), case.claimed_by) if case and case.claimed_by else ""
 
 
 def can_see_incident(incident: Incident) -> bool:
     """Staff see what happens at their schools, what their chain is paged for, and what they began."""
     if current_user.role in SEE_ALL_ROLES or incident.started_by == current_user.by:
         return True
-    district = services().library.district
+    district = get_runtime().library.district
     person = district.staff.get(current_user.staff or "")
     if person is not None and (not person.schools or incident.school is None or incident.school in person.schools):
         return True
@@ -108,7 +108,7 @@ def can_see_incident(incident: Incident) -> bool:
 @allow_roles(STAFF)
 def ask_start() -> ResponseReturnValue:
     """The confirming step: what will happen, and the one button that does it."""
-    district = services().library.district
+    district = get_runtime().library.district
     school, drill = request.args.get("school", ""), request.args.get("drill") == "yes"
     if school not in district.schools:
         return redirect(url_for("console.agents"))
@@ -121,7 +121,7 @@ def ask_start() -> ResponseReturnValue:
 @allow_roles(STAFF)
 def begin_incident() -> ResponseReturnValue:
     """Begin it, page the chain, and show the first step."""
-    school, drill, here = _read_school(), request.form.get("drill") == "yes", services()
+    school, drill, here = _read_school(), request.form.get("drill") == "yes", get_runtime()
     language = choose_language(page_language(), here.library.district.protocol)
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
     said = start_incident(here, IncidentRequest(current_user.by, drill, school, language), cause)
@@ -135,7 +135,7 @@ def begin_incident() -> ResponseReturnValue:
 
 def _read_school() -> str:
     school = request.values.get("school", "")
-    if school not in services().library.district.schools:
+    if school not in get_runtime().library.district.schools:
         abort(400, _("Choose a school of the list."))
     return school
 

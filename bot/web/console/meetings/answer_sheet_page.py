@@ -17,7 +17,7 @@ from bot.web.console.core.inbox import console
 from bot.web.console.core.menu import speaks
 from bot.web.console.core.permissions import STAFF, allow_roles
 from bot.web.console.meetings.meeting_page import get_meeting
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 ANSWER_SHEET_PATH = "/gatherings/<int:gathering_id>/sheet/<language>"
 MAX_SHEET_REVIEWER_LENGTH = 80
@@ -35,14 +35,14 @@ def _get_approved_sheet(gathering_id: int, language: str) -> Meeting:
     if (
         not found.sheet
         or not found.sheet_approved_by
-        or language not in answer_sheet.get_translation_status(services(), found)
+        or language not in answer_sheet.get_translation_status(get_runtime(), found)
     ):
         abort(404, _("There is no such sheet."))
     return found
 
 
 def _render_page(found: Meeting, language: str, problem: str = "", texts: list[str] | None = None) -> str:
-    parts = answer_sheet.draft_translation(services(), found, language)
+    parts = answer_sheet.draft_translation(get_runtime(), found, language)
     given = texts if texts and len(texts) == len(parts) else [part.wording for part in parts]
     shown: dict[str, Any] = {"one": found, "code": language, "lines": list(zip(parts, given, strict=True))}
     shown |= {
@@ -54,7 +54,7 @@ def _render_page(found: Meeting, language: str, problem: str = "", texts: list[s
 
 
 def _get_own_name(language: str) -> str:
-    return get_staff_name(services(), current_user.staff) if speaks(language) else ""
+    return get_staff_name(get_runtime(), current_user.staff) if speaks(language) else ""
 
 
 @console.post(ANSWER_SHEET_PATH)
@@ -70,7 +70,7 @@ def approve_sheet_wording(gathering_id: int, language: str) -> ResponseReturnVal
         return _render_page(found, language, _("Name the person who has reviewed it."), texts), 422
     review = TranslationReview(reviewer, current_user.by, now())
     try:
-        answer_sheet.approve(services(), found, language, zip(english, texts, strict=False), review)
+        answer_sheet.approve(get_runtime(), found, language, zip(english, texts, strict=False), review)
     except TranslationApprovalError as error:
         return _render_page(found, language, _(str(error)), texts), 422
     flash(_("Approved. Families of this language read it on the public page."))

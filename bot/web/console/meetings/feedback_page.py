@@ -8,7 +8,7 @@ from bot.base.database import now
 from bot.base.language_names import get_english_name
 from bot.meetings import answer_sheet, feedback
 from bot.meetings.feedback import MIN_SHOWN_THEME_COUNT
-from bot.nlu import mask
+from bot.nlu import mask_pii
 from bot.store import audit_log
 from bot.store.cases.cases import Case
 from bot.store.meetings import meeting_themes, meetings, rsvps
@@ -20,7 +20,7 @@ from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles, can_see_case
 from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT, TOTAL
 from bot.web.console.meetings.meeting_page import get_meeting
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MAX_ANSWER_SHEET_LENGTH = 4000
 MEETING_AUDIT_ACTIONS = (
@@ -36,14 +36,14 @@ MEETING_AUDIT_ACTIONS = (
 def gathering_questions(gathering_id: int) -> str:
     """What was asked, by language, with a machine's English, and the sheet of answers."""
     found = get_meeting(gathering_id)
-    asked = feedback.list_questions(services(), found)
+    asked = feedback.list_questions(get_runtime(), found)
     shown = {
         "one": found,
         "asked": asked,
         "most": MAX_ANSWER_SHEET_LENGTH,
-        "name": lambda who: get_staff_name(services(), who),
+        "name": lambda who: get_staff_name(get_runtime(), who),
     }
-    done = answer_sheet.get_translation_status(services(), found) if found.sheet_approved_by else {}
+    done = answer_sheet.get_translation_status(get_runtime(), found) if found.sheet_approved_by else {}
     return render_template("console/gathering_questions.html", **shown, sheet_languages=done)
 
 
@@ -54,7 +54,8 @@ def questions_file(gathering_id: int) -> Response:
     found = get_meeting(gathering_id)
     _record_audit(found, "took the questions")
     return _build_csv_response(
-        "".join(feedback.export_questions_csv(feedback.list_questions(services(), found))), f"questions-{found.id}.csv"
+        "".join(feedback.export_questions_csv(feedback.list_questions(get_runtime(), found))),
+        f"questions-{found.id}.csv",
     )
 
 
@@ -64,7 +65,7 @@ def coming_file(gathering_id: int) -> Response:
     """How many come, by language; small numbers are left out, for a file may go anywhere."""
     found = get_meeting(gathering_id)
     _record_audit(found, "took the figures")
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         counts = {one.language or "?": one.families for one in rsvps.count_attendees(db, found.id)}
     cells = small_cell_suppression.suppress_table(
         list(counts), ["families"], {(name, "families"): count for name, count in counts.items()}
@@ -84,7 +85,7 @@ def _build_csv_response(text: str, name: str) -> Response:
 def write_sheet(gathering_id: int) -> ResponseReturnValue:
     """Keep the answers; somebody else approves them before families see them on the gathering's page."""
     found, text = get_meeting(gathering_id), request.form.get("sheet", "").replace("\r\n", "\n").strip()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         meetings.set_answer_sheet(db, found.id, text[:MAX_ANSWER_SHEET_LENGTH], current_user.by)
         audit_log.record(db, current_user.by, "wrote the answers", f"gathering {found.id}", now())
     return _redirect_to("gathering_questions", found)
@@ -96,14 +97,14 @@ def approve_sheet(gathering_id: int) -> ResponseReturnValue:
     """The very text that was read, by somebody besides its writer."""
     found, text = get_meeting(gathering_id), request.form.get("sheet", "").replace("\r\n", "\n")
     approved = False
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         if text and meetings.approve_answer_sheet(db, found.id, text, current_user.by):
             audit_log.record(db, current_user.by, "approved the answers", f"gathering {found.id}", now())
             approved = True
         else:
             flash(_("Not approved: somebody besides its writer must, and it must be the text that was read."))
     if approved:
-        answer_sheet.queue_translation(services(), get_meeting(found.id))
+        answer_sheet.queue_translation(get_runtime(), get_meeting(found.id))
     return _redirect_to("gathering_questions", found)
 
 
@@ -111,7 +112,7 @@ def approve_sheet(gathering_id: int) -> ResponseReturnValue:
 @allow_roles(STAFF)
 def gathering_themes(gathering_id: int) -> str:
     """What families wrote after it (those cases that this person may see), and the themes in it."""
-    found, here = get_meeting(gathering_id), services()
+    found, here = get_meeting(gathering_id), get_runtime()
     told = feedback.list_feedback_cases(here, found)
     mine = [one for one in told if can_see_case(current_user, one)]
     with here.database.read() as db:
@@ -128,8 +129,8 @@ def _get_need(case: Case) -> str:
 @allow_roles(STAFF)
 def note_theme(gathering_id: int) -> ResponseReturnValue:
     """A theme, of one answer or heard at the gathering itself; in staff's words, and masked all the same."""
-    found, here = get_meeting(gathering_id), services()
-    theme = " ".join(mask(request.form.get("theme", ""))[0].split())[:80].casefold()
+    found, here = get_meeting(gathering_id), get_runtime()
+    theme = " ".join(mask_pii(request.form.get("theme", ""))[0].split())[:80].casefold()
     case_id = request.form.get("case", type=int)
     mine = (
         {one.id for one in feedback.list_feedback_cases(here, found) if can_see_case(current_user, one)}
@@ -146,7 +147,7 @@ def note_theme(gathering_id: int) -> ResponseReturnValue:
 
 
 def _record_audit(found: Meeting, action: str) -> None:
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         audit_log.record(db, current_user.by, action, f"gathering {found.id}", now())
 
 

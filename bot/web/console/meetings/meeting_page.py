@@ -24,7 +24,7 @@ from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles, read_form_row_id
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MEETING_LIST_SIZE, MEETING_LOG_SIZE = 50, 30
 STALE_REVISION = -1
@@ -132,7 +132,7 @@ def _parse_moment(district: District, typed: str) -> datetime:
 
 def get_meeting(gathering_id: int) -> Meeting:
     """The gathering with this number, or the page that says there is none."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = meetings.find(db, gathering_id)
     return found or abort(404, _("There is no gathering {number}.", number=gathering_id))
 
@@ -141,7 +141,7 @@ def get_meeting(gathering_id: int) -> Meeting:
 @allow_roles(STAFF)
 def gathering_list() -> str:
     """All gatherings, the latest day first: schools and the district see one plan."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = meetings.list_newest(db, MEETING_LIST_SIZE)
     return render_template("console/gatherings.html", found=found, states=MEETING_STATE_LABELS, name=_get_staff_name)
 
@@ -165,7 +165,7 @@ def plan_gathering() -> ResponseReturnValue:
 def edit_gathering(gathering_id: int) -> str:
     """The form with a plan in it."""
     found = get_meeting(gathering_id)
-    return _render_form(MeetingForm.from_meeting(services().library.district, found), found)
+    return _render_form(MeetingForm.from_meeting(get_runtime().library.district, found), found)
 
 
 @console.post("/gatherings/<int:gathering_id>/edit")
@@ -179,7 +179,7 @@ def change_gathering(gathering_id: int) -> ResponseReturnValue:
 
 
 def _save_meeting(before: Meeting | None) -> ResponseReturnValue:
-    here, typed = services(), MeetingForm.from_fields(request.form)
+    here, typed = get_runtime(), MeetingForm.from_fields(request.form)
     try:
         number = planning.save_plan(here, typed.build_plan(here.library.district), current_user.by, before)
     except MeetingPlanError as wrong:
@@ -190,7 +190,7 @@ def _save_meeting(before: Meeting | None) -> ResponseReturnValue:
 
 
 def _render_form(typed: MeetingForm, before: Meeting | None = None, problems: dict[str, str] | None = None) -> str:
-    district = services().library.district
+    district = get_runtime().library.district
     shown = {"hosts": rules.list_hosts(district), "district": district, "problems": problems or {}}
     return render_template("console/gathering_form.html", typed=typed, before=before, **shown)
 
@@ -203,23 +203,28 @@ def gathering(gathering_id: int) -> str:
 
 
 def _render_page(found: Meeting, problem: str = "") -> str:
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         coming, people = rsvps.count_attendees(db, found.id), booked.list_for_meeting(db, found.id)
         log = audit_log.list_newest(db, MEETING_LOG_SIZE, f"gathering {found.id}")
-    shown = {"coming": coming, "booked": people, "missing": planning.list_missing_interpreters(here, found), "log": log}
+    shown = {
+        "coming": coming,
+        "booked": people,
+        "missing": planning.list_missing_interpreters(runtime, found),
+        "log": log,
+    }
     shown |= {
         "states": MEETING_STATE_LABELS,
         "kinds": INTERPRETER_KIND_LABELS,
         "name": _get_staff_name,
-        "page": texts.get_page_url(here, found),
+        "page": texts.get_page_url(runtime, found),
     }
-    district = here.library.district
+    district = runtime.library.district
     return render_template("console/gathering.html", one=found, problem=problem, district=district, **shown)
 
 
 def _get_staff_name(staff: str | None) -> str:
-    return get_staff_name(services(), staff)
+    return get_staff_name(get_runtime(), staff)
 
 
 def _redirect_to_meeting(found: Meeting) -> ResponseReturnValue:
@@ -232,7 +237,7 @@ def ready_gathering(gathering_id: int) -> ResponseReturnValue:
     """Ready, if every language has a trained interpreter."""
     found = get_meeting(gathering_id)
     try:
-        planning.mark_ready(services(), found, current_user.by)
+        planning.mark_ready(get_runtime(), found, current_user.by)
     except MeetingPlanError as why:
         return _render_page(found, str(why)), 409
     return _redirect_to_meeting(found)
@@ -244,7 +249,7 @@ def invite_gathering(gathering_id: int) -> ResponseReturnValue:
     """The invitation as a draft among the announcements: there it is translated, approved and sent."""
     found = get_meeting(gathering_id)
     try:
-        kept = planning.draft_invitation(services(), found, current_user.by)
+        kept = planning.draft_invitation(get_runtime(), found, current_user.by)
     except (MeetingPlanError, InvalidAnnouncementError) as why:
         return _render_page(found, _(str(why))), 409
     flash(_("This is the invitation. Have each language approved, then release it."))
@@ -256,7 +261,7 @@ def invite_gathering(gathering_id: int) -> ResponseReturnValue:
 def cancel_gathering(gathering_id: int) -> ResponseReturnValue:
     """It does not take place; everybody who said yes gets a text."""
     found = get_meeting(gathering_id)
-    if request.form.get("sure") == "yes" and planning.cancel_meeting(services(), found, current_user.by):
+    if request.form.get("sure") == "yes" and planning.cancel_meeting(get_runtime(), found, current_user.by):
         flash(_("It is canceled. Everybody who said yes is told by text, and the invitation leaves no more."))
     return _redirect_to_meeting(found)
 
@@ -269,7 +274,7 @@ def book_for_gathering(gathering_id: int) -> ResponseReturnValue:
     language, kind, name = (request.form.get(field, "").strip() for field in ("language", "kind", "name"))
     if not language or kind not in INTERPRETER_KIND_LABELS or not name or len(language) > 8:
         return _render_page(found, _("Choose a language and a kind, and write who interprets.")), 422
-    planning.book_interpreter(services(), found, BookedInterpreter(0, language, kind, name[:80], current_user.by))
+    planning.book_interpreter(get_runtime(), found, BookedInterpreter(0, language, kind, name[:80], current_user.by))
     return _redirect_to_meeting(found)
 
 
@@ -278,5 +283,5 @@ def book_for_gathering(gathering_id: int) -> ResponseReturnValue:
 def unbook_for_gathering(gathering_id: int) -> ResponseReturnValue:
     """Somebody cannot come."""
     found = get_meeting(gathering_id)
-    planning.unbook_interpreter(services(), found, read_form_row_id(), current_user.by)
+    planning.unbook_interpreter(get_runtime(), found, read_form_row_id(), current_user.by)
     return _redirect_to_meeting(found)

@@ -9,7 +9,7 @@ from flask_login import current_user
 from sqlalchemy.engine import Connection
 
 from bot.base.database import now
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
 from bot.store.staff.staff_accounts import StaffAccount
@@ -17,7 +17,7 @@ from bot.web.console.auth.credentials import hash_password
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, ADMINISTRATOR, STAFF, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 FIRST_ACCOUNT_NAME = "admin"
 COMMAND_LINE_ACTOR = "command line"
@@ -31,22 +31,22 @@ ACCOUNT_ACTIONS: dict[str, tuple[str, Callable[[Connection, int], None]]] = {
 """What the audit log says of each, and what does it."""
 
 
-def create_first_account(services: Services) -> tuple[str, str] | None:
+def create_first_account(runtime: Runtime) -> tuple[str, str] | None:
     """Name and password of a first login, made if there is none yet; the password is told this once only."""
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         if not staff_accounts.is_empty(db):
             return None
-    return FIRST_ACCOUNT_NAME, issue_password(services, FIRST_ACCOUNT_NAME)
+    return FIRST_ACCOUNT_NAME, issue_password(runtime, FIRST_ACCOUNT_NAME)
 
 
-def issue_password(services: Services, name: str, role: str | None = None, staff: str | None = None) -> str:
+def issue_password(runtime: Runtime, name: str, role: str | None = None, staff: str | None = None) -> str:
     """A login with this name and a new password, told this once only; whoever runs this holds the keys.
 
     What `role` and `staff` leave out stays as it is, and a new login is an administrator's.  The second factor is
     taken away and the login opened: this is the way back in for whoever lost everything.
     """
     given, kept = _generate_password()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         found = staff_accounts.find_by_name(db, name)
         if found is None:
             _create_account(db, (name, kept), role or ADMINISTRATOR, staff, COMMAND_LINE_ACTOR)
@@ -73,7 +73,7 @@ def make_login() -> ResponseReturnValue:
     name = request.form.get("name", "").strip()
     role, staff = _read_role_and_staff(name)
     given, kept = _generate_password()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         taken = staff_accounts.find_by_name(db, name) is not None
         if not taken:
             _create_account(db, (name, kept), role, staff, current_user.name)
@@ -87,7 +87,7 @@ def make_login() -> ResponseReturnValue:
 def change_role() -> ResponseReturnValue:
     """What somebody may, and who that is in the district file."""
     role, staff = _read_role_and_staff()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         _change_role(db, _get_other_account(db), role, staff, current_user.name)
     return _render_page()
 
@@ -97,7 +97,7 @@ def change_role() -> ResponseReturnValue:
 def give_password() -> ResponseReturnValue:
     """A new password for somebody who forgot it, shown this once; all their sessions end."""
     given, kept = _generate_password()
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         found = _get_other_account(db)
         _set_password(db, found, kept, current_user.name)
     return _render_page(given=(found.name, given))
@@ -108,7 +108,7 @@ def give_password() -> ResponseReturnValue:
 def do_to_login() -> ResponseReturnValue:
     """End somebody's sessions, unlock, take away a lost second factor, or close the login."""
     what, does = ACCOUNT_ACTIONS.get(request.form.get("action", "")) or abort(400, _("There is no such action."))
-    with services().database.write() as db:
+    with get_runtime().database.write() as db:
         found = _get_other_account(db)
         does(db, found.id)
         _record_audit(db, current_user.name, what, found.id)
@@ -116,21 +116,21 @@ def do_to_login() -> ResponseReturnValue:
 
 
 def _render_page(problem: str = "", given: tuple[str, str] | None = None) -> str:
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = staff_accounts.list_all(db)
-    shown = {"logins": found, "roles": ACCOUNT_ROLES, "staff": services().library.district.staff, "at": now()}
+    shown = {"logins": found, "roles": ACCOUNT_ROLES, "staff": get_runtime().library.district.staff, "at": now()}
     return render_template("console/people.html", **shown, wrong=problem, given=given)
 
 
-def find_account_problem(services: Services, name: str, role: str | None, staff: str | None) -> str:
+def find_account_problem(runtime: Runtime, name: str, role: str | None, staff: str | None) -> str:
     """What is wrong with this name, role and person of the district file; nothing: an empty text."""
     if not 0 < len(name) <= 64 or not name.isprintable():
         return _("Write a name of at most 64 characters.")
     if role is not None and role not in ACCOUNT_ROLES:
         return _("Choose one of these roles: {roles}.", roles=", ".join(ACCOUNT_ROLES))
-    if staff is not None and staff not in services.library.district.staff:
+    if staff is not None and staff not in runtime.library.district.staff:
         return _("There is nobody with this id under 'staff' in the district file.")
-    if staff != name in services.library.district.staff:  # the logs would name somebody else
+    if staff != name in runtime.library.district.staff:  # the logs would name somebody else
         return _("This name is somebody's id under 'staff' in the district file: choose that person, or another name.")
     if role == STAFF and staff is None:
         return _("Say who of the district file this is: staff see the cases of their own roles and schools.")
@@ -139,7 +139,7 @@ def find_account_problem(services: Services, name: str, role: str | None, staff:
 
 def _read_role_and_staff(name: str = "any") -> tuple[str, str | None]:
     role, staff = request.form.get("role", ""), request.form.get("staff") or None
-    if wrong := find_account_problem(services(), name, role, staff):
+    if wrong := find_account_problem(get_runtime(), name, role, staff):
         abort(400, wrong)
     return role, staff
 

@@ -12,7 +12,7 @@ from bot.base.database import now
 from bot.channels.error_messages import ERROR_EXPLANATIONS, UNKNOWN_ERROR_EXPLANATION
 from bot.roster.cell_parsing import parse_phone as number_in
 from bot.roster.report import BadLineError
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.families import consent_events, contacts, families
 from bot.store.families.consent_events import ConsentEvent
@@ -21,7 +21,7 @@ from bot.store.families.families import Family
 from bot.web.console.core.console_i18n import N_, _, full_day, page_language
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import RECORDS_OFFICER, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MAX_PHONE_INPUT_LENGTH = 40
 CONSENT_EVENT_LABELS = {
@@ -69,7 +69,7 @@ def consent_page() -> str:
 @allow_roles(RECORDS_OFFICER)
 def look_up_consent() -> ResponseReturnValue:
     """What is kept of a number.  It stands in no address and no log; only that somebody looked does."""
-    here, number = services(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
+    here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
     if not number:
         problem = _("This is not a phone number. Write it with its area code, for example 217-555-0123.")
         return render_template("console/consent.html", proof=None, problem=problem), 422
@@ -93,10 +93,10 @@ def normalize_phone_number(typed: str) -> str:
     return f"+1{digits}" if len(digits) == 10 else f"+{digits}"
 
 
-def load_consent_proof(here: Services, number: str) -> ConsentProof:
+def load_consent_proof(runtime: Runtime, number: str) -> ConsentProof:
     """Everything about consent from this number, by whichever way; it outlives the family's other data."""
-    vault = here.database.vault
-    with here.database.read() as db:
+    vault = runtime.database.vault
+    with runtime.database.read() as db:
         known = contacts.list_for_number(db, vault, number)
         events = consent_events.list_history(db, vault, contacts.list_possible_addresses(number))
         ids = {one.family_id for one in known if one.family_id is not None}
@@ -108,7 +108,7 @@ def load_consent_proof(here: Services, number: str) -> ConsentProof:
 
 def format_moment_with_year(at: datetime) -> str:
     """A moment with its year, on the district's clocks: what is proved may be old."""
-    local = services().library.district.to_local_time(at)
+    local = get_runtime().library.district.to_local_time(at)
     return f"{full_day(local.date())}, {format_time(local, 'short', locale=page_language())}"
 
 

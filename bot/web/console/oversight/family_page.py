@@ -14,7 +14,7 @@ from redis import RedisError
 
 from bot.base.database import now
 from bot.messaging import erasure
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.families import contacts, families
 from bot.store.families.contacts import Contact
@@ -24,7 +24,7 @@ from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import RECORDS_OFFICER, allow_roles
 from bot.web.console.oversight.consent_page import MAX_PHONE_INPUT_LENGTH, normalize_phone_number
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 HASH_ONLY_TABLES = frozenset({"told"})
 """Nothing that a person could read; the JSON copy has it."""
@@ -57,7 +57,7 @@ def family_page() -> str:
 @allow_roles(RECORDS_OFFICER)
 def look_up_family() -> ResponseReturnValue:
     """How much is held of a number, and what can be done with it."""
-    here, number = services(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
+    here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
     known = _look_up(here, number)
     if known is None:
         return _render_not_found(number)
@@ -70,7 +70,7 @@ def look_up_family() -> ResponseReturnValue:
 @allow_roles(RECORDS_OFFICER)
 def copy_of_family() -> ResponseReturnValue:
     """Everything that is held, opened: as JSON for a machine, as text for people."""
-    here, number = services(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
+    here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
     known = _look_up(here, number)
     if known is None or known.family_id is None:
         return _render_not_found(number)
@@ -94,24 +94,24 @@ def copy_of_family() -> ResponseReturnValue:
 @allow_roles(RECORDS_OFFICER)
 def erase_family() -> ResponseReturnValue:
     """First the question, with what would be gone; then, once the word is typed, it is done."""
-    here, number = services(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
+    here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
     known = _look_up(here, number)
     if known is None:
         return _render_not_found(number)
     if request.form.get("word", "").strip().upper() != ERASE_CONFIRMATION:
         return _render_summary(number, _summarize_data(here, known), is_confirming=True)
     try:
-        erasure.erase(here, known.contact.address if known.contact else number, current_user.by)
+        erasure.erase_by_address(here, known.contact.address if known.contact else number, current_user.by)
     except RedisError:
         problem = _("Nothing was erased: Redis is away. Please try again in a few minutes.")
         return render_template("console/family.html", held=None, problem=problem), 503
     return render_template("console/family.html", held=None, problem="", done=True)
 
 
-def _export_conversation_today(here: Services, indexes: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _export_conversation_today(runtime: Runtime, indexes: list[str]) -> dict[str, list[dict[str, Any]]]:
     """The conversation of the last 24 hours, which is not in the database."""
     try:
-        talks = [talk for index in indexes if (talk := here.conversations.find(index))]
+        talks = [talk for index in indexes if (talk := runtime.conversations.find(index))]
     except RedisError:
         return {TODAY_SECTION: [{"missing": "Redis is away: take the copy again for the conversation of today"}]}
     said = [{"who": who, "text": text} for talk in talks for who, text in talk.turns]
@@ -136,19 +136,19 @@ def _shorten_value(name: str, value: object) -> object:
     return "(a sound; it is in the JSON copy)" if name == "audio" else value
 
 
-def _look_up(here: Services, number: str) -> FamilyLookup | None:
-    vault = here.database.vault
-    with here.database.read() as db:
+def _look_up(runtime: Runtime, number: str) -> FamilyLookup | None:
+    vault = runtime.database.vault
+    with runtime.database.read() as db:
         found = (contacts.find(db, vault, address) for address in (number, f"whatsapp:{number}", f"voice:{number}"))
         contact = next((one for one in found if one), None)
         family = contact.family_id if contact else families.find(db, vault, number)
     return None if contact is None and family is None else FamilyLookup(contact, family)
 
 
-def _summarize_data(here: Services, known: FamilyLookup) -> DataSummary:
+def _summarize_data(runtime: Runtime, known: FamilyLookup) -> DataSummary:
     if known.contact is None:
         return DataSummary()
-    with here.database.read() as db:
+    with runtime.database.read() as db:
         return data_summary.summary_for_contact(db, known.contact.id)
 
 

@@ -10,8 +10,8 @@ from bot.store.operations import alarms
 from bot.web.console.core.console_i18n import N_
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import allow_roles
-from bot.web.core.current_runtime import services
-from bot.web.operations.metrics import kept
+from bot.web.core.current_runtime import get_runtime
+from bot.web.operations.metrics import get_snapshot
 
 ALARM_HISTORY_SIZE = 20
 ALARM_TEXTS = {
@@ -84,10 +84,10 @@ ALARM_TEXTS = {
 @allow_roles()
 def well_page() -> str:
     """For who looks after the machines: the figures of this moment, with what to do."""
-    here = services()
-    figures = kept(here)
+    runtime = get_runtime()
+    figures = get_snapshot(runtime)
     opened, ended = _load_alarms(figures)
-    names = [here.library.district.staff[one].name for one in notifier.list_technical_contacts(here)]
+    names = [runtime.library.district.staff[one].name for one in notifier.list_technical_contacts(runtime)]
     return render_template(
         "console/well.html",
         found=alert_rules.find_alarms(figures),
@@ -97,14 +97,14 @@ def well_page() -> str:
         figures=figures,
         told=", ".join(names),
         parts=_build_figure_rows(figures),
-        named=_has_technical_contact(here.library.district),
+        named=_has_technical_contact(runtime.library.district),
     )
 
 
 def _load_alarms(figures: SystemSnapshot) -> tuple[dict[str, alarms.Alarm], list[alarms.Alarm]]:
     if figures.database is None:
         return {}, []
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         return {one.name: one for one in alarms.list_open(db)}, alarms.list_recently_ended(db, ALARM_HISTORY_SIZE)
 
 

@@ -17,7 +17,7 @@ from bot.web.console.core.console_i18n import N_, _
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
 from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT, TOTAL, CellKey
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 REPORT_PERIOD_DAYS = (7, 30, 90)
 SEVERITY_LABELS = {
@@ -55,7 +55,7 @@ def figures_page() -> str:
     """Times and counts of whole days up to yesterday (a page that changed with each case would tell of that case)."""
     days = request.args.get("days", type=int)
     days = days if days in REPORT_PERIOD_DAYS else 30
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     until = here.library.district.to_local_time(at).replace(hour=0, minute=0, second=0, microsecond=0)
     with here.database.read() as db:
         timed = case_stats.list_timings(db, until - timedelta(days=days), until)

@@ -5,12 +5,12 @@ from flask import render_template
 from bot.base.database import now
 from bot.retention import job
 from bot.retention.rules import RETENTION_RULES, RetentionRule
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store.lifecycle import disclosure_inventory, erasure_log, redactions, retention_runs
 from bot.web.console.core.console_i18n import N_
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import APPROVER, RECORDS_OFFICER, allow_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 RETENTION_RUNS_SHOWN = 14
 RETENTION_RUNS_PER_YEAR = 366
@@ -94,31 +94,31 @@ REDACTION_DELAY_TEXTS = {
 @allow_roles(RECORDS_OFFICER, APPROVER)
 def kept_page() -> str:
     """The rule of each table, in this district's days; the last runs; how far it is at Twilio."""
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         runs, at_twilio = retention_runs.list_newest(db, RETENTION_RUNS_SHOWN), redactions.get_progress(db)
     return render_template(
         "console/kept.html",
         rules=RETENTION_RULES,
-        days=lambda rule: _get_retention_days(here, rule),
+        days=lambda rule: _get_retention_days(runtime, rule),
         runs=runs,
         words=RETENTION_RULE_TEXTS,
-        held=lambda rule: job.has_legal_hold(here, rule),
+        held=lambda rule: job.has_legal_hold(runtime, rule),
         at_twilio=at_twilio,
         why=REDACTION_DELAY_TEXTS,
-        live=here.settings.live,
+        live=runtime.settings.is_live,
     )
 
 
-def _get_retention_days(here: Services, rule: RetentionRule) -> int | None:
-    return rule.get_period(here.library.district).days if rule.get_period else None
+def _get_retention_days(runtime: Runtime, rule: RetentionRule) -> int | None:
+    return rule.get_period(runtime.library.district).days if rule.get_period else None
 
 
 @console.get("/demanded")
 @allow_roles(RECORDS_OFFICER, APPROVER)
 def demanded_page() -> str:
     """What there is today, in counts: no name, no number, no word."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     with here.database.read() as db:
         lines = disclosure_inventory.list_counts(db)
         erased = erasure_log.count_since(db, at - job.RETENTION_YEAR)

@@ -23,7 +23,7 @@ from bot.attendance.weekly_report import (
 from bot.base import csv_export
 from bot.base.database import now
 from bot.messaging import suppression_rules
-from bot.runtime import Services
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.schools import absences, support_needs
 from bot.store.schools.absences import ABSENCE_REASONS
@@ -33,7 +33,7 @@ from bot.web.console.core.console_i18n import N_, _, language_name
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
 from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT, TOTAL
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 REASON_LABELS = {
     "illness": N_("Illness"),
@@ -69,8 +69,8 @@ class ReasonBar:
 @allow_roles(*ACCOUNT_ROLES)
 def attendance_page() -> str:
     """The weeks that have ended, one of them in full, and a comparison of weeks before and after a day."""
-    here = services()
-    weeks = load_weeks(here)
+    runtime = get_runtime()
+    weeks = load_weeks(runtime)
     chosen = next((one for one in weeks if one.monday.isoformat() == request.args.get("week")), weeks[0])
     day = _parse_day(request.args.get("day", ""))
     words = {
@@ -80,10 +80,10 @@ def attendance_page() -> str:
         "least": MIN_SHOWN_COUNT,
         "total": TOTAL,
     }
-    page = {"weeks": weeks, "week": chosen, "bars": build_bars(chosen), "rows": get_row_labels(here), "day": day}
+    page = {"weeks": weeks, "week": chosen, "bars": build_bars(chosen), "rows": get_row_labels(runtime), "day": day}
     page |= {
         "around": weekly_report.compare_around_day(weeks, day) if day else None,
-        "held": suppression_rules.now_held(here, now()),
+        "held": suppression_rules.find_held_school_names(runtime, now()),
     }
     page |= {
         "height": BAR_HEIGHT * len(ABSENCE_REASONS) + 8,
@@ -93,7 +93,7 @@ def attendance_page() -> str:
         "need_tables": {SCHOOL_TABLE: _("What would help, by school"), STATE_TABLE: _("What became of it")},
         "limits": explain_limits,
     }
-    page["target"] = here.library.district.attendance.reason_target
+    page["target"] = runtime.library.district.attendance.reason_target
     page["every"] = {"reasons": REASON_LABELS | TOTAL_LABELS, "needs": NEED_LABELS | TOTAL_LABELS}
     return render_template("console/attendance.html", **words, **page)
 
@@ -110,21 +110,21 @@ def get_table_captions() -> dict[str, str]:
     return {SCHOOL_TABLE: _("Reasons by school"), LANGUAGE_TABLE: _("Reasons by language")}
 
 
-def get_row_labels(here: Services) -> dict[str, dict[str, str]]:
+def get_row_labels(runtime: Runtime) -> dict[str, dict[str, str]]:
     """The rows of both tables, in words."""
-    district = here.library.district
+    district = runtime.library.district
     schools = {one: district.schools[one].name for one in district.schools} | {UNKNOWN_ROW: _("No school named")}
     languages = {one: language_name(one) for one in district.languages} | {UNKNOWN_ROW: _("Another language")}
     return {SCHOOL_TABLE: schools, LANGUAGE_TABLE: languages}
 
 
-def load_weeks(here: Services) -> list[AttendanceWeek]:
+def load_weeks(runtime: Runtime) -> list[AttendanceWeek]:
     """The last weeks that have ended, the newest first, with everything hidden that must be."""
-    district = here.library.district
+    district = runtime.library.district
     mondays = weekly_report.list_mondays(district.to_local_time(now()).date())
     ends = {monday: weekly_report.get_week_end(district, monday) for monday in mondays}
     first, last = mondays[-1], mondays[0] + ONE_WEEK
-    with here.database.read() as db:
+    with runtime.database.read() as db:
         found = [one for one in absences.list_between(db, first, last, ends) if one.day < last]
         named = [one for one in support_needs.list_between(db, first, last) if one.day < last]
     return [
@@ -180,33 +180,33 @@ def build_bars(week: AttendanceWeek) -> list[ReasonBar]:
 @allow_roles(*ACCOUNT_ROLES)
 def attendance_csv() -> ResponseReturnValue:
     """The same figures as on the page, hidden where they are hidden there, for a spreadsheet."""
-    here = services()
-    written = "".join(csv_export.format_lines(generate_csv_rows(here, load_weeks(here))))
-    with here.database.write() as db:
+    runtime = get_runtime()
+    written = "".join(csv_export.format_lines(generate_csv_rows(runtime, load_weeks(runtime))))
+    with runtime.database.write() as db:
         audit_log.record(db, current_user.by, "took the attendance figures", "attendance", now())
     name = "attachment; filename=attendance.csv"
     return Response(written, mimetype="text/csv", headers={"Content-Disposition": name})
 
 
-def generate_csv_rows(here: Services, weeks: Sequence[AttendanceWeek]) -> Iterator[list[str]]:
+def generate_csv_rows(runtime: Runtime, weeks: Sequence[AttendanceWeek]) -> Iterator[list[str]]:
     """A line for each figure."""
     yield [_("Week of"), _("By"), _("Row"), _("Column"), _("Count")]
     hidden = _("hidden")
-    rows, everything = get_row_labels(here), _("All")
+    rows, everything = get_row_labels(runtime), _("All")
     for week in weeks:
         for (table, row, reason), count in week.absences.items():
             named = rows[table].get(row, row) if table else everything
             column = _(REASON_LABELS[reason]) if reason else everything
             shown = hidden if count is None else str(count)
             yield [week.monday.isoformat(), table or "all", named, column, shown]
-        yield from _generate_need_rows(here, week)
+        yield from _generate_need_rows(runtime, week)
     yield [explain_limits()]
 
 
-def _generate_need_rows(here: Services, week: AttendanceWeek) -> Iterator[list[str]]:
+def _generate_need_rows(runtime: Runtime, week: AttendanceWeek) -> Iterator[list[str]]:
     everything, kinds = _("All"), NEED_LABELS | TOTAL_LABELS
     words = {
-        SCHOOL_TABLE: get_row_labels(here)[SCHOOL_TABLE],
+        SCHOOL_TABLE: get_row_labels(runtime)[SCHOOL_TABLE],
         STATE_TABLE: {one: _(said) for one, said in NEED_STATE_LABELS.items()},
     }
     for (table, row, kind), count in week.needs.items():

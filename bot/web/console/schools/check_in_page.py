@@ -19,7 +19,7 @@ from bot.web.console.core.case_view import get_staff_name
 from bot.web.console.core.console_i18n import N_, _, full_day
 from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import LEAD_ROLES, STAFF, allow_roles, find_on_call_roles
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 EVENT_VERIFIER_ROLES = frozenset({"safety_lead", "principal"})
 """Whose word it is that something happened at a school (`on_call` roles); leads may too."""
@@ -44,18 +44,18 @@ def check_ins_page() -> str:
 
 
 def _render_page(counts: Mapping[str, int] | None = None) -> str:
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     district = here.library.district
     with here.database.read() as db:
         events = verified_events.list_since(db, district.to_local_time(at).date() - EVENT_LIST_PERIOD)
-    again = {one.id: suppression_rules.again_on(district, one.day) for one in events}
+    again = {one.id: suppression_rules.find_hold_end(district, one.day) for one in events}
     page: dict[str, Any] = {
         "schools": district.schools,
         "own": _list_own_schools(),
         "counts": counts,
         "most": MAX_LISTED_NUMBERS,
     }
-    page["held"] = suppression_rules.now_held(here, at)
+    page["held"] = suppression_rules.find_held_school_names(here, at)
     page |= {
         "outcomes": CHECK_IN_OUTCOME_LABELS,
         "events": events,
@@ -70,7 +70,7 @@ def _render_page(counts: Mapping[str, int] | None = None) -> str:
 @allow_roles(STAFF)
 def send_check_ins() -> ResponseReturnValue:
     """Ask the families of these numbers; the answer is counts, and the list is gone."""
-    school, here = _read_school(), services()
+    school, here = _read_school(), get_runtime()
     if school not in _list_own_schools():
         abort(403, _("You work at another school: its office sends this."))
     file = request.files.get("file")
@@ -95,7 +95,7 @@ def send_check_ins() -> ResponseReturnValue:
 @allow_roles(STAFF)
 def verify_event() -> ResponseReturnValue:
     """Something happened at a school on a day: from now on no text about truancy leaves for its families."""
-    school, here, at = _read_school(), services(), now()
+    school, here, at = _read_school(), get_runtime(), now()
     today = here.library.district.to_local_time(at).date()
     try:
         day = date.fromisoformat(request.form.get("day", ""))
@@ -116,7 +116,7 @@ def verify_event() -> ResponseReturnValue:
 @allow_roles(STAFF)
 def withdraw_event(event_id: int) -> ResponseReturnValue:
     """It was a mistake."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     with here.database.write() as db:
         events = verified_events.list_since(db, here.library.district.to_local_time(at).date() - EVENT_LIST_PERIOD)
         found = next((one for one in events if one.id == event_id), None)
@@ -130,15 +130,15 @@ def withdraw_event(event_id: int) -> ResponseReturnValue:
 
 def _read_school() -> str:
     school = request.form.get("school", "")
-    return school if school in services().library.district.schools else abort(400, _("Choose a school."))
+    return school if school in get_runtime().library.district.schools else abort(400, _("Choose a school."))
 
 
 def _list_own_schools() -> Mapping[str, str]:
     """The schools for whose families this person sends check-in texts: the own ones, else all."""
-    district = services().library.district
+    district = get_runtime().library.district
     return {one: district.schools[one].name for one in list_possible_schools(district, current_user.staff or "")}
 
 
 def _can_verify(school: str) -> bool:
-    own = find_on_call_roles(services().library.district, current_user.staff, school)
+    own = find_on_call_roles(get_runtime().library.district, current_user.staff, school)
     return current_user.role in LEAD_ROLES or bool(own & EVENT_VERIFIER_ROLES)

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 from bot.base.database import now
 from bot.cases import staff_conversation
 from bot.messaging import attendance_effects
-from bot.messaging.attendance_effects import Said
-from bot.nlu import mask
-from bot.runtime import Services
+from bot.messaging.attendance_effects import AttendanceReport
+from bot.nlu import mask_pii
+from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases import case_messages, cases
 from bot.store.cases.case_messages import NewCaseMessage
@@ -27,7 +27,7 @@ from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles, can_see_case
 from bot.web.console.schools.attendance_page import NEED_LABELS
 from bot.web.console.schools.call_guide import NEED_OUTCOME_LABELS
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 MAX_NEED_TEXT_LENGTH = 500
 
@@ -36,29 +36,29 @@ MAX_NEED_TEXT_LENGTH = 500
 @allow_roles(STAFF)
 def needs_page() -> str:
     """Open needs: one's own, then those of the cases that one may see."""
-    here = services()
-    with here.database.read() as db:
-        found = [one for one in support_needs.list_open(db, here.database.vault) if _can_see_need(db, one)]
+    runtime = get_runtime()
+    with runtime.database.read() as db:
+        found = [one for one in support_needs.list_open(db, runtime.database.vault) if _can_see_need(db, one)]
     mine = [one for one in found if one.owner == current_user.by]
     lists = {_("Mine"): mine, _("Of others"): [one for one in found if one not in mine]}
-    return render_template("console/needs.html", lists=lists, **_get_page_labels(here))
+    return render_template("console/needs.html", lists=lists, **_get_page_labels(runtime))
 
 
-def _get_page_labels(here: Services) -> dict[str, Any]:
-    today = here.library.district.to_local_time(now()).date()
+def _get_page_labels(runtime: Runtime) -> dict[str, Any]:
+    today = runtime.library.district.to_local_time(now()).date()
     words = {
         "kinds": NEED_LABELS,
         "outcomes": NEED_OUTCOME_LABELS,
-        "schools": here.library.district.schools,
+        "schools": runtime.library.district.schools,
         "today": today,
     }
-    return {**words, "name": lambda who: get_staff_name(here, who), "most": MAX_NEED_TEXT_LENGTH}
+    return {**words, "name": lambda who: get_staff_name(runtime, who), "most": MAX_NEED_TEXT_LENGTH}
 
 
 def _can_see_need(db: Connection, need: SupportNeed) -> bool:
     if need.owner == current_user.by:
         return True
-    case = cases.find(db, services().database.vault, need.case_id)
+    case = cases.find(db, get_runtime().database.vault, need.case_id)
     return case is not None and can_see_case(current_user, case)
 
 
@@ -66,7 +66,7 @@ def _can_see_need(db: Connection, need: SupportNeed) -> bool:
 @allow_roles(STAFF)
 def close_need(need_id: int) -> ResponseReturnValue:
     """Say that it is done, and what was done."""
-    here, words = services(), request.form.get("words", "").strip()[:MAX_NEED_TEXT_LENGTH]
+    here, words = get_runtime(), request.form.get("words", "").strip()[:MAX_NEED_TEXT_LENGTH]
     outcome = next((one for one in SUPPORT_NEED_OUTCOMES if one == request.form.get("outcome")), None)
     if outcome is None:
         abort(400, _("Choose what was done."))
@@ -84,7 +84,7 @@ def close_need(need_id: int) -> ResponseReturnValue:
 
 def _has_status_or_id_number(text: str) -> bool:
     """Whether a text of staff says what must never be kept."""
-    return bool(mask(text)[1] & {"status", "number"})
+    return bool(mask_pii(text)[1] & {"status", "number"})
 
 
 def get_status_refusal() -> str:
@@ -96,7 +96,7 @@ def get_status_refusal() -> str:
 @allow_roles(STAFF)
 def note_call(case_id: int) -> ResponseReturnValue:
     """Note a call: the reason, whether an interpreter was there, and what would help."""
-    here, form = services(), request.form
+    here, form = get_runtime(), request.form
     reason, interpreter = form.get("reason", ""), form.get("interpreter", "")
     kind = next((one for one in SUPPORT_NEED_KINDS if one == form.get("need")), None)
     words, note = (form.get(name, "").strip()[:MAX_NEED_TEXT_LENGTH] for name in ("words", "note"))
@@ -112,7 +112,7 @@ def note_call(case_id: int) -> ResponseReturnValue:
             return redirect(url_for("console.case", case_id=case_id))
         _save_absence_reason(here, db, case, cause, reason)
         if kind:
-            said = Said(cause, case_id, case.contact_id, case.school, case.language, at)
+            said = AttendanceReport(cause, case_id, case.contact_id, case.school, case.language, at)
             attendance_effects.add_need(here, db, said, kind, words)
         if note:
             new = NewCaseMessage(
@@ -129,11 +129,11 @@ def note_call(case_id: int) -> ResponseReturnValue:
     return redirect(url_for("console.case", case_id=case_id))
 
 
-def _save_absence_reason(here: Services, db: Connection, case: Case, cause: str, reason: str) -> None:
+def _save_absence_reason(runtime: Runtime, db: Connection, case: Case, cause: str, reason: str) -> None:
     """The reason of the reports that the call was about; where there was none, the call is the report."""
     at = now()
-    if absences.set_outcome(db, case.id, case.contact_id, at - attendance_effects.SAME_ABSENCE, reason, at):
+    if absences.set_outcome(db, case.id, case.contact_id, at - attendance_effects.SAME_ABSENCE_PERIOD, reason, at):
         return
-    day = here.library.district.to_local_time(at).date()
+    day = runtime.library.district.to_local_time(at).date()
     known = next(one for one in ABSENCE_REASONS if one == reason)
     absences.add(db, Absence(cause, case.id, case.contact_id, case.school, day, known, case.language), at)

@@ -37,7 +37,7 @@ from bot.web.console.core.permissions import (
     allow_roles,
     read_form_row_id,
 )
-from bot.web.core.current_runtime import services
+from bot.web.core.current_runtime import get_runtime
 
 STATUS_HISTORY_SIZE = 30
 STATUS_HOUR_CHOICES = (1, 2, 3, 4)
@@ -64,7 +64,7 @@ SCHOOL_ERROR_TEXTS = (
 @allow_roles(*ACCOUNT_ROLES)
 def schools_page() -> str:
     """Every school, and what families read of it now."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     with here.database.read() as db:
         found, pairs = school_statuses.find_current_by_school(db, at), announcements_templates.list_all(db)
     district = here.library.district
@@ -86,7 +86,7 @@ def _find_proposed_schools(announcement_templates: list[AnnouncementTemplate], a
 @allow_roles(*ACCOUNT_ROLES)
 def school_page(school: str) -> str:
     """One school: what families read, the form, its ready-made announcements, what was said before."""
-    here, at = services(), now()
+    here, at = get_runtime(), now()
     _require_school(school)
     with here.database.read() as db:
         found = school_statuses.find_current_by_school(db, at).get(school)
@@ -113,7 +113,7 @@ def school_page(school: str) -> str:
 
 def _build_template_section(school: str, school_templates: list[AnnouncementTemplate], at: datetime) -> dict[str, Any]:
     """The pair, the one that is offered first in front."""
-    found = templates.list_statuses(services(), school) if current_user.role != VIEWER else []
+    found = templates.list_statuses(get_runtime(), school) if current_user.role != VIEWER else []
     first = templates.choose_offer(school_templates, at)
     found.sort(key=lambda one: one.template.what != (first or AGENTS_WERE_HERE))
     return {
@@ -137,22 +137,22 @@ def _get_template_state(waiting_template: TemplateStatus, at: datetime) -> str:
 
 def _render_sample(school: str, kind: str, at: datetime) -> str:
     """What families would read."""
-    return get_family_text(services(), SchoolStatus(0, school, kind, at, at + timedelta(hours=2), ""))
+    return get_family_text(get_runtime(), SchoolStatus(0, school, kind, at, at + timedelta(hours=2), ""))
 
 
 def _require_school(school: str) -> str:
-    return school if school in services().library.district.schools else abort(404, _("There is no such school."))
+    return school if school in get_runtime().library.district.schools else abort(404, _("There is no such school."))
 
 
 def _can_set_status(school: str) -> bool:
     return current_user.role in LEAD_ROLES or (
-        current_user.role == STAFF and can_set_status(services().library.district, current_user.staff, school)
+        current_user.role == STAFF and can_set_status(get_runtime().library.district, current_user.staff, school)
     )
 
 
 def _can_release(school: str) -> bool:
     return current_user.role in LEAD_ROLES or (
-        current_user.role == STAFF and templates.can_release(services().library.district, current_user.staff, school)
+        current_user.role == STAFF and templates.can_release(get_runtime().library.district, current_user.staff, school)
     )
 
 
@@ -170,7 +170,7 @@ def say_status() -> ResponseReturnValue:
         wish = SchoolStatusRequest(
             school, kind, checked, timedelta(hours=max(0, min(hours, 24))), current_user.by, f"form:{once}"
         )
-        set_status(services(), wish)
+        set_status(get_runtime(), wish)
         flash(_("Families who ask read it from now on. Those who had reported a rumor are told what was found."))
     except SchoolStatusError as error:
         flash(_(str(error)))
@@ -186,7 +186,7 @@ def _parse_check_time(typed: str) -> datetime:
         hour = datetime.strptime(typed, "%H:%M").time()
     except ValueError:
         raise SchoolStatusError(SCHOOL_ERROR_TEXTS[2]) from None
-    local = services().library.district.to_local_time(at)
+    local = get_runtime().library.district.to_local_time(at)
     return local.replace(hour=hour.hour, minute=hour.minute, second=0, microsecond=0).astimezone(at.tzinfo)
 
 
@@ -194,13 +194,13 @@ def _parse_check_time(typed: str) -> datetime:
 @allow_roles(STAFF)
 def withdraw_status() -> ResponseReturnValue:
     """Nobody reads it any more, and those who were told hear so."""
-    with services().database.read() as db:
+    with get_runtime().database.read() as db:
         found = school_statuses.find(db, read_form_row_id())
     if found is None:
         abort(404, _("Nothing is said about this school now."))
     if not _can_set_status(found.school):
         abort(403, _("Only the people of the safety lead say how a school is."))
-    done = withdraw_school_status(services(), found.id, current_user.by)
+    done = withdraw_school_status(get_runtime(), found.id, current_user.by)
     flash(_("Taken back. Those who were told hear so.") if done else _("Nothing is said about this school now."))
     return redirect(url_for("console.school", school=found.school))
 
@@ -209,7 +209,7 @@ def withdraw_status() -> ResponseReturnValue:
 @allow_roles(APPROVER)
 def make_ready() -> ResponseReturnValue:
     """Write the pair for every school that lacks it."""
-    made = templates.create_missing(services(), current_user.by)
+    made = templates.create_missing(get_runtime(), current_user.by)
     flash(_("New drafts: {count}. Each language needs a person's approval, and each draft its approvals.", count=made))
     return redirect(url_for("console.schools"))
 
@@ -236,8 +236,8 @@ def drop_ready() -> ResponseReturnValue:
 
 
 def _run_release_step(step: str) -> ResponseReturnValue:
-    here = services()
-    with here.database.read() as db:
+    runtime = get_runtime()
+    with runtime.database.read() as db:
         one = announcements_templates.find(db, read_form_row_id())
     if one is None:
         abort(404, _("There is no such ready-made announcement."))
@@ -252,7 +252,7 @@ def _run_release_step(step: str) -> ResponseReturnValue:
 
 
 def _apply_release_step(step: str, announcement_template: AnnouncementTemplate) -> str:
-    here, by = services(), current_user.by
+    here, by = get_runtime(), current_user.by
     if step == "drop":
         return (
             _("The proposal is taken back.")

@@ -213,7 +213,7 @@ function explained({ found, why: reasons }) {
     reasons.phrase ? `a taught phrase of ${reasons.phrase}` : `decided: ${reasons.weights.map(([piece, weight]) => `${piece} +${weight}`).join(", ")}`,
     `heard: ${reasons.concepts.join(", ") || "no known words"}`,
   ];
-  if (found.also.length) lines.push(`also: ${found.also.join(", ")}`);
+  if (found.secondary_intents.length) lines.push(`also: ${found.secondary_intents.join(", ")}`);
   if (found.masked.length) lines.push(`kept as: ${found.kept}`);
   return lines.join("\n");
 }
