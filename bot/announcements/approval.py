@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from bot.announcements.audience import stream_families, stream_routes
 from bot.announcements.current_translations import load_current_translations
 from bot.announcements.preview import build_preview
 from bot.announcements.text import find_unknown_placeholders
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.content.district import District
 from bot.messaging import suppression_rules
 from bot.runtime import Runtime
@@ -54,14 +52,14 @@ def compute_digest(announcement: Announcement, approved: Mapping[str, str]) -> s
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def compute_current_digest(db: Connection, announcement: Announcement) -> str:
+def compute_current_digest(db: Transaction, announcement: Announcement) -> str:
     """The digest of what stands in the database now."""
     found = load_current_translations(db, announcement)
     approved = {language: one.text for language, one in found.items() if one.state == "approved"}
     return compute_digest(announcement, approved | _hash_recordings(db, announcement.id))
 
 
-def _hash_recordings(db: Connection, announcement_id: int) -> dict[str, str]:
+def _hash_recordings(db: Transaction, announcement_id: int) -> dict[str, str]:
     """What the district's own recordings say can only be heard: another sound is another announcement."""
     found = translations.list_audio_by_language(db, announcement_id)
     return {f"{language} aloud": hashlib.sha256(audio).hexdigest() for language, audio in found.items()}

@@ -7,8 +7,9 @@ from typing import Any
 
 from redis import RedisError
 from sqlalchemy import Select, case, exists, select
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
+from bot.base.database import Transaction
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging.contact_policy import can_call, can_send_sms
 from bot.runtime import Runtime
@@ -67,9 +68,9 @@ class RecipientRoute:
     reason: str = ""
 
 
-def stream_families(db: Connection, audience: Audience) -> Iterator[AudienceFamily]:
+def stream_families(db: Transaction, audience: Audience) -> Iterator[AudienceFamily]:
     """Every family of an audience once, streamed: two children at two schools are one family."""
-    rows = db.execution_options(yield_per=RECIPIENT_BATCH_SIZE).execute(_build_query(audience))
+    rows = db.execute(_build_query(audience), execution_options={"yield_per": RECIPIENT_BATCH_SIZE})
     for _, group in groupby(rows, key=lambda row: row.family_id):
         candidate = _build_family(list(group))
         if not audience.languages or candidate.language in audience.languages:

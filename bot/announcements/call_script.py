@@ -5,10 +5,9 @@ The pieces are as callers hear them everywhere, so that people can record them: 
 
 from collections.abc import Sequence
 
-from sqlalchemy.engine import Connection
-
 from bot.announcements.current_translations import find_current_translation
 from bot.announcements.text import MACHINE_MARK, get_sender_name, get_translation_mark, render_fixed_text, render_text
+from bot.base.database import Transaction
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.library import Library
 from bot.speech.twilio_voices import TWILIO_VOICES
@@ -43,7 +42,7 @@ def build_call_script(
 
 
 def list_recordable_texts(
-    db: Connection, library: Library, announcement: Announcement, language: str
+    db: Transaction, library: Library, announcement: Announcement, language: str
 ) -> list[RecordableText]:
     """The pieces for the page where people record them; none without a translation."""
     wording = find_current_translation(db, announcement, language)
@@ -70,7 +69,7 @@ def get_key_prompt(library: Library, language: str) -> str:
     return render_fixed_text(library, language, "voice_again", {})
 
 
-def can_read_aloud(db: Connection, library: Library, language: str, texts: Sequence[str]) -> bool:
+def can_read_aloud(db: Transaction, library: Library, language: str, texts: Sequence[str]) -> bool:
     """Whether a call in this language can say these, and its keys: by the language's voice, or all by recordings."""
     if not texts or language in TWILIO_VOICES:
         return bool(texts)

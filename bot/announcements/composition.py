@@ -6,11 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
-from sqlalchemy.engine import Connection
 
 from bot.announcements.approval import compute_digest
 from bot.announcements.text import ANNOUNCEMENT_PLACEHOLDERS, build_rsvp_reply, find_unknown_placeholders
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.language_codes import Language
 from bot.content.district import District, FamilyChannel
 from bot.flows.model import Name, StrictModel
@@ -179,14 +178,14 @@ def save_draft(
         return _find_saved(db, announcement_id)
 
 
-def add_draft(db: Connection, draft: AnnouncementDraft, by: str, at: datetime) -> Announcement:
+def add_draft(db: Transaction, draft: AnnouncementDraft, by: str, at: datetime) -> Announcement:
     """A new announcement, in a transaction that is open."""
     number = announcements.add(db, draft, by, at)
     audit_log.record(db, by, "wrote an announcement", f"announcement {number}", at)
     return _find_saved(db, number)
 
 
-def _find_saved(db: Connection, announcement_id: int) -> Announcement:
+def _find_saved(db: Transaction, announcement_id: int) -> Announcement:
     kept = announcements.find(db, announcement_id)
     assert kept is not None, "just kept"
     return kept

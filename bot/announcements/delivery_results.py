@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import SEND_ANNOUNCEMENT_JOB, enqueue
 from bot.runtime import Runtime
 from bot.store.announcements import announcements, delivery_reports, recipients, resends
@@ -76,7 +75,7 @@ def _record_reports(runtime: Runtime, found: list[delivery_reports.PendingReceip
         plan_retries(runtime, announcement_id, at)
 
 
-def _apply_reports(db: Connection, found: list[delivery_reports.PendingReceipt], at: datetime) -> list[Recipient]:
+def _apply_reports(db: Transaction, found: list[delivery_reports.PendingReceipt], at: datetime) -> list[Recipient]:
     """Rows moved forward; those that have just failed."""
     known = {one.id: one for one in recipients.get_many(db, {one.recipient for one in found if one.recipient})}
     mine = [one for one in found if one.recipient in known and known[one.recipient].sid in (None, one.sid)]
@@ -90,7 +89,7 @@ def _apply_reports(db: Connection, found: list[delivery_reports.PendingReceipt],
     return [one for one in recipients.get_many(db, lost) if one.state in ("failed", "undelivered")]
 
 
-def apply_failures(runtime: Runtime, db: Connection, failed: Iterable[Recipient], at: datetime) -> None:
+def apply_failures(runtime: Runtime, db: Transaction, failed: Iterable[Recipient], at: datetime) -> None:
     """What Twilio's words about these rows mean for the families: opted out, not on WhatsApp, no such number."""
     for one in failed:
         if one.error_code in OPT_OUT_ERROR_CODES:
@@ -101,9 +100,9 @@ def apply_failures(runtime: Runtime, db: Connection, failed: Iterable[Recipient]
             families.mark_bad_number(db, one.family_id, one.error_code, at)
 
 
-def _record_opt_out(runtime: Runtime, db: Connection, recipient: Recipient, at: datetime) -> None:
+def _record_opt_out(runtime: Runtime, db: Transaction, recipient: Recipient, at: datetime) -> None:
     """Twilio knew of a STOP before we did: ours must agree."""
-    contact = contacts.get(db, runtime.database.vault, recipient.contact_id)
+    contact = contacts.get(db, recipient.contact_id)
     contacts.set_opted_out(db, contact.id, at)
     family = runtime.compute_lookup_hash(contact.address)
     consent_events.record(db, family, "stop", f"twilio {recipient.error_code}", recipient.id, at)

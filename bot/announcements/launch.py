@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy.engine import Connection
-
 from bot.announcements import share_kit
 from bot.announcements.audience import (
     RECIPIENT_BATCH_SIZE,
@@ -20,7 +18,7 @@ from bot.announcements.current_translations import load_current_translations
 from bot.announcements.delivery_results import BAD_NUMBER_ERROR_CODES, OPT_OUT_ERROR_CODES
 from bot.announcements.personalization import UNAPPROVED_LANGUAGE_REASON
 from bot.announcements.text import get_translation_mark
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import SEND_ANNOUNCEMENT_JOB, START_ANNOUNCEMENT_JOB, enqueue
 from bot.messaging import suppression_rules
 from bot.runtime import Runtime
@@ -71,7 +69,7 @@ def start(runtime: Runtime, announcement_id: int) -> None:
     share_kit.prepare(runtime, announcement)
 
 
-def _is_held(runtime: Runtime, db: Connection, announcement_id: int, at: datetime) -> bool:
+def _is_held(runtime: Runtime, db: Transaction, announcement_id: int, at: datetime) -> bool:
     found = announcements.find(db, announcement_id)
     meant = (found.kind, found.audience.schools) if found and found.state in ("ready", "paused") else None
     return bool(meant and suppression_rules.find_announcement_hold_end(db, runtime.library.district, *meant, at))

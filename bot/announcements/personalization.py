@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from redis import RedisError
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
 
 from bot.announcements.audience import (
     CONSENT_EXEMPT_KINDS,
@@ -19,6 +18,7 @@ from bot.announcements.current_translations import load_current_translations
 from bot.announcements.sender_rate_limit import SenderTokenBucket
 from bot.announcements.share_kit import render_kit_message
 from bot.announcements.text import compose_body, get_translation_mark
+from bot.base.database import Transaction
 from bot.channels.base import OutgoingMessage
 from bot.messaging.catalog_drafts import get_localized_library
 from bot.runtime import Runtime
@@ -68,7 +68,7 @@ class AnnouncementMessageBuilder:
         """What stands in each of its messages, whatever the language: by it one is known in Twilio's list."""
         return self._announcement.code
 
-    def _reload_translations(self, db: Connection) -> None:
+    def _reload_translations(self, db: Transaction) -> None:
         """The wordings of this moment: one may be approved while the others are sent."""
         found = load_current_translations(db, self._announcement)
         if found != self._wordings:
@@ -86,7 +86,7 @@ class AnnouncementMessageBuilder:
         return self._bodies[key]
 
     def prepare(
-        self, db: Connection, rows: list[Recipient], bucket: SenderTokenBucket, at: datetime
+        self, db: Transaction, rows: list[Recipient], bucket: SenderTokenBucket, at: datetime
     ) -> tuple[list[PreparedMessage], list[RecipientChange]]:
         """The messages for these claimed rows, and what becomes of those that cannot leave now."""
         self._reload_translations(db)
@@ -101,7 +101,7 @@ class AnnouncementMessageBuilder:
 
     def _prepare_message(
         self,
-        db: Connection,
+        db: Transaction,
         row: Recipient,
         family: _CurrentFamily | None,
         is_window_open: bool,
@@ -130,7 +130,7 @@ class AnnouncementMessageBuilder:
         return PreparedMessage(row, OutgoingMessage(row.id, family.address, text, template, variables))
 
     def _prepare_call(
-        self, db: Connection, row: Recipient, family: _CurrentFamily, at: datetime
+        self, db: Transaction, row: Recipient, family: _CurrentFamily, at: datetime
     ) -> PreparedMessage | RecipientChange:
         """The call, if anything can read it out in this language; else a text, or a person calls."""
         said = self._find_call_script(db, row.language)
@@ -140,7 +140,7 @@ class AnnouncementMessageBuilder:
             row, OutgoingMessage(row.id, family.address, "\n".join(said), should_detect_machine=True)
         )
 
-    def _find_call_script(self, db: Connection, language: str) -> tuple[str, ...]:
+    def _find_call_script(self, db: Transaction, language: str) -> tuple[str, ...]:
         library = get_localized_library(self._services, language)
         said = build_call_script(library, self._announcement, language, self._wordings.get(language))
         return said if can_read_aloud(db, library, language, said) else ()
@@ -162,13 +162,13 @@ class AnnouncementMessageBuilder:
         unapproved = get_translation_mark(row.language, self._wordings.get(row.language))
         return UNAPPROVED_LANGUAGE_REASON if unapproved and announcement.unapproved == "hold" else ""
 
-    def load_addresses(self, db: Connection, rows: list[Recipient]) -> dict[str, str]:
+    def load_addresses(self, db: Transaction, rows: list[Recipient]) -> dict[str, str]:
         """Where these rows were sent to, to look for them in Twilio's list."""
         current = self._load_families(db, rows)
         found = {row.id: current[row.contact_id].address if row.contact_id in current else "" for row in rows}
         return {row.id: extract_number(found[row.id]) if row.channel == "sms" else found[row.id] for row in rows}
 
-    def _load_families(self, db: Connection, rows: Iterable[Recipient]) -> dict[int, _CurrentFamily]:
+    def _load_families(self, db: Transaction, rows: Iterable[Recipient]) -> dict[int, _CurrentFamily]:
         """Contact → its family now: an opt-out of a minute ago counts, on whichever of its addresses."""
         vault = self._services.database.vault
         wanted = tuple({row.family_id for row in rows})

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Connection
-
 from bot.announcements.audience import (
     RecipientRoute,
     find_whatsapp_template,
@@ -18,6 +16,7 @@ from bot.announcements.current_translations import load_current_translations
 from bot.announcements.personalization import AnnouncementMessageBuilder, collapse_to_one_line
 from bot.announcements.text import get_translation_mark, render_text
 from bot.announcements.translation_drafts import list_languages
+from bot.base.database import Transaction
 from bot.channels.message_parts import MAX_MESSAGE_UNITS, count_utf16_units
 from bot.channels.sms_segments import compute_sms_cost
 from bot.content.catalog import SOURCE_LANGUAGE
@@ -113,7 +112,7 @@ def build_preview(runtime: Runtime, announcement: Announcement) -> AnnouncementP
 
 
 def _estimate_minutes_by_language(
-    db: Connection, runtime: Runtime, announcement: Announcement, found: Mapping[str, AnnouncementTranslation]
+    db: Transaction, runtime: Runtime, announcement: Announcement, found: Mapping[str, AnnouncementTranslation]
 ) -> dict[str, int]:
     """Language → the minutes of one call, where it can be read out."""
     minutes_of = {}

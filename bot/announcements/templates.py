@@ -10,8 +10,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
 from bot.announcements import launch, translation_drafts
 from bot.announcements.approval import (
     ReleaseError,
@@ -22,7 +20,7 @@ from bot.announcements.approval import (
 from bot.announcements.composition import VALIDITY_BY_KIND, list_senders
 from bot.announcements.preview import build_preview
 from bot.announcements.text import split_sentences
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
@@ -99,7 +97,7 @@ def create_missing(runtime: Runtime, by: str) -> int:
     return len(made)
 
 
-def _create_template(runtime: Runtime, db: Connection, school: str, what: str, by: str) -> Announcement:
+def _create_template(runtime: Runtime, db: Transaction, school: str, what: str, by: str) -> Announcement:
     """The draft with its drafted wordings; both are kept, or neither."""
     district, at = runtime.library.district, now()
     text = " ".join(runtime.library.texts[one] for one in TEMPLATE_TEXT_IDS[what])
@@ -130,7 +128,7 @@ def _choose_sender(district: District) -> str:
     return next((one for one in (chain.people if chain else ()) if one in free), free[0])
 
 
-def _save_catalog_draft(runtime: Runtime, db: Connection, number: int, what: str, language: str, at: datetime) -> None:
+def _save_catalog_draft(runtime: Runtime, db: Transaction, number: int, what: str, language: str, at: datetime) -> None:
     """The catalogs' wordings as a draft for who approves this language; else it waits for the translator."""
     if language == SOURCE_LANGUAGE:
         return
@@ -201,7 +199,7 @@ def _load_template(runtime: Runtime, template_id: int) -> tuple[AnnouncementTemp
 
 
 def _notify_releasers(
-    runtime: Runtime, db: Connection, ready: AnnouncementTemplate, by: str, at: datetime
+    runtime: Runtime, db: Transaction, ready: AnnouncementTemplate, by: str, at: datetime
 ) -> list[str]:
     district = runtime.library.district
     name = district.staff[by].name if by in district.staff else by
@@ -212,7 +210,7 @@ def _notify_releasers(
         f" A second person must confirm it within {minutes} minutes. {runtime.settings.public_base}/console/schools"
     )
     others = [one for one in _list_releasers(district, ready.school) if one != by]
-    return [deliveries.plan_notice(db, runtime.database.vault, {"staff": one}, body, at) for one in others]
+    return [deliveries.plan_notice(db, {"staff": one}, body, at) for one in others]
 
 
 def confirm_release(runtime: Runtime, template_id: int, by: str) -> Announcement:
@@ -238,7 +236,7 @@ def confirm_release(runtime: Runtime, template_id: int, by: str) -> Announcement
 
 
 def _copy_announcement(
-    db: Connection, ready: AnnouncementTemplate, announcement: Announcement, by: str, at: datetime
+    db: Transaction, ready: AnnouncementTemplate, announcement: Announcement, by: str, at: datetime
 ) -> Announcement:
     """The announcement that leaves: the same words and wordings, the moment, and everybody who stands for it."""
     proposed_by = ready.proposed_by or by

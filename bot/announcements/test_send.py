@@ -20,5 +20,5 @@ def send_test(runtime: Runtime, announcement: Announcement, language: str, staff
     text = AnnouncementMessageBuilder(runtime, announcement).render_body("text", language)
     at = now()
     with runtime.database.write() as db:
-        delivery = deliveries.plan_reminder(db, runtime.database.vault, staff, f"{TEST_MARK}\n{text}", at)
+        delivery = deliveries.plan_reminder(db, staff, f"{TEST_MARK}\n{text}", at)
     enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery)

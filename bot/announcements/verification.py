@@ -126,7 +126,7 @@ def _list_sent_sentences(runtime: Runtime, announcement: Announcement) -> list[s
 
 def _choose_language(runtime: Runtime, inbound: InboundMessage) -> str:
     with runtime.database.read() as db:
-        contact = contacts.find(db, runtime.database.vault, inbound.address)
+        contact = contacts.find(db, inbound.address)
     if contact and contact.language:
         return contact.language
     read = understand_text(runtime.library, inbound.text, None)

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from io import StringIO
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.phone_numbers import parse_e164
 from bot.messaging import suppression_rules
 from bot.runtime import Runtime
@@ -97,9 +95,9 @@ def plan_texts(runtime: Runtime, school: str, phone_list: PhoneNumberList, by: s
     return {name: counts[name] for name in CHECK_IN_OUTCOMES}
 
 
-def _plan_text(runtime: Runtime, db: Connection, phone_number: str, at: datetime) -> str:
+def _plan_text(runtime: Runtime, db: Transaction, phone_number: str, at: datetime) -> str:
     """What becomes of one number."""
-    known = contacts.list_for_number(db, runtime.database.vault, phone_number)
+    known = contacts.list_for_number(db, phone_number)
     outcome = _find_refusal(runtime, db, known, at)
     if outcome:
         return outcome
@@ -116,7 +114,7 @@ def _plan_text(runtime: Runtime, db: Connection, phone_number: str, at: datetime
     return TEXT_PLANNED
 
 
-def _find_refusal(runtime: Runtime, db: Connection, known_contacts: Sequence[Contact], at: datetime) -> str:
+def _find_refusal(runtime: Runtime, db: Transaction, known_contacts: Sequence[Contact], at: datetime) -> str:
     """Why this family gets none; "" if it does."""
     family = known_contacts[0].family_id if known_contacts else None
     if family is None:

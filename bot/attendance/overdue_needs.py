@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 def remind_owners(runtime: Runtime) -> None:
     """Tell the owners; the rows and the texts are written together, so each is told once."""
-    at, district, vault = now(), runtime.library.district, runtime.database.vault
+    at, district = now(), runtime.library.district
     with runtime.database.write() as db:
         late = support_needs.claim_overdue(db, district.to_local_time(at).date(), at)
         planned = []
         for owner, count in Counter(owner for owner, _ in late if owner in district.staff).items():
             due = district.find_next_work_time(owner, at)
-            planned.append(deliveries.plan_reminder(db, vault, owner, _build_text(runtime, count), due))
+            planned.append(deliveries.plan_reminder(db, owner, _build_text(runtime, count), due))
     for delivery_id in planned:
         enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     if late:

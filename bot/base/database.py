@@ -47,6 +47,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)) if value else None
 
 
+class Transaction:
+    """One transaction, with the vault that encrypts and decrypts its rows.
+
+    It offers the methods of the SQLAlchemy connection that queries use, with their types.
+    """
+
+    def __init__(self, connection: Connection, vault: Vault) -> None:
+        self.connection, self.vault, self.dialect = connection, vault, connection.dialect
+        self.execute = connection.execute
+        self.exec_driver_sql = connection.exec_driver_sql
+        self.begin_nested = connection.begin_nested
+        self.in_nested_transaction = connection.in_nested_transaction
+
+
 class Database:
     """The engine and the vault: what every query needs.  Open one per process, after the fork."""
 
@@ -55,10 +69,10 @@ class Database:
         self.engine = open_engine(url)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Iterator[Transaction]:
         """One transaction that is kept whole or not at all; on SQLite it takes the write lock at once."""
         with self.engine.begin() as connection:
-            yield connection
+            yield Transaction(connection, self.vault)
 
     def checkpoint_wal(self) -> bool:
         """SQLite's log still holds the pages of before: it is written back and emptied.  False, after a moment, if
@@ -74,10 +88,10 @@ class Database:
                 raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_SECONDS * 1000}")
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Iterator[Transaction]:
         """A connection for reading; nothing done with it is kept."""
         with self.engine.connect().execution_options(puente_read_only=True) as connection:
-            yield connection
+            yield Transaction(connection, self.vault)
 
 
 def build_driver_url(url: str) -> URL:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import escalation_policy, notices, staff_conversation
 from bot.cases.alert_text import add_drill_label
@@ -53,7 +51,7 @@ def take_case(runtime: Runtime, case_id: int, staff: str, source: str, is_lead: 
     """
     at = now()
     with runtime.database.write() as db:
-        case = cases.find(db, runtime.database.vault, case_id)
+        case = cases.find(db, case_id)
         if case is None:
             return ClaimResult("unknown")
         if not case.is_open:
@@ -62,7 +60,7 @@ def take_case(runtime: Runtime, case_id: int, staff: str, source: str, is_lead: 
             return ClaimResult("yours")
         planned = _claim_case(runtime, db, case, _ClaimRequest(staff, source, is_lead, at))
         if planned is None:
-            again = cases.get(db, runtime.database.vault, case_id)
+            again = cases.get(db, case_id)
             return (
                 ClaimResult("yours")
                 if again.claimed_by == staff
@@ -78,9 +76,9 @@ def can_take_over(runtime: Runtime, case: Case, is_lead: bool) -> bool:
     return is_lead or case.chased_at is not None or case.claimed_by not in runtime.library.district.staff
 
 
-def _claim_case(runtime: Runtime, db: Connection, case: Case, request: _ClaimRequest) -> list[str] | None:
+def _claim_case(runtime: Runtime, db: Transaction, case: Case, request: _ClaimRequest) -> list[str] | None:
     """The texts about it, or None if it is, or has just become, somebody else's."""
-    staff, at, vault = request.staff, request.at, runtime.database.vault
+    staff, at = request.staff, request.at
     chase_at = escalation_policy.find_assignee_reminder_time(runtime.library.district, case, at)
     if case.claimed_by:
         if not can_take_over(runtime, case, request.is_lead) or not case_transitions.take_over(
@@ -95,14 +93,14 @@ def _claim_case(runtime: Runtime, db: Connection, case: Case, request: _ClaimReq
     if not case_transitions.claim(db, case.id, staff, chase_at, at, request.source):
         return None
     deliveries.cancel_pages(db, case.id)
-    return notices.plan_assignment_notices(runtime, db, case, contacts.get(db, vault, case.contact_id), staff, at)
+    return notices.plan_assignment_notices(runtime, db, case, contacts.get(db, case.contact_id), staff, at)
 
 
 def hand_over_case(runtime: Runtime, case_id: int, given_by: str, new_assignee: str, is_lead: bool = False) -> bool:
     """Give a case to somebody else, who gets a text; False if it was not `from_`'s to give (who `leads` may always)."""
     at = now()
     with runtime.database.write() as db:
-        case = cases.find(db, runtime.database.vault, case_id)
+        case = cases.find(db, case_id)
         if case is None or not (case.claimed_by == given_by or (is_lead and case.claimed_by)):
             return False
         if not case_transitions.hand_over(
@@ -127,7 +125,7 @@ def resolve_case(runtime: Runtime, case_id: int, actor: str, reason: str = "") -
     """Say that a case is done: the talk ends, and a day later the family is asked whether it was helped."""
     at = now()
     with runtime.database.write() as db:
-        case = cases.find(db, runtime.database.vault, case_id)
+        case = cases.find(db, case_id)
         if case is None or not case_transitions.resolve(db, case_id, actor, at, reason):
             return False
         deliveries.cancel_pages(db, case_id)
@@ -138,7 +136,7 @@ def resolve_case(runtime: Runtime, case_id: int, actor: str, reason: str = "") -
     return True
 
 
-def _plan_help_question(runtime: Runtime, db: Connection, case: Case, at: datetime) -> None:
+def _plan_help_question(runtime: Runtime, db: Transaction, case: Case, at: datetime) -> None:
     if case.topic in TOPICS_WITHOUT_HELP_QUESTION or case.severity == "info":
         return
     follow_ups.drop(db, case.contact_id, HELP_QUESTION_FLOW)

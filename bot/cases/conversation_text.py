@@ -57,9 +57,8 @@ def _get_label(runtime: Runtime, language: str, text_id: str) -> str:
 def can_send_as_one_message(runtime: Runtime, message: CaseMessage) -> bool:
     """Whether the text, its original and the first words about who writes go into one message (twilio.md, 21617)."""
     with runtime.database.read() as db:
-        vault = runtime.database.vault
-        case = cases.get(db, vault, message.case_id)
-        contact = contacts.get(db, vault, case.contact_id)
+        case = cases.get(db, message.case_id)
+        contact = contacts.get(db, case.contact_id)
     return bool(
         count_utf16_units(build_family_text(runtime, case, message, contact, is_first=True)) <= MAX_MESSAGE_UNITS
     )

@@ -5,9 +5,7 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import ALERT_CASE_JOB, DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import timeouts
 from bot.flows.dialog_state import DialogState, FlowContext, Outcome, prepend_effects, start_flow
@@ -37,7 +35,7 @@ def start(runtime: Runtime, follow_up_id: int) -> None:
     at = now()
     with runtime.database.read() as db:
         follow_up = follow_ups.get(db, follow_up_id)
-        contact = contacts.get(db, runtime.database.vault, follow_up.contact_id)
+        contact = contacts.get(db, follow_up.contact_id)
     if follow_up.state != "waiting" or follow_up.due_at > at:
         return
     tired = contact.unanswered >= MAX_UNANSWERED_PROMPTS and not follow_up.step
@@ -136,7 +134,7 @@ class _FollowUpOpening:
 
 
 def _save_outcome(
-    runtime: Runtime, db: Connection, opening: _FollowUpOpening, conversation: Conversation
+    runtime: Runtime, db: Transaction, opening: _FollowUpOpening, conversation: Conversation
 ) -> TurnResult:
     (talk, effects), contact, at = opening.outcome, opening.contact, opening.at
     cause = InboundMessage(f"follow-up:{opening.follow_up.id}", contact.address, "")
@@ -146,7 +144,7 @@ def _save_outcome(
         runtime, db, contact, at
     )
     body = composer.compose(effects)
-    deliveries.plan_follow_up(db, runtime.database.vault, opening.follow_up.id, contact.id, body, at)
+    deliveries.plan_follow_up(db, opening.follow_up.id, contact.id, body, at)
     sent_texts.record(db, contact.id, composer.sent_text_keys, list(conversation.told), at)
     return kept
 

@@ -39,11 +39,11 @@ class InterpreterRequestForm:
 
 def submit(runtime: Runtime, case_id: int, requested_by: str, form: InterpreterRequestForm) -> None:
     """Write the request down and tell the coordinator: language, how, whom; not when, which may tell where they are."""
-    at, vault, district = now(), runtime.database.vault, runtime.library.district
+    at, district = now(), runtime.library.district
     with runtime.database.write() as db:
-        case = cases.get(db, vault, case_id)
+        case = cases.get(db, case_id)
         request = InterpreterRequest(0, case_id, case.language, form.requested_time, form.mode, form.kind, requested_by)
-        _, new = interpreter_requests.add(db, vault, f"form:{form.form_id}", request, at)
+        _, new = interpreter_requests.add(db, f"form:{form.form_id}", request, at)
         if not new:
             return
         audit_log.record(db, requested_by, "asked for an interpreter", f"case {case_id}", at, form.mode)

@@ -6,8 +6,7 @@ To a family only where it does no harm: never about violence at home, where some
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.cases.alert_text import add_drill_label, describe_case
 from bot.content.texts import TextId
 from bot.flows.effects import Notice
@@ -24,18 +23,18 @@ TOPICS_WITHOUT_FAMILY_NOTICES = frozenset({"abuse_violence_home"}) | STAFF_TOPIC
 
 
 def plan_family_notice(
-    runtime: Runtime, db: Connection, contact: Contact, text_id: TextId, at: datetime, values: Mapping[str, str]
+    runtime: Runtime, db: Transaction, contact: Contact, text_id: TextId, at: datetime, values: Mapping[str, str]
 ) -> str:
     """Plan one of the program's own texts in the family's language; the delivery's id."""
     language = contact.language or "en"
     composer = ReplyComposer(get_localized_library(runtime, language), language, at, extra_values=values)
     body = composer.compose([Notice(text_id)])
     sent_texts.record(db, contact.id, composer.sent_text_keys, [], at)
-    return deliveries.plan_notice(db, runtime.database.vault, {"contact_id": contact.id}, body, at)
+    return deliveries.plan_notice(db, {"contact_id": contact.id}, body, at)
 
 
 def plan_assignment_notices(
-    runtime: Runtime, db: Connection, case: Case, contact: Contact, assignee: str, at: datetime
+    runtime: Runtime, db: Transaction, case: Case, contact: Contact, assignee: str, at: datetime
 ) -> list[str]:
     """After an emergency was taken: the family hears who reads its words, the others paged hear that they need not."""
     member = runtime.library.district.staff.get(assignee)
@@ -46,19 +45,19 @@ def plan_assignment_notices(
     paged: set[str | None] = (
         {runtime.library.district.find_staff_by_address(contact.address)} if case.topic in STAFF_TOPICS else set()
     )
-    paged |= {one.staff for one in deliveries.list_for_case(db, runtime.database.vault, case.id) if one.kind == "alert"}
+    paged |= {one.staff for one in deliveries.list_for_case(db, case.id) if one.kind == "alert"}
     body = add_drill_label(case, f"{runtime.library.district.name}: case {case.id} was taken by {name}.")
     for person in sorted(one for one in paged if one and one != assignee) if case.severity == "escalate_now" else ():
         planned.append(plan_staff_notice(runtime, db, person, body, at))
     return planned
 
 
-def plan_staff_notice(runtime: Runtime, db: Connection, staff: str, body: str, at: datetime) -> str:
+def plan_staff_notice(runtime: Runtime, db: Transaction, staff: str, body: str, at: datetime) -> str:
     """Plan a text to one member of staff; the delivery's id."""
-    return deliveries.plan_notice(db, runtime.database.vault, {"staff": staff}, body, at)
+    return deliveries.plan_notice(db, {"staff": staff}, body, at)
 
 
-def plan_delay_notice(runtime: Runtime, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
+def plan_delay_notice(runtime: Runtime, db: Transaction, case: Case, contact: Contact, at: datetime) -> None:
     """The family is told honestly, once, and given the numbers that answer; so is a front office."""
     if case.topic == AGENTS_TOPIC and case_transitions.mark_delay_notified(db, case.id, at):
         _plan_front_office_notice(runtime, db, case, contact, at)
@@ -68,7 +67,7 @@ def plan_delay_notice(runtime: Runtime, db: Connection, case: Case, contact: Con
     plan_family_notice(runtime, db, contact, "nobody_yet", due, {})
 
 
-def _plan_front_office_notice(runtime: Runtime, db: Connection, case: Case, contact: Contact, at: datetime) -> None:
+def _plan_front_office_notice(runtime: Runtime, db: Transaction, case: Case, contact: Contact, at: datetime) -> None:
     """Whoever stands at the desk hears whom to call, by name and work number."""
     district = runtime.library.district
     starter = district.find_staff_by_address(contact.address)
@@ -79,7 +78,7 @@ def _plan_front_office_notice(runtime: Runtime, db: Connection, case: Case, cont
         plan_staff_notice(runtime, db, starter, body, at)
 
 
-def remind_assignee(runtime: Runtime, db: Connection, case: Case, at: datetime) -> None:
+def remind_assignee(runtime: Runtime, db: Transaction, case: Case, at: datetime) -> None:
     """Who took it has given no sign: that person hears so, of an emergency the whole chain, until there is one.
 
     From now on somebody else may take it over.

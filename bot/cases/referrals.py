@@ -7,9 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.language_names import get_english_name, get_own_name
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import escalation_policy
@@ -62,11 +60,11 @@ def refer_family(runtime: Runtime, request: ReferralRequest) -> bool:
 
     Everything is written in one transaction; a repeat of the form finds it done and sends nothing.
     """
-    at, vault = now(), runtime.database.vault
+    at = now()
     partner = list_available_partners(runtime, "en", at).get(request.partner_id)
     with runtime.database.write() as db:
-        case = cases.get(db, vault, request.case_id)
-        contact = contacts.get(db, vault, case.contact_id)
+        case = cases.get(db, request.case_id)
+        contact = contacts.get(db, case.contact_id)
         may = case.is_open and case.claimed_by == request.staff and case.topic not in TOPICS_WITHOUT_REFERRAL_TEXT
         if partner is None or not may or contact.stopped_at:
             return False
@@ -90,17 +88,17 @@ class _ReferralText:
     at: datetime
 
 
-def _plan_text(runtime: Runtime, db: Connection, text: _ReferralText) -> str:
+def _plan_text(runtime: Runtime, db: Transaction, text: _ReferralText) -> str:
     """The text as a row, and beside it in the talk, where staff see how far it came."""
-    vault, language = runtime.database.vault, text.contact.language or "en"
+    language = text.contact.language or "en"
     body, english = (build_referral_text(runtime, text.partner, text.staff, one, text.at) for one in (language, "en"))
     new = NewCaseMessage(
         text.case.id, f"referral:{text.referral_id}", "staff", "en", english, text.staff, language, "drafting"
     )
-    message_id = case_messages.add(db, vault, new, text.at)
+    message_id = case_messages.add(db, new, text.at)
     made = MessageTranslation(body if language != "en" else "", "", (), "no")
-    case_messages.save_translation(db, vault, message_id, made, "done")
-    delivery_id = deliveries.plan_staff_message(db, vault, text.contact.id, body, text.at)
+    case_messages.save_translation(db, message_id, made, "done")
+    delivery_id = deliveries.plan_staff_message(db, text.contact.id, body, text.at)
     case_messages.set_delivery(db, message_id, None, delivery_id)
     later = (
         escalation_policy.find_assignee_reminder_time(
@@ -113,7 +111,7 @@ def _plan_text(runtime: Runtime, db: Connection, text: _ReferralText) -> str:
 
 
 def _plan_question(
-    runtime: Runtime, db: Connection, referral_id: int, case: Case, contact: Contact, at: datetime
+    runtime: Runtime, db: Transaction, referral_id: int, case: Case, contact: Contact, at: datetime
 ) -> None:
     """After five days, once: a newer referral takes the place of one that was not asked about yet."""
     if case.topic in TOPICS_WITHOUT_HELP_QUESTION:
@@ -171,7 +169,7 @@ def _replace_quote_with_english(text: str, english: str) -> str:
 def can_send_as_one_message(runtime: Runtime, case: Case, partner_id: str, staff: str) -> bool:
     """Whether the text goes into one message in the family's language."""
     with runtime.database.read() as db:
-        language = contacts.get(db, runtime.database.vault, case.contact_id).language or "en"
+        language = contacts.get(db, case.contact_id).language or "en"
     partner = list_available_partners(runtime, language, now()).get(partner_id)
     return (
         partner is not None

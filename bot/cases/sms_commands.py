@@ -77,7 +77,7 @@ def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
     if asked.kind == "write" and understand_text(runtime.library, inbound.text, None).severity == "escalate_now":
         return None  # "911 help, a man with a gun": an emergency of one's own, not a text to case 911
     with runtime.database.read() as db:
-        case = cases.find(db, runtime.database.vault, asked.case_id)
+        case = cases.find(db, asked.case_id)
     if case is None or not _can_access_case(runtime, staff, case):
         if asked.kind == "write":
             return None
@@ -130,7 +130,7 @@ def _write_to_family(runtime: Runtime, staff: str, case: Case, command: CaseComm
     if not case.is_open:
         return f"Case {case.id} is done. Open the console to write."
     with runtime.database.read() as db:
-        way = find_delivery_route(runtime, contacts.get(db, runtime.database.vault, case.contact_id))
+        way = find_delivery_route(runtime, contacts.get(db, case.contact_id))
     if way.address is None:
         return (
             f"Case {case.id}: no text reaches this family now ({way.reason}). Please call; the console has the number."

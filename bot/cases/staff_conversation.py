@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, TRANSLATE_MESSAGE_JOB, enqueue
 from bot.cases import escalation_policy, notices
 from bot.cases.alert_text import add_drill_label
@@ -71,9 +70,8 @@ def queue_message(runtime: Runtime, staff_message: StaffMessage) -> int:
 
 def _add_message(runtime: Runtime, staff_message: StaffMessage, state: str) -> int:
     with runtime.database.write() as db:
-        vault = runtime.database.vault
-        case = cases.get(db, vault, staff_message.case_id)
-        to = contacts.get(db, vault, case.contact_id).language or "en"
+        case = cases.get(db, staff_message.case_id)
+        to = contacts.get(db, case.contact_id).language or "en"
         new = NewCaseMessage(
             case.id,
             staff_message.cause,
@@ -84,13 +82,13 @@ def _add_message(runtime: Runtime, staff_message: StaffMessage, state: str) -> i
             to,
             state,
         )
-        return case_messages.add(db, vault, new, now())
+        return case_messages.add(db, new, now())
 
 
 def get_message(runtime: Runtime, message_id: int) -> CaseMessage:
     """One message of a talk; raises `sqlalchemy.exc.NoResultFound`."""
     with runtime.database.read() as db:
-        return case_messages.get(db, runtime.database.vault, message_id)
+        return case_messages.get(db, message_id)
 
 
 def translate_message(runtime: Runtime, message_id: int) -> None:
@@ -138,7 +136,7 @@ def _save_translation(runtime: Runtime, message: CaseMessage, translated: Transl
     made = MessageTranslation(translated.text, translated.back, translated.warnings, translated.machine)
     with runtime.database.write() as db:
         kept = "untranslated" if translated.failure and state == "done" else state
-        case_messages.save_translation(db, runtime.database.vault, message.id, made, kept)
+        case_messages.save_translation(db, message.id, made, kept)
         if translated.failure and message.state != "before":
             case_transitions.flag(db, message.case_id, NOT_TRANSLATED_FLAG)
     if translated.failure:
@@ -147,15 +145,15 @@ def _save_translation(runtime: Runtime, message: CaseMessage, translated: Transl
 
 def send_message(runtime: Runtime, message_id: int) -> bool:
     """A draft goes to the family, and the talk has begun; False if it was sent or thrown away, or the case is done."""
-    at, vault = now(), runtime.database.vault
+    at = now()
     with runtime.database.write() as db:
-        message = case_messages.get(db, vault, message_id)
-        case = cases.get(db, vault, message.case_id)
-        contact = contacts.get(db, vault, case.contact_id)
+        message = case_messages.get(db, message_id)
+        case = cases.get(db, message.case_id)
+        contact = contacts.get(db, case.contact_id)
         if not case.is_open or not case_messages.claim(db, message_id):
             return False
         body = build_family_text(runtime, case, message, contact, is_first=contact.talking_case != case.id)
-        delivery_id = deliveries.plan_staff_message(db, vault, contact.id, body, at)
+        delivery_id = deliveries.plan_staff_message(db, contact.id, body, at)
         case_messages.set_delivery(db, message_id, None, delivery_id)
         later = (
             escalation_policy.find_assignee_reminder_time(runtime.library.district, case, at + FAMILY_REPLY_PERIOD)
@@ -170,17 +168,17 @@ def send_message(runtime: Runtime, message_id: int) -> bool:
 
 def resend_message(runtime: Runtime, message_id: int) -> bool:
     """What did not arrive is sent once more; False while it is under way or has arrived."""
-    at, vault = now(), runtime.database.vault
+    at = now()
     try:
         with runtime.database.write() as db:
-            message = case_messages.get(db, vault, message_id)
-            before = deliveries.find(db, vault, message.delivery_id or "")
+            message = case_messages.get(db, message_id)
+            before = deliveries.find(db, message.delivery_id or "")
             if before is None or before.state not in LOST_MESSAGE_STATES:
                 return False
-            case = cases.get(db, vault, message.case_id)
-            contact = contacts.get(db, vault, case.contact_id)
+            case = cases.get(db, message.case_id)
+            contact = contacts.get(db, case.contact_id)
             body = build_family_text(runtime, case, message, contact, False)
-            delivery_id = deliveries.plan_staff_message(db, vault, contact.id, body, at)
+            delivery_id = deliveries.plan_staff_message(db, contact.id, body, at)
             if not case_messages.set_delivery(db, message_id, before.id, delivery_id):
                 raise _AlreadyResentError  # and nothing of this is kept
     except _AlreadyResentError:
@@ -197,10 +195,10 @@ def handle_undelivered_message(runtime: Runtime, delivery_id: str) -> None:
     """A text of staff did not arrive: the case does not wait for an answer to it, and who wrote it is told."""
     at, district = now(), runtime.library.district
     with runtime.database.write() as db:
-        message = case_messages.find_by_delivery(db, runtime.database.vault, delivery_id)
+        message = case_messages.find_by_delivery(db, delivery_id)
         if message is None:
             return
-        case = cases.get(db, runtime.database.vault, message.case_id)
+        case = cases.get(db, message.case_id)
         chase_at = escalation_policy.find_assignee_reminder_time(district, case, at) or at + FAMILY_REPLY_PERIOD
         if not case_transitions.return_to_staff(db, case.id, chase_at) or message.staff not in district.staff:
             return
@@ -214,22 +212,20 @@ def ask_family_to_write(runtime: Runtime, case_id: int) -> bool:
     """Ask a family that no free text reaches to write, by an approved template, once a day; False if there is none."""
     at = now()
     with runtime.database.write() as db:
-        contact = contacts.get(db, runtime.database.vault, cases.get(db, runtime.database.vault, case_id).contact_id)
+        contact = contacts.get(db, cases.get(db, case_id).contact_id)
         asked = deliveries.find_last_planned_at(db, contact.id, WAITING_TEMPLATE)
         if not find_delivery_route(runtime, contact, WAITING_TEMPLATE).template or (
             asked and asked > at - timedelta(days=1)
         ):
             return False
-        delivery_id = deliveries.plan_staff_message(
-            db, runtime.database.vault, contact.id, WAITING_TEMPLATE, at, kind=WAITING_TEMPLATE
-        )
+        delivery_id = deliveries.plan_staff_message(db, contact.id, WAITING_TEMPLATE, at, kind=WAITING_TEMPLATE)
     enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return True
 
 
-def end_conversation(runtime: Runtime, db: Connection, case: Case, at: datetime) -> list[str]:
+def end_conversation(runtime: Runtime, db: Transaction, case: Case, at: datetime) -> list[str]:
     """The helper is back: the family is told, if it was talking about this case.  Then call `forget`."""
-    contact = contacts.get(db, runtime.database.vault, case.contact_id)
+    contact = contacts.get(db, case.contact_id)
     if contact.talking_case != case.id:
         return []
     contacts.set_active_case(db, contact.id, None)
@@ -242,7 +238,7 @@ def hand_back_to_bot(runtime: Runtime, case_id: int) -> bool:
     """Staff give the family back to the helper while the case goes on; False if there was no talk."""
     at = now()
     with runtime.database.write() as db:
-        case = cases.get(db, runtime.database.vault, case_id)
+        case = cases.get(db, case_id)
         planned = end_conversation(runtime, db, case, at)
         case_transitions.return_to_staff(
             db,
@@ -259,7 +255,7 @@ def hand_back_to_bot(runtime: Runtime, case_id: int) -> bool:
 def clear_active_case(runtime: Runtime, contact_id: int) -> None:
     """The day's conversation no longer says that a person talks with this family."""
     with runtime.database.read() as db:
-        contact = contacts.get(db, runtime.database.vault, contact_id)
+        contact = contacts.get(db, contact_id)
     _set_active_case(runtime, contact, contact.talking_case)
 
 
@@ -275,7 +271,7 @@ def _notify_staff(runtime: Runtime, message: CaseMessage) -> None:
     """Who has the case hears that the family wrote; not what."""
     at, district = now(), runtime.library.district
     with runtime.database.read() as db:
-        case = cases.get(db, runtime.database.vault, message.case_id)
+        case = cases.get(db, message.case_id)
     if not claim_staff_notice(runtime, case.id):
         return
     known = case.claimed_by in district.staff
@@ -297,7 +293,7 @@ def _request_translation_review(runtime: Runtime, message: CaseMessage) -> None:
         f" differ. Please look at it. {runtime.settings.public_base}/console/cases/{message.case_id}"
     )
     with runtime.database.write() as db:
-        case = cases.get(db, runtime.database.vault, message.case_id)
+        case = cases.get(db, message.case_id)
         planned = notices.plan_staff_notice(runtime, db, message.staff or "", add_drill_label(case, body), now())
     enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, planned)
 

@@ -9,8 +9,7 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.base.queues import ALERT_CASE_JOB, DELIVER_MESSAGE_JOB, enqueue
 from bot.flows.dialog_state import DialogState, FlowContext, Outcome, handle_timeout
 from bot.flows.engine import FlowState
@@ -87,7 +86,7 @@ def _restore_dialog_state(conversation: Conversation, contact: Contact) -> Dialo
 
 
 def _save_outcome(
-    runtime: Runtime, db: Connection, due: DueTimeout, context: FlowContext, outcome: Outcome, after: Conversation
+    runtime: Runtime, db: Transaction, due: DueTimeout, context: FlowContext, outcome: Outcome, after: Conversation
 ) -> TurnResult:
     """The cases that are opened, and what the family reads, in one transaction."""
     talk, effects = outcome
@@ -96,7 +95,7 @@ def _save_outcome(
     composer = build_composer(runtime, talk, context, due.at, after.noticed)
     composer.extra_values = build_case_values(runtime.library, kept, due.at)
     body = composer.compose(effects)
-    deliveries.plan_follow_up(db, runtime.database.vault, due.timeout.id, due.contact.id, body, due.at)
+    deliveries.plan_follow_up(db, due.timeout.id, due.contact.id, body, due.at)
     sent_texts.record(db, due.contact.id, composer.sent_text_keys, after.told, due.at)
     return kept
 

@@ -4,9 +4,7 @@ import logging
 from collections import Counter
 from datetime import date, datetime
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.community import contact_rules
 from bot.runtime import Runtime
@@ -19,13 +17,11 @@ log = logging.getLogger(__name__)
 
 def remind_owners(runtime: Runtime) -> None:
     """Tell the keepers; note and text are written together, so a killed process tells nobody twice."""
-    at, district, vault = now(), runtime.library.district, runtime.database.vault
+    at, district = now(), runtime.library.district
     with runtime.database.write() as db:
         late = Counter(_list_newly_overdue_owners(runtime, db, district.to_local_time(at).date(), at))
         planned = [
-            deliveries.plan_reminder(
-                db, vault, person, _build_text(runtime, count), district.find_next_work_time(person, at)
-            )
+            deliveries.plan_reminder(db, person, _build_text(runtime, count), district.find_next_work_time(person, at))
             for person, count in late.items()
         ]
     for delivery_id in planned:
@@ -34,9 +30,9 @@ def remind_owners(runtime: Runtime) -> None:
         log.info("overdue with leaders: contacts=%s texts=%s", late.total(), len(planned))
 
 
-def _list_newly_overdue_owners(runtime: Runtime, db: Connection, today: date, at: datetime) -> list[str]:
+def _list_newly_overdue_owners(runtime: Runtime, db: Transaction, today: date, at: datetime) -> list[str]:
     """The keeper of each contact or task of the first week that nobody was told of; another day is told anew."""
-    register, district = community_leaders.list_all(db, runtime.database.vault), runtime.library.district
+    register, district = community_leaders.list_all(db), runtime.library.district
     due = [(f"leader {one.id}", one.due_on, one.owner) for one in register if contact_rules.is_overdue(one, today)]
     plan = contact_rules.list_open_tasks(community_leaders.list_tasks(db), register)
     due += [(f"leaders {one.kind}", one.due_on, one.owner) for one in plan if one.due_on < today]

@@ -2,9 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.community import contact_rules
 from bot.community.overdue_contacts import LEADER_OFFICE_ROLE
 from bot.runtime import Runtime
@@ -27,9 +25,9 @@ class LeaderAskedRecentlyError(Exception):
 
 def list_tasks(runtime: Runtime) -> list[LeaderTask]:
     """What the superintendent's office still has to do; an empty register begins with the plan for the first week."""
-    district, vault = runtime.library.district, runtime.database.vault
+    district = runtime.library.district
     with runtime.database.read() as db:
-        register, plan = community_leaders.list_all(db, vault), community_leaders.list_tasks(db)
+        register, plan = community_leaders.list_all(db), community_leaders.list_tasks(db)
     if not plan and not register:
         owner = district.find_owners(LEADER_OFFICE_ROLE)[0]
         with runtime.database.write() as db:
@@ -45,24 +43,24 @@ def save_leader(runtime: Runtime, leader: CommunityLeader, by: str, has_text_con
     The number's family has the role of a leader from now on: it gets announcements first, to pass on.  Only with
     `texts`, its word that it wants them, is it written to.
     """
-    at, vault = now(), runtime.database.vault
+    at = now()
     with runtime.database.write() as db:
         number: int | None = leader.id
-        before = community_leaders.find(db, vault, leader.id) if leader.id else None
+        before = community_leaders.find(db, leader.id) if leader.id else None
         if leader.id:
-            number = leader.id if community_leaders.change(db, vault, leader) else None
+            number = leader.id if community_leaders.change(db, leader) else None
         else:
-            number = community_leaders.add(db, vault, leader, at)
+            number = community_leaders.add(db, leader, at)
         if number is None:
             return None
         if before and before.phone and before.phone != leader.phone:
             _remove_leader_role(runtime, db, before.phone, at)
         audit_log.record(db, by, "wrote a leader in", f"leader {number}", at)
         if leader.phone:
-            family = families.find_or_create(db, vault, leader.phone, at)
+            family = families.find_or_create(db, leader.phone, at)
             families.set_role(db, family, LEADER_FAMILY_ROLE)
             if has_text_consent:
-                contacts.add(db, vault, leader.phone, "sms", at)
+                contacts.add(db, leader.phone, "sms", at)
                 families.set_consent(db, family, LEADER_CONSENT_BASIS, at)
     return number
 
@@ -106,9 +104,9 @@ def remove_leader(runtime: Runtime, leader: CommunityLeader, by: str) -> None:
         audit_log.record(db, by, "took a leader out", f"leader {leader.id}", at)
 
 
-def _remove_leader_role(runtime: Runtime, db: Connection, phone: str, at: datetime) -> None:
+def _remove_leader_role(runtime: Runtime, db: Transaction, phone: str, at: datetime) -> None:
     """This number gets no kits any more, and no texts on a leader's word; what a family said of itself stays."""
-    family = families.find_or_create(db, runtime.database.vault, phone, at)
+    family = families.find_or_create(db, phone, at)
     families.set_role(db, family, "family")
     if families.get(db, family).consent_basis == LEADER_CONSENT_BASIS:
         families.set_consent(db, family, None, None)

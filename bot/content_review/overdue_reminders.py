@@ -4,9 +4,7 @@ import logging
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.review_queue import NOT_SET_UP, ReviewTask, list_tasks
 from bot.messaging import partner_directory
@@ -40,7 +38,7 @@ def remind_owners(runtime: Runtime) -> None:
         log.info("owners told: tasks=%s texts=%s", len(new), len(planned))
 
 
-def _plan_expiry_texts(runtime: Runtime, db: Connection, new_tasks: list[ReviewTask], at: datetime) -> list[str]:
+def _plan_expiry_texts(runtime: Runtime, db: Transaction, new_tasks: list[ReviewTask], at: datetime) -> list[str]:
     """One text to each person, whatever number of things that person has to look at."""
     district, of_person = runtime.library.district, defaultdict(list)
     for task in new_tasks:
@@ -50,18 +48,20 @@ def _plan_expiry_texts(runtime: Runtime, db: Connection, new_tasks: list[ReviewT
     for person, subjects in of_person.items():
         due = district.staff[person].hours.find_next_moment(district.to_local_time(at)).astimezone(at.tzinfo)
         body = _build_text(runtime, subjects)
-        planned.append(deliveries.plan_reminder(db, runtime.database.vault, person, body, due))
+        planned.append(deliveries.plan_reminder(db, person, body, due))
     return planned
 
 
-def _plan_early_warnings(runtime: Runtime, db: Connection, upcoming_tasks: list[ReviewTask], at: datetime) -> list[str]:
+def _plan_early_warnings(
+    runtime: Runtime, db: Transaction, upcoming_tasks: list[ReviewTask], at: datetime
+) -> list[str]:
     """Before its time is over: counsel needs days, not minutes."""
     district, planned = runtime.library.district, []
     for task in upcoming_tasks:
         body = f"{district.name}: {task.subject} is {task.effect} from {task.since.isoformat()} on. {task.todo}"
         for person in district.find_owners(task.owner):
             due = district.staff[person].hours.find_next_moment(district.to_local_time(at)).astimezone(at.tzinfo)
-            planned.append(deliveries.plan_reminder(db, runtime.database.vault, person, body, due))
+            planned.append(deliveries.plan_reminder(db, person, body, due))
     return planned
 
 

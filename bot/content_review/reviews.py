@@ -5,9 +5,7 @@ No file changes by it: what must change is changed in the file, where it is revi
 
 from datetime import date
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.source_register import RegisterEntry, build_register
 from bot.nlu import mask_pii
@@ -43,14 +41,11 @@ def record_review(runtime: Runtime, subject: str, by: str, is_still_correct: boo
     return True
 
 
-def _notify_owners(runtime: Runtime, db: Connection, entry: RegisterEntry, by: str) -> list[str]:
+def _notify_owners(runtime: Runtime, db: Transaction, entry: RegisterEntry, by: str) -> list[str]:
     """In the owner's working hours."""
     district, at = runtime.library.district, now()
     name = district.staff[by].name if by in district.staff else by
     where = f"{runtime.settings.public_base}/console/register"
     body = f"{district.name}: {name} says that {entry.subject} must change. {where}"
     owners = [one for one in district.find_owners(entry.owner) if one != by]
-    return [
-        deliveries.plan_reminder(db, runtime.database.vault, one, body, district.find_next_work_time(one, at))
-        for one in owners
-    ]
+    return [deliveries.plan_reminder(db, one, body, district.find_next_work_time(one, at)) for one in owners]

@@ -4,9 +4,7 @@ import logging
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
@@ -73,13 +71,13 @@ def _format_names(subjects: Iterable[str]) -> str:
 
 
 def _plan_texts(
-    runtime: Runtime, db: Connection, register_entries: list[RegisterEntry], lines: list[str], at: datetime
+    runtime: Runtime, db: Transaction, register_entries: list[RegisterEntry], lines: list[str], at: datetime
 ) -> list[str]:
     """One text to each owner, in that person's working hours."""
-    district, vault = runtime.library.district, runtime.database.vault
+    district = runtime.library.district
     people = dict.fromkeys(person for one in register_entries for person in district.find_owners(one.owner))
     body = "\n".join(lines)
-    return [deliveries.plan_reminder(db, vault, one, body, district.find_next_work_time(one, at)) for one in people]
+    return [deliveries.plan_reminder(db, one, body, district.find_next_work_time(one, at)) for one in people]
 
 
 def record_reader(runtime: Runtime, week: date, by: str, role: str) -> bool:

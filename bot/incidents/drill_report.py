@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.runtime import Runtime
 from bot.store.schools import incidents, protocol_quizzes
 from bot.store.schools.incidents import Incident, IncidentParticipant
@@ -45,7 +44,7 @@ class SchoolDrillGroup:
         return sum(1 for one in self.members if one.is_complete)
 
 
-def list_by_school(runtime: Runtime, db: Connection, at: datetime) -> list[SchoolDrillGroup]:
+def list_by_school(runtime: Runtime, db: Transaction, at: datetime) -> list[SchoolDrillGroup]:
     """Every school with its own people, then those who work at all of them."""
     district = runtime.library.district
     last = _find_last_drills(db, at)
@@ -60,7 +59,7 @@ def list_by_school(runtime: Runtime, db: Connection, at: datetime) -> list[Schoo
     return [*groups, SchoolDrillGroup(None, everywhere)]
 
 
-def _find_last_drills(db: Connection, at: datetime) -> dict[str, tuple[Incident, IncidentParticipant]]:
+def _find_last_drills(db: Transaction, at: datetime) -> dict[str, tuple[Incident, IncidentParticipant]]:
     """The best that counts of each person: a whole drill before a later one that was broken off."""
     found: dict[str, tuple[Incident, IncidentParticipant]] = {}
     for drill in incidents.list_drills(db, at - MAX_DRILL_AGE):

@@ -57,9 +57,9 @@ def end_as_mistake(turn: IncidentTurn, incident: Incident, person: IncidentParti
 def build_summary(turn: IncidentTurn, incident: Incident, person: IncidentParticipant) -> str:
     """When, how long, how far, what was kept, who took it, and where to read it."""
     services, language = turn.runtime, person.language
-    district, vault = services.library.district, services.database.vault
-    found = incidents.list_entries(turn.db, vault, incident.id)
-    case = cases.find(turn.db, vault, incident.case_id or 0)
+    district = services.library.district
+    found = incidents.list_entries(turn.db, incident.id)
+    case = cases.find(turn.db, incident.case_id or 0)
     who = district.staff.get(case.claimed_by or "") if case else None
     taken = format_text("taken", language, name=who.name) if who else format_text("not_taken", language)
     figures = {"minutes": int((turn.at - incident.started_at).total_seconds() // 60), "reached": person.reached}
@@ -89,18 +89,17 @@ def _close_and_notify(turn: IncidentTurn, incident: Incident, outcome: str) -> N
 
 def _list_alerted_staff(turn: IncidentTurn, incident: Incident) -> set[str]:
     """Who was alerted since it began; only whoever has it, once somebody does."""
-    vault = turn.runtime.database.vault
-    case = cases.find(turn.db, vault, incident.case_id or 0)
+    case = cases.find(turn.db, incident.case_id or 0)
     if case is None:
         return set()
     if case.claimed_by:
         return {case.claimed_by}
-    found = deliveries.list_for_case(turn.db, vault, case.id)
+    found = deliveries.list_for_case(turn.db, case.id)
     return {one.staff for one in found if one.staff and one.state != "waiting" and one.due_at >= incident.started_at}
 
 
 def _close_case(turn: IncidentTurn, case_id: int, reason: str) -> None:
-    case = cases.get(turn.db, turn.runtime.database.vault, case_id)
+    case = cases.get(turn.db, case_id)
     if case_transitions.resolve(turn.db, case_id, turn.staff, turn.at, reason):
         deliveries.cancel_pages(turn.db, case_id)
         turn.delivery_ids += staff_conversation.end_conversation(turn.runtime, turn.db, case, turn.at)

@@ -140,18 +140,18 @@ def _build_danger_warning(turn: IncidentTurn, text: str, language: str) -> list[
 
 def _page_if_closed(turn: IncidentTurn, incident: Incident) -> None:
     """ICE once more in a running incident whose case somebody has closed: the chain is called again."""
-    case = cases.find(turn.db, turn.runtime.database.vault, incident.case_id or 0)
+    case = cases.find(turn.db, incident.case_id or 0)
     if case is not None and not case.is_open:
         start.page_staff_again(turn, incident)
 
 
 def _notify_assignee(turn: IncidentTurn, incident: Incident) -> None:
     """A principal who wrote to the desk ("42 how many are they?") hears that the desk has written; not what."""
-    db, vault, here = turn.db, turn.runtime.database.vault, turn.runtime
-    case = cases.find(db, vault, incident.case_id or 0)
+    db, here = turn.db, turn.runtime
+    case = cases.find(db, incident.case_id or 0)
     if case is None or not case.is_open or case.claimed_by in (None, turn.staff):
         return
-    asked = contacts.get(db, vault, case.contact_id).talking_case == case.id
+    asked = contacts.get(db, case.contact_id).talking_case == case.id
     if (
         asked
         and case.claimed_by in here.library.district.staff

@@ -42,7 +42,7 @@ def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
 def _is_for_incident(runtime: Runtime, staff: str, inbound: InboundMessage) -> bool:
     """Whether this is written within an incident (or is the repeat of what was), and is meant for nothing else."""
     with runtime.database.read() as db:
-        repeat = incidents.find_entry_by_cause(db, runtime.database.vault, inbound.sid) is not None
+        repeat = incidents.find_entry_by_cause(db, inbound.sid) is not None
         running = incidents.find_running_for_staff(db, staff) is not None
     return repeat or (running and not _is_other_command(runtime, inbound.text))
 

@@ -111,12 +111,12 @@ def _create_incident(turn: IncidentTurn, request: IncidentRequest) -> Incident:
 def _page_staff(turn: IncidentTurn, incident: Incident, address: str | None, is_new: bool) -> None:
     """The case by which the chain is paged.  What has just begun pages whatever was open before; who joins a running
     incident pages again only as every emergency does (after ten minutes)."""
-    vault, topic = turn.runtime.database.vault, AGENTS_DRILL_TOPIC if incident.drill else AGENTS_TOPIC
+    topic = AGENTS_DRILL_TOPIC if incident.drill else AGENTS_TOPIC
     contact = _find_case_contact_id(turn, incident, topic, address)
     new = NewCase(
         contact, topic, "escalate_now", FRONT_OFFICE_ROLE, CASE_OPENING_TEXTS[incident.drill], "en", {}, incident.school
     )
-    opened = cases.open_or_join(turn.db, vault, turn.cause[:64], 0, new, turn.at)
+    opened = cases.open_or_join(turn.db, turn.cause[:64], 0, new, turn.at)
     if is_new and not opened.is_new:
         cause = f"{turn.cause[:64]}:begin"
         case_transitions.restart_paging(turn.db, opened.id, incident.school, cause, turn.staff, turn.at)
@@ -133,9 +133,9 @@ def page_staff_again(turn: IncidentTurn, incident: Incident) -> None:
 def _find_case_contact_id(turn: IncidentTurn, incident: Incident, topic: str, address: str | None) -> int:
     """Whose case it is: that of the running incident; else who begins it, or the school's office where that person has
     an open one at another school (a family has one open case a topic) or no phone of the district file."""
-    db, vault, district = turn.db, turn.runtime.database.vault, turn.runtime.library.district
+    db, district = turn.db, turn.runtime.library.district
     if incident.case_id is not None:
-        return cases.get(db, vault, incident.case_id).contact_id
+        return cases.get(db, incident.case_id).contact_id
     for one in _list_addresses(district, turn.staff, incident.school, address):
         found = _find_or_add_contact(turn, one)
         open_one = cases.find_open(db, found.id, topic)
@@ -152,7 +152,7 @@ def _list_addresses(district: District, staff: str, school: str | None, address:
 
 def _find_or_add_contact(turn: IncidentTurn, address: str) -> Contact:
     channel = "whatsapp" if address.startswith("whatsapp:") else "sms"
-    return contacts.add(turn.db, turn.runtime.database.vault, address, channel, turn.at)
+    return contacts.add(turn.db, address, channel, turn.at)
 
 
 def _build_opening_text(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, has_joined: bool) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import ALERT_CASE_JOB, DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import staff_conversation
 from bot.content.incident_protocol import IncidentProtocol
@@ -20,7 +18,7 @@ class IncidentTurn:
     """Who does something, by which message (`cause`), when; and the jobs that follow from it."""
 
     runtime: Runtime
-    db: Connection
+    db: Transaction
     staff: str
     cause: str
     at: datetime
@@ -37,7 +35,7 @@ class IncidentTurn:
     def record_entry(self, incident: Incident, kind: str, step: int, reply: str, text: str = "") -> str:
         """Keep what was done with the reply that it got; the reply."""
         new = IncidentEntry(incident.id, self.cause, self.at, self.staff, kind, step, text, reply)
-        incidents.add_entry(self.db, self.runtime.database.vault, new)
+        incidents.add_entry(self.db, new)
         incidents.touch(self.db, incident.id, self.at)
         return reply
 
@@ -49,7 +47,7 @@ def run_once(runtime: Runtime, staff: str, cause: str, run_command: Callable[[In
     """
     with runtime.database.write() as db:
         incidents.acquire_lock(db)
-        before = incidents.find_entry_by_cause(db, runtime.database.vault, cause)
+        before = incidents.find_entry_by_cause(db, cause)
         if before is not None:
             return before.reply
         turn = IncidentTurn(runtime, db, staff, cause, now())

@@ -104,14 +104,14 @@ def _answer_late(
 
 def _send_late_reply(runtime: Runtime, message: InboundMessage, reply: str, current_time: datetime) -> None:
     """By text, once: the row's id hangs on the message."""
-    vault, delivery_id = runtime.database.vault, runtime.database.vault.compute_lookup_hash(f"late:{message.sid}")[:32]
+    delivery_id = runtime.database.vault.compute_lookup_hash(f"late:{message.sid}")[:32]
     staff = runtime.library.district.find_staff_by_address(message.address)
     with runtime.database.write() as db:
-        contact = contacts.find(db, vault, message.address)
+        contact = contacts.find(db, message.address)
         if staff:
-            deliveries.plan_late_reply(db, vault, {"id": delivery_id, "staff": staff}, reply, current_time)
+            deliveries.plan_late_reply(db, {"id": delivery_id, "staff": staff}, reply, current_time)
         elif contact:
-            deliveries.plan_late_reply(db, vault, {"id": delivery_id, "contact_id": contact.id}, reply, current_time)
+            deliveries.plan_late_reply(db, {"id": delivery_id, "contact_id": contact.id}, reply, current_time)
         else:
             return  # who is over the measure, or has just erased everything
     enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)

@@ -7,10 +7,9 @@ to a question about agents or papers, and a sentence that was changed is English
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sqlalchemy.engine import Connection
-
 from bot.announcements.text import split_sentences
 from bot.announcements.translation_drafts import TranslationApprovalError, find_protected_parts
+from bot.base.database import Transaction
 from bot.base.queues import TRANSLATE_ANSWER_SHEET_JOB, enqueue
 from bot.meetings.texts import MEETING_SOURCE_LANGUAGE
 from bot.runtime import Runtime
@@ -27,12 +26,12 @@ def list_parts(meeting: Meeting) -> tuple[TranslatedSentence, ...]:
     return (TranslatedSentence(meeting.title, after="\n"), *(split_sentences(meeting.sheet) if meeting.sheet else ()))
 
 
-def find_title(db: Connection, meeting: Meeting, language: str) -> str | None:
+def find_title(db: Transaction, meeting: Meeting, language: str) -> str | None:
     """The title as a person has approved it; None: there is only the English."""
     return approved_phrases.find(db, MEETING_SOURCE_LANGUAGE, language, meeting.title)
 
 
-def find_translation(db: Connection, meeting: Meeting, language: str) -> str | None:
+def find_translation(db: Transaction, meeting: Meeting, language: str) -> str | None:
     """The whole sheet as a person has approved it; None while one sentence is missing: half a text misleads."""
     said = [
         (approved_phrases.find(db, MEETING_SOURCE_LANGUAGE, language, part.english), part.after)

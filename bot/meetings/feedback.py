@@ -32,7 +32,7 @@ class TranslatedQuestion:
 def list_questions(runtime: Runtime, meeting: Meeting) -> list[TranslatedQuestion]:
     """The question box, by language.  The machine sees no name and no number, and each text once (it is cached)."""
     with runtime.database.read() as db:
-        found = meeting_questions.list_for_meeting(db, runtime.database.vault, meeting.id)
+        found = meeting_questions.list_for_meeting(db, meeting.id)
     return [TranslatedQuestion(one, _translate_to_english(runtime, one)) for one in found]
 
 
@@ -50,11 +50,10 @@ def _translate_to_english(runtime: Runtime, question: MeetingQuestion) -> str:
 
 def list_feedback_cases(runtime: Runtime, meeting: Meeting) -> list[Case]:
     """What those who came wrote afterwards, each a case that a person reads, newest first."""
-    vault = runtime.database.vault
     with runtime.database.read() as db:
         came = rsvps.list_contact_ids(db, meeting.id)
         until = {contact: rsvps.find_next_end(db, contact, meeting.ends_at) for contact in came}
-        found = [case for contact in came for case in cases.list_for_contact(db, vault, contact)]
+        found = [case for contact in came for case in cases.list_for_contact(db, contact)]
     own = [one for one in found if one.topic == FEEDBACK_FLOW and _is_feedback_for(one, meeting, until[one.contact_id])]
     return sorted(own, key=lambda one: -one.id)
 

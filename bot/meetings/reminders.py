@@ -7,9 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.texts import TextId
 from bot.meetings import rules
@@ -91,7 +89,7 @@ def _list_due_reminders(runtime: Runtime, meeting: Meeting, at: datetime) -> Ite
         yield "told_hour_at", hour
 
 
-def mark_due_as_sent(runtime: Runtime, db: Connection, at: datetime) -> int:
+def mark_due_as_sent(runtime: Runtime, db: Transaction, at: datetime) -> int:
     """After a restore: reminders whose time has come, and questions afterwards, may have left already; they count as
     told.  How many.  A change or a canceling is told again: better twice than a family before a shut door."""
     due: list[tuple[int, RsvpMark, datetime]] = [
@@ -116,7 +114,7 @@ def _send_to_each(
     due_rsvps: Sequence[Rsvp],
     texts: Sequence[TextId],
     at: datetime,
-    claim: Callable[[Connection, Rsvp], bool],
+    claim: Callable[[Transaction, Rsvp], bool],
 ) -> None:
     """A text to each of these families that this process claims; to nobody who texted STOP."""
     planned = []
@@ -129,7 +127,7 @@ def _send_to_each(
                 runtime, db, row.contact_id, made, texts, row.language or meetings_texts.MEETING_SOURCE_LANGUAGE
             )
             about = {"kind": "gathering", "contact_id": row.contact_id}
-            planned.append(deliveries.plan_notice(db, runtime.database.vault, about, body, at))
+            planned.append(deliveries.plan_notice(db, about, body, at))
     for delivery_id in planned:
         enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     if planned:

@@ -12,10 +12,9 @@ from datetime import timedelta
 from typing import Literal
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
 from bot.announcements.text import MEETING_LINK_PATTERN
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.language_names import get_english_name
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.texts import TextId
@@ -120,7 +119,7 @@ def _parse_short_yes(runtime: Runtime, inbound: InboundMessage) -> RsvpReply | N
     if EDGE_PUNCTUATION_PATTERN.sub("", unicodedata.normalize("NFKC", inbound.text)).casefold() not in ("1", "go"):
         return None
     with runtime.database.read() as db:
-        contact = contacts.find(db, runtime.database.vault, inbound.address)
+        contact = contacts.find(db, inbound.address)
         if contact is None or contact.talking_case:
             return None
         named = recipients.find_by_sid(db, inbound.replied_to_sid) if inbound.replied_to_sid else None
@@ -131,7 +130,7 @@ def _parse_short_yes(runtime: Runtime, inbound: InboundMessage) -> RsvpReply | N
     return RsvpReply("yes", found.code)
 
 
-def _find_invited_meeting(db: Connection, announcement_id: int) -> Meeting | None:
+def _find_invited_meeting(db: Transaction, announcement_id: int) -> Meeting | None:
     """Also by an invitation that was drafted anew since: its link names the gathering."""
     sent = announcements.find(db, announcement_id)
     named = MEETING_LINK_PATTERN.search(sent.link) if sent else None
@@ -162,9 +161,7 @@ def _record_response(runtime: Runtime, inbound: InboundMessage, meeting: Meeting
     """Write it down, and say what the family must know; nothing is asked."""
     at, planned = now(), None
     with runtime.database.write() as db:
-        contact = contacts.find(db, runtime.database.vault, inbound.address) or contacts.add(
-            db, runtime.database.vault, inbound.address, inbound.channel, at
-        )
+        contact = contacts.find(db, inbound.address) or contacts.add(db, inbound.address, inbound.channel, at)
         language = _get_language(runtime, contact)
         if meeting is None or meeting.state == "over" or (meeting.starts_at <= at and attendee_count):
             return _build_single_text(
@@ -194,7 +191,7 @@ def _list_confirmation_texts(meeting: Meeting, is_opted_out: bool) -> list[TextI
 
 
 def _build_single_text(
-    runtime: Runtime, db: Connection, contact: Contact, meeting: Meeting | None, text: TextId
+    runtime: Runtime, db: Transaction, contact: Contact, meeting: Meeting | None, text: TextId
 ) -> str:
     language = _get_language(runtime, contact)
     about = meeting or Meeting("", "", now(), now())
@@ -203,7 +200,7 @@ def _build_single_text(
     )
 
 
-def _request_interpreter(runtime: Runtime, db: Connection, meeting: Meeting, language: str) -> str | None:
+def _request_interpreter(runtime: Runtime, db: Transaction, meeting: Meeting, language: str) -> str | None:
     """The first family of a language without a trained interpreter: the coordinator hears of it, once."""
     missing = rules.find_missing_languages([language], booked.list_for_meeting(db, meeting.id))
     at, district = now(), runtime.library.district
@@ -215,16 +212,14 @@ def _request_interpreter(runtime: Runtime, db: Connection, meeting: Meeting, lan
         f"{district.name}: gathering {meeting.id} needs a trained interpreter: {get_english_name(language)}."
         f" {runtime.settings.public_base}/console/gatherings/{meeting.id}"
     )
-    return deliveries.plan_notice(
-        db, runtime.database.vault, {"staff": person}, body, district.find_next_work_time(person, at)
-    )
+    return deliveries.plan_notice(db, {"staff": person}, body, district.find_next_work_time(person, at))
 
 
 def _submit_question(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
     """Into the box.  Nothing of who asked is kept with it, and nothing about it with who asked."""
     at, text = now(), PHONE_NUMBER_PATTERN.sub("[…]", mask_pii(rsvp_reply.question)[0]).strip()[:MAX_QUESTION_LENGTH]
     with runtime.database.read() as db:
-        contact = contacts.find(db, runtime.database.vault, inbound.address)
+        contact = contacts.find(db, inbound.address)
     language = _get_language(runtime, contact)
     about = meeting or Meeting("", "", at, at)
     made = meetings_texts.build_composer(runtime, about, language, at)
@@ -247,7 +242,7 @@ def _save_question(runtime: Runtime, meeting: Meeting, text: str, language: str,
     spoken = language or (read.lang if read.lang_confidence >= QUESTION_LANGUAGE_CONFIDENCE else None) or ""
     with runtime.database.write() as db:
         day = runtime.library.district.to_local_time(now()).date()
-        meeting_questions.add(db, runtime.database.vault, meeting.id, text, spoken, day)
+        meeting_questions.add(db, meeting.id, text, spoken, day)
     if mark:
         runtime.redis.set(mark, 1, ex=QUESTION_REPEAT_SECONDS)
 
@@ -255,7 +250,7 @@ def _save_question(runtime: Runtime, meeting: Meeting, text: str, language: str,
 def _confirm_genuine(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
     assert meeting is not None, "answer() lets no other through"
     with runtime.database.read() as db:
-        contact = contacts.find(db, runtime.database.vault, inbound.address)
+        contact = contacts.find(db, inbound.address)
     language = _get_language(runtime, contact)
     made = meetings_texts.build_composer(runtime, meeting, language, now())
     if meeting.state == "canceled":

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.base.language_names import get_own_name
 from bot.content import dates
 from bot.content.texts import TextId
@@ -51,7 +50,7 @@ def build_composer(runtime: Runtime, meeting: Meeting, language: str, at: dateti
 
 def compose_text(
     runtime: Runtime,
-    db: Connection,
+    db: Transaction,
     contact_id: int,
     text_composer: ReplyComposer,
     texts: Sequence[TextId],

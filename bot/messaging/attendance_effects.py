@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.content.library import Library
 from bot.flows.choice_matching import match_choice
 from bot.flows.effects import Escalation
@@ -49,7 +48,7 @@ class AttendanceReport:
     reported_at: datetime
 
 
-def record_attendance(runtime: Runtime, db: Connection, effect: Escalation, report: AttendanceReport) -> None:
+def record_attendance(runtime: Runtime, db: Transaction, effect: Escalation, report: AttendanceReport) -> None:
     """Write down the absence, or the need, that this escalation tells of; once for each message."""
     answers = dict(effect.answers)
     if effect.topic in (ABSENCE_TOPIC, FEAR_TOPIC, CHECK_IN_TOPIC):
@@ -66,20 +65,20 @@ def record_attendance(runtime: Runtime, db: Connection, effect: Escalation, repo
         add_need(runtime, db, report, kind, words)
 
 
-def _add_absence(runtime: Runtime, db: Connection, report: AttendanceReport, reason: AbsenceReason) -> None:
+def _add_absence(runtime: Runtime, db: Transaction, report: AttendanceReport, reason: AbsenceReason) -> None:
     day = runtime.library.district.to_local_time(report.reported_at).date()
     new = Absence(report.cause, report.case_id, report.contact_id, report.school, day, reason, report.language)
     absences.add(db, new, report.reported_at)
 
 
-def _find_only_school(db: Connection, contact_id: int) -> str | None:
+def _find_only_school(db: Transaction, contact_id: int) -> str | None:
     """The school that the roster knows, where the family named none and has one only."""
     family_id = contacts.find_family_id(db, contact_id)
     schools = families.list_schools(db, family_id) if family_id is not None else []
     return schools[0] if len(schools) == 1 else None
 
 
-def add_need(runtime: Runtime, db: Connection, report: AttendanceReport, kind: SupportNeedKind, words: str) -> bool:
+def add_need(runtime: Runtime, db: Transaction, report: AttendanceReport, kind: SupportNeedKind, words: str) -> bool:
     """A need with an owner (whoever hears of it first at that school) and a day; False if it is there already."""
     district = runtime.library.district
     owner = next(iter(district.list_alert_recipients(NEED_OWNER_ROLE, report.reported_at, report.school)))
@@ -88,7 +87,7 @@ def add_need(runtime: Runtime, db: Connection, report: AttendanceReport, kind: S
     new = NewSupportNeed(
         report.cause, report.case_id, report.contact_id, report.school, kind, words, report.language, owner, due, day
     )
-    return support_needs.add(db, runtime.database.vault, new, report.reported_at)
+    return support_needs.add(db, new, report.reported_at)
 
 
 def classify_reason(library: Library, answer: str) -> AbsenceReason:

@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.logs import trace_context
 from bot.base.queues import HANDLE_UNDELIVERED_MESSAGE_JOB, enqueue
 from bot.channels.base import ListedMessage, OutgoingMessage, SendError
@@ -45,7 +44,7 @@ def deliver(runtime: Runtime, delivery_id: str) -> None:
     """Carry this delivery one step on, whatever state it is in; safe to call at any time, any number of times."""
     current_time = now()
     with runtime.database.read() as db:
-        delivery = deliveries.find(db, runtime.database.vault, delivery_id)
+        delivery = deliveries.find(db, delivery_id)
     if delivery is None:
         return
     with trace_context(delivery.trace):
@@ -116,22 +115,22 @@ def _mark_active_case(runtime: Runtime, delivery: Delivery) -> None:
     if delivery.kind not in ("talk", "notice") or delivery.contact_id is None:
         return
     with runtime.database.read() as db:
-        contact = contacts.get(db, runtime.database.vault, delivery.contact_id)
+        contact = contacts.get(db, delivery.contact_id)
     try:
         runtime.conversations.set_active_case(runtime.compute_lookup_hash(contact.address), contact.talking_case)
     except RedisError as error:
         log.warning("talk not marked: delivery=%s %s", delivery.id, type(error).__name__)
 
 
-def _is_taken(runtime: Runtime, db: Connection, delivery: Delivery) -> bool:
+def _is_taken(runtime: Runtime, db: Transaction, delivery: Delivery) -> bool:
     """A page whose case somebody has taken meanwhile is not sent any more."""
     if delivery.kind != "alert" or delivery.case_id is None:
         return False
-    case = cases.find(db, runtime.database.vault, delivery.case_id)
+    case = cases.find(db, delivery.case_id)
     return case is None or case.claimed_by is not None or not case.is_open
 
 
-def _withdraw_expired_notice(runtime: Runtime, db: Connection, delivery: Delivery, current_time: datetime) -> bool:
+def _withdraw_expired_notice(runtime: Runtime, db: Transaction, delivery: Delivery, current_time: datetime) -> bool:
     """After hours without a provider nobody is told how a school was then; the case can be told what holds next."""
     if delivery.kind != "notice" or delivery.contact_id is None:
         return False
@@ -140,7 +139,7 @@ def _withdraw_expired_notice(runtime: Runtime, db: Connection, delivery: Deliver
         school_statuses.withdraw_unsent_answers(db, delivery.id, current_time)
         text = "Not sent to the family: the statement about the school had ended before."
         note = NewCaseMessage(case_id, f"outlived:{delivery.id}", "note", "en", text)
-        case_messages.add(db, runtime.database.vault, note, current_time)
+        case_messages.add(db, note, current_time)
     return case_id is not None
 
 
@@ -191,7 +190,7 @@ def handle_failure(runtime: Runtime, delivery: Delivery, code: int | None) -> No
         enqueue(runtime.redis, "urgent", HANDLE_UNDELIVERED_MESSAGE_JOB, delivery.id)
     if code == OPTED_OUT_ERROR_CODE and delivery.contact_id is not None:
         with runtime.database.write() as db:
-            contact = contacts.get(db, runtime.database.vault, delivery.contact_id)
+            contact = contacts.get(db, delivery.contact_id)
             contacts.set_opted_out(db, contact.id, now())
             consent_events.record(
                 db, runtime.compute_lookup_hash(contact.address), "stop", "twilio 21610", delivery.id, now()
@@ -274,7 +273,7 @@ def _find_route(runtime: Runtime, delivery: Delivery) -> DeliveryRoute:
     if delivery.contact_id is None:
         return DeliveryRoute(None)
     with runtime.database.read() as db:
-        contact = contacts.get(db, runtime.database.vault, delivery.contact_id)
+        contact = contacts.get(db, delivery.contact_id)
     route = find_delivery_route(runtime, contact, delivery.kind)
     if route.address is None:
         log.info("not to be sent: delivery=%s reason=%s", delivery.id, route.reason.replace(" ", "_"))

@@ -65,7 +65,7 @@ def record_report(runtime: Runtime, report: DeliveryReport) -> None:
         return
     with runtime.database.write() as db:
         delivery_id = report.delivery_id or deliveries.find_id_by_sid(db, report.sid)
-        delivery = deliveries.find(db, runtime.database.vault, delivery_id) if delivery_id else None
+        delivery = deliveries.find(db, delivery_id) if delivery_id else None
         if delivery is None or (delivery.sid and delivery.sid != report.sid):
             log.info("report for no delivery of ours: sid=%s status=%s", report.sid, report.status)
             return

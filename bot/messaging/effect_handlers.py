@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
+from bot.base.database import Transaction
 from bot.flows.effects import (
     AnswerReferral,
     ChangeConsent,
@@ -92,7 +92,9 @@ class MessageContext:
     """The case that the family was asked about ("did a person help you?")."""
 
 
-def persist_effects(runtime: Runtime, db: Connection, message: MessageContext, effects: Iterable[Effect]) -> TurnResult:
+def persist_effects(
+    runtime: Runtime, db: Transaction, message: MessageContext, effects: Iterable[Effect]
+) -> TurnResult:
     """Write the lasting effects of one message; `n` counts them, so that a repeat meets the same rows."""
     contact, now = message.contact, message.received_at
     result = TurnResult(message.contact.id)
@@ -126,7 +128,7 @@ def persist_effects(runtime: Runtime, db: Connection, message: MessageContext, e
 
 def _plan_follow_up(
     runtime: Runtime,
-    db: Connection,
+    db: Transaction,
     message: MessageContext,
     n: int,
     effect: PlanFollowUp | PlanFlowOnDay | PlanTimeout,
@@ -150,7 +152,7 @@ def _plan_follow_up(
 
 
 def _record_partner_effect(
-    runtime: Runtime, db: Connection, message: MessageContext, n: int, effect: SuggestPartner | AnswerReferral
+    runtime: Runtime, db: Transaction, message: MessageContext, n: int, effect: SuggestPartner | AnswerReferral
 ) -> None:
     """An organization that a family suggests, or what it says of one that it was told of."""
     if isinstance(effect, AnswerReferral):
@@ -162,7 +164,7 @@ def _record_partner_effect(
     new = partner_suggestions.NewPartnerSuggestion(
         cause, partner_suggestions.FAMILY_SUGGESTER, message.language, suggestion_text, message.contact.id
     )
-    partner_suggestions.add(db, runtime.database.vault, new, message.received_at)
+    partner_suggestions.add(db, new, message.received_at)
 
 
 def build_case_answers(effect: Escalation, text: str) -> dict[str, str]:
@@ -177,9 +179,9 @@ def build_case_answers(effect: Escalation, text: str) -> dict[str, str]:
 
 
 def _open_case(
-    runtime: Runtime, db: Connection, message: MessageContext, n: int, effect: Escalation, result: TurnResult
+    runtime: Runtime, db: Transaction, message: MessageContext, n: int, effect: Escalation, result: TurnResult
 ) -> None:
-    vault, sid = runtime.database.vault, message.inbound.sid
+    sid = message.inbound.sid
     effect = (
         voice_note_effects.join_open_case(runtime, db, message.contact.id, effect)
         if effect.should_join_open_case
@@ -196,7 +198,7 @@ def _open_case(
     )
     contact_id, language = message.contact.id, message.language
     new = cases.NewCase(contact_id, effect.topic, effect.severity, effect.to, effect.about, language, answers, school)
-    opened_case = cases.open_or_join(db, vault, sid, n, new, message.received_at)
+    opened_case = cases.open_or_join(db, sid, n, new, message.received_at)
     result.case_id, result.role, result.school = opened_case.id, effect.to, school
     cause = f"{sid}:{n}"
     attendance_effects.record_attendance(
@@ -212,7 +214,7 @@ def _open_case(
     result.message_ids_to_translate += _save_turns(runtime, db, message, opened_case)
 
 
-def _link_announcement(db: Connection, message: MessageContext, case_id: int) -> None:
+def _link_announcement(db: Transaction, message: MessageContext, case_id: int) -> None:
     """Which announcement this answers: the one that was replied to by name, else the last one of these days."""
     replied_recipient = (
         recipients.find_by_sid(db, message.inbound.replied_to_sid) if message.inbound.replied_to_sid else None
@@ -225,10 +227,10 @@ def _link_announcement(db: Connection, message: MessageContext, case_id: int) ->
 
 
 def _reopen_case(
-    runtime: Runtime, db: Connection, message: MessageContext, effect: Escalation, result: TurnResult
+    runtime: Runtime, db: Transaction, message: MessageContext, effect: Escalation, result: TurnResult
 ) -> bool:
     """The family says that nobody helped: its case again, not a new one that knows nothing."""
-    case = cases.find(db, runtime.database.vault, message.asked_case_id or 0)
+    case = cases.find(db, message.asked_case_id or 0)
     if case is None:
         return False
     case_id = case_transitions.reopen(db, case, message.inbound.sid, message.received_at, effect.severity)
@@ -238,7 +240,7 @@ def _reopen_case(
 
 
 def _save_turns(
-    runtime: Runtime, db: Connection, message: MessageContext, opened_case: cases.OpenedCase
+    runtime: Runtime, db: Transaction, message: MessageContext, opened_case: cases.OpenedCase
 ) -> Iterator[int]:
     """What led to a new case, and this message: masked, sealed, in the family's words.  The numbers to translate."""
     sid = message.inbound.sid
@@ -262,15 +264,15 @@ def _save_turns(
             to_language=STAFF_LANGUAGE if is_foreign or should_notify_assignee else None,
             state="waiting" if should_notify_assignee else "before" if is_foreign else "kept",
         )
-        number = case_messages.add(db, runtime.database.vault, new, message.received_at)
+        number = case_messages.add(db, new, message.received_at)
         if is_foreign or should_notify_assignee:
             yield number
 
 
-def _forward_to_staff(runtime: Runtime, db: Connection, message: MessageContext, result: TurnResult) -> None:
+def _forward_to_staff(runtime: Runtime, db: Transaction, message: MessageContext, result: TurnResult) -> None:
     """The family's turn in a talk: kept with the case, translated by a job; a case that was done is open again."""
-    vault, now = runtime.database.vault, message.received_at
-    case = cases.find(db, vault, message.active_case_id or 0)
+    now = message.received_at
+    case = cases.find(db, message.active_case_id or 0)
     if case is None:
         return
     staff = runtime.library.district.staff.get(case.claimed_by or "")
@@ -280,7 +282,7 @@ def _forward_to_staff(runtime: Runtime, db: Connection, message: MessageContext,
     new = NewCaseMessage(
         case.id, message.inbound.sid, "family", language, text, to_language=target_language, state="waiting"
     )
-    result.message_ids_to_translate.append(case_messages.add(db, vault, new, now))
+    result.message_ids_to_translate.append(case_messages.add(db, new, now))
     chase_at = now + timedelta(minutes=runtime.library.district.paging.chase_minutes)
     if not case_transitions.record_family_reply(db, case.id, chase_at, now) and not case.is_open:
         result.case_ids_to_alert.append(case_transitions.reopen(db, case, message.inbound.sid, now))
@@ -295,7 +297,7 @@ def _discard_conversations(runtime: Runtime, family_hashes: Iterable[str]) -> No
         log.warning("conversation not forgotten: %s", type(error).__name__)
 
 
-def _record_consent(runtime: Runtime, db: Connection, message: MessageContext, effect: ChangeConsent) -> bool:
+def _record_consent(runtime: Runtime, db: Transaction, message: MessageContext, effect: ChangeConsent) -> bool:
     """Stop or start; False for a message that did so before."""
     family_hash = runtime.compute_lookup_hash(message.contact.address)
     if not consent_events.record(db, family_hash, effect.kind, effect.basis, message.inbound.sid, message.received_at):

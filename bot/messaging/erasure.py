@@ -12,10 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.library import Library
 from bot.flows.dialog_manager import ERASED_FLOW
@@ -57,10 +56,9 @@ def erase_by_address(runtime: Runtime, address: str, actor: str) -> bool:
 
     In one go: if Redis is away nothing is erased, and it is to be run again.
     """
-    vault = runtime.database.vault
     with runtime.database.read() as db:
-        family_id = families.find(db, vault, address)
-        language = contacts.find_language(db, vault, address) or "en"
+        family_id = families.find(db, address)
+        language = contacts.find_language(db, address) or "en"
     if family_id is None:
         return False
     with suppress(NoResultFound):  # it erased itself while it was waited for
@@ -129,7 +127,7 @@ def _build_empty_context(library: Library) -> FlowContext:
 
 
 def _erase_family(
-    runtime: Runtime, db: Connection, target: tuple[int, frozenset[str]], actor: str, current_time: datetime
+    runtime: Runtime, db: Transaction, target: tuple[int, frozenset[str]], actor: str, current_time: datetime
 ) -> ErasureResult:
     """Erase it in this transaction; the caller keeps the transaction, then calls `finish`.
 
@@ -141,7 +139,7 @@ def _erase_family(
         _plan_staff_notices(runtime, db, family_id, current_time),
         erasure_log.compute_token(db, family_id),
     )
-    address_hashes = frozenset(erasure.erase_family(db, runtime.database.vault, family_id, current_time))
+    address_hashes = frozenset(erasure.erase_family(db, family_id, current_time))
     audit_log.record(db, actor, "erased a family", "families", current_time)
     for address_hash in address_hashes:
         discard = (
@@ -170,11 +168,11 @@ def finish_erasure(runtime: Runtime, result: ErasureResult) -> None:
     log.info("erased: addresses=%s", len(result.locked_hashes | result.other_hashes))
 
 
-def _plan_staff_notices(runtime: Runtime, db: Connection, family_id: int, current_time: datetime) -> list[str]:
+def _plan_staff_notices(runtime: Runtime, db: Transaction, family_id: int, current_time: datetime) -> list[str]:
     """Whoever has an open case of it, or was alerted for one, hears that it is gone; never what it was about."""
     district, delivery_ids = runtime.library.district, []
     for case in _list_open_cases(runtime, db, family_id):
-        pages = deliveries.list_for_case(db, runtime.database.vault, case.id)
+        pages = deliveries.list_for_case(db, case.id)
         alerted_staff = {
             recipient.staff
             for recipient in pages
@@ -187,21 +185,14 @@ def _plan_staff_notices(runtime: Runtime, db: Connection, family_id: int, curren
         for person in sorted(
             recipient for recipient in {case.claimed_by or "", *alerted_staff} if recipient in district.staff
         ):
-            delivery_ids.append(
-                deliveries.plan_notice(db, runtime.database.vault, {"staff": person}, body, current_time)
-            )
+            delivery_ids.append(deliveries.plan_notice(db, {"staff": person}, body, current_time))
         audit_log.record(db, "helper", "deleted with its family", f"case {case.id}", current_time)
     return delivery_ids
 
 
-def _list_open_cases(runtime: Runtime, db: Connection, family_id: int) -> list[cases.Case]:
+def _list_open_cases(runtime: Runtime, db: Transaction, family_id: int) -> list[cases.Case]:
     contact_ids = contacts.list_family_contact_ids(db, family_id)
-    return [
-        case
-        for contact_id in contact_ids
-        for case in cases.list_for_contact(db, runtime.database.vault, contact_id)
-        if case.is_open
-    ]
+    return [case for contact_id in contact_ids for case in cases.list_for_contact(db, contact_id) if case.is_open]
 
 
 def truncate_wal(runtime: Runtime) -> None:

@@ -71,7 +71,7 @@ def _send_question_by_text(
 
 def _has_bad_number(runtime: Runtime, number: str) -> bool:
     with runtime.database.read() as db:
-        family_id = families.find(db, runtime.database.vault, number)
+        family_id = families.find(db, number)
         return family_id is not None and families.get(db, family_id).bad_number is not None
 
 

@@ -13,11 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bot.base import metrics
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import ALERT_CASE_JOB, PROCESS_VOICE_NOTE_JOB, TRANSLATE_MESSAGE_JOB, enqueue
 from bot.content.texts import TextId
 from bot.flows.commands import match_command
@@ -275,7 +274,7 @@ def _find_contact(
         )
         return Contact(conversation.contact, inbound.address, inbound.channel, language, opted_out_at)
     with runtime.database.read() as db:
-        contact = contacts.find(db, runtime.database.vault, inbound.address)
+        contact = contacts.find(db, inbound.address)
     stored_case_id = contact.talking_case if contact else None
     if (stored_case_id is None) != (active_case_id is None):
         # Said to Redis at the very moment when the family was erased: nobody would ever answer here again.  Or Redis
@@ -287,7 +286,7 @@ def _find_contact(
 def _receive_without_redis(runtime: Runtime, inbound: InboundMessage, current_time: datetime) -> str:
     """Redis away: emergencies, a person, stop and start still work; for the rest we say to come back soon."""
     with runtime.database.read() as db:
-        contact = contacts.find(db, runtime.database.vault, inbound.address)
+        contact = contacts.find(db, inbound.address)
         attributes = contacts.get_attributes(db, contact.id) if contact else {}
     state = DialogState(language=(contact.language if contact else None) or inbound.call_language or None)
     parsed = _parse_message(runtime, inbound, state, contact)
@@ -404,9 +403,9 @@ def _persist_and_compose(
     return reply, result
 
 
-def _add_contact(runtime: Runtime, db: Connection, inbound: InboundMessage, current_time: datetime) -> Contact:
+def _add_contact(runtime: Runtime, db: Transaction, inbound: InboundMessage, current_time: datetime) -> Contact:
     """Who calls is called back in the language of the call, also where nothing was kept of its choice."""
-    new_contact = contacts.add(db, runtime.database.vault, inbound.address, inbound.channel, current_time)
+    new_contact = contacts.add(db, inbound.address, inbound.channel, current_time)
     if inbound.call_language and new_contact.language is None:
         contacts.set_language(db, new_contact.id, inbound.call_language)
         return replace(new_contact, language=inbound.call_language)

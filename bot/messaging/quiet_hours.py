@@ -24,7 +24,7 @@ def find_call_time(runtime: Runtime, contact_id: int, now: datetime) -> datetime
 
 def _has_active_emergency(runtime: Runtime, contact_id: int, now: datetime) -> bool:
     with runtime.database.read() as db:
-        contact_cases = cases.list_for_contact(db, runtime.database.vault, contact_id)
+        contact_cases = cases.list_for_contact(db, contact_id)
     open_cases = (case for case in contact_cases if case.is_open and case.topic not in STAFF_TOPICS)
     return any(
         case.severity == "escalate_now" and now - case.opened_at <= ACTIVE_EMERGENCY_DURATION for case in open_cases

@@ -6,8 +6,7 @@ A family is held if any of its schools is: fear does not ask at which of them it
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.content.district import District
 from bot.runtime import Runtime
 from bot.store.families import contacts, families
@@ -27,7 +26,7 @@ def find_hold_end(district: District, day: date) -> date:
 
 
 def find_held_schools(
-    db: Connection, district: District, now: datetime, schools: Iterable[str] | None = None
+    db: Transaction, district: District, now: datetime, schools: Iterable[str] | None = None
 ) -> dict[str, date]:
     """The schools (of these) that are held now, and when it is possible again."""
     today = district.to_local_time(now).date()
@@ -51,7 +50,7 @@ def find_held_school_names(runtime: Runtime, now: datetime) -> dict[str, date]:
     }
 
 
-def find_family_hold_end(db: Connection, district: District, contact_id: int, now: datetime) -> date | None:
+def find_family_hold_end(db: Transaction, district: District, contact_id: int, now: datetime) -> date | None:
     """When a family may be asked about absences again; None: now."""
     family_id = contacts.find_family_id(db, contact_id)
     named_school = contacts.get_attributes(db, contact_id).get("school")
@@ -63,7 +62,7 @@ def find_family_hold_end(db: Connection, district: District, contact_id: int, no
 
 
 def find_announcement_hold_end(
-    db: Connection, district: District, kind: str, schools: Iterable[str], now: datetime
+    db: Transaction, district: District, kind: str, schools: Iterable[str], now: datetime
 ) -> date | None:
     """When an announcement of this kind to these schools (none: all) may leave; None: now."""
     if kind != ATTENDANCE_KIND:

@@ -85,7 +85,7 @@ def _plan_correction(runtime: Runtime, correction: TextCorrection, contact_id: i
         with runtime.database.write() as db:
             sent_texts.add(db, contact_id, key, current_time)
             due = runtime.library.district.find_next_waking_time(current_time)
-            return deliveries.plan_correction(db, runtime.database.vault, contact_id, correction.body, due)
+            return deliveries.plan_correction(db, contact_id, correction.body, due)
     except IntegrityError:
         return None  # told by somebody else just now
 

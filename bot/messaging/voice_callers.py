@@ -9,12 +9,12 @@ from bot.store.families import contacts
 
 def send_text_to_caller(runtime: Runtime, number: str, body: str, cause: str) -> bool:
     """Plan the text, once for each `cause` (32 letters) however often it is asked for; False for who has stopped."""
-    current_time, vault = now(), runtime.database.vault
+    current_time = now()
     with runtime.database.write() as db:
-        contact = contacts.add(db, vault, number, "sms", current_time)
+        contact = contacts.add(db, number, "sms", current_time)
         if contacts.is_any_opted_out(db, contact):
             return False
         target: dict[str, object] = {"contact_id": contact.id, "id": cause}
-        delivery_id = deliveries.plan_notice(db, vault, target, body, current_time)
+        delivery_id = deliveries.plan_notice(db, target, body, current_time)
     enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     return True

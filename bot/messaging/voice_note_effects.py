@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.flows.effects import Escalation
 from bot.flows.topic_routing import ADDITION_KEY
 from bot.flows.voice_messages import VOICE_MESSAGE_MARK
@@ -32,14 +31,12 @@ class VoiceNoteSource(Protocol):
     def received_at(self) -> datetime: ...
 
 
-def join_open_case(runtime: Runtime, db: Connection, contact_id: int, effect: Escalation) -> Escalation:
+def join_open_case(runtime: Runtime, db: Transaction, contact_id: int, effect: Escalation) -> Escalation:
     """The escalation as the newest open case of this family has it; as it was, if none is open.
 
     An emergency comes first, and stays one.  What staff opened from the family's phone is not the family's.
     """
-    open_cases = [
-        candidate for candidate in cases.list_for_contact(db, runtime.database.vault, contact_id) if candidate.is_open
-    ]
+    open_cases = [candidate for candidate in cases.list_for_contact(db, contact_id) if candidate.is_open]
     family_cases = [candidate for candidate in open_cases if candidate.topic not in STAFF_TOPICS]
     if not family_cases:
         return effect
@@ -50,7 +47,7 @@ def join_open_case(runtime: Runtime, db: Connection, contact_id: int, effect: Es
     return replace(joined_escalation, severity="escalate_now") if case.severity == "escalate_now" else joined_escalation
 
 
-def save_voice_notes(runtime: Runtime, db: Connection, message: VoiceNoteSource, case_id: int | None) -> list[int]:
+def save_voice_notes(runtime: Runtime, db: Transaction, message: VoiceNoteSource, case_id: int | None) -> list[int]:
     """The sounds of a message as rows, each once; their numbers, for the job that fetches them."""
     inbound, linked_case_id = message.inbound, case_id or message.active_case_id
     voice_note_ids = []
@@ -59,7 +56,7 @@ def save_voice_notes(runtime: Runtime, db: Connection, message: VoiceNoteSource,
         new = NewVoiceNote(
             cause, message.contact.id, linked_case_id, message.language, audio_file.url, audio_file.content_type
         )
-        voice_note_ids.append(voice_notes.add(db, runtime.database.vault, new, message.received_at))
+        voice_note_ids.append(voice_notes.add(db, new, message.received_at))
     return voice_note_ids
 
 

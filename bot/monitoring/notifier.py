@@ -11,9 +11,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.channels.base import OutgoingMessage, SendError
 from bot.messaging import delivery
 from bot.monitoring import alert_rules
@@ -107,7 +106,7 @@ def _record_changes(runtime: Runtime, active_alarms: list[ActiveAlarm], at: date
     return planned
 
 
-def _end_alarm(runtime: Runtime, db: Connection, alarm: alarms.Alarm, at: datetime) -> list[str]:
+def _end_alarm(runtime: Runtime, db: Transaction, alarm: alarms.Alarm, at: datetime) -> list[str]:
     if not alarms.end(db, alarm.id, at) or alarm.told_at is None:
         return []
     log.info("alarm is over: alarm=%s", alarm.name)
@@ -125,12 +124,9 @@ def _build_alarm_text(runtime: Runtime, alarm: ActiveAlarm) -> str:
     return f"{runtime.library.district.name}: {what}. What to do: {where} and docs/runbook.md"
 
 
-def _plan_texts(runtime: Runtime, db: Connection, body: str, at: datetime) -> list[str]:
+def _plan_texts(runtime: Runtime, db: Transaction, body: str, at: datetime) -> list[str]:
     """One text to the technical contact, at any hour."""
-    return [
-        deliveries.plan_reminder(db, runtime.database.vault, person, body, at)
-        for person in list_technical_contacts(runtime)
-    ]
+    return [deliveries.plan_reminder(db, person, body, at) for person in list_technical_contacts(runtime)]
 
 
 def list_technical_contacts(runtime: Runtime) -> tuple[str, ...]:

@@ -13,11 +13,10 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.base import metrics
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import QUEUE_NAMES
 from bot.content.review_queue import NOT_SET_UP, list_tasks
 from bot.messaging import partner_directory
@@ -114,7 +113,7 @@ def _read_database(runtime: Runtime, at: datetime) -> DatabaseSnapshot:
         return _query_database(db, at, facts)
 
 
-def _query_database(db: Connection, at: datetime, fact_counts: Mapping[str, int]) -> DatabaseSnapshot:
+def _query_database(db: Transaction, at: datetime, fact_counts: Mapping[str, int]) -> DatabaseSnapshot:
     taken, not_taken = line_metrics.send_attempt_counts(db, at, RECENT_PERIOD)
     failures, locked = line_metrics.count_failed_logins(db, at)
     return DatabaseSnapshot(

@@ -8,9 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.cases import staff_conversation
 from bot.meetings import reminders as meetings_reminders
 from bot.runtime import Runtime
@@ -56,7 +54,7 @@ def hold_family_messages(runtime: Runtime, by: str) -> HeldItems:
     return HeldItems(len(texts), dropped_count, reminders, paused, scheduled)
 
 
-def _pause_announcements(db: Connection, by: str, current_time: datetime) -> tuple[int, ...]:
+def _pause_announcements(db: Transaction, by: str, current_time: datetime) -> tuple[int, ...]:
     paused = [announcement.id for announcement in announcements.list_by_state(db, "sending")]
     for announcement_id in paused:
         announcements.change_state(db, announcement_id, ["sending"], "paused", why_paused=RESTORE_REASON)

@@ -37,8 +37,8 @@ def status() -> None:
     """How much lies under families' own keys, the newest DATA_KEY, older and unknown ones."""
     runtime = _open_runtime()
     with runtime.database.read() as db:
-        counts = reencrypt.count_by_key(db, runtime.database.vault)
-        is_reindex_needed = lifecycle_reindex.is_needed(db, runtime.database.vault)
+        counts = reencrypt.count_by_key(db)
+        is_reindex_needed = lifecycle_reindex.is_needed(db)
         erased_count = erasure_log.count_since(
             db, audit_log.find_last_time(db, REINDEX_AUDIT_ACTION) or EARLIEST_AUDIT_TIME
         )
@@ -60,8 +60,8 @@ def rotate(by: str) -> None:
     current_time = now()
     with runtime.database.write() as db:
         audit_log.record(db, by, "moved records to the newest key", "keys", current_time, str(progress["sealed"]))
-        counts = reencrypt.count_by_key(db, runtime.database.vault)
-        is_reindex_needed = lifecycle_reindex.is_needed(db, runtime.database.vault)
+        counts = reencrypt.count_by_key(db)
+        is_reindex_needed = lifecycle_reindex.is_needed(db)
     click.echo(f"sealed anew: {progress['sealed']}")
     _print_counts(counts)
     click.echo(_build_advice(counts, is_reindex_needed, len(runtime.settings.data_keys)))
@@ -80,12 +80,12 @@ def reindex(by: str) -> None:
     """
     runtime = _open_runtime()
     _require_stopped_processes(runtime)
-    vault, new_vault = runtime.database.vault, Vault(runtime.settings.data_keys[:1])
+    new_vault = Vault(runtime.settings.data_keys[:1])
     with runtime.database.write() as db:
-        counts = reencrypt.count_by_key(db, vault)
+        counts = reencrypt.count_by_key(db)
         if counts.older:
             raise click.ClickException(f"{counts.older} values still lie under an older key: `bot keys rotate` first.")
-        rehashed = lifecycle_reindex.rehash_all(db, vault, new_vault)
+        rehashed = lifecycle_reindex.rehash_all(db, new_vault)
         audit_log.record(db, by, REINDEX_AUDIT_ACTION, "keys", now(), str(rehashed.contacts))
     click.echo(f"hashed anew: {rehashed.contacts} addresses, {rehashed.leaders} leaders")
     click.echo("Now leave only the new key in DATA_KEY, destroy the old ones, and start the program.")

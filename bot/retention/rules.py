@@ -8,15 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.content.district import District
 from bot.incidents import retention_policy
 from bot.store.cases import voice_notes
 from bot.store.lifecycle import expiry, retention_runs
 from bot.store.schools import absences, home_visits, incidents, protocol_quizzes, support_needs
 
-ExpireRows = Callable[[Connection, datetime, datetime], int]
+ExpireRows = Callable[[Transaction, datetime, datetime], int]
 """(transaction, rows of before, this moment) → how many rows it took; called until there are none."""
 
 KEEP_ONE_DAY, KEEP_ONE_QUARTER, KEEP_ONE_YEAR = timedelta(days=1), timedelta(days=90), timedelta(days=366)
@@ -43,7 +42,7 @@ def _get_cases_period(district: District) -> timedelta:
     return timedelta(days=district.retention.cases_days)
 
 
-def _ignore_current_time(expire: Callable[[Connection, datetime], int]) -> ExpireRows:
+def _ignore_current_time(expire: Callable[[Transaction, datetime], int]) -> ExpireRows:
     return lambda db, cutoff, _at: expire(db, cutoff)
 
 

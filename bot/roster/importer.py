@@ -223,9 +223,9 @@ def _save_lines(run: _ImportRun, entries: Sequence[RosterEntry]) -> None:
         _preview_lines(run, lines)
         return
     with run.runtime.database.write() as db:
-        states = roster_rows.load_states(db, run.runtime.database.vault, [person for _, person in lines])
+        states = roster_rows.load_states(db, [person for _, person in lines])
         changes = _decide_changes(run, lines, states)
-        roster_rows.write_changes(db, vault, changes, run.id, run.started_at)
+        roster_rows.write_changes(db, changes, run.id, run.started_at)
         roster_imports.set_lines_done(db, run.id, run.lines_read)
     _tally_changes(run, changes)
 
@@ -247,7 +247,7 @@ DRY_RUN_ID = "trial"
 def _preview_lines(run: _ImportRun, lines: Sequence[tuple[RosterEntry, RosterPerson]]) -> None:
     """What keeping these lines would change, with what the lines before would have kept."""
     with run.runtime.database.read() as db:
-        states = roster_rows.load_states(db, run.runtime.database.vault, [person for _, person in lines])
+        states = roster_rows.load_states(db, [person for _, person in lines])
     before = {index: frozenset(state.schools) for index, state in states.items()}
     for index, state in states.items():
         state.schools.update(dict.fromkeys(run.workspace.list_placements(index), DRY_RUN_ID))

@@ -7,8 +7,7 @@ The text, its row and the note in the case are written together.  Nobody who sto
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.flows.effects import Effect, Notice, StateFact
@@ -34,16 +33,13 @@ class _StatusReply:
     """One statement that is being told, in one transaction, at one moment."""
 
     runtime: Runtime
-    db: Connection
+    db: Transaction
     status: SchoolStatus
     at: datetime
 
     def list_unanswered_cases(self, school: str | None, since: datetime) -> list[Case]:
         """The open rumours about a school (None: about none that was named)."""
-        vault = self.runtime.database.vault
-        return [
-            cases.get(self.db, vault, one) for one in school_statuses.list_unanswered_case_ids(self.db, school, since)
-        ]
+        return [cases.get(self.db, one) for one in school_statuses.list_unanswered_case_ids(self.db, school, since)]
 
     def reply_to_case(
         self, case: Case, found_statuses: tuple[SchoolStatus, ...], notified_family_ids: set[int]
@@ -52,7 +48,7 @@ class _StatusReply:
 
         `heard`: the families that were told already: two addresses are one family.
         """
-        contact, due = contacts.get(self.db, self.runtime.database.vault, case.contact_id), self.find_due_time(case)
+        contact, due = contacts.get(self.db, case.contact_id), self.find_due_time(case)
         if contact.stopped_at or due >= min(one.expires_at for one in found_statuses):
             return []
         if not all(school_statuses.record_answer(self.db, one.id, case.id, self.at) for one in found_statuses):
@@ -87,7 +83,7 @@ class _StatusReply:
         composer.load_statuses = lambda: {self.status.school: self.status}
         body = composer.compose(effects)
         sent_texts.record(self.db, contact.id, composer.sent_text_keys, [], due)
-        return deliveries.plan_notice(self.db, self.runtime.database.vault, {"contact_id": contact.id}, body, due)
+        return deliveries.plan_notice(self.db, {"contact_id": contact.id}, body, due)
 
     def _build_values(self, language: str, found_statuses: tuple[SchoolStatus, ...]) -> dict[str, str]:
         """Of several schools the first moment at which one was checked, and the first at which one counts no more."""
@@ -102,7 +98,7 @@ class _StatusReply:
         said = ReplyComposer(self.runtime.library, SOURCE_LANGUAGE, self.at).render_status(self.status)
         cause = f"{cause}:{self.status.id}:{case_id}"
         note = NewCaseMessage(case_id, cause, "note", SOURCE_LANGUAGE, f"{prefix}: {said}", self.status.by)
-        case_messages.add(self.db, self.runtime.database.vault, note, self.at)
+        case_messages.add(self.db, note, self.at)
 
     def find_due_time(self, case: Case) -> datetime:
         """At once, or in the morning for who asked long ago."""
@@ -116,7 +112,7 @@ def _build_effects(found_statuses: tuple[SchoolStatus, ...]) -> tuple[Effect, ..
     return Notice("status_found"), Notice("status_all_schools"), Notice("status_until")
 
 
-def plan_replies(runtime: Runtime, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
+def plan_replies(runtime: Runtime, db: Transaction, status: SchoolStatus, at: datetime) -> list[str]:
     """Plan the texts to families with an open rumour about this school; the ids of the deliveries.
 
     Who named no school is told of its own one, where only one is known; else once every school was checked.
@@ -134,7 +130,7 @@ def plan_replies(runtime: Runtime, db: Connection, status: SchoolStatus, at: dat
     return planned
 
 
-def _find_known_school(db: Connection, contact_id: int) -> str | None:
+def _find_known_school(db: Transaction, contact_id: int) -> str | None:
     """The school that a family told us, or the only one that the roster knows."""
     if school := contacts.get_attributes(db, contact_id).get("school"):
         return school
@@ -143,7 +139,7 @@ def _find_known_school(db: Connection, contact_id: int) -> str | None:
     return known[0] if len(known) == 1 else None
 
 
-def find_all_clear(runtime: Runtime, db: Connection, at: datetime) -> tuple[SchoolStatus, ...]:
+def find_all_clear(runtime: Runtime, db: Transaction, at: datetime) -> tuple[SchoolStatus, ...]:
     """What holds of every school of the district, if no agents were found at any of them; else nothing."""
     current = school_statuses.find_current_by_school(db, at)
     found = tuple(one for school in runtime.library.district.schools if (one := current.get(school)))
@@ -151,7 +147,7 @@ def find_all_clear(runtime: Runtime, db: Connection, at: datetime) -> tuple[Scho
     return found if whole and all(one.kind == NO_AGENTS for one in found) else ()
 
 
-def plan_withdrawal_texts(runtime: Runtime, db: Connection, status: SchoolStatus, at: datetime) -> list[str]:
+def plan_withdrawal_texts(runtime: Runtime, db: Transaction, status: SchoolStatus, at: datetime) -> list[str]:
     """Plan the texts to those who were told it; one that has not left is not sent at all."""
     telling, planned = _StatusReply(runtime, db, status, at), []
     for one in school_statuses.withdraw_answers(db, status.id, at):
@@ -161,7 +157,7 @@ def plan_withdrawal_texts(runtime: Runtime, db: Connection, status: SchoolStatus
         if deliveries.cancel_waiting(db, one.delivery_id):
             school_statuses.withdraw_unsent_answers(db, one.delivery_id, at)
             continue
-        contact = contacts.get(db, runtime.database.vault, one.contact_id)
+        contact = contacts.get(db, one.contact_id)
         if not contact.stopped_at:
             planned.append(telling.plan_text(contact, (Notice("status_taken_back"),), at))
     return planned

@@ -130,6 +130,6 @@ def _notify_other_staff(runtime: Runtime, staff: str, status: SchoolStatus) -> N
     with runtime.database.write() as db:
         if not school_statuses.mark_staff_notified(db, status.id):
             return
-        planned = [deliveries.plan_notice(db, runtime.database.vault, {"staff": one}, body, at) for one in others]
+        planned = [deliveries.plan_notice(db, {"staff": one}, body, at) for one in others]
     for delivery_id in planned:
         enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)

@@ -7,9 +7,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
@@ -86,7 +84,7 @@ def _validate_request(district: District, request: SchoolStatusRequest, at: date
     return SchoolStatus(0, request.school, request.kind, min(request.checked_at, at), expires, request.by)
 
 
-def _require_no_incident(db: Connection, request: SchoolStatusRequest) -> None:
+def _require_no_incident(db: Transaction, request: SchoolStatusRequest) -> None:
     """What the front office has on record comes before any finding: the two must never contradict each other."""
     incidents.acquire_lock(db)
     if request.kind in RUMOR_ANSWER_KINDS and incidents.find_running_at_school(db, request.school, drill=False):
@@ -96,7 +94,7 @@ def _require_no_incident(db: Connection, request: SchoolStatusRequest) -> None:
 
 
 def _record_and_notify(
-    runtime: Runtime, db: Connection, status: SchoolStatus, previous: SchoolStatus | None, at: datetime
+    runtime: Runtime, db: Transaction, status: SchoolStatus, previous: SchoolStatus | None, at: datetime
 ) -> list[str]:
     """The line in the audit log, and what families are told; somebody looks again: what was told counts no more."""
     why = f"{status.kind} until {runtime.library.district.to_local_time(status.expires_at):%H:%M}"
@@ -117,7 +115,7 @@ def withdraw_school_status(runtime: Runtime, status_id: int, by: str) -> bool:
 
 
 def withdraw_in_transaction(
-    runtime: Runtime, db: Connection, status_id: int, by: str, at: datetime
+    runtime: Runtime, db: Transaction, status_id: int, by: str, at: datetime
 ) -> list[str] | None:
     """The same within a transaction: the texts that follow; None if there was nothing to withdraw."""
     if not school_statuses.withdraw(db, status_id, by, at):
@@ -127,7 +125,7 @@ def withdraw_in_transaction(
     return rumor_replies.plan_withdrawal_texts(runtime, db, status, at)
 
 
-def withdraw_contradicted(runtime: Runtime, db: Connection, school: str, by: str, at: datetime) -> list[str]:
+def withdraw_contradicted(runtime: Runtime, db: Transaction, school: str, by: str, at: datetime) -> list[str]:
     """The front office says that agents are there: a finding that says otherwise counts no more; the texts that follow.
 
     Nothing is published of it: families read only that what they were told does not count.

@@ -9,9 +9,8 @@ from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import Column, Integer, String, Table, insert, select, text
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 audit = Table(
     "audit",
@@ -49,7 +48,7 @@ class AuditEntry:
     why: str
 
 
-def record(db: Connection, actor: str, action: str, subject: str, at: datetime, why: str = "") -> None:
+def record(db: Transaction, actor: str, action: str, subject: str, at: datetime, why: str = "") -> None:
     """Add a row, in the transaction of what it tells of: both are kept, or neither."""
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AUDIT_LOCK_ID})
@@ -59,26 +58,26 @@ def record(db: Connection, actor: str, action: str, subject: str, at: datetime, 
     db.execute(insert(audit).values(**row, digest=_compute_digest(before, at, actor, action, subject, why)))
 
 
-def list_newest(db: Connection, limit: int, subject: str | None = None) -> Sequence[AuditEntry]:
+def list_newest(db: Transaction, limit: int, subject: str | None = None) -> Sequence[AuditEntry]:
     """The newest entries first; of one subject, if it is named."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     rows = db.execute(query.where(audit.c.subject == subject) if subject else query)
     return [AuditEntry(row.id, row.at, row.who, row.what, row.subject, row.why) for row in rows]
 
 
-def is_recorded(db: Connection, entry: AuditEntry, since: datetime) -> bool:
+def is_recorded(db: Transaction, entry: AuditEntry, since: datetime) -> bool:
     """Whether it says already, since then, that the same person did the same (`id` and `at` do not count)."""
     same = (audit.c.subject == entry.subject) & (audit.c.who == entry.who) & (audit.c.what == entry.what)
     query = select(audit.c.id).where(same & (audit.c.why == entry.why) & (audit.c.at > since)).limit(1)
     return db.execute(query).first() is not None
 
 
-def find_last_time(db: Connection, action: str) -> datetime | None:
+def find_last_time(db: Transaction, action: str) -> datetime | None:
     """When this was done last; None: not within a year."""
     return db.execute(select(audit.c.at).where(audit.c.what == action).order_by(audit.c.id.desc()).limit(1)).scalar()
 
 
-def find_broken_row(db: Connection) -> int | None:
+def find_broken_row(db: Transaction) -> int | None:
     """The id of the first row that does not follow from those before it; None if all do."""
     before = _read_retention_mark(db)
     for row in db.execute(select(audit).order_by(audit.c.id)):
@@ -88,7 +87,7 @@ def find_broken_row(db: Connection) -> int | None:
     return None
 
 
-def _read_retention_mark(db: Connection) -> str:
+def _read_retention_mark(db: Transaction) -> str:
     return db.execute(select(audit_retention_marks.c.digest)).scalars().first() or ""
 
 

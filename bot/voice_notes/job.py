@@ -33,7 +33,7 @@ def run_next_step(runtime: Runtime, note_id: int) -> None:
     """Do what comes next for this note, and queue what comes after."""
     current_time = now()
     with runtime.database.read() as db:
-        note = voice_notes.find(db, runtime.database.vault, note_id)
+        note = voice_notes.find(db, note_id)
     if note is None or note.due_at is None or note.due_at > current_time:
         return
     with runtime.database.write() as db:
@@ -53,7 +53,7 @@ def run_next_step(runtime: Runtime, note_id: int) -> None:
 
 def _enqueue_next_step(runtime: Runtime, note_id: int) -> None:
     with runtime.database.read() as db:
-        note = voice_notes.find(db, runtime.database.vault, note_id)
+        note = voice_notes.find(db, note_id)
     if note and note.due_at and note.due_at <= now():
         enqueue(runtime.redis, "default", PROCESS_VOICE_NOTE_JOB, note_id)
 
@@ -67,7 +67,7 @@ def _fetch_audio(runtime: Runtime, note: VoiceNote) -> None:
         return
     fetched_note = FetchedVoiceNote(media.content_type, media.data, should_transcribe=runtime.transcriber is not None)
     with runtime.database.write() as db:
-        voice_notes.mark_fetched(db, runtime.database.vault, note, fetched_note, now())
+        voice_notes.mark_fetched(db, note, fetched_note, now())
     log.info("voice note fetched: note=%s bytes=%s", note.id, len(media.data))
 
 

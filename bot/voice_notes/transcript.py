@@ -6,9 +6,7 @@ It is never taken for something that the family typed: no flow answers it, no la
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.queues import ALERT_CASE_JOB, enqueue
 from bot.flows.model import EscalationTarget
 from bot.flows.topic_routing import ADDITION_KEY, PERSON_FLOW
@@ -44,7 +42,7 @@ def transcribe_note(runtime: Runtime, note: VoiceNote) -> None:
             return
     masked = mask_pii(text)[0].strip() if text else None
     with runtime.database.write() as db:
-        is_first = voice_notes.save_transcript(db, runtime.database.vault, note, masked, current_time)
+        is_first = voice_notes.save_transcript(db, note, masked, current_time)
         case_id = _open_emergency_case(runtime, db, note, text, current_time) if is_first and text else None
     if case_id:
         enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case_id)
@@ -52,14 +50,14 @@ def transcribe_note(runtime: Runtime, note: VoiceNote) -> None:
 
 def _request_transcript(runtime: Runtime, note: VoiceNote) -> str | None:
     with runtime.database.read() as db:
-        audio = voice_notes.load_audio(db, runtime.database.vault, note)
+        audio = voice_notes.load_audio(db, note)
     if audio is None or runtime.transcriber is None:
         return None
     return runtime.transcriber.transcribe(audio, note.content_type, note.language)
 
 
 def _open_emergency_case(
-    runtime: Runtime, db: Connection, note: VoiceNote, text: str, current_time: datetime
+    runtime: Runtime, db: Transaction, note: VoiceNote, text: str, current_time: datetime
 ) -> int | None:
     """The emergency's own case, if the words sound like one; its number if its people are to be paged."""
     understanding = understand_text(runtime.library, text, note.language)
@@ -77,7 +75,7 @@ def _open_emergency_case(
         {ADDITION_KEY: EMERGENCY_CASE_TEXT},
         school,
     )
-    opened_case = cases.open_or_join(db, runtime.database.vault, f"voice:{note.id}", 0, new_case, current_time)
+    opened_case = cases.open_or_join(db, f"voice:{note.id}", 0, new_case, current_time)
     voice_notes.set_emergency_case(db, note.id, opened_case.id)
     log.info("emergency heard in a voice note: note=%s case=%s", note.id, opened_case.id)
     return opened_case.id if opened_case.should_page else None

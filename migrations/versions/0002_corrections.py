@@ -1,4 +1,4 @@
-"""Corrections of topics
+"""Store the topic corrections of staff.
 
 Revision: 0002, after 0001.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "corrections",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -33,5 +33,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     op.drop_table("corrections")

@@ -1,4 +1,4 @@
-"""Questions that time out
+"""Store when a question times out.
 
 Revision: 0003, after 0002.
 """
@@ -13,11 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.add_column("follow_ups", sa.Column("step", sa.String(length=64), nullable=True))
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     with op.batch_alter_table("follow_ups") as table:
         table.drop_column("step")

@@ -1,4 +1,4 @@
-"""Which text, in which wording, which family was sent
+"""Record which text, in which wording, each family got.
 
 Revision: 0004, after 0003.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "told",
         sa.Column("contact_id", sa.Integer(), sa.ForeignKey("contacts.id"), nullable=False),
@@ -27,5 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     op.drop_table("told")

@@ -1,4 +1,4 @@
-"""Languages without a catalog: drafted by machine
+"""Store machine drafts for languages without a catalog.
 
 Revision: 0005, after 0004.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "drafted_languages",
         sa.Column("language", sa.String(length=8), primary_key=True),
@@ -34,6 +34,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     op.drop_table("drafts")
     op.drop_table("drafted_languages")

@@ -1,4 +1,4 @@
-"""Which owners were told of a text that is past its time
+"""Record which owners got a reminder about an expired text.
 
 Revision: 0006, after 0005.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "reminders",
         sa.Column("subject", sa.String(length=120), nullable=False),
@@ -24,5 +24,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     op.drop_table("reminders")

@@ -1,4 +1,4 @@
-"""Cases that are claimed and talked about, paging in rounds, logins with roles and a second factor, the audit log
+"""Add assignment and messages to cases, escalation rounds, logins with roles and a second factor, and the audit log.
 
 Revision: 0007, after 0006.
 """
@@ -16,7 +16,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     _cases()
     with op.batch_alter_table("deliveries") as table:
         table.add_column(sa.Column("round", sa.Integer(), nullable=False, server_default="0"))
@@ -50,12 +50,12 @@ def _cases() -> None:
         table.add_column(sa.Column("flagged", sa.String(length=32), nullable=False, server_default=""))
         table.create_index("ix_cases_page_at", ["page_at"])
     op.execute("UPDATE cases SET state = 'resolved' WHERE state = 'handled'")
-    # One open case a family and topic: of those that stood side by side the newest stays open.
+    # Allow one open case for each family and topic. Of several open cases, the newest stays open.
     op.execute(
         f"UPDATE cases SET state = 'closed', closed_at = opened_at WHERE {OPEN} AND id NOT IN"  # noqa: S608
         f" (SELECT MAX(id) FROM cases WHERE {OPEN} GROUP BY contact_id, topic)"
     )
-    # What was alerted before has had its round 0, and is paged on from here if nobody took it.
+    # Existing alerts count as round 0. If no one took the case, paging continues from here.
     op.execute("UPDATE cases SET rounds = 1 WHERE id IN (SELECT case_id FROM deliveries WHERE case_id IS NOT NULL)")
     op.execute("UPDATE cases SET page_at = CURRENT_TIMESTAMP WHERE state = 'alerted'")
     where = sa.text(OPEN)
@@ -142,7 +142,7 @@ def _new_tables() -> None:
 
 
 def downgrade() -> None:
-    """Back; what only the newer tables hold is lost."""
+    """Undo this migration. Data that only the newer tables hold is lost."""
     for table in ("phrases", "interpreters", "case_links", "case_messages", "audit"):
         op.drop_table(table)
     more = ("role", "staff", "language", "sealed_secret", "secret_since", "last_step", "recovery", "failures")
@@ -154,7 +154,7 @@ def downgrade() -> None:
     with op.batch_alter_table("contacts") as table:
         table.drop_column("talking_case")
         table.drop_column("unanswered")
-    # The older table holds one alert a case and person.
+    # The older table holds one alert for each case and person.
     op.execute("DELETE FROM deliveries WHERE kind <> 'alert' AND case_id IS NOT NULL OR round > 0 OR means <> 'text'")
     with op.batch_alter_table("deliveries") as table:
         table.drop_constraint("uq_deliveries_case_id_staff_kind_round_means", type_="unique")

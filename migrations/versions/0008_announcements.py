@@ -1,4 +1,4 @@
-"""Families (one person, one number), announcements with wordings, approvals and recipients
+"""Add families (one for each number), and announcements with wordings, approvals, and recipients.
 
 Revision: 0008, after 0007.
 """
@@ -18,7 +18,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     _families()
     _announcements()
     with op.batch_alter_table("contacts") as table:
@@ -151,7 +151,7 @@ def _announcements() -> None:
 
 
 def _fill_families() -> None:
-    """Each contact of before gets its family; two addresses of one number get the same."""
+    """Give each existing contact a family. Two addresses of one number share one family."""
     db = op.get_bind()
     rows = db.execute(sa.text("SELECT id, address_index, sealed_address, channel, created_at FROM contacts")).all()
     vault = Vault(settings.load_settings().data_keys) if any(row.channel == "whatsapp" for row in rows) else None
@@ -173,7 +173,7 @@ def _fill_families() -> None:
 
 
 def _person(vault: Vault | None, row: sa.Row[tuple[object, ...]]) -> str:
-    """The index of the number; an address that cannot be opened stays a person of its own."""
+    """Return the lookup hash of the number. An address that can't be decrypted becomes its own family."""
     if row.channel != "whatsapp" or vault is None:
         return str(row.address_index)
     try:
@@ -185,7 +185,7 @@ def _person(vault: Vault | None, row: sa.Row[tuple[object, ...]]) -> str:
 
 
 def downgrade() -> None:
-    """Back; announcements and what is kept of families are lost."""
+    """Undo this migration. Announcements and family data are lost."""
     with op.batch_alter_table("cases") as table:
         table.drop_index("ix_cases_announcement_id")
         table.drop_column("announcement_id")

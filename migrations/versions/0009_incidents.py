@@ -1,4 +1,4 @@
-"""Incidents (agents at a school, and drills), who was in them, what was written; quiz results
+"""Add incidents and drills with their people and notes, and quiz results.
 
 Revision: 0009, after 0008.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "incidents",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -68,6 +68,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     for table in ("quizzes", "incident_entries", "incident_people", "incidents"):
         op.drop_table(table)

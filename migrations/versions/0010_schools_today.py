@@ -1,4 +1,4 @@
-"""School statuses and who was told them; ready-made announcements; reviews of content; the weekly digest
+"""Add school statuses and their recipients, announcement templates, content reviews, and the weekly digest.
 
 Revision: 0010, after 0009.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     _statuses()
     op.create_table(
         "ready_made",
@@ -83,7 +83,7 @@ def _statuses() -> None:
 
 
 def downgrade() -> None:
-    """Back; what was said of schools, reviews and digests are lost, ready-made announcements become plain drafts."""
+    """Undo this migration. School statuses, reviews, and digests are lost. Templates become plain drafts."""
     for name in (
         "digest_reads",
         "digests",

@@ -1,4 +1,4 @@
-"""Absence reports and calls about them, needs with an owner, verified events at schools, home visits
+"""Add absence reports and their calls, support needs, verified events at schools, and home visits.
 
 Revision: 0011, after 0010.
 """
@@ -16,7 +16,7 @@ STANDING = "state IN ('asked', 'approved')"
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     _absences()
     _needs()
     op.create_table(
@@ -102,6 +102,6 @@ def _visits() -> None:
 
 
 def downgrade() -> None:
-    """Back; the figures, needs and visits are lost."""
+    """Undo this migration. Figures, support needs, and visits are lost."""
     for name in ("home_visits", "verified_events", "needs", "absence_calls", "absences"):
         op.drop_table(name)

@@ -1,4 +1,4 @@
-"""Gatherings with RSVPs, interpreters, questions and themes; community leaders and who wants to reach them
+"""Add meetings with RSVPs, interpreters, questions, and themes, and community leaders with the requests to reach them.
 
 Revision: 0012, after 0011.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     _gatherings()
     _listening()
     _leaders()
@@ -142,7 +142,7 @@ def _leaders() -> None:
 
 
 def downgrade() -> None:
-    """Back; gatherings and the register of leaders are lost."""
+    """Undo this migration. Meetings and the register of community leaders are lost."""
     for name in (
         "leader_tasks", "leader_requests", "leaders", "gathering_themes", "gathering_questions", "gathering_needs",
         "gathering_interpreters", "rsvps", "gatherings",

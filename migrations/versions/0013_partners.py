@@ -1,4 +1,4 @@
-"""Partners: who called them and what was right, what people suggest, referrals and whether they helped
+"""Add partner checks by staff, suggested partners, and referrals with their results.
 
 Revision: 0013, after 0012.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "partner_checks",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -53,6 +53,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back: what was called, suggested and referred is forgotten."""
+    """Undo this migration. Partner checks, suggestions, and referrals are lost."""
     for table in ("referrals", "suggestions", "partner_checks"):
         op.drop_table(table)

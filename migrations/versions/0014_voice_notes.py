@@ -1,4 +1,4 @@
-"""Voice notes: their sealed sound, where it lies at Twilio, what a machine heard in it
+"""Add voice notes with their encrypted sound, their location at Twilio, and their transcript.
 
 Revision: 0014, after 0013.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "voice_notes",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -42,5 +42,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back: what families said is forgotten."""
+    """Undo this migration. Voice notes are lost."""
     op.drop_table("voice_notes")

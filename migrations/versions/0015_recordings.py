@@ -1,4 +1,4 @@
-"""Recordings: what staff say aloud for callers, text by text and language by language
+"""Add recordings of texts that staff say for callers, one for each text and language.
 
 Revision: 0015, after 0013.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "recordings",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -35,5 +35,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back: what was recorded is forgotten."""
+    """Undo this migration. Recordings are lost."""
     op.drop_table("recordings")

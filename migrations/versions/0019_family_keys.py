@@ -1,4 +1,4 @@
-"""Each family's own key, wrapped by DATA_KEY; what was sealed before stays readable as it is
+"""Give each family its own key, encrypted with DATA_KEY. Values that were encrypted before stay readable.
 
 Revision: 0019, after 0015.
 """
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "family_keys",
         sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def _keep_hashes() -> None:
-    """Recovery codes and opt-outs of erased families were hashed with the index's secret: it is their lasting one."""
+    """Keep the index secret, because the hashes of recovery codes and of erased families' opt-outs use it."""
     db = op.get_bind()
     used = "SELECT 1 FROM logins WHERE recovery <> '' UNION ALL SELECT 1 FROM consent_events LIMIT 1"
     if db.execute(sa.text(used)).first() is None:
@@ -43,7 +43,7 @@ def _keep_hashes() -> None:
 
 
 def downgrade() -> None:
-    """Back: what families' keys sealed cannot be read any more, so it is refused where there are such keys."""
+    """Undo this migration. Refuses if family keys exist, because values encrypted with them couldn't be read."""
     if op.get_bind().execute(sa.text("SELECT count(*) FROM family_keys")).scalar_one():
         raise RuntimeError(
             "Families' records are sealed by their own keys: going back would lose them. Restore a backup."

@@ -1,4 +1,4 @@
-"""Erasures, runs of retention, and what is to be deleted at Twilio
+"""Add erasures, retention runs, and the list of items to delete at Twilio.
 
 Revision: 0020, after 0019.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "erasures",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -58,7 +58,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     for name in ("redactions", "audit_cuts", "retention_counts", "retention_runs"):
         op.drop_table(name)
     op.drop_table("erasures")

@@ -1,4 +1,4 @@
-"""Alarms to the technical contact, and by which trace a delivery is found in the log
+"""Add alarms to the technical contact, and the trace that finds a delivery in the log.
 
 Revision: 0023, after 0020.
 """
@@ -15,7 +15,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.add_column("deliveries", sa.Column("trace", sa.String(length=12)))
     op.create_index("ix_deliveries_created_at", "deliveries", ["created_at"])
     op.create_index("ix_consent_events_at", "consent_events", ["at"])
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     op.drop_table("alarms")
     op.drop_index("ix_consent_events_at", "consent_events")
     op.drop_index("ix_deliveries_created_at", "deliveries")

@@ -1,4 +1,4 @@
-"""Numbers of erased rows are given to nobody else (SQLite); by what a backup's row of an erased family is known
+"""Never reuse the IDs of erased rows (SQLite). Record how to recognize an erased family's row in a backup.
 
 Revision: 0024, after 0023.
 """
@@ -15,19 +15,19 @@ TABLES = ("families", "contacts", "cases", "case_messages", "follow_ups", "voice
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.add_column("erasures", sa.Column("token", sa.String(length=64)))
     _make_anew(never_again=True)
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     _make_anew(never_again=False)
     op.drop_column("erasures", "token")
 
 
 def _make_anew(never_again: bool) -> None:
-    """SQLite takes AUTOINCREMENT only with a table that is made anew; PostgreSQL has always done so."""
+    """Rebuild each table, because SQLite accepts AUTOINCREMENT only in a new table. PostgreSQL never reuses IDs."""
     if op.get_bind().dialect.name != "sqlite":
         return
     for name in TABLES:

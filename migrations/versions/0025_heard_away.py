@@ -1,4 +1,4 @@
-"""Which messages were answered while Redis was away
+"""Record which messages Puente answered while Redis was away.
 
 Revision: 0025, after 0024.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Forward."""
+    """Apply this migration."""
     op.create_table(
         "heard_away",
         sa.Column("message_sid", sa.String(length=34), nullable=False),
@@ -23,5 +23,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back."""
+    """Undo this migration."""
     op.drop_table("heard_away")

@@ -42,7 +42,7 @@ class District:
         kind = address.partition(":")[0]
         channel = kind if kind in ("whatsapp", "voice") else "sms"
         with self.services.database.write() as db:
-            contact = contacts.add(db, self.services.database.vault, address, channel, at)
+            contact = contacts.add(db, address, channel, at)
             assert contact.family_id is not None
             if language:
                 contacts.set_language(db, contact.id, language)

@@ -69,8 +69,8 @@ def test_a_landline_that_once_had_a_text_sent_is_rung_again(served: District) ->
     """A caller pressed the pound key: the text never arrived, and no announcement would any more."""
     ring(served, A)
     with served.services.database.write() as db:
-        there = contacts.find(db, served.services.database.vault, f"voice:{A}")
-        texted = contacts.add(db, served.services.database.vault, A, "sms", now())
+        there = contacts.find(db, f"voice:{A}")
+        texted = contacts.add(db, A, "sms", now())
         assert there and there.family_id == texted.family_id
         families.mark_bad_number(db, texted.family_id or 0, 30006, now())
     served.send(served.say("Again.", channels=WAYS))
@@ -80,7 +80,7 @@ def test_a_landline_that_once_had_a_text_sent_is_rung_again(served: District) ->
 def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
     announcement = ring(served, A)
     with served.services.database.write() as db:
-        contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        contact = contacts.find(db, f"voice:{A}")
         assert contact
         contacts.set_opted_out(db, contact.id, now())
     (heard,) = served.twilio.answer(call_to(served))
@@ -93,7 +93,7 @@ def test_a_key_is_answered_in_the_language_that_the_family_reads_now(served: Dis
     """It chose another one while the announcement waited: the answer to its key is not read by the voice of the first."""
     ring(served, A)
     with served.services.database.write() as db:
-        contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        contact = contacts.find(db, f"voice:{A}")
         assert contact
         contacts.set_language(db, contact.id, "es")
     heard, answered = served.twilio.answer(call_to(served), press="2")
@@ -113,7 +113,7 @@ def test_1_says_it_again_2_brings_a_person_and_9_ends_it(served: District) -> No
     _, goodbye = served.twilio.answer(call, press="9")
     assert goodbye.words and goodbye.status == 200
     with served.services.database.read() as db:
-        contact = contacts.find(db, served.services.database.vault, f"voice:{A}")
+        contact = contacts.find(db, f"voice:{A}")
     assert contact and contact.stopped_at
     served.send(served.say("Again.", channels=WAYS))
     assert len(served.twilio.calls_to(A)) == 1, "who pressed 9 is called no more"

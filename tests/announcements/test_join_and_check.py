@@ -21,7 +21,7 @@ A = "+12175550201"
 
 def family_of(family: Family):  # type: ignore[no-untyped-def]
     with family.services.database.read() as db:
-        contact = contacts.find(db, family.services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact and contact.family_id
         return families.get(db, contact.family_id), families.list_schools(db, contact.family_id), contact
 
@@ -71,7 +71,7 @@ def test_the_proof_of_consent_names_every_step(family: Family) -> None:
     for text in ("JOIN lincoln", "STOP", "START"):
         family.text(text)
     with family.services.database.read() as db:
-        told = consent_events.list_history(db, family.services.database.vault, [family.address])
+        told = consent_events.list_history(db, [family.address])
     assert [one.kind for one in told] == ["joined", "stop", "start"]
     assert all(one.basis == "word" and one.message_sid for one in told)
 
@@ -116,10 +116,10 @@ def test_a_message_that_is_sent_back_is_checked_not_taken_for_an_emergency(distr
     (text,) = district.got(A)
     assert family.text(text).startswith("Yes, this is a message from Riverbend")
     with family.services.database.read() as db:
-        assert newest_cases(db, family.services.database.vault, 5) == []
+        assert newest_cases(db, 5) == []
     family.text(f"{text} ICE is at my door right now, please help us, my children are alone")
     with family.services.database.read() as db:
-        assert {one.severity for one in newest_cases(db, family.services.database.vault, 5)} == {"escalate_now"}
+        assert {one.severity for one in newest_cases(db, 5)} == {"escalate_now"}
 
 
 def test_an_answer_knows_its_announcement(district: District, new_family: Callable[[str], Family]) -> None:
@@ -198,5 +198,5 @@ def test_a_stop_by_sms_holds_for_texts_that_would_come_by_whatsapp_and_sms(
     district.family(f"whatsapp:{A}")
     by_sms.text("STOP")
     with district.services.database.read() as db:
-        contact = contacts.find(db, district.services.database.vault, f"whatsapp:{A}")
+        contact = contacts.find(db, f"whatsapp:{A}")
     assert contact and find_delivery_route(district.services, contact).address is None

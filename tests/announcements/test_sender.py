@@ -71,7 +71,7 @@ def test_consent_follows_the_kind_and_an_opt_out_goes_before_all(
 
 def stop(district: District, address: str) -> None:
     with district.services.database.write() as db:
-        contact = contacts.find(db, district.services.database.vault, address)
+        contact = contacts.find(db, address)
         assert contact
         contacts.set_opted_out(db, contact.id, now())
 
@@ -153,7 +153,7 @@ def test_a_stop_that_only_twilio_knows_becomes_ours(district: District) -> None:
     number = district.say()
     district.send(number)
     with district.services.database.read() as db:
-        contact = contacts.find(db, district.services.database.vault, A)
+        contact = contacts.find(db, A)
     assert contact and contact.stopped_at is not None
 
 

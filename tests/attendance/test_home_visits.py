@@ -38,7 +38,7 @@ def ana(logged_in: As) -> FlaskClient:
 
 def of_case(services: Runtime, case_id: int = 1) -> list[HomeVisit]:
     with services.database.read() as db:
-        return home_visits.list_for_case(db, services.database.vault, case_id)
+        return home_visits.list_for_case(db, case_id)
 
 
 def finished(services: Runtime, family: Family) -> None:

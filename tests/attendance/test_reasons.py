@@ -47,7 +47,7 @@ SCRIPTED = [
 def of_language(services: Runtime, family: Family, language: str) -> Family:
     with services.database.write() as db:
         channel = "whatsapp" if family.address.startswith("whatsapp:") else "sms"
-        contact = contacts.add(db, services.database.vault, family.address, channel, now())
+        contact = contacts.add(db, family.address, channel, now())
         contacts.set_language(db, contact.id, language)
     return family
 
@@ -99,7 +99,7 @@ def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Runtime, family: 
     family.text("something else")
     family.text("a safe way to walk, we have no visa")
     with services.database.read() as db:
-        (need,) = support_needs.list_open(db, services.database.vault)
+        (need,) = support_needs.list_open(db)
         raw = db.execute(text("SELECT sealed_words FROM needs")).scalar_one()
     assert (need.kind, need.owner, need.due_on, need.school) == ("other", "ana_ruiz", date(2026, 11, 30), "lincoln")
     assert "safe way" in need.words and "visa" not in need.words and "safe way" not in raw
@@ -111,7 +111,7 @@ def test_the_same_need_is_one_need(services: Runtime, family: Family) -> None:
         family.text("I am afraid to send my child to school")
         family.text("1")
     with services.database.read() as db:
-        assert [one.kind for one in support_needs.list_open(db, services.database.vault)] == ["bus"]
+        assert [one.kind for one in support_needs.list_open(db)] == ["bus"]
 
 
 ANSWERS = [
@@ -131,7 +131,7 @@ def test_what_a_family_answers_to_the_check_in_counts_once(
     if reported:
         report(services, family, "an appointment")
     with services.database.write() as db:
-        known = contacts.find(db, services.database.vault, family.address)
+        known = contacts.find(db, family.address)
         assert known is not None
         contacts.set_attribute(db, known.id, "school", "lincoln", now())
         for number in follow_ups.list_due(db, now() + timedelta(days=9), 9):

@@ -65,7 +65,7 @@ def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
     district.family("+12175550202", "harbor", consent=False)
     stopped = district.family("+12175550203", "harbor")
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, "+12175550203")
+        contact = contacts.find(db, "+12175550203")
         assert contact and contact.family_id == stopped
         contacts.set_opted_out(db, contact.id, now())
     pat = logged_in("pat_moore")

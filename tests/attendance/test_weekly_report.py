@@ -231,7 +231,7 @@ def test_needs_by_school_tell_of_no_family_either(services: Runtime, logged_in: 
         Random(seed),
         weekly_report.list_mondays(services.library.district.to_local_time(now()).date(), 1)[0],
     )
-    schools, vault = ["lincoln", "harbor", "riverbend", None], services.database.vault
+    schools = ["lincoln", "harbor", "riverbend", None]
     end = weekly_report.get_week_end(services.library.district, monday)
     with services.database.write() as db:
         for number in range(size):
@@ -241,7 +241,7 @@ def test_needs_by_school_tell_of_no_family_either(services: Runtime, logged_in: 
             )
             day = monday + timedelta(days=random.randrange(5))
             new = support_needs.NewSupportNeed(f"n{number}", number, None, school, kind, "", "en", "ana_ruiz", day, day)
-            support_needs.add(db, vault, new, end - timedelta(days=1))
+            support_needs.add(db, new, end - timedelta(days=1))
         done = support_needs.support_needs.c.id % 3 == 0
         db.execute(update(support_needs.support_needs).where(done).values(closed_at=end - timedelta(hours=1)))
     browser = logged_in("ana_ruiz")

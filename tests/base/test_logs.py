@@ -160,7 +160,7 @@ def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
     assert job.meta == {"trace": trace}, "the job carries it"
     worker(services).work(burst=True)
     with services.database.read() as db:
-        pages = deliveries.list_for_case(db, services.database.vault, 1)
+        pages = deliveries.list_for_case(db, 1)
     assert pages and {one.trace for one in pages} == {trace}, "so do the rows"
     sent = next(one for one in pages if one.sid)
     record_report(services, DeliveryReport(sent.sid or "", "delivered", sent.id))
@@ -197,9 +197,9 @@ def test_who_looks_for_a_reason_finds_it(
     new_family("+12175550143").text("TAKE 1")
     family.text("STOP")
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact
-        planned = deliveries.plan_staff_message(db, services.database.vault, contact.id, WORDS, now(), kind="notice")
+        planned = deliveries.plan_staff_message(db, contact.id, WORDS, now(), kind="notice")
     deliver(services, planned)
     found = {line["event"]: line for line in as_json.found}
     assert found["taken"]["how"] == "by_text" and found["not to be sent"]["reason"] == "stopped"

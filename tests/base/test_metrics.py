@@ -92,8 +92,8 @@ def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Runtime) -> 
     job.enqueued_at = now() - timedelta(minutes=20)
     job.save()
     with services.database.write() as db:
-        deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", now() - timedelta(minutes=30))
-        deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", now() + timedelta(hours=3))
+        deliveries.plan_reminder(db, "ana_ruiz", "x", now() - timedelta(minutes=30))
+        deliveries.plan_reminder(db, "ana_ruiz", "x", now() + timedelta(hours=3))
     found = asked()
     assert 1190 < found["puente_queue_oldest_seconds", "default"] < 1260
     assert 1790 < found["puente_delivery_oldest_due_seconds",] < 1860
@@ -105,7 +105,7 @@ def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Runtime) -> 
 def test_twilio_s_codes_and_what_it_does_not_take(services: Runtime) -> None:
     at = now()
     with services.database.write() as db:
-        ids = [deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", at) for _ in range(6)]
+        ids = [deliveries.plan_reminder(db, "ana_ruiz", "x", at) for _ in range(6)]
         for one in ids:
             assert deliveries.claim(db, one, at)
         for one in ids[:4]:

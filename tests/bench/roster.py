@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
-from sqlalchemy.engine import Connection
-
+from bot.base.database import Transaction
 from bot.base.settings import ROOT
 from bot.dev_server.launch import migrate_database
 
@@ -71,7 +70,7 @@ def _import(path: str) -> None:
     longest, times, cpu, write = [0.0], [], [], Database.write
 
     @contextmanager
-    def timed(database: Database) -> Iterator[Connection]:
+    def timed(database: Database) -> Iterator[Transaction]:
         with write(database) as db:
             begun = time.perf_counter()
             yield db

@@ -41,7 +41,7 @@ def page_at(services: Runtime, minutes: float, case: int = 1) -> None:
 
 def case_of(services: Runtime, number: int = 1) -> cases.Case:
     with services.database.read() as db:
-        return cases.get(db, services.database.vault, number)
+        return cases.get(db, number)
 
 
 def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
@@ -53,7 +53,7 @@ def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
         send_all(services)
     assert len(twilio.sent_to(DANA)) == 1 and len(twilio.sent_to(SAM)) == 1
     with services.database.read() as db:
-        calls = [one for one in deliveries.list_for_case(db, services.database.vault, 1) if one.means == "call"]
+        calls = [one for one in deliveries.list_for_case(db, 1) if one.means == "call"]
     assert {one.staff for one in calls} == {"dana_cole", "sam_ortiz"}
     assert all(one.due_at - SATURDAY_NIGHT >= timedelta(seconds=60) for one in calls)
 
@@ -157,7 +157,7 @@ def test_a_family_has_one_open_case_a_topic(services: Runtime, family: Family) -
     family.text("0")
     assert case_of(services).answers["wish"] == "it is about the bus"
     with services.database.read() as db:
-        assert len(newest_cases(db, services.database.vault, 10)) == 1
+        assert len(newest_cases(db, 10)) == 1
 
 
 def test_an_emergency_that_is_reported_again_later_pages_again(
@@ -211,7 +211,7 @@ def test_after_three_questions_without_an_answer_nobody_is_asked_again(
 
     family.text("hello")
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact
         for day in range(1, 6):
             due = NOW + timedelta(days=day)

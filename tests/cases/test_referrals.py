@@ -109,7 +109,7 @@ def test_after_five_days_it_is_asked_and_a_no_opens_the_case_again(
         taken.text(answer)
     assert [one.outcome for one in referred(services)] == [outcome]
     with services.database.read() as db:
-        case = cases.get(db, services.database.vault, 1)
+        case = cases.get(db, 1)
         assert referrals.count_by_outcome(db) == {("prairie_legal", outcome): 1}
     assert case.is_open is again
 
@@ -131,7 +131,7 @@ def test_nothing_is_texted_where_somebody_at_home_may_read_it(
     new_family("+12175550179").text("my husband hits me and the kids")
     assignment.take_case(services, 1, "lee_tran", "in the console", is_lead=True)
     with services.database.read() as db:
-        assert cases.get(db, services.database.vault, 1).topic in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT
+        assert cases.get(db, 1).topic in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT
     assert not refer_family(services, ReferralRequest(1, "prairie_legal", "lee_tran", "a"))
 
 
@@ -150,4 +150,4 @@ def test_what_to_say_is_english_where_they_speak_nothing_else(services: Runtime)
     partner = services.library.district.partners["prairie_legal"]
     assert "I speak Chinese." in build_referral_text(services, partner, "ana_ruiz", "zh", now())
     with services.database.read() as db:
-        assert contacts.find(db, services.database.vault, "+12175550160") is None
+        assert contacts.find(db, "+12175550160") is None

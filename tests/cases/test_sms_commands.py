@@ -32,7 +32,7 @@ def opened(services: Runtime, family: Family) -> Family:
 
 def state(services: Runtime) -> cases.Case:
     with services.database.read() as db:
-        return cases.get(db, services.database.vault, 1)
+        return cases.get(db, 1)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def parent(line: Runtime, page_client: FlaskClient) -> Family:
 
 def said(line: Runtime) -> list[CaseMessage]:
     with line.database.read() as db:
-        return case_messages.list_for_case(db, line.database.vault, 1)
+        return case_messages.list_for_case(db, 1)
 
 
 def translate_all(line: Runtime) -> None:
@@ -119,7 +119,7 @@ def test_the_helper_says_when_it_is_back(line: Runtime, parent: Family, twilio: 
     assert line.library.catalogs.translate("es", line.library.texts["talk_ends"])[:20] in told
     assert parent.text("hola") != ""
     with line.database.read() as db:
-        contact = contacts.find(db, line.database.vault, FAMILY)
+        contact = contacts.find(db, FAMILY)
         assert contact and contact.talking_case is None
 
 
@@ -159,7 +159,7 @@ def test_when_the_machine_fails_the_original_is_delivered_and_the_case_flagged(
     translate_all(line)
     assert said(line)[-1].state == "untranslated" and said(line)[-1].original == "no entiendo nada de esto"
     with line.database.read() as db:
-        assert cases.get(db, line.database.vault, 1).flagged == staff_conversation.NOT_TRANSLATED_FLAG
+        assert cases.get(db, 1).flagged == staff_conversation.NOT_TRANSLATED_FLAG
 
 
 def test_a_reviewed_answer_needs_no_machine(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
@@ -250,7 +250,7 @@ def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
     send_all(line)
     assert "your text in case 1 did not arrive" in twilio.sent_to(ANA)[-1].body
     with line.database.read() as db:
-        case = cases.get(db, line.database.vault, 1)
+        case = cases.get(db, 1)
     assert case.state == "claimed" and case.page_at is not None
 
 
@@ -266,7 +266,7 @@ def test_nothing_is_sent_about_a_case_that_is_done(line: Runtime, parent: Family
     assignment.resolve_case(line, 1, "ana_ruiz")
     assert not staff_conversation.send_message(line, number)
     with line.database.read() as db:
-        contact = contacts.find(db, line.database.vault, FAMILY)
+        contact = contacts.find(db, FAMILY)
     assert contact and contact.talking_case is None
 
 

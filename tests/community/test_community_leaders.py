@@ -60,7 +60,7 @@ def test_two_who_want_the_same_leader_share_one_call(services: Runtime, paul: Co
     assert register.complete_request(services, 1, "ana_ruiz") and not register.complete_request(services, 1, "ana_ruiz")
     with services.database.read() as db:
         assert community_leaders.list_open_requests(db) == []
-        found = community_leaders.find(db, services.database.vault, 1)
+        found = community_leaders.find(db, 1)
     assert found and found.contacted_on == date(2026, 11, 24) and found.due_on == date(2027, 1, 23)
 
 
@@ -93,7 +93,7 @@ def test_name_and_number_are_sealed(services: Runtime, paul: CommunityLeader) ->
     register.remove_leader(services, paul, "ana_ruiz")
     with services.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM leaders")).mappings().one())
-        assert community_leaders.list_all(db, services.database.vault) == []
+        assert community_leaders.list_all(db) == []
     assert row["sealed"] == "" and row["number_index"] is None
 
 
@@ -102,7 +102,7 @@ def test_who_writes_from_a_leaders_number_is_a_leader(
 ) -> None:
     new_family(PHONE).text("English")
     with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, PHONE)
+        contact = contacts.find(db, PHONE)
         assert contact and contact.family_id
         found = families.get(db, contact.family_id)
     assert found.role == "leader" and found.consent_at is None, "nobody said that they want texts"
@@ -194,10 +194,10 @@ def test_who_keeps_an_overdue_contact_is_told_once(
 
 
 def test_a_number_that_changed_is_no_leaders_any_more(services: Runtime, paul: CommunityLeader) -> None:
-    vault, other = services.database.vault, "+12175550177"
+    other = "+12175550177"
     register.save_leader(services, replace(paul, phone=other), "ana_ruiz")
     with services.database.write() as db:
-        roles = [families.get(db, families.find_or_create(db, vault, one, now())).role for one in (PHONE, other)]
+        roles = [families.get(db, families.find_or_create(db, one, now())).role for one in (PHONE, other)]
     assert roles == ["family", "leader"]
 
 
@@ -205,7 +205,7 @@ def test_who_leaves_is_written_to_no_more(services: Runtime) -> None:
     register.save_leader(services, PAUL, "ana_ruiz", has_text_consent=True)
     register.remove_leader(services, replace(PAUL, id=1), "ana_ruiz")
     with services.database.write() as db:
-        family = families.get(db, families.find_or_create(db, services.database.vault, PHONE, now()))
+        family = families.get(db, families.find_or_create(db, PHONE, now()))
     assert family.role == "family" and family.consent_basis is None
 
 

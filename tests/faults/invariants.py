@@ -94,7 +94,7 @@ class Run:
             for one in self.answered:
                 if one.text != EMERGENCY or not one.at:
                     continue
-                contact = contacts.find(db, self.services.database.vault, one.act.sender)
+                contact = contacts.find(db, one.act.sender)
                 row = (
                     contact
                     and db.execute(
@@ -128,7 +128,7 @@ class Run:
             for one in self.answered:
                 if one.text != "STOP" or not one.at:
                     continue
-                contact = contacts.find(db, self.services.database.vault, one.act.sender)
+                contact = contacts.find(db, one.act.sender)
                 if contact is None or contact.stopped_at is None:
                     yield f"opt-out lost: {one.act.sid}"
                 late = [text for text in messages if text.to == one.act.sender and text.at > one.at + IN_FLIGHT]

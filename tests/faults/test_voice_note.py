@@ -19,9 +19,9 @@ def test_workers_killed_in_the_middle_of_the_download(tmp_path: Path) -> None:
         line.until(lambda: any(one["method"] == "GET" for one in line.twilio.media["asked"]), 20)
         assert line.kill("worker") >= 3, "two workers and a work-horse"
         with line.services() as services, services.database.read() as db:
-            note = voice_notes.find(db, services.database.vault, 1)
+            note = voice_notes.find(db, 1)
             assert note and note.state == "new"
         line.until(lambda: line.twilio.media["files"] == [], 150)
         with line.services() as services, services.database.read() as db:
-            note = voice_notes.find(db, services.database.vault, 1)
-            assert note and voice_notes.load_audio(db, services.database.vault, note) == b"OggS"
+            note = voice_notes.find(db, 1)
+            assert note and voice_notes.load_audio(db, note) == b"OggS"

@@ -72,9 +72,9 @@ def incident(services: Runtime, number: int = 1) -> incidents.Incident:
 
 def entries(services: Runtime, number: int = 1) -> list[incidents.IncidentEntry]:
     with services.database.read() as db:
-        return list(incidents.list_entries(db, services.database.vault, number))
+        return list(incidents.list_entries(db, number))
 
 
 def case_of(services: Runtime, number: int = 1) -> cases.Case:
     with services.database.read() as db:
-        return cases.get(db, services.database.vault, number)
+        return cases.get(db, number)

@@ -113,7 +113,7 @@ def test_the_chain_is_paged_within_a_minute(
 
 def _pages(services: Runtime) -> list[deliveries.Delivery]:
     with services.database.read() as db:
-        return deliveries.list_for_case(db, services.database.vault, 1)
+        return deliveries.list_for_case(db, 1)
 
 
 def test_a_drill_does_all_of_it_and_every_message_says_so(
@@ -158,7 +158,7 @@ def test_a_repeated_webhook_changes_nothing_and_answers_alike(live: Runtime, pho
     over = iris.text("over", MessageSid="SM5")
     assert iris.text("over", MessageSid="SM5") == over, "also when it is over"
     with live.database.read() as db:
-        assert len(newest_cases(db, live.database.vault, 9)) == 1
+        assert len(newest_cases(db, 9)) == 1
 
 
 def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Runtime, phone: Phone) -> None:
@@ -280,7 +280,7 @@ def test_stop_is_stop_and_end_warns_of_it(live: Runtime, phone: Phone) -> None:
     iris.text("DRILL")
     assert "no more messages" in iris.text("STOP")
     with live.database.read() as db:
-        found = contacts.find(db, live.database.vault, IRIS)
+        found = contacts.find(db, IRIS)
     assert found and found.stopped_at
     iris.text("START")
     assert "text START" in iris.text("END") and incident(live).ended_at

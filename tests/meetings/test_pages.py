@@ -94,12 +94,11 @@ def test_the_file_of_a_gathering_to_which_nobody_comes_yet(ana: FlaskClient, hos
 def test_files_hold_no_number_and_no_small_count(ana: FlaskClient, host: Host) -> None:
     code = host.plan().code
     with host.services.database.write() as db:
-        vault = host.services.database.vault
         for number in range(13):
-            contact = contacts.add(db, vault, f"+1217555{200 + number:04}", "sms", now())
+            contact = contacts.add(db, f"+1217555{200 + number:04}", "sms", now())
             contacts.set_language(db, contact.id, "es" if number < 12 else "ht")
             rsvps.set_response(db, (1, 0), (contact.family_id or 0, contact.id), "", 1, now())
-        meeting_questions.add(db, vault, 1, "=HYPERLINK(1) buses?", "en", now().date())
+        meeting_questions.add(db, 1, "=HYPERLINK(1) buses?", "en", now().date())
     page = ana.get(f"{HOME}/1").text
     assert "<td>12</td>" in page and "<td>1</td>" in page, "staff book interpreters by these"
     rows = list(csv.reader(io.StringIO(ana.get(f"{HOME}/1/families.csv").text)))

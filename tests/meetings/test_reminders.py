@@ -167,7 +167,7 @@ def test_after_it_each_is_asked_once_what_it_needs_and_a_person_reads_it(
         assert "What does your family need" in text
         assert "will read this" in comes.text("A bus that stops near our street")
     with host.services.database.read() as db:
-        (case,) = newest_cases(db, host.services.database.vault, 5)
+        (case,) = newest_cases(db, 5)
     assert (case.topic, case.severity) == ("after_gathering", "info") and "bus" in str(case.answers)
 
 
@@ -219,7 +219,7 @@ def test_what_staff_do_is_recorded(host: Host) -> None:
 def test_erasing_a_family_takes_its_answer_along(host: Host) -> None:
     host.plan()
     with host.services.database.write() as db:
-        contact = contacts.add(db, host.services.database.vault, A, "sms", now())
+        contact = contacts.add(db, A, "sms", now())
         rsvps.set_response(db, (1, 0), (contact.family_id or 0, contact.id), "es", 2, now())
     assert len(host.coming()) == 1
     with host.services.database.write() as db:

@@ -116,8 +116,8 @@ def test_an_emergency_is_never_taken_for_a_question(host: Host, family: Family) 
     code = host.plan().code
     assert "911" in family.text(f"ASK {code} ICE is at my door right now, help")
     with host.services.database.read() as db:
-        assert meeting_questions.list_for_meeting(db, host.services.database.vault, 1) == []
-        assert [one.severity for one in newest_cases(db, host.services.database.vault, 5)] == ["escalate_now"]
+        assert meeting_questions.list_for_meeting(db, 1) == []
+        assert [one.severity for one in newest_cases(db, 5)] == ["escalate_now"]
 
 
 def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> None:
@@ -130,7 +130,7 @@ def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> No
         f"ASK {code} ¿Habrá autobuses? Soy indocumentada, mi número es 217-555-0177", MessageSid="SM" + "1" * 32
     )
     with host.services.database.read() as db:
-        (one,) = meeting_questions.list_for_meeting(db, host.services.database.vault, 1)
+        (one,) = meeting_questions.list_for_meeting(db, 1)
         (row,) = db.execute(sql("SELECT * FROM gathering_questions")).mappings().all()
     assert one.language == "es" and "autobuses" in one.text
     assert "217" not in one.text and "indocumentada" not in one.text

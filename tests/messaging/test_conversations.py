@@ -34,7 +34,7 @@ def the_day_after_the_facts_were_checked() -> Iterator[None]:
 def case_of(family: Family, number: int = -1) -> object:
     with family.services.database.read() as db:
         ids = db.execute(select(cases.c.id).order_by(cases.c.id)).scalars().all()
-        return get(db, family.services.database.vault, ids[number])
+        return get(db, ids[number])
 
 
 def test_hello_says_who_writes_and_shows_the_menu(family: Family) -> None:
@@ -108,7 +108,7 @@ def test_an_unknown_language_gets_the_list_and_the_first_message_is_taken_up(fam
     assert "2. Español" in listed and "6. العربية" in listed
     assert "1. " in family.text("2")
     with family.services.database.read() as db:
-        contact = find(db, family.services.database.vault, family.address)
+        contact = find(db, family.address)
     assert contact is not None and contact.language == "es"
 
 

@@ -200,7 +200,7 @@ def test_a_report_for_another_messages_sid_changes_nothing(family: Family) -> No
 
 def follow_up(family: Family) -> int:
     with family.services.database.write() as db:
-        contact = contacts.find(db, family.services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact and bring_forward(db, contact.id, now()) == 1
         return db.execute(select(follow_ups.c.id)).scalar_one()
 

@@ -121,8 +121,7 @@ def _everything(services: Runtime) -> list[object]:
 
     with services.database.read() as db:
         rows = list(values(services.database.engine))
-        vault = services.database.vault
-        return [*rows, cases.get(db, vault, 1), *case_messages.list_for_case(db, vault, 1)]
+        return [*rows, cases.get(db, 1), *case_messages.list_for_case(db, 1)]
 
 
 def test_a_wrong_number_is_not_named_in_the_next_message(services: Runtime, new_family: Callable[[str], Phone]) -> None:
@@ -149,7 +148,7 @@ def test_what_a_family_suggests_waits_sealed_for_review(services: Runtime, famil
     reply = family.text("Casa Amiga gives food on Saturdays. Write to me at ana@example.org")
     assert "look at it first" in reply
     with services.database.read() as db:
-        (found,) = partner_suggestions.list_to_review(db, services.database.vault)
+        (found,) = partner_suggestions.list_to_review(db)
         raw = str(db.execute(text("SELECT * FROM suggestions")).all())
     assert "Casa Amiga" in found.text and "example.org" not in found.text
     assert "Casa" not in raw and found.from_whom == "family"

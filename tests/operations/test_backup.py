@@ -49,7 +49,7 @@ def restore(file: Path, url: str) -> str:
 def carry(services: Runtime) -> None:
     """What workers do: page each case, send what waits."""
     with services.database.read() as db:
-        numbers = [case.id for case in newest_cases(db, services.database.vault, 9)]
+        numbers = [case.id for case in newest_cases(db, 9)]
     for number in numbers:
         page_staff(services, number)
     with services.database.read() as db:
@@ -80,7 +80,7 @@ def test_a_backup_taken_while_families_write_brings_the_line_back(
     carry(here)
     assert told == len(twilio.messages) > 0, "nobody is told a second time"
     with here.database.read() as db:
-        (case,) = newest_cases(db, here.database.vault, 9)
+        (case,) = newest_cases(db, 9)
         assert db.execute(select(func.max(deliveries.c.attempts))).scalar_one() == 1, "nothing half done came along"
     assert case.language == "es" and case.state == "alerted"
     migrate(url)  # the number of the last migration came along: nothing to do

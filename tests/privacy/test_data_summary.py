@@ -43,21 +43,19 @@ def test_every_table_about_families_is_counted_or_explained() -> None:
 
 def test_what_would_help_visits_and_suggestions_are_counted(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
-    vault, at, day = services.database.vault, now(), date(2026, 12, 1)
+    at, day = now(), date(2026, 12, 1)
     with services.database.write() as db:
-        contact, case = contacts.find(db, vault, family.address), db.execute(cases.select()).one().id
+        contact, case = contacts.find(db, family.address), db.execute(cases.select()).one().id
         assert contact is not None
         need = support_needs.NewSupportNeed("n", case, contact.id, "lincoln", "bus", "a ride", "en", "nurse", day, day)
-        support_needs.add(db, vault, need, at)
+        support_needs.add(db, need, at)
         home_visits.add(
             db,
-            vault,
             home_visits.NewHomeVisit("v", case, contact.id, "lincoln", "why", "who", "leader", day, "nurse"),
             at,
         )
         partner_suggestions.add(
             db,
-            vault,
             partner_suggestions.NewPartnerSuggestion("s", "family", "en", "a church that helps", contact.id),
             at,
         )

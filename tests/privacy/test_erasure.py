@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Boolean, Column, Date, LargeBinary, String, Table, Text, func, insert, select
-from sqlalchemy.engine import Connection
 
 from bot import jobs
-from bot.base.database import UtcDateTime, metadata, now
+from bot.base.database import Transaction, UtcDateTime, metadata, now
 from bot.cli.main import main
 from bot.messaging import erasure as whole
 from bot.roster.consent_basis import PersonConsent
@@ -69,7 +68,7 @@ def value(column: Column[Any], number: int) -> Any:
     return number
 
 
-def fill(db: Connection, number: int) -> None:
+def fill(db: Transaction, number: int) -> None:
     """One row in every table, all of this family; everything else that they need, too.  None of it can be opened: who
     is erased need not be readable."""
     for table in metadata.sorted_tables:
@@ -81,7 +80,7 @@ def fill(db: Connection, number: int) -> None:
         db.execute(insert(table).values(row))
 
 
-def rows(db: Connection, number: int) -> dict[str, int]:
+def rows(db: Transaction, number: int) -> dict[str, int]:
     """How many rows of each table lead to this family."""
     found = {}
     for table in tables_of_a_family():
@@ -112,14 +111,14 @@ def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Runtime
     with two.database.write() as db:
         before = rows(db, 902)
         assert all(rows(db, 901).values()) and len(before) > 20
-        erasure.erase_family(db, two.database.vault, 901, AT)
+        erasure.erase_family(db, 901, AT)
         assert {name: left for name, left in rows(db, 901).items() if left} == {}
         assert rows(db, 902) == before
 
 
 def test_what_counts_stays_without_words(two: Runtime) -> None:
     with two.database.write() as db:
-        erasure.erase_family(db, two.database.vault, 901, AT)
+        erasure.erase_family(db, 901, AT)
         for table in metadata.sorted_tables:
             mine = [row for row in db.execute(select(table)).mappings() if row.get("id") == 901]
             if table.name in STAYS:
@@ -138,12 +137,12 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Runtime, fam
     with services.database.write() as db:
         families_consent_events.record(db, index, "given", "roster", "old", AT.replace(year=2025))
         number = families.extract_number(family.address)
-        community_leaders.add(db, vault, CommunityLeader(0, "Paul", number, "Church", "faith", (), "", "ana_ruiz"), AT)
+        community_leaders.add(db, CommunityLeader(0, "Paul", number, "Church", "faith", (), "", "ana_ruiz"), AT)
     assert whole.erase_by_address(services, family.address, "ana_ruiz")
     assert not whole.erase_by_address(services, family.address, "ana_ruiz")
     with services.database.read() as db:
-        assert contacts.find(db, vault, family.address) is None and community_leaders.list_all(db, vault) == []
-        events = families_consent_events.list_history(db, vault, [family.address])
+        assert contacts.find(db, family.address) is None and community_leaders.list_all(db) == []
+        events = families_consent_events.list_history(db, [family.address])
         assert [one.kind for one in events] == ["stop"]
         assert PersonConsent(None, None, tuple(events), False).last_family_event, "a roster does not undo it"
         assert db.execute(select(func.count()).select_from(consent_events)).scalar_one() == 1
@@ -159,7 +158,7 @@ def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: 
         families_consent_events.record(db, index, "denied", "roster", "roster:d:1", now() + timedelta(days=1))
     assert whole.erase_by_address(services, family.address, "ana_ruiz")
     with services.database.read() as db:
-        said = families_consent_events.list_history(db, services.database.vault, [family.address])
+        said = families_consent_events.list_history(db, [family.address])
     assert [one.kind for one in said] == ["stop", "denied"] and PersonConsent(None, None, tuple(said)).has_refused
 
 
@@ -180,7 +179,7 @@ def test_who_was_erased_is_met_like_a_stranger(services: Runtime, family: Family
     assert whole.erase_by_address(services, family.address, "ana_ruiz")
     assert family.text("hello there") and now()
     with services.database.read() as db:
-        found = contacts.find(db, services.database.vault, family.address)
+        found = contacts.find(db, family.address)
     assert found is not None and found.language != "es"
 
 
@@ -195,7 +194,7 @@ def test_the_operator_names_the_number_in_any_way(
     done = CliRunner().invoke(main, catch_exceptions=False, **given)  # type: ignore[arg-type]
     assert done.exit_code == 0 and "Erased." in done.output
     with services.database.read() as db:
-        assert contacts.find(db, services.database.vault, family.address) is None
+        assert contacts.find(db, family.address) is None
     again = CliRunner().invoke(main, ["erase", "--yes", "-"], input=typed, catch_exceptions=False)
     assert again.exit_code == 1 and "Nobody is known" in again.output
 
@@ -242,7 +241,7 @@ def copied(source: str, target: str) -> None:
 def there(services: Runtime) -> list[bool]:
     with services.database.read() as db:
         numbers = ("whatsapp:+12175550177", "whatsapp:+12175550178")
-        return [contacts.find(db, services.database.vault, one) is not None for one in numbers]
+        return [contacts.find(db, one) is not None for one in numbers]
 
 
 @pytest.mark.sqlite
@@ -275,6 +274,6 @@ def test_redis_learns_again_who_was_erased_and_who_comes_again_stays(services: R
     services.redis.zrem(erasure_list.ERASED_TOKENS_KEY, f"{number}:of another database")
     assert erasure_list.list_tokens(services.redis, now()) == [token]
     with services.database.read() as db:
-        assert contacts.find(db, services.database.vault, family.address) is not None
+        assert contacts.find(db, family.address) is not None
     assert services.database.vault.compute_lookup_hash(family.address) not in token and "0177" not in token
     assert erasure_list.list_tokens(services.redis, now() + timedelta(days=367)) == []

@@ -156,20 +156,20 @@ def test_an_emergency_comes_first(services: Runtime, family: Family) -> None:
     reply = family.text("ICE agents are at my door right now, they are knocking")
     assert "911" in reply and rows(services, "contacts") == 1
     with services.database.read() as db:
-        assert {case.severity for case in newest_cases(db, services.database.vault, 5)} >= {"escalate_now"}
+        assert {case.severity for case in newest_cases(db, 5)} >= {"escalate_now"}
 
 
 def test_staff_who_help_are_told_that_the_case_is_gone(services: Runtime, family: Family) -> None:
     family.text("english")
     family.text("ICE agents are at my door right now, they are knocking")
     with services.database.write() as db:
-        (case,) = newest_cases(db, services.database.vault, 5)
+        (case,) = newest_cases(db, 5)
         db.execute(cases.cases.update().values(claimed_by="ana_ruiz", state="claimed"))
     family.text("delete my data")
     assert "is deleted" in family.text("1")
     with services.database.read() as db:
         rows_ = db.execute(select(deliveries.deliveries)).all()
-        found = [deliveries.find(db, services.database.vault, row.id) for row in rows_]
+        found = [deliveries.find(db, row.id) for row in rows_]
     (notice,) = [one for one in found if one]
     assert notice.staff == "ana_ruiz" and f"case {case.id}" in notice.body and "ICE" not in notice.body
 
@@ -181,7 +181,7 @@ def test_after_stop_it_works_and_the_stop_stays(services: Runtime, family: Famil
     assert "is deleted" in family.text("1")
     with services.database.read() as db:
         assert [row.kind for row in db.execute(select(consent_events))] == ["stop"]
-        assert contacts.find(db, services.database.vault, family.address) is None
+        assert contacts.find(db, family.address) is None
         assert db.execute(select(record_keys.family_keys)).all() == []
 
 
@@ -207,11 +207,9 @@ def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Runtime, fami
     with services.database.write() as db:
         from bot.store.lifecycle import erasure as lifecycle_erasure
 
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact is not None and contact.family_id is not None
-        lifecycle_erasure.erase_family(
-            db, services.database.vault, contact.family_id, contact.stopped_at or audit_log.list_newest(db, 1)[0].at
-        )
+        lifecycle_erasure.erase_family(db, contact.family_id, contact.stopped_at or audit_log.list_newest(db, 1)[0].at)
     assert family.text("I want to talk to a person") and family.status == 200
     assert rows(services, "contacts") == 1
 
@@ -222,7 +220,7 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
     """Alerts, translations and texts of a family that is erased end without an error."""
     told(family)
     with services.database.read() as db:
-        (case,) = newest_cases(db, services.database.vault, 5)
+        (case,) = newest_cases(db, 5)
         messages = list(db.execute(select(metadata.tables["case_messages"].c.id)).scalars())
         follow_ups = list(db.execute(select(metadata.tables["follow_ups"].c.id)).scalars())
     family.text("delete my data")
@@ -262,11 +260,11 @@ def test_a_call_erases_nothing_the_phone_itself_is_asked(
 
 def texts_to(services: Runtime, number: str) -> list[str]:
     with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, number)
+        contact = contacts.find(db, number)
         assert contact is not None
         mine = deliveries.deliveries.c.contact_id == contact.id
         ids = list(db.execute(select(deliveries.deliveries.c.id).where(mine)).scalars())
-        return [one.body for one_id in ids if (one := deliveries.find(db, services.database.vault, one_id))]
+        return [one.body for one_id in ids if (one := deliveries.find(db, one_id))]
 
 
 def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
@@ -287,7 +285,7 @@ def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
     assert services.conversations.find_pending_step(services.compute_lookup_hash("+12175550177")) == before
     assert rows(services, "families") == 1
     with services.database.read() as db:
-        abouts = [case.about for case in newest_cases(db, services.database.vault, 9)]
+        abouts = [case.about for case in newest_cases(db, 9)]
     assert any("asks to delete the data" in about for about in abouts)
 
 
@@ -382,15 +380,15 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
         found = notes(*args)  # type: ignore[arg-type]
         if not gone:
             with services.database.write() as db:
-                gone.append(store_erasing.erase_family(db, services.database.vault, 1, now()))
-                contacts.add(db, services.database.vault, "+12175550999", "sms", now())
+                gone.append(store_erasing.erase_family(db, 1, now()))
+                contacts.add(db, "+12175550999", "sms", now())
         return found
 
     monkeypatch.setattr(receiving, "_load_attributes", erased_now)
     assert family.text("ICE agents are at my door right now, they are knocking") and family.status == 200
     with services.database.read() as db:
-        own = contacts.find(db, services.database.vault, family.address)
-        (case,) = newest_cases(db, services.database.vault, 5)
+        own = contacts.find(db, family.address)
+        (case,) = newest_cases(db, 5)
     assert gone and own is not None and case.contact_id == own.id, "not whoever came meanwhile"
 
 
@@ -433,7 +431,7 @@ def test_two_who_erase_at_once_do_it_once(services: Runtime, family: Family, mon
     told(family)
     with services.database.write() as db:  # a leader without a number is nobody's
         leader = CommunityLeader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")
-        community_leaders.add(db, services.database.vault, leader, now())
+        community_leaders.add(db, leader, now())
     indexes = contacts.list_address_hashes
 
     def erased_meanwhile(*args: object) -> list[str]:
@@ -445,4 +443,4 @@ def test_two_who_erase_at_once_do_it_once(services: Runtime, family: Family, mon
     assert erasure.erase_by_address(services, family.address, "ben")
     assert rows(services, "erasures") == 1 and rows(services, "families") == 0
     with services.database.read() as db:
-        assert [one.name for one in community_leaders.list_all(db, services.database.vault)] == ["Paul"]
+        assert [one.name for one in community_leaders.list_all(db)] == ["Paul"]

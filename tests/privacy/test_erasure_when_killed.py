@@ -39,14 +39,14 @@ def run(services: Runtime, *words: str, data_key: str, kill_after: float | None 
 
 
 def test_rotation_killed_again_and_again_loses_nothing(services: Runtime) -> None:
-    vault, old = services.database.vault, services.settings.data_keys[0]
+    old = services.settings.data_keys[0]
     with services.database.write() as db:
         for number in range(FAMILIES):
-            contact = contacts.add(db, vault, f"+1217{number:07d}", "sms", now())
+            contact = contacts.add(db, f"+1217{number:07d}", "sms", now())
             new = cases.NewCase(
                 contact.id, "talk_to_human", "info", "default", "a", "en", {"wrote": f"family {number}"}
             )
-            cases.open_or_join(db, vault, f"SM{number}", 0, new, now())
+            cases.open_or_join(db, f"SM{number}", 0, new, now())
     both, seed = f"{NEW},{old}", random.Random(9)
     killed = 0
     for _ in range(6):
@@ -58,14 +58,14 @@ def test_rotation_killed_again_and_again_loses_nothing(services: Runtime) -> Non
     assert run(services, "keys", "rotate", data_key=both) == 0
     after = Database(services.settings.database_url, Vault([NEW, old]))
     with after.read() as db:
-        counts = reencrypt.count_by_key(db, after.vault)
+        counts = reencrypt.count_by_key(db)
         assert (counts.older, counts.unknown) == (0, 0)
-        assert len({one.answers["wrote"] for one in newest_cases(db, after.vault, FAMILIES)}) == FAMILIES
+        assert len({one.answers["wrote"] for one in newest_cases(db, FAMILIES)}) == FAMILIES
     assert run(services, "keys", "reindex", data_key=both) == 0
     alone = Database(services.settings.database_url, Vault([NEW]))
     with alone.read() as db:
-        assert all(contacts.find(db, alone.vault, f"+1217{number:07d}") for number in range(0, FAMILIES, 50))
-        assert len({one.answers["wrote"] for one in newest_cases(db, alone.vault, FAMILIES)}) == FAMILIES
+        assert all(contacts.find(db, f"+1217{number:07d}") for number in range(0, FAMILIES, 50))
+        assert len({one.answers["wrote"] for one in newest_cases(db, FAMILIES)}) == FAMILIES
     after.engine.dispose()
     alone.engine.dispose()
 

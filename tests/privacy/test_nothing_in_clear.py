@@ -101,7 +101,7 @@ def staff_at_work(line: Line) -> None:
     """Somebody takes a case by text and writes back; a roster is read; one family is erased; another erases itself."""
     with line.services() as services:
         with services.database.read() as db:
-            newest = newest_cases(db, services.database.vault, 50)
+            newest = newest_cases(db, 50)
         for case in newest[:4]:
             line.tell(ANA, f"TAKE {case.id}")
             line.tell(ANA, f"{case.id} dear {NAMES[0]}, {TEXTS[0]}? I will call you")

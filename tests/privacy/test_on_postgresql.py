@@ -40,19 +40,16 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Runtime, url: str) -> No
     old = here.settings.data_keys[0]
     both = Database(url, Vault([NEW, old]))
     with both.read() as db:
-        assert reencrypt.count_by_key(db, both.vault).older > 0
-        assert all(one.answers for one in newest_cases(db, both.vault, 5))
+        assert reencrypt.count_by_key(db).older > 0
+        assert all(one.answers for one in newest_cases(db, 5))
     for _ in reencrypt.reencrypt_all(both):
         pass
     with both.read() as db:
-        counts = reencrypt.count_by_key(db, both.vault)
+        counts = reencrypt.count_by_key(db)
         assert (counts.older, counts.unknown, counts.to_reencrypt) == (0, 0, 0)
         assert counts.own > 0
-        assert "Quill" in str(newest_cases(db, both.vault, 5))
-        assert "Quill" in str(
-            subject_access_export.export_family(db, both.vault, 1)
-            or subject_access_export.export_family(db, both.vault, 2)
-        )
+        assert "Quill" in str(newest_cases(db, 5))
+        assert "Quill" in str(subject_access_export.export_family(db, 1) or subject_access_export.export_family(db, 2))
     now_here = replace(here, database=both)
     again = Family(now_here, create_app(runtime=now_here).test_client(), "+12175550177")
     assert "What is kept" in again.text("PRIVACY") or again.status == 200

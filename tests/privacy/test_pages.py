@@ -68,7 +68,7 @@ def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: 
     assert "Grace Church" in send(office, "/console/family/copy", number=NUMBER).text  # type: ignore[attr-defined]
     send(office, "/console/family/erase", number=NUMBER, word="ERASE")
     with services.database.read() as db:
-        assert rows(services, "families") == 0 and community_leaders.list_all(db, services.database.vault) == []
+        assert rows(services, "families") == 0 and community_leaders.list_all(db) == []
     assert send(office, "/console/family", number=NUMBER).status_code == 404  # type: ignore[attr-defined]
 
 
@@ -93,7 +93,7 @@ def test_a_copy_has_every_table_that_leads_to_a_family(services: Runtime) -> Non
     with services.database.write() as db:
         fill(db, 901)
         fill(db, 902)
-        found = subject_access_export.export_family(db, services.database.vault, 901)
+        found = subject_access_export.export_family(db, 901)
     assert {table.name for table in tables_of_a_family()} - set(found) == set(
         subject_access_export.EXPORT_EXCLUDED_TABLES
     ) & {table.name for table in tables_of_a_family()}
@@ -111,9 +111,7 @@ def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
     told.text("I fear for my brother Quillon today")
     with services.database.write() as db:
         for name, phone in (("Paul Quillard", "+12175550177"), ("Zanzibar Smith", "+12175550178")):
-            community_leaders.add(
-                db, vault, CommunityLeader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now()
-            )
+            community_leaders.add(db, CommunityLeader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now())
     whole = json.loads(send(office, "/console/family/copy", number=NUMBER, **{"as": "json"}).data)["records"]  # type: ignore[attr-defined]
     assert whole["consent_events"][0]["kind"] == "stop"
     assert "Paul Quillard" in json.dumps(whole["leaders"]) and len(whole["leaders"]) == 1

@@ -66,7 +66,7 @@ def test_pictures_are_deleted_and_voice_messages_left_to_their_own_way(
         if kept is sound:
             with services.database.write() as db:
                 new = voice_notes.NewVoiceNote(f"{one.sid}:0", None, None, "en", kept.url, "audio/ogg")
-                voice_notes.add(db, services.database.vault, new, now())
+                voice_notes.add(db, new, now())
     provider_redaction.redact_stored_messages(services)
     assert list(twilio.media.files) == [sound.sid]
 
@@ -88,7 +88,7 @@ def test_while_an_outcome_is_unknown_the_words_stay(services: Runtime, twilio: T
     one = put(twilio, "is it there?")
     with services.database.write() as db:
         at = now() - timedelta(seconds=700)
-        own = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "is it there?", at)
+        own = deliveries.plan_reminder(db, "ana_ruiz", "is it there?", at)
         db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == own).values(state="unknown"))
     provider_redaction.redact_stored_messages(services)
     assert not one.redacted

@@ -33,10 +33,10 @@ def wait_for_all(services: Runtime, family: Family) -> None:
     family.text("ICE is at my door right now")
     at = now()
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact
-        deliveries.plan_staff_message(db, services.database.vault, contact.id, "I am on my way", at)
-        deliveries.plan_reminder(db, services.database.vault, "theo_lang", "No worker runs", at)
+        deliveries.plan_staff_message(db, contact.id, "I am on my way", at)
+        deliveries.plan_reminder(db, "theo_lang", "No worker runs", at)
         follow_ups.plan(db, ("SM1", 0), contact.id, FollowUpTarget("was_it_solved"), at - timedelta(minutes=1))
         follow_ups.plan(db, ("SM2", 0), contact.id, FollowUpTarget("was_it_solved"), at + timedelta(days=7))
 

@@ -92,8 +92,8 @@ def test_what_families_say_opens_with_their_own_key_only(services: Runtime, two:
         with pytest.raises(DecryptionError):
             services.database.vault.decrypt(row.sealed_answers, place)
         with pytest.raises(DecryptionError):
-            record_keys.get_decryptor(db, services.database.vault).decrypt(row.sealed_answers, "case:answers:another")
-        assert "Quill" in record_keys.get_decryptor(db, services.database.vault).decrypt(row.sealed_answers, place)
+            record_keys.get_decryptor(db).decrypt(row.sealed_answers, "case:answers:another")
+        assert "Quill" in record_keys.get_decryptor(db).decrypt(row.sealed_answers, place)
 
 
 def test_a_key_does_not_open_in_another_familys_row(services: Runtime, two: list[Family]) -> None:
@@ -102,19 +102,19 @@ def test_a_key_does_not_open_in_another_familys_row(services: Runtime, two: list
         table = record_keys.family_keys
         db.execute(update(table).where(table.c.id == one.id).values(wrapped=other.wrapped))
     with services.database.read() as db, pytest.raises(DecryptionError):
-        newest_cases(db, services.database.vault, 10)
+        newest_cases(db, 10)
 
 
 def test_erasing_destroys_the_key(services: Runtime, two: list[Family]) -> None:
     before = all_sealed(services)["cases.sealed_answers"]
     assert erasure.erase_by_address(services, two[0].address, "ana_ruiz")
     with services.database.read() as db:
-        opens = record_keys.get_decryptor(db, services.database.vault)
+        opens = record_keys.get_decryptor(db)
         assert db.execute(select(record_keys.family_keys)).all()[1:] == []
         (lost,) = [one for one in before if one not in all_sealed(services)["cases.sealed_answers"]]
         with pytest.raises(DecryptionError, match="destroyed"):
             opens.decrypt_bytes(lost, "case:answers:x:0")
-        assert len(newest_cases(db, services.database.vault, 10)) == 1, "the other's is there"
+        assert len(newest_cases(db, 10)) == 1, "the other's is there"
 
 
 @pytest.mark.sqlite
@@ -193,17 +193,16 @@ def on_disk(file: Path) -> bytes:
 
 
 def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Runtime, family: Family) -> None:
-    vault = services.database.vault
     family.text("hello")
     with services.database.write() as db:
-        contact = contacts.find(db, vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact is not None
         inner = db.begin_nested()
-        record_keys.get_encryptor(db, vault, contact.id).encrypt("lost", "a")
+        record_keys.get_encryptor(db, contact.id).encrypt("lost", "a")
         inner.rollback()
-        sealed = record_keys.get_encryptor(db, vault, contact.id).encrypt("kept", "a")
+        sealed = record_keys.get_encryptor(db, contact.id).encrypt("kept", "a")
     with services.database.read() as db:
-        assert record_keys.get_decryptor(db, vault).decrypt(sealed, "a") == "kept"
+        assert record_keys.get_decryptor(db).decrypt(sealed, "a") == "kept"
 
 
 def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
@@ -251,10 +250,9 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     status = run(after, monkeypatch, "status")
     assert "under older ones: 0\nunder unknown ones: 0" in status and "still hold: 0\n" in status
     with after.database.read() as db:
-        vault = after.database.vault
-        contact = contacts.find(db, vault, two[1].address)
-        assert contact is not None and [one.answers for one in cases.list_for_contact(db, vault, contact.id)]
-        kept = permanent_hashes.compute_hashes(db, vault, [two[0].address])
+        contact = contacts.find(db, two[1].address)
+        assert contact is not None and [one.answers for one in cases.list_for_contact(db, contact.id)]
+        kept = permanent_hashes.compute_hashes(db, [two[0].address])
         assert list(kept.values()) == list(
             db.execute(select(metadata.tables["consent_events"].c.address_index)).scalars()
         )
@@ -262,12 +260,12 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     with restored.read() as db:
         assert len(db.execute(select(contacts.contacts)).all()) == 2, "the backup is whole"
         with pytest.raises(DecryptionError):
-            newest_cases(db, restored.vault, 10)
+            newest_cases(db, 10)
         for row in db.execute(select(contacts.contacts)).all():
             with pytest.raises(DecryptionError):
                 contacts.decrypt_address(restored.vault, row.sealed_address, row.address_index)
             hashes = {restored.vault.compute_lookup_hash(number) for number in NUMBERS}
-            hashes |= set(permanent_hashes.compute_hashes(db, after.database.vault, [])) | set(kept.values())
+            hashes |= set(permanent_hashes.compute_hashes(db, [])) | set(kept.values())
             assert row.address_index not in hashes, "nor can a number be tried out against it"
     restored.engine.dispose()
 
@@ -318,9 +316,9 @@ def test_rotation_broken_off_goes_on(services: Runtime, two: list[Family], monke
         next(steps)
     steps.close()
     with both.database.read() as db:
-        assert reencrypt.count_by_key(db, both.database.vault).older > 0
-        assert len(newest_cases(db, both.database.vault, 10)) == 2
+        assert reencrypt.count_by_key(db).older > 0
+        assert len(newest_cases(db, 10)) == 2
     run(both, monkeypatch, "rotate")
     with both.database.read() as db:
-        assert reencrypt.count_by_key(db, both.database.vault).older == 0
-        assert len(newest_cases(db, both.database.vault, 10)) == 2
+        assert reencrypt.count_by_key(db).older == 0
+        assert len(newest_cases(db, 10)) == 2

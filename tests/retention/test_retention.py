@@ -35,7 +35,7 @@ def a_case(services: Runtime, family: Family) -> int:
     family.text("english")
     family.text("I want to talk to a person, my landlord is Mr Quill")
     with services.database.read() as db:
-        return newest_cases(db, services.database.vault, 1)[0].id
+        return newest_cases(db, 1)[0].id
 
 
 def finish(services: Runtime, case_id: int) -> None:
@@ -56,7 +56,7 @@ def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
         assert job.delete_expired(services, "test")["cases"] == 1
         assert job.delete_expired(services, "test") == {}, "done again it finds nothing"
     with services.database.read() as db:
-        assert [one.id for one in newest_cases(db, services.database.vault, 5)] == [still_open]
+        assert [one.id for one in newest_cases(db, 5)] == [still_open]
         assert {row.case_id for row in db.execute(select(metadata.tables["case_messages"]))} <= {still_open}
     assert count(services, "contacts") == 2, "the family itself stays"
 
@@ -72,9 +72,9 @@ def test_the_district_sets_how_long(services: Runtime, family: Family) -> None:
 def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Runtime) -> None:
     with services.database.write() as db:
         for _ in range(3):
-            one = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "look at the texts", now())
+            one = deliveries.plan_reminder(db, "ana_ruiz", "look at the texts", now())
             db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == one).values(state="delivered"))
-        deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "waits", now())
+        deliveries.plan_reminder(db, "ana_ruiz", "waits", now())
     with time_machine.travel(NOW + timedelta(days=91)):
         assert job.delete_expired(services, "test")["deliveries"] == 3
         job.delete_expired(services, "test")
@@ -125,7 +125,7 @@ def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Runtime) 
 def test_killed_in_the_middle_it_goes_on(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     with services.database.write() as db:
         for _ in range(7):
-            one = deliveries.plan_reminder(db, services.database.vault, "ana_ruiz", "x", now())
+            one = deliveries.plan_reminder(db, "ana_ruiz", "x", now())
             db.execute(update(deliveries.deliveries).where(deliveries.deliveries.c.id == one).values(state="delivered"))
     monkeypatch.setattr("bot.store.lifecycle.expiry.EXPIRY_BATCH_SIZE", 2)
     counted, calls = retention_runs.count_deleted, 0
@@ -160,5 +160,5 @@ def test_once_a_day(services: Runtime) -> None:
 def test_erasing_finds_the_rows_that_retention_has_not(services: Runtime, family: Family) -> None:
     a_case(services, family)
     with services.database.write() as db:
-        erasure.erase_family(db, services.database.vault, 1, now())
+        erasure.erase_family(db, 1, now())
     assert count(services, "cases") == 0

@@ -47,7 +47,7 @@ class Roster:
 
     def contact(self, address: str) -> Contact | None:
         with self.services.database.read() as db:
-            return find(db, self.services.database.vault, address)
+            return find(db, address)
 
     def family(self, number: str) -> families.Family:
         with self.services.database.read() as db:
@@ -60,7 +60,7 @@ class Roster:
 
     def events(self, number: str) -> list[ConsentEvent]:
         with self.services.database.read() as db:
-            return list_history(db, self.services.database.vault, [number, f"whatsapp:{number}"])
+            return list_history(db, [number, f"whatsapp:{number}"])
 
     def numbers(self) -> set[str]:
         """Every number that there is a family of."""

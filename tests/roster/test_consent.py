@@ -118,7 +118,7 @@ def test_a_dated_consent_takes_the_place_of_one_without(roster: Roster) -> None:
 def test_what_a_family_said_itself_is_not_downgraded(roster: Roster) -> None:
     database = roster.services.database
     with database.write() as db:
-        contact = contacts.add(db, database.vault, ANA, "sms", NOW)
+        contact = contacts.add(db, ANA, "sms", NOW)
         families.set_consent(db, contact.family_id or 0, "joined by text", NOW)
         families_consent_events.record(
             db, database.vault.compute_lookup_hash(ANA), "joined", "joined by text", "SM1", NOW
@@ -131,9 +131,7 @@ def test_what_a_family_said_itself_is_not_downgraded(roster: Roster) -> None:
 def stop(roster: Roster, address: str) -> None:
     database = roster.services.database
     with database.write() as db:
-        contact = contacts.add(
-            db, database.vault, address, address.split(":", maxsplit=1)[0] if ":" in address else "sms", NOW
-        )
+        contact = contacts.add(db, address, address.split(":", maxsplit=1)[0] if ":" in address else "sms", NOW)
         contacts.set_opted_out(db, contact.id, NOW)
         families_consent_events.record(db, database.vault.compute_lookup_hash(address), "stop", "keyword", "SM9", NOW)
 
@@ -177,4 +175,4 @@ def test_who_started_again_is_written_to(roster: Roster) -> None:
 def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster, way: str) -> None:
     roster.read(f"phone,channel\n217-555-0123,{way}\n")
     with roster.services.database.read() as db:
-        assert len(families_consent_events.list_history(db, roster.services.database.vault, [f"{way}:{ANA}"])) == 1
+        assert len(families_consent_events.list_history(db, [f"{way}:{ANA}"])) == 1

@@ -200,7 +200,7 @@ def test_an_unknown_language_is_a_warning(roster: Roster) -> None:
 def test_a_language_that_a_family_chose_stays(roster: Roster) -> None:
     database = roster.services.database
     with database.write() as db:
-        contact = contacts.add(db, database.vault, f"whatsapp:{ANA}", "whatsapp", datetime.now(UTC))
+        contact = contacts.add(db, f"whatsapp:{ANA}", "whatsapp", datetime.now(UTC))
         contacts.set_language(db, contact.id, "pt")
     roster.read("phone,language,school\n217-555-0123,Spanish,lincoln\n")
     kept = roster.contact(f"whatsapp:{ANA}")

@@ -41,7 +41,7 @@ def test_whose_only_school_the_roster_knows_is_told_of_it(
     services: Runtime, twilio: TwilioStandIn, reporter: Family
 ) -> None:
     with services.database.write() as db:
-        known = contacts.find(db, services.database.vault, NUMBER)
+        known = contacts.find(db, NUMBER)
         assert known is not None
         family = contacts.find_family_id(db, known.id)
         assert family is not None

@@ -122,7 +122,7 @@ def test_who_reported_a_rumour_is_told_what_was_found_once(
     set_(services, kind="normal_day")
     assert len(told(services, twilio, "+12175550170")) == 1
     with services.database.read() as db:
-        notes = [one for one in case_messages.list_for_case(db, services.database.vault, 1) if one.author == "note"]
+        notes = [one for one in case_messages.list_for_case(db, 1) if one.author == "note"]
     assert (
         len(notes) == 1
         and notes[0].original.startswith("To the family: We checked Lincoln")
@@ -189,7 +189,7 @@ def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
     with time_machine.travel(NOW + timedelta(hours=2, minutes=1)):
         assert told(services, twilio, "+12175550170") == []
         with services.database.read() as db:
-            notes = [one for one in case_messages.list_for_case(db, services.database.vault, 1) if one.author == "note"]
+            notes = [one for one in case_messages.list_for_case(db, 1) if one.author == "note"]
         assert "Not sent to the family" in notes[-1].original
         set_(services)
         assert CLEAR in told(services, twilio, "+12175550170")[0], "what is found next is told"
@@ -314,5 +314,5 @@ def test_a_stopped_family_stays_stopped(services: Runtime, at_lincoln) -> None: 
     family.text("STOP")
     set_(services)
     with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
     assert contact and contact.stopped_at

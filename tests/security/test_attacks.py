@@ -90,7 +90,7 @@ def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Runtime, fam
         family.post(stop)
         services.redis.flushall()
     with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
     assert contact and contact.stopped_at is None and count(services, consent_events.consent_events) == events
     family.text("hello, good morning")
     family.post(stop)
@@ -101,10 +101,8 @@ def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Runtime, fam
 
 def test_a_captured_report_moves_nothing_back(services: Runtime, family: Family, client: FlaskClient) -> None:
     with services.database.write() as db:
-        contact = contacts.add(db, services.database.vault, "+12175550166", "sms", now())
-        one, other = (
-            deliveries.plan_staff_message(db, services.database.vault, contact.id, text, now()) for text in "ab"
-        )
+        contact = contacts.add(db, "+12175550166", "sms", now())
+        one, other = (deliveries.plan_staff_message(db, contact.id, text, now()) for text in "ab")
         for number, row in enumerate((one, other)):
             deliveries.claim(db, row, now())
             deliveries.advance(db, row, "delivered", f"SM{number}" + "0" * 31)
@@ -118,7 +116,7 @@ def test_a_captured_report_moves_nothing_back(services: Runtime, family: Family,
         path = f"{STATUS}?m={row}"
         assert client.post(path, data=form, headers=signed(services, path, form)).status_code == 204
     with services.database.read() as db:
-        found = [deliveries.find(db, services.database.vault, row) for row in (one, other)]
+        found = [deliveries.find(db, row) for row in (one, other)]
     assert [row.state for row in found if row] == ["delivered", "delivered"]
 
 

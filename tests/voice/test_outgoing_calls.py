@@ -34,7 +34,7 @@ def phone(client: FlaskClient, services: Runtime) -> Phone:
 
 def rung(phone: Phone, translation: str = "", machine: str = "yes", language: str = "es") -> str:
     """A Spanish-speaking family that is known by the telephone, and what staff write in its case; where it is rung."""
-    services, vault = phone.services, phone.services.database.vault
+    services = phone.services
     phone.ring()
     phone.press("2")
     phone.press("0")
@@ -42,12 +42,12 @@ def rung(phone: Phone, translation: str = "", machine: str = "yes", language: st
         contacts.set_language(db, 1, language)
     written = case_messages.NewCaseMessage(1, "form:1", "staff", "en", WRITTEN, "ana_ruiz", "es", "waiting")
     with services.database.write() as db:
-        number = case_messages.add(db, vault, written, now())
+        number = case_messages.add(db, written, now())
         made = case_messages.MessageTranslation(translation, machine=machine if translation else "")
-        assert case_messages.save_translation(db, vault, number, made, "to_send")
-        message, case = case_messages.get(db, vault, number), cases_of.get(db, vault, 1)
-        body = build_family_text(services, case, message, contacts.get(db, vault, case.contact_id), is_first=True)
-        row = deliveries_of.plan_staff_message(db, vault, case.contact_id, body, now())
+        assert case_messages.save_translation(db, number, made, "to_send")
+        message, case = case_messages.get(db, number), cases_of.get(db, 1)
+        body = build_family_text(services, case, message, contacts.get(db, case.contact_id), is_first=True)
+        row = deliveries_of.plan_staff_message(db, case.contact_id, body, now())
         assert case_messages.set_delivery(db, number, None, row)
     deliver(services, row)
     return row
@@ -111,7 +111,7 @@ def test_an_erased_family_that_picks_up_is_not_sent_to_the_console(phone: Phone,
     """Its row is gone with it; a key it pressed all the same is a wish for somebody."""
     rung(phone, "Marta: el autobús llega a las 7:15.")
     with phone.services.database.write() as db:
-        erasure.erase_family(db, phone.services.database.vault, contacts.find_family_id(db, 1) or 0, now())
+        erasure.erase_family(db, contacts.find_family_id(db, 1) or 0, now())
     assert picked_up(phone, twilio) == "" and [one.tag for one in phone.root] == ["Hangup"]
     picked_up(phone, twilio, Digits="2")
     assert phone.root.findtext("Dial") == "+12175550100"

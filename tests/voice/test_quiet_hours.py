@@ -21,9 +21,9 @@ MORNING = datetime(2026, 11, 25, 14, 0, tzinfo=UTC)
 
 def planned(services: Runtime, address: str, at: datetime) -> str:
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, address)
+        contact = contacts.find(db, address)
         assert contact is not None
-        return deliveries.plan_staff_message(db, services.database.vault, contact.id, "The bus comes at 7:15.", at)
+        return deliveries.plan_staff_message(db, contact.id, "The bus comes at 7:15.", at)
 
 
 def caller(client: FlaskClient, services: Runtime, says: str = "") -> Phone:
@@ -43,7 +43,7 @@ def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Runtime,
             deliver(services, row)
         assert twilio.calls_to(phone.number) == []
     with services.database.read() as db:
-        waiting = deliveries.find(db, services.database.vault, row)
+        waiting = deliveries.find(db, row)
         due = deliveries.list_unfinished(db, MORNING, MORNING, 10)
     assert waiting is not None and waiting.state == "waiting" and (row, "talk") in due, "the sweep finds it at eight"
     with time_machine.travel(MORNING):

@@ -30,12 +30,12 @@ def carry_all(services: Runtime) -> None:
 
 def notes(services: Runtime, case_id: int = 1) -> list[VoiceNote]:
     with services.database.read() as db:
-        return voice_notes.list_for_case(db, services.database.vault, case_id)
+        return voice_notes.list_for_case(db, case_id)
 
 
 def sound_of(services: Runtime, note: VoiceNote) -> bytes | None:
     with services.database.read() as db:
-        return voice_notes.load_audio(db, services.database.vault, note)
+        return voice_notes.load_audio(db, note)
 
 
 def speak(family: Family, kept: Kept | None, **fields: str) -> str:

@@ -78,7 +78,7 @@ def test_no_flow_answers_it(hearing: Runtime, parent: Family, server: HearingSer
     server.says = "STOP"
     carry_all(hearing)
     with hearing.database.read() as db:
-        assert len(newest_cases(db, hearing.database.vault, 9)) == 1
+        assert len(newest_cases(db, 9)) == 1
     assert parent.text("menu") != ""
 
 
@@ -88,7 +88,7 @@ def test_an_emergency_in_it_is_paged_as_its_own(
     server.says = "la migra está en mi puerta ahorita"
     carry_all(hearing)
     with hearing.database.read() as db:
-        case = cases.get(db, hearing.database.vault, 2)
+        case = cases.get(db, 2)
     assert (case.topic, case.severity, case.role) == ("enforcement_now", "escalate_now", "safety_lead")
     assert "migra" not in str(case.answers) and "listen" in case.answers["more"]
     assert [one.id for one in notes(hearing, 2)] == [1] == [one.id for one in notes(hearing, 1)]

@@ -44,7 +44,7 @@ AT_THE_DOOR = "ICE agents are at my door right now"
 
 def all_cases(services: Runtime) -> list[cases.Case]:
     with services.database.read() as db:
-        return newest_cases(db, services.database.vault, 50)
+        return newest_cases(db, 50)
 
 
 def raw(services: Runtime) -> bytes:
@@ -126,7 +126,7 @@ def test_while_a_person_talks_it_goes_with_the_talk(services: Runtime, family: F
 
 def _said(services: Runtime) -> list[case_messages.CaseMessage]:
     with services.database.read() as db:
-        return case_messages.list_for_case(db, services.database.vault, 1)
+        return case_messages.list_for_case(db, 1)
 
 
 def test_in_an_emergency_it_goes_to_its_people_and_stays_urgent(
@@ -219,7 +219,7 @@ def test_killed_before_what_was_done_is_written_down(
 
 def test_two_jobs_at_once_fetch_once(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     with services.database.write() as db:
-        note = voice_notes.find(db, services.database.vault, 1)
+        note = voice_notes.find(db, 1)
         assert note and voice_notes.claim(db, note, now() + voice_notes_job.STEP_LEASE)
         assert not voice_notes.claim(db, note, now() + voice_notes_job.STEP_LEASE)
     run_next_step(services, 1)
@@ -296,11 +296,11 @@ def test_a_recording_of_a_call_goes_the_same_way(services: Runtime, family: Fami
     family.text("I want to talk to a person")
     kept = twilio.media.put(SOUND, "audio/mpeg", recording=True)
     with services.database.write() as db:
-        contact = contacts.find(db, services.database.vault, family.address)
+        contact = contacts.find(db, family.address)
         assert contact
         new = voice_notes.NewVoiceNote("RE1", contact.id, 1, "en", f"{kept.url}.mp3", "audio/mpeg")
-        number = voice_notes.add(db, services.database.vault, new, now())
-        assert voice_notes.add(db, services.database.vault, new, now()) == number
+        number = voice_notes.add(db, new, now())
+        assert voice_notes.add(db, new, now()) == number
     carry_all(services)
     (note,) = notes(services)
     assert note.content_type == "audio/mpeg" and sound_of(services, note) == SOUND and twilio.media.files == {}

@@ -70,7 +70,7 @@ def _check_migrations(runtime: Runtime) -> Finding:
     scripts = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
     newest, known = scripts.get_current_head(), {one.revision for one in scripts.walk_revisions()}
     with runtime.database.read() as db:
-        there = MigrationContext.configure(db).get_current_revision()
+        there = MigrationContext.configure(db.connection).get_current_revision()
     remedy = "Run `python -m alembic upgrade head`, then restart all processes."
     if there is not None and there not in known:
         remedy = "The database is newer than this program: docs/runbook.md, Update and back."
@@ -79,7 +79,7 @@ def _check_migrations(runtime: Runtime) -> Finding:
 
 def _check_keys(runtime: Runtime) -> Finding:
     with runtime.database.read() as db:
-        wrong = reindex.explain_wrong_keys(db, runtime.database.vault)
+        wrong = reindex.explain_wrong_keys(db)
     return Finding("DATA_KEY", not wrong, "opens what is stored" if not wrong else "does not fit", wrong)
 
 

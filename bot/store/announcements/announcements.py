@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Integer, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 announcements = Table(
     "announcements",
@@ -107,7 +107,7 @@ class Announcement(AnnouncementDraft):
         return self.state in ("done", "stopped")
 
 
-def add(db: Connection, draft: AnnouncementDraft, by: str, at: datetime) -> int:
+def add(db: Transaction, draft: AnnouncementDraft, by: str, at: datetime) -> int:
     """Keep a new draft, written by `by` (a staff id or a login's name); its number."""
     values = {
         **_build_columns(draft),
@@ -126,7 +126,7 @@ def generate_code() -> str:
     return "".join(others)
 
 
-def update_draft(db: Connection, announcement_id: int, draft: AnnouncementDraft, by: str) -> bool:
+def update_draft(db: Transaction, announcement_id: int, draft: AnnouncementDraft, by: str) -> bool:
     """Put what was written anew in place of a draft; False if it is no draft any more."""
     before = find(db, announcement_id)
     key = (announcements.c.id == announcement_id) & (announcements.c.state == DRAFT_STATE)
@@ -149,46 +149,46 @@ def _build_columns(draft: AnnouncementDraft) -> dict[str, object]:
     }
 
 
-def find(db: Connection, announcement_id: int) -> Announcement | None:
+def find(db: Transaction, announcement_id: int) -> Announcement | None:
     """The announcement with this number, if there is one."""
     row = db.execute(select(announcements).where(announcements.c.id == announcement_id)).one_or_none()
     return _build_announcement(row) if row else None
 
 
-def find_by_code(db: Connection, code: str) -> Announcement | None:
+def find_by_code(db: Transaction, code: str) -> Announcement | None:
     """The announcement with this code, written in any case."""
     row = db.execute(select(announcements).where(announcements.c.code == code.upper())).one_or_none()
     return _build_announcement(row) if row else None
 
 
-def list_newest(db: Connection, limit: int, excluded_ids: Sequence[int] = ()) -> list[Announcement]:
+def list_newest(db: Transaction, limit: int, excluded_ids: Sequence[int] = ()) -> list[Announcement]:
     """The newest first; `without` those that have a page of their own."""
     query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
     query = query.where(announcements.c.id.not_in(excluded_ids)) if excluded_ids else query
     return [_build_announcement(row) for row in db.execute(query)]
 
 
-def list_by_state(db: Connection, *states: str) -> list[Announcement]:
+def list_by_state(db: Transaction, *states: str) -> list[Announcement]:
     """All that are in one of these states."""
     return [
         _build_announcement(row) for row in db.execute(select(announcements).where(announcements.c.state.in_(states)))
     ]
 
 
-def list_still_valid(db: Connection, at: datetime) -> list[Announcement]:
+def list_still_valid(db: Transaction, at: datetime) -> list[Announcement]:
     """Those that are done and still hold true: a language may yet be approved."""
     key = (announcements.c.state == "done") & (announcements.c.until > at)
     return [_build_announcement(row) for row in db.execute(select(announcements).where(key))]
 
 
-def get_state(db: Connection, announcement_id: int) -> str:
+def get_state(db: Transaction, announcement_id: int) -> str:
     """Its state alone: asked every half second while it is sent."""
     query = select(announcements.c.state).where(announcements.c.id == announcement_id)
     return db.execute(query).scalar_one_or_none() or "stopped"
 
 
 def change_state(
-    db: Connection, announcement_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
+    db: Transaction, announcement_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
 ) -> bool:
     """From one of these states to another (with other columns); False if it was in none of them."""
     key = (announcements.c.id == announcement_id) & announcements.c.state.in_(from_states)

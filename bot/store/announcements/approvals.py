@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint, insert, select
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 approvals = Table(
     "announcement_approvals",
@@ -29,7 +28,7 @@ class Approval:
     at: datetime
 
 
-def add(db: Connection, announcement_id: int, approval: Approval) -> None:
+def add(db: Transaction, announcement_id: int, approval: Approval) -> None:
     """Write it down; once, however often it is clicked."""
     try:
         with db.begin_nested():
@@ -38,7 +37,7 @@ def add(db: Connection, announcement_id: int, approval: Approval) -> None:
         pass
 
 
-def list_for_announcement(db: Connection, announcement_id: int) -> list[Approval]:
+def list_for_announcement(db: Transaction, announcement_id: int) -> list[Approval]:
     """All that were ever given, oldest first."""
     query = select(approvals).where(approvals.c.announcement_id == announcement_id).order_by(approvals.c.at)
     return [Approval(row.by, row.digest, row.at) for row in db.execute(query)]

@@ -9,9 +9,8 @@ from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import Column, String, Table, Text, UniqueConstraint, delete, insert, select, update
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 approved_phrases = Table(
     "phrases",
@@ -38,7 +37,7 @@ class ApprovedPhrase:
     approved_by: str
 
 
-def approve(db: Connection, phrase: ApprovedPhrase, at: datetime) -> None:
+def approve(db: Transaction, phrase: ApprovedPhrase, at: datetime) -> None:
     """Keep it; a newer approval of the same sentence replaces the older."""
     key = _match_phrase(phrase.source, phrase.target, phrase.original)
     values = {"original": phrase.original, "wording": phrase.wording, "approved_by": phrase.approved_by, "at": at}
@@ -47,20 +46,20 @@ def approve(db: Connection, phrase: ApprovedPhrase, at: datetime) -> None:
         db.execute(insert(approved_phrases).values(**place, **values))
 
 
-def find(db: Connection, source: str, target: str, original: str) -> str | None:
+def find(db: Transaction, source: str, target: str, original: str) -> str | None:
     """The approved wording of this sentence; small differences in spaces, case and the last stop do not matter."""
     return (
         db.execute(select(approved_phrases.c.wording).where(_match_phrase(source, target, original))).scalars().first()
     )
 
 
-def list_all(db: Connection) -> Sequence[ApprovedPhrase]:
+def list_all(db: Transaction) -> Sequence[ApprovedPhrase]:
     """All of them, by language."""
     rows = db.execute(select(approved_phrases).order_by(approved_phrases.c.target, approved_phrases.c.original))
     return [ApprovedPhrase(row.source, row.target, row.original, row.wording, row.approved_by) for row in rows]
 
 
-def remove(db: Connection, source: str, target: str, original: str) -> None:
+def remove(db: Transaction, source: str, target: str, original: str) -> None:
     """Take one off the list."""
     db.execute(delete(approved_phrases).where(_match_phrase(source, target, original)))
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.engine import Connection
 
+from bot.base.database import Transaction
 from bot.store.announcements.recipients import Recipient, build_recipient, is_newest, recipients
 
 
@@ -22,7 +22,7 @@ class RecipientCount:
     family_count: int
 
 
-def list_counts(db: Connection, announcement_id: int, kind: str = "text") -> list[RecipientCount]:
+def list_counts(db: Transaction, announcement_id: int, kind: str = "text") -> list[RecipientCount]:
     """How the families stand, each by its newest try."""
     newest = _select_newest(announcement_id, kind)
     columns = (newest.c.language, newest.c.channel, newest.c.state, newest.c.reason, newest.c.error_code)
@@ -30,14 +30,14 @@ def list_counts(db: Connection, announcement_id: int, kind: str = "text") -> lis
     return [RecipientCount(*row) for row in db.execute(query)]
 
 
-def iterate_recipients(db: Connection, announcement_id: int) -> Iterable[Recipient]:
+def iterate_recipients(db: Transaction, announcement_id: int) -> Iterable[Recipient]:
     """Every row, a thousand at a time, in no telling order."""
     query = select(recipients).where(recipients.c.announcement_id == announcement_id).order_by(recipients.c.id)
-    for row in db.execution_options(yield_per=1000).execute(query):
+    for row in db.execute(query, execution_options={"yield_per": 1000}):
         yield build_recipient(row)
 
 
-def count_sent_since(db: Connection, announcement_id: int, since: datetime) -> int:
+def count_sent_since(db: Transaction, announcement_id: int, since: datetime) -> int:
     """How many were handed over since then."""
     key = (recipients.c.announcement_id == announcement_id) & (recipients.c.claimed_at >= since)
     return int(db.execute(select(func.count()).select_from(recipients).where(key, recipients.c.rank > 0)).scalar_one())

@@ -30,9 +30,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, OPEN_DELIVERY_STATES
 from bot.store.families.families import families
 
@@ -124,7 +124,7 @@ def is_recipient_id(delivery_id: str | None) -> bool:
     return bool(delivery_id and delivery_id.startswith(RECIPIENT_ID_PREFIX))
 
 
-def add_all(db: Connection, announcement_id: int, planned: Iterable[PlannedRecipient], at: datetime) -> None:
+def add_all(db: Transaction, announcement_id: int, planned: Iterable[PlannedRecipient], at: datetime) -> None:
     """Write the rows that are not there yet; safe to do again."""
     rows = [
         {
@@ -143,7 +143,7 @@ def add_all(db: Connection, announcement_id: int, planned: Iterable[PlannedRecip
     db.execute(dialect.insert(recipients).on_conflict_do_nothing(), rows)
 
 
-def delete_erased(db: Connection, announcement_id: int) -> None:
+def delete_erased(db: Transaction, announcement_id: int) -> None:
     """Take out families that were erased between the reading of the audience and the writing of these rows."""
     there = exists().where(families.c.id == recipients.c.family_id)
     mine = (recipients.c.announcement_id == announcement_id) & (recipients.c.family_id > 0)
@@ -155,7 +155,7 @@ def generate_id() -> str:
     return RECIPIENT_ID_PREFIX + uuid4().hex[1:]
 
 
-def claim(db: Connection, announcement_id: int, channel: str, limit: int, at: datetime) -> list[Recipient]:
+def claim(db: Transaction, announcement_id: int, channel: str, limit: int, at: datetime) -> list[Recipient]:
     """Take up to `most` rows that are due on this channel, for sending now; no other process gets the same."""
     key = (
         (recipients.c.announcement_id == announcement_id)
@@ -172,7 +172,7 @@ def claim(db: Connection, announcement_id: int, channel: str, limit: int, at: da
     return rows
 
 
-def has_lost(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
+def has_lost(db: Transaction, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
     """Whether `claim_lost` would find one: asked often, and it must not cost a transaction."""
     return bool(db.execute(select(exists().where(_match_lost(announcement_id, at, lease_ended)))).scalar())
 
@@ -184,7 +184,7 @@ def _match_lost(announcement_id: int, at: datetime, lease_ended: datetime) -> Co
 
 
 def claim_lost(
-    db: Connection, announcement_id: int, at: datetime, lease_ended: datetime, limit: int
+    db: Transaction, announcement_id: int, at: datetime, lease_ended: datetime, limit: int
 ) -> list[Recipient]:
     """Take rows of which nobody knows what became, for a look into Twilio's list."""
     key = _match_lost(announcement_id, at, lease_ended)
@@ -235,14 +235,14 @@ _SET_TEMPLATE_STATEMENT = (
 )
 
 
-def set_templates(db: Connection, templates: Mapping[str, str]) -> None:
+def set_templates(db: Transaction, templates: Mapping[str, str]) -> None:
     """Which rows (by id) go out as a WhatsApp template."""
     if templates:
         given = [{"b_id": one, "b_template": template, "b_channel": "whatsapp"} for one, template in templates.items()]
         db.execute(_SET_TEMPLATE_STATEMENT, given)
 
 
-def apply_changes(db: Connection, changes: Iterable[RecipientChange], at: datetime) -> None:
+def apply_changes(db: Transaction, changes: Iterable[RecipientChange], at: datetime) -> None:
     """Write down what became of many rows.  What Twilio says only moves a row forward; an open state is put only on
     a row that is still claimed, because a report may have been faster."""
     all_changes = list(changes)
@@ -271,25 +271,25 @@ def _bind_change(change: RecipientChange, at: datetime) -> dict[str, Any]:
     return {"b_id": change.id, "b_state": change.state, "b_at": at, **told}
 
 
-def get_many(db: Connection, ids: Iterable[str]) -> list[Recipient]:
+def get_many(db: Transaction, ids: Iterable[str]) -> list[Recipient]:
     """The rows with these ids."""
     query = select(recipients).where(recipients.c.id.in_(tuple(ids)))
     return [build_recipient(row) for row in db.execute(query)]
 
 
-def find_by_sid(db: Connection, sid: str) -> Recipient | None:
+def find_by_sid(db: Transaction, sid: str) -> Recipient | None:
     """The row that Twilio knows by this SID."""
     row = db.execute(select(recipients).where(recipients.c.sid == sid)).first()
     return build_recipient(row) if row else None
 
 
-def find_sids_of_others(db: Connection, sids: Iterable[str], own_id: str) -> set[str]:
+def find_sids_of_others(db: Transaction, sids: Iterable[str], own_id: str) -> set[str]:
     """Those of these SIDs that belong to another row than `own`."""
     query = select(recipients.c.sid).where(recipients.c.sid.in_(tuple(sids)) & (recipients.c.id != own_id))
     return {str(sid) for sid in db.execute(query).scalars()}
 
 
-def find_newest_for_contact(db: Connection, contact_id: int, since: datetime) -> Recipient | None:
+def find_newest_for_contact(db: Transaction, contact_id: int, since: datetime) -> Recipient | None:
     """What this contact was sent last, if it was since then."""
     sent = recipients.c.state.in_(("queued", "accepted", "sending", "sent", "delivered", "read"))
     key = (
@@ -302,26 +302,26 @@ def find_newest_for_contact(db: Connection, contact_id: int, since: datetime) ->
     return build_recipient(row) if row else None
 
 
-def has_open(db: Connection, announcement_id: int) -> bool:
+def has_open(db: Transaction, announcement_id: int) -> bool:
     """Whether anything of it is still to be done."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(OPEN_DELIVERY_STATES)
     return bool(db.execute(select(exists().where(key))).scalar())
 
 
-def postpone_waiting(db: Connection, announcement_id: int, until: datetime) -> None:
+def postpone_waiting(db: Transaction, announcement_id: int, until: datetime) -> None:
     """Nothing that waits leaves before this moment."""
     key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "waiting")
     db.execute(update(recipients).where(key & (recipients.c.due_at < until)).values(due_at=until))
 
 
-def list_held_languages(db: Connection, announcement_id: int) -> list[str]:
+def list_held_languages(db: Transaction, announcement_id: int) -> list[str]:
     """The languages whose families wait for an approval."""
     key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "held")
     query = select(recipients.c.language).where(key & (recipients.c.reason == "language")).distinct()
     return list(db.execute(query).scalars())
 
 
-def has_work(db: Connection, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
+def has_work(db: Transaction, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
     """Whether a job would find something to do now."""
     due = recipients.c.state.in_(("waiting", "unknown")) & (recipients.c.due_at <= at)
     left = (recipients.c.state == "claimed") & (recipients.c.claimed_at <= lease_ended)
@@ -329,13 +329,13 @@ def has_work(db: Connection, announcement_id: int, at: datetime, lease_ended: da
     return bool(db.execute(select(exists().where(key))).scalar())
 
 
-def find_next_due_at(db: Connection, announcement_id: int) -> datetime | None:
+def find_next_due_at(db: Transaction, announcement_id: int) -> datetime | None:
     """When the next open row is due."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(("waiting", "unknown"))
     return db.execute(select(func.min(recipients.c.due_at)).where(key)).scalar_one_or_none()
 
 
-def cancel_waiting(db: Connection, announcement_id: int, limit: int, at: datetime) -> int:
+def cancel_waiting(db: Transaction, announcement_id: int, limit: int, at: datetime) -> int:
     """Take up to `most` rows that have not left off the plan; how many there were."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(("waiting", "held"))
     some = select(recipients.c.id).where(key).limit(limit)
@@ -343,7 +343,7 @@ def cancel_waiting(db: Connection, announcement_id: int, limit: int, at: datetim
     return db.execute(update(recipients).where(recipients.c.id.in_(some)).values(values)).rowcount
 
 
-def release_language(db: Connection, announcement_id: int, language: str, at: datetime) -> int:
+def release_language(db: Transaction, announcement_id: int, language: str, at: datetime) -> int:
     """Send what was held for want of this language's approval; how many families."""
     key = (
         (recipients.c.announcement_id == announcement_id)

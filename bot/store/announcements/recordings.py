@@ -24,9 +24,8 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 recordings = Table(
     "recordings",
@@ -80,7 +79,7 @@ class RecordingAudio:
     seconds: int
 
 
-def add(db: Connection, recording: Recording, new_audio: RecordingAudio) -> int:
+def add(db: Transaction, recording: Recording, new_audio: RecordingAudio) -> int:
     """Keep it for review (its `id` counts for nothing) and give back its number.  One that still waited for the same
     text is dropped; a reviewed one is heard until this one is reviewed too."""
     withdraw_matching(db, _match_key(recording.key) & recordings.c.reviewed_at.is_(None), recording.recorded_at)
@@ -89,7 +88,7 @@ def add(db: Connection, recording: Recording, new_audio: RecordingAudio) -> int:
     return int(db.execute(insert(recordings).values(**row, **vars(new_audio)).returning(recordings.c.id)).scalar_one())
 
 
-def review(db: Connection, number: int, by: str, at: datetime) -> bool:
+def review(db: Transaction, number: int, by: str, at: datetime) -> bool:
     """Let callers hear it from now on, in place of an older one; False if it is gone, reviewed already, or `by` is who
     recorded it: one person alone could have families told anything."""
     found = find(db, number)
@@ -107,17 +106,17 @@ def review(db: Connection, number: int, by: str, at: datetime) -> bool:
     return True
 
 
-def withdraw(db: Connection, number: int, at: datetime) -> bool:
+def withdraw(db: Transaction, number: int, at: datetime) -> bool:
     """Have nobody hear it any more; False if it was taken back before.  Who said what is kept, the voice is not."""
     return withdraw_matching(db, and_(recordings.c.id == number, _match_not_withdrawn()), at) == 1
 
 
-def withdraw_matching(db: Connection, condition: ColumnElement[bool], at: datetime) -> int:
+def withdraw_matching(db: Transaction, condition: ColumnElement[bool], at: datetime) -> int:
     """Take back all of these; how many that were."""
     return db.execute(update(recordings).where(condition).values(taken_back_at=at, mp3=b"", ogg=b"")).rowcount
 
 
-def find_usable_keys(db: Connection, language: str, keys: Collection[str]) -> set[str]:
+def find_usable_keys(db: Transaction, language: str, keys: Collection[str]) -> set[str]:
     """Those of the keys for which callers of this language hear a reviewed recording."""
     wanted, found = sorted(keys), set()
     ready = and_(recordings.c.language == language, _match_not_withdrawn(), recordings.c.reviewed_at.is_not(None))
@@ -127,35 +126,35 @@ def find_usable_keys(db: Connection, language: str, keys: Collection[str]) -> se
     return found
 
 
-def get_reviewed_audio(db: Connection, key: str, kind: AudioFormat) -> bytes | None:
+def get_reviewed_audio(db: Transaction, key: str, kind: AudioFormat) -> bytes | None:
     """The reviewed recording under this key; None if there is none."""
     ready = _match_key(key) & recordings.c.reviewed_at.is_not(None)
     query = select(recordings.c[kind]).where(ready).order_by(recordings.c.id.desc()).limit(1)
     return db.execute(query).scalar_one_or_none()
 
 
-def get_mp3(db: Connection, number: int) -> bytes | None:
+def get_mp3(db: Transaction, number: int) -> bytes | None:
     """The MP3 of this one, reviewed or not, for staff to listen to; None once it is taken back."""
     query = select(recordings.c.mp3).where(recordings.c.id == number, _match_not_withdrawn())
     return db.execute(query).scalar_one_or_none()
 
 
-def find(db: Connection, number: int) -> Recording | None:
+def find(db: Transaction, number: int) -> Recording | None:
     """The recording with this number, unless it was taken back."""
     return next(iter(_fetch_recordings(db, recordings.c.id == number)), None)
 
 
-def list_for_language(db: Connection, language: str) -> Sequence[Recording]:
+def list_for_language(db: Transaction, language: str) -> Sequence[Recording]:
     """All of a language that nobody took back, the oldest first."""
     return _fetch_recordings(db, recordings.c.language == language)
 
 
-def list_languages(db: Connection) -> set[str]:
+def list_languages(db: Transaction) -> set[str]:
     """The languages in which something was recorded."""
     return set(db.execute(select(recordings.c.language).where(_match_not_withdrawn()).distinct()).scalars())
 
 
-def _fetch_recordings(db: Connection, condition: ColumnElement[bool]) -> Sequence[Recording]:
+def _fetch_recordings(db: Transaction, condition: ColumnElement[bool]) -> Sequence[Recording]:
     columns = [recordings.c[one.name] for one in fields(Recording)]
     rows = db.execute(select(*columns).where(condition, _match_not_withdrawn()).order_by(recordings.c.id))
     return [_build_recording(row) for row in rows]

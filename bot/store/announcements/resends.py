@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
 
+from bot.base.database import Transaction
 from bot.store.announcements.recipients import (
     PlannedRecipient,
     Recipient,
@@ -22,7 +22,7 @@ MAX_CALLS_PER_FAMILY, CALL_RETRY_DELAYS = 3, (timedelta(minutes=30), timedelta(h
 
 
 def plan_resends(
-    db: Connection, announcement_id: int, codes: Iterable[int] | None, new_channel: str | None, at: datetime,
+    db: Transaction, announcement_id: int, codes: Iterable[int] | None, new_channel: str | None, at: datetime,
     excluded_codes: Iterable[int] = (),
 ) -> int:  # fmt: skip
     """A next round for families whose newest try failed: with one of these codes (None: any but `without`), by
@@ -39,7 +39,7 @@ def plan_resends(
     return len(planned)
 
 
-def plan_call_retries(db: Connection, announcement_id: int, allow_text: bool, at: datetime) -> int:
+def plan_call_retries(db: Transaction, announcement_id: int, allow_text: bool, at: datetime) -> int:
     """A next round for families that a call did not reach: another call after a while where nobody was there, and
     after the last one, or where no call gets through, a text if the announcement may go by text; how many."""
     failed = recipients.c.state.in_(("failed", "undelivered")) & (recipients.c.channel == "voice")

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, UniqueConstraint, delete, insert, select
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 share_kits = Table(
     "announcement_kits",
@@ -31,21 +30,21 @@ class ShareKit:
     sound: bytes | None
 
 
-def save(db: Connection, announcement_id: int, kit: ShareKit, at: datetime) -> None:
+def save(db: Transaction, announcement_id: int, kit: ShareKit, at: datetime) -> None:
     """Put it in place of an older one."""
     key = (share_kits.c.announcement_id == announcement_id) & (share_kits.c.language == kit.language)
     db.execute(delete(share_kits).where(key))
     db.execute(insert(share_kits).values(announcement_id=announcement_id, **vars(kit), made_at=at))
 
 
-def find(db: Connection, announcement_id: int, language: str) -> ShareKit | None:
+def find(db: Transaction, announcement_id: int, language: str) -> ShareKit | None:
     """The kit in this language, if it was made."""
     key = (share_kits.c.announcement_id == announcement_id) & (share_kits.c.language == language)
     row = db.execute(select(share_kits).where(key)).one_or_none()
     return ShareKit(row.language, row.digest, row.picture, row.sound) if row else None
 
 
-def get_digests(db: Connection, announcement_id: int) -> dict[str, tuple[str, bool, bool]]:
+def get_digests(db: Transaction, announcement_id: int) -> dict[str, tuple[str, bool, bool]]:
     """Language → (of which words, is there a picture, is there a sound)."""
     columns = (
         share_kits.c.language,

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, or_, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 AGENTS_WERE_HERE, AGENTS_HAVE_LEFT = "were_here", "have_left"
 
@@ -60,7 +60,7 @@ class AnnouncementTemplate:
         return self.released_at is not None and self.released_at > at - MIN_TIME_BETWEEN_RELEASES
 
 
-def add(db: Connection, announcement_id: int, school: str, kind: str) -> bool:
+def add(db: Transaction, announcement_id: int, school: str, kind: str) -> bool:
     """Make this draft the ready one; False if the school has one."""
     try:
         with db.begin_nested():
@@ -70,26 +70,26 @@ def add(db: Connection, announcement_id: int, school: str, kind: str) -> bool:
     return True
 
 
-def list_all(db: Connection) -> list[AnnouncementTemplate]:
+def list_all(db: Transaction) -> list[AnnouncementTemplate]:
     """All of them."""
     return [
         _build_template(row) for row in db.execute(select(announcement_templates).order_by(announcement_templates.c.id))
     ]
 
 
-def find(db: Connection, template_id: int) -> AnnouncementTemplate | None:
+def find(db: Transaction, template_id: int) -> AnnouncementTemplate | None:
     """The one with this number, if there is one."""
     row = db.execute(select(announcement_templates).where(announcement_templates.c.id == template_id)).one_or_none()
     return _build_template(row) if row else None
 
 
-def is_template(db: Connection, announcement_id: int) -> bool:
+def is_template(db: Transaction, announcement_id: int) -> bool:
     """Whether this draft is a ready-made one."""
     query = select(announcement_templates.c.id).where(announcement_templates.c.announcement_id == announcement_id)
     return db.execute(query).first() is not None
 
 
-def propose(db: Connection, template_id: int, by: str, at: datetime) -> bool:
+def propose(db: Transaction, template_id: int, by: str, at: datetime) -> bool:
     """The first of two people; False if somebody has proposed it, or it has just been released."""
     nobody = or_(
         announcement_templates.c.proposed_at.is_(None), announcement_templates.c.proposed_at <= at - PROPOSAL_LIFETIME
@@ -98,7 +98,7 @@ def propose(db: Connection, template_id: int, by: str, at: datetime) -> bool:
     return db.execute(update(announcement_templates).where(key).values(proposed_by=by, proposed_at=at)).rowcount == 1
 
 
-def confirm(db: Connection, template: AnnouncementTemplate, by: str, at: datetime) -> bool:
+def confirm(db: Transaction, template: AnnouncementTemplate, by: str, at: datetime) -> bool:
     """The second: somebody else; False if that is the same person, or the proposal is gone or too old."""
     key = (announcement_templates.c.id == template.id) & (announcement_templates.c.proposed_by == template.proposed_by)
     key &= (announcement_templates.c.proposed_at == template.proposed_at) & (
@@ -109,7 +109,7 @@ def confirm(db: Connection, template: AnnouncementTemplate, by: str, at: datetim
     return db.execute(update(announcement_templates).where(key).values(values)).rowcount == 1
 
 
-def set_released_copy(db: Connection, template_id: int, announcement_id: int) -> None:
+def set_released_copy(db: Transaction, template_id: int, announcement_id: int) -> None:
     """Which announcement it became this time."""
     db.execute(
         update(announcement_templates)
@@ -118,7 +118,7 @@ def set_released_copy(db: Connection, template_id: int, announcement_id: int) ->
     )
 
 
-def withdraw_proposal(db: Connection, template_id: int) -> bool:
+def withdraw_proposal(db: Transaction, template_id: int) -> bool:
     """The proposal is taken back; False if there was none."""
     key = (announcement_templates.c.id == template_id) & announcement_templates.c.proposed_at.is_not(None)
     return (

@@ -20,10 +20,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 announcement_translations = Table(
     "announcement_wordings",
@@ -80,7 +80,7 @@ class AnnouncementTranslation:
 
 
 def request(
-    db: Connection, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], at: datetime
+    db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], at: datetime
 ) -> bool:
     """Have it translated from now on, as these sentences; False if they stand there already."""
     row = {"parts": _dump_sentences(parts), "state": "waiting", "failed": "", "due_at": at, "reviewed_by": None}
@@ -95,7 +95,7 @@ def request(
     return True
 
 
-def _insert_row(db: Connection, row: dict[str, object]) -> bool:
+def _insert_row(db: Transaction, row: dict[str, object]) -> bool:
     try:
         with db.begin_nested():
             db.execute(insert(announcement_translations).values(row))
@@ -104,19 +104,19 @@ def _insert_row(db: Connection, row: dict[str, object]) -> bool:
     return True
 
 
-def request_again(db: Connection, announcement_id: int, language: str, at: datetime) -> None:
+def request_again(db: Transaction, announcement_id: int, language: str, at: datetime) -> None:
     """Have a draft made anew; an approved wording stays."""
     key = _match_translation(announcement_id, language) & (announcement_translations.c.state != "approved")
     db.execute(update(announcement_translations).where(key).values(state="waiting", due_at=at, failed=""))
 
 
-def find(db: Connection, announcement_id: int, language: str) -> AnnouncementTranslation | None:
+def find(db: Transaction, announcement_id: int, language: str) -> AnnouncementTranslation | None:
     """The wording in this language, if it was asked for."""
     row = db.execute(_select_without_audio().where(_match_translation(announcement_id, language))).one_or_none()
     return _build_translation(row) if row else None
 
 
-def list_for_announcement(db: Connection, announcement_id: int) -> dict[str, AnnouncementTranslation]:
+def list_for_announcement(db: Transaction, announcement_id: int) -> dict[str, AnnouncementTranslation]:
     """All wordings, by language."""
     rows = db.execute(
         _select_without_audio()
@@ -126,7 +126,7 @@ def list_for_announcement(db: Connection, announcement_id: int) -> dict[str, Ann
     return {row.language: _build_translation(row) for row in rows}
 
 
-def list_due(db: Connection, at: datetime, limit: int) -> Sequence[tuple[int, str]]:
+def list_due(db: Transaction, at: datetime, limit: int) -> Sequence[tuple[int, str]]:
     """(announcement, language) of those that wait for the translator."""
     key = (announcement_translations.c.state == "waiting") & (announcement_translations.c.due_at <= at)
     query = (
@@ -137,7 +137,7 @@ def list_due(db: Connection, at: datetime, limit: int) -> Sequence[tuple[int, st
     return [(row.announcement_id, row.language) for row in db.execute(query)]
 
 
-def claim(db: Connection, announcement_id: int, language: str, at: datetime, until: datetime) -> bool:
+def claim(db: Transaction, announcement_id: int, language: str, at: datetime, until: datetime) -> bool:
     """Take one for translating; False while another job has it."""
     key = (
         _match_translation(announcement_id, language)
@@ -148,7 +148,7 @@ def claim(db: Connection, announcement_id: int, language: str, at: datetime, unt
 
 
 def save_draft(
-    db: Connection, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], failed: str = ""
+    db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], failed: str = ""
 ) -> bool:
     """What the translator made; False if it was changed or approved meanwhile."""
     before = find(db, announcement_id, language)
@@ -170,7 +170,7 @@ class TranslationReview:
 
 
 def approve(
-    db: Connection, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], review: TranslationReview
+    db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], review: TranslationReview
 ) -> None:
     """Keep this wording as approved."""
     values: dict[str, object] = {"parts": _dump_sentences(parts), "state": "approved", "failed": ""}
@@ -178,21 +178,21 @@ def approve(
     db.execute(update(announcement_translations).where(_match_translation(announcement_id, language)).values(values))
 
 
-def set_audio(db: Connection, announcement_id: int, language: str, audio: bytes | None) -> None:
+def set_audio(db: Transaction, announcement_id: int, language: str, audio: bytes | None) -> None:
     """The district's own recording of it (MP3)."""
     db.execute(
         update(announcement_translations).where(_match_translation(announcement_id, language)).values(audio=audio)
     )
 
 
-def get_audio(db: Connection, announcement_id: int, language: str) -> bytes | None:
+def get_audio(db: Transaction, announcement_id: int, language: str) -> bytes | None:
     """The recording, if there is one."""
     return db.execute(
         select(announcement_translations.c.audio).where(_match_translation(announcement_id, language))
     ).scalar_one_or_none()
 
 
-def list_audio_by_language(db: Connection, announcement_id: int) -> dict[str, bytes]:
+def list_audio_by_language(db: Transaction, announcement_id: int) -> dict[str, bytes]:
     """All recordings, by language."""
     spoken = (
         announcement_translations.c.announcement_id == announcement_id
@@ -205,7 +205,7 @@ def list_audio_by_language(db: Connection, announcement_id: int) -> dict[str, by
     }
 
 
-def copy(db: Connection, announcement_id: int, target_id: int) -> None:
+def copy(db: Transaction, announcement_id: int, target_id: int) -> None:
     """The same wordings, with who approved them, for another announcement of the same words; recordings are not copied
     (what is read aloud names no time)."""
     names = [column.name for column in announcement_translations.c if column.name not in ("announcement_id", "audio")]

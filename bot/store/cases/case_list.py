@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from sqlalchemy import Select, case, select
-from sqlalchemy.engine import Connection
 
+from bot.base.database import Transaction
 from bot.store.cases.cases import OPEN_STATES, SEVERITY_RANKS, Case, cases
 
 CASE_ROW_BATCH_SIZE = 200
@@ -12,7 +12,7 @@ CASE_ROW_BATCH_SIZE = 200
 CASE_LIST_COLUMNS = tuple(cases.c[name] for name in Case.__dataclass_fields__ if name != "answers")
 
 
-def iterate_open(db: Connection) -> Iterator[Case]:
+def iterate_open(db: Transaction) -> Iterator[Case]:
     """All that are open, the gravest first and of those the oldest.
 
     No limit stands here: who looks sees a part of them, and an old emergency among many newer cases must not be cut off
@@ -23,14 +23,14 @@ def iterate_open(db: Connection) -> Iterator[Case]:
     return _stream_cases(db, query.order_by(gravity, cases.c.opened_at, cases.c.id))
 
 
-def iterate_done(db: Connection) -> Iterator[Case]:
+def iterate_done(db: Transaction) -> Iterator[Case]:
     """All others, the newest first."""
     return _stream_cases(
         db, select(*CASE_LIST_COLUMNS).where(cases.c.state.not_in(OPEN_STATES)).order_by(cases.c.id.desc())
     )
 
 
-def _stream_cases(db: Connection, query: Select[tuple[object, ...]]) -> Iterator[Case]:
+def _stream_cases(db: Transaction, query: Select[tuple[object, ...]]) -> Iterator[Case]:
     return (
         Case(answers={}, **row._mapping) for row in db.execute(query.execution_options(yield_per=CASE_ROW_BATCH_SIZE))
     )

@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
 from bot.store.cases import cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
@@ -92,7 +91,7 @@ class MessageTranslation:
     machine: str = "yes"
 
 
-def add(db: Connection, vault: Vault, new: NewCaseMessage, at: datetime) -> int:
+def add(db: Transaction, new: NewCaseMessage, at: datetime) -> int:
     """The row's number; of the one that was there before, if this was said already."""
     row = {
         "case_id": new.case_id,
@@ -105,7 +104,7 @@ def add(db: Connection, vault: Vault, new: NewCaseMessage, at: datetime) -> int:
         "warnings": "",
         "machine": "",
         "at": at,
-        "sealed_original": cases.get_encryptor(db, vault, new.case_id).encrypt(
+        "sealed_original": cases.get_encryptor(db, new.case_id).encrypt(
             new.original, build_context(new.cause, "original")
         ),
     }
@@ -116,35 +115,33 @@ def add(db: Connection, vault: Vault, new: NewCaseMessage, at: datetime) -> int:
         return int(db.execute(select(case_messages.c.id).where(case_messages.c.cause == new.cause)).scalar_one())
 
 
-def get(db: Connection, vault: Vault, message_id: int) -> CaseMessage:
+def get(db: Transaction, message_id: int) -> CaseMessage:
     """The message with this number; raises `sqlalchemy.exc.NoResultFound`."""
     return _build_message(
         db.execute(select(case_messages).where(case_messages.c.id == message_id)).one(),
-        record_keys.get_decryptor(db, vault),
+        record_keys.get_decryptor(db),
     )
 
 
-def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[CaseMessage]:
+def list_for_case(db: Transaction, case_id: int) -> list[CaseMessage]:
     """Everything said about a case, in order; drafts too."""
     query = select(case_messages).where(case_messages.c.case_id == case_id).order_by(case_messages.c.id)
-    return [_build_message(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
+    return [_build_message(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
-def list_pending_ids(db: Connection, before: datetime, limit: int) -> list[int]:
+def list_pending_ids(db: Transaction, before: datetime, limit: int) -> list[int]:
     """Messages that no translator has seen, or that were not handed over yet: the sweep queues them."""
     late = case_messages.c.state.in_((*PENDING_TRANSLATION_STATES, "to_send")) & (case_messages.c.at < before)
     return list(db.execute(select(case_messages.c.id).where(late).order_by(case_messages.c.id).limit(limit)).scalars())
 
 
-def save_translation(
-    db: Connection, vault: Vault, message_id: int, translation: MessageTranslation, state: str
-) -> bool:
+def save_translation(db: Transaction, message_id: int, translation: MessageTranslation, state: str) -> bool:
     """Keep the translation (empty: none could be had); False if another process was first."""
     columns = (case_messages.c.cause, case_messages.c.case_id)
     row = db.execute(select(*columns).where(case_messages.c.id == message_id)).first()
     if row is None:
         return False  # its family was erased meanwhile
-    cause, own = row.cause, cases.get_encryptor(db, vault, row.case_id)
+    cause, own = row.cause, cases.get_encryptor(db, row.case_id)
     key = (case_messages.c.id == message_id) & case_messages.c.state.in_(PENDING_TRANSLATION_STATES)
     values = {
         "sealed_translation": own.encrypt(translation.text, build_context(cause, "translation")),
@@ -156,25 +153,25 @@ def save_translation(
     return db.execute(update(case_messages).where(key).values(values)).rowcount == 1
 
 
-def claim(db: Connection, message_id: int) -> bool:
+def claim(db: Transaction, message_id: int) -> bool:
     """Take a text of staff for sending; one process gets it, once."""
     key = (case_messages.c.id == message_id) & case_messages.c.state.in_(("draft", "to_send"))
     return db.execute(update(case_messages).where(key).values(state="done")).rowcount == 1
 
 
-def set_delivery(db: Connection, message_id: int, before: str | None, delivery_id: str) -> bool:
+def set_delivery(db: Transaction, message_id: int, before: str | None, delivery_id: str) -> bool:
     """The delivery that is followed from now on; False if another process has put a newer one there."""
     key = (case_messages.c.id == message_id) & case_messages.c.delivery_id.is_not_distinct_from(before)
     return db.execute(update(case_messages).where(key).values(delivery_id=delivery_id)).rowcount == 1
 
 
-def find_by_delivery(db: Connection, vault: Vault, delivery_id: str) -> CaseMessage | None:
+def find_by_delivery(db: Transaction, delivery_id: str) -> CaseMessage | None:
     """The text of staff that this delivery carries."""
     row = db.execute(select(case_messages).where(case_messages.c.delivery_id == delivery_id)).one_or_none()
-    return _build_message(row, record_keys.get_decryptor(db, vault)) if row else None
+    return _build_message(row, record_keys.get_decryptor(db)) if row else None
 
 
-def drop_draft(db: Connection, message_id: int) -> bool:
+def drop_draft(db: Transaction, message_id: int) -> bool:
     """Staff threw a draft away; False if it was sent already."""
     key = (case_messages.c.id == message_id) & (case_messages.c.state == "draft")
     return db.execute(update(case_messages).where(key).values(state="dropped")).rowcount == 1

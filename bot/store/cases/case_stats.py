@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import String, cast, func, literal, select
-from sqlalchemy.engine import Connection
 
+from bot.base.database import Transaction
 from bot.store.audit_log import audit
 from bot.store.cases.case_transitions import UNASSIGNED_STATES
 from bot.store.cases.cases import OPEN_STATES, STAFF_TOPICS, cases
@@ -33,7 +33,7 @@ class StaffAlert:
     due_at: datetime
 
 
-def list_timings(db: Connection, since: datetime, until: datetime) -> list[CaseTiming]:
+def list_timings(db: Transaction, since: datetime, until: datetime) -> list[CaseTiming]:
     """The cases opened between these moments.  A case that was handed over was taken when the first one took it."""
     took = select(func.min(audit.c.at)).where(
         audit.c.subject == literal("case ") + cast(cases.c.id, String),
@@ -57,20 +57,20 @@ def list_timings(db: Connection, since: datetime, until: datetime) -> list[CaseT
     ]
 
 
-def list_unassigned(db: Connection) -> list[tuple[str | None, str]]:
+def list_unassigned(db: Transaction) -> list[tuple[str | None, str]]:
     """(school, severity) of every case that nobody has taken."""
     key = cases.c.state.in_(UNASSIGNED_STATES) & cases.c.topic.not_in(STAFF_TOPICS)
     rows = db.execute(select(cases.c.school, cases.c.severity).where(key))
     return [(row.school, row.severity) for row in rows]
 
 
-def list_open_assignments(db: Connection) -> list[tuple[str | None, str]]:
+def list_open_assignments(db: Transaction) -> list[tuple[str | None, str]]:
     """(who took it, whom it is for) of every open case."""
     rows = db.execute(select(cases.c.claimed_by, cases.c.role).where(cases.c.state.in_(OPEN_STATES)))
     return [(row.claimed_by, row.role) for row in rows]
 
 
-def list_staff_alerts(db: Connection, staff: str, since: datetime, limit: int) -> list[StaffAlert]:
+def list_staff_alerts(db: Transaction, staff: str, since: datetime, limit: int) -> list[StaffAlert]:
     """What went to this member of staff, the newest first."""
     columns = (deliveries.c[name] for name in StaffAlert.__dataclass_fields__)
     mine = (deliveries.c.staff == staff) & (deliveries.c.due_at >= since)

@@ -23,10 +23,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
 from bot.store import audit_log
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor, Encryptor
@@ -157,7 +156,7 @@ class OpenedCase:
     is_claimed: bool = False
 
 
-def open_or_join(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> OpenedCase:
+def open_or_join(db: Transaction, message_sid: str, n: int, new: NewCase, at: datetime) -> OpenedCase:
     """The case for effect `n` of this message.  A family has one open case a topic: what it adds joins that.
 
     A repeat of the message finds the same.  An emergency that joins after ten minutes, or that is graver than what
@@ -169,23 +168,23 @@ def open_or_join(db: Connection, vault: Vault, message_sid: str, n: int, new: Ne
         return OpenedCase(own, is_new=True, should_page=True)
     open_one = find_open(db, new.contact_id, new.topic)
     if open_one is not None:
-        return _join_open_case(db, vault, open_one, f"{message_sid}:{n}", new, at)
-    number = _insert_case(db, vault, message_sid, n, new, at)
+        return _join_open_case(db, open_one, f"{message_sid}:{n}", new, at)
+    number = _insert_case(db, message_sid, n, new, at)
     audit_log.record(db, "family", "opened", f"case {number}", at, new.severity)
     return OpenedCase(number, is_new=True, should_page=True)
 
 
-def find_open(db: Connection, contact_id: int, topic: str) -> Row[Any] | None:
+def find_open(db: Transaction, contact_id: int, topic: str) -> Row[Any] | None:
     """The open case of a family about a topic, as a row; there is at most one."""
     same = (cases.c.contact_id == contact_id) & (cases.c.topic == topic) & cases.c.state.in_(OPEN_STATES)
     return db.execute(select(cases).where(same)).first()
 
 
-def _join_open_case(db: Connection, vault: Vault, row: Row[Any], cause: str, new: NewCase, at: datetime) -> OpenedCase:
-    before = _build_case(row, record_keys.get_decryptor(db, vault))
+def _join_open_case(db: Transaction, row: Row[Any], cause: str, new: NewCase, at: datetime) -> OpenedCase:
+    before = _build_case(row, record_keys.get_decryptor(db))
     kept = {OPENING_MESSAGE_KEY: before.answers[OPENING_MESSAGE_KEY]} if OPENING_MESSAGE_KEY in before.answers else {}
     answers = {**before.answers, **new.answers, **kept, **_merge_added_messages(before.answers, new.answers)}
-    own = record_keys.get_encryptor(db, vault, row.contact_id)
+    own = record_keys.get_encryptor(db, row.contact_id)
     values: dict[str, object] = {
         "sealed_answers": own.encrypt(json.dumps(answers), build_context(row.message_sid, row.n))
     }
@@ -225,8 +224,8 @@ def _merge_added_messages(before: dict[str, str], new: dict[str, str]) -> dict[s
     }
 
 
-def _insert_case(db: Connection, vault: Vault, message_sid: str, n: int, new: NewCase, at: datetime) -> int:
-    own = record_keys.get_encryptor(db, vault, new.contact_id)
+def _insert_case(db: Transaction, message_sid: str, n: int, new: NewCase, at: datetime) -> int:
+    own = record_keys.get_encryptor(db, new.contact_id)
     row = {
         "message_sid": message_sid,
         "n": n,
@@ -244,44 +243,42 @@ def _insert_case(db: Connection, vault: Vault, message_sid: str, n: int, new: Ne
     return int(db.execute(insert(cases).values(row).returning(cases.c.id)).scalar_one())
 
 
-def get(db: Connection, vault: Vault, case_id: int) -> Case:
+def get(db: Transaction, case_id: int) -> Case:
     """The case with this number; raises `sqlalchemy.exc.NoResultFound`."""
-    return _build_case(
-        db.execute(select(cases).where(cases.c.id == case_id)).one(), record_keys.get_decryptor(db, vault)
-    )
+    return _build_case(db.execute(select(cases).where(cases.c.id == case_id)).one(), record_keys.get_decryptor(db))
 
 
-def find(db: Connection, vault: Vault, case_id: int) -> Case | None:
+def find(db: Transaction, case_id: int) -> Case | None:
     """The case with this number, if there is one."""
     row = db.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
-    return _build_case(row, record_keys.get_decryptor(db, vault)) if row else None
+    return _build_case(row, record_keys.get_decryptor(db)) if row else None
 
 
-def list_for_contact(db: Connection, vault: Vault, contact_id: int) -> list[Case]:
+def list_for_contact(db: Transaction, contact_id: int) -> list[Case]:
     """All cases of one family, newest first."""
     query = select(cases).where(cases.c.contact_id == contact_id).order_by(cases.c.id.desc())
-    return [_build_case(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
+    return [_build_case(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
-def get_encryptor(db: Connection, vault: Vault, case_id: int | None) -> Encryptor:
+def get_encryptor(db: Transaction, case_id: int | None) -> Encryptor:
     """What seals words about this case: the key of its family."""
     query = select(cases.c.contact_id).where(cases.c.id == case_id)
-    return record_keys.get_encryptor(db, vault, db.execute(query).scalar_one_or_none() if case_id else None)
+    return record_keys.get_encryptor(db, db.execute(query).scalar_one_or_none() if case_id else None)
 
 
-def link_announcement(db: Connection, case_id: int, announcement_id: int) -> None:
+def link_announcement(db: Transaction, case_id: int, announcement_id: int) -> None:
     """The family wrote this after that announcement; the first that is noted stays."""
     key = (cases.c.id == case_id) & cases.c.announcement_id.is_(None)
     db.execute(update(cases).where(key).values(announcement_id=announcement_id))
 
 
-def list_ids_for_announcement(db: Connection, announcement_id: int) -> Sequence[int]:
+def list_ids_for_announcement(db: Transaction, announcement_id: int) -> Sequence[int]:
     """The numbers of the cases that answer this announcement, newest first."""
     query = select(cases.c.id).where(cases.c.announcement_id == announcement_id).order_by(cases.c.id.desc())
     return db.execute(query).scalars().all()
 
 
-def list_due_for_paging(db: Connection, opened_before: datetime, at: datetime) -> Sequence[int]:
+def list_due_for_paging(db: Transaction, opened_before: datetime, at: datetime) -> Sequence[int]:
     """Cases opened before this moment without an alert so far, and those whose next page is due."""
     late = (cases.c.state == "new") & (cases.c.opened_at < opened_before)
     due = cases.c.state.in_(OPEN_STATES) & (cases.c.page_at <= at)

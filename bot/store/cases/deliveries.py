@@ -26,11 +26,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.base.logs import get_trace
 from bot.store.cases import cases
 from bot.store.families import record_keys
@@ -120,7 +119,7 @@ class StaffPage:
     due_at: datetime
 
 
-def plan_page(db: Connection, vault: Vault, page: StaffPage, at: datetime) -> None:
+def plan_page(db: Transaction, page: StaffPage, at: datetime) -> None:
     """A page as a row: written once, however often the job runs."""
     about = {
         "kind": "alert",
@@ -129,46 +128,44 @@ def plan_page(db: Connection, vault: Vault, page: StaffPage, at: datetime) -> No
         "round": page.round,
         "means": page.transport,
     }
-    _insert_delivery(db, vault, about | {"due_at": page.due_at}, page.body, at)
+    _insert_delivery(db, about | {"due_at": page.due_at}, page.body, at)
 
 
-def plan_notice(db: Connection, vault: Vault, columns: dict[str, object], body: str, due: datetime) -> str:
+def plan_notice(db: Transaction, columns: dict[str, object], body: str, due: datetime) -> str:
     """A text that tells staff (`staff`) or a family (`contact_id`) how a case stands; the caller writes it once, or
     gives an `id` of 32 letters, under which it is written once however often it is planned."""
-    return _insert_delivery(db, vault, {"kind": "notice", **columns}, body, due)
+    return _insert_delivery(db, {"kind": "notice", **columns}, body, due)
 
 
-def plan_staff_message(
-    db: Connection, vault: Vault, contact_id: int, body: str, at: datetime, kind: str = "talk"
-) -> str:
+def plan_staff_message(db: Transaction, contact_id: int, body: str, at: datetime, kind: str = "talk") -> str:
     """What a member of staff writes to a family; the caller sees to it that it is written once."""
-    return _insert_delivery(db, vault, {"kind": kind, "contact_id": contact_id}, body, at)
+    return _insert_delivery(db, {"kind": kind, "contact_id": contact_id}, body, at)
 
 
-def plan_follow_up(db: Connection, vault: Vault, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:
+def plan_follow_up(db: Transaction, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:
     """The opening text of a follow-up: written once, however often the job runs."""
-    _insert_delivery(db, vault, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
+    _insert_delivery(db, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
 
 
-def plan_reminder(db: Connection, vault: Vault, staff: str, body: str, due: datetime) -> str:
+def plan_reminder(db: Transaction, staff: str, body: str, due: datetime) -> str:
     """A text to one member of staff about content that needs a look; the caller sees to it that it is written once."""
-    return _insert_delivery(db, vault, {"kind": "reminder", "staff": staff}, body, due)
+    return _insert_delivery(db, {"kind": "reminder", "staff": staff}, body, due)
 
 
-def plan_late_reply(db: Connection, vault: Vault, columns: dict[str, object], body: str, at: datetime) -> None:
+def plan_late_reply(db: Transaction, columns: dict[str, object], body: str, at: datetime) -> None:
     """The reply to a message that had not reached us, to `contact_id` or `staff`: once under its `id` of 32 letters."""
-    _insert_delivery(db, vault, {"kind": "late", **columns}, body, at)
+    _insert_delivery(db, {"kind": "late", **columns}, body, at)
 
 
-def plan_correction(db: Connection, vault: Vault, contact_id: int, body: str, due: datetime) -> str:
+def plan_correction(db: Transaction, contact_id: int, body: str, due: datetime) -> str:
     """A right wording for a family that was sent a wrong one; the caller sees to it that it is written once."""
-    return _insert_delivery(db, vault, {"kind": "correction", "contact_id": contact_id}, body, due)
+    return _insert_delivery(db, {"kind": "correction", "contact_id": contact_id}, body, due)
 
 
-def _insert_delivery(db: Connection, vault: Vault, columns: dict[str, object], body: str, at: datetime) -> str:
+def _insert_delivery(db: Transaction, columns: dict[str, object], body: str, at: datetime) -> str:
     """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
     new = str(columns.get("id") or uuid4().hex)
-    own = _get_encryptor(db, vault, columns)
+    own = _get_encryptor(db, columns)
     due = columns.get("due_at", at)  # a page for the morning is not old when the morning comes
     row = {
         "id": new,
@@ -185,27 +182,27 @@ def _insert_delivery(db: Connection, vault: Vault, columns: dict[str, object], b
     return new
 
 
-def _get_encryptor(db: Connection, vault: Vault, columns: dict[str, object]) -> Encryptor:
+def _get_encryptor(db: Transaction, columns: dict[str, object]) -> Encryptor:
     """The key of the family that it goes to, or whose case it tells of."""
     contact, case_id = columns.get("contact_id"), columns.get("case_id")
     if isinstance(contact, int):
-        return record_keys.get_encryptor(db, vault, contact)
-    return cases.get_encryptor(db, vault, case_id if isinstance(case_id, int) else None)
+        return record_keys.get_encryptor(db, contact)
+    return cases.get_encryptor(db, case_id if isinstance(case_id, int) else None)
 
 
-def find(db: Connection, vault: Vault, delivery_id: str) -> Delivery | None:
+def find(db: Transaction, delivery_id: str) -> Delivery | None:
     """The delivery with this id, if there is one."""
     row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
-    return _build_delivery(row, record_keys.get_decryptor(db, vault)) if row else None
+    return _build_delivery(row, record_keys.get_decryptor(db)) if row else None
 
 
-def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[Delivery]:
+def list_for_case(db: Transaction, case_id: int) -> list[Delivery]:
     """The alerts of a case."""
     query = select(deliveries).where(deliveries.c.case_id == case_id).order_by(deliveries.c.created_at)
-    return [_build_delivery(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
+    return [_build_delivery(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
-def cancel_pages(db: Connection, case_id: int) -> None:
+def cancel_pages(db: Transaction, case_id: int) -> None:
     """Pages that have not left are not sent any more: somebody has taken the case."""
     key = (deliveries.c.case_id == case_id) & (deliveries.c.kind == "alert") & (deliveries.c.state == "waiting")
     db.execute(
@@ -213,32 +210,32 @@ def cancel_pages(db: Connection, case_id: int) -> None:
     )
 
 
-def cancel_waiting(db: Connection, delivery_id: str) -> bool:
+def cancel_waiting(db: Transaction, delivery_id: str) -> bool:
     """What it says counts no more: one that has not left is not sent; False if it is on its way or there."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
     values = {"state": "canceled", "rank": DELIVERY_STATE_RANKS["canceled"], "sealed_body": None}
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
-def list_due_for_case(db: Connection, case_id: int, at: datetime) -> Sequence[str]:
+def list_due_for_case(db: Transaction, case_id: int, at: datetime) -> Sequence[str]:
     """What is to be sent about a case now."""
     key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
 
 
-def find_last_planned_at(db: Connection, contact_id: int, kind: str) -> datetime | None:
+def find_last_planned_at(db: Transaction, contact_id: int, kind: str) -> datetime | None:
     """When something of this kind was last planned for a family."""
     key = (deliveries.c.contact_id == contact_id) & (deliveries.c.kind == kind)
     return db.execute(select(func.max(deliveries.c.created_at)).where(key)).scalar_one_or_none()
 
 
-def list_waiting_for_follow_up(db: Connection, follow_up_id: int) -> Sequence[str]:
+def list_waiting_for_follow_up(db: Transaction, follow_up_id: int) -> Sequence[str]:
     """The message of a follow-up, if it waits to be sent."""
     key = (deliveries.c.follow_up_id == follow_up_id) & (deliveries.c.state == "waiting")
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
 
 
-def list_unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
+def list_unfinished(db: Transaction, at: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
     """(id, kind) of what the sweep must carry on: due and waiting or unknown, or claimed before `lease_ended`."""
     due = deliveries.c.state.in_(("waiting", "unknown")) & (deliveries.c.due_at <= at)
     left = (deliveries.c.state == "claimed") & (deliveries.c.claimed_at <= lease_ended)
@@ -246,7 +243,7 @@ def list_unfinished(db: Connection, at: datetime, lease_ended: datetime, limit: 
     return [(row.id, row.kind) for row in db.execute(query)]
 
 
-def claim(db: Connection, delivery_id: str, at: datetime, template: str = "", transport: str = "text") -> bool:
+def claim(db: Transaction, delivery_id: str, at: datetime, template: str = "", transport: str = "text") -> bool:
     """Take a waiting row for sending (as this template, by text or call); False if it is not due or another has it."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
     values: dict[str, Any] = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1}
@@ -254,13 +251,13 @@ def claim(db: Connection, delivery_id: str, at: datetime, template: str = "", tr
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
-def postpone(db: Connection, delivery_id: str, due_at: datetime) -> None:
+def postpone(db: Transaction, delivery_id: str, due_at: datetime) -> None:
     """A row that nobody has taken yet waits until then."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
     db.execute(update(deliveries).where(key).values(due_at=due_at))
 
 
-def claim_unknown(db: Connection, delivery: Delivery, at: datetime) -> bool:
+def claim_unknown(db: Transaction, delivery: Delivery, at: datetime) -> bool:
     """Take a row whose outcome is unknown for a look into Twilio's list; one process at a time gets it."""
     key = (
         (deliveries.c.id == delivery.id)
@@ -270,7 +267,7 @@ def claim_unknown(db: Connection, delivery: Delivery, at: datetime) -> bool:
     return db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=at)).rowcount == 1
 
 
-def hold_family_deliveries(db: Connection) -> Sequence[str]:
+def hold_family_deliveries(db: Transaction) -> Sequence[str]:
     """Hold every text to a family of which Twilio has not said anything; their ids."""
     key = deliveries.c.contact_id.is_not(None) & deliveries.c.state.in_(OPEN_DELIVERY_STATES)
     found = db.execute(select(deliveries.c.id).where(key)).scalars().all()
@@ -279,7 +276,7 @@ def hold_family_deliveries(db: Connection) -> Sequence[str]:
 
 
 def release_claim(
-    db: Connection, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None
+    db: Transaction, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None
 ) -> None:
     """Put a claimed row into an open state again (waiting, unknown, held), unless a report has overtaken us."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "claimed")
@@ -287,7 +284,7 @@ def release_claim(
 
 
 def advance(
-    db: Connection, delivery_id: str, status: str, sid: str | None = None, error_code: int | None = None
+    db: Transaction, delivery_id: str, status: str, sid: str | None = None, error_code: int | None = None
 ) -> bool:
     """Move a row forward to what Twilio says of it; False if it is there or further already.
 
@@ -307,7 +304,7 @@ def advance(
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
-def find_id_by_sid(db: Connection, sid: str) -> str | None:
+def find_id_by_sid(db: Transaction, sid: str) -> str | None:
     """The delivery that Twilio knows by this SID."""
     return db.execute(select(deliveries.c.id).where(deliveries.c.sid == sid)).scalars().first()
 

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Column, ForeignKey, Integer, Select, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.cases import cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
@@ -48,7 +47,7 @@ class InterpreterRequest:
     booked_by: str | None = None
 
 
-def add(db: Connection, vault: Vault, cause: str, new_request: InterpreterRequest, at: datetime) -> tuple[int, bool]:
+def add(db: Transaction, cause: str, new_request: InterpreterRequest, at: datetime) -> tuple[int, bool]:
     """The number of the request, and whether it is new: `cause` makes a repeated form ask once."""
     known = db.execute(select(interpreter_requests.c.id).where(interpreter_requests.c.cause == cause)).scalars().first()
     if known is not None:
@@ -61,7 +60,7 @@ def add(db: Connection, vault: Vault, cause: str, new_request: InterpreterReques
         "kind": new_request.kind,
         "asked_by": new_request.asked_by,
         "asked_at": at,
-        "sealed_when": cases.get_encryptor(db, vault, new_request.case_id).encrypt(
+        "sealed_when": cases.get_encryptor(db, new_request.case_id).encrypt(
             new_request.requested_time, build_context(cause)
         ),
     }
@@ -70,35 +69,35 @@ def add(db: Connection, vault: Vault, cause: str, new_request: InterpreterReques
     ), True
 
 
-def book(db: Connection, request_id: int, booked_by: str, at: datetime) -> bool:
+def book(db: Transaction, request_id: int, booked_by: str, at: datetime) -> bool:
     """The coordinator has found somebody; False if that was written down before."""
     key = (interpreter_requests.c.id == request_id) & interpreter_requests.c.booked_at.is_(None)
     return db.execute(update(interpreter_requests).where(key).values(booked_by=booked_by, booked_at=at)).rowcount == 1
 
 
-def list_for_case(db: Connection, vault: Vault, case_id: int) -> Sequence[InterpreterRequest]:
+def list_for_case(db: Transaction, case_id: int) -> Sequence[InterpreterRequest]:
     """What was asked for a case."""
     query = (
         select(interpreter_requests)
         .where(interpreter_requests.c.case_id == case_id)
         .order_by(interpreter_requests.c.id)
     )
-    return _fetch_requests(db, vault, query)
+    return _fetch_requests(db, query)
 
 
-def list_open(db: Connection, vault: Vault) -> Sequence[InterpreterRequest]:
+def list_open(db: Transaction) -> Sequence[InterpreterRequest]:
     """What nobody has booked yet, the oldest first."""
     query = (
         select(interpreter_requests)
         .where(interpreter_requests.c.booked_at.is_(None))
         .order_by(interpreter_requests.c.id)
     )
-    return _fetch_requests(db, vault, query)
+    return _fetch_requests(db, query)
 
 
-def _fetch_requests(db: Connection, vault: Vault, query: Select[Any]) -> Sequence[InterpreterRequest]:
+def _fetch_requests(db: Transaction, query: Select[Any]) -> Sequence[InterpreterRequest]:
     rows = db.execute(query).all()
-    opens = record_keys.get_decryptor(db, vault, (row.sealed_when for row in rows))
+    opens = record_keys.get_decryptor(db, (row.sealed_when for row in rows))
     return [_build_request(row, opens) for row in rows]
 
 

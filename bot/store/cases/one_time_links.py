@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import Column, ColumnElement, ForeignKey, String, Table, insert, select, update
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 case_links = Table(
     "case_links",
@@ -22,7 +21,7 @@ case_links = Table(
 LINK_LIFETIME = timedelta(hours=12)
 
 
-def create(db: Connection, case_id: int, staff: str, at: datetime) -> str:
+def create(db: Transaction, case_id: int, staff: str, at: datetime) -> str:
     """A new link's secret part; only its hash is kept."""
     secret = secrets.token_urlsafe(9)
     db.execute(
@@ -31,12 +30,12 @@ def create(db: Connection, case_id: int, staff: str, at: datetime) -> str:
     return secret
 
 
-def find_case_id(db: Connection, secret: str, at: datetime) -> int | None:
+def find_case_id(db: Transaction, secret: str, at: datetime) -> int | None:
     """The case that it opens; None if it was used before, is too old, or never was."""
     return db.execute(select(case_links.c.case_id).where(_match_usable(secret, at))).scalar_one_or_none()
 
 
-def use(db: Connection, secret: str, at: datetime) -> bool:
+def use(db: Transaction, secret: str, at: datetime) -> bool:
     """Use it up; False if somebody else has just done so."""
     used = db.execute(update(case_links).where(_match_usable(secret, at)).values(used_at=at))
     return used.rowcount == 1

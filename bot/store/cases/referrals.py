@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, func, insert, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 referrals = Table(
     "referrals",
@@ -38,7 +37,7 @@ class Referral:
     outcome: str | None
 
 
-def add(db: Connection, cause: str, case_id: int, partner: str, by: str, at: datetime) -> int | None:
+def add(db: Transaction, cause: str, case_id: int, partner: str, by: str, at: datetime) -> int | None:
     """The number of a new referral; None for a repeat of the same form."""
     row = {"cause": cause, "case_id": case_id, "partner": partner, "by": by, "at": at}
     try:
@@ -48,20 +47,20 @@ def add(db: Connection, cause: str, case_id: int, partner: str, by: str, at: dat
         return None
 
 
-def list_for_case(db: Connection, case_id: int) -> Sequence[Referral]:
+def list_for_case(db: Transaction, case_id: int) -> Sequence[Referral]:
     """What a family was told of, in order."""
     rows = db.execute(select(referrals).where(referrals.c.case_id == case_id).order_by(referrals.c.id))
     return [Referral(row.id, row.partner, row.by, row.at, row.outcome) for row in rows]
 
 
-def record_outcome(db: Connection, case_id: int, outcome: str, at: datetime) -> bool:
+def record_outcome(db: Transaction, case_id: int, outcome: str, at: datetime) -> bool:
     """What the family says of the newest referral of its case; False if it has said so before, or there is none."""
     newest = select(func.max(referrals.c.id)).where(referrals.c.case_id == case_id).scalar_subquery()
     key = (referrals.c.id == newest) & referrals.c.outcome.is_(None)
     return db.execute(update(referrals).where(key).values(outcome=outcome, answered_at=at)).rowcount == 1
 
 
-def count_by_outcome(db: Connection) -> Mapping[tuple[str, str], int]:
+def count_by_outcome(db: Transaction) -> Mapping[tuple[str, str], int]:
     """(partner, outcome) → how many families; those that have not answered under `NOT_ANSWERED`."""
     query = select(referrals.c.partner, referrals.c.outcome, func.count()).group_by(
         referrals.c.partner, referrals.c.outcome

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.cases import cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
@@ -41,9 +40,9 @@ class TopicCorrection:
     corrected_by: str
 
 
-def save(db: Connection, vault: Vault, correction: TopicCorrection, at: datetime) -> None:
+def save(db: Transaction, correction: TopicCorrection, at: datetime) -> None:
     """Put it on the list; a second correction of the same case takes the first one's place."""
-    own = cases.get_encryptor(db, vault, correction.case_id)
+    own = cases.get_encryptor(db, correction.case_id)
     said = {
         "sealed_phrase": own.encrypt(correction.phrase, build_context(correction.case_id)),
         "language": correction.language,
@@ -59,21 +58,21 @@ def save(db: Connection, vault: Vault, correction: TopicCorrection, at: datetime
         db.execute(insert(corrections).values(case_id=correction.case_id, **said))
 
 
-def find_for_case(db: Connection, vault: Vault, case_id: int) -> TopicCorrection | None:
+def find_for_case(db: Transaction, case_id: int) -> TopicCorrection | None:
     """What was said of this case, if anything."""
     row = db.execute(select(corrections).where(corrections.c.case_id == case_id)).first()
-    return _build_correction(row, record_keys.get_decryptor(db, vault)) if row else None
+    return _build_correction(row, record_keys.get_decryptor(db)) if row else None
 
 
-def list_unreviewed(db: Connection, vault: Vault) -> list[TopicCorrection]:
+def list_unreviewed(db: Transaction) -> list[TopicCorrection]:
     """Those that nobody has looked at yet, by language and topic."""
     query = select(corrections).where(corrections.c.reviewed_at.is_(None))
     rows = db.execute(query.order_by(corrections.c.language, corrections.c.topic, corrections.c.id)).all()
-    opens = record_keys.get_decryptor(db, vault, (row.sealed_phrase for row in rows))
+    opens = record_keys.get_decryptor(db, (row.sealed_phrase for row in rows))
     return [_build_correction(row, opens) for row in rows]
 
 
-def mark_reviewed(db: Connection, correction_id: int, by: str, at: datetime) -> None:
+def mark_reviewed(db: Transaction, correction_id: int, by: str, at: datetime) -> None:
     """Somebody has taken the phrase into a file, or thinks better of it: off the list."""
     key = (corrections.c.id == correction_id) & corrections.c.reviewed_at.is_(None)
     db.execute(update(corrections).where(key).values(reviewed_by=by, reviewed_at=at))

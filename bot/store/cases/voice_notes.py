@@ -26,11 +26,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
 from bot.store.cases.cases import OPEN_STATES, cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
@@ -126,7 +125,7 @@ class VoiceNote:
         return "delete" if self.at_twilio else None
 
 
-def add(db: Connection, vault: Vault, new: NewVoiceNote, at: datetime) -> int:
+def add(db: Transaction, new: NewVoiceNote, at: datetime) -> int:
     """The row's number; of the one that was there before, if this came already.  Then queue `VOICE_NOTE` for it.
 
     `new.url`: a Media resource of a message, or a Recording of a call.  Without one there is nothing to fetch.
@@ -139,7 +138,7 @@ def add(db: Connection, vault: Vault, new: NewVoiceNote, at: datetime) -> int:
         "contact_id": new.contact_id,
         "case_id": new.case_id,
         "language": new.language,
-        "sealed_url": vault.encrypt(new.url, build_context(new.cause, "url")),
+        "sealed_url": db.vault.encrypt(new.url, build_context(new.cause, "url")),
         "content_type": new.content_type[:80],
         "at": at,
         **(there if new.url else missing),
@@ -151,27 +150,27 @@ def add(db: Connection, vault: Vault, new: NewVoiceNote, at: datetime) -> int:
         return int(db.execute(select(voice_notes.c.id).where(voice_notes.c.cause == new.cause)).scalar_one())
 
 
-def find(db: Connection, vault: Vault, note_id: int) -> VoiceNote | None:
+def find(db: Transaction, note_id: int) -> VoiceNote | None:
     """The note with this number, if there is one."""
     row = db.execute(select(*_COLUMNS_WITHOUT_AUDIO).where(voice_notes.c.id == note_id)).one_or_none()
-    return _build_note(row, record_keys.get_decryptor(db, vault)) if row else None
+    return _build_note(row, record_keys.get_decryptor(db)) if row else None
 
 
-def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[VoiceNote]:
+def list_for_case(db: Transaction, case_id: int) -> list[VoiceNote]:
     """The notes of a case, in order, and those whose emergency it is."""
     its = or_(voice_notes.c.case_id == case_id, voice_notes.c.urgent_case_id == case_id)
     query = select(*_COLUMNS_WITHOUT_AUDIO).where(its, voice_notes.c.state != "gone").order_by(voice_notes.c.id)
-    return [_build_note(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
+    return [_build_note(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
-def load_audio(db: Connection, vault: Vault, note: VoiceNote) -> bytes | None:
+def load_audio(db: Transaction, note: VoiceNote) -> bytes | None:
     """The sound; None if it is not here."""
     sealed = db.execute(select(voice_notes.c.sealed_audio).where(voice_notes.c.id == note.id)).scalar_one_or_none()
-    opens = record_keys.get_decryptor(db, vault)
+    opens = record_keys.get_decryptor(db)
     return opens.decrypt_bytes(sealed, build_context(note.cause, "audio")) if sealed else None
 
 
-def find_needed_message_sids(db: Connection, message_sids: Iterable[str]) -> set[str]:
+def find_needed_message_sids(db: Transaction, message_sids: Iterable[str]) -> set[str]:
     """Those of these messages whose sounds at Twilio are still to be fetched or deleted by a note of ours."""
     of = {f"{sid}:{number}": sid for sid in message_sids for number in range(MAX_MEDIA_PER_MESSAGE)}
     causes, found = list(of), set()
@@ -181,23 +180,23 @@ def find_needed_message_sids(db: Connection, message_sids: Iterable[str]) -> set
     return found
 
 
-def list_due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
+def list_due(db: Transaction, at: datetime, limit: int) -> Sequence[int]:
     """The numbers of notes with something to do: the sweep queues them."""
     query = select(voice_notes.c.id).where(voice_notes.c.due_at <= at).order_by(voice_notes.c.due_at).limit(limit)
     return db.execute(query).scalars().all()
 
 
-def claim(db: Connection, note: VoiceNote, until: datetime) -> bool:
+def claim(db: Transaction, note: VoiceNote, until: datetime) -> bool:
     """Take the note's next step; False if another process has it.  After `until` the sweep gives it away again."""
     key = (voice_notes.c.id == note.id) & (voice_notes.c.due_at == note.due_at)
     values = {"due_at": until, "tries": voice_notes.c.tries + 1}
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
 
-def mark_fetched(db: Connection, vault: Vault, note: VoiceNote, fetched: FetchedVoiceNote, at: datetime) -> bool:
+def mark_fetched(db: Transaction, note: VoiceNote, fetched: FetchedVoiceNote, at: datetime) -> bool:
     """The sound is here; False if the note was taken away meanwhile, or fetched by somebody else."""
     key = (voice_notes.c.id == note.id) & (voice_notes.c.state == "new")
-    own = record_keys.get_encryptor(db, vault, note.contact_id)
+    own = record_keys.get_encryptor(db, note.contact_id)
     values = {
         "state": "fetched", "content_type": fetched.content_type, "bytes": len(fetched.audio), "tries": 0, "due_at": at,
         "sealed_audio": own.encrypt_bytes(fetched.audio, build_context(note.cause, "audio")),
@@ -206,14 +205,14 @@ def mark_fetched(db: Connection, vault: Vault, note: VoiceNote, fetched: Fetched
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
 
-def mark_refused(db: Connection, note_id: int, reason: str, at: datetime) -> None:
+def mark_refused(db: Transaction, note_id: int, reason: str, at: datetime) -> None:
     """It will not be fetched, and why; from `at` on it is to be deleted at Twilio."""
     key = (voice_notes.c.id == note_id) & (voice_notes.c.state == "new")
     values = {"state": "refused", "reason": reason, "tries": 0, "due_at": at}
     db.execute(update(voice_notes).where(key).values(values))
 
 
-def schedule_retry(db: Connection, note_id: int, reason: str, at: datetime) -> None:
+def schedule_retry(db: Transaction, note_id: int, reason: str, at: datetime) -> None:
     """It did not work this time; `at` is the next try."""
     key = voice_notes.c.id == note_id
     still_new = key & (voice_notes.c.state == "new")
@@ -221,34 +220,34 @@ def schedule_retry(db: Connection, note_id: int, reason: str, at: datetime) -> N
     db.execute(update(voice_notes).where(still_new).values(reason=reason))
 
 
-def save_transcript(db: Connection, vault: Vault, note: VoiceNote, text: str | None, at: datetime) -> bool:
+def save_transcript(db: Transaction, note: VoiceNote, text: str | None, at: datetime) -> bool:
     """What a machine heard (None: nothing); False if that was written before, or the note was taken away."""
     key = (voice_notes.c.id == note.id) & (voice_notes.c.transcript == "waiting")
-    own = record_keys.get_encryptor(db, vault, note.contact_id)
+    own = record_keys.get_encryptor(db, note.contact_id)
     sealed = own.encrypt(text, build_context(note.cause, "transcript")) if text else None
     values = {"sealed_transcript": sealed, "transcript": "done" if text else "failed", "tries": 0, "due_at": at}
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
 
-def set_emergency_case(db: Connection, note_id: int, case_id: int) -> None:
+def set_emergency_case(db: Transaction, note_id: int, case_id: int) -> None:
     """The emergency that was recognised in it is this case."""
     db.execute(update(voice_notes).where(voice_notes.c.id == note_id).values(urgent_case_id=case_id))
 
 
-def mark_heard(db: Connection, note_id: int, by: str, at: datetime) -> None:
+def mark_heard(db: Transaction, note_id: int, by: str, at: datetime) -> None:
     """Somebody has listened to it; the first one stands there."""
     key = (voice_notes.c.id == note_id) & voice_notes.c.heard_at.is_(None)
     db.execute(update(voice_notes).where(key).values(heard_by=by, heard_at=at))
 
 
-def mark_removed_at_twilio(db: Connection, note_id: int) -> None:
+def mark_removed_at_twilio(db: Transaction, note_id: int) -> None:
     """It is not at Twilio any more; a note that is gone here too leaves no row."""
     key = voice_notes.c.id == note_id
     db.execute(delete(voice_notes).where(key, voice_notes.c.state == "gone"))
     db.execute(update(voice_notes).where(key).values(at_twilio=False, tries=0, due_at=None))
 
 
-def delete_old(db: Connection, before: datetime, at: datetime) -> int:
+def delete_old(db: Transaction, before: datetime, at: datetime) -> int:
     """Notes of cases that were done before, and older ones without a case, lose their sound and words; how many."""
     old = select(cases.c.id).where(cases.c.state.not_in(OPEN_STATES), cases.c.resolved_at < before)
     emergency = voice_notes.c.urgent_case_id
@@ -257,12 +256,12 @@ def delete_old(db: Connection, before: datetime, at: datetime) -> int:
     return _delete_matching(db, and_(or_(finished, alone), voice_notes.c.state != "gone"), at)
 
 
-def delete_for_contact(db: Connection, contact_id: int, at: datetime) -> None:
+def delete_for_contact(db: Transaction, contact_id: int, at: datetime) -> None:
     """A family is erased: its voice is gone at once; only the address at Twilio stays until it is gone there."""
     _delete_matching(db, voice_notes.c.contact_id == contact_id, at)
 
 
-def _delete_matching(db: Connection, condition: Any, at: datetime) -> int:
+def _delete_matching(db: Transaction, condition: Any, at: datetime) -> int:
     nothing = {"sealed_audio": None, "sealed_transcript": None, "transcript": "", "bytes": 0, "heard_by": None}
     nobodys = {"contact_id": None, "case_id": None, "urgent_case_id": None}
     taken = db.execute(delete(voice_notes).where(condition, voice_notes.c.at_twilio.is_(False))).rowcount

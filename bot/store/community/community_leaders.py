@@ -11,10 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Column, Date, ForeignKey, Integer, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.base.encryption import Vault
 
 community_leaders = Table(
@@ -102,10 +102,10 @@ class LeaderTask:
     invitation: str
 
 
-def add(db: Connection, vault: Vault, leader: CommunityLeader, at: datetime) -> int | None:
+def add(db: Transaction, leader: CommunityLeader, at: datetime) -> int | None:
     """Write a leader into the register; None if the number stands there already."""
     place = uuid4().hex
-    row = {**_build_columns(vault, leader, place), "place": place, "created_at": at}
+    row = {**_build_columns(db.vault, leader, place), "place": place, "created_at": at}
     try:
         with db.begin_nested():
             return int(db.execute(insert(community_leaders).values(row).returning(community_leaders.c.id)).scalar_one())
@@ -113,7 +113,7 @@ def add(db: Connection, vault: Vault, leader: CommunityLeader, at: datetime) -> 
         return None
 
 
-def change(db: Connection, vault: Vault, leader: CommunityLeader) -> bool:
+def change(db: Transaction, leader: CommunityLeader) -> bool:
     """Put what is known now in place of what was; False if another leader has this number."""
     place = db.execute(select(community_leaders.c.place).where(community_leaders.c.id == leader.id)).scalar_one()
     try:
@@ -121,37 +121,37 @@ def change(db: Connection, vault: Vault, leader: CommunityLeader) -> bool:
             db.execute(
                 update(community_leaders)
                 .where(community_leaders.c.id == leader.id)
-                .values(_build_columns(vault, leader, place))
+                .values(_build_columns(db.vault, leader, place))
             )
     except IntegrityError:
         return False
     return True
 
 
-def remove(db: Connection, leader_id: int, at: datetime) -> None:
+def remove(db: Transaction, leader_id: int, at: datetime) -> None:
     """Who wants to be in no register: name and number are gone, the organization stays on no list."""
     gone = {"left_at": at, "sealed": "", "number_index": None, "channel": ""}  # the way may name a person
     db.execute(update(community_leaders).where(community_leaders.c.id == leader_id).values(gone))
 
 
-def list_all(db: Connection, vault: Vault) -> list[CommunityLeader]:
+def list_all(db: Transaction) -> list[CommunityLeader]:
     """The register, by organization."""
     query = (
         select(community_leaders)
         .where(community_leaders.c.left_at.is_(None))
         .order_by(community_leaders.c.organization, community_leaders.c.id)
     )
-    return [_build_leader(row, vault) for row in db.execute(query)]
+    return [_build_leader(row, db.vault) for row in db.execute(query)]
 
 
-def find(db: Connection, vault: Vault, leader_id: int) -> CommunityLeader | None:
+def find(db: Transaction, leader_id: int) -> CommunityLeader | None:
     """The leader with this number of the register."""
     key = (community_leaders.c.id == leader_id) & community_leaders.c.left_at.is_(None)
     row = db.execute(select(community_leaders).where(key)).one_or_none()
-    return _build_leader(row, vault) if row else None
+    return _build_leader(row, db.vault) if row else None
 
 
-def record_contact(db: Connection, leader_id: int, contacted_on: date, due_on: date) -> None:
+def record_contact(db: Transaction, leader_id: int, contacted_on: date, due_on: date) -> None:
     """Somebody talked with them on this day."""
     db.execute(
         update(community_leaders)
@@ -160,7 +160,7 @@ def record_contact(db: Connection, leader_id: int, contacted_on: date, due_on: d
     )
 
 
-def add_request(db: Connection, leader_id: int, reason: str, by: str, at: datetime) -> LeaderRequest | None:
+def add_request(db: Transaction, leader_id: int, reason: str, by: str, at: datetime) -> LeaderRequest | None:
     """Put a matter into the queue.  One that waits already takes it along, and is given back: who asked, and when."""
     lock = update(community_leaders).where(community_leaders.c.id == leader_id).values(owner=community_leaders.c.owner)
     db.execute(lock)  # two who ask at once must not both open a request
@@ -170,13 +170,13 @@ def add_request(db: Connection, leader_id: int, reason: str, by: str, at: dateti
     return waiting
 
 
-def list_open_requests(db: Connection) -> list[LeaderRequest]:
+def list_open_requests(db: Transaction) -> list[LeaderRequest]:
     """The queue, the oldest first."""
     query = select(leader_requests).where(leader_requests.c.done_at.is_(None)).order_by(leader_requests.c.id)
     return [_build_request(row) for row in db.execute(query)]
 
 
-def complete_request(db: Connection, request_id: int, by: str, at: datetime) -> int | None:
+def complete_request(db: Transaction, request_id: int, by: str, at: datetime) -> int | None:
     """It was asked, and all that waited with it; the leader's number, None if that was written down before."""
     key = (
         (leader_requests.c.id == request_id) & leader_requests.c.done_at.is_(None) & leader_requests.c.with_id.is_(None)
@@ -187,7 +187,7 @@ def complete_request(db: Connection, request_id: int, by: str, at: datetime) -> 
     return int(db.execute(select(leader_requests.c.leader_id).where(leader_requests.c.id == request_id)).scalar_one())
 
 
-def find_last_completed_request(db: Connection, leader_id: int) -> LeaderRequest | None:
+def find_last_completed_request(db: Transaction, leader_id: int) -> LeaderRequest | None:
     """The request for which this leader was called last."""
     key = (
         (leader_requests.c.leader_id == leader_id)
@@ -198,7 +198,7 @@ def find_last_completed_request(db: Connection, leader_id: int) -> LeaderRequest
     return _build_request(row) if row else None
 
 
-def add_task(db: Connection, task: LeaderTask) -> None:
+def add_task(db: Transaction, task: LeaderTask) -> None:
     """A task of the plan for the first week, if it is not there."""
     try:
         with db.begin_nested():
@@ -207,12 +207,12 @@ def add_task(db: Connection, task: LeaderTask) -> None:
         pass
 
 
-def set_task(db: Connection, task: LeaderTask, by: str) -> None:
+def set_task(db: Transaction, task: LeaderTask, by: str) -> None:
     """Another day, another person, other words."""
     db.execute(update(leader_tasks).where(leader_tasks.c.kind == task.kind).values(**vars(task), changed_by=by))
 
 
-def list_tasks(db: Connection) -> list[LeaderTask]:
+def list_tasks(db: Transaction) -> list[LeaderTask]:
     """The tasks, the most pressing first."""
     query = select(leader_tasks).order_by(leader_tasks.c.due_on, leader_tasks.c.id)
     return [LeaderTask(row.kind, row.due_on, row.owner, row.invitation) for row in db.execute(query)]

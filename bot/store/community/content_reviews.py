@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Integer, String, Table, func, insert, select
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 MAX_REVIEW_NOTE_LENGTH = 300
 
@@ -35,12 +35,12 @@ class ContentReview:
     note: str = ""
 
 
-def add(db: Connection, review: ContentReview) -> None:
+def add(db: Transaction, review: ContentReview) -> None:
     """Write it down; no file changes by it."""
     db.execute(insert(content_reviews).values(**{**vars(review), "note": review.note[:MAX_REVIEW_NOTE_LENGTH]}))
 
 
-def list_newest(db: Connection, limit: int) -> Sequence[ContentReview]:
+def list_newest(db: Transaction, limit: int) -> Sequence[ContentReview]:
     """The last ones, of everything."""
     return [
         _build_review(row)
@@ -48,7 +48,7 @@ def list_newest(db: Connection, limit: int) -> Sequence[ContentReview]:
     ]
 
 
-def find_last_by_subject(db: Connection) -> dict[str, ContentReview]:
+def find_last_by_subject(db: Transaction) -> dict[str, ContentReview]:
     """Subject → the last time that somebody looked at it."""
     ids = select(func.max(content_reviews.c.id)).group_by(content_reviews.c.subject)
     return {

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Boolean, Column, Date, Integer, String, Table, func, insert, select
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 partner_checks = Table(
     "partner_checks",
@@ -37,13 +36,13 @@ class PartnerCheck:
     at: datetime
 
 
-def add(db: Connection, check: PartnerCheck) -> None:
+def add(db: Transaction, check: PartnerCheck) -> None:
     """Write a call down; nothing of before is overwritten."""
     row = {"partner": check.partner, "phone": check.phone, "right": check.right, "on_day": check.checked_on}
     db.execute(insert(partner_checks).values(**row, by=check.by, at=check.at))
 
 
-def list_newest(db: Connection) -> Sequence[PartnerCheck]:
+def list_newest(db: Transaction) -> Sequence[PartnerCheck]:
     """The last call to each organization and number."""
     last = select(func.max(partner_checks.c.id)).group_by(partner_checks.c.partner, partner_checks.c.phone)
     rows = db.execute(select(partner_checks).where(partner_checks.c.id.in_(last)).order_by(partner_checks.c.id))

@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
 
@@ -60,10 +59,10 @@ class NewPartnerSuggestion:
     contact_id: int | None = None
 
 
-def add(db: Connection, vault: Vault, new: NewPartnerSuggestion, at: datetime) -> bool:
+def add(db: Transaction, new: NewPartnerSuggestion, at: datetime) -> bool:
     """Put it on the list; False if it stands there already."""
     row = {"cause": new.cause, "contact_id": new.contact_id, "from_whom": new.from_whom, "language": new.language}
-    own = record_keys.get_encryptor(db, vault, new.contact_id)
+    own = record_keys.get_encryptor(db, new.contact_id)
     row |= {"sealed_text": own.encrypt(new.text, build_context(new.cause)), "state": NEW}
     try:
         with db.begin_nested():
@@ -73,15 +72,15 @@ def add(db: Connection, vault: Vault, new: NewPartnerSuggestion, at: datetime) -
     return True
 
 
-def list_to_review(db: Connection, vault: Vault) -> Sequence[PartnerSuggestion]:
+def list_to_review(db: Transaction) -> Sequence[PartnerSuggestion]:
     """What nobody has decided on yet, the oldest first."""
     query = select(partner_suggestions).where(partner_suggestions.c.state == NEW).order_by(partner_suggestions.c.id)
     rows = db.execute(query).all()
-    opens = record_keys.get_decryptor(db, vault, (row.sealed_text for row in rows))
+    opens = record_keys.get_decryptor(db, (row.sealed_text for row in rows))
     return [_build_suggestion(row, opens) for row in rows]
 
 
-def review(db: Connection, suggestion_id: int, state: str, by: str, at: datetime) -> bool:
+def review(db: Transaction, suggestion_id: int, state: str, by: str, at: datetime) -> bool:
     """Somebody has decided; False if another one was first."""
     key = (partner_suggestions.c.id == suggestion_id) & (partner_suggestions.c.state == NEW)
     decided = {"state": state, "reviewed_by": by, "reviewed_at": at}

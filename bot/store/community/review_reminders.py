@@ -3,10 +3,9 @@
 from datetime import datetime
 
 from sqlalchemy import Column, String, Table, UniqueConstraint, insert
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 review_reminders = Table(
     "reminders",
@@ -18,7 +17,7 @@ review_reminders = Table(
 )
 
 
-def record(db: Connection, subject: str, since: str, at: datetime) -> bool:
+def record(db: Transaction, subject: str, since: str, at: datetime) -> bool:
     """Note that the owner of this task is being told; False if that was done before."""
     try:
         with db.begin_nested():

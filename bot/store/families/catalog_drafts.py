@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, String, Table, Text, UniqueConstraint, delete, insert, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.families.sent_texts import compute_text_id
 
 drafted_languages = Table(
@@ -36,7 +35,7 @@ catalog_drafts = Table(
 )
 
 
-def request_language(db: Connection, language: str, at: datetime) -> None:
+def request_language(db: Transaction, language: str, at: datetime) -> None:
     """A family chose this language: from now on it is drafted.  The first one who asks counts."""
     if db.execute(select(drafted_languages.c.language).where(drafted_languages.c.language == language)).first():
         return
@@ -48,7 +47,7 @@ def request_language(db: Connection, language: str, at: datetime) -> None:
         pass  # asked for by another process just now
 
 
-def list_due_languages(db: Connection, version: str, at: datetime) -> Sequence[str]:
+def list_due_languages(db: Transaction, version: str, at: datetime) -> Sequence[str]:
     """The languages that are to be drafted now, because some text of this version is missing."""
     query = select(drafted_languages.c.language).where(
         (drafted_languages.c.ready_for != version) & (drafted_languages.c.due_at <= at)
@@ -56,13 +55,13 @@ def list_due_languages(db: Connection, version: str, at: datetime) -> Sequence[s
     return db.execute(query).scalars().all()
 
 
-def claim_language(db: Connection, language: str, at: datetime, until: datetime) -> bool:
+def claim_language(db: Transaction, language: str, at: datetime, until: datetime) -> bool:
     """Take a language for one batch; False while another process has it, or it has to wait."""
     key = (drafted_languages.c.language == language) & (drafted_languages.c.due_at <= at)
     return db.execute(update(drafted_languages).where(key).values(due_at=until)).rowcount == 1
 
 
-def reschedule(db: Connection, language: str, due_at: datetime, failures: int) -> None:
+def reschedule(db: Transaction, language: str, due_at: datetime, failures: int) -> None:
     """When to go on, after so many batches in a row that brought nothing."""
     db.execute(
         update(drafted_languages)
@@ -71,19 +70,19 @@ def reschedule(db: Connection, language: str, due_at: datetime, failures: int) -
     )
 
 
-def mark_ready(db: Connection, language: str, version: str, at: datetime) -> None:
+def mark_ready(db: Transaction, language: str, version: str, at: datetime) -> None:
     """Every text of this version is drafted."""
     ready = {"ready_for": version, "failures": 0, "due_at": at}
     db.execute(update(drafted_languages).where(drafted_languages.c.language == language).values(ready))
 
 
-def get_ready_version(db: Connection, language: str) -> str:
+def get_ready_version(db: Transaction, language: str) -> str:
     """The version it was last drafted for; empty while it is not to be used yet."""
     query = select(drafted_languages.c.ready_for).where(drafted_languages.c.language == language)
     return db.execute(query).scalars().first() or ""
 
 
-def count_failures(db: Connection, language: str) -> int:
+def count_failures(db: Transaction, language: str) -> int:
     """How many batches in a row brought nothing."""
     return (
         db.execute(select(drafted_languages.c.failures).where(drafted_languages.c.language == language))
@@ -93,7 +92,7 @@ def count_failures(db: Connection, language: str) -> int:
     )
 
 
-def save(db: Connection, language: str, translations: Mapping[str, str], provider: str, at: datetime) -> None:
+def save(db: Transaction, language: str, translations: Mapping[str, str], provider: str, at: datetime) -> None:
     """Keep these drafts (English → wording); a text that was drafted before is replaced."""
     rows = [
         {"language": language, "text": compute_text_id(english), "wording": wording, "provider": provider, "at": at}
@@ -107,13 +106,13 @@ def save(db: Connection, language: str, translations: Mapping[str, str], provide
         db.execute(insert(catalog_drafts), rows)
 
 
-def get_translations(db: Connection, language: str) -> dict[str, str]:
+def get_translations(db: Transaction, language: str) -> dict[str, str]:
     """Text id → wording, all that is drafted."""
     query = select(catalog_drafts.c.text, catalog_drafts.c.wording).where(catalog_drafts.c.language == language)
     return {row.text: row.wording for row in db.execute(query)}
 
 
-def list_progress(db: Connection) -> list[tuple[str, int, int]]:
+def list_progress(db: Transaction) -> list[tuple[str, int, int]]:
     """(language, drafted texts, failures in a row) of every language that was asked for."""
     rows = db.execute(
         select(drafted_languages.c.language, drafted_languages.c.failures).order_by(drafted_languages.c.language)

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, String, Table, UniqueConstraint, insert, select
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store import permanent_hashes
 
 consent_events = Table(
@@ -25,7 +23,7 @@ consent_events = Table(
 )
 
 
-def record(db: Connection, address_index: str, kind: str, basis: str, message_sid: str, at: datetime) -> bool:
+def record(db: Transaction, address_index: str, kind: str, basis: str, message_sid: str, at: datetime) -> bool:
     """Write down a "stop", "start", "joined" or "given" (a roster) once per message; whether it was not written yet.
 
     47 CFR 64.1200(a)(10): by any reasonable means.
@@ -39,7 +37,7 @@ def record(db: Connection, address_index: str, kind: str, basis: str, message_si
     return True
 
 
-def is_recorded(db: Connection, message_sid: str, kind: str) -> bool:
+def is_recorded(db: Transaction, message_sid: str, kind: str) -> bool:
     """Whether this message said so, and it is written down."""
     key = (consent_events.c.message_sid == message_sid) & (consent_events.c.kind == kind)
     return db.execute(select(consent_events.c.id).where(key)).first() is not None
@@ -55,11 +53,11 @@ class ConsentEvent:
     at: datetime
 
 
-def list_history(db: Connection, vault: Vault, addresses: Sequence[str]) -> list[ConsentEvent]:
+def list_history(db: Transaction, addresses: Sequence[str]) -> list[ConsentEvent]:
     """Everything that was said about consent from these addresses, oldest first; the opt-out of an erased one too."""
     hashes = [
-        *map(vault.compute_lookup_hash, addresses),
-        *permanent_hashes.compute_hashes(db, vault, addresses).values(),
+        *map(db.vault.compute_lookup_hash, addresses),
+        *permanent_hashes.compute_hashes(db, addresses).values(),
     ]
     key = consent_events.c.address_index.in_(hashes)
     query = select(consent_events).where(key).order_by(consent_events.c.at, consent_events.c.id)

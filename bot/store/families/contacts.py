@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
+from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
 from bot.base.encryption import Vault
 from bot.store.families import families
 
@@ -54,9 +54,9 @@ class Contact:
     family_id: int | None = None
 
 
-def find(db: Connection, vault: Vault, address: str) -> Contact | None:
+def find(db: Transaction, address: str) -> Contact | None:
     """The contact with this address, if it ever wrote."""
-    index = vault.compute_lookup_hash(address)
+    index = db.vault.compute_lookup_hash(address)
     row = db.execute(select(contacts).where(contacts.c.address_index == index)).one_or_none()
     return _build_contact(row, address) if row else None
 
@@ -66,19 +66,19 @@ def list_possible_addresses(number: str) -> tuple[str, ...]:
     return (f"whatsapp:{number}", number, f"voice:{number}")
 
 
-def list_for_number(db: Connection, vault: Vault, number: str) -> list[Contact]:
+def list_for_number(db: Transaction, number: str) -> list[Contact]:
     """The contacts of a telephone number, in that order."""
-    return [one for address in list_possible_addresses(number) if (one := find(db, vault, address))]
+    return [one for address in list_possible_addresses(number) if (one := find(db, address))]
 
 
-def get(db: Connection, vault: Vault, contact_id: int) -> Contact:
+def get(db: Transaction, contact_id: int) -> Contact:
     """The contact with this id; raises `sqlalchemy.exc.NoResultFound` if it was erased."""
     row = db.execute(select(contacts).where(contacts.c.id == contact_id)).one()
-    address = vault.decrypt(row.sealed_address, build_context(row.address_index))
+    address = db.vault.decrypt(row.sealed_address, build_context(row.address_index))
     return _build_contact(row, address)
 
 
-def find_family_id(db: Connection, contact_id: int) -> int | None:
+def find_family_id(db: Transaction, contact_id: int) -> int | None:
     """The family whose address this is."""
     return db.execute(select(contacts.c.family_id).where(contacts.c.id == contact_id)).scalar_one_or_none()
 
@@ -93,16 +93,16 @@ def encrypt_address(vault: Vault, address: str, address_index: str) -> str:
     return vault.encrypt(address, build_context(address_index))
 
 
-def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) -> Contact:
+def add(db: Transaction, address: str, channel: str, at: datetime) -> Contact:
     """A contact that is new, or the one that another process has just added.
 
     It reads the language that the same number uses elsewhere (a roster, the other channel) until it says otherwise.
     """
-    index = vault.compute_lookup_hash(address)
-    family = families.find_or_create(db, vault, address, at)
+    index = db.vault.compute_lookup_hash(address)
+    family = families.find_or_create(db, address, at)
     row = {
         "address_index": index,
-        "sealed_address": encrypt_address(vault, address, index),
+        "sealed_address": encrypt_address(db.vault, address, index),
         "channel": channel,
         "language": _find_family_language(db, family, index),
         "created_at": at,
@@ -113,18 +113,18 @@ def add(db: Connection, vault: Vault, address: str, channel: str, at: datetime) 
             db.execute(insert(contacts).values(row))
     except IntegrityError:
         pass
-    found = find(db, vault, address)
+    found = find(db, address)
     assert found is not None, "just added"
     return found
 
 
-def find_language(db: Connection, vault: Vault, address: str) -> str | None:
+def find_language(db: Transaction, address: str) -> str | None:
     """What this address reads, else what its number reads by another channel or in a roster."""
-    family = families.find(db, vault, address)
-    return _find_family_language(db, family, vault.compute_lookup_hash(address)) if family is not None else None
+    family = families.find(db, address)
+    return _find_family_language(db, family, db.vault.compute_lookup_hash(address)) if family is not None else None
 
 
-def _find_family_language(db: Connection, family: int, own_address_hash: str) -> str | None:
+def _find_family_language(db: Transaction, family: int, own_address_hash: str) -> str | None:
     known = select(contacts.c.language).where(contacts.c.family_id == family, contacts.c.language.is_not(None))
     return db.execute(
         known.order_by(contacts.c.address_index != own_address_hash, contacts.c.id).limit(1)
@@ -137,42 +137,42 @@ def _build_contact(row: Row[Any], address: str) -> Contact:
     )
 
 
-def list_family_contact_ids(db: Connection, family_id: int) -> list[int]:
+def list_family_contact_ids(db: Transaction, family_id: int) -> list[int]:
     """All addresses of a family."""
     return list(db.execute(select(contacts.c.id).where(contacts.c.family_id == family_id)).scalars())
 
 
-def list_address_hashes(db: Connection, family_id: int) -> list[str]:
+def list_address_hashes(db: Transaction, family_id: int) -> list[str]:
     """The keyed hashes of all addresses of a family."""
     return list(db.execute(select(contacts.c.address_index).where(contacts.c.family_id == family_id)).scalars())
 
 
-def set_active_case(db: Connection, contact_id: int, case_id: int | None) -> None:
+def set_active_case(db: Transaction, contact_id: int, case_id: int | None) -> None:
     """A person talks with this family about a case; None: the helper is back."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(talking_case=case_id))
 
 
-def set_unanswered_prompts(db: Connection, contact_id: int, count: int) -> None:
+def set_unanswered_prompts(db: Transaction, contact_id: int, count: int) -> None:
     """So many questions of ours in a row had no answer."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(unanswered=count))
 
 
-def set_language(db: Connection, contact_id: int, language: str) -> None:
+def set_language(db: Transaction, contact_id: int, language: str) -> None:
     """Keep the language that the family chose or wrote in."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(language=language))
 
 
-def set_opted_out(db: Connection, contact_id: int, at: datetime | None) -> None:
+def set_opted_out(db: Transaction, contact_id: int, at: datetime | None) -> None:
     """Nothing more is sent from `at` on; None lets messages through again."""
     db.execute(update(contacts).where(contacts.c.id == contact_id).values(stopped_at=at))
 
 
-def is_opted_out(db: Connection, contact_id: int) -> bool:
+def is_opted_out(db: Transaction, contact_id: int) -> bool:
     """Whether nothing may be sent to this address."""
     return db.execute(select(contacts.c.stopped_at).where(contacts.c.id == contact_id)).scalar() is not None
 
 
-def opt_in_family(db: Connection, contact_id: int) -> list[str]:
+def opt_in_family(db: Transaction, contact_id: int) -> list[str]:
     """Messages may come again, on every address of this number; the indexes of the other addresses that had stopped."""
     family = find_family_id(db, contact_id)
     key = (contacts.c.family_id == family) & contacts.c.stopped_at.is_not(None) & (contacts.c.id != contact_id)
@@ -182,7 +182,7 @@ def opt_in_family(db: Connection, contact_id: int) -> list[str]:
     return others
 
 
-def is_any_opted_out(db: Connection, contact: Contact) -> bool:
+def is_any_opted_out(db: Transaction, contact: Contact) -> bool:
     """Whether somebody with this number wants no messages, on whichever address they said so."""
     if contact.stopped_at:
         return True
@@ -191,14 +191,14 @@ def is_any_opted_out(db: Connection, contact: Contact) -> bool:
     return family is not None and db.execute(select(contacts.c.id).where(key)).first() is not None
 
 
-def set_attribute(db: Connection, contact_id: int, name: str, value: str, at: datetime) -> None:
+def set_attribute(db: Transaction, contact_id: int, name: str, value: str, at: datetime) -> None:
     """Write down what a flow set; the newest value counts."""
     key = (contact_attributes.c.contact_id == contact_id) & (contact_attributes.c.name == name)
     if db.execute(update(contact_attributes).where(key).values(value=value, at=at)).rowcount == 0:
         db.execute(insert(contact_attributes).values(contact_id=contact_id, name=name, value=value, at=at))
 
 
-def get_attributes(db: Connection, contact_id: int) -> dict[str, str]:
+def get_attributes(db: Transaction, contact_id: int) -> dict[str, str]:
     """All that flows wrote down about this contact."""
     rows = db.execute(
         select(contact_attributes.c.name, contact_attributes.c.value).where(

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, delete, insert, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
 
 families = Table(
     "families",
@@ -70,9 +68,9 @@ def extract_number(address: str) -> str:
     return number if number.startswith("+") else address
 
 
-def find_or_create(db: Connection, vault: Vault, address: str, at: datetime) -> int:
+def find_or_create(db: Transaction, address: str, at: datetime) -> int:
     """The id of the family with this address's number, made if it is new."""
-    index = vault.compute_lookup_hash(extract_number(address))
+    index = db.vault.compute_lookup_hash(extract_number(address))
     found = _find_id(db, index)
     if found is not None:
         return found
@@ -86,42 +84,42 @@ def find_or_create(db: Connection, vault: Vault, address: str, at: datetime) -> 
     return made
 
 
-def find(db: Connection, vault: Vault, address: str) -> int | None:
+def find(db: Transaction, address: str) -> int | None:
     """The id of the family with this address's number, if it is known."""
-    return _find_id(db, vault.compute_lookup_hash(extract_number(address)))
+    return _find_id(db, db.vault.compute_lookup_hash(extract_number(address)))
 
 
-def _find_id(db: Connection, index: str) -> int | None:
+def _find_id(db: Transaction, index: str) -> int | None:
     return db.execute(select(families.c.id).where(families.c.person_index == index)).scalar_one_or_none()
 
 
-def get(db: Connection, family_id: int) -> Family:
+def get(db: Transaction, family_id: int) -> Family:
     """The family with this id; raises `sqlalchemy.exc.NoResultFound` if it was erased."""
     row = db.execute(select(families).where(families.c.id == family_id)).one()
     return Family(row.id, row.role, row.consent_basis, row.consent_at, row.bad_number, row.no_whatsapp_at)
 
 
-def set_role(db: Connection, family_id: int, role: str) -> None:
+def set_role(db: Transaction, family_id: int, role: str) -> None:
     """One of `ROLES`."""
     db.execute(update(families).where(families.c.id == family_id).values(role=role))
 
 
-def set_consent(db: Connection, family_id: int, basis: str | None, at: datetime | None) -> None:
+def set_consent(db: Transaction, family_id: int, basis: str | None, at: datetime | None) -> None:
     """On what basis, since when, this family may be written to about school (FCC 16-88); None: it said no."""
     db.execute(update(families).where(families.c.id == family_id).values(consent_basis=basis, consent_at=at))
 
 
-def mark_bad_number(db: Connection, family_id: int, code: int | None, at: datetime | None) -> None:
+def mark_bad_number(db: Transaction, family_id: int, code: int | None, at: datetime | None) -> None:
     """Twilio says for good that this number gets no texts; None: it is to be tried again."""
     db.execute(update(families).where(families.c.id == family_id).values(bad_number=code, bad_number_at=at))
 
 
-def mark_no_whatsapp(db: Connection, family_id: int, at: datetime | None) -> None:
+def mark_no_whatsapp(db: Transaction, family_id: int, at: datetime | None) -> None:
     """This number is not on WhatsApp."""
     db.execute(update(families).where(families.c.id == family_id).values(no_whatsapp_at=at))
 
 
-def join_school(db: Connection, family_id: int, school: str, source: str, seen: str = "") -> None:
+def join_school(db: Transaction, family_id: int, school: str, source: str, seen: str = "") -> None:
     """This family gets the messages of this school; once however often it is said."""
     key = (
         (family_schools.c.family_id == family_id)
@@ -132,7 +130,7 @@ def join_school(db: Connection, family_id: int, school: str, source: str, seen: 
         db.execute(insert(family_schools).values(family_id=family_id, school=school, source=source, seen=seen))
 
 
-def remove_unseen_schools(db: Connection, school_ids: Iterable[str], seen: str) -> int:
+def remove_unseen_schools(db: Transaction, school_ids: Iterable[str], seen: str) -> int:
     """Take families off these schools whom an import (`seen`) of their whole roster no longer names; how many."""
     key = (
         family_schools.c.school.in_(tuple(school_ids))
@@ -142,19 +140,19 @@ def remove_unseen_schools(db: Connection, school_ids: Iterable[str], seen: str) 
     return db.execute(delete(family_schools).where(key)).rowcount
 
 
-def list_schools(db: Connection, family_id: int) -> list[str]:
+def list_schools(db: Transaction, family_id: int) -> list[str]:
     """The schools whose messages it gets."""
     query = select(family_schools.c.school).where(family_schools.c.family_id == family_id).distinct()
     return sorted(db.execute(query).scalars())
 
 
-def add_tag(db: Connection, family_id: int, name: str) -> None:
+def add_tag(db: Transaction, family_id: int, name: str) -> None:
     """Put a tag on ("bus 4", "soccer"); once."""
     key = (family_tags.c.family_id == family_id) & (family_tags.c.tag == name)
     if db.execute(select(family_tags.c.tag).where(key)).first() is None:
         db.execute(insert(family_tags).values(family_id=family_id, tag=name))
 
 
-def list_tags(db: Connection) -> list[str]:
+def list_tags(db: Transaction) -> list[str]:
     """Every tag that some family has."""
     return sorted(db.execute(select(family_tags.c.tag).distinct()).scalars())

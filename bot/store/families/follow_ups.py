@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import NO_ID_REUSE, UtcDateTime, metadata
+from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
 
 follow_ups = Table(
     "follow_ups",
@@ -52,7 +51,7 @@ class FollowUp:
     case_id: int | None = None
 
 
-def plan(db: Connection, cause: tuple[str, int], contact_id: int, target: FollowUpTarget, due_at: datetime) -> None:
+def plan(db: Transaction, cause: tuple[str, int], contact_id: int, target: FollowUpTarget, due_at: datetime) -> None:
     """Write down that a flow starts (or its step times out) at `due_at`.
 
     `cause` is the message and the number of the effect in it: a repeat of the message plans nothing twice.
@@ -72,51 +71,51 @@ def plan(db: Connection, cause: tuple[str, int], contact_id: int, target: Follow
         pass  # the same message again
 
 
-def get(db: Connection, follow_up_id: int) -> FollowUp:
+def get(db: Transaction, follow_up_id: int) -> FollowUp:
     """The follow-up with this id; raises `sqlalchemy.exc.NoResultFound`."""
     row = db.execute(select(follow_ups).where(follow_ups.c.id == follow_up_id)).one()
     return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state, row.step, row.case_id)
 
 
-def list_due(db: Connection, at: datetime, limit: int) -> Sequence[int]:
+def list_due(db: Transaction, at: datetime, limit: int) -> Sequence[int]:
     """Those whose time has come, earliest first."""
     ready = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= at)
     query = select(follow_ups.c.id).where(ready).order_by(follow_ups.c.due_at).limit(limit)
     return db.execute(query).scalars().all()
 
 
-def claim(db: Connection, follow_up_id: int, state: str) -> bool:
+def claim(db: Transaction, follow_up_id: int, state: str) -> bool:
     """Move it on from waiting; False if another process did so first."""
     key = (follow_ups.c.id == follow_up_id) & (follow_ups.c.state == "waiting")
     return db.execute(update(follow_ups).where(key).values(state=state)).rowcount == 1
 
 
-def postpone(db: Connection, follow_up_id: int, due_at: datetime) -> None:
+def postpone(db: Transaction, follow_up_id: int, due_at: datetime) -> None:
     """Ask again later: the family is in the middle of another conversation, or it is night there."""
     key = (follow_ups.c.id == follow_up_id) & (follow_ups.c.state == "waiting")
     db.execute(update(follow_ups).where(key).values(due_at=due_at))
 
 
-def is_planned_between(db: Connection, contact_ids: Sequence[int], flow: str, start: datetime, end: datetime) -> bool:
+def is_planned_between(db: Transaction, contact_ids: Sequence[int], flow: str, start: datetime, end: datetime) -> bool:
     """Whether this flow started, or starts, with one of these contacts between two moments."""
     mine = follow_ups.c.contact_id.in_(tuple(contact_ids)) & (follow_ups.c.flow == flow)
     then = (follow_ups.c.due_at >= start) & (follow_ups.c.due_at < end) & (follow_ups.c.state != "dropped")
     return db.execute(select(follow_ups.c.id).where(mine & then)).first() is not None
 
 
-def drop(db: Connection, contact_id: int, flow: str) -> None:
+def drop(db: Transaction, contact_id: int, flow: str) -> None:
     """A flow that was planned for later is not started any more: something better was planned instead."""
     key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.flow == flow) & (follow_ups.c.state == "waiting")
     db.execute(update(follow_ups).where(key).values(state="dropped"))
 
 
-def bring_forward(db: Connection, contact_id: int, at: datetime) -> int:
+def bring_forward(db: Transaction, contact_id: int, at: datetime) -> int:
     """The simulator's "let two days pass": this contact's follow-ups are due at once; how many there were."""
     key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.state == "waiting")
     return db.execute(update(follow_ups).where(key).values(due_at=at)).rowcount
 
 
-def drop_due(db: Connection, at: datetime) -> int:
+def drop_due(db: Transaction, at: datetime) -> int:
     """Those whose time has come are not started any more; how many."""
     key = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= at)
     return int(db.execute(update(follow_ups).where(key).values(state="dropped")).rowcount)

@@ -12,11 +12,10 @@ from typing import Protocol
 from weakref import WeakKeyDictionary, ref
 
 from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, Table, and_, insert, or_, select
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import metadata
-from bot.base.encryption import DecryptionError, FamilyKey, Vault, read_family_key_number
+from bot.base.database import Transaction, metadata
+from bot.base.encryption import DecryptionError, FamilyKey, read_family_key_number
 from bot.store.families.contacts import contacts
 
 family_keys = Table(
@@ -47,8 +46,8 @@ class Encryptor(Protocol):
 class Decryptor:
     """Opens what families' keys and `DATA_KEY` sealed, in one transaction; knows a key that it has looked up."""
 
-    def __init__(self, db: Connection, vault: Vault) -> None:
-        self._db, self._vault = ref(db), vault  # weakly: `_readers` must not keep the transaction alive
+    def __init__(self, db: Transaction) -> None:
+        self._db, self._vault = ref(db), db.vault  # weakly: `_readers` must not keep the transaction alive
         self._keys: dict[int, FamilyKey] = {}
 
     def decrypt(self, encrypted: str, context: str) -> str:
@@ -101,64 +100,64 @@ class _FamilyEncryptor:
         return self._key.encrypt_bytes(data, context)
 
 
-_decryptors: WeakKeyDictionary[Connection, Decryptor] = WeakKeyDictionary()
-"""One reader a transaction (a `Connection` is one): it goes when the transaction goes."""
-_encryptors: WeakKeyDictionary[Connection, dict[int, Encryptor]] = WeakKeyDictionary()
+_decryptors: WeakKeyDictionary[Transaction, Decryptor] = WeakKeyDictionary()
+"""One reader a transaction : it goes when the transaction goes."""
+_encryptors: WeakKeyDictionary[Transaction, dict[int, Encryptor]] = WeakKeyDictionary()
 
 
-def get_decryptor(db: Connection, vault: Vault, encrypted: Iterable[str | None] = ()) -> Decryptor:
+def get_decryptor(db: Transaction, encrypted: Iterable[str | None] = ()) -> Decryptor:
     """What opens, in this transaction; `sealed`: what is going to be opened, where it is much of many families."""
     found = _decryptors.get(db)
     if found is None:
-        found = _decryptors[db] = Decryptor(db, vault)
+        found = _decryptors[db] = Decryptor(db)
     return found.preload_keys(encrypted)
 
 
-def get_encryptor(db: Connection, vault: Vault, contact_id: int | None) -> Encryptor:
+def get_encryptor(db: Transaction, contact_id: int | None) -> Encryptor:
     """What seals for this contact's family; the vault itself where nobody's family is meant (None, or one erased)."""
     known = _encryptors.setdefault(db, {})
     if contact_id is None or contact_id in known:
-        return vault if contact_id is None else known[contact_id]
-    key = _find_or_create_key(db, vault, contact_id)
+        return db.vault if contact_id is None else known[contact_id]
+    key = _find_or_create_key(db, contact_id)
     if key is None:
-        return vault
+        return db.vault
     found = _FamilyEncryptor(key)
     if not db.in_nested_transaction():  # a key that was made there may be rolled back, and nothing must be lost by it
         known[contact_id] = found
     return found
 
 
-def forget_keys(db: Connection) -> None:
+def forget_keys(db: Transaction) -> None:
     """Keys that this transaction has looked up count no more: a family was erased in it."""
     _decryptors.pop(db, None)
     _encryptors.pop(db, None)
 
 
-def _find_or_create_key(db: Connection, vault: Vault, contact_id: int) -> FamilyKey | None:
-    found = _find_key(db, vault, contact_id)
+def _find_or_create_key(db: Transaction, contact_id: int) -> FamilyKey | None:
+    found = _find_key(db, contact_id)
     if found is None:
-        _create_key(db, vault, contact_id)
-    return found or _find_key(db, vault, contact_id)
+        _create_key(db, contact_id)
+    return found or _find_key(db, contact_id)
 
 
-def _find_key(db: Connection, vault: Vault, contact_id: int) -> FamilyKey | None:
+def _find_key(db: Transaction, contact_id: int) -> FamilyKey | None:
     its = or_(
         family_keys.c.family_id == contacts.c.family_id,
         and_(contacts.c.family_id.is_(None), family_keys.c.contact_id == contacts.c.id),
     )
     query = select(family_keys).join(contacts, its).where(contacts.c.id == contact_id)
     row = db.execute(query).one_or_none()
-    return FamilyKey(row.id, vault.decrypt_bytes(row.wrapped, _build_row_context(row))) if row else None
+    return FamilyKey(row.id, db.vault.decrypt_bytes(row.wrapped, _build_row_context(row))) if row else None
 
 
-def _create_key(db: Connection, vault: Vault, contact_id: int) -> None:
+def _create_key(db: Transaction, contact_id: int) -> None:
     """A new key; the one that another process makes just now stays, if it is faster."""
     row = db.execute(select(contacts.c.family_id).where(contacts.c.id == contact_id)).first()
     if row is None:
         return
     family, number = row.family_id, secrets.randbits(63)
     owner = {"family_id": family, "contact_id": None if family is not None else contact_id}
-    wrapped = vault.encrypt_bytes(secrets.token_bytes(FAMILY_KEY_BYTES), build_context(number, **owner))
+    wrapped = db.vault.encrypt_bytes(secrets.token_bytes(FAMILY_KEY_BYTES), build_context(number, **owner))
     try:
         with db.begin_nested():
             db.execute(insert(family_keys).values(id=number, wrapped=wrapped, **owner))

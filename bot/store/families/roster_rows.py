@@ -11,9 +11,8 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.encryption import Vault
 from bot.store import permanent_hashes
 from bot.store.families.consent_events import ConsentEvent, consent_events
@@ -141,7 +140,7 @@ class RosterChange:
 NO_CONSENT_COLUMNS = {"consent_basis": None, "consent_at": None}
 
 
-def load_states(db: Connection, vault: Vault, persons: Sequence[RosterPerson]) -> dict[str, RosterState]:
+def load_states(db: Transaction, persons: Sequence[RosterPerson]) -> dict[str, RosterState]:
     """What is kept of each person, by its index; an empty state for who is new."""
     found = {one.lookup_hash: RosterState() for one in persons}
     by_id: dict[int, RosterState] = {}
@@ -150,7 +149,7 @@ def load_states(db: Connection, vault: Vault, persons: Sequence[RosterPerson]) -
         by_id[row.id] = state
     _read_details(db, by_id)
     owners = {address: found[one.lookup_hash] for one in persons for address in one.lookup_hashes}
-    hashes = permanent_hashes.compute_hashes(db, vault, [each for one in persons for each in one.addresses])
+    hashes = permanent_hashes.compute_hashes(db, [each for one in persons for each in one.addresses])
     lasted = {hashes[each]: found[one.lookup_hash] for one in persons for each in one.addresses if hashes}
     owners |= lasted  # somebody who was erased, and wanted no messages
     query = select(consent_events).where(consent_events.c.address_index.in_(owners))
@@ -159,7 +158,7 @@ def load_states(db: Connection, vault: Vault, persons: Sequence[RosterPerson]) -
     return found
 
 
-def _read_details(db: Connection, by_id: dict[int, RosterState]) -> None:
+def _read_details(db: Transaction, by_id: dict[int, RosterState]) -> None:
     if not by_id:
         return
     for row in db.execute(select(contacts).where(contacts.c.family_id.in_(by_id)).order_by(contacts.c.id)):
@@ -173,13 +172,13 @@ def _read_details(db: Connection, by_id: dict[int, RosterState]) -> None:
         by_id[row.family_id].tags.add(row.tag)
 
 
-def write_changes(db: Connection, vault: Vault, changes: Sequence[RosterChange], import_id: str, at: datetime) -> None:
+def write_changes(db: Transaction, changes: Sequence[RosterChange], import_id: str, at: datetime) -> None:
     """Keep them all; what another process made meanwhile stays as it is."""
     ids = _find_or_create_families(db, changes, at)
     _insert_rows(
         db,
         contacts,
-        [row for one in changes if (row := _build_contact_row(vault, one, ids[one.person.lookup_hash], at))],
+        [row for one in changes if (row := _build_contact_row(db.vault, one, ids[one.person.lookup_hash], at))],
     )
     joined = [(ids[one.person.lookup_hash], school) for one in changes for school in one.added_schools]
     seen = {"source": ROSTER_SOURCE, "seen": import_id}
@@ -194,7 +193,7 @@ def write_changes(db: Connection, vault: Vault, changes: Sequence[RosterChange],
     _update_schools(db, changes, import_id)
 
 
-def _find_or_create_families(db: Connection, changes: Sequence[RosterChange], at: datetime) -> dict[str, int]:
+def _find_or_create_families(db: Transaction, changes: Sequence[RosterChange], at: datetime) -> dict[str, int]:
     """The id of each person's family; new ones are made."""
     ids = {one.person.lookup_hash: one.family_id for one in changes if one.family_id is not None}
     new = {one.person.lookup_hash: one for one in changes if one.is_new_family}
@@ -228,7 +227,7 @@ def _build_event_row(index: str, event: ConsentEvent) -> dict[str, Any]:
     return {"address_index": index, **vars(event)}
 
 
-def _update_families(db: Connection, changes: Sequence[RosterChange]) -> None:
+def _update_families(db: Transaction, changes: Sequence[RosterChange]) -> None:
     known = [one for one in changes if not one.is_new_family]
     roles = [{"which": one.family_id, "role": one.role} for one in known if one.role]
     _update_rows(db, families, roles)
@@ -239,14 +238,14 @@ def _update_families(db: Connection, changes: Sequence[RosterChange]) -> None:
         db.execute(update(contacts).where(unsaid).values(language=bindparam("spoken")), spoken)
 
 
-def _update_rows(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+def _update_rows(db: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "which"}
         given = [{("which" if name == "which" else f"new_{name}"): row[name] for name in row} for row in rows]
         db.execute(update(table).where(table.c.id == bindparam("which")).values(values), given)
 
 
-def _update_schools(db: Connection, changes: Sequence[RosterChange], import_id: str) -> None:
+def _update_schools(db: Transaction, changes: Sequence[RosterChange], import_id: str) -> None:
     own = (family_schools.c.family_id == bindparam("which")) & (family_schools.c.source == ROSTER_SOURCE)
     key = own & (family_schools.c.school == bindparam("at_school"))
     touched = [{"which": one.family_id, "at_school": school} for one in changes for school in one.confirmed_schools]
@@ -257,19 +256,19 @@ def _update_schools(db: Connection, changes: Sequence[RosterChange], import_id: 
         db.execute(delete(family_schools).where(key), left)
 
 
-def _insert_rows(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+def _insert_rows(db: Transaction, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         dialect = postgresql if db.dialect.name == "postgresql" else sqlite
         db.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
-def count_placements(db: Connection, school_ids: Iterable[str]) -> int:
+def count_placements(db: Transaction, school_ids: Iterable[str]) -> int:
     """How many places (a family at a school) rosters have given at these schools."""
     key = family_schools.c.school.in_(tuple(school_ids)) & (family_schools.c.source == ROSTER_SOURCE)
     return db.execute(select(func.count()).select_from(family_schools).where(key)).scalar_one()
 
 
-def resume_or_start(db: Connection, new_id: str, file_hash: str) -> tuple[str, int, datetime]:
+def resume_or_start(db: Transaction, new_id: str, file_hash: str) -> tuple[str, int, datetime]:
     """(id, lines done, when it began) of the import of this file that was broken off, else of a new one.
 
     One that another import has followed is not gone on with: `seen` no longer says whom it had named.
@@ -283,13 +282,13 @@ def resume_or_start(db: Connection, new_id: str, file_hash: str) -> tuple[str, i
     return new_id, 0, at
 
 
-def is_newest(db: Connection, import_id: str) -> bool:
+def is_newest(db: Transaction, import_id: str) -> bool:
     """Whether no other import has begun since this one."""
     newest = _find_newest(db)
     return newest is not None and newest[0] == import_id
 
 
-def _find_newest(db: Connection) -> tuple[str, datetime] | None:
+def _find_newest(db: Transaction) -> tuple[str, datetime] | None:
     query = select(roster_imports.c.id, roster_imports.c.at).order_by(roster_imports.c.at.desc()).limit(1)
     row = db.execute(query).one_or_none()
     return (row.id, row.at) if row else None

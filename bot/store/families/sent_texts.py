@@ -9,9 +9,8 @@ from functools import lru_cache
 from hashlib import sha256
 
 from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint, insert, select
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 sent_texts = Table(
     "told",
@@ -37,7 +36,7 @@ def build_key(english: str, language: str, wording: str) -> str:
     return f"{compute_text_id(english)}:{language}:{compute_text_id(wording)}"
 
 
-def record(db: Connection, contact_id: int, text_keys: Iterable[str], known_keys: list[str], at: datetime) -> None:
+def record(db: Transaction, contact_id: int, text_keys: Iterable[str], known_keys: list[str], at: datetime) -> None:
     """Write down what this family was told for the first time; `before` holds what is known to be there, and grows."""
     new = [one for one in text_keys if one not in known_keys]
     if not new:
@@ -51,13 +50,13 @@ def record(db: Connection, contact_id: int, text_keys: Iterable[str], known_keys
     known_keys += new
 
 
-def add(db: Connection, contact_id: int, text_key: str, at: datetime) -> None:
+def add(db: Transaction, contact_id: int, text_key: str, at: datetime) -> None:
     """Write down one text (as `key` gives it); raises IntegrityError if this family was told it before."""
     row = dict(zip(("text", "language", "wording"), text_key.split(":"), strict=True))
     db.execute(insert(sent_texts).values(**row, contact_id=contact_id, at=at))
 
 
-def find_outdated_contacts(db: Connection, english: str, language: str, current_wording: str) -> list[int]:
+def find_outdated_contacts(db: Transaction, english: str, language: str, current_wording: str) -> list[int]:
     """The contacts that were sent this text in this language, in another wording than today's, and not in today's."""
     query = select(sent_texts.c.contact_id, sent_texts.c.wording).where(
         sent_texts.c.text == compute_text_id(english), sent_texts.c.language == language

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, func, select
-from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
+from bot.base.database import Transaction
 from bot.store.cases import case_messages, cases, voice_notes
 from bot.store.community import partner_suggestions
 from bot.store.families import consent_events, contacts
@@ -30,7 +30,7 @@ class DataSummary:
     oldest_resolved_at: datetime | None = None
 
 
-def summary_for_contact(db: Connection, contact_id: int) -> DataSummary:
+def summary_for_contact(db: Transaction, contact_id: int) -> DataSummary:
     """What is held about the family of this contact, on all its addresses."""
     family = contacts.find_family_id(db, contact_id)
     ids = contacts.list_family_contact_ids(db, family) if family is not None else [contact_id]
@@ -58,11 +58,11 @@ def summary_for_contact(db: Connection, contact_id: int) -> DataSummary:
     )
 
 
-def _count_rows(db: Connection, column: Column[int], key: ColumnElement[bool]) -> int:
+def _count_rows(db: Transaction, column: Column[int], key: ColumnElement[bool]) -> int:
     return int(db.execute(select(func.count(column)).where(key)).scalar_one())
 
 
-def _find_oldest_resolved_at(db: Connection, contact_ids: Sequence[int]) -> datetime | None:
+def _find_oldest_resolved_at(db: Transaction, contact_ids: Sequence[int]) -> datetime | None:
     case = cases.cases.c
     key = case.contact_id.in_(contact_ids) & case.state.not_in(cases.OPEN_STATES)
     found: datetime | None = db.execute(select(func.min(case.resolved_at)).where(key)).scalar_one()

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, func, select, true
-from sqlalchemy.engine import Connection
 
+from bot.base.database import Transaction
 from bot.store.announcements import recipients
 from bot.store.audit_log import audit
 from bot.store.cases import cases, deliveries
@@ -26,7 +26,7 @@ class DisclosureCount:
     has_words: bool = False
 
 
-def list_counts(db: Connection) -> list[DisclosureCount]:
+def list_counts(db: Transaction) -> list[DisclosureCount]:
     """All kinds, also those of which there is nothing."""
     return [DisclosureCount(kind, _count_rows(db, table, key), words) for kind, table, key, words in _list_kinds()]
 
@@ -52,5 +52,5 @@ def _list_kinds() -> Iterable[tuple[str, Table, ColumnElement[bool], bool]]:
     yield "audit", audit, true(), False
 
 
-def _count_rows(db: Connection, table: Table, key: ColumnElement[bool]) -> int:
+def _count_rows(db: Transaction, table: Table, key: ColumnElement[bool]) -> int:
     return int(db.execute(select(func.count()).select_from(table).where(key)).scalar_one())

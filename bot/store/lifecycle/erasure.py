@@ -9,9 +9,8 @@ from datetime import datetime
 from functools import cache
 
 from sqlalchemy import Column, Table, delete, select, update
-from sqlalchemy.engine import Connection
 
-from bot.base.database import metadata
+from bot.base.database import Transaction, metadata
 from bot.base.encryption import DecryptionError, Vault
 from bot.store import permanent_hashes
 from bot.store.announcements.recipients import recipients
@@ -28,7 +27,7 @@ UNLINKED_COLUMNS = {("incidents", "case_id")}
 OPT_OUT_KINDS = ("stop", "denied")
 
 
-def erase_family(db: Connection, vault: Vault, family_id: int, at: datetime) -> list[str]:
+def erase_family(db: Transaction, family_id: int, at: datetime) -> list[str]:
     """Erase this family; the indexes of its addresses, under which Redis keeps its conversation."""
     found = list(db.execute(select(contacts.contacts.c.id).where(contacts.contacts.c.family_id == family_id)).scalars())
     key = contacts.contacts.c.id.in_(found)
@@ -36,7 +35,7 @@ def erase_family(db: Connection, vault: Vault, family_id: int, at: datetime) -> 
     indexes = [row.address_index for row in rows]
     own_cases = list(db.execute(select(cases.c.id).where(cases.c.contact_id.in_(found))).scalars())
     _anonymize_statistics(db, found, own_cases, at)
-    _prune_consent_events(db, vault, {one: _decrypt_address(vault, sealed, one) for one, sealed in rows})
+    _prune_consent_events(db, {one: _decrypt_address(db.vault, sealed, one) for one, sealed in rows})
     person = db.execute(select(families.families.c.person_index).where(families.families.c.id == family_id)).scalar()
     for leader in db.execute(
         select(community_leaders.community_leaders.c.id).where(
@@ -50,7 +49,7 @@ def erase_family(db: Connection, vault: Vault, family_id: int, at: datetime) -> 
     return indexes
 
 
-def _anonymize_statistics(db: Connection, contact_ids: Sequence[int], case_ids: Sequence[int], at: datetime) -> None:
+def _anonymize_statistics(db: Transaction, contact_ids: Sequence[int], case_ids: Sequence[int], at: datetime) -> None:
     """What is counted stays, and can be led back to nobody."""
     for contact_id in contact_ids:
         absences.forget_contact(db, contact_id)
@@ -79,7 +78,7 @@ def _decrypt_address(vault: Vault, sealed: str, index: str) -> str | None:
         return None
 
 
-def _prune_consent_events(db: Connection, vault: Vault, addresses: Mapping[str, str | None]) -> None:
+def _prune_consent_events(db: Transaction, addresses: Mapping[str, str | None]) -> None:
     """Whoever wanted nothing wants nothing still: that stays, of each address that has not come back since.
 
     It stays under the lasting hash: nobody can read the address again when `DATA_KEY` changes.
@@ -87,15 +86,13 @@ def _prune_consent_events(db: Connection, vault: Vault, addresses: Mapping[str, 
     table = consent_events.consent_events
     for index, address in addresses.items():
         its = table.c.address_index.in_(
-            [index, *permanent_hashes.compute_hashes(db, vault, [address] if address else []).values()]
+            [index, *permanent_hashes.compute_hashes(db, [address] if address else []).values()]
         )
         said = db.execute(select(table.c.id, table.c.kind).where(its).order_by(table.c.at, table.c.id))
         kept = table.c.id.in_(_find_last_refusals((row.id, row.kind) for row in said))
         db.execute(delete(table).where(its & ~kept))
         if address is not None:
-            db.execute(
-                update(table).where(its & kept).values(address_index=permanent_hashes.compute_hash(db, vault, address))
-            )
+            db.execute(update(table).where(its & kept).values(address_index=permanent_hashes.compute_hash(db, address)))
 
 
 def _find_last_refusals(events: Iterable[tuple[int, str]]) -> list[int]:
@@ -112,7 +109,7 @@ def _find_last_refusals(events: Iterable[tuple[int, str]]) -> list[int]:
     return list(standing.values())
 
 
-def purge_rows(db: Connection, table: Table, ids: Sequence[object]) -> None:
+def purge_rows(db: Transaction, table: Table, ids: Sequence[object]) -> None:
     """Delete these rows, and before them whatever points to them, all the way down."""
     for child, column in _find_referencing_columns(table):
         rows = column.in_(ids)

@@ -6,9 +6,8 @@ from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import Column, Integer, String, Table, func, insert, select
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.families import families
 
 erasures = Table(
@@ -36,26 +35,26 @@ class Erasure:
     at: datetime
 
 
-def record(db: Connection, cause: str, language: str, by: str, at: datetime, token: str | None = None) -> None:
+def record(db: Transaction, cause: str, language: str, by: str, at: datetime, token: str | None = None) -> None:
     """Write it down, in the transaction that erases."""
     db.execute(insert(erasures).values(cause=_hash_cause(cause), language=language, by=by, at=at, token=token))
 
 
-def compute_token(db: Connection, family_id: int) -> str:
+def compute_token(db: Transaction, family_id: int) -> str:
     """By what this family's row is known again if a backup brings it back: its number and the very moment when it was
     made, hashed.  Who comes later under the same telephone number is another row."""
     made = db.execute(select(families.families.c.created_at).where(families.families.c.id == family_id)).scalar_one()
     return f"{family_id}:{sha256(f'family {family_id} of {made.isoformat()}'.encode()).hexdigest()[:40]}"
 
 
-def get_tokens(db: Connection, since: datetime) -> dict[str, datetime]:
+def get_tokens(db: Transaction, since: datetime) -> dict[str, datetime]:
     """The tokens of all who were erased since then, with when."""
     row = erasures.c
     query = select(row.token, row.at).where(row.at >= since, row.token.is_not(None))
     return {found.token: found.at for found in db.execute(query)}
 
 
-def find_restored_families(db: Connection, tokens: Iterable[str]) -> list[int]:
+def find_restored_families(db: Transaction, tokens: Iterable[str]) -> list[int]:
     """The families among these tokens that are there (again)."""
     erased, there = frozenset(tokens), families.families.c.id
     ids = sorted({int(token.partition(":")[0]) for token in erased})
@@ -65,13 +64,13 @@ def find_restored_families(db: Connection, tokens: Iterable[str]) -> list[int]:
     return [one for one in found if compute_token(db, one) in erased]
 
 
-def find_language(db: Connection, cause: str) -> str | None:
+def find_language(db: Transaction, cause: str) -> str | None:
     """In which language this very message was answered when it erased its sender; None: it did not."""
     query = select(erasures.c.language).where(erasures.c.cause == _hash_cause(cause))
     return db.execute(query).scalar_one_or_none()
 
 
-def count_since(db: Connection, since: datetime) -> int:
+def count_since(db: Transaction, since: datetime) -> int:
     """How many families were erased since then."""
     return int(db.execute(select(func.count()).where(erasures.c.at >= since)).scalar_one())
 

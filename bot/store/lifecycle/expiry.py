@@ -6,9 +6,8 @@ Nothing is taken from under somebody: what is open, waits, or is linked to what 
 from datetime import datetime
 
 from sqlalchemy import Table, delete, exists, func, or_, select, update
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime
+from bot.base.database import Transaction, UtcDateTime
 from bot.store.announcements import recipients
 from bot.store.audit_log import audit, audit_retention_marks
 from bot.store.cases import cases, deliveries, voice_notes
@@ -25,7 +24,7 @@ FINAL_DELIVERY_STATES = ("delivered", "undelivered", "failed", "canceled", "read
 """States of a delivery from which nothing more is expected after so long."""
 
 
-def delete_done_cases(db: Connection, before: datetime, at: datetime) -> int:
+def delete_done_cases(db: Transaction, before: datetime, at: datetime) -> int:
     """Cases that were done before, with all that was said about them; what only counts stays without them."""
     voice_notes.delete_old(db, before, at)
     case, note = cases.cases.c, voice_notes.voice_notes.c
@@ -51,7 +50,7 @@ def delete_done_cases(db: Connection, before: datetime, at: datetime) -> int:
     return len(ids)
 
 
-def _unlink_cases(db: Connection, ids: list[int]) -> None:
+def _unlink_cases(db: Transaction, ids: list[int]) -> None:
     """Figures and follow-ups no longer say of which case they were: a new one may get the same number."""
     absences.forget_cases(db, ids)
     for table in (support_needs.support_needs, home_visits.home_visits):
@@ -63,7 +62,7 @@ def _unlink_cases(db: Connection, ids: list[int]) -> None:
     )
 
 
-def delete_old_deliveries(db: Connection, before: datetime) -> int:
+def delete_old_deliveries(db: Transaction, before: datetime) -> int:
     """Deliveries, counted by month, kind and how they ended; a text of a talk stays as long as its case."""
     row = deliveries.deliveries.c
     linked = exists().where(case_messages.c.delivery_id == row.id)
@@ -80,7 +79,7 @@ def delete_old_deliveries(db: Connection, before: datetime) -> int:
     return len(found)
 
 
-def delete_old_follow_ups(db: Connection, before: datetime) -> int:
+def delete_old_follow_ups(db: Transaction, before: datetime) -> int:
     """Follow-ups that began or were dropped, counted; one whose text is still kept stays with it."""
     row = follow_ups.follow_ups.c
     linked = exists().where(deliveries.deliveries.c.follow_up_id == row.id)
@@ -92,7 +91,7 @@ def delete_old_follow_ups(db: Connection, before: datetime) -> int:
     return len(found)
 
 
-def anonymize_old_recipients(db: Connection, before: datetime) -> int:
+def anonymize_old_recipients(db: Transaction, before: datetime) -> int:
     """Who got an announcement: the row stays for its figures and leads to nobody (a number below zero, no SID)."""
     row = recipients.recipients.c
     old = (row.moved_at < before) & (row.family_id > 0) & row.state.not_in(deliveries.OPEN_DELIVERY_STATES)
@@ -105,13 +104,13 @@ def anonymize_old_recipients(db: Connection, before: datetime) -> int:
     return len(found)
 
 
-def _find_lowest_family_id(db: Connection, announcement_id: int) -> int:
+def _find_lowest_family_id(db: Transaction, announcement_id: int) -> int:
     row = recipients.recipients.c
     found = db.execute(select(func.min(row.family_id)).where(row.announcement_id == announcement_id)).scalar_one()
     return min(0, int(found))
 
 
-def delete_old_meeting_answers(db: Connection, before: datetime) -> int:
+def delete_old_meeting_answers(db: Transaction, before: datetime) -> int:
     """Who came to gatherings that were over before, and what was asked there."""
     over = select(meetings.meetings.c.id).where(meetings.meetings.c.ends_at < before)
     gone = 0
@@ -121,21 +120,21 @@ def delete_old_meeting_answers(db: Connection, before: datetime) -> int:
     return gone
 
 
-def delete_old_suggestions(db: Connection, before: datetime) -> int:
+def delete_old_suggestions(db: Transaction, before: datetime) -> int:
     """Organizations that somebody suggested, once staff have decided."""
     row = partner_suggestions.partner_suggestions.c
     ids = select(row.id).where(row.reviewed_at < before).limit(EXPIRY_BATCH_SIZE)
     return db.execute(delete(partner_suggestions.partner_suggestions).where(row.id.in_(ids))).rowcount
 
 
-def delete_old_roster_imports(db: Connection, before: datetime) -> int:
+def delete_old_roster_imports(db: Transaction, before: datetime) -> int:
     """Roster imports; the newest stays, since families' schools name it."""
     row = roster_imports.roster_imports.c
     newest = select(func.max(row.at)).scalar_subquery()
     return db.execute(delete(roster_imports.roster_imports).where(row.at < before, row.at < newest)).rowcount
 
 
-def delete_older_rows(db: Connection, table: Table, time_column: str, before: datetime) -> int:
+def delete_older_rows(db: Transaction, table: Table, time_column: str, before: datetime) -> int:
     """Rows of this table whose moment was before."""
     column = table.c[time_column]
     assert isinstance(column.type, UtcDateTime), "a rule needs a moment"
@@ -145,7 +144,7 @@ def delete_older_rows(db: Connection, table: Table, time_column: str, before: da
     return db.execute(delete(table).where(table.c.id.in_(ids))).rowcount
 
 
-def delete_old_audit_entries(db: Connection, before: datetime) -> int:
+def delete_old_audit_entries(db: Transaction, before: datetime) -> int:
     """Lines of the audit log; what the last of them proved is kept, so that the rest can still be proved."""
     ids = list(
         db.execute(
@@ -161,22 +160,22 @@ def delete_old_audit_entries(db: Connection, before: datetime) -> int:
     return len(ids)
 
 
-def delete_old_sent_texts(db: Connection, before: datetime) -> int:
+def delete_old_sent_texts(db: Transaction, before: datetime) -> int:
     """Which texts a family was told: after so long nobody corrects them any more."""
     return db.execute(delete(sent_texts.sent_texts).where(sent_texts.sent_texts.c.at < before)).rowcount
 
 
-def delete_old_erasures(db: Connection, before: datetime) -> int:
+def delete_old_erasures(db: Transaction, before: datetime) -> int:
     """That somebody was erased."""
     return delete_older_rows(db, erasure_log.erasures, "at", before)
 
 
-def delete_old_offline_messages(db: Connection, before: datetime) -> int:
+def delete_old_offline_messages(db: Transaction, before: datetime) -> int:
     """Messages that were answered while Redis was away: they are not looked for any more."""
     return delete_older_rows(db, handled_while_redis_down.handled_offline, "at", before)
 
 
-def delete_old_reminders(db: Connection, before: datetime) -> int:
+def delete_old_reminders(db: Transaction, before: datetime) -> int:
     """Which owners were told of which text, and which digest was read."""
     weeks = select(digests.digests.c.week).where(digests.digests.c.at < before)
     gone = db.execute(delete(digests.digest_reads).where(digests.digest_reads.c.week.in_(weeks))).rowcount

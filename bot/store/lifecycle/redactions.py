@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, String, Table, func, insert, select, update
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.announcements.recipients import recipients
 from bot.store.cases.deliveries import deliveries
 
@@ -39,19 +38,19 @@ class RedactionProgress:
     redacted: int
 
 
-def get_progress(db: Connection) -> RedactionProgress | None:
+def get_progress(db: Transaction) -> RedactionProgress | None:
     """How far it is; None: it never ran."""
     row = db.execute(select(redactions).where(redactions.c.id == SINGLE_ROW_ID)).first()
     return RedactionProgress(row.done_until, row.looked_at, row.failing, row.reason, row.redacted) if row else None
 
 
-def start(db: Connection, since: datetime) -> None:
+def start(db: Transaction, since: datetime) -> None:
     """Before the first look: from when on."""
     if get_progress(db) is None:
         db.execute(insert(redactions).values(id=SINGLE_ROW_ID, done_until=since))
 
 
-def record_run(db: Connection, done_until: datetime, redacted: int, failing: tuple[int, str], at: datetime) -> None:
+def record_run(db: Transaction, done_until: datetime, redacted: int, failing: tuple[int, str], at: datetime) -> None:
     """What a look did; it never goes back."""
     values = {"looked_at": at, "failing": failing[0], "reason": failing[1]}
     row = redactions.c
@@ -60,7 +59,7 @@ def record_run(db: Connection, done_until: datetime, redacted: int, failing: tup
     db.execute(update(redactions).where(ahead).values(done_until=done_until))
 
 
-def find_oldest_unsettled_at(db: Connection) -> datetime | None:
+def find_oldest_unsettled_at(db: Transaction) -> datetime | None:
     """When the oldest message was planned of which it is not known whether Twilio has it: it is found by its words."""
     first = select(func.min(deliveries.c.created_at)).where(deliveries.c.state.in_(UNSETTLED_STATES))
     many = select(func.min(recipients.c.claimed_at)).where(recipients.c.state.in_(UNSETTLED_STATES))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, LargeBinary, Table, func, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import Database
+from bot.base.database import Database, Transaction
 from bot.base.encryption import FAMILY_KEY_MARKER, DecryptionError, Vault
 from bot.store import permanent_hashes
 from bot.store.cases import case_messages, cases, deliveries, interpreter_requests, topic_corrections, voice_notes
@@ -39,7 +39,7 @@ class EncryptedColumn:
 
     column: Column[Any]
     build_context: Callable[[Row[Any]], str]
-    find_owner_id: Callable[[Connection, Row[Any]], int | None] | None = None
+    find_owner_id: Callable[[Transaction, Row[Any]], int | None] | None = None
 
     @property
     def table(self) -> Table:
@@ -52,16 +52,16 @@ class EncryptedColumn:
         return isinstance(self.column.type, LargeBinary)
 
 
-def _get_contact_id(_db: Connection, row: Row[Any]) -> int | None:
+def _get_contact_id(_db: Transaction, row: Row[Any]) -> int | None:
     found: int | None = row.contact_id
     return found
 
 
-def _find_case_contact_id(db: Connection, row: Row[Any]) -> int | None:
+def _find_case_contact_id(db: Transaction, row: Row[Any]) -> int | None:
     return db.execute(select(cases.cases.c.contact_id).where(cases.cases.c.id == row.case_id)).scalar_one_or_none()
 
 
-def _find_contact_id(db: Connection, row: Row[Any]) -> int | None:
+def _find_contact_id(db: Transaction, row: Row[Any]) -> int | None:
     return _get_contact_id(db, row) if row.contact_id is not None else _find_case_contact_id(db, row)
 
 
@@ -154,7 +154,7 @@ class EncryptedValueCounts:
     to_reencrypt: int = 0
 
 
-def count_by_key(db: Connection, vault: Vault) -> EncryptedValueCounts:
+def count_by_key(db: Transaction) -> EncryptedValueCounts:
     """What lies under which key now."""
     found = EncryptedValueCounts()
     for place in ENCRYPTED_COLUMNS:
@@ -162,7 +162,7 @@ def count_by_key(db: Connection, vault: Vault) -> EncryptedValueCounts:
         query = select(begins, func.count()).where(place.column.is_not(None)).group_by(begins)
         for begin, many in db.execute(query):
             if begin:
-                name = _classify_key(place, begin, vault)
+                name = _classify_key(place, begin, db.vault)
                 setattr(found, name, getattr(found, name) + many)
                 found.to_reencrypt += many if name == "older" or (name == "newest" and place.find_owner_id) else 0
     return found
@@ -185,14 +185,14 @@ def reencrypt_all(database: Database) -> Iterator[Counter[str]]:
         while True:
             with database.write() as db:
                 rows = _fetch_batch(db, place, last)
-                done = Counter(_reencrypt_row(db, database.vault, place, row) for row in rows)
+                done = Counter(_reencrypt_row(db, place, row) for row in rows)
             if not rows:
                 break
             last = rows[-1]._mapping[_get_primary_key(place)]
             yield done
 
 
-def _fetch_batch(db: Connection, column: EncryptedColumn, last_id: Any) -> list[Row[Any]]:
+def _fetch_batch(db: Transaction, column: EncryptedColumn, last_id: Any) -> list[Row[Any]]:
     key = _get_primary_key(column)
     own = urlsafe_b64encode(FAMILY_KEY_MARKER).decode()[:KEY_PREFIX_CHARACTERS]
     begins = func.substr(column.column, 1, len(FAMILY_KEY_MARKER) if column.is_binary else KEY_PREFIX_CHARACTERS)
@@ -209,20 +209,20 @@ def _get_primary_key(column: EncryptedColumn) -> Column[Any]:
     return key
 
 
-def _reencrypt_row(db: Connection, vault: Vault, column: EncryptedColumn, row: Row[Any]) -> str:
+def _reencrypt_row(db: Transaction, column: EncryptedColumn, row: Row[Any]) -> str:
     value = row._mapping[column.column]
     if not value:
         return "empty"
     sealed = bytes(value) if column.is_binary else urlsafe_b64decode(value)
     owner = column.find_owner_id(db, row) if column.find_owner_id else None
-    if sealed.startswith(FAMILY_KEY_MARKER) or (owner is None and sealed.startswith(vault.newest_key_id)):
+    if sealed.startswith(FAMILY_KEY_MARKER) or (owner is None and sealed.startswith(db.vault.newest_key_id)):
         return "right"
     where = column.build_context(row)
     try:
-        plain = vault.decrypt_bytes(sealed, where)
+        plain = db.vault.decrypt_bytes(sealed, where)
     except DecryptionError:
         return "unreadable"
-    anew = record_keys.get_encryptor(db, vault, owner).encrypt_bytes(plain, where)
+    anew = record_keys.get_encryptor(db, owner).encrypt_bytes(plain, where)
     stored = anew if column.is_binary else urlsafe_b64encode(anew).decode()
     key = _get_primary_key(column)
     db.execute(update(column.table).where(key == row._mapping[key]).values({column.column: stored}))

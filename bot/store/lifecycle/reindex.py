@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.base.database import Database
+from bot.base.database import Database, Transaction
 from bot.base.encryption import DecryptionError, Vault
 from bot.store.community import community_leaders
 from bot.store.families import contacts, families
@@ -28,27 +28,27 @@ class ReindexCounts:
     leaders: int = 0
 
 
-def is_needed(db: Connection, vault: Vault) -> bool:
+def is_needed(db: Transaction) -> bool:
     """Whether addresses lie under another hash than this vault makes."""
     row = db.execute(select(contacts.contacts).limit(1)).first()
     if row is None:
         return False
-    address = contacts.decrypt_address(vault, row.sealed_address, row.address_index)
-    return bool(vault.compute_lookup_hash(address) != row.address_index)
+    address = contacts.decrypt_address(db.vault, row.sealed_address, row.address_index)
+    return bool(db.vault.compute_lookup_hash(address) != row.address_index)
 
 
-def rehash_all(db: Connection, old_vault: Vault, new_vault: Vault) -> ReindexCounts:
+def rehash_all(db: Transaction, new_vault: Vault) -> ReindexCounts:
     """Hash anew every address that `before` finds, as `after` finds it; raises `Unreadable`, and nothing is kept."""
     done, last = ReindexCounts(), 0
     while rows := _fetch_batch(db, last):
         last = rows[-1].id
-        addresses = {row.id: contacts.decrypt_address(old_vault, row.sealed_address, row.address_index) for row in rows}
+        addresses = {row.id: contacts.decrypt_address(db.vault, row.sealed_address, row.address_index) for row in rows}
         _rehash_contacts(db, new_vault, addresses)
         _rehash_families_and_consents(
-            db, old_vault, new_vault, {families.extract_number(address) for address in addresses.values()}
+            db, new_vault, {families.extract_number(address) for address in addresses.values()}
         )
         done.contacts += len(rows)
-    for leader in community_leaders.list_all(db, old_vault):
+    for leader in community_leaders.list_all(db):
         if leader.phone:
             values = {"number_index": new_vault.compute_lookup_hash(leader.phone)}
             db.execute(
@@ -60,12 +60,12 @@ def rehash_all(db: Connection, old_vault: Vault, new_vault: Vault) -> ReindexCou
     return done
 
 
-def _fetch_batch(db: Connection, last_id: int) -> list[Row[Any]]:
+def _fetch_batch(db: Transaction, last_id: int) -> list[Row[Any]]:
     query = select(contacts.contacts).where(contacts.contacts.c.id > last_id).order_by(contacts.contacts.c.id)
     return list(db.execute(query.limit(REINDEX_BATCH_SIZE)))
 
 
-def _rehash_contacts(db: Connection, new_vault: Vault, addresses: dict[int, str]) -> None:
+def _rehash_contacts(db: Transaction, new_vault: Vault, addresses: dict[int, str]) -> None:
     hashed = {number: new_vault.compute_lookup_hash(address) for number, address in addresses.items()}
     rows = [
         {"which": number, "index": index, "sealed": contacts.encrypt_address(new_vault, addresses[number], index)}
@@ -75,17 +75,17 @@ def _rehash_contacts(db: Connection, new_vault: Vault, addresses: dict[int, str]
     db.execute(update(contacts.contacts).where(contacts.contacts.c.id == bindparam("which")).values(values), rows)
 
 
-def _rehash_families_and_consents(db: Connection, old_vault: Vault, new_vault: Vault, numbers: set[str]) -> None:
+def _rehash_families_and_consents(db: Transaction, new_vault: Vault, numbers: set[str]) -> None:
     """The families of these numbers, and what was said about consent from any of their addresses."""
     own = families.families.c.person_index
     rows = [
-        {"old": old_vault.compute_lookup_hash(number), "new": new_vault.compute_lookup_hash(number)}
+        {"old": db.vault.compute_lookup_hash(number), "new": new_vault.compute_lookup_hash(number)}
         for number in numbers
     ]
     key = update(families.families).where(own == bindparam("old"))
     db.execute(key.values(person_index=bindparam("new")), rows)
     written = [f"{way}{number}" for number in numbers for way in ("", "whatsapp:", "voice:")]
-    new = {old_vault.compute_lookup_hash(address): new_vault.compute_lookup_hash(address) for address in written}
+    new = {db.vault.compute_lookup_hash(address): new_vault.compute_lookup_hash(address) for address in written}
     event = consent_events.c.address_index
     said = db.execute(select(event).where(event.in_(new)).distinct()).scalars().all()
     if said:
@@ -93,10 +93,10 @@ def _rehash_families_and_consents(db: Connection, old_vault: Vault, new_vault: V
         db.execute(key.values(address_index=bindparam("new")), [{"old": one, "new": new[one]} for one in said])
 
 
-def explain_wrong_keys(db: Connection, vault: Vault) -> str:
+def explain_wrong_keys(db: Transaction) -> str:
     """Why the program must not start with these keys ("": it may): it would take every family for a stranger."""
     try:
-        wrong = is_needed(db, vault)
+        wrong = is_needed(db)
     except DecryptionError:
         return "DATA_KEY opens nothing of what is stored: put back the key that was used before."
     return (
@@ -108,6 +108,6 @@ def explain_unfit_database(database: Database) -> str:
     """The same of a database; "" for one that is away, or not brought up to date yet: /readyz and doctor tell that."""
     try:
         with database.read() as db:
-            return explain_wrong_keys(db, database.vault)
+            return explain_wrong_keys(db)
     except SQLAlchemyError:
         return ""

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, String, Table, Text, UniqueConstraint, delete, insert, select, update
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 retention_runs = Table(
     "retention_runs",
@@ -43,26 +42,26 @@ class RetentionRun:
     counts: Mapping[str, int]
 
 
-def start(db: Connection, by: str, at: datetime) -> int:
+def start(db: Transaction, by: str, at: datetime) -> int:
     """The number of a new run."""
     return int(
         db.execute(insert(retention_runs).values(by=by, started_at=at).returning(retention_runs.c.id)).scalar_one()
     )
 
 
-def end(db: Connection, number: int, counts: Mapping[str, int], at: datetime) -> None:
+def end(db: Transaction, number: int, counts: Mapping[str, int], at: datetime) -> None:
     """It has done everything."""
     values = {"ended_at": at, "counts": json.dumps(dict(counts))}
     db.execute(update(retention_runs).where(retention_runs.c.id == number).values(values))
 
 
-def list_newest(db: Connection, limit: int) -> list[RetentionRun]:
+def list_newest(db: Transaction, limit: int) -> list[RetentionRun]:
     """The newest runs first."""
     rows = db.execute(select(retention_runs).order_by(retention_runs.c.id.desc()).limit(limit))
     return [RetentionRun(row.by, row.started_at, row.ended_at, json.loads(row.counts)) for row in rows]
 
 
-def find_last_completed_start(db: Connection) -> datetime | None:
+def find_last_completed_start(db: Transaction) -> datetime | None:
     """When the last run that did everything began."""
     query = (
         select(retention_runs.c.started_at)
@@ -74,7 +73,7 @@ def find_last_completed_start(db: Connection) -> datetime | None:
     return found
 
 
-def count_deleted(db: Connection, record_type: str, at: datetime, kind: str, state: str) -> None:
+def count_deleted(db: Transaction, record_type: str, at: datetime, kind: str, state: str) -> None:
     """One more row of this kind is gone."""
     month = at.strftime("%Y-%m")
     key = (
@@ -87,7 +86,7 @@ def count_deleted(db: Connection, record_type: str, at: datetime, kind: str, sta
         db.execute(insert(retention_counts).values(month=month, what=record_type, kind=kind, state=state, many=1))
 
 
-def delete_before(db: Connection, before: datetime, limit: int) -> int:
+def delete_before(db: Transaction, before: datetime, limit: int) -> int:
     """Delete older runs; how many."""
     old = select(retention_runs.c.id).where(retention_runs.c.started_at < before).limit(limit)
     return db.execute(delete(retention_runs).where(retention_runs.c.id.in_(old))).rowcount

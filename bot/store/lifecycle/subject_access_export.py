@@ -11,10 +11,10 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, or_, select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import RowMapping
 
-from bot.base.database import metadata
-from bot.base.encryption import DecryptionError, Vault
+from bot.base.database import Transaction, metadata
+from bot.base.encryption import DecryptionError
 from bot.store import permanent_hashes
 from bot.store.community import community_leaders
 from bot.store.families import consent_events, contacts, families, record_keys
@@ -43,18 +43,18 @@ EXPORT_EXCLUDED_COLUMNS = frozenset(
 EXPORT_ID_BATCH_SIZE = 500
 
 
-def export_family(db: Connection, vault: Vault, family_id: int) -> dict[str, list[dict[str, Any]]]:
+def export_family(db: Transaction, family_id: int) -> dict[str, list[dict[str, Any]]]:
     """Rows by table, sealed columns opened (a sound as base64); values are text, numbers, truth or None."""
     sealed = {place.column: place for place in ENCRYPTED_COLUMNS}
     found: dict[str, list[dict[str, Any]]] = {}
-    for table, rows in {**_find_family_rows(db, family_id), **_find_rows_by_number(db, vault, family_id)}.items():
-        shown = [_format_row(db, vault, table, row, sealed) for row in rows]
+    for table, rows in {**_find_family_rows(db, family_id), **_find_rows_by_number(db, family_id)}.items():
+        shown = [_format_row(db, table, row, sealed) for row in rows]
         if shown:
             found[table.name] = shown
     return found
 
 
-def _find_rows_by_number(db: Connection, vault: Vault, family_id: int) -> dict[Table, list[RowMapping]]:
+def _find_rows_by_number(db: Transaction, family_id: int) -> dict[Table, list[RowMapping]]:
     """What is known by a hash of the number: every word about consent (from before an erasing, too), and the line in
     the register of leaders."""
     known, leader = metadata.tables["contacts"], community_leaders.community_leaders
@@ -62,11 +62,11 @@ def _find_rows_by_number(db: Connection, vault: Vault, family_id: int) -> dict[T
     indexes = {row.address_index for row in rows}
     for row in rows:
         with suppress(DecryptionError):  # the rest of the copy is worth having
-            address = contacts.decrypt_address(vault, row.sealed_address, row.address_index)
+            address = contacts.decrypt_address(db.vault, row.sealed_address, row.address_index)
             ways = {address, *contacts.list_possible_addresses(families.extract_number(address))}
             indexes |= {
-                *map(vault.compute_lookup_hash, ways),
-                *permanent_hashes.compute_hashes(db, vault, [*ways]).values(),
+                *map(db.vault.compute_lookup_hash, ways),
+                *permanent_hashes.compute_hashes(db, [*ways]).values(),
             }
     said = consent_events.consent_events
     person = select(families.families.c.person_index).where(families.families.c.id == family_id).scalar_subquery()
@@ -76,7 +76,7 @@ def _find_rows_by_number(db: Connection, vault: Vault, family_id: int) -> dict[T
     }
 
 
-def _find_family_rows(db: Connection, family_id: int) -> dict[Table, list[RowMapping]]:
+def _find_family_rows(db: Transaction, family_id: int) -> dict[Table, list[RowMapping]]:
     """Whatever leads to the family, from the family down."""
     ids: dict[str, set[Any]] = {"families": {family_id}}
     found: dict[Table, list[RowMapping]] = {}
@@ -126,7 +126,7 @@ def _batch_referenced_ids(ids: dict[str, set[Any]], column: Column[Any]) -> Iter
 
 
 def _format_row(
-    db: Connection, vault: Vault, table: Table, row: RowMapping, encrypted_columns: dict[Column[Any], EncryptedColumn]
+    db: Transaction, table: Table, row: RowMapping, encrypted_columns: dict[Column[Any], EncryptedColumn]
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for column in table.c:
@@ -135,7 +135,7 @@ def _format_row(
             continue
         place = encrypted_columns.get(column)
         shown[column.name.removeprefix("sealed_")] = (
-            _decrypt_value(db, vault, place, row, value) if place else _format_value(value)
+            _decrypt_value(db, place, row, value) if place else _format_value(value)
         )
     return shown
 
@@ -147,8 +147,8 @@ class _RowAttributes:
         self.__dict__.update({str(name): value for name, value in row.items()})
 
 
-def _decrypt_value(db: Connection, vault: Vault, place: EncryptedColumn, row: RowMapping, value: Any) -> str:
-    opens, where = record_keys.get_decryptor(db, vault), place.build_context(_RowAttributes(row))  # type: ignore[arg-type]
+def _decrypt_value(db: Transaction, place: EncryptedColumn, row: RowMapping, value: Any) -> str:
+    opens, where = record_keys.get_decryptor(db), place.build_context(_RowAttributes(row))  # type: ignore[arg-type]
     try:
         return b64encode(opens.decrypt_bytes(value, where)).decode() if place.is_binary else opens.decrypt(value, where)
     except DecryptionError:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, delete, insert, select
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 meeting_interpreters = Table(
     "gathering_interpreters",
@@ -32,7 +31,7 @@ class BookedInterpreter:
     booked_by: str
 
 
-def book(db: Connection, meeting_id: int, booked: BookedInterpreter, at: datetime) -> None:
+def book(db: Transaction, meeting_id: int, booked: BookedInterpreter, at: datetime) -> None:
     """Write down who was found; the same once."""
     same = (meeting_interpreters.c.language == booked.language) & (meeting_interpreters.c.name == booked.name)
     key = (meeting_interpreters.c.gathering_id == meeting_id) & same
@@ -41,14 +40,14 @@ def book(db: Connection, meeting_id: int, booked: BookedInterpreter, at: datetim
     db.execute(insert(meeting_interpreters).values(**row, booked_by=booked.booked_by, booked_at=at))
 
 
-def remove(db: Connection, meeting_id: int, interpreter_id: int) -> bool:
+def remove(db: Transaction, meeting_id: int, interpreter_id: int) -> bool:
     """Somebody cannot come; False if nobody was there."""
     table = meeting_interpreters.c
     key = (table.id == interpreter_id) & (table.gathering_id == meeting_id)
     return db.execute(delete(meeting_interpreters).where(key)).rowcount == 1
 
 
-def list_for_meeting(db: Connection, meeting_id: int) -> list[BookedInterpreter]:
+def list_for_meeting(db: Transaction, meeting_id: int) -> list[BookedInterpreter]:
     """By language."""
     table = meeting_interpreters.c
     query = select(table.id, table.language, table.kind, table.name, table.booked_by)

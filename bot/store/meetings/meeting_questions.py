@@ -8,10 +8,8 @@ from datetime import date
 from uuid import uuid4
 
 from sqlalchemy import Column, Date, ForeignKey, Integer, String, Table, Text, insert, select
-from sqlalchemy.engine import Connection
 
-from bot.base.database import metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, metadata
 
 meeting_questions = Table(
     "gathering_questions",
@@ -35,20 +33,20 @@ class MeetingQuestion:
     day: date
 
 
-def add(db: Connection, vault: Vault, meeting_id: int, text: str, language: str, day: date) -> None:
+def add(db: Transaction, meeting_id: int, text: str, language: str, day: date) -> None:
     """Put a masked question into the box."""
     place = uuid4().hex
-    sealed = vault.encrypt(text, build_context(place))
+    sealed = db.vault.encrypt(text, build_context(place))
     row = {"gathering_id": meeting_id, "sealed_text": sealed, "place": place, "language": language, "day": day}
     db.execute(insert(meeting_questions).values(row))
 
 
-def list_for_meeting(db: Connection, vault: Vault, meeting_id: int) -> list[MeetingQuestion]:
+def list_for_meeting(db: Transaction, meeting_id: int) -> list[MeetingQuestion]:
     """Everything that was asked, by language."""
     query = select(meeting_questions).where(meeting_questions.c.gathering_id == meeting_id)
     rows = db.execute(query.order_by(meeting_questions.c.language, meeting_questions.c.id))
     return [
-        MeetingQuestion(row.id, row.language, vault.decrypt(row.sealed_text, build_context(row.place)), row.day)
+        MeetingQuestion(row.id, row.language, db.vault.decrypt(row.sealed_text, build_context(row.place)), row.day)
         for row in rows
     ]
 

@@ -4,10 +4,9 @@ from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 meeting_themes = Table(
     "gathering_themes",
@@ -23,7 +22,7 @@ meeting_themes = Table(
 """`case_id`: the answer that holds it; none for what somebody heard at the gathering itself."""
 
 
-def add(db: Connection, meeting_id: int, theme: str, case_id: int | None, by: str, at: datetime) -> None:
+def add(db: Transaction, meeting_id: int, theme: str, case_id: int | None, by: str, at: datetime) -> None:
     """Write a theme down; once for each answer."""
     row = {"gathering_id": meeting_id, "theme": theme, "case_id": case_id, "by": by, "at": at}
     try:
@@ -33,7 +32,7 @@ def add(db: Connection, meeting_id: int, theme: str, case_id: int | None, by: st
         pass  # noted before
 
 
-def count_by_theme(db: Connection, meeting_id: int) -> list[tuple[str, int]]:
+def count_by_theme(db: Transaction, meeting_id: int) -> list[tuple[str, int]]:
     """Each theme with how often it was noted, the most frequent first."""
     found = Counter(
         db.execute(select(meeting_themes.c.theme).where(meeting_themes.c.gathering_id == meeting_id)).scalars()
@@ -41,7 +40,7 @@ def count_by_theme(db: Connection, meeting_id: int) -> list[tuple[str, int]]:
     return sorted(found.items(), key=lambda one: (-one[1], one[0]))
 
 
-def list_by_case(db: Connection, meeting_id: int) -> dict[int, list[str]]:
+def list_by_case(db: Transaction, meeting_id: int) -> dict[int, list[str]]:
     """The themes of each answer."""
     key = (meeting_themes.c.gathering_id == meeting_id) & meeting_themes.c.case_id.is_not(None)
     found: dict[int, list[str]] = {}

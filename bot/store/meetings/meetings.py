@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.announcements.announcements import generate_code
 
 meetings = Table(
@@ -99,13 +99,13 @@ class Meeting(MeetingPlan):
         return (self.starts_at, self.ends_at, self.link, self.dial_in, self.dial_code, self.place)
 
 
-def add(db: Connection, plan: MeetingPlan, by: str, at: datetime) -> int:
+def add(db: Transaction, plan: MeetingPlan, by: str, at: datetime) -> int:
     """Keep a new gathering; its number."""
     values = {**_build_columns(plan), "code": generate_code(), "state": "planned", "written_by": by, "created_at": at}
     return int(db.execute(insert(meetings).values(values).returning(meetings.c.id)).scalar_one())
 
 
-def change(db: Connection, current: Meeting, plan: MeetingPlan, is_announced: bool) -> bool:
+def change(db: Transaction, current: Meeting, plan: MeetingPlan, is_announced: bool) -> bool:
     """Put a new plan in place of the one that was looked at; False if it is over, canceled or changed meanwhile.
 
     `told`: people rely on it, so that a change of its facts is a new revision; an invitation with the old ones holds
@@ -119,26 +119,26 @@ def change(db: Connection, current: Meeting, plan: MeetingPlan, is_announced: bo
 
 
 def change_state(
-    db: Connection, meeting_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
+    db: Transaction, meeting_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
 ) -> bool:
     """From one of these states to another (with other columns); False if it was in none of them."""
     key = (meetings.c.id == meeting_id) & meetings.c.state.in_(from_states)
     return db.execute(update(meetings).where(key).values(state=to_state, **other_columns)).rowcount == 1
 
 
-def set_answer_sheet(db: Connection, meeting_id: int, text: str, by: str) -> None:
+def set_answer_sheet(db: Transaction, meeting_id: int, text: str, by: str) -> None:
     """The questions with their answers, as staff will say them; whoever approved the old one must do so again."""
     key = meetings.c.id == meeting_id
     db.execute(update(meetings).where(key).values(sheet=text, sheet_by=by, sheet_approved_by=None))
 
 
-def approve_answer_sheet(db: Connection, meeting_id: int, text: str, by: str) -> bool:
+def approve_answer_sheet(db: Transaction, meeting_id: int, text: str, by: str) -> bool:
     """Somebody besides its writer approves this very text; False if it was changed, or is one's own."""
     key = (meetings.c.id == meeting_id) & (meetings.c.sheet == text) & (meetings.c.sheet_by != by)
     return db.execute(update(meetings).where(key).values(sheet_approved_by=by)).rowcount == 1
 
 
-def record_interpreter_request(db: Connection, meeting_id: int, language: str, at: datetime) -> bool:
+def record_interpreter_request(db: Transaction, meeting_id: int, language: str, at: datetime) -> bool:
     """Note that an interpreter of this language is asked for; False if that was done before."""
     try:
         with db.begin_nested():
@@ -148,33 +148,33 @@ def record_interpreter_request(db: Connection, meeting_id: int, language: str, a
     return True
 
 
-def find(db: Connection, meeting_id: int) -> Meeting | None:
+def find(db: Transaction, meeting_id: int) -> Meeting | None:
     """The gathering with this number, if there is one."""
     return _find_meeting(db, meetings.c.id == meeting_id)
 
 
-def find_by_code(db: Connection, code: str) -> Meeting | None:
+def find_by_code(db: Transaction, code: str) -> Meeting | None:
     """The gathering with this code, written in any case."""
     return _find_meeting(db, meetings.c.code == code.upper())
 
 
-def find_by_announcement(db: Connection, announcement_id: int) -> Meeting | None:
+def find_by_announcement(db: Transaction, announcement_id: int) -> Meeting | None:
     """The gathering to which this announcement invites."""
     return _find_meeting(db, meetings.c.announcement_id == announcement_id)
 
 
-def list_newest(db: Connection, limit: int) -> list[Meeting]:
+def list_newest(db: Transaction, limit: int) -> list[Meeting]:
     """The latest day first."""
     query = select(meetings).order_by(meetings.c.starts_at.desc()).limit(limit)
     return [_build_meeting(row) for row in db.execute(query)]
 
 
-def list_by_state(db: Connection, *states: str) -> list[Meeting]:
+def list_by_state(db: Transaction, *states: str) -> list[Meeting]:
     """All in one of these states."""
     return [_build_meeting(row) for row in db.execute(select(meetings).where(meetings.c.state.in_(states)))]
 
 
-def _find_meeting(db: Connection, key: Any) -> Meeting | None:
+def _find_meeting(db: Transaction, key: Any) -> Meeting | None:
     row = db.execute(select(meetings).where(key)).one_or_none()
     return _build_meeting(row) if row else None
 

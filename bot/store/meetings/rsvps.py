@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, func, insert, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.families.contacts import contacts
 from bot.store.meetings.meetings import meetings
 
@@ -56,7 +55,7 @@ class AttendeeCount:
 
 
 def set_response(
-    db: Connection, meeting: tuple[int, int], family: tuple[int, int], language: str, people: int, at: datetime
+    db: Transaction, meeting: tuple[int, int], family: tuple[int, int], language: str, people: int, at: datetime
 ) -> None:
     """A family (its id, its contact's id) says how many of it come to this gathering (its id, its revision).
 
@@ -72,13 +71,13 @@ def set_response(
         db.execute(update(rsvps).where(key).values(values))
 
 
-def get_response(db: Connection, meeting_id: int, family_id: int) -> int | None:
+def get_response(db: Transaction, meeting_id: int, family_id: int) -> int | None:
     """How many this family said; None: it said nothing."""
     key = (rsvps.c.gathering_id == meeting_id) & (rsvps.c.family_id == family_id)
     return db.execute(select(rsvps.c.people).where(key)).scalar_one_or_none()
 
 
-def count_attendees(db: Connection, meeting_id: int) -> list[AttendeeCount]:
+def count_attendees(db: Transaction, meeting_id: int) -> list[AttendeeCount]:
     """By language (the one each family reads now), the largest first."""
     language = _select_language()
     columns = (language.label("language"), func.count().label("families"), func.sum(rsvps.c.people).label("people"))
@@ -89,42 +88,44 @@ def count_attendees(db: Connection, meeting_id: int) -> list[AttendeeCount]:
 
 
 def list_to_remind(
-    db: Connection, meeting_id: int, mark: RsvpMark, responded_before: datetime, limit: int
+    db: Transaction, meeting_id: int, mark: RsvpMark, responded_before: datetime, limit: int
 ) -> list[Rsvp]:
     """Who comes, said so before this moment, and was not told so far."""
     return _fetch_rsvps(db, meeting_id, _match_not_notified(mark, responded_before), limit)
 
 
-def list_not_notified(db: Connection, meeting_id: int, revision: int, limit: int) -> list[Rsvp]:
+def list_not_notified(db: Transaction, meeting_id: int, revision: int, limit: int) -> list[Rsvp]:
     """Who comes and does not know of the newest change."""
     return _fetch_rsvps(db, meeting_id, (rsvps.c.people > 0) & (rsvps.c.revision < revision), limit)
 
 
-def mark_notified(db: Connection, rsvp_id: int, name: RsvpMark, at: datetime) -> bool:
+def mark_notified(db: Transaction, rsvp_id: int, name: RsvpMark, at: datetime) -> bool:
     """Note that this family is told; False if another process did so first."""
     key = (rsvps.c.id == rsvp_id) & rsvps.c[name].is_(None)
     return db.execute(update(rsvps).where(key).values({name: at})).rowcount == 1
 
 
-def mark_all_notified(db: Connection, meeting_id: int, name: RsvpMark, responded_before: datetime, at: datetime) -> int:
+def mark_all_notified(
+    db: Transaction, meeting_id: int, name: RsvpMark, responded_before: datetime, at: datetime
+) -> int:
     """Note of everybody of `to_remind` that they are told; how many."""
     key = (rsvps.c.gathering_id == meeting_id) & _match_not_notified(name, responded_before)
     return int(db.execute(update(rsvps).where(key).values({name: at})).rowcount)
 
 
-def mark_notified_revision(db: Connection, rsvp_id: int, revision: int, **other_columns: Any) -> bool:
+def mark_notified_revision(db: Transaction, rsvp_id: int, revision: int, **other_columns: Any) -> bool:
     """Note that this family is told of a change; its reminders are for the new time; False if it was told before."""
     key = (rsvps.c.id == rsvp_id) & (rsvps.c.revision < revision)
     return db.execute(update(rsvps).where(key).values(revision=revision, **other_columns)).rowcount == 1
 
 
-def list_contact_ids(db: Connection, meeting_id: int) -> Sequence[int]:
+def list_contact_ids(db: Transaction, meeting_id: int) -> Sequence[int]:
     """The contacts that said they come."""
     key = (rsvps.c.gathering_id == meeting_id) & (rsvps.c.people > 0)
     return db.execute(select(rsvps.c.contact_id).where(key)).scalars().all()
 
 
-def find_next_end(db: Connection, contact_id: int, after: datetime) -> datetime | None:
+def find_next_end(db: Transaction, contact_id: int, after: datetime) -> datetime | None:
     """When the next gathering to which this contact comes ends; None: there is none yet."""
     mine = (rsvps.c.contact_id == contact_id) & (rsvps.c.people > 0) & (meetings.c.state != "canceled")
     query = select(func.min(meetings.c.ends_at)).join(rsvps, rsvps.c.gathering_id == meetings.c.id)
@@ -132,7 +133,7 @@ def find_next_end(db: Connection, contact_id: int, after: datetime) -> datetime 
     return found
 
 
-def has_opted_out(db: Connection, family_id: int) -> bool:
+def has_opted_out(db: Transaction, family_id: int) -> bool:
     """Whether this family texted STOP on any of its addresses."""
     key = (contacts.c.family_id == family_id) & contacts.c.stopped_at.is_not(None)
     return db.execute(select(contacts.c.id).where(key).limit(1)).first() is not None
@@ -146,7 +147,7 @@ def _select_language() -> Any:
     return func.coalesce(contacts.c.language, rsvps.c.language)
 
 
-def _fetch_rsvps(db: Connection, meeting_id: int, key: Any, limit: int) -> list[Rsvp]:
+def _fetch_rsvps(db: Transaction, meeting_id: int, key: Any, limit: int) -> list[Rsvp]:
     columns = (rsvps.c.id, rsvps.c.contact_id, rsvps.c.family_id, _select_language().label("language"))
     query = select(*columns, rsvps.c.people, rsvps.c.at).join(contacts, contacts.c.id == rsvps.c.contact_id)
     query = query.where((rsvps.c.gathering_id == meeting_id) & key).order_by(rsvps.c.id).limit(limit)

@@ -7,9 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Column, String, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 handled_offline = Table(
     "heard_away",
@@ -19,12 +18,12 @@ handled_offline = Table(
 )
 
 
-def record(db: Connection, message_sid: str, at: datetime) -> None:
+def record(db: Transaction, message_sid: str, at: datetime) -> None:
     """It was answered; a second time changes nothing."""
     dialect = postgresql if db.dialect.name == "postgresql" else sqlite
     db.execute(dialect.insert(handled_offline).on_conflict_do_nothing(), {"message_sid": message_sid, "at": at})
 
 
-def list_message_sids(db: Connection) -> frozenset[str]:
+def list_message_sids(db: Transaction) -> frozenset[str]:
     """All that were answered while Redis was away, as long as it is remembered."""
     return frozenset(db.execute(select(handled_offline.c.message_sid)).scalars())

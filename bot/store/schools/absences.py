@@ -9,10 +9,9 @@ from datetime import date, datetime
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Column, Date, Integer, String, Table, insert, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 AbsenceReason = Literal["illness", "fear", "transport", "work", "other"]
 ABSENCE_REASONS: tuple[AbsenceReason, ...] = get_args(AbsenceReason)
@@ -85,7 +84,7 @@ class AbsenceCall:
     at: datetime
 
 
-def add(db: Connection, new: Absence, at: datetime) -> bool:
+def add(db: Transaction, new: Absence, at: datetime) -> bool:
     """Write it down; False if the same message did so before."""
     try:
         with db.begin_nested():
@@ -95,7 +94,7 @@ def add(db: Connection, new: Absence, at: datetime) -> bool:
     return True
 
 
-def record_call(db: Connection, cause: str, case_id: int, call: AbsenceCall) -> bool:
+def record_call(db: Transaction, cause: str, case_id: int, call: AbsenceCall) -> bool:
     """Keep what was noted of a call; False if this form was sent before."""
     try:
         with db.begin_nested():
@@ -105,21 +104,21 @@ def record_call(db: Connection, cause: str, case_id: int, call: AbsenceCall) -> 
     return True
 
 
-def set_outcome(db: Connection, case_id: int, contact_id: int, since: datetime, reason: str, at: datetime) -> int:
+def set_outcome(db: Transaction, case_id: int, contact_id: int, since: datetime, reason: str, at: datetime) -> int:
     """What a call found out is the reason of this case's absences, and of the family's since then; how many."""
     own = (absences.c.contact_id == contact_id) & (absences.c.created_at >= since)
     key = (absences.c.case_id == case_id) | own
     return db.execute(update(absences).where(key).values(found=reason, found_at=at)).rowcount
 
 
-def list_calls(db: Connection, case_id: int) -> Sequence[AbsenceCall]:
+def list_calls(db: Transaction, case_id: int) -> Sequence[AbsenceCall]:
     """The calls about a case, the newest first."""
     columns = (absence_calls.c[name] for name in AbsenceCall.__dataclass_fields__)
     query = select(*columns).where(absence_calls.c.case_id == case_id).order_by(absence_calls.c.id.desc())
     return [AbsenceCall(**row) for row in db.execute(query).mappings()]
 
 
-def list_between(db: Connection, first: date, last: date, ends: dict[date, datetime]) -> list[CountedAbsence]:
+def list_between(db: Transaction, first: date, last: date, ends: dict[date, datetime]) -> list[CountedAbsence]:
     """The absences of these days, for the figures.
 
     `ends`: the first day of each week → when it ended.  What was found out later than that does not count: a figure
@@ -135,18 +134,18 @@ def _choose_reason(row: Any, ends: dict[date, datetime]) -> str:
     return str(row.found if in_time else row.reason)
 
 
-def forget_families_before(db: Connection, before: datetime) -> int:
+def forget_families_before(db: Transaction, before: datetime) -> int:
     """From now on nobody can say which family these older reports are of; how many they are."""
     key = (absences.c.created_at < before) & (absences.c.contact_id.is_not(None) | absences.c.case_id.is_not(None))
     return db.execute(update(absences).where(key).values(contact_id=None, case_id=None)).rowcount
 
 
-def forget_contact(db: Connection, contact_id: int) -> None:
+def forget_contact(db: Transaction, contact_id: int) -> None:
     """A family is erased: its reports stay as figures without it."""
     db.execute(update(absences).where(absences.c.contact_id == contact_id).values(contact_id=None, case_id=None))
 
 
-def forget_cases(db: Connection, case_ids: Sequence[int]) -> None:
+def forget_cases(db: Transaction, case_ids: Sequence[int]) -> None:
     """Notes of calls about these cases stay as figures of none; a new case may get the same number."""
     db.execute(update(absence_calls).where(absence_calls.c.case_id.in_(case_ids)).values(case_id=NO_CASE_ID))
     db.execute(update(absences).where(absences.c.case_id.in_(case_ids)).values(case_id=None))

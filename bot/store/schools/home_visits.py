@@ -9,10 +9,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Column, Date, Index, Integer, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store import audit_log
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
@@ -78,7 +77,7 @@ class HomeVisit:
     answered_at: datetime | None
 
 
-def add(db: Connection, vault: Vault, new: NewHomeVisit, at: datetime) -> int | None:
+def add(db: Transaction, new: NewHomeVisit, at: datetime) -> int | None:
     """The number of the new plan; None if this form was sent before, or one stands for this case."""
     key = (home_visits.c.cause == new.cause) | (
         (home_visits.c.case_id == new.case_id) & home_visits.c.state.in_(ACTIVE_VISIT_STATES)
@@ -87,7 +86,7 @@ def add(db: Connection, vault: Vault, new: NewHomeVisit, at: datetime) -> int | 
         return None
     plan = "\x00".join((new.reason, new.visitor, new.leader))
     row = {"cause": new.cause, "case_id": new.case_id, "contact_id": new.contact_id, "school": new.school}
-    own = record_keys.get_encryptor(db, vault, new.contact_id)
+    own = record_keys.get_encryptor(db, new.contact_id)
     row |= {"sealed_plan": own.encrypt(plan, build_context(new.cause)), "asked_by": new.asked_by}
     values: dict[str, object] = {**row, "day": new.day, "state": "asked", "asked_at": at}
     number = int(db.execute(insert(home_visits).values(values).returning(home_visits.c.id)).scalar_one())
@@ -95,20 +94,20 @@ def add(db: Connection, vault: Vault, new: NewHomeVisit, at: datetime) -> int | 
     return number
 
 
-def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[HomeVisit]:
+def list_for_case(db: Transaction, case_id: int) -> list[HomeVisit]:
     """The visits of a case, the newest first."""
     query = select(home_visits).where(home_visits.c.case_id == case_id).order_by(home_visits.c.id.desc())
-    return [_build_visit(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
+    return [_build_visit(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
-def find_unanswered(db: Connection, vault: Vault, contact_id: int) -> HomeVisit | None:
+def find_unanswered(db: Transaction, contact_id: int) -> HomeVisit | None:
     """The newest visit about which this family was asked and has not answered."""
     key = (home_visits.c.contact_id == contact_id) & (home_visits.c.state == "asked")
     row = db.execute(select(home_visits).where(key).order_by(home_visits.c.id.desc())).first()
-    return _build_visit(row, record_keys.get_decryptor(db, vault)) if row else None
+    return _build_visit(row, record_keys.get_decryptor(db)) if row else None
 
 
-def record_answer(db: Connection, visit: HomeVisit, reply: str, at: datetime) -> bool:
+def record_answer(db: Transaction, visit: HomeVisit, reply: str, at: datetime) -> bool:
     """What the family said (`ANSWERS`); False if the plan does not wait for it any more."""
     key = (home_visits.c.id == visit.id) & (home_visits.c.state == "asked")
     values = {"state": VISIT_ANSWER_STATES[reply], "answered_at": at}
@@ -118,19 +117,19 @@ def record_answer(db: Connection, visit: HomeVisit, reply: str, at: datetime) ->
     return True
 
 
-def stop(db: Connection, case_id: int, by: str, at: datetime) -> bool:
+def stop(db: Transaction, case_id: int, by: str, at: datetime) -> bool:
     """Nobody goes; False if no plan stands."""
     return _stop_matching(db, (home_visits.c.case_id == case_id) & home_visits.c.state.in_(ACTIVE_VISIT_STATES), by, at)
 
 
-def stop_all(db: Connection, contact_ids: tuple[int, ...], at: datetime) -> bool:
+def stop_all(db: Transaction, contact_ids: tuple[int, ...], at: datetime) -> bool:
     """The family says that nobody should come: no plan stands any more, of whichever case."""
     return _stop_matching(
         db, home_visits.c.contact_id.in_(contact_ids) & home_visits.c.state.in_(ACTIVE_VISIT_STATES), "family", at
     )
 
 
-def _stop_matching(db: Connection, key: Any, by: str, at: datetime) -> bool:
+def _stop_matching(db: Transaction, key: Any, by: str, at: datetime) -> bool:
     stopped = db.execute(select(home_visits.c.case_id).where(key)).scalars().all()
     if not stopped or db.execute(update(home_visits).where(key).values(state="stopped", answered_at=at)).rowcount == 0:
         return False
@@ -139,7 +138,7 @@ def _stop_matching(db: Connection, key: Any, by: str, at: datetime) -> bool:
     return True
 
 
-def anonymize_before(db: Connection, before: datetime) -> int:
+def anonymize_before(db: Transaction, before: datetime) -> int:
     """Older plans no longer say of which family (or case) they were, who came and why; how many."""
     key = (home_visits.c.asked_at < before) & home_visits.c.contact_id.is_not(None)
     stopped = key & home_visits.c.state.in_(ACTIVE_VISIT_STATES)
@@ -147,7 +146,7 @@ def anonymize_before(db: Connection, before: datetime) -> int:
     return db.execute(update(home_visits).where(key).values(contact_id=None, case_id=0, sealed_plan="")).rowcount
 
 
-def anonymize_contact(db: Connection, contact_id: int, at: datetime) -> None:
+def anonymize_contact(db: Transaction, contact_id: int, at: datetime) -> None:
     """A family is erased, and with it what was planned: nobody goes."""
     mine = home_visits.c.contact_id == contact_id
     standing = mine & home_visits.c.state.in_(ACTIVE_VISIT_STATES)

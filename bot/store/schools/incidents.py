@@ -25,9 +25,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.base.encryption import Vault
 
 incidents = Table(
@@ -127,57 +127,57 @@ class IncidentEntry:
     reply: str = ""
 
 
-def acquire_lock(db: Connection) -> None:
+def acquire_lock(db: Transaction) -> None:
     """Until the transaction ends nobody else changes an incident: two colleagues who text ICE are in one record, and
     two texts of one person do not both take the same step.  SQLite has one writer anyway."""
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INCIDENT_LOCK_ID})
 
 
-def add(db: Connection, new: Incident) -> Incident:
+def add(db: Transaction, new: Incident) -> Incident:
     """Write a new incident; the one that was written, with its number."""
     row = {name: getattr(new, name) for name in Incident.__dataclass_fields__ if name != "id"}
     number = db.execute(insert(incidents).values(row).returning(incidents.c.id)).scalar_one()
     return get(db, int(number))
 
 
-def get(db: Connection, number: int) -> Incident:
+def get(db: Transaction, number: int) -> Incident:
     """The incident with this number; raises `sqlalchemy.exc.NoResultFound`."""
     return _build_incident(db.execute(select(incidents).where(incidents.c.id == number)).one())
 
 
-def find(db: Connection, number: int) -> Incident | None:
+def find(db: Transaction, number: int) -> Incident | None:
     """The incident with this number, if there is one."""
     row = db.execute(select(incidents).where(incidents.c.id == number)).one_or_none()
     return _build_incident(row) if row else None
 
 
-def find_by_case(db: Connection, case_id: int) -> Incident | None:
+def find_by_case(db: Transaction, case_id: int) -> Incident | None:
     """The newest incident whose alert this case is."""
     query = select(incidents).where(incidents.c.case_id == case_id).order_by(incidents.c.id.desc()).limit(1)
     row = db.execute(query).one_or_none()
     return _build_incident(row) if row else None
 
 
-def list_running(db: Connection) -> list[Incident]:
+def list_running(db: Transaction) -> list[Incident]:
     """What has not ended, the real ones first, then the newest."""
     query = select(incidents).where(incidents.c.ended_at.is_(None))
     return [_build_incident(row) for row in db.execute(query.order_by(incidents.c.drill, incidents.c.id.desc()))]
 
 
-def list_ended(db: Connection, limit: int) -> list[Incident]:
+def list_ended(db: Transaction, limit: int) -> list[Incident]:
     """What is over, the newest first."""
     query = select(incidents).where(incidents.c.ended_at.is_not(None)).order_by(incidents.c.id.desc())
     return [_build_incident(row) for row in db.execute(query.limit(limit))]
 
 
-def list_drills(db: Connection, since: datetime) -> list[Incident]:
+def list_drills(db: Transaction, since: datetime) -> list[Incident]:
     """Every drill that began since then, the oldest first; those that were a mistake are none."""
     key = incidents.c.drill & (incidents.c.started_at >= since) & (incidents.c.ending != "mistake")
     return [_build_incident(row) for row in db.execute(select(incidents).where(key).order_by(incidents.c.id))]
 
 
-def find_running_for_staff(db: Connection, staff: str) -> Incident | None:
+def find_running_for_staff(db: Transaction, staff: str) -> Incident | None:
     """The running incident that this person is in: a real one before a drill, the newest first."""
     query = (
         select(incidents)
@@ -190,7 +190,7 @@ def find_running_for_staff(db: Connection, staff: str) -> Incident | None:
     return _build_incident(row) if row else None
 
 
-def find_running_drill_for_staff(db: Connection, staff: str) -> Incident | None:
+def find_running_drill_for_staff(db: Transaction, staff: str) -> Incident | None:
     """The running drill that this person is in, the newest."""
     key = (incident_participants.c.staff == staff) & incidents.c.ended_at.is_(None) & incidents.c.drill
     joined = (
@@ -200,36 +200,36 @@ def find_running_drill_for_staff(db: Connection, staff: str) -> Incident | None:
     return _build_incident(row) if row else None
 
 
-def find_running_at_school(db: Connection, school: str | None, drill: bool) -> Incident | None:
+def find_running_at_school(db: Transaction, school: str | None, drill: bool) -> Incident | None:
     """The running incident (or drill) of a school, the newest."""
     key = (incidents.c.school == school) & (incidents.c.drill == drill) & incidents.c.ended_at.is_(None)
     row = db.execute(select(incidents).where(key).order_by(incidents.c.id.desc()).limit(1)).one_or_none()
     return _build_incident(row) if row else None
 
 
-def list_idle(db: Connection, drill: bool, before: datetime) -> list[Incident]:
+def list_idle(db: Transaction, drill: bool, before: datetime) -> list[Incident]:
     """Running ones in which nothing was written since that moment."""
     key = (incidents.c.drill == drill) & incidents.c.ended_at.is_(None) & (incidents.c.touched_at < before)
     return [_build_incident(row) for row in db.execute(select(incidents).where(key))]
 
 
-def set_case(db: Connection, number: int, case_id: int) -> None:
+def set_case(db: Transaction, number: int, case_id: int) -> None:
     """The case by which the chain is paged."""
     db.execute(update(incidents).where(incidents.c.id == number).values(case_id=case_id))
 
 
-def set_school(db: Connection, number: int, school: str) -> bool:
+def set_school(db: Transaction, number: int, school: str) -> bool:
     """Where it is; False if that was said before."""
     key = (incidents.c.id == number) & incidents.c.school.is_(None)
     return db.execute(update(incidents).where(key).values(school=school)).rowcount == 1
 
 
-def touch(db: Connection, number: int, at: datetime) -> None:
+def touch(db: Transaction, number: int, at: datetime) -> None:
     """Something was written: it does not end by itself for some time."""
     db.execute(update(incidents).where(incidents.c.id == number).values(touched_at=at))
 
 
-def end(db: Connection, number: int, ended_by: str, ending: str, at: datetime) -> bool:
+def end(db: Transaction, number: int, ended_by: str, ending: str, at: datetime) -> bool:
     """It is over; False if it was before."""
     key = (incidents.c.id == number) & incidents.c.ended_at.is_(None)
     values = {"ended_by": ended_by, "ended_at": at, "ending": ending}
@@ -237,7 +237,7 @@ def end(db: Connection, number: int, ended_by: str, ending: str, at: datetime) -
 
 
 def find_or_add_participant(
-    db: Connection, number: int, staff: str, language: str, at: datetime
+    db: Transaction, number: int, staff: str, language: str, at: datetime
 ) -> IncidentParticipant:
     """This person in the incident, as it was or new, before the first step."""
     found = find_participant(db, number, staff)
@@ -247,14 +247,14 @@ def find_or_add_participant(
     return found or IncidentParticipant(number, staff, 0, 0, language, at, None)
 
 
-def find_participant(db: Connection, number: int, staff: str) -> IncidentParticipant | None:
+def find_participant(db: Transaction, number: int, staff: str) -> IncidentParticipant | None:
     """Where this person stands, if in the incident at all."""
     key = (incident_participants.c.incident_id == number) & (incident_participants.c.staff == staff)
     row = db.execute(select(incident_participants).where(key)).one_or_none()
     return IncidentParticipant(**row._mapping) if row else None
 
 
-def list_participants(db: Connection, number: int) -> list[IncidentParticipant]:
+def list_participants(db: Transaction, number: int) -> list[IncidentParticipant]:
     """Everybody in it, who came first first."""
     query = (
         select(incident_participants)
@@ -264,7 +264,9 @@ def list_participants(db: Connection, number: int) -> list[IncidentParticipant]:
     return [IncidentParticipant(**row._mapping) for row in db.execute(query)]
 
 
-def set_participant_step(db: Connection, participant: IncidentParticipant, step: int, done_at: datetime | None) -> None:
+def set_participant_step(
+    db: Transaction, participant: IncidentParticipant, step: int, done_at: datetime | None
+) -> None:
     """This person reads that step now; `done_at`: it is the last one."""
     key = (incident_participants.c.incident_id == participant.incident_id) & (
         incident_participants.c.staff == participant.staff
@@ -273,31 +275,31 @@ def set_participant_step(db: Connection, participant: IncidentParticipant, step:
     db.execute(update(incident_participants).where(key).values(values))
 
 
-def add_entry(db: Connection, vault: Vault, entry: IncidentEntry) -> None:
+def add_entry(db: Transaction, entry: IncidentEntry) -> None:
     """Write an entry; raises `sqlalchemy.exc.IntegrityError` if its cause was written before."""
     row: dict[str, Any] = {
         name: getattr(entry, name) for name in ("incident_id", "cause", "at", "staff", "kind", "step")
     }
     sealed = {
-        f"sealed_{name}": vault.encrypt(getattr(entry, name), build_context(entry.cause, name))
+        f"sealed_{name}": db.vault.encrypt(getattr(entry, name), build_context(entry.cause, name))
         for name in ("text", "reply")
     }
     db.execute(insert(incident_entries).values(row | sealed))
 
 
-def find_entry_by_cause(db: Connection, vault: Vault, cause: str) -> IncidentEntry | None:
+def find_entry_by_cause(db: Transaction, cause: str) -> IncidentEntry | None:
     """The entry of this message or form, if it was handled before."""
     row = db.execute(select(incident_entries).where(incident_entries.c.cause == cause)).one_or_none()
-    return _build_entry(row, vault) if row else None
+    return _build_entry(row, db.vault) if row else None
 
 
-def list_entries(db: Connection, vault: Vault, number: int) -> Sequence[IncidentEntry]:
+def list_entries(db: Transaction, number: int) -> Sequence[IncidentEntry]:
     """The whole record, in order."""
     query = select(incident_entries).where(incident_entries.c.incident_id == number).order_by(incident_entries.c.id)
-    return [_build_entry(row, vault) for row in db.execute(query)]
+    return [_build_entry(row, db.vault) for row in db.execute(query)]
 
 
-def has_answered_step(db: Connection, number: int, staff: str, step: int) -> bool:
+def has_answered_step(db: Transaction, number: int, staff: str, step: int) -> bool:
     """Whether this person has answered that step."""
     key = (
         (incident_entries.c.incident_id == number)
@@ -308,7 +310,7 @@ def has_answered_step(db: Connection, number: int, staff: str, step: int) -> boo
     return db.execute(query).first() is not None
 
 
-def delete_ended_before(db: Connection, drill: bool, ended_before: datetime) -> int:
+def delete_ended_before(db: Transaction, drill: bool, ended_before: datetime) -> int:
     """Delete the records of incidents (or drills) that were over before this moment, words and people; how many."""
     key = (incidents.c.drill == drill) & (incidents.c.ended_at < ended_before)
     old = select(incidents.c.id).where(key)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, String, Table, delete, insert, select
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 quizzes = Table(
     "quizzes",
@@ -33,7 +32,7 @@ class QuizResult:
     at: datetime
 
 
-def save(db: Connection, cause: str, result: QuizResult) -> None:
+def save(db: Transaction, cause: str, result: QuizResult) -> None:
     """Keep a result; a form that is sent twice counts once."""
     try:
         with db.begin_nested():
@@ -42,13 +41,13 @@ def save(db: Connection, cause: str, result: QuizResult) -> None:
         pass
 
 
-def list_newest_by_staff(db: Connection) -> dict[str, QuizResult]:
+def list_newest_by_staff(db: Transaction) -> dict[str, QuizResult]:
     """The last result of everybody who ever took it."""
     names = QuizResult.__dataclass_fields__
     rows = db.execute(select(*(quizzes.c[name] for name in names)).order_by(quizzes.c.id))
     return {row["staff"]: QuizResult(**row) for row in rows.mappings()}
 
 
-def delete_before(db: Connection, before: datetime) -> int:
+def delete_before(db: Transaction, before: datetime) -> int:
     """Delete the results of before this moment; how many."""
     return db.execute(delete(quizzes).where(quizzes.c.at < before)).rowcount

@@ -23,10 +23,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from bot.base.database import Database, UtcDateTime, metadata
+from bot.base.database import Database, Transaction, UtcDateTime, metadata
 from bot.store.cases.cases import OPEN_STATES, cases
 
 NO_AGENTS = "no_agents"
@@ -94,7 +94,7 @@ class StatusAnswer:
     delivery_id: str
 
 
-def add(db: Connection, cause: str, status: SchoolStatus, at: datetime) -> tuple[SchoolStatus, bool]:
+def add(db: Transaction, cause: str, status: SchoolStatus, at: datetime) -> tuple[SchoolStatus, bool]:
     """Keep a new statement, and whether it is new: the same `cause` (a form, a text) keeps the first one."""
     kept = ("school", "kind", "checked_at", "expires_at", "by")
     row = {"cause": cause, "at": at, **{name: getattr(status, name) for name in kept}}
@@ -107,19 +107,19 @@ def add(db: Connection, cause: str, status: SchoolStatus, at: datetime) -> tuple
     return _build_status(db.execute(select(school_statuses).where(school_statuses.c.cause == cause)).one()), new
 
 
-def get(db: Connection, status_id: int) -> SchoolStatus:
+def get(db: Transaction, status_id: int) -> SchoolStatus:
     """The statement with this number; raises `sqlalchemy.exc.NoResultFound`."""
     return _build_status(db.execute(select(school_statuses).where(school_statuses.c.id == status_id)).one())
 
 
-def find_current_by_school(db: Connection, at: datetime) -> dict[str, SchoolStatus]:
+def find_current_by_school(db: Transaction, at: datetime) -> dict[str, SchoolStatus]:
     """School → what holds now.  The newest statement alone counts: an older one does not come back after it."""
     newest = select(func.max(school_statuses.c.id)).group_by(school_statuses.c.school)
     query = select(school_statuses).where(school_statuses.c.id.in_(newest) & (school_statuses.c.expires_at > at))
     return {row.school: found for row in db.execute(query) if (found := _build_status(row)).is_valid_at(at)}
 
 
-def list_newest(db: Connection, school: str, limit: int) -> list[SchoolStatus]:
+def list_newest(db: Transaction, school: str, limit: int) -> list[SchoolStatus]:
     """The last statements about a school, for who looks after them."""
     query = (
         select(school_statuses)
@@ -130,7 +130,7 @@ def list_newest(db: Connection, school: str, limit: int) -> list[SchoolStatus]:
     return [_build_status(row) for row in db.execute(query)]
 
 
-def withdraw(db: Connection, status_id: int, by: str, at: datetime) -> bool:
+def withdraw(db: Transaction, status_id: int, by: str, at: datetime) -> bool:
     """Families are not told it any more; False if it was withdrawn before or has ended."""
     key = (
         (school_statuses.c.id == status_id)
@@ -140,7 +140,7 @@ def withdraw(db: Connection, status_id: int, by: str, at: datetime) -> bool:
     return db.execute(update(school_statuses).where(key).values(withdrawn_by=by, withdrawn_at=at)).rowcount == 1
 
 
-def list_unanswered_case_ids(db: Connection, school: str | None, since: datetime) -> Sequence[int]:
+def list_unanswered_case_ids(db: Transaction, school: str | None, since: datetime) -> Sequence[int]:
     """Open cases of families who heard a rumour about this school (None: they named none) and were not told yet what
     was found."""
     told = select(school_status_answers.c.case_id).where(school_status_answers.c.taken_back_at.is_(None))
@@ -149,14 +149,14 @@ def list_unanswered_case_ids(db: Connection, school: str | None, since: datetime
     return db.execute(select(cases.c.id).where(key).order_by(cases.c.id)).scalars().all()
 
 
-def count_open_rumors(db: Connection, since: datetime) -> dict[str | None, int]:
+def count_open_rumors(db: Transaction, since: datetime) -> dict[str | None, int]:
     """School (None: not known) → open rumours, for who checks them."""
     key = (cases.c.topic == "safety_rumor") & cases.c.state.in_(OPEN_STATES) & (cases.c.opened_at >= since)
     query = select(cases.c.school, func.count().label("number")).where(key).group_by(cases.c.school)
     return {row.school: row.number for row in db.execute(query)}
 
 
-def record_answer(db: Connection, status_id: int, case_id: int, at: datetime) -> bool:
+def record_answer(db: Transaction, status_id: int, case_id: int, at: datetime) -> bool:
     """The case is told this finding; False if another process has just told it one."""
     rounds = db.execute(select(func.count()).where(school_status_answers.c.case_id == case_id)).scalar_one()
     row = {"status_id": status_id, "case_id": case_id, "round": rounds, "delivery_id": "", "at": at}
@@ -168,7 +168,7 @@ def record_answer(db: Connection, status_id: int, case_id: int, at: datetime) ->
     return True
 
 
-def set_answer_delivery(db: Connection, status_id: int, case_id: int, delivery_id: str) -> None:
+def set_answer_delivery(db: Transaction, status_id: int, case_id: int, delivery_id: str) -> None:
     """By which message it was told."""
     key = (
         (school_status_answers.c.status_id == status_id)
@@ -178,13 +178,13 @@ def set_answer_delivery(db: Connection, status_id: int, case_id: int, delivery_i
     db.execute(update(school_status_answers).where(key).values(delivery_id=delivery_id))
 
 
-def withdraw_unsent_answers(db: Connection, delivery_id: str, at: datetime) -> None:
+def withdraw_unsent_answers(db: Transaction, delivery_id: str, at: datetime) -> None:
     """A message that told a case of one school or several did not leave: none of it was told."""
     key = (school_status_answers.c.delivery_id == delivery_id) & school_status_answers.c.taken_back_at.is_(None)
     db.execute(update(school_status_answers).where(key).values(taken_back_at=at))
 
 
-def find_expired_case(db: Connection, delivery_id: str, at: datetime) -> int | None:
+def find_expired_case(db: Transaction, delivery_id: str, at: datetime) -> int | None:
     """The case that this message tells of a statement that has ended meanwhile; None: of none, or it holds."""
     query = select(school_status_answers.c.case_id).join(
         school_statuses, school_statuses.c.id == school_status_answers.c.status_id
@@ -197,19 +197,19 @@ def find_expired_case(db: Connection, delivery_id: str, at: datetime) -> int | N
     return db.execute(query.where(key).limit(1)).scalar_one_or_none()
 
 
-def find(db: Connection, status_id: int) -> SchoolStatus | None:
+def find(db: Transaction, status_id: int) -> SchoolStatus | None:
     """The statement with this number, if there is one."""
     row = db.execute(select(school_statuses).where(school_statuses.c.id == status_id)).one_or_none()
     return _build_status(row) if row else None
 
 
-def mark_staff_notified(db: Connection, status_id: int) -> bool:
+def mark_staff_notified(db: Transaction, status_id: int) -> bool:
     """Note that the others of the chain hear of it; False if they did."""
     key = (school_statuses.c.id == status_id) & school_statuses.c.told_chain.is_(False)
     return db.execute(update(school_statuses).where(key).values(told_chain=True)).rowcount == 1
 
 
-def withdraw_answers(db: Connection, status_id: int, at: datetime) -> list[StatusAnswer]:
+def withdraw_answers(db: Transaction, status_id: int, at: datetime) -> list[StatusAnswer]:
     """Those who were told it, each once: they must hear that it does not hold any more."""
     key = (school_status_answers.c.status_id == status_id) & school_status_answers.c.taken_back_at.is_(None)
     query = select(school_status_answers.c.case_id, school_status_answers.c.delivery_id, cases.c.contact_id)

@@ -9,11 +9,10 @@ from datetime import date, datetime
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Column, Date, Integer, String, Table, Text, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from bot.base.database import UtcDateTime, metadata
-from bot.base.encryption import Vault
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store import audit_log
 from bot.store.cases import cases
 from bot.store.families import record_keys
@@ -98,7 +97,7 @@ class CountedSupportNeed:
     school: str | None = None
 
 
-def add(db: Connection, vault: Vault, new: NewSupportNeed, at: datetime) -> bool:
+def add(db: Transaction, new: NewSupportNeed, at: datetime) -> bool:
     """Write it down; False if this message did so before, or the same need of the case is open already."""
     same = (
         (support_needs.c.case_id == new.case_id)
@@ -109,7 +108,7 @@ def add(db: Connection, vault: Vault, new: NewSupportNeed, at: datetime) -> bool
         return False
     row = {name: value for name, value in vars(new).items() if name != "words"}
     row["sealed_words"] = (
-        _get_encryptor(db, vault, new.contact_id, new.case_id).encrypt(new.words, build_context(new.cause, "words"))
+        _get_encryptor(db, new.contact_id, new.case_id).encrypt(new.words, build_context(new.cause, "words"))
         if new.words
         else None
     )
@@ -121,7 +120,7 @@ def add(db: Connection, vault: Vault, new: NewSupportNeed, at: datetime) -> bool
     return True
 
 
-def list_open(db: Connection, vault: Vault) -> list[SupportNeed]:
+def list_open(db: Transaction) -> list[SupportNeed]:
     """All open needs, the one that is due first first."""
     query = (
         select(support_needs)
@@ -129,33 +128,29 @@ def list_open(db: Connection, vault: Vault) -> list[SupportNeed]:
         .order_by(support_needs.c.due_on, support_needs.c.id)
     )
     rows = db.execute(query).all()
-    opens = record_keys.get_decryptor(db, vault, (row.sealed_words for row in rows))
+    opens = record_keys.get_decryptor(db, (row.sealed_words for row in rows))
     return [_build_need(row, opens) for row in rows]
 
 
-def list_for_case(db: Connection, vault: Vault, case_id: int) -> list[SupportNeed]:
+def list_for_case(db: Transaction, case_id: int) -> list[SupportNeed]:
     """The needs of a case, open and done, in the order in which they were named."""
     query = select(support_needs).where(support_needs.c.case_id == case_id).order_by(support_needs.c.id)
-    return [_build_need(row, record_keys.get_decryptor(db, vault)) for row in db.execute(query)]
+    return [_build_need(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
-def find(db: Connection, vault: Vault, need_id: int) -> SupportNeed | None:
+def find(db: Transaction, need_id: int) -> SupportNeed | None:
     """The need with this number, if there is one."""
     row = db.execute(select(support_needs).where(support_needs.c.id == need_id)).one_or_none()
-    return _build_need(row, record_keys.get_decryptor(db, vault)) if row else None
+    return _build_need(row, record_keys.get_decryptor(db)) if row else None
 
 
-def close(
-    db: Connection, vault: Vault, need: SupportNeed, result: tuple[SupportNeedOutcome, str], by: str, at: datetime
-) -> bool:
+def close(db: Transaction, need: SupportNeed, result: tuple[SupportNeedOutcome, str], by: str, at: datetime) -> bool:
     """It is done, and how (`words` of staff may be empty); False if somebody said so before."""
     outcome, words = result
     cause, contact = db.execute(
         select(support_needs.c.cause, support_needs.c.contact_id).where(support_needs.c.id == need.id)
     ).one()
-    sealed = (
-        _get_encryptor(db, vault, contact, need.case_id).encrypt(words, build_context(cause, "done")) if words else None
-    )
+    sealed = _get_encryptor(db, contact, need.case_id).encrypt(words, build_context(cause, "done")) if words else None
     values = {"outcome": outcome, "sealed_done": sealed, "closed_by": by, "closed_at": at}
     key = (support_needs.c.id == need.id) & support_needs.c.closed_at.is_(None)
     if db.execute(update(support_needs).where(key).values(values)).rowcount != 1:
@@ -164,7 +159,7 @@ def close(
     return True
 
 
-def claim_overdue(db: Connection, today: date, at: datetime) -> Sequence[tuple[str, int]]:
+def claim_overdue(db: Transaction, today: date, at: datetime) -> Sequence[tuple[str, int]]:
     """(owner, need) of each that is past its day and whose owner was not told yet; each is given out once."""
     late = support_needs.c.closed_at.is_(None) & (support_needs.c.due_on < today) & support_needs.c.told_at.is_(None)
     found = db.execute(select(support_needs.c.id, support_needs.c.owner).where(late).order_by(support_needs.c.id)).all()
@@ -176,7 +171,7 @@ def claim_overdue(db: Connection, today: date, at: datetime) -> Sequence[tuple[s
     return mine
 
 
-def list_between(db: Connection, first: date, last: date) -> list[CountedSupportNeed]:
+def list_between(db: Transaction, first: date, last: date) -> list[CountedSupportNeed]:
     """The needs that were named on these days, for the figures."""
     query = select(support_needs.c.day, support_needs.c.kind, support_needs.c.closed_at, support_needs.c.school).where(
         support_needs.c.day >= first, support_needs.c.day <= last
@@ -184,7 +179,7 @@ def list_between(db: Connection, first: date, last: date) -> list[CountedSupport
     return [CountedSupportNeed(row.day, row.kind, row.closed_at, row.school) for row in db.execute(query)]
 
 
-def anonymize_closed_before(db: Connection, before: datetime) -> int:
+def anonymize_closed_before(db: Transaction, before: datetime) -> int:
     """Older needs that are done lose the family and all words; how many."""
     old = (
         support_needs.c.closed_at.is_not(None)
@@ -195,7 +190,7 @@ def anonymize_closed_before(db: Connection, before: datetime) -> int:
     return db.execute(update(support_needs).where(old).values(values)).rowcount
 
 
-def anonymize_contact(db: Connection, contact_id: int, at: datetime) -> None:
+def anonymize_contact(db: Transaction, contact_id: int, at: datetime) -> None:
     """A family is erased: its needs stay as figures, without words and case; nobody is asked to see to them."""
     mine = support_needs.c.contact_id == contact_id
     over = {"outcome": "not needed", "closed_by": "erased", "closed_at": at}
@@ -204,12 +199,8 @@ def anonymize_contact(db: Connection, contact_id: int, at: datetime) -> None:
     db.execute(update(support_needs).where(mine).values(values))
 
 
-def _get_encryptor(db: Connection, vault: Vault, contact_id: int | None, case_id: int) -> Encryptor:
-    return (
-        record_keys.get_encryptor(db, vault, contact_id)
-        if contact_id is not None
-        else cases.get_encryptor(db, vault, case_id)
-    )
+def _get_encryptor(db: Transaction, contact_id: int | None, case_id: int) -> Encryptor:
+    return record_keys.get_encryptor(db, contact_id) if contact_id is not None else cases.get_encryptor(db, case_id)
 
 
 def _build_need(row: Row[Any], decryptor: Decryptor) -> SupportNeed:

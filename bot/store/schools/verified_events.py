@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Column, Date, Integer, String, Table, insert, select, update
-from sqlalchemy.engine import Connection
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store import audit_log
 
 verified_events = Table(
@@ -35,7 +34,7 @@ class VerifiedEvent:
     at: datetime
 
 
-def add(db: Connection, school: str, day: date, by: str, at: datetime) -> bool:
+def add(db: Transaction, school: str, day: date, by: str, at: datetime) -> bool:
     """Write it down; False if it stands there already."""
     same = (verified_events.c.school == school) & (verified_events.c.day == day)
     standing = same & verified_events.c.withdrawn_at.is_(None)
@@ -46,7 +45,7 @@ def add(db: Connection, school: str, day: date, by: str, at: datetime) -> bool:
     return True
 
 
-def withdraw(db: Connection, event_id: int, by: str, at: datetime) -> bool:
+def withdraw(db: Transaction, event_id: int, by: str, at: datetime) -> bool:
     """It was a mistake; False if that was said before."""
     key = (verified_events.c.id == event_id) & verified_events.c.withdrawn_at.is_(None)
     if db.execute(update(verified_events).where(key).values(withdrawn_by=by, withdrawn_at=at)).rowcount != 1:
@@ -56,7 +55,7 @@ def withdraw(db: Connection, event_id: int, by: str, at: datetime) -> bool:
     return True
 
 
-def list_since(db: Connection, day: date, schools: Iterable[str] | None = None) -> Sequence[VerifiedEvent]:
+def list_since(db: Transaction, day: date, schools: Iterable[str] | None = None) -> Sequence[VerifiedEvent]:
     """The events from this day on that stand, at these schools (None: at any)."""
     key = (verified_events.c.day >= day) & verified_events.c.withdrawn_at.is_(None)
     if schools is not None:

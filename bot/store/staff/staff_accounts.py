@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Integer, String, Table, Text, case, func, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
-from bot.base.database import UtcDateTime, metadata
+from bot.base.database import Transaction, UtcDateTime, metadata
 
 staff_accounts = Table(
     "logins",
@@ -65,36 +65,36 @@ class StaffAccount:
         return self.locked_until is not None and self.locked_until > at
 
 
-def find_by_name(db: Connection, name: str) -> StaffAccount | None:
+def find_by_name(db: Transaction, name: str) -> StaffAccount | None:
     """The login with this name; capital letters make no difference."""
     same = func.lower(staff_accounts.c.name) == name.lower()
     row = db.execute(select(staff_accounts).where(same).order_by(staff_accounts.c.name != name).limit(1)).one_or_none()
     return _build_account(row) if row else None
 
 
-def find_by_id(db: Connection, account_id: int) -> StaffAccount | None:
+def find_by_id(db: Transaction, account_id: int) -> StaffAccount | None:
     """The login with this id."""
     row = db.execute(select(staff_accounts).where(staff_accounts.c.id == account_id)).one_or_none()
     return _build_account(row) if row else None
 
 
-def list_all(db: Connection) -> Sequence[StaffAccount]:
+def list_all(db: Transaction) -> Sequence[StaffAccount]:
     """All logins, by name."""
     return [_build_account(row) for row in db.execute(select(staff_accounts).order_by(staff_accounts.c.name))]
 
 
-def is_empty(db: Connection) -> bool:
+def is_empty(db: Transaction) -> bool:
     """Whether nobody can log in so far."""
     return db.execute(select(func.count()).select_from(staff_accounts)).scalar_one() == 0
 
 
-def add(db: Connection, name: str, password_hash: str, role: str, staff: str | None) -> int:
+def add(db: Transaction, name: str, password_hash: str, role: str, staff: str | None) -> int:
     """A new login's id; raises `sqlalchemy.exc.IntegrityError` if the name is taken."""
     row = {"name": name, "password_hash": password_hash, "role": role, "staff": staff}
     return int(db.execute(insert(staff_accounts).values(row).returning(staff_accounts.c.id)).scalar_one())
 
 
-def set_password(db: Connection, account_id: int, password_hash: str) -> None:
+def set_password(db: Transaction, account_id: int, password_hash: str) -> None:
     """Another password; every session ends, and so does a lock (that of a closed login does not)."""
     until = case((staff_accounts.c.locked_until >= LOCKED_FOREVER, staff_accounts.c.locked_until), else_=None)
     _update_account(
@@ -102,18 +102,18 @@ def set_password(db: Connection, account_id: int, password_hash: str) -> None:
     )
 
 
-def set_role(db: Connection, account_id: int, role: str, staff: str | None) -> None:
+def set_role(db: Transaction, account_id: int, role: str, staff: str | None) -> None:
     """What this person may, and who it is in the district file."""
     _update_account(db, account_id, role=role, staff=staff)
 
 
-def set_language(db: Connection, account_id: int, language: str) -> None:
+def set_language(db: Transaction, account_id: int, language: str) -> None:
     """The language of the pages."""
     _update_account(db, account_id, language=language)
 
 
 def set_second_factor(
-    db: Connection, account_id: int, encrypted_secret: str, recovery_hashes: Sequence[str], step: int, at: datetime
+    db: Transaction, account_id: int, encrypted_secret: str, recovery_hashes: Sequence[str], step: int, at: datetime
 ) -> None:
     """The second factor, in place of any before; `step` is that of the code which proved it."""
     _update_account(
@@ -126,19 +126,19 @@ def set_second_factor(
     )
 
 
-def remove_second_factor(db: Connection, account_id: int) -> None:
+def remove_second_factor(db: Transaction, account_id: int) -> None:
     """No second factor any more, and every session ends."""
     values = {"sealed_secret": None, "secret_since": None, "recovery": "", "last_step": 0}
     _update_account(db, account_id, **values, epoch=staff_accounts.c.epoch + 1)
 
 
-def use_totp_step(db: Connection, account_id: int, step: int) -> bool:
+def use_totp_step(db: Transaction, account_id: int, step: int) -> bool:
     """Whether the code of this step is used for the first time, and no later one was."""
     key = (staff_accounts.c.id == account_id) & (staff_accounts.c.last_step < step)
     return db.execute(update(staff_accounts).where(key).values(last_step=step)).rowcount == 1
 
 
-def use_recovery_code(db: Connection, account: StaffAccount, digest: str) -> bool:
+def use_recovery_code(db: Transaction, account: StaffAccount, digest: str) -> bool:
     """Whether this is one of the recovery codes that are left; it is used with that."""
     left = [one for one in account.recovery if one != digest]
     key = (staff_accounts.c.id == account.id) & (staff_accounts.c.recovery == "\n".join(account.recovery))
@@ -146,7 +146,7 @@ def use_recovery_code(db: Connection, account: StaffAccount, digest: str) -> boo
     return found and db.execute(update(staff_accounts).where(key).values(recovery="\n".join(left))).rowcount == 1
 
 
-def count_attempt(db: Connection, account_id: int, at: datetime) -> int | None:
+def count_attempt(db: Transaction, account_id: int, at: datetime) -> int | None:
     """How many tries are left after this one; None if it may not be made, because the login is locked.
 
     Counted as a failure before it is looked at, so that a hundred tries at once are five; `give_back` mends it.
@@ -170,28 +170,28 @@ def get_lock_duration(failures: int) -> timedelta:
     return min(FIRST_LOCK_DURATION * times, MAX_LOCK_DURATION)
 
 
-def undo_attempt(db: Connection, account_id: int, clear_all: bool) -> None:
+def undo_attempt(db: Transaction, account_id: int, clear_all: bool) -> None:
     """This try was right: it does not count, nor (`whole`: nothing else is to be proved) do those before it."""
     failures = 0 if clear_all else case((staff_accounts.c.failures > 0, staff_accounts.c.failures - 1), else_=0)
     _update_account(db, account_id, failures=failures, locked_until=None)
 
 
-def unlock(db: Connection, account_id: int) -> None:
+def unlock(db: Transaction, account_id: int) -> None:
     """Open a locked or closed login."""
     _update_account(db, account_id, failures=0, locked_until=None)
 
 
-def close(db: Connection, account_id: int) -> None:
+def close(db: Transaction, account_id: int) -> None:
     """Nobody logs in with it any more; every session ends."""
     _update_account(db, account_id, locked_until=LOCKED_FOREVER, epoch=staff_accounts.c.epoch + 1)
 
 
-def end_sessions(db: Connection, account_id: int) -> None:
+def end_sessions(db: Transaction, account_id: int) -> None:
     """Every session of this login ends."""
     _update_account(db, account_id, epoch=staff_accounts.c.epoch + 1)
 
 
-def _update_account(db: Connection, account_id: int, **values: Any) -> None:
+def _update_account(db: Transaction, account_id: int, **values: Any) -> None:
     db.execute(update(staff_accounts).where(staff_accounts.c.id == account_id).values(values))
 
 

@@ -105,7 +105,7 @@ def let_days_pass() -> ResponseReturnValue:
     """This phone's follow-ups are due now; the next sweep sends them."""
     runtime, address = get_runtime(), str(request.get_json().get("phone", ""))
     with runtime.database.write() as db:
-        contact = contacts.find(db, runtime.database.vault, address)
+        contact = contacts.find(db, address)
         count = follow_ups.bring_forward(db, contact.id, now()) if contact else 0
     notice = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
     add_to_feed(runtime.redis, address, "system", f"Days pass. {notice}.")

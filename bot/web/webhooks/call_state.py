@@ -101,7 +101,7 @@ class CallState:
     def find_preferred_language(self) -> str:
         """The language of this number now: the caller's own word, or what it reads by another channel; "" if none."""
         with self.runtime.database.read() as db:
-            return contacts.find_language(db, self.runtime.database.vault, self.address) or ""
+            return contacts.find_language(db, self.address) or ""
 
     def build_speaker(self, texts: Sequence[str], foreign_languages: Mapping[str, str] = NO_FOREIGN_TEXTS) -> Speaker:
         """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that

@@ -54,7 +54,7 @@ def _answer_outgoing_call(
     runtime: Runtime, form: Mapping[str, str], args: Mapping[str, str], delivery_id: str
 ) -> VoiceResponse:
     with runtime.database.read() as db:
-        delivery = deliveries.find(db, runtime.database.vault, delivery_id)
+        delivery = deliveries.find(db, delivery_id)
         rows = recipients.get_many(db, [delivery_id]) if recipients.is_recipient_id(delivery_id) else []
     if rows and rows[0].channel == "voice":
         return outgoing_call.answer_announcement_call(runtime, form, rows[0])

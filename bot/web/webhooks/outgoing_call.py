@@ -72,7 +72,7 @@ def answer_message_call(
     """What is said in a call with one message; the same request has the same effect."""
 
     with runtime.database.read() as db:
-        case_message = case_messages.find_by_delivery(db, runtime.database.vault, delivery.id)
+        case_message = case_messages.find_by_delivery(db, delivery.id)
 
     def build_script(call: CallState) -> _OutgoingCallScript:
         family_text, original = _split_message_text(call, delivery, case_message)
@@ -131,7 +131,7 @@ def _build_announcement_script(call: CallState, row: Recipient) -> _OutgoingCall
 
 def _answer_call(runtime: Runtime, form: Mapping[str, str], row: _OutgoingCallRow) -> VoiceResponse:
     with runtime.database.read() as db:
-        contact = contacts.get(db, runtime.database.vault, row.contact_id)
+        contact = contacts.get(db, row.contact_id)
         is_opted_out = contacts.is_any_opted_out(db, contact) and not form.get("Digits")
     _record_pickup(runtime, form, row, is_opted_out)
     if is_opted_out:

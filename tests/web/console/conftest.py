@@ -11,11 +11,10 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
-from sqlalchemy.engine import Connection
 from werkzeug.serving import make_server
 
 from bot.announcements import translation_drafts
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.cases import assignment, paging, staff_conversation
 from bot.community import register
 from bot.incidents import start
@@ -95,9 +94,9 @@ def gathered(services: Runtime) -> None:
     )
     number = planning.save_plan(services, plan, "ana_ruiz")
     with services.database.write() as db:
-        contact = contacts.add(db, services.database.vault, "+12175550189", "sms", at)
+        contact = contacts.add(db, "+12175550189", "sms", at)
         rsvps.set_response(db, (number, 0), (contact.family_id or 0, contact.id), "es", 2, at)
-        meeting_questions.add(db, services.database.vault, number, "¿Habrá autobuses?", "es", at.date())
+        meeting_questions.add(db, number, "¿Habrá autobuses?", "es", at.date())
         meetings.set_answer_sheet(db, number, "Will there be buses? Yes.", "dana_cole")
         meetings.approve_answer_sheet(db, number, "Will there be buses? Yes.", "sam_ortiz")
         booked.book(db, number, BookedInterpreter(0, "es", "trained", "Maria, Bridge Interpreters", "ana_ruiz"), at)
@@ -147,21 +146,21 @@ def busy(services: Runtime, new_family: Callable[[str], Family]) -> None:
     staff_conversation.draft_message(
         services, staff_conversation.StaffMessage(1, "ana_ruiz", "Does your child know the driver?", "form:b")
     )
-    vault, at = services.database.vault, now()
+    at = now()
     with services.database.write() as db:
         for number, case in enumerate((1, 1, 2)):  # one that can be played, one that was refused, one on its way
             sound = voice_notes.NewVoiceNote(f"MM{number}:0", 1, case, "es", "https://api.twilio.com/x", "audio/ogg")
-            voice_notes.add(db, vault, sound, at)
-        note = voice_notes.find(db, vault, 1)
+            voice_notes.add(db, sound, at)
+        note = voice_notes.find(db, 1)
         assert note
-        voice_notes.mark_fetched(db, vault, note, FetchedVoiceNote("audio/ogg", b"OggS", should_transcribe=True), at)
-        voice_notes.save_transcript(db, vault, note, "quisiera saber del autobús", at)
+        voice_notes.mark_fetched(db, note, FetchedVoiceNote("audio/ogg", b"OggS", should_transcribe=True), at)
+        voice_notes.save_transcript(db, note, "quisiera saber del autobús", at)
         voice_notes.mark_refused(db, 2, "too_big", at)
         interpreter_requests.add(
-            db, vault, "form:1", InterpreterRequest(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at
+            db, "form:1", InterpreterRequest(0, 1, "ht", "Tuesday at 3", "phone", "trained", "ana_ruiz"), at
         )
         said = TopicCorrection(0, 1, "the bus is late", "en", "talk_to_person", "transport", "ana_ruiz")
-        topic_corrections.save(db, vault, said, at)
+        topic_corrections.save(db, said, at)
         for target, wording in (("ar", "المكتب يفتح في الثامنة."), ("es", "La oficina abre a las 8.")):
             approved_phrases.approve(
                 db, ApprovedPhrase("en", target, "The office opens at 8.", wording, "ana_ruiz"), at
@@ -228,7 +227,7 @@ def nothing_urgent(services: Runtime) -> None:
     services.redis.delete("rq:queue:urgent", "rq:queue:default")
 
 
-def found_in(db: Connection, number: int) -> Announcement:
+def found_in(db: Transaction, number: int) -> Announcement:
     """The announcement with this number."""
     found = announcements.find(db, number)
     assert found is not None

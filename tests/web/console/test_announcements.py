@@ -516,7 +516,7 @@ def test_consent_is_proved_without_the_number_in_any_log(
     with services.database.write() as db:
         consent_events.record(db, vault.compute_lookup_hash(A), "given", "enrollment form", "roster:1", at)
         consent_events.record(db, vault.compute_lookup_hash(f"whatsapp:{A}"), "stop", "keyword", "SM77", at)
-        found = contacts.find(db, vault, f"whatsapp:{A}")
+        found = contacts.find(db, f"whatsapp:{A}")
         assert found
         contacts.set_opted_out(db, found.id, at)
         families.mark_bad_number(db, family, 30006, at)
@@ -536,7 +536,7 @@ def test_of_an_unknown_number_nothing_is_kept(services: Runtime, ana: FlaskClien
     assert "Nothing is kept of this number." in send(office, "/console/consent", number=B).text
     assert "This is not a phone number." in send(office, "/console/consent", number="Maria").text
     with services.database.read() as db:
-        assert contacts.find(db, services.database.vault, B) is None, "looking makes no family"
+        assert contacts.find(db, B) is None, "looking makes no family"
 
 
 # --- Words --------------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def crowd(services: Runtime, school: str | None, many: int, **change: object) ->
     with services.database.write() as db:
         for n in range(many):
             new = NewCase(1, f"t{n}", "info", "default", "", "en", {}, school)
-            cases.open_or_join(db, services.database.vault, "SMcrowd", n, new, now())
+            cases.open_or_join(db, "SMcrowd", n, new, now())
         db.execute(update(cases.cases).where(cases.cases.c.message_sid == "SMcrowd").values(school=school, **change))
 
 
@@ -195,8 +195,8 @@ def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
         assert "not yours: take it first" in post(client, f"/console/cases/1/{action}", why="called"), action
     send_all(services)
     with services.database.read() as db:
-        one = cases.get(db, services.database.vault, 1)
-        assert one.is_open and contacts.get(db, services.database.vault, one.contact_id).talking_case == 1
+        one = cases.get(db, 1)
+        assert one.is_open and contacts.get(db, one.contact_id).talking_case == 1
     assert twilio.sent_to(opened.address) == []
 
 
@@ -215,7 +215,7 @@ def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
         post(client, "/console/cases/1/interpreter", when="Tuesday at 3", how="phone", kind="trained", once="e1")
     send_all(services)
     with services.database.read() as db:
-        assert len(interpreter_requests.list_for_case(db, services.database.vault, 1)) == 1
+        assert len(interpreter_requests.list_for_case(db, 1)) == 1
     told = [one.body for one in twilio.sent_to("+12175550142") if "interpreter" in one.body]
     assert len(told) == 1 and "English, phone, trained" in told[0] and "Tuesday" not in told[0]
 
@@ -294,7 +294,7 @@ def test_there_is_no_such_case(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "ana", issue_password(services, "ana"))
     assert client.get("/console/cases/99").status_code == 404
     with services.database.read() as db:
-        assert cases.find(db, services.database.vault, 99) is None
+        assert cases.find(db, 99) is None
 
 
 def test_the_review_list_holds_only_cases_of_ones_own_scope(

@@ -86,9 +86,7 @@ def test_viewers_see_no_small_figure(services: Runtime, client: FlaskClient, fam
 def test_a_suggestion_is_reviewed_once_and_never_live(services: Runtime, client: FlaskClient, family: Family) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
-        partner_suggestions.add(
-            db, services.database.vault, NewPartnerSuggestion("SM1:0", "family", "es", "<b>Casa</b> Amiga"), now()
-        )
+        partner_suggestions.add(db, NewPartnerSuggestion("SM1:0", "family", "es", "<b>Casa</b> Amiga"), now())
     page = post(ana, "/console/suggestions", text="Puertas Abiertas, rent", once="a")
     page = post(ana, "/console/suggestions", text="Puertas Abiertas, rent", once="a")
     assert page.count("Puertas Abiertas") == 1 and "&lt;b&gt;Casa" in page and "a family, in Spanish" in page
@@ -126,9 +124,7 @@ def test_a_suggestion_becomes_lines_that_the_district_file_reads(
 ) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
-        partner_suggestions.add(
-            db, services.database.vault, NewPartnerSuggestion("SM1:0", "family", "es", "Casa Amiga"), now()
-        )
+        partner_suggestions.add(db, NewPartnerSuggestion("SM1:0", "family", "es", "Casa Amiga"), now())
     page = post(ana, "/console/suggestions/1/lines", **TYPED, **TYPED_MORE, website="https://Casa.example.org/")
     lines = unescape(page.split('<pre lang="en" dir="ltr">', 1)[1].split("</pre>", 1)[0])
     file = (settings.ROOT / "district.yaml").read_text().replace("\npartners:\n", f"\npartners:\n{lines}", 1)
@@ -147,9 +143,7 @@ def test_a_suggestion_becomes_lines_that_the_district_file_reads(
 def test_what_the_file_would_refuse_is_named(services: Runtime, client: FlaskClient, family: Family) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
-        partner_suggestions.add(
-            db, services.database.vault, NewPartnerSuggestion("SM1:0", "family", "es", "Casa Amiga"), now()
-        )
+        partner_suggestions.add(db, NewPartnerSuggestion("SM1:0", "family", "es", "Casa Amiga"), now())
     given_ = {"csrf_token": token(ana.get("/console/account").text), **TYPED, "phone": "call me", "languages": ["xx"]}
     answer = ana.post("/console/suggestions/1/lines", data=given_)
     assert answer.status_code == 422

@@ -23,14 +23,14 @@ BEFORE = timedelta(days=9)
 
 def open_cases(services: Runtime, contact: int, count: int, severity: str, school: str | None) -> list[int]:
     """So many cases, opened nine days ago, taken after 10, 20, 30 … minutes and then handed over."""
-    vault, at = services.database.vault, now() - BEFORE
+    at = now() - BEFORE
     made = []
     with services.database.write() as db:
         for number in range(count):
             new = NewCase(contact, f"t{number}{severity}{school}", severity, "default", "", "es", {}, school)
-            case = cases.open_or_join(db, vault, f"SM{number}{severity}{school}", 0, new, at).id
+            case = cases.open_or_join(db, f"SM{number}{severity}{school}", 0, new, at).id
             case_transitions.claim(db, case, "ana_ruiz", None, at + timedelta(minutes=10 * (number + 1)), "by text")
-            taken = cases.get(db, vault, case)
+            taken = cases.get(db, case)
             case_transitions.hand_over(db, taken, "dana_cole", None, at + timedelta(days=2), "ana_ruiz")
             made.append(case)
     return made
@@ -95,7 +95,7 @@ def test_on_call_names_who_is_first_on_every_day(library: Library, ana: FlaskCli
 
 def test_my_alerts_are_mine_and_in_plain_words(services: Runtime, busy: None, ana: FlaskClient) -> None:
     with services.database.read() as db:
-        sent_to = {one.staff for one in deliveries.list_for_case(db, services.database.vault, 1)}
+        sent_to = {one.staff for one in deliveries.list_for_case(db, 1)}
     assert "ana_ruiz" in sent_to and "grace_wu" not in sent_to
     page = ana.get("/console/alerts").text
     assert "Somebody needs a person" in page and "/console/cases/1" in page
@@ -142,7 +142,7 @@ def test_an_interpreter_is_booked_once_and_when_is_read_by_few(services: Runtime
     with services.database.read() as db:
         booked = [one for one in audit_log.list_newest(db, 100, "case 1") if one.what == "booked an interpreter"]
         assert [one.who for one in booked] == ["rosa_lind"]
-        (request,) = interpreter_requests.list_for_case(db, services.database.vault, 1)
+        (request,) = interpreter_requests.list_for_case(db, 1)
     assert request.booked_by == "rosa_lind"
     assert ana.post("/console/interpreters", data={"id": "1"}).status_code == 400, "no form without its token"
 

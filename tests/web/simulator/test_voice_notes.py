@@ -66,4 +66,4 @@ def test_a_file_is_sent_as_a_voice_note(page: Page, served: Served, tmp_path: Pa
     [note] = notes(services)
     assert note.state == "fetched" and (sound_of(services, note) or b"").startswith(b"OggS")
     with services.database.read() as db:
-        assert voice_notes.find(db, services.database.vault, note.id)
+        assert voice_notes.find(db, note.id)

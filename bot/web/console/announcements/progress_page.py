@@ -105,9 +105,8 @@ def _build_page(sending_progress: AnnouncementProgress) -> dict[str, Any]:
 
 def _list_replies(sending_progress: AnnouncementProgress) -> list[Case]:
     """The newest cases that answer it, of those that this person may see."""
-    vault = get_runtime().database.vault
     with get_runtime().database.read() as db:
-        found = [cases.find(db, vault, number) for number in sending_progress.replies[:REPLY_LOOKUP_LIMIT]]
+        found = [cases.find(db, number) for number in sending_progress.replies[:REPLY_LOOKUP_LIMIT]]
     return [one for one in found if one is not None and can_see_case(current_user, one)]
 
 

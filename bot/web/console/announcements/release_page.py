@@ -88,7 +88,7 @@ def _find_leaders_with_advice(runtime: Runtime, preview: AnnouncementPreview) ->
     """How leaders say that the communities of these languages are best reached."""
     read = {one.language for one in preview.languages if one.reached_count or one.held}
     with runtime.database.read() as db:
-        register = community_leaders.list_all(db, runtime.database.vault)
+        register = community_leaders.list_all(db)
     return [one for one in register if one.channel and read & set(one.languages)]
 
 

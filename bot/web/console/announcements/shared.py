@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from flask import abort
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 
 from bot.announcements import approval, translation_drafts
 from bot.announcements.approval import ApprovalStatus
 from bot.announcements.current_translations import load_current_translations
+from bot.base.database import Transaction
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.runtime import Runtime
 from bot.store.announcements import announcements, approvals
@@ -81,7 +81,7 @@ def get_announcement(announcement_id: int) -> Announcement:
         return load_announcement(db, announcement_id)
 
 
-def load_announcement(db: Connection, announcement_id: int) -> Announcement:
+def load_announcement(db: Transaction, announcement_id: int) -> Announcement:
     """The same, in a transaction that is open."""
     found = announcements.find(db, announcement_id)
     return found or abort(404, _("There is no announcement {number}.", number=announcement_id))

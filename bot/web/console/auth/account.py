@@ -3,9 +3,8 @@
 from flask import redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.encryption import DecryptionError
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
@@ -64,7 +63,7 @@ def set_factor() -> ResponseReturnValue:
     codes, vault = totp.generate_recovery_codes(), get_runtime().database.vault
     sealed = vault.encrypt(secret, credentials.build_secret_context(current_user.id))
     with get_runtime().database.write() as db:
-        digests = [totp.hash_recovery_code(db, vault, current_user.id, code) for code in codes]
+        digests = [totp.hash_recovery_code(db, current_user.id, code) for code in codes]
         staff_accounts.set_second_factor(db, current_user.id, sealed, digests, step, at)
         _record_audit("second factor set", db)
     session.pop("pending", None)
@@ -135,11 +134,11 @@ def _check_new_password(new_password: str) -> str:
     return _("Do not use your name as a password.") if current_user.name.lower() in new_password.lower() else ""
 
 
-def _get_own_account(db: Connection) -> StaffAccount:
+def _get_own_account(db: Transaction) -> StaffAccount:
     found = staff_accounts.find_by_id(db, current_user.id)
     assert found is not None, "who is logged in has a login: none is ever deleted"
     return found
 
 
-def _record_audit(action: str, db: Connection) -> None:
+def _record_audit(action: str, db: Transaction) -> None:
     audit_log.record(db, current_user.name, action, f"login {current_user.id}", now())

@@ -11,9 +11,8 @@ from math import ceil
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
 from bot.store.staff.staff_accounts import ATTEMPTS_BEFORE_LOCK, StaffAccount
@@ -83,13 +82,11 @@ def build_secret_context(login_id: int) -> str:
     return f"login:secret:{login_id}"
 
 
-def _use_code(db: Connection, login: StaffAccount, given: str) -> bool:
+def _use_code(db: Transaction, login: StaffAccount, given: str) -> bool:
     step = totp.find_time_step(get_totp_secret(login), given, now())
     if step is not None:
         return staff_accounts.use_totp_step(db, login.id, step)
-    if not staff_accounts.use_recovery_code(
-        db, login, totp.hash_recovery_code(db, get_runtime().database.vault, login.id, given)
-    ):
+    if not staff_accounts.use_recovery_code(db, login, totp.hash_recovery_code(db, login.id, given)):
         return False
     audit_log.record(db, login.name, "recovery code used", f"login {login.id}", now())
     return True

@@ -8,9 +8,8 @@ import pyotp
 import segno
 from markupsafe import Markup
 from pyotp.utils import strings_equal
-from sqlalchemy.engine import Connection
 
-from bot.base.encryption import Vault
+from bot.base.database import Transaction
 from bot.store import permanent_hashes
 
 RECOVERY_CODE_COUNT = 10
@@ -47,9 +46,9 @@ def generate_recovery_codes() -> list[str]:
     ]
 
 
-def hash_recovery_code(db: Connection, vault: Vault, login_id: int, code: str) -> str:
+def hash_recovery_code(db: Transaction, login_id: int, code: str) -> str:
     """What is kept of a recovery code: a keyed hash, so that the database alone gives none away."""
-    return permanent_hashes.compute_hash(db, vault, f"recovery:{login_id}:{normalize_code(code)}")
+    return permanent_hashes.compute_hash(db, f"recovery:{login_id}:{normalize_code(code)}")
 
 
 def normalize_code(code: str) -> str:

@@ -53,23 +53,21 @@ def case(case_id: int) -> ResponseReturnValue:
 
 
 def _get_case(runtime: Runtime, db: Any, case_id: int) -> Case:
-    return cases.find(db, runtime.database.vault, case_id) or abort(
-        404, _("There is no case {number}.", number=case_id)
-    )
+    return cases.find(db, case_id) or abort(404, _("There is no case {number}.", number=case_id))
 
 
 def _build_page(runtime: Runtime, found: Case) -> dict[str, Any]:
-    vault, district = runtime.database.vault, runtime.library.district
+    district = runtime.library.district
     with runtime.database.read() as db:
-        contact = contacts.get(db, vault, found.contact_id)
+        contact = contacts.get(db, found.contact_id)
         said = list_chat_bubbles(runtime, db, found.id)
         page: dict[str, Any] = {
-            "alerts": deliveries.list_for_case(db, vault, found.id),
+            "alerts": deliveries.list_for_case(db, found.id),
             "answers_to": announcements.find(db, found.announcement_id) if found.announcement_id else None,
             "notes": contacts.get_attributes(db, contact.id),
-            "corrected": topic_corrections.find_for_case(db, vault, found.id),
+            "corrected": topic_corrections.find_for_case(db, found.id),
             "log": audit_log.list_newest(db, CASE_LOG_SIZE, f"case {found.id}"),
-            "wanted": interpreter_requests.list_for_case(db, vault, found.id),
+            "wanted": interpreter_requests.list_for_case(db, found.id),
             "incident": incidents.find_by_case(db, found.id) if found.topic in cases.STAFF_TOPICS else None,
             "voices": list_voice_notes(runtime, db, found.id),
             **build_call_guide(runtime, db, found),
@@ -218,7 +216,7 @@ def note(case_id: int) -> ResponseReturnValue:
         )
         with here.database.write() as db:
             _get_case(here, db, case_id)
-            add(db, here.database.vault, new, at)
+            add(db, new, at)
             audit_log.record(db, current_user.by, "noted", f"case {case_id}", at)
     return _redirect_to_case(case_id)
 

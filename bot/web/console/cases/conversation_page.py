@@ -48,8 +48,8 @@ def draft(case_id: int) -> ResponseReturnValue:
 def _can_write(runtime: Runtime, case_id: int) -> bool:
     """Only who has the case writes, and only where the text can arrive."""
     with runtime.database.read() as db:
-        found = cases.get(db, runtime.database.vault, case_id)
-        contact = contacts.get(db, runtime.database.vault, found.contact_id)
+        found = cases.get(db, case_id)
+        contact = contacts.get(db, found.contact_id)
     if found.claimed_by != current_user.by or not found.is_open:
         flash(_("This case is not yours: take it first."))
         return False
@@ -119,7 +119,7 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
 def knock(case_id: int) -> ResponseReturnValue:
     """Send the approved template that asks the family to write; its answer opens WhatsApp for 24 hours."""
     with get_runtime().database.read() as db:
-        found = cases.get(db, get_runtime().database.vault, case_id)
+        found = cases.get(db, case_id)
     if found.claimed_by != current_user.by or not found.is_open:
         flash(_("This case is not yours: take it first."))
     elif staff_conversation.ask_family_to_write(get_runtime(), case_id):

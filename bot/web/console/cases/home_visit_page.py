@@ -38,8 +38,8 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
         flash(_("Not kept: please write nothing about immigration papers, nationality or ID numbers."))
         return _redirect_to_case(case_id)
     with here.database.write() as db:
-        case = cases.get(db, here.database.vault, case_id)
-        contact = contacts.get(db, here.database.vault, case.contact_id)
+        case = cases.get(db, case_id)
+        contact = contacts.get(db, case.contact_id)
         refusal = _explain_refusal(
             case.school, home_visits.has_refused_visits(db, contact.id), bool(contact.stopped_at)
         )
@@ -51,7 +51,7 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
         new = schools_home_visits.NewHomeVisit(
             cause, case_id, contact.id, case.school or "", day=day, asked_by=current_user.by, **typed
         )
-        number = schools_home_visits.add(db, here.database.vault, new, at)
+        number = schools_home_visits.add(db, new, at)
         if number is not None:
             place = follow_ups.FollowUpTarget(home_visits.VISIT_QUESTION_FLOW, case_id=case_id)
             follow_ups.plan(

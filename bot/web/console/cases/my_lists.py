@@ -5,9 +5,8 @@ from datetime import timedelta
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.cases.interpreter_requests import INTERPRETER_COORDINATOR_ROLE
 from bot.store import audit_log
 from bot.store.announcements import approved_phrases
@@ -66,7 +65,7 @@ def interpreters_page() -> str:
     """Requests that nobody has booked; when it is wanted is read only by who may see the case."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        wanted = interpreter_requests.list_open(db, runtime.database.vault)
+        wanted = interpreter_requests.list_open(db)
         seen = _filter_visible_cases(db, {one.case_id for one in wanted})
     names = {one.asked_by: get_staff_name(runtime, one.asked_by) for one in wanted}
     return render_template(
@@ -85,7 +84,7 @@ def book_interpreter() -> ResponseReturnValue:
     """Somebody was found: the request leaves the list."""
     here, at, number = get_runtime(), now(), request.form.get("id", type=int)
     with here.database.write() as db:
-        open_ones = interpreter_requests.list_open(db, here.database.vault)
+        open_ones = interpreter_requests.list_open(db)
         wanted = next((one for one in open_ones if one.id == number), None)
         if wanted is not None and not (
             _is_coordinator() or wanted.case_id in _filter_visible_cases(db, {wanted.case_id})
@@ -127,7 +126,7 @@ def _is_coordinator() -> bool:
     )
 
 
-def _filter_visible_cases(db: Connection, case_ids: set[int]) -> frozenset[int]:
+def _filter_visible_cases(db: Transaction, case_ids: set[int]) -> frozenset[int]:
     """Those of these cases that this person may see."""
-    found = (cases.find(db, get_runtime().database.vault, number) for number in case_ids)
+    found = (cases.find(db, number) for number in case_ids)
     return frozenset(one.id for one in found if one is not None and can_see_case(current_user, one))

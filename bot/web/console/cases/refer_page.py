@@ -46,8 +46,8 @@ def refer(case_id: int) -> ResponseReturnValue:
     here, name = get_runtime(), request.form.get("partner", "")
     once = request.form.get("once", "")[:32] or secrets.token_hex(12)
     with here.database.read() as db:
-        case = cases.get(db, here.database.vault, case_id)
-        contact = contacts.get(db, here.database.vault, case.contact_id)
+        case = cases.get(db, case_id)
+        contact = contacts.get(db, case.contact_id)
     way = find_reply_route(here, contact)
     if not way.possible:
         flash(way.how)

@@ -3,10 +3,9 @@
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import NoResultFound
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.nlu import SEVERITY_BY_INTENT
 from bot.runtime import Runtime
 from bot.store.cases import cases, topic_corrections
@@ -26,14 +25,14 @@ def correct_topic(case_id: int) -> ResponseReturnValue:
         abort(400, _("Choose a topic of the list."))
     with here.database.write() as db:
         try:
-            case = cases.get(db, here.database.vault, case_id)
+            case = cases.get(db, case_id)
         except NoResultFound:
             abort(404, _("There is no case {number}.", number=case_id))
         phrase = case.answers.get(cases.OPENING_MESSAGE_KEY, "")
         if not phrase:
             abort(409, _("This case keeps no words of the family: there is nothing to learn from."))
         said = TopicCorrection(0, case_id, phrase, case.language, case.topic, topic, current_user.name)
-        topic_corrections.save(db, here.database.vault, said, now())
+        topic_corrections.save(db, said, now())
     return redirect(url_for("console.case", case_id=case_id))
 
 
@@ -43,11 +42,7 @@ def review() -> ResponseReturnValue:
     """What staff said was understood wrongly, for the person who keeps `flows/phrases`."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        found = [
-            one
-            for one in topic_corrections.list_unreviewed(db, runtime.database.vault)
-            if _is_case_in_scope(runtime, db, one.case_id)
-        ]
+        found = [one for one in topic_corrections.list_unreviewed(db) if _is_case_in_scope(runtime, db, one.case_id)]
     return render_template("console/review.html", corrections=found, title=get_topic_title)
 
 
@@ -57,14 +52,14 @@ def reviewed(correction_id: int) -> ResponseReturnValue:
     """Take one off the list: it stands in a phrase file now, or is not worth it."""
     runtime = get_runtime()
     with runtime.database.write() as db:
-        listed = {one.id: one.case_id for one in topic_corrections.list_unreviewed(db, runtime.database.vault)}
+        listed = {one.id: one.case_id for one in topic_corrections.list_unreviewed(db)}
         if correction_id in listed and not _is_case_in_scope(runtime, db, listed[correction_id]):
             abort(404, _("There is no such line on your list."))
         topic_corrections.mark_reviewed(db, correction_id, current_user.name, now())
     return redirect(url_for("console.review"))
 
 
-def _is_case_in_scope(runtime: Runtime, db: Connection, case_id: int) -> bool:
+def _is_case_in_scope(runtime: Runtime, db: Transaction, case_id: int) -> bool:
     """Staff see the words of their own cases only."""
-    case = cases.find(db, runtime.database.vault, case_id)
+    case = cases.find(db, case_id)
     return case is not None and is_in_scope(runtime.library.district, current_user, case)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from flask import Response, abort, request
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.runtime import Runtime
 from bot.store.cases import voice_notes
 from bot.store.cases.voice_notes import VoiceNote
@@ -43,11 +42,9 @@ class VoiceNoteView:
     heard: str
 
 
-def list_voice_notes(runtime: Runtime, db: Connection, case_id: int) -> list[VoiceNoteView]:
+def list_voice_notes(runtime: Runtime, db: Transaction, case_id: int) -> list[VoiceNoteView]:
     """The voice notes of a case, in order."""
-    return [
-        _build_voice_note_view(runtime, note) for note in voice_notes.list_for_case(db, runtime.database.vault, case_id)
-    ]
+    return [_build_voice_note_view(runtime, note) for note in voice_notes.list_for_case(db, case_id)]
 
 
 def _build_voice_note_view(runtime: Runtime, note: VoiceNote) -> VoiceNoteView:
@@ -66,9 +63,9 @@ def voice_note(case_id: int, note_id: int) -> Response:
     """The sound itself, in parts if the browser asks for them; who listens stands in the audit log."""
     here, at = get_runtime(), now()
     with here.database.read() as db:
-        note = voice_notes.find(db, here.database.vault, note_id)
+        note = voice_notes.find(db, note_id)
         known = note is not None and case_id in (note.case_id, note.urgent_case_id)
-        audio = voice_notes.load_audio(db, here.database.vault, note) if note and known else None
+        audio = voice_notes.load_audio(db, note) if note and known else None
     if note is None or audio is None:
         abort(404, _("There is no such voice message in this case."))
     audit_view("listened to a voice message", f"case {case_id}", f"voice message {note_id}")

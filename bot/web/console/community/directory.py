@@ -90,7 +90,7 @@ def directory_page() -> str:
     rows.sort(key=lambda row: (row.state == "fresh", row.partner.name))
     with here.database.read() as db:
         counts = dict(referrals.count_by_outcome(db))
-        waiting = len(partner_suggestions.list_to_review(db, here.database.vault))
+        waiting = len(partner_suggestions.list_to_review(db))
     words = {
         "kinds": PARTNER_KIND_LABELS,
         "costs": PARTNER_COST_LABELS,
@@ -152,7 +152,7 @@ def _render_suggestions(**written: object) -> str:
     """`written`: what was typed of one of them, and the lines that came of it or what is wrong with it."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        found = partner_suggestions.list_to_review(db, runtime.database.vault)
+        found = partner_suggestions.list_to_review(db)
     names = {
         one.from_whom: get_staff_name(runtime, one.from_whom)
         for one in found
@@ -201,7 +201,7 @@ def suggest() -> ResponseReturnValue:
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
     new = partner_suggestions.NewPartnerSuggestion(cause, current_user.by, current_user.language, mask_pii(text)[0])
     with get_runtime().database.write() as db:
-        if partner_suggestions.add(db, get_runtime().database.vault, new, at):
+        if partner_suggestions.add(db, new, at):
             audit_log.record(db, current_user.by, "suggested a partner", "suggestions", at)
     flash(_("Thank you. It waits for a colleague to look at it."))
     return redirect(url_for("console.suggestions"))

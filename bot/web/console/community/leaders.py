@@ -69,7 +69,7 @@ def leader_list() -> str:
 def _render_page(problem: str = "") -> str:
     here, todo = get_runtime(), register.list_tasks(get_runtime())
     with here.database.read() as db:
-        found = community_leaders.list_all(db, here.database.vault)
+        found = community_leaders.list_all(db)
         queue = community_leaders.list_open_requests(db)
         last = {one.id: community_leaders.find_last_completed_request(db, one.id) for one in found}
     rows = [_build_row(one, queue, last[one.id]) for one in found]
@@ -156,7 +156,7 @@ def _parse_day(typed: str) -> date | None:
 
 def _get_leader(leader_id: int) -> CommunityLeader:
     with get_runtime().database.read() as db:
-        found = community_leaders.find(db, get_runtime().database.vault, leader_id)
+        found = community_leaders.find(db, leader_id)
     return found or abort(404, _("There is no leader {number}.", number=leader_id))
 
 

@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from redis import RedisError
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES
 from bot.cases import staff_conversation
 from bot.channels.error_messages import (
@@ -59,12 +58,11 @@ class ReplyRoute:
     template: bool = False
 
 
-def list_chat_bubbles(runtime: Runtime, db: Connection, case_id: int) -> list[ChatBubble]:
+def list_chat_bubbles(runtime: Runtime, db: Transaction, case_id: int) -> list[ChatBubble]:
     """Everything said about a case that was not thrown away."""
-    vault = runtime.database.vault
     return [
         _build_chat_bubble(runtime, db, message)
-        for message in case_messages.list_for_case(db, vault, case_id)
+        for message in case_messages.list_for_case(db, case_id)
         if message.state != "dropped"
     ]
 
@@ -75,8 +73,8 @@ def compute_chat_digest(bubbles: list[ChatBubble]) -> str:
     return sha256("|".join(states).encode()).hexdigest()[:16]
 
 
-def _build_chat_bubble(runtime: Runtime, db: Connection, message: CaseMessage) -> ChatBubble:
-    delivery = deliveries.find(db, runtime.database.vault, message.delivery_id) if message.delivery_id else None
+def _build_chat_bubble(runtime: Runtime, db: Transaction, message: CaseMessage) -> ChatBubble:
+    delivery = deliveries.find(db, message.delivery_id) if message.delivery_id else None
     return ChatBubble(
         message=message,
         who=_get_author_name(runtime, message),

@@ -6,9 +6,8 @@ from itertools import islice
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.cases.alert_text import FALLBACK_TOPIC_TITLES
 from bot.runtime import Runtime
 from bot.store import audit_log
@@ -106,7 +105,7 @@ def open_link(secret: str) -> ResponseReturnValue:
     here, at = get_runtime(), now()
     with here.database.write() as db:
         case_id = one_time_links.find_case_id(db, secret[:64], at)
-        case = cases.find(db, here.database.vault, case_id) if case_id else None
+        case = cases.find(db, case_id) if case_id else None
         opens = case is not None and request.method == "GET" and is_in_scope(here.library.district, current_user, case)
         if opens and one_time_links.use(db, secret[:64], at):
             audit_log.record(db, current_user.by, "opened a link", f"case {case_id}", at)
@@ -132,15 +131,14 @@ def found() -> ResponseReturnValue:
     return render_template("console/search.html", rows=rows, asked=asked)
 
 
-def _find_cases(runtime: Runtime, db: Connection, search_text: str) -> list[Case]:
-    vault = runtime.database.vault
+def _find_cases(runtime: Runtime, db: Transaction, search_text: str) -> list[Case]:
     if search_text.lstrip("#").isdecimal() and len(search_text) < 8:
-        one = cases.find(db, vault, int(search_text.lstrip("#")))
+        one = cases.find(db, int(search_text.lstrip("#")))
         return [one] if one else []
     digits = "".join(char for char in search_text if char.isdecimal())
     number = f"+1{digits}" if len(digits) == 10 else f"+{digits}"
-    who = contacts.list_for_number(db, vault, number)
-    return [case for one in who for case in cases.list_for_contact(db, vault, one.id)]
+    who = contacts.list_for_number(db, number)
+    return [case for one in who for case in cases.list_for_contact(db, one.id)]
 
 
 def get_topic_title(topic: str) -> str:

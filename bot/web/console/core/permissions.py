@@ -136,7 +136,7 @@ def _check_scope() -> None:
     if case_id is None:
         return
     with get_runtime().database.read() as db:
-        case = cases.find(db, get_runtime().database.vault, case_id)
+        case = cases.find(db, case_id)
     if case is None or not can_see_case(current_user, case):
         abort(404, _("There is no case {number}.", number=case_id))
 

@@ -70,12 +70,12 @@ def _get_incident(incident_id: int) -> Incident:
 
 def _build_page(incident_row: Incident) -> dict[str, Any]:
     runtime = get_runtime()
-    vault, schools = runtime.database.vault, runtime.library.district.schools
+    schools = runtime.library.district.schools
     with runtime.database.read() as db:
-        entries = incidents.list_entries(db, vault, incident_row.id)
+        entries = incidents.list_entries(db, incident_row.id)
         people = incidents.list_participants(db, incident_row.id)
-        case = cases.find(db, vault, incident_row.case_id or 0)
-        pages = deliveries.list_for_case(db, vault, incident_row.case_id or 0)
+        case = cases.find(db, incident_row.case_id or 0)
+        pages = deliveries.list_for_case(db, incident_row.case_id or 0)
     school = schools.get(incident_row.school or "")
     shown = {
         "one": incident_row,

@@ -89,7 +89,7 @@ def _list_schools() -> dict[str, str]:
 
 
 def _find_assignee_name(db: Any, incident: Incident) -> str:
-    case = cases.find(db, get_runtime().database.vault, incident.case_id or 0)
+    case = cases.find(db, incident.case_id or 0)
     return get_staff_name(get_runtime(), case.claimed_by) if case and case.claimed_by else ""
 
 
@@ -126,7 +126,7 @@ def begin_incident() -> ResponseReturnValue:
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
     said = start_incident(here, IncidentRequest(current_user.by, drill, school, language), cause)
     with here.database.read() as db:
-        entry = incidents.find_entry_by_cause(db, here.database.vault, cause)
+        entry = incidents.find_entry_by_cause(db, cause)
     if entry is None:
         flash(said)
         return redirect(url_for("console.agents"))

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.staff import staff_accounts
@@ -22,7 +21,7 @@ from bot.web.core.current_runtime import get_runtime
 FIRST_ACCOUNT_NAME = "admin"
 COMMAND_LINE_ACTOR = "command line"
 
-ACCOUNT_ACTIONS: dict[str, tuple[str, Callable[[Connection, int], None]]] = {
+ACCOUNT_ACTIONS: dict[str, tuple[str, Callable[[Transaction, int], None]]] = {
     "end": ("sessions ended", staff_accounts.end_sessions),
     "unlock": ("login unlocked", staff_accounts.unlock),
     "forget": ("second factor taken away", staff_accounts.remove_second_factor),
@@ -144,7 +143,7 @@ def _read_role_and_staff(name: str = "any") -> tuple[str, str | None]:
     return role, staff
 
 
-def _get_other_account(db: Connection) -> StaffAccount:
+def _get_other_account(db: Transaction) -> StaffAccount:
     """The login that the form names: never one's own, so that the last administrator does not lock everybody out."""
     number = request.form.get("id", "")
     found = staff_accounts.find_by_id(db, int(number)) if number.isdecimal() and len(number) < 10 else None
@@ -161,20 +160,20 @@ def _generate_password() -> tuple[str, str]:
     return given, hash_password(given)
 
 
-def _create_account(db: Connection, name_and_hash: tuple[str, str], role: str, staff: str | None, actor: str) -> None:
+def _create_account(db: Transaction, name_and_hash: tuple[str, str], role: str, staff: str | None, actor: str) -> None:
     made = staff_accounts.add(db, *name_and_hash, role, staff)
     _record_audit(db, actor, "login made", made, role)
 
 
-def _set_password(db: Connection, login: StaffAccount, password_hash: str, actor: str) -> None:
+def _set_password(db: Transaction, login: StaffAccount, password_hash: str, actor: str) -> None:
     staff_accounts.set_password(db, login.id, password_hash)
     _record_audit(db, actor, "password changed", login.id)
 
 
-def _change_role(db: Connection, login: StaffAccount, role: str, staff: str | None, actor: str) -> None:
+def _change_role(db: Transaction, login: StaffAccount, role: str, staff: str | None, actor: str) -> None:
     staff_accounts.set_role(db, login.id, role, staff)
     _record_audit(db, actor, "role changed", login.id, f"{login.role} to {role}")
 
 
-def _record_audit(db: Connection, actor: str, action: str, login_id: int, why: str = "") -> None:
+def _record_audit(db: Transaction, actor: str, action: str, login_id: int, why: str = "") -> None:
     audit_log.record(db, actor, action, f"login {login_id}", now(), why)

@@ -95,10 +95,9 @@ def normalize_phone_number(typed: str) -> str:
 
 def load_consent_proof(runtime: Runtime, number: str) -> ConsentProof:
     """Everything about consent from this number, by whichever way; it outlives the family's other data."""
-    vault = runtime.database.vault
     with runtime.database.read() as db:
-        known = contacts.list_for_number(db, vault, number)
-        events = consent_events.list_history(db, vault, contacts.list_possible_addresses(number))
+        known = contacts.list_for_number(db, number)
+        events = consent_events.list_history(db, contacts.list_possible_addresses(number))
         ids = {one.family_id for one in known if one.family_id is not None}
         family = families.get(db, min(ids)) if ids else None
     bad = family.bad_number if family else None

@@ -76,7 +76,7 @@ def copy_of_family() -> ResponseReturnValue:
         return _render_not_found(number)
     at, kind = now(), "json" if request.form.get("as") == "json" else "txt"
     with here.database.write() as db:
-        found = subject_access_export.export_family(db, here.database.vault, known.family_id)
+        found = subject_access_export.export_family(db, known.family_id)
         found |= _export_conversation_today(here, contacts.list_address_hashes(db, known.family_id))
         audit_log.record(db, current_user.by, "took a copy of a family's data", known.audit_subject, at, kind)
     whole = {"district": here.library.district.name, "made_at": at.isoformat(), "records": found}
@@ -137,11 +137,10 @@ def _shorten_value(name: str, value: object) -> object:
 
 
 def _look_up(runtime: Runtime, number: str) -> FamilyLookup | None:
-    vault = runtime.database.vault
     with runtime.database.read() as db:
-        found = (contacts.find(db, vault, address) for address in (number, f"whatsapp:{number}", f"voice:{number}"))
+        found = (contacts.find(db, address) for address in (number, f"whatsapp:{number}", f"voice:{number}"))
         contact = next((one for one in found if one), None)
-        family = contact.family_id if contact else families.find(db, vault, number)
+        family = contact.family_id if contact else families.find(db, number)
     return None if contact is None and family is None else FamilyLookup(contact, family)
 
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.content.facts import Fact
 from bot.messaging import attendance_effects, home_visits
 from bot.runtime import Runtime
@@ -47,13 +45,13 @@ def find_interpreter_right(runtime: Runtime) -> Fact | None:
     return fact if fact and fact.is_usable(today, district.policies, district.partners.values()) else None
 
 
-def build_call_guide(runtime: Runtime, db: Connection, case: Case) -> dict[str, Any]:
+def build_call_guide(runtime: Runtime, db: Transaction, case: Case) -> dict[str, Any]:
     """What the case page shows of needs and of the guide for a call."""
     page: dict[str, Any] = {"guided": case.topic in CALL_GUIDE_TOPICS, "calls": absences.list_calls(db, case.id)}
     page["rights"] = find_interpreter_right(runtime)
-    page |= {"needs": support_needs.list_for_case(db, runtime.database.vault, case.id), "reasons": REASON_LABELS}
+    page |= {"needs": support_needs.list_for_case(db, case.id), "reasons": REASON_LABELS}
     page |= {
-        "visits": schools_home_visits.list_for_case(db, runtime.database.vault, case.id),
+        "visits": schools_home_visits.list_for_case(db, case.id),
         "visit_states": VISIT_STATE_LABELS,
     }
     page |= {

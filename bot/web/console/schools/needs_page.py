@@ -6,9 +6,8 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.engine import Connection
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.cases import staff_conversation
 from bot.messaging import attendance_effects
 from bot.messaging.attendance_effects import AttendanceReport
@@ -38,7 +37,7 @@ def needs_page() -> str:
     """Open needs: one's own, then those of the cases that one may see."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        found = [one for one in support_needs.list_open(db, runtime.database.vault) if _can_see_need(db, one)]
+        found = [one for one in support_needs.list_open(db) if _can_see_need(db, one)]
     mine = [one for one in found if one.owner == current_user.by]
     lists = {_("Mine"): mine, _("Of others"): [one for one in found if one not in mine]}
     return render_template("console/needs.html", lists=lists, **_get_page_labels(runtime))
@@ -55,10 +54,10 @@ def _get_page_labels(runtime: Runtime) -> dict[str, Any]:
     return {**words, "name": lambda who: get_staff_name(runtime, who), "most": MAX_NEED_TEXT_LENGTH}
 
 
-def _can_see_need(db: Connection, need: SupportNeed) -> bool:
+def _can_see_need(db: Transaction, need: SupportNeed) -> bool:
     if need.owner == current_user.by:
         return True
-    case = cases.find(db, get_runtime().database.vault, need.case_id)
+    case = cases.find(db, need.case_id)
     return case is not None and can_see_case(current_user, case)
 
 
@@ -71,12 +70,12 @@ def close_need(need_id: int) -> ResponseReturnValue:
     if outcome is None:
         abort(400, _("Choose what was done."))
     with here.database.write() as db:
-        need = support_needs.find(db, here.database.vault, need_id)
+        need = support_needs.find(db, need_id)
         if need is None or not _can_see_need(db, need):
             abort(404, _("There is no such need."))
         if _has_status_or_id_number(words):
             flash(get_status_refusal())
-        elif not support_needs.close(db, here.database.vault, need, (outcome, words), current_user.by, now()):
+        elif not support_needs.close(db, need, (outcome, words), current_user.by, now()):
             flash(_("Somebody has said so before."))
     back = url_for("console.case", case_id=need.case_id) if request.form.get("back") == "case" else None
     return redirect(back or url_for("console.needs"))
@@ -107,7 +106,7 @@ def note_call(case_id: int) -> ResponseReturnValue:
         return redirect(url_for("console.case", case_id=case_id))
     cause, at = f"call:{form.get('once', '')[:32] or secrets.token_hex(12)}", now()
     with here.database.write() as db:
-        case = cases.get(db, here.database.vault, case_id)
+        case = cases.get(db, case_id)
         if not absences.record_call(db, cause, case_id, AbsenceCall(reason, interpreter, current_user.by, at)):
             return redirect(url_for("console.case", case_id=case_id))
         _save_absence_reason(here, db, case, cause, reason)
@@ -123,13 +122,13 @@ def note_call(case_id: int) -> ResponseReturnValue:
                 note,
                 current_user.by,
             )
-            case_messages.add(db, here.database.vault, new, at)
+            case_messages.add(db, new, at)
         audit_log.record(db, current_user.by, "noted a call", f"case {case_id}", at, f"interpreter: {interpreter}")
     flash(_("The call is noted."))
     return redirect(url_for("console.case", case_id=case_id))
 
 
-def _save_absence_reason(runtime: Runtime, db: Connection, case: Case, cause: str, reason: str) -> None:
+def _save_absence_reason(runtime: Runtime, db: Transaction, case: Case, cause: str, reason: str) -> None:
     """The reason of the reports that the call was about; where there was none, the call is the report."""
     at = now()
     if absences.set_outcome(db, case.id, case.contact_id, at - attendance_effects.SAME_ABSENCE_PERIOD, reason, at):
