@@ -1,7 +1,7 @@
-// Adds "record with this microphone" to each form that takes a sound file.  Without this script a file is chosen.
+// Adds a microphone button to each form that takes a sound file. Without this script, staff choose a file.
 "use strict";
 
-const LONGEST = 118_000; // milliseconds: a recording may last two minutes
+const LONGEST = 118_000; // milliseconds; a recording can last two minutes
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 
 function element(name, text) {
@@ -10,7 +10,7 @@ function element(name, text) {
   return made;
 }
 
-// Puts what was recorded where a chosen file would be, and lets it be heard first.
+// Puts the recording into the file field of the form, and adds a player to check it.
 function keep(form, parts, type) {
   const ending = type.includes("mp4") ? "m4a" : type.includes("ogg") ? "ogg" : "webm";
   const file = new File(parts, "recording." + ending, { type });

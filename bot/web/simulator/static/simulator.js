@@ -1,4 +1,4 @@
-// The phones of the simulator.  Texts are only ever set as text, never as HTML.
+// The phones of the simulator. Messages are always inserted as text, never as HTML.
 "use strict";
 
 const KEY = "puente-phones";
@@ -111,7 +111,7 @@ class Phone {
     this.find("mic").textContent = "Record";
   }
 
-  // The microphone, until the button is pressed again; what was said is sent with Send.
+  // Records from the microphone until you press the button again. Send sends the recording.
   async listenToMic() {
     const button = this.find("mic");
     if (this.recorder) { this.recorder.stop(); return; }
@@ -158,7 +158,7 @@ class Phone {
   }
 }
 
-// A call that rings: it can be taken once.
+// Shows an incoming call. You can answer it once.
 function ringing(item, phone) {
   const [take, leave] = ["Answer", "Do not answer"].map((name) => {
     const button = document.createElement("button");
@@ -174,7 +174,7 @@ function ringing(item, phone) {
   return row;
 }
 
-// A file that came with a text: a sound, or a picture.
+// Shows a file that came with a message: a sound or a picture.
 function file(address) {
   const sound = /\.(mp3|ogg)$/.test(address);
   const node = document.createElement(sound ? "audio" : "a");
@@ -184,7 +184,7 @@ function file(address) {
   return node;
 }
 
-// What was understood of a message, and which of its words decided: fetched when somebody opens it.
+// Shows how Puente classified a message and which words decided. Loads when you open it.
 function why(text) {
   const panel = document.createElement("details");
   panel.className = "why";

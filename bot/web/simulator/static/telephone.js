@@ -1,8 +1,8 @@
-// The telephone of a phone: it walks through the steps of each answer, and waits where the line waits.
-// Twilio's clock does not run here: silence is a button, so that nobody has to hurry.
+// Simulates phone calls. Runs the steps of each answer, and waits where a real call waits.
+// There are no time limits as at Twilio. To say nothing, press a button.
 "use strict";
 
-// Our own files by their path: the page may be open under another name of this machine.
+// Returns the path of a file of Puente, because the page may use another host name of this machine.
 const here = (address) => { const url = new URL(address, location.href); return url.pathname + url.search; };
 
 class Line {
