@@ -1,42 +1,80 @@
-"""The answer to one message, whoever wrote it: the rooms are asked in order; what none of them takes is a family's."""
+"""Route one inbound message: a staff command, an invitation reply, CHECK, or a family's conversation.
 
-from types import ModuleType
+`COMMANDS` is the one table of commands that need no conversation. Everything else goes to `messaging.inbound_handler`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from redis import RedisError
 
 from bot.announcements import verification
 from bot.base.database import now
-from bot.cases import sms_commands
-from bot.incidents import sms_commands as agents
-from bot.meetings import sms_commands as invited
+from bot.cases import sms_commands as case_commands
+from bot.flows.commands import match_command
+from bot.incidents import command_parser as incident_parser
+from bot.incidents import sms_commands as incident_commands
+from bot.meetings import rsvp_parser
+from bot.meetings import sms_commands as meeting_commands
 from bot.messaging import rate_limits
+from bot.messaging.command_request import CommandRequest
 from bot.messaging.inbound_handler import receive_message
 from bot.messaging.inbound_message import InboundMessage
 from bot.runtime import Runtime
-from bot.school_status import sms_commands as school_status
+from bot.school_status import sms_commands as status_commands
 from bot.store.operations import handled_while_redis_down
 
-STAFF_COMMAND_MODULES: tuple[ModuleType, ...] = (agents, sms_commands, school_status)
-"""Who is asked first whether a text is an order of staff, in this order; None says "not mine"."""
+
+@dataclass(frozen=True)
+class CommandRoute:
+    """One row of the command table.
+
+    `parse` reads the request without side effects and returns the command, or None. `run` carries it out and returns
+    the reply, or None to leave the message to the next row.
+    """
+
+    is_for_staff: bool
+    parse: Callable[[CommandRequest], Any | None]
+    run: Callable[[CommandRequest, Any], str | None]
+
+
+COMMANDS = (
+    CommandRoute(True, incident_parser.parse_request, incident_commands.run_command),
+    CommandRoute(True, case_commands.parse_request, case_commands.run_command),
+    CommandRoute(True, status_commands.parse_request, status_commands.run_command),
+    CommandRoute(False, rsvp_parser.parse_request, meeting_commands.run_command),
+    CommandRoute(False, rsvp_parser.parse_code_check, verification.run_command),
+)
+"""In order. Incidents come first: within one, "3 agents, black vests" is a record line, not a text to case 3."""
 
 
 def answer_message(runtime: Runtime, message: InboundMessage) -> str:
-    """The reply; empty: nothing is to be said.  A repeat gets the same, or does no harm.
+    """Return the reply to one message, or "" for none. A retried message gets the same reply.
 
-    Raises `Unavailable` or SQLAlchemyError: nothing of it was kept half, it is to come again.
+    Raises:
+        ServiceUnavailableError, SQLAlchemyError: Nothing was half done; Twilio delivers the message again.
     """
-    reply = next(
-        (
-            staff_reply
-            for module in STAFF_COMMAND_MODULES
-            if (staff_reply := module.answer(runtime, message)) is not None
-        ),
-        None,
-    )
-    reply = _answer_outside_dialog(runtime, message) if reply is None else reply
-    if reply is None:
-        return receive_message(runtime, message)
-    _record_answered(runtime, message)
+    staff = runtime.library.district.find_staff_by_address(message.address)
+    command = match_command(message.normalized_text, runtime.library.phrasebook)
+    request = CommandRequest(runtime, message, staff, command)
+    for route in COMMANDS:
+        reply = _try_route(route, request)
+        if reply is not None:
+            _record_answered(runtime, message)
+            return reply
+    return receive_message(runtime, message, command)
+
+
+def _try_route(route: CommandRoute, request: CommandRequest) -> str | None:
+    if route.is_for_staff and request.staff is None:
+        return None
+    parsed = route.parse(request)
+    if parsed is None:
+        return None
+    reply = route.run(request, parsed)
+    if reply and not route.is_for_staff and rate_limits.should_stay_silent(request.runtime, request.message):
+        return ""
     return reply
 
 
@@ -46,10 +84,3 @@ def _record_answered(runtime: Runtime, message: InboundMessage) -> None:
     except RedisError:
         with runtime.database.write() as db:
             handled_while_redis_down.record(db, message.sid, now())
-
-
-def _answer_outside_dialog(runtime: Runtime, message: InboundMessage) -> str | None:
-    """The reply to an invitation's answer or to CHECK; empty for a phone that asks without end."""
-    reply = invited.answer(runtime, message)
-    reply = verification.answer(runtime, message) if reply is None else reply
-    return "" if reply and rate_limits.should_stay_silent(runtime, message) else reply

@@ -8,11 +8,13 @@ from typing import Literal
 from bot.announcements.current_translations import find_current_translation, load_current_translations
 from bot.announcements.text import compose_body, get_translation_mark, render_fixed_text, render_text, split_sentences
 from bot.base.database import now
+from bot.base.text_normalization import NormalizedText
 from bot.content import dates
 from bot.content.library import Library
 from bot.content.texts import TextId
-from bot.flows.commands import LINK_CODE_PATTERN, match_command
+from bot.flows.commands import LINK_CODE_PATTERN
 from bot.messaging.catalog_drafts import get_localized_library
+from bot.messaging.command_request import CommandRequest
 from bot.messaging.inbound_message import InboundMessage
 from bot.messaging.reply_context import understand_text
 from bot.runtime import Runtime
@@ -49,24 +51,22 @@ def look_up_code(runtime: Runtime, code: str, at: datetime | None = None) -> Cod
     return CodeVerification("genuine_over" if found.until <= (at or now()) else "genuine", found)
 
 
-def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
-    """The reply to "CHECK K7Q2MX" or to a message of ours that is sent back; None if this is neither.
+def run_command(request: CommandRequest, code: str) -> str | None:
+    """Answer "CHECK K7Q2MX", or a message of ours that is sent back; None leaves it to the conversation.
 
-    An emergency in somebody's own words is never taken for a question about a message.  Raises `SQLAlchemyError` if
+    An emergency in the sender's own words is never taken for a question about a message. Raises `SQLAlchemyError` if
     the database is away.
     """
-    command = match_command(inbound.text, runtime.library.phrasebook)
-    if command is None or command.kind != "check":
+    runtime, message = request.runtime, request.message
+    code_verification = look_up_code(runtime, code) if code else None
+    is_sent_back = bool(LINK_CODE_PATTERN.search(message.text))
+    if code_verification and is_sent_back and _has_other_content(runtime, message.text, code_verification):
         return None
-    looked = look_up_code(runtime, command.argument) if command.argument else None
-    forwarded = bool(LINK_CODE_PATTERN.search(inbound.text))
-    if looked and forwarded and _has_other_content(runtime, inbound.text, looked):
-        return None
-    language = _choose_language(runtime, inbound)
+    language = _choose_language(runtime, message)
     library = get_localized_library(runtime, language)
-    if looked is None:
+    if code_verification is None:
         return render_fixed_text(library, language, "check_how", {"example": EXAMPLE_CHECK_COMMAND})
-    return describe_verdict(runtime, library, language, looked)
+    return describe_verdict(runtime, library, language, code_verification)
 
 
 def describe_verdict(runtime: Runtime, library: Library, language: str, verification: CodeVerification) -> str:
@@ -97,7 +97,7 @@ def _has_other_content(runtime: Runtime, text: str, verification: CodeVerificati
     """Whether a message that was sent back stands beside words of one's own that need another answer: "… my child is
     sick today", "stop sending me this", an emergency."""
     own = _extract_added_words(runtime, text, verification.announcement)
-    meant = understand_text(runtime.library, own, None)
+    meant = understand_text(runtime.library, NormalizedText(own), None)
     if meant.severity == "escalate_now":
         return True
     return len(own.split()) > MAX_ADDED_WORDS and meant.intent not in MESSAGE_QUESTION_INTENTS
@@ -129,6 +129,6 @@ def _choose_language(runtime: Runtime, inbound: InboundMessage) -> str:
         contact = contacts.find(db, inbound.address)
     if contact and contact.language:
         return contact.language
-    read = understand_text(runtime.library, inbound.text, None)
+    read = understand_text(runtime.library, inbound.normalized_text, None)
     sure = read.lang in runtime.library.district.languages and read.lang_confidence >= MIN_LANGUAGE_CONFIDENCE
     return read.lang if sure and read.lang else "en"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 HAN_RANGES: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -77,6 +79,21 @@ def normalize_text(text: str) -> str:
     if _HAN_PATTERN.search(plain):
         plain = _HAN_EDGE_PATTERN.sub(" ", _SPACE_IN_HAN_PATTERN.sub("", plain))
     return _REPEATED_LETTER_PATTERN.sub(r"\1", plain)
+
+
+@dataclass(frozen=True)
+class NormalizedText:
+    """A text as it came, with the spelling in which it is compared. A message is normalized once and passed on."""
+
+    raw: str = ""
+
+    @cached_property
+    def plain(self) -> str:
+        """The text as `normalize_text` returns it."""
+        return normalize_text(self.raw)
+
+
+NO_TEXT = NormalizedText()
 
 
 def normalize_keeping_accents(text: str) -> str:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.base.database import now
 from bot.cases import assignment, staff_conversation
 from bot.cases.alert_text import add_drill_label, describe_case
+from bot.messaging.command_request import CommandRequest
 from bot.messaging.contact_policy import find_delivery_route
-from bot.messaging.inbound_message import InboundMessage
 from bot.messaging.reply_context import understand_text
 from bot.runtime import Runtime
 from bot.store.cases import cases, one_time_links
@@ -65,25 +65,33 @@ def parse(text: str) -> CaseCommand | None:
     return CaseCommand("write", int(found["case"]), found["text"].strip())
 
 
-def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
-    """The reply to a text of a member of staff; None if it is none, or asks for nothing of this kind.
+def parse_request(request: CommandRequest) -> CaseCommand | None:
+    """Return the case command that the text of a staff member is, or None."""
+    return parse(request.message.text)
 
-    A repeat of the message changes nothing more.  Raises `SQLAlchemyError` if the database is away.
+
+def run_command(request: CommandRequest, command: CaseCommand) -> str | None:
+    """Carry out a case command and return the reply; None treats the text as a message of the person's own family.
+
+    A repeated message changes nothing more. Raises `SQLAlchemyError` if the database is away.
     """
-    staff = runtime.library.district.find_staff_by_address(inbound.address)
-    asked = parse(inbound.text) if staff else None
-    if staff is None or asked is None:
+    runtime, message, staff = request.runtime, request.message, request.staff
+    if staff is None or (command.kind == "write" and _is_emergency(request)):
         return None
-    if asked.kind == "write" and understand_text(runtime.library, inbound.text, None).severity == "escalate_now":
-        return None  # "911 help, a man with a gun": an emergency of one's own, not a text to case 911
     with runtime.database.read() as db:
-        case = cases.find(db, asked.case_id)
+        case = cases.find(db, command.case_id)
     if case is None or not _can_access_case(runtime, staff, case):
-        if asked.kind == "write":
+        if command.kind == "write":
             return None
-        return f"There is no case {asked.case_id} for you. Write TAKE and the number of the alert."
-    log.info("staff text: case=%s kind=%s message=%s", case.id, asked.kind, inbound.sid)
-    return add_drill_label(case, _COMMAND_HANDLERS[asked.kind](runtime, staff, case, asked, inbound.sid))
+        return f"There is no case {command.case_id} for you. Write TAKE and the number of the alert."
+    log.info("staff text: case=%s kind=%s message=%s", case.id, command.kind, message.sid)
+    return add_drill_label(case, _COMMAND_HANDLERS[command.kind](runtime, staff, case, command, message.sid))
+
+
+def _is_emergency(request: CommandRequest) -> bool:
+    """Whether the text is an emergency of the sender's own: "911 help, a man with a gun" is no text to case 911."""
+    understanding = understand_text(request.runtime.library, request.message.normalized_text, None)
+    return understanding.severity == "escalate_now"
 
 
 def _can_access_case(runtime: Runtime, staff: str, case: Case) -> bool:

@@ -18,7 +18,7 @@ from bot.base.database import now
 from bot.base.queues import QUEUE_NAMES
 from bot.dev_server.launch import migrate_database
 from bot.dev_server.redis_server import run_embedded_server
-from bot.messaging.inbound_handler import receive_message
+from bot.message_router import answer_message
 from bot.messaging.inbound_message import parse_message
 from bot.runtime import Runtime
 
@@ -48,7 +48,7 @@ def _run_conversation(runtime: Runtime, address: str) -> None:
         if not line:
             return
         form = {"MessageSid": f"SM{secrets.token_hex(16)}", "From": address, "Body": line}
-        click.echo(receive_message(runtime, parse_message(form)) + "\n")
+        click.echo(answer_message(runtime, parse_message(form)) + "\n")
         _run_queued_jobs(runtime)
         for name, body in _list_new_messages(runtime, address, since, shown_sids):
             click.echo(f"► {name}: {body}\n")

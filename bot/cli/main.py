@@ -11,6 +11,7 @@ import click
 from bot.announcements.join_poster import poster
 from bot.base import settings
 from bot.base.database import now
+from bot.base.text_normalization import NormalizedText
 from bot.base.yaml_source import SourceError
 from bot.community.partner_handout import handout
 from bot.content.library import Library, load_library
@@ -49,10 +50,11 @@ def route(why: bool) -> None:
     for line in sys.stdin:
         request = _parse_route_line(line)
         context = NluContext(library.phrasebook, languages, request.get("lang"))
-        understood = classify_message(request["text"], context)
+        text = NormalizedText(request["text"])
+        understood = classify_message(text, context)
         result = asdict(understood)
         also = result.pop("secondary_intents")
-        explanation = {"also": also, "why": explain_understanding(request["text"], understood, context)} if why else {}
+        explanation = {"also": also, "why": explain_understanding(text, understood, context)} if why else {}
         output = {"text": request["text"], **result, **explanation}
         click.echo(json.dumps(output, ensure_ascii=False))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from bot.base.text_normalization import NormalizedText
 from bot.cases.alert_text import build_alert_text
 from bot.content.library import Library
 from bot.flows.commands import match_command
@@ -74,11 +75,11 @@ class FlowTestHarness:
 
     def receive_text(self, text: str, payload: str | None = None) -> None:
         """The family writes, or presses a button."""
-        library = self.library
+        library, normalized_text = self.library, NormalizedText(text)
         parsed = ParsedMessage(
-            text=text,
-            understanding=understand_text(library, text, self.state.language),
-            command=match_command(text, library.phrasebook),
+            text=normalized_text,
+            understanding=understand_text(library, normalized_text, self.state.language),
+            command=match_command(normalized_text, library.phrasebook),
             payload=payload,
             is_opted_out=self.is_opted_out,
             has_unneeded_pii=bool(mask_pii(text)[1] & {"status", "number"}),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 from rapidfuzz.process import extractOne
 
-from bot.base.text_normalization import normalize_text
+from bot.base.text_normalization import NormalizedText, normalize_text
 from bot.flows.model import Choice
 
 TranslateLabel = Callable[[str], str]
@@ -196,13 +196,13 @@ MIN_FUZZY_RATIO = 88
 
 
 def match_choice(
-    text: str, payload: str | None, choices: Mapping[str, Choice], translate: Callable[[str], str]
+    text: NormalizedText, payload: str | None, choices: Mapping[str, Choice], translate: Callable[[str], str]
 ) -> str | None:
     """The name of the choice that `text` (or a button's `payload`) means, or None.  `read` translates a label."""
     if payload in choices:
         return payload
     names = list(choices)
-    answer = normalize_text(text)
+    answer = text.plain
     number = parse_number(answer)
     if number is not None:
         return names[number - 1] if 1 <= number <= len(names) else None
@@ -217,7 +217,7 @@ def match_choice(
 
 
 def is_unambiguous(
-    text: str, payload: str | None, name: str, choices: Mapping[str, Choice], translate: TranslateLabel
+    text: NormalizedText, payload: str | None, name: str, choices: Mapping[str, Choice], translate: TranslateLabel
 ) -> bool:
     """Whether this is the choice `name` beyond doubt: its button, its number, its very label, or just "yes".
 
@@ -225,7 +225,7 @@ def is_unambiguous(
     """
     if payload is not None:
         return payload == name
-    answer = normalize_text(text)
+    answer = text.plain
     number = parse_number(answer)
     if number is not None:
         return list(choices)[number - 1 : number] == [name]

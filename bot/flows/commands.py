@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from bot.base.text_normalization import normalize_keeping_accents, normalize_text
+from bot.base.text_normalization import NormalizedText, normalize_keeping_accents
 from bot.nlu.phrasebook import CommandWord, Phrasebook
 
 CommandKind = Literal[
@@ -40,27 +40,21 @@ class Command:
     argument: str = ""
 
 
-def match_command(text: str, phrasebook: Phrasebook) -> Command | None:
+def match_command(text: NormalizedText, phrasebook: Phrasebook) -> Command | None:
     """The command that the whole of `text` is, or None.
 
     Case, accents, punctuation polite words around it do not matter ("Stop, please!"); "0" asks for a person.
     A word of any language counts, because a family may order in another language than it writes.
     """
-    link_code = LINK_CODE_PATTERN.search(text)
+    link_code = LINK_CODE_PATTERN.search(text.raw)
     if link_code:
         return Command("check", argument=link_code[1].upper())
-    normal = normalize_text(text)
+    normal = text.plain
     if len(normal) > _MAX_COMMAND_CHARACTERS:
         return None
-    return _parse_short_text(text, normal, phrasebook)
-
-
-@lru_cache(maxsize=16)
-def _parse_short_text(text: str, normal: str, phrasebook: Phrasebook) -> Command | None:
-    """Several rooms ask it of one message; so few are remembered that it is hardly longer than they take."""
     if normal == "0":
         return Command("person")
-    accented = phrasebook.accented_commands.get(normalize_keeping_accents(text))
+    accented = phrasebook.accented_commands.get(normalize_keeping_accents(text.raw))
     if accented:
         return _build_command(accented)
     return next(

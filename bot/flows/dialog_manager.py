@@ -5,7 +5,7 @@ The order is a promise (design): commands ▸ emergencies ▸ the step that wait
 
 from dataclasses import replace
 
-from bot.base.text_normalization import normalize_text
+from bot.base.text_normalization import NO_TEXT, normalize_text
 from bot.flows.choice_matching import is_unambiguous, parse_number
 from bot.flows.commands import Command
 from bot.flows.dialog_state import (
@@ -104,7 +104,7 @@ def _handle_message(context: FlowContext, state: DialogState, parsed: ParsedMess
         return prepend_effect(ForwardToStaff(), outcome) if parsed.is_talking_to_staff else outcome
     if parsed.is_opted_out and not (is_in_emergency(context, state) or _is_allowed_after_opt_out(state)):
         return state, (ForwardToStaff(),) if parsed.is_talking_to_staff else ()
-    if not parsed.text.strip() and parsed.payload is None:
+    if not parsed.text.raw.strip() and parsed.payload is None:
         outcome = _reply_to_unreadable(state, parsed)
         return prepend_effect(ForwardToStaff(), outcome) if parsed.is_talking_to_staff else outcome
     if parsed.is_talking_to_staff and state.state is None:
@@ -256,7 +256,7 @@ def _handle_answer(context: FlowContext, state: DialogState, parsed: ParsedMessa
     step = find_open_question(flow, flow_state)
     if step is None:
         return _restart_flow(context, state, parsed, flow.flow)
-    masked_text = "" if step.choices else mask_pii(parsed.text)[0]
+    masked_text = "" if step.choices else mask_pii(parsed.text.raw)[0]
     if not step.choices and not step.answer and _is_graver_topic(context, parsed, flow.flow):
         return start_topic(context, replace(state, state=None), parsed)
     turn_input = replace(
@@ -289,7 +289,7 @@ def _confirm_erasure(
         return prepend_effect(
             EraseFamily(), start_flow(context, replace(state, held={}, later=None, emergency=None), ERASED_FLOW)
         )
-    return follow_flows(context, state, *advance(flow, flow_state, replace(turn_input, text="", payload=None)))
+    return follow_flows(context, state, *advance(flow, flow_state, replace(turn_input, text=NO_TEXT, payload=None)))
 
 
 def _restart_flow(context: FlowContext, state: DialogState, parsed: ParsedMessage, flow: str) -> Outcome:
@@ -331,7 +331,7 @@ def _ask_language(state: DialogState, held_topics: dict[str, str]) -> Outcome:
 
 def _handle_language_answer(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
     """The answer is a number of the list, or (names are commands) another text whose language shows."""
-    number = parse_number(normalize_text(parsed.text))
+    number = parse_number(parsed.text.plain)
     if number is not None and 1 <= number <= len(context.languages):
         return _change_language(context, state, parsed, context.languages[number - 1])
     if number is None and _is_language_known(context, parsed):

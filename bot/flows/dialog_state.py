@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from bot.base.text_normalization import NormalizedText
 from bot.flows.commands import Command
 from bot.flows.effects import Effect, SetAttribute
 from bot.flows.engine import FlowState, TurnInput, advance, apply_timeout
@@ -42,7 +43,7 @@ class ParsedMessage:
     `kind` is text, audio, image, document, contact, location or unknown.
     """
 
-    text: str
+    text: NormalizedText
     understanding: Understanding
     command: Command | None = None
     payload: str | None = None
@@ -64,7 +65,7 @@ class FlowContext:
 
     flows: FlowSet
     languages: tuple[str, ...]
-    understand: Callable[[str, str], Understanding]
+    understand: Callable[[NormalizedText, str], Understanding]
     translate: Callable[[str, str], str] = lambda language, text: text
     condition_values: Mapping[str, str] = field(default_factory=dict)
     schools: Mapping[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
-from bot.base.text_normalization import normalize_text
+from bot.base.text_normalization import NO_TEXT, NormalizedText
 from bot.flows.choice_matching import match_choice, parse_number
 from bot.flows.effects import AskQuestion, Effect, Notice, PlanTimeout, SayText, SetAttribute, StepReached
 from bot.flows.model import UNSET, Choice, Flow, Step
@@ -47,7 +47,7 @@ class TurnInput:
     what conditions ask for, `schools` the district's (id → name), `today` the district's day.
     """
 
-    text: str = ""
+    text: NormalizedText = NO_TEXT
     masked_text: str = ""
     payload: str | None = None
     translate: Callable[[str], str] = str
@@ -116,7 +116,7 @@ def _handle_answer(flow: Flow, state: FlowState, step: Step, turn_input: TurnInp
     if step.answer == "school":
         return _handle_school_answer(flow, state, step, turn_input)
     if step.answer:
-        answer = read_answer(step.answer, turn_input.text, turn_input.language, turn_input.today)
+        answer = read_answer(step.answer, turn_input.text.raw, turn_input.language, turn_input.today)
         return (
             _continue_at(flow, state, step.then, turn_input, **_build_saved_answer(step, answer))
             if answer
@@ -136,7 +136,7 @@ def _is_number_for_old_version(flow: Flow, state: FlowState, turn_input: TurnInp
     """A bare number that answers the question as it stood before the flow was changed: 2 may mean another thing now."""
     if not state.version or state.version == flow.version:
         return False
-    return turn_input.payload is None and parse_number(normalize_text(turn_input.text)) is not None
+    return turn_input.payload is None and parse_number(turn_input.text.plain) is not None
 
 
 def _handle_school_answer(flow: Flow, state: FlowState, step: Step, turn_input: TurnInput) -> StepResult:

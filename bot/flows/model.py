@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from bot.base.text_normalization import HAN_OR_HANGUL_PATTERN, normalize_text
+from bot.base.text_normalization import HAN_OR_HANGUL_PATTERN, NormalizedText, normalize_text
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
@@ -325,6 +325,6 @@ class FlowSet:
         """The flow that this topic starts."""
         return self._names_by_intent.get(intent) if intent else None
 
-    def find_by_words(self, text: str) -> str | None:
+    def find_by_words(self, text: NormalizedText) -> str | None:
         """The flow that lists this whole message among its words."""
-        return self._names_by_words.get(normalize_text(text))
+        return self._names_by_words.get(text.plain)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from bot.base.text_normalization import normalize_text
 from bot.flows.choice_matching import parse_number
 from bot.flows.dialog_state import DialogState, FlowContext, Outcome, ParsedMessage, prepend_effect, start_flow
 from bot.flows.effects import AskTopic, ChangeConsent, Escalation, Notice
@@ -79,7 +78,7 @@ def handle_topic_answer(
 ) -> Outcome:
     """The number of a topic, the last number (a person, or no), or a new attempt in other words."""
     cleared_state = replace(state, state=None)
-    number = parse_number(normalize_text(parsed.text))
+    number = parse_number(parsed.text.plain)
     flow_name = flow_state.answers.get(str(number))
     if flow_name in context.flows.flows:
         return start_flow(context, replace(cleared_state, unclear=0), flow_name)
@@ -120,7 +119,7 @@ def add_to_emergency(context: FlowContext, state: DialogState, parsed: ParsedMes
     """More words after an emergency ("yes, kids are outside", "what do I do"): to the same people, not a new topic."""
     flow = context.flows.flows[context.flows.find_by_intent(state.emergency) or PERSON_FLOW]
     target = [step.escalate for step in flow.steps.values() if step.escalate][-1]
-    addition = mask_pii(parsed.text)[0].strip()[:MAX_ANSWER_CHARACTERS]
+    addition = mask_pii(parsed.text.raw)[0].strip()[:MAX_ANSWER_CHARACTERS]
     escalation = Escalation(
         target.to, target.severity, target.about, state.emergency or "", ((ADDITION_KEY, addition),)
     )

@@ -8,6 +8,7 @@ from typing import Literal
 from rapidfuzz import fuzz
 
 from bot.base.text_normalization import normalize_text
+from bot.messaging.command_request import CommandRequest
 
 IncidentCommand = Literal["next", "again", "back", "over", "mistake", "real"]
 
@@ -45,6 +46,21 @@ class IncidentStartCommand:
     is_drill: bool
     language: str
     school: str | None = None
+
+
+@dataclass(frozen=True)
+class IncidentText:
+    """A staff text that can belong to an incident: it starts one, or `start` is None."""
+
+    start: IncidentStartCommand | None
+
+
+def parse_request(request: CommandRequest) -> IncidentText | None:
+    """Return the text of a staff member, with the start that it is; None for what the phone company handles."""
+    if request.message.twilio_opt:
+        return None
+    schools = {name: school.name for name, school in request.runtime.library.district.schools.items()}
+    return IncidentText(parse_start(request.message.text, schools))
 
 
 def parse_start(text: str, schools: Mapping[str, str]) -> IncidentStartCommand | None:

@@ -1,6 +1,6 @@
 """Within an incident: the next step, the one before, again, an answer kept with its time, the school named later."""
 
-from bot.base.text_normalization import normalize_text
+from bot.base.text_normalization import NormalizedText, normalize_text
 from bot.cases import notices, staff_conversation
 from bot.incidents import command_parser, end, staff_texts, start
 from bot.incidents.command_parser import IncidentCommand
@@ -133,7 +133,7 @@ def record_answer(
 
 def _build_danger_warning(turn: IncidentTurn, text: str, language: str) -> list[str]:
     """Somebody in danger comes before any protocol (TOPICS.md, rule 2)."""
-    read = understand_text(turn.runtime.library, text, None)
+    read = understand_text(turn.runtime.library, NormalizedText(text), None)
     other = read.severity == "escalate_now" and read.intent not in AGENT_TOPICS
     return [format_text("danger", language)] if other else []
 

@@ -6,14 +6,14 @@ text to the family of case 3.  A parent's "ICE" never comes here.
 
 import logging
 
-from bot.cases import sms_commands as of_cases
-from bot.flows.commands import match_command
+from bot.cases import sms_commands as case_commands
 from bot.incidents import command_parser, progress
+from bot.incidents.command_parser import IncidentText
 from bot.incidents.start import IncidentRequest, start_in_turn
 from bot.incidents.transaction import IncidentTurn, run_once
+from bot.messaging.command_request import CommandRequest
 from bot.messaging.inbound_message import InboundMessage
-from bot.runtime import Runtime
-from bot.school_status import sms_commands as statuses
+from bot.school_status import sms_commands as status_commands
 from bot.store.schools import incidents
 
 PROVIDER_COMMANDS = frozenset({"stop", "start", "help"})
@@ -23,36 +23,36 @@ CASE_COMMAND_KINDS = frozenset({"take", "give", "done", "ask"})
 log = logging.getLogger(__name__)
 
 
-def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
-    """The reply to a text of staff about agents at a school; None if it is none.
+def run_command(request: CommandRequest, text: IncidentText) -> str | None:
+    """Start an incident, or take a text within one; None leaves the text to the next command.
 
-    A repeat of the message changes nothing more and is answered alike.  Raises `SQLAlchemyError` if the database is
-    away.
+    A repeated message changes nothing more and gets the same reply. Raises `SQLAlchemyError` if the database is away.
     """
-    district = runtime.library.district
-    staff = district.find_staff_by_address(inbound.address)
-    if staff is None or inbound.twilio_opt:
+    staff = request.staff
+    if staff is None or (text.start is None and not _is_for_incident(request, staff)):
         return None
-    begun = command_parser.parse_start(inbound.text, {one: school.name for one, school in district.schools.items()})
-    if begun is None and not _is_for_incident(runtime, staff, inbound):
-        return None
-    return run_once(runtime, staff, inbound.sid, lambda turn: _run_command(turn, inbound, begun))
+    return run_once(
+        request.runtime, staff, request.message.sid, lambda turn: _run_command(turn, request.message, text.start)
+    )
 
 
-def _is_for_incident(runtime: Runtime, staff: str, inbound: InboundMessage) -> bool:
-    """Whether this is written within an incident (or is the repeat of what was), and is meant for nothing else."""
-    with runtime.database.read() as db:
-        repeat = incidents.find_entry_by_cause(db, inbound.sid) is not None
-        running = incidents.find_running_for_staff(db, staff) is not None
-    return repeat or (running and not _is_other_command(runtime, inbound.text))
+def _is_for_incident(request: CommandRequest, staff: str) -> bool:
+    """Whether the text is written within an incident, or repeats one that was, and is no other command."""
+    with request.runtime.database.read() as db:
+        is_repeat = incidents.find_entry_by_cause(db, request.message.sid) is not None
+        is_running = incidents.find_running_for_staff(db, staff) is not None
+    return is_repeat or (is_running and not _is_other_command(request))
 
 
-def _is_other_command(runtime: Runtime, text: str) -> bool:
-    asked = of_cases.parse(text)
-    if (asked and asked.kind in CASE_COMMAND_KINDS) or statuses.parse(runtime.library.district, text):
+def _is_other_command(request: CommandRequest) -> bool:
+    text, command = request.message.text, request.command
+    case_command = case_commands.parse(text)
+    if case_command and case_command.kind in CASE_COMMAND_KINDS:
         return True
-    command = match_command(text, runtime.library.phrasebook)
-    return command is not None and command.kind in PROVIDER_COMMANDS and command_parser.parse_command(text) is None
+    if status_commands.parse(request.runtime.library.district, text):
+        return True
+    is_provider_command = command is not None and command.kind in PROVIDER_COMMANDS
+    return is_provider_command and command_parser.parse_command(text) is None
 
 
 def _run_command(

@@ -6,10 +6,7 @@ The same Latin words in every language, so that one line fits every invitation; 
 
 import logging
 import re
-import unicodedata
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 from redis import RedisError
 
@@ -17,11 +14,13 @@ from bot.announcements.text import MEETING_LINK_PATTERN
 from bot.base.database import Transaction, now
 from bot.base.language_names import get_english_name
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
+from bot.base.text_normalization import NormalizedText
 from bot.content.texts import TextId
-from bot.flows.commands import match_command
 from bot.flows.effects import Notice
 from bot.meetings import rules
 from bot.meetings import texts as meetings_texts
+from bot.meetings.rsvp_parser import RsvpReply
+from bot.messaging.command_request import CommandRequest
 from bot.messaging.inbound_message import InboundMessage
 from bot.messaging.reply_context import understand_text
 from bot.nlu import mask_pii
@@ -34,21 +33,7 @@ from bot.store.meetings import meeting_interpreters as booked
 from bot.store.meetings import meeting_questions, meetings, rsvps
 from bot.store.meetings.meetings import Meeting
 
-MEETING_CODE_REGEX = r"(?=\w*\d)[A-HJ-NP-Z2-9]{6}"
-RSVP_PATTERN = re.compile(
-    rf"(?:(?P<word>go|no\s?go|no|ask)\s*[:.,-]?\s*)?(?P<code>{MEETING_CODE_REGEX})(?:[\s:.,-]+(?P<rest>\S.*))?[\W_]*",
-    re.IGNORECASE | re.DOTALL,
-)
-CODE_FIRST_PATTERN = re.compile(
-    rf"(?P<code>{MEETING_CODE_REGEX})[\s:.,-]+(?P<word>go|no\s?go|ask)(?P<rest>(?:[\s:.,-]+\S.*)?[\W_]*)",
-    re.IGNORECASE | re.DOTALL,
-)
-"""The code first: so a phone shows "GO K7Q2MX" in a line that runs from right to left, and so it is typed."""
-EDGE_PUNCTUATION_PATTERN = re.compile(r"^[\W_]+|[\W_]+$")
-"""Quotes, stops and the invisible signs of right-to-left writing that a phone puts around a line."""
-LEADING_PUNCTUATION_PATTERN = re.compile(r"^[\W_]+")
 PHONE_NUMBER_PATTERN = re.compile(r"\+?\d[\d\s().-]{5,}\d")
-MEETING_CODE_LENGTH = 6
 MAX_ATTENDEES_PER_FAMILY = 12
 MAX_QUESTION_LENGTH = 500
 INVITATION_REPLY_PERIOD = timedelta(days=7)
@@ -56,78 +41,46 @@ QUESTION_LANGUAGE_CONFIDENCE = 0.6
 QUESTION_REPEAT_SECONDS = 24 * 3600
 MEETING_INTERPRETER_ROLE = "language_access"
 
-RsvpReplyKind = Literal["yes", "no", "ask", "check"]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RsvpReply:
-    """What a text says of which gathering; `people` 0: no number was given; `word`: it is meant for a gathering."""
-
-    kind: RsvpReplyKind
-    code: str
-    attendee_count: int = 0
-    question: str = ""
-    has_keyword: bool = True
-
-
-def parse(text: str) -> RsvpReply | None:
-    """What the whole text says, or None: then it is a message like any other."""
-    plain = LEADING_PUNCTUATION_PATTERN.sub("", unicodedata.normalize("NFKC", text))
-    turned = CODE_FIRST_PATTERN.fullmatch(plain)
-    found = RSVP_PATTERN.fullmatch(f"{turned['word']} {turned['code']}{turned['rest']}" if turned else plain)
-    if not found:
-        return None
-    word = re.sub(r"\s", "", found["word"] or "").casefold()
-    code, rest = found["code"].upper(), (found["rest"] or "").strip()
-    if word == "ask":
-        return RsvpReply("ask", code, question=rest)
-    rest = EDGE_PUNCTUATION_PATTERN.sub("", rest)
-    if rest and not re.fullmatch(r"\d{1,2}", rest):
-        return None
-    if word in ("no", "nogo"):
-        return RsvpReply("no", code, has_keyword=word == "nogo") if not rest else None
-    return RsvpReply("yes", code, int(rest) if rest else 0, has_keyword=bool(word))
-
-
-def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
-    """The reply to one of these texts; None if it is none.  A repeat changes nothing more.
+def run_command(request: CommandRequest, rsvp_reply: RsvpReply) -> str | None:
+    """Answer an invitation reply, or return None if no meeting has this code. A repeated message changes nothing more.
 
     Raises `SQLAlchemyError` if the database is away.
     """
-    said = parse(inbound.text) or _parse_check(runtime, inbound) or _parse_short_yes(runtime, inbound)
-    if said is None:
-        return None
+    runtime, message = request.runtime, request.message
+    if rsvp_reply.kind == "short_yes":
+        meeting = _find_meeting_of_short_yes(runtime, message)
+        return _accept(runtime, message, meeting, rsvp_reply) if meeting else None
     with runtime.database.read() as db:
-        found = meetings.find_by_code(db, said.code)
-    if found is None and (said.kind == "check" or not said.has_keyword):
+        meeting = meetings.find_by_code(db, rsvp_reply.code)
+    if meeting is None and (rsvp_reply.kind == "check" or not rsvp_reply.has_keyword):
         return None
-    if said.question and understand_text(runtime.library, said.question, None).severity == "escalate_now":
-        return None  # somebody in danger asks nothing about a meeting
-    return _REPLY_HANDLERS[said.kind](runtime, inbound, found, said)
-
-
-def _parse_check(runtime: Runtime, inbound: InboundMessage) -> RsvpReply | None:
-    """CHECK with the code of a gathering: it is as genuine as an announcement."""
-    command = match_command(inbound.text, runtime.library.phrasebook)
-    code = command.argument if command and command.kind == "check" else ""
-    return RsvpReply("check", code) if code and "/m/" not in inbound.text else None
-
-
-def _parse_short_yes(runtime: Runtime, inbound: InboundMessage) -> RsvpReply | None:
-    """ "1" (or GO alone) as the answer to an invitation: by the phone's own reply, or as the very next thing."""
-    if EDGE_PUNCTUATION_PATTERN.sub("", unicodedata.normalize("NFKC", inbound.text)).casefold() not in ("1", "go"):
+    if rsvp_reply.question and _is_emergency(runtime, rsvp_reply.question):
         return None
+    return _REPLY_HANDLERS[rsvp_reply.kind](runtime, message, meeting, rsvp_reply)
+
+
+def _is_emergency(runtime: Runtime, question: str) -> bool:
+    """Whether somebody in danger writes instead of asking about a meeting."""
+    return understand_text(runtime.library, NormalizedText(question), None).severity == "escalate_now"
+
+
+def _find_meeting_of_short_yes(runtime: Runtime, inbound: InboundMessage) -> Meeting | None:
+    """Return the meeting that "1" or "go" accepts: by the phone's own reply, or as the next text after the invitation."""
     with runtime.database.read() as db:
         contact = contacts.find(db, inbound.address)
         if contact is None or contact.talking_case:
             return None
-        named = recipients.find_by_sid(db, inbound.replied_to_sid) if inbound.replied_to_sid else None
-        last = named or recipients.find_newest_for_contact(db, contact.id, now() - INVITATION_REPLY_PERIOD)
-        found = _find_invited_meeting(db, last.announcement_id) if last else None
-    if found is None or not found.is_upcoming or (named is None and _is_question_pending(runtime, contact)):
+        replied_to = recipients.find_by_sid(db, inbound.replied_to_sid) if inbound.replied_to_sid else None
+        newest = replied_to or recipients.find_newest_for_contact(db, contact.id, now() - INVITATION_REPLY_PERIOD)
+        meeting = _find_invited_meeting(db, newest.announcement_id) if newest else None
+    if meeting is None or not meeting.is_upcoming:
         return None
-    return RsvpReply("yes", found.code)
+    if replied_to is None and _is_question_pending(runtime, contact):
+        return None
+    return meeting
 
 
 def _find_invited_meeting(db: Transaction, announcement_id: int) -> Meeting | None:
@@ -238,7 +191,7 @@ def _save_question(runtime: Runtime, meeting: Meeting, text: str, language: str,
             return
     except RedisError:
         mark = ""
-    read = understand_text(runtime.library, text, None)
+    read = understand_text(runtime.library, NormalizedText(text), None)
     spoken = language or (read.lang if read.lang_confidence >= QUESTION_LANGUAGE_CONFIDENCE else None) or ""
     with runtime.database.write() as db:
         day = runtime.library.district.to_local_time(now()).date()
@@ -248,7 +201,7 @@ def _save_question(runtime: Runtime, meeting: Meeting, text: str, language: str,
 
 
 def _confirm_genuine(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
-    assert meeting is not None, "answer() lets no other through"
+    assert meeting is not None, "run_command() lets no other through"
     with runtime.database.read() as db:
         contact = contacts.find(db, inbound.address)
     language = _get_language(runtime, contact)

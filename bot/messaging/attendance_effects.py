@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.base.database import Transaction
+from bot.base.text_normalization import NormalizedText
 from bot.content.library import Library
 from bot.flows.choice_matching import match_choice
 from bot.flows.effects import Escalation
@@ -103,7 +104,7 @@ def classify_need(library: Library, answer: str) -> tuple[SupportNeedKind, str]:
     choices = _get_choices(library, FEAR_TOPIC, "would_help")
     if label := next((name for name, choice in choices.items() if choice.label == answer), None):
         return _get_need_kind(label), ""
-    return _get_need_kind(match_choice(answer, None, choices, str)), answer
+    return _get_need_kind(match_choice(NormalizedText(answer), None, choices, str)), answer
 
 
 def _get_need_kind(name: str | None) -> SupportNeedKind:
@@ -113,7 +114,7 @@ def _get_need_kind(name: str | None) -> SupportNeedKind:
 def _find_choice_name(library: Library, flow: str, save: str, answer: str) -> str | None:
     choices = _get_choices(library, flow, save)
     exact_match = next((name for name, choice in choices.items() if choice.label == answer), None)
-    return exact_match or (match_choice(answer, None, choices, str) if answer else None)
+    return exact_match or (match_choice(NormalizedText(answer), None, choices, str) if answer else None)
 
 
 def _get_choices(library: Library, flow: str, save: str) -> Mapping[str, Choice]:

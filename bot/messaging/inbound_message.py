@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.base.text_normalization import NormalizedText
 from bot.nlu import mask_pii
 
 MAX_TEXT_CHARACTERS = 4096
@@ -62,6 +63,11 @@ class InboundMessage:
     """What came with a message of the kind audio; at least one."""
     call_language: str = ""
     """The language that was chosen in this call: for answers where nothing is known or kept of who calls."""
+
+    @cached_property
+    def normalized_text(self) -> NormalizedText:
+        """The text, normalized once for everything that reads it."""
+        return NormalizedText(self.text)
 
     @cached_property
     def masking_result(self) -> tuple[str, frozenset[str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from bot.base.text_normalization import NormalizedText
 from bot.content import conditions
 from bot.content.library import Library
 from bot.flows.dialog_state import DialogState, FlowContext
@@ -31,7 +32,7 @@ def build_flow_context(library: Library, now: datetime, attributes: Mapping[str,
     )
 
 
-def understand_text(library: Library, text: str, language: str | None) -> Understanding:
+def understand_text(library: Library, text: NormalizedText, language: str | None) -> Understanding:
     """What a text means, with the district's languages and phrases."""
     return classify_message(text, NluContext(library.phrasebook, library.district.languages, language))
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bot.base.text_normalization import normalize_text
+from bot.base.text_normalization import NormalizedText, normalize_text
 from bot.nlu.concepts import ConceptMatch
 from bot.nlu.features import (
     build_concept_features,
@@ -136,17 +136,16 @@ class TextAnalysis:
         )
 
 
-def analyze_text(text: str, context: NluContext) -> TextAnalysis:
+def analyze_text(text: NormalizedText, context: NluContext) -> TextAnalysis:
     """Read the whole text."""
     nlu_model = context.phrasebook.nlu_model
-    normalized_text = normalize_text(text)
-    message_tokens = split_tokens(normalized_text)
+    message_tokens = split_tokens(text.plain)
     lexical_features = build_lexical_features(message_tokens)
     candidate_languages = tuple(dict.fromkeys((*context.languages, *nlu_model.lexicons)))
     lang, lang_confidence = detect_language(
-        text, lexical_features, nlu_model.language_weights, candidate_languages, context.stored_language
+        text.raw, lexical_features, nlu_model.language_weights, candidate_languages, context.stored_language
     )
-    return _build_analysis(text, normalized_text, message_tokens, lexical_features, (lang, lang_confidence), context)
+    return _build_analysis(text.raw, text.plain, message_tokens, lexical_features, (lang, lang_confidence), context)
 
 
 def analyze_sentences(text: str, analysis: TextAnalysis, context: NluContext) -> tuple[TextAnalysis, ...]:

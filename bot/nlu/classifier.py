@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from bot.base.text_normalization import normalize_text
+from bot.base.text_normalization import NormalizedText
 from bot.nlu.classification import TextAnalysis, analyze_sentences, analyze_text
 from bot.nlu.emergencies import match_emergency_patterns
 from bot.nlu.intents import EMERGENCY_INTENTS, SEVERITY_BY_INTENT, Severity
@@ -31,7 +31,7 @@ _HARMLESS_CONCEPTS: Final = frozenset({"PRETEND", "STUPID"})
 _FISHING_CONCEPTS: Final = frozenset({"OTHER_FAMILY", "REPORT_SOMEONE", "LIST", "ADDRESS", "POLICE", "AGENT", "STATUS"})
 
 
-def classify_message(text: str, context: NluContext) -> Understanding:
+def classify_message(text: NormalizedText, context: NluContext) -> Understanding:
     """What `text` says; never raises, whatever a phone sends.
 
     An emergency is looked for in all languages.  Where the language itself is unsure, the one in whose
@@ -40,11 +40,11 @@ def classify_message(text: str, context: NluContext) -> Understanding:
     return _classify_cached(text, context) if _is_cacheable(text, context) else _classify_text(text, context)
 
 
-def _is_cacheable(text: str, context: NluContext) -> bool:
+def _is_cacheable(text: NormalizedText, context: NluContext) -> bool:
     """Whether these are words of ours (a number, a command, a phrase that was taught), which many send."""
-    if len(text) > _MAX_CACHED_CHARACTERS:
+    if len(text.raw) > _MAX_CACHED_CHARACTERS:
         return False
-    normalized_text, phrasebook = normalize_text(text), context.phrasebook
+    normalized_text, phrasebook = text.plain, context.phrasebook
     return (
         normalized_text in phrasebook.nlu_model.intent_by_phrase
         or normalized_text in phrasebook.commands
@@ -53,7 +53,7 @@ def _is_cacheable(text: str, context: NluContext) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _classify_cached(text: str, context: NluContext) -> Understanding:
+def _classify_cached(text: NormalizedText, context: NluContext) -> Understanding:
     """Looked at once and remembered: it says nothing of who sent it.  What a family words itself never stays here."""
     return _classify_text(text, context)
 
@@ -62,12 +62,12 @@ def _is_choice_number(normalized_text: str) -> bool:
     return normalized_text.isdigit() and len(normalized_text) <= 2
 
 
-def _classify_text(text: str, context: NluContext) -> Understanding:
+def _classify_text(text: NormalizedText, context: NluContext) -> Understanding:
     analysis = analyze_text(text, context)
     exact_intent = context.phrasebook.nlu_model.intent_by_phrase.get(analysis.normalized_text)
     if not analysis.normalized_text or _is_choice_number(analysis.normalized_text):
-        return _build_wordless_understanding(text, analysis)
-    sentence_analyses = () if exact_intent else analyze_sentences(text, analysis, context)
+        return _build_wordless_understanding(text.raw, analysis)
+    sentence_analyses = () if exact_intent else analyze_sentences(text.raw, analysis, context)
     ranked_topics = _rank_topics(analysis, exact_intent)
     emergencies = _find_emergencies(analysis, sentence_analyses, exact_intent, context)
     if emergencies:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.base.text_normalization import NormalizedText
 from bot.nlu.classification import analyze_text
 from bot.nlu.emergencies import match_emergency_patterns
 from bot.nlu.types import NluContext, Understanding
@@ -11,7 +12,7 @@ from bot.nlu.types import NluContext, Understanding
 _MAX_REASONS = 8
 
 
-def explain_understanding(text: str, understanding: Understanding, context: NluContext) -> dict[str, Any]:
+def explain_understanding(text: NormalizedText, understanding: Understanding, context: NluContext) -> dict[str, Any]:
     """What decided, as plain data: the concepts heard, the pieces with their weights, patterns, likeliest topics.
 
     Weights are logits: what a piece added for the topic, against the mean of all topics.  Pieces with "+" are two

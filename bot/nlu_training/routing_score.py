@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bot.base.settings import ROOT
+from bot.base.text_normalization import NormalizedText
 from bot.content.library import load_library
 from bot.nlu import EMERGENCY_INTENTS, NluContext, Understanding, classify_message
 from bot.nlu_training.dataset import LabeledPhrase
@@ -65,7 +66,7 @@ def main(arguments: list[str]) -> int:
         for message in messages:
             if languages and message.lang not in languages:
                 continue
-            understanding = classify_message(message.text, context)
+            understanding = classify_message(NormalizedText(message.text), context)
             scores = score_message(message, understanding, is_near_miss)
             for name, is_right in scores.items():
                 for group in (message.lang, "all"):

@@ -15,7 +15,7 @@ from bot.base.text_normalization import normalize_text
 from bot.content import dates
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.district import District
-from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.command_request import CommandRequest
 from bot.runtime import Runtime
 from bot.school_status.status_change import (
     DEFAULT_STATUS_VALIDITY,
@@ -62,19 +62,23 @@ def parse(district: District, text: str) -> SchoolStatusCommand | None:
     return SchoolStatusCommand(found[0], kind) if named and len(found) == 1 else None
 
 
-def answer(runtime: Runtime, inbound: InboundMessage) -> str | None:
-    """The reply to such a text of a member of staff; None if it is none.  A repeat of the message changes nothing."""
-    district = runtime.library.district
-    staff = district.find_staff_by_address(inbound.address)
-    asked = parse(district, inbound.text) if staff else None
-    if staff is None or asked is None:
-        return None
-    log.info("school status by text: school=%s kind=%s message=%s", asked.school, asked.kind, inbound.sid)
-    if not can_set_status(district, staff, asked.school):
+def parse_request(request: CommandRequest) -> SchoolStatusCommand | None:
+    """Return the status command that the text of a staff member is, or None."""
+    return parse(request.runtime.library.district, request.message.text)
+
+
+def run_command(request: CommandRequest, command: SchoolStatusCommand) -> str:
+    """Set, withdraw, or describe the status of a school. A repeated message changes nothing."""
+    runtime, message = request.runtime, request.message
+    staff = request.staff or ""
+    log.info("school status by text: school=%s kind=%s message=%s", command.school, command.kind, message.sid)
+    if not can_set_status(runtime.library.district, staff, command.school):
         return "Only the people of the safety lead say how a school is. Open the console to see what families read."
-    if asked.kind == "off":
-        return _withdraw_status(runtime, staff, asked.school)
-    return _set_status(runtime, staff, asked, inbound.sid) if asked.kind else _describe_status(runtime, asked.school)
+    if command.kind == "off":
+        return _withdraw_status(runtime, staff, command.school)
+    if command.kind:
+        return _set_status(runtime, staff, command, message.sid)
+    return _describe_status(runtime, command.school)
 
 
 def _set_status(runtime: Runtime, staff: str, command: SchoolStatusCommand, message_sid: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.base.database import Transaction, now
 from bot.base.queues import ALERT_CASE_JOB, enqueue
+from bot.base.text_normalization import NormalizedText
 from bot.flows.model import EscalationTarget
 from bot.flows.topic_routing import ADDITION_KEY, PERSON_FLOW
 from bot.messaging.effect_handlers import SCHOOL_ATTRIBUTE
@@ -60,7 +61,7 @@ def _open_emergency_case(
     runtime: Runtime, db: Transaction, note: VoiceNote, text: str, current_time: datetime
 ) -> int | None:
     """The emergency's own case, if the words sound like one; its number if its people are to be paged."""
-    understanding = understand_text(runtime.library, text, note.language)
+    understanding = understand_text(runtime.library, NormalizedText(text), note.language)
     if understanding.severity != EMERGENCY_SEVERITY or understanding.intent is None or note.contact_id is None:
         return None
     escalation = _find_escalation(runtime, understanding.intent)

@@ -12,6 +12,7 @@ from bot.announcements import join_poster as command
 from bot.announcements.join_poster import EXAMPLE_NUMBER, poster_of
 from bot.base import settings
 from bot.base.settings import Settings
+from bot.base.text_normalization import NormalizedText
 from bot.content.district import School
 from bot.content.library import Library
 from bot.documents.html_page import RendererUnavailableError
@@ -117,7 +118,7 @@ def test_the_word_is_understood_by_the_line(library: Library) -> None:
     from bot.flows.commands import match_command
 
     for school in library.district.schools:
-        ordered = match_command(of(library, school).word, library.phrasebook)
+        ordered = match_command(NormalizedText(of(library, school).word), library.phrasebook)
         assert ordered and ordered.kind == "join" and library.district.find_school_in_text(ordered.argument) == school
 
 

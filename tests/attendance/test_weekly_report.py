@@ -286,12 +286,17 @@ def test_before_and_after_are_means_of_what_is_shown(services: Runtime, logged_i
         "9s stand in the week of the day itself"
     )
     page = logged_in("ana_ruiz").get("/console/attendance?day=2026-11-10").text
-    assert "does not say why" in page and "do not show causes" in page
+    assert "doesn't prove a cause" in page and "do not show causes" in page
 
 
 @pytest.mark.parametrize(
     ("illness", "fear", "other", "shown"),
-    [(60, 20, 20, "80 of 100 absences"), (80, 40, 5, "at least "), (3, 1, 2, "–"), (30, 10, 40, "50 of 100 absences")],
+    [
+        (60, 20, 20, "80 out of 100 absences"),
+        (80, 40, 5, "at least "),
+        (3, 1, 2, "–"),
+        (30, 10, 40, "50 out of 100 absences"),
+    ],
 )
 def test_for_how_many_the_reason_is_known_stands_beside_the_target(
     services: Runtime, logged_in: As, illness: int, fear: int, other: int, shown: str

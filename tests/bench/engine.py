@@ -7,6 +7,7 @@ from datetime import date
 from itertools import cycle, islice
 
 from bot.base import settings
+from bot.base.text_normalization import NormalizedText
 from bot.content.library import Library, load_library
 from bot.flows.engine import FlowState, TurnInput, advance
 from bot.flows.model import Flow
@@ -53,7 +54,9 @@ def _turns(library: Library) -> list[Turn]:
             flow, state = first, None
             for _ in range(LONGEST):
                 text = chance.choice(ANSWERS)
-                given = TurnInput(text, text, translate=lambda label: label, today=date(2026, 11, 24), schools=schools)
+                given = TurnInput(
+                    NormalizedText(text), text, translate=lambda label: label, today=date(2026, 11, 24), schools=schools
+                )
                 found.append(Turn(flow, state, given))
                 state, _ = advance(flow, state, given)
                 if state is None:
@@ -69,5 +72,5 @@ def _understanding(library: Library) -> float:
     context = NluContext(library.phrasebook, library.district.languages, "en")
     began = time.perf_counter()
     for text in texts:
-        classify_message(text, context)
+        classify_message(NormalizedText(text), context)
     return (time.perf_counter() - began) / len(texts)

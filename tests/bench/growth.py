@@ -17,7 +17,7 @@ from bot.base import settings
 from bot.base.database import now
 from bot.dev_server.launch import migrate_database
 from bot.dev_server.redis_server import run_embedded_server
-from bot.messaging.inbound_handler import receive_message
+from bot.message_router import answer_message
 from bot.messaging.inbound_message import InboundMessage
 from bot.runtime import Runtime, open_runtime
 from bot.store.families.contacts import contacts
@@ -52,7 +52,7 @@ class Stage:
 
     def say(self, address: str, text: str) -> None:
         """One message, answered."""
-        receive_message(self.services, InboundMessage(f"SM{uuid4().hex}", address, text))
+        answer_message(self.services, InboundMessage(f"SM{uuid4().hex}", address, text))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.base.text_normalization import NormalizedText
 from bot.content.library import Library
 from bot.flows.commands import match_command
 from bot.flows.dialog_manager import take_turn
@@ -25,8 +26,10 @@ def world(library: Library) -> FlowContext:
 
 
 def heard(library: Library, text: str, stopped: bool = False) -> ParsedMessage:
-    understood = classify_message(text, NluContext(library.phrasebook, library.district.languages))
-    return ParsedMessage(text, understood, match_command(text, library.phrasebook), is_opted_out=stopped)
+    understood = classify_message(NormalizedText(text), NluContext(library.phrasebook, library.district.languages))
+    return ParsedMessage(
+        NormalizedText(text), understood, match_command(NormalizedText(text), library.phrasebook), is_opted_out=stopped
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -35,7 +38,7 @@ def test_any_text_in_any_state_of_any_flow(library: Library, data: st.DataObject
     flow = data.draw(st.sampled_from(list(library.flows.flows.values())))
     step = data.draw(st.one_of(st.none(), st.sampled_from(list(flow.steps)), names))
     tries = data.draw(st.integers(0, 9))
-    after, effects = advance(flow, FlowState(flow.flow, step, tries), TurnInput(text, text))
+    after, effects = advance(flow, FlowState(flow.flow, step, tries), TurnInput(NormalizedText(text), text))
     said = [effect for effect in effects if not isinstance(effect, StepReached)]
     called = {step.call for each in library.flows.flows.values() for step in each.steps.values()}
     assert said or (after and after.step is None) or flow.flow in called, "something is said, or another flow follows"

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from bot.base.text_normalization import NormalizedText
 from bot.content.library import Library
 from bot.flows.effects import AskQuestion, Notice, SayText, SetAttribute, StepReached
 from bot.flows.engine import FlowState, TurnInput, advance
@@ -54,10 +55,10 @@ def test_a_bare_number_for_a_list_that_was_changed_is_asked_again_and_a_word_is_
             "    otherwise", '      "yes": {label: "Yes", then: bye}\n    otherwise'
         )
     ).flows["visit"]
-    again, effects = advance(now, waiting, TurnInput("1", "1"))
+    again, effects = advance(now, waiting, TurnInput(NormalizedText("1"), "1"))
     assert again == replace(waiting, version=now.version)
     assert any(effect == Notice("flow_changed") for effect in effects)
-    assert advance(now, waiting, TurnInput("no", "no"))[0] is None
+    assert advance(now, waiting, TurnInput(NormalizedText("no"), "no"))[0] is None
 
 
 def test_a_called_flow_asks_once_keeps_the_answer_and_comes_back(library: Library) -> None:
@@ -69,7 +70,7 @@ def test_a_called_flow_asks_once_keeps_the_answer_and_comes_back(library: Librar
     assert state is not None and state.flow == "which_school" and state.calls
     asked, effects = advance(which, state, given)
     assert asked is not None and any(isinstance(effect, AskQuestion) and effect.has_proper_names for effect in effects)
-    back, effects = advance(which, asked, replace(given, text="1"))
+    back, effects = advance(which, asked, replace(given, text=NormalizedText("1")))
     assert back is not None and back.flow == "transport_bus" and not back.calls
     assert any(isinstance(effect, SetAttribute) and effect.name == "school" for effect in effects)
 
@@ -85,8 +86,8 @@ def test_what_is_known_decides_where_a_flow_goes(library: Library) -> None:
 def test_only_a_telephone_number_answers_a_question_for_one(library: Library) -> None:
     visit = library.flows.flows["home_visit"]
     waiting = FlowState("home_visit", "number", version=visit.version)
-    again, effects = advance(visit, waiting, TurnInput("my phone", "my phone"))
+    again, effects = advance(visit, waiting, TurnInput(NormalizedText("my phone"), "my phone"))
     assert again is not None and again.step == "number" and again.tries == 1
     assert StepReached("home_visit", "number") in effects
-    after, _ = advance(visit, waiting, TurnInput("217-555-0177", "217-555-0177"))
+    after, _ = advance(visit, waiting, TurnInput(NormalizedText("217-555-0177"), "217-555-0177"))
     assert after is None or after.step != "number"

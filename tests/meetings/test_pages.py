@@ -160,7 +160,7 @@ def invited(ana: FlaskClient) -> None:
 def test_nobody_is_invited_to_what_was_canceled_or_to_an_old_hour(ana: FlaskClient, host: Host) -> None:
     invited(ana)
     page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00", "revision": "0"}).text
-    assert "draft the invitation again" in page and "Mark it ready" in page
+    assert "draft the invitation again" in page and "Mark as ready" in page
     with pytest.raises(ReleaseError, match="changed or canceled since"):
         approval.release(host.services, 1, "ana_ruiz")
     send(ana, f"{HOME}/1/ready")

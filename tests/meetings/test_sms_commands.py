@@ -11,7 +11,7 @@ from sqlalchemy import text as sql
 
 from bot.announcements import approval
 from bot.meetings import planning
-from bot.meetings.sms_commands import RsvpReply, parse
+from bot.meetings.rsvp_parser import RsvpReply, parse_reply
 from bot.store.meetings import meeting_questions
 from tests.announcements.conftest import District
 from tests.cases.test_paging import send_all
@@ -43,7 +43,7 @@ JEAN = "+12175550142"
     ],
 )
 def test_what_is_understood(text: str, said: RsvpReply) -> None:
-    assert parse(text) == said
+    assert parse_reply(text) == said
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,12 @@ def test_what_is_understood(text: str, said: RsvpReply) -> None:
     ["go home", "I go to K7Q2MX school", "GO KQQQMX", "GO K7Q2MX with my mother", "no", "1", "", "🤷", "GO K7Q2M"],
 )
 def test_what_is_an_ordinary_message(text: str) -> None:
-    assert parse(text) is None
+    assert parse_reply(text) is None
 
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_it(text: str) -> None:
-    said = parse(text)
+    said = parse_reply(text)
     assert said is None or len(said.code) == 6
 
 
@@ -208,4 +208,4 @@ def test_one_means_nothing_long_after(host: Host, district: District, new_family
     ],
 )
 def test_the_code_may_come_first_as_a_line_from_right_to_left_shows_it(text: str, said: RsvpReply) -> None:
-    assert parse(text) == said
+    assert parse_reply(text) == said

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.base.text_normalization import NormalizedText
 from bot.nlu import EMERGENCY_INTENTS, SEVERITY_BY_INTENT, NluContext, classify_message, normalize_text
 from bot.nlu.model import compute_fingerprint
 from bot.nlu_training.dataset import TrainingData
@@ -31,7 +32,7 @@ TOPICS = [
 
 @pytest.mark.parametrize(("text", "intent"), TOPICS)
 def test_topics(text: str, intent: str, context: NluContext) -> None:
-    found = classify_message(text, context)
+    found = classify_message(NormalizedText(text), context)
     assert found.intent == intent
     assert found.severity == ("info" if text.startswith("ignore") else SEVERITY_BY_INTENT[intent])
     assert found.choices[0] == intent
@@ -39,7 +40,7 @@ def test_topics(text: str, intent: str, context: NluContext) -> None:
 
 @pytest.mark.parametrize("text", ["best tacos in town", "quien gano el partido", "asdf qwer", "", "😀", "12345"])
 def test_what_is_no_topic_of_a_school_pages_nobody(text: str, context: NluContext) -> None:
-    found = classify_message(text, context)
+    found = classify_message(NormalizedText(text), context)
     assert found.intent in (None, "out_of_scope", "short_reply")
     assert (found.severity, found.secondary_intents) == ("info", ())
 
@@ -53,7 +54,7 @@ def test_every_phrase_is_understood_as_its_topic(lessons: TrainingData, context:
         if normalize_text(lesson.text) in exact
         and (
             found := classify_message(
-                lesson.text, NluContext(context.phrasebook, context.languages, lesson.lang)
+                NormalizedText(lesson.text), NluContext(context.phrasebook, context.languages, lesson.lang)
             ).intent
         )
         != lesson.intent
@@ -64,7 +65,9 @@ def test_every_phrase_is_understood_as_its_topic(lessons: TrainingData, context:
 @pytest.mark.long
 def test_no_near_miss_that_was_taught_pages_anybody(lessons: TrainingData, context: NluContext) -> None:
     harmless = [lesson for lesson in lessons.phrases if lesson.intent not in EMERGENCY_INTENTS]
-    assert [one for one in harmless if classify_message(one.text, context).severity == "escalate_now"] == []
+    assert [
+        one for one in harmless if classify_message(NormalizedText(one.text), context).severity == "escalate_now"
+    ] == []
 
 
 def test_what_was_taught_is_what_the_files_say() -> None:
@@ -109,8 +112,8 @@ WORDS = [
 @example("a" * 5000)
 @example("ICE " * 400)
 def test_never_raises_and_is_a_pure_function(context: NluContext, text: str) -> None:
-    once = classify_message(text, context)
-    assert once == classify_message(text, context)
+    once = classify_message(NormalizedText(text), context)
+    assert once == classify_message(NormalizedText(text), context)
     assert 0.0 <= once.confidence <= 1.0
     assert 0.0 <= once.lang_confidence <= 1.0
     assert len(once.choices) <= 3

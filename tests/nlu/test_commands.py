@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.base.text_normalization import NormalizedText
 from bot.flows.commands import Command, match_command
 from bot.nlu import Phrasebook, SignalFile, normalize_text
 from bot.nlu.model import MODEL_FILENAME, load_model
@@ -64,19 +65,19 @@ NOT += [
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in SAID.items() for text in texts])
 def test_commands(kind: str, text: str, phrasebook: Phrasebook) -> None:
-    command = match_command(text, phrasebook)
+    command = match_command(NormalizedText(text), phrasebook)
     assert command is not None
     assert (command.kind, command.lang) == (kind, None)
 
 
 @pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in NAMED.items() for text in texts])
 def test_names_of_languages(lang: str, text: str, phrasebook: Phrasebook) -> None:
-    assert match_command(text, phrasebook) == Command("language", lang)
+    assert match_command(NormalizedText(text), phrasebook) == Command("language", lang)
 
 
 @pytest.mark.parametrize("text", NOT)
 def test_answers_and_sentences_are_no_commands(text: str, phrasebook: Phrasebook) -> None:
-    assert match_command(text, phrasebook) is None
+    assert match_command(NormalizedText(text), phrasebook) is None
 
 
 def test_a_word_means_one_kind_only(files: dict[str, SignalFile], phrasebook: Phrasebook) -> None:
@@ -99,4 +100,4 @@ def test_a_clash_is_refused() -> None:
 
 def test_answers_are_not_commands_in_any_file(lessons: TrainingData, phrasebook: Phrasebook) -> None:
     answers = {lesson.text for lesson in lessons.phrases if lesson.intent == "short_reply"}
-    assert {word for word in answers if match_command(word, phrasebook)} == set()
+    assert {word for word in answers if match_command(NormalizedText(word), phrasebook)} == set()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.base.text_normalization import NormalizedText
 from bot.nlu import (
     EMERGENCY_INTENTS,
     SEVERITY_BY_INTENT,
@@ -184,22 +185,22 @@ HARMLESS = [
 
 @pytest.mark.parametrize(("intent", "text"), [(intent, text) for intent, texts in TOLD.items() for text in texts])
 def test_found_whatever_the_language(intent: str, text: str, context: NluContext) -> None:
-    found = classify_message(text, context)
+    found = classify_message(NormalizedText(text), context)
     assert intent in (found.intent, *found.secondary_intents)
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_only_sounds_like_one_is_none(text: str, context: NluContext) -> None:
-    assert classify_message(text, context).severity != "escalate_now"
+    assert classify_message(NormalizedText(text), context).severity != "escalate_now"
 
 
 def test_a_wrong_stored_language_hides_nothing(context: NluContext) -> None:
     wrong = NluContext(context.phrasebook, ("en", "zh"), "zh")
-    assert classify_message("la migra esta en mi puerta", wrong).severity == "escalate_now"
+    assert classify_message(NormalizedText("la migra esta en mi puerta"), wrong).severity == "escalate_now"
 
 
 def test_the_answer_is_in_the_language_that_told(context: NluContext) -> None:
-    assert classify_message("el hijra 3nd el bab", context).lang == "ar"
+    assert classify_message(NormalizedText("el hijra 3nd el bab"), context).lang == "ar"
 
 
 def test_a_saying_beside_an_emergency_does_not_hide_it(phrasebook: Phrasebook) -> None:
@@ -208,10 +209,13 @@ def test_a_saying_beside_an_emergency_does_not_hide_it(phrasebook: Phrasebook) -
 
 
 def test_several_are_ordered_and_the_others_kept(context: NluContext) -> None:
-    found = classify_message("ICE is at the door and my kids are home alone", context)
+    found = classify_message(NormalizedText("ICE is at the door and my kids are home alone"), context)
     assert (found.intent, found.secondary_intents) == ("child_alone_now", ("enforcement_now",))
-    assert classify_message("my husband beats me i want to die", context).intent == "self_harm_now"
-    assert classify_message("my husband has a gun and he beats me", context).intent == "abuse_violence_home"
+    assert classify_message(NormalizedText("my husband beats me i want to die"), context).intent == "self_harm_now"
+    assert (
+        classify_message(NormalizedText("my husband has a gun and he beats me"), context).intent
+        == "abuse_violence_home"
+    )
 
 
 def test_a_language_with_patterns_has_them_for_all_five(files: dict[str, SignalFile]) -> None:

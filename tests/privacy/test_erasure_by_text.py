@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 
 from bot import jobs
 from bot.base.database import metadata, now
+from bot.base.text_normalization import NormalizedText
 from bot.flows.commands import match_command
-from bot.messaging import erasure
-from bot.messaging import inbound_handler as receiving
+from bot.messaging import erasure, inbound_context
 from bot.nlu import Phrasebook
 from bot.runtime import Runtime
 from bot.store import audit_log
@@ -64,7 +64,7 @@ NOT += ["my son's data plan is used up", "do not delete my data", "cancel my req
 
 @pytest.mark.parametrize(("language", "text"), [(lang, text) for lang, texts in ERASE.items() for text in texts])
 def test_understood_as_a_command(language: str, text: str, phrasebook: Phrasebook) -> None:
-    command = match_command(text, phrasebook)
+    command = match_command(NormalizedText(text), phrasebook)
     assert command is not None and command.kind == "erase", text
 
 
@@ -75,13 +75,13 @@ def test_every_language_has_both(files: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("text", PRIVACY)
 def test_privacy(text: str, phrasebook: Phrasebook) -> None:
-    command = match_command(text, phrasebook)
+    command = match_command(NormalizedText(text), phrasebook)
     assert command is not None and command.kind == "privacy"
 
 
 @pytest.mark.parametrize("text", NOT)
 def test_other_words_erase_nothing(text: str, phrasebook: Phrasebook) -> None:
-    command = match_command(text, phrasebook)
+    command = match_command(NormalizedText(text), phrasebook)
     assert command is None or command.kind not in ("erase", "privacy")
 
 
@@ -374,7 +374,7 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
     """Without a conversation in Redis the contact comes from the database, and is gone when the rows are written."""
     told(family)
     services.conversations.discard(services.compute_lookup_hash(family.address))
-    notes, gone = receiving._load_attributes, []
+    notes, gone = inbound_context._load_attributes, []
 
     def erased_now(*args: object) -> dict[str, str]:
         found = notes(*args)  # type: ignore[arg-type]
@@ -384,7 +384,7 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
                 contacts.add(db, "+12175550999", "sms", now())
         return found
 
-    monkeypatch.setattr(receiving, "_load_attributes", erased_now)
+    monkeypatch.setattr(inbound_context, "_load_attributes", erased_now)
     assert family.text("ICE agents are at my door right now, they are knocking") and family.status == 200
     with services.database.read() as db:
         own = contacts.find(db, family.address)

@@ -39,7 +39,7 @@ def test_a_mistake_of_ours_is_no_applications_error(phone: Phone, monkeypatch: p
     phone.press("2")
     failed = metrics.WEBHOOK_SECONDS.labels("call", "failed")
     before = failed._sum.get()
-    monkeypatch.setattr("bot.messaging.inbound_handler.take_turn", breaks)
+    monkeypatch.setattr("bot.messaging.inbound_turn.take_turn", breaks)
     assert "2 1 7, 5 5 5, 0 1 0 0" in phone.press("1") and phone.voices == {"es-MX"} and phone.has("Hangup")
     assert failed._sum.get() > before
 

@@ -410,7 +410,7 @@ def test_who_has_called_is_found_by_its_number(phone: Phone, services: Runtime) 
     assert "/console/cases/1" in post(staff, "/console/search", **{"for": phone.number})
     office = member(services, phone.client.application, "records_officer")
     page = post(office, "/console/consent", number=phone.number)
-    assert "By phone" in page and "Stopped since" in page and "Wants no messages" in page
+    assert "By phone" in page and "Opted out since" in page and "Wants no messages" in page
 
 
 def test_a_text_without_a_translation_is_read_by_an_english_voice(

@@ -163,7 +163,7 @@ def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: 
     rung(phone, "Marta: el autobús llega a las 7:15.")
     picked_up(phone, twilio)
     with pytest.MonkeyPatch.context() as broken:
-        broken.setattr("bot.messaging.inbound_handler.persist_effects", fails)
+        broken.setattr("bot.messaging.inbound_turn.persist_effects", fails)
         assert "oprima" not in phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
         assert "9 1 1" in phone.words and phone.voices == {"es-MX"} and phone.has("Hangup")
     with phone.services.database.engine.begin() as db:

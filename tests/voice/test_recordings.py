@@ -67,13 +67,13 @@ def test_recorded_by_one_reviewed_by_another_and_heard(
     services: Runtime, client: FlaskClient, one: Staff, other: Staff, first: RecordableText
 ) -> None:
     page = one.record(first, sound()).text
-    assert "Kept." in page and "Waits for a review" in page and "Not recorded" in page
+    assert "Kept." in page and "Waiting for review" in page and "Not recorded" in page
     assert heard(client, first).status_code == 404 and one.client.get("/console/recordings/sound/1.mp3").data
     assert one.post("/console/recordings/review/1", heard="yes").status_code == 403
     assert heard(client, first).status_code == 404, "who recorded it cannot review it"
     assert "Listen to it whole first" in other.post("/console/recordings/review/1").text
     assert heard(client, first).status_code == 404
-    assert "Ready: callers hear this" in other.post("/console/recordings/review/1", heard="yes").text
+    assert "Callers hear this recording" in other.post("/console/recordings/review/1", heard="yes").text
     mp3, ogg = heard(client, first), heard(client, first, "ogg")
     assert mp3.content_type == "audio/mpeg" and "codec_name=mp3" in about(mp3.data)
     assert ogg.content_type == "audio/ogg" and "codec_name=opus" in about(ogg.data)
@@ -121,7 +121,7 @@ def test_changed_words_are_due_again(services: Runtime, client: FlaskClient, one
     app = create_app(runtime=changed)
     late = Staff(member(changed, app, "staff", "grace_wu"))
     page = late.client.get("/console/recordings/so").text
-    assert "The text has changed: record again" in page and phone in page and "To what stands there now" in page
+    assert "Text changed: record again" in page and phone in page and "Current text" in page
     assert "The text has changed meanwhile" in late.record(item, sound()).text
     assert item.key not in collect_recordable_texts(changed.library, "so", NOW).keys
     late.post("/console/recordings/take-back/1")
@@ -140,7 +140,7 @@ def test_what_is_no_recording_is_refused_in_plain_words(
     one: Staff, first: RecordableText, audio: Callable[[], bytes], told: str
 ) -> None:
     page = one.record(first, audio()).text
-    assert told in page and "Waits for a review" not in page
+    assert told in page and "Waiting for review" not in page
 
 
 def test_only_this_form_may_be_large_and_only_for_who_may_send_it(
@@ -185,7 +185,7 @@ def test_the_list_says_where_nothing_is_heard(one: Staff, other: Staff, first: R
     assert page.count("<tr>") >= 17 and re.search(r">1 of \d{3}<", page)
     assert one.client.get("/console/recordings/mam?of=menu").status_code == 200
     assert one.client.get("/console/recordings/xx").status_code == 404
-    assert "Nobody has translated this yet" in one.client.get("/console/recordings/mam").text
+    assert "Nobody has translated this text yet" in one.client.get("/console/recordings/mam").text
 
 
 @pytest.mark.parametrize("key", ["0" * 32, "x", "..%2f..%2fetc%2fpasswd", "%00"])

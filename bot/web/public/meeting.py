@@ -10,7 +10,7 @@ from bot.flows.effects import Notice
 from bot.meetings import answer_sheet as sheets
 from bot.meetings import ics_calendar
 from bot.meetings import texts as meetings_texts
-from bot.meetings.sms_commands import MEETING_CODE_LENGTH
+from bot.meetings.rsvp_parser import MEETING_CODE_LENGTH
 from bot.messaging.placeholder_values import format_phone
 from bot.store.meetings import meetings
 from bot.store.meetings.meetings import Meeting

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from bot.base.database import now
 from bot.base.language_names import get_own_name
+from bot.base.text_normalization import NormalizedText
 from bot.channels.simulator import add_to_feed, load_statuses, read_feed, set_status
 from bot.flow_tests.recorder import RecordedText, record_conversation
 from bot.nlu import NluContext, classify_message, explain_understanding, mask_pii
@@ -92,10 +93,10 @@ def list_feed() -> ResponseReturnValue:
 @simulator.post("/why")
 def explain_text() -> ResponseReturnValue:
     """What was understood of a text, and what decided (the "why" panel)."""
-    text, library = str(request.get_json().get("text", ""))[:5000], get_runtime().library
+    text, library = NormalizedText(str(request.get_json().get("text", ""))[:5000]), get_runtime().library
     context = NluContext(library.phrasebook, library.district.languages)
     understood = classify_message(text, context)
-    masked, kinds = mask_pii(text)
+    masked, kinds = mask_pii(text.raw)
     explanation = {**asdict(understood), "kept": masked, "masked": sorted(kinds)}
     return jsonify(found=explanation, why=explain_understanding(text, understood, context))
 

@@ -8,6 +8,9 @@ from urllib.parse import urlencode
 
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.content.texts import TextId
+from bot.flows.commands import match_command
+from bot.messaging.inbound_handler import receive_message
+from bot.messaging.inbound_message import InboundMessage
 from bot.runtime import Runtime
 from bot.speech.spoken_wording import is_check_date, is_english, render_spoken_reply
 from bot.speech.twilio_voices import TWILIO_VOICES
@@ -151,3 +154,9 @@ def _is_number(number: str) -> bool:
 
 def _parse_number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 5 else 0
+
+
+def receive_call_message(call: CallState, message: InboundMessage) -> str:
+    """Return the reply to what the caller pressed or said, as to a text."""
+    command = match_command(message.normalized_text, call.runtime.library.phrasebook)
+    return receive_message(call.runtime, message, command)

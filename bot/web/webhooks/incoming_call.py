@@ -18,15 +18,16 @@ from twilio.twiml.voice_response import VoiceResponse
 
 from bot.base.language_names import get_own_name
 from bot.base.phone_numbers import parse_e164
+from bot.base.text_normalization import NormalizedText
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.flows.commands import match_command
-from bot.messaging.inbound_handler import ServiceUnavailableError, receive_message
+from bot.messaging.inbound_handler import ServiceUnavailableError
 from bot.messaging.inbound_message import AudioFile, InboundMessage
 from bot.messaging.voice_callers import send_text_to_caller
 from bot.speech.twilio_voices import find_recognition_locale
 from bot.speech.utterances import has_visual_content, split_utterances
 from bot.web.webhooks import language_menu
-from bot.web.webhooks.call_state import CallState
+from bot.web.webhooks.call_state import CallState, receive_call_message
 from bot.web.webhooks.twiml_speech import ANSWER_TIMEOUT_SECONDS, add_key_prompts
 
 MENU_TEXT, PERSON_KEY = "menu", "0"
@@ -88,7 +89,7 @@ def _handle_language_choice(call: CallState, page: int, digit: str) -> VoiceResp
 def _request_person(call: CallState) -> VoiceResponse:
     """Before a language: a case, as everywhere, for nobody may answer at the office; and the office rings."""
     if not call.is_number_hidden:
-        receive_message(call.runtime, _build_person_request(call))
+        receive_call_message(call, _build_person_request(call))
     return connect_to_office(call)
 
 
@@ -121,7 +122,7 @@ def _answer_turn(call: CallState, form: Mapping[str, str]) -> VoiceResponse:
 
 
 def _is_person_request(call: CallState, text: str) -> bool:
-    command = match_command(text, call.runtime.library.phrasebook)
+    command = match_command(NormalizedText(text), call.runtime.library.phrasebook)
     return command is not None and command.kind == "person"
 
 
@@ -139,7 +140,7 @@ def _get_reply(call: CallState, text: str, sound: AudioFile | None = None) -> st
     inbound = InboundMessage(
         call.build_message_id(call.turn), call.address, text, kind=kind, audio_files=sounds, call_language=call.language
     )
-    return receive_message(call.runtime, inbound)
+    return receive_call_message(call, inbound)
 
 
 def _repeat_last_reply(call: CallState) -> VoiceResponse:
@@ -269,7 +270,7 @@ def _build_text_id(call: CallState) -> str:
 
 def _fall_back_to_person(call: CallState) -> VoiceResponse:
     """Nothing here speaks this language: somebody is asked to call back, the text says so, and the office rings."""
-    reply = receive_message(call.runtime, _build_person_request(call))
+    reply = receive_call_message(call, _build_person_request(call))
     if reply and not call.is_number_hidden:
         send_text_to_caller(call.runtime, call.number, reply, _build_text_id(call))
     log.info("no voice for a language: call=%s language=%s", call.sid, call.language)

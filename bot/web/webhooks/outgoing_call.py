@@ -14,7 +14,7 @@ from bot.content.catalog import SOURCE_LANGUAGE
 from bot.messaging import delivery_status
 from bot.messaging.catalog_drafts import get_localized_library
 from bot.messaging.delivery_status import DeliveryReport
-from bot.messaging.inbound_handler import ServiceUnavailableError, receive_message
+from bot.messaging.inbound_handler import ServiceUnavailableError
 from bot.messaging.inbound_message import InboundMessage
 from bot.runtime import Runtime
 from bot.speech.utterances import split_utterances
@@ -24,7 +24,7 @@ from bot.store.cases import case_messages
 from bot.store.cases.case_messages import CaseMessage
 from bot.store.cases.deliveries import Delivery
 from bot.store.families import contacts
-from bot.web.webhooks.call_state import CallState
+from bot.web.webhooks.call_state import CallState, receive_call_message
 from bot.web.webhooks.incoming_call import (
     PERSON_KEY,
     REPEAT_KEY,
@@ -171,7 +171,7 @@ def _hang_up() -> VoiceResponse:
 def _answer_key(call: CallState, inbound: InboundMessage) -> VoiceResponse:
     """The answer to a key, in the language that the family reads now."""
     try:
-        reply = receive_message(call.runtime, inbound)
+        reply = receive_call_message(call, inbound)
         return say_reply(replace(call, language=call.find_preferred_language() or call.language), reply)
     except (ServiceUnavailableError, SQLAlchemyError) as error:
         log.warning("call not served: call=%s reason=%s", call.sid, type(error).__name__)
