@@ -9,11 +9,11 @@ from bot.base.database import now
 from bot.cases import sms_commands
 from bot.incidents import sms_commands as agents
 from bot.meetings import sms_commands as invited
-from bot.messaging import rate_limits
 from bot.messaging.inbound_handler import receive_message
 from bot.messaging.inbound_message import InboundMessage
 from bot.runtime import Runtime
 from bot.school_status import sms_commands as school_status
+from bot.store.families.rate_limits import get_message_rate_limit
 from bot.store.operations import handled_while_redis_down
 
 STAFF_COMMAND_MODULES: tuple[ModuleType, ...] = (agents, sms_commands, school_status)
@@ -52,4 +52,13 @@ def _answer_outside_dialog(runtime: Runtime, message: InboundMessage) -> str | N
     """The reply to an invitation's answer or to CHECK; empty for a phone that asks without end."""
     reply = invited.answer(runtime, message)
     reply = verification.answer(runtime, message) if reply is None else reply
-    return "" if reply and rate_limits.should_stay_silent(runtime, message) else reply
+    return "" if reply and _should_stay_silent(runtime, message) else reply
+
+
+def _should_stay_silent(runtime: Runtime, message: InboundMessage) -> bool:
+    """Count a message that is answered outside the dialog; whether its answer is left out."""
+    family_hash, rate_limit = runtime.compute_lookup_hash(message.address), get_message_rate_limit(message.address)
+    try:
+        return runtime.conversations.count_message(family_hash, rate_limit) == "silent"
+    except RedisError:
+        return False

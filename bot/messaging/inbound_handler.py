@@ -36,7 +36,6 @@ from bot.messaging.effect_handlers import (
     persist_effects,
 )
 from bot.messaging.inbound_message import InboundMessage
-from bot.messaging.rate_limits import get_rate_limit
 from bot.messaging.reply_composer import ReplyComposer
 from bot.messaging.reply_context import (
     build_case_values,
@@ -49,7 +48,7 @@ from bot.runtime import Runtime
 from bot.store.families import contacts, flow_stats, sent_texts
 from bot.store.families.contacts import Contact
 from bot.store.families.conversations import AcquireResult, Conversation
-from bot.store.families.rate_counters import RateLimitResult
+from bot.store.families.rate_limits import RateLimitResult, get_message_rate_limit
 from bot.store.operations import handled_while_redis_down
 
 MAX_TURNS, MAX_TURN_CHARACTERS = 6, 300
@@ -59,7 +58,7 @@ WAIT_SECONDS = 10
 MIN_LANGUAGE_CONFIDENCE = 0.8
 """From here on a guessed language is answered in."""
 RATE_LIMIT_TEXT_IDS: dict[RateLimitResult, TextId | None] = {"tell": "too_many", "silent": None, "crowd": "many_write"}
-"""What is said to whom it was too much (`store/families/rate_counters`)."""
+"""What is said to whom it was too much (`store/families/rate_limits`)."""
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +145,7 @@ def _get_flow_step(conversation: Conversation) -> flow_stats.FlowStepId | None:
 
 def _acquire_conversation(runtime: Runtime, inbound: InboundMessage, family_hash: str, owner: str) -> AcquireResult:
     """Wait until no other message of this family is being handled."""
-    sid, rate_limit = inbound.sid, get_rate_limit(inbound.address)
+    sid, rate_limit = inbound.sid, get_message_rate_limit(inbound.address)
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         entry = runtime.conversations.acquire(family_hash, sid, owner, rate_limit)
@@ -216,7 +215,7 @@ def _handle_message(
 def _build_rate_limit_reply(
     runtime: Runtime, inbound: InboundMessage, entry: AcquireResult, current_time: datetime
 ) -> tuple[str, Conversation, None] | None:
-    """The sentence (once; then nothing) for a phone that is over its measure; None for what is heard all the same.
+    """The sentence (once; then nothing) for a phone that is over its rate limit; None for what is heard all the same.
 
     Nothing of the message is done or kept, not even who sent it.
     """
@@ -230,7 +229,7 @@ def _build_rate_limit_reply(
     parsed = _parse_message(runtime, inbound, state, contact)
     if is_exempt_from_rate_limit(context, state, parsed) or parsed.is_opted_out:
         return None  # who stopped is told nothing anyway
-    log.warning("over the measure: message=%s pace=%s", inbound.sid, entry.rate_status)
+    log.warning("over the rate limit: message=%s pace=%s", inbound.sid, entry.rate_status)
     text_id = RATE_LIMIT_TEXT_IDS[entry.rate_status]
     guessed_language = (
         parsed.understanding.lang if parsed.understanding.lang_confidence >= MIN_LANGUAGE_CONFIDENCE else None
@@ -360,7 +359,7 @@ def _serialize_state(state: DialogState) -> dict[str, Any]:
 
 def _load_state(conversation: Conversation, contact: Contact | None, inbound: InboundMessage) -> DialogState:
     """Where the family stands: as the conversation says, with the language from the database where it has none; else
-    that of the call, of which nothing may be kept (over the measure)."""
+    that of the call, of which nothing may be kept (over the rate limit)."""
     stored_state = dict(conversation.talk)
     flow_state = stored_state.pop("state", None)
     state = DialogState(**stored_state, state=FlowState(**flow_state) if flow_state else None)
