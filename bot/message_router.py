@@ -17,12 +17,12 @@ from bot.incidents import command_parser as incident_parser
 from bot.incidents import sms_commands as incident_commands
 from bot.meetings import rsvp_parser
 from bot.meetings import sms_commands as meeting_commands
-from bot.messaging import rate_limits
 from bot.messaging.command_request import CommandRequest
 from bot.messaging.inbound_handler import receive_message
 from bot.messaging.inbound_message import InboundMessage
 from bot.runtime import Runtime
 from bot.school_status import sms_commands as status_commands
+from bot.store.families.rate_limits import get_message_rate_limit
 from bot.store.operations import handled_while_redis_down
 
 
@@ -73,9 +73,18 @@ def _try_route(route: CommandRoute, request: CommandRequest) -> str | None:
     if parsed is None:
         return None
     reply = route.run(request, parsed)
-    if reply and not route.is_for_staff and rate_limits.should_stay_silent(request.runtime, request.message):
+    if reply and not route.is_for_staff and _should_stay_silent(request.runtime, request.message):
         return ""
     return reply
+
+
+def _should_stay_silent(runtime: Runtime, message: InboundMessage) -> bool:
+    """Count a message that is answered outside the dialog, and say whether its answer is left out."""
+    family_hash, rate_limit = runtime.compute_lookup_hash(message.address), get_message_rate_limit(message.address)
+    try:
+        return runtime.conversations.count_message(family_hash, rate_limit) == "silent"
+    except RedisError:
+        return False
 
 
 def _record_answered(runtime: Runtime, message: InboundMessage) -> None:

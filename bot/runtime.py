@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from limits.storage import RedisStorage
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bot.base.database import Database
 from bot.base.encryption import Vault
-from bot.base.redis_client import RedisFromUrl
+from bot.base.redis_client import RedisFromUrl, open_rate_limit_storage
 from bot.base.settings import ROOT, Settings, SettingsError
 from bot.channels.base import Channel
 from bot.channels.simulator import SimulatorChannel
@@ -45,6 +46,11 @@ class Runtime:
     def conversations(self) -> ConversationStore:
         """The day's conversations."""
         return ConversationStore(self.redis, self.database.vault)
+
+    @cached_property
+    def rate_limit_storage(self) -> RedisStorage:
+        """Where the library `limits` counts."""
+        return open_rate_limit_storage(self.redis)
 
     @cached_property
     def statuses(self) -> school_statuses.StatusCache:

@@ -125,7 +125,7 @@ class AnnouncementMessageBuilder:
         variables = (self._services.library.district.name, collapse_to_one_line(text))
         if not template or len(variables[1]) > MAX_TEMPLATE_CHARACTERS:
             return self._switch_to_sms(row, at) or RecipientChange(row.id, "held", at, reason=NO_CHANNEL_REASON)
-        if not bucket.take_daily_permits(1):
+        if not bucket.take_daily_permit():
             return self._handle_daily_limit(row, at)
         return PreparedMessage(row, OutgoingMessage(row.id, family.address, text, template, variables))
 

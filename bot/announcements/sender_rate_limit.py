@@ -1,21 +1,26 @@
-"""How fast each sender number may go: a token bucket in Redis, shared by all workers, and WhatsApp's limit of a day.
+"""Rate limits of the district's sender numbers: a token bucket for each second, and WhatsApp's limit for each day.
+
+All workers share both. The bucket is our own script, because the library `limits` has none. `limits` counts the day, as
+a moving window.
 
 The bucket holds less than half a second's worth: after a pause nothing leaves in a rush, and two workers together
 never go faster than one may.  Leave is given for a fifth of a second's worth at a time: a claim is a transaction, and
-families' messages need the database too.  Redis' own clock counts, so the machines need not agree on the time.
+families' messages need the database too.  Redis' own clock fills the bucket: machines need not agree on the time.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from limits import RateLimitItemPerDay
+from limits.strategies import MovingWindowRateLimiter
 from redis import Redis
 
+from bot.base.redis_client import open_rate_limit_storage
 from bot.content.district import SendingRate
 
 BURST_SECONDS, MIN_GRANT_SECONDS = 0.4, 0.2
 COOLDOWN_SECONDS = 1.0
 """After "too many requests" a sender rests so long, longer each time it happens again."""
-DAY_SLOT_COUNT, DAY_SLOT_SECONDS = 144, 600
-"""A moving day is counted in ten-minute slots; the slot that is half over counts whole."""
 
 TAKE_SCRIPT = """
 local now = redis.call('TIME')
@@ -33,23 +38,10 @@ redis.call('EXPIRE', KEYS[1], 3600)
 return given
 """
 
-TAKE_DAILY_SCRIPT = """
-local slot = math.floor(tonumber(redis.call('TIME')[1]) / ARGV[3])
-local used = 0
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if tonumber(field) <= slot - ARGV[4] then redis.call('HDEL', KEYS[1], field)
-  else used = used + tonumber(redis.call('HGET', KEYS[1], field)) end
-end
-local given = math.max(0, math.min(tonumber(ARGV[1]), tonumber(ARGV[2]) - used))
-if given > 0 then redis.call('HINCRBY', KEYS[1], tostring(slot), given) end
-redis.call('EXPIRE', KEYS[1], 90000)
-return given
-"""
-
 
 @dataclass(frozen=True)
 class SenderTokenBucket:
-    """The pace of one sender.  All methods raise `redis.RedisError` while Redis is away."""
+    """The rate limits of one sender. All methods raise `redis.RedisError` while Redis is away."""
 
     redis: Redis
     sender: str
@@ -67,12 +59,16 @@ class SenderTokenBucket:
         if unused and self.sending_rate.per_second:
             self.redis.hincrbyfloat(f"puente:pace:{self.sender}", "tokens", unused)
 
-    def take_daily_permits(self, want: int) -> int:
-        """Leave to write to so many people outside a talk today, up to `want` (WhatsApp's tier)."""
+    def take_daily_permit(self) -> bool:
+        """Whether one more person can get a message outside a conversation within these 24 hours (WhatsApp's tier)."""
         if self.sending_rate.per_day is None:
-            return want
-        given = (want, self.sending_rate.per_day, DAY_SLOT_SECONDS, DAY_SLOT_COUNT)
-        return int(self.redis.eval(TAKE_DAILY_SCRIPT, 1, f"puente:day:{self.sender}", *given))
+            return True
+        rate_limit = RateLimitItemPerDay(self.sending_rate.per_day, namespace="announcements")
+        return self._daily_limiter.hit(rate_limit, self.sender)
+
+    @cached_property
+    def _daily_limiter(self) -> MovingWindowRateLimiter:
+        return MovingWindowRateLimiter(open_rate_limit_storage(self.redis))
 
     def start_cooldown(self) -> None:
         """The provider said "too many": nobody uses this sender for a while, twice as long each time in a row."""

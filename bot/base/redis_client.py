@@ -10,6 +10,7 @@ are for Sentinels that ask for their own.  Redis Cluster will not do: a message'
 from typing import Any
 from urllib.parse import urlsplit
 
+from limits.storage import RedisStorage
 from redis import Redis
 from redis.connection import parse_url
 from redis.sentinel import Sentinel
@@ -18,6 +19,9 @@ SENTINEL_SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 """Our schemes, and what the servers behind them speak."""
 SENTINEL_TIMEOUT_SECONDS = 1.0
 """A Sentinel that does not answer in this time is passed over for the next one."""
+
+
+RATE_LIMIT_KEY_PREFIX = "puente:limits"
 
 
 class RedisFromUrl(Redis):
@@ -36,6 +40,13 @@ class RedisFromUrl(Redis):
             raise ValueError("it begins with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://")
         client: Redis = super().from_url(url, **options)
         return client
+
+
+def open_rate_limit_storage(redis: Redis) -> RedisStorage:
+    """Where the library `limits` counts, on this client's connections. Connects to nothing yet."""
+    # The pool knows the address; the one given here only names the kind of storage.
+    pool: Any = redis.connection_pool
+    return RedisStorage("redis://", connection_pool=pool, key_prefix=RATE_LIMIT_KEY_PREFIX)
 
 
 def _build_sentinel_client(client_class: type[Redis], url: str, options: dict[str, Any]) -> Redis:

@@ -5,7 +5,7 @@ from bot.flows.dialog_state import DialogState, FlowContext, ParsedMessage
 from bot.flows.topic_routing import PERSON_FLOW
 
 EXEMPT_COMMANDS = frozenset({"stop", "start", "person"})
-"""The commands that work whatever happens: when Redis is away, and over every measure."""
+"""The commands that work whatever happens: when Redis is away, and over every rate limit."""
 EXEMPT_SEVERITIES = frozenset({EMERGENCY_SEVERITY, "escalate_day"})
 
 

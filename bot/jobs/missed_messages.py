@@ -113,5 +113,5 @@ def _send_late_reply(runtime: Runtime, message: InboundMessage, reply: str, curr
         elif contact:
             deliveries.plan_late_reply(db, {"id": delivery_id, "contact_id": contact.id}, reply, current_time)
         else:
-            return  # who is over the measure, or has just erased everything
+            return  # who is over the rate limit, or has just erased everything
     enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)

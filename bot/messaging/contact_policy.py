@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from redis import RedisError
 
+from bot.base.phone_numbers import is_high_cost_number
 from bot.content.catalog import SOURCE_LANGUAGE
-from bot.messaging.rate_limits import is_high_cost_number
 from bot.runtime import Runtime
 from bot.speech.twilio_voices import TWILIO_VOICES
 from bot.store.families import contacts

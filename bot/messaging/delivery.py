@@ -20,7 +20,7 @@ from bot.runtime import Runtime
 from bot.store.cases import case_messages, cases, deliveries
 from bot.store.cases.case_messages import NewCaseMessage
 from bot.store.cases.deliveries import Delivery
-from bot.store.families import consent_events, contacts, rate_counters
+from bot.store.families import consent_events, contacts, rate_limits
 from bot.store.schools import school_statuses
 
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40, 60, 120, 300, 600))
@@ -89,9 +89,7 @@ def _is_over_daily_limit(runtime: Runtime, delivery: Delivery, address: str) -> 
     if delivery.staff is not None or delivery.kind == "talk" or delivery.attempts:
         return False
     try:
-        is_within_limit = rate_counters.count_within_daily_limit(
-            runtime.redis, "sent", runtime.compute_lookup_hash(address), rate_counters.MAX_SENT_PER_DAY
-        )
+        is_within_limit = rate_limits.count_sent(runtime.rate_limit_storage, runtime.compute_lookup_hash(address))
     except RedisError:
         return False
     if not is_within_limit:

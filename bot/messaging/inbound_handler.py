@@ -28,18 +28,17 @@ from bot.messaging.effect_handlers import TurnResult
 from bot.messaging.inbound_context import InboundContext, build_inbound_context
 from bot.messaging.inbound_message import InboundMessage
 from bot.messaging.inbound_turn import PlannedTurn, ReplyState, persist_and_compose, run_turn
-from bot.messaging.rate_limits import get_rate_limit
 from bot.messaging.reply_context import build_composer
 from bot.runtime import Runtime
 from bot.store.families import flow_stats
 from bot.store.families.conversations import AcquireResult, Conversation
-from bot.store.families.rate_counters import RateLimitResult
+from bot.store.families.rate_limits import RateLimitResult, get_message_rate_limit
 from bot.store.operations import handled_while_redis_down
 
 LOCK_WAIT_SECONDS, LOCK_POLL_SECONDS = 10, 0.03
 """How long a message waits for the one before it. With the lock's own time it stays below Twilio's 15 seconds."""
 RATE_LIMIT_TEXT_IDS: dict[RateLimitResult, TextId | None] = {"tell": "too_many", "silent": None, "crowd": "many_write"}
-"""The reply to a phone that is over its rate limit (`store/families/rate_counters`)."""
+"""The reply to a phone that is over its rate limit (`store/families/rate_limits`)."""
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ def _get_flow_step(conversation: Conversation) -> flow_stats.FlowStepId | None:
 
 def _acquire_conversation(runtime: Runtime, message: InboundMessage, family_hash: str, owner: str) -> AcquireResult:
     """Wait until no other message of this family is being handled."""
-    rate_limit, deadline = get_rate_limit(message.address), time.monotonic() + LOCK_WAIT_SECONDS
+    rate_limit, deadline = get_message_rate_limit(message.address), time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         entry = runtime.conversations.acquire(family_hash, message.sid, owner, rate_limit)
         if entry.outcome != "busy":
@@ -148,7 +147,7 @@ def _build_rate_limit_reply(context: InboundContext, rate_status: RateLimitResul
     state, parsed = context.state, context.parsed
     if is_exempt_from_rate_limit(context.flow_context, state, parsed) or parsed.is_opted_out:
         return None  # an opted-out family gets no text anyway
-    log.warning("over the measure: message=%s pace=%s", context.message.sid, rate_status)
+    log.warning("over the rate limit: message=%s pace=%s", context.message.sid, rate_status)
     text_id = RATE_LIMIT_TEXT_IDS[rate_status]
     reply_language = replace(state, language=state.language or context.guessed_language)
     composer = build_composer(context.runtime, reply_language, context.flow_context, context.now, [])

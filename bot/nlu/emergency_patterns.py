@@ -1,18 +1,18 @@
 """The small grammar of emergency patterns, and the search for hundreds of them at once.
 
-A pattern is written by a liaison in `flows/phrases/<lang>.yaml`; the header there explains it.  All
-patterns of all languages are searched together: the message is walked once, at each word start the
-alternatives that begin with the same two letters are tried, and a pattern has matched when one alternative
-of each of its groups was seen.
+A liaison writes a pattern in `flows/signals/<lang>.yaml`, whose header explains the grammar. The matcher searches for
+the patterns of all languages together. One Aho-Corasick automaton finds all alternatives in one pass over the message.
+Those that begin where a word does count. A pattern matches when one alternative of each of its groups was seen.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from ahocorasick_rs import AhoCorasick
 
 from bot.base.text_normalization import HAN_RANGES, normalize_text
 
@@ -105,88 +105,95 @@ def _find_starts(text: str) -> Iterator[int]:
 
 
 @dataclass(slots=True)
+class _Needle:
+    """One text that the search looks for, and what follows when a message holds it."""
+
+    text: str
+    pattern_bits: list[tuple[int, int]] = field(default_factory=list)
+    """(number of a pattern, the bit of its group)"""
+    vetoed_patterns: list[int] = field(default_factory=list)
+    excluded_intents: list[str] = field(default_factory=list)
+    is_ignored: bool = False
+
+
+class _NeedleTable(dict[str, _Needle]):
+    """Needles by their text. A new one is added when it is first asked for."""
+
+    def __missing__(self, text: str) -> _Needle:
+        self[text] = needle = _Needle(text)
+        return needle
+
+
 class EmergencyMatcher:
-    """All patterns, ready for searching.  Made once at start: `add`, `never`, `ignore`, then only `match`."""
+    """All patterns of all languages, compiled once at start. Threads can share it.
 
-    patterns: list[EmergencyPattern] = field(default_factory=list)
-    _complete_bits: list[int] = field(default_factory=list)
-    _needles_by_start: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _pattern_bits: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-    _vetoed_patterns: dict[str, list[int]] = field(default_factory=dict)
-    _excluded_intents: dict[str, set[str]] = field(default_factory=dict)
-    _ignored_needles: set[str] = field(default_factory=set)
+    Args:
+        patterns: What to search for.
+        exclusions: (intent, needle). A message with this needle doesn't match that intent, except by `always` lines.
+            This holds in every language, because languages share words. "Es cierto que viene la migra" must not become
+            an emergency through another file that has "migra" too.
+        ignored_needles: The search reads messages as if these were not there ("ice cream").
+    """
 
-    def add_pattern(self, pattern: EmergencyPattern) -> None:
-        """Search for this pattern too."""
-        number = len(self.patterns)
-        self.patterns.append(pattern)
-        self._complete_bits.append((1 << len(pattern.groups)) - 1)
-        for bit, group in enumerate(pattern.groups):
-            for needle in group:
-                self._index_needle(needle)
-                self._pattern_bits[needle].append((number, 1 << bit))
-        for needle in pattern.vetoes:
-            self._index_needle(needle)
-            self._vetoed_patterns[needle].append(number)
-
-    def exclude_needle(self, intent: str, needle: str) -> None:
-        """Take no message with this needle for `intent`, in whatever language, `always` lines excepted.
-
-        In every language, because the languages share words: "es cierto que viene la migra" must not become
-        an emergency through another file that has "migra" too.
-        """
-        self._index_needle(needle)
-        self._excluded_intents.setdefault(needle, set()).add(intent)
-
-    def ignore_needle(self, needle: str) -> None:
-        """Read messages as if this needle was not in them ("ice cream")."""
-        self._index_needle(needle)
-        self._ignored_needles.add(needle)
-
-    def _index_needle(self, needle: str) -> None:
-        if needle not in self._pattern_bits:
-            self._needles_by_start[needle[:2]].append(needle)
-            self._pattern_bits[needle] = []
-            self._vetoed_patterns[needle] = []
-
-    def _find_needles(self, text: str) -> Iterator[tuple[int, str]]:
-        for start in _find_starts(text):
-            for first_letters in (text[start : start + 2], text[start]):
-                for needle in self._needles_by_start.get(first_letters, ()):
-                    if text.startswith(needle, start):
-                        yield start, needle
-
-    def _list_seen_needles(self, normalized_text: str) -> set[str]:
-        text = normalized_text + " "
-        hits = list(self._find_needles(text))
-        ignored_hits = [(start, needle) for start, needle in hits if needle in self._ignored_needles]
-        if not ignored_hits:
-            return {needle for _, needle in hits}
-        for start, needle in ignored_hits:
-            # A prefix takes the rest of its word along; the signs that stay keep the neighbours apart.
-            end = text.find(" ", start + len(needle.rstrip()))
-            end = start + len(needle) if re.match(rf"[{HAN_RANGES}]", needle) else end
-            text = text[:start] + "_" * (end - start) + text[end:]
-        return {needle for _, needle in self._find_needles(text)} - self._ignored_needles
+    def __init__(
+        self,
+        patterns: Sequence[EmergencyPattern],
+        exclusions: Iterable[tuple[str, str]] = (),
+        ignored_needles: Iterable[str] = (),
+    ) -> None:
+        self.patterns = tuple(patterns)
+        self._complete_bits = [(1 << len(pattern.groups)) - 1 for pattern in patterns]
+        needles = _NeedleTable()
+        for number, pattern in enumerate(patterns):
+            for bit, group in enumerate(pattern.groups):
+                for text in group:
+                    needles[text].pattern_bits.append((number, 1 << bit))
+            for text in pattern.vetoes:
+                needles[text].vetoed_patterns.append(number)
+        for intent, text in exclusions:
+            needles[text].excluded_intents.append(intent)
+        for text in ignored_needles:
+            needles[text].is_ignored = True
+        self._needles = list(needles.values())
+        self._automaton = AhoCorasick(needles, store_patterns=False)
 
     def match_patterns(self, normalized_text: str) -> list[EmergencyPattern]:
-        """The patterns that a normalised message matches and none of whose vetoes it holds."""
+        """The patterns that a normalized message matches and none of whose vetoes it holds."""
         bits: dict[int, int] = {}
         vetoed_patterns: set[int] = set()
         excluded_intents: set[str] = set()
         for needle in self._list_seen_needles(normalized_text):
-            vetoed_patterns.update(self._vetoed_patterns[needle])
-            excluded_intents.update(self._excluded_intents.get(needle, ()))
-            for number, bit in self._pattern_bits[needle]:
+            vetoed_patterns.update(needle.vetoed_patterns)
+            excluded_intents.update(needle.excluded_intents)
+            for number, bit in needle.pattern_bits:
                 bits[number] = bits.get(number, 0) | bit
-        complete_numbers = (
-            number
-            for number, seen_bits in bits.items()
-            if seen_bits == self._complete_bits[number] and number not in vetoed_patterns
-        )
-        matched_patterns = (self.patterns[number] for number in complete_numbers)
         return [
-            pattern
-            for pattern in matched_patterns
-            if pattern.is_unconditional or pattern.intent not in excluded_intents
+            self.patterns[number]
+            for number, seen_bits in bits.items()
+            if seen_bits == self._complete_bits[number]
+            and number not in vetoed_patterns
+            and (self.patterns[number].is_unconditional or self.patterns[number].intent not in excluded_intents)
         ]
+
+    def _list_seen_needles(self, normalized_text: str) -> list[_Needle]:
+        text = normalized_text + " "
+        hits = self._find_needles(text)
+        ignored_hits = [hit for hit in hits if hit[1].is_ignored]
+        if ignored_hits:
+            hits = [hit for hit in self._find_needles(_blank_out(text, ignored_hits)) if not hit[1].is_ignored]
+        return [needle for _, needle in hits]
+
+    def _find_needles(self, text: str) -> list[tuple[int, _Needle]]:
+        """Each needle that begins where a word does, with its place. Needles can overlap."""
+        matches = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        starts = set(_find_starts(text)) if matches else ()
+        return [(start, self._needles[index]) for index, start, _ in matches if start in starts]
+
+
+def _blank_out(text: str, hits: list[tuple[int, _Needle]]) -> str:
+    """The text without these needles. A needle at a word's start takes the rest of its word along."""
+    for start, needle in sorted(hits, key=lambda hit: hit[0]):
+        is_chinese = re.match(rf"[{HAN_RANGES}]", needle.text)
+        end = start + len(needle.text) if is_chinese else text.find(" ", start + len(needle.text.rstrip()))
+        text = text[:start] + "_" * (end - start) + text[end:]  # signs stay, to keep the neighbors apart
+    return text

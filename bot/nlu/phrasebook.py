@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bot.base.text_normalization import normalize_keeping_accents, normalize_text
-from bot.nlu.emergency_patterns import EmergencyMatcher, build_needle, parse_patterns
+from bot.nlu.emergency_patterns import EmergencyMatcher, EmergencyPattern, build_needle, parse_patterns
 from bot.nlu.intents import EMERGENCY_INTENTS
 from bot.nlu.model import NluModel
 
@@ -76,17 +76,15 @@ class Phrasebook:
 
 
 def _build_matcher(files: Mapping[str, SignalFile]) -> EmergencyMatcher:
-    matcher = EmergencyMatcher()
+    patterns: list[EmergencyPattern] = []
+    exclusions: list[tuple[str, str]] = []
     for lang, file in files.items():
         for intent, lines in file.emergencies.items():
-            patterns, excluded_needles = parse_patterns(intent, lang, lines, file.lists, file.whole_words)
-            for pattern in patterns:
-                matcher.add_pattern(pattern)
-            for excluded_needle in excluded_needles:
-                matcher.exclude_needle(intent, excluded_needle)
-        for saying in file.ignore:
-            matcher.ignore_needle(build_needle(saying, file.whole_words))
-    return matcher
+            intent_patterns, excluded_needles = parse_patterns(intent, lang, lines, file.lists, file.whole_words)
+            patterns += intent_patterns
+            exclusions += ((intent, needle) for needle in excluded_needles)
+    ignored_needles = (build_needle(saying, file.whole_words) for file in files.values() for saying in file.ignore)
+    return EmergencyMatcher(patterns, exclusions, ignored_needles)
 
 
 def _collect_commands(files: Mapping[str, SignalFile]) -> tuple[dict[str, CommandWord], dict[str, CommandWord]]:

@@ -1,4 +1,7 @@
-"""How often one address may try to log in, and look at the public pages; counted in Redis."""
+"""Rate limits for web clients: how often one address can try to log in, and open each public page.
+
+Those for families are in `store/families/rate_limits.py`.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -9,7 +12,7 @@ from flask import Flask, abort, request
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis import Redis, RedisError
+from redis import RedisError
 
 from bot.runtime import Runtime
 from bot.web.console.core.console_i18n import _
@@ -38,16 +41,12 @@ PUBLIC_PAGE_ENDPOINTS = (
 class _RequestCounter:
     """Counts in Redis, for all processes; each by itself while Redis is away."""
 
-    def __init__(self, redis: Redis) -> None:
-        pool: Any = redis.connection_pool  # the pool says where; what stands before it is only its kind
-        storage = RedisStorage("redis://", connection_pool=pool, key_prefix="puente:limits")
-        self._shared_limiter, self._local_limiter = (
-            FixedWindowRateLimiter(storage),
-            FixedWindowRateLimiter(MemoryStorage()),
-        )
+    def __init__(self, storage: RedisStorage) -> None:
+        self._shared_limiter = FixedWindowRateLimiter(storage)
+        self._local_limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def is_within_limits(self, limits: Sequence[RateLimitItem], *client: str) -> bool:
-        """Whether `who` may once more."""
+        """Count one more request of this client; whether all limits allow it."""
         try:
             return all(self._shared_limiter.hit(item, *client) for item in limits)
         except RedisError:
@@ -55,8 +54,8 @@ class _RequestCounter:
 
 
 def limit_requests(app: Flask, runtime: Runtime) -> None:
-    """Count tries to log in and looks at the public pages: at these views only, a webhook waits for no count."""
-    counter = _RequestCounter(runtime.redis)
+    """Count requests to these views only: a webhook must not wait for a count."""
+    counter = _RequestCounter(runtime.rate_limit_storage)
     for endpoints, limits, identify_client, explain_refusal in (
         (LOGIN_ENDPOINTS, LOGIN_LIMITS, get_client_address, _explain_too_many),
         (PUBLIC_PAGE_ENDPOINTS, PUBLIC_PAGE_LIMITS, _identify_visitor, None),

@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import time_machine
 from redis import Redis
 
 from bot.announcements.sender_rate_limit import SenderTokenBucket
@@ -38,10 +39,20 @@ def test_what_was_not_used_can_be_used_again(clean_redis: Redis) -> None:
 
 
 def test_whatsapps_day_is_kept_and_unlimited_is_unlimited(clean_redis: Redis) -> None:
-    bucket = SenderTokenBucket(clean_redis, "whatsapp:test", SendingRate(per_day=5))
-    assert [bucket.take_daily_permits(2) for _ in range(4)] == [2, 2, 1, 0]
+    buckets = [SenderTokenBucket(clean_redis, "whatsapp:test", SendingRate(per_day=5)) for _ in range(2)]
+    assert [buckets[number % 2].take_daily_permit() for number in range(7)] == [True] * 5 + [False] * 2
     assert SenderTokenBucket(clean_redis, "sms:test", SendingRate()).take_permits(64) == 64
-    assert SenderTokenBucket(clean_redis, "sms:test", SendingRate()).take_daily_permits(64) == 64
+    assert all(SenderTokenBucket(clean_redis, "sms:test", SendingRate()).take_daily_permit() for _ in range(9))
+
+
+def test_whatsapps_day_moves(clean_redis: Redis) -> None:
+    bucket = SenderTokenBucket(clean_redis, "whatsapp:test", SendingRate(per_day=2))
+    with time_machine.travel("2026-11-30T12:00:00+00:00", tick=False) as clock:
+        assert bucket.take_daily_permit()
+        clock.shift(23 * 3600)
+        assert [bucket.take_daily_permit() for _ in range(2)] == [True, False]
+        clock.shift(3601)
+        assert [bucket.take_daily_permit() for _ in range(2)] == [True, False], "the first one is a day ago"
 
 
 def test_after_too_many_requests_a_sender_rests_longer_each_time(

@@ -10,7 +10,7 @@ from twilio.request_validator import RequestValidator
 from werkzeug.test import EnvironBuilder
 
 from bot.runtime import Runtime
-from bot.store.families import rate_counters
+from bot.store.families import rate_limits
 from tests.conftest import PUBLIC
 from tests.fuzz.anything import TEXTS, share
 from tests.stand_in.payloads import KINDS, STATUSES
@@ -33,8 +33,8 @@ SIDS = st.one_of(st.uuids().map(lambda one: f"SM{one.hex}"), TEXTS)
 @pytest.fixture(autouse=True)
 def without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten phones write thousands of messages: here all are to be read (tests/security/test_floods.py has the measures)."""
-    monkeypatch.setattr(rate_counters, "MAX_MESSAGES_PER_TEN_MINUTES", 10**9)
-    monkeypatch.setattr(rate_counters, "MAX_MESSAGES_PER_DAY", 10**9)
+    monkeypatch.setattr(rate_limits, "MAX_MESSAGES_PER_TEN_MINUTES", 10**9)
+    monkeypatch.setattr(rate_limits, "MAX_MESSAGES_PER_DAY", 10**9)
 
 
 def send(services: Runtime, client: FlaskClient, path: str, body: bytes, content_type: str = FORM) -> int:

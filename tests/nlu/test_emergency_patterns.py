@@ -1,9 +1,13 @@
 """The grammar in which a liaison writes emergency patterns."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bot.base.text_normalization import normalize_text
 from bot.nlu import Phrasebook, SignalFile, find_emergencies
+from bot.nlu.emergency_patterns import EmergencyMatcher, EmergencyPattern, _find_starts, build_needle
 from bot.nlu.model import MODEL_FILENAME, load_model
 from bot.nlu_training.dataset import LabeledPhrase, TrainingData
 from tests.nlu.conftest import FLOWS
@@ -78,6 +82,25 @@ def test_an_empty_alternative_is_refused() -> None:
 def test_chinese_matches_inside_and_arabic_behind_its_small_words() -> None:
     assert told("有人带枪了", book("枪"))
     assert told("والسكين معه", book("سكين"))
+
+
+def test_alternatives_can_overlap_and_contain_each_other() -> None:
+    phrases = book("gun* + gunshot + shot at + at school")
+    assert told("a gunshot, a shot at school", phrases)
+    assert not told("a gunshot at school", phrases), "no word begins with shot"
+
+
+SHORT_TEXTS = st.text("ab 枪وال", min_size=1, max_size=6).filter(normalize_text)
+
+
+@given(st.lists(SHORT_TEXTS, min_size=1, max_size=8), st.text("ab 枪وال", max_size=20))
+def test_the_search_finds_what_a_plain_one_finds(alternatives: list[str], message: str) -> None:
+    needles = {build_needle(alternative) for alternative in alternatives}
+    patterns = [EmergencyPattern("danger_now", "en", ((needle,),), ()) for needle in needles]
+    text = normalize_text(message)
+    starts = list(_find_starts(text + " "))
+    found = {pattern.groups[0][0] for pattern in EmergencyMatcher(patterns).match_patterns(text)}
+    assert found == {needle for needle in needles if any((text + " ").startswith(needle, start) for start in starts)}
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from limits import RateLimitItemPerDay
 from redis import Redis
 from sqlalchemy import func, select, text
 
 from bot.base.database import now
-from bot.messaging import delivery, rate_limits
+from bot.base.phone_numbers import is_high_cost_number
+from bot.messaging import delivery
 from bot.runtime import Runtime
 from bot.store.cases import cases, deliveries
-from bot.store.families import contacts, rate_counters
+from bot.store.families import contacts, rate_limits
 from tests.conftest import Family
 from tests.stand_in import TwilioStandIn
 
@@ -22,8 +24,8 @@ SENTENCE, CROWD = "very many messages in a short time", "Very many people are wr
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """The measures of a day, made small enough for a test."""
-    monkeypatch.setattr(rate_counters, "MAX_MESSAGES_PER_TEN_MINUTES", 5)
-    monkeypatch.setattr(rate_counters, "MAX_STRANGERS_PER_MINUTE", 3)
+    monkeypatch.setattr(rate_limits, "MAX_MESSAGES_PER_TEN_MINUTES", 5)
+    monkeypatch.setattr(rate_limits, "MAX_STRANGERS_PER_MINUTE", 3)
 
 
 def rows(services: Runtime, table: Any) -> int:
@@ -100,7 +102,7 @@ def test_the_measure_ends(family: Family, strict: None, clean_redis: Redis) -> N
     for _ in range(8):
         family.text("is it safe at school?")
     left = [clean_redis.ttl(key) for key in clean_redis.keys("puente:pace:*")]
-    assert left and all(0 < one <= rate_counters.DAY_SECONDS for one in left), "every count runs out by itself"
+    assert left and all(0 < one <= 24 * 3600 for one in left), "every count runs out by itself"
     clean_redis.delete(*clean_redis.keys("puente:pace:soon:*"))
     assert family.text("is it safe at school?")
 
@@ -152,10 +154,16 @@ def test_ten_thousand_phones_in_a_minute(services: Runtime, new_family: Callable
 def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
     new_family: Callable[[str], Family],
 ) -> None:
-    usual, few = rate_counters.get_default_limit(), rate_limits.FOREIGN_RATE_LIMIT
-    assert rate_limits.get_rate_limit("+12175550177") == usual and rate_limits.get_rate_limit("+17875550123") == usual
-    assert rate_limits.get_rate_limit("+525512345678") == few and rate_limits.get_rate_limit("+18765550123") == few
-    assert rate_limits.get_rate_limit("whatsapp:+525512345678") == usual
+    usual, few = rate_limits.get_default_limit(), rate_limits.FOREIGN_RATE_LIMIT
+    assert (
+        rate_limits.get_message_rate_limit("+12175550177") == usual
+        and rate_limits.get_message_rate_limit("+17875550123") == usual
+    )
+    assert (
+        rate_limits.get_message_rate_limit("+525512345678") == few
+        and rate_limits.get_message_rate_limit("+18765550123") == few
+    )
+    assert rate_limits.get_message_rate_limit("whatsapp:+525512345678") == usual
     abroad = new_family("+525512345678")
     said = [abroad.text("hola, buenos días") for _ in range(16)]
     assert all(said[:12]) and set(said[13:]) == {""}
@@ -163,21 +171,32 @@ def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
 
 @pytest.mark.parametrize("number", ["+19005550123", "+881612345678", "+883510012345", "+979123456789"])
 def test_nothing_is_sent_where_somebody_earns_with_it(services: Runtime, twilio: TwilioStandIn, number: str) -> None:
-    assert rate_limits.is_high_cost_number(number) and rate_limits.is_high_cost_number(f"voice:{number}")
-    assert not rate_limits.is_high_cost_number("+12175550177") and not rate_limits.is_high_cost_number(
-        f"whatsapp:{number}"
-    )
-    assert not rate_limits.is_high_cost_number("whatsapp:US.1234") and not rate_limits.is_high_cost_number("voice:CA1")
+    assert is_high_cost_number(number) and is_high_cost_number(f"voice:{number}")
+    assert not is_high_cost_number("+12175550177") and not is_high_cost_number(f"whatsapp:{number}")
+    assert not is_high_cost_number("whatsapp:US.1234") and not is_high_cost_number("voice:CA1")
     assert planned(services, number, 1) == ["held"] and twilio.sent_to(number) == []
 
 
 def test_so_many_texts_a_day_to_one_phone_and_no_more(
     services: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_counters, "MAX_SENT_PER_DAY", 3)
+    monkeypatch.setattr(rate_limits, "SENT_RATE_LIMIT", RateLimitItemPerDay(3, namespace="sent"))
     states = planned(services, "+12175550166", 5, kind="event")
     assert states.count("held") == 2 and len(twilio.sent_to("+12175550166")) == 3
     assert "held" not in planned(services, "+12175550166", 2, kind="talk"), "what a person writes goes out"
+
+
+def test_erasing_a_family_erases_its_counts(
+    services: Runtime, family: Family, twilio: TwilioStandIn, clean_redis: Redis
+) -> None:
+    family.text("hello, good morning")
+    planned(services, family.address, 1)
+    family_hash = services.compute_lookup_hash(family.address)
+    assert clean_redis.keys(f"puente:limits:sent/{family_hash}/*") and clean_redis.keys(f"puente:pace:*:{family_hash}")
+    services.conversations.erase(family_hash)
+    assert not clean_redis.keys(f"puente:limits:*{family_hash}*") and not clean_redis.keys(
+        f"puente:pace:*:{family_hash}"
+    )
 
 
 def planned(services: Runtime, number: str, times: int, kind: str = "event") -> list[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from bot.base import metrics
 from bot.runtime import Runtime
 from bot.store.cases.cases import cases
-from bot.store.families import rate_counters
+from bot.store.families import rate_limits
 from bot.web.app import create_app
 from tests.voice.phone import Phone
 
@@ -60,7 +60,7 @@ def test_in_a_crowd_of_strangers_each_hears_the_language_of_its_call(
     phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is kept of who is not heard, not even the language; the number of a key is in none."""
-    monkeypatch.setattr(rate_counters, "MAX_STRANGERS_PER_MINUTE", 0)
+    monkeypatch.setattr(rate_limits, "MAX_STRANGERS_PER_MINUTE", 0)
     in_vietnamese(phone)
     first = phone.words
     assert phone.press("2") == first and phone.reads() == ""

@@ -14,8 +14,8 @@ from redis import Redis, ResponseError
 
 from bot.base.encryption import DecryptionError, Vault
 from bot.base.redis_scripts import ThreadLocalScripts
-from bot.store.families import flow_stats, rate_counters
-from bot.store.families.rate_counters import MessageRateLimit, RateLimitResult
+from bot.store.families import flow_stats, rate_limits
+from bot.store.families.rate_limits import MessageRateLimit, RateLimitResult
 
 CONVERSATION_TTL_SECONDS = 24 * 3600
 """How long a conversation is kept, and WhatsApp's service window, which is as long (twilio.md, section 3)."""
@@ -25,13 +25,13 @@ CONVERSATION_LOCK_MS = 8_000
 log = logging.getLogger(__name__)
 
 ACQUIRE_SCRIPT = (
-    rate_counters.COUNT_FUNCTIONS
+    rate_limits.COUNT_FUNCTIONS
     + """
 local reply = redis.call('GET', KEYS[1])
 if reply then return {'seen', reply, '', ''} end
 if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy', '', '', ''} end
 local talk = redis.call('GET', KEYS[3])
-local found = pace({unpack(KEYS, 5)}, {unpack(ARGV, 3)}, talk and 1 or 0)
+local found = count_message({unpack(KEYS, 5)}, {unpack(ARGV, 3)}, talk and 1 or 0)
 return {'go', talk or '', redis.call('GET', KEYS[4]) or '', found}
 """
 )
@@ -106,13 +106,13 @@ class ConversationStore:
         self.redis, self._vault = redis, vault
         self._scripts = ThreadLocalScripts(redis)
         self._acquire_script = redis.register_script(ACQUIRE_SCRIPT)
-        self._count_script = redis.register_script(rate_counters.COUNT_SCRIPT)
+        self._count_script = redis.register_script(rate_limits.COUNT_SCRIPT)
         self._save_and_release_script = redis.register_script(SAVE_AND_RELEASE_SCRIPT)
         self._save_script = redis.register_script(SAVE_SCRIPT)
         self._release_script = redis.register_script(RELEASE_SCRIPT)
 
     def acquire(
-        self, family: str, message_sid: str, owner: str, measure: MessageRateLimit | None = None
+        self, family: str, message_sid: str, owner: str, rate_limit: MessageRateLimit | None = None
     ) -> AcquireResult:
         """Ask to handle this message as `owner` (a random token); it is counted, if it was not seen before."""
         keys = [
@@ -120,12 +120,12 @@ class ConversationStore:
             _build_lock_key(family),
             _build_conversation_key(family),
             _build_active_case_key(family),
-            *rate_counters.build_keys(family),
+            *rate_limits.build_keys(family),
         ]
         args: list[str | int] = [
             owner,
             CONVERSATION_LOCK_MS,
-            *rate_counters.build_script_limits(measure or rate_counters.get_default_limit()),
+            *rate_limits.build_script_limits(rate_limit or rate_limits.get_default_limit()),
         ]
         outcome, found, talking, over = self._scripts.run(self._acquire_script, keys, args)
         if outcome == b"seen":
@@ -133,10 +133,10 @@ class ConversationStore:
         case = int(talking) if talking else None
         return AcquireResult(outcome.decode(), "", self._decrypt(found, family), case, over.decode() or "free")
 
-    def count_message(self, family: str, measure: MessageRateLimit) -> RateLimitResult:
+    def count_message(self, family: str, rate_limit: MessageRateLimit) -> RateLimitResult:
         """Count a message that never comes to `enter` (a code that somebody checks): it makes nobody a stranger."""
         found: bytes = self._count_script(
-            keys=rate_counters.build_keys(family), args=[*rate_counters.build_script_limits(measure), 1]
+            keys=rate_limits.build_keys(family), args=[*rate_limits.build_script_limits(rate_limit), 1]
         )
         return cast(RateLimitResult, found.decode())
 
@@ -168,7 +168,7 @@ class ConversationStore:
         sealed = self._encrypt(conversation, family)
         told = self._vault.encrypt_bytes(reply.encode(), f"reply:{message_sid}")
         args: list[str | bytes | int] = [owner, CONVERSATION_TTL_SECONDS, told, sealed]
-        args += [message_sid, rate_counters.MAX_MESSAGES_PER_DAY]
+        args += [message_sid, rate_limits.MAX_MESSAGES_PER_DAY]
         keys = [
             _build_reply_key(message_sid),
             _build_lock_key(family),
@@ -230,7 +230,7 @@ class ConversationStore:
             _build_window_key(family),
             _build_active_case_key(family),
             _build_answered_list_key(family),
-            *rate_counters.list_keys_to_erase(family),
+            *rate_limits.list_keys_to_erase(family),
         )
         pipe.execute()
 
