@@ -7,7 +7,7 @@ Nobody is refused help. A phone over its rate limit gets one notice. Emergencies
 (`flows/rate_limit_exempt.py`). Without Redis, Puente counts nothing and answers everybody.
 
 The script that takes the family's lock counts the messages (`store/families/conversations.py`). The library `limits`
-would need up to three more round trips for each message (docs/decisions/0020).
+would need up to three more round trips for each message (docs/decisions/0024).
 """
 
 from dataclasses import dataclass
