@@ -42,7 +42,7 @@ from bot.flows.topic_routing import (
     remember_emergency,
     start_topic,
 )
-from bot.flows.voice_messages import add_voice_effects
+from bot.flows.voice_messages import AUDIO_KIND, add_voice_effects
 from bot.nlu.intents import SEVERITY_BY_INTENT
 from bot.pii.masking import mask_pii
 
@@ -75,9 +75,9 @@ def take_turn(context: FlowContext, state: DialogState, parsed: ParsedMessage) -
     """The family's next state, and all that this message asks to be done.  Never raises, whatever was written."""
     if parsed.twilio_opt:
         return _handle_twilio_opt(state, parsed)
-    turn_outcome = add_voice_effects(
-        context, state, parsed, _handle_message(context, queue_secondary_topic(context, state, parsed), parsed)
-    )
+    turn_outcome = _handle_message(context, queue_secondary_topic(context, state, parsed), parsed)
+    if parsed.kind == AUDIO_KIND:
+        turn_outcome = add_voice_effects(context, state, parsed, turn_outcome)
     outcome = offer_queued_topic(context, remember_emergency(context, turn_outcome))
     return _add_privacy_notice(outcome, parsed)
 

@@ -162,7 +162,7 @@ class SuggestPartner:
 class AnswerReferral:
     """What the family says of the organization that it was told of: helped, not_helped, not_reached."""
 
-    outcome: str
+    outcome: Literal["helped", "not_helped", "not_reached"]
 
 
 @dataclass(frozen=True)

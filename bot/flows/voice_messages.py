@@ -25,8 +25,6 @@ def add_voice_effects(context: FlowContext, state: DialogState, parsed: ParsedMe
 
     `talk`: where the family stood before.  Who wants no messages gets none, but is not left alone with it.
     """
-    if parsed.kind != AUDIO_KIND:
-        return outcome
     next_state, effects = outcome
     is_silent = parsed.is_opted_out or any(
         isinstance(effect, ChangeConsent) and effect.kind == "stop" for effect in effects

@@ -8,6 +8,7 @@ from bot.base.phone_numbers import is_high_cost_number
 from bot.content.catalog import SOURCE_LANGUAGE
 from bot.runtime import Runtime
 from bot.speech.twilio_voices import TWILIO_VOICES
+from bot.store.cases.deliveries import DeliveryTransport
 from bot.store.families import contacts
 from bot.store.families.contacts import Contact
 
@@ -21,7 +22,7 @@ class DeliveryRoute:
     template: str = ""
 
     @property
-    def transport(self) -> str:
+    def transport(self) -> DeliveryTransport:
         """`call` for a contact whose channel is the telephone, else `text`."""
         return "call" if (self.address or "").startswith("voice:") else "text"
 

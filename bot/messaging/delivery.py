@@ -19,7 +19,7 @@ from bot.messaging.quiet_hours import find_call_time
 from bot.runtime import Runtime
 from bot.store.cases import case_messages, cases, deliveries
 from bot.store.cases.case_messages import NewCaseMessage
-from bot.store.cases.deliveries import Delivery
+from bot.store.cases.deliveries import Delivery, DeliveryState
 from bot.store.families import consent_events, contacts, rate_limits
 from bot.store.schools import school_statuses
 
@@ -173,7 +173,7 @@ def _handle_send_error(runtime: Runtime, delivery: Delivery, error: SendError) -
         if error.outcome == "refused":
             deliveries.advance(db, delivery.id, "failed", error_code=error.code)
         elif error.outcome == "unknown":
-            state = "failed" if delivery.means == "call" and delivery.staff else "unknown"
+            state: DeliveryState = "failed" if delivery.means == "call" and delivery.staff else "unknown"
             deliveries.release_claim(db, delivery.id, state, current_time + RECONCILE_DELAY, error.code)
         else:
             wait = RETRY_DELAYS[min(delivery.attempts, len(RETRY_DELAYS) - 1)]
@@ -247,7 +247,7 @@ def _settle_from_list(
         deliver(runtime, delivery.id)
 
 
-def _claim_and_settle(runtime: Runtime, delivery: Delivery, state: str, current_time: datetime) -> None:
+def _claim_and_settle(runtime: Runtime, delivery: Delivery, state: DeliveryState, current_time: datetime) -> None:
     with runtime.database.write() as db:
         if not deliveries.claim(db, delivery.id, current_time):
             return
@@ -256,7 +256,7 @@ def _claim_and_settle(runtime: Runtime, delivery: Delivery, state: str, current_
         enqueue(runtime.redis, "urgent", HANDLE_UNDELIVERED_MESSAGE_JOB, delivery.id)
 
 
-def _settle(runtime: Runtime, delivery: Delivery, state: str, due_at: datetime) -> None:
+def _settle(runtime: Runtime, delivery: Delivery, state: DeliveryState, due_at: datetime) -> None:
     with runtime.database.write() as db:
         deliveries.release_claim(db, delivery.id, state, due_at)
     if state == "held" and delivery.kind == "talk":  # who wrote it is that person

@@ -94,6 +94,17 @@ def persist_and_compose(context: InboundContext, turn: PlannedTurn, reply_state:
     return reply, result
 
 
+def is_speaking(was_speaking: bool, message: InboundMessage) -> bool:
+    """Say whether this family sends voice notes rather than texts, as far as its conversation of the day shows.
+
+    A voice note says yes, and a text with words says no. A number or a button says nothing.
+    """
+    if message.audio_files:
+        return True
+    has_words = message.payload is None and any(letter.isalpha() for letter in message.text)
+    return was_speaking and not has_words
+
+
 def _plan_turn(context: InboundContext) -> PlannedTurn:
     turn = PlannedTurn(*take_turn(context.flow_context, context.state, context.parsed), context.flow_context)
     if turn.is_erasure and erasure_confirmation.is_unverified_caller(context.message):
@@ -139,7 +150,7 @@ def _update_conversation(
         context.attributes | saved,
         reply_state.sent_text_keys,
         _append_turns(earlier.turns, masked_text, reply),
-        spoke=recorded_replies.is_speaking(earlier.spoke, message),
+        spoke=is_speaking(earlier.spoke, message),
     )
 
 

@@ -31,16 +31,6 @@ MAX_UTTERANCES = 20
 log = logging.getLogger(__name__)
 
 
-def is_speaking(was_speaking: bool, inbound: InboundMessage) -> bool:
-    """Whether this family speaks rather than writes, as far as its conversation of the day knows.
-
-    A voice note says so, and words that were written say the opposite; a number or a button is no sign of either.
-    """
-    if inbound.audio_files:
-        return True
-    return was_speaking and (inbound.payload is not None or not any(letter.isalpha() for letter in inbound.text))
-
-
 def add_recording(
     runtime: Runtime, inbound: InboundMessage, reply: str, language: str | None, shown_notices: list[str], now: datetime
 ) -> str:

@@ -53,7 +53,7 @@ class ReplyComposer:
     the family (its school); `text` the message that is answered, where a school may be named; `statuses` gives what is
     verified about schools now, and is asked only where that is stated.  `said` collects which text was said in which
     wording.  Under `media_base` the files of
-    `flows/media/` are served; without it none is shown.  `partners`: the list as it stands; left out: the file's.
+    `flows/media/` are served; without it none is shown.  `load_partners` returns the directory with the staff's calls; without it, the file's list is used.
     """
 
     library: Library
@@ -65,7 +65,7 @@ class ReplyComposer:
     media_base: str = ""
     text: str = ""
     load_statuses: Callable[[], Mapping[str, SchoolStatus]] = dict
-    partners: Mapping[str, Partner] | None = None
+    load_partners: Callable[[], Mapping[str, Partner]] | None = None
     load_data_summary: Callable[[], DataSummary | None] = lambda: None
     """What is held about the family; None: nothing."""
     sent_text_keys: set[str] = field(default_factory=set)
@@ -219,7 +219,7 @@ class ReplyComposer:
         return self.library.district.to_local_time(self.now).date()
 
     def _list_partners(self) -> list[Partner]:
-        current_partners = self.library.district.partners if self.partners is None else self.partners
+        current_partners = self.load_partners() if self.load_partners else self.library.district.partners
         return list(current_partners.values())
 
     def _list_checked_partners(self, kind: str | None) -> list[Partner]:

@@ -55,7 +55,7 @@ def build_composer(
         media_base=media_base,
         text=text,
         load_statuses=lambda: runtime.statuses.get_current(now),
-        partners=partner_directory.get_current_partners(runtime, now),
+        load_partners=lambda: partner_directory.get_current_partners(runtime, now),
     )
 
 

@@ -203,12 +203,12 @@ def test_it_gives_up_and_says_what_to_do(
     kept = twilio.media.put(SOUND, troubles=(404 if why == "not_there" else 503,) * 50)
     speak(family, kept)
     log_in_as(services, client, "ana_ruiz")
-    assert "It is being fetched" in client.get("/console/cases/1").text
+    assert "We are downloading the voice note" in client.get("/console/cases/1").text
     with time_machine.travel(NOW + timedelta(minutes=minutes), tick=True):
         carry_all(services)
         assert (notes(services)[0].state, notes(services)[0].reason) == ("refused", why)
     shown = client.get("/console/cases/1").text
-    assert "could not be fetched" in shown and "send it again" in shown and "<audio" not in shown
+    assert "download this voice note" in shown and "send it again" in shown and "<audio" not in shown
 
 
 def test_nothing_of_it_stands_in_the_log(

@@ -7,7 +7,8 @@ import pytest
 
 from bot.base.database import now
 from bot.messaging.inbound_message import AudioFile, InboundMessage
-from bot.messaging.recorded_replies import add_recording, is_speaking
+from bot.messaging.inbound_turn import is_speaking
+from bot.messaging.recorded_replies import add_recording
 from bot.runtime import Runtime
 from bot.speech.spoken_wording import render_spoken_reply as for_the_ear
 from bot.speech.utterances import compute_recording_key, split_utterances

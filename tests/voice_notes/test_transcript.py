@@ -70,7 +70,7 @@ def test_its_words_are_shown_as_a_machines(
     assert "autobús" in note.text and "123456789" not in note.text and note.urgent_case_id is None
     log_in_as(hearing, page, "ana_ruiz")
     shown = page.get("/console/cases/1").text
-    assert "Written by a machine, may be wrong" in shown and "autobús" in shown and "Nobody has listened" in shown
+    assert "Automatic transcript, may contain errors" in shown and "autobús" in shown and "Nobody has listened" in shown
     assert "autobús".encode() not in kept_on_disk(hearing.database, hearing.settings.var_dir)
 
 
@@ -97,7 +97,7 @@ def test_an_emergency_in_it_is_paged_as_its_own(
     assert page.get("/console/cases/1/voice/1").status_code == 404, "not her case"
     other = page.application.test_client()
     log_in_as(hearing, other, "ana_ruiz")
-    assert "heard an emergency" in other.get("/console/cases/1").text
+    assert "may describe an emergency" in other.get("/console/cases/1").text
 
 
 @pytest.mark.parametrize(

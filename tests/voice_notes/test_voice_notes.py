@@ -70,7 +70,7 @@ def test_from_the_phone_to_the_console_and_gone_at_twilio(
     part = client.get("/console/cases/1/voice/1", headers={"Range": "bytes=4-7"})
     assert part.status_code == 206 and part.data == SOUND[4:8]
     again = client.get("/console/cases/1").text
-    assert "First listened to by Ana Ruiz" in again and "Nobody has listened" not in again
+    assert "Listened to first by Ana Ruiz" in again and "Nobody has listened" not in again
     with services.database.read() as db:
         assert [one.what for one in audit_log.list_newest(db, 20, "case 1")].count("listened to a voice message") == 1
 
