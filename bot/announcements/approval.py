@@ -1,7 +1,7 @@
-"""Who must approve an announcement before it leaves, and what is still missing.
+"""Decide who must approve an announcement before it is sent, and what is still missing.
 
-Who writes it cannot approve it alone; over a set number of families two people besides the writer do; what stands in
-the name of somebody who releases in person (the superintendent) waits for exactly that person.
+The writer cannot approve it alone. Over a set number of families, two people besides the writer must approve it.
+An announcement in the name of a person who releases in person (the superintendent) needs the approval of that person.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from bot.store.meetings import meetings
 
 @dataclass(frozen=True)
 class ApprovalStatus:
-    """How far the approvals are: by whom, how many people are still needed, and whether a certain one."""
+    """Who approved an announcement, and which approvals are still missing."""
 
     approved_by: tuple[str, ...]
     missing_approver_count: int
@@ -35,131 +35,138 @@ class ApprovalStatus:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it may leave."""
+        """Return whether the announcement can be sent."""
         return self.missing_approver_count == 0 and self.missing_sender is None
 
 
 class ReleaseError(Exception):
-    """Why not, in a sentence for the person who asked."""
+    """An announcement cannot be released. The message is a sentence for the staff member who asked."""
 
 
 def compute_digest(announcement: Announcement, approved: Mapping[str, str]) -> str:
-    """All that is approved, with the approved wordings (language → text): whatever changes needs new approvals."""
+    """Hash everything that is approved, with the approved translations by language. Any change needs new approvals."""
     audience = {name: sorted(values) for name, values in vars(announcement.audience).items()}
     moments = [moment.isoformat() if moment else "" for moment in (announcement.send_at, announcement.until)]
-    words = [announcement.kind, announcement.sender, announcement.text, announcement.link, announcement.unapproved]
-    whole = json.dumps([words, sorted(announcement.channels), audience, moments, dict(approved)], sort_keys=True)
-    return hashlib.sha256(whole.encode()).hexdigest()
+    fields = [announcement.kind, announcement.sender, announcement.text, announcement.link, announcement.unapproved]
+    content = json.dumps([fields, sorted(announcement.channels), audience, moments, dict(approved)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def compute_current_digest(db: Transaction, announcement: Announcement) -> str:
-    """The digest of what stands in the database now."""
-    found = load_current_translations(db, announcement)
-    approved = {language: one.text for language, one in found.items() if one.state == "approved"}
+    """Hash the announcement as the database holds it now."""
+    current = load_current_translations(db, announcement)
+    approved = {
+        language: translation.text for language, translation in current.items() if translation.state == "approved"
+    }
     return compute_digest(announcement, approved | _hash_recordings(db, announcement.id))
 
 
 def _hash_recordings(db: Transaction, announcement_id: int) -> dict[str, str]:
-    """What the district's own recordings say can only be heard: another sound is another announcement."""
-    found = translations.list_audio_by_language(db, announcement_id)
-    return {f"{language} aloud": hashlib.sha256(audio).hexdigest() for language, audio in found.items()}
+    """Hash the district's own recordings. A reviewer can only hear them, so a new sound needs new approvals."""
+    audio_by_language = translations.list_audio_by_language(db, announcement_id)
+    return {f"{language} aloud": hashlib.sha256(audio).hexdigest() for language, audio in audio_by_language.items()}
 
 
 def get_approval_status(
     district: District, announcement: Announcement, given: list[Approval], families: int, current_digest: str
 ) -> ApprovalStatus:
-    """What is missing; `seen` is the digest of now.  The writers' own approvals count for nobody but the sender."""
-    valid = {one.by for one in given if one.digest == current_digest}
-    others = valid - announcement.writers
-    wanted = 2 if families > district.announcements.two_people_over else 1
-    in_person = announcement.sender in district.announcements.released_by_sender
-    sender_missing = announcement.sender if in_person and announcement.sender not in valid else None
-    return ApprovalStatus(tuple(sorted(valid)), max(0, wanted - len(others)), sender_missing)
+    """Return which approvals are missing. The approval of a writer counts only if the writer is also the sender."""
+    valid_approvers = {approval.by for approval in given if approval.digest == current_digest}
+    other_approvers = valid_approvers - announcement.writers
+    required_count = 2 if families > district.announcements.two_people_over else 1
+    needs_sender = announcement.sender in district.announcements.released_by_sender
+    missing_sender = announcement.sender if needs_sender and announcement.sender not in valid_approvers else None
+    missing_count = max(0, required_count - len(other_approvers))
+    return ApprovalStatus(tuple(sorted(valid_approvers)), missing_count, missing_sender)
 
 
 def count_reachable_families(runtime: Runtime, draft: AnnouncementDraft) -> int:
-    """So many families are reached, as far as one knows now."""
+    """Count the families that the announcement would reach now."""
     with runtime.database.read() as db:
-        return sum(1 for one in stream_routes(runtime, draft, stream_families(db, draft.audience)) if not one.reason)
+        routes = stream_routes(runtime, draft, stream_families(db, draft.audience))
+        return sum(1 for route in routes if not route.reason)
 
 
 def count_audience_families(runtime: Runtime, draft: AnnouncementDraft) -> int:
-    """So many families are meant, whether they can be reached or not: what the number of approvals goes by."""
+    """Count the families of the audience, reachable or not. The number of required approvals depends on it."""
     with runtime.database.read() as db:
         return sum(1 for _ in stream_families(db, draft.audience))
 
 
 def approve(runtime: Runtime, announcement_id: int, by: str, seen_digest: str | None = None) -> None:
-    """Say that this announcement is right.  `seen`: the digest of what was looked at.
+    """Record an approval. `seen_digest` is the digest of the version that the person read.
 
-    Raises `CannotRelease` for one that has left, or that was changed while somebody looked at it.
+    Raises `ReleaseError` if the announcement is not a draft, or changed since the person opened it.
     """
-    at = now()
+    current_time = now()
     with runtime.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None or announcement.state != "draft":
-            raise ReleaseError("This announcement is no draft any more.")
-        now_reads = compute_current_digest(db, announcement)
-        if seen_digest not in (None, now_reads):
-            raise ReleaseError("It was changed just now: look at it again.")
-        approvals.add(db, announcement_id, Approval(by, now_reads, at))
-        audit_log.record(db, by, "approved an announcement", f"announcement {announcement_id}", at)
+            raise ReleaseError("This announcement is no longer a draft.")
+        current_digest = compute_current_digest(db, announcement)
+        if seen_digest not in (None, current_digest):
+            raise ReleaseError("The announcement was just changed. Read it again.")
+        approvals.add(db, announcement_id, Approval(by, current_digest, current_time))
+        audit_log.record(db, by, "approved an announcement", f"announcement {announcement_id}", current_time)
 
 
 def release(runtime: Runtime, announcement_id: int, by: str) -> Announcement:
-    """Let it go, now or at its hour.  Raises `CannotRelease` with what is missing."""
-    at = now()
+    """Release the announcement, for now or for its send time. Raises `ReleaseError` with what is missing."""
+    current_time = now()
     with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         given = approvals.list_for_announcement(db, announcement_id)
-        seen = compute_current_digest(db, announcement) if announcement else ""
-        waits, invited = templates.is_template(db, announcement_id), meetings.find_by_announcement(db, announcement_id)
+        seen_digest = compute_current_digest(db, announcement) if announcement else ""
+        is_template = templates.is_template(db, announcement_id)
+        meeting = meetings.find_by_announcement(db, announcement_id)
     if announcement is None or announcement.state != "draft":
-        raise ReleaseError("This announcement has been sent, or is no draft any more.")
-    if waits:
-        raise ReleaseError("This one waits ready: two people release it from the page of the schools.")
-    if invited and invited.state != "invited":
-        raise ReleaseError("Its gathering was changed or canceled since: draft the invitation anew.")
+        raise ReleaseError("This announcement has been sent, or is no longer a draft.")
+    if is_template:
+        raise ReleaseError("This is an announcement template. Two people release it from the page of the schools.")
+    if meeting and meeting.state != "invited":
+        raise ReleaseError("The meeting has been changed or canceled. Draft the invitation again.")
     families = count_audience_families(runtime, announcement)
-    missing = get_approval_status(runtime.library.district, announcement, given, families, seen)
-    if not missing.is_complete:
-        raise ReleaseError(f"Not approved yet: {_describe_missing(runtime.library.district, missing)}.")
-    if announcement.until <= _find_first_delivery_time(runtime, announcement, at):
-        raise ReleaseError("It would leave after the time until which it holds: give it a later one.")
+    status = get_approval_status(runtime.library.district, announcement, given, families, seen_digest)
+    if not status.is_complete:
+        raise ReleaseError(f"Not approved yet: {_describe_missing(runtime.library.district, status)}.")
+    if announcement.until <= _find_first_delivery_time(runtime, announcement, current_time):
+        raise ReleaseError("It would be sent after the end of its validity. Choose a later end.")
     if find_unknown_placeholders(announcement.text):
-        raise ReleaseError("The text holds a placeholder that nothing fills in.")
-    too_long = [one.language for one in build_preview(runtime, announcement).languages if one.is_too_long]
+        raise ReleaseError("The text contains a placeholder that Puente cannot fill in.")
+    previews = build_preview(runtime, announcement).languages
+    too_long = [preview.language for preview in previews if preview.is_too_long]
     if too_long:
-        raise ReleaseError(f"It does not fit one message in {', '.join(too_long)}: say it in fewer words.")
+        raise ReleaseError(f"The text is too long for one message in {', '.join(too_long)}. Shorten it.")
     with runtime.database.write() as db:
-        again = suppression_rules.find_announcement_hold_end(
-            db, runtime.library.district, announcement.kind, announcement.audience.schools, announcement.send_at or at
+        send_at = announcement.send_at or current_time
+        hold_end = suppression_rules.find_announcement_hold_end(
+            db, runtime.library.district, announcement.kind, announcement.audience.schools, send_at
         )
-        if again:
-            raise ReleaseError(f"After a verified event nothing about attendance leaves before {again}.")
-        fresh = announcements.find(db, announcement_id)
-        if fresh is None or compute_current_digest(db, fresh) != seen:
-            raise ReleaseError("It was changed just now: look at it again.")
+        if hold_end:
+            raise ReleaseError(f"After a verified event, messages about attendance are on hold until {hold_end}.")
+        latest = announcements.find(db, announcement_id)
+        if latest is None or compute_current_digest(db, latest) != seen_digest:
+            raise ReleaseError("The announcement was just changed. Read it again.")
         if not announcements.change_state(db, announcement_id, ["draft"], "ready"):
-            raise ReleaseError("Somebody has released it just now.")
-        audit_log.record(db, by, "released an announcement", f"announcement {announcement_id}", at)
+            raise ReleaseError("Another person just released it.")
+        audit_log.record(db, by, "released an announcement", f"announcement {announcement_id}", current_time)
     return announcement
 
 
-def _find_first_delivery_time(runtime: Runtime, announcement: Announcement, at: datetime) -> datetime:
-    """When the first family gets it: nobody is written to at night but in an emergency."""
-    due = max(at, announcement.send_at or at)
-    return due if announcement.kind == "emergency" else runtime.library.district.find_next_waking_time(due)
+def _find_first_delivery_time(runtime: Runtime, announcement: Announcement, current_time: datetime) -> datetime:
+    """Return when the first family gets it. Only emergencies are sent at night."""
+    due_at = max(current_time, announcement.send_at or current_time)
+    if announcement.kind == "emergency":
+        return due_at
+    return runtime.library.district.find_next_waking_time(due_at)
 
 
 def _describe_missing(district: District, missing: ApprovalStatus) -> str:
     parts = []
-    if missing.missing_approver_count:
-        parts.append(
-            "one more person"
-            if missing.missing_approver_count == 1
-            else f"{missing.missing_approver_count} more people"
-        )
+    if missing.missing_approver_count == 1:
+        parts.append("one more person")
+    elif missing.missing_approver_count:
+        parts.append(f"{missing.missing_approver_count} more people")
     if missing.missing_sender:
         parts.append(district.staff[missing.missing_sender].name)
     return " and ".join(parts) + " must approve it"

@@ -1,4 +1,4 @@
-"""Who is meant by an audience, and by which way each can be reached, or why not.  One row for each family."""
+"""Find the families of an audience, and the channel that reaches each family or the reason that none does."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from bot.store.families.contacts import contacts
 from bot.store.families.families import families, family_schools, family_tags
 
 CONSENT_EXEMPT_KINDS = frozenset({"emergency", "attendance"})
-"""What a school may send without consent: emergencies, unexcused absences (FCC 16-88); never after an opt-out."""
+"""A school may send these kinds without consent (FCC 16-88). After an opt-out, it may not send them either."""
 RECIPIENT_BATCH_SIZE = 1000
 
 OPTED_OUT_REASON, NO_CONSENT_REASON, BAD_NUMBER_REASON, NO_CHANNEL_REASON = (
@@ -27,12 +27,12 @@ OPTED_OUT_REASON, NO_CONSENT_REASON, BAD_NUMBER_REASON, NO_CHANNEL_REASON = (
     "bad number",
     "no way",
 )
-"""Why a family cannot be reached."""
+"""The reasons that a family cannot be reached."""
 
 
 @dataclass(frozen=True)
 class FamilyAddress:
-    """One address of a family, still sealed."""
+    """One address of a family, by its lookup hash."""
 
     contact_id: int
     channel: str
@@ -41,7 +41,7 @@ class FamilyAddress:
 
 @dataclass(frozen=True)
 class AudienceFamily:
-    """A family that an audience means."""
+    """One family of an audience, with all its addresses."""
 
     family_id: int
     role: str
@@ -53,13 +53,13 @@ class AudienceFamily:
     addresses: tuple[FamilyAddress, ...]
 
     def find_address(self, channel: str) -> FamilyAddress | None:
-        """Its address on this channel."""
-        return next((one for one in self.addresses if one.channel == channel), None)
+        """Return the family's address on this channel, or None."""
+        return next((address for address in self.addresses if address.channel == channel), None)
 
 
 @dataclass(frozen=True)
 class RecipientRoute:
-    """How a family is reached: by which address and channel, in how many cases with a template; or the reason not."""
+    """How a family is reached: the address, the channel, and any WhatsApp template. `reason` says why it is not."""
 
     family: AudienceFamily
     contact_id: int
@@ -69,40 +69,42 @@ class RecipientRoute:
 
 
 def stream_families(db: Transaction, audience: Audience) -> Iterator[AudienceFamily]:
-    """Every family of an audience once, streamed: two children at two schools are one family."""
+    """Yield every family of an audience once, even if it has children at two schools."""
     rows = db.execute(_build_query(audience), execution_options={"yield_per": RECIPIENT_BATCH_SIZE})
-    for _, group in groupby(rows, key=lambda row: row.family_id):
-        candidate = _build_family(list(group))
-        if not audience.languages or candidate.language in audience.languages:
-            yield candidate
+    for _, family_rows in groupby(rows, key=lambda row: row.family_id):
+        family = _build_family(list(family_rows))
+        if not audience.languages or family.language in audience.languages:
+            yield family
 
 
 def _build_query(audience: Audience) -> Select[Any]:
-    """All addresses of those families, a family's own together, the one that wrote by WhatsApp first."""
-    columns = (contacts.c.id, contacts.c.family_id, contacts.c.channel, contacts.c.address_index, contacts.c.language)
-    more = (contacts.c.stopped_at, families.c.role, families.c.consent_at, families.c.bad_number)
-    query = select(*columns, *more, families.c.no_whatsapp_at).join(families, families.c.id == contacts.c.family_id)
+    """Select all addresses of these families, grouped by family, with WhatsApp addresses first."""
+    contact_columns = (
+        *(contacts.c.id, contacts.c.family_id, contacts.c.channel, contacts.c.address_index),
+        *(contacts.c.language, contacts.c.opted_out_at),
+    )
+    family_columns = (families.c.role, families.c.consent_at, families.c.bad_number, families.c.no_whatsapp_at)
+    query = select(*contact_columns, *family_columns).join(families, families.c.id == contacts.c.family_id)
     if audience.roles:
         query = query.where(families.c.role.in_(audience.roles))
     if audience.schools:
-        at_one = (family_schools.c.family_id == families.c.id) & family_schools.c.school.in_(audience.schools)
-        query = query.where(exists().where(at_one))
+        has_school = (family_schools.c.family_id == families.c.id) & family_schools.c.school.in_(audience.schools)
+        query = query.where(exists().where(has_school))
     if audience.tags:
-        query = query.where(
-            exists().where((family_tags.c.family_id == families.c.id) & family_tags.c.tag.in_(audience.tags))
-        )
+        has_tag = (family_tags.c.family_id == families.c.id) & family_tags.c.tag.in_(audience.tags)
+        query = query.where(exists().where(has_tag))
     whatsapp_first = case((contacts.c.channel == "whatsapp", 0), else_=1)
     return query.order_by(contacts.c.family_id, whatsapp_first, contacts.c.id)
 
 
 def _build_family(rows: list[Row[Any]]) -> AudienceFamily:
-    """Whoever stopped on one address has stopped: nobody has to say it twice."""
+    """Combine the rows of one family. An opt-out on one address counts for all of them."""
     first = rows[0]
     return AudienceFamily(
         family_id=first.family_id,
         role=first.role,
         language=next((row.language for row in rows if row.language), SOURCE_LANGUAGE),
-        has_opted_out=any(row.stopped_at for row in rows),
+        has_opted_out=any(row.opted_out_at for row in rows),
         has_consented=first.consent_at is not None,
         has_bad_number=first.bad_number is not None,
         has_no_whatsapp=first.no_whatsapp_at is not None,
@@ -113,52 +115,58 @@ def _build_family(rows: list[Row[Any]]) -> AudienceFamily:
 def stream_routes(
     runtime: Runtime, draft: AnnouncementDraft, candidates: Iterable[AudienceFamily]
 ) -> Iterator[RecipientRoute]:
-    """How each of them is reached now; WhatsApp's windows are asked for a thousand at a time."""
-    candidates = iter(candidates)
-    while batch := list(islice(candidates, RECIPIENT_BATCH_SIZE)):
-        windows = find_open_windows(runtime, [one.find_address("whatsapp") for one in batch])
-        for candidate in batch:
-            yield _choose_route(runtime, draft, candidate, windows)
+    """Yield how each family is reached now. Checks the WhatsApp windows of a whole batch at once."""
+    remaining = iter(candidates)
+    while batch := list(islice(remaining, RECIPIENT_BATCH_SIZE)):
+        windows = find_open_windows(runtime, [family.find_address("whatsapp") for family in batch])
+        for family in batch:
+            yield _choose_route(runtime, draft, family, windows)
 
 
 def find_open_windows(runtime: Runtime, addresses: Iterable[FamilyAddress | None]) -> frozenset[int]:
-    """The contacts that wrote by WhatsApp within 24 hours; none if Redis is away (then by the other ways)."""
-    asked = [one for one in addresses if one]
+    """Return the contacts that wrote by WhatsApp within 24 hours. Return none if Redis is away."""
+    existing = [address for address in addresses if address]
     try:
-        there = runtime.conversations.check_windows_open([one.lookup_hash for one in asked])
+        are_open = runtime.conversations.check_windows_open([address.lookup_hash for address in existing])
     except RedisError:
         return frozenset()
-    return frozenset(one.contact_id for one, is_open in zip(asked, there, strict=True) if is_open)
+    return frozenset(address.contact_id for address, is_open in zip(existing, are_open, strict=True) if is_open)
 
 
 def _choose_route(
     runtime: Runtime, draft: AnnouncementDraft, family: AudienceFamily, windows: frozenset[int]
 ) -> RecipientRoute:
-    first = family.addresses[0].contact_id
+    first_contact_id = family.addresses[0].contact_id
     if family.has_opted_out:
-        return RecipientRoute(family, first, "", reason=OPTED_OUT_REASON)
+        return RecipientRoute(family, first_contact_id, "", reason=OPTED_OUT_REASON)
     if draft.kind not in CONSENT_EXEMPT_KINDS and not family.has_consented:
-        return RecipientRoute(family, first, "", reason=NO_CONSENT_REASON)
+        return RecipientRoute(family, first_contact_id, "", reason=NO_CONSENT_REASON)
     whatsapp = family.find_address("whatsapp") if _can_use_channel(runtime, draft, "whatsapp") else None
+    if whatsapp and whatsapp.contact_id in windows:
+        return RecipientRoute(family, whatsapp.contact_id, "whatsapp", "")
     template = "" if family.has_no_whatsapp else find_whatsapp_template(runtime, draft, family.language)
-    if whatsapp and (whatsapp.contact_id in windows or template):
-        opened = whatsapp.contact_id in windows
-        return RecipientRoute(family, whatsapp.contact_id, "whatsapp", "" if opened else template)
-    called = _find_call_address(runtime, draft, family)
-    if called:
-        return RecipientRoute(family, called.contact_id, "voice")
-    if _can_use_channel(runtime, draft, "sms") and can_send_sms(runtime) and not family.has_bad_number:
-        own = family.find_address("sms") or family.find_address("whatsapp") or family.addresses[0]
-        return RecipientRoute(family, own.contact_id, "sms")
-    return RecipientRoute(family, first, "", reason=BAD_NUMBER_REASON if family.has_bad_number else NO_CHANNEL_REASON)
+    if whatsapp and template:
+        return RecipientRoute(family, whatsapp.contact_id, "whatsapp", template)
+    call_address = _find_call_address(runtime, draft, family)
+    if call_address:
+        return RecipientRoute(family, call_address.contact_id, "voice")
+    if family.has_bad_number:
+        return RecipientRoute(family, first_contact_id, "", reason=BAD_NUMBER_REASON)
+    if _can_use_channel(runtime, draft, "sms") and can_send_sms(runtime):
+        address = family.find_address("sms") or family.find_address("whatsapp") or family.addresses[0]
+        return RecipientRoute(family, address.contact_id, "sms")
+    return RecipientRoute(family, first_contact_id, "", reason=NO_CHANNEL_REASON)
 
 
 def _find_call_address(runtime: Runtime, draft: AnnouncementDraft, family: AudienceFamily) -> FamilyAddress | None:
-    """The address of a family that is known by the telephone alone, or whose number gets no texts, although a caller
-    once had one sent to it: whoever writes is written to."""
-    called = family.find_address("voice")
-    only = all(one.channel == "voice" for one in family.addresses) or family.has_bad_number
-    return called if only and _can_use_channel(runtime, draft, "voice") and can_call(runtime) else None
+    """Return the address to call, if the family uses only the phone, or if its number gets no texts.
+
+    A family that once called and then wrote gets texts: Puente answers on the channel that the family uses.
+    """
+    uses_only_calls = all(address.channel == "voice" for address in family.addresses) or family.has_bad_number
+    if not uses_only_calls or not _can_use_channel(runtime, draft, "voice") or not can_call(runtime):
+        return None
+    return family.find_address("voice")
 
 
 def _can_use_channel(runtime: Runtime, draft: AnnouncementDraft, channel: str) -> bool:
@@ -166,20 +174,22 @@ def _can_use_channel(runtime: Runtime, draft: AnnouncementDraft, channel: str) -
 
 
 def find_whatsapp_template(runtime: Runtime, draft: AnnouncementDraft, language: str) -> str:
-    """The approved WhatsApp template of this kind of announcement and language; "" if the district has none."""
+    """Return the approved WhatsApp template for this kind of announcement and language, or ""."""
     templates = runtime.library.district.templates
-    own = templates.get(f"announcement_{draft.kind}", {}) or templates.get("announcement", {})
-    return own.get(language, "")
+    by_language = templates.get(f"announcement_{draft.kind}", {}) or templates.get("announcement", {})
+    return by_language.get(language, "")
 
 
 def get_leader_audience(announcement: Announcement) -> Audience | None:
-    """The community leaders who get it to pass on: those of its schools, whatever language or tag it is for; none for
-    what is for staff alone."""
+    """Return the community leaders who pass it on: those of its schools, whatever its languages or tags.
+
+    Returns None for an announcement that is only for staff.
+    """
     if not {"family", "leader"} & set(announcement.audience.roles):
         return None
     return Audience(roles=("leader",), schools=announcement.audience.schools)
 
 
 def list_audiences(announcement: Announcement) -> list[Audience]:
-    """The audience, and the leaders who pass it on."""
-    return [one for one in (announcement.audience, get_leader_audience(announcement)) if one]
+    """Return the audience, and the community leaders who pass the announcement on."""
+    return [audience for audience in (announcement.audience, get_leader_audience(announcement)) if audience]

@@ -1,6 +1,6 @@
-"""What a call reads out of an announcement, and whether anything can read it in a family's language.
+"""Build what a call reads from an announcement, and check whether it can be read in a family's language.
 
-The pieces are as callers hear them everywhere, so that people can record them: for languages that no machine speaks.
+The script is split into the same utterances as all calls, so that staff can record them for languages without a voice.
 """
 
 from collections.abc import Sequence
@@ -18,59 +18,61 @@ from bot.store.announcements.translations import AnnouncementTranslation
 from bot.voice.recordable_texts import RecordableText
 
 ANNOUNCEMENT_RECORDING_GROUP = "announcements"
-"""Where their pieces are listed beside those of the flows."""
+"""The group under which the recording page lists them, next to those of the flows."""
 SPEECH_LETTERS_PER_SECOND = 14
-"""How fast Twilio's voices read, roughly: for the estimate of what calls cost."""
+"""Roughly how fast Twilio's voices read. Used to estimate the cost of calls."""
 SCRIPT_READ_COUNT = 2
-"""So often it is read: the first words are lost on somebody who reaches for the phone."""
+"""The script is read twice, because people often miss the first words while they pick up the phone."""
 
 
 def build_call_script(
     library: Library, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
 ) -> tuple[str, ...]:
-    """The pieces in order: who speaks, the words, and that a machine translated them if no person has checked it.
+    """Return the utterances in order: the sender, the text, and a notice if no person checked the translation.
 
-    Nothing where there is no translation: English would be another language's words, read by this one's voice.
+    Returns nothing without a translation, because a voice for another language cannot read English.
     """
     if language != SOURCE_LANGUAGE and not (wording and wording.is_complete):
         return ()
-    opening = f"{library.district.name}, {get_sender_name(library.district, announcement.sender)}."
-    machine = get_translation_mark(language, wording) == MACHINE_MARK
-    notice = render_fixed_text(library, language, "notice_draft", {}) if machine else ""
-    said = render_text(library, announcement, language, wording)
-    return tuple(piece.text for piece in split_utterances(f"{opening}\n{said}\n{notice}"))
+    sender = get_sender_name(library.district, announcement.sender)
+    text = render_text(library, announcement, language, wording)
+    notice = ""
+    if get_translation_mark(language, wording) == MACHINE_MARK:
+        notice = render_fixed_text(library, language, "notice_draft", {})
+    utterances = split_utterances(f"{library.district.name}, {sender}.\n{text}\n{notice}")
+    return tuple(utterance.text for utterance in utterances)
 
 
 def list_recordable_texts(
     db: Transaction, library: Library, announcement: Announcement, language: str
 ) -> list[RecordableText]:
-    """The pieces for the page where people record them; none without a translation."""
+    """Return the utterances for the recording page, or nothing without a translation."""
     wording = find_current_translation(db, announcement, language)
-    own, english = (
-        build_call_script(library, announcement, one, wording if one == language else None)
-        for one in (language, SOURCE_LANGUAGE)
-    )
-    draft = get_translation_mark(language, wording) == MACHINE_MARK
+    texts = build_call_script(library, announcement, language, wording)
+    english_wording = wording if language == SOURCE_LANGUAGE else None
+    english_texts = build_call_script(library, announcement, SOURCE_LANGUAGE, english_wording)
+    has_same_split = len(texts) == len(english_texts)
+    is_draft = get_translation_mark(language, wording) == MACHINE_MARK
     return [
         RecordableText(
             key=compute_recording_key(language, text),
             text=text,
-            english=english[number] if len(own) == len(english) else " ".join(english),
+            english=english_texts[number] if has_same_split else " ".join(english_texts),
             flow=ANNOUNCEMENT_RECORDING_GROUP,
             place=f"{ANNOUNCEMENT_RECORDING_GROUP}.{announcement.id}#{number}",
-            is_draft=draft,
+            is_draft=is_draft,
         )
-        for number, text in enumerate(own)
+        for number, text in enumerate(texts)
     ]
 
 
 def get_key_prompt(library: Library, language: str) -> str:
-    """What the keys do."""
+    """Return the prompt that explains the keys."""
     return render_fixed_text(library, language, "voice_again", {})
 
 
 def can_read_aloud(db: Transaction, library: Library, language: str, texts: Sequence[str]) -> bool:
-    """Whether a call in this language can say these, and its keys: by the language's voice, or all by recordings."""
+    """Return whether a call can read these texts and the key prompt, by a voice or entirely by recordings."""
     if not texts or language in TWILIO_VOICES:
         return bool(texts)
     keys = {compute_recording_key(language, text) for text in (*texts, get_key_prompt(library, language))}
@@ -78,6 +80,6 @@ def can_read_aloud(db: Transaction, library: Library, language: str, texts: Sequ
 
 
 def estimate_call_minutes(texts: Sequence[str]) -> int:
-    """What a call takes, in whole minutes begun, as Twilio counts them."""
+    """Return the length of a call in started minutes, as Twilio bills them."""
     seconds = SCRIPT_READ_COUNT * sum(map(len, texts)) / SPEECH_LETTERS_PER_SECOND
     return int(seconds // 60) + 1

@@ -1,4 +1,4 @@
-"""What somebody writes, from the console's form or a YAML file, checked: a clear sentence for everything wrong."""
+"""Check an announcement from the console form or a YAML file, and save it as a draft."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -25,16 +25,16 @@ VALIDITY_BY_KIND = {
     "event": timedelta(days=14),
     "general": timedelta(days=14),
 }
-"""How long each kind holds true, if nobody says otherwise; after it nobody passes it on."""
+"""How long an announcement stays valid if the writer sets no end. After the end, Puente no longer passes it on."""
 MAX_ANNOUNCEMENT_CHARACTERS = 1000
 LATEST_ALLOWED_YEAR = 2099
-"""What is later is a slip of the keys; the end of the calendar itself has no time on the world's clocks any more."""
+"""A later year is a typing error. Times near the end of the calendar also overflow in some time zones."""
 ROLE_BY_AUDIENCE = {"families": "family", "leaders": "leader", "staff": "staff"}
 EVERYONE = "everyone"
 
 
 class InvalidAnnouncementError(Exception):
-    """What is wrong with a draft, a sentence each."""
+    """A draft is invalid. `problems` contains one sentence for each problem."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
@@ -42,7 +42,7 @@ class InvalidAnnouncementError(Exception):
 
 
 class AudienceInput(StrictModel):
-    """An audience.  What is left out fits all: no schools are all schools."""
+    """The audience as staff enter it. An empty list matches everything: no schools means all schools."""
 
     roles: tuple[Literal["families", "leaders", "staff"], ...] = Field(default=("families",), min_length=1)
     schools: tuple[Name, ...] = ()
@@ -51,7 +51,7 @@ class AudienceInput(StrictModel):
 
 
 class AnnouncementInput(StrictModel):
-    """An announcement as it is written.  Times without a zone are the district's."""
+    """An announcement as staff write it. Times without a zone are in the district's time zone."""
 
     kind: Literal["emergency", "attendance", "event", "general"]
     sender: Name
@@ -59,7 +59,7 @@ class AnnouncementInput(StrictModel):
     link: Annotated[str, Field(max_length=300)] = ""
     audience: AudienceInput | Literal["everyone"]
     channels: Annotated[tuple[FamilyChannel, ...], Field(min_length=1)] | None = None
-    """Left out: all of the district's."""
+    """Without a value, Puente uses all channels of the district."""
     unapproved: Literal["hold", "machine"]
     send_at: datetime | None = None
     until: datetime | None = None
@@ -73,44 +73,45 @@ class AnnouncementInput(StrictModel):
 
     @field_validator("send_at", "until")
     @classmethod
-    def _check_year(cls, at: datetime | None) -> datetime | None:
-        if at and at.year > LATEST_ALLOWED_YEAR:
+    def _check_year(cls, moment: datetime | None) -> datetime | None:
+        if moment and moment.year > LATEST_ALLOWED_YEAR:
             raise ValueError(f"write a time before the end of {LATEST_ALLOWED_YEAR}")
-        return at
+        return moment
 
     @model_validator(mode="after")
     def _check_placeholders(self) -> Self:
         unknown = find_unknown_placeholders(self.text)
         if unknown:
-            known = ", ".join(f"{{{name}}}" for name in ANNOUNCEMENT_PLACEHOLDERS)
-            raise ValueError(f"nothing fills in {{{unknown[0]}}}: an announcement may hold {known}")
+            allowed = ", ".join(f"{{{name}}}" for name in ANNOUNCEMENT_PLACEHOLDERS)
+            raise ValueError(f"nothing fills in {{{unknown[0]}}}: use only these placeholders: {allowed}")
         if "{link}" in self.text and not self.link:
-            raise ValueError("the text holds {link}, but no link is given")
+            raise ValueError("the text contains {link}, but the announcement has no link")
         if "{school}" in self.text and (isinstance(self.audience, str) or len(self.audience.schools) != 1):
-            raise ValueError("the text holds {school}, but it is not for exactly one school")
+            raise ValueError("the text contains {school}, but the audience is not exactly one school")
         if "{reply}" in self.text and not build_rsvp_reply(self.link):
-            raise ValueError("the text holds {reply}, but the link is not the page of a gathering")
+            raise ValueError("the text contains {reply}, but the link is not the page of a meeting")
         return self
 
 
-def build_draft(district: District, written: AnnouncementInput, at: datetime) -> AnnouncementDraft:
-    """The draft; raises `CannotSay` if it names what the district file does not know, or a time that is past."""
+def build_draft(district: District, written: AnnouncementInput, current_time: datetime) -> AnnouncementDraft:
+    """Build the draft. Raises `InvalidAnnouncementError` for names outside the district file, or for past times."""
     send_at, until = _localize_time(district, written.send_at), _localize_time(district, written.until)
-    until = until or (send_at or at) + VALIDITY_BY_KIND[written.kind]
-    who = (
-        AudienceInput(roles=("families", "leaders", "staff")) if isinstance(written.audience, str) else written.audience
-    )
+    until = until or (send_at or current_time) + VALIDITY_BY_KIND[written.kind]
+    if isinstance(written.audience, str):
+        audience_input = AudienceInput(roles=("families", "leaders", "staff"))
+    else:
+        audience_input = written.audience
     problems = [
-        *_find_unknown_names(district, written, who),
-        *_find_time_problems(send_at, until, at),
+        *_find_unknown_names(district, written, audience_input),
+        *_find_time_problems(send_at, until, current_time),
     ]
     if problems:
         raise InvalidAnnouncementError(problems)
     audience = Audience(
-        roles=tuple(ROLE_BY_AUDIENCE[role] for role in who.roles),
-        schools=who.schools,
-        languages=who.languages,
-        tags=tuple(" ".join(tag.split()).casefold() for tag in who.tags),
+        roles=tuple(ROLE_BY_AUDIENCE[role] for role in audience_input.roles),
+        schools=audience_input.schools,
+        languages=audience_input.languages,
+        tags=tuple(" ".join(tag.split()).casefold() for tag in audience_input.tags),
     )
     return AnnouncementDraft(
         written.kind, written.sender, written.text.strip(), audience, until, written.link,
@@ -119,38 +120,40 @@ def build_draft(district: District, written: AnnouncementInput, at: datetime) ->
     )  # fmt: skip
 
 
-def _localize_time(district: District, given: datetime | None) -> datetime | None:
-    if given is None or given.tzinfo is not None:
-        return given
-    return given.replace(tzinfo=ZoneInfo(district.time_zone))
+def _localize_time(district: District, moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=ZoneInfo(district.time_zone))
 
 
 def _find_unknown_names(district: District, written: AnnouncementInput, audience_input: AudienceInput) -> list[str]:
     senders = list_senders(district)
     problems = [
-        f"There is no school '{one}' in the district file."
-        for one in audience_input.schools
-        if one not in district.schools
+        f"There is no school '{school}' in the district file."
+        for school in audience_input.schools
+        if school not in district.schools
     ]
     problems += [
-        f"'{one}' is not a channel of this district." for one in written.channels or () if one not in district.channels
+        f"'{channel}' is not a channel of this district."
+        for channel in written.channels or ()
+        if channel not in district.channels
     ]
     if written.sender not in senders:
-        problems.append(f"An announcement cannot stand in the name of '{written.sender}': choose {', '.join(senders)}.")
+        problems.append(f"'{written.sender}' cannot be the sender of an announcement. Choose {', '.join(senders)}.")
     return problems
 
 
-def _find_time_problems(send_at: datetime | None, until: datetime, at: datetime) -> list[str]:
+def _find_time_problems(send_at: datetime | None, until: datetime, current_time: datetime) -> list[str]:
     problems = []
-    if send_at and send_at < at - timedelta(minutes=5):
-        problems.append("The time to send it is past: choose a later one, or leave it empty for now.")
-    if until <= (send_at or at):
-        problems.append("It holds true until a time before it is sent: choose a later one.")
+    if send_at and send_at < current_time - timedelta(minutes=5):
+        problems.append("The send time is in the past. Choose a later time, or leave it empty to send now.")
+    if until <= (send_at or current_time):
+        problems.append("Its validity ends before it is sent. Choose a later end.")
     return problems
 
 
 def list_senders(district: District) -> tuple[str, ...]:
-    """In whose name an announcement may stand (staff ids)."""
+    """Return the staff IDs in whose name an announcement can be sent."""
     return district.announcements.senders or tuple(district.staff)
 
 
@@ -161,40 +164,41 @@ def save_draft(
     announcement_id: int | None = None,
     seen_digest: str | None = None,
 ) -> Announcement:
-    """A new announcement, or the draft with this number written anew; whoever had approved it must do so again.
-    `seen`: the digest (of its words alone) of what was looked at.
+    """Save a new announcement, or change an existing draft, which then needs new approvals.
 
-    Raises `CannotSay` if it is no draft any more, or if somebody else has written it anew meanwhile.
+    `seen_digest` is the digest of the announcement's text alone, as the writer saw it.
+
+    Raises `InvalidAnnouncementError` if the announcement is not a draft, or if another person changed it in between.
     """
-    at = now()
+    current_time = now()
     with runtime.database.write() as db:
         if announcement_id is None:
-            return add_draft(db, draft, by, at)
+            return add_draft(db, draft, by, current_time)
         if _has_changed_since(announcements.find(db, announcement_id), seen_digest):
-            raise InvalidAnnouncementError(["It was changed just now: look at it again."])
+            raise InvalidAnnouncementError(["The announcement was just changed. Read it again."])
         if not announcements.update_draft(db, announcement_id, draft, by):
-            raise InvalidAnnouncementError(["This announcement has been released: stop it, and write a new one."])
-        audit_log.record(db, by, "changed an announcement", f"announcement {announcement_id}", at)
+            raise InvalidAnnouncementError(["This announcement is already released. Stop it, and write a new one."])
+        audit_log.record(db, by, "changed an announcement", f"announcement {announcement_id}", current_time)
         return _find_saved(db, announcement_id)
 
 
-def add_draft(db: Transaction, draft: AnnouncementDraft, by: str, at: datetime) -> Announcement:
-    """A new announcement, in a transaction that is open."""
-    number = announcements.add(db, draft, by, at)
-    audit_log.record(db, by, "wrote an announcement", f"announcement {number}", at)
-    return _find_saved(db, number)
+def add_draft(db: Transaction, draft: AnnouncementDraft, by: str, current_time: datetime) -> Announcement:
+    """Save a new announcement in an open transaction."""
+    announcement_id = announcements.add(db, draft, by, current_time)
+    audit_log.record(db, by, "wrote an announcement", f"announcement {announcement_id}", current_time)
+    return _find_saved(db, announcement_id)
 
 
 def _find_saved(db: Transaction, announcement_id: int) -> Announcement:
-    kept = announcements.find(db, announcement_id)
-    assert kept is not None, "just kept"
-    return kept
+    saved = announcements.find(db, announcement_id)
+    assert saved is not None, "the announcement was just saved"
+    return saved
 
 
 def _has_changed_since(before: Announcement | None, seen_digest: str | None) -> bool:
     return before is not None and before.state == "draft" and seen_digest not in (None, compute_digest(before, {}))
 
 
-def parse_input(given: Mapping[str, Any]) -> AnnouncementInput:
-    """From a form's values; raises pydantic's `ValidationError`."""
-    return AnnouncementInput.model_validate(given)
+def parse_input(values: Mapping[str, Any]) -> AnnouncementInput:
+    """Parse the values of a form. Raises pydantic's `ValidationError`."""
+    return AnnouncementInput.model_validate(values)

@@ -1,4 +1,4 @@
-"""The wordings that fit an announcement as it reads now: one of an older text is none, however approved it was."""
+"""Find the translations that match the current text of an announcement. One of an older text does not count."""
 
 from bot.announcements.text import split_sentences
 from bot.base.database import Transaction
@@ -8,19 +8,25 @@ from bot.store.announcements.translations import AnnouncementTranslation
 
 
 def load_current_translations(db: Transaction, announcement: Announcement) -> dict[str, AnnouncementTranslation]:
-    """Its wordings by language."""
-    found = translations.list_for_announcement(db, announcement.id)
-    return {language: one for language, one in found.items() if _matches_text(announcement, one)}
+    """Return the announcement's current translations by language."""
+    by_language = translations.list_for_announcement(db, announcement.id)
+    return {
+        language: translation
+        for language, translation in by_language.items()
+        if _matches_text(announcement, translation)
+    }
 
 
 def find_current_translation(
     db: Transaction, announcement: Announcement, language: str
 ) -> AnnouncementTranslation | None:
-    """Its wording in this language, if there is one."""
-    found = translations.find(db, announcement.id, language)
-    return found if found and _matches_text(announcement, found) else None
+    """Return the current translation in this language, or None."""
+    translation = translations.find(db, announcement.id, language)
+    if translation is None or not _matches_text(announcement, translation):
+        return None
+    return translation
 
 
 def _matches_text(announcement: Announcement, wording: AnnouncementTranslation) -> bool:
-    now = [(part.english, part.after) for part in split_sentences(announcement.text)]
-    return [(part.english, part.after) for part in wording.parts] == now
+    current = [(part.english, part.after) for part in split_sentences(announcement.text)]
+    return [(part.english, part.after) for part in wording.parts] == current

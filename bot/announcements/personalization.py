@@ -1,4 +1,4 @@
-"""What each phone of an announcement gets: its words, its address at this moment, its template; or why nothing."""
+"""Build the message of each recipient: the text, the current address, and the template, or the reason to hold it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ from bot.store.families.contacts import contacts, decrypt_address
 from bot.store.families.families import extract_number, families
 
 UNAPPROVED_LANGUAGE_REASON, EXPIRED_REASON = "language", "over"
-"""Why a row is held: no person has approved its language, and the writer wants that; its time is past."""
+"""A row is held because its language is not approved and the writer waits for it, or because its validity ended."""
 MAX_TEMPLATE_CHARACTERS = 1000
-"""WhatsApp takes 1,024 in a template's body (twilio.md, section 3); the district's name stands there too."""
+"""WhatsApp allows 1,024 characters in a template's body (twilio.md, section 3). The district's name needs some."""
 
 
 @dataclass(frozen=True)
 class PreparedMessage:
-    """One message that can leave."""
+    """One message that is ready to send."""
 
     recipient: Recipient
     outgoing: OutgoingMessage
@@ -44,7 +44,7 @@ class PreparedMessage:
 
 @dataclass(frozen=True)
 class _CurrentFamily:
-    """A family at this moment."""
+    """A family as the database shows it now."""
 
     address: str
     lookup_hash: str
@@ -54,10 +54,10 @@ class _CurrentFamily:
 
 
 class AnnouncementMessageBuilder:
-    """The messages of one announcement.  A language's words are put together once, and anew when they change."""
+    """Builds the messages of one announcement. Renders the text of a language once, and again after a change."""
 
     def __init__(self, runtime: Runtime, announcement: Announcement) -> None:
-        self._services, self._announcement = runtime, announcement
+        self._runtime, self._announcement = runtime, announcement
         self._wordings: dict[str, AnnouncementTranslation] = {}
         self._bodies: dict[tuple[str, str], str] = {}
         with runtime.database.read() as db:
@@ -65,39 +65,43 @@ class AnnouncementMessageBuilder:
 
     @property
     def code(self) -> str:
-        """What stands in each of its messages, whatever the language: by it one is known in Twilio's list."""
+        """Return the code in every message of the announcement, which identifies it in Twilio's list."""
         return self._announcement.code
 
     def _reload_translations(self, db: Transaction) -> None:
-        """The wordings of this moment: one may be approved while the others are sent."""
-        found = load_current_translations(db, self._announcement)
-        if found != self._wordings:
-            self._wordings, self._bodies = found, {}
+        """Reload the translations, because one may be approved while others are being sent."""
+        current = load_current_translations(db, self._announcement)
+        if current != self._wordings:
+            self._wordings, self._bodies = current, {}
 
     def render_body(self, kind: str, language: str) -> str:
-        """What a phone shows by SMS, or by WhatsApp inside the window."""
+        """Return the text that a phone shows by SMS, or by WhatsApp inside the 24-hour window."""
         key = (kind, language)
         if key not in self._bodies:
-            library, base = get_localized_library(self._services, language), self._services.settings.public_base
-            wording = self._wordings.get(language)
-            said = compose_body(library, self._announcement, language, wording, base)
-            more = render_kit_message(library, self._announcement, language, base) if kind == "kit" else ""
-            self._bodies[key] = f"{said}\n\n{more}" if more else said
+            library, base = get_localized_library(self._runtime, language), self._runtime.settings.public_base
+            body = compose_body(library, self._announcement, language, self._wordings.get(language), base)
+            if kind == "kit":
+                body = f"{body}\n\n{render_kit_message(library, self._announcement, language, base)}"
+            self._bodies[key] = body
         return self._bodies[key]
 
     def prepare(
-        self, db: Transaction, rows: list[Recipient], bucket: SenderTokenBucket, at: datetime
+        self, db: Transaction, rows: list[Recipient], bucket: SenderTokenBucket, current_time: datetime
     ) -> tuple[list[PreparedMessage], list[RecipientChange]]:
-        """The messages for these claimed rows, and what becomes of those that cannot leave now."""
+        """Return the messages for these claimed rows, and the changes of rows that cannot be sent now."""
         self._reload_translations(db)
-        current = self._load_families(db, rows)
-        open_now = self._find_open_windows(rows, current)
+        families_by_contact = self._load_families(db, rows)
+        open_contact_ids = self._find_open_windows(rows, families_by_contact)
         ready: list[PreparedMessage] = []
-        aside: list[RecipientChange] = []
+        not_ready: list[RecipientChange] = []
         for row in rows:
-            one = self._prepare_message(db, row, current.get(row.contact_id), row.contact_id in open_now, bucket, at)
-            (ready if isinstance(one, PreparedMessage) else aside).append(one)  # type: ignore[arg-type]
-        return ready, aside
+            family, is_window_open = families_by_contact.get(row.contact_id), row.contact_id in open_contact_ids
+            prepared = self._prepare_message(db, row, family, is_window_open, bucket, current_time)
+            if isinstance(prepared, PreparedMessage):
+                ready.append(prepared)
+            else:
+                not_ready.append(prepared)
+        return ready, not_ready
 
     def _prepare_message(
         self,
@@ -106,97 +110,114 @@ class AnnouncementMessageBuilder:
         family: _CurrentFamily | None,
         is_window_open: bool,
         bucket: SenderTokenBucket,
-        at: datetime,
+        current_time: datetime,
     ) -> PreparedMessage | RecipientChange:
         if family is None or family.has_opted_out:
-            return RecipientChange(row.id, "canceled", at, reason="stopped")
-        if reason := self._find_hold_reason(row, family, at):
-            return RecipientChange(row.id, "held", at, reason=reason)
+            return RecipientChange(row.id, "canceled", current_time, reason="stopped")
+        if reason := self._find_hold_reason(row, family, current_time):
+            return RecipientChange(row.id, "held", current_time, reason=reason)
         if row.channel == "voice":
-            return self._prepare_call(db, row, family, at)
+            return self._prepare_call(db, row, family, current_time)
         text = self.render_body(row.kind, row.language)
         if row.channel == "sms":
             if family.has_bad_number or not extract_number(family.address).startswith("+"):
-                return RecipientChange(row.id, "held", at, reason="bad number")
+                return RecipientChange(row.id, "held", current_time, reason="bad number")
             return PreparedMessage(row, OutgoingMessage(row.id, extract_number(family.address), text))
         if is_window_open:
             return PreparedMessage(row, OutgoingMessage(row.id, family.address, text))
-        template = find_whatsapp_template(self._services, self._announcement, row.language)
-        variables = (self._services.library.district.name, collapse_to_one_line(text))
+        template = find_whatsapp_template(self._runtime, self._announcement, row.language)
+        variables = (self._runtime.library.district.name, collapse_to_one_line(text))
         if not template or len(variables[1]) > MAX_TEMPLATE_CHARACTERS:
-            return self._switch_to_sms(row, at) or RecipientChange(row.id, "held", at, reason=NO_CHANNEL_REASON)
+            return self._switch_to_sms(row, current_time) or RecipientChange(
+                row.id, "held", current_time, reason=NO_CHANNEL_REASON
+            )
         if not bucket.take_daily_permit():
-            return self._handle_daily_limit(row, at)
+            return self._handle_daily_limit(row, current_time)
         return PreparedMessage(row, OutgoingMessage(row.id, family.address, text, template, variables))
 
     def _prepare_call(
-        self, db: Transaction, row: Recipient, family: _CurrentFamily, at: datetime
+        self, db: Transaction, row: Recipient, family: _CurrentFamily, current_time: datetime
     ) -> PreparedMessage | RecipientChange:
-        """The call, if anything can read it out in this language; else a text, or a person calls."""
-        said = self._find_call_script(db, row.language)
-        if not said or not family.address.startswith("voice:+"):
-            return self._switch_to_sms(row, at) or RecipientChange(row.id, "held", at, reason=NO_CHANNEL_REASON)
-        return PreparedMessage(
-            row, OutgoingMessage(row.id, family.address, "\n".join(said), should_detect_machine=True)
-        )
+        """Prepare a call if this language can be read aloud. If not, send an SMS or leave the call to a person."""
+        script = self._find_call_script(db, row.language)
+        if not script or not family.address.startswith("voice:+"):
+            return self._switch_to_sms(row, current_time) or RecipientChange(
+                row.id, "held", current_time, reason=NO_CHANNEL_REASON
+            )
+        body = "\n".join(script)
+        return PreparedMessage(row, OutgoingMessage(row.id, family.address, body, should_detect_machine=True))
 
     def _find_call_script(self, db: Transaction, language: str) -> tuple[str, ...]:
-        library = get_localized_library(self._services, language)
-        said = build_call_script(library, self._announcement, language, self._wordings.get(language))
-        return said if can_read_aloud(db, library, language, said) else ()
+        library = get_localized_library(self._runtime, language)
+        script = build_call_script(library, self._announcement, language, self._wordings.get(language))
+        return script if can_read_aloud(db, library, language, script) else ()
 
-    def _handle_daily_limit(self, row: Recipient, at: datetime) -> RecipientChange:
-        """WhatsApp allows no more people today: by SMS, or when a place is free again."""
-        return self._switch_to_sms(row, at) or RecipientChange(row.id, "waiting", at + timedelta(minutes=30))
+    def _handle_daily_limit(self, row: Recipient, current_time: datetime) -> RecipientChange:
+        """After WhatsApp's daily limit, send an SMS or wait until the limit allows more."""
+        in_half_an_hour = current_time + timedelta(minutes=30)
+        return self._switch_to_sms(row, current_time) or RecipientChange(row.id, "waiting", in_half_an_hour)
 
-    def _switch_to_sms(self, row: Recipient, at: datetime) -> RecipientChange | None:
-        return RecipientChange(row.id, "waiting", at, channel="sms") if "sms" in self._announcement.channels else None
+    def _switch_to_sms(self, row: Recipient, current_time: datetime) -> RecipientChange | None:
+        if "sms" not in self._announcement.channels:
+            return None
+        return RecipientChange(row.id, "waiting", current_time, channel="sms")
 
-    def _find_hold_reason(self, row: Recipient, family: _CurrentFamily, at: datetime) -> str:
-        """Why it must not leave at this moment, although it was planned: "" if it may."""
+    def _find_hold_reason(self, row: Recipient, family: _CurrentFamily, current_time: datetime) -> str:
+        """Return why a planned message must not be sent now, or ""."""
         announcement = self._announcement
-        if announcement.until <= at:
+        if announcement.until <= current_time:
             return EXPIRED_REASON
         if announcement.kind not in CONSENT_EXEMPT_KINDS and not family.has_consented:
             return NO_CONSENT_REASON
-        unapproved = get_translation_mark(row.language, self._wordings.get(row.language))
-        return UNAPPROVED_LANGUAGE_REASON if unapproved and announcement.unapproved == "hold" else ""
+        has_mark = get_translation_mark(row.language, self._wordings.get(row.language))
+        return UNAPPROVED_LANGUAGE_REASON if has_mark and announcement.unapproved == "hold" else ""
 
     def load_addresses(self, db: Transaction, rows: list[Recipient]) -> dict[str, str]:
-        """Where these rows were sent to, to look for them in Twilio's list."""
-        current = self._load_families(db, rows)
-        found = {row.id: current[row.contact_id].address if row.contact_id in current else "" for row in rows}
-        return {row.id: extract_number(found[row.id]) if row.channel == "sms" else found[row.id] for row in rows}
+        """Return the addresses that these rows were sent to, as Twilio's list shows them, by row ID."""
+        families_by_contact = self._load_families(db, rows)
+        addresses = {}
+        for row in rows:
+            family = families_by_contact.get(row.contact_id)
+            address = family.address if family else ""
+            addresses[row.id] = extract_number(address) if row.channel == "sms" else address
+        return addresses
 
     def _load_families(self, db: Transaction, rows: Iterable[Recipient]) -> dict[int, _CurrentFamily]:
-        """Contact → its family now: an opt-out of a minute ago counts, on whichever of its addresses."""
-        vault = self._services.database.vault
-        wanted = tuple({row.family_id for row in rows})
+        """Return the current family of each contact ID. A recent opt-out counts for all of a family's addresses."""
+        vault = self._runtime.database.vault
+        family_ids = tuple({row.family_id for row in rows})
+        if not family_ids:
+            return {}
         columns = (contacts.c.id, contacts.c.family_id, contacts.c.address_index, contacts.c.sealed_address)
-        query = select(*columns, contacts.c.stopped_at, families.c.bad_number, families.c.consent_at)
-        query = query.join(families, families.c.id == contacts.c.family_id).where(contacts.c.family_id.in_(wanted))
-        found = db.execute(query).all() if wanted else []
-        stopped = {row.family_id for row in found if row.stopped_at}
+        query = select(*columns, contacts.c.opted_out_at, families.c.bad_number, families.c.consent_at)
+        query = query.join(families, families.c.id == contacts.c.family_id).where(contacts.c.family_id.in_(family_ids))
+        contact_rows = db.execute(query).all()
+        opted_out_ids = {row.family_id for row in contact_rows if row.opted_out_at}
         return {
             row.id: _CurrentFamily(
                 decrypt_address(vault, row.sealed_address, row.address_index),
                 row.address_index,
-                row.family_id in stopped,
+                row.family_id in opted_out_ids,
                 row.bad_number is not None,
                 row.consent_at is not None,
             )
-            for row in found
+            for row in contact_rows
         }
 
-    def _find_open_windows(self, rows: list[Recipient], current: dict[int, _CurrentFamily]) -> frozenset[int]:
-        asked = [row.contact_id for row in rows if row.channel == "whatsapp" and row.contact_id in current]
+    def _find_open_windows(
+        self, rows: list[Recipient], families_by_contact: dict[int, _CurrentFamily]
+    ) -> frozenset[int]:
+        contact_ids = [
+            row.contact_id for row in rows if row.channel == "whatsapp" and row.contact_id in families_by_contact
+        ]
+        hashes = [families_by_contact[contact_id].lookup_hash for contact_id in contact_ids]
         try:
-            there = self._services.conversations.check_windows_open([current[one].lookup_hash for one in asked])
+            are_open = self._runtime.conversations.check_windows_open(hashes)
         except RedisError:
             return frozenset()
-        return frozenset(one for one, is_open in zip(asked, there, strict=True) if is_open)
+        return frozenset(contact_id for contact_id, is_open in zip(contact_ids, are_open, strict=True) if is_open)
 
 
 def collapse_to_one_line(text: str) -> str:
-    """A template's variable holds no line breaks and no run of spaces (Meta refuses them)."""
+    """Collapse all whitespace, because Meta rejects line breaks and runs of spaces in a template's variable."""
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""What each phone will show, what it costs, and whom it will not reach: before anything is sent."""
+"""Show before sending what each phone shows, what the announcement costs, and which families it doesn't reach."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -29,8 +29,11 @@ from bot.store.announcements.translations import AnnouncementTranslation
 
 @dataclass(frozen=True)
 class LanguagePreview:
-    """One language.  `template` is what WhatsApp shows outside the 24 hours, if there is a template; `mark` "", or
-    why it is not approved ("machine", "english"); counts are families."""
+    """The preview of one language. Counts are families.
+
+    `template` is what WhatsApp shows outside the 24-hour window, or "". `mark` is "" for an approved translation,
+    "machine", or "english".
+    """
 
     language: str
     text: str
@@ -47,21 +50,21 @@ class LanguagePreview:
     dollars: float
     is_too_long: bool
     script: str
-    """What is read aloud, by a machine or by a person on the phone."""
+    """The text that a voice or a person reads aloud on the phone."""
     call_minutes: int = 0
-    """What all its calls take."""
+    """The length of all calls in this language together."""
     uncallable_count: int = 0
-    """Families whose way is the telephone, but neither a voice nor recordings read this language: they get a text."""
+    """Families to call whose language neither a voice nor recordings can read. They get a text instead."""
 
     @property
     def reached_count(self) -> int:
-        """Families that get it now."""
+        """Return how many families get it now."""
         return self.sms_count + self.whatsapp_count + self.template_count + self.call_count
 
 
 @dataclass(frozen=True)
 class AnnouncementPreview:
-    """All languages, the largest first.  `unreached` counts families by reason; `leaders` get the kit."""
+    """The preview of all languages, the largest first. Community leaders count as families and get the share kit."""
 
     languages: tuple[LanguagePreview, ...]
     unreached_by_reason: dict[str, int]
@@ -71,61 +74,59 @@ class AnnouncementPreview:
 
     @property
     def reached_count(self) -> int:
-        """So many families get it."""
-        return sum(one.reached_count for one in self.languages)
+        """Return how many families get it."""
+        return sum(preview.reached_count for preview in self.languages)
 
     @property
     def unapproved_languages(self) -> tuple[LanguagePreview, ...]:
-        """The languages that no person has approved and some family reads."""
-        return tuple(one for one in self.languages if one.mark and (one.reached_count or one.held))
+        """Return the languages of families that no person has approved."""
+        return tuple(preview for preview in self.languages if preview.mark and (preview.reached_count or preview.held))
 
 
 def build_preview(runtime: Runtime, announcement: Announcement) -> AnnouncementPreview:
-    """As things stand now: who is reached how, in which words."""
+    """Build the preview from the current audience and translations."""
     with runtime.database.read() as db:
-        everybody = [
-            one
-            for one in stream_routes(runtime, announcement, stream_families(db, announcement.audience))
-            if not _is_leader(one)
+        family_routes = [
+            route
+            for route in stream_routes(runtime, announcement, stream_families(db, announcement.audience))
+            if route.family.role != "leader"
         ]
         leaders = get_leader_audience(announcement)
-        leading = list(stream_routes(runtime, announcement, stream_families(db, leaders))) if leaders else []
-        found = load_current_translations(db, announcement)
-        calling = _estimate_minutes_by_language(db, runtime, announcement, found)
-    ways = Counter(_get_route_key(one) for one in (*everybody, *leading) if not one.reason)
+        leader_routes = list(stream_routes(runtime, announcement, stream_families(db, leaders))) if leaders else []
+        by_language = load_current_translations(db, announcement)
+        minutes = _estimate_minutes_by_language(db, runtime, announcement, by_language)
+    routes = [*family_routes, *leader_routes]
+    route_counts = Counter(_get_route_key(route) for route in routes if not route.reason)
     messages = AnnouncementMessageBuilder(runtime, announcement)
-    languages = dict.fromkeys((SOURCE_LANGUAGE, *list_languages(runtime, announcement), *(key[0] for key in ways)))
-    shown = [
+    used_languages = (language for language, _ in route_counts)
+    languages = dict.fromkeys((SOURCE_LANGUAGE, *list_languages(runtime, announcement), *used_languages))
+    previews = [
         _build_language_preview(
             runtime,
             announcement,
             messages,
-            ways,
-            _LanguageInput(language, found.get(language), calling.get(language, 0)),
+            route_counts,
+            _LanguageInput(language, by_language.get(language), minutes.get(language, 0)),
         )
         for language in languages
     ]
-    shown.sort(key=lambda one: (-(one.reached_count + one.held), one.language))
-    unreached = Counter(one.reason for one in (*everybody, *leading) if one.reason)
-    dollars = round(sum(one.dollars for one in shown), 2)
-    return AnnouncementPreview(tuple(shown), dict(unreached), len(everybody) + len(leading), len(leading), dollars)
+    previews.sort(key=lambda preview: (-(preview.reached_count + preview.held), preview.language))
+    unreached = Counter(route.reason for route in routes if route.reason)
+    dollars = round(sum(preview.dollars for preview in previews), 2)
+    return AnnouncementPreview(tuple(previews), dict(unreached), len(routes), len(leader_routes), dollars)
 
 
 def _estimate_minutes_by_language(
-    db: Transaction, runtime: Runtime, announcement: Announcement, found: Mapping[str, AnnouncementTranslation]
+    db: Transaction, runtime: Runtime, announcement: Announcement, by_language: Mapping[str, AnnouncementTranslation]
 ) -> dict[str, int]:
-    """Language → the minutes of one call, where it can be read out."""
-    minutes_of = {}
+    """Return the minutes of one call by language, for languages that can be read aloud."""
+    minutes = {}
     for language in runtime.library.district.languages:
         library = get_localized_library(runtime, language)
-        texts = build_call_script(library, announcement, language, found.get(language))
+        texts = build_call_script(library, announcement, language, by_language.get(language))
         if can_read_aloud(db, library, language, texts):
-            minutes_of[language] = estimate_call_minutes(texts)
-    return minutes_of
-
-
-def _is_leader(route: RecipientRoute) -> bool:
-    return route.family.role == "leader"
+            minutes[language] = estimate_call_minutes(texts)
+    return minutes
 
 
 def _get_route_key(route: RecipientRoute) -> tuple[str, str]:
@@ -134,7 +135,7 @@ def _get_route_key(route: RecipientRoute) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class _LanguageInput:
-    """A language with its wording, and what a call in it takes; 0 where nothing reads it out."""
+    """A language with its translation and the minutes of one call, or 0 if nothing can read it aloud."""
 
     language: str
     wording: AnnouncementTranslation | None
@@ -145,19 +146,21 @@ def _build_language_preview(
     runtime: Runtime,
     announcement: Announcement,
     messages: AnnouncementMessageBuilder,
-    ways: Counter[tuple[str, str]],
+    route_counts: Counter[tuple[str, str]],
     language_input: _LanguageInput,
 ) -> LanguagePreview:
     language, wording = language_input.language, language_input.wording
     text = messages.render_body("text", language)
-    counted, mark = compute_sms_cost(text), get_translation_mark(language, wording)
-    held = bool(mark) and announcement.unapproved == "hold"
-    sms, whatsapp, template, voice = (ways[(language, way)] for way in ("sms", "whatsapp", "template", "voice"))
-    not_called = 0 if language_input.minutes else voice
-    sms, voice = sms + not_called, voice - not_called
+    cost, mark = compute_sms_cost(text), get_translation_mark(language, wording)
+    is_held = bool(mark) and announcement.unapproved == "hold"
+    sms, whatsapp, template, voice = (
+        route_counts[(language, route)] for route in ("sms", "whatsapp", "template", "voice")
+    )
+    uncallable_count = 0 if language_input.minutes else voice
+    sms, voice = sms + uncallable_count, voice - uncallable_count
     rates = runtime.library.district.announcements.rates
     dollars = (
-        sms * counted.segments * rates.sms_segment
+        sms * cost.segments * rates.sms_segment
         + whatsapp * rates.whatsapp
         + template * rates.whatsapp_template
         + voice * language_input.minutes * rates.voice_minute
@@ -168,43 +171,46 @@ def _build_language_preview(
         template=render_template_text(runtime, announcement, language, text),
         mark=mark,
         reviewed_by=(wording.reviewed_by or "") if wording else "",
-        segments=counted.segments,
-        is_gsm=counted.is_gsm,
-        sms_count=0 if held else sms,
-        whatsapp_count=0 if held else whatsapp,
-        template_count=0 if held else template,
-        call_count=0 if held else voice,
-        held=sms + whatsapp + template + voice if held else 0,
-        dollars=0.0 if held else round(dollars, 4),
+        segments=cost.segments,
+        is_gsm=cost.is_gsm,
+        sms_count=0 if is_held else sms,
+        whatsapp_count=0 if is_held else whatsapp,
+        template_count=0 if is_held else template,
+        call_count=0 if is_held else voice,
+        held=sms + whatsapp + template + voice if is_held else 0,
+        dollars=0.0 if is_held else round(dollars, 4),
         is_too_long=count_utf16_units(text) > MAX_MESSAGE_UNITS,
         script=prepare_spoken_text(
             render_text(get_localized_library(runtime, language), announcement, language, wording)
         ),
-        call_minutes=0 if held else voice * language_input.minutes,
-        uncallable_count=not_called,
+        call_minutes=0 if is_held else voice * language_input.minutes,
+        uncallable_count=uncallable_count,
     )
 
 
 def render_template_text(runtime: Runtime, announcement: Announcement, language: str, text: str) -> str:
-    """What WhatsApp shows of the template: its own words (`template_texts` of the district file) with ours put in."""
+    """Return the template as WhatsApp shows it: the words from `template_texts` in the district file, filled in."""
     if not find_whatsapp_template(runtime, announcement, language):
         return ""
     district = runtime.library.district
-    texts = district.template_texts.get(f"announcement_{announcement.kind}", {}) or district.template_texts.get(
-        "announcement", {}
-    )
-    whole = texts.get(language, "{{1}}: {{2}}")
-    return whole.replace("{{1}}", district.name).replace("{{2}}", collapse_to_one_line(text))
+    texts = district.template_texts.get(f"announcement_{announcement.kind}", {})
+    texts = texts or district.template_texts.get("announcement", {})
+    template_text = texts.get(language, "{{1}}: {{2}}")
+    return template_text.replace("{{1}}", district.name).replace("{{2}}", collapse_to_one_line(text))
 
 
 def describe_preview(shown: AnnouncementPreview) -> Iterator[str]:
-    """The same in a few lines, for a terminal."""
+    """Yield the preview as a few lines for a terminal."""
     yield f"{shown.reached_count} of {shown.family_count} families are reached, for about ${shown.dollars:.2f}."
-    for reason, number in shown.unreached_by_reason.items():
-        yield f"{number} are not: {reason}."
-    for one in shown.unapproved_languages:
-        what = "wait until somebody approves it" if one.held else "get it with the notice of the machine"
-        yield f"{one.language}: not approved; {one.held or one.reached_count} families {what}."
-    for one in shown.languages:
-        if one.uncallable_count:
-            yield f"{one.language}: nothing reads it out; {one.uncallable_count} families that are called get a text."
+    for reason, count in shown.unreached_by_reason.items():
+        yield f"{count} are not: {reason}."
+    for preview in shown.unapproved_languages:
+        consequence = "get it with a notice that a machine translated it"
+        if preview.held:
+            consequence = "wait until a person approves it"
+        count = preview.held or preview.reached_count
+        yield f"{preview.language}: not approved; {count} families {consequence}."
+    for preview in shown.languages:
+        if preview.uncallable_count:
+            count = preview.uncallable_count
+            yield f"{preview.language}: nothing can read it aloud; {count} families to call get a text instead."

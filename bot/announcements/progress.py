@@ -1,4 +1,4 @@
-"""How an announcement stands while it is sent and after: counts by language and channel, reasons, the time left."""
+"""Report the progress of an announcement: counts by language and channel, reasons of failures, and the time left."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -22,23 +22,23 @@ PROGRESS_GROUP_BY_STATE = {
     "delivered": "delivered", "read": "read", "undelivered": "failed", "failed": "failed",
     "held": "held", "canceled": "canceled",
 }  # fmt: skip
-"""What the page calls each state."""
+"""The progress group that the page shows for each state."""
 PROGRESS_GROUP_ORDER = ("queued", "sent", "delivered", "read", "failed", "held", "canceled")
 HOLD_EXPLANATIONS = {
     "stopped": "They texted STOP. Call, or write a letter.",
     "no consent": "They have not agreed to this kind of message. Emergencies still reach them.",
     "bad number": "The number gets no texts. Ask the family for the right one.",
     "no way": "No channel of this announcement reaches them. Call.",
-    EXPIRED_REASON: "It held true only until a time that had come before it could leave.",
-    UNAPPROVED_LANGUAGE_REASON: "Nobody has approved their language yet. It leaves as soon as somebody does.",
+    EXPIRED_REASON: "Its validity ended before it could be sent.",
+    UNAPPROVED_LANGUAGE_REASON: "No person has approved their language yet. Puente sends it after the approval.",
 }
-"""Why nothing was sent, and what the office can do."""
+"""Why nothing was sent, and what the office can do about it."""
 RATE_WINDOW, DUE_SOON = timedelta(seconds=30), timedelta(minutes=2)
 
 
 @dataclass
 class ProgressLine:
-    """One language or channel."""
+    """The counts of one language or channel."""
 
     name: str
     counts: Counter[str] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ class ProgressLine:
 
 @dataclass(frozen=True)
 class FailureReason:
-    """Why it did not reach some families, and what the office can do."""
+    """Why the announcement did not reach some families, and what the office can do about it."""
 
     why: str
     number: int
@@ -55,7 +55,7 @@ class FailureReason:
 
 @dataclass(frozen=True)
 class AnnouncementProgress:
-    """Everything that the page shows."""
+    """Everything that the progress page shows."""
 
     announcement: Announcement
     total: Counter[str]
@@ -66,110 +66,115 @@ class AnnouncementProgress:
     seconds_left: int | None
     retryable_count: int
     calls: Counter[str]
-    """Who answered the calls: "answered", "machine", "busy", "no answer"."""
+    """Outcomes of the calls: "answered", "machine", "busy", "no answer"."""
     replies: tuple[int, ...]
     next_send_at: datetime | None = None
-    """When the next of them leaves, if that is later than now: the morning."""
+    """When the next message is sent, if that is later than now, such as in the morning."""
 
     @property
     def families(self) -> int:
-        """How many it is for."""
+        """Return how many families the announcement is for."""
         return self.total.total()
 
 
 def load_progress(runtime: Runtime, announcement_id: int) -> AnnouncementProgress | None:
-    """How it stands now; None if there is no such announcement."""
+    """Return the current progress, or None if the announcement doesn't exist."""
     with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None:
             return None
-        counted = recipient_counts.list_counts(db, announcement_id)
-        kits = recipient_counts.list_counts(db, announcement_id, "kit")
-        recent = recipient_counts.count_sent_since(db, announcement_id, now() - RATE_WINDOW)
+        counts = recipient_counts.list_counts(db, announcement_id)
+        kit_counts = recipient_counts.list_counts(db, announcement_id, "kit")
+        recent_count = recipient_counts.count_sent_since(db, announcement_id, now() - RATE_WINDOW)
         replies = cases.list_ids_for_announcement(db, announcement_id)
-        due = recipients.find_next_due_at(db, announcement_id)
-    total = _count_by_group(counted, "state")
-    again = [
-        one
-        for one in (*counted, *kits)
-        if PROGRESS_GROUP_BY_STATE[one.state] == "failed" and one.error_code not in PERMANENT_FAILURES
+        due_at = recipients.find_next_due_at(db, announcement_id)
+    total = _count_by_group(counts, "state")
+    retryable_counts = [
+        count
+        for count in (*counts, *kit_counts)
+        if PROGRESS_GROUP_BY_STATE[count.state] == "failed" and count.error_code not in PERMANENT_FAILURES
     ]
+    is_waiting = due_at is not None and due_at > now() + DUE_SOON and announcement.state == "sending"
     return AnnouncementProgress(
         announcement=announcement,
         total=total,
-        languages=_build_lines(counted, "language"),
-        channels=_build_lines([one for one in counted if one.channel], "channel"),
-        reasons=tuple(_list_reasons([*counted, *kits])),
-        kits=_count_by_group(kits, "state"),
-        seconds_left=_estimate_seconds_left(announcement, total["queued"], recent),
-        retryable_count=sum(one.family_count for one in again),
-        calls=_count_call_outcomes([*counted, *kits]),
+        languages=_build_lines(counts, "language"),
+        channels=_build_lines([count for count in counts if count.channel], "channel"),
+        reasons=tuple(_list_reasons([*counts, *kit_counts])),
+        kits=_count_by_group(kit_counts, "state"),
+        seconds_left=_estimate_seconds_left(announcement, total["queued"], recent_count),
+        retryable_count=sum(count.family_count for count in retryable_counts),
+        calls=_count_call_outcomes([*counts, *kit_counts]),
         replies=tuple(replies),
-        next_send_at=due if due and due > now() + DUE_SOON and announcement.state == "sending" else None,
+        next_send_at=due_at if is_waiting else None,
     )
 
 
-def _count_by_group(counted: list[RecipientCount], attribute: str) -> Counter[str]:
+def _count_by_group(counts: list[RecipientCount], attribute: str) -> Counter[str]:
     total: Counter[str] = Counter()
-    for one in counted:
-        total[PROGRESS_GROUP_BY_STATE[getattr(one, attribute)]] += one.family_count
+    for count in counts:
+        total[PROGRESS_GROUP_BY_STATE[getattr(count, attribute)]] += count.family_count
     return total
 
 
-def _count_call_outcomes(counted: list[RecipientCount]) -> Counter[str]:
-    told: Counter[str] = Counter()
-    for one in counted:
-        if one.channel == "voice" and one.reason in CALL_OUTCOME_LABELS:
-            told[one.reason] += one.family_count
-    return told
+def _count_call_outcomes(counts: list[RecipientCount]) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    for count in counts:
+        if count.channel == "voice" and count.reason in CALL_OUTCOME_LABELS:
+            outcomes[count.reason] += count.family_count
+    return outcomes
 
 
-def _build_lines(counted: list[RecipientCount], attribute: str) -> tuple[ProgressLine, ...]:
+def _build_lines(counts: list[RecipientCount], attribute: str) -> tuple[ProgressLine, ...]:
     lines: dict[str, ProgressLine] = defaultdict(lambda: ProgressLine(""))
-    for one in counted:
-        line = lines[getattr(one, attribute)]
-        line.name = getattr(one, attribute)
-        line.counts[PROGRESS_GROUP_BY_STATE[one.state]] += one.family_count
+    for count in counts:
+        line = lines[getattr(count, attribute)]
+        line.name = getattr(count, attribute)
+        line.counts[PROGRESS_GROUP_BY_STATE[count.state]] += count.family_count
     return tuple(sorted(lines.values(), key=lambda line: -line.counts.total()))
 
 
-def _list_reasons(counted: list[RecipientCount]) -> Iterator[FailureReason]:
-    found: Counter[tuple[str, int | None]] = Counter()
-    for one in counted:
-        if PROGRESS_GROUP_BY_STATE[one.state] == "failed":
-            why = CALL_OUTCOME_LABELS.get(one.reason) or ERROR_EXPLANATIONS.get(
-                one.error_code or 0, UNKNOWN_ERROR_EXPLANATION
-            )
-            found[(why, one.error_code)] += one.family_count
-        elif one.state in ("held", "canceled") and one.reason:
-            found[(HOLD_EXPLANATIONS.get(one.reason, one.reason), None)] += one.family_count
-    for (why, code), number in found.most_common():
-        yield FailureReason(why, number, code)
+def _list_reasons(counts: list[RecipientCount]) -> Iterator[FailureReason]:
+    totals: Counter[tuple[str, int | None]] = Counter()
+    for count in counts:
+        if PROGRESS_GROUP_BY_STATE[count.state] == "failed":
+            reason = CALL_OUTCOME_LABELS.get(count.reason) or _explain_error(count.error_code)
+            totals[(reason, count.error_code)] += count.family_count
+        elif count.state in ("held", "canceled") and count.reason:
+            totals[(HOLD_EXPLANATIONS.get(count.reason, count.reason), None)] += count.family_count
+    for (reason, code), total in totals.most_common():
+        yield FailureReason(reason, total, code)
 
 
-def _estimate_seconds_left(announcement: Announcement, queued: int, recent: int) -> int | None:
-    """Seconds, at the pace of the last half minute; None where nothing is being sent."""
-    if announcement.state != "sending" or not queued:
+def _explain_error(code: int | None) -> str:
+    return ERROR_EXPLANATIONS.get(code or 0, UNKNOWN_ERROR_EXPLANATION)
+
+
+def _estimate_seconds_left(announcement: Announcement, queued_count: int, recent_count: int) -> int | None:
+    """Return the seconds left at the rate of the last half minute, or None if nothing is being sent."""
+    if announcement.state != "sending" or not queued_count:
         return 0 if announcement.is_finished else None
-    return round(queued / (recent / RATE_WINDOW.total_seconds())) if recent else None
+    if not recent_count:
+        return None
+    return round(queued_count / (recent_count / RATE_WINDOW.total_seconds()))
 
 
 REPORT_COLUMNS = ("number", "for", "try", "language", "channel", "state", "last_change", "reason", "what_to_do")
 
 
 def stream_csv_report(runtime: Runtime, announcement_id: int) -> Iterator[str]:
-    """The report as CSV, a line for each family and try; no number, no name, and nothing by which one is found."""
+    """Yield the report as CSV, one line for each family and attempt. No line identifies a family."""
     yield format_line(REPORT_COLUMNS)
-    local = runtime.library.district.to_local_time
+    to_local_time = runtime.library.district.to_local_time
     with runtime.database.read() as db:
-        for number, one in enumerate(recipient_counts.iterate_recipients(db, announcement_id), 1):
-            group = PROGRESS_GROUP_BY_STATE[one.state]
-            why = (
-                ERROR_EXPLANATIONS.get(one.error_code or 0, UNKNOWN_ERROR_EXPLANATION)
-                if group == "failed"
-                else HOLD_EXPLANATIONS.get(one.reason, one.reason)
+        for number, row in enumerate(recipient_counts.iterate_recipients(db, announcement_id), 1):
+            group = PROGRESS_GROUP_BY_STATE[row.state]
+            explanation = HOLD_EXPLANATIONS.get(row.reason, row.reason)
+            if group == "failed":
+                explanation = _explain_error(row.error_code)
+            moved_at = to_local_time(row.moved_at).isoformat(timespec="minutes")
+            recipient_kind = "leader" if row.kind == "kit" else "family"
+            code = str(row.error_code or "")
+            yield format_line(
+                (number, recipient_kind, row.round + 1, row.language, row.channel, group, moved_at, code, explanation)
             )
-            moved = local(one.moved_at).isoformat(timespec="minutes")
-            whom = "leader" if one.kind == "kit" else "family"
-            code = str(one.error_code or "")
-            yield format_line((number, whom, one.round + 1, one.language, one.channel, group, moved, code, why))

@@ -1,5 +1,4 @@
-"""One message of an announcement, or one call, handed to the provider; and a look into its list for one of which nobody
-knows what became."""
+"""Send one message or call of an announcement to the provider, and look up requests with an unknown result."""
 
 import logging
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ from bot.store.announcements.recipients import Recipient, RecipientChange
 from bot.store.cases import deliveries
 
 MAX_CLAIM_AGE = timedelta(seconds=8)
-"""A claim older than this is not sent any more by whoever holds it: it was asleep, and another may look into it."""
+"""A process with an older claim must not send, because another process may already look up the row."""
 FIRST_LOOKUP_DELAY, NEXT_LOOKUP_DELAY = timedelta(seconds=15), timedelta(seconds=30)
 LOOKUPS_BEFORE_RESEND = 2
-"""So often Twilio's list must say that it has no such message before it is sent again: the list may lag."""
+"""How often Twilio's list must show no such message before it is sent again, because the list may lag."""
 MAX_REQUEST_ATTEMPTS = 8
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16, 32, 60, 120))
 
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class RequestResult:
-    """What one request came to."""
+    """The result of one request."""
 
     recipient: Recipient
     change: RecipientChange
@@ -34,12 +33,13 @@ class RequestResult:
 
 
 def send_request(channel: Channel, ready: PreparedMessage, claimed_at: datetime) -> RequestResult:
-    """One request, in a thread.  Whoever slept over its claim does not send: another process may look into it."""
+    """Send one request in a thread. With an expired claim, send nothing: another process may look up the row."""
     recipient = ready.recipient
     if abs(now() - claimed_at) > MAX_CLAIM_AGE:
         return RequestResult(recipient, RecipientChange(recipient.id, "waiting", now()))
     try:
-        accepted = (channel.call if recipient.channel == "voice" else channel.send)(ready.outgoing)
+        send = channel.call if recipient.channel == "voice" else channel.send
+        accepted = send(ready.outgoing)
     except SendError as error:
         return _handle_send_error(recipient, error)
     except Exception as error:
@@ -49,56 +49,58 @@ def send_request(channel: Channel, ready: PreparedMessage, claimed_at: datetime)
 
 
 def _handle_send_error(recipient: Recipient, error: SendError) -> RequestResult:
-    at, number = now(), recipient.attempts
+    current_time, attempt_count = now(), recipient.attempts
     if error.outcome == "refused":
-        return RequestResult(recipient, RecipientChange(recipient.id, "failed", at, error_code=error.code))
+        return RequestResult(recipient, RecipientChange(recipient.id, "failed", current_time, error_code=error.code))
     if error.outcome == "unknown":
-        return RequestResult(
-            recipient, RecipientChange(recipient.id, "unknown", at + FIRST_LOOKUP_DELAY, error_code=error.code)
-        )
-    if number >= MAX_REQUEST_ATTEMPTS:
-        return RequestResult(recipient, RecipientChange(recipient.id, "failed", at, error_code=error.code))
-    due = at + RETRY_DELAYS[min(number, len(RETRY_DELAYS) - 1)]
-    return RequestResult(
-        recipient, RecipientChange(recipient.id, "waiting", due, error_code=error.code), is_rate_limited=True
-    )
+        change = RecipientChange(recipient.id, "unknown", current_time + FIRST_LOOKUP_DELAY, error_code=error.code)
+        return RequestResult(recipient, change)
+    if attempt_count >= MAX_REQUEST_ATTEMPTS:
+        return RequestResult(recipient, RecipientChange(recipient.id, "failed", current_time, error_code=error.code))
+    due_at = current_time + RETRY_DELAYS[min(attempt_count, len(RETRY_DELAYS) - 1)]
+    change = RecipientChange(recipient.id, "waiting", due_at, error_code=error.code)
+    return RequestResult(recipient, change, is_rate_limited=True)
 
 
 @dataclass(frozen=True)
 class LookupQuery:
-    """What to look for: at which address, with which announcement's code in its text (template or not)."""
+    """What to look for: the address, and the announcement's code in the text, with or without a template."""
 
     address: str
     code: str
 
 
 def look_up_request(runtime: Runtime, channel: Channel, recipient: Recipient, query: LookupQuery) -> RequestResult:
-    """Whether Twilio has it; only after its list has said no twice is it sent again."""
-    at = now()
-    since = (recipient.claimed_at or at) - timedelta(minutes=10)
+    """Check whether Twilio has the message. Send it again only after Twilio's list showed nothing twice."""
+    current_time = now()
+    since = (recipient.claimed_at or current_time) - timedelta(minutes=10)
     try:
-        listed = (channel.list_calls if recipient.channel == "voice" else channel.list_messages)(query.address, since)
+        list_sent = channel.list_calls if recipient.channel == "voice" else channel.list_messages
+        listed = list_sent(query.address, since)
     except SendError as error:
-        return RequestResult(
-            recipient,
-            RecipientChange(
-                recipient.id, "unknown", at + FIRST_LOOKUP_DELAY, error_code=error.code, looks=recipient.looks
-            ),
+        change = RecipientChange(
+            recipient.id, "unknown", current_time + FIRST_LOOKUP_DELAY, error_code=error.code, looks=recipient.looks
         )
-    # A call shows no words: one to this number that no other row of ours placed is ours.
-    mine = [message for message in listed if recipient.channel == "voice" or query.code in message.body]
-    free = _filter_unclaimed(runtime, mine, recipient)
-    if free:
+        return RequestResult(recipient, change)
+    # A listed call has no text. A call to this number that no other row placed is ours.
+    matching = [message for message in listed if recipient.channel == "voice" or query.code in message.body]
+    unclaimed = _filter_unclaimed(runtime, matching, recipient)
+    if unclaimed:
         log.info("found at Twilio: recipient=%s", recipient.id)
-        return RequestResult(recipient, RecipientChange(recipient.id, free[0].status, at, free[0].sid))
+        message = unclaimed[0]
+        return RequestResult(recipient, RecipientChange(recipient.id, message.status, current_time, message.sid))
     if recipient.looks + 1 < LOOKUPS_BEFORE_RESEND:
-        return RequestResult(
-            recipient, RecipientChange(recipient.id, "unknown", at + NEXT_LOOKUP_DELAY, looks=recipient.looks + 1)
-        )
-    return RequestResult(recipient, RecipientChange(recipient.id, "waiting", at))
+        next_lookup_at = current_time + NEXT_LOOKUP_DELAY
+        change = RecipientChange(recipient.id, "unknown", next_lookup_at, looks=recipient.looks + 1)
+        return RequestResult(recipient, change)
+    return RequestResult(recipient, RecipientChange(recipient.id, "waiting", current_time))
 
 
-def _filter_unclaimed(runtime: Runtime, found: list[ListedMessage], recipient: Recipient) -> list[ListedMessage]:
+def _filter_unclaimed(runtime: Runtime, listed: list[ListedMessage], recipient: Recipient) -> list[ListedMessage]:
     with runtime.database.read() as db:
-        others = recipients.find_sids_of_others(db, [message.sid for message in found], recipient.id)
-        return [each for each in found if each.sid not in others and deliveries.find_id_by_sid(db, each.sid) is None]
+        other_sids = recipients.find_sids_of_others(db, [message.sid for message in listed], recipient.id)
+        return [
+            message
+            for message in listed
+            if message.sid not in other_sids and deliveries.find_id_by_sid(db, message.sid) is None
+        ]

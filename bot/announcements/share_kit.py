@@ -1,6 +1,6 @@
-"""What a community leader gets to pass on: the text in each language, a picture, a sound, until a day that it names.
+"""Build the share kit of a community leader: the text in each language, a picture, and a sound, with an end date.
 
-Nobody keeps a list of whom a leader sends it to.
+Puente stores nothing about the people to whom a leader sends it.
 """
 
 import logging
@@ -35,8 +35,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ShareKitItem:
-    """What the kit's page shows of one language.  `text` is to be passed on as it is; `sound` "own" (the district
-    recorded it), "machine" or ""."""
+    """What the share kit's page shows for one language.
+
+    The leader passes `text` on unchanged. `sound` is "own" (a recording of the district), "machine", or "".
+    """
 
     language: str
     text: str
@@ -45,12 +47,12 @@ class ShareKitItem:
 
 
 def build_kit_link(public_base: str, code: str) -> str:
-    """Where the kit lies."""
+    """Return the URL of the share kit."""
     return f"{public_base}/m/{code}/kit"
 
 
 def render_kit_message(library: Library, announcement: Announcement, language: str, public_base: str) -> str:
-    """What a leader's message says besides the announcement itself."""
+    """Return the text that a leader's message contains besides the announcement."""
     values = {
         "until": format_valid_until(library, announcement, language),
         "link": build_kit_link(public_base, announcement.code),
@@ -59,18 +61,22 @@ def render_kit_message(library: Library, announcement: Announcement, language: s
 
 
 def format_valid_until(library: Library, announcement: Announcement, language: str) -> str:
-    """Up to when it may be passed on, in the words of this language."""
+    """Return until when the announcement may be passed on, in this language."""
     return dates.format_moment(library.district.to_local_time(announcement.until), language)
 
 
 def list_items(runtime: Runtime, announcement: Announcement) -> list[ShareKitItem]:
-    """The languages in which it can be passed on: English, and those that a person has approved or that may go out
-    with the machine's notice."""
+    """Return the languages to share: English, approved languages, and drafts that may be sent with a notice."""
     with runtime.database.read() as db:
-        found = load_current_translations(db, announcement)
-        made = share_kits.get_digests(db, announcement.id)
-    languages = [SOURCE_LANGUAGE, *(one for one, wording in found.items() if _can_share(announcement, one, wording))]
-    return [_build_item(runtime, announcement, language, found.get(language), made) for language in languages]
+        by_language = load_current_translations(db, announcement)
+        saved_digests = share_kits.get_digests(db, announcement.id)
+    shareable = [
+        language for language, translation in by_language.items() if _can_share(announcement, language, translation)
+    ]
+    return [
+        _build_item(runtime, announcement, language, by_language.get(language), saved_digests)
+        for language in (SOURCE_LANGUAGE, *shareable)
+    ]
 
 
 def _can_share(announcement: Announcement, language: str, wording: AnnouncementTranslation) -> bool:
@@ -80,48 +86,51 @@ def _can_share(announcement: Announcement, language: str, wording: AnnouncementT
 
 def _build_item(
     runtime: Runtime, announcement: Announcement, language: str, wording: AnnouncementTranslation | None,
-    made: dict[str, tuple[str, bool, bool]],
+    saved_digests: dict[str, tuple[str, bool, bool]],
 ) -> ShareKitItem:  # fmt: skip
     text = render_share_text(runtime, announcement, language, wording)
-    digest, picture, sound = made.get(language, ("", False, False))
-    current = digest == _compute_text_digest(text)
-    spoken = "own" if wording and wording.has_audio else "machine" if sound and current else ""
-    return ShareKitItem(language, text, picture and current, spoken)
+    digest, has_picture, has_sound = saved_digests.get(language, ("", False, False))
+    is_current = digest == _compute_text_digest(text)
+    sound = ""
+    if wording and wording.has_audio:
+        sound = "own"
+    elif has_sound and is_current:
+        sound = "machine"
+    return ShareKitItem(language, text, has_picture and is_current, sound)
 
 
 def render_share_text(
     runtime: Runtime, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
 ) -> str:
-    """The text that is forwarded: what is said, when it was sent and until when it holds, how to check it."""
+    """Return the text to forward: the announcement, its validity, and how to check it."""
     library, base = get_localized_library(runtime, language), runtime.settings.public_base
-    link = announcement.link
-    said = render_text(library, announcement, language, wording)
-    notice = (
-        render_fixed_text(library, language, "notice_draft", {})
-        if get_translation_mark(language, wording) == MACHINE_MARK
-        else ""
-    )
-    until_when = render_fixed_text(
-        library, language, "kit_until", {"until": format_valid_until(library, announcement, language)}
-    )
-    check = render_fixed_text(
-        library, language, "announced_check", {"link": build_verification_link(base, announcement.code)}
-    )
-    parts = (f"{library.district.name}:\n{said}", link if link not in said else "", notice, until_when, check)
+    text = render_text(library, announcement, language, wording)
+    link = announcement.link if announcement.link not in text else ""
+    notice = _render_machine_notice(library, language, wording)
+    until = {"until": format_valid_until(library, announcement, language)}
+    validity = render_fixed_text(library, language, "kit_until", until)
+    verification_link = {"link": build_verification_link(base, announcement.code)}
+    check = render_fixed_text(library, language, "announced_check", verification_link)
+    parts = (f"{library.district.name}:\n{text}", link, notice, validity, check)
     return "\n\n".join(part for part in parts if part)
 
 
+def _render_machine_notice(library: Library, language: str, wording: AnnouncementTranslation | None) -> str:
+    if get_translation_mark(language, wording) != MACHINE_MARK:
+        return ""
+    return render_fixed_text(library, language, "notice_draft", {})
+
+
 def prepare(runtime: Runtime, announcement: Announcement) -> None:
-    """Have pictures and sounds made that are not there yet, or are of older words."""
+    """Queue jobs for pictures and sounds that are missing or show an older text."""
     for item in list_items(runtime, announcement):
         if not item.has_picture:
-            enqueue(
-                runtime.redis, "bulk", MAKE_SHARE_KIT_JOB, announcement.id, item.language
-            )  # the sending goes before
+            # A bulk job, so that the sending of the announcement goes first.
+            enqueue(runtime.redis, "bulk", MAKE_SHARE_KIT_JOB, announcement.id, item.language)
 
 
 def make_assets(runtime: Runtime, announcement_id: int, language: str) -> None:
-    """Draw and speak one language.  What cannot be made is left out, and the page says nothing of it."""
+    """Make the picture and the sound of one language. The page omits what cannot be made."""
     with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
         wording = find_current_translation(db, announcement, language) if announcement else None
@@ -129,8 +138,8 @@ def make_assets(runtime: Runtime, announcement_id: int, language: str) -> None:
         return
     text = render_share_text(runtime, announcement, language, wording)
     picture = _draw_image(runtime, announcement, language, wording)
-    said = render_text(get_localized_library(runtime, language), announcement, language, wording)
-    sound = text_to_speech.synthesize_speech(said, language)
+    spoken_text = render_text(get_localized_library(runtime, language), announcement, language, wording)
+    sound = text_to_speech.synthesize_speech(spoken_text, language)
     with runtime.database.write() as db:
         share_kits.save(db, announcement_id, ShareKit(language, _compute_text_digest(text), picture, sound), now())
 
@@ -139,27 +148,20 @@ def _draw_image(
     runtime: Runtime, announcement: Announcement, language: str, wording: AnnouncementTranslation | None
 ) -> bytes | None:
     library, base = get_localized_library(runtime, language), runtime.settings.public_base
-    sent = dates.format_moment(library.district.to_local_time(announcement.started_at or now()), language)
-    link = build_verification_link(base, announcement.code)
-    machine = (
-        render_fixed_text(library, language, "notice_draft", {})
-        if get_translation_mark(language, wording) == MACHINE_MARK
-        else ""
-    )
-    drawn = AnnouncementImage(
+    sent_at = dates.format_moment(library.district.to_local_time(announcement.started_at or now()), language)
+    until = {"until": format_valid_until(library, announcement, language)}
+    image = AnnouncementImage(
         language=language,
         district=library.district.name,
         text=render_text(library, announcement, language, wording),
-        sent=render_fixed_text(library, language, "sent_on", {"when": sent}),
-        until=render_fixed_text(
-            library, language, "kit_until", {"until": format_valid_until(library, announcement, language)}
-        ),
+        sent=render_fixed_text(library, language, "sent_on", {"when": sent_at}),
+        until=render_fixed_text(library, language, "kit_until", until),
         check=render_fixed_text(library, language, "announced_check", {"link": ""}).strip(),
-        link=link,
-        machine=machine,
+        link=build_verification_link(base, announcement.code),
+        machine=_render_machine_notice(library, language, wording),
     )
     try:
-        return render_image_png(drawn)
+        return render_image_png(image)
     except RendererUnavailableError as error:
         log.warning("no picture: announcement=%s language=%s %s", announcement.id, language, error)
         return None

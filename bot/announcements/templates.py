@@ -1,9 +1,9 @@
-"""Ready-made announcements: per school "agents were at …" and "they have left", in all languages, approved before the
-day, and released by two different people in two taps.
+"""Announcement templates: two for each school, translated and approved in advance, and released by two people.
 
-Each is an ordinary draft that is translated, reviewed and approved like any other, and that never leaves itself: a
-release makes a copy with the approved wordings, to which only the date and time are new.  So it is there another day.
-The words are facts of the past that the district has verified: nothing of where agents are, how many, or what they do.
+One says "agents were at …", the other "they have left". A template is an ordinary draft that is translated, reviewed,
+and approved like any other, but is never sent. A release sends a copy with the approved translations, to which only
+the date and time are new, so the template can be used again. The texts state only past facts that the district has
+verified: nothing about where agents are, how many there are, or what they do.
 """
 
 import logging
@@ -37,38 +37,38 @@ from bot.store.schools import verified_events
 
 TEMPLATE_KIND = "emergency"
 RELEASER_ROLES = ("safety_lead", "principal")
-"""Whose people (of that school) may propose and confirm, besides approvers and administrators."""
+"""The on-call roles whose people may propose and confirm for their school, besides approvers and administrators."""
 TEMPLATE_VALIDITY = timedelta(days=365)
-"""So long its approvals are good for; then the words are looked at again."""
+"""How long the approvals of a template are valid. After that, people read the text again."""
 OFFER_WINDOW = timedelta(hours=24)
-"""So long after "agents were at …" the other of the pair is offered first."""
+"""How long after "agents were at …" the page offers the other template first."""
 CLOSING_TEXT_IDS: tuple[TextId, ...] = ("ready_checked", "ready_ask", "ready_danger")
 TEMPLATE_TEXT_IDS: dict[str, tuple[TextId, ...]] = {
     AGENTS_WERE_HERE: ("ready_were_here", *CLOSING_TEXT_IDS),
     AGENTS_HAVE_LEFT: ("ready_have_left", *CLOSING_TEXT_IDS),
 }
-"""Each a sentence of flows/texts.yaml, so that the catalogs hold a draft of it in every language."""
-PROPOSAL_GONE_MESSAGE = "The proposal is gone, or too old: look at the page again."
+"""Each is a sentence of flows/texts.yaml, so that the catalogs contain a draft in every language."""
+PROPOSAL_GONE_MESSAGE = "The proposal was withdrawn or is too old. Read the page again."
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TemplateStatus:
-    """One of a school's two, and what is missing before it could leave (`missing` empty: it can)."""
+    """One template of a school, and what is missing before its release. If `missing` is empty, it can be released."""
 
     template: AnnouncementTemplate
     announcement: Announcement
     missing: tuple[str, ...]
     families: int
     held: tuple[tuple[str, int], ...]
-    """(language, families) that wait, because no person has approved their wording."""
+    """Languages without an approved translation, with the number of families that wait for it."""
     text: str
-    """What phones show in English, if it left now."""
+    """What phones show in English if it is sent now."""
 
 
 def can_release(district: District, staff: str | None, school: str) -> bool:
-    """Whether this member of staff is one of those who may propose and confirm for that school."""
+    """Return whether this staff member may propose and confirm releases for that school."""
     person = district.staff.get(staff or "")
     if person is None or (person.schools and school not in person.schools):
         return False
@@ -77,203 +77,221 @@ def can_release(district: District, staff: str | None, school: str) -> bool:
 
 def _list_releasers(district: District, school: str) -> dict[str, None]:
     chains = [district.on_call[role] for role in RELEASER_ROLES if role in district.on_call]
-    people = dict.fromkeys(one for chain in chains for one in (*chain.schools.get(school, ()), *chain.people))
-    return {one: None for one in people if not district.staff[one].schools or school in district.staff[one].schools}
+    people = dict.fromkeys(person for chain in chains for person in (*chain.schools.get(school, ()), *chain.people))
+    staff = district.staff
+    return {person: None for person in people if not staff[person].schools or school in staff[person].schools}
 
 
 def create_missing(runtime: Runtime, by: str) -> int:
-    """Write the pair for every school that lacks it, and have it translated; how many are new."""
-    made = []
+    """Create the templates that a school lacks, request their translations, and return how many are new."""
+    created = []
     with runtime.database.write() as db:
-        known = {(one.school, one.what) for one in templates.list_all(db)}
+        existing = {(template.school, template.what) for template in templates.list_all(db)}
         for school in runtime.library.district.schools:
-            made += [
-                _create_template(runtime, db, school, what, by)
-                for what in TEMPLATE_TEXT_IDS
-                if (school, what) not in known
+            created += [
+                _create_template(runtime, db, school, kind, by)
+                for kind in TEMPLATE_TEXT_IDS
+                if (school, kind) not in existing
             ]
-    for announcement in made:
+    for announcement in created:
         translation_drafts.request_drafts(runtime, announcement)
-    return len(made)
+    return len(created)
 
 
-def _create_template(runtime: Runtime, db: Transaction, school: str, what: str, by: str) -> Announcement:
-    """The draft with its drafted wordings; both are kept, or neither."""
-    district, at = runtime.library.district, now()
-    text = " ".join(runtime.library.texts[one] for one in TEMPLATE_TEXT_IDS[what])
+def _create_template(runtime: Runtime, db: Transaction, school: str, kind: str, by: str) -> Announcement:
+    """Save the announcement with its draft translations in one transaction."""
+    district, current_time = runtime.library.district, now()
+    text = " ".join(runtime.library.texts[text_id] for text_id in TEMPLATE_TEXT_IDS[kind])
     audience = Audience(roles=("family",), schools=(school,))
     draft = AnnouncementDraft(
         TEMPLATE_KIND,
         _choose_sender(district),
         text,
         audience,
-        at + TEMPLATE_VALIDITY,
+        current_time + TEMPLATE_VALIDITY,
         channels=tuple(district.channels),
     )
-    number = announcements.add(db, draft, by, at)
-    templates.add(db, number, school, what)
-    audit_log.record(db, by, "wrote an announcement", f"announcement {number}", at, "ready-made")
+    announcement_id = announcements.add(db, draft, by, current_time)
+    templates.add(db, announcement_id, school, kind)
+    about = f"announcement {announcement_id}"
+    audit_log.record(db, by, "wrote an announcement", about, current_time, "ready-made")
     for language in district.languages:
-        _save_catalog_draft(runtime, db, number, what, language, at)
-    found = announcements.find(db, number)
-    assert found is not None, "just kept"
-    return found
+        _save_catalog_draft(runtime, db, announcement_id, kind, language, current_time)
+    announcement = announcements.find(db, announcement_id)
+    assert announcement is not None, "the announcement was just saved"
+    return announcement
 
 
 def _choose_sender(district: District) -> str:
-    """Somebody whose name needs no approval in person on the day: of the safety lead's chain, if one may announce."""
-    may = list_senders(district)
-    free = [one for one in may if one not in district.announcements.released_by_sender] or list(may)
+    """Choose a sender who does not have to approve in person, if possible from the safety lead's chain."""
+    senders = list_senders(district)
+    free = [sender for sender in senders if sender not in district.announcements.released_by_sender]
+    free = free or list(senders)
     chain = district.on_call.get(RELEASER_ROLES[0])
-    return next((one for one in (chain.people if chain else ()) if one in free), free[0])
+    people = chain.people if chain else ()
+    return next((person for person in people if person in free), free[0])
 
 
-def _save_catalog_draft(runtime: Runtime, db: Transaction, number: int, what: str, language: str, at: datetime) -> None:
-    """The catalogs' wordings as a draft for who approves this language; else it waits for the translator."""
+def _save_catalog_draft(
+    runtime: Runtime, db: Transaction, announcement_id: int, kind: str, language: str, current_time: datetime
+) -> None:
+    """Save the catalog's translations as a draft for the reviewer. Without them, the language waits for a draft."""
     if language == SOURCE_LANGUAGE:
         return
-    english = [runtime.library.texts[one] for one in TEMPLATE_TEXT_IDS[what]]
-    found = [(text, runtime.library.catalogs.find_text(language, text)) for text in english]
-    parts = [
-        TranslatedSentence(text, one.text, "yes" if one.is_draft else "no") for text, one in found if not one.is_missing
+    english = [runtime.library.texts[text_id] for text_id in TEMPLATE_TEXT_IDS[kind]]
+    entries = [(text, runtime.library.catalogs.find_text(language, text)) for text in english]
+    sentences = [
+        TranslatedSentence(text, entry.text, "yes" if entry.is_draft else "no")
+        for text, entry in entries
+        if not entry.is_missing
     ]
-    translations.request(db, number, language, split_sentences(" ".join(english)), at)
-    if len(parts) == len(english):
-        parts[-1] = replace(parts[-1], after="")
-        translations.save_draft(db, number, language, parts)
+    translations.request(db, announcement_id, language, split_sentences(" ".join(english)), current_time)
+    if len(sentences) == len(english):
+        sentences[-1] = replace(sentences[-1], after="")
+        translations.save_draft(db, announcement_id, language, sentences)
 
 
 def list_statuses(runtime: Runtime, school: str) -> list[TemplateStatus]:
-    """A school's two, each with what is missing."""
+    """Return the status of both templates of a school."""
     with runtime.database.read() as db:
-        own = [one for one in templates.list_all(db) if one.school == school]
-        found = [(one, announcements.find(db, one.announcement_id)) for one in own]
-    return [_check_status(runtime, one, announcement) for one, announcement in found if announcement]
+        pair = [template for template in templates.list_all(db) if template.school == school]
+        entries = [(template, announcements.find(db, template.announcement_id)) for template in pair]
+    return [_check_status(runtime, template, announcement) for template, announcement in entries if announcement]
 
 
-def _check_status(runtime: Runtime, ready: AnnouncementTemplate, announcement: Announcement) -> TemplateStatus:
-    shown = build_preview(runtime, announcement)
+def _check_status(runtime: Runtime, template: AnnouncementTemplate, announcement: Announcement) -> TemplateStatus:
+    preview = build_preview(runtime, announcement)
     missing = []
     with runtime.database.read() as db:
-        given = approvals.list_for_announcement(db, announcement.id)
-        seen = compute_current_digest(db, announcement)
+        given_approvals = approvals.list_for_announcement(db, announcement.id)
+        digest = compute_current_digest(db, announcement)
     size = count_audience_families(runtime, announcement)
-    state = get_approval_status(runtime.library.district, announcement, given, size, seen)
-    if not state.is_complete:
-        missing.append("Nobody or too few people have approved it yet.")
+    approval = get_approval_status(runtime.library.district, announcement, given_approvals, size, digest)
+    if not approval.is_complete:
+        missing.append("It needs more approvals.")
     if announcement.until <= now():
-        missing.append("It was approved too long ago: look at the words again, and give it a later time.")
-    if any(one.is_too_long for one in shown.languages):
-        missing.append("It does not fit one message in every language.")
-    held = tuple((one.language, one.held) for one in shown.unapproved_languages if one.held)
-    english = next(one.text for one in shown.languages if one.language == SOURCE_LANGUAGE)
-    return TemplateStatus(ready, announcement, tuple(missing), shown.reached_count, held, english)
+        missing.append("The approval is too old. Read the text again, and set a later end.")
+    if any(language.is_too_long for language in preview.languages):
+        missing.append("In some languages, the text is too long for one message.")
+    held = tuple((language.language, language.held) for language in preview.unapproved_languages if language.held)
+    english = next(language.text for language in preview.languages if language.language == SOURCE_LANGUAGE)
+    return TemplateStatus(template, announcement, tuple(missing), preview.reached_count, held, english)
 
 
 def propose_release(runtime: Runtime, template_id: int, by: str) -> AnnouncementTemplate:
-    """The first of two people: it leaves when somebody else confirms.  The others who may are told.
+    """Propose a release as the first of two people, and notify the others who may confirm it.
 
-    Raises `CannotRelease`.  The caller has asked `may_release`, or the login's role.
+    The caller checks `can_release` or the role of the login first. Raises `ReleaseError`.
     """
-    at, one = now(), _load_template(runtime, template_id)
-    state = _check_status(runtime, *one)
-    if state.missing:
-        raise ReleaseError(" ".join(state.missing))
+    current_time = now()
+    template, announcement = _load_template(runtime, template_id)
+    status = _check_status(runtime, template, announcement)
+    if status.missing:
+        raise ReleaseError(" ".join(status.missing))
     with runtime.database.write() as db:
-        if not templates.propose(db, template_id, by, at):
-            raise ReleaseError("Somebody has proposed it already, or it has just been sent.")
-        audit_log.record(db, by, "proposed an announcement", f"announcement {one[1].id}", at)
-        planned = _notify_releasers(runtime, db, one[0], by, at)
+        if not templates.propose(db, template_id, by, current_time):
+            raise ReleaseError("Another person has already proposed it, or it was just sent.")
+        audit_log.record(db, by, "proposed an announcement", f"announcement {announcement.id}", current_time)
+        planned = _notify_releasers(runtime, db, template, by, current_time)
     for delivery_id in planned:
         enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
-    return one[0]
+    return template
 
 
 def _load_template(runtime: Runtime, template_id: int) -> tuple[AnnouncementTemplate, Announcement]:
     with runtime.database.read() as db:
-        ready = templates.find(db, template_id)
-        announcement = announcements.find(db, ready.announcement_id) if ready else None
-    if ready is None or announcement is None:
-        raise ReleaseError("There is no such ready-made announcement.")
-    return ready, announcement
+        template = templates.find(db, template_id)
+        announcement = announcements.find(db, template.announcement_id) if template else None
+    if template is None or announcement is None:
+        raise ReleaseError("This announcement template doesn't exist.")
+    return template, announcement
 
 
 def _notify_releasers(
-    runtime: Runtime, db: Transaction, ready: AnnouncementTemplate, by: str, at: datetime
+    runtime: Runtime, db: Transaction, template: AnnouncementTemplate, by: str, current_time: datetime
 ) -> list[str]:
     district = runtime.library.district
     name = district.staff[by].name if by in district.staff else by
-    what = "agents were at the school" if ready.what == AGENTS_WERE_HERE else "the agents have left"
+    event = "the agents have left"
+    if template.what == AGENTS_WERE_HERE:
+        event = "agents were at the school"
     minutes = int(templates.PROPOSAL_LIFETIME.total_seconds() // 60)
     body = (
-        f"{district.name}: {name} proposes to tell the families of {district.schools[ready.school].name}: {what}."
+        f"{district.name}: {name} proposes to tell the families of {district.schools[template.school].name}: {event}."
         f" A second person must confirm it within {minutes} minutes. {runtime.settings.public_base}/console/schools"
     )
-    others = [one for one in _list_releasers(district, ready.school) if one != by]
-    return [deliveries.plan_notice(db, {"staff": one}, body, at) for one in others]
+    others = [person for person in _list_releasers(district, template.school) if person != by]
+    return [deliveries.plan_notice(db, {"staff": person}, body, current_time) for person in others]
 
 
 def confirm_release(runtime: Runtime, template_id: int, by: str) -> Announcement:
-    """The second person: a copy with the approved words leaves now.  Raises `CannotRelease`."""
-    at, (ready, announcement) = now(), _load_template(runtime, template_id)
-    if ready.proposed_by == by:
-        raise ReleaseError("Somebody else must be the second person: you have proposed it.")
-    if not ready.is_proposed_at(at):
+    """Confirm a release as the second person, and send a copy with the approved texts. Raises `ReleaseError`."""
+    current_time = now()
+    template, announcement = _load_template(runtime, template_id)
+    if template.proposed_by == by:
+        raise ReleaseError("You proposed this release. Another person must confirm it.")
+    if not template.is_proposed_at(current_time):
         raise ReleaseError(PROPOSAL_GONE_MESSAGE)
-    state = _check_status(runtime, ready, announcement)
-    if state.missing:
-        raise ReleaseError(" ".join(state.missing))
+    status = _check_status(runtime, template, announcement)
+    if status.missing:
+        raise ReleaseError(" ".join(status.missing))
     with runtime.database.write() as db:
-        fresh = announcements.find(db, announcement.id)
-        if fresh != announcement or not templates.confirm(db, ready, by, at):
+        latest = announcements.find(db, announcement.id)
+        if latest != announcement or not templates.confirm(db, template, by, current_time):
             raise ReleaseError(PROPOSAL_GONE_MESSAGE)
-        copy = _copy_announcement(db, ready, announcement, by, at)
-        if ready.what == AGENTS_WERE_HERE:  # two people say that it happened: for the days after, nothing about truancy
-            verified_events.add(db, ready.school, runtime.library.district.to_local_time(at).date(), by, at)
+        copy = _copy_announcement(db, template, announcement, by, current_time)
+        if template.what == AGENTS_WERE_HERE:
+            # Two people state that it happened, so no messages about attendance are sent for some days.
+            day = runtime.library.district.to_local_time(current_time).date()
+            verified_events.add(db, template.school, day, by, current_time)
     log.info("released: ready=%s announcement=%s", template_id, copy.id)
     launch.queue_if_due(runtime, copy)
     return copy
 
 
 def _copy_announcement(
-    db: Transaction, ready: AnnouncementTemplate, announcement: Announcement, by: str, at: datetime
+    db: Transaction, template: AnnouncementTemplate, announcement: Announcement, by: str, current_time: datetime
 ) -> Announcement:
-    """The announcement that leaves: the same words and wordings, the moment, and everybody who stands for it."""
-    proposed_by = ready.proposed_by or by
-    names = AnnouncementDraft.__dataclass_fields__
-    same = {name: getattr(announcement, name) for name in names}
-    draft = AnnouncementDraft(**{**same, "send_at": at, "until": at + VALIDITY_BY_KIND[announcement.kind]})
-    number = announcements.add(db, draft, proposed_by, at)
-    translations.copy(db, announcement.id, number)
-    copied = announcements.find(db, number)
-    assert copied is not None, "just kept"
-    before = {
-        one.by
-        for one in approvals.list_for_announcement(db, announcement.id)
-        if one.digest == compute_current_digest(db, announcement)
+    """Copy the announcement with its translations and approvals, and release the copy with the current time."""
+    proposed_by = template.proposed_by or by
+    fields = {name: getattr(announcement, name) for name in AnnouncementDraft.__dataclass_fields__}
+    validity = VALIDITY_BY_KIND[announcement.kind]
+    draft = AnnouncementDraft(**{**fields, "send_at": current_time, "until": current_time + validity})
+    copy_id = announcements.add(db, draft, proposed_by, current_time)
+    translations.copy(db, announcement.id, copy_id)
+    copied = announcements.find(db, copy_id)
+    assert copied is not None, "the announcement was just saved"
+    approvers = {
+        approval.by
+        for approval in approvals.list_for_announcement(db, announcement.id)
+        if approval.digest == compute_current_digest(db, announcement)
     }
-    for person in sorted({*before, proposed_by, by}):
-        approvals.add(db, number, Approval(person, compute_current_digest(db, copied), at))
-    announcements.change_state(db, number, ["draft"], "ready")
-    templates.set_released_copy(db, ready.id, number)
-    audit_log.record(db, proposed_by, "proposed an announcement", f"announcement {number}", at)
-    audit_log.record(db, by, "released an announcement", f"announcement {number}", at, f"copy of {announcement.id}")
+    for person in sorted({*approvers, proposed_by, by}):
+        approvals.add(db, copy_id, Approval(person, compute_current_digest(db, copied), current_time))
+    announcements.change_state(db, copy_id, ["draft"], "ready")
+    templates.set_released_copy(db, template.id, copy_id)
+    about = f"announcement {copy_id}"
+    audit_log.record(db, proposed_by, "proposed an announcement", about, current_time)
+    audit_log.record(db, by, "released an announcement", about, current_time, f"copy of {announcement.id}")
     return replace(copied, state="ready")
 
 
 def drop_proposal(runtime: Runtime, template_id: int, by: str) -> bool:
-    """The proposal is taken back; False if there was none."""
-    at, (ready, announcement) = now(), _load_template(runtime, template_id)
+    """Withdraw the proposal. Return False if there is none."""
+    template, announcement = _load_template(runtime, template_id)
     with runtime.database.write() as db:
-        dropped = templates.withdraw_proposal(db, ready.id)
-        if dropped:
-            audit_log.record(db, by, "dropped a proposal", f"announcement {announcement.id}", at)
-    return dropped
+        is_dropped = templates.withdraw_proposal(db, template.id)
+        if is_dropped:
+            audit_log.record(db, by, "dropped a proposal", f"announcement {announcement.id}", now())
+    return is_dropped
 
 
-def choose_offer(pair: list[AnnouncementTemplate], at: datetime) -> str | None:
-    """Which of a school's two is offered first: "they have left", for a day after "agents were at …"."""
-    sent = {one.what: one.released_at for one in pair}
-    were, left = sent.get(AGENTS_WERE_HERE), sent.get(AGENTS_HAVE_LEFT)
-    fresh = were is not None and were > at - OFFER_WINDOW and (left is None or left < were)
-    return AGENTS_HAVE_LEFT if fresh else None
+def choose_offer(pair: list[AnnouncementTemplate], current_time: datetime) -> str | None:
+    """Return "they have left" if it should be offered first: for a day after "agents were at …". If not, None."""
+    released_at = {template.what: template.released_at for template in pair}
+    were_here_at, have_left_at = released_at.get(AGENTS_WERE_HERE), released_at.get(AGENTS_HAVE_LEFT)
+    if were_here_at is None or were_here_at <= current_time - OFFER_WINDOW:
+        return None
+    if have_left_at is not None and have_left_at >= were_here_at:
+        return None
+    return AGENTS_HAVE_LEFT

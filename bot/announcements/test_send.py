@@ -1,4 +1,4 @@
-"""A test to oneself: one announcement in one language, to one's own work phone, marked as a test."""
+"""Send a test of an announcement in one language to the sender's own work phone, marked as a test."""
 
 from bot.announcements.composition import InvalidAnnouncementError
 from bot.announcements.personalization import AnnouncementMessageBuilder
@@ -12,13 +12,12 @@ TEST_MARK = "[TEST]"
 
 
 def send_test(runtime: Runtime, announcement: Announcement, language: str, staff: str | None) -> None:
-    """Send it to the phone of this member of staff.  Raises `CannotSay` if the district file knows no such phone."""
+    """Send a test to this staff member. Raises `InvalidAnnouncementError` if the district file has no phone for it."""
     if staff is None or staff not in runtime.library.district.staff:
         raise InvalidAnnouncementError(
-            ["Your login belongs to nobody of the district file: there is no phone to send a test to."]
+            ["Your account doesn't belong to a staff member in the district file, so there is no phone for a test."]
         )
     text = AnnouncementMessageBuilder(runtime, announcement).render_body("text", language)
-    at = now()
     with runtime.database.write() as db:
-        delivery = deliveries.plan_reminder(db, staff, f"{TEST_MARK}\n{text}", at)
+        delivery = deliveries.plan_reminder(db, staff, f"{TEST_MARK}\n{text}", now())
     enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery)

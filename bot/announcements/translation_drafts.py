@@ -1,4 +1,4 @@
-"""Drafts in every language: sentence by sentence, approved ones first, then the machine; a person looks at each."""
+"""Draft translations by sentence, from approved sentences or a machine. A person reviews each of them."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -20,85 +20,91 @@ from bot.store.announcements.translations import AnnouncementTranslation, Transl
 
 DRAFT_LEASE = timedelta(minutes=2)
 MAX_SIMILAR_PHRASES = 3
-"""So many approved sentences that are like a new one are offered to who reviews it."""
+"""How many similar approved sentences the review page offers for a new one."""
 MIN_SIMILARITY_PERCENT = 75
-"""From here (of 100) a sentence is like another (rapidfuzz.fuzz.ratio)."""
+"""From this score of 100, two sentences count as similar (rapidfuzz.fuzz.ratio)."""
 
 log = logging.getLogger(__name__)
 
 
 def list_languages(runtime: Runtime, announcement: Announcement) -> list[str]:
-    """The languages in which it is needed: the district's (or those it is for), the families' and the leaders'."""
-    wanted = announcement.audience.languages or runtime.library.district.languages
-    own = [one for one in wanted if one != SOURCE_LANGUAGE]
+    """Return the languages to translate into: the district's or the audience's, and those of families and leaders."""
+    configured = announcement.audience.languages or runtime.library.district.languages
+    languages = [language for language in configured if language != SOURCE_LANGUAGE]
     with runtime.database.read() as db:
-        theirs = {one.language for audience in list_audiences(announcement) for one in stream_families(db, audience)}
-    return [*own, *sorted(theirs - {*own, SOURCE_LANGUAGE})]
+        spoken = {
+            family.language for audience in list_audiences(announcement) for family in stream_families(db, audience)
+        }
+    return [*languages, *sorted(spoken - {*languages, SOURCE_LANGUAGE})]
 
 
 def request_drafts(runtime: Runtime, announcement: Announcement) -> None:
-    """Have every language drafted whose sentences are new."""
-    parts, at = split_sentences(announcement.text), now()
+    """Queue a draft for every language with new sentences."""
+    sentences, current_time = split_sentences(announcement.text), now()
     languages = list_languages(runtime, announcement)
     with runtime.database.write() as db:
-        new = [one for one in languages if translations.request(db, announcement.id, one, parts, at)]
-    for language in new:
+        requested = [
+            language
+            for language in languages
+            if translations.request(db, announcement.id, language, sentences, current_time)
+        ]
+    for language in requested:
         enqueue(runtime.redis, "default", TRANSLATE_ANNOUNCEMENT_JOB, announcement.id, language)
 
 
 def create_draft(runtime: Runtime, announcement_id: int, language: str) -> None:
-    """Draft one language.  Safe to run at any time, any number of times."""
-    at = now()
+    """Draft one language. Safe to repeat at any time."""
+    current_time = now()
+    lease_end = current_time + DRAFT_LEASE
     with runtime.database.write() as db:
-        found = translations.find(db, announcement_id, language)
-        if found is None or not translations.claim(db, announcement_id, language, at, at + DRAFT_LEASE):
+        translation = translations.find(db, announcement_id, language)
+        if translation is None or not translations.claim(db, announcement_id, language, current_time, lease_end):
             return
-    done = [_translate_sentence(runtime, part, language) for part in found.parts]
-    failed = next((why for _, why in done if why), "")
+    drafts = [_translate_sentence(runtime, part, language) for part in translation.parts]
+    failure = next((failure for _, failure in drafts if failure), "")
     with runtime.database.write() as db:
-        translations.save_draft(db, announcement_id, language, [part for part, _ in done], failed)
-    log.info("drafted: announcement=%s language=%s failed=%s", announcement_id, language, failed or "no")
+        translations.save_draft(db, announcement_id, language, [part for part, _ in drafts], failure)
+    log.info("drafted: announcement=%s language=%s failed=%s", announcement_id, language, failure or "no")
 
 
 def _translate_sentence(runtime: Runtime, part: TranslatedSentence, language: str) -> tuple[TranslatedSentence, str]:
-    """The sentence with its draft, and why there is none."""
-    made = runtime.safe_translator.translate(part.english, SOURCE_LANGUAGE, language)
-    new = replace(part, wording=made.text, machine=made.machine, back=made.back, warnings=made.warnings)
-    return new, str(made.failure or "")
+    """Return the sentence with its draft, and the reason if there is none."""
+    draft = runtime.safe_translator.translate(part.english, SOURCE_LANGUAGE, language)
+    translated = replace(part, wording=draft.text, machine=draft.machine, back=draft.back, warnings=draft.warnings)
+    return translated, str(draft.failure or "")
 
 
 class TranslationApprovalError(Exception):
-    """Why not, in a sentence for the person who asked."""
+    """A translation cannot be approved. The message is a sentence for the staff member who asked."""
 
 
 def approve(
     runtime: Runtime,
     announcement_id: int,
     language: str,
-    given: Iterable[str],
+    submitted_texts: Iterable[str],
     review: TranslationReview,
     seen_sentences: Sequence[str] | None = None,
 ) -> None:
-    """A named person says that these sentences are right; they are remembered for the next announcement.  `seen`: the
-    English sentences that were looked at; others may stand there by now, as many as before.
+    """Approve the sentences of a translation, and save them for later announcements.
 
-    Once it was released, only what nobody has approved may be, and not by a writer: those who approved the whole
-    have seen the rest.  Raises `CannotApprove` if that, or if a sentence is missing, or one has lost a placeholder, a
-    number or a link.
+    `seen_sentences` are the English sentences that the reviewer read, because the text may have changed since.
+
+    After the release, only an unapproved language can be approved, and not by a writer, because the approvers have
+    read the other languages. Raises `TranslationApprovalError` in that case, or if a sentence is missing, or if a
+    translation lacks a placeholder, number, or link.
     """
     with runtime.database.write() as db:
-        found = translations.find(db, announcement_id, language)
-        _check_approvable(announcements.find(db, announcement_id), found, review)
-        texts = [" ".join(one.split()) for one in given]
-        if (
-            found is None
-            or len(texts) != len(found.parts)
-            or seen_sentences not in (None, [one.english for one in found.parts])
-        ):
-            raise TranslationApprovalError("The text was changed meanwhile: look at it again.")
-        parts = [_check_sentence(part, text) for part, text in zip(found.parts, texts, strict=True)]
-        translations.approve(db, announcement_id, language, parts, review)
-        for part in parts:
+        translation = translations.find(db, announcement_id, language)
+        _check_approvable(announcements.find(db, announcement_id), translation, review)
+        texts = [" ".join(text.split()) for text in submitted_texts]
+        parts = translation.parts if translation else ()
+        is_changed = seen_sentences not in (None, [part.english for part in parts])
+        if translation is None or len(texts) != len(parts) or is_changed:
+            raise TranslationApprovalError("The text was just changed. Read it again.")
+        checked = [_check_sentence(part, text) for part, text in zip(parts, texts, strict=True)]
+        translations.approve(db, announcement_id, language, checked, review)
+        for part in checked:
             phrase = ApprovedPhrase(SOURCE_LANGUAGE, language, part.english, part.wording, review.reviewed_by)
             approved_phrases.approve(db, phrase, review.at)
         about = f"announcement {announcement_id} {language}"
@@ -107,53 +113,55 @@ def approve(
 
 
 def _check_approvable(
-    announcement: Announcement | None, found: AnnouncementTranslation | None, review: TranslationReview
+    announcement: Announcement | None, translation: AnnouncementTranslation | None, review: TranslationReview
 ) -> None:
     if announcement is None or announcement.state == "draft":
         return
-    if found is not None and found.state == "approved":
-        raise TranslationApprovalError("It has left with the approved wording: write a new announcement.")
+    if translation is not None and translation.state == "approved":
+        raise TranslationApprovalError("This language was sent with an approved translation. Write a new announcement.")
     if review.recorded_by in announcement.writers:
-        raise TranslationApprovalError("It was released: somebody else than who wrote it approves this language now.")
+        raise TranslationApprovalError(
+            "You wrote this released announcement. Another person must approve the language."
+        )
 
 
-def _check_sentence(part: TranslatedSentence, text: str) -> TranslatedSentence:
+def _check_sentence(sentence: TranslatedSentence, text: str) -> TranslatedSentence:
     if not text:
-        raise TranslationApprovalError("A sentence has no translation yet: write it, then approve.")
-    lost = [one for one in find_protected_parts(part.english) if one not in text]
-    if lost:
-        raise TranslationApprovalError(f"“{lost[0]}” of the English is missing in the translation: put it back.")
-    same = text == " ".join(part.wording.split())
-    return replace(part, wording=text, machine=part.machine if same else "no")
+        raise TranslationApprovalError("A sentence has no translation. Translate it, then approve.")
+    lost_parts = [part for part in find_protected_parts(sentence.english) if part not in text]
+    if lost_parts:
+        raise TranslationApprovalError(f"The translation lacks “{lost_parts[0]}” from the English text. Add it.")
+    is_unchanged = text == " ".join(sentence.wording.split())
+    return replace(sentence, wording=text, machine=sentence.machine if is_unchanged else "no")
 
 
 def find_protected_parts(english: str) -> list[str]:
-    """What must stand in every language as it is: placeholders, links, e-mail addresses, telephone numbers."""
-    return [one for one in insert_placeholders(english)[1] if not (one.isdigit() and len(one) < 3)]
+    """Return what every language must keep unchanged: placeholders, links, email addresses, and phone numbers."""
+    return [part for part in insert_placeholders(english)[1] if not (part.isdigit() and len(part) < 3)]
 
 
 def find_similar_phrases(runtime: Runtime, announcement_id: int, language: str) -> dict[str, list[ApprovedPhrase]]:
-    """For each English sentence the approved ones most like it, with their translations."""
-    from rapidfuzz import fuzz, process  # loaded by who reviews, not by every process
+    """Return the most similar approved sentences with their translations for each English sentence."""
+    from rapidfuzz import fuzz, process  # imported late: only processes with reviewers need it
 
     with runtime.database.read() as db:
-        found = translations.find(db, announcement_id, language)
-        known = {one.original: one for one in approved_phrases.list_all(db) if one.target == language}
-    like: dict[str, list[ApprovedPhrase]] = {}
-    for part in found.parts if found else ():
-        best = process.extract(
+        translation = translations.find(db, announcement_id, language)
+        phrases = {phrase.original: phrase for phrase in approved_phrases.list_all(db) if phrase.target == language}
+    similar: dict[str, list[ApprovedPhrase]] = {}
+    for part in translation.parts if translation else ():
+        matches = process.extract(
             part.english,
-            known.keys(),
+            phrases.keys(),
             scorer=fuzz.ratio,
             score_cutoff=MIN_SIMILARITY_PERCENT,
             limit=MAX_SIMILAR_PHRASES,
         )
-        like[part.english] = [known[original] for original, _, _ in best]
-    return like
+        similar[part.english] = [phrases[original] for original, _, _ in matches]
+    return similar
 
 
 def request_redraft(runtime: Runtime, announcement_id: int, language: str) -> None:
-    """Ask the machine once more for a language that has no approved wording."""
+    """Request another machine draft for a language without an approved translation."""
     with runtime.database.write() as db:
         announcement = announcements.find(db, announcement_id)
         if announcement is None:

@@ -1,4 +1,4 @@
-"""Whether a message is really ours: by texting CHECK and its code, or by sending the message itself back to us."""
+"""Check whether a message is genuine: a family texts CHECK and its code, or sends the message back."""
 
 import re
 from dataclasses import dataclass
@@ -27,28 +27,30 @@ EXAMPLE_CHECK_COMMAND = "CHECK K7Q2MX"
 MIN_LANGUAGE_CONFIDENCE = 0.6
 LINK_PATTERN = re.compile(r"https?://\S+")
 MAX_ADDED_WORDS = 3
-"""Whoever adds more than so many words to a message that they send back may say something of their own."""
+"""With more added words, a message that a family sends back may contain a request of its own."""
 MESSAGE_QUESTION_INTENTS = frozenset({None, "greeting_identity", "short_reply", "out_of_scope", "safety_rumor"})
-"""What "hello, is this true?" may be taken for; everything else beside a message is a matter of its own."""
+"""The intents that "hello, is this true?" may be classified as. Any other intent is a request of its own."""
 
 
 @dataclass(frozen=True)
 class CodeVerification:
-    """What is known of a code."""
+    """What Puente knows about a code."""
 
     verdict: Verdict
     announcement: Announcement | None = None
 
 
 def look_up_code(runtime: Runtime, code: str, at: datetime | None = None) -> CodeVerification:
-    """What this code stands for.  One that was never sent is unknown like any other: nothing leaks before its hour."""
+    """Look up a code. A code that was not sent yet counts as unknown, so that nothing leaks before its send time."""
     with runtime.database.read() as db:
-        found = announcements.find_by_code(db, code) if len(code) == CODE_LENGTH else None
-    if found is None or found.started_at is None:
+        announcement = announcements.find_by_code(db, code) if len(code) == CODE_LENGTH else None
+    if announcement is None or announcement.started_at is None:
         return CodeVerification("not_genuine")
-    if found.state == "stopped":
-        return CodeVerification("genuine_stopped", found)
-    return CodeVerification("genuine_over" if found.until <= (at or now()) else "genuine", found)
+    if announcement.state == "stopped":
+        return CodeVerification("genuine_stopped", announcement)
+    if announcement.until <= (at or now()):
+        return CodeVerification("genuine_over", announcement)
+    return CodeVerification("genuine", announcement)
 
 
 def run_command(request: CommandRequest, code: str) -> str | None:
@@ -70,21 +72,20 @@ def run_command(request: CommandRequest, code: str) -> str | None:
 
 
 def describe_verdict(runtime: Runtime, library: Library, language: str, verification: CodeVerification) -> str:
-    """What is said of a code in this language; of a genuine message its text as well."""
+    """Return the answer about a code in this language, with the text of a genuine message."""
     announcement = verification.announcement
     if announcement is None or announcement.started_at is None:
         return render_fixed_text(library, language, "not_genuine", {})
-    when = dates.format_moment(library.district.to_local_time(announcement.started_at), language)
+    sent_at = dates.format_moment(library.district.to_local_time(announcement.started_at), language)
     verdict: TextId = verification.verdict
-    said = render_fixed_text(library, language, verdict, {"when": when})
+    answer = render_fixed_text(library, language, verdict, {"when": sent_at})
     if verification.verdict != "genuine":
-        return said
-    return f"{said}\n\n{render_public_text(runtime, library, announcement, language)}"
+        return answer
+    return f"{answer}\n\n{render_public_text(runtime, library, announcement, language)}"
 
 
 def render_public_text(runtime: Runtime, library: Library, announcement: Announcement, language: str) -> str:
-    """Its text in this language, where a person has approved it or it went out with the machine's notice; else
-    English."""
+    """Return the text in this language if it is approved or was sent with the notice. If not, return English."""
     with runtime.database.read() as db:
         wording = find_current_translation(db, announcement, language)
     mark = get_translation_mark(language, wording)
@@ -94,34 +95,37 @@ def render_public_text(runtime: Runtime, library: Library, announcement: Announc
 
 
 def _has_other_content(runtime: Runtime, text: str, verification: CodeVerification) -> bool:
-    """Whether a message that was sent back stands beside words of one's own that need another answer: "… my child is
-    sick today", "stop sending me this", an emergency."""
-    own = _extract_added_words(runtime, text, verification.announcement)
-    meant = understand_text(runtime.library, NormalizedText(own), None)
-    if meant.severity == "escalate_now":
+    """Return whether a message that was sent back also contains a request of its own, or an emergency.
+
+    Examples: "… my child is sick today", "stop sending me this".
+    """
+    added_words = _extract_added_words(runtime, text, verification.announcement)
+    understanding = understand_text(runtime.library, NormalizedText(added_words), None)
+    if understanding.severity == "escalate_now":
         return True
-    return len(own.split()) > MAX_ADDED_WORDS and meant.intent not in MESSAGE_QUESTION_INTENTS
+    return len(added_words.split()) > MAX_ADDED_WORDS and understanding.intent not in MESSAGE_QUESTION_INTENTS
 
 
 def _extract_added_words(runtime: Runtime, text: str, announcement: Announcement | None) -> str:
-    """What is left of a text without the sentences that some phone got with this announcement."""
-    left = " ".join(LINK_PATTERN.sub(" ", text).split())
+    """Return the text without the sentences of the announcement in any language."""
+    remaining = " ".join(LINK_PATTERN.sub(" ", text).split())
     for sentence in _list_sent_sentences(runtime, announcement) if announcement else ():
-        left = re.sub(re.escape(sentence), " ", left, flags=re.IGNORECASE)
-    return " ".join(left.split())
+        remaining = re.sub(re.escape(sentence), " ", remaining, flags=re.IGNORECASE)
+    return " ".join(remaining.split())
 
 
 def _list_sent_sentences(runtime: Runtime, announcement: Announcement) -> list[str]:
-    """Its lines and sentences in every language, the longest first."""
+    """Return the lines and sentences of the announcement in every language, the longest first."""
     library, base = runtime.library, runtime.settings.public_base
     with runtime.database.read() as db:
-        found = load_current_translations(db, announcement)
-    whole = [
-        compose_body(library, announcement, one, found.get(one), base) for one in (*library.district.languages, *found)
+        by_language = load_current_translations(db, announcement)
+    bodies = [
+        compose_body(library, announcement, language, by_language.get(language), base)
+        for language in (*library.district.languages, *by_language)
     ]
-    lines = {LINK_PATTERN.sub("", line).strip() for text in whole for line in text.splitlines()}
-    parts = {part.english.strip() for line in lines for part in split_sentences(line)}
-    return sorted((one for one in lines | parts if len(one) > 1), key=len, reverse=True)
+    lines = {LINK_PATTERN.sub("", line).strip() for body in bodies for line in body.splitlines()}
+    sentences = {part.english.strip() for line in lines for part in split_sentences(line)}
+    return sorted((text for text in lines | sentences if len(text) > 1), key=len, reverse=True)
 
 
 def _choose_language(runtime: Runtime, inbound: InboundMessage) -> str:
@@ -129,6 +133,9 @@ def _choose_language(runtime: Runtime, inbound: InboundMessage) -> str:
         contact = contacts.find(db, inbound.address)
     if contact and contact.language:
         return contact.language
-    read = understand_text(runtime.library, inbound.normalized_text, None)
-    sure = read.lang in runtime.library.district.languages and read.lang_confidence >= MIN_LANGUAGE_CONFIDENCE
-    return read.lang if sure and read.lang else "en"
+    understanding = understand_text(runtime.library, inbound.normalized_text, None)
+    is_sure = (
+        understanding.lang in runtime.library.district.languages
+        and understanding.lang_confidence >= MIN_LANGUAGE_CONFIDENCE
+    )
+    return understanding.lang if is_sure and understanding.lang else "en"

@@ -1,4 +1,4 @@
-"""An announcement in a YAML file; what is wrong is told with its place."""
+"""Read an announcement from a YAML file, and report each error with its place in the file."""
 
 from pathlib import Path
 
@@ -7,5 +7,5 @@ from bot.base.yaml_source import parse_yaml
 
 
 def read_announcement(path: Path) -> AnnouncementInput:
-    """The announcement in this file.  Raises `BadSource` with file, line and column of everything wrong."""
+    """Read the announcement. Raises `SourceError` with file, line, and column of every error."""
     return parse_yaml(path.read_text(encoding="utf-8"), str(path)).parse_model(AnnouncementInput)

@@ -1,1 +1,1 @@
-"""Attendance: why children are away and what would help, without threats; visits at home only with a family's yes."""
+"""Attendance: ask without threats why children are absent and what would help. Home visits need a family's consent."""

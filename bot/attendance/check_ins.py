@@ -1,7 +1,7 @@
-"""Check-in texts: the attendance office names numbers, each known family is asked kindly, and the list is forgotten.
+"""Plan check-in texts for a list of phone numbers from the attendance office. The list itself is not stored.
 
-Nothing of the list is kept, not even the numbers that nobody knows: it comes back as counts.  A family gets one such
-text a day at most, in waking hours, and none while its school is held after a verified event.
+The office gets only counts back, also for unknown numbers. A family gets at most one check-in a day, in waking hours,
+and none while its school is on hold after a verified event.
 """
 
 import csv
@@ -34,12 +34,12 @@ CHECK_IN_OUTCOMES = (
     BAD_NUMBER,
     UNREADABLE_LINE,
 )
-"""What becomes of a number: a text is planned; there was one today; nobody we know; said STOP; never agreed; after an
-event; gets no texts; no telephone number."""
+"""The outcomes for a number: text planned, already asked today, unknown, opted out, no consent, school on hold after an
+event, gets no texts, not a phone number."""
 
 
 class SchoolOnHoldError(Exception):
-    """No text leaves for this school yet: it is held until `again`."""
+    """No text may be sent for this school before `allowed_from`."""
 
     def __init__(self, allowed_from: date) -> None:
         super().__init__(allowed_from.isoformat())
@@ -47,83 +47,86 @@ class SchoolOnHoldError(Exception):
 
 
 class TooManyNumbersError(Exception):
-    """More numbers than one list may hold."""
+    """The list contains more numbers than allowed."""
 
 
 @dataclass(frozen=True)
 class PhoneNumberList:
-    """The numbers of a list as E.164, each once, and how many lines held none."""
+    """The distinct numbers of a list as E.164, and the count of lines without a number."""
 
     numbers: tuple[str, ...]
     unreadable_count: int
 
 
 def parse_list(text: str) -> PhoneNumberList:
-    """A pasted list or a CSV file: the column `phone`, or else the whole line.  Raises `TooMany`."""
+    """Parse a pasted list or a CSV file: the `phone` column, or the whole line. Raises `TooManyNumbersError`."""
     lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()]
     cells = _read_phone_column(lines) if lines else []
-    found = [parse_e164(cell.strip().strip('"')) for cell in cells]
-    numbers = tuple(dict.fromkeys(number for number in found if number))
+    parsed = [parse_e164(cell.strip().strip('"')) for cell in cells]
+    numbers = tuple(dict.fromkeys(number for number in parsed if number))
     if len(numbers) > MAX_LISTED_NUMBERS:
         raise TooManyNumbersError
-    return PhoneNumberList(numbers, sum(number is None for number in found))
+    return PhoneNumberList(numbers, sum(number is None for number in parsed))
 
 
 def _read_phone_column(lines: Sequence[str]) -> list[str]:
-    """The cells with the numbers, without the line of names."""
-    mark = max(",;\t", key=lines[0].count)
-    names = [name.strip().strip('"').casefold() for name in lines[0].split(mark)]
-    at = next((number for number, name in enumerate(names) if name in PHONE_COLUMN_NAMES), None)
-    if at is None:
+    """Return the cells of the phone column without the header, or all lines if there is no such column."""
+    delimiter = max(",;\t", key=lines[0].count)
+    names = [name.strip().strip('"').casefold() for name in lines[0].split(delimiter)]
+    column = next((index for index, name in enumerate(names) if name in PHONE_COLUMN_NAMES), None)
+    if column is None:
         return list(lines)
-    rows = csv.reader(StringIO("\n".join(lines[1:])), delimiter=mark)
-    return [row[at] if len(row) > at else "" for row in rows]
+    rows = csv.reader(StringIO("\n".join(lines[1:])), delimiter=delimiter)
+    return [row[column] if len(row) > column else "" for row in rows]
 
 
 def plan_texts(runtime: Runtime, school: str, phone_list: PhoneNumberList, by: str) -> Mapping[str, int]:
-    """Plan the texts; how many numbers met which outcome.  Raises `Refused` while this school is held."""
-    at, district = now(), runtime.library.district
+    """Plan the texts, and return the count of numbers by outcome. Raises `SchoolOnHoldError`."""
+    current_time, district = now(), runtime.library.district
     with runtime.database.read() as db:
-        held = suppression_rules.find_held_schools(db, district, at, [school])
+        held = suppression_rules.find_held_schools(db, district, current_time, [school])
     if held:
         raise SchoolOnHoldError(held[school])
     counts = Counter({UNREADABLE_LINE: phone_list.unreadable_count})
     with runtime.database.write() as db:
         for number in phone_list.numbers:
-            counts[_plan_text(runtime, db, number, at)] += 1
-        audit_log.record(db, by, "asked for check-in texts", f"school {school}", at, f"{counts[TEXT_PLANNED]} texts")
+            counts[_plan_text(runtime, db, number, current_time)] += 1
+        about, result = f"school {school}", f"{counts[TEXT_PLANNED]} texts"
+        audit_log.record(db, by, "asked for check-in texts", about, current_time, result)
     return {name: counts[name] for name in CHECK_IN_OUTCOMES}
 
 
-def _plan_text(runtime: Runtime, db: Transaction, phone_number: str, at: datetime) -> str:
-    """What becomes of one number."""
-    known = contacts.list_for_number(db, phone_number)
-    outcome = _find_refusal(runtime, db, known, at)
-    if outcome:
-        return outcome
-    day = runtime.library.district.to_local_time(at)
-    start = day.replace(hour=0, minute=0, second=0, microsecond=0)
-    ids = [one.id for one in known]
-    if follow_ups.is_planned_between(db, ids, CHECK_IN_FLOW, start, start + timedelta(days=1)):
+def _plan_text(runtime: Runtime, db: Transaction, phone_number: str, current_time: datetime) -> str:
+    """Plan the text for one number, and return the outcome."""
+    matching = contacts.list_for_number(db, phone_number)
+    refusal = _find_refusal(runtime, db, matching, current_time)
+    if refusal:
+        return refusal
+    local_time = runtime.library.district.to_local_time(current_time)
+    day_start = local_time.replace(hour=0, minute=0, second=0, microsecond=0)
+    contact_ids = [contact.id for contact in matching]
+    if follow_ups.is_planned_between(db, contact_ids, CHECK_IN_FLOW, day_start, day_start + timedelta(days=1)):
         return ALREADY_ASKED_TODAY
-    for one in ids:
-        follow_ups.drop(db, one, CHECK_IN_FLOW)  # what was planned for a later day: it is asked now
-    cause = f"check-in:{known[0].family_id or known[0].id}:{day.date()}"
-    due = runtime.library.district.find_next_waking_time(at)
-    follow_ups.plan(db, (cause, 0), known[0].id, follow_ups.FollowUpTarget(CHECK_IN_FLOW), due)
+    for contact_id in contact_ids:
+        follow_ups.drop(db, contact_id, CHECK_IN_FLOW)  # today's text replaces one planned for a later day
+    cause = f"check-in:{matching[0].family_id or matching[0].id}:{local_time.date()}"
+    due_at = runtime.library.district.find_next_waking_time(current_time)
+    follow_ups.plan(db, (cause, 0), matching[0].id, follow_ups.FollowUpTarget(CHECK_IN_FLOW), due_at)
     return TEXT_PLANNED
 
 
-def _find_refusal(runtime: Runtime, db: Transaction, known_contacts: Sequence[Contact], at: datetime) -> str:
-    """Why this family gets none; "" if it does."""
-    family = known_contacts[0].family_id if known_contacts else None
-    if family is None:
+def _find_refusal(runtime: Runtime, db: Transaction, matching: Sequence[Contact], current_time: datetime) -> str:
+    """Return why this family gets no text, or ""."""
+    family_id = matching[0].family_id if matching else None
+    if family_id is None:
         return UNKNOWN_NUMBER
-    if any(one.stopped_at for one in known_contacts):
+    if any(contact.opted_out_at for contact in matching):
         return FAMILY_OPTED_OUT
-    about = families.get(db, family)
-    if about.consent_at is None:
+    family = families.get(db, family_id)
+    if family.consent_at is None:
         return NO_CONSENT
-    if suppression_rules.find_family_hold_end(db, runtime.library.district, known_contacts[0].id, at):
+    if suppression_rules.find_family_hold_end(db, runtime.library.district, matching[0].id, current_time):
         return SCHOOL_ON_HOLD
-    return BAD_NUMBER if about.bad_number and len(known_contacts) == 1 and known_contacts[0].channel == "sms" else ""
+    if family.bad_number and len(matching) == 1 and matching[0].channel == "sms":
+        return BAD_NUMBER
+    return ""

@@ -1,4 +1,4 @@
-"""The owner of a need that is past its day is told, once, in working hours."""
+"""Remind the owner of an overdue support need once, in working hours."""
 
 import logging
 from collections import Counter
@@ -13,22 +13,24 @@ log = logging.getLogger(__name__)
 
 
 def remind_owners(runtime: Runtime) -> None:
-    """Tell the owners; the rows and the texts are written together, so each is told once."""
-    at, district = now(), runtime.library.district
+    """Plan the reminders. They are saved together with the claims, so that each owner gets one."""
+    current_time, district = now(), runtime.library.district
     with runtime.database.write() as db:
-        late = support_needs.claim_overdue(db, district.to_local_time(at).date(), at)
+        overdue = support_needs.claim_overdue(db, district.to_local_time(current_time).date(), current_time)
+        owner_counts = Counter(owner for owner, _ in overdue if owner in district.staff)
         planned = []
-        for owner, count in Counter(owner for owner, _ in late if owner in district.staff).items():
-            due = district.find_next_work_time(owner, at)
-            planned.append(deliveries.plan_reminder(db, owner, _build_text(runtime, count), due))
+        for owner, count in owner_counts.items():
+            due_at = district.find_next_work_time(owner, current_time)
+            planned.append(deliveries.plan_reminder(db, owner, _build_text(runtime, count), due_at))
     for delivery_id in planned:
         enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
-    if late:
-        log.info("overdue: needs=%s owners=%s", len(late), len(planned))
+    if overdue:
+        log.info("overdue: needs=%s owners=%s", len(overdue), len(planned))
 
 
 def _build_text(runtime: Runtime, count: int) -> str:
-    what = "1 need of a family is" if count == 1 else f"{count} needs of families are"
-    return (
-        f"{runtime.library.district.name}: {what} past the promised day. {runtime.settings.public_base}/console/needs"
-    )
+    subject = f"{count} needs of families are"
+    if count == 1:
+        subject = "1 need of a family is"
+    name, base = runtime.library.district.name, runtime.settings.public_base
+    return f"{name}: {subject} past the promised day. {base}/console/needs"

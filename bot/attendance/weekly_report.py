@@ -1,8 +1,8 @@
-"""The weekly figures: reasons by school and by language, needs and what became of them; no number tells of one family.
+"""Count a week's absences by reason, school, and language, and its support needs, so that no count shows one family.
 
-A week is shown once it has ended, and never changes after that.  By school and by language are two tables of the same
-absences, so they are protected together.  Weeks count different reports, and nothing is summed over weeks but figures
-that are shown: there is nothing to subtract.
+A week is shown after it ends, and then never changes. The tables by school and by language count the same absences,
+so they are protected together. Different weeks count different reports, and sums over weeks use only shown figures, so
+that subtraction reveals nothing.
 """
 
 from collections import Counter
@@ -18,16 +18,16 @@ from bot.store.schools.absences import ABSENCE_REASONS
 from bot.store.schools.support_needs import SUPPORT_NEED_KINDS
 
 SHOWN_WEEK_COUNT = 8
-"""So many weeks are shown."""
+"""How many weeks are shown."""
 COMPARED_WEEK_COUNT = 4
-"""So many weeks before and after a day are compared."""
+"""How many weeks before and after a day are compared."""
 SCHOOL_TABLE, LANGUAGE_TABLE, STATE_TABLE = "school", "language", "state"
 ABSENCE_TABLES, NEED_TABLES = (SCHOOL_TABLE, LANGUAGE_TABLE), (SCHOOL_TABLE, STATE_TABLE)
 UNKNOWN_ROW = "none"
-"""The row of absences for which no school, or a language that the district does not have, is known."""
+"""The row of absences without a known school or without a language of the district."""
 DONE_IN_TIME, STILL_OPEN = "done", "open"
 NEED_STATES = (DONE_IN_TIME, STILL_OPEN)
-"""Done by the end of the week in which it was named; still open then."""
+"""Whether the need was done by the end of the week in which it was reported, or still open then."""
 ONE_WEEK = timedelta(days=7)
 
 AttendanceCellKey = tuple[str, str, str]
@@ -35,7 +35,7 @@ AttendanceCellKey = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class AttendanceWeek:
-    """One week: `absences` by (table, row, reason), `needs` by (table, row, kind); None is hidden, "" names a sum."""
+    """One week: `absences` by (table, row, reason), `needs` by (table, row, kind). None is hidden, "" is the sum."""
 
     monday: date
     absences: Mapping[AttendanceCellKey, int | None]
@@ -43,30 +43,31 @@ class AttendanceWeek:
 
     @property
     def sunday(self) -> date:
-        """Its last day."""
+        """Return the last day of the week."""
         return self.monday + ONE_WEEK - timedelta(days=1)
 
     def get_reason_count(self, reason: str) -> int | None:
-        """All absences with this reason ("": of all reasons); None: hidden."""
+        """Return all absences with this reason ("" for all reasons), or None if the count is hidden."""
         return self.absences["", "", reason]
 
     @property
     def known_reason_share(self) -> "KnownReasonShare | None":
-        """For how many of a hundred the reason is known, from shown figures alone; None: they do not say.
+        """Return the share of absences with a known reason, or None without enough shown figures.
 
-        "Something else" is not known.  Where that figure is hidden the sum of the others is what is known at least.
+        "Something else" does not count as known. If its figure is hidden, the sum of the others is the minimum.
         """
         total, other = self.get_reason_count(""), self.get_reason_count("other")
         if not total:
             return None
+        if other is not None:
+            return KnownReasonShare(100 * (total - other) // total, True)
         shown = sum(self.get_reason_count(name) or 0 for name in ABSENCE_REASONS if name != "other")
-        exact = other is not None
-        return KnownReasonShare(100 * (total - other if other is not None else shown) // total, exact)
+        return KnownReasonShare(100 * shown // total, False)
 
 
 @dataclass(frozen=True)
 class KnownReasonShare:
-    """So many of a hundred; not `exact`: at least."""
+    """A percentage, which is a minimum if `is_exact` is False."""
 
     percent: int
     is_exact: bool
@@ -74,7 +75,7 @@ class KnownReasonShare:
 
 @dataclass(frozen=True)
 class WeeksAverage:
-    """The weeks on one side of a day: the mean of those that are shown, by reason; None: none of them is shown."""
+    """The mean by reason of the weeks before or after a day, over the weeks that show it. None if no week does."""
 
     week_count: int
     mean_by_reason: Mapping[str, float | None]
@@ -82,41 +83,42 @@ class WeeksAverage:
 
 
 def get_monday(day: date) -> date:
-    """The Monday of a day's week."""
+    """Return the Monday of the week of a day."""
     return day - timedelta(days=day.weekday())
 
 
 def list_mondays(today: date, count: int = SHOWN_WEEK_COUNT) -> list[date]:
-    """The Mondays of the last weeks that have ended, the newest first."""
-    this = get_monday(today)
-    return [this - ONE_WEEK * number for number in range(1, count + 1)]
+    """Return the Mondays of the last complete weeks, newest first."""
+    this_monday = get_monday(today)
+    return [this_monday - ONE_WEEK * number for number in range(1, count + 1)]
 
 
 def get_week_end(district: District, monday: date) -> datetime:
-    """The moment at which a week ends on the district's clocks."""
+    """Return the moment when a week ends in the district's time zone."""
     return datetime.combine(monday + ONE_WEEK, time(), tzinfo=ZoneInfo(district.time_zone))
 
 
 def list_school_rows(district: District) -> tuple[str, ...]:
-    """The rows of the table by school."""
+    """Return the rows of the table by school."""
     return (*district.schools, UNKNOWN_ROW)
 
 
 def list_language_rows(district: District) -> tuple[str, ...]:
-    """The rows of the table by language."""
+    """Return the rows of the table by language."""
     return (*district.languages, UNKNOWN_ROW)
 
 
 def count_absences(
     district: District, counted_absences: Iterable[absences.CountedAbsence]
 ) -> dict[AttendanceCellKey, int]:
-    """Every cell of both tables for one week's absences, those with nothing in them as 0."""
-    schools, languages = list_school_rows(district), list_language_rows(district)
+    """Count one week's absences for every cell of both tables, with 0 for empty cells."""
     cells = Counter[AttendanceCellKey]()
-    for one in counted_absences:
-        cells[SCHOOL_TABLE, _get_school_row(district, one.school), one.reason] += 1
-        cells[LANGUAGE_TABLE, one.language if one.language in district.languages else UNKNOWN_ROW, one.reason] += 1
-    rows = [(SCHOOL_TABLE, one) for one in schools] + [(LANGUAGE_TABLE, one) for one in languages]
+    for absence in counted_absences:
+        language = absence.language if absence.language in district.languages else UNKNOWN_ROW
+        cells[SCHOOL_TABLE, _get_school_row(district, absence.school), absence.reason] += 1
+        cells[LANGUAGE_TABLE, language, absence.reason] += 1
+    rows = [(SCHOOL_TABLE, row) for row in list_school_rows(district)]
+    rows += [(LANGUAGE_TABLE, row) for row in list_language_rows(district)]
     return {(table, row, reason): cells[table, row, reason] for table, row in rows for reason in ABSENCE_REASONS}
 
 
@@ -127,30 +129,32 @@ def _get_school_row(district: District, school: str | None) -> str:
 def count_needs(
     district: District, counted_needs: Iterable[support_needs.CountedSupportNeed], end: datetime
 ) -> dict[AttendanceCellKey, int]:
-    """Needs of a week by school and kind, and by whether they were done when it ended: two tables of the same needs."""
+    """Count a week's needs by kind, in a table by school and in a table by whether they were done in time."""
     cells = Counter[AttendanceCellKey]()
-    for one in counted_needs:
-        in_time = one.closed_at is not None and one.closed_at < end
-        cells[SCHOOL_TABLE, _get_school_row(district, one.school), one.kind] += 1
-        cells[STATE_TABLE, DONE_IN_TIME if in_time else STILL_OPEN, one.kind] += 1
-    rows = [(SCHOOL_TABLE, one) for one in list_school_rows(district)] + [(STATE_TABLE, one) for one in NEED_STATES]
+    for need in counted_needs:
+        is_in_time = need.closed_at is not None and need.closed_at < end
+        cells[SCHOOL_TABLE, _get_school_row(district, need.school), need.kind] += 1
+        cells[STATE_TABLE, DONE_IN_TIME if is_in_time else STILL_OPEN, need.kind] += 1
+    rows = [(SCHOOL_TABLE, row) for row in list_school_rows(district)]
+    rows += [(STATE_TABLE, row) for row in NEED_STATES]
     return {(table, row, kind): cells[table, row, kind] for table, row in rows for kind in SUPPORT_NEED_KINDS}
 
 
 def average_weeks(weeks: Iterable[AttendanceWeek]) -> WeeksAverage:
-    """The mean of each reason over those of these weeks in which it is shown."""
-    listed = list(weeks)
-    shown = {
-        name: [n for one in listed if (n := one.get_reason_count(name)) is not None] for name in (*ABSENCE_REASONS, "")
-    }
-    means = {name: mean(numbers) if numbers else None for name, numbers in shown.items()}
-    return WeeksAverage(len(listed), means, {name: len(numbers) for name, numbers in shown.items()})
+    """Return the mean of each reason over the weeks that show it."""
+    weeks = list(weeks)
+    shown_counts: dict[str, list[int]] = {}
+    for reason in (*ABSENCE_REASONS, ""):
+        counts = (week.get_reason_count(reason) for week in weeks)
+        shown_counts[reason] = [count for count in counts if count is not None]
+    means = {reason: mean(counts) if counts else None for reason, counts in shown_counts.items()}
+    return WeeksAverage(len(weeks), means, {reason: len(counts) for reason, counts in shown_counts.items()})
 
 
 def compare_around_day(weeks: Sequence[AttendanceWeek], day: date) -> tuple[WeeksAverage, WeeksAverage]:
-    """The weeks before and after a day; the week with the day in it belongs to neither."""
+    """Return the averages of the weeks before and after a day. The week of the day belongs to neither."""
     middle = get_monday(day)
-    near = [one for one in weeks if abs(one.monday - middle) <= ONE_WEEK * COMPARED_WEEK_COUNT]
-    return average_weeks(one for one in near if one.monday < middle), average_weeks(
-        one for one in near if one.monday > middle
-    )
+    near = [week for week in weeks if abs(week.monday - middle) <= ONE_WEEK * COMPARED_WEEK_COUNT]
+    before = average_weeks(week for week in near if week.monday < middle)
+    after = average_weeks(week for week in near if week.monday > middle)
+    return before, after

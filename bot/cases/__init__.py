@@ -1,1 +1,1 @@
-"""What a family needs a person for: alerts to staff, and asking later whether it was solved."""
+"""Handle cases: alert staff, connect them with the family, and ask the family later whether it was helped."""

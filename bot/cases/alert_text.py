@@ -1,4 +1,7 @@
-"""What staff read of a case: number, urgency, topic, school, language; never a name, a number or a family's words."""
+"""Write what staff read about a case: number, urgency, topic, school, and language.
+
+An alert never contains a name, a number, or a family's words.
+"""
 
 from typing import Protocol
 
@@ -13,20 +16,18 @@ URGENCY_LABELS = {
     "follow_up": "soon",
     "info": "for information",
 }
-
-
 FALLBACK_TOPIC_TITLES = {
     AGENTS_TOPIC: "Agents at the school, the front office asks for you",
     AGENTS_DRILL_TOPIC: "Drill: agents at the school",
     VOICE_TOPIC: "Voice message: please listen to it",
 }
-"""Topics that no flow has a title for: staff open them, or a family that does not write."""
+"""Titles of topics without a flow. Staff open these cases, or a family that sends a voice note."""
 DRILL_LABEL = "DRILL, not real."
 SPOKEN_DRILL_LABEL = "This is a drill. It is not real."
 
 
 class CaseSummary(Protocol):
-    """What an alert tells of a case."""
+    """The fields of a case that an alert uses."""
 
     @property
     def id(self) -> int: ...
@@ -41,36 +42,34 @@ class CaseSummary(Protocol):
 
 
 def build_alert_text(library: Library, base_url: str, case: CaseSummary) -> str:
-    """An alert by text; the words of the family wait behind the console's login."""
+    """Return an alert by text. The family's words stay behind the console's login."""
     urgency = "a drill" if case.topic == AGENTS_DRILL_TOPIC else URGENCY_LABELS[case.severity]
-    return add_drill_label(
-        case,
-        f"{library.district.name}: case {case.id} ({urgency}). {describe_case(library, case)}"
-        f" To take it, reply TAKE {case.id}. {base_url}/console/cases/{case.id}",
-    )
+    text = f"{library.district.name}: case {case.id} ({urgency}). {describe_case(library, case)}"
+    return add_drill_label(case, f"{text} To take it, reply TAKE {case.id}. {base_url}/console/cases/{case.id}")
 
 
 def add_drill_label(case: CaseSummary, text: str) -> str:
-    """A text about a drill says so before anything else."""
+    """Put the drill label first in a text about a drill."""
     return f"{DRILL_LABEL} {text}" if case.topic == AGENTS_DRILL_TOPIC else text
 
 
 def build_spoken_alert(library: Library, case: CaseSummary) -> str:
-    """An alert as a voice reads it."""
+    """Return an alert for a call."""
     if case.topic == AGENTS_DRILL_TOPIC:
-        about = describe_case(library, case)
-        return f"{SPOKEN_DRILL_LABEL} {library.district.name}. Case {case.id}. {about} {SPOKEN_DRILL_LABEL}"
+        description = describe_case(library, case)
+        return f"{SPOKEN_DRILL_LABEL} {library.district.name}. Case {case.id}. {description} {SPOKEN_DRILL_LABEL}"
     return f"{library.district.name}. Urgent. Case {case.id}. {describe_case(library, case)}"
 
 
 def describe_case(library: Library, case: CaseSummary) -> str:
-    """Topic, school and language, in a few words; of what the front office opened the school's number instead."""
+    """Return topic, school, and language. A case of a front office shows the office's number instead of a language."""
     flow = library.flows.find_by_intent(case.topic)
-    topic = (
-        library.flows.flows[flow].title if flow else FALLBACK_TOPIC_TITLES.get(case.topic, case.topic.replace("_", " "))
-    )
+    if flow:
+        topic = library.flows.flows[flow].title
+    else:
+        topic = FALLBACK_TOPIC_TITLES.get(case.topic, case.topic.replace("_", " "))
     school = library.district.schools.get(case.school or "")
-    where = f" School: {school.name}." if school else ""
+    place = f" School: {school.name}." if school else ""
     if case.topic in STAFF_TOPICS:
-        return f"{topic}.{where} The office: {school.phone if school else library.district.office_phone}."
-    return f"{topic}.{where} Language: {get_english_name(case.language)}."
+        return f"{topic}.{place} The office: {school.phone if school else library.district.office_phone}."
+    return f"{topic}.{place} Language: {get_english_name(case.language)}."

@@ -1,4 +1,4 @@
-"""What a family's phone shows of a talk: who writes, the translation, how it was made, and the original beside it."""
+"""Write a staff message as the family's phone shows it: sender, translation, its notice, and the original."""
 
 from bot.cases.alert_text import add_drill_label
 from bot.channels.message_parts import MAX_MESSAGE_UNITS, count_utf16_units
@@ -14,9 +14,9 @@ from bot.store.families.contacts import Contact
 
 
 def build_family_text(runtime: Runtime, case: Case, message: CaseMessage, contact: Contact, is_first: bool) -> str:
-    """What the phone shows: who writes (the first time), the translation, the notice, and the original.
+    """Return the text for the phone: the sender (the first time), the translation, its notice, and the original.
 
-    In a drill the desk reads first that it is one: a principal's "keep them in the office" must not frighten anybody.
+    In a drill, the drill label comes first: a principal's "keep them in the office" must not frighten anyone.
     """
     return add_drill_label(case, _build_full_text(runtime, message, contact, is_first))
 
@@ -24,9 +24,8 @@ def build_family_text(runtime: Runtime, case: Case, message: CaseMessage, contac
 def _build_full_text(runtime: Runtime, message: CaseMessage, contact: Contact, is_first: bool) -> str:
     language, district = contact.language or "en", runtime.library.district
     name = district.staff[message.staff].name if message.staff in district.staff else district.name
-    composer = ReplyComposer(
-        get_localized_library(runtime, language), language, message.at, extra_values={"staff_name": name}
-    )
+    library = get_localized_library(runtime, language)
+    composer = ReplyComposer(library, language, message.at, extra_values={"staff_name": name})
     parts = [composer.compose([Notice("talk_starts")])] if is_first else []
     if message.language == language:
         return "\n\n".join([*parts, message.original])
@@ -37,16 +36,18 @@ def _build_full_text(runtime: Runtime, message: CaseMessage, contact: Contact, i
 
 
 def split_spoken_text(runtime: Runtime, message: CaseMessage, body: str, language: str) -> tuple[str, str]:
-    """What a call says of a text that a phone shows (`body`): the family's own language, and apart from it the original
-    if there is nothing else to hear, which another voice must read."""
+    """Return the two parts of a staff message in a call: the text in the family's language, and the original.
+
+    The original is empty if there is a translation. It needs another voice. `body` is the text of `build_family_text`.
+    """
     if message.language == language or not body.endswith(message.original):
         return body, ""
-    own = body.removesuffix(message.original).strip()
+    own_text = body.removesuffix(message.original).strip()
     if not message.translation:
-        return own, message.original
-    translated = own.rpartition("\n\n")[0]
-    machine = f"\n\n{_get_label(runtime, language, 'notice_draft')}" if message.machine == "yes" else ""
-    return f"{translated}{machine}", ""
+        return own_text, message.original
+    translation = own_text.rpartition("\n\n")[0]
+    notice = f"\n\n{_get_label(runtime, language, 'notice_draft')}" if message.machine == "yes" else ""
+    return f"{translation}{notice}", ""
 
 
 def _get_label(runtime: Runtime, language: str, text_id: str) -> str:
@@ -55,10 +56,9 @@ def _get_label(runtime: Runtime, language: str, text_id: str) -> str:
 
 
 def can_send_as_one_message(runtime: Runtime, message: CaseMessage) -> bool:
-    """Whether the text, its original and the first words about who writes go into one message (twilio.md, 21617)."""
+    """Say whether the first message, with its original and its introduction, fits one message (twilio.md, 21617)."""
     with runtime.database.read() as db:
         case = cases.get(db, message.case_id)
         contact = contacts.get(db, case.contact_id)
-    return bool(
-        count_utf16_units(build_family_text(runtime, case, message, contact, is_first=True)) <= MAX_MESSAGE_UNITS
-    )
+    text = build_family_text(runtime, case, message, contact, is_first=True)
+    return count_utf16_units(text) <= MAX_MESSAGE_UNITS

@@ -1,4 +1,4 @@
-"""Follow-ups: when the time has come, a flow starts with the family by itself ("did a person help you?")."""
+"""Start follow-ups when they are due, such as "did a person help you?"."""
 
 import logging
 import secrets
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.base.database import Transaction, now
 from bot.base.queues import ALERT_CASE_JOB, DELIVER_MESSAGE_JOB, enqueue
 from bot.cases import timeouts
-from bot.flows.dialog_state import DialogState, FlowContext, Outcome, prepend_effects, start_flow
+from bot.flows.dialog_state import DialogState, FlowContext, Outcome, start_flow
 from bot.flows.effects import Notice
 from bot.messaging import home_visits, suppression_rules
 from bot.messaging.catalog_drafts import get_localized_library
@@ -23,69 +23,82 @@ from bot.store.families.conversations import Conversation
 from bot.store.families.follow_ups import FollowUp
 
 MAX_UNANSWERED_PROMPTS = 3
-"""After so many questions without an answer nothing more is asked unasked; the last one says so."""
+"""After so many unanswered questions, Puente asks no more. The last question says so."""
 POSTPONE_INTERVAL = timedelta(minutes=30)
-"""A family that is in the middle of something is not interrupted; it is asked after this time."""
+"""A family in the middle of something is not interrupted. It is asked after this time."""
 
 log = logging.getLogger(__name__)
 
 
 def start(runtime: Runtime, follow_up_id: int) -> None:
-    """Start this follow-up if it is due; once, however often the job runs, and not in the middle of something."""
-    at = now()
+    """Start this follow-up if it is due. It starts once, however often the job runs."""
+    current_time = now()
     with runtime.database.read() as db:
         follow_up = follow_ups.get(db, follow_up_id)
         contact = contacts.get(db, follow_up.contact_id)
-    if follow_up.state != "waiting" or follow_up.due_at > at:
+    if follow_up.state != "waiting" or follow_up.due_at > current_time:
         return
-    tired = contact.unanswered >= MAX_UNANSWERED_PROMPTS and not follow_up.step
-    over = follow_up.flow == home_visits.VISIT_QUESTION_FLOW and not home_visits.is_question_pending(
-        runtime, contact, at
-    )
-    if contact.stopped_at or tired or over or follow_up.flow not in runtime.library.flows.flows:
+    if _is_obsolete(runtime, follow_up, contact, current_time):
         _drop(runtime, follow_up)
         return
     if follow_up.step:
-        timeouts.handle(runtime, _build_context(runtime, contact, at), timeouts.DueTimeout(follow_up, contact, at))
+        due_timeout = timeouts.DueTimeout(follow_up, contact, current_time)
+        timeouts.handle(runtime, _build_context(runtime, contact, current_time), due_timeout)
         return
-    if contact.talking_case and not follow_up.step:
-        _postpone(runtime, follow_up, at + POSTPONE_INTERVAL)
+    start_time = _find_later_start(runtime, follow_up, contact, current_time)
+    if start_time:
+        _postpone(runtime, follow_up, start_time)
         return
-    held = _find_hold_end(runtime, follow_up, at)
-    if held:
-        _postpone(runtime, follow_up, held)
-        return
-    waking = runtime.library.district.find_next_waking_time(at)
-    if waking > at:
-        _postpone(runtime, follow_up, waking)
-        return
-    _start_with_lock(runtime, follow_up, contact, at)
+    _start_with_lock(runtime, follow_up, contact, current_time)
 
 
-def _find_hold_end(runtime: Runtime, follow_up: FollowUp, at: datetime) -> datetime | None:
-    """After a verified event at the family's school nothing about truancy leaves; when it may, None: now."""
+def _is_obsolete(runtime: Runtime, follow_up: FollowUp, contact: Contact, current_time: datetime) -> bool:
+    if contact.opted_out_at or follow_up.flow not in runtime.library.flows.flows:
+        return True
+    if contact.unanswered_prompts >= MAX_UNANSWERED_PROMPTS and not follow_up.step:
+        return True
+    is_visit_question = follow_up.flow == home_visits.VISIT_QUESTION_FLOW
+    return is_visit_question and not home_visits.is_question_pending(runtime, contact, current_time)
+
+
+def _find_later_start(
+    runtime: Runtime, follow_up: FollowUp, contact: Contact, current_time: datetime
+) -> datetime | None:
+    """Return when to try again while staff write with the family, during a hold, or at night; None starts it now."""
+    if contact.active_case_id:
+        return current_time + POSTPONE_INTERVAL
+    if hold_end := _find_hold_end(runtime, follow_up, current_time):
+        return hold_end
+    waking_time = runtime.library.district.find_next_waking_time(current_time)
+    return waking_time if waking_time > current_time else None
+
+
+def _find_hold_end(runtime: Runtime, follow_up: FollowUp, current_time: datetime) -> datetime | None:
+    """Return when a hold on texts about truancy ends, or None if no hold applies to this follow-up."""
     if follow_up.flow not in suppression_rules.TRUANCY_FLOWS:
         return None
     district = runtime.library.district
     with runtime.database.read() as db:
-        again = suppression_rules.find_family_hold_end(db, district, follow_up.contact_id, at)
-    return district.resolve_send_time(again.isoformat(), district.waking_hours.start, at) if again else None
+        day = suppression_rules.find_family_hold_end(db, district, follow_up.contact_id, current_time)
+    if day is None:
+        return None
+    return district.resolve_send_time(day.isoformat(), district.waking_hours.start, current_time)
 
 
-def _start_with_lock(runtime: Runtime, follow_up: FollowUp, contact: Contact, at: datetime) -> None:
-    """With the family's lock: a message of its own that comes at this moment waits until we are done."""
-    family, owner = runtime.compute_lookup_hash(contact.address), secrets.token_hex(8)
-    conversation = runtime.conversations.lock_for_outgoing(family, owner)
+def _start_with_lock(runtime: Runtime, follow_up: FollowUp, contact: Contact, current_time: datetime) -> None:
+    """Start it with the family's lock. A message that the family sends now waits until the lock is free."""
+    family_hash, owner = runtime.compute_lookup_hash(contact.address), secrets.token_hex(8)
+    conversation = runtime.conversations.lock_for_outgoing(family_hash, owner)
     if conversation is None or conversation.talk.get("state"):
         if conversation is not None:
-            runtime.conversations.release(family, owner)
-        _postpone(runtime, follow_up, at + POSTPONE_INTERVAL)
+            runtime.conversations.release(family_hash, owner)
+        _postpone(runtime, follow_up, current_time + POSTPONE_INTERVAL)
         return
     try:
-        kept = _open_conversation(runtime, follow_up, contact, conversation, owner, at)
+        result = _open_conversation(runtime, follow_up, contact, conversation, owner, current_time)
     finally:
-        runtime.conversations.release(family, owner)
-    _enqueue_jobs(runtime, follow_up, kept)
+        runtime.conversations.release(family_hash, owner)
+    _enqueue_jobs(runtime, follow_up, result)
 
 
 def _open_conversation(
@@ -94,76 +107,78 @@ def _open_conversation(
     contact: Contact,
     conversation: Conversation,
     owner: str,
-    at: datetime,
+    current_time: datetime,
 ) -> TurnResult | None:
-    """The conversation first, the rows second: killed between the two, the sweep starts the same flow again."""
-    world = _build_context(runtime, contact, at)
-    outcome = start_flow(world, DialogState(language=contact.language or "en"), follow_up.flow)
-    if contact.unanswered + 1 == MAX_UNANSWERED_PROMPTS:
-        outcome = prepend_effects(outcome[1], (outcome[0], (Notice("last_question"),)))
-    opening = _FollowUpOpening(follow_up, contact, world, outcome, at)
-    after = replace(
-        conversation, talk=asdict(outcome[0]), noticed=list(conversation.noticed), told=list(conversation.told)
-    )
-    composer = build_composer(runtime, outcome[0], world, at, after.noticed)
-    composer.compose(outcome[1])
-    after.told += sorted(composer.sent_text_keys - set(after.told))
-    after.asked = True
-    if follow_up.case_id:
-        after.notes = {**after.notes, ASKED_CASE_ATTRIBUTE: str(follow_up.case_id)}
-    if not runtime.conversations.save_outgoing(runtime.compute_lookup_hash(contact.address), owner, after):
-        return None  # the lock ran out: the sweep comes back to it
+    """Save the conversation first, then the rows. If the process dies between them, the sweep starts the flow again."""
+    context = _build_context(runtime, contact, current_time)
+    state, effects = start_flow(context, DialogState(language=contact.language or "en"), follow_up.flow)
+    if contact.unanswered_prompts + 1 == MAX_UNANSWERED_PROMPTS:
+        effects = (*effects, Notice("last_question"))
+    opening = _FollowUpOpening(follow_up, contact, context, (state, effects), current_time)
+    updated = _build_conversation(runtime, opening, conversation)
+    if not runtime.conversations.save_outgoing(runtime.compute_lookup_hash(contact.address), owner, updated):
+        return None  # the lock expired, so the sweep tries again
     with runtime.database.write() as db:
-        if follow_ups.claim(db, follow_up.id, "started"):
-            contacts.set_unanswered_prompts(db, contact.id, contact.unanswered + 1)
-            if follow_up.case_id:
-                contacts.set_attribute(db, contact.id, ASKED_CASE_ATTRIBUTE, str(follow_up.case_id), at)
-            return _save_outcome(runtime, db, opening, conversation)
-    return None
+        if not follow_ups.claim(db, follow_up.id, "started"):
+            return None
+        contacts.set_unanswered_prompts(db, contact.id, contact.unanswered_prompts + 1)
+        if follow_up.case_id:
+            contacts.set_attribute(db, contact.id, ASKED_CASE_ATTRIBUTE, str(follow_up.case_id), current_time)
+        return _save_outcome(runtime, db, opening, conversation)
 
 
 @dataclass(frozen=True)
 class _FollowUpOpening:
-    """A follow-up that starts: whose, in which world, with what outcome, when."""
+    """A follow-up that starts, with the outcome of its first step."""
 
     follow_up: FollowUp
     contact: Contact
     context: FlowContext
     outcome: Outcome
-    at: datetime
+    opened_at: datetime
+
+
+def _build_conversation(runtime: Runtime, opening: _FollowUpOpening, conversation: Conversation) -> Conversation:
+    """Return the conversation after the question, with the notices and texts that the question shows."""
+    state, effects = opening.outcome
+    updated = replace(conversation, talk=asdict(state), noticed=list(conversation.noticed), asked=True)
+    composer = build_composer(runtime, state, opening.context, opening.opened_at, updated.noticed)
+    composer.compose(effects)
+    updated.told = [*conversation.told, *sorted(composer.sent_text_keys - set(conversation.told))]
+    if opening.follow_up.case_id:
+        updated.notes = {**conversation.notes, ASKED_CASE_ATTRIBUTE: str(opening.follow_up.case_id)}
+    return updated
 
 
 def _save_outcome(
     runtime: Runtime, db: Transaction, opening: _FollowUpOpening, conversation: Conversation
 ) -> TurnResult:
-    (talk, effects), contact, at = opening.outcome, opening.contact, opening.at
+    (state, effects), contact, opened_at = opening.outcome, opening.contact, opening.opened_at
     cause = InboundMessage(f"follow-up:{opening.follow_up.id}", contact.address, "")
-    kept = persist_effects(runtime, db, MessageContext(contact, cause, talk.language or "en", at), effects)
-    composer = build_composer(runtime, talk, opening.context, at, list(conversation.noticed))
-    composer.extra_values = build_case_values(runtime.library, kept, at) | home_visits.build_visit_values(
-        runtime, db, contact, at
-    )
+    result = persist_effects(runtime, db, MessageContext(contact, cause, state.language or "en", opened_at), effects)
+    composer = build_composer(runtime, state, opening.context, opened_at, list(conversation.noticed))
+    visit_values = home_visits.build_visit_values(runtime, db, contact, opened_at)
+    composer.extra_values = build_case_values(runtime.library, result, opened_at) | visit_values
     body = composer.compose(effects)
-    deliveries.plan_follow_up(db, opening.follow_up.id, contact.id, body, at)
-    sent_texts.record(db, contact.id, composer.sent_text_keys, list(conversation.told), at)
-    return kept
+    deliveries.plan_follow_up(db, opening.follow_up.id, contact.id, body, opened_at)
+    sent_texts.record(db, contact.id, composer.sent_text_keys, list(conversation.told), opened_at)
+    return result
 
 
-def _build_context(runtime: Runtime, contact: Contact, at: datetime) -> FlowContext:
+def _build_context(runtime: Runtime, contact: Contact, current_time: datetime) -> FlowContext:
     with runtime.database.read() as db:
-        notes = contacts.get_attributes(db, contact.id)
+        attributes = contacts.get_attributes(db, contact.id)
     language = {"language": contact.language} if contact.language else {}
-    return build_flow_context(
-        get_localized_library(runtime, contact.language or "en"), at, {**notes, **language, "channel": contact.channel}
-    )
+    library = get_localized_library(runtime, contact.language or "en")
+    return build_flow_context(library, current_time, {**attributes, **language, "channel": contact.channel})
 
 
 def _enqueue_jobs(runtime: Runtime, follow_up: FollowUp, result: TurnResult | None) -> None:
-    for case in result.case_ids_to_alert if result else []:
-        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case)
+    for case_id in result.case_ids_to_alert if result else []:
+        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case_id)
     with runtime.database.read() as db:
-        waiting = deliveries.list_waiting_for_follow_up(db, follow_up.id)
-    for delivery_id in waiting:
+        delivery_ids = deliveries.list_waiting_for_follow_up(db, follow_up.id)
+    for delivery_id in delivery_ids:
         enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
 
 

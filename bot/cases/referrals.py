@@ -1,6 +1,6 @@
-"""A warm referral: the family gets an organization's name and number in its language, and is asked later if it helped.
+"""Refer a family to a partner: text it the partner's name and number, and later ask whether it helped.
 
-The organization gets nothing from us: no family's data leaves.  Staff may call it with the family on the line.
+The partner gets no data about the family. Staff may call the partner together with the family.
 """
 
 import re
@@ -31,12 +31,12 @@ from bot.store.families.contacts import Contact
 REFERRAL_QUESTION_DELAY = timedelta(days=5)
 REFERRAL_QUESTION_FLOW = "did_partner_help"
 TOPICS_WITHOUT_REFERRAL_TEXT = frozenset({"abuse_violence_home"})
-"""Somebody at home may read the phone: the number is given in a call (TOPICS.md)."""
+"""Somebody at home may read the phone, so staff give the number in a call (TOPICS.md)."""
 
 
 @dataclass(frozen=True)
 class ReferralRequest:
-    """Who sends which family where.  `once` makes a repeated form count once."""
+    """The referral of a family to a partner by a staff member. `form_id` makes a repeated form count once."""
 
     case_id: int
     partner_id: str
@@ -44,36 +44,40 @@ class ReferralRequest:
     form_id: str
 
 
-def list_available_partners(runtime: Runtime, language: str, at: datetime) -> dict[str, Partner]:
-    """Whom a family may be sent to now, who speaks its language first: checked lately, and not found wrong."""
-    today = runtime.library.district.to_local_time(at).date()
-    fresh = {
-        name: one
-        for name, one in partner_directory.get_current_partners(runtime, at).items()
-        if one.is_recently_checked(today)
-    }
-    return dict(sorted(fresh.items(), key=lambda item: (language not in item[1].languages, item[1].name)))
+def list_available_partners(runtime: Runtime, language: str, current_time: datetime) -> dict[str, Partner]:
+    """Return the recently checked partners. Those that speak the language come first."""
+    today = runtime.library.district.to_local_time(current_time).date()
+    partners = partner_directory.get_current_partners(runtime, current_time)
+    checked = [(name, partner) for name, partner in partners.items() if partner.is_recently_checked(today)]
+    return dict(sorted(checked, key=lambda item: (language not in item[1].languages, item[1].name)))
 
 
 def refer_family(runtime: Runtime, request: ReferralRequest) -> bool:
-    """Send the text and plan the question; False if the case is done or not theirs, or the partner is not to be named.
+    """Send the text and plan the question. A repeated form sends nothing more.
 
-    Everything is written in one transaction; a repeat of the form finds it done and sends nothing.
+    Return False if the case is resolved or belongs to another assignee, or the partner is not available.
     """
-    at = now()
-    partner = list_available_partners(runtime, "en", at).get(request.partner_id)
+    current_time = now()
+    partner = list_available_partners(runtime, "en", current_time).get(request.partner_id)
     with runtime.database.write() as db:
         case = cases.get(db, request.case_id)
         contact = contacts.get(db, case.contact_id)
-        may = case.is_open and case.claimed_by == request.staff and case.topic not in TOPICS_WITHOUT_REFERRAL_TEXT
-        if partner is None or not may or contact.stopped_at:
+        is_allowed = (
+            case.is_open and case.claimed_by == request.staff and case.topic not in TOPICS_WITHOUT_REFERRAL_TEXT
+        )
+        if partner is None or not is_allowed or contact.opted_out_at:
             return False
-        number = referrals.add(db, f"form:{request.form_id}", case.id, request.partner_id, request.staff, at)
-        if number is None:
+        referral_id = referrals.add(
+            db, f"form:{request.form_id}", case.id, request.partner_id, request.staff, current_time
+        )
+        if referral_id is None:
             return True
-        delivery_id = _plan_text(runtime, db, _ReferralText(number, case, contact, partner, request.staff, at))
-        _plan_question(runtime, db, number, case, contact, at)
-        audit_log.record(db, request.staff, "referred to a partner", f"case {case.id}", at, request.partner_id)
+        text = _ReferralText(referral_id, case, contact, partner, request.staff, current_time)
+        delivery_id = _plan_text(runtime, db, text)
+        _plan_question(runtime, db, referral_id, case, contact, current_time)
+        audit_log.record(
+            db, request.staff, "referred to a partner", f"case {case.id}", current_time, request.partner_id
+        )
     enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
     return True
 
@@ -89,89 +93,77 @@ class _ReferralText:
 
 
 def _plan_text(runtime: Runtime, db: Transaction, text: _ReferralText) -> str:
-    """The text as a row, and beside it in the talk, where staff see how far it came."""
-    language = text.contact.language or "en"
-    body, english = (build_referral_text(runtime, text.partner, text.staff, one, text.at) for one in (language, "en"))
-    new = NewCaseMessage(
+    """Plan the text, and add it to the conversation, where staff see its delivery status."""
+    language, now = text.contact.language or "en", text.at
+    body = build_referral_text(runtime, text.partner, text.staff, language, now)
+    english = build_referral_text(runtime, text.partner, text.staff, "en", now)
+    message = NewCaseMessage(
         text.case.id, f"referral:{text.referral_id}", "staff", "en", english, text.staff, language, "drafting"
     )
-    message_id = case_messages.add(db, new, text.at)
-    made = MessageTranslation(body if language != "en" else "", "", (), "no")
-    case_messages.save_translation(db, message_id, made, "done")
-    delivery_id = deliveries.plan_staff_message(db, text.contact.id, body, text.at)
+    message_id = case_messages.add(db, message, now)
+    translation = MessageTranslation(body if language != "en" else "", "", (), "no")
+    case_messages.save_translation(db, message_id, translation, "done")
+    delivery_id = deliveries.plan_staff_message(db, text.contact.id, body, now)
     case_messages.set_delivery(db, message_id, None, delivery_id)
-    later = (
-        escalation_policy.find_assignee_reminder_time(
-            runtime.library.district, text.case, text.at + FAMILY_REPLY_PERIOD
-        )
-        or text.at + FAMILY_REPLY_PERIOD
-    )
-    case_transitions.wait_for_family(db, text.case.id, text.staff, later, text.at)
+    reply_due = now + FAMILY_REPLY_PERIOD
+    reminder_at = escalation_policy.find_assignee_reminder_time(runtime.library.district, text.case, reply_due)
+    case_transitions.wait_for_family(db, text.case.id, text.staff, reminder_at or reply_due, now)
     return delivery_id
 
 
 def _plan_question(
-    runtime: Runtime, db: Transaction, referral_id: int, case: Case, contact: Contact, at: datetime
+    runtime: Runtime, db: Transaction, referral_id: int, case: Case, contact: Contact, current_time: datetime
 ) -> None:
-    """After five days, once: a newer referral takes the place of one that was not asked about yet."""
+    """Plan the question after five days. A newer referral replaces the question about an older one."""
     if case.topic in TOPICS_WITHOUT_HELP_QUESTION:
         return
     follow_ups.drop(db, contact.id, REFERRAL_QUESTION_FLOW)
-    due = runtime.library.district.find_next_waking_time(at + REFERRAL_QUESTION_DELAY)
-    follow_ups.plan(
-        db,
-        (f"referral:{referral_id}", 0),
-        contact.id,
-        follow_ups.FollowUpTarget(REFERRAL_QUESTION_FLOW, case_id=case.id),
-        due,
-    )
+    due = runtime.library.district.find_next_waking_time(current_time + REFERRAL_QUESTION_DELAY)
+    target = follow_ups.FollowUpTarget(REFERRAL_QUESTION_FLOW, case_id=case.id)
+    follow_ups.plan(db, (f"referral:{referral_id}", 0), contact.id, target, due)
 
 
 QUOTATION_MARK_PATTERN = re.compile('[“”«»„「『"]')
-"""Marks that stand around what somebody says."""
+"""Quotation marks of all languages that Puente writes."""
 
 
-def build_referral_text(runtime: Runtime, partner: Partner, staff: str, language: str, at: datetime) -> str:
-    """What the family reads; what to say is in English where the partner does not speak its language."""
+def build_referral_text(runtime: Runtime, partner: Partner, staff: str, language: str, current_time: datetime) -> str:
+    """Return the text for the family. The words to say are in English if the partner doesn't speak its language."""
     library = get_localized_library(runtime, language)
-    person = library.district.staff.get(staff)
-    composer = ReplyComposer(library, language, at)
-    call_in = language if language in partner.languages else "en"
+    member = library.district.staff.get(staff)
+    cost_text = library.texts["cost_free" if partner.cost == "free" else "cost_low"]
+    speaks_language = language in partner.languages or language == "en"
     values = {
-        "staff_name": person.name if person else library.district.name,
+        "staff_name": member.name if member else library.district.name,
         "partner": partner.name,
         "phone": partner.phone,
-        "cost": library.catalogs.translate(
-            language, library.texts["cost_free" if partner.cost == "free" else "cost_low"]
-        ),
+        "cost": library.catalogs.translate(language, cost_text),
         "languages": ", ".join(get_own_name(code) for code in partner.languages),
-        "language": get_own_name(language) if call_in == language else get_english_name(language),
+        "language": get_own_name(language) if speaks_language else get_english_name(language),
     }
-    texts: tuple[TextId, ...] = ("referral", "referral_say", "referral_together")
-    said = composer.compose([SayText(library.texts[one], tuple(values.items())) for one in texts])
-    return (
-        said
-        if call_in == language
-        else _replace_quote_with_english(said, library.texts["referral_say"].format(**values))
-    )
+    text_ids: tuple[TextId, ...] = ("referral", "referral_say", "referral_together")
+    effects = [SayText(library.texts[text_id], tuple(values.items())) for text_id in text_ids]
+    text = ReplyComposer(library, language, current_time).compose(effects)
+    if speaks_language:
+        return text
+    return _replace_quote_with_english(text, library.texts["referral_say"].format(**values))
 
 
 def _replace_quote_with_english(text: str, english: str) -> str:
-    """What is to be said on the telephone (between quotation marks, the second paragraph) in English."""
+    """Replace the words to say on the phone (the quote in the second paragraph) with English."""
     first, second, *rest = text.split("\n\n")
-    intro, quote = (
-        QUOTATION_MARK_PATTERN.split(second, maxsplit=1)[0],
-        QUOTATION_MARK_PATTERN.split(english, maxsplit=1)[1],
-    )
-    return "\n\n".join([first, f"{intro}“{quote}", *rest])
+    introduction = QUOTATION_MARK_PATTERN.split(second, maxsplit=1)[0]
+    quote = QUOTATION_MARK_PATTERN.split(english, maxsplit=1)[1]
+    return "\n\n".join([first, f"{introduction}“{quote}", *rest])
 
 
 def can_send_as_one_message(runtime: Runtime, case: Case, partner_id: str, staff: str) -> bool:
-    """Whether the text goes into one message in the family's language."""
+    """Say whether the text fits into one message in the family's language."""
+    current_time = now()
     with runtime.database.read() as db:
         language = contacts.get(db, case.contact_id).language or "en"
-    partner = list_available_partners(runtime, language, now()).get(partner_id)
-    return (
-        partner is not None
-        and count_utf16_units(build_referral_text(runtime, partner, staff, language, now())) <= MAX_MESSAGE_UNITS
-    )
+    partner = list_available_partners(runtime, language, current_time).get(partner_id)
+    if partner is None:
+        return False
+    text = build_referral_text(runtime, partner, staff, language, current_time)
+    return count_utf16_units(text) <= MAX_MESSAGE_UNITS

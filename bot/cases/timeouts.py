@@ -1,7 +1,7 @@
-"""Time-outs: nobody has answered a question that cannot wait ("are the children with a grown-up?"); we go on.
+"""Continue a flow when a family has not answered an urgent question ("are the children with a grown-up?").
 
-The rows first, the conversation second: killed between the two, the page has gone out, and the family's next answer
-is read as the answer to the older question.  The other way round an alert could be lost.
+Write the rows first, then the conversation. If the process dies between them, the alert is out, and the family's next
+message counts as the answer to the older question. In the other order, an alert could get lost.
 """
 
 import logging
@@ -26,7 +26,7 @@ from bot.store.families.follow_ups import FollowUp
 
 @dataclass(frozen=True)
 class DueTimeout:
-    """A time-out whose time has come: whose question it is, and the moment."""
+    """A timeout that is due, with the contact who got the question."""
 
     timeout: FollowUp
     contact: Contact
@@ -37,75 +37,75 @@ log = logging.getLogger(__name__)
 
 
 def handle(runtime: Runtime, context: FlowContext, due: DueTimeout) -> None:
-    """Go on from the question that timed out, if it still waits.  A message of the family's own comes first.
+    """Continue from the question that timed out, if it is still unanswered. A message from the family comes first.
 
-    Where the conversation was lost (Redis forgot it), nobody knows whether there was an answer: then we go on too.
+    If Redis has lost the conversation, an answer can't be ruled out. Continue then too.
     """
-    family, owner = runtime.compute_lookup_hash(due.contact.address), secrets.token_hex(8)
-    conversation = runtime.conversations.lock_for_outgoing(family, owner)
+    family_hash, owner = runtime.compute_lookup_hash(due.contact.address), secrets.token_hex(8)
+    conversation = runtime.conversations.lock_for_outgoing(family_hash, owner)
     if conversation is None:
-        return  # the sweep comes back to it
+        return  # the sweep tries again
     try:
         if _is_still_waiting(conversation, due.timeout) and not (
-            due.contact.talking_case and conversation.contact is None
+            due.contact.active_case_id and conversation.contact is None
         ):
             _continue_flow(runtime, context, due, conversation, owner)
         else:
             _drop_answered(runtime, due.timeout)
     finally:
-        runtime.conversations.release(family, owner)
+        runtime.conversations.release(family_hash, owner)
 
 
 def _is_still_waiting(conversation: Conversation, timeout: FollowUp) -> bool:
+    if conversation.contact is None:  # Redis has lost the conversation
+        return True
     state = conversation.talk.get("state") or {}
-    lost = conversation.contact is None
-    return lost or (state.get("flow"), state.get("step")) == (timeout.flow, timeout.step)
+    return (state.get("flow"), state.get("step")) == (timeout.flow, timeout.step)
 
 
 def _continue_flow(
     runtime: Runtime, context: FlowContext, due: DueTimeout, conversation: Conversation, owner: str
 ) -> None:
-    outcome = handle_timeout(
-        context, _restore_dialog_state(conversation, due.contact), due.timeout.flow, due.timeout.step or ""
-    )
-    after = replace(conversation, noticed=list(conversation.noticed), told=list(conversation.told))
-    after.talk, after.contact = asdict(outcome[0]), due.contact.id
+    earlier_state = _restore_dialog_state(conversation, due.contact)
+    outcome = handle_timeout(context, earlier_state, due.timeout.flow, due.timeout.step or "")
+    updated = replace(conversation, noticed=list(conversation.noticed), told=list(conversation.told))
+    updated.talk, updated.contact = asdict(outcome[0]), due.contact.id
     with runtime.database.write() as db:
         if not follow_ups.claim(db, due.timeout.id, "started"):
             return
-        kept = _save_outcome(runtime, db, due, context, outcome, after)
-    runtime.conversations.save_outgoing(runtime.compute_lookup_hash(due.contact.address), owner, after)
-    _enqueue_jobs(runtime, due.timeout, kept)
+        result = _save_outcome(runtime, db, due, context, outcome, updated)
+    runtime.conversations.save_outgoing(runtime.compute_lookup_hash(due.contact.address), owner, updated)
+    _enqueue_jobs(runtime, due.timeout, result)
 
 
 def _restore_dialog_state(conversation: Conversation, contact: Contact) -> DialogState:
-    found = dict(conversation.talk)
-    state = found.pop("state", None)
-    language = found.pop("language", None) or contact.language or "en"
-    return DialogState(**found, language=language, state=FlowState(**state) if state else None)
+    stored_state = dict(conversation.talk)
+    flow_state = stored_state.pop("state", None)
+    language = stored_state.pop("language", None) or contact.language or "en"
+    return DialogState(**stored_state, language=language, state=FlowState(**flow_state) if flow_state else None)
 
 
 def _save_outcome(
-    runtime: Runtime, db: Transaction, due: DueTimeout, context: FlowContext, outcome: Outcome, after: Conversation
+    runtime: Runtime, db: Transaction, due: DueTimeout, context: FlowContext, outcome: Outcome, updated: Conversation
 ) -> TurnResult:
-    """The cases that are opened, and what the family reads, in one transaction."""
-    talk, effects = outcome
+    """Save the opened cases and the text for the family in one transaction."""
+    state, effects = outcome
     cause = InboundMessage(f"timeout:{due.timeout.id}", due.contact.address, "")
-    kept = persist_effects(runtime, db, MessageContext(due.contact, cause, talk.language or "en", due.at), effects)
-    composer = build_composer(runtime, talk, context, due.at, after.noticed)
-    composer.extra_values = build_case_values(runtime.library, kept, due.at)
+    result = persist_effects(runtime, db, MessageContext(due.contact, cause, state.language or "en", due.at), effects)
+    composer = build_composer(runtime, state, context, due.at, updated.noticed)
+    composer.extra_values = build_case_values(runtime.library, result, due.at)
     body = composer.compose(effects)
     deliveries.plan_follow_up(db, due.timeout.id, due.contact.id, body, due.at)
-    sent_texts.record(db, due.contact.id, composer.sent_text_keys, after.told, due.at)
-    return kept
+    sent_texts.record(db, due.contact.id, composer.sent_text_keys, updated.told, due.at)
+    return result
 
 
 def _enqueue_jobs(runtime: Runtime, timeout: FollowUp, result: TurnResult) -> None:
     with runtime.database.read() as db:
-        waiting = deliveries.list_waiting_for_follow_up(db, timeout.id)
-    for case in result.case_ids_to_alert:
-        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case)
-    for delivery_id in waiting:
+        delivery_ids = deliveries.list_waiting_for_follow_up(db, timeout.id)
+    for case_id in result.case_ids_to_alert:
+        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case_id)
+    for delivery_id in delivery_ids:
         enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
 
 

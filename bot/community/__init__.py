@@ -1,1 +1,1 @@
-"""Community leaders: a register, a plan for the first week, and a queue so that nobody is called by everybody."""
+"""Community leaders: a register, a plan for the first week, and a queue, so that each leader gets few calls."""

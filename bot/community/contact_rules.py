@@ -1,4 +1,4 @@
-"""When a leader may be asked again, which partners are missing, what is overdue.  Pure."""
+"""The rules for community leaders: when one may be called again, which partners are missing, and what is overdue."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -9,7 +9,7 @@ from bot.store.community.community_leaders import MIN_TIME_BETWEEN_REQUESTS, Com
 PARTNER_KINDS = ("faith", "legal", "community", "clinic", "culture")
 """The five kinds of partners to find first (SEED_MAP.md, C2b)."""
 CONTACT_INTERVAL = timedelta(days=60)
-"""So long after the last contact somebody should call again."""
+"""How long after the last contact a staff member should call again."""
 FIRST_CONTACT_PERIOD = timedelta(days=14)
 INVITATION_TEXT = (
     "Dear friends,\n\nI write as the superintendent of {district}. Some families are afraid to send their children to"
@@ -17,35 +17,35 @@ INVITATION_TEXT = (
     " families in the way that they trust. May I call you this week, or come to you?\n\n"
     "We ask for no names and no lists, and nobody needs to tell us about immigration papers.\n\n{office_phone}"
 )
-"""What the superintendent's invitation says until somebody writes it better."""
+"""The superintendent's invitation until a staff member changes it."""
 
 
 def build_starter_tasks(district: District, owner: str, today: date) -> list[LeaderTask]:
-    """The first week: a kind of partner a school day."""
+    """Build the tasks of the first week: one kind of partner for each school day."""
     tasks, day = [], today
-    words = INVITATION_TEXT.replace("{district}", district.name).replace("{office_phone}", district.office_phone)
+    text = INVITATION_TEXT.replace("{district}", district.name).replace("{office_phone}", district.office_phone)
     for kind in PARTNER_KINDS:
         day = district.find_next_school_day(day)
-        tasks.append(LeaderTask(kind, day, owner, words))
+        tasks.append(LeaderTask(kind, day, owner, text))
     return tasks
 
 
 def list_open_tasks(plan: Iterable[LeaderTask], register: Iterable[CommunityLeader]) -> list[LeaderTask]:
-    """The tasks whose kind of partner stands in the register of nobody yet."""
-    there = {one.kind for one in register}
-    return [one for one in plan if one.kind not in there]
+    """Return the tasks whose kind of partner is still missing in the register."""
+    registered_kinds = {leader.kind for leader in register}
+    return [task for task in plan if task.kind not in registered_kinds]
 
 
 def is_overdue(leader: CommunityLeader, today: date) -> bool:
-    """Whether it is past the day on which somebody should have called."""
+    """Return whether the day for the next call is past."""
     return leader.due_on is not None and leader.due_on < today
 
 
 def find_next_call_day(contacted_on: date | None, today: date) -> date:
-    """By when to call: two weeks after somebody is written in, two months after the last contact."""
+    """Return the day for the next call: two weeks after the registration, or two months after the last contact."""
     return contacted_on + CONTACT_INTERVAL if contacted_on else today + FIRST_CONTACT_PERIOD
 
 
 def find_next_allowed_time(last_contact_at: datetime | None) -> datetime | None:
-    """From when on this leader may be called again; None: at once."""
+    """Return when this leader may be called again, or None for at once."""
     return last_contact_at + MIN_TIME_BETWEEN_REQUESTS if last_contact_at else None

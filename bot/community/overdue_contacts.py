@@ -1,4 +1,4 @@
-"""Who keeps a contact is told that a call is overdue: once for each promised day, in that person's working hours."""
+"""Remind the owner of a contact about an overdue call, once for each promised day, in working hours."""
 
 import logging
 from collections import Counter
@@ -16,32 +16,42 @@ log = logging.getLogger(__name__)
 
 
 def remind_owners(runtime: Runtime) -> None:
-    """Tell the keepers; note and text are written together, so a killed process tells nobody twice."""
-    at, district = now(), runtime.library.district
+    """Plan the reminders. They are saved together with the marks, so that a killed process sends nothing twice."""
+    current_time, district = now(), runtime.library.district
+    today = district.to_local_time(current_time).date()
     with runtime.database.write() as db:
-        late = Counter(_list_newly_overdue_owners(runtime, db, district.to_local_time(at).date(), at))
-        planned = [
-            deliveries.plan_reminder(db, person, _build_text(runtime, count), district.find_next_work_time(person, at))
-            for person, count in late.items()
-        ]
+        owner_counts = Counter(_list_newly_overdue_owners(runtime, db, today, current_time))
+        planned = []
+        for owner, count in owner_counts.items():
+            due_at = district.find_next_work_time(owner, current_time)
+            planned.append(deliveries.plan_reminder(db, owner, _build_text(runtime, count), due_at))
     for delivery_id in planned:
         enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     if planned:
-        log.info("overdue with leaders: contacts=%s texts=%s", late.total(), len(planned))
+        log.info("overdue with leaders: contacts=%s texts=%s", owner_counts.total(), len(planned))
 
 
-def _list_newly_overdue_owners(runtime: Runtime, db: Transaction, today: date, at: datetime) -> list[str]:
-    """The keeper of each contact or task of the first week that nobody was told of; another day is told anew."""
+def _list_newly_overdue_owners(runtime: Runtime, db: Transaction, today: date, current_time: datetime) -> list[str]:
+    """Return the owner of each newly overdue contact or first-week task. A new promised day counts as new."""
     register, district = community_leaders.list_all(db), runtime.library.district
-    due = [(f"leader {one.id}", one.due_on, one.owner) for one in register if contact_rules.is_overdue(one, today)]
-    plan = contact_rules.list_open_tasks(community_leaders.list_tasks(db), register)
-    due += [(f"leaders {one.kind}", one.due_on, one.owner) for one in plan if one.due_on < today]
-    found = [who for subject, day, who in due if day and review_reminders.record(db, subject, day.isoformat(), at)]
-    return [who if who in district.staff else district.find_owners(LEADER_OFFICE_ROLE)[0] for who in found]
+    due = [
+        (f"leader {leader.id}", leader.due_on, leader.owner)
+        for leader in register
+        if contact_rules.is_overdue(leader, today)
+    ]
+    open_tasks = contact_rules.list_open_tasks(community_leaders.list_tasks(db), register)
+    due += [(f"leaders {task.kind}", task.due_on, task.owner) for task in open_tasks if task.due_on < today]
+    owners = [
+        owner
+        for subject, day, owner in due
+        if day and review_reminders.record(db, subject, day.isoformat(), current_time)
+    ]
+    return [owner if owner in district.staff else district.find_owners(LEADER_OFFICE_ROLE)[0] for owner in owners]
 
 
 def _build_text(runtime: Runtime, count: int) -> str:
-    """No name of a leader: a work phone may lie on a desk."""
-    what = "1 contact with a community leader is" if count == 1 else f"{count} contacts with community leaders are"
-    where = f"{runtime.settings.public_base}/console/leaders"
-    return f"{runtime.library.district.name}: {what} overdue. {where}"
+    """Build a text without the leader's name, because other people may see a work phone."""
+    subject = f"{count} contacts with community leaders are"
+    if count == 1:
+        subject = "1 contact with a community leader is"
+    return f"{runtime.library.district.name}: {subject} overdue. {runtime.settings.public_base}/console/leaders"

@@ -1,6 +1,6 @@
-"""`python -m bot handout`: one sheet in one language, only of what may be said today; nobody stands on it uncalled.
+"""`python -m bot handout`: draw a handout in one language, with only texts and recently called partners valid today.
 
-What it states are facts and texts that the line says too: nothing is written for the paper that nobody reviewed.
+It uses only reviewed facts and texts that Puente also uses in messages.
 """
 
 import sys
@@ -34,50 +34,49 @@ STANDARD_OUTPUT = Path("-")
 RIGHTS = ("right_to_school", "no_status_questions")
 IN_DANGER = "crisis_line"
 MOST = 3
-"""So many organizations stand under one heading: who speaks the language first, and among equals another one each
-day, so that nobody is left out for good."""
+"""How many organizations appear under one heading. Those that speak the language come first. Equal ones rotate daily,
+so that each of them appears."""
 
 
 @click.command()
-@click.option("--language", default="en", help="One of the district's languages, such as es.")
-@click.option("--school", help="As under 'schools' in the district file; left out: the whole district's sheet.")
+@click.option("--language", default="en", help="One of the district's language codes, such as es.")
+@click.option("--school", help="A school ID under 'schools' in the district file. Default: the whole district.")
 @click.option(
     "-o",
     "out",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="Where the PDF goes; '-' is standard output.  Left out: handout-LANGUAGE.pdf here.",
+    help="Path of the PDF, or '-' for standard output. Default: handout-LANGUAGE.pdf in this folder.",
 )
 def handout(language: str, school: str | None, out: Path | None) -> None:
-    """Draw the sheet to hand out: the right to school, who helps, whom to call, in one language on one page."""
-    drawn = _drawn(language, school)
+    """Draw the handout: the right to school, who helps, and whom to call, in one language on one page."""
+    pdf = _render_pdf(language, school)
     out = out or Path(f"handout-{language}.pdf")
     if out == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(drawn)
+        sys.stdout.buffer.write(pdf)
         return
     try:
-        out.write_bytes(drawn)
+        out.write_bytes(pdf)
     except OSError as error:
-        raise click.ClickException(f"{out} cannot be written: {error.strerror}") from None
-    click.echo(f"written: {out}", err=True)
+        raise click.ClickException(f"Cannot write {out}: {error.strerror}") from None
+    click.echo(f"Wrote {out}", err=True)
 
 
-def _drawn(language: str, school: str | None) -> bytes:
-    at = now()
+def _render_pdf(language: str, school: str | None) -> bytes:
+    current_time = now()
     try:
         runtime = open_runtime(settings.load_settings())
-        return render_handout_pdf(
-            handout_of(runtime.settings, runtime.library, _standing(runtime, at), language, school, at)
-        )
+        listed = _load_partners(runtime, current_time)
+        return render_handout_pdf(handout_of(runtime.settings, runtime.library, listed, language, school, current_time))
     except (settings.SettingsError, SourceError, RendererUnavailableError, PageOverflowError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _standing(runtime: Runtime, at: datetime) -> dict[str, Partner]:
-    """Where no database can be read (a fresh checkout) the file alone says who was called."""
+def _load_partners(runtime: Runtime, current_time: datetime) -> dict[str, Partner]:
+    """Load the partners with their newest checks, or from the file alone without a database, as in a fresh checkout."""
     try:
-        return partner_directory.get_current_partners(runtime, at)
+        return partner_directory.get_current_partners(runtime, current_time)
     except SQLAlchemyError:
-        click.echo("The database cannot be read: calls of staff to partners are not counted.", err=True)
+        click.echo("Cannot read the database. Calls from staff to partners are not counted.", err=True)
         return dict(runtime.library.district.partners)
 
 
@@ -89,26 +88,31 @@ def handout_of(
     school: str | None,
     at: datetime,
 ) -> Handout:
-    """All that the sheet of this language says today.
+    """Build the handout in this language from what is valid at this moment.
 
-    Raises `ClickException` for a language or school that the district file does not know, and where no number is set.
+    Raises `ClickException` for a language or school outside the district file, or if no number is set.
     """
     district = library.district
     if language not in district.languages:
-        raise click.ClickException(f"'{language}' is not in the district file: choose {', '.join(district.languages)}.")
-    way = poster_of(given, library, school)
+        languages = ", ".join(district.languages)
+        raise click.ClickException(f"'{language}' is not in the district file. Choose {languages}.")
+    poster = poster_of(given, library, school)
     writer = _Writer(library, language, district.to_local_time(at).date())
-    sections = tuple(section for section in _sections(writer, listed, school) if section)
-    say = {"word": way.word, "number": way.phone}
-    shown = (writer.text("poster_how", say), writer.text("poster_safe"))
+    sections = tuple(section for section in _build_sections(writer, listed, school) if section)
+    joining_texts = (
+        writer.text("poster_how", {"word": poster.word, "number": poster.phone}),
+        writer.text("poster_safe"),
+    )
     dated = writer.text("handout_dated", {"date": writer.today, "until": writer.until})
     notice = writer.text("handout_draft") if writer.draft else None
-    return Handout(language, way.district, way.school, sections, shown, dated, way.link, way.phone, notice)
+    return Handout(
+        language, poster.district, poster.school, sections, joining_texts, dated, poster.link, poster.phone, notice
+    )
 
 
 @dataclass
 class _Writer:
-    """Words in one language; notes whether any of them is a draft, and until when all of it holds."""
+    """Translates texts into one language. Notes whether any is a draft, and until when all of them are valid."""
 
     library: Library
     language: str
@@ -117,87 +121,86 @@ class _Writer:
     draft: bool = False
 
     def words(self, english: Text, values: Mapping[str, str | date] | None = None) -> LocalizedText:
-        """This text, in English where it has no translation; the values are held apart from what is around them."""
+        """Translate a text, or keep English without a translation. In right-to-left text, values are isolated."""
         english = english.other if isinstance(english, Plural) else english
-        found = self.library.catalogs.find_text(self.language, english)
-        self.draft |= found.is_draft or found.is_missing
-        language = "en" if found.is_missing else self.language
-        known = {"district": self.library.district.name, "office_phone": self.library.district.office_phone}
-        filled = {**known, **{name: _shown(value, language) for name, value in (values or {}).items()}}
+        entry = self.library.catalogs.find_text(self.language, english)
+        self.draft |= entry.is_draft or entry.is_missing
+        language = "en" if entry.is_missing else self.language
+        filled = {"district": self.library.district.name, "office_phone": self.library.district.office_phone}
+        for name, value in (values or {}).items():
+            filled[name] = value if isinstance(value, str) else dates.format_full_date(value, language)
         if language in RIGHT_TO_LEFT_LANGUAGES:
             filled = {name: f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" for name, value in filled.items()}
-        return LocalizedText(found.text.format_map(filled) if "{" in found.text else found.text, language)
+        return LocalizedText(entry.text.format_map(filled) if "{" in entry.text else entry.text, language)
 
     def text(self, name: TextId, values: Mapping[str, str | date] | None = None) -> LocalizedText:
-        """One of the program's own texts."""
+        """Translate one of Puente's own texts."""
         return self.words(self.library.texts[name], values)
 
     def label(self, flow: str) -> LocalizedText:
-        """What a family calls a topic."""
-        found = self.library.flows.flows[flow]
-        return self.words(found.label or found.title)
+        """Translate the label of a topic."""
+        definition = self.library.flows.flows[flow]
+        return self.words(definition.label or definition.title)
 
     def opening(self, flow: str) -> tuple[LocalizedText, ...]:
-        """What this flow says first ("… general information, not legal advice")."""
-        found = self.library.flows.flows[flow]
-        return tuple(map(self.words, found.steps[found.first_step].say))
+        """Translate what this flow says first, such as "… general information, not legal advice"."""
+        definition = self.library.flows.flows[flow]
+        return tuple(map(self.words, definition.steps[definition.first_step].say))
 
     def facts(self, *names: str) -> tuple[LocalizedText, ...]:
-        """Those of these facts that may be stated today, to the day on which the first of them ends."""
+        """Translate those of these facts that are valid today, and limit `until` to the first that ends."""
         district = self.library.district
-        known = [self.library.facts[name] for name in names if name in self.library.facts]
-        fit = [one for one in known if one.is_usable(self.today, district.policies, district.partners.values())]
-        for fact in fit:
+        existing = [self.library.facts[name] for name in names if name in self.library.facts]
+        usable = [
+            fact for fact in existing if fact.is_usable(self.today, district.policies, district.partners.values())
+        ]
+        for fact in usable:
             ends = [fact.get_review_due_date(), *(district.policies[need].review_by for need in fact.needs)]
             self.until = min(self.until, *ends)
-        return tuple(self.words(fact.text) for fact in fit)
+        return tuple(self.words(fact.text) for fact in usable)
 
-    def helpers(self, found: Iterable[Partner]) -> tuple[HandoutPartner, ...]:
-        """Each with what it does, costs and speaks, and the day on which somebody called it."""
-        fresh = [one for one in found if one.is_recently_checked(self.today)]
-        shown = partners.order_by_turn(fresh, self.language, self.today)[:MOST]
+    def helpers(self, candidates: Iterable[Partner]) -> tuple[HandoutPartner, ...]:
+        """Describe recently checked partners: services, cost, languages, and the day of the last call."""
+        checked = [partner for partner in candidates if partner.is_recently_checked(self.today)]
+        shown = partners.order_by_turn(checked, self.language, self.today)[:MOST]
         for partner in shown:
             self.until = min(self.until, partner.get_last_valid_day())
-        return tuple(map(self._helper, shown))
+        return tuple(map(self._describe_partner, shown))
 
-    def _helper(self, partner: Partner) -> HandoutPartner:
-        does = [self.text(f"service_{service}").text for service in partner.services]  # type: ignore[arg-type]
+    def _describe_partner(self, partner: Partner) -> HandoutPartner:
+        services = [self.text(f"service_{service}").text for service in partner.services]  # type: ignore[arg-type]
         cost = self.text("cost_free" if partner.cost == "free" else "cost_low").text
-        spoken = ", ".join(get_own_name(code) for code in partner.languages)
+        languages = ", ".join(get_own_name(code) for code in partner.languages)
+        if self.language in RIGHT_TO_LEFT_LANGUAGES:
+            languages = f"{FIRST_STRONG_ISOLATE}{languages}{POP_ISOLATE}"
         checked = self.text("checked_on", {"date": partner.checked_on}).text
-        shown = " · ".join(one for one in (", ".join(does), cost, self._apart(spoken)) if one)
-        return HandoutPartner(partner.name, partner.phone, (LocalizedText(f"{shown} {checked}", self.language),))
-
-    def _apart(self, text: str) -> str:
-        return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}" if self.language in RIGHT_TO_LEFT_LANGUAGES else text
+        description = " · ".join(part for part in (", ".join(services), cost, languages) if part)
+        return HandoutPartner(partner.name, partner.phone, (LocalizedText(f"{description} {checked}", self.language),))
 
 
-def _shown(value: str | date, language: str) -> str:
-    return value if isinstance(value, str) else dates.format_full_date(value, language)
-
-
-def _sections(writer: _Writer, listed: Mapping[str, Partner], school: str | None) -> Iterable[HandoutSection | None]:
-    legal = [one for one in listed.values() if one.kind == "legal"]
-    others = [one for one in listed.values() if one.kind != "legal"]
-    yield _section(writer.label("right_to_school"), writer.facts(*RIGHTS))
-    yield _section(writer.label("school_ice_policy"), writer.facts("enforcement_visit"))
+def _build_sections(
+    writer: _Writer, listed: Mapping[str, Partner], school: str | None
+) -> Iterable[HandoutSection | None]:
+    legal = [partner for partner in listed.values() if partner.kind == "legal"]
+    others = [partner for partner in listed.values() if partner.kind != "legal"]
+    yield _build_section(writer.label("right_to_school"), writer.facts(*RIGHTS))
+    yield _build_section(writer.label("school_ice_policy"), writer.facts("enforcement_visit"))
     if rights := writer.facts("stay_silent"):
-        yield _section(writer.label("know_your_rights"), (*rights, *writer.opening("know_your_rights")))
-    yield _section(writer.label("legal_help"), writer.facts("who_may_advise"), writer.helpers(legal))
-    yield _section(writer.label("find_help"), (), writer.helpers(others))
-    person = (*_offices(writer, school),)
-    yield _section(writer.label("talk_to_human"), writer.facts("free_interpreter"), person)
-    yield HandoutSection(writer.label("danger_now"), (writer.text("handout_danger"), *writer.facts(IN_DANGER)))
+        yield _build_section(writer.label("know_your_rights"), (*rights, *writer.opening("know_your_rights")))
+    yield _build_section(writer.label("legal_help"), writer.facts("who_may_advise"), writer.helpers(legal))
+    yield _build_section(writer.label("find_help"), (), writer.helpers(others))
+    offices = tuple(_list_offices(writer, school))
+    yield _build_section(writer.label("talk_to_human"), writer.facts("free_interpreter"), offices)
 
 
-def _section(
-    title: LocalizedText, says: tuple[LocalizedText, ...], helpers: tuple[HandoutPartner, ...] = ()
+def _build_section(
+    title: LocalizedText, texts: tuple[LocalizedText, ...], helpers: tuple[HandoutPartner, ...] = ()
 ) -> HandoutSection | None:
-    """None where nothing of it may be said today."""
-    return HandoutSection(title, says, helpers) if says or helpers else None
+    """Return None if nothing of the section is valid today."""
+    return HandoutSection(title, texts, helpers) if texts or helpers else None
 
 
-def _offices(writer: _Writer, school: str | None) -> Iterable[HandoutPartner]:
+def _list_offices(writer: _Writer, school: str | None) -> Iterable[HandoutPartner]:
     district, office = writer.library.district, writer.library.district.office_hours
     if school is not None:
         yield HandoutPartner(district.schools[school].name, format_phone(district.schools[school].phone))

@@ -1,4 +1,4 @@
-"""What staff do with the register: write a leader in, ask for a contact, say that it was made; all is recorded."""
+"""Change the register of community leaders: save a leader, request a contact, record a contact. All is audited."""
 
 from datetime import datetime
 
@@ -16,104 +16,105 @@ LEADER_CONSENT_BASIS = "leader agreed, told staff"
 
 
 class LeaderAskedRecentlyError(Exception):
-    """This leader was called less than a week ago: `last` says by whom and why, `until` when it may be again."""
+    """Staff called this leader less than a week ago (`last_request`). The next call is possible at `available_at`."""
 
     def __init__(self, last_request: LeaderRequest, available_at: datetime) -> None:
-        super().__init__("asked lately")
+        super().__init__("this leader was called less than a week ago")
         self.last_request, self.available_at = last_request, available_at
 
 
 def list_tasks(runtime: Runtime) -> list[LeaderTask]:
-    """What the superintendent's office still has to do; an empty register begins with the plan for the first week."""
+    """Return the open tasks of the superintendent's office. An empty register starts the plan for the first week."""
     district = runtime.library.district
     with runtime.database.read() as db:
         register, plan = community_leaders.list_all(db), community_leaders.list_tasks(db)
     if not plan and not register:
         owner = district.find_owners(LEADER_OFFICE_ROLE)[0]
         with runtime.database.write() as db:
-            for one in contact_rules.build_starter_tasks(district, owner, district.to_local_time(now()).date()):
-                community_leaders.add_task(db, one)
+            for task in contact_rules.build_starter_tasks(district, owner, district.to_local_time(now()).date()):
+                community_leaders.add_task(db, task)
             plan = community_leaders.list_tasks(db)
     return contact_rules.list_open_tasks(plan, register)
 
 
 def save_leader(runtime: Runtime, leader: CommunityLeader, by: str, has_text_consent: bool = False) -> int | None:
-    """Write a leader in (`id` 0) or change one; None if the number stands in the register already.
+    """Save a new leader (`id` 0) or change one. Return None if the number is already registered.
 
-    The number's family has the role of a leader from now on: it gets announcements first, to pass on.  Only with
-    `texts`, its word that it wants them, is it written to.
+    The number's family gets the role of a leader and then gets announcements first, to pass on. Puente texts it only
+    with `has_text_consent`, the leader's own consent.
     """
-    at = now()
+    current_time = now()
     with runtime.database.write() as db:
-        number: int | None = leader.id
-        before = community_leaders.find(db, leader.id) if leader.id else None
-        if leader.id:
-            number = leader.id if community_leaders.change(db, leader) else None
-        else:
-            number = community_leaders.add(db, leader, at)
-        if number is None:
+        leader_id: int | None = leader.id
+        previous = community_leaders.find(db, leader.id) if leader.id else None
+        if not leader.id:
+            leader_id = community_leaders.add(db, leader, current_time)
+        elif not community_leaders.change(db, leader):
+            leader_id = None
+        if leader_id is None:
             return None
-        if before and before.phone and before.phone != leader.phone:
-            _remove_leader_role(runtime, db, before.phone, at)
-        audit_log.record(db, by, "wrote a leader in", f"leader {number}", at)
+        if previous and previous.phone and previous.phone != leader.phone:
+            _remove_leader_role(runtime, db, previous.phone, current_time)
+        audit_log.record(db, by, "wrote a leader in", f"leader {leader_id}", current_time)
         if leader.phone:
-            family = families.find_or_create(db, leader.phone, at)
+            family = families.find_or_create(db, leader.phone, current_time)
             families.set_role(db, family, LEADER_FAMILY_ROLE)
             if has_text_consent:
-                contacts.add(db, leader.phone, "sms", at)
-                families.set_consent(db, family, LEADER_CONSENT_BASIS, at)
-    return number
+                contacts.add(db, leader.phone, "sms", current_time)
+                families.set_consent(db, family, LEADER_CONSENT_BASIS, current_time)
+    return leader_id
 
 
 def request_contact(runtime: Runtime, leader: CommunityLeader, reason: str, by: str) -> LeaderRequest | None:
-    """Queue a matter; the request that it waits with, if somebody asked before.
+    """Queue a reason for a contact. Return the waiting request that it joins, or None.
 
-    Raises `AskedLately` if this leader was called within the week and nothing waits that could take it along.
+    Raises `LeaderAskedRecentlyError` if this leader was called within a week and no request waits.
     """
-    at = now()
+    current_time = now()
     with runtime.database.write() as db:
-        last = community_leaders.find_last_completed_request(db, leader.id)
-        until = contact_rules.find_next_allowed_time(last.done_at if last else None)
-        waits = any(one.leader_id == leader.id for one in community_leaders.list_open_requests(db))
-        if last and until and until > at and not waits:
-            raise LeaderAskedRecentlyError(last, until)
-        before = community_leaders.add_request(db, leader.id, reason, by, at)
-        audit_log.record(db, by, "asked for a leader", f"leader {leader.id}", at)
-    return before
+        last_request = community_leaders.find_last_completed_request(db, leader.id)
+        last_done_at = last_request.done_at if last_request else None
+        available_at = contact_rules.find_next_allowed_time(last_done_at)
+        is_waiting = any(request.leader_id == leader.id for request in community_leaders.list_open_requests(db))
+        if last_request and available_at and available_at > current_time and not is_waiting:
+            raise LeaderAskedRecentlyError(last_request, available_at)
+        waiting_request = community_leaders.add_request(db, leader.id, reason, by, current_time)
+        audit_log.record(db, by, "asked for a leader", f"leader {leader.id}", current_time)
+    return waiting_request
 
 
 def complete_request(runtime: Runtime, request_id: int, by: str) -> bool:
-    """Somebody talked with the leader about it, and about all that waited with it."""
-    at = now()
-    today = runtime.library.district.to_local_time(at).date()
+    """Record the contact with the leader about this request and all that waited with it."""
+    current_time = now()
+    today = runtime.library.district.to_local_time(current_time).date()
     with runtime.database.write() as db:
-        leader = community_leaders.complete_request(db, request_id, by, at)
+        leader = community_leaders.complete_request(db, request_id, by, current_time)
         if leader is not None:
             community_leaders.record_contact(db, leader, today, contact_rules.find_next_call_day(today, today))
-            audit_log.record(db, by, "talked with a leader", f"leader {leader}", at)
+            audit_log.record(db, by, "talked with a leader", f"leader {leader}", current_time)
     return leader is not None
 
 
 def remove_leader(runtime: Runtime, leader: CommunityLeader, by: str) -> None:
-    """Take somebody out of the register, for good."""
-    at = now()
+    """Remove a leader from the register for good."""
+    current_time = now()
     with runtime.database.write() as db:
-        community_leaders.remove(db, leader.id, at)
+        community_leaders.remove(db, leader.id, current_time)
         if leader.phone:
-            _remove_leader_role(runtime, db, leader.phone, at)
-        audit_log.record(db, by, "took a leader out", f"leader {leader.id}", at)
+            _remove_leader_role(runtime, db, leader.phone, current_time)
+        audit_log.record(db, by, "took a leader out", f"leader {leader.id}", current_time)
 
 
-def _remove_leader_role(runtime: Runtime, db: Transaction, phone: str, at: datetime) -> None:
-    """This number gets no kits any more, and no texts on a leader's word; what a family said of itself stays."""
-    family = families.find_or_create(db, phone, at)
+def _remove_leader_role(runtime: Runtime, db: Transaction, phone: str, current_time: datetime) -> None:
+    """Remove the role and the leader's consent from this number's family. Its own consent stays."""
+    family = families.find_or_create(db, phone, current_time)
     families.set_role(db, family, "family")
     if families.get(db, family).consent_basis == LEADER_CONSENT_BASIS:
         families.set_consent(db, family, None, None)
 
 
 def update_task(runtime: Runtime, task: LeaderTask, by: str) -> None:
-    """Another day, another person, other words."""
+    """Change the day, the owner, or the text of a task."""
     with runtime.database.write() as db:
         community_leaders.set_task(db, task, by)
         audit_log.record(db, by, "changed a leader task", f"leaders {task.kind}", now())

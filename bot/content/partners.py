@@ -27,7 +27,7 @@ class PartnerCheckRecord(Protocol):
     @property
     def phone(self) -> str: ...
     @property
-    def right(self) -> bool: ...
+    def is_number_correct(self) -> bool: ...
     @property
     def checked_on(self) -> date: ...
 
@@ -60,7 +60,7 @@ def apply_checks(partners: Mapping[str, Partner], checks: Sequence[PartnerCheckR
         last = find_last_check(name, partner, checks)
         if last is None:
             updated[name] = partner
-        elif last.right:
+        elif last.is_number_correct:
             updated[name] = partner.model_copy(update={"checked_on": last.checked_on})
     return updated
 

@@ -74,7 +74,7 @@ def _list_partner_tasks(library: Library, checks: Sequence[PartnerCheckRecord]) 
     """The newer of both counts: the day in the file, or the last call to that number."""
     for name, partner in library.district.partners.items():
         last = find_last_check(name, partner, checks)
-        if last and not last.right:
+        if last and not last.is_number_correct:
             todo = f"The number of {partner.name} was wrong: mend phone and checked_on in district.yaml."
             yield ReviewTask(last.checked_on, partner.owner, f"partner {name}", todo)
             continue

@@ -1,1 +1,1 @@
-"""Staff stay informed: who looked at what, and a digest of five lines a week."""
+"""Content reviews: who reviewed which fact, partner, or source, reminders for owners, and a weekly digest."""

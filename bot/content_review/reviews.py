@@ -1,6 +1,6 @@
-"""Somebody has looked at a fact, a partner or a source: written down, with whether it is still right.
+"""Record that a person reviewed a fact, partner, or source, and whether it is still right.
 
-No file changes by it: what must change is changed in the file, where it is reviewed; its owner gets a text.
+A review changes no file. Necessary changes are made in the file, where they are reviewed. The owner gets a text.
 """
 
 from datetime import date
@@ -17,35 +17,40 @@ from bot.store.community.content_reviews import ContentReview
 
 
 def list_entries(runtime: Runtime) -> list[RegisterEntry]:
-    """The register as it stands today."""
+    """Return the current register."""
     with runtime.database.read() as db:
-        last = content_reviews.find_last_by_subject(db)
-    local = runtime.library.district.to_local_time
-    looked: dict[str, date] = {subject: local(one.at).date() for subject, one in last.items()}
-    return build_register(runtime.library, local(now()).date(), looked)
+        last_reviews = content_reviews.find_last_by_subject(db)
+    to_local_time = runtime.library.district.to_local_time
+    reviewed_on: dict[str, date] = {
+        subject: to_local_time(review.at).date() for subject, review in last_reviews.items()
+    }
+    return build_register(runtime.library, to_local_time(now()).date(), reviewed_on)
 
 
 def record_review(runtime: Runtime, subject: str, by: str, is_still_correct: bool, note: str) -> bool:
-    """Write down that somebody looked; False for what is not in the register."""
-    at, found = now(), next((one for one in list_entries(runtime) if one.subject == subject), None)
-    if found is None:
+    """Record a review. Return False for a subject outside the register."""
+    current_time = now()
+    entry = next((entry for entry in list_entries(runtime) if entry.subject == subject), None)
+    if entry is None:
         return False
+    masked_note = mask_pii(" ".join(note.split()))[0]
+    result = "still right" if is_still_correct else "must change"
     with runtime.database.write() as db:
-        content_reviews.add(db, ContentReview(subject, by, at, is_still_correct, mask_pii(" ".join(note.split()))[0]))
-        audit_log.record(
-            db, by, "looked at content", subject[:64], at, "still right" if is_still_correct else "must change"
-        )
-        planned = [] if is_still_correct else _notify_owners(runtime, db, found, by)
+        content_reviews.add(db, ContentReview(subject, by, current_time, is_still_correct, masked_note))
+        audit_log.record(db, by, "looked at content", subject[:64], current_time, result)
+        planned = [] if is_still_correct else _notify_owners(runtime, db, entry, by)
     for delivery_id in planned:
         enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, delivery_id)
     return True
 
 
 def _notify_owners(runtime: Runtime, db: Transaction, entry: RegisterEntry, by: str) -> list[str]:
-    """In the owner's working hours."""
-    district, at = runtime.library.district, now()
+    """Plan texts in the owners' working hours."""
+    district, current_time = runtime.library.district, now()
     name = district.staff[by].name if by in district.staff else by
-    where = f"{runtime.settings.public_base}/console/register"
-    body = f"{district.name}: {name} says that {entry.subject} must change. {where}"
-    owners = [one for one in district.find_owners(entry.owner) if one != by]
-    return [deliveries.plan_reminder(db, one, body, district.find_next_work_time(one, at)) for one in owners]
+    link = f"{runtime.settings.public_base}/console/register"
+    body = f"{district.name}: {name} says that {entry.subject} must change. {link}"
+    owners = [owner for owner in district.find_owners(entry.owner) if owner != by]
+    return [
+        deliveries.plan_reminder(db, owner, body, district.find_next_work_time(owner, current_time)) for owner in owners
+    ]

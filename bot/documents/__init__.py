@@ -1,1 +1,4 @@
-"""What is passed on by hand: a poster for a wall, a picture and a recording to forward.  Bytes from texts, no more."""
+"""Make documents to print or forward: posters, handouts, and images.
+
+The functions turn texts into bytes and store nothing.
+"""

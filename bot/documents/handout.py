@@ -1,4 +1,4 @@
-"""The sheet to give into a family's hand: what holds, who helps, whom to call, in one language; PDF and picture."""
+"""Make a handout for families in one language, as PDF and image: facts, partners, and phone numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from bot.documents import html_page
 
 STYLESHEET_PATH = Path(__file__).with_name("handout.css")
 FONT_SIZES = (13.0, 12.5, 12.0, 11.5, 11.0, 10.5, 10.0, 9.5, 9.0, 8.5, 8.0, 7.5)
-"""Points; who reads this may be old, and the light bad."""
+"""Sizes in points, largest first, because readers can be old and the light bad."""
 IMAGE_WIDTH_PIXELS = 1275
-"""Pixels of the picture: a sheet of US Letter at 150 dots an inch."""
+"""The width of the image: US Letter at 150 dots per inch."""
 
 
 @dataclass(frozen=True)
 class LocalizedText:
-    """A text and the language that it is in, which may be English where a translation is missing."""
+    """Hold a text and its language, which is English if the translation is missing."""
 
     text: str
     language: str
@@ -25,7 +25,7 @@ class LocalizedText:
 
 @dataclass(frozen=True)
 class HandoutPartner:
-    """One organization: its name and number are the same in every language."""
+    """Hold one partner. Its name and number are the same in every language."""
 
     name: str
     phone: str
@@ -34,7 +34,7 @@ class HandoutPartner:
 
 @dataclass(frozen=True)
 class HandoutSection:
-    """A heading, what holds, and who helps."""
+    """Hold a title with its facts and partners."""
 
     title: LocalizedText
     texts: tuple[LocalizedText, ...] = ()
@@ -43,7 +43,12 @@ class HandoutSection:
 
 @dataclass(frozen=True)
 class Handout:
-    """All that a sheet says.  `notice`: that no person has checked the translation; `link` is what the code holds."""
+    """Hold everything on a handout.
+
+    `link` is the content of the QR code.
+
+    `notice` says that no person has reviewed the translation.
+    """
 
     language: str
     district: str
@@ -57,12 +62,12 @@ class Handout:
 
 
 def render_handout_pdf(handout: Handout) -> bytes:
-    """One sheet of US Letter, with the largest letters that fit it; TooLong if none do."""
+    """Return one page of US Letter with the largest letters that fit. Raises `PageOverflowError` if none fit."""
     return html_page.render_fitting_pdf([_build_html(handout, size) for size in FONT_SIZES])
 
 
 def render_handout_png(handout: Handout) -> bytes:
-    """The same sheet as a picture."""
+    """Return the same page as an image."""
     return html_page.render_fitting_png([_build_html(handout, size) for size in FONT_SIZES], IMAGE_WIDTH_PIXELS)
 
 
@@ -74,7 +79,7 @@ def _build_html(handout: Handout, size: float) -> str:
 
 
 def _build_header(handout: Handout) -> Markup:
-    """Names, which nobody translates."""
+    """Build the header of names, which need no translation."""
     school = Markup('<p class="school" dir="ltr" lang="en">{}</p>').format(handout.school) if handout.school else ""
     return Markup('<h1 dir="ltr" lang="en">{}</h1>{}').format(handout.district, school)
 
@@ -96,7 +101,7 @@ def _build_partner_row(partner: HandoutPartner) -> Markup:
 
 
 def _build_contact_table(handout: Handout) -> Markup:
-    """How to write to the line, and until when this sheet holds."""
+    """Build the table with the ways to contact Puente and the expiry date of the handout."""
     template = Markup(
         '<table class="way"><tr><td class="code">{}</td><td>{}<p class="number" dir="ltr">{}</p>{}</td></tr></table>'
     )

@@ -1,7 +1,8 @@
-"""From HTML to paper (PDF) and to pictures (PNG).  Whatever is written into a page here is escaped.
+"""Render HTML as PDF and PNG.
 
-WeasyPrint and PDFium are imported when something is drawn: they take memory that the web process, which draws rarely,
-need not hold from its start.
+Every text on a page is escaped.
+
+The module imports WeasyPrint and PDFium only to draw. The web process rarely draws and saves their memory at start.
 """
 
 import gc
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 INSTALL_REMEDY = (
-    "On Debian and Ubuntu: sudo apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core "
-    "fonts-noto-cjk; on macOS: brew install pango."
+    "On Debian and Ubuntu, run: sudo apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-core "
+    "fonts-noto-cjk. On macOS, run: brew install pango."
 )
 LEFT_TO_RIGHT_ISOLATE, POP_ISOLATE = "\u2066", "\u2069"
 LINK_PATTERN = re.compile(
@@ -34,45 +35,54 @@ LINK_PATTERN = re.compile(
     r"|(?<![A-Za-z0-9._-])(?:[A-Za-z0-9_.+-]+@)?(?:[A-Za-z0-9_-]+\.)+(?:com|edu|gov|info|net|org|us)"
     r"(?![A-Za-z0-9.-]*[A-Za-z0-9])"
 )
-"""An address, with or without https:// (and e-mail); in ASCII, for Chinese letters may follow it without a space."""
+"""An address with or without https://, or an email address. ASCII only, because Chinese letters can follow without a
+space."""
 PHONE_PATTERN = re.compile(r"(?<!\d)(?:\+\d[\d() .-]{5,}\d|(?:1[ .-])?(?:\(?\d{3}\)?[ .-])?\d{3}[.-]\d{4})(?!\d)")
-"""A telephone number; not 2026-12-04."""
+"""A phone number, but not a date such as 2026-12-04."""
 LEFT_TO_RIGHT_PATTERN = re.compile(f"{LINK_PATTERN.pattern}|{PHONE_PATTERN.pattern}")
 
 _DRAWING_LOCK = Lock()
-"""PDFium may not be used by two threads at once; and one drawing at a time takes the memory of one."""
+"""PDFium supports only one thread at a time. One drawing at a time also saves memory."""
 
 
 class RendererUnavailableError(Exception):
-    """This machine lacks what draws pages; the message says what, and what to install."""
+    """Report that this machine can't draw pages. The message says what to install."""
 
 
 class PageOverflowError(ValueError):
-    """There is more text than fits, however small it is written."""
+    """Report that the text doesn't fit on a page, even with the smallest letters."""
 
 
 def render_pdf(html: str) -> bytes:
-    """This page as PDF; nothing is fetched for it, neither from the network nor from this machine's files."""
+    """Return this page as PDF. Rendering reads nothing from the network or from files."""
     return _draw_exclusively(lambda: _write_pdf(_Renderer().lay_out(html)))
 
 
 def render_png(html: str, width: int) -> bytes:
-    """The first page as PNG, this many pixels wide; nothing is fetched either."""
+    """Return the first page as PNG with this width in pixels.
+
+    Rendering reads nothing from the network or from files.
+    """
     return _encode_png(_render_image(render_pdf(html), width))
 
 
 def render_fitting_pdf(pages: Sequence[str]) -> bytes:
-    """The first of these that takes one sheet, when each takes less room than the one before it; TooLong if none."""
+    """Return the first of these pages that fits on one sheet.
+
+    Raises `PageOverflowError` if none fits.
+
+    Each page must take less space than the one before it.
+    """
     return _draw_exclusively(lambda: _write_pdf(_find_fitting_layout(pages)))
 
 
 def render_fitting_png(pages: Sequence[str], width: int) -> bytes:
-    """That one as PNG, this many pixels wide, and as high as what is on it."""
+    """Return the first page that fits as PNG, with this width in pixels and without the empty space below the text."""
     return _encode_png(_crop_bottom(_render_image(render_fitting_pdf(pages), width)))
 
 
 def build_document(style: str, body: Markup, language: str) -> str:
-    """A whole page in this language; `style` is CSS of ours and is not escaped."""
+    """Return a whole page in this language. `style` is trusted CSS and isn't escaped."""
     head = Markup(
         '<!doctype html><html lang="{}" dir="{}"><meta charset="utf-8"><style>{}</style><body>{}</body></html>'
     )
@@ -80,7 +90,7 @@ def build_document(style: str, body: Markup, language: str) -> str:
 
 
 def build_element(tag: str, text: str, language: str, css_class: str = "") -> Markup:
-    """This text as an element of the class `name`, escaped, with its language and direction."""
+    """Return this text as an escaped element with its class, language, and direction."""
     template = Markup('<{tag} lang="{language}" dir="{direction}" class="{name}">{text}</{tag}>')
     shown_text = isolate_left_to_right(text) if language in RIGHT_TO_LEFT_LANGUAGES else text
     return template.format(
@@ -89,23 +99,29 @@ def build_element(tag: str, text: str, language: str, css_class: str = "") -> Ma
 
 
 def get_direction(language: str) -> str:
-    """`rtl` for the languages that are written so, else `ltr`."""
+    """Return `rtl` for languages that run from right to left, else `ltr`."""
     return "rtl" if language in RIGHT_TO_LEFT_LANGUAGES else "ltr"
 
 
 def isolate_left_to_right(text: str) -> str:
-    """The text with its addresses and telephone numbers held left to right: 555-0101 must not become 0101-555."""
+    """Isolate addresses and phone numbers from left to right, because 555-0101 must not become 0101-555."""
     return LEFT_TO_RIGHT_PATTERN.sub(rf"{LEFT_TO_RIGHT_ISOLATE}\g<0>{POP_ISOLATE}", text)
 
 
 def build_qr_code(link: str) -> Markup:
-    """The link as a QR code: an SVG as large as CSS says, with the margin that scanners need; on a light ground."""
+    """Return the link as a QR code: an SVG without a fixed size, with the margin that scanners need.
+
+    Needs a light background.
+    """
     code = segno.make(link, error="m", micro=False)
     return Markup(code.svg_inline(light=None, omitsize=True, svgclass="qr", lineclass=None))  # noqa: S704  # by segno
 
 
 def _draw_exclusively(draw: Callable[[], bytes]) -> bytes:
-    """Pages are circles of boxes: swept up at once, they take half the memory in a process that lives on."""
+    """Draw, then collect garbage at once.
+
+    Pages have reference cycles, and collecting them halves the process memory.
+    """
     with _DRAWING_LOCK:
         try:
             return draw()
@@ -114,7 +130,7 @@ def _draw_exclusively(draw: Callable[[], bytes]) -> bytes:
 
 
 def _find_fitting_layout(pages: Sequence[str]) -> Any:
-    """By halves: laying out is what takes time."""
+    """Find the first page that fits by bisection, because each layout takes time."""
     renderer, layouts = _Renderer(), dict[int, Any]()
 
     def can_fit(index: int) -> bool:
@@ -123,21 +139,21 @@ def _find_fitting_layout(pages: Sequence[str]) -> Any:
 
     first_fitting = bisect_left(range(len(pages)), True, key=can_fit)
     if first_fitting == len(pages):
-        raise PageOverflowError("The text does not fit on one page; please shorten it.")
+        raise PageOverflowError("The text doesn't fit on one page. Shorten it.")
     return layouts[first_fitting]
 
 
 class _Renderer:
-    """WeasyPrint, which fetches nothing, and the fonts, looked for once for all that one drawing tries."""
+    """Hold WeasyPrint without network access, and the fonts for all attempts of one drawing."""
 
     def __init__(self) -> None:
         try:
             from weasyprint import HTML
             from weasyprint.text.fonts import FontConfiguration
             from weasyprint.urls import URLFetcher
-        except (ImportError, OSError) as error:  # OSError: the library is there, Pango is not
+        except (ImportError, OSError) as error:  # OSError: WeasyPrint is installed, but Pango isn't
             raise RendererUnavailableError(
-                f"No page can be drawn here: WeasyPrint or its library Pango is missing. {INSTALL_REMEDY}"
+                f"Puente can't draw pages on this machine: WeasyPrint or its library Pango is missing. {INSTALL_REMEDY}"
             ) from error
         self._html, self._fonts = HTML, FontConfiguration()
         self._fetcher = URLFetcher(allowed_protocols=("data",), allow_redirects=False)
@@ -147,7 +163,7 @@ class _Renderer:
 
 
 def _write_pdf(layout: Any) -> bytes:
-    """Letters that no font has would become boxes that nobody can read: better no page than that."""
+    """Write the PDF. Fail if no font has a letter, because the page would show empty boxes."""
     with _collect_missing_letters() as missing_letters:
         data: bytes = layout.write_pdf()
     if missing_letters:
@@ -159,7 +175,7 @@ def _write_pdf(layout: Any) -> bytes:
 
 @contextmanager
 def _collect_missing_letters() -> Iterator[set[str]]:
-    """Collects them from WeasyPrint's log, the one place where it tells."""
+    """Collect missing letters from the log of WeasyPrint, which reports them nowhere else."""
     collector, log = _MissingGlyphHandler(), logging.getLogger("weasyprint")
     log.addHandler(collector)
     try:
@@ -169,7 +185,7 @@ def _collect_missing_letters() -> Iterator[set[str]]:
 
 
 class _MissingGlyphHandler(logging.Handler):
-    """A missing emoji is a pity and no more; letters are words."""
+    """Collect missing letters, but not emoji, because a page stays readable without emoji."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,7 +194,8 @@ class _MissingGlyphHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if ".notdef" in str(record.msg) and isinstance(record.args, tuple):
             letter = str(record.args[0])
-            self.letters |= {letter} if unicodedata.category(letter)[0] == "L" else set()
+            if unicodedata.category(letter)[0] == "L":
+                self.letters.add(letter)
 
 
 def _render_image(data: bytes, width: int) -> "Image":
@@ -191,7 +208,7 @@ def _render_image(data: bytes, width: int) -> "Image":
 
 
 def _crop_bottom(image: "Image") -> "Image":
-    """As much room below the last line as above the first: what the text leaves over is no part of the card."""
+    """Crop the space below the last line to the size of the space above the first line."""
     from PIL import Image, ImageChops
 
     background = Image.new("RGB", image.size, image.getpixel((0, 0)))
@@ -200,7 +217,7 @@ def _crop_bottom(image: "Image") -> "Image":
 
 
 def _encode_png(image: "Image") -> bytes:
-    """256 colours are enough for smooth letters in few inks, and a third of the bytes."""
+    """Encode with 256 colors, which are enough for text in few colors and need a third of the bytes."""
     buffer = BytesIO()
     image.quantize().save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

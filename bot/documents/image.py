@@ -1,4 +1,4 @@
-"""A notice as a picture that people forward: it carries until when it holds, and a way to check it."""
+"""Make an image of an announcement to forward. It shows its expiry date and how to verify it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,16 @@ IMAGE_LAYOUTS = (
     *((size, 1920) for size in (48, 44, 40)),
     *((size, 2400) for size in (40, 37, 34, 31, 28)),
 )
-"""Sizes of letters and the most height, in pixels: small while that is readable, else up to a phone's whole screen."""
+"""Font size and maximum height in pixels: a small image if that is readable, else up to the whole screen of a phone."""
 
 
 @dataclass(frozen=True)
 class AnnouncementImage:
-    """What the picture says, in the family's language: `sent` and `until` with their words, `check` says what the link
-    is for, `machine` that a machine translated it."""
+    """Hold the texts of the image in the family's language.
+
+    `sent` and `until` include their words. `check` explains the link. `machine` says that a machine translated the
+    text.
+    """
 
     language: str
     district: str
@@ -33,7 +36,12 @@ class AnnouncementImage:
 
 
 def render_image_png(image: AnnouncementImage) -> bytes:
-    """A PNG, 1080 pixels wide and well under a megabyte, with the largest letters that fit; TooLong if none do."""
+    """Return a PNG with the largest letters that fit.
+
+    Raises `PageOverflowError` if none fit.
+
+    The image is 1080 pixels wide and well under a megabyte.
+    """
     return html_page.render_fitting_png([_build_html(image, *layout) for layout in IMAGE_LAYOUTS], IMAGE_WIDTH_PIXELS)
 
 
@@ -44,7 +52,7 @@ def _build_html(image: AnnouncementImage, size: int, height: int) -> str:
 
 
 def _build_notice(image: AnnouncementImage) -> Markup:
-    """Who says it, what, until when."""
+    """Build the upper part: sender, text, and expiry date."""
     parts = [_build_text_element(image, "p", "district"), _build_text_element(image, "div", "text")]
     parts += [_build_text_element(image, "p", name) for name in ("machine", "until", "sent") if getattr(image, name)]
     return Markup("").join(parts)
@@ -55,7 +63,7 @@ def _build_text_element(image: AnnouncementImage, tag: str, name: str) -> Markup
 
 
 def _build_footer(image: AnnouncementImage) -> Markup:
-    """The way to check; an address is written from left to right in every language."""
+    """Build the part to verify the image. Links run from left to right in every language."""
     template = Markup(
         '<table class="foot"><tr><td class="code">{}</td><td>{}<p class="link" dir="ltr">{}</p></td></tr></table>'
     )

@@ -1,4 +1,4 @@
-"""The poster for a wall of the school: a code to scan, a number to text, and every language in its own words."""
+"""Make a poster for a wall of the school: a QR code, a number to text, and every language in its own words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from bot.documents import html_page
 
 STYLESHEET_PATH = Path(__file__).with_name("poster.css")
 FONT_SIZES = (24.0, 20.0, 17.0, 15.0, 14.0, 13.0, 12.0, *(quarters / 4 for quarters in range(47, 27, -1)))
-"""Points; below 7 nobody reads a wall."""
+"""Sizes in points. Letters under 7 points are too small for a wall."""
 MAX_COLUMNS = 3
 COLUMN_WIDTH_CHARACTERS = 36
-"""How many Latin letters a line of a column takes at about nine points, which sixteen languages get."""
+"""The Latin letters in a line of a column at about nine points, the size for sixteen languages."""
 
 
 @dataclass(frozen=True)
 class PosterText:
-    """What one language says: what this is, how to write to it, why that is safe."""
+    """Hold the text of one language: what Puente is, how to write to it, and why that is safe."""
 
     language: str
     title: str
@@ -32,7 +32,7 @@ class PosterText:
 
 @dataclass(frozen=True)
 class Poster:
-    """All that a poster says; `word` is what to text to `number`, `link` is what the code holds."""
+    """Hold everything on a poster. `word` is the text to send to `phone`, and `link` is the content of the QR code."""
 
     district: str
     school: str
@@ -43,7 +43,7 @@ class Poster:
 
 
 def render_poster_pdf(poster: Poster) -> bytes:
-    """One sheet of US Letter, with the largest letters that fit it; TooLong if none do."""
+    """Return one page of US Letter with the largest letters that fit. Raises `PageOverflowError` if none fit."""
     return html_page.render_fitting_pdf([_build_html(poster, size) for size in FONT_SIZES])
 
 
@@ -55,13 +55,13 @@ def _build_html(poster: Poster, size: float) -> str:
 
 
 def _build_header(poster: Poster) -> Markup:
-    """Without a school it is the district's own poster."""
+    """Build the header. Without a school, the poster is for the whole district."""
     district_name = poster.district if poster.school else ""
     return Markup('<p class="district">{}</p><h1>{}</h1>').format(district_name, poster.school or poster.district)
 
 
 def _build_contact_table(poster: Poster) -> Markup:
-    """The two ways in, which need no words: scan this, or text this word to this number."""
+    """Build the two ways to start, which need no translation: scan the code, or text the word to the number."""
     template = Markup(
         '<table class="way"><tr><td class="code">{}<p class="link">{}</p></td>'
         '<td class="text"><p class="word"><span>{}</span></p><p class="number">{}</p></td></tr></table>'
@@ -80,24 +80,21 @@ def _build_language_table(poster: Poster) -> Markup:
 
 
 def arrange_columns(texts: Sequence[PosterText]) -> list[Sequence[PosterText]]:
-    """The languages in their order in up to three columns, the tallest of them as short as can be.
+    """Arrange the languages in order in up to three columns, with the tallest column as short as possible.
 
-    CSS could do that too, but WeasyPrint takes six times as long for it, and we try several sizes of letters.
+    CSS can do this too, but WeasyPrint takes six times as long, and the poster tries several font sizes.
     """
+    if not texts:
+        return []
     heights, text_count = [_estimate_height(text) for text in texts], len(texts)
-    divisions = (
-        [(0, *cuts, text_count) for cuts in combinations(range(1, text_count), min(MAX_COLUMNS, text_count) - 1)]
-        if texts
-        else []
-    )
-    best = min(
-        divisions, key=lambda division: max(sum(heights[start:end]) for start, end in pairwise(division)), default=(0,)
-    )
+    column_count = min(MAX_COLUMNS, text_count)
+    divisions = [(0, *cuts, text_count) for cuts in combinations(range(1, text_count), column_count - 1)]
+    best = min(divisions, key=lambda division: max(sum(heights[start:end]) for start, end in pairwise(division)))
     return [texts[start:end] for start, end in pairwise(best)]
 
 
 def _estimate_height(poster_text: PosterText) -> int:
-    """About how many lines of the column it takes, with its name and the space below."""
+    """Estimate the number of lines in a column, with the name of the language and the space below."""
     return 2 + sum(
         ceil(sum(map(_estimate_width, text)) / COLUMN_WIDTH_CHARACTERS)
         for text in (poster_text.title, poster_text.instructions, poster_text.reassurance)
@@ -105,7 +102,7 @@ def _estimate_height(poster_text: PosterText) -> int:
 
 
 def _estimate_width(letter: str) -> float:
-    """In Latin letters: those of Chinese and Korean are wider, those of Arabic narrower."""
+    """Estimate the width in Latin letters. Chinese and Korean letters are wider, and Arabic letters are narrower."""
     if east_asian_width(letter) == "W":
         return 1.8
     return 0.8 if bidirectional(letter) == "AL" else 1

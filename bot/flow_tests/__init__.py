@@ -1,1 +1,1 @@
-"""Transcripts: conversations in `flows/tests/*.yaml` that a liaison reads and writes, and that are tests."""
+"""Play the test conversations in `flows/tests/*.yaml`, which liaisons read and write."""

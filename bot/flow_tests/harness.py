@@ -1,6 +1,6 @@
-"""A stage for transcripts: the real flows, understanding and words, with memory instead of a database and a clock.
+"""Play test conversations with the real flows, classifier, and texts, but without a database and a real clock.
 
-What the database and Twilio do has tests of its own; here it is what a family reads and what is asked to be done.
+Other tests cover the database and Twilio. Test conversations check what families read and which effects follow.
 """
 
 from dataclasses import dataclass, field
@@ -35,14 +35,17 @@ MEDIA_BASE = "https://puente.example/media/"
 
 
 def compute_default_time(library: Library) -> datetime:
-    """Ten in the morning, the day after the newest fact was reviewed: so the calendar breaks no transcript."""
+    """Return 16:00 UTC (morning in the United States) on the day after the newest review of a fact.
+
+    With this time, a test conversation doesn't fail only because time passes.
+    """
     newest = max(fact.reviewed_on for fact in library.facts.values()) + timedelta(days=1)
     return datetime(newest.year, newest.month, newest.day, 16, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class _UnsavedCase:
-    """A case that stands in no database."""
+    """Hold a case that no database stores."""
 
     id: int
     topic: str
@@ -53,7 +56,11 @@ class _UnsavedCase:
 
 @dataclass
 class FlowTestHarness:
-    """One conversation.  `reply` and `reached` are of the last thing that happened; `walked` of all."""
+    """Run one conversation.
+
+    `reply` and `reached_steps` describe the last event. `visited_steps` and `taken_choices` describe the whole
+    conversation.
+    """
 
     library: Library
     language: str
@@ -74,7 +81,7 @@ class FlowTestHarness:
     _sent_notices: list[str] = field(default_factory=list)
 
     def receive_text(self, text: str, payload: str | None = None) -> None:
-        """The family writes, or presses a button."""
+        """Handle a text or the payload of a button from the family."""
         library, normalized_text = self.library, NormalizedText(text)
         parsed = ParsedMessage(
             text=normalized_text,
@@ -88,27 +95,29 @@ class FlowTestHarness:
         self._apply_outcome(take_turn(self._build_context(), self.state, parsed))
 
     def start_topic(self, flow: str) -> None:
-        """The family asks about the topic of a flow, in its own language."""
+        """Start the topic of a flow, as if the family asked about it in its own language."""
         state = DialogState(language=self.language, told_private=self.state.told_private)
         self._apply_outcome(start_flow(self._build_context(), state, flow))
 
     def take_choice(self, name: str) -> None:
-        """The family takes a choice; raises ValueError if no question with this choice waits."""
+        """Take a choice of the open question. Raises ValueError if no open question has this choice."""
         flow_state, step = self.state.state, self.find_open_question()
         if flow_state is None or step is None or name not in step.choices:
-            raise ValueError(f"no question with the choice '{name}' waits")
+            raise ValueError(f"no open question has the choice '{name}'")
         self.taken_choices.add((flow_state.flow, flow_state.step or "", name))
-        number = str(list(step.choices).index(name) + 1)
-        self.receive_text(step.choices[name].label if self.channel == "whatsapp" else number, self._build_payload(name))
+        if self.channel == "whatsapp":
+            self.receive_text(step.choices[name].label, payload=name)
+        else:
+            self.receive_text(str(list(step.choices).index(name) + 1))
 
     def find_open_question(self) -> Step | None:
-        """The question that waits, if any."""
+        """Return the open question, or None."""
         flow_state = self.state.state
         flow = self.library.flows.flows.get(flow_state.flow) if flow_state else None
         return find_open_question(flow, flow_state) if flow and flow_state else None
 
     def advance_clock(self, span: timedelta) -> None:
-        """Time passes; what falls due happens, the earliest first."""
+        """Move the clock forward and run the due timers, the earliest first."""
         self.now += span
         due_timers = sorted((timer for timer in self._timers if timer[0] <= self.now), key=lambda timer: timer[0])
         self._timers = [timer for timer in self._timers if timer[0] > self.now]
@@ -116,7 +125,7 @@ class FlowTestHarness:
             self._run_timer(timer)
 
     def build_alert(self) -> str:
-        """What the staff on call read of the newest case; empty if there is none."""
+        """Return the alert to the staff on call for the newest case, or "" if there is no case."""
         if not self.cases:
             return ""
         newest = self.cases[-1]
@@ -129,17 +138,13 @@ class FlowTestHarness:
             if flow_state and (flow_state.flow, flow_state.step) == (timer.flow, timer.step):
                 self._apply_outcome(handle_timeout(self._build_context(), self.state, timer.flow, timer.step))
         elif flow_state is None and not self.is_opted_out:
-            self._apply_outcome(
-                start_flow(self._build_context(), DialogState(language=self.state.language), timer.flow)
-            )
-
-    def _build_payload(self, name: str) -> str | None:
-        return name if self.channel == "whatsapp" else None
+            new_state = DialogState(language=self.state.language)
+            self._apply_outcome(start_flow(self._build_context(), new_state, timer.flow))
 
     def _apply_outcome(self, outcome: Outcome) -> None:
         self.state, effects = outcome
         self.reached_steps = [effect for effect in effects if isinstance(effect, StepReached)]
-        self.visited_steps |= {(reach.flow, reach.step) for reach in self.reached_steps}
+        self.visited_steps |= {(step.flow, step.step) for step in self.reached_steps}
         for effect in effects:
             self._record_effect(effect)
         role = self.cases[-1].to if self.cases else "default"
@@ -157,11 +162,11 @@ class FlowTestHarness:
             self.case_answers.append(build_case_answers(effect, self._last_text))
         elif isinstance(effect, (PlanFollowUp, PlanTimeout)):
             self._timers.append((self.now + effect.delay, effect))
-            self.follow_ups += [effect.flow] if isinstance(effect, PlanFollowUp) else []
+            if isinstance(effect, PlanFollowUp):
+                self.follow_ups.append(effect.flow)
         elif isinstance(effect, PlanFlowOnDay):
-            self._timers.append(
-                (self.library.district.resolve_send_time(effect.day, effect.local_time, self.now), effect)
-            )
+            due_at = self.library.district.resolve_send_time(effect.day, effect.local_time, self.now)
+            self._timers.append((due_at, effect))
             self.follow_ups.append(effect.flow)
         elif isinstance(effect, SetAttribute):
             self.attributes[effect.name] = effect.value

@@ -1,9 +1,9 @@
-"""What a transcript may say: the models of `flows/tests/*.yaml`."""
+"""Define the grammar of test conversations, the models of `flows/tests/*.yaml`."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -14,18 +14,21 @@ from bot.flows.model import Name, Severity, StrictModel, TimeSpan
 
 ConversationKind = Literal["happy", "confused", "emergency"]
 CONVERSATION_KINDS: tuple[ConversationKind, ...] = ("happy", "confused", "emergency")
-"""What each flow needs a transcript of: its way to the end, nobody understood, an emergency."""
+"""Each flow needs a test conversation of each kind: a normal path, confused answers, and an emergency."""
 WordsByLanguage = str | dict[Language, str]
-"""The same in every language, or one for each language that the transcript is run in."""
+"""One text for every language, or one text for each language of the test conversation."""
 
 
 class ConversationLine(StrictModel):
-    """One thing that happens.  Exactly one of `family`, `start`, `choose`, `advance`, `bot`, `staff`.
+    """One event.
 
-    `family`: the family writes this.  `start`: it asks about the topic of this flow.  `choose`: it takes this choice
-    of the question that waits, by its button on WhatsApp and by its number in an SMS.  `advance`: time passes.
-    `bot`: the step (`step`, or `flow.step`) that the answer came to; `contains` is a part of what it reads.
-    `staff`: the newest case was opened for this role; `contains` is a part of the alert that its people read.
+    It has exactly one of `family`, `start`, `choose`, `advance`, `bot`, and `staff`.
+
+    `family`: the family writes this text. `start`: the family asks about the topic of this flow. `choose`: the family
+    takes this choice of the open question, by button on WhatsApp and by number in an SMS. `advance`: this time passes.
+
+    `bot`: the answer reached this step (`step`, or `flow.step`), and `contains` is a part of the reply. `staff`: the
+    newest case is for this role, and `contains` is a part of the alert.
     """
 
     family: WordsByLanguage | None = None
@@ -47,7 +50,7 @@ class ConversationLine(StrictModel):
 
 
 class ExpectedCase(StrictModel):
-    """A case that must have been opened: whom it goes to, how urgent it is, and answers that it holds (masked)."""
+    """An expected case: its role, its severity, and some of its answers (masked)."""
 
     to: Name
     severity: Severity
@@ -55,7 +58,7 @@ class ExpectedCase(StrictModel):
 
 
 class ExpectedOutcome(StrictModel):
-    """What must be there at the end.  `case: none` in YAML is written `no_case: true`."""
+    """The expected result at the end. To expect no case, write `no_case: true`."""
 
     case: ExpectedCase | None = None
     no_case: bool = False
@@ -64,18 +67,24 @@ class ExpectedOutcome(StrictModel):
     stopped: bool | None = None
     language: Language | None = None
     never_kept: tuple[str, ...] = ()
-    """Parts of what the family wrote that no case and no note may hold."""
+    """Parts of the family's texts that no case and no attribute may contain."""
+
+
+def _make_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 class TestConversation(StrictModel):
-    """One conversation, run once in each language of `run_in` (all of the district's if it is left out).
+    """One conversation.
 
-    `contact`: what flows wrote down about this family before (`school: harbor`).
+    It runs once in each language of `run_in`, or in all languages of the district without `run_in`.
+
+    `contact`: the saved attributes of this family (`school: harbor`).
     """
 
     name: str
     shows: ConversationKind = "happy"
-    run_in: Annotated[tuple[Language, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = ()
+    run_in: Annotated[tuple[Language, ...], BeforeValidator(_make_tuple)] = ()
     at: datetime | None = None
     contact: dict[Name, Name] = Field(default_factory=dict)
     talk: tuple[ConversationLine, ...] = Field(min_length=1)
@@ -89,10 +98,10 @@ class TestConversationFile(StrictModel):
 
 
 def read_test_conversations(folder: Path) -> Iterator[tuple[Source, TestConversationFile]]:
-    """All files of a folder, or the one file.  Raises `BadSource` with the places of what is wrong."""
+    """Yield the files of a folder, or one file. Raises `SourceError` with the places of all problems."""
     files = [folder] if folder.is_file() else sorted(folder.glob("*.yaml"))
     if not files:
-        raise SourceError([Problem(str(folder), 1, 1, "there are no transcripts here")])
+        raise SourceError([Problem(str(folder), 1, 1, "there are no test conversations here")])
     for path in files:
         source = parse_yaml(path.read_text(encoding="utf-8"), format_path(path))
         yield source, source.parse_model(TestConversationFile)

@@ -1,6 +1,7 @@
-"""A conversation of the simulator becomes a transcript: the family's texts, the steps they came to, the case opened.
+"""Record a conversation of the phone simulator as a test conversation.
 
-Nothing of the answers' wording is written down, so rewording a flow breaks no recording.
+The recording holds the texts of the family, the steps, and the case. It holds no reply, so that new wording of a flow
+breaks no recording.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,29 +15,27 @@ from bot.content.library import Library
 from bot.flow_tests.harness import ChannelName, FlowTestHarness
 
 MIN_RECORDED_PAUSE = timedelta(minutes=5)
-"""A longer silence is written down as `advance`: time-outs may have come between."""
+"""The recorder writes a longer pause as `advance`, because timeouts can happen in it."""
 
 
 @dataclass(frozen=True)
 class RecordedText:
-    """What a family wrote, and when."""
+    """Hold a text of the family and its time."""
 
     text: str
     sent_at: datetime
 
 
 def record_conversation(library: Library, texts: Sequence[RecordedText], channel: ChannelName) -> str:
-    """The YAML of a file for `flows/tests/`; raises ValueError if there is nothing to record."""
+    """Return the YAML of a file for `flows/tests/`. Raises ValueError if there is nothing to record."""
     if not texts:
         raise ValueError("Nothing was written with this phone yet.")
     harness = FlowTestHarness(library, "en", channel, texts[0].sent_at)
     lines = list(_build_lines(harness, texts))
     language = harness.state.language or "en"
     conversation: dict[str, Any] = {
-        "name": f"Recorded {texts[0].sent_at:%Y-%m-%d %H:%M}: say here what it shows",
+        "name": f"Recorded {texts[0].sent_at:%Y-%m-%d %H:%M}: write here what it shows",
         "run_in": [language],
-    }
-    conversation |= {
         "at": texts[0].sent_at.isoformat(timespec="seconds"),
         "talk": lines,
         "expect": _build_expectation(harness),
@@ -48,8 +47,9 @@ def record_conversation(library: Library, texts: Sequence[RecordedText], channel
 def _build_lines(harness: FlowTestHarness, texts: Sequence[RecordedText]) -> Iterator[dict[str, Any]]:
     last_sent_at = texts[0].sent_at
     for recorded in texts:
-        if recorded.sent_at - last_sent_at > MIN_RECORDED_PAUSE:
-            minutes = (recorded.sent_at - last_sent_at) // timedelta(minutes=1)
+        pause = recorded.sent_at - last_sent_at
+        if pause > MIN_RECORDED_PAUSE:
+            minutes = pause // timedelta(minutes=1)
             harness.advance_clock(timedelta(minutes=minutes))
             yield {"advance": f"{minutes} minutes"}
         last_sent_at = recorded.sent_at
@@ -62,7 +62,7 @@ def _build_lines(harness: FlowTestHarness, texts: Sequence[RecordedText]) -> Ite
 
 
 def _record_text(harness: FlowTestHarness, text: str) -> dict[str, Any]:
-    """A number that answers a question is written as the choice it means, which holds in every language."""
+    """Record the number of a choice as the name of the choice, which is the same in every language."""
     step = harness.find_open_question()
     choices = list(step.choices) if step else []
     if text.strip().isdecimal() and 1 <= int(text) <= len(choices):
@@ -81,4 +81,6 @@ def _build_expectation(harness: FlowTestHarness) -> dict[str, Any]:
         expected["no_case"] = True
     if harness.follow_ups:
         expected["follow_up"] = harness.follow_ups[-1]
-    return {**expected, **({"notes": dict(harness.attributes)} if harness.attributes else {})}
+    if harness.attributes:
+        expected["notes"] = dict(harness.attributes)
+    return expected

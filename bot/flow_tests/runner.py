@@ -1,4 +1,4 @@
-"""Run transcripts: what differs from what they say, line by line, and what nobody has walked."""
+"""Run test conversations. List the differences by line, and the steps and choices that no conversation covers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from bot.speech.utterances import split_utterances
 
 @dataclass
 class FlowTestReport:
-    """Differences (`file:line:col: message`), and the coverage of steps, choices and languages."""
+    """Hold the differences (`file:line:col: message`) and the coverage of steps, choices, and languages."""
 
     problems: list[Problem] = field(default_factory=list)
     run_count: int = 0
@@ -31,7 +31,7 @@ class FlowTestReport:
     covered_kinds: set[tuple[str, ConversationKind]] = field(default_factory=set)
 
     def list_uncovered_steps(self, library: Library) -> list[tuple[str, str]]:
-        """The steps that no transcript came to, in any language."""
+        """List the steps that no test conversation reached in any language."""
         visited = set().union(*self.visited_steps.values()) if self.visited_steps else set()
         return [
             (name, step)
@@ -41,11 +41,11 @@ class FlowTestReport:
         ]
 
     def list_uncovered_choices(self, library: Library) -> list[tuple[str, str, str]]:
-        """The choices that no transcript took."""
+        """List the choices that no test conversation took."""
         return [choice for choice in _list_choices(library) if choice not in self.taken_choices]
 
     def list_uncovered_kinds(self, library: Library) -> list[tuple[str, ConversationKind]]:
-        """The flows, with the kind of transcript that the file of their name lacks."""
+        """List the flows and the kinds of test conversation that they don't have in the file of their name."""
         return [
             (flow, kind)
             for flow in library.flows.flows
@@ -55,16 +55,18 @@ class FlowTestReport:
 
 
 def play_all(library: Library, folder: Path, channels: Iterable[ChannelName]) -> FlowTestReport:
-    """Play every transcript in each of its languages on each channel.  Raises `BadSource` for unusable files."""
+    """Play every test conversation in each of its languages on each channel.
+
+    Raises `SourceError` for unusable files.
+    """
     report, files = FlowTestReport(), list(read_test_conversations(folder))
     for channel in channels:
         for source, file in files:
             for number, conversation in enumerate(file.transcripts):
                 report.covered_kinds.add((Path(source.file).stem, conversation.shows))
+                started_at = conversation.at or compute_default_time(library)
                 for language in conversation.run_in or library.district.languages:
-                    harness = FlowTestHarness(
-                        library, language, channel, conversation.at or compute_default_time(library)
-                    )
+                    harness = FlowTestHarness(library, language, channel, started_at)
                     harness.attributes.update(conversation.contact)
                     report.problems += _play(harness, source, number, conversation)
                     report.run_count += 1
@@ -80,7 +82,7 @@ def _list_choices(library: Library) -> Iterator[tuple[str, str, str]]:
 
 
 def _play(harness: FlowTestHarness, source: Source, number: int, conversation: TestConversation) -> Iterator[Problem]:
-    """The differences of one conversation; after the first the rest means nothing."""
+    """Yield the differences of one conversation. After the first difference, the other lines mean nothing."""
     label = f"{conversation.name} ({harness.language}, {harness.channel})"
     for line_number, line in enumerate(conversation.talk):
         problem = _play_line(harness, line)
@@ -92,7 +94,7 @@ def _play(harness: FlowTestHarness, source: Source, number: int, conversation: T
 
 
 def _play_line(harness: FlowTestHarness, line: ConversationLine) -> str | None:
-    """What is wrong with what happens at this line, or None."""
+    """Play one line. Return its difference, or None."""
     if line.bot is not None:
         return _check_reply(harness, line)
     if line.staff is not None:
@@ -112,80 +114,81 @@ def _play_line(harness: FlowTestHarness, line: ConversationLine) -> str | None:
 
 
 def _check_reply(harness: FlowTestHarness, line: ConversationLine) -> str | None:
-    reached_steps = [f"{reach.flow}.{reach.step}" for reach in harness.reached_steps]
+    reached_steps = [f"{step.flow}.{step.step}" for step in harness.reached_steps]
     expected_step = line.bot or ""
     if not any(name == expected_step or name.endswith(f".{expected_step}") for name in reached_steps):
         reached = ", ".join(reached_steps) or "no step"
-        return f"expected the step '{expected_step}', came to {reached}; it read:\n{harness.reply}"
-    expected_text = _select_words(line.contains, harness.language) if line.contains is not None else ""
+        return f"expected the step '{expected_step}', came to {reached}; the reply was:\n{harness.reply}"
+    expected_text = _get_expected_text(harness, line)
     if harness.channel == "voice":
         return _check_spoken_reply(harness, expected_text)
-    return None if expected_text in harness.reply else f"expected to read '{expected_text}'; it read:\n{harness.reply}"
+    if expected_text in harness.reply:
+        return None
+    return f"expected the text '{expected_text}'; the reply was:\n{harness.reply}"
+
+
+def _get_expected_text(harness: FlowTestHarness, line: ConversationLine) -> str:
+    return "" if line.contains is None else _select_words(line.contains, harness.language)
 
 
 def _check_spoken_reply(harness: FlowTestHarness, expected_part: str) -> str | None:
-    """A caller hears it too (addresses of pages aside), each choice by its key; and no question is silent.
+    """Check the reply as a caller hears it, without web addresses and with a key for each choice.
 
-    A part of a text that has other words for the ear is looked for among the written ones.
+    An open question must never be silent. The expected text can be a part of the written or of the spoken text.
     """
-    pieces_heard = split_utterances(
-        render_spoken_reply(harness.library, harness.state.language or harness.language, harness.reply)
-    )
+    language = harness.state.language or harness.language
+    utterances = split_utterances(render_spoken_reply(harness.library, language, harness.reply))
     written_text, spoken_text, expected_text = (
-        " ".join(piece.text for piece in piece_group)
-        for piece_group in (split_utterances(harness.reply), pieces_heard, split_utterances(expected_part))
+        " ".join(utterance.text for utterance in group)
+        for group in (split_utterances(harness.reply), utterances, split_utterances(expected_part))
     )
     step = harness.find_open_question()
-    keys = [piece.key for piece in pieces_heard if piece.key]
-    if step and step.choices and keys[-len(step.choices) :] != [str(n) for n in range(1, len(step.choices) + 1)]:
-        return f"expected a key for each choice, heard {keys}"
-    if step and not pieces_heard:
-        return "expected words before the line waits"
-    return (
-        None
-        if expected_text in written_text or expected_text in spoken_text
-        else f"expected to hear '{expected_text}'; it said:\n{spoken_text}"
-    )
+    keys = [utterance.key for utterance in utterances if utterance.key]
+    if step and step.choices:
+        expected_keys = [str(number) for number in range(1, len(step.choices) + 1)]
+        if keys[-len(expected_keys) :] != expected_keys:
+            return f"expected a key for each choice, heard {keys}"
+    if step and not utterances:
+        return "expected spoken text before Puente waits for an answer"
+    if expected_text in written_text or expected_text in spoken_text:
+        return None
+    return f"expected to hear '{expected_text}'; the call said:\n{spoken_text}"
 
 
 def _check_alert(harness: FlowTestHarness, line: ConversationLine) -> str | None:
     if not harness.cases or harness.cases[-1].to != line.staff:
-        return f"expected an alert to {line.staff}, the newest case is for {[case.to for case in harness.cases[-1:]]}"
-    expected_text = _select_words(line.contains, harness.language) if line.contains is not None else ""
-    return (
-        None
-        if expected_text in harness.build_alert()
-        else f"expected the alert to hold '{expected_text}'; it read:\n{harness.build_alert()}"
-    )
+        newest_role = harness.cases[-1].to if harness.cases else "nobody: there is no case"
+        return f"expected an alert to {line.staff}, the newest case is for {newest_role}"
+    expected_text, alert = _get_expected_text(harness, line), harness.build_alert()
+    return None if expected_text in alert else f"expected the alert to hold '{expected_text}'; it was:\n{alert}"
 
 
 def _select_words(words: WordsByLanguage, language: str) -> str:
     if isinstance(words, str):
         return words
     if language not in words:
-        raise ValueError(f"add the words for '{language}', or take it out of 'run_in'")
+        raise ValueError(f"add the text for '{language}', or remove it from 'run_in'")
     return words[language]
 
 
 def _check_outcome(harness: FlowTestHarness, expect: ExpectedOutcome) -> Iterator[str]:
     opened_cases = [(case.to, case.severity) for case in harness.cases]
     if expect.case and (expect.case.to, expect.case.severity) not in opened_cases:
-        yield f"expected a case for {expect.case.to} ({expect.case.severity}), opened were {opened_cases or 'none'}"
+        yield f"expected a case for {expect.case.to} ({expect.case.severity}), got {opened_cases or 'none'}"
     if expect.case and not any(expect.case.answers.items() <= answers.items() for answers in harness.case_answers):
-        yield f"expected a case that holds {expect.case.answers}, kept was {harness.case_answers}"
-    kept_text = "\n".join(
-        [*(text for answers in harness.case_answers for text in answers.values()), *harness.attributes.values()]
-    )
+        yield f"expected a case that holds {expect.case.answers}, got {harness.case_answers}"
+    case_texts = [text for answers in harness.case_answers for text in answers.values()]
+    stored_text = "\n".join([*case_texts, *harness.attributes.values()])
     for part in expect.never_kept:
-        if part in kept_text:
-            yield f"'{part}' must not be kept; kept was {kept_text}"
+        if part in stored_text:
+            yield f"'{part}' must not be stored; stored: {stored_text}"
     if expect.language and expect.language != harness.state.language:
-        yield f"expected the language '{expect.language}', kept was '{harness.state.language}'"
+        yield f"expected the language '{expect.language}', got '{harness.state.language}'"
     if expect.no_case and opened_cases:
-        yield f"expected no case, opened were {opened_cases}"
+        yield f"expected no case, got {opened_cases}"
     if expect.follow_up and expect.follow_up not in harness.follow_ups:
-        yield f"expected the follow-up {expect.follow_up}, planned were {harness.follow_ups or 'none'}"
+        yield f"expected the follow-up {expect.follow_up}, got {harness.follow_ups or 'none'}"
     if not expect.notes.items() <= harness.attributes.items():
-        yield f"expected the notes {expect.notes}, kept were {harness.attributes or 'none'}"
+        yield f"expected the notes {expect.notes}, got {harness.attributes or 'none'}"
     if expect.stopped is not None and expect.stopped != harness.is_opted_out:
-        yield f"expected stopped: {expect.stopped}, it was {harness.is_opted_out}"
+        yield f"expected stopped: {expect.stopped}, got {harness.is_opted_out}"

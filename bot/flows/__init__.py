@@ -1,1 +1,1 @@
-"""The conversation: flows, the engine that advances them, the few words that always work.  Pure; no I/O."""
+"""Define flows, the engine that advances them, and the commands that always work. Pure: no input or output."""

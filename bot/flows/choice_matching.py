@@ -1,4 +1,4 @@
-"""Which of the choices does an answer mean?  By button, number, label, another word, in any language."""
+"""Find the choice that an answer means, by button, number, label, or other text, in any language."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from bot.base.text_normalization import NormalizedText, normalize_text
 from bot.flows.model import Choice
 
 TranslateLabel = Callable[[str], str]
-"""Translates a label."""
+"""Return an English label in the family's language."""
 YES_WORDS = [
     "yes",
     "y",
@@ -108,7 +108,7 @@ THANKS_WORDS = [
     "고맙습니다",
 ]
 WORDS_BY_CHOICE_NAME: Mapping[str, Sequence[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "done": THANKS_WORDS}
-"""A choice named `yes`, `no` or `done` is understood in every language without listing the words in the flow."""
+"""Flows don't need to list these words. Puente understands choices named `yes`, `no`, or `done` in every language."""
 
 NUMBER_WORDS = {
     1: [
@@ -192,20 +192,24 @@ NUMBER_WORDS = {
 NUMBER_BY_WORD = {normalize_text(word): number for number, words in NUMBER_WORDS.items() for word in words}
 DIGITS_PATTERN = re.compile(r"\d+")
 MIN_FUZZY_RATIO = 88
-"""rapidfuzz ratio from which a misspelt label still counts ("Sicknes")."""
+"""The rapidfuzz ratio from which a misspelled label still counts ("Sicknes")."""
 
 
 def match_choice(
     text: NormalizedText, payload: str | None, choices: Mapping[str, Choice], translate: Callable[[str], str]
 ) -> str | None:
-    """The name of the choice that `text` (or a button's `payload`) means, or None.  `read` translates a label."""
+    """Return the name of the choice that `text` or the `payload` of a button means, or None.
+
+    `translate` returns a label in the family's language.
+    """
     if payload in choices:
         return payload
     names = list(choices)
     answer = text.plain
     number = parse_number(answer)
     if number is not None:
-        return names[number - 1] if 1 <= number <= len(names) else None
+        is_listed = 1 <= number <= len(names)
+        return names[number - 1] if is_listed else None
     if not answer:
         return None
     wordings = [(name, _get_wordings(name, choice, translate)) for name, choice in choices.items()]
@@ -219,9 +223,10 @@ def match_choice(
 def is_unambiguous(
     text: NormalizedText, payload: str | None, name: str, choices: Mapping[str, Choice], translate: TranslateLabel
 ) -> bool:
-    """Whether this is the choice `name` beyond doubt: its button, its number, its very label, or just "yes".
+    """Return whether the answer means the choice `name` beyond doubt.
 
-    For what cannot be undone: "yes, but ..." and words that only resemble the label are not enough.
+    An unambiguous answer is the button, the number, the exact label, or a plain "yes". Use this check before an action
+    that nobody can undo. "Yes, but ..." and text that only resembles the label don't count.
     """
     if payload is not None:
         return payload == name
@@ -233,14 +238,14 @@ def is_unambiguous(
 
 
 def _match_first_word(answer: str, names: Sequence[str]) -> str | None:
-    """'Yes, they are with my sister' is a yes."""
+    """Match an answer that starts with yes or no, such as "Yes, they are with my sister"."""
     first_word = answer.split(" ", 1)[0]
     matches = [name for name in ("yes", "no") if name in names and first_word in _list_opening_words(name)]
     return matches[0] if len(matches) == 1 else None
 
 
 def _match_contained_word(answer: str, choices: Mapping[str, Choice]) -> str | None:
-    """'They are with my sister' holds another word of a choice ("with my")."""
+    """Match an answer that contains another word of a choice, such as "with my" in "They are with my sister"."""
     padded_answer = f" {answer} "
     matches = [name for name, choice in choices.items() if any(word in padded_answer for word in choice.padded_words)]
     return matches[0] if len(matches) == 1 else None
@@ -248,11 +253,11 @@ def _match_contained_word(answer: str, choices: Mapping[str, Choice]) -> str | N
 
 @lru_cache(maxsize=2)
 def _list_opening_words(name: str) -> frozenset[str]:
-    return frozenset(_normalise_cached(word) for word in WORDS_BY_CHOICE_NAME[name])
+    return frozenset(_normalize_cached(word) for word in WORDS_BY_CHOICE_NAME[name])
 
 
 def parse_number(answer: str) -> int | None:
-    """The number that a short normalised answer stands for: '2', 'option 2', 'two', '2 please'; else None."""
+    """Return the number that a short normalized answer means ("2", "option 2", "two", "2 please"), or None."""
     if len(answer) > 16:
         return None
     digits = DIGITS_PATTERN.findall(answer)
@@ -263,7 +268,10 @@ def parse_number(answer: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _ChoiceWordings:
-    """All that names one choice, normalised: one by one, and as one line in which a part of one is found."""
+    """Hold the normalized texts that name one choice.
+
+    `joined_wordings` holds all of them in one string, for a search for a part of one.
+    """
 
     wordings: frozenset[str]
     joined_wordings: str
@@ -275,20 +283,23 @@ def _get_wordings(name: str, choice: Choice, translate: Callable[[str], str]) ->
 
 @lru_cache(maxsize=8192)
 def _compile_wordings(label: str, translated_label: str, other_words: tuple[str, ...], name: str) -> _ChoiceWordings:
-    """Of labels and their other words only: what a family writes is never kept here."""
+    """Normalize the texts that name one choice.
+
+    The cache holds only labels and other words from flows. It never holds text from a family.
+    """
     wordings = frozenset(
         (
-            _normalise_cached(label),
-            _normalise_cached(translated_label),
+            _normalize_cached(label),
+            _normalize_cached(translated_label),
             *other_words,
-            *map(_normalise_cached, WORDS_BY_CHOICE_NAME.get(name, ())),
+            *map(_normalize_cached, WORDS_BY_CHOICE_NAME.get(name, ())),
         )
     )
     return _ChoiceWordings(wordings, f" {' | '.join(sorted(wordings))} ")
 
 
 @lru_cache(maxsize=8192)
-def _normalise_cached(wording: str) -> str:
+def _normalize_cached(wording: str) -> str:
     return normalize_text(wording)
 
 
@@ -297,12 +308,14 @@ def _is_exact_match(answer: str, wordings: _ChoiceWordings) -> bool:
 
 
 def _is_partial_match(answer: str, wordings: _ChoiceWordings) -> bool:
-    """'a bus' for 'Help with a bus'; not for answers so short that they stand in everything."""
+    """Match a part of a label, such as "a bus" in "Help with a bus".
+
+    Shorter answers don't count, because they are a part of too many labels.
+    """
     return len(answer) >= 3 and f" {answer} " in wordings.joined_wordings
 
 
 def _is_fuzzy_match(answer: str, wordings: _ChoiceWordings) -> bool:
-    return (
-        len(answer) >= 4
-        and extractOne(answer, wordings.wordings, scorer=fuzz.ratio, score_cutoff=MIN_FUZZY_RATIO) is not None
-    )
+    if len(answer) < 4:
+        return False
+    return extractOne(answer, wordings.wordings, scorer=fuzz.ratio, score_cutoff=MIN_FUZZY_RATIO) is not None

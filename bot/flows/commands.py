@@ -1,6 +1,8 @@
-"""The few words that always work, in every language, whatever the conversation is doing: STOP, 0, español.
+"""Recognize the commands that always work, in every language:
 
-Only a whole message is a command: "stop" ends the messages, "the bus did not stop" does not.
+STOP, 0, español.
+
+Only a whole message is a command. "Stop" ends the messages, but "the bus did not stop" doesn't.
 """
 
 from __future__ import annotations
@@ -18,21 +20,22 @@ CommandKind = Literal[
     "stop", "start", "help", "person", "menu", "language", "choose_language", "join", "check", "erase", "privacy"
 ]
 MAX_SCHOOL_NAME_WORDS = 4
-"""The name of a school has so many words at most."""
+"""The maximum number of words in the name of a school."""
 
 LINK_CODE_PATTERN = re.compile(r"/m/([A-HJ-NP-Z2-9]{6})\b", re.IGNORECASE)
 ANNOUNCEMENT_CODE_PATTERN = re.compile(r"(?=.*\d)[A-HJ-NP-Z2-9]{6}", re.IGNORECASE)
-"""An announcement's code (store/announcements/announcements): with a digit, so that no word is one."""
+"""The code of an announcement. It always contains a digit, so that no word looks like a code."""
 
 _MAX_COMMAND_CHARACTERS = 60
-"""No command is longer, so most messages need no further look."""
+"""Longer messages are never commands, so the search skips them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the family ordered; `lang` is the language named, with kind "language" only.
+    """Hold a command that a family sent.
 
-    `rest`: what stands after "join" (a school, if it is one) or after "check" (the code of a message).
+    `lang` is the language that the command names, only for the kind "language". `argument` is the text after "join" (a
+    school name) or after "check" (the code of a message).
     """
 
     kind: CommandKind
@@ -41,10 +44,10 @@ class Command:
 
 
 def match_command(text: NormalizedText, phrasebook: Phrasebook) -> Command | None:
-    """The command that the whole of `text` is, or None.
+    """Return the command that the whole `text` is, or None.
 
-    Case, accents, punctuation polite words around it do not matter ("Stop, please!"); "0" asks for a person.
-    A word of any language counts, because a family may order in another language than it writes.
+    Case, accents, punctuation, and polite words around a command don't matter ("Stop, please!"). "0" asks for a person.
+    Commands of every language count, because a family can send a command in a language that it doesn't write in.
     """
     link_code = LINK_CODE_PATTERN.search(text.raw)
     if link_code:
@@ -57,9 +60,11 @@ def match_command(text: NormalizedText, phrasebook: Phrasebook) -> Command | Non
     accented = phrasebook.accented_commands.get(normalize_keeping_accents(text.raw))
     if accented:
         return _build_command(accented)
-    return next(
-        (command for core in _list_cores(normal, phrasebook) if (command := _find_command(core, phrasebook))), None
-    )
+    for core in _list_cores(normal, phrasebook):
+        command = _find_command(core, phrasebook)
+        if command:
+            return command
+    return None
 
 
 def _build_command(word: CommandWord) -> Command:
@@ -75,10 +80,14 @@ def _find_command(core: str, phrasebook: Phrasebook) -> Command | None:
 
 
 def _parse_with_argument(core: str, phrasebook: Phrasebook) -> Command | None:
-    """ "JOIN Lincoln" and "CHECK K7Q2MX"; a word before anything else ("check the bus") is an ordinary message."""
+    """Parse "JOIN Lincoln" and "CHECK K7Q2MX".
+
+    Any other text after a command word makes an ordinary message ("check the bus").
+    """
     words = core.split()
     for word_count in range(1, min(len(words), 4)):
-        word, argument = phrasebook.commands.get(" ".join(words[:word_count])), " ".join(words[word_count:])
+        word = phrasebook.commands.get(" ".join(words[:word_count]))
+        argument = " ".join(words[word_count:])
         if word == "check" and ANNOUNCEMENT_CODE_PATTERN.fullmatch(argument):
             return Command("check", argument=argument.upper())
         if word == "join" and len(words) - word_count <= MAX_SCHOOL_NAME_WORDS:
@@ -87,7 +96,10 @@ def _parse_with_argument(core: str, phrasebook: Phrasebook) -> Command | None:
 
 
 def _find_named_language(core: str, phrasebook: Phrasebook) -> str | None:
-    """The language of "LANG es" and "idioma español"; a bare code is no command ("es" is a Spanish word)."""
+    """Return the language of "LANG es" and "idioma español".
+
+    A bare code isn't a command, because "es" is a Spanish word.
+    """
     words = core.split()
     for word_count in range(1, min(len(words), 4)):
         if phrasebook.commands.get(" ".join(words[:word_count])) == "language":
@@ -97,7 +109,7 @@ def _find_named_language(core: str, phrasebook: Phrasebook) -> str | None:
 
 
 def _list_cores(normal: str, phrasebook: Phrasebook) -> Iterator[str]:
-    """The message as it is, said once instead of "stop stop", then with ever less politeness around it."""
+    """Yield the message, then one word of "stop stop", then the message without its polite words, one at a time."""
     yield normal
     words = normal.split()
     if len(words) > 1 and len(set(words)) == 1:
@@ -108,13 +120,13 @@ def _list_cores(normal: str, phrasebook: Phrasebook) -> Iterator[str]:
 
 
 def _strip_polite_word(normal: str, polite: tuple[str, ...]) -> str:
-    """The message without one polite word at either end; empty if there is none."""
+    """Return the message without one polite word at either end, or "" if it has none."""
     words = normal.split()
     starts, ends, han = _index_polite_words(polite)
-    for word in starts.get(words[0], ()) if words else ():
+    for word in starts.get(words[0], []) if words else []:
         if normal.startswith(word + " "):
             return normal[len(word) + 1 :]
-    for word in ends.get(words[-1], ()) if words else ():
+    for word in ends.get(words[-1], []) if words else []:
         if normal.endswith(" " + word):
             return normal[: -len(word) - 1]
     matching_words = (word for word in han if normal.startswith(word) and normal != word)
@@ -123,7 +135,7 @@ def _strip_polite_word(normal: str, polite: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=8)
 def _index_polite_words(polite: tuple[str, ...]) -> tuple[dict[str, list[str]], dict[str, list[str]], list[str]]:
-    """Polite words by their first and by their last word, and the Chinese ones, which stand without spaces."""
+    """Index polite words by first and by last word, and list the Chinese ones, which have no spaces around them."""
     starts: dict[str, list[str]] = {}
     ends: dict[str, list[str]] = {}
     for word in polite:

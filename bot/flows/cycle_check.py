@@ -1,15 +1,15 @@
-"""Ways round that never ask anything: such a flow would talk without end.  With several flows they may cross them."""
+"""Find cycles of steps without a question, which would send texts without end. A cycle can cross several flows."""
 
 from collections.abc import Iterator, Mapping
 
 from bot.flows.model import Flow
 
 StepPlace = tuple[str, str]
-"""A flow and a step of it."""
+"""The name of a flow and of one of its steps."""
 
 
 def find_endless_steps(flows: Mapping[str, Flow]) -> Iterator[StepPlace]:
-    """Every step from which the conversation may come back to it without a question in between."""
+    """Yield every step that the conversation can reach again without a question in between."""
     for name, flow in flows.items():
         for step in flow.steps:
             if (name, step) in _find_reachable_steps(flows, (name, step)):
@@ -17,7 +17,7 @@ def find_endless_steps(flows: Mapping[str, Flow]) -> Iterator[StepPlace]:
 
 
 def _find_reachable_steps(flows: Mapping[str, Flow], start: StepPlace) -> set[StepPlace]:
-    """Where one may get from a step, without a question."""
+    """Return the steps that the conversation can reach from `start` without a question."""
     seen: set[StepPlace] = set()
     pending = list(_list_next_steps(flows, start))
     while pending:
@@ -29,7 +29,10 @@ def _find_reachable_steps(flows: Mapping[str, Flow], start: StepPlace) -> set[St
 
 
 def _list_next_steps(flows: Mapping[str, Flow], place: StepPlace) -> Iterator[StepPlace]:
-    """Where a step leads without waiting.  A flow that is called may end at once: both ways count."""
+    """Yield the steps that can follow without an answer.
+
+    A called flow can end at once, so both its first step and the step after the call count.
+    """
     flow = flows.get(place[0])
     step = flow.steps.get(place[1]) if flow else None
     if step is None:

@@ -1,6 +1,8 @@
-"""One turn of a conversation, from what was understood to what is to be done.  Pure.
+"""Turn one understood message into the next dialog state and its effects.
 
-The order is a promise (design): commands ▸ emergencies ▸ the step that waits ▸ a person who talks ▸ topic.
+Pure.
+
+The order is fixed: commands, emergencies, the open question, staff who talk with the family, then topics.
 """
 
 from dataclasses import replace
@@ -48,31 +50,32 @@ from bot.pii.masking import mask_pii
 
 EMERGENCY_SEVERITY = "escalate_now"
 MIN_LANGUAGE_CONFIDENCE = 0.8
-"""Below this the first message is answered with the list of languages (dependencies.md: language identification)."""
+"""Below this confidence, Puente answers the first message with the list of languages."""
 MIN_LIKELY_LANGUAGE_CONFIDENCE = 0.6
-"""From here an emergency or a command of somebody new is answered in the language that it seems to be in."""
+"""From this confidence, Puente answers the emergency or command of a new family in the detected language."""
 MIN_TOPIC_CONFIDENCE = 0.85
-"""From here a message that fits no choice of the waiting question starts its own topic instead of a retry."""
+"""From this confidence, a message that fits no choice of the open question starts its own topic instead of a retry."""
 SMALL_TALK_INTENTS = frozenset(
     {"greeting_identity", "short_reply", "out_of_scope", "restricted_request", "fear_attendance", "mental_health"}
 )
-"""After an emergency "did somebody go?" is no greeting and "I'm scared" no new topic, whatever they sound like."""
+"""After an emergency, messages with these intents still belong to it. "Did somebody go?" is then no greeting, and "I'm
+scared" is no new topic."""
 MENU_FLOW, HELP_FLOW, START_FLOW = "menu", "help", "start"
 ERASE_FLOW, ERASED_FLOW, PRIVACY_FLOW = "erase_me", "erased", "privacy"
 LANGUAGE_SET_FLOW = "language_set"
 JOIN_FLOW, JOINED_FLOW = "join", "joined"
 COMMANDS_AFTER_OPT_OUT = frozenset({"start", "join", "erase", "privacy"})
-"""Commands by which somebody who stopped comes back, or asks what becomes of what it told."""
+"""Commands that work after an opt-out: to start again, or to ask what Puente stores."""
 FLOWS_AFTER_OPT_OUT = frozenset({ERASE_FLOW, PRIVACY_FLOW})
-"""Flows whose question somebody who stopped has asked for, and whose answer is read."""
+"""Flows that a family can start after an opt-out, so Puente reads the answers to their questions."""
 NEXT_FLOW_KEY = "flow"
-"""The key of `Talk.held` that names the flow which goes on once the language is chosen."""
+"""The key of `DialogState.held` with the flow that starts after the family chooses a language."""
 LANGUAGE_QUESTION = "ask_language"
-"""The state's flow while the list of languages waits for an answer; no file has a flow of this name."""
+"""The flow name in the state while the list of languages waits for an answer. No file has a flow of this name."""
 
 
 def take_turn(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """The family's next state, and all that this message asks to be done.  Never raises, whatever was written."""
+    """Return the next dialog state and the effects of this message. Never raises, whatever the message contains."""
     if parsed.twilio_opt:
         return _handle_twilio_opt(state, parsed)
     turn_outcome = _handle_message(context, queue_secondary_topic(context, state, parsed), parsed)
@@ -83,7 +86,7 @@ def take_turn(context: FlowContext, state: DialogState, parsed: ParsedMessage) -
 
 
 def _add_privacy_notice(outcome: Outcome, parsed: ParsedMessage) -> Outcome:
-    """Once a conversation, and not in an emergency, which has more to say: papers and numbers need not be told."""
+    """Add the notice that papers and numbers aren't needed, once in a conversation and never in an emergency."""
     state, effects = outcome
     should_skip = (
         state.told_private or parsed.is_opted_out or parsed.understanding.severity == EMERGENCY_SEVERITY or not effects
@@ -114,7 +117,7 @@ def _handle_message(context: FlowContext, state: DialogState, parsed: ParsedMess
 
 
 def _handle_twilio_opt(state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """Advanced Opt-Out: Twilio itself has answered STOP, START or HELP; a second answer would be one too many."""
+    """Record an opt-out or opt-in without a reply, because Twilio Advanced Opt-Out has already replied."""
     kind = parsed.twilio_opt
     if kind == "STOP":
         return replace(state, state=None), (ChangeConsent("stop", "twilio"),)
@@ -122,11 +125,11 @@ def _handle_twilio_opt(state: DialogState, parsed: ParsedMessage) -> Outcome:
 
 
 def _run_command(context: FlowContext, state: DialogState, parsed: ParsedMessage, command: Command) -> Outcome | None:
-    """A command's outcome; None where the word is no command here (START of somebody who never stopped)."""
+    """Return the outcome of a command, or None if it does nothing here (START without an opt-out)."""
     if command.kind == "join":
         return _join_school(context, state, parsed, command.argument)
     if command.kind == "check":
-        return None  # without a code that is known (bot/announcements/verification.py) it is an ordinary message
+        return None  # bot/announcements/verification.py answers existing codes; without one it's an ordinary message
     state = _ensure_language(state, parsed)
     if command.kind == "stop":
         return prepend_effect(ChangeConsent("stop", "word"), start_flow(context, replace(state, held={}), STOP_FLOW))
@@ -145,7 +148,10 @@ def _run_command(context: FlowContext, state: DialogState, parsed: ParsedMessage
 
 
 def _join_school(context: FlowContext, state: DialogState, parsed: ParsedMessage, school_name: str) -> Outcome | None:
-    """ "JOIN Lincoln": messages of this school from now on; None where what follows the word is no school."""
+    """Run "JOIN Lincoln": subscribe the family to the messages of a school.
+
+    Return None if the text after the command names no school.
+    """
     school = _find_school(context, school_name)
     if parsed.understanding.severity == EMERGENCY_SEVERITY or (school_name and school is None):
         return None
@@ -161,7 +167,7 @@ def _join_school(context: FlowContext, state: DialogState, parsed: ParsedMessage
 
 
 def _find_school(context: FlowContext, school_name: str) -> str | None:
-    """The one school whose name holds all these words."""
+    """Return the only school whose name contains all these words."""
     words = set(school_name.split())
     matches = [
         school_id for school_id, name in context.schools.items() if words and words <= set(normalize_text(name).split())
@@ -170,7 +176,10 @@ def _find_school(context: FlowContext, school_name: str) -> str | None:
 
 
 def _handle_emergency(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """The emergency's own flow at once; an answer to its question that sounds like the emergency is still an answer."""
+    """Start the flow of the emergency at once.
+
+    If the family already answers that flow, a text that sounds like the same emergency is still an answer.
+    """
     name = context.flows.find_by_intent(parsed.understanding.intent)
     known_state = _ensure_language(state, parsed)
     if name is None:
@@ -185,23 +194,26 @@ def _handle_emergency(context: FlowContext, state: DialogState, parsed: ParsedMe
 def _append_pages(
     context: FlowContext, parsed: ParsedMessage, outcome: Outcome, extra_flow: str | None = None
 ) -> Outcome:
-    """Two emergencies in one message: the first leads the conversation, the people of the others are paged too.
+    """Page the staff of the other emergencies in the message.
 
-    `beside`: the flow of one that was heard in the answer to another's question ("no, I am alone").
+    The first emergency leads the conversation.
+
+    `extra_flow`: the flow of an emergency that Puente found in the answer to another emergency ("no, I am alone").
     """
-    flow_names = [
-        extra_flow,
-        *(context.flows.find_by_intent(intent) for intent in parsed.understanding.secondary_intents),
-    ]
+    secondary_flows = (context.flows.find_by_intent(intent) for intent in parsed.understanding.secondary_intents)
     pages: list[Effect] = []
-    for name in flow_names:
-        _, effects = start_flow(context, DialogState(), name) if name else (None, ())
-        pages += [effect for effect in effects if isinstance(effect, Escalation)]
+    for name in (extra_flow, *secondary_flows):
+        if name:
+            _, effects = start_flow(context, DialogState(), name)
+            pages += [effect for effect in effects if isinstance(effect, Escalation)]
     return outcome[0], (*outcome[1], *pages)
 
 
 def is_in_emergency(context: FlowContext, state: DialogState) -> bool:
-    """Whether an emergency's question is open: its answer is read even after STOP (TOPICS.md, hard rule 11)."""
+    """Return whether a question of an emergency is open.
+
+    Puente reads its answer even after STOP (TOPICS.md, hard rule 11).
+    """
     flow = context.flows.flows.get(state.state.flow) if state.state else None
     return flow is not None and any(
         SEVERITY_BY_INTENT.get(intent) == EMERGENCY_SEVERITY for intent in flow.start_on.intents
@@ -213,11 +225,12 @@ def _is_allowed_after_opt_out(state: DialogState) -> bool:
 
 
 def _reply_to_unreadable(state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """A voice note (a person listens: `voice.py`), a picture, a place …: what we can't do with it, and how to go on."""
-    next_state = state if state.language else replace(state, state=FlowState(LANGUAGE_QUESTION, "open"))
-    language_effects = () if state.language else (AskLanguage(),)
-    kind = "unknown" if parsed.kind == "text" else parsed.kind  # a text of nothing but blanks
-    return next_state, (Notice(f"cannot_read_{kind}"), *language_effects)
+    """Say that Puente can't read a voice note, picture, or place, and how the family can continue."""
+    kind = "unknown" if parsed.kind == "text" else parsed.kind  # a text of only blanks
+    notice = Notice(f"cannot_read_{kind}")
+    if state.language:
+        return state, (notice,)
+    return replace(state, state=FlowState(LANGUAGE_QUESTION, "open")), (notice, AskLanguage())
 
 
 def _route_message(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
@@ -248,7 +261,10 @@ def _continue_dialog(context: FlowContext, state: DialogState, parsed: ParsedMes
 
 
 def _handle_answer(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """The waiting step first; where the text fits none of its choices but clearly is a topic, that topic."""
+    """Match the text with the open question first.
+
+    If the text fits no choice and is clearly about another topic, start that topic.
+    """
     flow_state = state.state
     flow = context.flows.flows.get(flow_state.flow) if flow_state else None
     if flow_state is None or flow is None:
@@ -270,30 +286,26 @@ def _handle_answer(context: FlowContext, state: DialogState, parsed: ParsedMessa
         return _confirm_erasure(context, state, parsed, step, turn_input)
     if next_flow_state and next_flow_state.flow == STOP_FLOW:
         return prepend_effect(ChangeConsent("stop", "own words"), start_flow(context, state, STOP_FLOW))
-    return follow_flows(
-        context, replace(state, unclear=0 if is_understood else state.unclear), next_flow_state, effects
-    )
+    if is_understood:
+        state = replace(state, unclear=0)
+    return follow_flows(context, state, next_flow_state, effects)
 
 
 def _confirm_erasure(
     context: FlowContext, state: DialogState, parsed: ParsedMessage, step: Step, turn_input: TurnInput
 ) -> Outcome:
-    """What cannot be undone is done only where the answer leaves no doubt; else it is asked again."""
+    """Erase the family only after an unambiguous answer, because nobody can undo it. Otherwise ask again."""
     flow, flow_state = context.flows.flows[ERASE_FLOW], state.state
     yes_choice = next(name for name, choice in step.choices.items() if choice.go == ERASED_FLOW)
-    if (
-        flow
-        and flow_state
-        and is_unambiguous(parsed.text, parsed.payload, yes_choice, step.choices, turn_input.translate)
-    ):
-        return prepend_effect(
-            EraseFamily(), start_flow(context, replace(state, held={}, later=None, emergency=None), ERASED_FLOW)
-        )
+    is_confirmed = is_unambiguous(parsed.text, parsed.payload, yes_choice, step.choices, turn_input.translate)
+    if flow and flow_state and is_confirmed:
+        cleared_state = replace(state, held={}, later=None, emergency=None)
+        return prepend_effect(EraseFamily(), start_flow(context, cleared_state, ERASED_FLOW))
     return follow_flows(context, state, *advance(flow, flow_state, replace(turn_input, text=NO_TEXT, payload=None)))
 
 
 def _restart_flow(context: FlowContext, state: DialogState, parsed: ParsedMessage, flow: str) -> Outcome:
-    """The flow was changed and no longer has the question that waited: politely from its beginning."""
+    """Restart a flow that changed and no longer has the open question."""
     cleared_state = replace(state, state=None)
     if _is_clear_topic(context, parsed):
         return start_topic(context, cleared_state, parsed)
@@ -309,18 +321,24 @@ def _is_clear_topic(context: FlowContext, parsed: ParsedMessage) -> bool:
 
 
 def _is_graver_topic(context: FlowContext, parsed: ParsedMessage, flow: str) -> bool:
-    """ "ICE took my husband" answers no open question about the day of an absence."""
+    """Return whether a free answer reports something grave instead.
+
+    "ICE took my husband" doesn't answer the question about the day of an absence.
+    """
     is_grave = parsed.understanding.severity == "escalate_day" and parsed.understanding.intent != "restricted_request"
     return is_grave and _is_clear_topic(context, parsed) and not _is_topic_of(context, parsed, flow)
 
 
 def _is_topic_of(context: FlowContext, parsed: ParsedMessage, flow: str) -> bool:
-    """ "He has a fever", where the reason for an absence was asked, is not a new absence."""
+    """Return whether the message is about the topic of this flow.
+
+    "He has a fever" as the reason of an absence doesn't report a new absence.
+    """
     return context.flows.find_by_intent(parsed.understanding.intent) == flow
 
 
 def _list_intents_by_language(context: FlowContext, parsed: ParsedMessage) -> dict[str, str]:
-    """What a message would mean in each language; most mean something in one or two."""
+    """Return the intent of the message in each language in which it has one, usually one or two languages."""
     intents = {language: context.understand(parsed.text, language).intent for language in context.languages}
     return {language: intent for language, intent in intents.items() if intent}
 
@@ -330,7 +348,10 @@ def _ask_language(state: DialogState, held_topics: dict[str, str]) -> Outcome:
 
 
 def _handle_language_answer(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """The answer is a number of the list, or (names are commands) another text whose language shows."""
+    """Handle a number of the list of languages, or another text with a clear language.
+
+    The names of languages are commands, so they don't reach this function.
+    """
     number = parse_number(parsed.text.plain)
     if number is not None and 1 <= number <= len(context.languages):
         return _change_language(context, state, parsed, context.languages[number - 1])
@@ -340,7 +361,7 @@ def _handle_language_answer(context: FlowContext, state: DialogState, parsed: Pa
 
 
 def _change_language(context: FlowContext, state: DialogState, parsed: ParsedMessage, language: str) -> Outcome:
-    """Confirm in the new language, then take up what was open: the question that waits, or the first message."""
+    """Confirm in the new language, then continue with the open question or the first message."""
     was_asked = state.state is not None and state.state.flow == LANGUAGE_QUESTION
     next_state = replace(state, language=language, guessed=False, held={}, state=None if was_asked else state.state)
     _, confirm_effects = start_flow(context, next_state, LANGUAGE_SET_FLOW)
@@ -359,7 +380,10 @@ def _is_language_known(context: FlowContext, parsed: ParsedMessage) -> bool:
 
 
 def _ensure_language(state: DialogState, parsed: ParsedMessage) -> DialogState:
-    """Emergencies and commands are answered at once: in the stored language, else the likeliest, else English."""
+    """Set the language for the answer to an emergency or command: stored, else likely, else English."""
     understanding = parsed.understanding
-    likely_language = understanding.lang if understanding.lang_confidence >= MIN_LIKELY_LANGUAGE_CONFIDENCE else None
-    return state if state.language else replace(state, language=likely_language or "en", guessed=True)
+    if state.language:
+        return state
+    is_likely = understanding.lang_confidence >= MIN_LIKELY_LANGUAGE_CONFIDENCE
+    likely_language = understanding.lang if is_likely else None
+    return replace(state, language=likely_language or "en", guessed=True)

@@ -1,4 +1,4 @@
-"""What a turn works on: where a family stands, what it said, what may be looked at; and how a flow is started."""
+"""Define the input and state of a turn, and start flows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,17 +12,21 @@ from bot.flows.model import FlowSet
 from bot.nlu.types import Understanding
 
 MAX_FLOW_HOPS = 8
-"""So many flows may follow one another without a question; the loader refuses endless ways, this is the net below."""
+"""The maximum number of flows that follow one another without a question. The loader already rejects endless cycles;
+this limit is a second protection."""
 
 
 @dataclass(frozen=True)
 class DialogState:
-    """Where a family stands between two messages.
+    """Hold the state of a family's conversation between two messages.
 
-    `guessed` says that the language was taken for an emergency or a command without being sure; the next clear
-    message settles it.  `held` is what a first message would mean in each language, until the family has named its
-    own: topics only, the words themselves are not kept.  `later` is the second topic of a message, to be offered when
-    the first has come to its end.  `emergency` is the topic of one whose flow has ended: what is written next joins it.
+    `guessed`: an emergency or a command needed a language before Puente was sure. The next clear message corrects it.
+
+    `held`: the intent of a first message in each language, until the family chooses one. It never holds the text.
+
+    `later`: the second topic of a message. Puente offers it after the first topic ends.
+
+    `emergency`: the topic of an emergency whose flow has ended. The next messages join it.
     """
 
     state: FlowState | None = None
@@ -37,10 +41,11 @@ class DialogState:
 
 @dataclass(frozen=True)
 class ParsedMessage:
-    """A message and what was understood of it.
+    """Hold a message and what Puente understood of it.
 
-    `volunteered`: it holds numbers or words that nobody asked for and nobody keeps (masking).
-    `kind` is text, audio, image, document, contact, location or unknown.
+    `has_unneeded_pii`: the message has numbers or details that no question asked for and that masking removes.
+
+    `kind` is text, audio, image, document, contact, location, or unknown.
     """
 
     text: NormalizedText
@@ -52,15 +57,16 @@ class ParsedMessage:
     is_opted_out: bool = False
     has_unneeded_pii: bool = False
     is_talking_to_staff: bool = False
-    """A person of the school talks with this family."""
+    """A staff member talks with this family."""
 
 
 @dataclass(frozen=True)
 class FlowContext:
-    """What a turn may look at: the flows, the district's languages in order, a label's wording, the understanding.
+    """Hold everything that a turn can read.
 
-    `about` holds what conditions ask for (`contact.school`, `district.bus_information` …), `schools` the district's
-    schools (id → name), `today` its day.
+    `languages` are the languages of the district, in order. `translate` returns a label in a language.
+    `condition_values` are the values for conditions (`contact.school`, `district.bus_information`). `schools` maps
+    school IDs to names. `today` is the date in the district.
     """
 
     flows: FlowSet
@@ -71,10 +77,10 @@ class FlowContext:
     schools: Mapping[str, str] = field(default_factory=dict)
     today: date = date.min
     other_languages: frozenset[str] = frozenset()
-    """Languages beyond the district's that a family may choose by name."""
+    """Languages beyond those of the district that a family can choose by name."""
 
     def build_input(self, language: str | None, effects: Iterable[Effect] = ()) -> TurnInput:
-        """An input that says nothing, with what is known after these effects."""
+        """Build an input without text, with the values that are known after these effects."""
         return TurnInput(
             translate=lambda label: self.translate(language or "en", label),
             language=language or "en",
@@ -88,15 +94,15 @@ Outcome = tuple[DialogState, tuple[Effect, ...]]
 
 
 def start_flow(context: FlowContext, state: DialogState, name: str) -> Outcome:
-    """Begin a flow, and whatever flow it goes on to, until a question waits or the conversation ends."""
+    """Start a flow and the flows that follow it, up to the next question or the end."""
     return follow_flows(context, state, FlowState(name), ())
 
 
 def handle_timeout(context: FlowContext, state: DialogState, flow: str, step: str) -> Outcome:
-    """Go on from a question of `flow` that nobody has answered."""
-    asked_state = (
-        state.state if state.state and (state.state.flow, state.state.step) == (flow, step) else FlowState(flow, step)
-    )
+    """Continue from a question of `flow` that got no answer."""
+    asked_state = state.state
+    if asked_state is None or (asked_state.flow, asked_state.step) != (flow, step):
+        asked_state = FlowState(flow, step)
     next_state, effects = apply_timeout(context.flows.flows[flow], asked_state, context.build_input(state.language))
     return follow_flows(context, state, next_state, effects)
 
@@ -104,7 +110,7 @@ def handle_timeout(context: FlowContext, state: DialogState, flow: str, step: st
 def follow_flows(
     context: FlowContext, state: DialogState, flow_state: FlowState | None, previous_effects: tuple[Effect, ...]
 ) -> Outcome:
-    """Go on from a state that may stand before a flow (another one's, or the one that called): to the next question."""
+    """Continue from a state at the start of a flow or after a call, up to the next question."""
     effects = list(previous_effects)
     for _ in range(MAX_FLOW_HOPS):
         if flow_state is None or flow_state.step is not None or flow_state.flow not in context.flows.flows:
@@ -118,16 +124,16 @@ def follow_flows(
 
 
 def apply_attributes(condition_values: Mapping[str, str], effects: Iterable[Effect]) -> dict[str, str]:
-    """What is known when these effects are done: what a flow set counts from the next step on."""
+    """Return the condition values after these effects. An attribute that a flow sets counts from the next step."""
     attributes = {f"contact.{effect.name}": effect.value for effect in effects if isinstance(effect, SetAttribute)}
     return {**condition_values, **attributes}
 
 
 def prepend_effect(effect: Effect, outcome: Outcome) -> Outcome:
-    """The outcome with one more thing done first."""
+    """Return the outcome with one more effect in front."""
     return outcome[0], (effect, *outcome[1])
 
 
 def prepend_effects(effects: tuple[Effect, ...], outcome: Outcome) -> Outcome:
-    """The outcome after what was done already."""
+    """Return the outcome with these effects in front."""
     return outcome[0], (*effects, *outcome[1])

@@ -1,4 +1,4 @@
-"""What a turn asks the outside to do, as plain data.  The engine does none of it."""
+"""Define the effects of a turn as plain data. The engine only returns them, and other packages run them."""
 
 from dataclasses import dataclass
 from datetime import time, timedelta
@@ -9,7 +9,7 @@ from bot.flows.model import Need, Severity, Text
 
 @dataclass(frozen=True)
 class SayText:
-    """Send a text of the catalogs.  `text` is its English wording, `answers` fills its placeholders."""
+    """Send a text of the catalogs. `text` is its English wording, and `answers` fills its placeholders."""
 
     text: Text
     answers: tuple[tuple[str, str], ...] = ()
@@ -17,9 +17,11 @@ class SayText:
 
 @dataclass(frozen=True)
 class AskQuestion:
-    """Send a question; `options` are the English labels in the order of their numbers.
+    """Send a question.
 
-    `names`: the options are proper names (schools), the same in every language.
+    `options` are the English labels in the order of their numbers.
+
+    `has_proper_names`: the options are proper names (schools), which are the same in every language.
     """
 
     text: Text
@@ -30,7 +32,7 @@ class AskQuestion:
 
 @dataclass(frozen=True)
 class StepReached:
-    """Nothing to do: the conversation came to this step.  Transcripts and the drawing of a flow read it."""
+    """Record that the conversation reached this step, for test conversations and flow charts."""
 
     flow: str
     step: str
@@ -38,21 +40,24 @@ class StepReached:
 
 @dataclass(frozen=True)
 class StateFact:
-    """State a dated fact by its id; if it is stale or unset, a person is offered instead."""
+    """State a dated fact by its ID. If the fact is stale or not set, the reply offers a person instead."""
 
     fact: str
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Send one of the texts of `flows/texts.yaml` by its id."""
+    """Send one of the texts of `flows/texts.yaml` by its ID."""
 
     text_id: str
 
 
 @dataclass(frozen=True)
 class AskTopic:
-    """Ask which of these topics was meant, with a person as the last choice; `beside`: a second one, asked after."""
+    """Ask which of these topics the family meant, with a person as the last choice.
+
+    `is_secondary`: the question offers the second topic of a message.
+    """
 
     flows: tuple[str, ...]
     is_secondary: bool = False
@@ -65,7 +70,7 @@ class AskLanguage:
 
 @dataclass(frozen=True)
 class Escalation:
-    """A person is needed.  `answers` is what the family told this flow (masked before it is stored)."""
+    """Ask for a person. `answers` are the answers of the family in this flow, masked before storage."""
 
     to: str
     severity: Severity
@@ -73,31 +78,31 @@ class Escalation:
     topic: str
     answers: tuple[tuple[str, str], ...] = ()
     should_reopen: bool = False
-    """It opens the case again that the family was asked about, if there is one."""
+    """Reopen the case that Puente asked the family about, if there is one."""
     should_join_open_case: bool = False
-    """It goes with whatever case of the family is open, and is as urgent as that; only without one it opens its own."""
+    """Join the family's open case with its severity. Without an open case, open a new one."""
     is_silent: bool = False
-    """Nothing is said of it: the family wants no messages."""
+    """Don't tell the family, because it opted out of messages."""
 
 
 @dataclass(frozen=True)
 class CloseCase:
-    """The case that the family was asked about was solved."""
+    """Close the case that Puente asked the family about."""
 
 
 @dataclass(frozen=True)
 class ForwardToStaff:
-    """A person talks with the family: the message is theirs, and the helper says nothing."""
+    """Forward the message to the staff member who talks with the family. Puente doesn't reply."""
 
 
 @dataclass(frozen=True)
 class SaveVoiceNote:
-    """Keep the sound that came with the message, with the case of the same message."""
+    """Save the voice note of the message with the case of the same message."""
 
 
 @dataclass(frozen=True)
 class PlanFollowUp:
-    """Start `flow` after this span of time."""
+    """Start `flow` after this delay."""
 
     delay: timedelta
     flow: str
@@ -105,7 +110,7 @@ class PlanFollowUp:
 
 @dataclass(frozen=True)
 class PlanFlowOnDay:
-    """Start `flow` at this time of a day: `on` is an ISO date, or `next_school_day`."""
+    """Start `flow` at this time of a day. `day` is an ISO date or `next_school_day`."""
 
     day: str
     local_time: time
@@ -121,7 +126,7 @@ class ShowMedia:
 
 @dataclass(frozen=True)
 class PlanTimeout:
-    """If this question of `flow` still waits after this span, the conversation goes on by itself."""
+    """Continue the conversation if this question of `flow` still waits after the delay."""
 
     delay: timedelta
     flow: str
@@ -130,7 +135,7 @@ class PlanTimeout:
 
 @dataclass(frozen=True)
 class SetAttribute:
-    """Write down a name and value that the flow sets."""
+    """Save an attribute that the flow sets."""
 
     name: str
     value: str
@@ -138,14 +143,14 @@ class SetAttribute:
 
 @dataclass(frozen=True)
 class SetLanguage:
-    """Keep this language for the family."""
+    """Save this language for the family."""
 
     language: str
 
 
 @dataclass(frozen=True)
 class FindPartners:
-    """Name up to three organizations that help with this; `near` is a town or ZIP code that nobody keeps."""
+    """Name up to three partners that help with this need. Puente never stores `near`, a town or ZIP code."""
 
     need: Need
     near: str = ""
@@ -153,21 +158,24 @@ class FindPartners:
 
 @dataclass(frozen=True)
 class SuggestPartner:
-    """Keep this (masked) for staff as an organization that somebody suggests."""
+    """Save this text (masked) for staff as a suggestion for a partner."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class AnswerReferral:
-    """What the family says of the organization that it was told of: helped, not_helped, not_reached."""
+    """Save whether a partner that Puente named to the family helped."""
 
     outcome: Literal["helped", "not_helped", "not_reached"]
 
 
 @dataclass(frozen=True)
 class ChangeConsent:
-    """The family stopped or started messages, or asked for a school's; `basis` says how (a word, Twilio's own)."""
+    """Save an opt-out, an opt-in, or a JOIN for a school.
+
+    `basis` is how the family asked: a command, its own text, or Twilio.
+    """
 
     kind: Literal["stop", "start", "joined"]
     basis: str
@@ -175,7 +183,7 @@ class ChangeConsent:
 
 @dataclass(frozen=True)
 class EraseFamily:
-    """The family has confirmed that everything that is kept about it is to be deleted, now and for good."""
+    """Erase the family. It has confirmed the permanent deletion of everything that Puente stores about it."""
 
 
 Effect = (

@@ -1,7 +1,9 @@
-"""The engine: `advance(flow, state, input) -> (state, effects)`.  Pure: no database, no clock, no network.
+"""Run flows:
 
-Whatever the text and whatever the state (a step that a newer flow no longer has, too), it never raises, never turns
-in circles, and always either says something or ends.
+`advance(flow, state, input) -> (state, effects)`. Pure: no database, no clock, no network.
+
+The engine never raises and never runs in cycles, whatever the text and state are. The state can name a step that a
+newer version of the flow doesn't have. The engine always sends something or ends.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,17 +19,17 @@ from bot.flows.steps import list_step_effects
 from bot.flows.typed_answers import read_answer
 
 MAX_ANSWER_CHARACTERS = 500
-"""So much of a free answer is kept: enough to tell staff what happened, not a place to store letters."""
+"""The maximum length of a free answer: enough to tell staff what happened."""
 MAX_CALL_DEPTH = 5
-"""So deep may flows call one another; beyond it the oldest is not come back to."""
+"""The maximum number of nested calls of flows. With more calls, the engine forgets the oldest."""
 
 
 @dataclass(frozen=True)
 class FlowState:
-    """Where a conversation stands: at a step that waits for an answer, or (`step` None) before the step `begin`.
+    """Hold the place in a flow: a question that waits, or (`step` is None) the step `begin` that comes next.
 
-    `begin` None is the flow's first step.  `version` is the flow's when it asked.  `calls` are the (flow, step) to
-    come back to when this flow ends, the innermost last.
+    If `begin` is None, the flow starts at its first step. `version` is the version of the flow that asked. `calls` are
+    the (flow, step) pairs to return to when this flow ends, the innermost last.
     """
 
     flow: str
@@ -41,10 +43,10 @@ class FlowState:
 
 @dataclass(frozen=True)
 class TurnInput:
-    """What the family did (a text, or a button with its id), and what is known.
+    """Hold what the family sent (a text, or the ID of a button) and the known values.
 
-    `kept` is the text with what must not be kept masked; `read` gives a label in the family's language; `about` is
-    what conditions ask for, `schools` the district's (id → name), `today` the district's day.
+    `masked_text` is the text after masking. `translate` returns a label in the family's language. `condition_values`
+    are the values for conditions. `schools` maps school IDs to names. `today` is the date in the district.
     """
 
     text: NormalizedText = NO_TEXT
@@ -61,9 +63,9 @@ StepResult = tuple[FlowState | None, tuple[Effect, ...]]
 
 
 def advance(flow: Flow, state: FlowState | None, turn_input: TurnInput) -> StepResult:
-    """One step of the conversation: the next state (None: the flow has ended) and what is to be done.
+    """Return the next state (None after the end of the flow) and the effects of one turn.
 
-    A state that does not wait at a question of this flow starts it from `begin`, or from its first step.
+    If the state doesn't wait at a question of this flow, start the flow from `begin` or from its first step.
     """
     state = state or FlowState(flow.flow)
     step = find_open_question(flow, state)
@@ -71,17 +73,12 @@ def advance(flow: Flow, state: FlowState | None, turn_input: TurnInput) -> StepR
         return _run_steps(flow, state, turn_input)
     if step.choices or step.answer:
         return _handle_answer(flow, state, step, turn_input)
-    return _continue_at(
-        flow,
-        state,
-        step.then,
-        turn_input,
-        **_build_saved_answer(step, turn_input.masked_text.strip()[:MAX_ANSWER_CHARACTERS]),
-    )
+    answer = turn_input.masked_text.strip()[:MAX_ANSWER_CHARACTERS]
+    return _continue_at(flow, state, step.then, turn_input, **_build_saved_answer(step, answer))
 
 
 def apply_timeout(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResult:
-    """Nobody answered the question that waits: where its `timeout` leads; nothing if it has none (any more)."""
+    """Continue at the target of `timeout` of the open question. Do nothing if the question has no timeout."""
     step = find_open_question(flow, state)
     if step is None or step.timeout is None:
         return state, ()
@@ -89,13 +86,13 @@ def apply_timeout(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepRe
 
 
 def find_open_question(flow: Flow, state: FlowState) -> Step | None:
-    """The question that a state waits at, if this flow still has it."""
+    """Return the question at which the state waits, if this flow still has it."""
     step = flow.steps.get(state.step) if state.step else None
     return step if step and step.ask is not None else None
 
 
 def build_question(step: Step, answers: Mapping[str, str], schools: Mapping[str, str]) -> AskQuestion:
-    """The question of a step, with its choices; the district's schools are choices that nobody translates."""
+    """Build the question of a step with its choices. Names of schools are choices that need no translation."""
     placeholders = tuple(answers.items())
     if step.timeout:
         placeholders = (*placeholders, ("wait_minutes", str(int(step.timeout.after.total_seconds() // 60))))
@@ -105,23 +102,18 @@ def build_question(step: Step, answers: Mapping[str, str], schools: Mapping[str,
 
 
 def _handle_answer(flow: Flow, state: FlowState, step: Step, turn_input: TurnInput) -> StepResult:
-    """An answer that must be one of several, or of a kind."""
+    """Handle the answer to a question with choices or with a kind of answer."""
     if _is_number_for_old_version(flow, state, turn_input):
-        updated_state = replace(state, version=flow.version)
-        return updated_state, (
-            StepReached(flow.flow, state.step or ""),
-            Notice("flow_changed"),
-            build_question(step, state.answers, turn_input.schools),
-        )
+        question = build_question(step, state.answers, turn_input.schools)
+        effects = (StepReached(flow.flow, state.step or ""), Notice("flow_changed"), question)
+        return replace(state, version=flow.version), effects
     if step.answer == "school":
         return _handle_school_answer(flow, state, step, turn_input)
     if step.answer:
         answer = read_answer(step.answer, turn_input.text.raw, turn_input.language, turn_input.today)
-        return (
-            _continue_at(flow, state, step.then, turn_input, **_build_saved_answer(step, answer))
-            if answer
-            else _retry_question(flow, state, step, turn_input)
-        )
+        if not answer:
+            return _retry_question(flow, state, step, turn_input)
+        return _continue_at(flow, state, step.then, turn_input, **_build_saved_answer(step, answer))
     choice_name = match_choice(turn_input.text, turn_input.payload, step.choices, turn_input.translate)
     if choice_name is None:
         return _retry_question(flow, state, step, turn_input)
@@ -133,7 +125,7 @@ def _handle_answer(flow: Flow, state: FlowState, step: Step, turn_input: TurnInp
 
 
 def _is_number_for_old_version(flow: Flow, state: FlowState, turn_input: TurnInput) -> bool:
-    """A bare number that answers the question as it stood before the flow was changed: 2 may mean another thing now."""
+    """Return whether a bare number answers an old version of the question, in which 2 can mean another choice."""
     if not state.version or state.version == flow.version:
         return False
     return turn_input.payload is None and parse_number(turn_input.text.plain) is not None
@@ -157,8 +149,10 @@ def _build_saved_answer(step: Step, value: str) -> dict[str, str]:
 
 def _retry_question(flow: Flow, state: FlowState, step: Step, turn_input: TurnInput) -> StepResult:
     otherwise = step.otherwise
-    if otherwise is None or state.tries + 1 > otherwise.times:
-        return _continue_at(flow, state, otherwise.then if otherwise else None, turn_input)
+    if otherwise is None:
+        return _continue_at(flow, state, None, turn_input)
+    if state.tries + 1 > otherwise.times:
+        return _continue_at(flow, state, otherwise.then, turn_input)
     retry = SayText(otherwise.retry, tuple(state.answers.items()))
     effects = StepReached(flow.flow, state.step or ""), retry, build_question(step, state.answers, turn_input.schools)
     return replace(state, tries=state.tries + 1), effects
@@ -174,7 +168,7 @@ def _continue_at(
 
 
 def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResult:
-    """Walk from a step to the next question or to the end; each step at most once."""
+    """Run steps up to the next question or the end, each step at most once."""
     effects: list[Effect] = []
     visited: set[str] = set()
     condition_values = turn_input.condition_values
@@ -183,21 +177,17 @@ def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResul
         visited.add(name)
         step = flow.steps[name]
         effects.append(build_step_reached(flow.flow, name))
-        if step.when and (
-            target := next((condition.then for condition in step.when if condition.is_met(condition_values)), None)
-        ):
+        target = next((condition.then for condition in step.when if condition.is_met(condition_values)), None)
+        if target:
             name = target
             continue
         effects += list_step_effects(flow, step, state.answers)
-        if step.find:  # where a family lives was asked for this step only
-            state = replace(
-                state, answers={name: answer for name, answer in state.answers.items() if name != step.find.near}
-            )
+        if step.find:  # only this step needs the place where a family lives
+            answers = {key: answer for key, answer in state.answers.items() if key != step.find.near}
+            state = replace(state, answers=answers)
         if step.set:
-            condition_values = {
-                **condition_values,
-                **{f"contact.{attribute}": value for attribute, value in step.set.items() if value != UNSET},
-            }
+            attributes = {f"contact.{attribute}": value for attribute, value in step.set.items() if value != UNSET}
+            condition_values = {**condition_values, **attributes}
         if step.timeout:
             effects.append(PlanTimeout(step.timeout.after, flow.flow, name))
         if step.ask is not None:
@@ -214,11 +204,11 @@ def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResul
 
 
 build_step_reached = lru_cache(maxsize=4096)(StepReached)
-"""The same few hundred marks again and again."""
+"""Build a `StepReached` effect. The cache reuses the same few hundred values."""
 
 
 def _return_to_caller(state: FlowState) -> FlowState | None:
-    """The flow has ended: back to the one that called it, if one did."""
+    """Return the state of the flow that called this one, or None if no flow did."""
     if not state.calls:
         return None
     *outer_calls, (flow, step) = state.calls

@@ -1,6 +1,8 @@
-"""From the text of flow files to a checked set of flows; every error names file, line and column.
+"""Parse the text of flow files into a checked set of flows.
 
-Pure: it is given the texts.  `bot.content.library` reads the files.
+Every error names the file, line, and column.
+
+The loader gets the texts and reads no files. `bot.content.library` reads them.
 """
 
 import string
@@ -33,15 +35,19 @@ GLOBAL_PLACEHOLDERS = frozenset(
         "board_phone",
     }
 )
-"""What a text may hold besides the answers that its own flow, or one that it calls, saved."""
+"""The placeholders that every text can use. Texts can also use answers that their flow, or a flow that it calls, saves.
+"""
 WAIT_MINUTES_PLACEHOLDER = "wait_minutes"
-"""How long a question with a time-out waits: only that question may say it."""
+"""The placeholder for the minutes that a question waits. Only a question with a timeout can use it."""
 CONTACT_CONDITION_KEYS = frozenset({"contact.language", "contact.channel", "contact.school"})
 
 
 @dataclass(frozen=True)
 class FlowReferences:
-    """What flows may name: fact ids, on-call roles, `district.…` and `school.…` facts, files of `flows/media/`."""
+    """List what flows can refer to.
+
+    `condition_keys` are `district.…` and `school.…` facts, and `media` are files of `flows/media/`.
+    """
 
     facts: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
@@ -50,15 +56,18 @@ class FlowReferences:
 
 
 def load_flows(texts: Mapping[str, str], references: FlowReferences) -> FlowSet:
-    """The flows in these files (file name → text).  Raises `BadSource` with all problems of all files."""
+    """Load the flows of these files (file name → text).
+
+    Raises `SourceError` with all problems of all files.
+    """
     problems: list[Problem] = []
     sources: dict[str, tuple[Source, Flow]] = {}
     for file, text in sorted(texts.items()):
         try:
             source = parse_yaml(text, file)
             flow = source.parse_model(Flow)
-        except SourceError as bad:
-            problems += bad.problems
+        except SourceError as error:
+            problems += error.problems
             continue
         if flow.flow in sources:
             problems.append(
@@ -69,7 +78,7 @@ def load_flows(texts: Mapping[str, str], references: FlowReferences) -> FlowSet:
     for source, flow in sources.values():
         problems += _check_flow(source, flow, flows, references)
     for name, step in find_endless_steps(flows):
-        message = f"from '{step}' the flow comes round without asking anything: put a question in between"
+        message = f"the flow returns to '{step}' without asking anything: put a question in between"
         problems.append(sources[name][0].build_problem(("steps", step), message))
     if problems:
         raise SourceError(sorted(problems))
@@ -85,8 +94,8 @@ def _check_flow(source: Source, flow: Flow, flows: Mapping[str, Flow], reference
     for path, target in list_flow_references(flow):
         if target not in flows:
             yield source.build_problem(path, f"there is no flow '{target}': {_suggest_names(target, flows)}")
-    for name, step_ in flow.steps.items():
-        for path, message in _check_references(flow, step_, flows, references):
+    for name, flow_step in flow.steps.items():
+        for path, message in _check_references(flow, flow_step, flows, references):
             yield source.build_problem(("steps", name, *path), message)
     yield from _check_placeholders(source, flow, flows)
     yield from _check_reachability(source, flow)
@@ -95,7 +104,7 @@ def _check_flow(source: Source, flow: Flow, flows: Mapping[str, Flow], reference
 def _check_references(
     flow: Flow, step: Step, flows: Mapping[str, Flow], references: FlowReferences
 ) -> Iterator[tuple[SourcePath, str]]:
-    """What one step names that is not in a flow file."""
+    """Yield the references of one step to things outside the flow files that don't exist."""
     for number, fact in enumerate(step.fact):
         if fact not in references.facts:
             yield ("fact", number), f"flows/facts.yaml has no fact '{fact}': {_suggest_names(fact, references.facts)}"
@@ -113,36 +122,33 @@ def _check_references(
     for path, answer in ((("find", "near"), step.find and step.find.near), (("suggest",), step.suggest)):
         if answer and answer not in saved_names:
             yield path, f"no question saves an answer as '{answer}': {_suggest_names(answer, saved_names)}"
-    saved_days = {one.save for one in flow.steps.values() if one.answer == "date" and one.save} | {NEXT_SCHOOL_DAY}
+    date_questions = [other_step for other_step in flow.steps.values() if other_step.answer == "date"]
+    saved_days = {question.save for question in date_questions if question.save} | {NEXT_SCHOOL_DAY}
     if step.schedule and step.schedule.day not in saved_days:
-        yield (
-            ("schedule", "day"),
-            f"write one of {', '.join(sorted(saved_days))}: a day saved by 'answer: date', or that",
-        )
+        days = ", ".join(sorted(saved_days))
+        yield ("schedule", "day"), f"use a day that 'answer: date' saves, or {NEXT_SCHOOL_DAY}: write one of {days}"
     attribute_keys = {
         f"contact.{attribute}"
-        for one in flows.values()
-        for other_step in one.steps.values()
+        for other_flow in flows.values()
+        for other_step in other_flow.steps.values()
         for attribute in other_step.set
     }
     condition_keys = references.condition_keys | CONTACT_CONDITION_KEYS | attribute_keys
     for number, condition in enumerate(step.when):
         for name in condition.if_:
             if name not in condition_keys:
-                yield (
-                    ("when", number, "if", name),
-                    f"nothing says what '{name}' is: {_suggest_names(name, condition_keys)}",
-                )
+                message = f"there is no value '{name}': {_suggest_names(name, condition_keys)}"
+                yield ("when", number, "if", name), message
 
 
 def _suggest_names(name: str, names: Mapping[str, object] | frozenset[str] | set[str]) -> str:
-    """What to write instead: the names most like it, or all of a few."""
+    """Return a hint with the most similar names, or with the first names of a list."""
     similar_names = get_close_matches(name, list(names), 3, 0.5) or sorted(names)[:8]
     return f"write {' or '.join(similar_names)}" if similar_names else "there is none yet"
 
 
 def list_step_references(flow: Flow) -> Iterator[tuple[SourcePath, str]]:
-    """Every place in a flow that names a step of it, with the name."""
+    """Yield every reference to a step of this flow, with the name of the step."""
     for name, step in flow.steps.items():
         for number, condition in enumerate(step.when):
             yield ("steps", name, "when", number, "then"), condition.then
@@ -158,7 +164,7 @@ def list_step_references(flow: Flow) -> Iterator[tuple[SourcePath, str]]:
 
 
 def list_flow_references(flow: Flow) -> Iterator[tuple[SourcePath, str]]:
-    """Every place in a flow that names another flow, with the name."""
+    """Yield every reference to another flow, with its name."""
     for name, step in flow.steps.items():
         if step.go:
             yield ("steps", name, "go"), step.go
@@ -174,7 +180,7 @@ def list_flow_references(flow: Flow) -> Iterator[tuple[SourcePath, str]]:
 
 
 def list_flow_texts(flow: Flow) -> Iterator[tuple[SourcePath, Text]]:
-    """Every text of a flow that a family may read, in the order of the file."""
+    """Yield every text of a flow that a family can read, in the order of the file."""
     if flow.label:
         yield ("label",), flow.label
     for name, step in flow.steps.items():
@@ -191,17 +197,19 @@ def list_flow_texts(flow: Flow) -> Iterator[tuple[SourcePath, Text]]:
 
 
 def find_placeholders(text: Text) -> frozenset[str]:
-    """The names in braces, and the number that a plural depends on; raises ValueError for an open brace, or one with
-    more than a name in it (`{0}`, `{name:>99}`), on which the message of a family would break."""
+    """Return the names in braces, and for a plural also the name of its number.
+
+    Raises ValueError if a brace is open or holds more than a name (`{0}`, `{name:>99}`). Such a text would fail while
+    Puente sends it to a family.
+    """
     if isinstance(text, Plural):
         return find_placeholders(text.one) | find_placeholders(text.other) | {text.count}
     if "{" not in text and "}" not in text:
         return frozenset()
     fields = [part[1:] for part in string.Formatter().parse(text) if part[1] is not None]
-    if invalid_names := [
-        name for name, format_spec, conversion in fields if format_spec or conversion or not str(name).isidentifier()
-    ]:
-        raise ValueError(f"more than a name stands in '{{{invalid_names[0]}}}'")
+    for name, format_spec, conversion in fields:
+        if format_spec or conversion or not str(name).isidentifier():
+            raise ValueError(f"'{{{name}}}' holds more than a name")
     return frozenset(str(name) for name, _, _ in fields)
 
 
@@ -211,11 +219,9 @@ def _check_placeholders(source: Source, flow: Flow, flows: Mapping[str, Flow]) -
         step.save for source_flow in (flow, *called_flows) for step in source_flow.steps.values() if step.save
     }
     for path, text in list_flow_texts(flow):
-        question = flow.steps[str(path[1])] if len(path) > 1 else None
-        question_placeholders = (
-            {WAIT_MINUTES_PLACEHOLDER} if path[-1] == "ask" and question and question.timeout else set()
-        )
-        allowed = GLOBAL_PLACEHOLDERS | saved_names | question_placeholders
+        allowed = GLOBAL_PLACEHOLDERS | saved_names
+        if path[-1] == "ask" and flow.steps[str(path[1])].timeout:
+            allowed = allowed | {WAIT_MINUTES_PLACEHOLDER}
         try:
             unknown = find_placeholders(text) - allowed
         except ValueError as error:
@@ -234,4 +240,4 @@ def _check_reachability(source: Source, flow: Flow) -> Iterator[Problem]:
             pending += [step for path, step in list_step_references(flow) if path[1] == name]
     for name in flow.steps:
         if name not in reached:
-            yield source.build_problem(("steps", name), f"no step leads to '{name}': remove it, or lead to it")
+            yield source.build_problem(("steps", name), f"no step leads to '{name}': remove it or add a way to it")

@@ -1,4 +1,4 @@
-"""A flow as a picture: what leads where, as Mermaid's flowchart (`bot graph`) and for the console's drawing."""
+"""Draw a flow as a Mermaid flowchart, for `bot graph` and for the console."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from bot.flows.model import Flow, Plural, Step, Text, format_span
 
 @dataclass(frozen=True)
 class Arrow:
-    """A way on from a step: to another step, or (`flow`) to another flow.  `aside`: not the usual way."""
+    """Hold an arrow from a step to another step, or to another flow.
+
+    `is_side_path`: the arrow isn't the usual path.
+    """
 
     label: str
     target: str
@@ -17,7 +20,10 @@ class Arrow:
 
 
 def render_mermaid(flow: Flow) -> str:
-    """The flow as Mermaid.  A question is a diamond-ended box, an end is round; other flows stand in stadiums."""
+    """Return the flow as Mermaid text.
+
+    Questions have boxes with pointed ends, ends have round boxes, and other flows have stadiums.
+    """
     lines = ["flowchart TD", f'  start(["{_escape_quotes(flow.title)}"]) --> {_build_node_id(flow.first_step)}']
     for name, step in flow.steps.items():
         lines.append(f"  {_build_node_id(name)}{_render_box(name, step)}")
@@ -26,7 +32,7 @@ def render_mermaid(flow: Flow) -> str:
 
 
 def list_box_lines(step: Step) -> list[str]:
-    """What stands in a step's box: facts, texts, the question, whom it alerts."""
+    """List the lines in the box of a step: facts, texts, the question, and the role that it alerts."""
     texts: list[Text] = [*(f"fact: {fact}" for fact in step.fact), *step.say, *([step.ask] if step.ask else [])]
     if step.escalate:
         texts.append(f"→ {step.escalate.to}, {step.escalate.severity}")
@@ -34,7 +40,7 @@ def list_box_lines(step: Step) -> list[str]:
 
 
 def list_arrows(step: Step) -> Iterator[Arrow]:
-    """Every way on from a step, in the order in which they are tried."""
+    """Yield every arrow from a step, in the order in which the engine tries them."""
     for condition in step.when:
         condition_text = " and ".join(f"{name}: {' or '.join(values)}" for name, values in condition.if_.items())
         yield Arrow(f"if {condition_text}", condition.then)
@@ -60,7 +66,11 @@ def list_arrows(step: Step) -> Iterator[Arrow]:
 
 def _render_box(name: str, step: Step) -> str:
     content = "<br>".join([f"<b>{name}</b>", *(_escape_quotes(line) for line in list_box_lines(step))])
-    opening, closing = ("{{", "}}") if step.ask else ("([", "])") if step.end else ("[", "]")
+    opening, closing = "[", "]"
+    if step.ask:
+        opening, closing = "{{", "}}"
+    elif step.end:
+        opening, closing = "([", "])"
     return f'{opening}"{content}"{closing}'
 
 
@@ -68,20 +78,18 @@ def _render_arrow(arrow: Arrow) -> str:
     target = f'flow_{arrow.target}(["{arrow.target}"])' if arrow.is_to_flow else _build_node_id(arrow.target)
     if not arrow.label:
         return f"--> {target}"
-    return (
-        f'-. "{_escape_quotes(arrow.label)}" .-> {target}'
-        if arrow.is_side_path
-        else f'-- "{_escape_quotes(arrow.label)}" --> {target}'
-    )
+    label = _escape_quotes(arrow.label)
+    return f'-. "{label}" .-> {target}' if arrow.is_side_path else f'-- "{label}" --> {target}'
 
 
 def _build_node_id(name: str) -> str:
-    """'end' and the like are words of Mermaid's own."""
+    """Add a prefix, because Mermaid reserves words such as 'end'."""
     return f"step_{name}"
 
 
 def _flatten_text(text: Text) -> str:
-    return (text.other if isinstance(text, Plural) else text).replace("\n", " ")
+    one_form = text.other if isinstance(text, Plural) else text
+    return one_form.replace("\n", " ")
 
 
 def _escape_quotes(text: str) -> str:

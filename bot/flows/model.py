@@ -1,6 +1,6 @@
-"""What a flow is made of: the grammar of `flows/*.yaml`, as checked models.
+"""Define the grammar of `flows/*.yaml` as checked models.
 
-English stands inline; it is at the same time the key under which `messages/<lang>.po` holds the translation.
+Flow files hold English texts. Each text is also the key of its translations in `messages/<lang>.po`.
 """
 
 import re
@@ -17,21 +17,21 @@ from bot.base.text_normalization import HAN_OR_HANGUL_PATTERN, NormalizedText, n
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Severity = Literal["info", "follow_up", "escalate_day", "escalate_now"]
 Need = Literal["legal", "food", "home", "health", "learning"]
-"""What a family looks for an organization for."""
+"""The kinds of help for which a family can look for a partner."""
 SECONDS_BY_UNIT = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 SPAN_PATTERN = re.compile(r"(\d{1,3}) (minute|hour|day|week)s?")
 
 
 def parse_span(text: object) -> timedelta:
-    """'2 days' as a time span; raises ValueError with the ways to write one."""
+    """Parse a time span such as '2 days'. Raises ValueError with the valid forms."""
     match = SPAN_PATTERN.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise ValueError("write a time span as '30 minutes', '2 hours', '3 days' or '1 week'")
+        raise ValueError("write a time span as '30 minutes', '2 hours', '3 days', or '1 week'")
     return timedelta(seconds=int(match[1]) * SECONDS_BY_UNIT[match[2]])
 
 
 def format_span(value: timedelta) -> str:
-    """A time span as a flow writes it: '2 days', '10 minutes'."""
+    """Format a time span as in a flow file: '2 days', '10 minutes'."""
     seconds = int(value.total_seconds())
     unit = next(unit for unit in reversed(SECONDS_BY_UNIT) if seconds % SECONDS_BY_UNIT[unit] == 0)
     count = seconds // SECONDS_BY_UNIT[unit]
@@ -54,15 +54,17 @@ STRING_OR_LIST_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items"
 
 
 class StrictModel(BaseModel):
-    """Strict and unchangeable: a word that the grammar does not know is an error, not a silence."""
+    """Reject unknown keys and changes after creation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Plural(StrictModel):
-    """A text that depends on a number: `count` names the placeholder with the number.
+    """A text that depends on a number.
 
-    English has two forms; each catalog has as many as its language (GNU gettext's plural forms).
+    `count` names the placeholder with the number.
+
+    English has two forms. Each catalog has as many forms as its language needs (plural forms of GNU gettext).
     """
 
     count: Name
@@ -85,15 +87,15 @@ TEXTS_SCHEMA = {
     ]
 }
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
-"""One text or a list of them: each is its own entry in the catalogs."""
+"""One text or a list of texts. Each one is a separate entry in the catalogs."""
 
 ConditionKey = Annotated[str, Field(pattern=r"^(contact|school|district)\.[a-z][a-z0-9_]*$")]
-"""Something that is known: `contact.language`, a note that a flow set, a `school.` or `district.` fact."""
+"""The name of a value: `contact.language`, an attribute that a flow set, or a `school.` or `district.` fact."""
 UNSET, KNOWN = "unset", "known"
 
 
 class Choice(StrictModel):
-    """One answer to a question: chosen by its number, its label, or one of its other words."""
+    """One answer to a question. A family chooses it by its number, its label, or one of its other words."""
 
     label: str
     also: dict[str, tuple[str, ...]] = {}
@@ -102,13 +104,16 @@ class Choice(StrictModel):
 
     @cached_property
     def other_words(self) -> tuple[str, ...]:
-        """Its other words in all languages, normalised."""
+        """Return its other words in all languages, normalized."""
         return tuple(normalize_text(word) for words in self.also.values() for word in words)
 
     @cached_property
     def padded_words(self) -> tuple[str, ...]:
-        """The same as they stand in a longer answer (with a space at either end): as words of their own; Chinese has
-        no spaces, and Korean adds to its words, so there anywhere."""
+        """Return the other words in the form that a longer answer contains.
+
+        Words have a space at either end, so that only whole words match. Chinese has no spaces and Korean adds endings
+        to words, so words of these languages match anywhere.
+        """
         return tuple(word if HAN_OR_HANGUL_PATTERN.search(word) else f" {word} " for word in self.other_words)
 
     @model_validator(mode="after")
@@ -119,7 +124,7 @@ class Choice(StrictModel):
 
 
 class RetryRule(StrictModel):
-    """What happens to an answer that fits no choice: asked again `times` times, then on to `then`."""
+    """The rule for an answer that fits no choice: ask up to `times` times again, then continue at `then`."""
 
     retry: str
     times: int = Field(2, ge=1, le=5)
@@ -127,7 +132,7 @@ class RetryRule(StrictModel):
 
 
 class EscalationTarget(StrictModel):
-    """A person is needed: `about` is English, for staff, and holds nothing that a family wrote."""
+    """An alert to staff. `about` is an English text for staff, without any text from a family."""
 
     to: Name
     severity: Severity
@@ -135,17 +140,17 @@ class EscalationTarget(StrictModel):
 
 
 class FollowUpPlan(StrictModel):
-    """Another flow that starts by itself later."""
+    """Another flow that starts automatically after a time."""
 
     after: TimeSpan
     flow: Name
 
 
 class Condition(StrictModel):
-    """Where the conversation turns aside: if all that stands under `if` is so, it goes on at `then`.
+    """A branch: if all conditions under `if` are true, the conversation continues at `then`.
 
-    A value is what the flow's `set`, the school or the district says; a list means one of these; `unset` means nothing,
-    `known` anything.
+    Values come from `set` in flows, from the school, or from the district. A list means any of its values. `unset`
+    means no value, and `known` means any value.
     """
 
     if_: dict[
@@ -154,7 +159,7 @@ class Condition(StrictModel):
     then: Name
 
     def is_met(self, condition_values: Mapping[str, str]) -> bool:
-        """Whether it is so; `school.…` is of the contact's own school."""
+        """Return whether all conditions are true. `school.…` refers to the contact's own school."""
         return all(self._is_match(self._get_value(condition_values, name), values) for name, values in self.if_.items())
 
     @staticmethod
@@ -170,7 +175,7 @@ class Condition(StrictModel):
 
 
 class Schedule(StrictModel):
-    """Another flow that starts by itself at a time of a day: a day that the family named, or the next school day."""
+    """Another flow that starts automatically on a day: a day that the family named, or the next school day."""
 
     day: Name
     at: time
@@ -178,16 +183,19 @@ class Schedule(StrictModel):
 
 
 class Media(StrictModel):
-    """A file of `flows/media/` that goes with the message.  What it shows is said in words too: SMS shows none."""
+    """A file of `flows/media/` that Puente sends with the message.
+
+    `says` describes it in text, because SMS shows no files.
+    """
 
     file: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.(png|jpg|pdf|ogg|mp3)$")]
     says: Text
 
 
 class PartnerQuery(StrictModel):
-    """Organizations of the district's list that help with this.
+    """A search for partners that help with a need.
 
-    `near` names an answer with a town or ZIP code: it is used here, and forgotten.
+    `near` names an answer with a town or ZIP code. Puente uses the answer once and doesn't store it.
     """
 
     what: Need
@@ -195,15 +203,18 @@ class PartnerQuery(StrictModel):
 
 
 class Timeout(StrictModel):
-    """What happens when nobody has answered a question for so long."""
+    """The step to continue at if a question gets no answer in this time."""
 
     after: TimeSpan
     then: Name
 
 
 class Step(StrictModel):
-    """One step.  In order: when, set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule; then it
-    asks and waits, goes on, calls another flow and comes back, or ends."""
+    """One step of a flow.
+
+    It runs in this order: when, set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule. Then it
+    asks a question and waits, continues, calls another flow, or ends.
+    """
 
     when: tuple[Condition, ...] = ()
     set: dict[Name, Name] = {}
@@ -212,12 +223,12 @@ class Step(StrictModel):
     say: Annotated[Texts, WithJsonSchema(TEXTS_SCHEMA)] = ()
     find: PartnerQuery | None = None
     suggest: Name | None = None
-    """The answer that goes to staff as a suggested organization."""
+    """The answer that staff get as a suggestion for a partner."""
     referral: Literal["helped", "not_helped", "not_reached"] | None = None
-    """For the flow that asks whether a partner helped: what the family says of it."""
+    """For the flow that asks whether a partner helped: the answer of the family."""
     escalate: EscalationTarget | None = None
     case: Literal["close", "reopen"] | None = None
-    """For the flow that asks whether a case was solved: what becomes of that case."""
+    """For the flow that asks whether a case is solved: what to do with that case."""
     follow_up: FollowUpPlan | None = None
     schedule: Schedule | None = None
     ask: Text | None = None
@@ -233,13 +244,13 @@ class Step(StrictModel):
 
     @cached_property
     def has_actions(self) -> bool:
-        """Whether it does more than remember and speak."""
+        """Return whether the step does more than save attributes and send texts."""
         has_partner_action = self.find or self.suggest or self.referral
         return bool(has_partner_action or self.escalate or self.case or self.follow_up or self.schedule)
 
     @cached_property
     def choice_labels(self) -> tuple[str, ...]:
-        """The labels of its choices, in the order of their numbers."""
+        """Return the labels of the choices, in the order of their numbers."""
         return tuple(choice.label for choice in self.choices.values())
 
     @model_validator(mode="after")
@@ -252,64 +263,64 @@ class Step(StrictModel):
 
     def _check_statement(self) -> None:
         if self.case == "reopen" and not self.escalate:
-            raise ValueError("'case: reopen' alerts somebody anew: say whom with 'escalate:'")
+            raise ValueError("'case: reopen' alerts staff again: add 'escalate:' with the role")
         if self.choices or self.otherwise or self.save or self.timeout or self.answer:
-            raise ValueError("'choices', 'answer', 'otherwise', 'timeout' and 'save' belong to a question: add 'ask:'")
+            raise ValueError("'choices', 'answer', 'otherwise', 'timeout', and 'save' belong to a question: add 'ask:'")
         if self.call and not self.then:
-            raise ValueError("'call: <flow>' comes back: say with 'then: <step>' where it goes on")
+            raise ValueError("'call: <flow>' returns: add 'then: <step>' with the step to continue at")
         if [self.then is not None, self.go is not None, self.end].count(True) != 1:
-            raise ValueError("a step that asks nothing needs one of 'then: <step>', 'go: <flow>' or 'end: true'")
+            raise ValueError("a step without 'ask:' needs one of 'then: <step>', 'go: <flow>', or 'end: true'")
 
     def _check_question(self) -> None:
         if self.go or self.end or self.call:
-            raise ValueError("a step that asks waits for the answer: move 'go', 'call' or 'end' into a step of its own")
+            raise ValueError("a question waits for its answer: move 'go', 'call', or 'end' into another step")
         if self.choices and self.answer:
-            raise ValueError("a question has 'choices' or 'answer: date, phone or school': remove one of the two")
+            raise ValueError("a question has 'choices' or 'answer: date, phone, or school': remove one of the two")
         if self.choices and not self.otherwise:
             raise ValueError("a question with choices needs 'otherwise: {retry, times, then}' for all other answers")
         if self.answer and not self.otherwise:
             raise ValueError(f"'answer: {self.answer}' needs 'otherwise: {{retry, times, then}}' for all other answers")
         if self.answer and not self.save:
-            raise ValueError(f"'answer: {self.answer}' needs 'save: <name>' to keep the answer under")
+            raise ValueError(f"'answer: {self.answer}' needs 'save: <name>' to save the answer")
         if self.choices and self.then:
-            raise ValueError("each choice says where it leads: remove 'then' from the step")
+            raise ValueError("each choice has its own target: remove 'then' from the step")
         if not self.choices and not self.then:
-            raise ValueError("a question without choices needs 'then: <step>' for what comes after the answer")
+            raise ValueError("a question without choices needs 'then: <step>' for the step after the answer")
         if not self.choices and not self.answer and self.otherwise:
-            raise ValueError("a free question takes any answer: remove 'otherwise', or add 'answer: date' or the like")
+            raise ValueError("a free question accepts any answer: remove 'otherwise', or add 'answer: date' or similar")
 
 
 class FlowTrigger(StrictModel):
-    """What starts the flow: topics that the understanding recognised, or whole messages with these words."""
+    """The start of a flow: topics that Puente understands, or whole messages with these words."""
 
     intents: tuple[Name, ...] = ()
     words: dict[str, tuple[str, ...]] = {}
 
 
 class Flow(StrictModel):
-    """A conversation about one thing.  The first step is where it starts."""
+    """A conversation about one topic. It starts at its first step."""
 
     flow: Name
     title: str
     label: str | None = None
-    """What a family would call it: its line when the bot asks which of two or three topics was meant."""
+    """The topic in the words of families, for the question that asks which of several topics a family means."""
     for_: Literal["family", "staff"] = Field("family", alias="for")
     start_on: FlowTrigger = FlowTrigger()
     steps: dict[Name, Step] = Field(min_length=1)
 
     @cached_property
     def first_step(self) -> str:
-        """The name of the step that the flow starts with."""
+        """Return the name of the first step."""
         return next(iter(self.steps))
 
     @cached_property
     def version(self) -> str:
-        """A hash of all that the flow says and does: a conversation remembers which version asked its question."""
+        """Return a hash of the whole flow. A conversation saves the version that asked its question."""
         return sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
 class FlowSet:
-    """All flows of a district, by name, and what starts them."""
+    """Hold all flows of a district by name, with their triggers."""
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         self.flows = dict(flows)
@@ -322,9 +333,9 @@ class FlowSet:
         }
 
     def find_by_intent(self, intent: str | None) -> str | None:
-        """The flow that this topic starts."""
+        """Return the flow that this topic starts."""
         return self._names_by_intent.get(intent) if intent else None
 
     def find_by_words(self, text: NormalizedText) -> str | None:
-        """The flow that lists this whole message among its words."""
+        """Return the flow that lists this whole message as a trigger."""
         return self._names_by_words.get(text.plain)

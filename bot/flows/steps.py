@@ -1,4 +1,4 @@
-"""What one step of a flow does, in the order that the grammar promises; the question it ends with is the engine's."""
+"""List the effects of one step, in the order of the grammar. The engine adds the question at the end of a step."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,15 +24,13 @@ ISO_DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def list_step_effects(flow: Flow, step: Step, answers: Mapping[str, str]) -> list[Effect]:
-    """set, fact, media, say, find, suggest, referral, escalate, follow_up, schedule."""
+    """List the effects of set, fact, media, say, find, suggest, referral, escalate, follow_up, and schedule."""
     placeholders = tuple(answers.items())
-    effects: list[Effect] = [SetAttribute(name, value) for name, value in step.set.items()] if step.set else []
-    if step.fact:
-        effects += [StateFact(fact) for fact in step.fact]
+    effects: list[Effect] = [SetAttribute(name, value) for name, value in step.set.items()]
+    effects += [StateFact(fact) for fact in step.fact]
     if step.media:
         effects += (ShowMedia(step.media.file), SayText(step.media.says, placeholders))
-    if step.say:
-        effects += [SayText(text, placeholders) for text in step.say]
+    effects += [SayText(text, placeholders) for text in step.say]
     if step.has_actions:
         effects += _list_action_effects(flow, step, answers, placeholders)
     return effects
@@ -41,7 +39,7 @@ def list_step_effects(flow: Flow, step: Step, answers: Mapping[str, str]) -> lis
 def _list_action_effects(
     flow: Flow, step: Step, answers: Mapping[str, str], placeholders: tuple[tuple[str, str], ...]
 ) -> Iterator[Effect]:
-    """What a step does besides speaking: from finding partners on."""
+    """Yield the effects of a step other than attributes and texts."""
     yield from _list_partner_effects(step, answers)
     if step.escalate:
         target = step.escalate
@@ -57,7 +55,7 @@ def _list_action_effects(
 
 
 def _list_partner_effects(step: Step, answers: Mapping[str, str]) -> Iterator[Effect]:
-    """What has to do with the organizations of the district's list."""
+    """Yield the effects that concern partners."""
     if step.find:
         yield FindPartners(step.find.what, answers.get(step.find.near or "", ""))
     if step.suggest and answers.get(step.suggest):
@@ -67,7 +65,7 @@ def _list_partner_effects(step: Step, answers: Mapping[str, str]) -> Iterator[Ef
 
 
 def _list_scheduled_flows(schedule: Schedule, answers: Mapping[str, str]) -> Iterator[Effect]:
-    """Nothing where the family named no day: the way to this step then led around the question."""
+    """Yield the scheduled flow, or nothing if the family named no day because it skipped the question."""
     day = NEXT_SCHOOL_DAY if schedule.day == NEXT_SCHOOL_DAY else answers.get(schedule.day, "")
     if day == NEXT_SCHOOL_DAY or ISO_DATE_PATTERN.fullmatch(day):
         yield PlanFlowOnDay(day, schedule.at, schedule.flow)

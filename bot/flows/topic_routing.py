@@ -1,4 +1,4 @@
-"""From what was understood to the flow that answers it, or to the one question that makes it clear.  Pure."""
+"""Choose the flow for an understood message, or ask one question to make the topic clear. Pure."""
 
 from dataclasses import replace
 
@@ -14,22 +14,22 @@ PERSON_FLOW, STOP_FLOW = "talk_to_human", "stop"
 UNCLEAR_FLOW, STOP_QUESTION_FLOW, FISHING_FLOW = "unclear", "stop_question", "fishing"
 OPT_OUT_TOPIC, RESTRICTED_REQUEST_TOPIC = "opt_out", "restricted_request"
 MIN_OPT_OUT_CONFIDENCE = 0.8
-"""Below this a family that seems to want no more messages is asked once; nobody is silenced by a guess."""
+"""Below this confidence, Puente asks the family once whether it wants no more messages. A guess opts out no family."""
 ADDITION_KEY = "more"
-"""What a family adds to an emergency after its questions; each addition is kept (store/cases/cases)."""
+"""The answer key for what a family adds to an emergency after its questions. Puente stores each addition."""
 TOPIC_QUESTION = "ask_topic"
-"""The state's flow while two or three topics are offered; its step says "which" or "beside"."""
+"""The flow name in the state while Puente offers topics. The step is "which" or "beside"."""
 HUMAN_ANSWERED_TOPICS = frozenset(SEVERITY_BY_INTENT) - {
     "short_reply",
     "greeting_identity",
     "out_of_scope",
     RESTRICTED_REQUEST_TOPIC,
 }
-"""Topics: where no flow answers one of them, a person does."""
+"""Topics that a person answers if no flow does."""
 
 
 def start_topic(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """What a message that no step waits for leads to."""
+    """Start the flow for a message that answers no open question."""
     understanding = parsed.understanding
     if understanding.intent == OPT_OUT_TOPIC:
         return _handle_opt_out_wish(context, state, understanding)
@@ -42,12 +42,9 @@ def start_topic(context: FlowContext, state: DialogState, parsed: ParsedMessage)
 
 
 def _find_flow(context: FlowContext, understanding: Understanding) -> str | None:
-    if understanding.intent == RESTRICTED_REQUEST_TOPIC and understanding.severity != "info":
-        return (
-            FISHING_FLOW
-            if FISHING_FLOW in context.flows.flows
-            else context.flows.find_by_intent(RESTRICTED_REQUEST_TOPIC)
-        )
+    is_fishing = understanding.intent == RESTRICTED_REQUEST_TOPIC and understanding.severity != "info"
+    if is_fishing and FISHING_FLOW in context.flows.flows:
+        return FISHING_FLOW
     return context.flows.find_by_intent(understanding.intent)
 
 
@@ -58,7 +55,7 @@ def _handle_opt_out_wish(context: FlowContext, state: DialogState, understanding
 
 
 def _ask_topic(context: FlowContext, state: DialogState, understanding: Understanding) -> Outcome:
-    """One question with the two or three likeliest topics; the menu's question where none can be named."""
+    """Ask one question with the two or three likeliest topics, or the menu's question if no topic is likely."""
     flow_names = [name for intent in understanding.choices if (name := _find_labelled_flow(context, intent))]
     if not flow_names:
         return start_flow(context, replace(state, unclear=1), UNCLEAR_FLOW)
@@ -68,7 +65,7 @@ def _ask_topic(context: FlowContext, state: DialogState, understanding: Understa
 
 
 def _find_labelled_flow(context: FlowContext, intent: str) -> str | None:
-    """The flow of a topic, if it has a line for the list of choices."""
+    """Return the flow of a topic, if it has a label for the list of choices."""
     name = context.flows.find_by_intent(intent)
     return name if name and context.flows.flows[name].label and name != PERSON_FLOW else None
 
@@ -76,7 +73,7 @@ def _find_labelled_flow(context: FlowContext, intent: str) -> str | None:
 def handle_topic_answer(
     context: FlowContext, state: DialogState, flow_state: FlowState, parsed: ParsedMessage
 ) -> Outcome:
-    """The number of a topic, the last number (a person, or no), or a new attempt in other words."""
+    """Handle the number of a topic, the last number (a person, or no), or a new text."""
     cleared_state = replace(state, state=None)
     number = parse_number(parsed.text.plain)
     flow_name = flow_state.answers.get(str(number))
@@ -85,15 +82,13 @@ def handle_topic_answer(
     is_secondary = flow_state.step == "beside"
     if number is None and not (is_secondary and parsed.understanding.intent == "short_reply"):
         return start_topic(context, cleared_state, parsed)
-    return (
-        (cleared_state, (Notice("all_right"),))
-        if is_secondary
-        else start_flow(context, replace(cleared_state, unclear=0), PERSON_FLOW)
-    )
+    if is_secondary:
+        return cleared_state, (Notice("all_right"),)
+    return start_flow(context, replace(cleared_state, unclear=0), PERSON_FLOW)
 
 
 def queue_secondary_topic(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> DialogState:
-    """A second topic in the same message: after an emergency, or after the first topic."""
+    """Queue a second topic of the same message, to offer after an emergency or after the first topic."""
     understanding = parsed.understanding
     is_urgent = understanding.intent in EMERGENCY_INTENTS
     if parsed.command or parsed.is_opted_out or not understanding.secondary_intents or (state.state and not is_urgent):
@@ -103,11 +98,10 @@ def queue_secondary_topic(context: FlowContext, state: DialogState, parsed: Pars
 
 
 def remember_emergency(context: FlowContext, outcome: Outcome) -> Outcome:
-    """Where an emergency's flow has just ended, what the family writes next still belongs to it."""
+    """Remember the emergency whose flow just ended, because the family's next messages still belong to it."""
     state, effects = outcome
-    paged_topics = [
-        effect.topic for effect in effects if isinstance(effect, Escalation) and effect.topic in EMERGENCY_INTENTS
-    ]
+    topics = [effect.topic for effect in effects if isinstance(effect, Escalation)]
+    paged_topics = [topic for topic in topics if topic in EMERGENCY_INTENTS]
     if state.state is not None:
         return replace(state, emergency=None), effects
     if not paged_topics or context.flows.find_by_intent(paged_topics[-1]) is None:
@@ -116,18 +110,17 @@ def remember_emergency(context: FlowContext, outcome: Outcome) -> Outcome:
 
 
 def add_to_emergency(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
-    """More words after an emergency ("yes, kids are outside", "what do I do"): to the same people, not a new topic."""
+    """Send more text after an emergency ("yes, kids are outside") to the same staff, and start no new topic."""
     flow = context.flows.flows[context.flows.find_by_intent(state.emergency) or PERSON_FLOW]
     target = [step.escalate for step in flow.steps.values() if step.escalate][-1]
     addition = mask_pii(parsed.text.raw)[0].strip()[:MAX_ANSWER_CHARACTERS]
-    escalation = Escalation(
-        target.to, target.severity, target.about, state.emergency or "", ((ADDITION_KEY, addition),)
-    )
+    answers = ((ADDITION_KEY, addition),)
+    escalation = Escalation(target.to, target.severity, target.about, state.emergency or "", answers)
     return state, (escalation, Notice("added"))
 
 
 def offer_queued_topic(context: FlowContext, outcome: Outcome) -> Outcome:
-    """Where the first topic has come to its end, the second is offered."""
+    """Offer the second topic after the first one ends."""
     state, effects = outcome
     if state.later is None or state.state is not None or any(isinstance(effect, ChangeConsent) for effect in effects):
         return outcome

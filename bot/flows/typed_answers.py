@@ -1,4 +1,4 @@
-"""Answers of a kind: a day, a telephone number.  Read from the family's own words, kept in one form for all."""
+"""Read answers of a kind (a day, a phone number) from the family's text, and return them in one standard form."""
 
 from datetime import date
 from typing import Literal
@@ -8,11 +8,11 @@ import phonenumbers
 from bot.nlu.date_parsing import parse_day
 
 DEFAULT_PHONE_REGION = "US"
-"""A number without a country code is read as one of here."""
+"""The region of numbers without a country code."""
 
 
 def read_answer(kind: Literal["date", "phone"], text: str, language: str, today: date) -> str:
-    """The day as ISO 8601, or the number as E.164; empty if the text is no such thing."""
+    """Return the day as ISO 8601 or the number as E.164, or "" if the text holds none."""
     if kind == "phone":
         return _parse_phone(text)
     day = parse_day(text, language, today)
@@ -20,7 +20,7 @@ def read_answer(kind: Literal["date", "phone"], text: str, language: str, today:
 
 
 def _parse_phone(text: str) -> str:
-    """The one number that stands in the text; two would be a guess."""
+    """Return the only number in the text. With two numbers, the choice would be a guess."""
     numbers = [
         match.number
         for match in phonenumbers.PhoneNumberMatcher(text[:200], DEFAULT_PHONE_REGION, phonenumbers.Leniency.POSSIBLE)

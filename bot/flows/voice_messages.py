@@ -1,6 +1,8 @@
-"""A voice message: nobody here understands it, so a person listens.  Pure.
+"""Handle voice notes.
 
-It joins what is open already; only where nothing is open does it open a case.
+Puente doesn't understand them, so a person listens. Pure.
+
+A voice note joins an open emergency or case. Puente opens a new case only if the family has none.
 """
 
 from dataclasses import replace
@@ -12,18 +14,18 @@ from bot.nlu.intents import EMERGENCY_INTENTS
 
 AUDIO_KIND = "audio"
 VOICE_TOPIC = "voice_message"
-"""The topic of a case that nothing but a voice message has opened."""
+"""The topic of a case that only a voice note opened."""
 LISTENER_ROLE = "family_liaison"
 VOICE_CASE_SUMMARY = "A family sent a voice message: please listen to it"
 VOICE_MESSAGE_MARK = "[voice message]"
-"""What stands with a case where a text would stand."""
+"""The text of a voice note in a case."""
 VOICE_NOTICE, EMERGENCY_VOICE_NOTICE = "cannot_read_audio", "voice_urgent"
 
 
 def add_voice_effects(context: FlowContext, state: DialogState, parsed: ParsedMessage, outcome: Outcome) -> Outcome:
-    """The outcome of a message that (also) holds sound: the sound is kept, and somebody is there to listen to it.
+    """Add the effects that save the voice note of a message and ask a person to listen to it.
 
-    `talk`: where the family stood before.  Who wants no messages gets none, but is not left alone with it.
+    `state` is the state before this message. A family that opted out gets no reply, but a person still listens.
     """
     next_state, effects = outcome
     is_silent = parsed.is_opted_out or any(
@@ -34,16 +36,8 @@ def add_voice_effects(context: FlowContext, state: DialogState, parsed: ParsedMe
     if escalation and not _has_emergency_page(effects):
         person_effects = (replace(escalation, is_silent=is_silent),)
     elif not any(isinstance(effect, Escalation | ForwardToStaff) for effect in effects):
-        person_effects = (
-            Escalation(
-                LISTENER_ROLE,
-                "follow_up",
-                VOICE_CASE_SUMMARY,
-                VOICE_TOPIC,
-                should_join_open_case=True,
-                is_silent=is_silent,
-            ),
-        )
+        voice_case = Escalation(LISTENER_ROLE, "follow_up", VOICE_CASE_SUMMARY, VOICE_TOPIC, should_join_open_case=True)
+        person_effects = (replace(voice_case, is_silent=is_silent),)
     return next_state, (SaveVoiceNote(), *person_effects, *_add_voice_notice(effects, bool(escalation), is_silent))
 
 
@@ -52,7 +46,7 @@ def _has_emergency_page(effects: tuple[Effect, ...]) -> bool:
 
 
 def _add_voice_notice(effects: tuple[Effect, ...], is_urgent: bool, is_silent: bool) -> tuple[Effect, ...]:
-    """What the family hears of it: once, and in an emergency without a day by which somebody listens."""
+    """Add the notice about the voice note once. In an emergency, the notice names no day."""
     notice = Notice(EMERGENCY_VOICE_NOTICE if is_urgent else VOICE_NOTICE)
     if Notice(VOICE_NOTICE) in effects:
         return tuple(notice if effect == Notice(VOICE_NOTICE) else effect for effect in effects)
@@ -60,7 +54,7 @@ def _add_voice_notice(effects: tuple[Effect, ...], is_urgent: bool, is_silent: b
 
 
 def _build_emergency_escalation(context: FlowContext, state: DialogState) -> Escalation | None:
-    """The people of the emergency whose question waits, or has just been answered."""
+    """Build the escalation to the staff of the emergency whose question is open or was just answered."""
     name = state.state.flow if state.state else context.flows.find_by_intent(state.emergency)
     flow = context.flows.flows.get(name or "")
     topic = flow.start_on.intents[0] if flow and flow.start_on.intents else ""
@@ -69,6 +63,5 @@ def _build_emergency_escalation(context: FlowContext, state: DialogState) -> Esc
     targets = [step.escalate for step in flow.steps.values() if step.escalate]
     if not targets:
         return None
-    return Escalation(
-        targets[-1].to, targets[-1].severity, targets[-1].about, topic, ((ADDITION_KEY, VOICE_MESSAGE_MARK),)
-    )
+    target = targets[-1]
+    return Escalation(target.to, target.severity, target.about, topic, ((ADDITION_KEY, VOICE_MESSAGE_MARK),))

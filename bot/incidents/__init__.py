@@ -1,1 +1,4 @@
-"""Agents at a school: the signed protocol step by step to the front office, the chain paged, a record; and drills."""
+"""Handle agents at a school, and drills.
+
+Text the signed protocol to the front office step by step, alert the chain of staff, and keep a record.
+"""

@@ -1,5 +1,7 @@
-"""What a text of staff means: a start, or a word within an incident.  Pure; only the exact words count, for staff are
-parents who write sentences."""
+"""Parse staff texts that start an incident or are a command within one.
+
+Pure. Only the exact words count, because staff who are parents also write sentences.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ INCIDENT_START_WORDS: Mapping[str, tuple[bool, str]] = {
     "drill": (True, "en"),
     "simulacro": (True, "es"),
 }
-"""Word → (a drill?, in which language)."""
+"""Word → (is_drill, language)."""
 _COMMAND_SPELLINGS: Mapping[IncidentCommand, tuple[str, ...]] = {
     "next": ("next", "sigue", "siguiente"),
     "again": ("last", "again", "repeat", "repite", "otra vez"),
@@ -31,17 +33,17 @@ _COMMAND_SPELLINGS: Mapping[IncidentCommand, tuple[str, ...]] = {
     "real": ("real",),
 }
 INCIDENT_COMMANDS: Mapping[str, IncidentCommand] = {
-    spelling: word for word, spellings in _COMMAND_SPELLINGS.items() for spelling in spellings
+    spelling: command for command, spellings in _COMMAND_SPELLINGS.items() for spelling in spellings
 }
-"""OVER is what we tell: END is one of the phone company's words for STOP (twilio.md), and works where it reaches us."""
+"""Texts to staff name OVER, because carriers read END as STOP (twilio.md). END works where it arrives."""
 MIN_SCHOOL_NAME_SIMILARITY = 85
-"""So alike (of a hundred) may a school's name be written with trembling fingers: "lincon", "harbour"."""
+"""The similarity (of 100) that accepts a school name with typos: "lincon", "harbour"."""
 SCHOOL_NAME_PREFIXES = ("at the ", "at ", "en la ", "en ")
 
 
 @dataclass(frozen=True)
 class IncidentStartCommand:
-    """Somebody says that agents are there, or begins a drill; `school` is an id where one was named."""
+    """The start of an incident or a drill. `school` is an id if the text names one."""
 
     is_drill: bool
     language: str
@@ -50,13 +52,13 @@ class IncidentStartCommand:
 
 @dataclass(frozen=True)
 class IncidentText:
-    """A staff text that can belong to an incident: it starts one, or `start` is None."""
+    """A staff text that can belong to an incident. `start` is None unless the text starts one."""
 
     start: IncidentStartCommand | None
 
 
 def parse_request(request: CommandRequest) -> IncidentText | None:
-    """Return the text of a staff member, with the start that it is; None for what the phone company handles."""
+    """Return the text of a staff member with its start, or None for a text that Twilio handles itself (STOP)."""
     if request.message.twilio_opt:
         return None
     schools = {name: school.name for name, school in request.runtime.library.district.schools.items()}
@@ -64,38 +66,39 @@ def parse_request(request: CommandRequest) -> IncidentText | None:
 
 
 def parse_start(text: str, schools: Mapping[str, str]) -> IncidentStartCommand | None:
-    """The start that the whole of `text` is; None for anything longer or different ("ICE cream", "ice on the road")."""
+    """Return the start that the whole text is. Longer texts don't count ("ICE cream", "ice on the road")."""
     plain = normalize_text(text)
-    for word, (drill, language) in INCIDENT_START_WORDS.items():
+    for word, (is_drill, language) in INCIDENT_START_WORDS.items():
         if plain == word:
-            return IncidentStartCommand(drill, language)
+            return IncidentStartCommand(is_drill, language)
         if plain.startswith(f"{word} "):
             school = find_named_school(plain.removeprefix(word), schools)
             if school:
-                return IncidentStartCommand(drill, language, school)
+                return IncidentStartCommand(is_drill, language, school)
     return None
 
 
 def find_named_school(text: str, schools: Mapping[str, str]) -> str | None:
-    """The school whose id, name or (if only one has it) first word the whole text is, a slip of the finger aside.
+    """Return the school whose id, name, or unique first word is the whole text, with small typos.
 
-    `schools`: id → name.
+    `schools` maps ids to names.
     """
     plain = normalize_text(text)
-    for before in SCHOOL_NAME_PREFIXES:
-        plain = plain.removeprefix(before)
+    for prefix in SCHOOL_NAME_PREFIXES:
+        plain = plain.removeprefix(prefix)
     plain = plain.removesuffix(" school") or plain
-    exact = [one for one, name in schools.items() if plain in (one, normalize_text(name).removesuffix(" school"))]
-    first = [one for one, name in schools.items() if normalize_text(name).split()[:1] == [plain]]
-    alike = [
-        one
-        for one, name in schools.items()
-        if fuzz.ratio(normalize_text(name).split()[0], plain) >= MIN_SCHOOL_NAME_SIMILARITY
+    names = {school_id: normalize_text(name) for school_id, name in schools.items()}
+    exact = [school_id for school_id, name in names.items() if plain in (school_id, name.removesuffix(" school"))]
+    first_word = [school_id for school_id, name in names.items() if name.split()[:1] == [plain]]
+    similar = [
+        school_id
+        for school_id, name in names.items()
+        if fuzz.ratio(name.split()[0], plain) >= MIN_SCHOOL_NAME_SIMILARITY
     ]
-    found = exact or first or alike
-    return found[0] if len(found) == 1 else None
+    matches = exact or first_word or similar
+    return matches[0] if len(matches) == 1 else None
 
 
 def parse_command(text: str) -> IncidentCommand | None:
-    """The word that the whole of `text` is, or None: then it is something to write down."""
+    """Return the command that the whole text is, or None for a text to record."""
     return INCIDENT_COMMANDS.get(normalize_text(text))

@@ -1,4 +1,7 @@
-"""Who has drilled, per school: when last, how far, and how the quiz went.  Colleagues only; nothing of a family."""
+"""Report the drills of each school's staff: the last date, the steps reached, and the quiz result.
+
+The report is about staff only.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,12 +13,12 @@ from bot.store.schools.incidents import Incident, IncidentParticipant
 from bot.store.schools.protocol_quizzes import QuizResult
 
 MAX_DRILL_AGE = timedelta(days=365)
-"""A drill older than a school year does not count any more."""
+"""A drill older than a school year no longer counts."""
 
 
 @dataclass(frozen=True)
 class StaffDrillRecord:
-    """One colleague: the last drill (None: none within a year), whether all steps were read, the last quiz."""
+    """One staff member's last drill (None: none within a year), its steps, and the last quiz."""
 
     name: str
     role: str
@@ -27,54 +30,57 @@ class StaffDrillRecord:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the last drill went through every step."""
+        """Return whether the last drill went through every step."""
         return self.last_drill_at is not None and self.step_count > 0 and self.reached >= self.step_count
 
 
 @dataclass(frozen=True)
 class SchoolDrillGroup:
-    """The colleagues of one school (`school` None: those who work at all)."""
+    """The staff of one school. `school` is None for staff who work at all schools."""
 
     school: str | None
     members: tuple[StaffDrillRecord, ...]
 
     @property
     def complete_count(self) -> int:
-        """How many of them have done a whole drill."""
-        return sum(1 for one in self.members if one.is_complete)
+        """Return how many of them completed a drill."""
+        return sum(1 for member in self.members if member.is_complete)
 
 
-def list_by_school(runtime: Runtime, db: Transaction, at: datetime) -> list[SchoolDrillGroup]:
-    """Every school with its own people, then those who work at all of them."""
+def list_by_school(runtime: Runtime, db: Transaction, now: datetime) -> list[SchoolDrillGroup]:
+    """Return each school with its own staff, then the staff who work at all schools."""
     district = runtime.library.district
-    last = _find_last_drills(db, at)
+    last_drills = _find_last_drills(db, now)
     results = protocol_quizzes.list_newest_by_staff(db)
-    rows = {staff: _build_record(runtime, staff, last.get(staff), results.get(staff)) for staff in district.staff}
-    at_one = {
-        school: tuple(rows[staff] for staff, one in district.staff.items() if school in one.schools)
-        for school in district.schools
+    records = {
+        staff: _build_record(runtime, staff, last_drills.get(staff), results.get(staff)) for staff in district.staff
     }
-    everywhere = tuple(rows[staff] for staff, one in district.staff.items() if not one.schools)
-    groups = [SchoolDrillGroup(school, people) for school, people in at_one.items()]
+    groups = [
+        SchoolDrillGroup(
+            school, tuple(records[staff] for staff, member in district.staff.items() if school in member.schools)
+        )
+        for school in district.schools
+    ]
+    everywhere = tuple(records[staff] for staff, member in district.staff.items() if not member.schools)
     return [*groups, SchoolDrillGroup(None, everywhere)]
 
 
-def _find_last_drills(db: Transaction, at: datetime) -> dict[str, tuple[Incident, IncidentParticipant]]:
-    """The best that counts of each person: a whole drill before a later one that was broken off."""
-    found: dict[str, tuple[Incident, IncidentParticipant]] = {}
-    for drill in incidents.list_drills(db, at - MAX_DRILL_AGE):
+def _find_last_drills(db: Transaction, now: datetime) -> dict[str, tuple[Incident, IncidentParticipant]]:
+    """Return each person's last complete drill, else the last unfinished one."""
+    last_drills: dict[str, tuple[Incident, IncidentParticipant]] = {}
+    for drill in incidents.list_drills(db, now - MAX_DRILL_AGE):
         for person in incidents.list_participants(db, drill.id):
-            before = found.get(person.staff)
-            if before is None or person.done_at or not before[1].done_at:
-                found[person.staff] = (drill, person)
-    return found
+            earlier = last_drills.get(person.staff)
+            if earlier is None or person.done_at or not earlier[1].done_at:
+                last_drills[person.staff] = (drill, person)
+    return last_drills
 
 
 def _build_record(
     runtime: Runtime, staff: str, last: tuple[Incident, IncidentParticipant] | None, quiz: QuizResult | None
 ) -> StaffDrillRecord:
-    one = runtime.library.district.staff[staff]
+    member = runtime.library.district.staff[staff]
     if last is None:
-        return StaffDrillRecord(one.name, one.role, None, None, 0, 0, quiz)
+        return StaffDrillRecord(member.name, member.role, None, None, 0, 0, quiz)
     drill, person = last
-    return StaffDrillRecord(one.name, one.role, person.joined_at, drill.school, person.reached, drill.steps, quiz)
+    return StaffDrillRecord(member.name, member.role, person.joined_at, drill.school, person.reached, drill.steps, quiz)

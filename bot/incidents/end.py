@@ -1,6 +1,7 @@
-"""An incident ends: by a word, as a mistake, by itself after hours, or a drill because it became real.
+"""End an incident: with a command, as a mistake, after idle hours, or a drill that became real.
 
-A real one leaves its case with whoever has it (a principal says when it is done); a drill's and a mistake's is done.
+The case of a real incident stays with its assignee, and a principal resolves it. The case of a drill or a mistake is
+resolved at once.
 """
 
 from datetime import timedelta
@@ -17,35 +18,35 @@ from bot.store.schools import incidents
 from bot.store.schools.incidents import Incident, IncidentParticipant
 
 IDLE_TIMEOUTS = {False: timedelta(hours=6), True: timedelta(minutes=45)}
-"""A real one (False) or a drill in which nothing is written for so long ends by itself."""
+"""A real incident (False) or a drill (True) ends when nobody writes for this time."""
 INCIDENT_ACTOR = "helper"
 END_NOTICE_TEXTS = {
     "ended": "the front office writes that it is over.",
-    "idle": "nothing was written for hours, so its record is closed.",
+    "idle": "nobody wrote for hours, so its record is closed.",
     "mistake": "it was a mistake, nobody came.",
 }
-"""What those who were alerted read of the end."""
+"""How the alerted staff learn about the end."""
 END_AUDIT_ACTIONS = {
     "ended": "ended an incident",
     "idle": "closed an idle incident",
     "mistake": "ended an incident as a mistake",
 }
-"""What the audit log says of it."""
+"""The entries of the audit log."""
 
 
 def end_as_over(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, is_stop_word: bool = False) -> str:
-    """Close it with a summary."""
+    """End the incident and return a summary."""
     incidents.end(turn.db, incident.id, turn.staff, "ended", turn.at)
     _close_and_notify(turn, incident, "ended")
     reply = build_summary(turn, incident, person)
-    reply = f"{reply} {format_text('stop_word', person.language)}" if is_stop_word else reply
-    return turn.record_entry(
-        incident, "end", person.step, staff_texts.add_incident_labels(reply, incident, person.language)
-    )
+    if is_stop_word:
+        reply = f"{reply} {format_text('stop_word', person.language)}"
+    reply = staff_texts.add_incident_labels(reply, incident, person.language)
+    return turn.record_entry(incident, "end", person.step, reply)
 
 
 def end_as_mistake(turn: IncidentTurn, incident: Incident, person: IncidentParticipant) -> str:
-    """Nobody came: the chain hears it at once."""
+    """End the incident because no agents came, and tell the alerted staff at once."""
     incidents.end(turn.db, incident.id, turn.staff, "mistake", turn.at)
     if not incident.drill:
         family_safeguards.release(turn, incident)
@@ -55,47 +56,59 @@ def end_as_mistake(turn: IncidentTurn, incident: Incident, person: IncidentParti
 
 
 def build_summary(turn: IncidentTurn, incident: Incident, person: IncidentParticipant) -> str:
-    """When, how long, how far, what was kept, who took it, and where to read it."""
-    services, language = turn.runtime, person.language
-    district = services.library.district
-    found = incidents.list_entries(turn.db, incident.id)
+    """Return the duration, the steps reached, the lines kept, the assignee, and the link to the record."""
+    language, base = person.language, f"{turn.runtime.settings.public_base}/console/agents"
+    entries = incidents.list_entries(turn.db, incident.id)
+    overview = format_text(
+        "over",
+        language,
+        when=staff_texts.format_clock_time(turn.runtime.library.district, turn.at, language),
+        minutes=int((turn.at - incident.started_at).total_seconds() // 60),
+        reached=person.reached,
+        count=incident.steps,
+        lines=sum(1 for entry in entries if entry.kind == "answer"),
+        taken=_format_assignee(turn, incident, language),
+    )
+    parts = [overview, format_text("record", language, link=f"{base}/{incident.id}")]
+    if incident.drill and turn.protocol and turn.protocol.quiz:
+        parts.append(format_text("quiz", language, link=f"{base}/quiz"))
+    return " ".join(parts)
+
+
+def _format_assignee(turn: IncidentTurn, incident: Incident, language: str) -> str:
     case = cases.find(turn.db, incident.case_id or 0)
-    who = district.staff.get(case.claimed_by or "") if case else None
-    taken = format_text("taken", language, name=who.name) if who else format_text("not_taken", language)
-    figures = {"minutes": int((turn.at - incident.started_at).total_seconds() // 60), "reached": person.reached}
-    figures |= {"count": incident.steps, "lines": sum(1 for one in found if one.kind == "answer")}
-    base = f"{services.settings.public_base}/console/agents"
-    parts = [
-        format_text(
-            "over", language, when=staff_texts.format_clock_time(district, turn.at, language), taken=taken, **figures
-        )
-    ]
-    parts.append(format_text("record", language, link=f"{base}/{incident.id}"))
-    has_quiz = incident.drill and turn.protocol and turn.protocol.quiz
-    return " ".join([*parts, *([format_text("quiz", language, link=f"{base}/quiz")] if has_quiz else [])])
+    assignee = turn.runtime.library.district.staff.get(case.claimed_by or "") if case else None
+    if assignee is None:
+        return format_text("not_taken", language)
+    return format_text("taken", language, name=assignee.name)
 
 
 def _close_and_notify(turn: IncidentTurn, incident: Incident, outcome: str) -> None:
-    """The case, and the word to those who were alerted and to the others in it."""
+    """Resolve the case if it is a drill or a mistake, and tell the alerted staff and the participants."""
     audit_log.record(turn.db, turn.staff, END_AUDIT_ACTIONS[outcome], f"incident {incident.id}", turn.at)
-    paged = _list_alerted_staff(turn, incident)
+    alerted_staff = _list_alerted_staff(turn, incident)
     if (incident.drill or outcome == "mistake") and incident.case_id is not None:
         _close_case(turn, incident.case_id, outcome)
-    here = f"{turn.runtime.settings.public_base}/console/agents/{incident.id}"
-    body = f"{turn.runtime.library.district.name}: case {incident.case_id}: {END_NOTICE_TEXTS[outcome]} {here}"
-    inside = {one.staff for one in incidents.list_participants(turn.db, incident.id)}
-    _notify_staff(turn, (paged | inside) - {turn.staff}, staff_texts.add_incident_labels(body, incident, "en"))
+    url = f"{turn.runtime.settings.public_base}/console/agents/{incident.id}"
+    body = f"{turn.runtime.library.district.name}: case {incident.case_id}: {END_NOTICE_TEXTS[outcome]} {url}"
+    participants = {participant.staff for participant in incidents.list_participants(turn.db, incident.id)}
+    _notify_staff(
+        turn, (alerted_staff | participants) - {turn.staff}, staff_texts.add_incident_labels(body, incident, "en")
+    )
 
 
 def _list_alerted_staff(turn: IncidentTurn, incident: Incident) -> set[str]:
-    """Who was alerted since it began; only whoever has it, once somebody does."""
+    """Return the staff alerted since the start, or only the assignee once there is one."""
     case = cases.find(turn.db, incident.case_id or 0)
     if case is None:
         return set()
     if case.claimed_by:
         return {case.claimed_by}
-    found = deliveries.list_for_case(turn.db, case.id)
-    return {one.staff for one in found if one.staff and one.state != "waiting" and one.due_at >= incident.started_at}
+    return {
+        delivery.staff
+        for delivery in deliveries.list_for_case(turn.db, case.id)
+        if delivery.staff and delivery.state != "waiting" and delivery.due_at >= incident.started_at
+    }
 
 
 def _close_case(turn: IncidentTurn, case_id: int, reason: str) -> None:
@@ -107,38 +120,37 @@ def _close_case(turn: IncidentTurn, case_id: int, reason: str) -> None:
 
 
 def _notify_staff(turn: IncidentTurn, people: set[str], body: str) -> None:
-    known = turn.runtime.library.district.staff
-    for person in sorted(people & known.keys()):
+    for person in sorted(people & turn.runtime.library.district.staff.keys()):
         turn.delivery_ids.append(notices.plan_staff_notice(turn.runtime, turn.db, person, body, turn.at))
 
 
 def end_drills_as_real(turn: IncidentTurn, school: str | None) -> None:
-    """It is real now: the drill that this person is in, and the school's, end, and who is in them hears it."""
-    own = incidents.find_running_drill_for_staff(turn.db, turn.staff)
-    there = incidents.find_running_at_school(turn.db, school, True) if school else None
-    for drill in {one.id: one for one in (own, there) if one}.values():
+    """End the drills of this person and of the school because agents have come, and tell the participants."""
+    own_drill = incidents.find_running_drill_for_staff(turn.db, turn.staff)
+    school_drill = incidents.find_running_at_school(turn.db, school, True) if school else None
+    district = turn.runtime.library.district
+    for drill in {drill.id: drill for drill in (own_drill, school_drill) if drill}.values():
         incidents.end(turn.db, drill.id, turn.staff, "real", turn.at)
         audit_log.record(turn.db, turn.staff, "ended a drill: real", f"incident {drill.id}", turn.at)
         if drill.case_id is not None:
             _close_case(turn, drill.case_id, "real")
-        district = turn.runtime.library.district
-        where = staff_texts.get_school_name(district, school or drill.school, "en")
-        body = f"{district.name}: the drill is over. THIS IS REAL: agents at {where}. Reply ICE to get the steps."
-        others = {one.staff for one in incidents.list_participants(turn.db, drill.id)} - {turn.staff}
-        _notify_staff(turn, others, body)
+        school_name = staff_texts.get_school_name(district, school or drill.school, "en")
+        body = f"{district.name}: the drill is over. THIS IS REAL: agents at {school_name}. Reply ICE to get the steps."
+        participants = {participant.staff for participant in incidents.list_participants(turn.db, drill.id)}
+        _notify_staff(turn, participants - {turn.staff}, body)
 
 
 def end_idle_incidents(runtime: Runtime) -> None:
-    """The sweep: what nobody has written to for hours is over."""
-    at = now()
+    """End the incidents in which nobody has written for hours. The sweep calls this."""
+    current_time = now()
     with runtime.database.read() as db:
         if not incidents.list_running(db):
             return
     with runtime.database.write() as db:
         incidents.acquire_lock(db)
-        turn = IncidentTurn(runtime, db, INCIDENT_ACTOR, "", at)
-        for drill, span in IDLE_TIMEOUTS.items():
-            for one in incidents.list_idle(db, drill, at - span):
-                if incidents.end(db, one.id, INCIDENT_ACTOR, "idle", at):
-                    _close_and_notify(turn, one, "idle")
+        turn = IncidentTurn(runtime, db, INCIDENT_ACTOR, "", current_time)
+        for is_drill, timeout in IDLE_TIMEOUTS.items():
+            for incident in incidents.list_idle(db, is_drill, current_time - timeout):
+                if incidents.end(db, incident.id, INCIDENT_ACTOR, "idle", current_time):
+                    _close_and_notify(turn, incident, "idle")
     enqueue_jobs(turn)

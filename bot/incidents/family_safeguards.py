@@ -1,7 +1,7 @@
-"""What a real incident means for what families are told: nothing of it is published, and nothing says the opposite.
+"""Protect families from wrong texts during a real incident.
 
-From its first minute a statement such as "there were no agents" counts no more, and texts about truancy wait
-(docs/schools-today.md); a mistake gives the texts free again.
+From the first minute, a school status such as "there were no agents" no longer counts, and texts about truancy are held
+(docs/schools-today.md). Nothing about the incident itself is published. After a mistake, the hold ends.
 """
 
 from datetime import date
@@ -13,7 +13,7 @@ from bot.store.schools.incidents import Incident
 
 
 def apply(turn: IncidentTurn, school: str | None) -> None:
-    """Agents are said to be at this school."""
+    """Withdraw contradicted school statuses and hold texts about truancy for this school."""
     if school is None:
         return
     turn.delivery_ids += withdraw_contradicted(turn.runtime, turn.db, school, turn.staff, turn.at)
@@ -22,13 +22,16 @@ def apply(turn: IncidentTurn, school: str | None) -> None:
 
 
 def release(turn: IncidentTurn, incident: Incident) -> None:
-    """Nobody came: what this incident held is free again; what the safety lead has verified stays held."""
+    """Withdraw the holds of this incident. Events that the safety lead verified stay."""
     if incident.school is None:
         return
-    inside = {incident.started_by, *(one.staff for one in incidents.list_participants(turn.db, incident.id))}
+    participants = {
+        incident.started_by,
+        *(participant.staff for participant in incidents.list_participants(turn.db, incident.id)),
+    }
     day = turn.runtime.library.district.to_local_time(incident.started_at).date()
     for event in verified_events.list_since(turn.db, day, [incident.school]):
-        if event.by in inside and event.at >= incident.started_at:
+        if event.by in participants and event.at >= incident.started_at:
             verified_events.withdraw(turn.db, event.id, turn.staff, turn.at)
 
 

@@ -1,7 +1,7 @@
-"""How long records of incidents, drills and quizzes are kept, and until when (bot/retention deletes them).
+"""Say how long records of incidents, drills, and quizzes are kept. `bot/retention` deletes them.
 
-They name colleagues and hold what was seen at the door: the district keeps them as long as its rules say, no longer.
-While counsel holds them (`records: {hold: true}`) nothing is deleted.
+The records name staff and what they saw, so the district keeps them no longer than its rules say. While counsel holds
+them (`records: {hold: true}`), nothing is deleted.
 """
 
 from datetime import datetime, timedelta
@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from bot.content.district import IncidentRecordPolicy
 
 RECORD_YEAR = timedelta(days=366)
-"""Never a day less than was promised."""
+"""A leap year, so that a record is never deleted a day early."""
 
 
 def get_retention_period(records: IncidentRecordPolicy, is_drill: bool) -> timedelta:
-    """How long after its end a record (of a drill, of a real incident) stays."""
+    """Return how long a record stays after the end of its drill or incident."""
     return RECORD_YEAR * (records.drills_years if is_drill else records.incidents_years)
 
 
 def find_deletion_time(records: IncidentRecordPolicy, is_drill: bool, ended_at: datetime | None) -> datetime | None:
-    """When a record is deleted; None: it is not over yet, or counsel holds it."""
-    return None if records.hold or ended_at is None else ended_at + get_retention_period(records, is_drill)
+    """Return when a record is deleted, or None while it is open or counsel holds it."""
+    if records.hold or ended_at is None:
+        return None
+    return ended_at + get_retention_period(records, is_drill)

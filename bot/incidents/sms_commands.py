@@ -1,7 +1,7 @@
-"""The front office by text, from a registered staff phone: ICE, DRILL, and all that follows until OVER.
+"""Handle texts of the front office from a registered staff phone: ICE, DRILL, and everything until OVER.
 
-Asked before `cases/sms_commands`, for within an incident "3 agents, black vests" is a line of the record and not a
-text to the family of case 3.  A parent's "ICE" never comes here.
+This runs before `cases/sms_commands`: within an incident, "3 agents, black vests" belongs to the record and is not a
+text to the family of case 3. A parent's "ICE" never gets here.
 """
 
 import logging
@@ -17,16 +17,19 @@ from bot.school_status import sms_commands as status_commands
 from bot.store.schools import incidents
 
 PROVIDER_COMMANDS = frozenset({"stop", "start", "help"})
-"""Commands that the phone company hears as well: they work at once, incident or not."""
+"""Commands that Twilio handles too. They work at once, also within an incident."""
 CASE_COMMAND_KINDS = frozenset({"take", "give", "done", "ask"})
 
 log = logging.getLogger(__name__)
 
 
 def run_command(request: CommandRequest, text: IncidentText) -> str | None:
-    """Start an incident, or take a text within one; None leaves the text to the next command.
+    """Start an incident, or handle a text within one. None leaves the text to the next command.
 
-    A repeated message changes nothing more and gets the same reply. Raises `SQLAlchemyError` if the database is away.
+    A repeated message changes nothing more and gets the same reply.
+
+    Raises:
+        SQLAlchemyError: The database is away.
     """
     staff = request.staff
     if staff is None or (text.start is None and not _is_for_incident(request, staff)):
@@ -37,7 +40,7 @@ def run_command(request: CommandRequest, text: IncidentText) -> str | None:
 
 
 def _is_for_incident(request: CommandRequest, staff: str) -> bool:
-    """Whether the text is written within an incident, or repeats one that was, and is no other command."""
+    """Say whether the text belongs to an incident, or repeats a text that did, and is no other command."""
     with request.runtime.database.read() as db:
         is_repeat = incidents.find_entry_by_cause(db, request.message.sid) is not None
         is_running = incidents.find_running_for_staff(db, staff) is not None
@@ -58,30 +61,25 @@ def _is_other_command(request: CommandRequest) -> bool:
 def _run_command(
     turn: IncidentTurn, inbound: InboundMessage, start_command: command_parser.IncidentStartCommand | None
 ) -> str | None:
-    own = incidents.find_running_for_staff(turn.db, turn.staff)
-    person = incidents.find_participant(turn.db, own.id, turn.staff) if own else None
-    log.info("staff text: incident=%s message=%s", own.id if own else None, inbound.sid)
-    if start_command and (
-        own is None or (own.drill and start_command.is_drill) or _is_at_other_school(own, start_command)
-    ):
-        wish = IncidentRequest(
+    incident = incidents.find_running_for_staff(turn.db, turn.staff)
+    log.info("staff text: incident=%s message=%s", incident.id if incident else None, inbound.sid)
+    if start_command and _should_start(incident, start_command):
+        request = IncidentRequest(
             turn.staff, start_command.is_drill, start_command.school, start_command.language, inbound.address
         )
-        return start_in_turn(turn, wish)
-    if start_command and start_command.is_drill and own and not own.drill:
-        return start_in_turn(
-            turn, IncidentRequest(turn.staff, True, start_command.school, start_command.language, inbound.address)
-        )
-    if own is None or person is None:
+        return start_in_turn(turn, request)
+    participant = incidents.find_participant(turn.db, incident.id, turn.staff) if incident else None
+    if incident is None or participant is None:
         return None
-    return progress.handle_text(turn, own, person, inbound.text, inbound.kind)
+    return progress.handle_text(turn, incident, participant, inbound.text, inbound.kind)
 
 
-def _is_at_other_school(own_incident: incidents.Incident, start_command: command_parser.IncidentStartCommand) -> bool:
-    """A real one at a school that is not the one this person is in already."""
-    return (
-        not start_command.is_drill
-        and not own_incident.drill
-        and None not in (start_command.school, own_incident.school)
-        and start_command.school != own_incident.school
-    )
+def _should_start(incident: incidents.Incident | None, start_command: command_parser.IncidentStartCommand) -> bool:
+    """Say whether the command starts something, or is a text within this person's running incident.
+
+    A drill during a real incident counts as a start, and then gets a refusal.
+    """
+    if incident is None or start_command.is_drill:
+        return True
+    schools = (start_command.school, incident.school)
+    return not incident.drill and None not in schools and schools[0] != schools[1]

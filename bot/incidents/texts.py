@@ -1,4 +1,4 @@
-"""What the program says around the protocol's steps, in the languages of staff; the steps themselves are counsel's."""
+"""Hold Puente's own texts around the protocol's steps, in the languages of staff. Counsel writes the steps."""
 
 from typing import Final
 
@@ -24,14 +24,14 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": "Please write the name of the school too.",
         "es": "Escriba también el nombre de la escuela.",
     },
-    "school_kept": {"en": "{school}. Those who were alerted are told.", "es": "{school}. Ya se avisa a los demás."},
+    "school_kept": {"en": "{school}. I'm updating the alerted staff.", "es": "{school}. Ya se avisa a los demás."},
     "some_school": {"en": "a school", "es": "una escuela"},
     "not_signed": {
-        "en": "Not live: this district has no protocol that counsel has signed, so I give no steps.",
+        "en": "Not live: this district has no protocol signed by counsel, so I give no steps.",
         "es": "No vigente: el distrito no tiene un protocolo firmado por su abogado; no doy pasos.",
     },
     "out_of_date": {
-        "en": "Not live: the protocol was to be reviewed by {day}, so I give no steps.",
+        "en": "Not live: the protocol's review was due by {day}, so I give no steps.",
         "es": "No vigente: el protocolo debía revisarse antes del {day}; no doy pasos.",
     },
     "call": {"en": "Call now: {people}.", "es": "Llame ahora a: {people}."},
@@ -45,7 +45,7 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
         "es": "Es el último paso. Responda FIN al terminar.",
     },
     "no_more": {
-        "en": "That was the last step. Go on writing what happens; OVER ends it.",
+        "en": "That was the last step. Keep writing what happens. OVER ends it.",
         "es": "Era el último paso. Siga escribiendo lo que pasa; FIN lo termina.",
     },
     "kept": {"en": "Kept, {when}.", "es": "Guardado, {when}."},
@@ -58,7 +58,7 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
         "es": "Guardado como respuesta en el simulacro. Si de verdad hay agentes, responda REAL.",
     },
     "running": {
-        "en": "An incident is running at {school} since {when}: no drill now. To join it, reply ICE.",
+        "en": "There has been an incident at {school} since {when}, so no drill now. To join it, reply ICE.",
         "es": "Hay un incidente en {school} desde las {when}: ahora no hay simulacro. Para unirse, responda ICE.",
     },
     "danger": {
@@ -66,7 +66,7 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
         "es": "Si alguien está en peligro, llame al 911 ahora. Yo no puedo llamar por usted.",
     },
     "no_picture": {
-        "en": "I keep no pictures or files. Please write what stands there: which paper, who signed it.",
+        "en": "I keep no pictures or files. Please write what it says: which paper, who signed it.",
         "es": "No guardo fotos ni archivos. Escriba lo que dice: qué papel, quién lo firmó.",
     },
     "over": {
@@ -78,7 +78,7 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
     "record": {"en": "The record: {link}", "es": "El registro: {link}"},
     "quiz": {"en": "A short quiz: {link}", "es": "Unas preguntas: {link}"},
     "mistake": {
-        "en": "Ended as a mistake. Those who were alerted are told.",
+        "en": "Ended as a mistake. I'm updating the alerted staff.",
         "es": "Terminado como error. Se avisa a los demás.",
     },
     "stop_word": {
@@ -89,18 +89,18 @@ _TEXTS: Final[dict[str, dict[str, str]]] = {
 
 
 def format_text(name: str, language: str, /, **values: object) -> str:
-    """One of these texts in this language, English where it is not written."""
+    """Return one of these texts in this language, or in English if it isn't written."""
     wording = _TEXTS[name]
     return wording.get(language, wording["en"]).format(**values)
 
 
 def get_complete_languages() -> frozenset[str]:
-    """Those in which all of it is written."""
-    return frozenset.intersection(*(frozenset(one) for one in _TEXTS.values()))
+    """Return the languages in which every text is written."""
+    return frozenset.intersection(*(frozenset(translations) for translations in _TEXTS.values()))
 
 
 def add_labels(text: str, language: str, is_drill: bool, is_sample: bool = False) -> str:
-    """A drill says so before anything else, in each message; a sample that it is one."""
-    marks = [DRILL_LABELS.get(language, DRILL_LABELS["en"])] if is_drill else []
-    marks += [SAMPLE_LABELS.get(language, SAMPLE_LABELS["en"])] if is_sample else []
-    return " ".join([*marks, text])
+    """Put the drill label first in each message, and the sample label after it."""
+    labels = [DRILL_LABELS.get(language, DRILL_LABELS["en"])] if is_drill else []
+    labels += [SAMPLE_LABELS.get(language, SAMPLE_LABELS["en"])] if is_sample else []
+    return " ".join([*labels, text])

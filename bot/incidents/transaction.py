@@ -1,4 +1,4 @@
-"""What somebody does in an incident: one transaction, once for each message or form, jobs after the commit."""
+"""Run one action in an incident: one transaction, once for each message or form, with the jobs after the commit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from bot.store.schools.incidents import Incident, IncidentEntry
 
 @dataclass
 class IncidentTurn:
-    """Who does something, by which message (`cause`), when; and the jobs that follow from it."""
+    """The action of one staff member, with its message (`cause`) and the jobs that follow from it."""
 
     runtime: Runtime
     db: Transaction
@@ -29,27 +29,28 @@ class IncidentTurn:
 
     @property
     def protocol(self) -> IncidentProtocol | None:
-        """What the district file holds."""
+        """Return the protocol in the district file."""
         return self.runtime.library.district.protocol
 
     def record_entry(self, incident: Incident, kind: str, step: int, reply: str, text: str = "") -> str:
-        """Keep what was done with the reply that it got; the reply."""
-        new = IncidentEntry(incident.id, self.cause, self.at, self.staff, kind, step, text, reply)
-        incidents.add_entry(self.db, new)
+        """Record the action with its reply, and return the reply."""
+        entry = IncidentEntry(incident.id, self.cause, self.at, self.staff, kind, step, text, reply)
+        incidents.add_entry(self.db, entry)
         incidents.touch(self.db, incident.id, self.at)
         return reply
 
 
 def run_once(runtime: Runtime, staff: str, cause: str, run_command: Callable[[IncidentTurn], str | None]) -> str | None:
-    """What `do` answers; for a repeat of the same message the reply that it got before, and nothing changes.
+    """Run a command and return its reply. A repeated message changes nothing and gets its earlier reply.
 
-    Raises `SQLAlchemyError` if the database is away.
+    Raises:
+        SQLAlchemyError: The database is away.
     """
     with runtime.database.write() as db:
         incidents.acquire_lock(db)
-        before = incidents.find_entry_by_cause(db, cause)
-        if before is not None:
-            return before.reply
+        earlier_entry = incidents.find_entry_by_cause(db, cause)
+        if earlier_entry is not None:
+            return earlier_entry.reply
         turn = IncidentTurn(runtime, db, staff, cause, now())
         reply = run_command(turn)
     enqueue_jobs(turn)
@@ -57,13 +58,13 @@ def run_once(runtime: Runtime, staff: str, cause: str, run_command: Callable[[In
 
 
 def enqueue_jobs(turn: IncidentTurn) -> None:
-    """The jobs, once all of it is kept; what Redis does not take is left to the sweep."""
+    """Queue the jobs after the commit. If Redis rejects one, the sweep does its work."""
     redis = turn.runtime.redis
     if turn.has_status_changes:
         turn.runtime.statuses.invalidate()
-    for case in dict.fromkeys(turn.case_ids_to_page):
-        enqueue(redis, "urgent", ALERT_CASE_JOB, case)
-    for delivery in turn.delivery_ids:
-        enqueue(redis, "urgent", DELIVER_MESSAGE_JOB, delivery)
-    for contact in turn.ended_contact_ids:
-        staff_conversation.clear_active_case(turn.runtime, contact)
+    for case_id in dict.fromkeys(turn.case_ids_to_page):
+        enqueue(redis, "urgent", ALERT_CASE_JOB, case_id)
+    for delivery_id in turn.delivery_ids:
+        enqueue(redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
+    for contact_id in turn.ended_contact_ids:
+        staff_conversation.clear_active_case(turn.runtime, contact_id)

@@ -1,4 +1,4 @@
-"""The same from a page: whoever is logged in takes the steps, writes down, ends it; once for each form."""
+"""Run the incident commands of the console page: take steps, record a line, end it. Each form counts once."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ STEP_ACTIONS: dict[str, IncidentCommand] = {"next": "next", "back": "back"}
 
 @dataclass(frozen=True)
 class IncidentAction:
-    """A button (`word`, one of `WORDS`) in an incident, with the line that was written."""
+    """A button of the page (`name`, one of `INCIDENT_ACTIONS`), with the line in the text field."""
 
     incident_id: int
     staff: str
@@ -24,27 +24,28 @@ class IncidentAction:
 
 
 def run_action(runtime: Runtime, action: IncidentAction, cause: str) -> str | None:
-    """What follows from it; None if the incident is over already, or there was nothing to keep.
+    """Run the action and return the reply. Return None if the incident is over, or there is nothing to record.
 
-    Raises `SQLAlchemyError` if the database is away.
+    Raises:
+        SQLAlchemyError: The database is away.
     """
     return run_once(runtime, action.staff, cause, lambda turn: _run_in_turn(turn, action))
 
 
 def _run_in_turn(turn: IncidentTurn, action: IncidentAction) -> str | None:
-    word, text = action.name, action.text.strip()
+    name, text = action.name, action.text.strip()
     incident = incidents.find(turn.db, action.incident_id)
     if incident is None or incident.ended_at is not None:
         return None
-    if word == "write" and not text:
+    if name == "write" and not text:
         return None
     person = incidents.find_or_add_participant(turn.db, incident.id, turn.staff, action.language, turn.at)
-    if word == "over":
+    if name == "over":
         return end.end_as_over(turn, incident, person)
-    if word == "mistake":
+    if name == "mistake":
         return end.end_as_mistake(turn, incident, person)
-    if text and word == "next":  # a line that was written before the button is never lost
+    if text and name == "next":  # don't lose a line in the text field
         return progress.record_answer(turn, incident, person, text)
-    if word in STEP_ACTIONS:
-        return progress.show_step(turn, incident, person, STEP_ACTIONS[word])
+    if name in STEP_ACTIONS:
+        return progress.show_step(turn, incident, person, STEP_ACTIONS[name])
     return progress.record_answer(turn, incident, person, text)

@@ -1,1 +1,1 @@
-"""Gatherings with families: planned by a leader of the district, invited to in every language, listened to after."""
+"""Meetings with families: planning, invitations in every language, answers, reminders, and feedback."""

@@ -1,7 +1,7 @@
-"""The sheet of answers in the families' languages: drafted by sentence, and told only as a person has approved it.
+"""Translate a meeting's answer sheet by sentence. Families read only sentences that a person approved.
 
-Approved sentences stand among the approved phrases, as those of announcements do: no family reads a machine's answer
-to a question about agents or papers, and a sentence that was changed is English again until somebody looks at it.
+Approved sentences are stored with the approved phrases of announcements. No family reads a machine's answer to a
+question about agents or immigration papers. A changed sentence is shown in English until a person approves it again.
 """
 
 from collections.abc import Iterable
@@ -22,74 +22,74 @@ from bot.store.meetings.meetings import Meeting
 
 
 def list_parts(meeting: Meeting) -> tuple[TranslatedSentence, ...]:
-    """The title, then each sentence of the sheet."""
-    return (TranslatedSentence(meeting.title, after="\n"), *(split_sentences(meeting.sheet) if meeting.sheet else ()))
+    """Return the title, then each sentence of the sheet."""
+    sentences = split_sentences(meeting.sheet) if meeting.sheet else ()
+    return (TranslatedSentence(meeting.title, after="\n"), *sentences)
 
 
 def find_title(db: Transaction, meeting: Meeting, language: str) -> str | None:
-    """The title as a person has approved it; None: there is only the English."""
+    """Return the approved translation of the title, or None."""
     return approved_phrases.find(db, MEETING_SOURCE_LANGUAGE, language, meeting.title)
 
 
 def find_translation(db: Transaction, meeting: Meeting, language: str) -> str | None:
-    """The whole sheet as a person has approved it; None while one sentence is missing: half a text misleads."""
-    said = [
+    """Return the approved translation of the whole sheet, or None if a sentence lacks one: half a text misleads."""
+    sentences = [
         (approved_phrases.find(db, MEETING_SOURCE_LANGUAGE, language, part.english), part.after)
         for part in list_parts(meeting)[1:]
     ]
-    if not said or any(wording is None for wording, _ in said):
+    if not sentences or any(translated is None for translated, _ in sentences):
         return None
-    return "".join(f"{wording}{after}" for wording, after in said).strip()
+    return "".join(f"{translated}{after}" for translated, after in sentences).strip()
 
 
 def get_translation_status(runtime: Runtime, meeting: Meeting) -> dict[str, bool]:
-    """Each language of the district but English → whether its families read the sheet in it."""
-    others = [one for one in runtime.library.district.languages if one != MEETING_SOURCE_LANGUAGE]
+    """Return for each language of the district except English whether families can read the sheet in it."""
+    languages = [language for language in runtime.library.district.languages if language != MEETING_SOURCE_LANGUAGE]
     with runtime.database.read() as db:
-        return {one: find_translation(db, meeting, one) is not None for one in others}
+        return {language: find_translation(db, meeting, language) is not None for language in languages}
 
 
 def queue_translation(runtime: Runtime, meeting: Meeting) -> None:
-    """Have the machine's drafts ready before somebody opens a language."""
+    """Queue machine drafts for all languages, so that they are ready before a person opens the page."""
     for language in get_translation_status(runtime, meeting):
         enqueue(runtime.redis, "default", TRANSLATE_ANSWER_SHEET_JOB, meeting.id, language)
 
 
 def prepare_draft(runtime: Runtime, meeting_id: int, language: str) -> None:
-    """Draft one language; what the machine says is remembered.  Safe to run at any time."""
+    """Draft one language, so that the translator caches its result. Safe to repeat at any time."""
     with runtime.database.read() as db:
-        found = meetings.find(db, meeting_id)
-    if found and found.sheet:
-        draft_translation(runtime, found, language)
+        meeting = meetings.find(db, meeting_id)
+    if meeting and meeting.sheet:
+        draft_translation(runtime, meeting, language)
 
 
 def draft_translation(runtime: Runtime, meeting: Meeting, language: str) -> list[TranslatedSentence]:
-    """Each sentence with the approved wording, else the machine's; empty where it has none."""
-    made = (
-        (part, runtime.safe_translator.translate(part.english, MEETING_SOURCE_LANGUAGE, language))
-        for part in list_parts(meeting)
+    """Return each sentence with its approved translation, or the machine's, or ""."""
+    translator = runtime.safe_translator
+    drafts = (
+        (part, translator.translate(part.english, MEETING_SOURCE_LANGUAGE, language)) for part in list_parts(meeting)
     )
-    return [replace(part, wording=one.text, machine=one.machine, back=one.back) for part, one in made]
+    return [replace(part, wording=draft.text, machine=draft.machine, back=draft.back) for part, draft in drafts]
 
 
 def approve(
     runtime: Runtime, meeting: Meeting, language: str, submitted: Iterable[tuple[str, str]], review: TranslationReview
 ) -> None:
-    """A named person says that these (English, wording) are right.
+    """Approve pairs of English sentences and translations in the name of a person.
 
-    Raises `CannotApprove` if the sheet was changed meanwhile, a sentence is empty, or a number or link is lost.
+    Raises `TranslationApprovalError` if the sheet changed, a sentence is empty, or a number or link is missing.
     """
     pairs = [(english.strip(), " ".join(wording.split())) for english, wording in submitted]
     if [english for english, _ in pairs] != [part.english for part in list_parts(meeting)]:
-        raise TranslationApprovalError("The text was changed meanwhile: look at it again.")
+        raise TranslationApprovalError("The text was just changed. Read it again.")
     for english, wording in pairs:
         if not wording:
-            raise TranslationApprovalError("A sentence has no translation yet: write it, then approve.")
-        if lost := [one for one in find_protected_parts(english) if one not in wording]:
-            raise TranslationApprovalError(f"“{lost[0]}” of the English is missing in the translation: put it back.")
+            raise TranslationApprovalError("A sentence has no translation. Translate it, then approve.")
+        if lost_parts := [part for part in find_protected_parts(english) if part not in wording]:
+            raise TranslationApprovalError(f"The translation lacks “{lost_parts[0]}” from the English text. Add it.")
     with runtime.database.write() as db:
         for english, wording in pairs:
-            approved_phrases.approve(
-                db, ApprovedPhrase(MEETING_SOURCE_LANGUAGE, language, english, wording, review.reviewed_by), review.at
-            )
+            phrase = ApprovedPhrase(MEETING_SOURCE_LANGUAGE, language, english, wording, review.reviewed_by)
+            approved_phrases.approve(db, phrase, review.at)
         audit_log.record(db, review.recorded_by, "approved a wording", f"gathering {meeting.id}", review.at, language)

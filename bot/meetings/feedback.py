@@ -1,4 +1,4 @@
-"""What families asked before and said after: for staff in English, as files that hold no number and no small count."""
+"""Show staff what families asked before a meeting and wrote after it, and export files without phone numbers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from bot.store.meetings.meetings import Meeting
 
 FEEDBACK_STAFF_LANGUAGE = "en"
 QUESTION_CACHE_SECONDS = 24 * 3600
-"""So long the English of a question is kept, which somebody wrote without a name."""
+"""How long the machine translation of an anonymous question is cached."""
 MIN_SHOWN_THEME_COUNT = 3
-"""A theme that fewer answers hold is named without its number: it could tell who said it."""
+"""A theme with fewer answers is shown without its count, which could identify a family."""
 
 
 @dataclass(frozen=True)
 class TranslatedQuestion:
-    """A question with a machine's English; `english` "" where none could be had or none is needed."""
+    """A question with its machine translation, or "" if there is none or none is needed."""
 
     question: MeetingQuestion
     english_text: str
 
 
 def list_questions(runtime: Runtime, meeting: Meeting) -> list[TranslatedQuestion]:
-    """The question box, by language.  The machine sees no name and no number, and each text once (it is cached)."""
+    """Return the question box by language. The translator gets no names or numbers, and each text once (cached)."""
     with runtime.database.read() as db:
-        found = meeting_questions.list_for_meeting(db, meeting.id)
-    return [TranslatedQuestion(one, _translate_to_english(runtime, one)) for one in found]
+        questions = meeting_questions.list_for_meeting(db, meeting.id)
+    return [TranslatedQuestion(question, _translate_to_english(runtime, question)) for question in questions]
 
 
 def _translate_to_english(runtime: Runtime, question: MeetingQuestion) -> str:
@@ -49,30 +49,35 @@ def _translate_to_english(runtime: Runtime, question: MeetingQuestion) -> str:
 
 
 def list_feedback_cases(runtime: Runtime, meeting: Meeting) -> list[Case]:
-    """What those who came wrote afterwards, each a case that a person reads, newest first."""
+    """Return the cases with feedback of families who came, newest first."""
     with runtime.database.read() as db:
-        came = rsvps.list_contact_ids(db, meeting.id)
-        until = {contact: rsvps.find_next_end(db, contact, meeting.ends_at) for contact in came}
-        found = [case for contact in came for case in cases.list_for_contact(db, contact)]
-    own = [one for one in found if one.topic == FEEDBACK_FLOW and _is_feedback_for(one, meeting, until[one.contact_id])]
-    return sorted(own, key=lambda one: -one.id)
+        contact_ids = rsvps.list_contact_ids(db, meeting.id)
+        next_ends = {contact_id: rsvps.find_next_end(db, contact_id, meeting.ends_at) for contact_id in contact_ids}
+        all_cases = [case for contact_id in contact_ids for case in cases.list_for_contact(db, contact_id)]
+    feedback_cases = [
+        case
+        for case in all_cases
+        if case.topic == FEEDBACK_FLOW and _is_feedback_for(case, meeting, next_ends[case.contact_id])
+    ]
+    return sorted(feedback_cases, key=lambda case: -case.id)
 
 
-def _is_feedback_for(case: Case, meeting: Meeting, until: datetime | None) -> bool:
-    """Whether it answers the question after this gathering, and not that after the family's next one."""
-    return case.opened_at >= meeting.ends_at and (until is None or case.opened_at < until)
+def _is_feedback_for(case: Case, meeting: Meeting, next_end: datetime | None) -> bool:
+    """Return whether the case is feedback for this meeting, and not for the family's next one."""
+    return case.opened_at >= meeting.ends_at and (next_end is None or case.opened_at < next_end)
 
 
 def export_questions_csv(translated_questions: Iterable[TranslatedQuestion]) -> Iterator[str]:
-    """The questions as a file.  A cell that a spreadsheet would compute gets an apostrophe (OWASP, CSV injection)."""
+    """Yield the questions as CSV. Cells that a spreadsheet would compute get an apostrophe (OWASP, CSV injection)."""
     yield format_line(("language", "question", "machine translation", "day"))
-    for one in translated_questions:
-        language = get_english_name(one.question.language) if one.question.language else ""
-        yield format_line((language, one.question.text, one.english_text, one.question.day.isoformat()))
+    for translated in translated_questions:
+        question = translated.question
+        language = get_english_name(question.language) if question.language else ""
+        yield format_line((language, question.text, translated.english_text, question.day.isoformat()))
 
 
 def export_attendees_csv(rows: Iterable[tuple[str, int | None]]) -> Iterator[str]:
-    """How many families come, by language; None is a number that could tell of one family."""
+    """Yield how many families come by language. None marks a count that could identify a family."""
     yield format_line(("language", "families"))
     for language, count in rows:
         yield format_line((language, "" if count is None else str(count)))

@@ -1,4 +1,4 @@
-"""A meeting as a calendar file (RFC 5545).  Pure.  All times are in UTC, so no phone shows a wrong hour."""
+"""Write a meeting as a calendar file (RFC 5545). All times are in UTC, so that no phone shows a wrong hour."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
     from icalendar import Event
 
 
-def build_ics(meeting: Meeting, description: str, url: str, organizer: str, at: datetime) -> str:
-    """Write the file: `description` in the reader's words, `url` of the meeting's page, `at` when it is made."""
-    from icalendar import Calendar  # imported late: saves the web process 2 MB where nobody opens such a file
+def build_ics(meeting: Meeting, description: str, url: str, organizer: str, created_at: datetime) -> str:
+    """Write the file. `description` is in the reader's language, and `url` is the meeting's page."""
+    from icalendar import Calendar  # imported late: saves 2 MB in web processes that serve no calendar file
 
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", f"-//Puente//{organizer}//EN")
     calendar.add("method", "PUBLISH")
-    calendar.add_component(_build_event(meeting, description, url, at))
+    calendar.add_component(_build_event(meeting, description, url, created_at))
     content: bytes = calendar.to_ical(sorted=False)
     return content.decode()
 
 
-def _build_event(meeting: Meeting, description: str, url: str, at: datetime) -> "Event":
+def _build_event(meeting: Meeting, description: str, url: str, created_at: datetime) -> "Event":
     from icalendar import Event
 
     is_canceled = meeting.state == "canceled"
     event = Event()
     event.add("uid", f"{meeting.code}@{urlsplit(url).netloc}")
-    event.add("dtstamp", at.astimezone(UTC))
+    event.add("dtstamp", created_at.astimezone(UTC))
     event.add("sequence", meeting.revision + is_canceled)
     event.add("dtstart", meeting.starts_at.astimezone(UTC))
     event.add("dtend", meeting.ends_at.astimezone(UTC))

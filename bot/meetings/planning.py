@@ -1,4 +1,4 @@
-"""What the host does: plan, change, have interpreters booked, mark ready, invite, cancel.  Each is in the audit log."""
+"""The actions of a meeting's host: plan, change, book interpreters, mark ready, invite, cancel. All are audited."""
 
 from bot.announcements import composition, launch, translation_drafts
 from bot.base.database import now
@@ -16,94 +16,94 @@ from bot.store.meetings.meetings import Meeting, MeetingPlan
 
 
 class MeetingPlanError(Exception):
-    """It cannot be done; `problems` says why, a sentence by the field where it belongs."""
+    """The meeting cannot be planned this way. `problems` contains a sentence for each field."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
         self.problems = problems
 
 
-CHANGED_MESSAGE = "Somebody has changed it just now, or it is over: look at it again."
+CHANGED_MESSAGE = "The meeting is over, or another person just changed it. Read it again."
 
 
 def save_plan(runtime: Runtime, plan: MeetingPlan, by: str, current: Meeting | None = None) -> int:
-    """A new gathering, or `before` planned anew; raises `Refused`.
+    """Save a new meeting, or change `current`. Raises `MeetingPlanError`.
 
-    Once families rely on it a change of time or place is told to all who said yes.
+    If the time or place changes, all families who accepted get a text.
     """
-    at = now()
-    wrong = rules.find_problems(runtime.library.district, plan, at)
-    if wrong:
-        raise MeetingPlanError(wrong)
+    current_time = now()
+    problems = rules.find_problems(runtime.library.district, plan, current_time)
+    if problems:
+        raise MeetingPlanError(problems)
     with runtime.database.write() as db:
         if current is None:
-            number = meetings.add(db, plan, by, at)
-            audit_log.record(db, by, "planned a gathering", f"gathering {number}", at)
-            return number
-        same = Meeting.get_attendee_facts(current) == (
+            meeting_id = meetings.add(db, plan, by, current_time)
+            audit_log.record(db, by, "planned a gathering", f"gathering {meeting_id}", current_time)
+            return meeting_id
+        is_same = Meeting.get_attendee_facts(current) == (
             plan.starts_at, plan.ends_at, plan.link, plan.dial_in, plan.dial_code, plan.place,
         )  # fmt: skip
-        if not meetings.change(db, current, plan, not same):
+        if not meetings.change(db, current, plan, not is_same):
             raise MeetingPlanError({"title": CHANGED_MESSAGE})
-        audit_log.record(db, by, "changed a gathering", f"gathering {current.id}", at)
-    if not same:
+        audit_log.record(db, by, "changed a gathering", f"gathering {current.id}", current_time)
+    if not is_same:
         _stop_invitation(runtime, current, by)
     return current.id
 
 
 def list_missing_interpreters(runtime: Runtime, meeting: Meeting) -> tuple[str, ...]:
-    """The languages, announced or of families who come, that have no trained interpreter yet."""
+    """Return the announced or spoken languages that have no trained interpreter yet."""
     with runtime.database.read() as db:
-        spoken = [one.language for one in rsvps.count_attendees(db, meeting.id)]
+        spoken = [count.language for count in rsvps.count_attendees(db, meeting.id)]
         return rules.find_missing_languages([*meeting.languages, *spoken], booked.list_for_meeting(db, meeting.id))
 
 
 def mark_ready(runtime: Runtime, meeting: Meeting, by: str) -> None:
-    """Mark it ready; raises `Refused` while an interpreter is missing."""
-    why = rules.explain_not_ready(list_missing_interpreters(runtime, meeting))
-    if why:
-        raise MeetingPlanError({"ready": why})
+    """Mark the meeting as ready. Raises `MeetingPlanError` while an interpreter is missing."""
+    problem = rules.explain_not_ready(list_missing_interpreters(runtime, meeting))
+    if problem:
+        raise MeetingPlanError({"ready": problem})
     with runtime.database.write() as db:
         if meetings.change_state(db, meeting.id, ("planned",), "ready"):
             audit_log.record(db, by, "marked a gathering ready", f"gathering {meeting.id}", now())
 
 
 def book_interpreter(runtime: Runtime, meeting: Meeting, booking: BookedInterpreter) -> None:
-    """Write down who interprets."""
-    at = now()
+    """Book an interpreter for the meeting."""
+    current_time = now()
     with runtime.database.write() as db:
-        booked.book(db, meeting.id, booking, at)
-        audit_log.record(db, booking.booked_by, "booked an interpreter", f"gathering {meeting.id}", at)
+        booked.book(db, meeting.id, booking, current_time)
+        audit_log.record(db, booking.booked_by, "booked an interpreter", f"gathering {meeting.id}", current_time)
 
 
 def unbook_interpreter(runtime: Runtime, meeting: Meeting, booked_id: int, by: str) -> None:
-    """Somebody cannot come; a gathering that was ready is planned again if a language is left without."""
-    at = now()
+    """Remove an interpreter. If a language then lacks one, a ready meeting goes back to planned."""
+    current_time = now()
     with runtime.database.write() as db:
         if booked.remove(db, meeting.id, booked_id):
-            audit_log.record(db, by, "removed an interpreter", f"gathering {meeting.id}", at)
+            audit_log.record(db, by, "removed an interpreter", f"gathering {meeting.id}", current_time)
     if list_missing_interpreters(runtime, meeting):
         with runtime.database.write() as db:
             meetings.change_state(db, meeting.id, ("ready",), "planned")
 
 
 def cancel_meeting(runtime: Runtime, meeting: Meeting, by: str) -> bool:
-    """It does not take place: everybody who said yes is told by the next sweep; False if it was over before.
+    """Cancel the meeting, and stop its invitation. Return False if it was over before.
 
-    Its invitation is stopped: nobody is invited to what does not take place.
+    The next sweep sends a text to every family that accepted.
     """
     with runtime.database.write() as db:
-        to = meeting.revision + 1
-        done = meetings.change_state(db, meeting.id, meetings.UPCOMING_STATES, "canceled", revision=to)
-        if done:
+        revision = meeting.revision + 1
+        is_canceled = meetings.change_state(db, meeting.id, meetings.UPCOMING_STATES, "canceled", revision=revision)
+        if is_canceled:
             audit_log.record(db, by, "canceled a gathering", f"gathering {meeting.id}", now())
-    if done:
+    if is_canceled:
         _stop_invitation(runtime, meeting, by)
-    return done
+    return is_canceled
 
 
 def _stop_invitation(runtime: Runtime, meeting: Meeting, by: str) -> None:
-    """What leaves still leaves no more; a draft of it is refused when somebody releases it."""
+    """Stop the invitation if it is being sent. A draft of it is rejected later at its release."""
     if meeting.announcement_id:
         launch.stop(runtime, meeting.announcement_id, by)
 
@@ -111,24 +111,24 @@ def _stop_invitation(runtime: Runtime, meeting: Meeting, by: str) -> None:
 def draft_invitation(runtime: Runtime, meeting: Meeting, by: str) -> Announcement:
     """Draft the invitation as an announcement, which is translated and approved like any other.
 
-    Raises `Refused` if it is not ready, or was drafted before; `composing.CannotSay`.
+    Raises `MeetingPlanError` if the meeting is not ready or already has an invitation, and `InvalidAnnouncementError`.
     """
     if meeting.state != "ready":
-        raise MeetingPlanError({"ready": "Mark it ready first: then the interpreters are there."})
-    if why := rules.explain_not_ready(list_missing_interpreters(runtime, meeting)):
-        raise MeetingPlanError({"ready": why})
-    draft, at = build_invitation(runtime, meeting), now()
-    with runtime.database.write() as db:  # both or neither: a second click leaves no draft that nobody withdraws
-        kept = composition.add_draft(db, draft, by, at)
-        if not meetings.change_state(db, meeting.id, ("ready",), "invited", announcement_id=kept.id):
+        raise MeetingPlanError({"ready": "Mark the meeting as ready first, so that interpreters are booked."})
+    if problem := rules.explain_not_ready(list_missing_interpreters(runtime, meeting)):
+        raise MeetingPlanError({"ready": problem})
+    draft, current_time = build_invitation(runtime, meeting), now()
+    with runtime.database.write() as db:  # one transaction, so that a second click leaves no extra draft
+        announcement = composition.add_draft(db, draft, by, current_time)
+        if not meetings.change_state(db, meeting.id, ("ready",), "invited", announcement_id=announcement.id):
             raise MeetingPlanError({"ready": CHANGED_MESSAGE})
-        audit_log.record(db, by, "drafted an invitation", f"gathering {meeting.id}", at)
-    translation_drafts.request_drafts(runtime, kept)
-    return kept
+        audit_log.record(db, by, "drafted an invitation", f"gathering {meeting.id}", current_time)
+    translation_drafts.request_drafts(runtime, announcement)
+    return announcement
 
 
 def build_invitation(runtime: Runtime, meeting: Meeting) -> AnnouncementDraft:
-    """The invitation in English: what, when, how to take part without internet, how to answer with one word."""
+    """Build the English invitation: topic, time, how to join without internet, and how to answer by text."""
     district = runtime.library.district
     senders = composition.list_senders(district)
     sender = meeting.host if meeting.host in senders else senders[0]
@@ -147,15 +147,16 @@ def build_invitation(runtime: Runtime, meeting: Meeting) -> AnnouncementDraft:
 
 def _build_invitation_lines(runtime: Runtime, meeting: Meeting) -> list[str]:
     district = runtime.library.district
-    when = dates.format_moment(district.to_local_time(meeting.starts_at), texts.MEETING_SOURCE_LANGUAGE)
-    lines = [f"You are invited: {meeting.title}.", f"It is on {when}."]
+    moment = dates.format_moment(district.to_local_time(meeting.starts_at), texts.MEETING_SOURCE_LANGUAGE)
+    lines = [f"You are invited: {meeting.title}.", f"It is on {moment}."]
     if meeting.link:
         code = f", code {meeting.dial_code}" if meeting.dial_code else ""
         lines += [f"It is online: {meeting.link}", f"Or call by phone: {format_phone(meeting.dial_in)}{code}."]
         lines += ["You can just listen. Nobody has to show their face."]
     else:
         lines += [f"Place: {meeting.place}."]
-    named = ", ".join(get_english_name(one) for one in meeting.languages if one != texts.MEETING_SOURCE_LANGUAGE)
-    lines += [f"There will be interpreters for: {named}."] if named else []
+    languages = [language for language in meeting.languages if language != texts.MEETING_SOURCE_LANGUAGE]
+    if languages:
+        lines += [f"There will be interpreters for: {', '.join(map(get_english_name, languages))}."]
     lines += ["To come, reply {reply}.", "You can ask a question before, without your name: {link}"]
     return lines

@@ -1,7 +1,7 @@
-"""Families answer an invitation by text: GO K7Q2MX, NOGO K7Q2MX, ASK K7Q2MX and a question that nobody signs.
+"""Answer texts about a meeting: GO K7Q2MX, NOGO K7Q2MX, and ASK K7Q2MX with an anonymous question.
 
-The same Latin words in every language, so that one line fits every invitation; the code alone is a yes too, and so is
-"1" where the invitation was the last thing that the family was sent and no question of ours waits.
+The words are the same Latin words in every language, so that one instruction fits every invitation. The code alone
+also accepts. "1" accepts too, if the invitation was the last text that the family got and no question is pending.
 """
 
 import logging
@@ -63,15 +63,15 @@ def run_command(request: CommandRequest, rsvp_reply: RsvpReply) -> str | None:
 
 
 def _is_emergency(runtime: Runtime, question: str) -> bool:
-    """Whether somebody in danger writes instead of asking about a meeting."""
+    """Return whether the text reports an emergency instead of asking about a meeting."""
     return understand_text(runtime.library, NormalizedText(question), None).severity == "escalate_now"
 
 
 def _find_meeting_of_short_yes(runtime: Runtime, inbound: InboundMessage) -> Meeting | None:
-    """Return the meeting that "1" or "go" accepts: by the phone's own reply, or as the next text after the invitation."""
+    """Return the meeting that "1" or "go" accepts: by the phone's reply function, or right after the invitation."""
     with runtime.database.read() as db:
         contact = contacts.find(db, inbound.address)
-        if contact is None or contact.talking_case:
+        if contact is None or contact.active_case_id:
             return None
         replied_to = recipients.find_by_sid(db, inbound.replied_to_sid) if inbound.replied_to_sid else None
         newest = replied_to or recipients.find_newest_for_contact(db, contact.id, now() - INVITATION_REPLY_PERIOD)
@@ -84,14 +84,14 @@ def _find_meeting_of_short_yes(runtime: Runtime, inbound: InboundMessage) -> Mee
 
 
 def _find_invited_meeting(db: Transaction, announcement_id: int) -> Meeting | None:
-    """Also by an invitation that was drafted anew since: its link names the gathering."""
-    sent = announcements.find(db, announcement_id)
-    named = MEETING_LINK_PATTERN.search(sent.link) if sent else None
-    return meetings.find_by_code(db, named[1]) if named else None
+    """Find the meeting by the link of its invitation, which also works after the invitation was drafted again."""
+    announcement = announcements.find(db, announcement_id)
+    match = MEETING_LINK_PATTERN.search(announcement.link) if announcement else None
+    return meetings.find_by_code(db, match[1]) if match else None
 
 
 def _is_question_pending(runtime: Runtime, contact: Contact) -> bool:
-    """Whether a question of ours waits for this family's answer: then "1" is that answer."""
+    """Return whether a question waits for this family's answer. Then "1" is that answer."""
     try:
         return runtime.conversations.has_pending_question(runtime.compute_lookup_hash(contact.address))
     except RedisError:
@@ -111,36 +111,38 @@ def _decline(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None,
 
 
 def _record_response(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, attendee_count: int) -> str:
-    """Write it down, and say what the family must know; nothing is asked."""
-    at, planned = now(), None
+    """Save the response, and reply with what the family must know."""
+    current_time, interpreter_notice_id = now(), None
     with runtime.database.write() as db:
-        contact = contacts.find(db, inbound.address) or contacts.add(db, inbound.address, inbound.channel, at)
-        language = _get_language(runtime, contact)
-        if meeting is None or meeting.state == "over" or (meeting.starts_at <= at and attendee_count):
-            return _build_single_text(
-                runtime, db, contact, meeting, "gathering_unknown" if meeting is None else "gathering_over"
-            )
+        contact = contacts.find(db, inbound.address) or contacts.add(db, inbound.address, inbound.channel, current_time)
+        family_id, language = contact.family_id or 0, _get_language(runtime, contact)
+        if meeting is None:
+            return _build_single_text(runtime, db, contact, meeting, "gathering_unknown")
+        if meeting.state == "over" or (meeting.starts_at <= current_time and attendee_count):
+            return _build_single_text(runtime, db, contact, meeting, "gathering_over")
         if meeting.state == "canceled":
             return _build_single_text(runtime, db, contact, meeting, "gathering_canceled")
-        stopped = rsvps.has_opted_out(db, contact.family_id or 0)
-        if attendee_count == 0 and not rsvps.get_response(db, meeting.id, contact.family_id or 0):
-            texts: list[TextId] = ["gathering_no"]  # nothing to take back: nothing is kept
-        else:
+        texts: list[TextId] = ["gathering_no"]
+        # A refusal without an earlier answer has nothing to change, so nothing is saved.
+        if attendee_count or rsvps.get_response(db, meeting.id, family_id):
             rsvps.set_response(
-                db, (meeting.id, meeting.revision), (contact.family_id or 0, contact.id), language, attendee_count, at
+                db, (meeting.id, meeting.revision), (family_id, contact.id), language, attendee_count, current_time
             )
-            planned = _request_interpreter(runtime, db, meeting, language) if attendee_count else None
-            texts = ["gathering_no"] if attendee_count == 0 else _list_confirmation_texts(meeting, stopped)
-        made = meetings_texts.build_composer(runtime, meeting, language, at, attendee_count)
-        reply = meetings_texts.compose_text(runtime, db, contact.id, made, texts, language)
-    if planned:
-        enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, planned)
+        if attendee_count:
+            interpreter_notice_id = _request_interpreter(runtime, db, meeting, language)
+            texts = _list_confirmation_texts(meeting, rsvps.has_opted_out(db, family_id))
+        composer = meetings_texts.build_composer(runtime, meeting, language, current_time, attendee_count)
+        reply = meetings_texts.compose_text(runtime, db, contact.id, composer, texts, language)
+    if interpreter_notice_id:
+        enqueue(runtime.redis, "default", DELIVER_MESSAGE_JOB, interpreter_notice_id)
     return reply
 
 
 def _list_confirmation_texts(meeting: Meeting, is_opted_out: bool) -> list[TextId]:
-    start: list[TextId] = ["gathering_yes", *meetings_texts.list_joining_texts(meeting)]
-    return [*start, *([] if is_opted_out else ["gathering_reminds"]), "gathering_calendar"]  # type: ignore[list-item]
+    texts: list[TextId] = ["gathering_yes", *meetings_texts.list_joining_texts(meeting)]
+    if not is_opted_out:
+        texts.append("gathering_reminds")
+    return [*texts, "gathering_calendar"]
 
 
 def _build_single_text(
@@ -148,71 +150,75 @@ def _build_single_text(
 ) -> str:
     language = _get_language(runtime, contact)
     about = meeting or Meeting("", "", now(), now())
-    return meetings_texts.compose_text(
-        runtime, db, contact.id, meetings_texts.build_composer(runtime, about, language, now()), [text], language
-    )
+    composer = meetings_texts.build_composer(runtime, about, language, now())
+    return meetings_texts.compose_text(runtime, db, contact.id, composer, [text], language)
 
 
 def _request_interpreter(runtime: Runtime, db: Transaction, meeting: Meeting, language: str) -> str | None:
-    """The first family of a language without a trained interpreter: the coordinator hears of it, once."""
+    """Notify the coordinator once, if this is the first family of a language without a trained interpreter."""
     missing = rules.find_missing_languages([language], booked.list_for_meeting(db, meeting.id))
-    at, district = now(), runtime.library.district
-    if not missing or not meetings.record_interpreter_request(db, meeting.id, language, at):
+    current_time, district = now(), runtime.library.district
+    if not missing or not meetings.record_interpreter_request(db, meeting.id, language, current_time):
         return None
     meetings.change_state(db, meeting.id, ("ready",), "planned")
-    person = next(iter(district.list_alert_recipients(MEETING_INTERPRETER_ROLE, at)))
+    person = next(iter(district.list_alert_recipients(MEETING_INTERPRETER_ROLE, current_time)))
     body = (
-        f"{district.name}: gathering {meeting.id} needs a trained interpreter: {get_english_name(language)}."
+        f"{district.name}: meeting {meeting.id} needs a trained interpreter: {get_english_name(language)}."
         f" {runtime.settings.public_base}/console/gatherings/{meeting.id}"
     )
-    return deliveries.plan_notice(db, {"staff": person}, body, district.find_next_work_time(person, at))
+    return deliveries.plan_notice(db, {"staff": person}, body, district.find_next_work_time(person, current_time))
 
 
 def _submit_question(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
-    """Into the box.  Nothing of who asked is kept with it, and nothing about it with who asked."""
-    at, text = now(), PHONE_NUMBER_PATTERN.sub("[…]", mask_pii(rsvp_reply.question)[0]).strip()[:MAX_QUESTION_LENGTH]
+    """Save an anonymous question. It contains nothing about the family, and the family's records nothing about it."""
+    current_time = now()
+    masked = PHONE_NUMBER_PATTERN.sub("[…]", mask_pii(rsvp_reply.question)[0])
+    text = masked.strip()[:MAX_QUESTION_LENGTH]
     with runtime.database.read() as db:
         contact = contacts.find(db, inbound.address)
     language = _get_language(runtime, contact)
-    about = meeting or Meeting("", "", at, at)
-    made = meetings_texts.build_composer(runtime, about, language, at)
-    kept = meeting is not None and meeting.is_upcoming and bool(text)
-    if kept and meeting:
-        _save_question(runtime, meeting, text, language, inbound.sid)
-    how: TextId = "gathering_unknown" if meeting is None else "gathering_over" if text else "gathering_ask_how"
-    return made.compose([Notice("gathering_asked" if kept else how)])
+    about = meeting or Meeting("", "", current_time, current_time)
+    composer = meetings_texts.build_composer(runtime, about, language, current_time)
+    if meeting is None:
+        return composer.compose([Notice("gathering_unknown")])
+    if not text:
+        return composer.compose([Notice("gathering_ask_how")])
+    if not meeting.is_upcoming:
+        return composer.compose([Notice("gathering_over")])
+    _save_question(runtime, meeting, text, language, inbound.sid)
+    return composer.compose([Notice("gathering_asked")])
 
 
 def _save_question(runtime: Runtime, meeting: Meeting, text: str, language: str, sid: str) -> None:
-    """Twilio repeats a message when it heard no answer: for a day Redis knows which were put in, the box never."""
+    """Save a question once. Redis remembers for a day which messages are saved, because Twilio may repeat one."""
     mark = f"puente:asked:{sid}"
     try:
         if runtime.redis.exists(mark):
             return
     except RedisError:
         mark = ""
-    read = understand_text(runtime.library, NormalizedText(text), None)
-    spoken = language or (read.lang if read.lang_confidence >= QUESTION_LANGUAGE_CONFIDENCE else None) or ""
+    understanding = understand_text(runtime.library, NormalizedText(text), None)
+    if not language and understanding.lang_confidence >= QUESTION_LANGUAGE_CONFIDENCE:
+        language = understanding.lang or ""
     with runtime.database.write() as db:
         day = runtime.library.district.to_local_time(now()).date()
-        meeting_questions.add(db, meeting.id, text, spoken, day)
+        meeting_questions.add(db, meeting.id, text, language, day)
     if mark:
         runtime.redis.set(mark, 1, ex=QUESTION_REPEAT_SECONDS)
 
 
 def _confirm_genuine(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:
-    assert meeting is not None, "run_command() lets no other through"
+    assert meeting is not None, "run_command() returns earlier without a meeting"
     with runtime.database.read() as db:
         contact = contacts.find(db, inbound.address)
     language = _get_language(runtime, contact)
-    made = meetings_texts.build_composer(runtime, meeting, language, now())
+    composer = meetings_texts.build_composer(runtime, meeting, language, now())
     if meeting.state == "canceled":
-        return made.compose([Notice("gathering_canceled")])
+        return composer.compose([Notice("gathering_canceled")])
     if not meeting.is_upcoming or meeting.starts_at <= now():
-        return made.compose([Notice("gathering_over")])
-    return made.compose(
-        [Notice("gathering_genuine"), *(Notice(one) for one in meetings_texts.list_joining_texts(meeting))]
-    )
+        return composer.compose([Notice("gathering_over")])
+    texts: list[TextId] = ["gathering_genuine", *meetings_texts.list_joining_texts(meeting)]
+    return composer.compose([Notice(text) for text in texts])
 
 
 _REPLY_HANDLERS = {"yes": _accept, "no": _decline, "ask": _submit_question, "check": _confirm_genuine}

@@ -1,4 +1,4 @@
-"""What families are told of a gathering, in their language: by text, on its page, in the calendar file."""
+"""Build the texts about a meeting in a family's language, for SMS, the meeting's page, and the calendar file."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,23 +19,26 @@ MEETING_SOURCE_LANGUAGE = "en"
 
 
 def get_page_url(runtime: Runtime, meeting: Meeting) -> str:
-    """Where everything about it stands."""
+    """Return the URL of the meeting's page."""
     return f"{runtime.settings.public_base}/g/{meeting.code}"
 
 
 def list_joining_texts(meeting: Meeting) -> list[TextId]:
-    """The texts that say how to take part."""
+    """Return the texts that explain how to take part."""
     if not meeting.link:
         return ["gathering_place"]
-    online: list[TextId] = ["gathering_online"]
-    return [*online, "gathering_dial_in_code" if meeting.dial_code else "gathering_dial_in"]
+    dial_in: TextId = "gathering_dial_in_code" if meeting.dial_code else "gathering_dial_in"
+    return ["gathering_online", dial_in]
 
 
-def build_composer(runtime: Runtime, meeting: Meeting, language: str, at: datetime, people: int = 1) -> ReplyComposer:
-    """Who writes about this gathering, with its values filled in."""
-    library, district = get_localized_library(runtime, language or MEETING_SOURCE_LANGUAGE), runtime.library.district
+def build_composer(
+    runtime: Runtime, meeting: Meeting, language: str, current_time: datetime, people: int = 1
+) -> ReplyComposer:
+    """Build a composer for texts about this meeting, with its values filled in. `language` may be ""."""
+    language = language or MEETING_SOURCE_LANGUAGE
+    library, district = get_localized_library(runtime, language), runtime.library.district
     values = {
-        "when": dates.format_moment(district.to_local_time(meeting.starts_at), language or MEETING_SOURCE_LANGUAGE),
+        "when": dates.format_moment(district.to_local_time(meeting.starts_at), language),
         "join_link": meeting.link,
         "dial_in": format_phone(meeting.dial_in),
         "dial_code": meeting.dial_code,
@@ -45,7 +48,7 @@ def build_composer(runtime: Runtime, meeting: Meeting, language: str, at: dateti
         "code": meeting.code,
         "people": str(people),
     }
-    return ReplyComposer(library, language or MEETING_SOURCE_LANGUAGE, at, extra_values=values)
+    return ReplyComposer(library, language, current_time, extra_values=values)
 
 
 def compose_text(
@@ -56,13 +59,13 @@ def compose_text(
     texts: Sequence[TextId],
     language: str,
 ) -> str:
-    """These texts, one under the other, and what was said is noted (a wrong translation is corrected later).
+    """Compose these texts, one under the other, and record them so that a wrong translation can be corrected later.
 
-    Whose language nobody knows gets the names of the languages: writing one is enough.
+    A family without a known language also gets the names of all languages, because one of them is a valid answer.
     """
-    body = text_composer.compose([Notice(one) for one in texts])
+    body = text_composer.compose([Notice(text) for text in texts])
     sent_texts.record(db, contact_id, text_composer.sent_text_keys, [], text_composer.now)
     if language:
         return body
-    names = ", ".join(get_own_name(one) for one in runtime.library.district.languages)
+    names = ", ".join(get_own_name(code) for code in runtime.library.district.languages)
     return f"{body}\n\n🌐 {names}"

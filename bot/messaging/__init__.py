@@ -1,1 +1,1 @@
-"""The straight line: a message comes in (`receive`), a message goes out (`send`), what became of it (`status`)."""
+"""Receive messages, compose replies, and send deliveries."""

@@ -1,6 +1,7 @@
-"""What a case says of attendance becomes rows in the same transaction: an absence with its reason, an owned need.
+"""Save what a case says about attendance: an absence with its reason, or a support need with its owner.
 
-The reason is one of five words, whatever the family wrote; its own words stay with the case, masked and sealed.
+The rows are written in the message's own transaction. A reason is one of five codes. The family's words stay with the
+case, masked and encrypted.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from bot.store.schools.absences import Absence, AbsenceReason
 from bot.store.schools.support_needs import NewSupportNeed, SupportNeedKind
 
 ABSENCE_TOPIC, FEAR_TOPIC, CHECK_IN_TOPIC = "report_absence", "fear_attendance", "absence_check_in"
-"""Topics (and flows) of which something is kept here."""
+"""The topics (and flows) that write a row here."""
 REASONS_BY_CHOICE: Mapping[str, AbsenceReason] = {
     "sick": "illness",
     "appointment": "other",
@@ -30,16 +31,16 @@ REASONS_BY_CHOICE: Mapping[str, AbsenceReason] = {
     "afraid": "fear",
     "other": "other",
 }
-"""The choices of the question for the reason, and as what each counts."""
+"""The absence reason of each choice that the flow offers."""
 SAME_ABSENCE_PERIOD = timedelta(days=7)
-"""What a family says after an absence (or on the phone) is the reason of its reports of these last days."""
+"""A reason that a family gives later belongs to its absences of this period."""
 NEED_OWNER_ROLE = "family_liaison"
 MAX_NEED_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
 class AttendanceReport:
-    """Whose case it is, and by which effect of which message."""
+    """The case that reports something about attendance. `cause` identifies the effect of the message."""
 
     cause: str
     case_id: int
@@ -50,7 +51,7 @@ class AttendanceReport:
 
 
 def record_attendance(runtime: Runtime, db: Transaction, effect: Escalation, report: AttendanceReport) -> None:
-    """Write down the absence, or the need, that this escalation tells of; once for each message."""
+    """Save the absence or the support need of this escalation, once for each message."""
     answers = dict(effect.answers)
     if effect.topic in (ABSENCE_TOPIC, FEAR_TOPIC, CHECK_IN_TOPIC):
         report = replace(report, school=report.school or _find_only_school(db, report.contact_id))
@@ -60,7 +61,7 @@ def record_attendance(runtime: Runtime, db: Transaction, effect: Escalation, rep
         reason = classify_reason(runtime.library, answers.get("words") or answers.get("reason", ""))
         since = report.reported_at - SAME_ABSENCE_PERIOD
         if not absences.set_outcome(db, report.case_id, report.contact_id, since, reason, report.reported_at):
-            _add_absence(runtime, db, report, reason)  # only the school knew of this absence: the answer is the report
+            _add_absence(runtime, db, report, reason)  # the family reports it with this answer
     elif effect.topic == FEAR_TOPIC:
         kind, words = classify_need(runtime.library, answers.get("would_help", ""))
         add_need(runtime, db, report, kind, words)
@@ -68,39 +69,42 @@ def record_attendance(runtime: Runtime, db: Transaction, effect: Escalation, rep
 
 def _add_absence(runtime: Runtime, db: Transaction, report: AttendanceReport, reason: AbsenceReason) -> None:
     day = runtime.library.district.to_local_time(report.reported_at).date()
-    new = Absence(report.cause, report.case_id, report.contact_id, report.school, day, reason, report.language)
-    absences.add(db, new, report.reported_at)
+    absence = Absence(report.cause, report.case_id, report.contact_id, report.school, day, reason, report.language)
+    absences.add(db, absence, report.reported_at)
 
 
 def _find_only_school(db: Transaction, contact_id: int) -> str | None:
-    """The school that the roster knows, where the family named none and has one only."""
+    """Return the family's school from the roster, if it has exactly one."""
     family_id = contacts.find_family_id(db, contact_id)
     schools = families.list_schools(db, family_id) if family_id is not None else []
     return schools[0] if len(schools) == 1 else None
 
 
 def add_need(runtime: Runtime, db: Transaction, report: AttendanceReport, kind: SupportNeedKind, words: str) -> bool:
-    """A need with an owner (whoever hears of it first at that school) and a day; False if it is there already."""
+    """Add a support need with a due date and an owner. Return False if the need exists already.
+
+    The owner is the first person whom an alert about that school would reach.
+    """
     district = runtime.library.district
     owner = next(iter(district.list_alert_recipients(NEED_OWNER_ROLE, report.reported_at, report.school)))
     due, day = district.get_answer_due_date(report.reported_at), district.to_local_time(report.reported_at).date()
     words = mask_pii(words)[0].strip()[:MAX_NEED_CHARACTERS]
-    new = NewSupportNeed(
+    need = NewSupportNeed(
         report.cause, report.case_id, report.contact_id, report.school, kind, words, report.language, owner, due, day
     )
-    return support_needs.add(db, new, report.reported_at)
+    return support_needs.add(db, need, report.reported_at)
 
 
 def classify_reason(library: Library, answer: str) -> AbsenceReason:
-    """As what an answer counts: the label of a choice, or words; what nobody understands is "other"."""
-    choice_name = _find_choice_name(library, ABSENCE_TOPIC, "reason", answer) or _find_choice_name(
-        library, CHECK_IN_TOPIC, "reason", answer
-    )
-    return REASONS_BY_CHOICE.get(choice_name or "", "other")
+    """Return the reason of an answer: the label of a choice, or free text. The default is "other"."""
+    for flow in (ABSENCE_TOPIC, CHECK_IN_TOPIC):
+        if choice_name := _find_choice_name(library, flow, "reason", answer):
+            return REASONS_BY_CHOICE.get(choice_name, "other")
+    return "other"
 
 
 def classify_need(library: Library, answer: str) -> tuple[SupportNeedKind, str]:
-    """The kind of a need, and the words that say more than the kind."""
+    """Return the kind of a need, and the words that add something to the kind."""
     choices = _get_choices(library, FEAR_TOPIC, "would_help")
     if label := next((name for name, choice in choices.items() if choice.label == answer), None):
         return _get_need_kind(label), ""
@@ -114,10 +118,12 @@ def _get_need_kind(name: str | None) -> SupportNeedKind:
 def _find_choice_name(library: Library, flow: str, save: str, answer: str) -> str | None:
     choices = _get_choices(library, flow, save)
     exact_match = next((name for name, choice in choices.items() if choice.label == answer), None)
-    return exact_match or (match_choice(NormalizedText(answer), None, choices, str) if answer else None)
+    if exact_match or not answer:
+        return exact_match
+    return match_choice(NormalizedText(answer), None, choices, str)
 
 
 def _get_choices(library: Library, flow: str, save: str) -> Mapping[str, Choice]:
-    """The choices of the question whose answer is saved under this name."""
+    """Return the choices of the question that saves its answer under this name."""
     steps = library.flows.flows[flow].steps.values() if flow in library.flows.flows else ()
     return next((step.choices for step in steps if step.save == save and step.choices), {})

@@ -1,6 +1,7 @@
-"""Languages without a catalog: drafted in the background from a family's first wish for one, used once all is there.
+"""Draft the texts of a language that has no catalog.
 
-Until then, and for a text that the machine failed at, the family reads English; a draft is marked as every draft is.
+Drafting starts in the background when a family first asks for the language. The drafts are used once all texts are
+done. Until then, and for a text that failed, the family reads English. A draft carries the same notice as every draft.
 """
 
 import logging
@@ -22,28 +23,30 @@ from bot.store.families.sent_texts import compute_text_id
 from bot.translation import TranslationError
 
 BATCH_SIZE = 40
-"""Texts in one job, so that it ends within its minute even if each takes seconds."""
+"""Texts per job. A job has one minute, and a translation can take seconds."""
 DRAFT_LEASE = timedelta(minutes=2)
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
 MAX_FAILED_BATCHES = 3
-"""So often in a row a batch may bring nothing before the language is used without the texts that fail."""
+"""After so many failed batches in a row, the language is used without the texts that fail."""
 
 log = logging.getLogger(__name__)
 
 
 def get_localized_library(runtime: Runtime, language: str) -> Library:
-    """The library with the wordings of `language`: as read from the files, or with the drafts of the database."""
+    """Return the library with the texts of this language, from the files or from the saved drafts."""
     library = runtime.library
     if language not in library.machine_languages:
         return library
     with runtime.database.read() as db:
         version = catalog_drafts.get_ready_version(db, language)
-    return _load_drafted_library(runtime, language, version) if version else library
+    if not version:
+        return library
+    return _load_drafted_library(runtime, language, version)
 
 
 @lru_cache(maxsize=64)
 def _load_drafted_library(runtime: Runtime, language: str, version: str) -> Library:
-    """Read once for each version of the drafts, not for each message."""
+    """Build the library once for each version of the drafts, not for each message."""
     with runtime.database.read() as db:
         translations = catalog_drafts.get_translations(db, language)
     catalogs = runtime.library.catalogs
@@ -63,30 +66,31 @@ def _select_plural_form(count: int) -> int:
 
 
 def draft_next_batch(runtime: Runtime, language: str) -> None:
-    """Draft the next batch of a language, and queue the one after it.  Safe to run at any time, any number of times."""
+    """Draft the next batch of a language and queue the one after it. Repeating the job is safe."""
+    if runtime.translator is None:
+        return
     current_time = now()
     with runtime.database.write() as db:
-        if runtime.translator is None or not catalog_drafts.claim_language(
-            db, language, current_time, current_time + DRAFT_LEASE
-        ):
+        if not catalog_drafts.claim_language(db, language, current_time, current_time + DRAFT_LEASE):
             return
-        existing_translations, failures = (
-            catalog_drafts.get_translations(db, language),
-            catalog_drafts.count_failures(db, language),
-        )
-    missing_texts = [
-        text for text in _list_plain_texts(runtime.library) if compute_text_id(text) not in existing_translations
-    ]
-    start = (
-        failures * BATCH_SIZE % len(missing_texts) if missing_texts else 0
-    )  # not the same ones again after they all failed
-    batch = missing_texts[start : start + BATCH_SIZE]
+        translations = catalog_drafts.get_translations(db, language)
+        failures = catalog_drafts.count_failures(db, language)
+    missing_texts = [text for text in _list_plain_texts(runtime.library) if compute_text_id(text) not in translations]
+    batch = _select_batch(missing_texts, failures)
     new_translations = dict(_translate_batch(runtime, language, batch))
     _save_batch(runtime, language, new_translations, len(missing_texts), failures)
 
 
+def _select_batch(missing_texts: list[str], failures: int) -> list[str]:
+    """Return the next texts. After a failed batch, continue behind it instead of repeating the same texts."""
+    if not missing_texts:
+        return []
+    start = failures * BATCH_SIZE % len(missing_texts)
+    return missing_texts[start : start + BATCH_SIZE]
+
+
 def _translate_batch(runtime: Runtime, language: str, batch: list[str]) -> Iterator[tuple[str, str]]:
-    assert runtime.translator is not None, "asked for by draft() only"
+    assert runtime.translator is not None, "draft_next_batch returns early without a translator"
     results = runtime.translator.translate(batch, SOURCE_LANGUAGE, language)
     for english, result in zip(batch, results, strict=True):
         if isinstance(result, TranslationError):
@@ -98,33 +102,30 @@ def _translate_batch(runtime: Runtime, language: str, batch: list[str]) -> Itera
 def _save_batch(
     runtime: Runtime, language: str, translations: dict[str, str], missing_count: int, failures: int
 ) -> None:
-    current_time, provider = now(), runtime.translator.name if runtime.translator else ""
-    remaining_count, failures = missing_count - len(translations), 0 if translations else failures + 1
+    current_time, remaining_count = now(), missing_count - len(translations)
+    provider = runtime.translator.name if runtime.translator else ""
+    failures = 0 if translations else failures + 1
     with runtime.database.write() as db:
         catalog_drafts.save(db, language, translations, provider, current_time)
-        if remaining_count == 0 or (
-            failures > MAX_FAILED_BATCHES and _is_nearly_complete(runtime.library, remaining_count)
-        ):
+        if _is_complete(runtime.library, remaining_count, failures):
             catalog_drafts.mark_ready(db, language, compute_texts_version(runtime.library), current_time)
             log.info("drafted: language=%s left_in_english=%s", language, remaining_count)
             return
-        catalog_drafts.reschedule(
-            db,
-            language,
-            current_time if translations else current_time + RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1],
-            failures,
-        )
+        delay = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1] if failures else timedelta(0)
+        catalog_drafts.reschedule(db, language, current_time + delay, failures)
     if translations:
         enqueue(runtime.redis, "bulk", DRAFT_LANGUAGE_JOB, language)
 
 
-def _is_nearly_complete(library: Library, remaining_count: int) -> bool:
-    """A few texts that a machine cannot do must not keep the others from the family: these stay English."""
-    return remaining_count * 20 <= len(_list_plain_texts(library))
+def _is_complete(library: Library, remaining_count: int, failures: int) -> bool:
+    """Say whether the language can be used. A few texts that always fail stay in English (at most 5%)."""
+    if remaining_count == 0:
+        return True
+    return failures > MAX_FAILED_BATCHES and remaining_count * 20 <= len(_list_plain_texts(library))
 
 
 def list_translatable_texts(library: Library) -> Iterator[str | Plural]:
-    """Every text that a family may read, as the catalogs hold it; what the program says by itself first."""
+    """Yield every text that a family may read, as the catalogs hold it. Texts outside flows come first."""
     yield from library.texts.values()
     for flow in library.flows.flows.values():
         yield from (text for _, text in list_flow_texts(flow))
@@ -133,7 +134,7 @@ def list_translatable_texts(library: Library) -> Iterator[str | Plural]:
 
 @lru_cache(maxsize=8)
 def _list_plain_texts(library: Library) -> tuple[str, ...]:
-    """Each once, the forms of a plural one by one."""
+    """Return each text once, with the two forms of a plural as separate texts."""
     texts: dict[str, None] = {}
     for text in list_translatable_texts(library):
         texts |= dict.fromkeys((text.one, text.other) if isinstance(text, Plural) else (text,))
@@ -142,5 +143,5 @@ def _list_plain_texts(library: Library) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def compute_texts_version(library: Library) -> str:
-    """Changes when any text changes: a language that was ready is drafted again where texts are new."""
+    """Return a hash of all texts. When a text changes, a ready language is drafted again."""
     return sha256("\0".join(_list_plain_texts(library)).encode()).hexdigest()[:12]

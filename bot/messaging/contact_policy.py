@@ -1,4 +1,4 @@
-"""The one gate: may this contact be written to, and where?"""
+"""Decide whether Puente may write to a contact, and at which address."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from bot.store.families.contacts import Contact
 
 @dataclass(frozen=True)
 class DeliveryRoute:
-    """Where a message of ours may go; `address` None with the reason why it may not."""
+    """The address of a message. If `address` is None, `reason` says why nothing may be sent."""
 
     address: str | None
     reason: str = ""
@@ -23,22 +23,22 @@ class DeliveryRoute:
 
     @property
     def transport(self) -> DeliveryTransport:
-        """`call` for a contact whose channel is the telephone, else `text`."""
+        """Return `call` for a contact on the phone channel, else `text`."""
         return "call" if (self.address or "").startswith("voice:") else "text"
 
 
 def find_delivery_route(runtime: Runtime, contact: Contact, kind: str = "") -> DeliveryRoute:
-    """The address for a message that the contact did not just ask for; for its `kind` there may be a template.
+    """Return the address for a message that the contact did not just ask for.
 
-    Nobody who stopped is written to.  WhatsApp takes a free text only within 24 hours of the contact's last message
-    (twilio.md, section 3); after that as an approved template, if the district has one for this kind and language;
-    else, and where WhatsApp is off, by SMS, if the contact has a number and we have an SMS sender.
+    A family that opted out gets nothing. WhatsApp accepts free text only within 24 hours of the contact's last message
+    (twilio.md, section 3). After that, use the district's approved template for this `kind` and language. Without a
+    template, or if the district doesn't use WhatsApp, fall back to SMS.
     """
     with runtime.database.read() as db:
         if contacts.is_any_opted_out(db, contact):
             return DeliveryRoute(None, "stopped")
     if is_high_cost_number(contact.address):
-        return DeliveryRoute(None, "somebody earns with what is sent there")
+        return DeliveryRoute(None, "this is a high-cost number")
     is_whatsapp_enabled = "whatsapp" in runtime.library.district.channels
     if contact.channel == "voice":
         return _find_phone_route(runtime, contact)
@@ -50,31 +50,29 @@ def find_delivery_route(runtime: Runtime, contact: Contact, kind: str = "") -> D
     number = contact.address.removeprefix("whatsapp:")
     if number.startswith("+") and can_send_sms(runtime) and not is_high_cost_number(number):
         return DeliveryRoute(number)
-    return DeliveryRoute(None, "not by WhatsApp now, and no SMS")
+    return DeliveryRoute(None, "WhatsApp is closed now, and SMS is not available")
 
 
 def _find_phone_route(runtime: Runtime, contact: Contact) -> DeliveryRoute:
-    """A call; where no machine speaks the family's language a text: a call that says nothing would count as heard."""
+    """Return a call, or a text where no voice speaks the language. A call without words would count as heard."""
     number = contact.address.removeprefix("voice:")
     if not number.startswith("+"):
-        return DeliveryRoute(None, "called with a hidden number")
+        return DeliveryRoute(None, "the caller hid the number")
     if (contact.language or SOURCE_LANGUAGE) in TWILIO_VOICES:
         return DeliveryRoute(contact.address)
-    return (
-        DeliveryRoute(number)
-        if can_send_sms(runtime)
-        else DeliveryRoute(None, "nothing reads its language aloud, and no SMS")
-    )
+    if can_send_sms(runtime):
+        return DeliveryRoute(number)
+    return DeliveryRoute(None, "no voice speaks its language, and SMS is not available")
 
 
 def can_send_sms(runtime: Runtime) -> bool:
-    """Whether an SMS sender is set (the simulator always has one)."""
+    """Say whether an SMS sender is configured. The simulator always has one."""
     settings = runtime.settings
     return not settings.is_live or bool(settings.twilio_sms_from or settings.twilio_messaging_service_sid)
 
 
 def can_call(runtime: Runtime) -> bool:
-    """Whether there is a number that can call: a short code cannot (the simulator always can)."""
+    """Say whether a number is configured that can call. A short code can't. The simulator always can."""
     settings = runtime.settings
     return not settings.is_live or settings.twilio_sms_from.startswith("+")
 
@@ -83,4 +81,4 @@ def _is_window_open(runtime: Runtime, contact: Contact) -> bool:
     try:
         return runtime.conversations.is_window_open(runtime.compute_lookup_hash(contact.address))
     except RedisError:
-        return False  # unknown: then the way that certainly arrives
+        return False  # unknown, so use the route that certainly arrives

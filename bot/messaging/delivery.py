@@ -1,7 +1,7 @@
-"""The one place that sends.  A row is claimed before the call; what became of the call decides what follows.
+"""Send deliveries. Claim the row before calling Twilio, then update it from the result.
 
-After an unknown outcome nothing is sent again before Twilio's own list was read (twilio.md, section 5): a message
-that two people sent is as bad for a family as one that nobody sent.
+After an unknown outcome, read Twilio's list before sending again (twilio.md, section 5). For a family, a message that
+arrives twice is as bad as one that never arrives.
 """
 
 import logging
@@ -24,24 +24,24 @@ from bot.store.families import consent_events, contacts, rate_limits
 from bot.store.schools import school_statuses
 
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40, 60, 120, 300, 600))
-"""How long to wait after a request that was certainly not accepted; the last one again and again."""
+"""The delays after requests that Twilio certainly did not accept. The last one repeats."""
 MAX_DELIVERY_AGE = timedelta(hours=24)
-"""An alert of yesterday is seen to in the console; sending it then would only confuse."""
+"""Staff handle yesterday's alert in the console. Sending it now would only confuse them."""
 CLAIM_LEASE = timedelta(seconds=30)
-"""A claim older than this belongs to a process that is dead: a request takes at most 20 s (two time-outs)."""
+"""An older claim belongs to a dead process: a request takes at most 20 s (two timeouts)."""
 MAX_CLAIM_AGE = timedelta(seconds=8)
-"""A claim older than this is not sent any more by whoever holds it: it was asleep, and another may look into it."""
+"""A process that holds an older claim doesn't send: it was suspended, and another process may have taken over."""
 RECONCILE_DELAY = timedelta(seconds=15)
-"""How long a callback may take to settle an unknown outcome before Twilio's list is read."""
+"""The time for a callback to settle an unknown outcome before Puente reads Twilio's list."""
 MAX_CLOCK_SKEW = timedelta(minutes=5)
-"""Twilio's clock and ours may differ by so much when the list is compared."""
+"""The allowed difference between Twilio's clock and ours when Puente reads the list."""
 OPTED_OUT_ERROR_CODE = 21610
 
 log = logging.getLogger(__name__)
 
 
 def deliver(runtime: Runtime, delivery_id: str) -> None:
-    """Carry this delivery one step on, whatever state it is in; safe to call at any time, any number of times."""
+    """Advance this delivery by one step from any state. Repeating the call is safe."""
     current_time = now()
     with runtime.database.read() as db:
         delivery = deliveries.find(db, delivery_id)
@@ -73,18 +73,20 @@ def _send_waiting(runtime: Runtime, delivery: Delivery, current_time: datetime) 
         if _is_taken(runtime, db, delivery) or _withdraw_expired_notice(runtime, db, delivery, current_time):
             deliveries.advance(db, delivery.id, "canceled")
             return
-        # A family's way is that of this moment, whatever was tried before; staff are paged as was planned.
-        delivery = replace(delivery, means=delivery.means if delivery.staff else route.transport)
+        # A family gets the transport that works now, whatever was tried before. Staff get the planned one.
+        transport = delivery.transport if delivery.staff else route.transport
+        delivery = replace(delivery, transport=transport)
         claimed_at = now()
-        if not deliveries.claim(db, delivery.id, claimed_at, route.template, delivery.means):
+        if not deliveries.claim(db, delivery.id, claimed_at, route.template, delivery.transport):
             return  # another process has it
     _send_delivery(runtime, delivery, route, claimed_at)
 
 
 def _is_over_daily_limit(runtime: Runtime, delivery: Delivery, address: str) -> bool:
-    """Whether this phone was sent so much today that only a mistake or an attack can be behind it: a person decides.
+    """Say whether this phone got so many texts today that only a mistake or an attack explains it.
 
-    What staff get, and what they write by hand, is never held: an emergency must get through.
+    A person decides about a held delivery. Messages to staff, and messages that staff write by hand, are never held,
+    because an emergency must get through.
     """
     if delivery.staff is not None or delivery.kind == "talk" or delivery.attempts:
         return False
@@ -93,12 +95,12 @@ def _is_over_daily_limit(runtime: Runtime, delivery: Delivery, address: str) -> 
     except RedisError:
         return False
     if not is_within_limit:
-        log.error("held, too much was sent to one phone today: delivery=%s kind=%s", delivery.id, delivery.kind)
+        log.error("held, one phone got too many messages today: delivery=%s kind=%s", delivery.id, delivery.kind)
     return not is_within_limit
 
 
 def _postpone_night_call(runtime: Runtime, delivery: Delivery, route: DeliveryRoute, current_time: datetime) -> bool:
-    """A call to a family is put off to when its phone may ring."""
+    """Postpone a call to a family until its phone may ring. Return True if it was postponed."""
     if route.transport != "call" or delivery.contact_id is None:
         return False
     call_time = find_call_time(runtime, delivery.contact_id, current_time)
@@ -109,19 +111,19 @@ def _postpone_night_call(runtime: Runtime, delivery: Delivery, route: DeliveryRo
 
 
 def _mark_active_case(runtime: Runtime, delivery: Delivery) -> None:
-    """What the database says of a talk is said to Redis again: a note made right after a commit may have been lost."""
+    """Repeat to Redis which case staff are writing about. A mark set right after a commit can get lost."""
     if delivery.kind not in ("talk", "notice") or delivery.contact_id is None:
         return
     with runtime.database.read() as db:
         contact = contacts.get(db, delivery.contact_id)
     try:
-        runtime.conversations.set_active_case(runtime.compute_lookup_hash(contact.address), contact.talking_case)
+        runtime.conversations.set_active_case(runtime.compute_lookup_hash(contact.address), contact.active_case_id)
     except RedisError as error:
-        log.warning("talk not marked: delivery=%s %s", delivery.id, type(error).__name__)
+        log.warning("active case not set: delivery=%s %s", delivery.id, type(error).__name__)
 
 
 def _is_taken(runtime: Runtime, db: Transaction, delivery: Delivery) -> bool:
-    """A page whose case somebody has taken meanwhile is not sent any more."""
+    """Say whether somebody took the case of this alert in the meantime."""
     if delivery.kind != "alert" or delivery.case_id is None:
         return False
     case = cases.find(db, delivery.case_id)
@@ -129,34 +131,32 @@ def _is_taken(runtime: Runtime, db: Transaction, delivery: Delivery) -> bool:
 
 
 def _withdraw_expired_notice(runtime: Runtime, db: Transaction, delivery: Delivery, current_time: datetime) -> bool:
-    """After hours without a provider nobody is told how a school was then; the case can be told what holds next."""
+    """Withdraw a notice about a school status that ended while the provider was away."""
     if delivery.kind != "notice" or delivery.contact_id is None:
         return False
     case_id = school_statuses.find_expired_case(db, delivery.id, current_time)
     if case_id is not None:
         school_statuses.withdraw_unsent_answers(db, delivery.id, current_time)
-        text = "Not sent to the family: the statement about the school had ended before."
+        text = "Not sent to the family: the statement about the school had already ended."
         note = NewCaseMessage(case_id, f"outlived:{delivery.id}", "note", "en", text)
         case_messages.add(db, note, current_time)
     return case_id is not None
 
 
 def _send_delivery(runtime: Runtime, delivery: Delivery, route: DeliveryRoute, claimed_at: datetime) -> None:
-    """The call itself.  No transaction is open while it waits for Twilio."""
-    if abs(now() - claimed_at) > MAX_CLAIM_AGE:  # either way: a clock that jumps must not double a text either
+    """Send the message. No transaction is open while this waits for Twilio."""
+    if abs(now() - claimed_at) > MAX_CLAIM_AGE:  # abs(): a clock that jumps back must not send a text twice
         return
-    template_values = (runtime.library.district.name,)
-    is_for_family = delivery.contact_id is not None  # what is for one family is nothing for its voicemail
     outgoing = OutgoingMessage(
         delivery.id,
         route.address or "",
         delivery.body,
         route.template,
-        template_values,
-        should_detect_machine=is_for_family,
+        (runtime.library.district.name,),
+        should_detect_machine=delivery.contact_id is not None,  # a family's message is not for its voicemail
     )
+    submit = runtime.channel.call if delivery.transport == "call" else runtime.channel.send
     try:
-        submit = runtime.channel.call if delivery.means == "call" else runtime.channel.send
         accepted_message = submit(outgoing)
     except SendError as error:
         _handle_send_error(runtime, delivery, error)
@@ -173,7 +173,7 @@ def _handle_send_error(runtime: Runtime, delivery: Delivery, error: SendError) -
         if error.outcome == "refused":
             deliveries.advance(db, delivery.id, "failed", error_code=error.code)
         elif error.outcome == "unknown":
-            state: DeliveryState = "failed" if delivery.means == "call" and delivery.staff else "unknown"
+            state: DeliveryState = "failed" if delivery.transport == "call" and delivery.staff else "unknown"
             deliveries.release_claim(db, delivery.id, state, current_time + RECONCILE_DELAY, error.code)
         else:
             wait = RETRY_DELAYS[min(delivery.attempts, len(RETRY_DELAYS) - 1)]
@@ -183,34 +183,33 @@ def _handle_send_error(runtime: Runtime, delivery: Delivery, error: SendError) -
 
 
 def handle_failure(runtime: Runtime, delivery: Delivery, code: int | None) -> None:
-    """What a message that will never arrive means: staff must know; an opt-out that Twilio knew of before us."""
+    """Handle a message that will never arrive: tell staff, and record an opt-out that only Twilio knew about."""
     if delivery.kind == "talk":
         enqueue(runtime.redis, "urgent", HANDLE_UNDELIVERED_MESSAGE_JOB, delivery.id)
     if code == OPTED_OUT_ERROR_CODE and delivery.contact_id is not None:
         with runtime.database.write() as db:
             contact = contacts.get(db, delivery.contact_id)
+            family_hash = runtime.compute_lookup_hash(contact.address)
             contacts.set_opted_out(db, contact.id, now())
-            consent_events.record(
-                db, runtime.compute_lookup_hash(contact.address), "stop", "twilio 21610", delivery.id, now()
-            )
-        _discard_conversation(runtime, runtime.compute_lookup_hash(contact.address))
+            consent_events.record(db, family_hash, "stop", "twilio 21610", delivery.id, now())
+        _discard_conversation(runtime, family_hash)
 
 
 def _discard_conversation(runtime: Runtime, family_hash: str) -> None:
     try:
         runtime.conversations.discard(family_hash)
     except RedisError as error:
-        log.warning("conversation not forgotten: %s", type(error).__name__)
+        log.warning("conversation not discarded: %s", type(error).__name__)
 
 
 def _reconcile(runtime: Runtime, delivery: Delivery, current_time: datetime) -> None:
-    """Find out whether Twilio took it; only if its list says no is it sent again."""
+    """Find out whether Twilio accepted the message. Send it again only if Twilio's list says no."""
     address = _find_route(runtime, delivery).address
     with runtime.database.write() as db:
         if not deliveries.claim_unknown(db, delivery, current_time):
-            return  # another process looks, or a callback has settled it
-    if delivery.means == "call":
-        # There is no list to look in.  Staff are called again in the next round; about a family a person decides.
+            return  # another process checks it, or a callback settled it
+    if delivery.transport == "call":
+        # Calls have no list. The next round calls staff again; for a family, a person decides.
         _settle(runtime, delivery, "failed" if delivery.staff else "held", current_time)
         return
     if address is None:
@@ -229,22 +228,17 @@ def _settle_from_list(
     runtime: Runtime, delivery: Delivery, listed_messages: list[ListedMessage], current_time: datetime
 ) -> None:
     with runtime.database.write() as db:
-        matching_messages = [
-            message for message in listed_messages if message.body == delivery.body or delivery.template
-        ]
-        unclaimed_messages = [
-            message
-            for message in matching_messages
-            if deliveries.find_id_by_sid(db, message.sid) in (None, delivery.id)
-        ]
-        if unclaimed_messages:
-            deliveries.advance(db, delivery.id, unclaimed_messages[0].status, unclaimed_messages[0].sid)
-            log.info("found at Twilio: delivery=%s sid=%s", delivery.id, unclaimed_messages[0].sid)
-            return
-    # Alerts are sent again at once.  A family's follow-up is not worth the risk of a second text: a person decides.
-    _settle(runtime, delivery, "waiting" if delivery.kind == "alert" else "held", current_time)
+        for message in listed_messages:
+            is_match = message.body == delivery.body or bool(delivery.template)
+            if is_match and deliveries.find_id_by_sid(db, message.sid) in (None, delivery.id):
+                deliveries.advance(db, delivery.id, message.status, message.sid)
+                log.info("found at Twilio: delivery=%s sid=%s", delivery.id, message.sid)
+                return
     if delivery.kind == "alert":
+        _settle(runtime, delivery, "waiting", current_time)
         deliver(runtime, delivery.id)
+    else:  # a second text costs a family more than a late one, so a person decides
+        _settle(runtime, delivery, "held", current_time)
 
 
 def _claim_and_settle(runtime: Runtime, delivery: Delivery, state: DeliveryState, current_time: datetime) -> None:
@@ -259,12 +253,12 @@ def _claim_and_settle(runtime: Runtime, delivery: Delivery, state: DeliveryState
 def _settle(runtime: Runtime, delivery: Delivery, state: DeliveryState, due_at: datetime) -> None:
     with runtime.database.write() as db:
         deliveries.release_claim(db, delivery.id, state, due_at)
-    if state == "held" and delivery.kind == "talk":  # who wrote it is that person
+    if state == "held" and delivery.kind == "talk":  # the author decides
         enqueue(runtime.redis, "urgent", HANDLE_UNDELIVERED_MESSAGE_JOB, delivery.id)
 
 
 def _find_route(runtime: Runtime, delivery: Delivery) -> DeliveryRoute:
-    """Where it goes now: staff by the district file, a contact by the one gate."""
+    """Return the current address: of staff from the district file, of a contact from the contact policy."""
     if delivery.staff is not None:
         staff = runtime.library.district.staff.get(delivery.staff)
         return DeliveryRoute(runtime.library.district.get_alert_address(staff) if staff else None)
@@ -274,5 +268,5 @@ def _find_route(runtime: Runtime, delivery: Delivery) -> DeliveryRoute:
         contact = contacts.get(db, delivery.contact_id)
     route = find_delivery_route(runtime, contact, delivery.kind)
     if route.address is None:
-        log.info("not to be sent: delivery=%s reason=%s", delivery.id, route.reason.replace(" ", "_"))
+        log.info("not sent: delivery=%s reason=%s", delivery.id, route.reason.replace(" ", "_"))
     return route

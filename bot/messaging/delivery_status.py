@@ -1,6 +1,6 @@
-"""What Twilio reports of a message or a call of ours.
+"""Apply what Twilio reports about a message or a call.
 
-Reports come late, twice and in any order; a row only moves forward.
+Reports come late, twice, and in any order. A row only moves forward.
 """
 
 import logging
@@ -23,42 +23,49 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """One status callback.  `delivery_id` is our own id from the callback's address (`?m=`)."""
+    """One status callback. `delivery_id` is Puente's own id from the callback URL (`?m=`)."""
 
     sid: str
     status: str
     delivery_id: str | None = None
     error_code: int | None = None
     reason: str = ""
-    """Of a call: who answered ("answered", "machine"), or why nobody did ("busy", "no answer")."""
+    """For a call: who answered ("answered", "machine"), or why nobody did ("busy", "no answer")."""
 
 
 def parse_report(form: Mapping[str, str], delivery_id: str | None) -> DeliveryReport | None:
-    """The report in this form, of a call in the words of a text; None for one that says nothing we follow."""
-    sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
+    """Return the report in this form, or None for a status that Puente doesn't follow.
+
+    A call's status is translated into the status of a text.
+    """
+    sid, status, reason = form.get("MessageSid", ""), form.get("MessageStatus", ""), ""
     if "CallSid" in form:
         sid, status = form["CallSid"], CALL_STATUSES.get(form.get("CallStatus", ""), "")
-    reason = parse_call_reason(form) if "CallSid" in form else ""
-    code = form.get("ErrorCode", "")
+        reason = parse_call_reason(form)
     if not sid.isalnum() or DELIVERY_STATE_RANKS.get(status, 0) == 0 or "\0" in (delivery_id or ""):
-        return None  # one that no database takes would keep all that came with it from being written down
-    return DeliveryReport(
-        sid[:34], status, delivery_id, int(code) if code.isdecimal() and len(code) < 9 else None, reason
-    )
+        return None  # a value that the database rejects would block the whole batch of reports
+    code = form.get("ErrorCode", "")
+    error_code = int(code) if code.isdecimal() and len(code) < 9 else None
+    return DeliveryReport(sid[:34], status, delivery_id, error_code, reason)
 
 
 def parse_call_reason(form: Mapping[str, str]) -> str:
-    """What a request about a call says of who answered; "" if nothing."""
-    if form.get("AnsweredBy"):
-        return "machine" if form["AnsweredBy"].startswith(("machine", "fax")) else "answered"
+    """Return who answered a call, or why nobody did; "" if the request doesn't say."""
+    answered_by = form.get("AnsweredBy", "")
+    if answered_by.startswith(("machine", "fax")):
+        return "machine"
+    if answered_by:
+        return "answered"
     return {"busy": "busy", "no-answer": "no answer"}.get(form.get("CallStatus", ""), "")
 
 
 def record_report(runtime: Runtime, report: DeliveryReport) -> None:
-    """Move the delivery forward; a report for a message that we do not know is dropped.
+    """Move the delivery forward. Drop a report for an unknown message.
 
-    Those of announcements are kept in Redis and written down many at a time.  Raises RedisError while it is away
-    (`announcements/outcomes.at_once` is for that).
+    Reports about announcements wait in Redis and are written to the database in batches.
+
+    Raises:
+        RedisError: Redis is away. Then call `announcements.delivery_results.record_report` instead.
     """
     if recipients.is_recipient_id(report.delivery_id):
         delivery_reports.add(runtime.redis, build_pending_receipt(report))
@@ -78,13 +85,13 @@ def record_report(runtime: Runtime, report: DeliveryReport) -> None:
 
 
 def _apply_machine_answer(report: DeliveryReport, delivery: Delivery) -> DeliveryReport:
-    """Count a call that a machine answered as not heard (`web/webhooks/outgoing_call`), whatever Twilio reports."""
-    is_unheard = report.reason == "machine" and delivery.means == "call" and delivery.contact_id is not None
+    """Count a call that a machine answered as not heard, whatever status Twilio reports."""
+    is_unheard = report.reason == "machine" and delivery.transport == "call" and delivery.contact_id is not None
     return replace(report, status="undelivered") if is_unheard else report
 
 
 def build_pending_receipt(report: DeliveryReport) -> delivery_reports.PendingReceipt:
-    """The report of an announcement's message as it is kept until it is written down."""
+    """Return the report of an announcement's message in the form that waits in Redis."""
     return delivery_reports.PendingReceipt(
         report.delivery_id, report.sid, report.status, report.error_code, report.reason
     )
@@ -93,5 +100,5 @@ def build_pending_receipt(report: DeliveryReport) -> delivery_reports.PendingRec
 def _handle_lost_delivery(runtime: Runtime, delivery: Delivery, code: int | None) -> None:
     log.warning("never arrived: delivery=%s kind=%s code=%s", delivery.id, delivery.kind, code)
     handle_failure(runtime, delivery, code)
-    if delivery.kind == "alert" and delivery.case_id is not None and delivery.means != "call":
-        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, delivery.case_id)  # somebody else must be told
+    if delivery.kind == "alert" and delivery.case_id is not None and delivery.transport != "call":
+        enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, delivery.case_id)  # alert somebody else

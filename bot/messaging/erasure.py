@@ -1,6 +1,7 @@
-"""A family is erased: its key, its rows, the conversations that Redis keeps; staff who were helping it are told.
+"""Erase a family: its key, its rows, and the conversations in Redis. Tell the staff who were helping it.
 
-By text after its own confirmation, by staff in the console, or from the command line: the same in each case.
+A family can erase itself by text, after a confirmation. Staff can do it in the console or on the command line. All
+three do the same.
 """
 
 import logging
@@ -30,17 +31,17 @@ from bot.store.families.contacts import Contact
 from bot.store.lifecycle import erasure, erasure_list, erasure_log
 
 WAIT_SECONDS = 5
-"""So long a family's own message that is being handled is waited for."""
+"""How long an erasure waits for a message of the family that is being handled."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ErasureResult:
-    """What is left to do after the transaction: conversations to drop, texts to staff to send; and what is said.
+    """What remains to do after the transaction, and the reply.
 
-    `own`: the addresses (as indexes) that the caller has locked, `others` the family's other ones; `message`: the one
-    that was answered with it.
+    `locked_hashes` are the lookup hashes of the addresses that the caller has locked, and `other_hashes` those of the
+    family's other addresses. `message_sid` is the message that confirmed the erasure.
     """
 
     locked_hashes: frozenset[str] = frozenset()
@@ -52,23 +53,28 @@ class ErasureResult:
 
 
 def erase_by_address(runtime: Runtime, address: str, actor: str) -> bool:
-    """Erase whoever has this address or number, by whichever channel it writes; False if nobody does.
+    """Erase the family with this address or number, on any channel. Return False if there is none.
 
-    In one go: if Redis is away nothing is erased, and it is to be run again.
+    If Redis is away, nothing is erased. Run it again later.
     """
     with runtime.database.read() as db:
         family_id = families.find(db, address)
         language = contacts.find_language(db, address) or "en"
     if family_id is None:
         return False
-    with suppress(NoResultFound):  # it erased itself while it was waited for
+    with suppress(NoResultFound):  # the family erased itself while this waited
         _erase_with_lock(runtime, family_id, language, actor)
     return True
 
 
 def erase_restored_families(runtime: Runtime, actor: str) -> int:
-    """Erase whom a restored backup has brought back; how many.  Redis knows who was erased, and learns it from the
-    database where it has lost it.  Raises `RedisError`."""
+    """Erase the families that a restored backup brought back, and return how many.
+
+    Redis has the list of erased families. If Redis lost it, the database fills it again.
+
+    Raises:
+        RedisError: Redis is away.
+    """
     current_time = now()
     with runtime.database.read() as db:
         erasure_list.add(runtime.redis, erasure_log.get_tokens(db, current_time - erasure_list.ERASURE_LIST_RETENTION))
@@ -76,7 +82,7 @@ def erase_restored_families(runtime: Runtime, actor: str) -> int:
     for family_id in restored_ids:
         _erase_with_lock(runtime, family_id, "en", actor)
     if restored_ids:
-        log.warning("erased again, a backup had brought them back: families=%s", len(restored_ids))
+        log.warning("erased again after a restored backup: families=%s", len(restored_ids))
     return len(restored_ids)
 
 
@@ -94,7 +100,11 @@ def _erase_with_lock(runtime: Runtime, family_id: int, language: str, actor: str
 def erase_by_text(
     runtime: Runtime, contact: Contact | None, language: str, inbound: InboundMessage, current_time: datetime
 ) -> ErasureResult:
-    """The family has confirmed it.  Raises `RedisError`, and nothing is erased, while Redis is away."""
+    """Erase the family that confirmed it by text.
+
+    Raises:
+        RedisError: Redis is away, and nothing is erased.
+    """
     locked_hashes = frozenset({runtime.compute_lookup_hash(inbound.address)})
     result = ErasureResult(locked_hashes)
     with runtime.database.write() as db:
@@ -106,14 +116,14 @@ def erase_by_text(
 
 
 def find_confirmation(runtime: Runtime, message_sid: str, current_time: datetime) -> str:
-    """What was said to this very message when it erased its sender; empty if it did not."""
+    """Return the confirmation if this very message erased its sender before, else ""."""
     with runtime.database.read() as db:
         language = erasure_log.find_language(db, message_sid)
     return build_confirmation(runtime, language, current_time) if language else ""
 
 
 def build_confirmation(runtime: Runtime, language: str, current_time: datetime) -> str:
-    """That everything is deleted, in this language."""
+    """Return the text in this language that says that everything is deleted."""
     library = get_localized_library(runtime, language)
     _, effects = start_flow(_build_empty_context(library), DialogState(language=language), ERASED_FLOW)
     return ReplyComposer(library, language, current_time).compose(effects)
@@ -121,7 +131,7 @@ def build_confirmation(runtime: Runtime, language: str, current_time: datetime) 
 
 def _build_empty_context(library: Library) -> FlowContext:
     def raise_if_called(_text: str, _language: str) -> None:
-        raise AssertionError("nothing is understood here")
+        raise AssertionError("the confirmation flow understands no text")
 
     return FlowContext(library.flows, library.district.languages, raise_if_called)  # type: ignore[arg-type]
 
@@ -129,39 +139,39 @@ def _build_empty_context(library: Library) -> FlowContext:
 def _erase_family(
     runtime: Runtime, db: Transaction, target: tuple[int, frozenset[str]], actor: str, current_time: datetime
 ) -> ErasureResult:
-    """Erase it in this transaction; the caller keeps the transaction, then calls `finish`.
+    """Erase the family in this transaction. After the commit, the caller runs `finish_erasure`.
 
-    `which`: the family, and the addresses whose lock the caller holds; who handles another address's message just now
-    must not remember a contact that is gone.
+    `target` is the family, and the lookup hashes of the addresses that the caller has locked. A process that handles a
+    message from another address must not store a contact that is gone, so those locks are broken.
     """
     family_id, locked_hashes = target
-    notice_ids, token = (
-        _plan_staff_notices(runtime, db, family_id, current_time),
-        erasure_log.compute_token(db, family_id),
-    )
+    notice_ids = _plan_staff_notices(runtime, db, family_id, current_time)
+    token = erasure_log.compute_token(db, family_id)
     address_hashes = frozenset(erasure.erase_family(db, family_id, current_time))
     audit_log.record(db, actor, "erased a family", "families", current_time)
     for address_hash in address_hashes:
-        discard = (
-            runtime.conversations.discard if address_hash in locked_hashes else runtime.conversations.discard_and_unlock
-        )
-        discard(address_hash)
+        if address_hash in locked_hashes:
+            runtime.conversations.discard(address_hash)
+        else:
+            runtime.conversations.discard_and_unlock(address_hash)
     return ErasureResult(locked_hashes, address_hashes - locked_hashes, notice_ids, token=token)
 
 
 def finish_erasure(runtime: Runtime, result: ErasureResult) -> None:
-    """After the transaction: no trace in Redis and in SQLite's log, and staff are told.  Safe to be cut short: what
-    Redis keeps yet names nobody and runs out within a day, and the sweep sends what was planned."""
+    """Remove the last traces from Redis and SQLite's log, and tell staff.
+
+    This may be cut short: what remains in Redis names nobody and expires within a day, and the sweep sends planned
+    notices.
+    """
     try:
-        for (
-            address_hash
-        ) in result.other_hashes:  # again: who began between that and the end of the transaction has read old rows
+        # Again: a process that started before the commit has read old rows.
+        for address_hash in result.other_hashes:
             runtime.conversations.discard_and_unlock(address_hash)
         for address_hash in result.locked_hashes | result.other_hashes:
             runtime.conversations.erase(address_hash, result.message_sid)
         erasure_list.add(runtime.redis, {result.token: now()} if result.token else {})
     except RedisError as error:
-        log.warning("an erased conversation runs out by itself: %s", type(error).__name__)
+        log.warning("erased conversation left to expire in Redis: %s", type(error).__name__)
     truncate_wal(runtime)
     for delivery_id in result.notice_ids:
         enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)
@@ -169,23 +179,20 @@ def finish_erasure(runtime: Runtime, result: ErasureResult) -> None:
 
 
 def _plan_staff_notices(runtime: Runtime, db: Transaction, family_id: int, current_time: datetime) -> list[str]:
-    """Whoever has an open case of it, or was alerted for one, hears that it is gone; never what it was about."""
+    """Tell the assignee and the alerted staff of each open case that it is gone, but not what it was about."""
     district, delivery_ids = runtime.library.district, []
     for case in _list_open_cases(runtime, db, family_id):
-        pages = deliveries.list_for_case(db, case.id)
-        alerted_staff = {
-            recipient.staff
-            for recipient in pages
-            if recipient.kind == "alert" and recipient.state not in ("waiting", "canceled")
-        }
         body = (
-            f"{district.name}: case {case.id}: the family has had its data deleted. What it wrote is gone, and nobody"
-            " can write to it from here. If you are helping it now, please go on by the ways that you have."
+            f"{district.name}: case {case.id}: the family deleted its data. Everything it wrote is gone, and nobody can"
+            " write to it from here. If you are helping this family now, please continue by other means."
         )
-        for person in sorted(
-            recipient for recipient in {case.claimed_by or "", *alerted_staff} if recipient in district.staff
-        ):
-            delivery_ids.append(deliveries.plan_notice(db, {"staff": person}, body, current_time))
+        people = {case.claimed_by or ""} | {
+            delivery.staff or ""
+            for delivery in deliveries.list_for_case(db, case.id)
+            if delivery.kind == "alert" and delivery.state not in ("waiting", "canceled")
+        }
+        for staff in sorted(people & district.staff.keys()):
+            delivery_ids.append(deliveries.plan_notice(db, {"staff": staff}, body, current_time))
         audit_log.record(db, "helper", "deleted with its family", f"case {case.id}", current_time)
     return delivery_ids
 
@@ -196,18 +203,20 @@ def _list_open_cases(runtime: Runtime, db: Transaction, family_id: int) -> list[
 
 
 def truncate_wal(runtime: Runtime) -> None:
-    """After an erasing, and each hour for those where somebody was reading just then."""
+    """Empty SQLite's log after an erasure. An hourly job repeats this for logs that a reader kept busy."""
     try:
         if not runtime.database.checkpoint_wal():
-            log.info("SQLite's log is emptied later: somebody reads")
+            log.info("SQLite's log is emptied later: a reader is active")
     except SQLAlchemyError as error:
         log.warning("SQLite's log is emptied later: %s", type(error).__name__)
 
 
 @contextmanager
 def _lock_family(runtime: Runtime, address_hashes: Iterable[str]) -> Iterator[frozenset[str]]:
-    """No message of this family is handled meanwhile; after some seconds it is done in any case: the addresses that
-    are ours are given, and whoever still handles a message of another one is cast out."""
+    """Lock the family's addresses so that none of its messages is handled meanwhile.
+
+    Yield the hashes that were locked in time. Locks of the other addresses are broken later.
+    """
     owner, deadline = secrets.token_hex(8), time.monotonic() + WAIT_SECONDS
     locked_hashes = frozenset(
         address_hash for address_hash in address_hashes if _wait_for_lock(runtime, address_hash, owner, deadline)

@@ -1,7 +1,7 @@
-"""Erasing that is asked for in a call is confirmed on the phone itself.
+"""Confirm by text an erasure that a caller asks for.
 
-Anybody can ring under a number that is not theirs; a text goes to who has it.  So nothing is erased in a call: the same
-question is texted to the number, and the answer to that erases.  Where no text arrives, a person sees to it.
+Caller ID can be forged, but a text reaches the person who has the number. So a call erases nothing: Puente texts the
+question to the number, and the answer erases. Where no text arrives, a person handles the request.
 """
 
 import secrets
@@ -20,14 +20,14 @@ from bot.store.families import families
 from bot.store.families.conversations import Conversation
 
 ERASURE_CASE_SUMMARY = (
-    "A caller asks to delete the data of this number: make sure who it is, then tell the records officer"
+    "A caller asks to delete the data of this number: verify the caller, then tell the records officer"
 )
 
 
 def is_unverified_caller(inbound: InboundMessage) -> bool:
-    """Whether nothing but the number that a call shows says whose data it is.
+    """Say whether only the caller ID shows whose data it is.
 
-    Who hides the number has told nothing but in this very call.
+    A caller who hides the number has data from this call only.
     """
     return inbound.channel == "voice" and families.extract_number(inbound.address).startswith("+")
 
@@ -35,7 +35,7 @@ def is_unverified_caller(inbound: InboundMessage) -> bool:
 def request_confirmation(
     runtime: Runtime, inbound: InboundMessage, state: DialogState, context: FlowContext, now: datetime
 ) -> Outcome:
-    """What the caller hears, where `erased` would have been said; nothing is erased."""
+    """Return what the caller hears in place of the confirmation. Nothing is erased."""
     if _send_question_by_text(runtime, inbound, state, context, now):
         return replace(state, state=None), (Notice("voice_sent"),)
     next_state, effects = start_flow(context, replace(state, state=None), PERSON_FLOW)
@@ -43,15 +43,17 @@ def request_confirmation(
 
 
 def _set_erasure_summary(effect: Effect) -> Effect:
-    return replace(effect, about=ERASURE_CASE_SUMMARY) if isinstance(effect, Escalation) else effect
+    if isinstance(effect, Escalation):
+        return replace(effect, about=ERASURE_CASE_SUMMARY)
+    return effect
 
 
 def _send_question_by_text(
     runtime: Runtime, inbound: InboundMessage, state: DialogState, context: FlowContext, now: datetime
 ) -> bool:
-    """Whether the question is on its way as a text, and the text conversation waits for the answer.
+    """Text the question, and let the text conversation wait for the answer. Return False if that fails.
 
-    It does not take the place of another question there: that may be an emergency's.
+    The question doesn't replace another question that waits there, because that may belong to an emergency.
     """
     number = families.extract_number(inbound.address)
     if _has_bad_number(runtime, number):
@@ -62,9 +64,9 @@ def _send_question_by_text(
         if conversation is None or conversation.talk.get("state"):
             return False
         body, updated_conversation = _build_question(runtime, conversation, state, context, now)
-        return send_text_to_caller(runtime, number, body, inbound.sid[-32:]) and runtime.conversations.save_outgoing(
-            family_hash, owner, updated_conversation
-        )
+        if not send_text_to_caller(runtime, number, body, inbound.sid[-32:]):
+            return False
+        return runtime.conversations.save_outgoing(family_hash, owner, updated_conversation)
     finally:
         runtime.conversations.release(family_hash, owner)
 
@@ -80,6 +82,5 @@ def _build_question(
 ) -> tuple[str, Conversation]:
     question_state, effects = start_flow(context, DialogState(language=state.language or "en"), ERASE_FLOW)
     updated_conversation = replace(conversation, talk=asdict(question_state), noticed=list(conversation.noticed))
-    return build_composer(runtime, question_state, context, now, updated_conversation.noticed).compose(
-        effects
-    ), updated_conversation
+    composer = build_composer(runtime, question_state, context, now, updated_conversation.noticed)
+    return composer.compose(effects), updated_conversation

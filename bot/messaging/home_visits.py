@@ -1,4 +1,7 @@
-"""The family is asked whether somebody may visit it at home: only its yes makes a visit, and a no stops every plan."""
+"""Handle a family's answers about home visits.
+
+Staff visit only after the family says yes. If the family wants no visits at all, every planned visit is stopped.
+"""
 
 from datetime import datetime
 
@@ -14,11 +17,11 @@ from bot.store.schools.home_visits import HomeVisit
 
 VISIT_QUESTION_FLOW = "visit_question"
 VISIT_ANSWER_ATTRIBUTE, HOME_VISIT_ATTRIBUTE, NO_VISITS_VALUE = "visit_answer", "home_visit", "not_now"
-"""The notes that the flows set: the answer to one question, and that nobody should come at all."""
+"""The attributes that the flows set: the answer to one question, and the wish for no visits at all."""
 
 
 def is_question_pending(runtime: Runtime, contact: Contact, now: datetime) -> bool:
-    """Whether the question still makes sense: a plan waits for it, its day is to come, nobody has said no since."""
+    """Say whether the question still makes sense: the visit is planned, in the future, and not refused."""
     with runtime.database.read() as db:
         visit = home_visits.find_unanswered(db, contact.id)
         has_refused = has_refused_visits(db, contact.id)
@@ -26,7 +29,7 @@ def is_question_pending(runtime: Runtime, contact: Contact, now: datetime) -> bo
 
 
 def build_visit_values(runtime: Runtime, db: Transaction, contact: Contact, now: datetime) -> dict[str, str]:
-    """Who would come and when, for the question; nothing where no plan waits for an answer."""
+    """Return the visitors and the day for the question, or nothing if no visit waits for an answer."""
     visit = home_visits.find_unanswered(db, contact.id)
     if visit is None:
         return {}
@@ -35,7 +38,7 @@ def build_visit_values(runtime: Runtime, db: Transaction, contact: Contact, now:
 
 
 def has_refused_visits(db: Transaction, contact_id: int) -> bool:
-    """Whether the family asks, from whichever of its addresses, that nobody visits it at home."""
+    """Say whether the family wants no home visits. It may have said so from any of its addresses."""
     return any(
         contacts.get_attributes(db, family_contact_id).get(HOME_VISIT_ATTRIBUTE) == NO_VISITS_VALUE
         for family_contact_id in list_family_contact_ids(db, contact_id)
@@ -43,13 +46,15 @@ def has_refused_visits(db: Transaction, contact_id: int) -> bool:
 
 
 def list_family_contact_ids(db: Transaction, contact_id: int) -> tuple[int, ...]:
-    """All contacts of the family that has this one."""
+    """Return all contacts of the family of this contact."""
     family_id = contacts.find_family_id(db, contact_id)
-    return tuple(contacts.list_family_contact_ids(db, family_id)) if family_id is not None else (contact_id,)
+    if family_id is None:
+        return (contact_id,)
+    return tuple(contacts.list_family_contact_ids(db, family_id))
 
 
 def apply_attribute(runtime: Runtime, db: Transaction, contact_id: int, attribute: SetAttribute, now: datetime) -> None:
-    """A flow wrote something down: an answer settles the plan that waits for it, a wish for no visits stops all."""
+    """Apply a saved attribute: an answer settles its planned visit, and a general no stops all visits."""
     if attribute.name == VISIT_ANSWER_ATTRIBUTE and attribute.value in home_visits.VISIT_ANSWER_STATES:
         visit = home_visits.find_unanswered(db, contact_id)
         if visit is not None and home_visits.record_answer(db, visit, attribute.value, now):
@@ -59,16 +64,16 @@ def apply_attribute(runtime: Runtime, db: Transaction, contact_id: int, attribut
 
 
 def _notify_requester(runtime: Runtime, db: Transaction, visit: HomeVisit, answer: str, now: datetime) -> None:
-    """Who asked hears the answer, at work; the words of the plan stay in the console."""
+    """Text the answer to the staff member who asked, at work. The plan's own words stay in the console."""
     district = runtime.library.district
     if visit.asked_by not in district.staff:
         return
     meaning = {
         "yes": "yes, the visit is welcome",
         "no": "NO. Nobody goes to the home",
-        "elsewhere": "not at home; ask where to meet",
+        "elsewhere": "not at home. Ask where to meet",
     }[answer]
-    body = f"{district.name}: case {visit.case_id}, the visit: the family says {meaning}."
+    body = f"{district.name}: case {visit.case_id}: the family answers about the visit: {meaning}."
     body += f" {runtime.settings.public_base}/console/cases/{visit.case_id}"
     due = district.find_next_work_time(visit.asked_by, now)
     deliveries.plan_notice(db, {"staff": visit.asked_by}, body, due)

@@ -125,6 +125,6 @@ def _parse_message(context: InboundContext) -> ParsedMessage:
         kind=message.kind,
         twilio_opt=message.twilio_opt,
         is_opted_out=opt_out_state.was_opted_out(runtime, message, contact, context.command),
-        is_talking_to_staff=bool(contact and contact.talking_case),
+        is_talking_to_staff=bool(contact and contact.active_case_id),
         has_unneeded_pii=bool(message.masking_result[1] & UNNEEDED_PII_KINDS),
     )

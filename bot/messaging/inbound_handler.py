@@ -131,7 +131,7 @@ def _repair_active_case(context: InboundContext, active_case_id: int | None) -> 
     Redis differs after an erasure at that very moment, or after it was emptied. Then nobody would ever answer here
     again, or staff would miss the next message.
     """
-    stored_case_id = context.contact.talking_case if context.contact else None
+    stored_case_id = context.contact.active_case_id if context.contact else None
     if (stored_case_id is None) != (active_case_id is None):
         family_hash = context.runtime.compute_lookup_hash(context.message.address)
         context.runtime.conversations.set_active_case(family_hash, stored_case_id)

@@ -1,6 +1,6 @@
-"""An inbound message as we need it, from the form that Twilio posts (twilio.md, section 1).
+"""Parse an inbound message from the form that Twilio posts (twilio.md, section 1).
 
-Fields may be missing, new ones come without notice, and a WhatsApp sender may have no phone number at all.
+Fields may be missing, new fields come without notice, and a WhatsApp sender may have no phone number.
 """
 
 import re
@@ -12,7 +12,7 @@ from bot.base.text_normalization import NormalizedText
 from bot.nlu import mask_pii
 
 MAX_TEXT_CHARACTERS = 4096
-"""WhatsApp's own limit for a text; longer SMS do not exist (10 segments)."""
+"""WhatsApp's limit for a text. An SMS is never longer (10 segments)."""
 KINDS_BY_MEDIA_TYPE = {"image": "image", "audio": "audio", "video": "image", "application": "document"}
 KINDS_BY_MESSAGE_TYPE = {
     "text": "text",
@@ -28,20 +28,20 @@ KINDS_BY_MESSAGE_TYPE = {
     "location": "location",
 }
 KINDS_WITH_FILE_NAME = frozenset({"document", "contact"})
-"""WhatsApp puts the name of the file into Body here: not something the family said."""
+"""For these kinds, WhatsApp puts the name of the file into Body. The family didn't write it."""
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
-"""What stands in no answer either: Twilio would refuse the whole of it."""
+"""Characters that are stripped: Twilio rejects a reply that contains them."""
 MAX_MEDIA_FILES, MAX_URL_CHARACTERS = 10, 1000
-"""Twilio's own limit of files, and far more than one of its addresses has."""
+"""Twilio's limit of files per message, and far more than the length of its URLs."""
 
 
 class InvalidMessageFormError(Exception):
-    """The form is no message: `MessageSid` or `From` is missing."""
+    """The form is not a message: `MessageSid` or `From` is missing."""
 
 
 @dataclass(frozen=True)
 class AudioFile:
-    """Where Twilio keeps a voice note, and of which type it says that it is; `url` is empty where none came."""
+    """A voice note at Twilio, with its declared type. `url` is empty if Twilio sent none."""
 
     url: str
     content_type: str
@@ -49,7 +49,7 @@ class AudioFile:
 
 @dataclass(frozen=True)
 class InboundMessage:
-    """One message.  `address` is `From` as it came; `payload` is the id of a button or list row."""
+    """One inbound message. `address` is `From` unchanged, and `payload` is the id of a button or list row."""
 
     sid: str
     address: str
@@ -58,34 +58,38 @@ class InboundMessage:
     kind: str = "text"
     twilio_opt: str | None = None
     replied_to_sid: str | None = None
-    """The SID of the message that this is a reply to, where the phone says so (WhatsApp)."""
+    """The SID of the message that this one replies to, if the phone sends it (WhatsApp)."""
     audio_files: tuple[AudioFile, ...] = ()
-    """What came with a message of the kind audio; at least one."""
+    """The sounds of a message of kind `audio`, at least one."""
     call_language: str = ""
-    """The language that was chosen in this call: for answers where nothing is known or kept of who calls."""
+    """The language chosen in this call, for the reply to a caller without a stored language."""
 
     @cached_property
     def normalized_text(self) -> NormalizedText:
-        """The text, normalized once for everything that reads it."""
+        """Return the text, normalized once for everything that reads it."""
         return NormalizedText(self.text)
 
     @cached_property
     def masking_result(self) -> tuple[str, frozenset[str]]:
-        """The text without what must not be stored, and the kinds of what was masked."""
+        """Return the masked text, and the kinds of PII that were masked."""
         return mask_pii(self.text)
 
     @property
     def channel(self) -> str:
-        """`whatsapp`, `voice` or `sms`."""
+        """Return `whatsapp`, `voice`, or `sms`."""
         kind = self.address.partition(":")[0]
         return kind if kind in ("whatsapp", "voice") else "sms"
 
 
 def parse_message(form: Mapping[str, str]) -> InboundMessage:
-    """The message in this form; raises `BadForm`."""
+    """Return the message in this form.
+
+    Raises:
+        InvalidMessageFormError: `MessageSid` or `From` is missing or too long.
+    """
     sid, address = _clean_text(form.get("MessageSid", "")), _clean_text(form.get("From", ""))
     if not sid or not address or len(sid) > 64 or len(address) > 128:
-        raise InvalidMessageFormError("a message needs MessageSid and From")
+        raise InvalidMessageFormError("MessageSid and From are required")
     kind = _detect_kind(form)
     text = "" if kind in KINDS_WITH_FILE_NAME else _clean_text(form.get("Body", ""))[:MAX_TEXT_CHARACTERS]
     payload = _clean_text(form.get("ButtonPayload") or form.get("ListId") or "") or None
@@ -128,5 +132,5 @@ def _list_audio_files(form: Mapping[str, str]) -> tuple[AudioFile, ...]:
 
 
 def _clean_text(text: str) -> str:
-    """Without the characters that no database and no XML document takes (NUL, other controls, U+FFFE and U+FFFF)."""
+    """Strip the characters that databases and XML reject (NUL, other controls, U+FFFE, and U+FFFF)."""
     return CONTROL_CHARACTERS.sub("", text).strip()

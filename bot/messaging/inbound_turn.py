@@ -62,7 +62,7 @@ def run_turn(context: InboundContext) -> tuple[str, Conversation, TurnResult]:
         result = erasure.erase_by_text(runtime, contact, turn.state.language or "en", message, now)
         return result.reply, Conversation(), TurnResult(0, erasure_result=result)
     conversation = context.conversation
-    is_answer = conversation.asked or bool(contact and contact.unanswered)
+    is_answer = conversation.asked or bool(contact and contact.unanswered_prompts)
     reply_state = ReplyState(list(conversation.noticed), list(conversation.told), is_answer)
     reply, turn_result = persist_and_compose(context, turn, reply_state)
     updated = _update_conversation(context, turn, reply_state, reply, turn_result)
@@ -183,6 +183,6 @@ def _build_message_context(context: InboundContext, sender: Contact, turn: Plann
         context.now,
         tuple((author, text) for author, text in context.conversation.turns),
         context.attributes.get("school"),
-        sender.talking_case,
+        sender.active_case_id,
         int(asked_case) if asked_case.isdecimal() else None,
     )

@@ -1,7 +1,7 @@
-"""Whether who writes has stopped: before a message, after it, and as the database has it.
+"""Say whether a sender has opted out: before a message, after it, and according to the database.
 
-A message's own STOP or START may stand in the database before the message is answered, where Redis went away between
-the two or the process ended there: the repeat, or the answer without Redis, confirms it all the same.
+The database may already hold a message's own STOP or START: Redis can go away, or the process can end, before the
+reply. The retried message, or the answer without Redis, still confirms the command.
 """
 
 from collections.abc import Iterable
@@ -15,25 +15,30 @@ from bot.store.families.contacts import Contact
 
 
 def was_opted_out(runtime: Runtime, inbound: InboundMessage, contact: Contact | None, command: Command | None) -> bool:
-    """Whether who writes had stopped before this message."""
-    was_stopped = bool(contact and contact.stopped_at)
-    if contact and command and command.kind == ("stop" if was_stopped else "start"):
+    """Say whether the sender was opted out before this message."""
+    was_out = bool(contact and contact.opted_out_at)
+    if contact and command and command.kind == ("stop" if was_out else "start"):
         with runtime.database.read() as db:
-            return was_stopped != consent_events.is_recorded(db, inbound.sid, command.kind)
-    return was_stopped
+            return was_out != consent_events.is_recorded(db, inbound.sid, command.kind)
+    return was_out
 
 
 def is_opted_out_after_turn(
     runtime: Runtime, contact: Contact | None, effects: Iterable[Effect], is_repeat: bool
 ) -> bool:
-    """Whether who wrote is written to no more; a repeat's word has counted already, and what came since is kept."""
+    """Say whether the sender is opted out after this message.
+
+    A repeated command was applied before. A later opt-out or opt-in counts instead.
+    """
     if is_repeat and contact:
         return is_opted_out(runtime, contact.id)
     kinds = [effect.kind for effect in effects if isinstance(effect, ChangeConsent)]
-    return kinds[-1] == "stop" if kinds else bool(contact and contact.stopped_at)
+    if kinds:
+        return kinds[-1] == "stop"
+    return bool(contact and contact.opted_out_at)
 
 
 def is_opted_out(runtime: Runtime, contact_id: int) -> bool:
-    """As the database has it: a START while Redis was away did not reach what the conversation remembers."""
+    """Read the database. The conversation in Redis misses a START that came while Redis was away."""
     with runtime.database.read() as db:
         return contacts.is_opted_out(db, contact_id)

@@ -1,4 +1,4 @@
-"""What stands for the placeholders of a text, in the family's language: worked out only where a text asks for it."""
+"""Provide the values of a text's placeholders in the family's language, computed only if the text uses them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,10 +15,10 @@ FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 @dataclass(frozen=True)
 class PlaceholderValues:
-    """The values for one text, as `str.format_map` asks for them.
+    """The values for one text, in the form that `str.format_map` asks for.
 
-    `given` (the case, what the family answered) goes before the district's own.  Placeholders that nobody fills in are
-    left out rather than shown in braces.
+    `overrides` (the case, the family's answers) win over the district's values. A placeholder without a value becomes
+    empty instead of staying in braces.
     """
 
     district: District
@@ -29,9 +29,12 @@ class PlaceholderValues:
     overrides: Mapping[str, str]
 
     def __getitem__(self, name: str) -> str:
-        if name not in self.overrides and name not in DISTRICT_VALUES:
+        if name in self.overrides:
+            value = self.overrides[name]
+        elif name in DISTRICT_VALUES:
+            value = DISTRICT_VALUES[name](self)
+        else:
             return ""
-        value = self.overrides[name] if name in self.overrides else DISTRICT_VALUES[name](self)
         return isolate_lines(value) if self.language in RIGHT_TO_LEFT_LANGUAGES else value
 
 
@@ -65,15 +68,15 @@ DISTRICT_VALUES: Mapping[str, Callable[[PlaceholderValues], str]] = {
     "school_name": lambda values: values.school.name if values.school else values.district.name,
     "school_phone": lambda values: format_phone(values.school.phone) if values.school else values.district.office_phone,
 }
-"""What the district fills in."""
+"""The placeholders that the district fills in."""
 
 
 def format_phone(phone: str) -> str:
-    """An American number as people here write it, as in the district's own texts: 217-555-0110."""
+    """Format an American number as the district's texts do: 217-555-0110."""
     match = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", phone)
     return "-".join(match.groups()) if match else phone
 
 
 def isolate_lines(value: str) -> str:
-    """Each line by itself: an isolate does not reach over the end of a line."""
+    """Isolate each line for right-to-left text. An isolate ends at the end of its line."""
     return "\n".join(f"{FIRST_STRONG_ISOLATE}{line}{POP_ISOLATE}" for line in value.split("\n"))

@@ -1,7 +1,7 @@
-"""Words at Twilio are deleted once they are handled: what families wrote, what was sent, pictures that came along.
+"""Delete families' words and media at Twilio once they are handled.
 
-Twilio's own list says what still lies there, so that nothing is missed: not what a killed process was about to
-delete, nor an announcement's fifty thousand.  Day by day; a day that failed is looked at again until it is clean.
+Twilio's own list shows what is still stored, so nothing is missed: neither the messages of a killed process nor the
+fifty thousand texts of an announcement. The job goes day by day, and repeats a day until it is clean.
 """
 
 import logging
@@ -19,35 +19,33 @@ from bot.store.lifecycle import redactions
 from bot.store.operations import missed_messages
 
 MIN_MESSAGE_AGE = timedelta(hours=1)
-"""So long words stay at Twilio: an unknown outcome is settled by them (messaging/delivery), and receipts have come."""
+"""Keep words this long: unknown outcomes are settled by them (messaging/delivery), and receipts arrive."""
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 FIRST_LOOKBACK = timedelta(days=30)
-"""So far back the first look goes."""
+"""How far back the first run starts."""
 RANGE_LENGTH = timedelta(days=1)
 MAX_PENDING_AGE = timedelta(days=3)
-"""What is not final by then (a phone that is never on again) no longer keeps its day from being done."""
+"""After this time, a message that is not final, such as one to a dead phone, no longer keeps its day open."""
 MAX_RUN_SECONDS = 40
-"""A job has a minute."""
+"""A job has one minute."""
 
 log = logging.getLogger(__name__)
 
 
 def redact_stored_messages(runtime: Runtime) -> None:
-    """Delete for some seconds; safe to be run at any time, by several at once, and to be killed."""
+    """Delete for some seconds. The job may run at any time, in parallel, and may be killed."""
     if not runtime.settings.is_live:
         return
     current_time, deadline = now(), time.monotonic() + MAX_RUN_SECONDS
     with runtime.database.write() as db:
         redactions.start(db, current_time - FIRST_LOOKBACK)
         progress, oldest_unsettled_at = redactions.get_progress(db), redactions.find_oldest_unsettled_at(db)
-    assert progress is not None, "just begun"
-    missed_checked_until = missed_messages.get_checked_until(
-        runtime.redis
-    )  # what has not reached us is answered first (bot/jobs/missed)
+    assert progress is not None, "redactions.start has just added the row"
+    # A message that has not reached Puente is answered first (bot/jobs/missed_messages).
+    missed_checked_until = missed_messages.get_checked_until(runtime.redis)
     settled_until = oldest_unsettled_at - MAX_CLOCK_SKEW if oldest_unsettled_at else None
-    latest_end = min(
-        moment for moment in (current_time - MIN_MESSAGE_AGE, settled_until, missed_checked_until) if moment
-    )
+    limits = (current_time - MIN_MESSAGE_AGE, settled_until, missed_checked_until)
+    latest_end = min(limit for limit in limits if limit)
     message_store, start = TwilioMessageStore(runtime.settings), progress.done_until
     while start < latest_end and time.monotonic() < deadline:
         end = min(start + RANGE_LENGTH, latest_end)
@@ -59,7 +57,7 @@ def redact_stored_messages(runtime: Runtime) -> None:
 def _redact_range(
     runtime: Runtime, message_store: TwilioMessageStore, start: datetime, end: datetime, deadline: float
 ) -> bool:
-    """Whether nothing of this time lies at Twilio any more."""
+    """Delete the words of this time range. Return True if Twilio has none of them any more."""
     current_time, done_count, failures = now(), 0, Counter[str]()
     try:
         for batch in _split_into_batches(message_store.list_stored(start, end)):
@@ -83,7 +81,7 @@ def _redact_range(
             db, end if is_clean else start, done_count, (failures.total() - failures["later"], reason), current_time
         )
     if failures:
-        log.warning("words left at Twilio: count=%s reason=%s", failures.total(), reason)
+        log.warning("messages not redacted: count=%s reason=%s", failures.total(), reason)
     return is_clean
 
 
@@ -101,20 +99,23 @@ def _split_into_batches(messages: Iterable[StoredMessage]) -> Iterable[list[Stor
 def _delete_batch(
     message_store: TwilioMessageStore, batch: list[StoredMessage], needed_sids: set[str], is_old: bool
 ) -> Counter[str]:
-    """Several at a time; `needed`: whose sounds go by their own way (bot/voice_notes).  A sound that has none (beside a
-    picture, from a phone of staff, of a message that nobody could take) would stay at Twilio for ever."""
+    """Delete several messages in parallel, and count the outcomes.
+
+    The sounds of `needed_sids` are left to `bot/voice_notes`. No other job deletes the other sounds, for example one
+    beside a picture or from a staff phone.
+    """
+
+    def delete(message: StoredMessage) -> str:
+        return _delete_message(message_store, message, message.sid not in needed_sids, is_old)
+
     with ThreadPoolExecutor(REDACTION_CONNECTIONS) as pool:
-        return Counter(
-            pool.map(
-                lambda message: _delete_message(message_store, message, message.sid not in needed_sids, is_old), batch
-            )
-        )
+        return Counter(pool.map(delete, batch))
 
 
 def _delete_message(
     message_store: TwilioMessageStore, message: StoredMessage, should_delete_audio: bool, is_old: bool
 ) -> str:
-    """What became of it: done, nothing, or why not."""
+    """Return `done`, `nothing`, or the reason why the message is not deleted."""
     try:
         if message.file_count:
             message_store.delete_files(message.sid, should_delete_audio)

@@ -1,9 +1,8 @@
-"""No telephone rings in a family's home at night, unless it is about an emergency that is going on.
+"""Decide when a family's phone may ring.
 
-A text waits silently on a phone; a call wakes everybody, and a family that fears a knock at the door is frightened by
-it.  So whatever goes out as a call waits for the district's waking hours: notices, answers of staff, follow-ups, and
-what was planned in the daytime and delayed.  The exception is a family that reported an emergency within the last hours
-and whose case is open: it is awake and waits for word.
+A text waits silently on a phone. A call wakes the whole home, and frightens a family that fears a knock at the door. So
+every call waits for the district's waking hours: notices, messages from staff, follow-ups, and delayed messages. The
+exception is a family with an open emergency case from the last hours: it is awake and waits for help.
 """
 
 from datetime import datetime, timedelta
@@ -13,13 +12,15 @@ from bot.store.cases import cases
 from bot.store.cases.cases import STAFF_TOPICS
 
 ACTIVE_EMERGENCY_DURATION = timedelta(hours=4)
-"""So long after it was reported an emergency counts as going on."""
+"""How long after its report an emergency counts as active."""
 
 
 def find_call_time(runtime: Runtime, contact_id: int, now: datetime) -> datetime:
-    """`at`, or the morning when this family may be rung."""
-    morning = runtime.library.district.find_next_waking_time(now)
-    return now if morning <= now or _has_active_emergency(runtime, contact_id, now) else morning
+    """Return `now`, or the next waking time if the phone must not ring now."""
+    waking_time = runtime.library.district.find_next_waking_time(now)
+    if waking_time <= now or _has_active_emergency(runtime, contact_id, now):
+        return now
+    return waking_time
 
 
 def _has_active_emergency(runtime: Runtime, contact_id: int, now: datetime) -> bool:

@@ -1,7 +1,7 @@
-"""A family that speaks is answered by voice beside the text: the reviewed recordings of that very text, nothing else.
+"""Add reviewed recordings to the reply for a family that sends voice notes.
 
-Recordings are of the line's own texts, so that what is sent holds nothing about anybody.  A reply that holds anything
-which nobody recorded (a day, a name) stays a text: half an answer by ear is worse than none.
+Recordings are of Puente's own texts, so they say nothing about a person. If any part of the reply has no recording (a
+date, a name), the reply stays a text: half an answer is worse than none.
 """
 
 import logging
@@ -17,16 +17,16 @@ from bot.messaging.inbound_message import InboundMessage
 from bot.messaging.placeholder_values import format_phone
 from bot.messaging.reply_composer import ReplyComposer
 from bot.runtime import Runtime
-from bot.speech.spoken_wording import render_spoken_reply as for_the_ear
+from bot.speech.spoken_wording import render_spoken_reply
 from bot.speech.twilio_voices import TWILIO_VOICES
 from bot.speech.utterances import compute_recording_key, split_utterances
 from bot.store.announcements import recordings
 
 CAN_CALL_NOTICE = "voice_can_call"
 MAX_MESSAGES = 3
-"""One answer, text and sound together: more is a wall on a small phone."""
+"""The limit of one answer, text and sound together. More messages are hard to read on a small phone."""
 MAX_UTTERANCES = 20
-"""Two minutes each at 48 kbit/s stay below the 16 MB that WhatsApp takes (twilio.md, section 6)."""
+"""Two minutes each at 48 kbit/s stay below WhatsApp's limit of 16 MB (twilio.md, section 6)."""
 
 log = logging.getLogger(__name__)
 
@@ -34,22 +34,20 @@ log = logging.getLogger(__name__)
 def add_recording(
     runtime: Runtime, inbound: InboundMessage, reply: str, language: str | None, shown_notices: list[str], now: datetime
 ) -> str:
-    """The reply with the address of its sound as its last paragraph (WhatsApp), or once a conversation with the number
-    at which a voice reads the answers; as it was where neither is there, or nothing is said.
+    """Add a last paragraph to the reply, if one fits: the URL of its recording, or the number to call.
 
-    `noticed`: what this conversation was told, to which this adds.
+    A recording needs WhatsApp. The number is shown once per conversation, and then added to `shown_notices`.
     """
-    if not reply or inbound.channel == "voice":  # a call says it anyway
+    if not reply or inbound.channel == "voice":  # a call speaks the reply anyway
         return reply
-    recording_url = (
-        find_recording_url(runtime, reply, language or SOURCE_LANGUAGE) if inbound.channel == "whatsapp" else ""
-    )
-    addition = recording_url or _build_call_notice(runtime, language or SOURCE_LANGUAGE, shown_notices, now)
+    language = language or SOURCE_LANGUAGE
+    addition = find_recording_url(runtime, reply, language) if inbound.channel == "whatsapp" else ""
+    addition = addition or _build_call_notice(runtime, language, shown_notices, now)
     return f"{reply}\n\n{addition}" if addition else reply
 
 
 def find_recording_url(runtime: Runtime, reply: str, language: str) -> str:
-    """The address of the reply said aloud; empty unless every piece of it was recorded and reviewed, as it is now."""
+    """Return the URL of the recorded reply, or "" unless every part has a reviewed, current recording."""
     is_reachable = runtime.settings.public_url or not runtime.settings.is_live
     if not is_reachable or len(split_message(reply)) >= MAX_MESSAGES:
         return ""
@@ -59,25 +57,29 @@ def find_recording_url(runtime: Runtime, reply: str, language: str) -> str:
     try:
         with runtime.database.read() as db:
             usable_keys = recordings.find_usable_keys(db, language, keys)
-    except SQLAlchemyError as error:  # the answer itself is kept: a text without its sound is better than none
+    except SQLAlchemyError as error:  # a text without a recording is better than none
         log.warning("recordings not looked up: %s", type(error).__name__)
         return ""
+    if not usable_keys >= set(keys):
+        return ""
     name = f"{keys[0]}.ogg" if len(keys) == 1 else f"{'-'.join(keys)}.mp3"
-    return f"{runtime.settings.public_base}/recordings/{name}" if usable_keys >= set(keys) else ""
+    return f"{runtime.settings.public_base}/recordings/{name}"
 
 
 def _list_spoken_texts(runtime: Runtime, reply: str, language: str) -> list[str]:
-    """What is said one after the other; after each choice the words for its number, as in a call."""
+    """Return the spoken parts in order. Each choice is followed by the words for its number, as in a call."""
     library = get_localized_library(runtime, language)
     press_text = library.catalogs.translate(language, library.texts["voice_press"])
     texts = []
-    for piece in split_utterances(for_the_ear(library, language, reply)):
-        texts += [piece.text, *([press_text.replace("{digit}", piece.key)] if piece.key else [])]
+    for utterance in split_utterances(render_spoken_reply(library, language, reply)):
+        texts.append(utterance.text)
+        if utterance.key:
+            texts.append(press_text.replace("{digit}", utterance.key))
     return texts
 
 
 def _build_call_notice(runtime: Runtime, language: str, shown_notices: list[str], now: datetime) -> str:
-    """Where a voice reads this language, the number that can be called; a short code cannot be."""
+    """Return the number to call, if a voice speaks this language. A short code can't be called."""
     number = runtime.settings.twilio_sms_from
     if CAN_CALL_NOTICE in shown_notices or language not in TWILIO_VOICES or not number.startswith("+"):
         return ""

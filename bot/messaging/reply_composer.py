@@ -1,4 +1,4 @@
-"""From effects to the words a family reads: its language, the values filled in, facts in date, notices where due."""
+"""Turn the effects of a turn into the text that a family reads, in its language, with current facts and notices."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +34,7 @@ from bot.store.schools.school_statuses import SchoolStatus
 DRAFT_NOTICE, ENGLISH_NOTICE, SOON_NOTICE = "notice_draft", "notice_english", "notice_soon"
 AFTER_HOURS_NOTICE = "after_hours"
 REPORT_RETENTION_DAYS = 90
-"""So long a report or an answer can be led back to a family (bot/retention)."""
+"""How long a report or an answer is linked to a family (bot/retention)."""
 STATUS_TEXT_IDS: Mapping[str, TextId] = {
     "no_agents": "status_no_agents", "checking": "status_checking", "normal_day": "status_normal_day"
 }  # fmt: skip
@@ -47,13 +47,16 @@ NOTICE_TEXT_IDS: Mapping[str, TextId] = {
 
 @dataclass
 class ReplyComposer:
-    """Writes one reply.
+    """Composes one reply.
 
-    `noticed` holds the notices that this conversation had; `extra` the case and the like; `about` what is known of
-    the family (its school); `text` the message that is answered, where a school may be named; `statuses` gives what is
-    verified about schools now, and is asked only where that is stated.  `said` collects which text was said in which
-    wording.  Under `media_base` the files of
-    `flows/media/` are served; without it none is shown.  `load_partners` returns the directory with the staff's calls; without it, the file's list is used.
+    `shown_notices` are the notices that this conversation had. `extra_values` fill in placeholders such as the case.
+    `condition_values` describe the family (its school). `text` is the message that is answered, which may name a
+    school.
+
+    `load_statuses` returns the verified school statuses, and is called only for a reply that states one.
+    `load_partners` returns the directory with the staff's calls. Without it, the district file's list is used.
+    `sent_text_keys` collects the texts of the reply. The files of `flows/media/` are served under `media_base`. Without
+    it, no file is shown.
     """
 
     library: Library
@@ -67,13 +70,13 @@ class ReplyComposer:
     load_statuses: Callable[[], Mapping[str, SchoolStatus]] = dict
     load_partners: Callable[[], Mapping[str, Partner]] | None = None
     load_data_summary: Callable[[], DataSummary | None] = lambda: None
-    """What is held about the family; None: nothing."""
+    """Returns what Puente holds about the family, or None for nothing."""
     sent_text_keys: set[str] = field(default_factory=set)
     _needed_notices: set[str] = field(default_factory=set)
     _severity: Severity = "follow_up"
 
     def compose(self, effects: Iterable[Effect]) -> str:
-        """All that is said, as one text; empty if nothing is."""
+        """Return the reply as one text, or "" if there is nothing to say."""
         all_effects = list(effects)
         self.condition_values = apply_attributes(self.condition_values, all_effects)
         severities = [escalation.severity for escalation in all_effects if isinstance(escalation, Escalation)]
@@ -84,24 +87,16 @@ class ReplyComposer:
         return "\n\n".join(part for part in [*parts, *self._render_new_notices()] if part)
 
     def build_standalone_text(self, english: str) -> str | None:
-        """A text by itself, with the district's values; None if it needs values that only a conversation has."""
-        placeholder_names = set(re.findall(r"\{(\w+)\}", english))
-        return (
-            self._render_text(english)
-            if placeholder_names <= {"district", "office_phone", "website", "schools"}
-            else None
-        )
+        """Return a text with the district's values, or None if it needs values from a conversation."""
+        if not set(re.findall(r"\{(\w+)\}", english)) <= {"district", "office_phone", "website", "schools"}:
+            return None
+        return self._render_text(english)
 
     def _render_effect(self, effect: Effect, is_urgent: bool) -> Iterable[str]:
         if isinstance(effect, SayText):
             yield self._render_text(effect.text, dict(effect.answers))
         elif isinstance(effect, AskQuestion):
-            lines = [self._render_text(effect.text, dict(effect.answers))]
-            options = (
-                effect.options if effect.has_proper_names else [self._render_text(label) for label in effect.options]
-            )
-            lines += [f"{number}. {label}" for number, label in enumerate(options, 1)]
-            yield "\n".join(lines)
+            yield self._render_question(effect)
         elif isinstance(effect, StateFact):
             yield self._render_fact(effect.fact, is_urgent)
         elif isinstance(effect, FindPartners):
@@ -115,14 +110,19 @@ class ReplyComposer:
         elif isinstance(effect, AskLanguage):
             yield self._render_language_menu()
 
+    def _render_question(self, effect: AskQuestion) -> str:
+        question = self._render_text(effect.text, dict(effect.answers))
+        options = effect.options
+        if not effect.has_proper_names:
+            options = tuple(self._render_text(label) for label in options)
+        return "\n".join([question, *(f"{number}. {label}" for number, label in enumerate(options, 1))])
+
     def _build_after_hours_notice(self, effect: Escalation) -> str:
-        """When staff will read what can wait, if nobody of the chain works now; once a conversation."""
+        """Say, once a conversation, when staff will read the message if none of them works now."""
         if effect.is_silent or effect.severity in ("escalate_now", "info") or AFTER_HOURS_NOTICE in self.shown_notices:
             return ""
-        district = self.library.district
-        first_read_time = district.find_first_read_time(
-            effect.to, self.now, self.condition_values.get("contact.school")
-        )
+        district, school = self.library.district, self.condition_values.get("contact.school")
+        first_read_time = district.find_first_read_time(effect.to, self.now, school)
         if first_read_time <= self.now:
             return ""
         self.shown_notices.append(AFTER_HOURS_NOTICE)
@@ -133,8 +133,10 @@ class ReplyComposer:
         wording = self._find_wording(text, answers or {})
         english = text.one if isinstance(text, Plural) else text
         self.sent_text_keys.add(sent_texts.build_key(english, self.language, wording.text))
-        if wording.is_missing or wording.is_draft:
-            self._needed_notices.add(self._get_missing_notice() if wording.is_missing else DRAFT_NOTICE)
+        if wording.is_missing:
+            self._needed_notices.add(self._get_missing_notice())
+        elif wording.is_draft:
+            self._needed_notices.add(DRAFT_NOTICE)
         if "{" not in wording.text:
             return wording.text
         answer_values = {name: self._format_answer(value) for name, value in (answers or {}).items()}
@@ -145,52 +147,50 @@ class ReplyComposer:
         return PlaceholderValues(self.library.district, self.language, self.now, school, self._severity, overrides)
 
     def _find_wording(self, text: Text, answers: Mapping[str, str]) -> CatalogText:
-        if isinstance(text, Plural):
-            number = answers.get(text.count, "")
-            return self.library.catalogs.find_plural_text(self.language, text, int(number) if number.isdecimal() else 0)
-        return self.library.catalogs.find_text(self.language, text)
+        if not isinstance(text, Plural):
+            return self.library.catalogs.find_text(self.language, text)
+        number = answers.get(text.count, "")
+        return self.library.catalogs.find_plural_text(self.language, text, int(number) if number.isdecimal() else 0)
 
     def _render_text_by_id(self, text_id: str) -> str:
-        """One of the texts that belong to no flow; raises KeyError for an id that the library does not know."""
+        """Render a text that belongs to no flow. Raise KeyError for an unknown id."""
         return self._render_text(self.library.texts[text_id])  # type: ignore[index]  # checked when the library is loaded
 
     def _render_fact(self, fact_id: str, is_urgent: bool) -> str:
-        """The fact with the day it was checked.  A stale one is not said; in an emergency nothing stands in for it,
-        and the day is left out: it is short, and the page shows it to staff."""
+        """Render a fact with the date of its check. A stale fact is not stated.
+
+        An emergency reply stays short: it shows no date, and nothing in place of a stale fact.
+        """
+        if fact_id == DATA_SUMMARY_FACT_ID:
+            return "\n".join(self._render_data_summary())
         if fact_id in LIVE_FACT_IDS:
-            return (
-                "\n".join(self._render_data_summary())
-                if fact_id == DATA_SUMMARY_FACT_ID
-                else self._render_school_status()
-            )
-        fact, district = self.library.facts.get(fact_id), self.library.district
-        if fact and fact.is_usable(self._get_today(), district.policies, self._list_partners()):
+            return self._render_school_status()
+        fact, policies = self.library.facts.get(fact_id), self.library.district.policies
+        if not fact or not fact.is_usable(self._get_today(), policies, self._list_partners()):
+            return "" if is_urgent else self._render_text_by_id("fact_unavailable")
+        partner_values: dict[str, str] = {}
+        checked_on = fact.reviewed_on
+        if fact.partners:
             listed_partners = self._list_checked_partners(fact.partners)
-            partner_values = (
-                {f"partners_{fact.partners}": "\n".join(map(self._render_partner, listed_partners))}
-                if fact.partners
-                else {}
-            )
-            fact_text = self._render_text(fact.text, partner_values)
-            checked_on = min((partner.checked_on for partner in listed_partners), default=fact.reviewed_on)
-            return fact_text if is_urgent else f"{fact_text} {self._render_checked_date(checked_on)}"
-        return "" if is_urgent else self._render_text_by_id("fact_unavailable")
+            partner_values[f"partners_{fact.partners}"] = "\n".join(map(self._render_partner, listed_partners))
+            checked_on = min((partner.checked_on for partner in listed_partners), default=checked_on)
+        fact_text = self._render_text(fact.text, partner_values)
+        return fact_text if is_urgent else f"{fact_text} {self._render_checked_date(checked_on)}"
 
     def _render_school_status(self) -> str:
-        """What is verified about the school that the message names, else the family's own; once a conversation."""
+        """Render, once a conversation, the status of the school in the message, else of the family's school."""
         statuses = self.load_statuses()
-        family_school = self.condition_values.get("contact.school", "")
-        status = statuses.get(
-            (self.library.district.find_school_in_text(self.text) or family_school) if statuses else family_school
-        )
-        notice_id = f"status:{status.id}" if status else ""
-        if status is None or notice_id in self.shown_notices:
+        if not statuses:
             return ""
-        self.shown_notices.append(notice_id)
+        named_school = self.library.district.find_school_in_text(self.text)
+        status = statuses.get(named_school or self.condition_values.get("contact.school", ""))
+        if status is None or f"status:{status.id}" in self.shown_notices:
+            return ""
+        self.shown_notices.append(f"status:{status.id}")
         return self.render_status(status)
 
     def render_status(self, status: SchoolStatus) -> str:
-        """A statement as families read it, with its time and until when it counts."""
+        """Render a school status for families, with the time of its check and of its end."""
         to_local_time, school = self.library.district.to_local_time, self.library.district.schools.get(status.school)
         values = {"school_name": school.name if school else self.library.district.name}
         values["time"] = dates.format_moment(to_local_time(status.checked_at), self.language)
@@ -199,7 +199,7 @@ class ReplyComposer:
         return " ".join(self._render_text(self.library.texts[text_id], values) for text_id in text_ids)
 
     def _render_data_summary(self) -> Iterable[str]:
-        """What is held about this family, a line each kind, and for how long."""
+        """List what Puente holds about this family, one line for each kind, and for how long."""
         summary, cases_days = self.load_data_summary(), self.library.district.retention.cases_days
         if summary is None:
             yield self._render_text_by_id("held_nothing")
@@ -223,7 +223,7 @@ class ReplyComposer:
         return list(current_partners.values())
 
     def _list_checked_partners(self, kind: str | None) -> list[Partner]:
-        """The organizations of this kind that were checked lately, in this family's order."""
+        """Return the recently checked partners of this kind, in this family's order."""
         checked_partners = [
             partner
             for partner in self._list_partners()
@@ -237,18 +237,16 @@ class ReplyComposer:
         return f"- {partner.name}, {partner.phone} ({cost}; {language_names})"
 
     def _render_partner_matches(self, effect: FindPartners) -> str:
-        """Up to three organizations, a paragraph each; a person, where none was checked lately."""
+        """Render up to three partners, one paragraph each. Without a recent check, refer to a person."""
         seeker = partners.HelpSeeker(self.language, effect.near)
         matches = partners.find_matching(self._list_partners(), effect.need, seeker, self._get_today())
         return "\n\n".join(map(self._describe_partner, matches)) or self._render_text_by_id("fact_unavailable")
 
     def _describe_partner(self, partner: Partner) -> str:
-        service_names = ", ".join(self._render_text_by_id(f"service_{service}") for service in partner.services)
-        lines = [
-            self._render_partner(partner),
-            *([service_names] if service_names else []),
-            self._render_checked_date(partner.checked_on),
-        ]
+        lines = [self._render_partner(partner)]
+        if partner.services:
+            lines.append(", ".join(self._render_text_by_id(f"service_{service}") for service in partner.services))
+        lines.append(self._render_checked_date(partner.checked_on))
         description = "\n".join(lines)
         return isolate_lines(description) if self.language in RIGHT_TO_LEFT_LANGUAGES else description
 
@@ -258,12 +256,11 @@ class ReplyComposer:
     def _render_topic_question(self, effect: AskTopic) -> str:
         flows = self.library.flows.flows
         labels = [self._render_text(flows[name].label or flows[name].title) for name in effect.flows if name in flows]
-        last_text_id, question_text_id = (
-            ("not_now", "also_asked") if effect.is_secondary else ("someone_else", "which_topic")
-        )
-        lines = [
-            f"{number}. {label}" for number, label in enumerate([*labels, self._render_text_by_id(last_text_id)], 1)
-        ]
+        question_text_id, last_text_id = "which_topic", "someone_else"
+        if effect.is_secondary:
+            question_text_id, last_text_id = "also_asked", "not_now"
+        labels.append(self._render_text_by_id(last_text_id))
+        lines = [f"{number}. {label}" for number, label in enumerate(labels, 1)]
         return "\n".join([self._render_text_by_id(question_text_id), *lines])
 
     def _render_language_menu(self) -> str:
@@ -273,7 +270,7 @@ class ReplyComposer:
         return "\n".join([f"{self.library.district.name} 🌐", *lines, office_line, "🚨 911"])
 
     def _render_new_notices(self) -> Iterable[str]:
-        """Once a conversation: that a machine translated this, or that it is English for want of a translation."""
+        """Render, once a conversation, that the text is machine-translated, or in English for lack of a translation."""
         for text_id in sorted(self._needed_notices - set(self.shown_notices)):
             self.shown_notices.append(text_id)
             yield self._render_notice(text_id)
@@ -282,23 +279,21 @@ class ReplyComposer:
         return self.library.catalogs.translate(self.language, self.library.texts[NOTICE_TEXT_IDS[text_id]])
 
     def _get_missing_notice(self) -> str:
-        """Why this is English: the language is being drafted, or it lacks this text."""
-        is_being_drafted = (
-            self.language in self.library.machine_languages and self.language not in self.library.catalogs.texts
-        )
-        return SOON_NOTICE if is_being_drafted else ENGLISH_NOTICE
+        """Return why this is in English: the language is being drafted, or it lacks this text."""
+        is_drafted_later = self.language in self.library.machine_languages
+        if is_drafted_later and self.language not in self.library.catalogs.texts:
+            return SOON_NOTICE
+        return ENGLISH_NOTICE
 
     def _format_answer(self, answer: str) -> str:
-        """A day that the family named, in its own way of writing days; other answers as they are."""
-        return (
-            dates.format_day(date.fromisoformat(answer), self.language)
-            if ISO_DATE_PATTERN.fullmatch(answer)
-            else answer
-        )
+        """Format a date in the family's way of writing dates. Other answers stay unchanged."""
+        if ISO_DATE_PATTERN.fullmatch(answer):
+            return dates.format_day(date.fromisoformat(answer), self.language)
+        return answer
 
 
 def _list_summary_counts(summary: DataSummary, cases_days: int) -> Iterable[tuple[int, TextId, int]]:
-    """How many of each kind, how that is said, and after how many days it is deleted."""
+    """Yield the number of rows of each kind, its text, and the days until its deletion."""
     yield summary.cases, "held_cases", cases_days
     yield summary.messages, "held_messages", cases_days
     yield summary.voice_notes, "held_voice", cases_days

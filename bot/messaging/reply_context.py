@@ -1,4 +1,4 @@
-"""What a turn may look at, and who writes its reply: the same for a family's message, a follow-up and a time-out."""
+"""Build what a dialog turn and its reply need, for a family's message, a follow-up, and a timeout alike."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from bot.store.lifecycle.data_summary import DataSummary
 
 
 def build_flow_context(library: Library, now: datetime, attributes: Mapping[str, str]) -> FlowContext:
-    """The world of one message.  `contact`: what is known of who writes (language, channel, notes)."""
+    """Return what a dialog turn may look up. `attributes` describe the contact (language, channel, answers)."""
     today = library.district.to_local_time(now).date()
     return FlowContext(
         flows=library.flows,
@@ -33,22 +33,22 @@ def build_flow_context(library: Library, now: datetime, attributes: Mapping[str,
 
 
 def understand_text(library: Library, text: NormalizedText, language: str | None) -> Understanding:
-    """What a text means, with the district's languages and phrases."""
+    """Classify a text with the district's languages and phrases."""
     return classify_message(text, NluContext(library.phrasebook, library.district.languages, language))
 
 
 def build_composer(
     runtime: Runtime, state: DialogState, context: FlowContext, now: datetime, shown_notices: list[str], text: str = ""
 ) -> ReplyComposer:
-    """Who writes in the family's language; `noticed` is filled with the notices that it adds.
+    """Return a composer for the family's language. It adds the notices that it shows to `shown_notices`.
 
-    `text`: the message that is answered, if one is.
+    `text` is the message that is answered, if there is one.
     """
     media_base = f"{runtime.settings.public_base}/media/" if runtime.settings.public_url else ""
-    library = get_localized_library(runtime, state.language or "en")
+    language = state.language or "en"
     return ReplyComposer(
-        library,
-        state.language or "en",
+        get_localized_library(runtime, language),
+        language,
         now,
         shown_notices,
         condition_values=context.condition_values,
@@ -60,7 +60,7 @@ def build_composer(
 
 
 def find_data_summary(runtime: Runtime, contact_id: int | None) -> DataSummary | None:
-    """What is held about who writes; None for somebody new."""
+    """Return a summary of the data about this contact, or None for a new sender."""
     if contact_id is None:
         return None
     with runtime.database.read() as db:
@@ -68,6 +68,6 @@ def find_data_summary(runtime: Runtime, contact_id: int | None) -> DataSummary |
 
 
 def build_case_values(library: Library, result: TurnResult, now: datetime) -> dict[str, str]:
-    """What a reply may say of the case that was opened: its number, and who answers first."""
+    """Return the values that a reply may show about the opened case: its number, and who answers first."""
     first_recipient = next(iter(library.district.list_alert_recipients(result.role, now, result.school).values()))
     return {"staff_name": first_recipient.name, "case": str(result.case_id or "")}

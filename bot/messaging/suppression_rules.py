@@ -1,6 +1,6 @@
-"""After a verified event at a school no text about truancy leaves for some days: who is held, and until when.
+"""Hold texts about truancy for some days after a verified event at a school.
 
-A family is held if any of its schools is: fear does not ask at which of them its other child is.
+A hold on any of its schools applies to the whole family, because fear affects all its children.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from bot.store.families import contacts, families
 from bot.store.schools import verified_events
 
 TRUANCY_FLOWS = frozenset({"absence_check_in"})
-"""Flows that start by themselves and speak of a child's absence."""
+"""The flows that start without a message from the family and mention a child's absence."""
 ATTENDANCE_KIND = "attendance"
-"""The kind of announcement that does."""
+"""The kind of announcement that mentions absences."""
 
 
 def find_hold_end(district: District, day: date) -> date:
-    """The first day after an event on which texts about truancy may leave: `hold_days` school days lie between."""
+    """Return the first day on which texts about truancy may leave, after `hold_days` school days."""
     for _ in range(district.attendance.hold_days + 1):
         day = district.find_next_school_day(day)
     return day
@@ -28,7 +28,7 @@ def find_hold_end(district: District, day: date) -> date:
 def find_held_schools(
     db: Transaction, district: District, now: datetime, schools: Iterable[str] | None = None
 ) -> dict[str, date]:
-    """The schools (of these) that are held now, and when it is possible again."""
+    """Return the held schools among `schools` (None: all), each with the day on which its hold ends."""
     today = district.to_local_time(now).date()
     hold_ends: dict[str, date] = {}
     for event in verified_events.list_since(db, today - timedelta(days=district.attendance.max_hold_days), schools):
@@ -39,7 +39,7 @@ def find_held_schools(
 
 
 def find_held_school_names(runtime: Runtime, now: datetime) -> dict[str, date]:
-    """The same, by the schools' names, for pages that say so."""
+    """Return the held schools by their names, for pages that list them."""
     district = runtime.library.district
     with runtime.database.read() as db:
         hold_ends = find_held_schools(db, district, now)
@@ -51,20 +51,18 @@ def find_held_school_names(runtime: Runtime, now: datetime) -> dict[str, date]:
 
 
 def find_family_hold_end(db: Transaction, district: District, contact_id: int, now: datetime) -> date | None:
-    """When a family may be asked about absences again; None: now."""
+    """Return the day from which a family may be asked about absences, or None if no hold applies."""
     family_id = contacts.find_family_id(db, contact_id)
-    named_school = contacts.get_attributes(db, contact_id).get("school")
-    schools = {
-        *(families.list_schools(db, family_id) if family_id is not None else ()),
-        *([named_school] if named_school else ()),
-    }
+    schools = set(families.list_schools(db, family_id)) if family_id is not None else set()
+    if named_school := contacts.get_attributes(db, contact_id).get("school"):
+        schools.add(named_school)
     return max(find_held_schools(db, district, now, schools).values(), default=None)
 
 
 def find_announcement_hold_end(
     db: Transaction, district: District, kind: str, schools: Iterable[str], now: datetime
 ) -> date | None:
-    """When an announcement of this kind to these schools (none: all) may leave; None: now."""
+    """Return the day from which this announcement may leave, or None if no hold applies. No schools means all."""
     if kind != ATTENDANCE_KIND:
         return None
     school_filter = tuple(schools) or None

@@ -1,7 +1,7 @@
-"""Putting a wrong wording right: everyone who was sent it gets the right one, once.
+"""Correct a wrong text: send the right text once to every family that got the wrong one.
 
-Who got which wording is known by hashes (`store/families/sent_texts`).  A family that has been told the right one
-meanwhile, in whatever way, is left alone; so is whoever stopped.
+Hashes show which family got which text (`store/families/sent_texts`). A family that has read the right text in the
+meantime gets nothing, and neither does one that opted out.
 """
 
 import logging
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 
 class TextCorrectionError(Exception):
-    """Why, in a sentence for the person who asked."""
+    """The correction is not possible. The message tells the person who asked why."""
 
 
 @dataclass(frozen=True)
 class TextCorrection:
-    """The English text, the language whose wording was wrong, what is sent now, and to which contacts."""
+    """The English text, the language of the wrong text, the new text, the message, and its contacts."""
 
     english_text: str
     language: str
@@ -38,20 +38,21 @@ class TextCorrection:
 
 
 def prepare_correction(runtime: Runtime, language: str, text_start: str, current_time: datetime) -> TextCorrection:
-    """What would be sent for the text that begins with `start` (its English), and to whom.
+    """Return the correction for the English text that begins with `text_start`.
 
-    Raises `CannotCorrect` if no text or several begin so, or if the text needs a family's own answers.
+    Raises:
+        TextCorrectionError: No text or several texts begin so, or the text needs a family's own answers.
     """
     english_text = _find_text(runtime, text_start)
     library = get_localized_library(runtime, language)
     wording = library.catalogs.find_text(language, english_text)
     if wording.is_missing and language != "en":
-        raise TextCorrectionError(f"There is no wording in '{language}' to correct it with: write it first.")
+        raise TextCorrectionError(f"There is no corrected text in '{language}'. Write it first.")
     composer = ReplyComposer(library, language, current_time)
     text = composer.build_standalone_text(english_text)
     if text is None:
         raise TextCorrectionError(
-            "This text holds a family's own answers or case, which are not kept: it cannot be repeated."
+            "This text can't be sent again: it contains a family's own answers or case, which Puente doesn't keep."
         )
     with runtime.database.read() as db:
         contact_ids = sent_texts.find_outdated_contacts(db, english_text, language, wording.text)
@@ -60,7 +61,7 @@ def prepare_correction(runtime: Runtime, language: str, text_start: str, current
 
 
 def send_correction(runtime: Runtime, correction: TextCorrection) -> int:
-    """Plan the correction for each contact and queue it; the number of families.  Run again, it sends nothing twice."""
+    """Plan and queue the correction for each contact, and return how many. Repeating it sends nothing twice."""
     delivery_ids = [
         planned_id
         for contact_id in correction.contact_ids
@@ -78,7 +79,7 @@ def send_correction(runtime: Runtime, correction: TextCorrection) -> int:
 
 
 def _plan_correction(runtime: Runtime, correction: TextCorrection, contact_id: int) -> str | None:
-    """The delivery and the note that this family knows the right wording: both, or neither."""
+    """Plan the delivery, and record that this family has the right text, in one transaction."""
     current_time = now()
     key = sent_texts.build_key(correction.english_text, correction.language, correction.wording)
     try:
@@ -87,7 +88,7 @@ def _plan_correction(runtime: Runtime, correction: TextCorrection, contact_id: i
             due = runtime.library.district.find_next_waking_time(current_time)
             return deliveries.plan_correction(db, contact_id, correction.body, due)
     except IntegrityError:
-        return None  # told by somebody else just now
+        return None  # another process has just planned it
 
 
 def _find_text(runtime: Runtime, text_start: str) -> str:
@@ -99,5 +100,5 @@ def _find_text(runtime: Runtime, text_start: str) -> str:
     if len(texts) > 1 and text_start in texts:
         return text_start
     if len(texts) != 1:
-        raise TextCorrectionError(f"{len(texts) or 'No'} texts begin so: give the English up to where only one does.")
+        raise TextCorrectionError(f"{len(texts) or 'No'} texts match. Enter more of the English text.")
     return texts.pop()

@@ -1,4 +1,4 @@
-"""A text for somebody who is on the telephone with us, and who has just asked for it."""
+"""Send a text to a caller who has just asked for it."""
 
 from bot.base.database import now
 from bot.base.queues import DELIVER_MESSAGE_JOB, enqueue
@@ -8,7 +8,7 @@ from bot.store.families import contacts
 
 
 def send_text_to_caller(runtime: Runtime, number: str, body: str, cause: str) -> bool:
-    """Plan the text, once for each `cause` (32 letters) however often it is asked for; False for who has stopped."""
+    """Plan the text, once for each `cause` (32 characters). Return False for a caller who has opted out."""
     current_time = now()
     with runtime.database.write() as db:
         contact = contacts.add(db, number, "sms", current_time)

@@ -1,6 +1,5 @@
-"""What is kept of a voice message in the message's own transaction: where its sound lies, with which case it goes."""
+"""Save the voice notes of a message in its own transaction: the URL of each sound, and its case."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,7 +16,7 @@ from bot.store.families.contacts import Contact
 
 
 class VoiceNoteSource(Protocol):
-    """The message that holds the sound, in whose language, and the case that a person talks about."""
+    """The message that holds the sound, its language, and the case that staff are writing about."""
 
     @property
     def contact(self) -> Contact: ...
@@ -32,34 +31,38 @@ class VoiceNoteSource(Protocol):
 
 
 def join_open_case(runtime: Runtime, db: Transaction, contact_id: int, effect: Escalation) -> Escalation:
-    """The escalation as the newest open case of this family has it; as it was, if none is open.
+    """Return the escalation for the family's newest open case, or the escalation unchanged if there is none.
 
-    An emergency comes first, and stays one.  What staff opened from the family's phone is not the family's.
+    An emergency comes first, and keeps its severity. A case that staff opened from the family's phone doesn't count.
     """
-    open_cases = [candidate for candidate in cases.list_for_contact(db, contact_id) if candidate.is_open]
-    family_cases = [candidate for candidate in open_cases if candidate.topic not in STAFF_TOPICS]
+    open_cases = [case for case in cases.list_for_contact(db, contact_id) if case.is_open]
+    family_cases = [case for case in open_cases if case.topic not in STAFF_TOPICS]
     if not family_cases:
         return effect
-    case = max(family_cases, key=lambda candidate: (candidate.severity == "escalate_now", candidate.id))
-    joined_escalation = Escalation(
-        case.role, effect.severity, case.about, case.topic, ((ADDITION_KEY, VOICE_MESSAGE_MARK),)
+    newest_case = max(family_cases, key=lambda case: (case.severity == "escalate_now", case.id))
+    is_emergency = newest_case.severity == "escalate_now"
+    return Escalation(
+        newest_case.role,
+        "escalate_now" if is_emergency else effect.severity,
+        newest_case.about,
+        newest_case.topic,
+        ((ADDITION_KEY, VOICE_MESSAGE_MARK),),
     )
-    return replace(joined_escalation, severity="escalate_now") if case.severity == "escalate_now" else joined_escalation
 
 
 def save_voice_notes(runtime: Runtime, db: Transaction, message: VoiceNoteSource, case_id: int | None) -> list[int]:
-    """The sounds of a message as rows, each once; their numbers, for the job that fetches them."""
+    """Save each sound of a message once, and return the row ids for the job that fetches them."""
     inbound, linked_case_id = message.inbound, case_id or message.active_case_id
     voice_note_ids = []
     for number, audio_file in enumerate(inbound.audio_files):
         cause = f"{inbound.sid}:{number}"
-        new = NewVoiceNote(
+        voice_note = NewVoiceNote(
             cause, message.contact.id, linked_case_id, message.language, audio_file.url, audio_file.content_type
         )
-        voice_note_ids.append(voice_notes.add(db, new, message.received_at))
+        voice_note_ids.append(voice_notes.add(db, voice_note, message.received_at))
     return voice_note_ids
 
 
 def get_media_placeholder(inbound: InboundMessage) -> str:
-    """What stands in a talk for a message without words."""
+    """Return the placeholder that a conversation shows for a message without words."""
     return VOICE_MESSAGE_MARK if inbound.audio_files else f"[{inbound.kind}]"

@@ -107,7 +107,7 @@ def _record_changes(runtime: Runtime, active_alarms: list[ActiveAlarm], at: date
 
 
 def _end_alarm(runtime: Runtime, db: Transaction, alarm: alarms.Alarm, at: datetime) -> list[str]:
-    if not alarms.end(db, alarm.id, at) or alarm.told_at is None:
+    if not alarms.end(db, alarm.id, at) or alarm.notified_at is None:
         return []
     log.info("alarm is over: alarm=%s", alarm.name)
     return _plan_texts(runtime, db, _build_end_text(runtime, alarm.name), at)

@@ -1,4 +1,4 @@
-"""Understanding: language, emergency, topic, what must be masked.  Pure; knows no conversation, no store."""
+"""Understand messages: language, emergencies, and topic. Pure, without access to conversations or the store."""
 
 from bot.base.text_normalization import normalize_text
 from bot.nlu.classifier import INTENT_CONFIDENCE_THRESHOLD, classify_message

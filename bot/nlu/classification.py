@@ -1,4 +1,4 @@
-"""One look at a text: its features, its language, and how likely each topic is.  Pure."""
+"""Analyze a text once: its features, its language, and the probability of each topic. Pure."""
 
 from __future__ import annotations
 
@@ -106,28 +106,28 @@ _EMERGENCY_CONCEPTS: Final = {
         )
     ),
 }
-"""The concepts of which a message about each emergency holds at least one."""
+"""The concepts for each emergency. A message about the emergency holds at least one of them."""
 _MAX_SENTENCES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class TextAnalysis:
-    """What was seen in a text, or in one sentence of it."""
+    """Hold the analysis of a text, or of one of its sentences."""
 
     normalized_text: str
     lang: str | None
     lang_confidence: float
     features: MessageFeatures
     concept_matches: tuple[ConceptMatch, ...]
-    """The concepts in order, each with the words that told it."""
+    """The concepts in order, each with the words of the message that mean it."""
     topic_probabilities: dict[str, float]
-    """How likely each topic is; the values add up to one."""
+    """The probability of each topic. The values add up to one."""
 
     @property
     def emergency_score(self) -> float:
-        """How likely it is that somebody needs help now, whatever the kind.
+        """Return the probability that a person needs help now, for all emergencies together.
 
-        A kind of which the message holds no word of its own counts half: what else it says only resembles one.
+        An emergency counts half if the message holds none of its concepts, because the message then only resembles it.
         """
         concept_names = {concept for concept, _ in self.concept_matches}
         return sum(
@@ -137,7 +137,7 @@ class TextAnalysis:
 
 
 def analyze_text(text: NormalizedText, context: NluContext) -> TextAnalysis:
-    """Read the whole text."""
+    """Analyze the whole text."""
     nlu_model = context.phrasebook.nlu_model
     message_tokens = split_tokens(text.plain)
     lexical_features = build_lexical_features(message_tokens)
@@ -149,25 +149,21 @@ def analyze_text(text: NormalizedText, context: NluContext) -> TextAnalysis:
 
 
 def analyze_sentences(text: str, analysis: TextAnalysis, context: NluContext) -> tuple[TextAnalysis, ...]:
-    """Each sentence by itself, where the text has several: one may hide another in the sum."""
+    """Analyze each sentence of a text with several sentences.
+
+    In a whole text, ordinary sentences can hide an emergency.
+    """
     sentence_texts = [sentence for sentence in _SENTENCE_END_PATTERN.split(text) if sentence.strip()]
     if len(sentence_texts) < 2:
         return ()
     sentence_analyses = []
+    language = (analysis.lang, analysis.lang_confidence)
     for sentence in sentence_texts[:_MAX_SENTENCES]:
         normalized_text = normalize_text(sentence)
-        sentence_tokens = split_tokens(normalized_text)
-        if len(sentence_tokens) >= _MIN_SENTENCE_WORDS:
-            sentence_analyses.append(
-                _build_analysis(
-                    sentence,
-                    normalized_text,
-                    sentence_tokens,
-                    build_lexical_features(sentence_tokens),
-                    (analysis.lang, analysis.lang_confidence),
-                    context,
-                )
-            )
+        tokens = split_tokens(normalized_text)
+        if len(tokens) >= _MIN_SENTENCE_WORDS:
+            features = build_lexical_features(tokens)
+            sentence_analyses.append(_build_analysis(sentence, normalized_text, tokens, features, language, context))
     return tuple(sentence_analyses) if len(sentence_analyses) > 1 else ()
 
 
@@ -187,16 +183,17 @@ def _build_analysis(
     ]
     concept_matches = (*find_concepts(message_tokens, lexicons), *find_mark_concepts(text))
     message_features = (*lexical_features, build_concept_features(concept_matches))
-    return TextAnalysis(
-        normalized_text,
-        *detected_language,
-        message_features,
-        concept_matches,
-        nlu_model.compute_topic_probabilities(message_features, [concept for concept, _ in concept_matches]),
-    )
+    concept_names = [concept for concept, _ in concept_matches]
+    probabilities = nlu_model.compute_topic_probabilities(message_features, concept_names)
+    return TextAnalysis(normalized_text, *detected_language, message_features, concept_matches, probabilities)
 
 
 def _choose_lexicon_languages(lang: str | None, lang_confidence: float, context: NluContext) -> tuple[str, ...]:
-    """Whose words to know: the message's language and English, which many mix in; the stored one where unsure."""
-    candidates = (lang, context.stored_language if lang_confidence < LANGUAGE_CONFIDENCE_THRESHOLD else None, "en")
+    """Choose the languages to look up words in.
+
+    These are the language of the message and English, which many families mix in. If the language is unsure, add the
+    stored language.
+    """
+    is_unsure = lang_confidence < LANGUAGE_CONFIDENCE_THRESHOLD
+    candidates = (lang, context.stored_language, "en") if is_unsure else (lang, "en")
     return tuple(dict.fromkeys(candidate for candidate in candidates if candidate))

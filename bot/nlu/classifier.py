@@ -1,4 +1,4 @@
-"""From a text to what it says: emergencies first, then the topic.  Pure: no input or output, no clock."""
+"""Classify a text: emergencies first, then the topic. Pure: no input or output, no clock."""
 
 from __future__ import annotations
 
@@ -14,34 +14,40 @@ from bot.nlu.language_id import LANGUAGE_CONFIDENCE_THRESHOLD
 from bot.nlu.types import NluContext, Understanding
 
 INTENT_CONFIDENCE_THRESHOLD: Final = 0.3
-"""Below this a topic is only offered as a choice, never taken for granted."""
+"""Below this confidence, a topic is only a choice in a question."""
 PAGING_THRESHOLD: Final = 0.3
-"""From this likelihood on somebody is paged, whatever the words."""
+"""From this probability of an emergency, Puente pages staff, whatever the words of the message are."""
 PATTERN_PAGING_THRESHOLD: Final = 0.06
-"""A pattern of an emergency pages too, unless the model is sure that the message is about something else:
-an emergency less likely than this, and another topic at least as likely as `_SURE`."""
+"""The minimum probability for patterns of emergencies if the model is sure of another topic. Patterns also page, except
+in one case: the emergency is less likely than this, and another topic is at least as likely as `_SURE_TOPIC_THRESHOLD`.
+"""
 _SURE_TOPIC_THRESHOLD: Final = 0.5
 _MAX_CACHED_CHARACTERS: Final = 80
-"""Characters of the longest text that is remembered."""
+"""The maximum length of a text in the cache."""
 _MIN_KNOWN_CONCEPTS: Final = 2
-"""A message of which fewer concepts are known was hardly understood: the patterns decide."""
+"""With fewer known concepts, the model hardly understood the message, so the patterns decide."""
 _SECONDARY_TOPIC_THRESHOLD: Final = 0.6
-"""A second topic is offered afterwards if its sentence is as likely as this."""
+"""From this probability of a topic in one sentence, Puente offers it as a second topic."""
+_PRIMARY_ONLY_INTENTS: Final = ("short_reply", "greeting_identity", "out_of_scope", *EMERGENCY_INTENTS)
 _HARMLESS_CONCEPTS: Final = frozenset({"PRETEND", "STUPID"})
 _FISHING_CONCEPTS: Final = frozenset({"OTHER_FAMILY", "REPORT_SOMEONE", "LIST", "ADDRESS", "POLICE", "AGENT", "STATUS"})
 
 
 def classify_message(text: NormalizedText, context: NluContext) -> Understanding:
-    """What `text` says; never raises, whatever a phone sends.
+    """Classify `text`.
 
-    An emergency is looked for in all languages.  Where the language itself is unsure, the one in whose
-    words the emergency was told is taken, because the answer must be read at once.
+    Never raises, whatever a phone sends.
+
+    The search for emergencies covers all languages. If the language is unsure, the result has the language of the
+    emergency's words, because the family must be able to read the answer at once.
     """
-    return _classify_cached(text, context) if _is_cacheable(text, context) else _classify_text(text, context)
+    if _is_cacheable(text, context):
+        return _classify_cached(text, context)
+    return _classify_text(text, context)
 
 
 def _is_cacheable(text: NormalizedText, context: NluContext) -> bool:
-    """Whether these are words of ours (a number, a command, a phrase that was taught), which many send."""
+    """Return whether many families send this text: a number, a command, or a training phrase."""
     if len(text.raw) > _MAX_CACHED_CHARACTERS:
         return False
     normalized_text, phrasebook = text.plain, context.phrasebook
@@ -54,7 +60,7 @@ def _is_cacheable(text: NormalizedText, context: NluContext) -> bool:
 
 @lru_cache(maxsize=4096)
 def _classify_cached(text: NormalizedText, context: NluContext) -> Understanding:
-    """Looked at once and remembered: it says nothing of who sent it.  What a family words itself never stays here."""
+    """Classify a text and cache the result. The cache never holds texts in a family's own words."""
     return _classify_text(text, context)
 
 
@@ -71,13 +77,9 @@ def _classify_text(text: NormalizedText, context: NluContext) -> Understanding:
     ranked_topics = _rank_topics(analysis, exact_intent)
     emergencies = _find_emergencies(analysis, sentence_analyses, exact_intent, context)
     if emergencies:
-        return _build_emergency_understanding(
-            analysis,
-            [intent for intent, _ in emergencies],
-            _choose_language(analysis, emergencies, context),
-            ranked_topics,
-            sentence_analyses,
-        )
+        intents = [intent for intent, _ in emergencies]
+        lang = _choose_language(analysis, emergencies, context)
+        return _build_emergency_understanding(analysis, intents, lang, ranked_topics, sentence_analyses)
     intent, confidence = ranked_topics[0]
     accepted_intent = intent if confidence >= INTENT_CONFIDENCE_THRESHOLD else None
     secondary_intents = tuple(_list_secondary_topics(sentence_analyses, accepted_intent))[:1]
@@ -94,15 +96,21 @@ def _classify_text(text: NormalizedText, context: NluContext) -> Understanding:
 
 
 def _build_wordless_understanding(text: str, analysis: TextAnalysis) -> Understanding:
-    """A number or a sign ("2", a thumb) answers a question; nothing at all says nothing."""
-    intent = "short_reply" if text.strip() else None
-    return Understanding(
-        analysis.lang, analysis.lang_confidence, intent, 1.0 if intent else 0.0, "info", (), (intent,) if intent else ()
-    )
+    """Classify a text without words.
+
+    A number or a sign ("2", a thumb) is a short reply, and an empty text is nothing.
+    """
+    language = (analysis.lang, analysis.lang_confidence)
+    if not text.strip():
+        return Understanding(*language, None, 0.0, "info")
+    return Understanding(*language, "short_reply", 1.0, "info", choices=("short_reply",))
 
 
 def get_severity(intent: str | None, analysis: TextAnalysis) -> Severity:
-    """How soon a person must see it; of attacks only those that are after a family or a pupil."""
+    """Return how soon a person must see the message.
+
+    Restricted requests count only if they concern a family or a student.
+    """
     if intent is None:
         return "info"
     concept_names = {concept for concept, _ in analysis.concept_matches}
@@ -121,7 +129,7 @@ def _rank_topics(analysis: TextAnalysis, exact_intent: str | None) -> list[tuple
 def _find_emergencies(
     analysis: TextAnalysis, sentence_analyses: Iterable[TextAnalysis], exact_intent: str | None, context: NluContext
 ) -> list[tuple[str, str | None]]:
-    """The emergencies with the language of the words that told (None where the model did), the leading one first."""
+    """List the emergencies, the leading one first, with the language of the matching pattern (None if none matches)."""
     if exact_intent is not None:
         return [(exact_intent, None)] if exact_intent in EMERGENCY_INTENTS else []
     analyses = (analysis, *sentence_analyses)
@@ -131,35 +139,28 @@ def _find_emergencies(
         and max(analysis.topic_probabilities.values()) >= _SURE_TOPIC_THRESHOLD
         and len(analysis.concept_matches) >= _MIN_KNOWN_CONCEPTS
     )
-    pattern_languages = (
-        {} if is_other_topic_sure else dict(match_emergency_patterns(analysis.normalized_text, context.phrasebook))
-    )
-    if most_urgent.emergency_score < PAGING_THRESHOLD and not pattern_languages:
-        return []
-    leading_intent = max(EMERGENCY_INTENTS, key=lambda intent: most_urgent.topic_probabilities[intent])
-    paging_intents = {
-        intent
-        for candidate in analyses
-        for intent in EMERGENCY_INTENTS
-        if candidate.topic_probabilities[intent] >= PAGING_THRESHOLD
-    }
-    emergency_intents = (
-        {leading_intent, *paging_intents, *pattern_languages}
-        if most_urgent.emergency_score >= PAGING_THRESHOLD
-        else set(pattern_languages)
-    )
-    return [(intent, pattern_languages.get(intent)) for intent in EMERGENCY_INTENTS if intent in emergency_intents]
+    pattern_languages: dict[str, str] = {}
+    if not is_other_topic_sure:
+        pattern_languages = dict(match_emergency_patterns(analysis.normalized_text, context.phrasebook))
+    found_intents = set(pattern_languages)
+    if most_urgent.emergency_score >= PAGING_THRESHOLD:
+        found_intents.add(max(EMERGENCY_INTENTS, key=lambda intent: most_urgent.topic_probabilities[intent]))
+        found_intents |= {
+            intent
+            for candidate in analyses
+            for intent in EMERGENCY_INTENTS
+            if candidate.topic_probabilities[intent] >= PAGING_THRESHOLD
+        }
+    return [(intent, pattern_languages.get(intent)) for intent in EMERGENCY_INTENTS if intent in found_intents]
 
 
 def _choose_language(
     analysis: TextAnalysis, emergencies: list[tuple[str, str | None]], context: NluContext
 ) -> str | None:
-    lang = emergencies[0][1]
-    return (
-        lang
-        if analysis.lang_confidence < LANGUAGE_CONFIDENCE_THRESHOLD and lang in context.languages
-        else analysis.lang
-    )
+    pattern_language = emergencies[0][1]
+    if analysis.lang_confidence < LANGUAGE_CONFIDENCE_THRESHOLD and pattern_language in context.languages:
+        return pattern_language
+    return analysis.lang
 
 
 def _build_emergency_understanding(
@@ -169,9 +170,9 @@ def _build_emergency_understanding(
     ranked_topics: list[tuple[str, float]],
     sentence_analyses: tuple[TextAnalysis, ...],
 ) -> Understanding:
-    secondary_intents = (
-        tuple(emergency_intents[1:]) or tuple(_list_secondary_topics(sentence_analyses, emergency_intents[0]))[:1]
-    )
+    secondary_intents = tuple(emergency_intents[1:])
+    if not secondary_intents:
+        secondary_intents = tuple(_list_secondary_topics(sentence_analyses, emergency_intents[0]))[:1]
     choices = tuple(dict.fromkeys((*emergency_intents, *(topic for topic, _ in ranked_topics))))[:3]
     confidence = max(0.5, analysis.emergency_score)
     return Understanding(
@@ -186,13 +187,9 @@ def _build_emergency_understanding(
 
 
 def _list_secondary_topics(sentence_analyses: Iterable[TextAnalysis], main_intent: str | None) -> Iterable[str]:
-    """Ordinary topics of single sentences, besides the main one."""
+    """Yield ordinary topics of single sentences other than the main topic."""
     for analysis in sentence_analyses:
         intent = max(analysis.topic_probabilities, key=analysis.topic_probabilities.__getitem__)
-        is_small_talk = intent in ("short_reply", "greeting_identity", "out_of_scope", *EMERGENCY_INTENTS)
-        if (
-            analysis.topic_probabilities[intent] >= _SECONDARY_TOPIC_THRESHOLD
-            and intent != main_intent
-            and not is_small_talk
-        ):
+        is_likely = analysis.topic_probabilities[intent] >= _SECONDARY_TOPIC_THRESHOLD
+        if is_likely and intent not in (main_intent, *_PRIMARY_ONLY_INTENTS):
             yield intent

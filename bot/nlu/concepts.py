@@ -1,7 +1,7 @@
-"""Words of every language that mean the same thing, so that all languages teach one model.
+"""Map words of every language to concepts, so that all languages train one model.
 
-`flows/concepts/<lang>.yaml` maps each concept (AGENT, TAKEN, DOOR, NOW …) to words, stems (`word*`) and
-expressions of one language.  A message becomes the list of concepts that it speaks of, in order.
+`flows/concepts/<lang>.yaml` maps each concept (AGENT, TAKEN, DOOR, NOW) to words, stems (`word*`), and expressions of
+one language. A message becomes the list of its concepts, in order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from bot.base.text_normalization import HAN_OR_HANGUL_PATTERN, normalize_text
 
 _MAX_EXPRESSION_WORDS: Final = 4
-"""An expression has at most so many words."""
+"""The maximum number of words in an expression."""
 _MIN_STEM_CHARACTERS: Final = 2
 _JOINED_PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "ar": ("وال", "بال", "فال", "كال", "لل", "ال", "و", "ف", "ب", "ل", "ك", "ه", "ح", "ع", "ش"),
@@ -21,51 +21,50 @@ _JOINED_PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "ps": ("و", "نه"),
     "am": ("እንደ", "ስለ", "እየ", "እስከ", "የ", "በ", "ለ", "ከ", "እ", "አል", "ይ", "ት", "ል", "ያ", "ስ"),
 }
-"""Little words that are written together with the next one."""
+"""Short words that these languages write together with the next word."""
 
 ConceptMatch = tuple[str, str]
-"""A concept and the piece of the message that told it."""
+"""A concept and the part of the message that means it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """One language's words for the concepts; made by `build`, never changed but for the memory of words seen."""
+    """Hold the words for the concepts in one language. `build` creates it, and only its cache changes later."""
 
     lang: str
     words: Mapping[str, tuple[str, ...]]
     stems: Mapping[str, tuple[str, ...]]
     expressions: Mapping[str, tuple[str, ...]]
     pieces: Mapping[str, tuple[str, ...]]
-    """For Chinese and Korean: found anywhere, since words are not set apart (or carry endings and prefixes)."""
+    """Texts that match anywhere, for Chinese and Korean. Chinese has no spaces, and Korean words carry endings and
+    prefixes."""
     max_piece_characters: int
     first_words: frozenset[str]
     _concept_cache: dict[str, tuple[str, ...]]
 
     @classmethod
     def build(cls, lang: str, entries: Mapping[str, Iterable[str]]) -> Lexicon:
-        """Sort the entries of a file into what is looked up how; an entry without letters is refused."""
+        """Build the lookup tables from the entries of a file. Raises ValueError for an entry without letters."""
         tables: tuple[dict[str, list[str]], ...] = ({}, {}, {}, {})
         for concept, lines in entries.items():
             for line in lines:
                 kind, plain = _classify_entry(lang, line)
-                known_concepts = tables[kind].setdefault(plain, [])
-                if concept not in known_concepts:
-                    known_concepts.append(concept)
-        words, stems, expressions, pieces = (
-            {key: tuple(concepts) for key, concepts in table.items()} for table in tables
-        )
+                concepts = tables[kind].setdefault(plain, [])
+                if concept not in concepts:
+                    concepts.append(concept)
+        words, stems, expressions, pieces = ({key: tuple(names) for key, names in table.items()} for table in tables)
         max_piece_characters = max(map(len, pieces), default=0)
         first_words = frozenset(expression.split(" ", 1)[0] for expression in expressions)
         return cls(lang, words, stems, expressions, pieces, max_piece_characters, first_words, {})
 
     def find_concepts(self, tokens: list[str]) -> list[ConceptMatch]:
-        """The concepts of a normalised message's words, in order."""
+        """Return the concepts in the words of a normalized message, in order."""
         matches: list[ConceptMatch] = []
         if self.pieces:
             matches += self._find_pieces("".join(tokens))
         start = 0
         while start < len(tokens):
-            length, concepts = self._match_expression(tokens, start) if tokens[start] in self.first_words else (0, ())
+            length, concepts = self._match_expression(tokens, start)
             if not length:
                 length, concepts = 1, self.find_word_concepts(tokens[start])
             matches += [(concept, " ".join(tokens[start : start + length])) for concept in concepts]
@@ -73,12 +72,11 @@ class Lexicon:
         return matches
 
     def find_word_concepts(self, word: str) -> tuple[str, ...]:
-        """The concepts of one word: as it stands, by the longest stem, or behind a joined little word."""
+        """Return the concepts of a whole word, of its longest stem, or of the part after a joined prefix."""
         concepts = self._concept_cache.get(word)
         if concepts is None:
-            concepts = self._find_word_or_stem(word) or next(
-                filter(None, map(self._find_word_or_stem, self._strip_prefixes(word))), ()
-            )
+            candidates = (word, *self._strip_prefixes(word))
+            concepts = next(filter(None, map(self._find_word_or_stem, candidates)), ())
             if len(self._concept_cache) < 50_000:
                 self._concept_cache[word] = concepts
         return concepts
@@ -97,13 +95,15 @@ class Lexicon:
                 yield word[len(prefix) :]
 
     def _match_expression(self, tokens: list[str], start: int) -> tuple[int, tuple[str, ...]]:
+        if tokens[start] not in self.first_words:
+            return 0, ()
         for length in range(min(_MAX_EXPRESSION_WORDS, len(tokens) - start), 1, -1):
             if concepts := self.expressions.get(" ".join(tokens[start : start + length])):
                 return length, concepts
         return 0, ()
 
     def _find_pieces(self, text: str) -> list[ConceptMatch]:
-        """The longest piece at each place; what it covers is not looked at again."""
+        """Return the longest piece at each place. Pieces don't overlap."""
         matches: list[ConceptMatch] = []
         start = 0
         while start < len(text):
@@ -118,7 +118,7 @@ class Lexicon:
 
 
 def _classify_entry(lang: str, line: str) -> tuple[int, str]:
-    """(0 word, 1 stem, 2 expression, 3 piece) and the entry as it is looked up."""
+    """Return the kind of an entry (0 word, 1 stem, 2 expression, 3 piece) and its lookup key."""
     plain = normalize_text(line.replace("*", " "))
     if not plain:
         raise ValueError(f"{lang}: {line!r} has no letters")

@@ -1,4 +1,4 @@
-"""A day in a family's own words: "mañana", "11/30", "vendredi", "30 tháng 11", "demen".  dateparser reads most."""
+"""Parse a day from a family's text ("mañana", "11/30", "vendredi", "30 tháng 11", "demen"), mostly with dateparser."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -8,15 +8,15 @@ from typing import Any
 from bot.base.text_normalization import normalize_text
 
 DATEPARSER_LANGUAGE_CODES = {"tl": "fil"}
-"""Where dateparser names a language otherwise than we do; the others have the same code."""
+"""The languages for which dateparser uses another code."""
 LEADING_ARTICLE_PATTERN = re.compile(
     r"^(?:on|the|el|la|le|este|esta|proximo|o|a|na|no|ngày|vào|sa|ce|в|у)\s+", re.IGNORECASE
 )
 EAST_ASIAN_DATE_PATTERN = re.compile(r"(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日号號일]?")
 BARE_NUMBER_PATTERN = re.compile(r"\d{1,3}")
-"""Not a day: which month a bare "3" belongs to, or whether it is a choice, nobody knows."""
+"""Not a day, because the month of a bare "3" is unclear, and it can be a choice."""
 MAX_DATE_DISTANCE = timedelta(days=366)
-"""What seems further away was read wrongly ("11/30" in Spanish as November 2030)."""
+"""A day further away is a parsing error (in Spanish, dateparser reads "11/30" as November 2030)."""
 WEEKDAY_NUMBERS = {
     "ht": {"lendi": 0, "madi": 1, "mekredi": 2, "jedi": 3, "vandredi": 4, "samdi": 5, "dimanch": 6},
     "so": {"isniin": 0, "talaado": 1, "arbaco": 2, "khamiis": 3, "jimco": 4, "jimce": 4, "sabti": 5, "axad": 6},
@@ -33,7 +33,7 @@ RELATIVE_DAY_OFFSETS = {
 
 
 def parse_day(text: str, language: str, today: date) -> date | None:
-    """The day that an answer names, from `today` on; None where it names none, several, or a bare number."""
+    """Return the day that an answer names, today or later. Return None for no day, several days, or a bare number."""
     normalized_text = normalize_text(text)
     if not normalized_text or BARE_NUMBER_PATTERN.fullmatch(normalized_text) or len(normalized_text) > 60:
         return None
@@ -45,18 +45,16 @@ def parse_day(text: str, language: str, today: date) -> date | None:
 
 
 def _parse_listed_words(normalized_text: str, language: str, today: date) -> date | None:
-    """What dateparser does not know: Haitian Creole, and some Somali."""
+    """Parse days that dateparser doesn't have: Haitian Creole, and some Somali."""
     if normalized_text in RELATIVE_DAY_OFFSETS.get(language, {}):
         return today + timedelta(days=RELATIVE_DAY_OFFSETS[language][normalized_text])
     if normalized_text in WEEKDAY_NUMBERS.get(language, {}):
         return today + timedelta(days=(WEEKDAY_NUMBERS[language][normalized_text] - today.weekday() - 1) % 7 + 1)
     day_and_month = re.fullmatch(r"(?:le )?(\d{1,2}) (\w+)", normalized_text)
     months = MONTH_NAMES.get(language, ())
-    return (
-        _find_next_date(months.index(day_and_month[2]) + 1, int(day_and_month[1]), today)
-        if day_and_month and day_and_month[2] in months
-        else None
-    )
+    if day_and_month is None or day_and_month[2] not in months:
+        return None
+    return _find_next_date(months.index(day_and_month[2]) + 1, int(day_and_month[1]), today)
 
 
 def _parse_east_asian_date(text: str, today: date) -> date | None:
@@ -65,7 +63,7 @@ def _parse_east_asian_date(text: str, today: date) -> date | None:
 
 
 def _find_next_date(month: int, day: int, today: date) -> date | None:
-    """This year's day, or next year's where it is over."""
+    """Return this date in the current year, or in the next year if it has passed."""
     for year in (today.year, today.year + 1):
         try:
             candidate = date(year, month, day)
@@ -77,20 +75,20 @@ def _find_next_date(month: int, day: int, today: date) -> date | None:
 
 
 def _parse_with_dateparser(text: str, language: str, today: date) -> date | None:
-    """In the family's language, else in English: many mix the two.  As written, then without "on the"."""
+    """Parse in the family's language, then in English, because many families mix the two.
+
+    Try the text as written, then without a leading article such as "on the".
+    """
     dateparser_code = DATEPARSER_LANGUAGE_CODES.get(language, language)
-    language_codes = [
-        code for code in dict.fromkeys((dateparser_code, "en")) if code in _load_dateparser().language_codes
-    ]
+    dateparser = _load_dateparser()
+    language_codes = [code for code in dict.fromkeys((dateparser_code, "en")) if code in dateparser.language_codes]
     spellings = dict.fromkeys((text.strip(), LEADING_ARTICLE_PATTERN.sub("", text.strip())))
-    parsed_days = (
-        _load_dateparser().parse_day(spelling, code, today) for code in language_codes for spelling in spellings
-    )
-    return next((parsed_day for parsed_day in parsed_days if parsed_day), None)
+    days = (dateparser.parse_day(spelling, code, today) for code in language_codes for spelling in spellings)
+    return next((day for day in days if day), None)
 
 
 class _DateparserLibrary:
-    """The library, loaded with the first question for a day: most conversations never ask one."""
+    """Load dateparser with the first question for a day, because most conversations never ask one."""
 
     def __init__(self) -> None:
         import dateparser
@@ -100,13 +98,18 @@ class _DateparserLibrary:
         self._parse: Any = dateparser.parse
 
     def parse_day(self, text: str, language: str, today: date) -> date | None:
-        """What it makes of the text in one language: a day, or a weekday; not a month, whose day it would invent."""
+        """Return the day or weekday that the text names in one language.
+
+        Return None for a month alone, for which dateparser would invent a day.
+        """
         day = self._call_parser(text, language, today, {"REQUIRE_PARTS": ["day"]})
         if day is None:
             day = self._call_parser(text, language, today, {})
             day_from_tomorrow = self._call_parser(text, language, today + timedelta(days=1), {})
-            day = day if day and day_from_tomorrow and (day_from_tomorrow - day).days % 7 == 0 else None
-        return day if day and today <= day <= today + MAX_DATE_DISTANCE else None
+            if not day or not day_from_tomorrow or (day_from_tomorrow - day).days % 7 != 0:
+                return None
+        is_near = today <= day <= today + MAX_DATE_DISTANCE
+        return day if is_near else None
 
     def _call_parser(self, text: str, language: str, today: date, extra_settings: dict[str, Any]) -> date | None:
         base = datetime(today.year, today.month, today.day)

@@ -1,4 +1,4 @@
-"""The layer before everything else: does this message say that someone needs help now?"""
+"""Find emergencies in a message with the patterns of all languages."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from bot.nlu.phrasebook import Phrasebook
 
 
 def find_emergencies(text: str, phrasebook: Phrasebook) -> tuple[tuple[str, str], ...]:
-    """The emergencies in `text` with the language of the words that told, the leading one first, each once.
+    """Return the emergencies in `text`, the leading one first, each with the language of its patterns.
 
-    All languages are searched whatever language the message seems to be in, so that a wrong guess (or a
-    message in two languages) hides nothing.  The order is that of `EMERGENCIES`, where its reasons stand.
+    The search covers all languages, so that a wrong guess of the language or a message in two languages hides nothing.
+    `EMERGENCY_INTENTS` defines the order and gives the reasons for it.
     """
     return match_emergency_patterns(normalize_text(text), phrasebook)
 
 
 def match_emergency_patterns(normalized_text: str, phrasebook: Phrasebook) -> tuple[tuple[str, str], ...]:
-    """As `find`, for a text that is normalised already."""
+    """Return the same as `find_emergencies`, for a text that is already normalized."""
     languages_by_intent: dict[str, list[str]] = {}
     for pattern in phrasebook.matcher.match_patterns(normalized_text):
         languages_by_intent.setdefault(pattern.intent, []).append(pattern.lang)
-    # Of several languages the one with the most patterns told; "ICE" alone belongs to all of them.
+    # The language with the most patterns wins, because "ICE" alone matches in all languages.
     return tuple(
         (intent, max(languages_by_intent[intent], key=languages_by_intent[intent].count))
         for intent in EMERGENCY_INTENTS

@@ -1,8 +1,8 @@
-"""The small grammar of emergency patterns, and the search for hundreds of them at once.
+"""Parse emergency patterns, and search a message for hundreds of them at once.
 
 A liaison writes a pattern in `flows/signals/<lang>.yaml`, whose header explains the grammar. The matcher searches for
 the patterns of all languages together. One Aho-Corasick automaton finds all alternatives in one pass over the message.
-Those that begin where a word does count. A pattern matches when one alternative of each of its groups was seen.
+Only alternatives at the start of a word count. A pattern matches if each of its groups has a match.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from bot.base.text_normalization import HAN_RANGES, normalize_text
 _WORD_PATTERN = re.compile(rf"[{HAN_RANGES}]|[^\s{HAN_RANGES}]+")
 _LIST_REFERENCE_PATTERN = re.compile(r"<(\w+)>")
 _ARABIC_PREFIX_LETTERS: Final = "وفبلكعه"
-"""One-letter words that Arabic writes together with the next: and, so, with, to, as, at, this."""
+"""One-letter words that Arabic writes together with the next word: and, so, with, to, as, at, this."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmergencyPattern:
-    """One line of a phrase file: who it speaks of, and what must and must not be in the message."""
+    """Hold one line of a signal file: what a message must contain, and what it must not contain."""
 
     intent: str
     lang: str
     groups: tuple[tuple[str, ...], ...]
     vetoes: tuple[str, ...]
     is_unconditional: bool = False
-    """Counts even if the message holds one of the `not if` words of its topic."""
+    """The pattern counts even if the message holds one of the `not if` texts of its topic."""
 
 
 def parse_alternatives(text: str, lists: Mapping[str, str], is_whole_word: bool = False) -> tuple[str, ...]:
-    """The needles of `a|=b|<list>`: a whole word ends in a space, anything else matches at a word's start."""
+    """Return the needles of `a|=b|<list>`. A whole word ends in a space, other needles match the start of a word."""
     needles: list[str] = []
     for alternative in text.split("|"):
         list_reference = _LIST_REFERENCE_PATTERN.fullmatch(alternative.strip())
@@ -50,25 +50,27 @@ def parse_alternatives(text: str, lists: Mapping[str, str], is_whole_word: bool 
 
 
 def build_needle(alternative: str, is_whole_word: bool = False) -> str:
-    """One alternative as it is searched: `=ice` whole, `hij*` and "knock" as the start of a word.
+    """Return the needle of one alternative:
 
-    Short Latin words are whole words unless starred: "man" would be found in "many" and in "mañana".
-    With `whole` all are: for languages without endings, where the start of a word is another word.
+    `=ice` is a whole word, `hij*` and "knock" match the start of a word.
+
+    Short Latin words are whole words without a star: "man" would match "many" and "mañana". With `is_whole_word`, all
+    are whole words, for languages in which the start of a word is another word.
     """
     plain = normalize_text(alternative)
     if not plain:
         raise ValueError(f"an alternative is empty: {alternative!r}")
+    if alternative.strip().startswith("="):
+        return plain + " "
     is_short = plain.isascii() and len(plain) <= 3
-    has_word_end = alternative.strip().startswith("=") or (
-        (is_whole_word or is_short) and not alternative.strip().endswith("*")
-    )
+    has_word_end = (is_whole_word or is_short) and not alternative.strip().endswith("*")
     return plain + " " if has_word_end else plain
 
 
 def parse_patterns(
     intent: str, lang: str, lines: Sequence[str], lists: Mapping[str, str], is_whole_word: bool = False
 ) -> tuple[list[EmergencyPattern], tuple[str, ...]]:
-    """The patterns of one intent of one file, its `not if` needles; ValueError names what cannot be read."""
+    """Parse the patterns and the `not if` needles of one intent. Raises ValueError that names the invalid part."""
     excluded_needles: list[str] = []
     patterns: list[EmergencyPattern] = []
     try:
@@ -92,7 +94,7 @@ def _parse_pattern(
 
 
 def _find_starts(text: str) -> Iterator[int]:
-    """Where an alternative may begin: a word, a Chinese character, behind Arabic's joined little words."""
+    """Yield the places where an alternative can begin: words, Chinese characters, and after Arabic prefixes."""
     for word in _WORD_PATTERN.finditer(text):
         position = word.start()
         yield position
@@ -106,18 +108,18 @@ def _find_starts(text: str) -> Iterator[int]:
 
 @dataclass(slots=True)
 class _Needle:
-    """One text that the search looks for, and what follows when a message holds it."""
+    """Hold one text of the search, and what follows if a message contains it."""
 
     text: str
     pattern_bits: list[tuple[int, int]] = field(default_factory=list)
-    """(number of a pattern, the bit of its group)"""
+    """(number of a pattern, bit of its group)"""
     vetoed_patterns: list[int] = field(default_factory=list)
     excluded_intents: list[str] = field(default_factory=list)
     is_ignored: bool = False
 
 
 class _NeedleTable(dict[str, _Needle]):
-    """Needles by their text. A new one is added when it is first asked for."""
+    """Map texts to needles. A lookup adds a missing needle."""
 
     def __missing__(self, text: str) -> _Needle:
         self[text] = needle = _Needle(text)
@@ -158,7 +160,7 @@ class EmergencyMatcher:
         self._automaton = AhoCorasick(needles, store_patterns=False)
 
     def match_patterns(self, normalized_text: str) -> list[EmergencyPattern]:
-        """The patterns that a normalized message matches and none of whose vetoes it holds."""
+        """Return the patterns that match a normalized message and have no veto in it."""
         bits: dict[int, int] = {}
         vetoed_patterns: set[int] = set()
         excluded_intents: set[str] = set()
@@ -184,16 +186,16 @@ class EmergencyMatcher:
         return [needle for _, needle in hits]
 
     def _find_needles(self, text: str) -> list[tuple[int, _Needle]]:
-        """Each needle that begins where a word does, with its place. Needles can overlap."""
+        """Return each needle at the start of a word, with its place. Needles can overlap."""
         matches = self._automaton.find_matches_as_indexes(text, overlapping=True)
         starts = set(_find_starts(text)) if matches else ()
         return [(start, self._needles[index]) for index, start, _ in matches if start in starts]
 
 
 def _blank_out(text: str, hits: list[tuple[int, _Needle]]) -> str:
-    """The text without these needles. A needle at a word's start takes the rest of its word along."""
+    """Return the text without these needles. A needle at a word's start also removes the rest of its word."""
     for start, needle in sorted(hits, key=lambda hit: hit[0]):
         is_chinese = re.match(rf"[{HAN_RANGES}]", needle.text)
         end = start + len(needle.text) if is_chinese else text.find(" ", start + len(needle.text.rstrip()))
-        text = text[:start] + "_" * (end - start) + text[end:]  # signs stay, to keep the neighbors apart
+        text = text[:start] + "_" * (end - start) + text[end:]  # underscores keep the neighbors apart
     return text

@@ -1,4 +1,4 @@
-"""Why a message was understood as it was: for staff who wonder, and for whoever mends the phrases."""
+"""Explain a classification, for staff and for people who correct the phrases."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MAX_REASONS = 8
 
 
 def explain_understanding(text: NormalizedText, understanding: Understanding, context: NluContext) -> dict[str, Any]:
-    """What decided, as plain data: the concepts heard, the pieces with their weights, patterns, likeliest topics.
+    """Return the reasons as plain data: concepts, features with their weights, patterns, and the likeliest topics.
 
-    Weights are logits: what a piece added for the topic, against the mean of all topics.  Pieces with "+" are two
-    concepts together, with ">" one after the other.
+    Weights are logits: how much a feature adds for the topic, relative to the mean of all topics. Features with "+" are
+    two concepts together, and features with ">" are two concepts in this order.
     """
     analysis = analyze_text(text, context)
     nlu_model = context.phrasebook.nlu_model

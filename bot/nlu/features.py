@@ -1,4 +1,4 @@
-"""What the model sees of a message: its words, pieces of words, and the concepts it speaks of."""
+"""Extract the features of a message: its words, parts of words, and concepts."""
 
 from __future__ import annotations
 
@@ -11,34 +11,32 @@ from bot.base.text_normalization import split_words
 from bot.nlu.concepts import ConceptMatch, Lexicon
 
 FEATURE_FAMILIES: Final = ("words", "letters", "concepts")
-"""The kinds of features; each is scaled by its own number of features, so that none drowns another."""
+"""The kinds of features. The model scales each kind by its number of features, so that no kind dominates."""
 
 _QUESTION_MARK_PATTERN: Final = re.compile("[?¿؟？]")
 _MAX_WORDS: Final = 60
-"""Of a longer message the beginning and the end are read: a voice note says what it wants there."""
+"""For a longer message, the model reads the beginning and the end, where a voice note states its request."""
 _MAX_CONCEPTS: Final = 14
 
 Features = tuple[list[str], list[str], list[str]]
 
 
 def split_tokens(normalized_text: str) -> list[str]:
-    """The words that are looked at: all of a usual message, the first and last of a very long one."""
+    """Return the words that the model reads: all words, or the first and last words of a very long message."""
     message_words = split_words(normalized_text)
-    return (
-        message_words
-        if len(message_words) <= _MAX_WORDS
-        else [*message_words[: _MAX_WORDS // 2], *message_words[-_MAX_WORDS // 2 :]]
-    )
+    if len(message_words) <= _MAX_WORDS:
+        return message_words
+    return [*message_words[: _MAX_WORDS // 2], *message_words[-_MAX_WORDS // 2 :]]
 
 
 def find_mark_concepts(text: str) -> list[ConceptMatch]:
-    """What only the signs say: a question, which asks whether something is, and does not tell that it is."""
+    """Return the concept of a question mark, because a question doesn't report that something is happening."""
     return [("QUESTION", "?")] if _QUESTION_MARK_PATTERN.search(text) else []
 
 
 def build_lexical_features(message_tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Words with pairs of neighbours; pieces of three to five letters, ends of words marked."""
-    word_features = message_tokens + [f"{a} {b}" for a, b in pairwise(message_tokens)]
+    """Return the words with pairs of neighbors, and parts of two to five letters with marked ends of words."""
+    word_features = message_tokens + [f"{first} {second}" for first, second in pairwise(message_tokens)]
     pieces: list[str] = []
     for token in message_tokens:
         if len(token) > 1:
@@ -49,16 +47,17 @@ def build_lexical_features(message_tokens: list[str]) -> tuple[list[str], list[s
 
 
 def build_concept_features(matches: Iterable[ConceptMatch]) -> list[str]:
-    """The concepts, each pair of them, and each two that follow one another."""
+    """Return the concepts, each pair of them, and each two that follow one another."""
     names = [concept for concept, _ in matches]
     unique_names = sorted(set(names))[: _MAX_CONCEPTS * 2]
     paired_names = unique_names if len(unique_names) <= _MAX_CONCEPTS else sorted(set(names[:_MAX_CONCEPTS]))
-    pairs = [f"{a}+{b}" for a, b in combinations(paired_names, 2)]
-    return [*unique_names, *pairs, *{f"{a}>{b}" for a, b in pairwise(names) if a != b}]
+    pairs = [f"{first}+{second}" for first, second in combinations(paired_names, 2)]
+    sequences = {f"{first}>{second}" for first, second in pairwise(names) if first != second}
+    return [*unique_names, *pairs, *sequences]
 
 
 def find_concepts(message_tokens: list[str], lexicons: Iterable[Lexicon]) -> list[ConceptMatch]:
-    """What the message speaks of, by the first lexicon; words it does not have are looked up in the others."""
+    """Find the concepts with the first lexicon, and look up its unknown words in the other lexicons."""
     main_lexicon, *other_lexicons = lexicons
     matches = main_lexicon.find_concepts(message_tokens)
     if other_lexicons:

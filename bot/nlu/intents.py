@@ -1,4 +1,4 @@
-"""The topics that the line knows: how severe each is, and which are emergencies."""
+"""Define the topics that Puente understands, their severity, and which topics are emergencies."""
 
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -12,14 +12,11 @@ EMERGENCY_INTENTS: Final = (
     "child_alone_now",
     "enforcement_now",
 )
-"""The five that page somebody, in the order in which one of them leads the answer when a message has several.
-
-First whoever may die by their own hand: that answer is the shortest, and a wrong one does the most harm.
-Then violence at home before other danger: both say 911 first, but only its answer is neutral enough for a
-phone that the violent person may be reading.  A child alone before the agents: the child cannot act, the
-adult who writes can. The others are not lost: they stand in `Understanding.also`, and their people are
-paged as well.
-"""
+"""The five topics that page staff. If a message has several, the first one in this order leads the answer. Self-harm
+comes first: its answer is the shortest, and a wrong answer does the most harm. Violence at home comes before other
+danger: both say 911 first, but only its answer is neutral enough for a phone that the violent person may read. A child
+alone comes before agents: the child can't act, and the adult who writes can. The others stay in
+`Understanding.secondary_intents`, and their staff are paged too."""
 
 SEVERITY_BY_INTENT: Final[Mapping[str, Severity]] = {
     "greeting_identity": "info",
@@ -55,8 +52,8 @@ SEVERITY_BY_INTENT: Final[Mapping[str, Severity]] = {
     "self_harm_now": "escalate_now",
     "danger_now": "escalate_now",
     "abuse_violence_home": "escalate_now",
-    # Of the two that TOPICS.md allows, the higher: a wrong alert costs a minute, missed fishing a family.
+    # TOPICS.md allows two severities. This is the higher one, because a missed attack can harm a family.
     "restricted_request": "escalate_day",
     "out_of_scope": "info",
 }
-"""Every topic, and how soon a person must see it (TOPICS.md)."""
+"""Every topic with its severity (TOPICS.md)."""

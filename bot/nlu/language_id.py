@@ -1,8 +1,7 @@
-"""In which language is a message?  What the phrases taught, and py3langid as a second vote.
+"""Detect the language of a message, with weights from the training phrases and with py3langid as a second vote.
 
-The phrases know how families write (short, without accents, Arabic in Latin letters), the general model knows
-more words and more languages.  Their logarithms are added, so that neither decides alone when the other is sure
-of the opposite.
+The phrases show how families write: short, without accents, Arabic in Latin letters. The general model has more words
+and more languages. The logarithms of both are added, so that neither decides alone if the other is sure.
 """
 
 from __future__ import annotations
@@ -19,18 +18,18 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from bot.nlu.linear_model import MessageFeatures, Weights, softmax
 
 LANGUAGE_CONFIDENCE_THRESHOLD: Final = 0.8
-"""Below this the caller keeps the stored language or asks (measured: design/dependencies.md)."""
+"""Below this confidence, the caller keeps the stored language or asks."""
 
 _STORED_LANGUAGE_PRIOR, _STORED_LANGUAGE_PRIOR_FOR_SHORT_TEXT = 3.0, 10.0
 _CERTAIN_PROBABILITY: Final = 0.99
 _MIN_PROBABILITY: Final = 0.02
 _GENERAL_MODEL_WEIGHT, _GENERAL_MODEL_WEIGHT_FOR_SHORT_TEXT = 0.6, 0.2
-"""How much the general model's vote counts beside the phrases' (docs/understanding.md)."""
+"""The weight of the general model's vote relative to the phrases (docs/understanding.md)."""
 _MAX_SHORT_TEXT_WORDS: Final = 2
 _CHAT_ARABIC_PATTERN: Final = re.compile(
     r"\b(?!(?:\d*1st|\d*2nd|\d*3rd|\d+(?:th|am|pm|h|hr|k|g|x))\b)(?=\w*[a-z])\w*[2357](?:\w*[a-z]|\b)"
 )
-"""A word with 2, 3, 5 or 7 for a letter, as Arabic is typed in Latin letters ("ijtima3", "7ada")."""
+"""A word with 2, 3, 5, or 7 as a letter, as in Arabic with Latin letters ("ijtima3", "7ada")."""
 _CHAT_ARABIC_WEIGHT: Final = math.log(100)
 _MAX_UNKNOWN_WORD_CONFIDENCE: Final = 0.5
 
@@ -47,7 +46,7 @@ _SCRIPT_RANGES: Final[tuple[tuple[str, str, str, int], ...]] = (
     ("Kana", "\u3040", "\u30ff", 2),
     ("Han", "\u3400", "\u9fff", 3),
 )
-"""Script, first and last letter, and how many Latin letters one is worth when two scripts are mixed."""
+"""Script, first and last letter, and how many Latin letters one letter counts for in a text of two scripts."""
 
 _SCRIPT_BY_LANGUAGE: Final = {
     **dict.fromkeys(("ar", "fa", "ps", "ur", "ku"), "Arabic"),
@@ -63,37 +62,35 @@ _SCRIPT_BY_LANGUAGE: Final = {
 
 
 class _GeneralLanguageModel:
-    """The general model with the languages that were asked for so far: with all of its 140 it takes 25 MB more."""
+    """Hold the general model, limited to the languages in use. All 140 languages would take 25 MB more."""
 
     def __init__(self) -> None:
         self._labels: frozenset[str] = frozenset()
         self._model: Any = None
 
     def restrict_to_languages(self, languages: frozenset[str]) -> Any:
-        """A model of these languages only (None if it knows fewer than two); the big tables are shared."""
+        """Return a model of these languages only, or None if it has fewer than two. The models share the big tables."""
         if self._model is None or not languages <= self._labels:
             self._load_model(languages | self._labels)
-        known_languages = languages & set(self._model.labels)
-        if len(known_languages) < 2:
+        available_languages = languages & set(self._model.labels)
+        if len(available_languages) < 2:
             return None
         restricted_model = copy.copy(self._model)
-        restricted_model.set_languages(sorted(known_languages))
+        restricted_model.set_languages(sorted(available_languages))
         return restricted_model
 
     def _load_model(self, languages: frozenset[str]) -> None:
         full_model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        kept_columns = [column for column, label in enumerate(full_model.nb_classes) if label in languages]
-        self._labels, self._model = (
-            languages,
-            LanguageIdentifier(
-                full_model.nb_ptc[:, kept_columns],
-                full_model.nb_pc[kept_columns],
-                [full_model.nb_classes[column] for column in kept_columns],
-                full_model.tk_nextmove,
-                array("i", full_model.tk_output),
-                norm_probs=True,
-                tk_row=full_model.tk_row,
-            ),
+        columns = [column for column, label in enumerate(full_model.nb_classes) if label in languages]
+        self._labels = languages
+        self._model = LanguageIdentifier(
+            full_model.nb_ptc[:, columns],
+            full_model.nb_pc[columns],
+            [full_model.nb_classes[column] for column in columns],
+            full_model.tk_nextmove,
+            array("i", full_model.tk_output),
+            norm_probs=True,
+            tk_row=full_model.tk_row,
         )
 
 
@@ -106,7 +103,7 @@ def _get_identifier(languages: tuple[str, ...]) -> Any:
 
 
 def preload_language_model(languages: tuple[str, ...]) -> None:
-    """Load the model now: it takes part of a second that the first family's message must not wait for."""
+    """Load the model now, so that the first message of a family doesn't wait for it."""
     _rank_with_general_model("hello, this is a first message", languages)
     _group_by_script(languages)
 
@@ -133,8 +130,9 @@ def _find_main_script(letters: str) -> str | None:
     for char in letters:
         script_and_worth = _find_script(char) if char.isalpha() else None
         if script_and_worth:
-            worth_by_script[script_and_worth[0]] = worth_by_script.get(script_and_worth[0], 0) + script_and_worth[1]
-    return max(worth_by_script, key=worth_by_script.__getitem__) if worth_by_script else None
+            script, worth = script_and_worth
+            worth_by_script[script] = worth_by_script.get(script, 0) + worth
+    return max(worth_by_script, key=worth_by_script.__getitem__, default=None)
 
 
 def detect_language(
@@ -144,10 +142,10 @@ def detect_language(
     languages: tuple[str, ...],
     stored_language: str | None = None,
 ) -> tuple[str | None, float]:
-    """The likeliest of `languages` and its probability; (None, 0.0) without letters of a script they use.
+    """Return the likeliest of `languages` and its probability.
 
-    `rows` are the words and letters of the text (features.lexical), `weights` what the phrases taught of them;
-    `stored` is the family's language so far and counts three times.
+    Return (None, 0.0) if the text has no letters of a script that these languages use. `message_features` are the words
+    and letters of the text, and `weights` come from the phrases. `stored_language` gets a higher prior.
     """
     script = _find_main_script(text.casefold())
     candidates = _group_by_script(languages).get(script or "", ())
@@ -155,20 +153,21 @@ def detect_language(
         return candidates[0], _CERTAIN_PROBABILITY
     if not candidates:
         return None, 0.0
-    # Any language may be typed in Latin letters; no language but those of the script in another.
+    # People write any language in Latin letters. Other scripts belong only to their languages.
     possible_languages = languages if script == "Latin" else candidates
     scores = _score_languages(text, message_features, weights, possible_languages, candidates)
     if "ar" in scores and script == "Latin":
         scores["ar"] += _CHAT_ARABIC_WEIGHT * len(_CHAT_ARABIC_PATTERN.findall(text.casefold()))
     if stored_language in scores:
-        scores[stored_language] += math.log(
-            _STORED_LANGUAGE_PRIOR_FOR_SHORT_TEXT if _is_short_text(message_features) else _STORED_LANGUAGE_PRIOR
-        )
+        is_short = _is_short_text(message_features)
+        prior = _STORED_LANGUAGE_PRIOR_FOR_SHORT_TEXT if is_short else _STORED_LANGUAGE_PRIOR
+        scores[stored_language] += math.log(prior)
     best_language = max(scores, key=scores.__getitem__)
     confidence = 1 / sum(math.exp(score - scores[best_language]) for score in scores.values())
-    is_unknown_word = len(message_features[0]) == 1 and message_features[0][0] not in weights.vocabularies[0]
-    # One word that nobody taught (a name, a street) tells next to nothing about the language.
-    return best_language, min(confidence, _MAX_UNKNOWN_WORD_CONFIDENCE) if is_unknown_word else confidence
+    # One word that is in no phrase (a name, a street) says almost nothing about the language.
+    if len(message_features[0]) == 1 and message_features[0][0] not in weights.vocabularies[0]:
+        confidence = min(confidence, _MAX_UNKNOWN_WORD_CONFIDENCE)
+    return best_language, confidence
 
 
 def _score_languages(
@@ -178,14 +177,15 @@ def _score_languages(
     possible_languages: tuple[str, ...],
     candidates: tuple[str, ...],
 ) -> dict[str, float]:
-    general_weight = _GENERAL_MODEL_WEIGHT_FOR_SHORT_TEXT if _is_short_text(message_features) else _GENERAL_MODEL_WEIGHT
+    is_short = _is_short_text(message_features)
+    general_weight = _GENERAL_MODEL_WEIGHT_FOR_SHORT_TEXT if is_short else _GENERAL_MODEL_WEIGHT
     phrase_probabilities = dict(
         zip(weights.classes, map(float, softmax(weights.compute_scores(message_features))), strict=True)
     )
-    # Where the phrases are sure, the slower vote would change nothing.
+    # If the phrases are sure, the slower vote changes nothing.
     is_certain = (
         max(phrase_probabilities.values()) >= _CERTAIN_PROBABILITY
-        and not _is_short_text(message_features)
+        and not is_short
         and phrase_probabilities.keys() >= set(candidates)
     )
     general_probabilities = {} if is_certain else _rank_with_general_model(text, candidates)
@@ -197,11 +197,13 @@ def _score_languages(
 
 
 def _is_short_text(message_features: MessageFeatures) -> bool:
-    """One or two words (each is a feature, and so is the pair)."""
+    """Return whether the text has one or two words. Each word is a feature, and so is the pair."""
     return len(message_features[0]) <= 2 * _MAX_SHORT_TEXT_WORDS - 1
 
 
 def _rank_with_general_model(text: str, candidates: tuple[str, ...]) -> dict[str, float]:
-    """What the general model says of the languages that it knows."""
+    """Return the probabilities of the general model for its languages."""
     identifier = _get_identifier(candidates)
-    return {} if identifier is None else {lang: float(probability) for lang, probability in identifier.rank(text)}
+    if identifier is None:
+        return {}
+    return {lang: float(probability) for lang, probability in identifier.rank(text)}

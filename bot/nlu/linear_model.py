@@ -1,4 +1,4 @@
-"""A small linear model as plain numpy reads it: which classes the features of a message speak for."""
+"""Score the classes of a message with a small linear model and a small net, in plain numpy."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 MessageFeatures = Sequence[Sequence[str]]
-"""The features of one message, a list for each family (bot.nlu.features)."""
+"""The features of one message, with a list for each family (bot.nlu.features)."""
 
 
 SENTINEL_HASH = np.iinfo(np.int64).max
-"""The end of the table; a text has this hash as seldom as any other."""
+"""The hash at the end of the table. A feature has this hash as rarely as any other hash."""
 
 
 class Vocabulary:
-    """Which row of a table is which feature's.
+    """Map features to rows of a table.
 
-    Features are found by their 64-bit hash (this process's own): a dictionary of fifty thousand words takes ten times
-    the memory, and that two of them, or one and a word of a family's, share a hash is less likely than a broken disk.
+    The map uses the 64-bit hashes of this process, because a dictionary of 50,000 words takes ten times the memory. Two
+    features with the same hash are less likely than a disk failure.
     """
 
     def __init__(self, names: Sequence[str], first_row: int = 0) -> None:
         hashes = _hash_names(names)
         order = hashes.argsort()
-        self._hashes = np.append(hashes[order], SENTINEL_HASH)  # so that there is a place for what comes after all
+        self._hashes = np.append(
+            hashes[order], SENTINEL_HASH
+        )  # `searchsorted` can return the index after the last hash
         self._rows = np.append(order + first_row, -1).astype(np.int32)
         self._encoded_names = "\n".join(names).encode()
 
@@ -37,11 +39,11 @@ class Vocabulary:
 
     @property
     def names(self) -> str:
-        """All features in the order of their rows, a line each."""
+        """Return all features in the order of their rows, one on each line."""
         return self._encoded_names.decode()
 
     def find_rows(self, features: Sequence[str]) -> npt.NDArray[np.int32]:
-        """The rows of those features that are known; a feature that comes twice counts twice."""
+        """Return the rows of the known features. A repeated feature counts again."""
         wanted_hashes = _hash_names(features)
         positions = self._hashes.searchsorted(wanted_hashes)
         rows: npt.NDArray[np.int32] = self._rows[positions[self._hashes[positions] == wanted_hashes]]
@@ -54,19 +56,19 @@ def _hash_names(names: Sequence[str]) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A row of small integers for each feature, a column for each class; made by bot.nlu_training."""
+    """Hold a row of small integers for each feature, with a column for each class. `bot.nlu_training` creates it."""
 
     classes: tuple[str, ...]
     vocabularies: tuple[Vocabulary, ...]
-    """For each family of features, which row of `table` is which feature's."""
+    """For each family of features, the map from features to rows of `table`."""
     table: npt.NDArray[np.int8]
     scale: float
     bias: FloatArray
     gains: tuple[float, ...]
-    """How much each family of features counts."""
+    """The weight of each family of features."""
 
     def compute_scores(self, features: MessageFeatures) -> FloatArray:
-        """A logit for each class."""
+        """Return a logit for each class."""
         total = self.bias.copy()
         for vocabulary, gain, family in zip(self.vocabularies, self.gains, features, strict=False):
             rows = vocabulary.find_rows(family)
@@ -76,22 +78,21 @@ class Weights:
         return total
 
     def list_reasons(self, features: MessageFeatures, label: str, max_count: int = 8) -> list[tuple[str, float]]:
-        """The features that spoke most for `label` (against the mean of all classes), with their weight."""
+        """List the features with the highest weight for `label`, relative to the mean of all classes."""
         column = self.classes.index(label)
         weight_by_feature: dict[str, float] = {}
         for vocabulary, gain, family in zip(self.vocabularies, self.gains, features, strict=False):
             for feature in family:
                 for row in vocabulary.find_rows([feature]):
                     weight = float(self.table[row, column]) - float(self.table[row].mean())
-                    weight_by_feature[feature] = (
-                        weight_by_feature.get(feature, 0.0) + weight * self.scale * gain / len(family) ** 0.5
-                    )
+                    share = weight * self.scale * gain / len(family) ** 0.5
+                    weight_by_feature[feature] = weight_by_feature.get(feature, 0.0) + share
         return sorted(weight_by_feature.items(), key=lambda pair: -pair[1])[:max_count]
 
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """A small net with one hidden layer over concepts: what no single concept tells, several together do."""
+    """Hold a small net over concepts with one hidden layer. It learns what several concepts mean together."""
 
     inputs: Mapping[str, int]
     hidden: FloatArray
@@ -100,7 +101,7 @@ class Net:
     out_bias: FloatArray
 
     def compute_scores(self, concepts: Iterable[str]) -> FloatArray:
-        """A logit for each class, in the order of the linear model's classes; repeated concepts count once."""
+        """Return a logit for each class, in the order of the linear model's classes. Repeated concepts count once."""
         rows = [self.inputs[concept] for concept in set(concepts) if concept in self.inputs]
         total = self.hidden_bias.copy()
         if rows:
@@ -110,21 +111,21 @@ class Net:
 
 
 def softmax(scores: FloatArray) -> FloatArray:
-    """Probabilities from logits."""
+    """Return the probabilities of logits."""
     exponentials: FloatArray = np.exp(scores - scores.max())
     probabilities: FloatArray = exponentials / exponentials.sum()
     return probabilities
 
 
 def log_softmax(scores: FloatArray) -> FloatArray:
-    """Logarithms of the probabilities."""
+    """Return the logarithms of the probabilities of logits."""
     shifted_scores: FloatArray = scores - scores.max()
     log_probabilities: FloatArray = shifted_scores - np.log(np.exp(shifted_scores).sum())
     return log_probabilities
 
 
 def pack_weights(name: str, weights: Weights) -> dict[str, Any]:
-    """The arrays of one model under names that begin with `name`, as `unpacked` reads them."""
+    """Return the arrays of one model, with `name` as prefix, for `unpack_weights`."""
     return {
         f"{name}_classes": np.array(weights.classes),
         f"{name}_features": np.array([vocabulary.names for vocabulary in weights.vocabularies]),
@@ -136,7 +137,7 @@ def pack_weights(name: str, weights: Weights) -> dict[str, Any]:
 
 
 def unpack_weights(name: str, data: Any) -> Weights:
-    """One model out of a file of several."""
+    """Read one model from a file of several."""
     vocabularies: list[Vocabulary] = []
     first_row = 0
     for text in data[f"{name}_features"]:
@@ -154,7 +155,7 @@ def unpack_weights(name: str, data: Any) -> Weights:
 
 
 def pack_net(net: Net) -> dict[str, Any]:
-    """The arrays of the net, as `unpacked_net` reads them."""
+    """Return the arrays of the net, for `unpack_net`."""
     names = sorted(net.inputs, key=net.inputs.__getitem__)
     return {
         "net_inputs": np.array("\n".join(names)),
@@ -166,7 +167,7 @@ def pack_net(net: Net) -> dict[str, Any]:
 
 
 def unpack_net(data: Any) -> Net:
-    """The net of a file."""
+    """Read the net from a file."""
     inputs = {name: row for row, name in enumerate(str(data["net_inputs"]).split("\n"))}
     hidden = data["net_hidden"].astype(np.float32)
     return Net(inputs, hidden, data["net_hidden_bias"], data["net_out"], data["net_out_bias"])

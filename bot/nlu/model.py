@@ -1,7 +1,9 @@
-"""What the phrases taught: `flows/taught.npz`, written by `make teach`, read once at start.
+"""Load and save the trained model, `flows/taught.npz`.
 
-The phrases themselves (two megabytes of YAML) are read only for teaching and checking; the program needs
-this file alone, which holds the weights, the words of the concepts, and the topic of each phrase as it stands.
+`make teach` writes it, and every process reads it at start.
+
+Only training and checks read the phrases, two megabytes of YAML. The program needs only this file, which holds the
+weights, the words of the concepts, and the topic of each phrase.
 """
 
 from __future__ import annotations
@@ -30,34 +32,34 @@ from bot.nlu.linear_model import (
 
 MODEL_FILENAME: Final = "taught.npz"
 TRAINING_FOLDERS: Final = ("phrases", "concepts")
-"""The folders of `flows/` whose files teach."""
+"""The folders of `flows/` with the training data."""
 
 
 @dataclass(frozen=True, slots=True)
 class NluModel:
-    """Models of topics and languages, the lexicons, and the phrases themselves."""
+    """Hold the models of topics and languages, the lexicons, and the topics of the phrases."""
 
     topic_weights: Weights
     net: Net
     language_weights: Weights
     lexicons: Mapping[str, Lexicon]
     intent_by_phrase: Mapping[str, str]
-    """The topic of each phrase (normalised)."""
+    """The topic of each phrase (normalized)."""
     fingerprint: str
-    """Of the files that taught it: `bot check` tells when they have changed since."""
+    """The fingerprint of the training files. `bot check` compares it to find later changes."""
 
     def compute_topic_probabilities(
         self, message_features: MessageFeatures, concepts: Iterable[str]
     ) -> dict[str, float]:
-        """How likely each topic is: midway between what the linear model and the net say (their geometric mean)."""
-        scores = log_softmax(self.topic_weights.compute_scores(message_features)) + log_softmax(
-            self.net.compute_scores(concepts)
-        )
-        return dict(zip(self.topic_weights.classes, softmax(scores * np.float32(0.5)).tolist(), strict=True))
+        """Return the probability of each topic: the geometric mean of the linear model and the net."""
+        linear_scores = log_softmax(self.topic_weights.compute_scores(message_features))
+        net_scores = log_softmax(self.net.compute_scores(concepts))
+        probabilities = softmax((linear_scores + net_scores) * np.float32(0.5))
+        return dict(zip(self.topic_weights.classes, probabilities.tolist(), strict=True))
 
 
 def compute_fingerprint(flows: Path) -> str:
-    """One value for the contents of all files that teach."""
+    """Return one hash of all training files."""
     digest = hashlib.sha256()
     for folder in TRAINING_FOLDERS:
         for path in sorted((flows / folder).glob("*.yaml")):
@@ -66,7 +68,7 @@ def compute_fingerprint(flows: Path) -> str:
 
 
 def save_model(path: Path, nlu_model: NluModel, entries: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
-    """Write what was taught, with the lexicons' `entries`; the file is replaced whole or not at all."""
+    """Write the model with the `entries` of the lexicons. The new file replaces the old file in one step."""
     lines = [
         f"{lang}\t{name}\t{entry}"
         for lang, concepts in entries.items()
@@ -89,7 +91,7 @@ def save_model(path: Path, nlu_model: NluModel, entries: Mapping[str, Mapping[st
 
 
 def load_model(path: Path) -> NluModel:
-    """What was taught; OSError or ValueError if the file is missing or damaged."""
+    """Read the model. Raises OSError or ValueError if the file is missing or damaged."""
     with np.load(path, allow_pickle=False) as data:
         intent_by_phrase = dict(line.split("\t") for line in str(data["exact"]).splitlines())
         lexicons = _parse_lexicons(str(data["lexicon"]))

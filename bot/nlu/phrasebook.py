@@ -1,4 +1,4 @@
-"""The signal files (`flows/signals/<lang>.yaml`), compiled once at start, beside what the phrases taught."""
+"""Compile the signal files (`flows/signals/<lang>.yaml`) once at start, and hold them with the trained model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CommandWord = Literal["stop", "start", "help", "person", "menu", "language", "jo
 
 
 class SignalFile(BaseModel):
-    """One language's emergency patterns and command words; unknown keys and topics are refused."""
+    """One language's emergency patterns and command words. Unknown keys and topics are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,13 +25,13 @@ class SignalFile(BaseModel):
     commands: dict[CommandWord, list[str]] = Field(default_factory=dict)
     names: list[str] = Field(default_factory=list)
     lists: dict[str, str] = Field(default_factory=dict)
-    """Alternatives that several patterns share, used there as <name>."""
+    """Alternatives that several patterns share. Patterns refer to them as <name>."""
     whole_words: bool = False
-    """Alternatives match whole words only: for a language whose words have no endings (Vietnamese)."""
+    """Alternatives match whole words only, for a language whose words have no endings (Vietnamese)."""
     ignore: list[str] = Field(default_factory=list)
-    """Sayings and things that only sound like an emergency; messages are read as if they were not there."""
+    """Expressions that only sound like an emergency. The matcher reads messages as if they were not there."""
     polite: list[str] = Field(default_factory=list)
-    """Words that may stand around a command: please, thank you."""
+    """Polite words around a command: please, thank you."""
 
     @field_validator("emergencies")
     @classmethod
@@ -42,13 +42,13 @@ class SignalFile(BaseModel):
 def _check_known_names(value: dict[str, list[str]], names: tuple[str, ...]) -> dict[str, list[str]]:
     unknown_names = sorted(set(value) - set(names))
     if unknown_names:
-        raise ValueError(f"unknown: {', '.join(unknown_names)}; known are {', '.join(names)}")
+        raise ValueError(f"unknown: {', '.join(unknown_names)}; use one of {', '.join(names)}")
     return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Phrasebook:
-    """Everything the phrase files say, compiled; made by `build`, never changed, shared by all threads."""
+    """Hold the compiled signal files. `build` creates it, it never changes, and all threads share it."""
 
     languages: tuple[str, ...]
     matcher: EmergencyMatcher
@@ -60,17 +60,16 @@ class Phrasebook:
 
     @classmethod
     def build(cls, files: Mapping[str, SignalFile], nlu_model: NluModel) -> Phrasebook:
-        """Compile the files, by language; ValueError says which line of which file cannot be used."""
+        """Compile the files by language. Raises ValueError with the line of the file that is invalid."""
         commands, accented_commands = _collect_commands(files)
+        polite_words = {normalize_text(word) for file in files.values() for word in file.polite}
         return cls(
             languages=tuple(files),
             matcher=_build_matcher(files),
             commands=commands,
             accented_commands=accented_commands,
             names=_collect_language_names(files),
-            polite_words=tuple(
-                sorted({normalize_text(p) for f in files.values() for p in f.polite}, key=len, reverse=True)
-            ),
+            polite_words=tuple(sorted(polite_words, key=len, reverse=True)),
             nlu_model=nlu_model,
         )
 
@@ -93,12 +92,9 @@ def _collect_commands(files: Mapping[str, SignalFile]) -> tuple[dict[str, Comman
     for file in files.values():
         for kind, lines in file.commands.items():
             for line in lines:
-                is_exact = line.startswith("=")
-                table, key = (
-                    (accented_commands, normalize_keeping_accents(line))
-                    if is_exact
-                    else (plain_commands, normalize_text(line))
-                )
+                table, key = plain_commands, normalize_text(line)
+                if line.startswith("="):
+                    table, key = accented_commands, normalize_keeping_accents(line)
                 if table.setdefault(key, kind) != kind:
                     raise ValueError(f"the word {line!r} cannot mean both {table[key]} and {kind}")
     return plain_commands, accented_commands

@@ -1,4 +1,4 @@
-"""What the understanding of a message is made of: plain values that the program may keep and compare."""
+"""Define the result of a classification as plain values that the program can store and compare."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What one message says, as far as the bot can tell; never the message itself."""
+    """Hold what one message means. It never holds the message itself."""
 
     lang: str | None
     lang_confidence: float
     intent: str | None
-    """None when no topic is likely enough; then `choices` are offered."""
+    """None if no topic is likely enough. Puente then offers `choices`."""
     confidence: float
     severity: Severity
     secondary_intents: tuple[str, ...] = ()
-    """What else the message says besides `intent`: emergencies first (their people are paged too), then a topic."""
+    """Other topics of the message: emergencies first (their staff are paged too), then one topic."""
     choices: tuple[str, ...] = ()
-    """Up to three likeliest topics, best first."""
+    """Up to three of the likeliest topics, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class NluContext:
-    """What is known before the message is read: phrases, the district's languages, the family's language.
+    """Hold what Puente knows before it reads a message.
 
-    `languages` are those that the district answers in; a message may be in any that was taught besides.
+    `languages` are the languages that the district answers in. A message can be in any language of the training data.
     """
 
     phrasebook: Phrasebook

@@ -1,1 +1,1 @@
-"""Teaching the understanding from its phrases, and measuring how well it has learnt.  Not needed to run Puente."""
+"""Train the classifier from the phrases, and measure its accuracy. Puente runs without this package."""

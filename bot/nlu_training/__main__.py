@@ -1,4 +1,4 @@
-"""`python -m bot.nlu_training`: teach the line from `flows/phrases` and `flows/concepts`; writes `flows/taught.npz`."""
+"""Run `python -m bot.nlu_training`: train on `flows/phrases` and `flows/concepts`, and write `flows/taught.npz`."""
 
 import sys
 import time
@@ -11,8 +11,8 @@ from bot.nlu_training.dataset import read_training_data
 
 
 def main() -> int:
-    """Teach; 1 and a sentence when a file cannot be used."""
-    flows, started_at = ROOT / "flows", time.monotonic()
+    """Train the model. Return 1 and print the reason if a file is invalid."""
+    flows, start_seconds = ROOT / "flows", time.monotonic()
     try:
         training_data = read_training_data(flows)
         intent_by_phrase = training_data.map_phrases_to_intents()
@@ -30,8 +30,8 @@ def main() -> int:
     )
     save_model(flows / MODEL_FILENAME, nlu_model, training_data.concepts)
     size_megabytes = (flows / MODEL_FILENAME).stat().st_size / 1e6
-    elapsed_seconds = time.monotonic() - started_at
-    result = f"{len(training_data.phrases)} phrases taught in {elapsed_seconds:.0f} s"
+    elapsed_seconds = time.monotonic() - start_seconds
+    result = f"Trained on {len(training_data.phrases)} phrases in {elapsed_seconds:.0f} s"
     print(f"{result}: flows/{MODEL_FILENAME}, {size_megabytes:.1f} MB", file=sys.stderr)
     return 0
 

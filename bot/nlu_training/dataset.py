@@ -1,4 +1,4 @@
-"""What teaches: the phrase files and the concept files, read and checked."""
+"""Read and check the training data: the phrase files and the concept files."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from bot.nlu.intents import EMERGENCY_INTENTS, SEVERITY_BY_INTENT
 from bot.nlu.model import MODEL_FILENAME, NluModel, compute_fingerprint
 
 CONCEPT_LIST_FILENAME = "concepts.yaml"
-"""The list of the concepts, with what each means; the other files of its folder are languages."""
+"""The list of the concepts with their meanings. The other files of its folder are languages."""
 
 
 class PhraseFile(BaseModel):
-    """One language's sentences by topic, as a liaison writes them; unknown topics are refused."""
+    """One language's sentences by topic, as a liaison writes them. Unknown topics are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     topics: dict[str, list[str]]
     near_misses: dict[str, list[str]] = Field(default_factory=dict)
-    """What sounds like an emergency and is none, under the topic that it is."""
+    """Sentences that sound like an emergency but aren't one, by their real topic."""
 
     @field_validator("topics", "near_misses")
     @classmethod
     def _check_topics(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
         unknown_topics = sorted(set(value) - set(SEVERITY_BY_INTENT))
         if unknown_topics:
-            raise ValueError(f"unknown: {', '.join(unknown_topics)}; known are {', '.join(SEVERITY_BY_INTENT)}")
+            raise ValueError(f"unknown: {', '.join(unknown_topics)}; use one of {', '.join(SEVERITY_BY_INTENT)}")
         return value
 
     @field_validator("near_misses")
@@ -45,7 +45,7 @@ class PhraseFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class LabeledPhrase:
-    """One phrase, its language, the topic that it teaches."""
+    """Hold one phrase with its language and topic."""
 
     text: str
     lang: str
@@ -54,36 +54,32 @@ class LabeledPhrase:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """All that teaches, in the order of the files."""
+    """Hold all training data, in the order of the files."""
 
     phrases: tuple[LabeledPhrase, ...]
     concepts: Mapping[str, Mapping[str, list[str]]]
-    """By language and concept, the entries as written."""
+    """The entries as written, by language and concept."""
 
     def map_phrases_to_intents(self) -> dict[str, str]:
-        """The topic of each phrase (normalised), but for those that mean another thing in another language.
+        """Return the topic of each phrase (normalized), except for phrases with another topic in another language.
 
-        ValueError names a phrase that stands under two topics of one language.
+        Raises ValueError that names a phrase with two topics in one language.
         """
         intents_by_phrase: dict[str, dict[str, str]] = {}
         for labeled_phrase in self.phrases:
             intent_by_language = intents_by_phrase.setdefault(normalize_text(labeled_phrase.text), {})
             if intent_by_language.setdefault(labeled_phrase.lang, labeled_phrase.intent) != labeled_phrase.intent:
                 intents = f"{intent_by_language[labeled_phrase.lang]} and {labeled_phrase.intent}"
-                raise ValueError(f"{labeled_phrase.text!r} stands under {intents}: keep one")
+                raise ValueError(f"{labeled_phrase.text!r} is listed under {intents}: remove one")
         return {
             phrase: next(iter(intent_by_language.values()))
             for phrase, intent_by_language in intents_by_phrase.items()
-            if phrase and _has_single_intent(intent_by_language)
+            if phrase and len(set(intent_by_language.values())) == 1
         }
 
 
-def _has_single_intent(intent_by_language: Mapping[str, str]) -> bool:
-    return len(set(intent_by_language.values())) == 1
-
-
 def read_training_data(flows: Path) -> TrainingData:
-    """The files of `flows/phrases` and `flows/concepts`; ValueError names the file and what is wrong in it."""
+    """Read `flows/phrases` and `flows/concepts`. Raises ValueError that names the file and the problem."""
     phrases: list[LabeledPhrase] = []
     for path in sorted((flows / "phrases").glob("*.yaml")):
         file = load_yaml_file(path, PhraseFile)
@@ -98,7 +94,7 @@ def read_training_data(flows: Path) -> TrainingData:
 
 
 def load_yaml_file(path: Path, schema: Any) -> Any:
-    """A YAML file as `kind`; ValueError names the file and what is wrong in it."""
+    """Read a YAML file and validate it against `schema`. Raises ValueError that names the file and the problem."""
     try:
         return TypeAdapter(schema).validate_python(yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader))
     except (ValueError, yaml.YAMLError) as error:
@@ -107,16 +103,19 @@ def load_yaml_file(path: Path, schema: Any) -> Any:
 
 def _parse_entries(path: Path, words: Mapping[str, str], concept_meanings: Mapping[str, str]) -> dict[str, list[str]]:
     if unknown_concepts := sorted(set(words) - set(concept_meanings)):
-        raise ValueError(f"{path}: no concept is called {unknown_concepts[0]}: see {CONCEPT_LIST_FILENAME}")
+        raise ValueError(f"{path}: there is no concept {unknown_concepts[0]}: see {CONCEPT_LIST_FILENAME}")
     return {name: [entry.strip() for entry in line.split(",") if entry.strip()] for name, line in words.items()}
 
 
 def find_training_problems(flows: Path, nlu_model: NluModel) -> list[str]:
-    """What is wrong with the files that teach, or that they have changed since they taught; empty if all is well."""
+    """List the problems of the training files, including changes after the training.
+
+    The list is empty without problems.
+    """
     try:
         read_training_data(flows).map_phrases_to_intents()
     except ValueError as error:
         return [str(error)]
     if nlu_model.fingerprint == compute_fingerprint(flows):
         return []
-    return [f"flows/{MODEL_FILENAME}:1:1: phrases or concepts have changed since it was taught: run 'make teach'"]
+    return [f"flows/{MODEL_FILENAME}:1:1: phrases or concepts changed after the training: run 'make teach'"]

@@ -1,8 +1,8 @@
-"""How well is a message understood that nobody taught?  `make measure`; docs/understanding.md explains the figures.
+"""Measure how well the classifier understands messages outside its training data (`make measure`).
 
-The messages to be scored stand in `tests/routing/<lang>.yaml`: other people wrote them than the phrases.  Whatever
-phrase is nearly one of them (the same words in another order, a letter more) is left out before teaching, so that
-understanding is measured and not memory.
+`tests/routing/<lang>.yaml` holds the messages. Other people wrote them than the phrases. Before training, the
+measurement removes every phrase that is nearly the same as a message, so that memory doesn't raise the score.
+docs/understanding.md explains the figures.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from bot.nlu_training import train
 from bot.nlu_training.dataset import LabeledPhrase, PhraseFile, TrainingData, load_yaml_file, read_training_data
 
 NEAR_COPY_THRESHOLD: Final = 84
-"""A likeness (0 to 100, words in any order) from which a phrase counts as a copy of a message."""
+"""From this similarity (0 to 100, words in any order), a phrase counts as a copy of a message."""
 SMALL_TRAINING_SIZE: Final = 120
-"""So many phrases taught the method that the first try was made with."""
+"""The number of training phrases for the first, small method."""
 
 Ranker = Callable[[LabeledPhrase], list[str]]
-"""The topics of a message, best first."""
+"""Return the topics of a message, best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationMessages:
-    """The messages to be scored: ordinary ones and emergencies, and what only sounds like one."""
+    """Hold the messages to score: ordinary messages, emergencies, and near misses that only sound like emergencies."""
 
     messages: tuple[LabeledPhrase, ...]
     near_misses: tuple[LabeledPhrase, ...]
 
 
 def read_evaluation_messages(folder: Path) -> EvaluationMessages:
-    """The messages of `tests/routing`; ValueError names the file and what is wrong in it."""
+    """Read the messages of `tests/routing`. Raises ValueError that names the file and the problem."""
     messages: list[LabeledPhrase] = []
     near_misses: list[LabeledPhrase] = []
     for path in sorted(folder.glob("*.yaml")):
@@ -51,8 +51,8 @@ def read_evaluation_messages(folder: Path) -> EvaluationMessages:
 
 
 def drop_near_copies(training_data: TrainingData, evaluation_messages: EvaluationMessages) -> tuple[LabeledPhrase, ...]:
-    """The phrases that are no near copy of a scored message of their language."""
-    from rapidfuzz import fuzz, process  # taught with, not run with
+    """Return the phrases that are no near copy of a message in their language."""
+    from rapidfuzz import fuzz, process  # only training needs it
 
     remaining_phrases: list[LabeledPhrase] = []
     for lang in {phrase.lang for phrase in training_data.phrases}:
@@ -63,12 +63,11 @@ def drop_near_copies(training_data: TrainingData, evaluation_messages: Evaluatio
         ]
         phrases = [phrase for phrase in training_data.phrases if phrase.lang == lang]
         phrase_texts = [_join_words(phrase.text) for phrase in phrases]
-        similarity = (
-            process.cdist(phrase_texts, message_texts, scorer=fuzz.token_sort_ratio, workers=-1)
-            if message_texts
-            else None
-        )
-        best_similarities = similarity.max(axis=1) if similarity is not None else [0.0] * len(phrases)
+        if not message_texts:
+            remaining_phrases += phrases
+            continue
+        similarity = process.cdist(phrase_texts, message_texts, scorer=fuzz.token_sort_ratio, workers=-1)
+        best_similarities = similarity.max(axis=1)
         remaining_phrases += [
             phrase
             for phrase, best_similarity in zip(phrases, best_similarities, strict=True)
@@ -78,7 +77,7 @@ def drop_near_copies(training_data: TrainingData, evaluation_messages: Evaluatio
 
 
 def train_methods(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> dict[str, Ranker]:
-    """The methods that are compared, each taught with the same phrases."""
+    """Train all methods of the comparison on the same phrases."""
     small_sample = _sample_evenly(labeled_phrases, SMALL_TRAINING_SIZE)
     return {
         "fuzzy, 120 phrases": _build_fuzzy_ranker(small_sample),
@@ -94,7 +93,7 @@ def train_methods(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[st
 
 
 def compute_accuracy(rank_topics: Ranker, messages: Sequence[LabeledPhrase], top_count: int = 1) -> float:
-    """The share of messages whose topic is among the first `among`."""
+    """Return the share of messages whose topic is among the first `top_count`."""
     return sum(message.intent in rank_topics(message)[:top_count] for message in messages) / max(1, len(messages))
 
 
@@ -166,11 +165,12 @@ def _build_fuzzy_ranker(labeled_phrases: Sequence[LabeledPhrase]) -> Ranker:
 
 
 SEPARATELY_SCORED_INTENTS: Final = frozenset({"out_of_scope", "restricted_request", *EMERGENCY_INTENTS})
-"""Not counted among ordinary messages: they have figures of their own (bot.nlu_training.routing_score)."""
+"""Topics that don't count as ordinary messages, because they have their own figures (bot.nlu_training.routing_score).
+"""
 
 
 def main() -> int:
-    """Teach every method with the same phrases and print how many ordinary messages each gets right."""
+    """Train every method on the same phrases, and print its accuracy for ordinary messages."""
     training_data = read_training_data(ROOT / "flows")
     evaluation_messages = read_evaluation_messages(ROOT / "tests/routing")
     lexicons = {lang: Lexicon.build(lang, words) for lang, words in training_data.concepts.items()}
@@ -178,15 +178,13 @@ def main() -> int:
     ordinary_messages = [
         message for message in evaluation_messages.messages if message.intent not in SEPARATELY_SCORED_INTENTS
     ]
-    print(
-        f"{len(training_data.phrases)} phrases,"
-        f" {len(training_data.phrases) - len(remaining_phrases)} left out as near copies"
-    )
+    near_copy_count = len(training_data.phrases) - len(remaining_phrases)
+    print(f"{len(training_data.phrases)} phrases, of which {near_copy_count} near copies are not used")
     languages = {message.lang for message in ordinary_messages}
     print(f"{len(ordinary_messages)} ordinary messages in {len(languages)} languages")
     for name, rank_topics in train_methods(remaining_phrases, lexicons).items():
         first, top_three = (compute_accuracy(rank_topics, ordinary_messages, count) for count in (1, 3))
-        print(f"{name:24} right {first:6.1%}   among three {top_three:6.1%}", flush=True)
+        print(f"{name:24} first {first:6.1%}   top three {top_three:6.1%}", flush=True)
     return 0
 
 

@@ -1,15 +1,14 @@
-"""`python -m bot.nlu_training.routing_score [-v] [LANG …]`: the messages of `tests/routing` as the line understands
-them now.
+"""Score the classifier on the messages of `tests/routing`.
 
-`make check` runs it.  Each figure has a floor, a little under what was reached; below it the check fails.  With -v
-every message that was understood wrongly is shown.  docs/understanding.md explains the figures.
+Run `python -m bot.nlu_training.routing_score [-v] [LANG …]`. `make check` runs it too. Each score has a floor a little
+under the current score, and the check fails below it. `-v` shows every wrong message. docs/understanding.md explains
+the figures.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from typing import Final
 
 from bot.base.settings import ROOT
@@ -29,9 +28,9 @@ SCORE_FLOORS: Final = {
     "near_miss_quiet": 0.95,
     "ordinary_quiet": 0.97,
 }
-"""Over all languages, as shares.  "quiet": nobody was paged."""
+"""The floors over all languages, as shares. "quiet" is the share of messages that page no staff."""
 TOPIC_FLOOR_PER_LANGUAGE: Final = 0.70
-"""For the topic."""
+"""The floor for the topic in each language."""
 _SCORE_NAME_BY_INTENT: Final = {
     **dict.fromkeys(EMERGENCY_INTENTS, "emergency"),
     "out_of_scope": "out_of_scope",
@@ -40,7 +39,7 @@ _SCORE_NAME_BY_INTENT: Final = {
 
 
 def score_message(message: LabeledPhrase, understanding: Understanding, is_near_miss: bool) -> dict[str, bool]:
-    """What this message counts for, and whether it was understood rightly."""
+    """Return the scores that this message counts for, and whether each is right."""
     was_paged = understanding.severity == "escalate_now"
     if is_near_miss:
         return {"near_miss_quiet": not was_paged}
@@ -55,8 +54,9 @@ def score_message(message: LabeledPhrase, understanding: Understanding, is_near_
 
 
 def main(arguments: list[str]) -> int:
-    """Print the figures, by language and over all; 1 when one is below its floor."""
-    is_verbose, languages = "-v" in arguments, [argument for argument in arguments if argument != "-v"]
+    """Print the scores by language and in total. Return 1 if one is below its floor."""
+    is_verbose = "-v" in arguments
+    languages = [argument for argument in arguments if argument != "-v"]
     library = load_library(ROOT, ROOT / "district.yaml")
     context = NluContext(library.phrasebook, library.district.languages)
     evaluation_messages = read_evaluation_messages(ROOT / "tests/routing")
@@ -74,39 +74,32 @@ def main(arguments: list[str]) -> int:
                     right_counts.setdefault(group, Counter())[name] += is_right
             if is_verbose and not all(scores.values()):
                 print(f"{message.lang} {message.intent}: {understanding.intent} {understanding.choices} {message.text}")
-    return _print_report(
-        {
-            group: {n: right_counts[group][n] / total_counts[group][n] for n in total_counts[group]}
-            for group in total_counts
-        },
-        bool(languages),
-    )
+    shares = {
+        group: {name: right_counts[group][name] / count for name, count in counts.items()}
+        for group, counts in total_counts.items()
+    }
+    return _print_report(shares, is_partial=bool(languages))
 
 
 def _print_report(shares: dict[str, dict[str, float]], is_partial: bool) -> int:
     print("lang  " + " ".join(f"{name:>15}" for name in SCORE_FLOORS))
     for lang in sorted(shares, key=lambda group: (group == "all", group)):
         print(f"{lang:5} " + " ".join(f"{shares[lang].get(name, 1.0):15.1%}" for name in SCORE_FLOORS))
-    failures = (
-        []
-        if is_partial
-        else [
+    failures: list[str] = []
+    if not is_partial:
+        failures += [
             f"{name} {shares['all'][name]:.1%}, floor {floor:.0%}"
-            for name, floor in _find_scores_below_floor(shares["all"])
+            for name, floor in SCORE_FLOORS.items()
+            if shares["all"][name] < floor
         ]
-    )
     failures += [
         f"{lang}: topic {share['topic']:.1%}"
         for lang, share in shares.items()
         if share["topic"] < TOPIC_FLOOR_PER_LANGUAGE
     ]
     for line in failures:
-        print(f"below its floor: {line}", file=sys.stderr)
+        print(f"below the floor: {line}", file=sys.stderr)
     return 1 if failures else 0
-
-
-def _find_scores_below_floor(shares: dict[str, float]) -> Iterable[tuple[str, float]]:
-    return ((name, floor) for name, floor in SCORE_FLOORS.items() if shares[name] < floor)
 
 
 if __name__ == "__main__":

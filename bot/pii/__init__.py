@@ -1,1 +1,1 @@
-"""Personal data in free text: what is masked before storage, and what is replaced before translation."""
+"""Find personal data in free text, to mask it before storage and to replace it before translation."""

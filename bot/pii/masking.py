@@ -1,8 +1,7 @@
-"""What must never be stored: numbers that authorities know a person by, e-mail, immigration status, nationality.
+"""Mask what Puente must never store: official ID numbers, email addresses, immigration status, and nationality.
 
-Families volunteer these although nobody asks (TOPICS.md, rule 1).  Masked text is what the rest of the
-program keeps and shows; staff still see what it was about.  Telephone numbers stay: a family types them to
-be called back.
+Families volunteer these details although nobody asks (TOPICS.md, rule 1). The program stores and shows only masked
+text, and staff can still understand its topic. Phone numbers stay, because families send them for a call back.
 """
 
 from __future__ import annotations
@@ -83,11 +82,11 @@ _STATUS_WORD_LIST: Final = (
     # Korean: found anywhere, like Chinese
     "불법체류|서류미비|무비자|비자|영주권|시민권|난민|망명|노동허가|추방명령|체류신분|신분이 없"
 )
-"""Whole words; the family may leave out accents.  A word too many costs little: the topic was read before."""
+"""Whole words. Families can leave out accents. A wrong match costs little, because the topic is already known."""
 
 
 def _collect_letter_variants() -> dict[str, str]:
-    """For each plain letter all the letters that people may write for it."""
+    """Map each plain letter to all letters that people write for it."""
     variants: dict[str, str] = {}
     for code in (*range(0xC0, 0x250), *range(0x400, 0x500), *range(0x620, 0x6D6), *range(0x1E00, 0x1F00)):
         plain = fold_character(chr(code).casefold()) if len(chr(code).casefold()) == 1 else ""
@@ -97,8 +96,12 @@ def _collect_letter_variants() -> dict[str, str]:
 
 
 def _build_prefix_pattern(words: Iterable[str], build_letter_pattern: Callable[[str], str]) -> str:
-    """A pattern of all these words, which begin together where their letters do: a word of a text is held against
-    some thirty first letters, not against each of hundreds of words.  The longest that fits is found."""
+    """Build one pattern of all these words that shares their common prefixes.
+
+    The longest matching word wins.
+
+    The regex engine then compares a word of the text with about thirty first letters, not with hundreds of words.
+    """
     tree: dict[str, Any] = {}
     for word in words:
         node = tree
@@ -129,11 +132,10 @@ def _build_status_pattern() -> re.Pattern[str]:
     plain_words = sorted(
         {"".join(map(fold_character, word)) for word in _STATUS_WORD_LIST.split("|")}, key=len, reverse=True
     )
-    spaced_pattern = _build_prefix_pattern(
-        [w for w in plain_words if not HAN_OR_HANGUL_PATTERN.match(w)], build_letter_pattern
-    )
-    unspaced_pattern = "|".join(w for w in plain_words if HAN_OR_HANGUL_PATTERN.match(w))
-    # Not \b: Chinese characters are letters to Python, and "我有visa吗" has no spaces.
+    spaced_words = [word for word in plain_words if not HAN_OR_HANGUL_PATTERN.match(word)]
+    spaced_pattern = _build_prefix_pattern(spaced_words, build_letter_pattern)
+    unspaced_pattern = "|".join(word for word in plain_words if HAN_OR_HANGUL_PATTERN.match(word))
+    # Not \b: for Python, Chinese characters are letters, and "我有visa吗" has no spaces.
     edge = rf"[^\W_{HAN_RANGES}]"
     return re.compile(rf"(?<!{edge})(?:{spaced_pattern})(?!{edge})|{unspaced_pattern}", re.IGNORECASE)
 
@@ -147,7 +149,7 @@ _PHONE_OR_DATE_PATTERN: Final = re.compile(
     rf"|(?<![\w+])\+[1-9](?:{_GAP_PATTERN}\d){{6,13}}(?!\d)"
     r"|(?<![\w.-])(?:\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2})(?!\d)"
 )
-"""Telephone numbers, and dates (which with the hour behind them would look like a long number)."""
+"""Phone numbers and dates. A date with a time after it looks like a long number."""
 
 _LONG_NUMBER_PATTERN: Final = re.compile(
     r"(?<![^\W\d_])A[\s#:.№-]{0,3}\d(?:[\s-]?\d){7,8}(?!\d|[\s-]\d)"  # A-number
@@ -158,18 +160,17 @@ _LONG_NUMBER_PATTERN: Final = re.compile(
 
 
 def mask_pii(text: str) -> tuple[str, frozenset[str]]:
-    """`text` with what must not be stored replaced by "[…]", and the kinds found: number, email, status.
+    """Return `text` with each private detail replaced by "[…]", and the kinds of details: number, email, status.
 
-    Never raises; masking what is masked already changes nothing.
+    Never raises. Masked text doesn't change if you mask it again.
     """
     kinds: set[str] = set()
     masked_text, previous_text = unicodedata.normalize("NFC", text), None
-    # What is masked may set its neighbour free ("visa123456789"), so go on until nothing is found.
+    # A mask can expose a new match next to it ("visa123456789"), so repeat until nothing changes.
     while masked_text != previous_text:
         previous_text = masked_text
-        masked_text = (
-            _replace_matches(_EMAIL_PATTERN, "email", masked_text, kinds) if "@" in masked_text else masked_text
-        )
+        if "@" in masked_text:  # most texts have none, and the check is faster than the search
+            masked_text = _replace_matches(_EMAIL_PATTERN, "email", masked_text, kinds)
         masked_text = _mask_numbers(masked_text, kinds)
         masked_text = _replace_matches(_STATUS_PATTERN, "status", masked_text, kinds)
         masked_text = _replace_matches(build_origin_pattern(), "status", masked_text, kinds)
@@ -184,18 +185,13 @@ def _replace_matches(pattern: re.Pattern[str], kind: PiiKind, text: str, kinds: 
 
 
 def _mask_numbers(text: str, kinds: set[str]) -> str:
-    """Mask the long numbers between what is kept."""
+    """Mask long numbers, but not phone numbers and dates."""
     if not _DIGIT_PATTERN.search(text):
-        return text  # as most texts; the same for "@" above
-    return _change_between_matches(
-        _PHONE_OR_DATE_PATTERN, text, lambda part: _replace_matches(_LONG_NUMBER_PATTERN, "number", part, kinds)
-    )
-
-
-def _change_between_matches(kept_pattern: re.Pattern[str], text: str, change: Callable[[str], str]) -> str:
+        return text  # most texts have no digits
     parts: list[str] = []
     end = 0
-    for match in kept_pattern.finditer(text):
-        parts += (change(text[end : match.start()]), match.group())
+    for match in _PHONE_OR_DATE_PATTERN.finditer(text):
+        masked_part = _replace_matches(_LONG_NUMBER_PATTERN, "number", text[end : match.start()], kinds)
+        parts += (masked_part, match.group())
         end = match.end()
-    return "".join((*parts, change(text[end:])))
+    return "".join((*parts, _replace_matches(_LONG_NUMBER_PATTERN, "number", text[end:], kinds)))

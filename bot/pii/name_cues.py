@@ -1,15 +1,15 @@
-"""What stands before a personal name in the languages of the families: "my name is", "Mrs.", "mi hijo … no va"."""
+"""Define the cues before a personal name, in the languages of the families: "my name is", "Mrs.", "mi hijo … no va"."""
 
 import re
 
 LETTER_PATTERN = r"[A-Za-z\u00c0-\u024f\u0300-\u036f\u0400-\u052f\u1e00-\u1eff]"
-"""A letter of a script that has capitals: Latin or Cyrillic."""
+"""A letter of a script with capitals: Latin or Cyrillic."""
 TITLE_PATTERN = re.compile(
     r"\b(?:mrs?|ms|mx|mme|mlle|sra?|srta|dra|profa)\b\.?\s+"
     r"|\b(?:dr|prof|m|st|sta|rev|coach|madan|msye|mèt)\b\.?\s+(?-i:(?=[^\W\d_a-z]))",
     re.IGNORECASE,
 )
-"""A title.  The second kind are words of their own too, and count before a capital only."""
+"""A title. The titles of the second group are also ordinary words, so they count only before a capital."""
 INTRODUCTION_PATTERN = re.compile(
     r"(?<!\w)(?:names?\s+(?:is|are)|names?:|name['’]s|is\s+(?:called|named)|named|i\s+am\s+called"  # English
     r"|me\s+llamo|se\s+llaman?|nombre\s+es|nombre:|llamad[oa]"  # Spanish
@@ -35,4 +35,4 @@ KIN_PATTERN = re.compile(
     rf"{_NAME_SLOT}(?:es|está|esta|tiene|fue|va|no|se|estaba|necesita|quiere|puede|ya)\b)",
     re.IGNORECASE,
 )
-"""A child or relative, one or two words, and a verb: the words between are a name, if they are no ordinary words."""
+"""A child or relative, one or two words, and a verb. The words between are a name if they aren't ordinary words."""

@@ -1,7 +1,7 @@
-"""Words for telling names from other words: common given and family names, and words that are no names.
+"""List common given and family names, and ordinary words, to tell names from other words.
 
-Both lists only have to be good where capitals do not tell: at the beginning of a sentence, and in texts of people who
-write no capitals.  A name that is also a word ("Grace", "Rosa", "Will") is in neither.
+Both lists matter where capitals don't help: at the start of a sentence, and in texts without capitals. Names that are
+also words ("Grace", "Rosa", "Will") are in neither list.
 """
 
 import unicodedata
@@ -73,30 +73,29 @@ HAITIAN_DATE_WORDS = (
     "lendi madi mèkredi jedi vandredi samdi dimanch "
     "janvye fevriye mas avril me jen jiyè out septanm oktòb novanm desanm"
 )
-"""CLDR has no calendar in Haitian Creole."""
+"""Days and months in Haitian Creole, which CLDR doesn't have."""
 
 
 def fold_word(word: str) -> str:
-    """A word without capitals and accents; й and ї keep theirs, which are letters of their own."""
+    """Return a word without capitals and accents. The letters й and ї stay, because they are separate letters."""
     plain = unicodedata.normalize("NFD", word.casefold())
-    return unicodedata.normalize(
-        "NFC", "".join(c for c in plain if c in "\u0306\u0308" or not unicodedata.combining(c))
-    )
+    folded = "".join(char for char in plain if char in "\u0306\u0308" or not unicodedata.combining(char))
+    return unicodedata.normalize("NFC", folded)
 
 
 PERSONAL_NAMES = frozenset(_PERSONAL_NAMES.split())
 ORDINARY_WORDS = frozenset(map(fold_word, _ORDINARY_WORDS.split()))
 VIETNAMESE_WORDS = frozenset(map(fold_word, _VIETNAMESE_WORDS.split()))
-"""Apart: "An", "Em" and "Le" are names there, and ordinary words elsewhere."""
+"""A separate list, because "An", "Em", and "Le" are names in Vietnamese and ordinary words elsewhere."""
 
 
 def is_name(word: str) -> bool:
-    """Whether this word, however it is written, is known as a person's name."""
+    """Return whether this word is a common personal name, in any case."""
     return fold_word(word) in PERSONAL_NAMES
 
 
 def is_ordinary(word: str, language: str) -> bool:
-    """Whether this word is no name: of the list, a day, a month or a language, in English or `language`."""
+    """Return whether this word is no name: a listed word, a day, a month, or a language, in English or `language`."""
     plain = fold_word(word)
     listed_words = VIETNAMESE_WORDS if language == "vi" else ORDINARY_WORDS
     return plain in listed_words or plain in _load_calendar_words("en") or plain in _load_calendar_words(language)
@@ -104,13 +103,15 @@ def is_ordinary(word: str, language: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _load_calendar_words(language: str) -> frozenset[str]:
-    """Days, months and languages in this language, as far as CLDR has them."""
+    """Return the days, months, and languages in this language, from CLDR."""
     try:
         locale = Locale.parse(language.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
         return frozenset(map(fold_word, HAITIAN_DATE_WORDS.split()))
     times = [*locale.days["format"]["wide"].values(), *locale.months["format"]["wide"].values()]
     short = [*locale.days["format"]["abbreviated"].values(), *locale.months["format"]["abbreviated"].values()]
-    spoken = [locale.languages.get(code, "") for code in LISTED_LANGUAGES.split()]
-    words = " ".join((*times, *short, *spoken, HAITIAN_DATE_WORDS if language == "ht" else "")).split()
+    languages = [locale.languages.get(code, "") for code in LISTED_LANGUAGES.split()]
+    words = " ".join((*times, *short, *languages)).split()
+    if language == "ht":
+        words += HAITIAN_DATE_WORDS.split()
     return frozenset(fold_word(word.strip(".,()")) for word in words)

@@ -1,7 +1,9 @@
-"""Where a family is from: volunteered often, never needed, and not kept (TOPICS.md, rule 1: nationality).
+"""Find where a family is from.
 
-In English, Spanish, Portuguese and French, where somebody says it of a person ("we are from Honduras", "soy
-hondureña"); the name of a country by itself (homework, a trip, ice cream) stays.
+Families often volunteer it, but Puente never needs or stores it (TOPICS.md, rule 1).
+
+It finds statements about a person in English, Spanish, Portuguese, and French ("we are from Honduras", "soy
+hondureña"). The name of a country without such a statement (homework, a trip, ice cream) stays.
 """
 
 from __future__ import annotations
@@ -44,12 +46,12 @@ _TO_BE_PATTERNS: Final = {
     "fr": r"(?:suis|sommes|est|sont)\s+(?:une?\s+)?",
 }
 DOMESTIC_COUNTRY_CODES: Final = frozenset({"US", "UM", "PR"})
-"""Whoever says that it is from here has told nothing that could harm."""
+"""Countries that stay in the text, because an origin in the United States reveals nothing harmful."""
 
 
 @lru_cache(maxsize=1)
 def build_origin_pattern() -> re.Pattern[str]:
-    """Finds "from Honduras", "soy hondureña", with the words that say so."""
+    """Build the pattern that finds "from Honduras" and "soy hondureña"."""
     parts = []
     for language, phrases in _ORIGIN_PHRASES.items():
         parts.append(rf"(?:{'|'.join(phrases)})(?:{_build_country_pattern(language)})")

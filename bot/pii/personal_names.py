@@ -1,7 +1,7 @@
-"""Personal names in a text, as far as they can be told: by what stands before them, by capitals, by being common names.
+"""Find personal names in a text, by the cues before them, by capitals, and by a list of common names.
 
-A family's message must not tell a stranger's machine whose child is ill.  What is taken for a name by mistake only
-stays untranslated, so this leans to taking; yet not so far that nothing is left to translate.
+A provider must not learn whose child is ill. A wrong match only leaves a word untranslated, so the search finds too
+many names rather than too few. It still leaves enough text to translate.
 """
 
 import re
@@ -19,35 +19,33 @@ from bot.pii.name_lists import is_name, is_ordinary
 from bot.pii.placeholders import Span
 
 CASED_WORD_PATTERN = re.compile(rf"{LETTER_PATTERN}+(?:['’ʼ-]{LETTER_PATTERN}+)*")
-"""A word in a script that has capitals: Latin or Cyrillic."""
+"""A word in a script with capitals: Latin or Cyrillic."""
 ANY_WORD_PATTERN = re.compile(r"[^\W\d_]+(?:['’ʼ-][^\W\d_]+)*")
 CAPITALIZED_NOUN_LANGUAGES = frozenset({"de", "lb"})
-"""Languages whose every noun has a capital."""
+"""Languages in which every noun has a capital."""
 _NAME_PARTICLES = "de del la las los da das do dos di du van von der den bin ibn al el e y san santa st"
 NAME_PARTICLES = frozenset(_NAME_PARTICLES.split())
 OPENING_MARKS = " \t\"'“”„«»‘’(*¡¿-–—•>"
 SENTENCE_ENDS = ".!?…\n。！？؟"
 MAX_NAME_WORDS = 4
-"""Words of one name."""
+"""The maximum number of words in one name."""
 
 
 def find_names(text: str, language: str) -> list[Span]:
-    """Where personal names stand in a text of this language."""
+    """Return the spans of personal names in a text of this language."""
     introduced_spans = [*_find_introduced(text, language), *_find_kin_names(text, language)]
     words = list(CASED_WORD_PATTERN.finditer(text))
     name_indexes = _find_capitalized(text, words, language)
     name_indexes |= {index for index, word in enumerate(words) if is_name(word[0])}
-    name_words = {word for start, stop in introduced_spans for word in text[start:stop].split()} | {
-        words[index][0] for index in name_indexes
-    }
-    name_indexes |= {
-        index for index, word in enumerate(words) if word[0] in name_words and word[0].casefold() not in NAME_PARTICLES
-    }
+    name_words = {words[index][0] for index in name_indexes}
+    name_words |= {word for start, stop in introduced_spans for word in text[start:stop].split()}
+    repeated_indexes = {index for index, word in enumerate(words) if word[0] in name_words}
+    name_indexes |= {index for index in repeated_indexes if words[index][0].casefold() not in NAME_PARTICLES}
     return [*introduced_spans, *_merge_runs(text, words, _extend_names(text, words, name_indexes, language))]
 
 
 def _find_introduced(text: str, language: str) -> Iterator[Span]:
-    """After "my name is", "Mrs." and the like."""
+    """Find names after "my name is", "Mrs.", and similar cues."""
     for cue in (*INTRODUCTION_PATTERN.finditer(text), *TITLE_PATTERN.finditer(text)):
         span = _read_name(text, cue.end(), language)
         if span:
@@ -59,7 +57,7 @@ def _find_introduced(text: str, language: str) -> Iterator[Span]:
 
 
 def _read_name(text: str, start: int, language: str) -> Span | None:
-    """The words of a name from here: while they have capitals; without capitals at most two."""
+    """Return the span of the name at `start`: its words with capitals, or at most two words without capitals."""
     end, word_count = start, 0
     has_capitals = text[start : start + 1].isupper() and not text.isupper()
     while word_count < (MAX_NAME_WORDS if has_capitals else 2):
@@ -74,7 +72,7 @@ def _read_name(text: str, start: int, language: str) -> Span | None:
 
 
 def _find_kin_names(text: str, language: str) -> Iterator[Span]:
-    """ "my son juan is ill": a word between the child and the verb, where nothing is written with a capital."""
+    """Find names in texts without capitals, such as "my son juan is ill": words between the child and the verb."""
     for match in KIN_PATTERN.finditer(text):
         first, second = (1, 2) if match[1] else (3, 4)
         if not is_ordinary(match[first], language):
@@ -83,34 +81,34 @@ def _find_kin_names(text: str, language: str) -> Iterator[Span]:
 
 
 def _find_capitalized(text: str, words: list[re.Match[str]], language: str) -> set[int]:
-    """Words with a capital that no sentence begins with; none where nearly Every Word Has One."""
+    """Find words with a capital inside sentences. Find none if nearly Every Word Has One."""
     is_mostly_uncased = 2 * sum(len(word[0]) for word in words) < sum(map(str.isalpha, text))
     inner_indexes = [
         index for index, word in enumerate(words) if is_mostly_uncased or not is_sentence_start(text, word.start())
     ]
     capitalized_indexes = [index for index in inner_indexes if is_capitalized(words[index][0])]
-    if language in CAPITALIZED_NOUN_LANGUAGES or (
-        len(inner_indexes) > MAX_NAME_WORDS and len(capitalized_indexes) > 0.6 * len(inner_indexes)
-    ):
+    is_title_case = len(inner_indexes) > MAX_NAME_WORDS and len(capitalized_indexes) > 0.6 * len(inner_indexes)
+    if language in CAPITALIZED_NOUN_LANGUAGES or is_title_case:
         return set()
     return {index for index in capitalized_indexes if not is_ordinary(words[index][0], language)}
 
 
 def is_capitalized(word: str) -> bool:
-    """Whether a word is written like a name: Ana, O'Brien; not ICE, not I'm."""
+    """Return whether a word is written like a name: Ana, O'Brien; not ICE, not I'm."""
     return word[0].isupper() and any(map(str.islower, word[1:])) and word[:2] not in ("I'", "I’")
 
 
 def is_sentence_start(text: str, position: int) -> bool:
-    """Whether a sentence begins here; the dot of an initial ("Ana P. Ruiz") ends none."""
+    """Return whether a sentence starts at `position`. The dot of an initial ("Ana P. Ruiz") ends no sentence."""
     preceding_text = text[:position].rstrip(OPENING_MARKS)
-    return not preceding_text or (
-        preceding_text[-1] in SENTENCE_ENDS and not re.search(r"(?:^|\s)[^\W\d_]\.$", preceding_text)
-    )
+    if not preceding_text:
+        return True
+    is_initial = re.search(r"(?:^|\s)[^\W\d_]\.$", preceding_text) is not None
+    return preceding_text[-1] in SENTENCE_ENDS and not is_initial
 
 
 def _extend_names(text: str, words: list[re.Match[str]], name_indexes: set[int], language: str) -> set[int]:
-    """Names with what belongs to them: the word that begins the sentence before, what follows with a capital."""
+    """Add capitalized words next to names: a word before the name that starts a sentence, and words after it."""
     if language in CAPITALIZED_NOUN_LANGUAGES:
         return name_indexes
     extended_indexes = set(name_indexes)
@@ -132,7 +130,7 @@ def _get_text_between(text: str, words: list[re.Match[str]], index: int) -> str:
 
 
 def _merge_runs(text: str, words: list[re.Match[str]], name_indexes: set[int]) -> Iterator[Span]:
-    """Names that stand side by side, or with "de la" between them, as one."""
+    """Yield the spans of names. Names side by side, or with "de la" between them, become one span."""
     start = end = -1
     for index in sorted(name_indexes):
         word = words[index]

@@ -1,32 +1,31 @@
-"""What a translation must not touch is taken out before the text leaves, and put back after.
+"""Replace what a translation must not change with marks, and put it back after the translation.
 
-Placeholders, because a translated `{due}` is none; numbers, links, e-mail addresses, because a machine may change a
-digit, and because nobody promises what becomes of them (docs/dependencies.md: googletrans is unofficial).  What else
-must stay here (names, street addresses, terms) the caller finds and hands over as spans.
+A provider would translate `{due}`, and it can change digits, links, and email addresses (docs/dependencies.md:
+googletrans is unofficial). The caller passes the spans of other protected texts: names, street addresses, and terms.
 """
 
 import re
 from collections.abc import Iterable
 
 Span = tuple[int, int]
-"""Where something stands in a text: start and end, as `re.Match.span` gives them."""
+"""The start and end of a part of a text, as in `re.Match.span`."""
 MARK_FORMAT = "[[{}]]"
 MARK_PATTERN = re.compile(r"[\[［]\s*[\[［]\s*(\d{1,4})\s*[\]］]\s*[\]］]")
-"""The mark as it comes back: machines add spaces and use the wide brackets of their language."""
+"""The mark in a translation. Machines add spaces and use the wide brackets of their language."""
 PROTECTED_PATTERN = re.compile(
     r"\{[^{}]*\}"  # placeholders
-    rf"|{MARK_PATTERN.pattern}"  # what looks like a mark: typed by somebody, or of a shield around this one
-    r"|\[…\]"  # what the masking left
+    rf"|{MARK_PATTERN.pattern}"  # marks that a person typed, or that an outer call inserted
+    r"|\[…\]"  # masks
     r"|https?://\S+|www\.\S+"  # links
-    r"|[\w.+-]+\s?@\s?[\w-]+\.[\w.-]+"  # e-mail
-    r"|\+?\d[\d\s().-]{4,}\d"  # telephone and other long numbers
+    r"|[\w.+-]+\s?@\s?[\w-]+\.[\w.-]+"  # email addresses
+    r"|\+?\d[\d\s().-]{4,}\d"  # phone numbers and other long numbers
     r"|\d+"  # any other number: 911, 988, 18
 )
 WORDS_PATTERN = re.compile(r"[^\W\d_]{2,}")
 
 
 def insert_placeholders(text: str, extra_spans: Iterable[Span] = ()) -> tuple[str, list[str]]:
-    """The text with marks in place of what must not change (and of `also`), and what the marks stand for."""
+    """Return the text with marks for protected parts and `extra_spans`, and the originals of the marks."""
     originals: list[str] = []
     parts: list[str] = []
     end = 0
@@ -38,7 +37,7 @@ def insert_placeholders(text: str, extra_spans: Iterable[Span] = ()) -> tuple[st
 
 
 def _merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """In order, and those that overlap as one: what either of them takes out stays out."""
+    """Return the spans in order. Overlapping spans become one."""
     merged_spans: list[Span] = []
     for start, stop in sorted(spans):
         if merged_spans and start < merged_spans[-1][1]:
@@ -49,14 +48,14 @@ def _merge_spans(spans: Iterable[Span]) -> list[Span]:
 
 
 def restore_text(text: str, originals: list[str]) -> str | None:
-    """The text with everything put back; None if a mark is lost, doubled or was never ours."""
+    """Return the text with the originals. Return None if a mark is missing, doubled, or unknown."""
     if _find_marks(text) != list(range(len(originals))):
         return None
     return MARK_PATTERN.sub(lambda match: originals[int(match[1])], text)
 
 
 def has_same_marks(sent_text: str, received_text: str) -> bool:
-    """Whether every mark of the one text stands once in the other, too."""
+    """Return whether both texts have the same marks."""
     return _find_marks(sent_text) == _find_marks(received_text)
 
 
@@ -65,10 +64,10 @@ def _find_marks(text: str) -> list[int]:
 
 
 def extract_letters(text: str) -> str:
-    """Only the letters of a text without its marks: what a translation must have changed."""
+    """Return the letters of a text without its marks, to check that a translation changed them."""
     return "".join(filter(str.isalpha, MARK_PATTERN.sub("", text).casefold()))
 
 
 def has_words(text: str) -> bool:
-    """Whether anything is left to translate once the marks are out."""
+    """Return whether the text has words to translate besides its marks."""
     return bool(WORDS_PATTERN.search(MARK_PATTERN.sub(" ", text)))

@@ -1,6 +1,6 @@
-"""Street addresses in a text, as people type them: with a number, in the languages of the district's families.
+"""Find street addresses with a number in a text, in the languages of the district's families.
 
-Better a few words too many than an address that leaves: what is taken out comes back as it was.
+The search finds too much rather than too little, because a translation restores every match unchanged.
 """
 
 import re
@@ -24,7 +24,7 @@ _LATIN_STREET = (
 ADDRESS_PATTERNS = (
     # 123 Oak Street, 4 elm st apt 5
     re.compile(rf"{_NUMBER}\s+(?:(?!{_CONNECTOR}\b){_WORD}\s+){{1,4}}?{_STREET}\b\.?{_UNIT}", re.IGNORECASE),
-    # 12 Sunny Way: words that mean other things too count after a name only
+    # 12 Sunny Way: words with other meanings count only after a capitalized name
     re.compile(
         rf"{_NUMBER}\s+(?:[^\W\d_a-z]\w+\s+){{1,3}}(?:Way|Drive|Court|Place|Circle|Trail|Loop|Square|Path|Run)\b"
     ),
@@ -43,5 +43,5 @@ ADDRESS_PATTERNS = (
 
 
 def find_addresses(text: str) -> list[Span]:
-    """Where street addresses with a number stand."""
+    """Return the spans of street addresses with a number."""
     return [match.span() for pattern in ADDRESS_PATTERNS for match in pattern.finditer(text)]

@@ -49,11 +49,27 @@ def _ignore_current_time(expire: Callable[[Transaction, datetime], int]) -> Expi
 RETENTION_RULES: tuple[RetentionRule, ...] = (
     RetentionRule(
         "families",
-        ("families", "contacts", "family_schools", "family_tags", "contact_notes", "family_keys", "consent_events"),
+        (
+            "families",
+            "contacts",
+            "family_schools",
+            "family_tags",
+            "contact_attributes",
+            "family_keys",
+            "consent_events",
+        ),
     ),
     RetentionRule(
         "cases",
-        ("cases", "case_messages", "case_links", "corrections", "interpreters", "referrals", "school_status_answers"),
+        (
+            "cases",
+            "case_messages",
+            "case_links",
+            "topic_corrections",
+            "interpreter_requests",
+            "referrals",
+            "school_status_answers",
+        ),
         _get_cases_period,
         expiry.delete_done_cases,
     ),
@@ -89,7 +105,7 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
     ),
     RetentionRule(
         "needs",
-        ("needs",),
+        ("support_needs",),
         _fix_period(KEEP_ONE_QUARTER),
         _ignore_current_time(support_needs.anonymize_closed_before),
     ),
@@ -101,19 +117,19 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
     ),
     RetentionRule(
         "meetings",
-        ("rsvps", "gathering_questions"),
+        ("rsvps", "meeting_questions"),
         _fix_period(KEEP_ONE_QUARTER),
         _ignore_current_time(expiry.delete_old_meeting_answers),
     ),
     RetentionRule(
         "suggestions",
-        ("suggestions",),
+        ("partner_suggestions",),
         _fix_period(KEEP_ONE_QUARTER),
         _ignore_current_time(expiry.delete_old_suggestions),
     ),
     RetentionRule(
         "told",
-        ("told",),
+        ("sent_texts",),
         _fix_period(KEEP_ONE_YEAR),
         _ignore_current_time(expiry.delete_old_sent_texts),
     ),
@@ -139,14 +155,14 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
     ),
     RetentionRule(
         "quizzes",
-        ("quizzes",),
+        ("quiz_results",),
         lambda district: retention_policy.get_retention_period(district.records, True),
         _ignore_current_time(protocol_quizzes.delete_before),
         can_have_legal_hold=True,
     ),
     RetentionRule(
         "audit",
-        ("audit", "audit_cuts"),
+        ("audit", "audit_retention_marks"),
         _fix_period(KEEP_ONE_YEAR),
         _ignore_current_time(expiry.delete_old_audit_entries),
         can_have_legal_hold=True,
@@ -159,7 +175,7 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
     ),
     RetentionRule(
         "reminders",
-        ("reminders", "digests", "digest_reads", "alarms"),
+        ("reminders", "weekly_digests", "digest_reads", "alarms"),
         _fix_period(KEEP_ONE_YEAR),
         _ignore_current_time(expiry.delete_old_reminders),
     ),
@@ -171,31 +187,44 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
     ),
     RetentionRule(
         "heard_away",
-        ("heard_away",),
+        ("handled_offline",),
         _fix_period(KEEP_ONE_DAY),
         _ignore_current_time(expiry.delete_old_offline_messages),
     ),
     RetentionRule("counts", ("retention_counts",)),
     RetentionRule(
         "leaders",
-        ("leaders", "leader_requests", "leader_tasks"),
+        ("community_leaders", "leader_requests", "leader_tasks"),
     ),
     RetentionRule(
         "announcements",
         (
-            *("announcements", "announcement_approvals", "announcement_wordings", "announcement_kits", "ready_made"),
-            *("gatherings", "gathering_interpreters", "gathering_needs", "gathering_themes"),
+            *(
+                "announcements",
+                "announcement_approvals",
+                "announcement_translations",
+                "share_kits",
+                "announcement_templates",
+            ),
+            *("meetings", "meeting_interpreters", "meeting_interpreter_requests", "meeting_themes"),
         ),
     ),
     RetentionRule(
         "content",
         (
-            *("content_reviews", "drafted_languages", "drafts", "partner_checks", "phrases", "recordings"),
+            *(
+                "content_reviews",
+                "drafted_languages",
+                "catalog_drafts",
+                "partner_checks",
+                "approved_phrases",
+                "recordings",
+            ),
             *("school_statuses", "verified_events"),
         ),
     ),
     RetentionRule(
         "logins",
-        ("logins", "lasting_secrets", "redactions"),
+        ("staff_accounts", "permanent_secrets", "redactions"),
     ),
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.roster.consent_basis import PersonConsent, RosterConsent, select_events
 from bot.store.families.consent_events import ConsentEvent
-from bot.store.families.roster_rows import NewRosterContact, RosterChange, RosterContact, RosterPerson, RosterState
+from bot.store.families.roster_changes import NewRosterContact, RosterChange, RosterContact, RosterPerson, RosterState
 
 ROLE_RANK = ("staff", "family", "leader")
 """A teacher who is a parent too is family; a leader stays one.  The later one here wins."""

@@ -25,7 +25,7 @@ from bot.roster.spreadsheet_reader import RosterSheet, hash_file, open_sheets
 from bot.roster.workspace import CHANGED_FAMILY, NEW_FAMILY, UNCHANGED_FAMILY, ImportWorkspace
 from bot.runtime import Runtime
 from bot.store.families import families, roster_imports, roster_rows
-from bot.store.families.roster_rows import RosterChange, RosterPerson, RosterState
+from bot.store.families.roster_changes import RosterChange, RosterPerson, RosterState, build_person
 
 DEFAULT_CONSENT_BASIS = "number given to the school (roster)"
 """A number given to the school is consent to messages about school (FCC 16-88)."""
@@ -218,7 +218,7 @@ def _count_lines(run: _ImportRun, batch: Sequence[list[RosterEntry]], is_repeat:
 
 def _save_lines(run: _ImportRun, entries: Sequence[RosterEntry]) -> None:
     vault = run.runtime.database.vault
-    lines = [(one, roster_rows.build_person(vault, one.number)) for one in merge_entries(entries)]
+    lines = [(one, build_person(vault, one.number)) for one in merge_entries(entries)]
     if run.options.dry_run:
         _preview_lines(run, lines)
         return

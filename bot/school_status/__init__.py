@@ -1,1 +1,1 @@
-"""How the schools are today, as the safety lead has verified it: set, withdrawn, told to who heard a rumour."""
+"""Verified school statuses: set and withdrawn by the safety lead, and sent to families who reported a rumor."""

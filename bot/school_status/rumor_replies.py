@@ -1,6 +1,6 @@
-"""Families who reported a rumour are told what was found: once each, in their language; and if it counts no more.
+"""Text families who reported a rumor what was found, once each, and again if the status no longer counts.
 
-The text, its row and the note in the case are written together.  Nobody who stopped is written to
+The text, its row, and the note in the case are saved together. Families who opted out get no text
 (messaging/contact_policy).
 """
 
@@ -23,14 +23,14 @@ from bot.store.schools import school_statuses
 from bot.store.schools.school_statuses import NO_AGENTS, SchoolStatus
 
 MAX_RUMOR_AGE = timedelta(days=2)
-"""A rumour older than this is a person's to answer: what was found today says nothing of that day."""
+"""A person answers an older rumor, because today's finding says nothing about that day."""
 NIGHT_REPLY_PERIOD = timedelta(hours=12)
-"""Who asked so lately gets the answer at night too; who asked before is not woken by it."""
+"""Families who asked this recently get the answer at night too. Others get it in the morning."""
 
 
 @dataclass(frozen=True)
 class _StatusReply:
-    """One statement that is being told, in one transaction, at one moment."""
+    """One school status that is being sent, in one transaction."""
 
     runtime: Runtime
     db: Transaction
@@ -38,72 +38,78 @@ class _StatusReply:
     at: datetime
 
     def list_unanswered_cases(self, school: str | None, since: datetime) -> list[Case]:
-        """The open rumours about a school (None: about none that was named)."""
-        return [cases.get(self.db, one) for one in school_statuses.list_unanswered_case_ids(self.db, school, since)]
+        """Return the open rumors about a school, or about no named school for None."""
+        case_ids = school_statuses.list_unanswered_case_ids(self.db, school, since)
+        return [cases.get(self.db, case_id) for case_id in case_ids]
 
     def reply_to_case(
         self, case: Case, found_statuses: tuple[SchoolStatus, ...], notified_family_ids: set[int]
     ) -> list[str]:
-        """Tell one case of these statements; nothing if it was told, or they no longer hold when it may be woken.
+        """Plan the answer to one case, if it has none yet and the statuses are still valid when it is sent.
 
-        `heard`: the families that were told already: two addresses are one family.
+        `notified_family_ids` are families that already have the answer, because a family may have two addresses.
         """
-        contact, due = contacts.get(self.db, case.contact_id), self.find_due_time(case)
-        if contact.stopped_at or due >= min(one.expires_at for one in found_statuses):
+        contact, due_at = contacts.get(self.db, case.contact_id), self.find_due_time(case)
+        if contact.opted_out_at or due_at >= min(status.expires_at for status in found_statuses):
             return []
-        if not all(school_statuses.record_answer(self.db, one.id, case.id, self.at) for one in found_statuses):
+        if not all(school_statuses.record_answer(self.db, status.id, case.id, self.at) for status in found_statuses):
             return []
         planned = []
         if contact.family_id not in notified_family_ids:
-            planned.append(self.plan_text(contact, _build_effects(found_statuses), due, found_statuses))
-            for one in found_statuses:
-                school_statuses.set_answer_delivery(self.db, one.id, case.id, planned[0])
-        notified_family_ids |= {contact.family_id} if contact.family_id else set()
-        self.add_case_note(
-            case.id, "status", "To the family" if len(found_statuses) == 1 else "To the family, of every school"
-        )
+            planned.append(self.plan_text(contact, _build_effects(found_statuses), due_at, found_statuses))
+            for status in found_statuses:
+                school_statuses.set_answer_delivery(self.db, status.id, case.id, planned[0])
+        if contact.family_id:
+            notified_family_ids.add(contact.family_id)
+        prefix = "To the family" if len(found_statuses) == 1 else "To the family, about every school"
+        self.add_case_note(case.id, "status", prefix)
         return planned
 
     def plan_text(
         self,
         contact: Contact,
         effects: tuple[Effect, ...],
-        due: datetime,
+        due_at: datetime,
         found_statuses: tuple[SchoolStatus, ...] = (),
     ) -> str:
-        """A text in the family's language; the delivery's id."""
+        """Plan a text in the family's language, and return the delivery ID."""
         language = contact.language or SOURCE_LANGUAGE
         composer = ReplyComposer(
             get_localized_library(self.runtime, language),
             language,
-            due,
+            due_at,
             extra_values=self._build_values(language, found_statuses),
         )
         composer.condition_values = {"contact.school": self.status.school}
         composer.load_statuses = lambda: {self.status.school: self.status}
         body = composer.compose(effects)
-        sent_texts.record(self.db, contact.id, composer.sent_text_keys, [], due)
-        return deliveries.plan_notice(self.db, {"contact_id": contact.id}, body, due)
+        sent_texts.record(self.db, contact.id, composer.sent_text_keys, [], due_at)
+        return deliveries.plan_notice(self.db, {"contact_id": contact.id}, body, due_at)
 
     def _build_values(self, language: str, found_statuses: tuple[SchoolStatus, ...]) -> dict[str, str]:
-        """Of several schools the first moment at which one was checked, and the first at which one counts no more."""
-        district, told = self.runtime.library.district, found_statuses or (self.status,)
+        """Build the values of the text. For several schools, use the earliest check and the earliest end."""
+        district, statuses = self.runtime.library.district, found_statuses or (self.status,)
         school = district.schools.get(self.status.school)
-        at = dates.format_moment(district.to_local_time(min(one.checked_at for one in told)), language)
-        until = dates.format_moment(district.to_local_time(min(one.expires_at for one in told)), language)
-        return {"school_name": school.name if school else district.name, "time": at, "until": until}
+        checked_at = district.to_local_time(min(status.checked_at for status in statuses))
+        expires_at = district.to_local_time(min(status.expires_at for status in statuses))
+        return {
+            "school_name": school.name if school else district.name,
+            "time": dates.format_moment(checked_at, language),
+            "until": dates.format_moment(expires_at, language),
+        }
 
     def add_case_note(self, case_id: int, cause: str, prefix: str) -> None:
-        """What the family hears, in the case: in English, for whoever looks after it."""
-        said = ReplyComposer(self.runtime.library, SOURCE_LANGUAGE, self.at).render_status(self.status)
+        """Add what the family reads to the case, in English."""
+        text = ReplyComposer(self.runtime.library, SOURCE_LANGUAGE, self.at).render_status(self.status)
         cause = f"{cause}:{self.status.id}:{case_id}"
-        note = NewCaseMessage(case_id, cause, "note", SOURCE_LANGUAGE, f"{prefix}: {said}", self.status.by)
+        note = NewCaseMessage(case_id, cause, "note", SOURCE_LANGUAGE, f"{prefix}: {text}", self.status.by)
         case_messages.add(self.db, note, self.at)
 
     def find_due_time(self, case: Case) -> datetime:
-        """At once, or in the morning for who asked long ago."""
-        lately = case.opened_at > self.at - NIGHT_REPLY_PERIOD
-        return self.at if lately else self.runtime.library.district.find_next_waking_time(self.at)
+        """Return the current time for recent cases, and the next waking time for older ones."""
+        if case.opened_at > self.at - NIGHT_REPLY_PERIOD:
+            return self.at
+        return self.runtime.library.district.find_next_waking_time(self.at)
 
 
 def _build_effects(found_statuses: tuple[SchoolStatus, ...]) -> tuple[Effect, ...]:
@@ -112,52 +118,57 @@ def _build_effects(found_statuses: tuple[SchoolStatus, ...]) -> tuple[Effect, ..
     return Notice("status_found"), Notice("status_all_schools"), Notice("status_until")
 
 
-def plan_replies(runtime: Runtime, db: Transaction, status: SchoolStatus, at: datetime) -> list[str]:
-    """Plan the texts to families with an open rumour about this school; the ids of the deliveries.
+def plan_replies(runtime: Runtime, db: Transaction, status: SchoolStatus, current_time: datetime) -> list[str]:
+    """Plan the texts to families with an open rumor about this school, and return the delivery IDs.
 
-    Who named no school is told of its own one, where only one is known; else once every school was checked.
+    A family that named no school gets the status of its only known school. If none is known, it gets a text after
+    every school was checked.
     """
-    telling, since = _StatusReply(runtime, db, status, at), at - MAX_RUMOR_AGE
-    named, nowhere = telling.list_unanswered_cases(status.school, since), telling.list_unanswered_cases(None, since)
-    own = {case.id: _find_known_school(db, case.contact_id) for case in nowhere}
-    heard: set[int] = set()
+    status_reply, since = _StatusReply(runtime, db, status, current_time), current_time - MAX_RUMOR_AGE
+    named_cases = status_reply.list_unanswered_cases(status.school, since)
+    unnamed_cases = status_reply.list_unanswered_cases(None, since)
+    known_schools = {case.id: _find_known_school(db, case.contact_id) for case in unnamed_cases}
+    notified_family_ids: set[int] = set()
     planned = []
-    for case in [*named, *(one for one in nowhere if own[one.id] == status.school)]:
-        planned += telling.reply_to_case(case, (status,), heard)
-    every = find_all_clear(runtime, db, at)
-    for case in (one for one in nowhere if own[one.id] is None and every):
-        planned += telling.reply_to_case(case, every, heard)
+    for case in [*named_cases, *(case for case in unnamed_cases if known_schools[case.id] == status.school)]:
+        planned += status_reply.reply_to_case(case, (status,), notified_family_ids)
+    all_clear = find_all_clear(runtime, db, current_time)
+    if all_clear:
+        for case in unnamed_cases:
+            if known_schools[case.id] is None:
+                planned += status_reply.reply_to_case(case, all_clear, notified_family_ids)
     return planned
 
 
 def _find_known_school(db: Transaction, contact_id: int) -> str | None:
-    """The school that a family told us, or the only one that the roster knows."""
+    """Return the school that a family named, or its only school in the roster."""
     if school := contacts.get_attributes(db, contact_id).get("school"):
         return school
-    family = contacts.find_family_id(db, contact_id)
-    known = families.list_schools(db, family) if family is not None else []
-    return known[0] if len(known) == 1 else None
+    family_id = contacts.find_family_id(db, contact_id)
+    schools = families.list_schools(db, family_id) if family_id is not None else []
+    return schools[0] if len(schools) == 1 else None
 
 
-def find_all_clear(runtime: Runtime, db: Transaction, at: datetime) -> tuple[SchoolStatus, ...]:
-    """What holds of every school of the district, if no agents were found at any of them; else nothing."""
-    current = school_statuses.find_current_by_school(db, at)
-    found = tuple(one for school in runtime.library.district.schools if (one := current.get(school)))
-    whole = len(found) == len(runtime.library.district.schools)
-    return found if whole and all(one.kind == NO_AGENTS for one in found) else ()
+def find_all_clear(runtime: Runtime, db: Transaction, current_time: datetime) -> tuple[SchoolStatus, ...]:
+    """Return the statuses of all schools if no agents were found at any of them. If not, return nothing."""
+    current = school_statuses.find_current_by_school(db, current_time)
+    statuses = tuple(current[school] for school in runtime.library.district.schools if school in current)
+    if len(statuses) < len(runtime.library.district.schools):
+        return ()
+    return statuses if all(status.kind == NO_AGENTS for status in statuses) else ()
 
 
-def plan_withdrawal_texts(runtime: Runtime, db: Transaction, status: SchoolStatus, at: datetime) -> list[str]:
-    """Plan the texts to those who were told it; one that has not left is not sent at all."""
-    telling, planned = _StatusReply(runtime, db, status, at), []
-    for one in school_statuses.withdraw_answers(db, status.id, at):
-        telling.add_case_note(one.case_id, "back", "Taken back, and to the family")
-        if not one.delivery_id:
+def plan_withdrawal_texts(runtime: Runtime, db: Transaction, status: SchoolStatus, current_time: datetime) -> list[str]:
+    """Plan texts to families who read a withdrawn status. A text that was not sent yet is canceled instead."""
+    status_reply, planned = _StatusReply(runtime, db, status, current_time), []
+    for answer in school_statuses.withdraw_answers(db, status.id, current_time):
+        status_reply.add_case_note(answer.case_id, "back", "Withdrawn, also for the family")
+        if not answer.delivery_id:
             continue
-        if deliveries.cancel_waiting(db, one.delivery_id):
-            school_statuses.withdraw_unsent_answers(db, one.delivery_id, at)
+        if deliveries.cancel_waiting(db, answer.delivery_id):
+            school_statuses.withdraw_unsent_answers(db, answer.delivery_id, current_time)
             continue
-        contact = contacts.get(db, one.contact_id)
-        if not contact.stopped_at:
-            planned.append(telling.plan_text(contact, (Notice("status_taken_back"),), at))
+        contact = contacts.get(db, answer.contact_id)
+        if not contact.opted_out_at:
+            planned.append(status_reply.plan_text(contact, (Notice("status_taken_back"),), current_time))
     return planned

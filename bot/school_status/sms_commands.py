@@ -1,9 +1,9 @@
-"""The safety lead by text, from a registered phone: how a school is, in one line.
+"""Texts of the safety lead from a registered phone that set, withdraw, or show the status of a school.
 
     STATUS LINCOLN CLEAR     STATUS LINCOLN NORMAL     STATUS LINCOLN CHECKING     STATUS LINCOLN OFF     STATUS LINCOLN
 
-The answer goes to the registered phone, and the others of the chain hear of it: a number can be forged, and then the
-people whose word it is see it within seconds and can take it back with one text.
+The reply goes to the registered phone, and the others of the on-call chain get a text too. A sender's number can be
+forged. Then they see it within seconds, and can withdraw the status with one text.
 """
 
 import logging
@@ -37,29 +37,33 @@ STATUS_KIND_WORDS = {
 }  # fmt: skip
 WITHDRAW_WORDS = frozenset({"off", "quitar"})
 MAX_SCHOOL_NAME_WORDS = 5
-"""Words between the first and the last: the name of a school."""
+"""The words between the first and the last: the name of a school."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SchoolStatusCommand:
-    """`kind` of a statement, "off", or "" (how it is now)."""
+    """`kind` is the kind of a status, "off", or "" to show the current status."""
 
     school: str
     kind: str
 
 
 def parse(district: District, text: str) -> SchoolStatusCommand | None:
-    """The order in a text, or None: then it is an ordinary message.  Only the exact form counts."""
+    """Parse a text of exactly this form, or return None for an ordinary message."""
     words = normalize_text(text).split()
     if len(words) < 2 or len(words) > MAX_SCHOOL_NAME_WORDS + 2 or words[0] not in STATUS_COMMAND_WORDS:
         return None
-    last = words[-1]
-    kind = STATUS_KIND_WORDS.get(last, "off" if last in WITHDRAW_WORDS else "")
-    named = set(words[1:-1] if kind else words[1:])
-    found = [one for one, school in district.schools.items() if named <= {one, *normalize_text(school.name).split()}]
-    return SchoolStatusCommand(found[0], kind) if named and len(found) == 1 else None
+    last_word = words[-1]
+    kind = STATUS_KIND_WORDS.get(last_word, "off" if last_word in WITHDRAW_WORDS else "")
+    name_words = set(words[1:-1] if kind else words[1:])
+    matching = [
+        school_id
+        for school_id, school in district.schools.items()
+        if name_words <= {school_id, *normalize_text(school.name).split()}
+    ]
+    return SchoolStatusCommand(matching[0], kind) if name_words and len(matching) == 1 else None
 
 
 def parse_request(request: CommandRequest) -> SchoolStatusCommand | None:
@@ -73,7 +77,7 @@ def run_command(request: CommandRequest, command: SchoolStatusCommand) -> str:
     staff = request.staff or ""
     log.info("school status by text: school=%s kind=%s message=%s", command.school, command.kind, message.sid)
     if not can_set_status(runtime.library.district, staff, command.school):
-        return "Only the people of the safety lead say how a school is. Open the console to see what families read."
+        return "Only the safety lead's on-call staff can set a school's status. The console shows what families read."
     if command.kind == "off":
         return _withdraw_status(runtime, staff, command.school)
     if command.kind:
@@ -82,40 +86,36 @@ def run_command(request: CommandRequest, command: SchoolStatusCommand) -> str:
 
 
 def _set_status(runtime: Runtime, staff: str, command: SchoolStatusCommand, message_sid: str) -> str:
-    at = now()
+    validity = DEFAULT_STATUS_VALIDITY
+    request = SchoolStatusRequest(command.school, command.kind, now(), validity, staff, f"text:{message_sid}")
     try:
-        status = set_status(
-            runtime,
-            SchoolStatusRequest(
-                command.school, command.kind, at, DEFAULT_STATUS_VALIDITY, staff, f"text:{message_sid}"
-            ),
-        )
+        status = set_status(runtime, request)
     except SchoolStatusError as error:
         return str(error)
     _notify_other_staff(runtime, staff, status)
     keyword = _get_school_keyword(runtime, command.school)
-    return f"{_quote_status(runtime, status)} To take it back, reply STATUS {keyword} OFF."
+    return f"{_quote_status(runtime, status)} To withdraw it, reply STATUS {keyword} OFF."
 
 
 def _withdraw_status(runtime: Runtime, staff: str, school: str) -> str:
     with runtime.database.read() as db:
-        found = school_statuses.find_current_by_school(db, now()).get(school)
+        status = school_statuses.find_current_by_school(db, now()).get(school)
     name = runtime.library.district.schools[school].name
-    if found is None or not withdraw_school_status(runtime, found.id, staff):
+    if status is None or not withdraw_school_status(runtime, status.id, staff):
         return f"Families read nothing about {name} now."
-    return f"Taken back: families read nothing about {name} any more, and those who were told hear so."
+    return f"Withdrawn. Families read nothing about {name} now, and those who got the status get a text."
 
 
 def _describe_status(runtime: Runtime, school: str) -> str:
     with runtime.database.read() as db:
-        found = school_statuses.find_current_by_school(db, now()).get(school)
+        status = school_statuses.find_current_by_school(db, now()).get(school)
     name = runtime.library.district.schools[school].name
-    return _quote_status(runtime, found) if found else f"Families read nothing about {name} now."
+    return _quote_status(runtime, status) if status else f"Families read nothing about {name} now."
 
 
 def _quote_status(runtime: Runtime, status: SchoolStatus) -> str:
     until = dates.format_moment(runtime.library.district.to_local_time(status.expires_at), SOURCE_LANGUAGE)
-    return f"Families who ask read until {until}: “{get_family_text(runtime, status)}”"
+    return f"Until {until}, families who ask read: “{get_family_text(runtime, status)}”"
 
 
 def _get_school_keyword(runtime: Runtime, school: str) -> str:
@@ -123,17 +123,18 @@ def _get_school_keyword(runtime: Runtime, school: str) -> str:
 
 
 def _notify_other_staff(runtime: Runtime, staff: str, status: SchoolStatus) -> None:
-    """Once for each statement, however often the text is repeated: the row says so."""
-    district, at = runtime.library.district, now()
-    others = [one for one in district.list_on_call(SAFETY_LEAD_ROLE, status.school, at) if one != staff]
+    """Notify the other on-call staff once for each status, even if the text is repeated."""
+    district, current_time = runtime.library.district, now()
+    on_call = district.list_on_call(SAFETY_LEAD_ROLE, status.school, current_time)
+    others = [person for person in on_call if person != staff]
     body = (
-        f"{district.name}: {district.staff[staff].name} said by text how {district.schools[status.school].name} is."
+        f"{district.name}: {district.staff[staff].name} set the status of {district.schools[status.school].name} by text."
         f" {_quote_status(runtime, status)}"
         f" If that is wrong, reply STATUS {_get_school_keyword(runtime, status.school)} OFF."
     )
     with runtime.database.write() as db:
         if not school_statuses.mark_staff_notified(db, status.id):
             return
-        planned = [deliveries.plan_notice(db, {"staff": one}, body, at) for one in others]
+        planned = [deliveries.plan_notice(db, {"staff": person}, body, current_time) for person in others]
     for delivery_id in planned:
         enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)

@@ -1,6 +1,6 @@
-"""Setting and withdrawing a verified statement about a school.  Who may, for how long, and who hears of it.
+"""Set and withdraw the verified status of a school: who may do it, for how long, and who gets a text.
 
-Families read fixed, reviewed words with the school's name and the time (flows/texts.yaml); nothing typed reaches them.
+Families read only fixed, reviewed texts with the school's name and the time (flows/texts.yaml), and nothing typed.
 """
 
 import logging
@@ -19,11 +19,11 @@ from bot.store.schools import incidents, school_statuses
 from bot.store.schools.school_statuses import MAX_STATUS_VALIDITY, RUMOR_ANSWER_KINDS, SCHOOL_STATUS_KINDS, SchoolStatus
 
 SAFETY_LEAD_ROLE = "safety_lead"
-"""Whose chain (`on_call` of the district file) says how a school is."""
+"""The role whose on-call chain in the district file may set the status of a school."""
 DEFAULT_STATUS_VALIDITY = timedelta(hours=2)
-"""If nobody says otherwise."""
+"""How long a status is valid by default."""
 MAX_CHECK_AGE = timedelta(hours=1)
-"""What was checked longer ago is checked again before families are told."""
+"""An older check must be repeated before families read about it."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SchoolStatusRequest:
-    """What somebody says of a school.  `cause` makes it once: the form's own number, or the text's."""
+    """The status that a staff member sets. `cause` prevents duplicates: it is the form's ID or the text's ID."""
 
     school: str
     kind: str
@@ -42,98 +42,100 @@ class SchoolStatusRequest:
 
 
 class SchoolStatusError(Exception):
-    """Why not, in a sentence for the person who asked."""
+    """The status cannot be set. The message is a sentence for the staff member who asked."""
 
 
 def can_set_status(district: District, staff: str | None, school: str) -> bool:
-    """Whether this member of staff is of the safety lead's chain for that school."""
+    """Return whether this staff member is in the safety lead's on-call chain for that school."""
     chain = district.on_call.get(SAFETY_LEAD_ROLE)
     person = district.staff.get(staff or "")
     if chain is None or person is None or school not in district.schools:
         return False
-    own = not person.schools or school in person.schools
-    return own and staff in {*chain.people, *chain.schools.get(school, ())}
+    if person.schools and school not in person.schools:
+        return False
+    return staff in {*chain.people, *chain.schools.get(school, ())}
 
 
 def set_status(runtime: Runtime, request: SchoolStatusRequest) -> SchoolStatus:
-    """From now on families who ask read it, and those who reported a rumour are told, in the same transaction.
+    """Set the status that families read, and plan the texts to families who reported a rumor, in one transaction.
 
-    Raises `CannotSet`.  The caller has asked `may_set`.
+    The caller checks `can_set_status` first. Raises `SchoolStatusError`.
     """
-    at = now()
-    wanted = _validate_request(runtime.library.district, request, at)
+    current_time = now()
+    new_status = _validate_request(runtime.library.district, request, current_time)
     with runtime.database.write() as db:
         _require_no_incident(db, request)
-        before = school_statuses.find_current_by_school(db, at).get(request.school)
-        status, new = school_statuses.add(db, request.cause, wanted, at)
-        planned = _record_and_notify(runtime, db, status, before, at) if new else []
+        previous = school_statuses.find_current_by_school(db, current_time).get(request.school)
+        status, is_new = school_statuses.add(db, request.cause, new_status, current_time)
+        planned = _record_and_notify(runtime, db, status, previous, current_time) if is_new else []
     _refresh_and_enqueue(runtime, planned)
     return status
 
 
-def _validate_request(district: District, request: SchoolStatusRequest, at: datetime) -> SchoolStatus:
+def _validate_request(district: District, request: SchoolStatusRequest, current_time: datetime) -> SchoolStatus:
     if request.school not in district.schools:
-        raise SchoolStatusError("There is no such school.")
+        raise SchoolStatusError("This school doesn't exist.")
     if request.kind not in SCHOOL_STATUS_KINDS:
         raise SchoolStatusError("Choose what was found.")
-    if not at - MAX_CHECK_AGE <= request.checked_at <= at + CLOCK_TOLERANCE:
-        raise SchoolStatusError("Say when it was checked: within the last hour. What is older, check again.")
+    if not current_time - MAX_CHECK_AGE <= request.checked_at <= current_time + CLOCK_TOLERANCE:
+        raise SchoolStatusError("Enter when it was checked, within the last hour. Check older findings again.")
     expires = request.checked_at + request.validity
-    if not timedelta() < request.validity <= MAX_STATUS_VALIDITY or expires <= at:
-        raise SchoolStatusError("Say for how long it counts: four hours at most.")
-    return SchoolStatus(0, request.school, request.kind, min(request.checked_at, at), expires, request.by)
+    if not timedelta() < request.validity <= MAX_STATUS_VALIDITY or expires <= current_time:
+        raise SchoolStatusError("Choose how long it is valid: four hours at most.")
+    return SchoolStatus(0, request.school, request.kind, min(request.checked_at, current_time), expires, request.by)
 
 
 def _require_no_incident(db: Transaction, request: SchoolStatusRequest) -> None:
-    """What the front office has on record comes before any finding: the two must never contradict each other."""
+    """Reject a finding while the front office has a running incident, because the two must not contradict."""
     incidents.acquire_lock(db)
     if request.kind in RUMOR_ANSWER_KINDS and incidents.find_running_at_school(db, request.school, drill=False):
         raise SchoolStatusError(
-            "The front office has agents on record there now. End that first, or say somebody is checking."
+            "The front office has an incident with agents there now. End that incident first, or set the status to"
+            " checking."
         )
 
 
 def _record_and_notify(
-    runtime: Runtime, db: Transaction, status: SchoolStatus, previous: SchoolStatus | None, at: datetime
+    runtime: Runtime, db: Transaction, status: SchoolStatus, previous: SchoolStatus | None, current_time: datetime
 ) -> list[str]:
-    """The line in the audit log, and what families are told; somebody looks again: what was told counts no more."""
-    why = f"{status.kind} until {runtime.library.district.to_local_time(status.expires_at):%H:%M}"
-    audit_log.record(db, status.by, "set a school status", f"school {status.school}", at, why)
+    """Record the change in the audit log, and plan the texts. A status that reopens the check withdraws the old one."""
+    details = f"{status.kind} until {runtime.library.district.to_local_time(status.expires_at):%H:%M}"
+    audit_log.record(db, status.by, "set a school status", f"school {status.school}", current_time, details)
     if status.kind in RUMOR_ANSWER_KINDS:
-        return rumor_replies.plan_replies(runtime, db, status, at)
-    return rumor_replies.plan_withdrawal_texts(runtime, db, previous, at) if previous else []
+        return rumor_replies.plan_replies(runtime, db, status, current_time)
+    return rumor_replies.plan_withdrawal_texts(runtime, db, previous, current_time) if previous else []
 
 
 def withdraw_school_status(runtime: Runtime, status_id: int, by: str) -> bool:
-    """Nobody is told it any more, and those who were hear so; False if it was withdrawn, or has ended."""
-    at = now()
+    """Withdraw a status, and text the families who got it. Return False if it was already withdrawn or has ended."""
+    current_time = now()
     with runtime.database.write() as db:
-        planned = withdraw_in_transaction(runtime, db, status_id, by, at)
+        planned = withdraw_in_transaction(runtime, db, status_id, by, current_time)
     if planned is not None:
         _refresh_and_enqueue(runtime, planned)
     return planned is not None
 
 
 def withdraw_in_transaction(
-    runtime: Runtime, db: Transaction, status_id: int, by: str, at: datetime
+    runtime: Runtime, db: Transaction, status_id: int, by: str, current_time: datetime
 ) -> list[str] | None:
-    """The same within a transaction: the texts that follow; None if there was nothing to withdraw."""
-    if not school_statuses.withdraw(db, status_id, by, at):
+    """Withdraw in an open transaction, and return the planned texts, or None if there was nothing to withdraw."""
+    if not school_statuses.withdraw(db, status_id, by, current_time):
         return None
     status = school_statuses.get(db, status_id)
-    audit_log.record(db, by, "withdrew a school status", f"school {status.school}", at, status.kind)
-    return rumor_replies.plan_withdrawal_texts(runtime, db, status, at)
+    audit_log.record(db, by, "withdrew a school status", f"school {status.school}", current_time, status.kind)
+    return rumor_replies.plan_withdrawal_texts(runtime, db, status, current_time)
 
 
-def withdraw_contradicted(runtime: Runtime, db: Transaction, school: str, by: str, at: datetime) -> list[str]:
-    """The front office says that agents are there: a finding that says otherwise counts no more; the texts that follow.
+def withdraw_contradicted(runtime: Runtime, db: Transaction, school: str, by: str, current_time: datetime) -> list[str]:
+    """Withdraw a finding that contradicts a new incident, and return the planned texts.
 
-    Nothing is published of it: families read only that what they were told does not count.
+    Nothing about the incident is published. Families read only that the earlier status no longer counts.
     """
-    found = school_statuses.find_current_by_school(db, at).get(school)
-    if found is None or found.kind not in RUMOR_ANSWER_KINDS:
+    status = school_statuses.find_current_by_school(db, current_time).get(school)
+    if status is None or status.kind not in RUMOR_ANSWER_KINDS:
         return []
-    return withdraw_in_transaction(runtime, db, found.id, by, at) or []
+    return withdraw_in_transaction(runtime, db, status.id, by, current_time) or []
 
 
 def _refresh_and_enqueue(runtime: Runtime, delivery_ids: list[str]) -> None:
@@ -144,5 +146,5 @@ def _refresh_and_enqueue(runtime: Runtime, delivery_ids: list[str]) -> None:
 
 
 def get_family_text(runtime: Runtime, status: SchoolStatus) -> str:
-    """What families read of it, in English."""
+    """Return the English text that families read about this status."""
     return ReplyComposer(runtime.library, SOURCE_LANGUAGE, now()).render_status(status)

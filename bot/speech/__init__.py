@@ -1,1 +1,1 @@
-"""What calls say: sentences, voices, and the wording for the ear."""
+"""Prepare texts for calls: utterances, voices, and spoken wording."""

@@ -1,7 +1,7 @@
-"""A reply as it is said: the written texts that have a spoken wording (flows/spoken.yaml) are replaced by it.
+"""Replace written texts of a reply by their spoken wording (flows/spoken.yaml).
 
-At the ear and nowhere earlier: what is composed and kept is the written reply, which the caller may still have sent
-to the phone as a text.
+The replacement happens only in a call. Puente composes and stores the written reply, because it can still send that
+reply to the caller's phone as a text.
 """
 
 import re
@@ -18,22 +18,24 @@ WRITTEN_ONLY_PATTERN = re.compile(
     r"\b(repl(y|ies)|write|writing|type|text(?! message)|tap|below|above|link)\b|_?link\}", re.I
 )
 ALLOWED_WRITTEN_PATTERN = re.compile(r"\bwrite(,)? or call\b|\b(write|writing) to you\b|write about\b|in writing", re.I)
-"""What the school will do, not the caller: by whichever way this family is reached."""
+"""Texts about what the school does, not the caller: the school contacts this family on any channel."""
 UNSPOKEN_TEXT_PREFIXES = (
     *("kit_", "poster_", "handout_", "service_", "cost_"),  # on paper, on a page, or in the middle of a line
-    *("cannot_read_image", "cannot_read_document", "cannot_read_contact"),  # nobody can say these things in a call
+    *("cannot_read_image", "cannot_read_document", "cannot_read_contact"),  # a caller can't send these
     *("cannot_read_location", "cannot_read_unknown"),
-    *("announced_check", "check_how", "genuine", "not_genuine", "gathering_"),  # their codes are texted, and so is this
+    *("announced_check", "check_how", "genuine", "not_genuine", "gathering_"),  # only texts contain their codes
 )
-"""Texts of texts.yaml, by the beginnings of their names, that no caller comes to."""
+"""The prefixes of texts in texts.yaml that no caller hears."""
 PLACEHOLDER_PATTERN = re.compile(r"\{\w+\}")
 SpokenReplacement = tuple[re.Pattern[str], str]
 
 
 def render_spoken_reply(library: Library, language: str, reply: str) -> str:
-    """The reply as a caller hears it.  Where a spoken wording is not translated yet, the written one is read.
+    """Return the reply as a caller hears it.
 
-    The day on which a fact was checked stands on a line of its own: a recording of the fact outlives the next check.
+    Without a translated spoken wording, the call reads the written one.
+
+    The date of a fact's check goes on its own line, so that a recording of the fact stays valid after the next check.
     """
     for pattern, spoken in _build_replacements(library, language):
         reply = pattern.sub(lambda match, spoken=spoken: _fill_values(match, spoken), reply)  # type: ignore[misc]
@@ -41,7 +43,7 @@ def render_spoken_reply(library: Library, language: str, reply: str) -> str:
 
 
 def is_english(library: Library, language: str, utterance: str) -> bool:
-    """Whether a piece of a reply in this language is one of the texts that have no translation into it."""
+    """Return whether a part of a reply in this language is a text without a translation."""
     return any(pattern.fullmatch(utterance) for pattern in _list_untranslated_patterns(library, language))
 
 
@@ -49,23 +51,19 @@ def is_english(library: Library, language: str, utterance: str) -> bool:
 def _list_untranslated_patterns(library: Library, language: str) -> tuple[re.Pattern[str], ...]:
     if language == SOURCE_LANGUAGE:
         return ()
-    untranslated_texts = {
-        text for _, text in _list_heard_texts(library) if library.catalogs.find_text(language, text).is_missing
-    }
-    utterance_texts = {utterance.text for text in untranslated_texts for utterance in split_utterances(text)}
+    texts = {text for _, text in _list_heard_texts(library)}
+    untranslated_texts = [text for text in texts if library.catalogs.find_text(language, text).is_missing]
+    wordings = {utterance.text for text in untranslated_texts for utterance in split_utterances(text)}
+    parts_by_wording = [PLACEHOLDER_PATTERN.split(wording) for wording in wordings]
     return tuple(
-        _build_any_values_pattern(wording)
-        for wording in utterance_texts
-        if re.search(r"[^\W\d_]", PLACEHOLDER_PATTERN.sub("", wording))
+        re.compile(".*?".join(map(re.escape, parts)))
+        for parts in parts_by_wording
+        if re.search(r"[^\W\d_]", "".join(parts))
     )
 
 
-def _build_any_values_pattern(wording: str) -> re.Pattern[str]:
-    return re.compile(".*?".join(map(re.escape, PLACEHOLDER_PATTERN.split(wording))))
-
-
 def is_check_date(library: Library, language: str, text: str) -> bool:
-    """Whether a piece is nothing but the day on which a fact was checked."""
+    """Return whether a text is only the date of a fact's check."""
     return re.fullmatch(_build_check_date_pattern(library, language), text) is not None
 
 
@@ -76,14 +74,14 @@ def _build_check_date_pattern(library: Library, language: str) -> str:
 
 
 def find_spoken_english(library: Library, language: str, written: str) -> str:
-    """The English text under which a caller's wording stands in the catalogs."""
+    """Return the English text that is the catalog key of a caller's wording."""
     spoken = library.spoken_texts.get(written, written)
     is_missing = language != SOURCE_LANGUAGE and library.catalogs.find_text(language, spoken).is_missing
     return written if is_missing else spoken
 
 
 def find_written_only_texts(library: Library) -> Iterator[tuple[str, str]]:
-    """(where, text) of what callers hear in English, although it tells them to write, to reply or to look."""
+    """Yield (location, text) for texts that callers hear and that ask them to write, to reply, or to look."""
     for location, text in _list_heard_texts(library):
         spoken = library.spoken_texts.get(text, text)
         if WRITTEN_ONLY_PATTERN.search(ALLOWED_WRITTEN_PATTERN.sub("", spoken)):
@@ -91,9 +89,9 @@ def find_written_only_texts(library: Library) -> Iterator[tuple[str, str]]:
 
 
 def list_warnings(library: Library) -> Iterator[str]:
-    """For `bot check`: a line for each of them."""
+    """Yield a line for `bot check` for each of these texts."""
     for location, text in find_written_only_texts(library):
-        yield f"flows/spoken.yaml:1:1: {location}: callers hear '{text}': say here what they hear instead"
+        yield f"flows/spoken.yaml:1:1: {location}: callers hear '{text}': add a spoken wording here"
 
 
 def _list_heard_texts(library: Library) -> Iterator[tuple[str, str]]:
@@ -111,10 +109,11 @@ def _list_forms(text: Text) -> Iterable[str]:
 
 @lru_cache(maxsize=64)
 def _build_replacements(library: Library, language: str) -> tuple[SpokenReplacement, ...]:
-    """The longest first: one text may stand in another."""
+    """Build the replacements, the longest first, because one text can contain another."""
     translate = library.catalogs.translate
     replacements = []
-    for written in sorted(library.spoken_texts, key=lambda text: -len(translate(language, text))):
+    longest_first = sorted(library.spoken_texts, key=lambda text: -len(translate(language, text)))
+    for written in longest_first:
         spoken = find_spoken_english(library, language, written)
         is_missing = language != SOURCE_LANGUAGE and library.catalogs.find_text(language, written).is_missing
         if spoken != written and not is_missing:
@@ -123,7 +122,7 @@ def _build_replacements(library: Library, language: str) -> tuple[SpokenReplacem
 
 
 def _build_line_pattern(wording: str) -> re.Pattern[str]:
-    """The wording as a line of a reply, with whatever its values are; a choice has its number before it."""
+    """Build the pattern of a line of a reply with any values. A choice has its number in front."""
     parts, seen_names = [], set()
     for number, part in enumerate(re.split(r"\{(\w+)\}", wording)):
         if number % 2 == 0:

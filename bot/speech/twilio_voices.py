@@ -1,8 +1,8 @@
-"""Which of Twilio's voices reads a language aloud, and by which name its speech recognition knows it.
+"""Map languages to Twilio's voices and to the locales of its speech recognition.
 
-Names as in the lists of Twilio's own library (npm twilio 6.2.0: `SayVoice`, `SayLanguage`, `GatherLanguage`), read in
-November 2026.  For Haitian Creole, Somali, Persian and Pashto there is no voice: only people's recordings speak these,
-and no other language's voice stands in for them.
+The names come from the lists in Twilio's library (npm twilio 6.2.0: `SayVoice`, `SayLanguage`, `GatherLanguage`), read
+in November 2026. Haitian Creole, Somali, Persian, and Pashto have no voice. Only recordings by people speak these
+languages, and no voice of another language replaces them.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TwilioVoice:
-    """`name` and `locale` for `<Say>`; `hears`: for `<Gather input="speech">`; empty if it knows none."""
+    """Hold `name` and `locale` for `<Say>`, and `recognition_locale` for `<Gather input="speech">` ("" for none)."""
 
     name: str
     locale: str
@@ -32,10 +32,10 @@ TWILIO_VOICES = {
     "ko": TwilioVoice("Polly.Seoyeon", "ko-KR", "ko-KR"),
 }
 RECOGNITION_ONLY_LOCALES = {"fa": "fa-IR"}
-"""Persian is understood by the recognition, though no voice reads it."""
+"""Languages that the speech recognition understands but no voice reads."""
 
 
 def find_recognition_locale(language: str) -> str:
-    """The name of this language for the speech recognition; empty if it knows none."""
+    """Return the locale of this language for the speech recognition, or "" if it has none."""
     voice = TWILIO_VOICES.get(language)
     return voice.recognition_locale if voice else RECOGNITION_ONLY_LOCALES.get(language, "")

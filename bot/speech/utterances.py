@@ -1,7 +1,7 @@
-"""A written answer, cut into the pieces that are said one after the other.
+"""Split a written reply into utterances, which a call speaks one after another.
 
-A piece is a paragraph, the question, or one choice with its number.  A recording is of one piece in one language, and
-is found by what the piece says: where the text changes, the old recording is not found any more.
+An utterance is a paragraph, the question, or one choice with its number. A recording belongs to one utterance in one
+language. Its key depends on the text, so that a changed text no longer has the old recording.
 """
 
 import re
@@ -17,7 +17,7 @@ DIRECTION_MARK_PATTERN = re.compile("[\u2066-\u2069\u200e\u200f]")
 
 
 SHORT_NUMBER_PATTERN = re.compile(r"(?<![\d.,:/$€-])(?:[2-9]11|988)(?![\d%]|[.,:/-]\d)")
-"""911, 211 and the like, and 988."""
+"""Numbers such as 911, 211, and 988."""
 UNSPOKEN_CHARACTERS_PATTERN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\u2600-\u27bf\ufe0e\ufe0f\u200d\U0001f000-\U0001faff]+"
 )
@@ -25,14 +25,14 @@ UNSPOKEN_CHARACTERS_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Utterance:
-    """What is said at one go; `key` is the number that a caller presses for it, if it is a choice."""
+    """Hold one utterance. `key` is the number that a caller presses for a choice."""
 
     text: str
     key: str = ""
 
 
 def split_utterances(reply: str) -> tuple[Utterance, ...]:
-    """The pieces of a reply, in order.  Addresses of pages are left out: nobody can write them down by ear."""
+    """Return the utterances of a reply in order, without web addresses, which no caller can write down."""
     lines = [line.strip() for line in DIRECTION_MARK_PATTERN.sub("", reply).split("\n")]
     utterances = (_parse_utterance(line) for line in lines)
     return tuple(utterance for utterance in utterances if re.search(r"\w", utterance.text))
@@ -40,26 +40,28 @@ def split_utterances(reply: str) -> tuple[Utterance, ...]:
 
 def _parse_utterance(line: str) -> Utterance:
     choice = CHOICE_PATTERN.match(line)
-    text, key = (choice[2], choice[1]) if choice else (line, "")
+    key, text = choice.groups() if choice else ("", line)
     return Utterance(re.sub(r"\s+", " ", WEB_ADDRESS_PATTERN.sub(" ", text)).strip(" -"), key)
 
 
 def has_visual_content(reply: str) -> bool:
-    """Whether something in it is for the eye: an address, or more than one remembers after hearing it once."""
+    """Return whether the reply needs a text too: it has a link, or it's too long to remember."""
     return bool(LINK_PATTERN.search(reply)) or len(reply) > LONG_REPLY_CHARACTERS
 
 
 LONG_REPLY_CHARACTERS = 500
-"""Letters; half a minute of speech."""
+"""The maximum length without a text: half a minute of speech."""
 
 
 def compute_recording_key(language: str, text: str) -> str:
-    """Under which a recording of this piece in this language stands: 32 hex letters, other ones for other words."""
+    """Return the key of a recording of this utterance: 32 hex digits of a hash of language and text."""
     return sha256(f"{language}\n{' '.join(text.split())}".encode()).hexdigest()[:32]
 
 
 def prepare_machine_text(text: str) -> str:
-    """The piece as a machine's voice should read it: telephone numbers digit by digit, the short ones too, which would
-    else be hundreds (nobody calls 九百一十一); no little pictures, and nothing that is no letter of XML."""
+    """Return the utterance for a machine voice, with phone numbers digit by digit.
+
+    Without this, a voice reads 911 as nine hundred eleven. Emoji and characters that XML doesn't allow are removed.
+    """
     cleaned_text = UNSPOKEN_CHARACTERS_PATTERN.sub(" ", text)
     return SHORT_NUMBER_PATTERN.sub(lambda number: " ".join(number[0]), prepare_spoken_text(cleaned_text))

@@ -1,4 +1,4 @@
-"""What is kept: the database (the truth), and Redis (the conversation of the day).
+"""Persistence: the tables and queries of the database, and the values that live in Redis.
 
-One module a noun, each table beside its queries.  Whoever writes passes the transaction it is in.
+Each module holds one noun: its tables and their queries. The caller passes its transaction.
 """

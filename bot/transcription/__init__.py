@@ -1,4 +1,4 @@
-"""A machine's ear for voice notes: off, unless the district sets one up (`TRANSCRIBER`)."""
+"""Transcribe voice notes. This is off unless the district configures `TRANSCRIBER`."""
 
 from bot.transcription.provider import Transcriber, TranscriptionError
 

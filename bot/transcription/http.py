@@ -1,7 +1,7 @@
-"""Transcription by a server of the district's own choice: the sound goes there by POST, JSON {"text": …} comes back.
+"""Transcribe with a server of the district's choice: POST the sound, and read JSON {"text": …}.
 
-The families' voices go to nobody whom the district did not name; what a server has to do fits on a page, so that any
-program (whisper.cpp, a vendor's) can be put behind it: docs/voice-notes.md.
+Voices of families go only to the server that the district named. The protocol is small, so that any program
+(whisper.cpp, a vendor's) can implement it: docs/voice-notes.md.
 """
 
 import json
@@ -12,13 +12,13 @@ import requests
 from bot.transcription.provider import TranscriptionError
 
 READ_TIMEOUT_SECONDS, TOTAL_TIMEOUT_SECONDS = 10, 45
-"""For a connection or a pause of the answer, and for all of it: below a job's minute."""
+"""The limits for a connection or a pause, and for the whole request. Both are below a job's minute."""
 MAX_RESPONSE_BYTES = 200_000
 MAX_TRANSCRIPT_CHARACTERS = 8000
 
 
 class HttpTranscriber:
-    """The provider `http`.  `url`: the district's address; `token`: sent as a bearer token, if there is one."""
+    """The provider `http`. `url` is the server's address, and `token` an optional bearer token."""
 
     name = "http"
 
@@ -26,7 +26,7 @@ class HttpTranscriber:
         self._url, self._token = url, token
 
     def transcribe(self, audio: bytes, content_type: str, language: str) -> str | None:
-        """As `Transcriber.transcribe` promises."""
+        """Implement `Transcriber.transcribe`."""
         try:
             status, body = self._send_request(audio, content_type, language)
         except requests.Timeout:
@@ -68,5 +68,5 @@ def _parse_text(body: bytes) -> str | None:
         raise TranscriptionError("garbage") from None
     if not isinstance(text, str):
         raise TranscriptionError("garbage")
-    clean = "".join(char for char in text if char in "\n\t" or char.isprintable())
-    return clean.strip()[:MAX_TRANSCRIPT_CHARACTERS] or None
+    printable = "".join(char for char in text if char in "\n\t" or char.isprintable())
+    return printable.strip()[:MAX_TRANSCRIPT_CHARACTERS] or None

@@ -1,4 +1,4 @@
-"""What a transcription provider promises.  Whoever wants another one writes a class like `HttpTranscriber`."""
+"""Define the interface of a transcription provider. To add a provider, write a class like `HttpTranscriber`."""
 
 from typing import Literal, Protocol
 
@@ -6,7 +6,7 @@ TranscriptionErrorReason = Literal["time-out", "busy", "broken", "garbage", "unr
 
 
 class TranscriptionError(Exception):
-    """Nothing was written down.  `reason` says why; neither sound nor words stand in an error or a log."""
+    """There is no transcript. `reason` says why. Errors and logs contain neither sounds nor words."""
 
     def __init__(self, reason: TranscriptionErrorReason) -> None:
         super().__init__(reason)
@@ -14,14 +14,16 @@ class TranscriptionError(Exception):
 
 
 class Transcriber(Protocol):
-    """Writes down what is said in a recording."""
+    """Transcribes recordings."""
 
     name: str
 
     def transcribe(self, audio: bytes, content_type: str, language: str) -> str | None:
-        """What is said, in the language in which it is said (`language`: the family's, a hint); None: no words in it.
+        """Return the words in the language they are spoken in, or None if there are none.
 
-        Raises `Failed` where another try may end differently.  Never right for certain: whoever shows the words says
-        that a machine wrote them.
+        `language` is the family's language, as a hint. A transcript is never certain, so show it as machine-made.
+
+        Raises:
+            TranscriptionError: Another attempt may succeed.
         """
         ...

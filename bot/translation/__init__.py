@@ -1,7 +1,7 @@
-"""Machine translation: one interface, googletrans behind it, and care for what leaves and what comes back.
+"""Translate texts: one interface for machine translation, with googletrans as the provider.
 
-`careful.py` is what the program asks for people's texts; `google.py` is the provider,
-imported only where it is used.
+`safe_translator.py` translates people's texts and masks them first. `google.py` is the provider. Only the code that
+uses it imports it.
 """
 
 from bot.translation.provider import TranslationError, Translator

@@ -1,7 +1,9 @@
-"""What a translation may have changed: the original beside its back-translation, both in one language.  Pure.
+"""Find what a translation may have changed: compare the original with its back-translation in the same language.
 
-It warns when in doubt: a person looks, and says whether it matters.  Number words, dates and negation are known in
-English and Spanish, in which staff write; digits and names in every language.
+Pure.
+
+It warns in case of doubt, and then a person decides. It compares digits and names in every language. It compares number
+words, dates, and negation in English and Spanish, the languages of staff.
 """
 
 import re
@@ -22,7 +24,7 @@ NUMBER_WORD_VALUES: Final = {
 UNCOUNTED_ONE_PATTERN: Final = re.compile(
     r"\b(?:no|this|that|each|any|every|which|the)\s+one\b|\bone\s+(?:of|another)\b"
 )
-"""English "one" that counts nothing."""
+"""English "one" without a count."""
 _DATE_WORD_LISTS: Final = {
     "en": "monday tuesday wednesday thursday friday saturday sunday january february april june july august september "
     "october november december today tomorrow yesterday tonight morning noon afternoon evening night midnight day days "
@@ -34,7 +36,7 @@ _DATE_WORD_LISTS: Final = {
 }
 DATE_WORDS: Final = {language: frozenset(words.split()) for language, words in _DATE_WORD_LISTS.items()}
 MONTH_WORD_PATTERN: Final = re.compile(r"(?<=[\w,] )(?:May|March)\b|\b(?:May|March)(?= \d)")
-"""Months that are words too: with a capital, and not at the beginning of a sentence."""
+"""Months that are also ordinary words. They count with a capital, and not at the start of a sentence."""
 NEGATION_PATTERNS: Final = {
     "en": re.compile(
         r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|unless)\b|n['’]t\b"
@@ -50,7 +52,7 @@ ACRONYM_PATTERN: Final = re.compile(r"\b[^\W\d_]{2,5}\b")
 def find_warnings(
     original: str, back: str, names: Iterable[str] = (), language: str = "en"
 ) -> tuple[TranslationWarning, ...]:
-    """What differs, of "numbers", "dates", "names" and "negation".  `names`: what must stand in both."""
+    """List what differs, of "numbers", "dates", "names", and "negation". `names` must appear in both texts."""
     difference_by_warning: Mapping[TranslationWarning, bool] = {
         "numbers": count_numbers(original, language) != count_numbers(back, language),
         "dates": count_date_words(original, language) != count_date_words(back, language),
@@ -61,7 +63,7 @@ def find_warnings(
 
 
 def count_numbers(text: str, language: str) -> Counter[str]:
-    """The numbers in a text, in digits, and how often each stands there."""
+    """Count each number of a text, in digits."""
     plain = UNCOUNTED_ONE_PATTERN.sub(" ", text.casefold()) if language == "en" else text.casefold()
     words = NUMBER_WORD_VALUES.get(language, {})
     counts = Counter(_normalize_number(digits) for digits in NUMBER_PATTERN.findall(plain))
@@ -69,19 +71,19 @@ def count_numbers(text: str, language: str) -> Counter[str]:
 
 
 def _normalize_number(number: str) -> str:
-    """In ASCII digits, without separators and leading zeros: 1,000 and 08 and ٣."""
+    """Return the number in ASCII digits without separators and leading zeros (1,000, 08, ٣)."""
     return "".join(str(int(char)) for char in number if char.isdecimal()).lstrip("0") or "0"
 
 
 def count_date_words(text: str, language: str) -> Counter[str]:
-    """Days, months and other words of time, and how often each stands there."""
+    """Count the days, months, and other words of time."""
     date_words = DATE_WORDS.get(language, frozenset())
     months = MONTH_WORD_PATTERN.findall(text) if language == "en" else []
     return Counter(months) + Counter(word for word in LETTERS_PATTERN.findall(text.casefold()) if word in date_words)
 
 
 def _list_required_names(original: str, names: Iterable[str]) -> list[str]:
-    """What must stand in both: the names that do stand in the original, and its acronyms."""
+    """List the texts that both versions must contain: the names in the original, and its acronyms."""
     acronyms = [] if original.isupper() else [word for word in ACRONYM_PATTERN.findall(original) if word.isupper()]
     return [*(name for name in names if _has_name(original, name)), *acronyms]
 
@@ -91,7 +93,7 @@ def _has_name(text: str, name: str) -> bool:
 
 
 def _count_negations(text: str, language: str) -> tuple[int, bool]:
-    """Whether the negations are odd in number, and whether there are any."""
+    """Return whether the number of negations is odd (1) or even (0), and whether there are any."""
     pattern = NEGATION_PATTERNS.get(language)
     count = len(pattern.findall(text.casefold())) if pattern else 0
     return count % 2, count > 0

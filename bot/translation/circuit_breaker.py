@@ -1,6 +1,7 @@
-"""The circuit breaker: a provider that fails again and again is left alone for a minute, by all processes together.
+"""Stop requests to a provider that fails repeatedly: a circuit breaker, shared by all processes.
 
-Then one attempt at a time is let through: the first that succeeds closes it, one that fails gives it another minute.
+After a minute, the breaker allows one attempt at a time. A success closes the breaker. A failure opens it for another
+minute.
 """
 
 from typing import Final
@@ -9,17 +10,18 @@ from bot.translation.provider import TranslationErrorReason
 from bot.translation.translation_cache import TranslationCache
 
 FAILURES_TO_OPEN: Final = 5
-"""So many in a row open it."""
+"""The number of failures in a row that opens the breaker."""
 OPEN_MILLISECONDS: Final = 60_000
 ATTEMPT_LEASE_MILLISECONDS: Final = 60_000
-"""How long the one attempt may hold its turn if its process dies."""
+"""The maximum time of one attempt, in case its process dies."""
 FAILURE_COUNT_TTL_SECONDS: Final = 24 * 3600
 PROVIDER_FAILURES: Final[frozenset[TranslationErrorReason]] = frozenset(
     {"time-out", "busy", "broken", "unreachable", "garbage"}
 )
-"""Failures of the provider; a text that came back unchanged or without its marks says nothing about the next one."""
+"""Reasons that count as failures of the provider. A text that came back unchanged or without its marks doesn't count.
+"""
 
-# One script each, so that no two processes see a state between.  KEYS: failures, resting, attempt.
+# Each check is one script, so that no process sees an intermediate state. KEYS: failures, resting, attempt.
 _ALLOW_SCRIPT = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then return 1 end
@@ -36,7 +38,7 @@ return failures
 
 
 class CircuitBreaker:
-    """One provider's breaker.  While Redis is away every attempt is let through."""
+    """Hold the breaker of one provider. Without Redis, it allows every attempt."""
 
     def __init__(self, cache: TranslationCache, provider: str) -> None:
         self._cache = cache
@@ -45,7 +47,7 @@ class CircuitBreaker:
         self._failure_script = cache.redis.register_script(_FAILURE_SCRIPT)
 
     def allow_request(self) -> bool:
-        """Whether the provider may be asked now; whoever asks tells `told` what became of it."""
+        """Return whether the provider may get a request now. After the request, call `record_result`."""
         return bool(
             self._cache.try_redis(
                 lambda: self._allow_script(keys=self._keys, args=[FAILURES_TO_OPEN, ATTEMPT_LEASE_MILLISECONDS]), 1
@@ -53,7 +55,7 @@ class CircuitBreaker:
         )
 
     def record_result(self, failure: TranslationErrorReason | None) -> None:
-        """What became of an attempt: None for an answer."""
+        """Record the result of an attempt: None for a success."""
         if failure in PROVIDER_FAILURES:
             self._cache.try_redis(
                 lambda: self._failure_script(
@@ -62,7 +64,6 @@ class CircuitBreaker:
                 None,
             )
         else:
-            keys_to_delete = (
-                self._keys[2:] if failure == "off" else self._keys
-            )  # "off": the provider was not even asked
+            # After "off", the provider got no request, so the failure count stays.
+            keys_to_delete = self._keys[2:] if failure == "off" else self._keys
             self._cache.try_redis(lambda: self._cache.redis.delete(*keys_to_delete), None)

@@ -1,7 +1,7 @@
-"""googletrans: free, unofficial, and full of traps, each of which is met here (docs/dependencies.md).
+"""Translate with googletrans, a free and unofficial client of Google Translate (docs/dependencies.md).
 
-It is async only, and one `Translator` must not be shared between event loops: one is made for each call.  On an error
-it hands back the source text as if it were translated, unless told to raise; then it raises a bare `Exception`.
+googletrans is async only, and two event loops can't share one `Translator`, so each call makes its own. By default,
+googletrans returns the source text after an error. With `raise_exception`, it raises a bare `Exception`.
 """
 
 import asyncio
@@ -18,32 +18,32 @@ from bot.pii.placeholders import extract_letters, has_words, insert_placeholders
 from bot.translation.provider import TranslationError, TranslationErrorReason
 
 TEXT_TIMEOUT_SECONDS = 8
-"""For one text; a batch as a whole has `BATCH_SECONDS`, which is less than a job's minute."""
+"""The timeout for one text. A batch has `BATCH_TIMEOUT_SECONDS`, which is shorter than the minute of a job."""
 BATCH_TIMEOUT_SECONDS = 40
 MAX_CONCURRENT_REQUESTS = 4
 GOOGLE_LANGUAGE_CODES = {
     "ff": "ful", "fj": "fij", "fo": "fao", "mh": "mah", "oc": "oci", "rn": "run", "sg": "sag", "ss": "ssw",
     "tn": "tsn", "to": "ton", "ve": "ven", "wo": "wol", "zh": "zh-cn",
 }  # fmt: skip
-"""Where Google's code is not the usual one."""
+"""The languages for which Google uses another code."""
 STATUS_PATTERN = re.compile(r'status code "(\d+)"')
 
 
 @cache
 def _load_certificates() -> ssl.SSLContext:
-    """Read once: they take longer than a sentence of Google's."""
+    """Load the certificates once, because loading takes longer than a translation."""
     return httpx.create_ssl_context()
 
 
 class _RebasedTransport(httpx.AsyncHTTPTransport):
-    """Sends every request to a stand-in of Google (GOOGLETRANS_BASE), whatever host it was meant for."""
+    """Send every request to a test server (GOOGLETRANS_BASE), whatever its host is."""
 
     def __init__(self, base: str) -> None:
         super().__init__(verify=_load_certificates())
         self._base = httpx.URL(base)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """As the base class, to the other address."""
+        """Send the request to the other address."""
         base_parts = {"scheme": self._base.scheme, "host": self._base.host, "port": self._base.port}
         request.url = request.url.copy_with(**base_parts)
         request.headers["Host"] = self._base.netloc.decode()
@@ -51,7 +51,7 @@ class _RebasedTransport(httpx.AsyncHTTPTransport):
 
 
 class GoogleTranslator:
-    """The provider `googletrans`.  `base`: the address of a stand-in, empty for Google itself."""
+    """Translate with `googletrans`. `base` is the address of a test server, or "" for Google."""
 
     name = "googletrans"
 
@@ -59,7 +59,10 @@ class GoogleTranslator:
         self._base = base
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | TranslationError]:
-        """As `Translator.translate` promises; a thread whose event loop runs already lends it another thread."""
+        """Translate as `Translator.translate` specifies.
+
+        If this thread already runs an event loop, use another thread.
+        """
         if not can_translate(source) or not can_translate(target):
             return [TranslationError("off") for _ in texts]
         try:
@@ -76,9 +79,9 @@ class GoogleTranslator:
             tasks = [
                 asyncio.create_task(self._translate_one(client, semaphore, text, source, target)) for text in texts
             ]
-            await asyncio.wait(
-                tasks, timeout=min(BATCH_TIMEOUT_SECONDS, 2 * TEXT_TIMEOUT_SECONDS * len(tasks))
-            ) if tasks else None
+            if tasks:
+                timeout = min(BATCH_TIMEOUT_SECONDS, 2 * TEXT_TIMEOUT_SECONDS * len(tasks))
+                await asyncio.wait(tasks, timeout=timeout)
             late_tasks = [task for task in tasks if not task.done()]
             for task in late_tasks:
                 task.cancel()
@@ -109,13 +112,13 @@ class GoogleTranslator:
                     dest=GOOGLE_LANGUAGE_CODES.get(target, target),
                     src=GOOGLE_LANGUAGE_CODES.get(source, source),
                 )
-            except Exception as error:  # googletrans raises bare ones, and whatever its parser stumbles over
+            except Exception as error:  # googletrans raises bare exceptions and any error of its parser
                 return TranslationError(_classify_error(error))
         return _check_answer(protected_text, answer.text, originals)
 
 
 def can_translate(language: str) -> bool:
-    """Whether Google translates this language (it has no K'iche', no Mam)."""
+    """Return whether Google translates this language. K'iche' and Mam are missing, for example."""
     return GOOGLE_LANGUAGE_CODES.get(language, language).lower() in googletrans.LANGUAGES
 
 
@@ -125,7 +128,7 @@ def _check_answer(sent_text: str, received_text: str, originals: list[str]) -> s
     if extract_letters(received_text) == extract_letters(sent_text):
         return TranslationError("unchanged")
     restored_text = restore_text(received_text, originals)
-    return restored_text if restored_text is not None else TranslationError("lost words")
+    return TranslationError("lost words") if restored_text is None else restored_text
 
 
 def _classify_error(error: Exception) -> TranslationErrorReason:

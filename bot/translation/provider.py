@@ -1,4 +1,4 @@
-"""What a translation provider promises.  Whoever wants another one writes a class like `GoogleTranslator`."""
+"""Define the interface of a translation provider. For another provider, write a class like `GoogleTranslator`."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -11,13 +11,13 @@ TranslationErrorReason = Literal[
     "unchanged",
     "unreachable",
     "lost words",
-    "resting",  # it failed too often of late and is left alone for a minute
-    "off",  # no machine translates here: TRANSLATOR=off, or it does not know the language
+    "resting",  # the circuit breaker is open for a minute after many failures
+    "off",  # there is no provider (TRANSLATOR=off), or it doesn't have the language
 ]
 
 
 class TranslationError(Exception):
-    """A text was not translated.  `reason` says why; the text itself stands in no error and no log."""
+    """Report that a text wasn't translated. `reason` says why. Errors and logs never contain the text."""
 
     def __init__(self, reason: TranslationErrorReason) -> None:
         super().__init__(reason)
@@ -25,14 +25,16 @@ class TranslationError(Exception):
 
 
 class Translator(Protocol):
-    """Turns texts of one language into another."""
+    """Translate texts from one language to another."""
 
     name: str
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | TranslationError]:
-        """Each text in `target` (BCP 47 codes), in order, or why this one could not be had.  Never raises for a text.
+        """Return each text in `target`, in order, or the error for it.
 
-        Placeholders in braces, numbers, links, addresses and the shield's marks come back as they were: a
-        translation that lost one counts as failed.  A text that comes back as it was sent counts as failed as well.
+        Never raises for a text.
+
+        `source` and `target` are BCP 47 codes. Placeholders in braces, numbers, links, addresses, and marks stay
+        unchanged. A translation that loses one is an error. A text that comes back unchanged is an error too.
         """
         ...

@@ -1,7 +1,7 @@
-"""Translating what people write: approved phrases first, then a machine that sees no name, number or address.
+"""Translate what people write: with approved phrases, or with a machine that gets no names, numbers, or addresses.
 
-The one way by which a family's or a staff member's words may leave.  Nothing here raises for a text: what could not be
-translated says why, and whoever asked delivers the original, marked, and tells staff.
+All texts of families and staff go to a provider through this module. It never raises for a text. A failed translation
+names its reason. The caller then delivers the original with a mark and alerts staff.
 """
 
 import logging
@@ -21,27 +21,30 @@ from bot.translation.term_glossary import TermGlossary
 from bot.translation.translation_cache import TRANSLATION_CACHE_SECONDS, CacheVault, TranslationCache, build_cache_key
 
 ApprovedPhraseLookup = Callable[[str, str, str], str | None]
-"""(source, target, text) → the wording that a person approved for it."""
+"""(source, target, text) → the translation that a person approved, or None."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TranslatedText:
-    """What became of a text.  `text` is empty if no translation could be had; `failed` says why."""
+    """Hold the result of a translation. `text` is empty after a failure, and `failure` says why."""
 
     text: str
     machine: str
-    """"yes": by a machine; "no": a person's wording; "": nothing was translated."""
+    """ "yes" for a machine translation, "no" for a translation by a person, or "" if the text needed no translation."""
     back: str = ""
-    """The translation, translated back by the machine; empty if that failed, was not asked for, or not needed."""
+    """The back-translation by the machine, or "" after a failure or without a check."""
     warnings: tuple[str, ...] = ()
-    """Of "numbers", "dates", "names", "negation": what differs between the original and `back`."""
+    """The differences between the original and `back`: "numbers", "dates", "names", or "negation"."""
     failure: TranslationErrorReason | None = None
 
 
 class SafeTranslator:
-    """Shield, glossary, cache, circuit breaker and check around a provider (None: no machine may translate)."""
+    """Add masking, glossary, cache, circuit breaker, and checks to a provider.
+
+    Without a provider, no machine translates.
+    """
 
     def __init__(
         self,
@@ -64,10 +67,12 @@ class SafeTranslator:
         should_check: bool = True,
         cache_seconds: int = TRANSLATION_CACHE_SECONDS,
     ) -> TranslatedText:
-        """`text` in `target`.  `check`: also translate it back, and say what differs.
+        """Translate `text` to `target`.
 
-        `kept`: so many seconds the machine's answer is kept; 0 for what a family tells or is told, which nothing but
-        its own records may hold: erasing would not find it here.
+        If `should_check` is true, also translate it back and list the differences.
+
+        `cache_seconds` is how long the cache holds the machine translation. Use 0 for texts to or from families. Only
+        the family's own records may hold these texts, because an erasure doesn't search the cache.
         """
         if source == target:
             return TranslatedText(text, "")
@@ -79,8 +84,8 @@ class SafeTranslator:
     def _find_approved(self, text: str, source: str, target: str) -> str | None:
         try:
             return self._approved_lookup(source, target, text)
-        except Exception as error:  # a database that is away: the machine may still be there
-            log.warning("no approved phrases: %s", type(error).__name__)
+        except Exception as error:  # without the database, the machine can still translate
+            log.warning("could not read approved phrases: %s", type(error).__name__)
             return None
 
     def _translate_by_machine(self, text: str, route: "_TranslationRoute", should_check: bool) -> TranslatedText:
@@ -93,17 +98,19 @@ class SafeTranslator:
         if isinstance(answer, TranslationError):
             return TranslatedText("", "", failure=answer.reason)
         translated = TranslatedText(restore_text(answer, replacements) or "", "yes")
-        return self._check_back_translation(translated, text, answer, originals, route) if should_check else translated
+        if not should_check:
+            return translated
+        return self._check_back_translation(translated, text, answer, originals, route)
 
     def _protect_text(self, text: str, source: str, target: str) -> tuple[str, list[str]]:
-        """Without anything that tells whom it is about, and without the terms that are said as agreed."""
+        """Replace personal details and glossary terms with marks."""
         term_spans = self._glossary.find_spans(text, source, target)
         return insert_placeholders(text, [*term_spans, *find_addresses(text), *find_names(text, source)])
 
     def _check_back_translation(
         self, translated: TranslatedText, text: str, answer: str, originals: list[str], route: "_TranslationRoute"
     ) -> TranslatedText:
-        """The marks stay in while it goes back: the names in a translation are not told to the machine either."""
+        """Translate the answer back with its marks, so that the provider doesn't get the names either."""
         back_answer = self._ask_provider(answer, _TranslationRoute(route.target, route.source, route.cache_seconds))
         back = None if isinstance(back_answer, TranslationError) else restore_text(back_answer, originals)
         if back is None:
@@ -112,7 +119,7 @@ class SafeTranslator:
         return replace(translated, back=back, warnings=find_warnings(text, back, required_names, route.source))
 
     def _ask_provider(self, protected_text: str, route: "_TranslationRoute") -> str | TranslationError:
-        """The machine's answer to a shielded text: the kept one, or a new one if the breaker lets it through."""
+        """Return the cached translation of a masked text, or a new one if the circuit breaker allows a request."""
         if self._provider is None:
             return TranslationError("off")
         key = build_cache_key(self._provider.name, route.source, route.target, protected_text)
@@ -134,7 +141,7 @@ class SafeTranslator:
 
 @dataclass(frozen=True)
 class _TranslationRoute:
-    """From which language to which, and how long the machine's answer is kept."""
+    """Hold the languages of a translation, and how long the cache holds it."""
 
     source: str
     target: str
@@ -142,7 +149,7 @@ class _TranslationRoute:
 
 
 def _call_provider(provider: Translator, protected_text: str, source: str, target: str) -> str | TranslationError:
-    """What the provider says; one that breaks its promises costs no message."""
+    """Call the provider. An exception of the provider becomes a `TranslationError`."""
     try:
         answer = provider.translate([protected_text], source, target)[0]
     except Exception as error:
@@ -154,5 +161,5 @@ def _call_provider(provider: Translator, protected_text: str, source: str, targe
 
 
 def has_personal_data(text: str, language: str) -> bool:
-    """Whether a text holds a name, an address or any number: then it is no general sentence."""
+    """Return whether a text holds a name, an address, or a number, so that it's no general sentence."""
     return bool([*find_addresses(text), *find_names(text, language)]) or any(char.isdigit() for char in text)

@@ -1,4 +1,4 @@
-"""The glossary at work: terms of American schools and the district's own names, found in a text and said as agreed."""
+"""Find glossary terms and names of the district in a text, and insert their agreed translations."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,19 +13,24 @@ ENGLISH_CODE = "en"
 
 
 class GlossaryTerm(Protocol):
-    """An English term: `say` holds its wordings by language, the preferred one first; none: it stays as it is."""
+    """An English term.
+
+    `say` holds its translations by language, the preferred one first.
+
+    Without translations, the term stays in English.
+    """
 
     @property
     def say(self) -> Mapping[str, tuple[str, ...]]:
-        """Language → wordings."""
+        """Return the translations by language."""
 
     @property
     def also(self) -> tuple[str, ...]:
-        """Other English forms, such as the plural."""
+        """Return other English forms, such as the plural."""
 
 
 class TermGlossary:
-    """`terms` by their English form; `names` stay as they are in every language."""
+    """Hold `terms` by their English form. `names` stay unchanged in every language."""
 
     def __init__(self, terms: Mapping[str, GlossaryTerm], names: Iterable[str] = ()) -> None:
         self._terms = terms
@@ -33,12 +38,12 @@ class TermGlossary:
         self._pairs: dict[tuple[str, str], tuple[re.Pattern[str] | None, dict[str, str]]] = {}
 
     def find_spans(self, text: str, source: str, target: str) -> list[Span]:
-        """Where terms and names stand that the machine must not touch between these languages."""
+        """Return the spans of terms and names that the machine must not translate between these languages."""
         pattern, _ = self._get_pair(source, target)
         return [match.span() for match in pattern.finditer(text)] if pattern else []
 
     def get_replacement(self, original: str, source: str, target: str) -> str:
-        """What is put back in the translation for what was taken out: a term's wording, all else unchanged."""
+        """Return the text to insert for a protected text: the translation of a term, or the text itself."""
         _, wordings = self._get_pair(source, target)
         wording = wordings.get(_get_match_key(original)) or wordings.get(original.casefold(), original)
         return wording[0].upper() + wording[1:] if original[:1].isupper() else wording
@@ -50,21 +55,27 @@ class TermGlossary:
         return self._pairs[(source, target)]
 
     def _map_forms(self, source: str, target: str) -> dict[str, str]:
-        """Form in `source` → wording in `target`, of every term that has both."""
+        """Map forms in `source` to translations in `target`, for every term with both."""
         wordings = {name: name for name in self.names}
         for english, term in self._terms.items():
             for form in _get_forms(english, term, source):
                 wording = form if not term.say else next(iter(_get_forms(english, term, target)), "")
-                wordings |= {_get_match_key(form): wording} if wording else {}
+                if wording:
+                    wordings[_get_match_key(form)] = wording
         return wordings
 
 
 def _get_forms(english: str, term: GlossaryTerm, language: str) -> tuple[str, ...]:
-    return (english, *term.also) if language == ENGLISH_CODE or not term.say else term.say.get(language, ())
+    if language == ENGLISH_CODE or not term.say:
+        return (english, *term.also)
+    return term.say.get(language, ())
 
 
 def _get_match_key(form: str) -> str:
-    """As a form is matched: one with a capital ("IEP", "EL") only so, others in any case."""
+    """Return the key to match a form.
+
+    A form with a capital ("IEP", "EL") matches only this case, others match any case.
+    """
     return form if form != form.lower() else form.casefold()
 
 

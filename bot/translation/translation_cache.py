@@ -1,4 +1,4 @@
-"""What Redis remembers of translations: the machine's answers, sealed.  Without Redis everything works, only slower."""
+"""Cache machine translations in Redis, encrypted. Without Redis, everything works but slower."""
 
 import json
 import logging
@@ -12,31 +12,34 @@ from redis.exceptions import RedisError
 
 TRANSLATION_CACHE_SECONDS = 30 * 24 * 3600
 REDIS_RETRY_SECONDS = 10
-"""So long a Redis that failed is not asked again: each asking would cost its time-out."""
+"""After a failure, Redis gets no request for this long, because each request would cost its timeout."""
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
 class CacheVault(Protocol):
-    """Seals and opens (`bot.base.encryption.Vault`)."""
+    """Encrypt and decrypt (`bot.base.encryption.Vault`)."""
 
     def encrypt(self, text: str, place: str) -> str:
-        """Encrypted for this place."""
+        """Return the text encrypted for this place."""
 
     def decrypt(self, sealed: str, place: str) -> str:
-        """The text again; raises an `Exception` if it was not sealed there with a present key."""
+        """Return the text. Raises an `Exception` if a present key didn't encrypt it for this place."""
 
 
 class TranslationCache:
-    """Redis as far as it is there.  Holds nothing personal in the clear: keys are hashes, values are sealed."""
+    """Use Redis if it's available.
+
+    Keys are hashes and values are encrypted, so Redis holds no readable personal data.
+    """
 
     def __init__(self, redis: Redis, vault: CacheVault) -> None:
         self.redis, self._vault = redis, vault
         self._away_until = 0.0
 
     def try_redis(self, call: Callable[[], T], fallback: T) -> T:
-        """What `call` makes of Redis, or `otherwise` while Redis is away."""
+        """Return the result of `call`, or `fallback` while Redis isn't available."""
         if time.monotonic() < self._away_until:
             return fallback
         try:
@@ -47,22 +50,24 @@ class TranslationCache:
             return fallback
 
     def find_translation(self, key: str) -> str | None:
-        """The text kept under this key, if it can be opened."""
-        sealed = self.try_redis(lambda: self.redis.get(key), None)
-        if not isinstance(sealed, (bytes, str)):
+        """Return the text under this key, or None if it's missing or a key to decrypt it is missing."""
+        encrypted = self.try_redis(lambda: self.redis.get(key), None)
+        if isinstance(encrypted, bytes):
+            encrypted = encrypted.decode()
+        if not isinstance(encrypted, str):
             return None
         try:
-            return self._vault.decrypt(sealed.decode() if isinstance(sealed, bytes) else sealed, key)
-        except Exception:  # a key that was taken away: it is translated anew
+            return self._vault.decrypt(encrypted, key)
+        except Exception:  # the key is gone, so translate the text again
             return None
 
     def save_translation(self, key: str, text: str, seconds: int = TRANSLATION_CACHE_SECONDS) -> None:
-        """Keep a text so long, sealed for this key."""
-        sealed = self._vault.encrypt(text, key)
-        self.try_redis(lambda: self.redis.set(key, sealed, ex=seconds), None)
+        """Save a text for `seconds`, encrypted for this key."""
+        encrypted = self._vault.encrypt(text, key)
+        self.try_redis(lambda: self.redis.set(key, encrypted, ex=seconds), None)
 
 
 def build_cache_key(provider: str, source: str, target: str, protected_text: str) -> str:
-    """Under which a translation is kept: a hash, from which the text cannot be read."""
+    """Return the Redis key of a translation: a hash that doesn't reveal the text."""
     key_parts = json.dumps([provider, source, target, protected_text])
     return f"puente:translated:{sha256(key_parts.encode()).hexdigest()}"

@@ -1,1 +1,1 @@
-"""How a written answer is said in a call: which pieces, by which voice or recording, with which keys.  Pure."""
+"""List the texts that people can record for calls, and convert recordings."""

@@ -1,8 +1,8 @@
-"""From whatever a browser or a phone recorded to what calls (MP3) and WhatsApp (Opus in OGG) want: ffmpeg does it.
+"""Convert recordings from browsers and phones to MP3 for calls and Opus in OGG for WhatsApp, with ffmpeg.
 
-In the request, not by a job: two minutes of speech take two or three seconds, who recorded is told at once whether it
-worked, and no file that nobody has looked into is ever kept.  It goes in by standard input, and ffmpeg may open nothing
-else: a playlist inside it leads nowhere.
+The conversion runs in the web request, not in a job. Two minutes of speech take two or three seconds, staff see the
+result at once, and Puente never stores an unchecked file. ffmpeg reads standard input and may open nothing else, so a
+playlist in the file has no effect.
 """
 
 import logging
@@ -15,19 +15,19 @@ from bot.store.announcements.recordings import RecordingAudio
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024
 MAX_RECORDING_SECONDS = 120
-"""Longer than that nobody listens on the telephone."""
+"""Callers don't listen to longer recordings."""
 MIN_RECORDING_SECONDS = 0.4
-"""Shorter is a slip of the finger."""
+"""A shorter recording is an accidental press."""
 SAMPLE_RATE = 24_000
 MIN_AMPLITUDE_RANGE = 400
-"""Of 65,535 between the lowest and the highest: below that the microphone was off."""
+"""The minimum range between the lowest and highest sample, of 65,535. With less, the microphone was off."""
 CONVERSION_TIMEOUT_SECONDS = 20
 INPUT_FORMATS = "wav,mp3,ogg,matroska,webm,mov,mp4,m4a,aac,flac,amr,caf"
-"""What browsers and phones write.  No playlists, no pictures."""
+"""Formats of browsers and phones, without playlists and images."""
 FFMPEG_COMMAND = ("nice", "-n", "5", "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1")
 DECODE_COMMAND = (
     *FFMPEG_COMMAND,
-    # a phone's M4A has its table at the end: `cache` goes back in what came through the pipe, however far
+    # The M4A files of phones have their table at the end, and `cache` lets ffmpeg seek in the piped input.
     *(
         "-protocol_whitelist",
         "pipe,cache",
@@ -72,7 +72,7 @@ log = logging.getLogger(__name__)
 
 
 class UnusableAudioError(Exception):
-    """The file cannot be used; says why, and what to do (a text of the console)."""
+    """Report why a file can't be used, and what to do. The message is a text of the console."""
 
 
 FFMPEG_MISSING_MESSAGE = "This machine cannot convert recordings: ffmpeg is not installed."
@@ -84,7 +84,7 @@ CONVERSION_FAILED_MESSAGE = "It could not be converted. Please try it again, or 
 
 
 def convert_recording(audio: bytes) -> RecordingAudio:
-    """The recording in both forms, without anything else that the file held.  Raises `CannotUse`."""
+    """Return the recording in both formats, without metadata. Raises `UnusableAudioError`."""
     if len(audio) > MAX_INPUT_BYTES:
         raise UnusableAudioError(TOO_LARGE_MESSAGE)
     wave = _run_command(DECODE_COMMAND, audio, UNREADABLE_MESSAGE) if audio else b""
@@ -110,15 +110,16 @@ def _check_wave(wave: bytes) -> None:
 
 def _run_command(command: Sequence[str], audio: bytes, failure_message: str) -> bytes:
     try:
-        with TemporaryFile() as file:  # without a name; a pipe that we fill comes in bits, over which `cache` stumbles
+        with TemporaryFile() as file:  # unnamed. A pipe delivers the input in parts, on which `cache` fails.
             file.write(audio)
             file.seek(0)
             return run(command, stdin=file, capture_output=True, timeout=CONVERSION_TIMEOUT_SECONDS, check=True).stdout
     except FileNotFoundError:
         raise UnusableAudioError(FFMPEG_MISSING_MESSAGE) from None
     except TimeoutExpired:
-        log.warning("a recording was not converted in %s seconds", CONVERSION_TIMEOUT_SECONDS)
+        log.warning("converting a recording took more than %s seconds", CONVERSION_TIMEOUT_SECONDS)
         raise UnusableAudioError(CONVERSION_FAILED_MESSAGE) from None
     except CalledProcessError as error:
-        # `nice` says 127 for a program that is not there
-        raise UnusableAudioError(FFMPEG_MISSING_MESSAGE if error.returncode == 127 else failure_message) from None
+        if error.returncode == 127:  # `nice` didn't find ffmpeg
+            raise UnusableAudioError(FFMPEG_MISSING_MESSAGE) from None
+        raise UnusableAudioError(failure_message) from None

@@ -1,4 +1,4 @@
-"""How much of the line can be heard in each language: by a machine's voice, by a recording, or not at all."""
+"""Measure how many texts callers can hear in each language: by a machine voice, by a recording, or not at all."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,15 +10,19 @@ from bot.speech.twilio_voices import TWILIO_VOICES
 from bot.voice.recordable_texts import RecordableText, collect_recordable_texts
 
 RecordedKeyLookup = Callable[[str, frozenset[str]], set[str]]
-"""Those of a language's keys for which callers hear a recording."""
+"""Return the keys of a language for which callers hear a recording."""
 MAX_LISTED_TEXTS = 3
 MAX_EXCERPT_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
 class VoiceCoverage:
-    """`voice` is the machine's ("" for none); `apart` so many texts can only be said by one; `silent` are the texts
-    that nothing says, the most important first; `recorded` is None where nobody looked."""
+    """Hold the voice coverage of one language.
+
+    `voice_name` is the machine voice ("" for none). `machine_only_count` is the number of texts that no person can
+    record. `unrecorded_texts` are the texts without voice and recording, the most important first. `recorded_count` is
+    None if there was no database to check.
+    """
 
     language: str
     voice_name: str
@@ -29,14 +33,14 @@ class VoiceCoverage:
 
     @property
     def unheard_count(self) -> int:
-        """How many texts have neither voice nor recording."""
+        """Return the number of texts with neither voice nor recording."""
         return 0 if self.voice_name else len(self.unrecorded_texts) + self.machine_only_count
 
 
 def measure_coverage(
     library: Library, language: str, now: datetime, find_recorded_keys: RecordedKeyLookup | None
 ) -> VoiceCoverage:
-    """How it stands with one language."""
+    """Measure the coverage of one language."""
     recordable_texts, voice = collect_recordable_texts(library, language, now), TWILIO_VOICES.get(language)
     recorded_keys = find_recorded_keys(language, recordable_texts.keys) if find_recorded_keys else set()
     unrecorded_texts = () if voice else tuple(item for item in recordable_texts.items if item.key not in recorded_keys)
@@ -52,7 +56,7 @@ def measure_coverage(
 
 
 def list_warnings(library: Library, now: datetime, find_recorded_keys: RecordedKeyLookup | None) -> Iterator[str]:
-    """For `bot check`: a line for each language in which callers would not hear everything."""
+    """Yield a line for `bot check` for each language in which callers can't hear every text."""
     for language in library.district.languages:
         if language not in TWILIO_VOICES:
             language_coverage = measure_coverage(library, language, now, find_recorded_keys)
@@ -61,34 +65,32 @@ def list_warnings(library: Library, now: datetime, find_recorded_keys: RecordedK
 
 
 def _describe_coverage(language_coverage: VoiceCoverage) -> str:
-    name = f"{get_english_name(language_coverage.language)} has no machine voice"
-    unchecked_note = (
-        ""
-        if language_coverage.recorded_count is not None
-        else " (recordings were not looked at: no database that is up to date)"
-    )
     total = language_coverage.recordable_count + language_coverage.machine_only_count
-    count = f"{language_coverage.unheard_count} of {total} texts have no recording either{unchecked_note}"
-    examples = "; ".join(
-        f"{item.flow}: {_shorten_text(item.english)}" for item in language_coverage.unrecorded_texts[:MAX_LISTED_TEXTS]
-    )
-    return f"{name}: {count}{f', first: {examples}' if examples else ''}"
+    description = f"{get_english_name(language_coverage.language)} has no machine voice"
+    description += f": {language_coverage.unheard_count} of {total} texts have no recording either"
+    if language_coverage.recorded_count is None:
+        description += " (recordings not checked: there is no current database)"
+    listed_texts = language_coverage.unrecorded_texts[:MAX_LISTED_TEXTS]
+    if not listed_texts:
+        return description
+    examples = "; ".join(f"{item.flow}: {_shorten_text(item.english)}" for item in listed_texts)
+    return f"{description}, first: {examples}"
 
 
 def _shorten_text(text: str) -> str:
-    return text if len(text) <= MAX_EXCERPT_CHARACTERS else f"{text[:MAX_EXCERPT_CHARACTERS].rsplit(' ', 1)[0]} …"
+    if len(text) <= MAX_EXCERPT_CHARACTERS:
+        return text
+    return f"{text[:MAX_EXCERPT_CHARACTERS].rsplit(' ', 1)[0]} …"
 
 
 def render_table(coverages: Iterable[VoiceCoverage]) -> str:
-    """What is said by whom, in Markdown: a row for each language."""
+    """Return the coverage as a Markdown table with a row for each language."""
     rows = ["| language | machine voice | recordings | only by a machine | neither |", "|---|---|---|---|---|"]
     for language_coverage in coverages:
         name = f"{get_english_name(language_coverage.language)} ({language_coverage.language})"
-        recorded_label = (
-            "not looked at"
-            if language_coverage.recorded_count is None
-            else f"{language_coverage.recorded_count} of {language_coverage.recordable_count}"
-        )
+        recorded_label = f"{language_coverage.recorded_count} of {language_coverage.recordable_count}"
+        if language_coverage.recorded_count is None:
+            recorded_label = "not checked"
         counts = f"{language_coverage.machine_only_count} | {language_coverage.unheard_count}"
         rows.append(f"| {name} | {language_coverage.voice_name or 'none'} | {recorded_label} | {counts} |")
     return "\n".join(rows)

@@ -1,7 +1,9 @@
-"""What of the line's texts a person can say aloud once and for all: a recording cannot know a caller's own values.
+"""List the texts that a person can record.
 
-Everything is composed as a reply composes it and cut as a call cuts it, so that what is recorded is what is looked for.
-Where a text has no translation, its English stands here as it stands in a reply: a speaker of Mam says that in Mam.
+A recording can't hold the values of a single caller.
+
+The module composes texts like a reply and splits them like a call, so that the keys of recordings match those of calls.
+A text without a translation appears in English, as in a reply. A speaker of Mam then records it in Mam.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,18 +21,22 @@ from bot.speech.spoken_wording import UNSPOKEN_TEXT_PREFIXES, find_spoken_englis
 from bot.speech.utterances import compute_recording_key, split_utterances
 
 PRIORITY_FLOWS = ("menu", "talk_to_human")
-"""After the emergencies, and before everything else."""
+"""The flows after the emergencies and before all other flows."""
 TEXTS_GROUP, FACTS_GROUP = "texts", "facts"
-"""Where the texts of flows/texts.yaml, and facts that no flow states, are listed."""
+"""The groups of the texts of flows/texts.yaml, and of facts that no flow states."""
 DIGIT_PLACEHOLDER = "{digit}"
-"""Stands in the texts that name a key."""
+"""The placeholder in texts that name a key."""
 EMERGENCY_SEVERITY: Severity = "escalate_now"
 
 
 @dataclass(frozen=True)
 class RecordableText:
-    """One piece that can be recorded.  `flow` and `place` say where it stands first; `draft`: no person has reviewed
-    the translation; `missing`: there is none, and `text` is the English."""
+    """Hold one utterance to record.
+
+    `flow` and `place` are its first location.
+
+    `is_draft`: no person has reviewed the translation. `is_missing`: there is no translation, and `text` is English.
+    """
 
     key: str
     text: str
@@ -43,7 +49,7 @@ class RecordableText:
 
 @dataclass(frozen=True)
 class MachineOnlyText:
-    """A text that only a machine can say: it holds what only a conversation knows."""
+    """Hold a text that only a machine can speak, because it has values that only a conversation has."""
 
     flow: str
     english: str
@@ -51,19 +57,19 @@ class MachineOnlyText:
 
 @dataclass(frozen=True)
 class RecordableTextList:
-    """The pieces, the most important first and each once; and what cannot be recorded."""
+    """Hold the utterances to record, each once and the most important first, and the texts that can't be recorded."""
 
     items: tuple[RecordableText, ...]
     machine_only_texts: tuple[MachineOnlyText, ...]
 
     @property
     def keys(self) -> frozenset[str]:
-        """Under which recordings of it stand."""
+        """Return the keys of their recordings."""
         return frozenset(item.key for item in self.items)
 
 
 def collect_recordable_texts(library: Library, language: str, now: datetime) -> RecordableTextList:
-    """What can be said in this language as things stand at that moment (facts are dated)."""
+    """List the texts to record in this language at this time (facts have dates)."""
     collector = _RecordableTextCollector(library, language, now)
     for flow in list_family_flows(library):
         collector.add_flow(flow)
@@ -77,18 +83,18 @@ def collect_recordable_texts(library: Library, language: str, now: datetime) -> 
 
 
 def list_family_flows(library: Library) -> list[Flow]:
-    """The flows that families walk: emergencies, the menu, the way to a person, then the rest by name."""
+    """List the flows for families: emergencies, the menu, the request for a person, then the rest by name."""
     flows = [flow for flow in library.flows.flows.values() if flow.for_ == "family"]
     return sorted(flows, key=lambda flow: (_rank_flow(library, flow.flow), flow.flow))
 
 
 def is_emergency_flow(flow: Flow) -> bool:
-    """Whether somebody is paged at once from it."""
+    """Return whether this flow pages staff at once."""
     return any(step.escalate and step.escalate.severity == EMERGENCY_SEVERITY for step in flow.steps.values())
 
 
 def _rank_flow(library: Library, name: str) -> int:
-    """0 for emergencies, then the menu, the way to a person, the texts of all conversations, the rest."""
+    """Return 0 for emergencies, then the ranks of the menu, the request for a person, general texts, and the rest."""
     flow = library.flows.flows.get(name)
     if flow and is_emergency_flow(flow):
         return 0
@@ -97,7 +103,7 @@ def _rank_flow(library: Library, name: str) -> int:
 
 
 class _RecordableTextCollector:
-    """Composes in the language and, beside it, in English."""
+    """Collect texts in the language, each with its English text."""
 
     def __init__(self, library: Library, language: str, now: datetime) -> None:
         self.library, self.language, self.now = library, language, now
@@ -105,39 +111,45 @@ class _RecordableTextCollector:
         self.machine_only_texts: dict[str, MachineOnlyText] = {}
 
     def add_flow(self, flow: Flow) -> None:
-        """All that a flow says, with the facts that it states."""
+        """Add all texts of a flow, with its facts."""
         for path, text in list_flow_texts(flow):
             self.add_text(flow.flow, ".".join(map(str, path)).removeprefix("steps."), text)
         for name in dict.fromkeys(fact for step in flow.steps.values() for fact in step.fact):
             self.add_fact(flow.flow, name)
 
     def add_text(self, flow: str, place: str, text: Text) -> None:
-        """One text; apart, if it needs what only a conversation has."""
-        english = text.one if isinstance(text, Plural) else find_spoken_english(self.library, self.language, text)
-        text = text if isinstance(text, Plural) else english
+        """Add one text. A text that needs the values of a conversation goes to the machine-only texts."""
+        if isinstance(text, Plural):
+            english = text.one
+        else:
+            text = english = find_spoken_english(self.library, self.language, text)
         if DIGIT_PLACEHOLDER in english:
             self._add_key_texts(flow, place, english)
             return
-        translated_text, english_text = (
-            self._compose_text(language, text) for language in (self.language, SOURCE_LANGUAGE)
-        )
+        translated_text = self._compose_text(self.language, text)
+        english_text = self._compose_text(SOURCE_LANGUAGE, text)
         if translated_text is None or english_text is None:
             self.machine_only_texts.setdefault(english, MachineOnlyText(flow, english))
         else:
             self._add_items(flow, place, (translated_text, english_text), english)
 
     def _add_key_texts(self, flow: str, place: str, english: str) -> None:
-        """The words for a key: a recording for each of them."""
+        """Add one recording for each key of the phone."""
         translated_text = self.library.catalogs.translate(self.language, english)
         for digit in "123456789":
             wordings = (translated_text.replace(DIGIT_PLACEHOLDER, digit), english.replace(DIGIT_PLACEHOLDER, digit))
             self._add_items(flow, f"{place}.{digit}", wordings, english)
 
     def _compose_text(self, language: str, text: Text) -> str | None:
-        return None if isinstance(text, Plural) else self._build_composer(language).build_standalone_text(text)
+        if isinstance(text, Plural):
+            return None
+        return self._build_composer(language).build_standalone_text(text)
 
     def add_fact(self, flow: str, name: str) -> None:
-        """A fact that may be stated now; the day on which it was checked is a piece of its own, for all facts of it."""
+        """Add a fact that Puente can state now.
+
+        The date of its check is a separate utterance for all facts with that date.
+        """
         fact = self.library.facts.get(name)
         if name in LIVE_FACT_IDS or fact is None:
             return
@@ -152,7 +164,7 @@ class _RecordableTextCollector:
         return render_spoken_reply(self.library, language, self._build_composer(language).compose([StateFact(name)]))
 
     def _build_composer(self, language: str) -> ReplyComposer:
-        """One that adds no notice: those are texts of their own."""
+        """Build a composer that adds no notices, because notices are separate texts."""
         return ReplyComposer(
             self.library, language, self.now, shown_notices=[DRAFT_NOTICE, ENGLISH_NOTICE, SOON_NOTICE]
         )
@@ -172,18 +184,21 @@ class _RecordableTextCollector:
 
 
 def _pair_utterances(translated_text: str, english_text: str) -> Iterator[tuple[str, str]]:
-    """The pieces of both; where a translation has other paragraphs, the whole English beside each."""
+    """Yield each utterance with its English text.
+
+    If the translation has a different number of utterances, each one gets the whole English text.
+    """
     utterances, english_utterances = split_utterances(translated_text), split_utterances(english_text)
-    whole_english = " ".join(utterance.text for utterance in english_utterances)
-    for number, utterance in enumerate(utterances):
-        yield (
-            utterance.text,
-            english_utterances[number].text if len(utterances) == len(english_utterances) else whole_english,
-        )
+    whole_english = " ".join(english_utterance.text for english_utterance in english_utterances)
+    english_texts = [utterance.text for utterance in english_utterances]
+    if len(utterances) != len(english_utterances):
+        english_texts = [whole_english] * len(utterances)
+    for utterance, english in zip(utterances, english_texts, strict=True):
+        yield utterance.text, english
 
 
 def group_by_flow(items: Iterable[RecordableText]) -> Mapping[str, list[RecordableText]]:
-    """Flow → its pieces, in their order."""
+    """Group the texts by flow, in their order."""
     groups: dict[str, list[RecordableText]] = {}
     for item in items:
         groups.setdefault(item.flow, []).append(item)

@@ -1,4 +1,4 @@
-"""`python -m bot voices`, and what `python -m bot check` says about voices: both do without a database too."""
+"""Define `python -m bot voices`, and the lookup of recordings for `bot check`. Both also work without a database."""
 
 from pathlib import Path
 
@@ -18,23 +18,23 @@ from bot.voice.coverage import RecordedKeyLookup, measure_coverage, render_table
 
 @click.command()
 def voices() -> None:
-    """What callers hear in each language, and from whom: a table in Markdown, for docs."""
+    """Print what callers hear in each language and from which voice, as a Markdown table for the docs."""
     try:
         app_settings = settings.load_settings()
         library = load_library(settings.ROOT, app_settings.district_file)
     except (settings.SettingsError, SourceError) as error:
         raise click.ClickException(str(error)) from None
     find_recorded_keys, current_time = build_recorded_key_lookup(app_settings), now()
-    click.echo(
-        render_table(
-            measure_coverage(library, language, current_time, find_recorded_keys)
-            for language in library.district.languages
-        )
-    )
+    languages = library.district.languages
+    coverages = [measure_coverage(library, language, current_time, find_recorded_keys) for language in languages]
+    click.echo(render_table(coverages))
 
 
 def build_recorded_key_lookup(app_settings: Settings) -> RecordedKeyLookup | None:
-    """Looks recordings up in the database of these settings; None if it is away, or older than recordings are."""
+    """Return a lookup of recordings in the database of these settings.
+
+    Return None if the database isn't available or is older than the recordings table.
+    """
     if not _can_exist(app_settings.database_url):
         return None
     try:
@@ -47,7 +47,10 @@ def build_recorded_key_lookup(app_settings: Settings) -> RecordedKeyLookup | Non
 
 
 def _can_exist(url: str) -> bool:
-    """Not a SQLite file that opening would only make."""
+    """Return whether the database can exist.
+
+    For SQLite, its file must exist, because a connection would create the file.
+    """
     database_path = make_url(url).database if url.startswith("sqlite") else None
     return bool(url) and (database_path is None or Path(database_path).is_file())
 

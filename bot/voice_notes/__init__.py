@@ -1,1 +1,1 @@
-"""Families' voice notes: fetched and deleted at Twilio, kept sealed; a machine writes them down if a district likes."""
+"""Fetch families' voice notes, store them encrypted, delete them at Twilio, and optionally transcribe them."""

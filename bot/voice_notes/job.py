@@ -1,7 +1,7 @@
-"""The job of a voice note: one step each time it runs, safe to run at any time, any number of times.
+"""Process a voice note, one step in each run of the job. The job may run at any time, and repeatedly.
 
-Fetched first, then written down (where a machine is set up: an emergency may be in it), then deleted at Twilio.
-Between two steps lies a commit: a kill -9 repeats a step at most, and each may be repeated.
+Fetch the sound first, then transcribe it if a transcriber is configured (it may report an emergency), then delete it at
+Twilio. Each step ends with a commit, so a killed process repeats at most one step.
 """
 
 import logging
@@ -16,21 +16,21 @@ from bot.store.cases.voice_notes import FetchedVoiceNote, VoiceNote
 from bot.voice_notes import transcript
 
 STEP_LEASE = timedelta(seconds=90)
-"""A step that began longer ago belongs to a process that is dead: a job takes at most a minute."""
+"""A step that started earlier belongs to a dead process: a job takes at most one minute."""
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 10, 20, 40, 60, 120, 300, 600))
-"""How long to wait after a step that did not work; the last one again and again."""
+"""The delays after a failed step. The last one repeats."""
 GIVE_UP_AFTER_BY_REASON = {"not_there": timedelta(minutes=10)}
 DEFAULT_GIVE_UP_AFTER = timedelta(hours=24)
-"""So long fetching is tried, by why it does not work; a family that waits longer must be asked to send it again."""
+"""How long fetching is retried, by reason. After that, the family must send the voice note again."""
 LATE_DELETE_DELAY = timedelta(days=1)
-"""After an hour of trying, once a day: what lies at Twilio is deleted some day."""
+"""After an hour of attempts, try once a day, so that Twilio's copy is deleted in the end."""
 MAX_EARLY_DELETE_TRIES = 12
 
 log = logging.getLogger(__name__)
 
 
 def run_next_step(runtime: Runtime, note_id: int) -> None:
-    """Do what comes next for this note, and queue what comes after."""
+    """Run the next step of this voice note, and queue the step after it."""
     current_time = now()
     with runtime.database.read() as db:
         note = voice_notes.find(db, note_id)
@@ -38,7 +38,7 @@ def run_next_step(runtime: Runtime, note_id: int) -> None:
         return
     with runtime.database.write() as db:
         if not voice_notes.claim(db, note, current_time + STEP_LEASE):
-            return  # another process has it
+            return  # another process works on it
     if note.next_step == "fetch":
         _fetch_audio(runtime, note)
     elif note.next_step == "transcribe":
@@ -59,7 +59,7 @@ def _enqueue_next_step(runtime: Runtime, note_id: int) -> None:
 
 
 def _fetch_audio(runtime: Runtime, note: VoiceNote) -> None:
-    """The download.  No transaction is open while it waits for Twilio."""
+    """Download the sound. No transaction is open while this waits for Twilio."""
     try:
         media = TwilioMedia(runtime.settings).fetch(note.url, note.content_type)
     except MediaError as error:
@@ -72,12 +72,11 @@ def _fetch_audio(runtime: Runtime, note: VoiceNote) -> None:
 
 
 def _handle_fetch_error(runtime: Runtime, note: VoiceNote, error: MediaError) -> None:
-    current_time = now()
     log.warning("voice note not fetched: note=%s reason=%s", note.id, error.reason)
+    current_time = now()
+    give_up_after = GIVE_UP_AFTER_BY_REASON.get(error.reason, DEFAULT_GIVE_UP_AFTER)
     with runtime.database.write() as db:
-        if error.is_retryable and current_time - note.at < GIVE_UP_AFTER_BY_REASON.get(
-            error.reason, DEFAULT_GIVE_UP_AFTER
-        ):
+        if error.is_retryable and current_time - note.at < give_up_after:
             voice_notes.schedule_retry(db, note.id, error.reason, current_time + _get_retry_delay(note))
         else:
             voice_notes.mark_refused(db, note.id, error.reason, current_time)
@@ -103,7 +102,7 @@ def _delete_at_twilio(runtime: Runtime, note: VoiceNote) -> None:
 
 
 def sweep_voice_notes(runtime: Runtime, limit: int) -> None:
-    """Queue the notes that no job will carry on."""
+    """Queue the due voice notes that have lost their job."""
     with runtime.database.read() as db:
         note_ids = voice_notes.list_due(db, now(), limit)
     for note_id in note_ids:

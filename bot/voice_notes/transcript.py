@@ -1,6 +1,6 @@
-"""What a machine heard in a voice note: for staff to read, marked as a machine's; where it sounds like danger, a page.
+"""Transcribe voice notes for staff, marked as machine-made. Alert staff if the words sound like an emergency.
 
-It is never taken for something that the family typed: no flow answers it, no language and no wish is read from it.
+A transcript never counts as text from the family: no flow answers it, and it sets no language and no consent.
 """
 
 import logging
@@ -22,7 +22,7 @@ from bot.store.families import contacts
 from bot.transcription import TranscriptionError
 
 MAX_TRIES, RETRY_DELAY = 3, timedelta(seconds=20)
-"""A server that fails so often is left alone: a person listens anyway."""
+"""After so many failures, the note stays without a transcript. Staff listen to it anyway."""
 EMERGENCY_SEVERITY = "escalate_now"
 EMERGENCY_CASE_TEXT = "A machine heard this in a voice message. Please listen to it now."
 
@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 
 
 def transcribe_note(runtime: Runtime, note: VoiceNote) -> None:
-    """Ask the machine, keep its words masked and sealed; what sounds like an emergency is paged in the same breath."""
+    """Save the transcript, masked and encrypted. Open an emergency case in the same transaction if needed."""
     current_time = now()
     try:
         text = _request_transcript(runtime, note)
     except TranscriptionError as error:
-        log.warning("voice note not written down: note=%s reason=%s", note.id, error.reason)
+        log.warning("voice note not transcribed: note=%s reason=%s", note.id, error.reason)
         text = None
         if note.tries + 1 < MAX_TRIES:
             with runtime.database.write() as db:
@@ -60,7 +60,7 @@ def _request_transcript(runtime: Runtime, note: VoiceNote) -> str | None:
 def _open_emergency_case(
     runtime: Runtime, db: Transaction, note: VoiceNote, text: str, current_time: datetime
 ) -> int | None:
-    """The emergency's own case, if the words sound like one; its number if its people are to be paged."""
+    """Open the case of the emergency that the words describe. Return its id if staff must be alerted."""
     understanding = understand_text(runtime.library, NormalizedText(text), note.language)
     if understanding.severity != EMERGENCY_SEVERITY or understanding.intent is None or note.contact_id is None:
         return None
@@ -83,7 +83,7 @@ def _open_emergency_case(
 
 
 def _find_escalation(runtime: Runtime, intent: str) -> EscalationTarget:
-    """Who is paged for this emergency, as its flow says."""
+    """Return whom the flow of this emergency alerts."""
     flows = runtime.library.flows
     flow = flows.flows[flows.find_by_intent(intent) or PERSON_FLOW]
     return next(step.escalate for step in flow.steps.values() if step.escalate)

@@ -114,7 +114,7 @@ def test_1_says_it_again_2_brings_a_person_and_9_ends_it(served: District) -> No
     assert goodbye.words and goodbye.status == 200
     with served.services.database.read() as db:
         contact = contacts.find(db, f"voice:{A}")
-    assert contact and contact.stopped_at
+    assert contact and contact.opted_out_at
     served.send(served.say("Again.", channels=WAYS))
     assert len(served.twilio.calls_to(A)) == 1, "who pressed 9 is called no more"
 

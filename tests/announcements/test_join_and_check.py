@@ -57,7 +57,7 @@ def test_join_after_stop_is_a_way_back(family: Family) -> None:
     family.text("STOP")
     family.text("JOIN lincoln")
     found, _, contact = family_of(family)
-    assert contact.stopped_at is None and found.consent_at is not None
+    assert contact.opted_out_at is None and found.consent_at is not None
 
 
 def test_joining_something_else_is_an_ordinary_message(family: Family) -> None:

@@ -154,7 +154,7 @@ def test_a_stop_that_only_twilio_knows_becomes_ours(district: District) -> None:
     district.send(number)
     with district.services.database.read() as db:
         contact = contacts.find(db, A)
-    assert contact and contact.stopped_at is not None
+    assert contact and contact.opted_out_at is not None
 
 
 @pytest.mark.parametrize("fault", ["drop_after_accept", "drop_before", "500"])

@@ -50,7 +50,7 @@ def test_an_off_school_offers_other_ways_only(services: Runtime, family: Family,
     family.text("I want to talk to a person at Lincoln")
     family.text("soon")
     page = ana.get("/console/cases/1").text
-    assert "Staff of this school do not visit homes" in page and "neutral place" in page and 'name="leader"' not in page
+    assert "Home visits are turned off" in page and "neutral place" in page and 'name="leader"' not in page
     assert "Call, offer a video call" in post(ana, "/console/cases/1/visit", **PLAN)
     assert of_case(services) == []
     with services.database.read() as db:
@@ -100,7 +100,7 @@ def test_whatever_is_no_yes_approves_nothing(
     page = ana.get("/console/cases/1").text
     assert ("DO NOT COME" in page) is (said == "2")
     if said == "2":
-        assert page.index("asks that nobody visits") < page.index("The family says no")
+        assert page.index("want home visits") < page.index("The family says no")
         again = post(ana, "/console/cases/1/visit", **{**PLAN, "once": "v2"})
         assert "DO NOT COME" in again and len(of_case(services)) == 1
 

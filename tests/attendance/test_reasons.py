@@ -100,7 +100,7 @@ def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Runtime, family: 
     family.text("a safe way to walk, we have no visa")
     with services.database.read() as db:
         (need,) = support_needs.list_open(db)
-        raw = db.execute(text("SELECT sealed_words FROM needs")).scalar_one()
+        raw = db.execute(text("SELECT sealed_words FROM support_needs")).scalar_one()
     assert (need.kind, need.owner, need.due_on, need.school) == ("other", "ana_ruiz", date(2026, 11, 30), "lincoln")
     assert "safe way" in need.words and "visa" not in need.words and "safe way" not in raw
 

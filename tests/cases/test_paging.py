@@ -53,7 +53,7 @@ def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
         send_all(services)
     assert len(twilio.sent_to(DANA)) == 1 and len(twilio.sent_to(SAM)) == 1
     with services.database.read() as db:
-        calls = [one for one in deliveries.list_for_case(db, 1) if one.means == "call"]
+        calls = [one for one in deliveries.list_for_case(db, 1) if one.transport == "call"]
     assert {one.staff for one in calls} == {"dana_cole", "sam_ortiz"}
     assert all(one.due_at - SATURDAY_NIGHT >= timedelta(seconds=60) for one in calls)
 

@@ -120,7 +120,7 @@ def test_the_helper_says_when_it_is_back(line: Runtime, parent: Family, twilio: 
     assert parent.text("hola") != ""
     with line.database.read() as db:
         contact = contacts.find(db, FAMILY)
-        assert contact and contact.talking_case is None
+        assert contact and contact.active_case_id is None
 
 
 def test_staff_give_the_family_back_while_the_case_goes_on(line: Runtime, parent: Family) -> None:
@@ -267,7 +267,7 @@ def test_nothing_is_sent_about_a_case_that_is_done(line: Runtime, parent: Family
     assert not staff_conversation.send_message(line, number)
     with line.database.read() as db:
         contact = contacts.find(db, FAMILY)
-    assert contact and contact.talking_case is None
+    assert contact and contact.active_case_id is None
 
 
 def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Runtime, parent: Family) -> None:

@@ -87,12 +87,12 @@ def test_an_empty_register_begins_with_five_partners(services: Runtime, library:
 
 def test_name_and_number_are_sealed(services: Runtime, paul: CommunityLeader) -> None:
     with services.database.read() as db:
-        row = dict(db.execute(text("SELECT * FROM leaders")).mappings().one())
+        row = dict(db.execute(text("SELECT * FROM community_leaders")).mappings().one())
     assert "Paul" not in str(row) and "5550188" not in str(row)
     assert register.save_leader(services, PAUL, "ana_ruiz") is None, "a number stands there once"
     register.remove_leader(services, paul, "ana_ruiz")
     with services.database.read() as db:
-        row = dict(db.execute(text("SELECT * FROM leaders")).mappings().one())
+        row = dict(db.execute(text("SELECT * FROM community_leaders")).mappings().one())
         assert community_leaders.list_all(db) == []
     assert row["sealed"] == "" and row["number_index"] is None
 
@@ -224,10 +224,10 @@ def test_a_call_sets_the_next_day_and_only_the_keeper_notes_it(
     register.save_leader(services, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
     ana, form = logged_in("ana_ruiz"), {"organization": "Grace Church", "phone": "", "kind": "faith"}
     send(ana, f"{HOME}/1/ask", why="the gathering")
-    assert "I talked with them" in ana.get(HOME).text, "a leader without a number is talked with too"
+    assert "Mark as contacted" in ana.get(HOME).text, "a leader without a number is talked with too"
     assert send(logged_in("pat_moore"), f"{HOME}/requests/1").status_code == 403
     form |= {"owner": "ana_ruiz", "contacted_on": "2026-11-24", "due_on": "2026-11-20"}
-    assert "overdue since" not in send(ana, f"{HOME}/1", **form).text.split("Register", 1)[1]
+    assert "overdue since" not in send(ana, f"{HOME}/1", **form).text.split("<h2>Leaders</h2>", 1)[1]
     assert send(ana, f"{HOME}/1", **{**form, "contacted_on": "2026-12-24"}).status_code == 422
 
 

@@ -124,7 +124,7 @@ def test_a_wrong_number_leaves_the_sheet_that_staff_download(
 ) -> None:
     viewer = member(services, client.application, "viewer")
     listed = viewer.get("/console/handouts?school=lincoln").text
-    assert listed.count("PDF to print</a>") == 16 and "/console/handouts/ar.png?school=lincoln" in listed
+    assert listed.count("Printable PDF</a>") == 16 and "/console/handouts/ar.png?school=lincoln" in listed
     assert "Prairie" in text_of(viewer.get("/console/handouts/es.pdf?school=lincoln").data)[0]
     phone = services.library.district.partners["prairie_legal"].phone
     partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())

@@ -103,9 +103,9 @@ def test_who_has_read_it_is_seen_by_role(services: Runtime, client: FlaskClient,
         assert "Nobody yet" in grace.get("/console/digest").text
         for _ in range(2):
             page = post(grace, "/console/digest/read", week="2026-11-30")
-        assert "special education</span>: Grace Wu" in page and "You have read it" in page
+        assert "special education</span>: Grace Wu" in page and "You marked this digest as read" in page
         assert page.count("Grace Wu") == 1, "and not among those who have not"
-        missing = page.split("Who has not read it yet", 1)[1]
+        missing = page.split("Not read by", 1)[1]
         assert "Ana Ruiz (<span" in missing and "family liaison" in missing
         assert "Immigration enforcement has grown" in page
         assert "Nobody yet" not in member(services, client.application, "viewer").get("/console/digest").text
@@ -117,12 +117,12 @@ def test_who_looked_is_written_down_and_no_file_changes(
     grace = member(services, client.application, "staff", "grace_wu")
     form = {"subject": "watch nilc", "right": "yes"}
     page = post(grace, "/console/register/looked", **form)
-    assert "Grace Wu looked at it" in page and "was read lately" in page
+    assert "Grace Wu reviewed it" in page and "was read lately" in page
     assert texts(services, twilio) == []
     page = post(
         grace, "/console/register/looked", subject="fact meals_rule", right="no", note="Lunch costs, says A123456789"
     )
-    assert "must change" in page and "123456789" not in page
+    assert "needs a change" in page and "123456789" not in page
     assert any("Grace Wu says that fact meals_rule must change" in one for one in texts(services, twilio))
     with services.database.read() as db:
         assert [one.why for one in audit_log.list_newest(db, 9) if one.what == "looked at content"] == [

@@ -129,7 +129,7 @@ class Run:
                 if one.text != "STOP" or not one.at:
                     continue
                 contact = contacts.find(db, one.act.sender)
-                if contact is None or contact.stopped_at is None:
+                if contact is None or contact.opted_out_at is None:
                     yield f"opt-out lost: {one.act.sid}"
                 late = [text for text in messages if text.to == one.act.sender and text.at > one.at + IN_FLIGHT]
                 if late:

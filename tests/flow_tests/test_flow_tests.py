@@ -69,9 +69,9 @@ def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
     ("expect", "said"),
     [
         ("language: en", ""),
-        ("language: es", "expected the language 'es', kept was 'en'"),
+        ("language: es", "expected the language 'es', got 'en'"),
         ("never_kept: ['123456789']", ""),
-        ("never_kept: [five]", "'five' must not be kept"),
+        ("never_kept: [five]", "'five' must not be stored"),
         ("case: {to: family_liaison, severity: follow_up, answers: {time: call me at five}}", ""),
         ("case: {to: family_liaison, severity: follow_up, answers: {time: at six}}", "expected a case that holds"),
     ],

@@ -108,7 +108,7 @@ def test_the_chain_is_paged_within_a_minute(
         assert "URGENT, now" in body and "Agents at the school" in body and "DRILL" not in body
         assert "Lincoln Elementary" in body and "+12175550110" in body and "TAKE 1" in body
     assert twilio.sent_to(MIA) == [], "another school's principal"
-    assert [one.means for one in _pages(live)].count("call") == 4, "a call a minute later to each"
+    assert [one.transport for one in _pages(live)].count("call") == 4, "a call a minute later to each"
 
 
 def _pages(services: Runtime) -> list[deliveries.Delivery]:
@@ -134,7 +134,7 @@ def test_a_drill_does_all_of_it_and_every_message_says_so(
     assert "Sam Ortiz took it" in said[-1] and "/console/agents/quiz" in said[-1] and "9 of 9" in said[-1]
     assert any("was taken by Sam Ortiz" in one.body for one in twilio.sent_to(IRIS)), "who stands at the desk hears it"
     assert not case_of(live).is_open and "wants" not in said[0]
-    calls = [one for one in _pages(live) if one.means == "call"]
+    calls = [one for one in _pages(live) if one.transport == "call"]
     assert calls and all(one.state == "canceled" for one in calls)
 
 
@@ -281,7 +281,7 @@ def test_stop_is_stop_and_end_warns_of_it(live: Runtime, phone: Phone) -> None:
     assert "no more messages" in iris.text("STOP")
     with live.database.read() as db:
         found = contacts.find(db, IRIS)
-    assert found and found.stopped_at
+    assert found and found.opted_out_at
     iris.text("START")
     assert "text START" in iris.text("END") and incident(live).ended_at
 

@@ -44,7 +44,7 @@ def send(client: FlaskClient, path: str, **form: str) -> str:
 
 def test_one_tap_a_confirming_step_and_the_record(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:
     home = iris.get(HOME).text
-    assert "The protocol is live" in home and "school=lincoln" in home and "school=harbor" not in home
+    assert "The protocol is active" in home and "school=lincoln" in home and "school=harbor" not in home
     asked = iris.get(f"{HOME}/start?school=lincoln").text
     assert "Sam Ortiz, Ruth Adams, Nora Feld" in asked and "911" in asked
     once = re.findall(r'name="once" value="(\w+)"', asked)[0]
@@ -58,10 +58,10 @@ def test_one_tap_a_confirming_step_and_the_record(live: Runtime, iris: FlaskClie
     assert "Step 2 of 9" in shown and "two &lt;b&gt;men" in shown
     assignment.take_case(live, 1, "sam_ortiz", "by text")
     part = iris.get(f"{HOME}/1/part").text
-    assert "Sam Ortiz has it" in part and "two &lt;b&gt;men" in part
+    assert "Assigned to Sam Ortiz" in part and "two &lt;b&gt;men" in part
     assert "Step 3 of 9" in send(iris, f"{HOME}/1/do", word="next", once="b")
     over = send(iris, f"{HOME}/1/do", word="over", once="c")
-    assert "over" in over and 'name="word"' not in over and "prints as a record" in over
+    assert "over" in over and 'name="word"' not in over and "keep a paper record" in over
     assert "Nothing was written down" in send(iris, f"{HOME}/1/do", word="write", text="late", once="d")
     assert case_of(live).is_open
     with live.database.read() as db:
@@ -81,7 +81,7 @@ def test_who_has_drilled_and_the_quiz(live: Runtime, iris: FlaskClient) -> None:
     right = [str(one.right) for one in live.library.district.protocol.quiz]  # type: ignore[union-attr]
     answers = {f"q{number}": one for number, one in enumerate(["1", *right[1:]], 1)}
     for _ in range(2):
-        assert "4 of 5 right" in send(iris, f"{HOME}/quiz", once="q", **answers)
+        assert "4 of 5 correct" in send(iris, f"{HOME}/quiz", once="q", **answers)
     home = iris.get(HOME).text
     assert "9 of 9" in row.findall(home)[0] and "4 of 5" in row.findall(home)[0]
     assert "Lincoln Elementary · 1 of 2" in home and "DRILL, not real" in home
@@ -96,10 +96,16 @@ def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Runt
     pat = member(services, client.application, "staff", "pat_moore")
     for path in (HOME, f"{HOME}/start?school=harbor", f"{HOME}/protocol"):
         shown = pat.get(path).text
-        assert "Not live." in shown and "counsel has not signed it" in shown and "Ruth Adams" in shown, path
+        assert (
+            "The protocol is not active." in shown and "counsel has not signed it" in shown and "Ruth Adams" in shown
+        ), path
     library = pat.get(f"{HOME}/protocol").text
-    assert "sample, not policy" in library and "read on November 23, 2026" in library and "westportps.org" in library
-    assert "Not live" in send(pat, f"{HOME}/start", school="harbor", drill="no", once="r")
+    assert (
+        "sample, not district policy" in library
+        and "checked on November 23, 2026" in library
+        and "westportps.org" in library
+    )
+    assert "The protocol is not active" in send(pat, f"{HOME}/start", school="harbor", drill="no", once="r")
     assert incident(services).live is False and case_of(services).topic == "agents_at_school"
 
 
@@ -144,7 +150,7 @@ def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Runtim
 
 def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Runtime, client: FlaskClient) -> None:
     page_ = member(services, client.application, "viewer").get("/console/content").text
-    assert "protocol for agents at school" in page_ and "not live now" in page_
+    assert "protocol for agents at school" in page_ and "not active now" in page_
     _, soft = find_content_problems(settings.ROOT, services.library, date(2026, 11, 24))
     assert any("protocol for agents at school is not live now" in line for line in soft)
 
@@ -154,12 +160,12 @@ def test_only_who_is_in_it_at_the_school_or_alerted_says_that_it_is_over(live: R
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="a1")
     kim = member(live, iris.application, "staff", "kim_novak")
     page = kim.get(f"{HOME}/1").text
-    assert "nobody came" not in page and "Keep it with the time" in page
+    assert "Report a false alarm" not in page and "Save note" in page
     form = {"csrf_token": token(kim.get("/console/account").text), "once": "b1"}
     for word in ("mistake", "over"):
         assert kim.post(f"{HOME}/1/do", data={**form, "word": word}).status_code == 403
     assert incident(live).ended_at is None
     nora = member(live, iris.application, "staff", "nora_feld")
-    assert "nobody came" in nora.get(f"{HOME}/1").text
+    assert "Report a false alarm" in nora.get(f"{HOME}/1").text
     send(nora, f"{HOME}/1/do", word="over", once="c1")
     assert incident(live).ended_by == "nora_feld"

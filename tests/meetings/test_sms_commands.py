@@ -131,10 +131,10 @@ def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> No
     )
     with host.services.database.read() as db:
         (one,) = meeting_questions.list_for_meeting(db, 1)
-        (row,) = db.execute(sql("SELECT * FROM gathering_questions")).mappings().all()
+        (row,) = db.execute(sql("SELECT * FROM meeting_questions")).mappings().all()
     assert one.language == "es" and "autobuses" in one.text
     assert "217" not in one.text and "indocumentada" not in one.text
-    assert set(row) == {"id", "gathering_id", "sealed_text", "place", "language", "day"}
+    assert set(row) == {"id", "meeting_id", "sealed_text", "place", "language", "day"}
     assert "autobuses" not in str(dict(row)) and str(row["day"]) == "2026-11-24"
 
 

@@ -149,6 +149,6 @@ def test_what_a_family_suggests_waits_sealed_for_review(services: Runtime, famil
     assert "look at it first" in reply
     with services.database.read() as db:
         (found,) = partner_suggestions.list_to_review(db)
-        raw = str(db.execute(text("SELECT * FROM suggestions")).all())
+        raw = str(db.execute(text("SELECT * FROM partner_suggestions")).all())
     assert "Casa Amiga" in found.text and "example.org" not in found.text
     assert "Casa" not in raw and found.from_whom == "family"

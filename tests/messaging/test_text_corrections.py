@@ -86,8 +86,8 @@ def test_at_night_it_waits_for_the_morning(
 @pytest.mark.parametrize(
     ("language", "start", "reason"),
     [
-        ("es", "No such text", "No texts begin so"),
-        ("es", "T", "texts begin so"),
+        ("es", "No such text", "No texts match"),
+        ("es", "T", "texts match"),
         ("es", "(Checked on", "own answers"),
         ("xx", "This was translated by machine. No person has checked it yet. Reply", "no wording in 'xx'"),
     ],

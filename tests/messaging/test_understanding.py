@@ -35,7 +35,7 @@ def test_whoever_asks_in_own_words_gets_no_more(family: Family) -> None:
     assert "START" in family.text("ya no me manden más mensajes por favor")
     with family.services.database.read() as db:
         contact = find(db, family.address)
-    assert contact is not None and contact.stopped_at is not None
+    assert contact is not None and contact.opted_out_at is not None
 
 
 def test_papers_that_nobody_asked_for_are_not_kept_and_it_is_said_once(family: Family) -> None:

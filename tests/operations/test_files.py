@@ -178,5 +178,5 @@ def test_every_metric_setting_page_and_link_of_the_runbook_exists() -> None:
     for link in re.findall(r"\]\(([\w-]+\.md)\)", RUNBOOK):
         assert (ROOT / "docs" / link).exists(), link
     console = (ROOT / "bot" / "web" / "console" / "core" / "menu.py").read_text()
-    for page in ("Is all well?", "Who is on call", "Who needs a person", "Content to check", "Logins", "Announcements"):
+    for page in ("System health", "On-call schedule", "Inbox", "Content to review", "Accounts", "Announcements"):
         assert page in console and page in RUNBOOK

@@ -27,9 +27,9 @@ from tests.conftest import Family
 
 AT = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 OWN = {"family_id": "families", "contact_id": "contacts", "case_id": "cases", "follow_up_id": "follow_ups"}
-OWN |= {"delivery_id": "deliveries", "talking_case": "cases"}
+OWN |= {"delivery_id": "deliveries", "active_case_id": "cases"}
 """Columns that lead to a family, whether the database knows of it or not."""
-STAYS = {"absences", "absence_calls", "needs", "home_visits", "gathering_themes", "incidents"}
+STAYS = {"absences", "absence_calls", "support_needs", "home_visits", "meeting_themes", "incidents"}
 """What only counts, or is the school's: the row stays and leads to nobody."""
 WORDS = {"sealed_words", "sealed_done", "sealed_plan"}
 
@@ -75,7 +75,7 @@ def fill(db: Transaction, number: int) -> None:
         row = {column.name: value(column, number) for column in table.c}
         if table.name == "home_visits":
             row["state"] = "asked"
-        if table.name == "leaders":
+        if table.name == "community_leaders":
             row["number_index"] = None
         db.execute(insert(table).values(row))
 

@@ -102,7 +102,7 @@ def test_one_question_then_everything_is_gone(services: Runtime, family: Family)
     assert "cannot be undone" in asked and "1. Yes, delete everything" in asked
     done = family.text("1")
     assert "Everything that was kept here about this number is deleted" in done
-    for table in ("contacts", "families", "cases", "case_messages", "family_keys", "follow_ups", "told"):
+    for table in ("contacts", "families", "cases", "case_messages", "family_keys", "follow_ups", "sent_texts"):
         assert rows(services, table) == 0, table
     with services.database.read() as db:
         assert (
@@ -209,7 +209,9 @@ def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Runtime, fami
 
         contact = contacts.find(db, family.address)
         assert contact is not None and contact.family_id is not None
-        lifecycle_erasure.erase_family(db, contact.family_id, contact.stopped_at or audit_log.list_newest(db, 1)[0].at)
+        lifecycle_erasure.erase_family(
+            db, contact.family_id, contact.opted_out_at or audit_log.list_newest(db, 1)[0].at
+        )
     assert family.text("I want to talk to a person") and family.status == 200
     assert rows(services, "contacts") == 1
 

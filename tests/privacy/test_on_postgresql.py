@@ -65,7 +65,7 @@ def test_retention(here: Runtime) -> None:
     with here.database.write() as db:
         fill(db, 901)
         db.execute(update(metadata.tables["cases"]).values(state="closed", resolved_at=now()))
-        db.execute(update(metadata.tables["contacts"]).values(talking_case=None))
+        db.execute(update(metadata.tables["contacts"]).values(active_case_id=None))
         db.execute(update(metadata.tables["deliveries"]).values(state="delivered"))
         db.execute(update(metadata.tables["recipients"]).values(state="delivered"))
     with time_machine.travel(NOW + timedelta(days=4000)):

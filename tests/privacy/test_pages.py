@@ -114,7 +114,7 @@ def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
             community_leaders.add(db, CommunityLeader(0, name, phone, "Church", "faith", (), "", "ana_ruiz"), now())
     whole = json.loads(send(office, "/console/family/copy", number=NUMBER, **{"as": "json"}).data)["records"]  # type: ignore[attr-defined]
     assert whole["consent_events"][0]["kind"] == "stop"
-    assert "Paul Quillard" in json.dumps(whole["leaders"]) and len(whole["leaders"]) == 1
+    assert "Paul Quillard" in json.dumps(whole["community_leaders"]) and len(whole["community_leaders"]) == 1
     assert "my brother Quillon" in json.dumps(whole["conversation_of_today"])
     assert "Zanzibar" not in json.dumps(whole) and vault.compute_lookup_hash("+12175550177") not in json.dumps(whole)
 
@@ -132,11 +132,11 @@ def test_a_copy_without_redis_says_what_is_missing(
 
 def test_erasing_takes_two_steps_and_a_typed_word(services: Runtime, told: Family, office: FlaskClient) -> None:
     asked = send(office, "/console/family/erase", number=NUMBER).text  # type: ignore[attr-defined]
-    assert "Type ERASE to erase" in asked and rows(services, "families") == 2
+    assert "To confirm, type ERASE" in asked and rows(services, "families") == 2
     send(office, "/console/family/erase", number=NUMBER, word="yes")
     assert rows(services, "families") == 2
     done = send(office, "/console/family/erase", number=NUMBER, word="erase").text  # type: ignore[attr-defined]
-    assert "Erased for good" in done and rows(services, "families") == 1
+    assert "Family data erased" in done and rows(services, "families") == 1
     again = send(office, "/console/family/erase", number=NUMBER, word="erase")
     assert again.status_code == 404 and rows(services, "families") == 1  # type: ignore[attr-defined]
     assert "erased a family" in whats(services)
@@ -156,10 +156,10 @@ def test_without_redis_nothing_is_erased_and_that_is_said(
 
 def test_what_is_kept_shows_the_rules_and_the_runs(services: Runtime, told: Family, office: FlaskClient) -> None:
     assert list(RETENTION_RULE_TEXTS) == [rule.name for rule in RETENTION_RULES]
-    assert "There was none yet." in office.get("/console/kept").text
+    assert "None yet." in office.get("/console/kept").text
     job.delete_expired(services, "ana_ruiz")
     page = office.get("/console/kept").text
-    assert "30 days after the request is done" in page and "Nothing was past its time." in page
+    assert "30 days after the request is done" in page and "No expired data." in page
 
 
 def test_what_could_be_demanded_in_counts_only(services: Runtime, told: Family, office: FlaskClient) -> None:

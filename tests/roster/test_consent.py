@@ -142,7 +142,7 @@ def test_who_stopped_stays_stopped_on_every_channel(roster: Roster, address: str
     stop(roster, address)
     roster.read(f"phone,channel,consent,consent date\n217-555-0123,{channel},yes,2026-11-24\n")
     there = [found for one in (ANA, f"whatsapp:{ANA}", f"voice:{ANA}") if (found := roster.contact(one))]
-    assert there and all(one.stopped_at for one in there)
+    assert there and all(one.opted_out_at for one in there)
     assert roster.family(ANA).consent_at is None
 
 
@@ -155,7 +155,7 @@ def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) ->
         )
     roster.read("phone,consent\n217-555-0123,yes\n")
     contact = roster.contact(ANA)
-    assert contact and contact.stopped_at and roster.family(ANA).consent_at is None
+    assert contact and contact.opted_out_at and roster.family(ANA).consent_at is None
 
 
 def test_who_started_again_is_written_to(roster: Roster) -> None:
@@ -168,7 +168,7 @@ def test_who_started_again_is_written_to(roster: Roster) -> None:
         assert db.execute(consent_events.select()).all()
     roster.read("phone,consent\n217-555-0123,yes\n")
     contact = roster.contact(ANA)
-    assert contact and not contact.stopped_at and roster.family(ANA).consent_at
+    assert contact and not contact.opted_out_at and roster.family(ANA).consent_at
 
 
 @pytest.mark.parametrize("way", ["whatsapp", "voice"])

@@ -315,4 +315,4 @@ def test_a_stopped_family_stays_stopped(services: Runtime, at_lincoln) -> None: 
     set_(services)
     with services.database.read() as db:
         contact = contacts.find(db, family.address)
-    assert contact and contact.stopped_at
+    assert contact and contact.opted_out_at

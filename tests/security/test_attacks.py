@@ -91,7 +91,7 @@ def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Runtime, fam
         services.redis.flushall()
     with services.database.read() as db:
         contact = contacts.find(db, family.address)
-    assert contact and contact.stopped_at is None and count(services, consent_events.consent_events) == events
+    assert contact and contact.opted_out_at is None and count(services, consent_events.consent_events) == events
     family.text("hello, good morning")
     family.post(stop)
     services.redis.delete(*services.redis.keys("puente:seen:*"))

@@ -72,7 +72,7 @@ def test_emergencies_stop_and_a_person_always_pass(
     with services.database.read() as db:
         contact = contacts.find(db, family.address)
         opened = bool(cases.list_for_contact(db, contact.id)) if contact else False
-    stopped = bool(contact and contact.stopped_at)
+    stopped = bool(contact and contact.opted_out_at)
     assert stopped or (reply and SENTENCE not in reply and opened)
 
 
@@ -88,7 +88,7 @@ def test_whom_a_person_talks_with_is_never_cut_short(services: Runtime, family: 
     with services.database.write() as db:
         contact = contacts.find(db, family.address)
         assert contact
-        db.execute(text("UPDATE contacts SET talking_case = 1"))
+        db.execute(text("UPDATE contacts SET active_case_id = 1"))
     services.conversations.set_active_case(services.compute_lookup_hash(family.address), 1)
     for number in range(12):
         family.text(f"and then the {number}th thing happened")

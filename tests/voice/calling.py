@@ -83,7 +83,7 @@ def emergency(family: Family, twilio: TwilioStandIn) -> Pager:
     with services.database.read() as db:
         case = db.execute(select(cases.c.id)).scalar_one()
     page_staff(services, case)
-    called = (deliveries.c.means == "call") & (deliveries.c.case_id == case)
+    called = (deliveries.c.transport == "call") & (deliveries.c.case_id == case)
     with services.database.read() as db:
         rows = db.execute(select(deliveries.c.id, deliveries.c.staff).where(called).order_by(deliveries.c.staff)).all()
     services.redis.delete(URGENT)

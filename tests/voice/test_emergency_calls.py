@@ -103,7 +103,7 @@ def test_a_forged_key_takes_nothing(pager: Pager, signature: str | None) -> None
 
 def test_a_row_that_is_no_call_is_not_read(pager: Pager) -> None:
     with pager.services.database.read() as db:
-        text = db.execute(select(deliveries.c.id).where(deliveries.c.means == "text").limit(1)).scalar_one()
+        text = db.execute(select(deliveries.c.id).where(deliveries.c.transport == "text").limit(1)).scalar_one()
     to = pager.phones[0]
     for own in (text, "0" * 32):
         heard = pager.twilio.line.ask(f"{PUBLIC}{URL}?m={own}", {"CallSid": "CA" + "1" * 32, "Digits": "1", "To": to})

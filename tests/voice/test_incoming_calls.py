@@ -269,7 +269,7 @@ def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio:
     phone.ask(where, Digits="9", **ours)
     with services.database.read() as db:
         found = contacts.find(db, f"voice:{phone.number}")
-        assert found is not None and found.stopped_at is not None
+        assert found is not None and found.opted_out_at is not None
 
 
 def test_who_wants_no_messages_and_rings_is_put_through(phone: Phone) -> None:

@@ -333,7 +333,7 @@ def test_a_case_outside_ones_scope_is_as_if_it_was_not_there(app: Flask, service
 CASE = Case(
     id=1, contact_id=1, topic="bullying", severity="escalate_day", role="principal", about="", language="es",
     school="lincoln", answers={}, state="alerted", opened_at=datetime(2026, 11, 24, tzinfo=UTC), alerted_at=None,
-    rounds=1, first_round=0, chased_at=None, page_at=None, told_at=None, claimed_by=None, claimed_at=None, resolved_by=None, resolved_at=None,
+    rounds=1, first_round=0, chased_at=None, page_at=None, delay_notice_at=None, claimed_by=None, claimed_at=None, resolved_by=None, resolved_at=None,
     flagged="",
 )  # fmt: skip
 

@@ -1,20 +1,26 @@
-"""Announcements: what the district says to many families, from the draft to the end of sending.
-
-States: draft → ready (approved and released, waiting for its hour) → freezing (its audience becomes rows) → sending
-⇄ paused → done | stopped.  Its wordings stand in `wordings`, its approvals in `approvals`, who gets it in `recipients`.
-"""
+"""Announcements: messages from the district to many families, from the draft to the end of sending."""
 
 import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Column, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Row
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+
+AnnouncementState = Literal["draft", "ready", "freezing", "sending", "paused", "done", "stopped"]
+"""The progress of an announcement:
+
+- `draft`: not released.
+- `ready`: approved and released, until the time of sending.
+- `freezing`: the audience becomes rows in `recipients`.
+- `sending` and `paused`, which can alternate.
+- `done` or `stopped`: the end.
+"""
 
 announcements = Table(
     "announcements",
@@ -40,15 +46,18 @@ announcements = Table(
 )
 
 CODE_LETTERS, CODE_DIGITS = "ABCDEFGHJKMNPQRSTUVWXYZ", "23456789"
-"""Without those that are taken for others when a code is read aloud or copied by hand."""
+"""Letters and digits that people do not confuse when they read a code aloud or copy it by hand."""
 CODE_LENGTH = 6
-DRAFT_STATE = "draft"
+DRAFT_STATE: AnnouncementState = "draft"
 MAX_TITLE_LENGTH = 60
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Who is meant: of each kind that is named one must fit; a kind that names nothing fits all."""
+    """The families of an announcement.
+
+    A family must match one value of each field. An empty field matches all families.
+    """
 
     roles: tuple[str, ...] = ("family",)
     schools: tuple[str, ...] = ()
@@ -58,10 +67,11 @@ class Audience:
 
 @dataclass(frozen=True)
 class AnnouncementDraft:
-    """What somebody writes.  `send_at` None: as soon as it is released; `until`: how long it holds true.
+    """The text and settings of an announcement.
 
-    `kind`: emergency, attendance, event or general.  `unapproved`: "hold" what no person has approved, or send it
-    with the notice of the "machine".
+    `kind` is emergency, attendance, event, or general. `unapproved` decides about languages without an approved
+    translation: "hold" waits, "machine" sends a machine translation with a notice. If `send_at` is None, sending starts
+    after the release. `until` is the time until which the text is true.
     """
 
     kind: str
@@ -77,61 +87,77 @@ class AnnouncementDraft:
 
 @dataclass(frozen=True)
 class Announcement(AnnouncementDraft):
-    """One that is kept."""
+    """A stored announcement."""
 
     id: int = 0
     code: str = ""
-    state: str = DRAFT_STATE
+    state: AnnouncementState = DRAFT_STATE
     why_paused: str = ""
     written_by: str = ""
     changed_by: str = ""
-    """Who else has changed it, a line each."""
+    """The other staff members who changed the text, one per line."""
     created_at: datetime = field(default_factory=lambda: datetime.min)
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
     @property
     def writers(self) -> frozenset[str]:
-        """Everybody whose words these are: none of them counts as somebody else who approves."""
+        """Return everyone who wrote or changed the text.
+
+        None of them may approve it as the second person.
+        """
         return frozenset({self.written_by, *self.changed_by.splitlines()})
 
     @property
     def title(self) -> str:
-        """Its beginning, for lists."""
-        line = " ".join(self.text.split())
-        return line if len(line) <= MAX_TITLE_LENGTH else f"{line[:MAX_TITLE_LENGTH].rsplit(' ', 1)[0]} …"
+        """Return the beginning of the text, for lists."""
+        title = " ".join(self.text.split())
+        if len(title) <= MAX_TITLE_LENGTH:
+            return title
+        return f"{title[:MAX_TITLE_LENGTH].rsplit(' ', 1)[0]} …"
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing of it is sent any more."""
+        """Return whether sending is over."""
         return self.state in ("done", "stopped")
 
 
-def add(db: Transaction, draft: AnnouncementDraft, by: str, at: datetime) -> int:
-    """Keep a new draft, written by `by` (a staff id or a login's name); its number."""
+def add(db: Transaction, draft: AnnouncementDraft, by: str, now: datetime) -> int:
+    """Store a draft and return its ID.
+
+    `by` is the staff ID or login name of the writer.
+    """
     values = {
         **_build_columns(draft),
         "code": generate_code(),
         "state": DRAFT_STATE,
         "written_by": by,
-        "created_at": at,
+        "created_at": now,
     }
     return int(db.execute(insert(announcements).values(values).returning(announcements.c.id)).scalar_one())
 
 
 def generate_code() -> str:
-    """Six letters and digits, one digit at least: no word of any language is a code."""
-    others = [secrets.choice(CODE_LETTERS + CODE_DIGITS) for _ in range(CODE_LENGTH - 1)]
-    others.insert(secrets.randbelow(CODE_LENGTH), secrets.choice(CODE_DIGITS))
-    return "".join(others)
+    """Return a code of six letters and digits.
+
+    At least one is a digit, so that a code is never a word of a language.
+    """
+    characters = [secrets.choice(CODE_LETTERS + CODE_DIGITS) for _ in range(CODE_LENGTH - 1)]
+    characters.insert(secrets.randbelow(CODE_LENGTH), secrets.choice(CODE_DIGITS))
+    return "".join(characters)
 
 
 def update_draft(db: Transaction, announcement_id: int, draft: AnnouncementDraft, by: str) -> bool:
-    """Put what was written anew in place of a draft; False if it is no draft any more."""
-    before = find(db, announcement_id)
+    """Replace a draft with the new text and settings.
+
+    Returns False if the announcement is no longer a draft.
+    """
+    announcement = find(db, announcement_id)
     key = (announcements.c.id == announcement_id) & (announcements.c.state == DRAFT_STATE)
-    others = sorted((before.writers | {by}) - {before.written_by}) if before else []
-    values = {**_build_columns(draft), "changed_by": "\n".join(others)}
+    other_writers = []
+    if announcement:
+        other_writers = sorted((announcement.writers | {by}) - {announcement.written_by})
+    values = {**_build_columns(draft), "changed_by": "\n".join(other_writers)}
     return db.execute(update(announcements).where(key).values(values)).rowcount == 1
 
 
@@ -150,47 +176,55 @@ def _build_columns(draft: AnnouncementDraft) -> dict[str, object]:
 
 
 def find(db: Transaction, announcement_id: int) -> Announcement | None:
-    """The announcement with this number, if there is one."""
+    """Return the announcement with this ID, or None."""
     row = db.execute(select(announcements).where(announcements.c.id == announcement_id)).one_or_none()
     return _build_announcement(row) if row else None
 
 
 def find_by_code(db: Transaction, code: str) -> Announcement | None:
-    """The announcement with this code, written in any case."""
+    """Return the announcement with this code, in upper or lower case, or None."""
     row = db.execute(select(announcements).where(announcements.c.code == code.upper())).one_or_none()
     return _build_announcement(row) if row else None
 
 
 def list_newest(db: Transaction, limit: int, excluded_ids: Sequence[int] = ()) -> list[Announcement]:
-    """The newest first; `without` those that have a page of their own."""
+    """Return the newest announcements, without `excluded_ids`."""
     query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
-    query = query.where(announcements.c.id.not_in(excluded_ids)) if excluded_ids else query
+    if excluded_ids:
+        query = query.where(announcements.c.id.not_in(excluded_ids))
     return [_build_announcement(row) for row in db.execute(query)]
 
 
-def list_by_state(db: Transaction, *states: str) -> list[Announcement]:
-    """All that are in one of these states."""
-    return [
-        _build_announcement(row) for row in db.execute(select(announcements).where(announcements.c.state.in_(states)))
-    ]
+def list_by_state(db: Transaction, *states: AnnouncementState) -> list[Announcement]:
+    """Return all announcements in one of these states."""
+    query = select(announcements).where(announcements.c.state.in_(states))
+    return [_build_announcement(row) for row in db.execute(query)]
 
 
-def list_still_valid(db: Transaction, at: datetime) -> list[Announcement]:
-    """Those that are done and still hold true: a language may yet be approved."""
-    key = (announcements.c.state == "done") & (announcements.c.until > at)
+def list_still_valid(db: Transaction, now: datetime) -> list[Announcement]:
+    """Return the announcements that are done and still valid, so that a late approval can still be sent."""
+    key = (announcements.c.state == "done") & (announcements.c.until > now)
     return [_build_announcement(row) for row in db.execute(select(announcements).where(key))]
 
 
-def get_state(db: Transaction, announcement_id: int) -> str:
-    """Its state alone: asked every half second while it is sent."""
+def get_state(db: Transaction, announcement_id: int) -> AnnouncementState:
+    """Return only the state, which the sender reads every half second."""
     query = select(announcements.c.state).where(announcements.c.id == announcement_id)
-    return db.execute(query).scalar_one_or_none() or "stopped"
+    state: AnnouncementState = db.execute(query).scalar_one_or_none() or "stopped"
+    return state
 
 
 def change_state(
-    db: Transaction, announcement_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
+    db: Transaction,
+    announcement_id: int,
+    from_states: Sequence[AnnouncementState],
+    to_state: AnnouncementState,
+    **other_columns: Any,
 ) -> bool:
-    """From one of these states to another (with other columns); False if it was in none of them."""
+    """Change the state from one of `from_states` to `to_state`, and set other columns.
+
+    Returns False if the announcement was in another state.
+    """
     key = (announcements.c.id == announcement_id) & announcements.c.state.in_(from_states)
     return db.execute(update(announcements).where(key).values(state=to_state, **other_columns)).rowcount == 1
 
@@ -198,5 +232,5 @@ def change_state(
 def _build_announcement(row: Row[Any]) -> Announcement:
     audience = Audience(**{name: tuple(values) for name, values in json.loads(row.audience).items()})
     channels = tuple(row.channels.split(","))
-    given = {**row._mapping, "audience": audience, "channels": channels}
-    return Announcement(**given)
+    columns = {**row._mapping, "audience": audience, "channels": channels}
+    return Announcement(**columns)

@@ -1,12 +1,15 @@
-"""Who approved an announcement, as it read then: any change of words or audience asks for new approvals."""
+"""Approvals of announcements.
+
+An approval covers one exact text and audience. After a change, the announcement needs new approvals.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint, select
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_if_new
 
 approvals = Table(
     "announcement_approvals",
@@ -21,7 +24,10 @@ approvals = Table(
 
 @dataclass(frozen=True)
 class Approval:
-    """`digest` is of all that was approved."""
+    """One approval.
+
+    `digest` is the hash of the approved text and audience.
+    """
 
     by: str
     digest: str
@@ -29,15 +35,14 @@ class Approval:
 
 
 def add(db: Transaction, announcement_id: int, approval: Approval) -> None:
-    """Write it down; once, however often it is clicked."""
-    try:
-        with db.begin_nested():
-            db.execute(insert(approvals).values(announcement_id=announcement_id, **vars(approval)))
-    except IntegrityError:
-        pass
+    """Store the approval.
+
+    A repeat adds no row.
+    """
+    insert_if_new(db, approvals, {"announcement_id": announcement_id, **vars(approval)})
 
 
 def list_for_announcement(db: Transaction, announcement_id: int) -> list[Approval]:
-    """All that were ever given, oldest first."""
+    """Return all approvals of the announcement, oldest first."""
     query = select(approvals).where(approvals.c.announcement_id == announcement_id).order_by(approvals.c.at)
     return [Approval(row.by, row.digest, row.at) for row in db.execute(query)]

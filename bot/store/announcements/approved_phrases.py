@@ -1,6 +1,6 @@
-"""Phrases that a person has approved, with their translation: asked before any machine.
+"""Approved sentences with their translations, which Puente uses before a machine translation.
 
-They are general sentences ("The office opens at 8"), never a family's words: whoever approves one is told so.
+They are general sentences such as "The office opens at 8", never a family's words. The approval form says so.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from sqlalchemy import Column, String, Table, Text, UniqueConstraint, delete, in
 from bot.base.database import Transaction, UtcDateTime, metadata
 
 approved_phrases = Table(
-    "phrases",
+    "approved_phrases",
     metadata,
     Column("source", String(8), nullable=False),
     Column("target", String(8), nullable=False),
@@ -37,30 +37,35 @@ class ApprovedPhrase:
     approved_by: str
 
 
-def approve(db: Transaction, phrase: ApprovedPhrase, at: datetime) -> None:
-    """Keep it; a newer approval of the same sentence replaces the older."""
+def approve(db: Transaction, phrase: ApprovedPhrase, now: datetime) -> None:
+    """Store the phrase.
+
+    It replaces an earlier approval of the same sentence.
+    """
     key = _match_phrase(phrase.source, phrase.target, phrase.original)
-    values = {"original": phrase.original, "wording": phrase.wording, "approved_by": phrase.approved_by, "at": at}
+    values = {"original": phrase.original, "wording": phrase.wording, "approved_by": phrase.approved_by, "at": now}
     if db.execute(update(approved_phrases).where(key).values(values)).rowcount == 0:
-        place = {"source": phrase.source, "target": phrase.target, "key": _hash_original(phrase.original)}
-        db.execute(insert(approved_phrases).values(**place, **values))
+        key_columns = {"source": phrase.source, "target": phrase.target, "key": _hash_original(phrase.original)}
+        db.execute(insert(approved_phrases).values(**key_columns, **values))
 
 
 def find(db: Transaction, source: str, target: str, original: str) -> str | None:
-    """The approved wording of this sentence; small differences in spaces, case and the last stop do not matter."""
-    return (
-        db.execute(select(approved_phrases.c.wording).where(_match_phrase(source, target, original))).scalars().first()
-    )
+    """Return the approved translation of this sentence, or None.
+
+    Differences in spaces, case, and the final punctuation do not matter.
+    """
+    query = select(approved_phrases.c.wording).where(_match_phrase(source, target, original))
+    return db.execute(query).scalars().first()
 
 
 def list_all(db: Transaction) -> Sequence[ApprovedPhrase]:
-    """All of them, by language."""
+    """Return all approved phrases, by language."""
     rows = db.execute(select(approved_phrases).order_by(approved_phrases.c.target, approved_phrases.c.original))
     return [ApprovedPhrase(row.source, row.target, row.original, row.wording, row.approved_by) for row in rows]
 
 
 def remove(db: Transaction, source: str, target: str, original: str) -> None:
-    """Take one off the list."""
+    """Delete an approved phrase."""
     db.execute(delete(approved_phrases).where(_match_phrase(source, target, original)))
 
 

@@ -1,7 +1,7 @@
-"""Twilio's reports on announcements, kept in Redis until they are written down many at a time.
+"""Queue of Twilio's delivery reports on announcements, in Redis, until a job writes many of them at once.
 
-Fifty thousand messages bring a hundred and fifty thousand reports; one transaction each would leave no room for
-families' messages.  A report that is lost with Redis costs a tick on a page; a later one brings the same news.
+Fifty thousand messages cause a hundred and fifty thousand reports. One transaction for each would delay families'
+messages. If Redis loses a report, a page shows an older state until the next report.
 """
 
 import json
@@ -23,29 +23,39 @@ return 1
 
 @dataclass(frozen=True)
 class PendingReceipt:
-    """One report: of which recipient (or SID alone), in Twilio's word."""
+    """One report about a recipient, or about an SID if `recipient` is None.
+
+    `status` is Twilio's delivery status.
+    """
 
     recipient: str | None
     sid: str
     status: str
     code: int | None
     reason: str = ""
-    """Of a call: who answered, or that nobody did."""
+    """For a call: who answered, or why no one answered."""
 
 
 def add(redis: Redis, report: PendingReceipt) -> None:
-    """Keep one; raises `redis.RedisError` while Redis is away."""
+    """Add a report to the queue.
+
+    Raises `redis.RedisError` if Redis is not available.
+    """
     redis.rpush(REPORTS_KEY, json.dumps([report.recipient, report.sid, report.status, report.code, report.reason]))
 
 
 def take(redis: Redis, limit: int) -> tuple[str, list[PendingReceipt]] | None:
-    """(owner, reports) for writing down; None while another process does.  They stay until `done`."""
+    """Return (owner, reports) to write to the database, or None if another process holds the lock.
+
+    The reports stay in the queue until `remove_written`.
+    """
     owner = uuid4().hex
     if not redis.set(REPORTS_LOCK_KEY, owner, nx=True, ex=REPORTS_LOCK_SECONDS):
         return None
-    return owner, [PendingReceipt(*json.loads(one)) for one in redis.lrange(REPORTS_KEY, 0, limit - 1)]
+    items = redis.lrange(REPORTS_KEY, 0, limit - 1)
+    return owner, [PendingReceipt(*json.loads(item)) for item in items]
 
 
 def remove_written(redis: Redis, owner: str, count: int) -> None:
-    """The first `count` are written down."""
+    """Remove the first `count` reports, which are in the database now."""
     redis.eval(TRIM_REPORTS_SCRIPT, 2, REPORTS_LOCK_KEY, REPORTS_KEY, owner, count)

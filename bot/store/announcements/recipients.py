@@ -1,8 +1,8 @@
-"""Recipients: who gets an announcement, one row for each family and try, from the frozen plan to the receipt.
+"""Recipients of an announcement: one row for each family and attempt, from the plan to the last delivery status.
 
-The same states as `deliveries`.  The words stand with the announcement, so a row holds none; `round` 0 is the first
-try, a later one the way by SMS after WhatsApp failed, another call, or a new try that somebody asked for.  All is done
-many rows at a time: fifty thousand single transactions would take the database's whole day.
+The text is stored with the announcement, so a row holds none. `round` 0 is the first attempt. A later round is an SMS
+after WhatsApp failed, another call, or a new attempt by staff. All writes handle many rows, because fifty thousand
+single transactions would overload the database.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
 from bot.base.database import Transaction, UtcDateTime, metadata
-from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, OPEN_DELIVERY_STATES
+from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, OPEN_DELIVERY_STATES, DeliveryState
 from bot.store.families.families import families
 
 recipients = Table(
@@ -63,12 +63,15 @@ recipients = Table(
 )
 
 RECIPIENT_ID_PREFIX = "A"
-"""An id that begins so is one of these rows; a delivery's is hexadecimal, in small letters."""
+"""The prefix of the IDs of these rows. The ID of a delivery is hexadecimal, in lowercase letters."""
 
 
 @dataclass(frozen=True)
 class PlannedRecipient:
-    """A row to be: whom, by which channel; with a `reason` it is held at once (no consent, a language held back)."""
+    """A recipient to plan.
+
+    A `reason`, such as missing consent, holds the row from the start.
+    """
 
     family_id: int
     contact_id: int
@@ -82,7 +85,10 @@ class PlannedRecipient:
 
 @dataclass(frozen=True)
 class Recipient:
-    """A row.  `kind` is "text", or "kit" for what a leader gets to pass on."""
+    """One attempt to reach a family.
+
+    `kind` is "text", or "kit" for the share kit of a community leader.
+    """
 
     id: str
     announcement_id: int
@@ -93,7 +99,7 @@ class Recipient:
     language: str
     channel: str
     template: str | None
-    state: str
+    state: DeliveryState
     reason: str
     attempts: int
     looks: int
@@ -106,7 +112,10 @@ class Recipient:
 
 @dataclass(frozen=True)
 class RecipientChange:
-    """What became of one row: `state` with Twilio's word for it, or an open state with when it is due again."""
+    """The result for one row.
+
+    `state` is a status from Twilio, or an open state that is due again at `due_at`.
+    """
 
     id: str
     state: str
@@ -120,22 +129,25 @@ class RecipientChange:
 
 
 def is_recipient_id(delivery_id: str | None) -> bool:
-    """Whether an id that Twilio names is of this table."""
+    """Return whether an ID from Twilio belongs to this table."""
     return bool(delivery_id and delivery_id.startswith(RECIPIENT_ID_PREFIX))
 
 
-def add_all(db: Transaction, announcement_id: int, planned: Iterable[PlannedRecipient], at: datetime) -> None:
-    """Write the rows that are not there yet; safe to do again."""
+def add_all(db: Transaction, announcement_id: int, planned: Iterable[PlannedRecipient], now: datetime) -> None:
+    """Insert the rows that do not exist yet.
+
+    A repeat adds no rows.
+    """
     rows = [
         {
-            **vars(one),
+            **vars(recipient),
             "id": generate_id(),
             "announcement_id": announcement_id,
-            "state": "held" if one.reason else "waiting",
+            "state": "held" if recipient.reason else "waiting",
             "rank": 0,
-            "moved_at": at,
+            "moved_at": now,
         }
-        for one in planned
+        for recipient in planned
     ]
     if not rows:
         return
@@ -144,57 +156,61 @@ def add_all(db: Transaction, announcement_id: int, planned: Iterable[PlannedReci
 
 
 def delete_erased(db: Transaction, announcement_id: int) -> None:
-    """Take out families that were erased between the reading of the audience and the writing of these rows."""
-    there = exists().where(families.c.id == recipients.c.family_id)
-    mine = (recipients.c.announcement_id == announcement_id) & (recipients.c.family_id > 0)
-    db.execute(delete(recipients).where(mine & ~there))
+    """Delete the rows of families that were erased after the audience was read."""
+    family_exists = exists().where(families.c.id == recipients.c.family_id)
+    key = (recipients.c.announcement_id == announcement_id) & (recipients.c.family_id > 0)
+    db.execute(delete(recipients).where(key & ~family_exists))
 
 
 def generate_id() -> str:
-    """An id for a row."""
+    """Return an ID for a new row."""
     return RECIPIENT_ID_PREFIX + uuid4().hex[1:]
 
 
-def claim(db: Transaction, announcement_id: int, channel: str, limit: int, at: datetime) -> list[Recipient]:
-    """Take up to `most` rows that are due on this channel, for sending now; no other process gets the same."""
+def claim(db: Transaction, announcement_id: int, channel: str, limit: int, now: datetime) -> list[Recipient]:
+    """Claim up to `limit` due rows of this channel for sending.
+
+    No two processes claim the same row.
+    """
     key = (
         (recipients.c.announcement_id == announcement_id)
         & (recipients.c.state == "waiting")
         & (recipients.c.channel == channel)
-        & (recipients.c.due_at <= at)
+        & (recipients.c.due_at <= now)
     )
     query = select(recipients).where(key).order_by(recipients.c.due_at).limit(limit).with_for_update(skip_locked=True)
     rows = [build_recipient(row) for row in db.execute(query)]
     if rows:
-        taken = recipients.c.id.in_([one.id for one in rows])
-        values = {"state": "claimed", "claimed_at": at, "attempts": recipients.c.attempts + 1, "moved_at": at}
-        db.execute(update(recipients).where(taken).values(values))
+        ids = [row.id for row in rows]
+        values = {"state": "claimed", "claimed_at": now, "attempts": recipients.c.attempts + 1, "moved_at": now}
+        db.execute(update(recipients).where(recipients.c.id.in_(ids)).values(values))
     return rows
 
 
-def has_lost(db: Transaction, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
-    """Whether `claim_lost` would find one: asked often, and it must not cost a transaction."""
-    return bool(db.execute(select(exists().where(_match_lost(announcement_id, at, lease_ended)))).scalar())
+def has_lost(db: Transaction, announcement_id: int, now: datetime, lease_ended: datetime) -> bool:
+    """Return whether `claim_lost` would find a row.
+
+    This frequent check needs no write transaction.
+    """
+    return bool(db.execute(select(exists().where(_match_lost(announcement_id, now, lease_ended)))).scalar())
 
 
-def _match_lost(announcement_id: int, at: datetime, lease_ended: datetime) -> ColumnElement[bool]:
-    unknown = (recipients.c.state == "unknown") & (recipients.c.due_at <= at)
-    left = (recipients.c.state == "claimed") & (recipients.c.claimed_at <= lease_ended)
-    return (recipients.c.announcement_id == announcement_id) & (unknown | left)
+def _match_lost(announcement_id: int, now: datetime, lease_ended: datetime) -> ColumnElement[bool]:
+    is_unknown = (recipients.c.state == "unknown") & (recipients.c.due_at <= now)
+    is_lease_expired = (recipients.c.state == "claimed") & (recipients.c.claimed_at <= lease_ended)
+    return (recipients.c.announcement_id == announcement_id) & (is_unknown | is_lease_expired)
 
 
 def claim_lost(
-    db: Transaction, announcement_id: int, at: datetime, lease_ended: datetime, limit: int
+    db: Transaction, announcement_id: int, now: datetime, lease_ended: datetime, limit: int
 ) -> list[Recipient]:
-    """Take rows of which nobody knows what became, for a look into Twilio's list."""
-    key = _match_lost(announcement_id, at, lease_ended)
-    rows = [
-        build_recipient(row)
-        for row in db.execute(select(recipients).where(key).limit(limit).with_for_update(skip_locked=True))
-    ]
+    """Claim rows with an unknown outcome, to look them up in Twilio's list."""
+    key = _match_lost(announcement_id, now, lease_ended)
+    query = select(recipients).where(key).limit(limit).with_for_update(skip_locked=True)
+    rows = [build_recipient(row) for row in db.execute(query)]
     if rows:
-        taken = recipients.c.id.in_([one.id for one in rows])
-        db.execute(update(recipients).where(taken).values(state="claimed", claimed_at=at))
+        ids = [row.id for row in rows]
+        db.execute(update(recipients).where(recipients.c.id.in_(ids)).values(state="claimed", claimed_at=now))
     return rows
 
 
@@ -236,66 +252,66 @@ _SET_TEMPLATE_STATEMENT = (
 
 
 def set_templates(db: Transaction, templates: Mapping[str, str]) -> None:
-    """Which rows (by id) go out as a WhatsApp template."""
+    """Set the WhatsApp template of these rows, by row ID."""
     if templates:
-        given = [{"b_id": one, "b_template": template, "b_channel": "whatsapp"} for one, template in templates.items()]
-        db.execute(_SET_TEMPLATE_STATEMENT, given)
-
-
-def apply_changes(db: Transaction, changes: Iterable[RecipientChange], at: datetime) -> None:
-    """Write down what became of many rows.  What Twilio says only moves a row forward; an open state is put only on
-    a row that is still claimed, because a report may have been faster."""
-    all_changes = list(changes)
-    forward = [one for one in all_changes if DELIVERY_STATE_RANKS[one.state] > 0]
-    back = [one for one in all_changes if DELIVERY_STATE_RANKS[one.state] == 0]
-    if forward:
-        db.execute(
-            _ADVANCE_STATEMENT,
-            [{**_bind_change(one, at), "b_rank": DELIVERY_STATE_RANKS[one.state], "b_sid": one.sid} for one in forward],
-        )
-    if back:
-        more = [
-            {
-                **_bind_change(one, at),
-                "b_due": one.due_at,
-                "b_looks": one.looks,
-                "b_channel": one.channel,
-            }
-            for one in back
+        rows = [
+            {"b_id": row_id, "b_template": template, "b_channel": "whatsapp"} for row_id, template in templates.items()
         ]
-        db.execute(_RELEASE_CLAIM_STATEMENT, more)
+        db.execute(_SET_TEMPLATE_STATEMENT, rows)
 
 
-def _bind_change(change: RecipientChange, at: datetime) -> dict[str, Any]:
-    told = {"b_code": change.error_code, "b_reason": change.reason}
-    return {"b_id": change.id, "b_state": change.state, "b_at": at, **told}
+def apply_changes(db: Transaction, changes: Iterable[RecipientChange], now: datetime) -> None:
+    """Store the results for many rows.
+
+    Twilio's reports advance a row and never move it back. An open state applies only to a claimed row, because a report
+    can arrive first.
+    """
+    reports: list[dict[str, Any]] = []
+    releases: list[dict[str, Any]] = []
+    for change in changes:
+        rank = DELIVERY_STATE_RANKS[change.state]
+        values = {
+            "b_id": change.id,
+            "b_state": change.state,
+            "b_code": change.error_code,
+            "b_reason": change.reason,
+            "b_at": now,
+        }
+        if rank > 0:
+            reports.append({**values, "b_rank": rank, "b_sid": change.sid})
+        else:
+            releases.append({**values, "b_due": change.due_at, "b_looks": change.looks, "b_channel": change.channel})
+    if reports:
+        db.execute(_ADVANCE_STATEMENT, reports)
+    if releases:
+        db.execute(_RELEASE_CLAIM_STATEMENT, releases)
 
 
 def get_many(db: Transaction, ids: Iterable[str]) -> list[Recipient]:
-    """The rows with these ids."""
+    """Return the rows with these IDs."""
     query = select(recipients).where(recipients.c.id.in_(tuple(ids)))
     return [build_recipient(row) for row in db.execute(query)]
 
 
 def find_by_sid(db: Transaction, sid: str) -> Recipient | None:
-    """The row that Twilio knows by this SID."""
+    """Return the row with this Twilio SID, or None."""
     row = db.execute(select(recipients).where(recipients.c.sid == sid)).first()
     return build_recipient(row) if row else None
 
 
 def find_sids_of_others(db: Transaction, sids: Iterable[str], own_id: str) -> set[str]:
-    """Those of these SIDs that belong to another row than `own`."""
+    """Return those of these SIDs that belong to rows other than `own_id`."""
     query = select(recipients.c.sid).where(recipients.c.sid.in_(tuple(sids)) & (recipients.c.id != own_id))
     return {str(sid) for sid in db.execute(query).scalars()}
 
 
 def find_newest_for_contact(db: Transaction, contact_id: int, since: datetime) -> Recipient | None:
-    """What this contact was sent last, if it was since then."""
-    sent = recipients.c.state.in_(("queued", "accepted", "sending", "sent", "delivered", "read"))
+    """Return the newest announcement sent to this contact since `since`, or None."""
+    is_sent = recipients.c.state.in_(("queued", "accepted", "sending", "sent", "delivered", "read"))
     key = (
         (recipients.c.contact_id == contact_id)
         & (recipients.c.kind == "text")
-        & sent
+        & is_sent
         & (recipients.c.moved_at >= since)
     )
     row = db.execute(select(recipients).where(key).order_by(recipients.c.moved_at.desc()).limit(1)).one_or_none()
@@ -303,60 +319,60 @@ def find_newest_for_contact(db: Transaction, contact_id: int, since: datetime) -
 
 
 def has_open(db: Transaction, announcement_id: int) -> bool:
-    """Whether anything of it is still to be done."""
+    """Return whether the announcement has rows in an open state."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(OPEN_DELIVERY_STATES)
     return bool(db.execute(select(exists().where(key))).scalar())
 
 
 def postpone_waiting(db: Transaction, announcement_id: int, until: datetime) -> None:
-    """Nothing that waits leaves before this moment."""
+    """Postpone all waiting rows until this time."""
     key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "waiting")
     db.execute(update(recipients).where(key & (recipients.c.due_at < until)).values(due_at=until))
 
 
 def list_held_languages(db: Transaction, announcement_id: int) -> list[str]:
-    """The languages whose families wait for an approval."""
+    """Return the languages whose families wait for an approval."""
     key = (recipients.c.announcement_id == announcement_id) & (recipients.c.state == "held")
     query = select(recipients.c.language).where(key & (recipients.c.reason == "language")).distinct()
     return list(db.execute(query).scalars())
 
 
-def has_work(db: Transaction, announcement_id: int, at: datetime, lease_ended: datetime) -> bool:
-    """Whether a job would find something to do now."""
-    due = recipients.c.state.in_(("waiting", "unknown")) & (recipients.c.due_at <= at)
-    left = (recipients.c.state == "claimed") & (recipients.c.claimed_at <= lease_ended)
-    key = (recipients.c.announcement_id == announcement_id) & (due | left)
+def has_work(db: Transaction, announcement_id: int, now: datetime, lease_ended: datetime) -> bool:
+    """Return whether a job has something to do now."""
+    is_due = recipients.c.state.in_(("waiting", "unknown")) & (recipients.c.due_at <= now)
+    is_lease_expired = (recipients.c.state == "claimed") & (recipients.c.claimed_at <= lease_ended)
+    key = (recipients.c.announcement_id == announcement_id) & (is_due | is_lease_expired)
     return bool(db.execute(select(exists().where(key))).scalar())
 
 
 def find_next_due_at(db: Transaction, announcement_id: int) -> datetime | None:
-    """When the next open row is due."""
+    """Return when the next open row is due, or None."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(("waiting", "unknown"))
     return db.execute(select(func.min(recipients.c.due_at)).where(key)).scalar_one_or_none()
 
 
-def cancel_waiting(db: Transaction, announcement_id: int, limit: int, at: datetime) -> int:
-    """Take up to `most` rows that have not left off the plan; how many there were."""
+def cancel_waiting(db: Transaction, announcement_id: int, limit: int, now: datetime) -> int:
+    """Cancel up to `limit` rows that wait or are held, and return their number."""
     key = (recipients.c.announcement_id == announcement_id) & recipients.c.state.in_(("waiting", "held"))
-    some = select(recipients.c.id).where(key).limit(limit)
-    values = {"state": "canceled", "rank": DELIVERY_STATE_RANKS["canceled"], "moved_at": at}
-    return db.execute(update(recipients).where(recipients.c.id.in_(some)).values(values)).rowcount
+    ids = select(recipients.c.id).where(key).limit(limit)
+    values = {"state": "canceled", "rank": DELIVERY_STATE_RANKS["canceled"], "moved_at": now}
+    return db.execute(update(recipients).where(recipients.c.id.in_(ids)).values(values)).rowcount
 
 
-def release_language(db: Transaction, announcement_id: int, language: str, at: datetime) -> int:
-    """Send what was held for want of this language's approval; how many families."""
+def release_language(db: Transaction, announcement_id: int, language: str, now: datetime) -> int:
+    """Release the rows that wait for the approval of this language, and return their number."""
     key = (
         (recipients.c.announcement_id == announcement_id)
         & (recipients.c.state == "held")
         & (recipients.c.reason == "language")
         & (recipients.c.language == language)
     )
-    values = {"state": "waiting", "reason": "", "due_at": at, "moved_at": at}
+    values = {"state": "waiting", "reason": "", "due_at": now, "moved_at": now}
     return db.execute(update(recipients).where(key).values(values)).rowcount
 
 
 def is_newest(announcement_id: int) -> ColumnElement[bool]:
-    """Whether no later try of the same family is there."""
+    """Return the condition that the family has no later attempt."""
     later = recipients.alias()
     return ~exists().where(
         (later.c.announcement_id == literal(announcement_id))
@@ -367,7 +383,7 @@ def is_newest(announcement_id: int) -> ColumnElement[bool]:
 
 
 def build_recipient(row: Row[Any]) -> Recipient:
-    """A row as read."""
-    given = dict(row._mapping)
-    given.pop("rank")
-    return Recipient(**given)
+    """Return the recipient of a row."""
+    columns = dict(row._mapping)
+    columns.pop("rank")
+    return Recipient(**columns)

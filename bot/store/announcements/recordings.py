@@ -1,7 +1,7 @@
-"""Recordings: a text of the line, said aloud by a person, for callers whose language no machine speaks.
+"""Recordings of Puente's texts by staff, for callers whose language has no computer voice.
 
-Found by what is said (`bot.speech.utterances.recording_key`): where the text changes, its recording is not found any
-more.  The texts are the line's own and hold nothing personal, so that they stand here in the clear.
+A recording is found by its text (`bot.speech.utterances.recording_key`). If the text changes, its recording is no
+longer found. The texts hold nothing personal, so they are not encrypted.
 """
 
 from collections.abc import Collection, Sequence
@@ -46,12 +46,15 @@ recordings = Table(
 )
 AudioFormat = Literal["mp3", "ogg"]
 RECORDING_KEY_BATCH_SIZE = 500
-"""So many keys are asked for in one query: SQLite takes no more than some thousand."""
+"""Number of keys per query, because SQLite limits the number of parameters."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What stands beside the sound.  `place` is where the text stood when it was said (`menu.open.ask`)."""
+    """A recording without its audio.
+
+    `place` is where the text was used when it was recorded, such as `menu.open.ask`.
+    """
 
     id: int
     language: str
@@ -66,13 +69,13 @@ class Recording:
 
     @property
     def is_reviewed(self) -> bool:
-        """Whether somebody has reviewed it, so that callers hear it."""
+        """Return whether the recording was reviewed, so that callers hear it."""
         return self.reviewed_at is not None
 
 
 @dataclass(frozen=True)
 class RecordingAudio:
-    """One recording, as calls (mono MP3) and WhatsApp (Opus in OGG) want it."""
+    """The audio of one recording: mono MP3 for calls, and Opus in OGG for WhatsApp."""
 
     mp3: bytes
     ogg: bytes
@@ -80,82 +83,91 @@ class RecordingAudio:
 
 
 def add(db: Transaction, recording: Recording, new_audio: RecordingAudio) -> int:
-    """Keep it for review (its `id` counts for nothing) and give back its number.  One that still waited for the same
-    text is dropped; a reviewed one is heard until this one is reviewed too."""
+    """Store the recording for review and return its ID.
+
+    The `id` field of the argument is ignored. An unreviewed recording of the same text is withdrawn. A reviewed one
+    stays in use until the review of this one.
+    """
     withdraw_matching(db, _match_key(recording.key) & recordings.c.reviewed_at.is_(None), recording.recorded_at)
     columns = ("language", "key", "place", "text", "recorded_by", "recorded_at")
     row = {name: getattr(recording, name) for name in columns}
     return int(db.execute(insert(recordings).values(**row, **vars(new_audio)).returning(recordings.c.id)).scalar_one())
 
 
-def review(db: Transaction, number: int, by: str, at: datetime) -> bool:
-    """Let callers hear it from now on, in place of an older one; False if it is gone, reviewed already, or `by` is who
-    recorded it: one person alone could have families told anything."""
-    found = find(db, number)
-    mine = and_(
-        recordings.c.id == number,
+def review(db: Transaction, recording_id: int, by: str, now: datetime) -> bool:
+    """Approve the recording, which replaces an older one for callers.
+
+    Returns False if it was withdrawn or reviewed, or if `by` recorded it: a second person must review it.
+    """
+    recording = find(db, recording_id)
+    key = and_(
+        recordings.c.id == recording_id,
         recordings.c.reviewed_at.is_(None),
         recordings.c.recorded_by != by,
         _match_not_withdrawn(),
     )
-    if found is None or db.execute(update(recordings).where(mine).values(reviewed_by=by, reviewed_at=at)).rowcount != 1:
+    if recording is None:
         return False
-    withdraw_matching(
-        db, _match_key(found.key) & recordings.c.reviewed_at.is_not(None) & (recordings.c.id != number), at
-    )
+    if db.execute(update(recordings).where(key).values(reviewed_by=by, reviewed_at=now)).rowcount != 1:
+        return False
+    is_older = recordings.c.reviewed_at.is_not(None) & (recordings.c.id != recording_id)
+    withdraw_matching(db, _match_key(recording.key) & is_older, now)
     return True
 
 
-def withdraw(db: Transaction, number: int, at: datetime) -> bool:
-    """Have nobody hear it any more; False if it was taken back before.  Who said what is kept, the voice is not."""
-    return withdraw_matching(db, and_(recordings.c.id == number, _match_not_withdrawn()), at) == 1
+def withdraw(db: Transaction, recording_id: int, now: datetime) -> bool:
+    """Withdraw a recording.
+
+    Returns False if it was withdrawn before. The row stays, and the audio is deleted.
+    """
+    return withdraw_matching(db, and_(recordings.c.id == recording_id, _match_not_withdrawn()), now) == 1
 
 
-def withdraw_matching(db: Transaction, condition: ColumnElement[bool], at: datetime) -> int:
-    """Take back all of these; how many that were."""
-    return db.execute(update(recordings).where(condition).values(taken_back_at=at, mp3=b"", ogg=b"")).rowcount
+def withdraw_matching(db: Transaction, condition: ColumnElement[bool], now: datetime) -> int:
+    """Withdraw all matching recordings and return their number."""
+    return db.execute(update(recordings).where(condition).values(taken_back_at=now, mp3=b"", ogg=b"")).rowcount
 
 
 def find_usable_keys(db: Transaction, language: str, keys: Collection[str]) -> set[str]:
-    """Those of the keys for which callers of this language hear a reviewed recording."""
-    wanted, found = sorted(keys), set()
-    ready = and_(recordings.c.language == language, _match_not_withdrawn(), recordings.c.reviewed_at.is_not(None))
-    for start in range(0, len(wanted), RECORDING_KEY_BATCH_SIZE):
-        some = recordings.c.key.in_(wanted[start : start + RECORDING_KEY_BATCH_SIZE])
-        found |= set(db.execute(select(recordings.c.key).where(ready & some)).scalars())
-    return found
+    """Return those of the keys that have a reviewed recording in this language."""
+    all_keys, usable_keys = sorted(keys), set()
+    is_ready = and_(recordings.c.language == language, _match_not_withdrawn(), recordings.c.reviewed_at.is_not(None))
+    for start in range(0, len(all_keys), RECORDING_KEY_BATCH_SIZE):
+        is_in_batch = recordings.c.key.in_(all_keys[start : start + RECORDING_KEY_BATCH_SIZE])
+        usable_keys |= set(db.execute(select(recordings.c.key).where(is_ready & is_in_batch)).scalars())
+    return usable_keys
 
 
 def get_reviewed_audio(db: Transaction, key: str, kind: AudioFormat) -> bytes | None:
-    """The reviewed recording under this key; None if there is none."""
-    ready = _match_key(key) & recordings.c.reviewed_at.is_not(None)
-    query = select(recordings.c[kind]).where(ready).order_by(recordings.c.id.desc()).limit(1)
+    """Return the reviewed audio with this key, or None."""
+    is_ready = _match_key(key) & recordings.c.reviewed_at.is_not(None)
+    query = select(recordings.c[kind]).where(is_ready).order_by(recordings.c.id.desc()).limit(1)
     return db.execute(query).scalar_one_or_none()
 
 
-def get_mp3(db: Transaction, number: int) -> bytes | None:
-    """The MP3 of this one, reviewed or not, for staff to listen to; None once it is taken back."""
-    query = select(recordings.c.mp3).where(recordings.c.id == number, _match_not_withdrawn())
+def get_mp3(db: Transaction, recording_id: int) -> bytes | None:
+    """Return the MP3 for staff, reviewed or not, or None if it was withdrawn."""
+    query = select(recordings.c.mp3).where(recordings.c.id == recording_id, _match_not_withdrawn())
     return db.execute(query).scalar_one_or_none()
 
 
-def find(db: Transaction, number: int) -> Recording | None:
-    """The recording with this number, unless it was taken back."""
-    return next(iter(_fetch_recordings(db, recordings.c.id == number)), None)
+def find(db: Transaction, recording_id: int) -> Recording | None:
+    """Return the recording with this ID, or None if it was withdrawn."""
+    return next(iter(_fetch_recordings(db, recordings.c.id == recording_id)), None)
 
 
 def list_for_language(db: Transaction, language: str) -> Sequence[Recording]:
-    """All of a language that nobody took back, the oldest first."""
+    """Return the recordings of a language that are not withdrawn, oldest first."""
     return _fetch_recordings(db, recordings.c.language == language)
 
 
 def list_languages(db: Transaction) -> set[str]:
-    """The languages in which something was recorded."""
+    """Return the languages that have recordings."""
     return set(db.execute(select(recordings.c.language).where(_match_not_withdrawn()).distinct()).scalars())
 
 
 def _fetch_recordings(db: Transaction, condition: ColumnElement[bool]) -> Sequence[Recording]:
-    columns = [recordings.c[one.name] for one in fields(Recording)]
+    columns = [recordings.c[field.name] for field in fields(Recording)]
     rows = db.execute(select(*columns).where(condition, _match_not_withdrawn()).order_by(recordings.c.id))
     return [_build_recording(row) for row in rows]
 
@@ -169,4 +181,6 @@ def _match_not_withdrawn() -> ColumnElement[bool]:
 
 
 def _match_key(key: str) -> ColumnElement[bool]:
-    return and_(recordings.c.key == key, _match_not_withdrawn()) if key else false()
+    if not key:
+        return false()
+    return and_(recordings.c.key == key, _match_not_withdrawn())

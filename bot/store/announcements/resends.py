@@ -1,4 +1,7 @@
-"""A next try for families whom the last one did not reach: once for each failed try, however often it is asked."""
+"""Plan the next attempt for families that the last attempt did not reach.
+
+Each failed attempt causes at most one new attempt.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -16,17 +19,24 @@ from bot.store.announcements.recipients import (
 )
 
 RETRYABLE_CALL_REASONS = ("busy", "no answer")
-"""Why a call may be tried again."""
+"""Reasons of failed calls after which Puente calls again."""
 MAX_CALLS_PER_FAMILY, CALL_RETRY_DELAYS = 3, (timedelta(minutes=30), timedelta(hours=2))
-"""So often a phone rings for one announcement, and how long after a call the next one follows."""
+"""The maximum number of calls to a family for one announcement, and the delay before each next call."""
 
 
 def plan_resends(
-    db: Transaction, announcement_id: int, codes: Iterable[int] | None, new_channel: str | None, at: datetime,
+    db: Transaction,
+    announcement_id: int,
+    codes: Iterable[int] | None,
+    new_channel: str | None,
+    now: datetime,
     excluded_codes: Iterable[int] = (),
-) -> int:  # fmt: skip
-    """A next round for families whose newest try failed: with one of these codes (None: any but `without`), by
-    `channel_now` (None: as before).  Once for each failed try, however often it is asked; how many."""
+) -> int:
+    """Plan the next round for families whose newest attempt failed, and return their number.
+
+    If `codes` is set, it selects WhatsApp attempts that failed with one of these codes. Otherwise, all failed attempts
+    are selected except those with `excluded_codes`. If `new_channel` is None, the channel stays the same.
+    """
     failed = recipients.c.state.in_(("failed", "undelivered"))
     key = (recipients.c.announcement_id == announcement_id) & failed & is_newest(announcement_id)
     if codes is not None:
@@ -34,22 +44,27 @@ def plan_resends(
     elif excluded_codes:
         key &= recipients.c.error_code.is_(None) | recipients.c.error_code.not_in(tuple(excluded_codes))
     rows = [build_recipient(row) for row in db.execute(select(recipients).where(key))]
-    planned = [_build_next_round(one, new_channel or one.channel, at) for one in rows]
-    add_all(db, announcement_id, planned, at)
+    planned = [_build_next_round(row, new_channel or row.channel, now) for row in rows]
+    add_all(db, announcement_id, planned, now)
     return len(planned)
 
 
-def plan_call_retries(db: Transaction, announcement_id: int, allow_text: bool, at: datetime) -> int:
-    """A next round for families that a call did not reach: another call after a while where nobody was there, and
-    after the last one, or where no call gets through, a text if the announcement may go by text; how many."""
+def plan_call_retries(db: Transaction, announcement_id: int, allow_text: bool, now: datetime) -> int:
+    """Plan the next round for families that a call did not reach, and return their number.
+
+    If no one answered, Puente calls again after a delay. After the last call, or if calls cannot get through, Puente
+    sends a text if `allow_text` is set.
+    """
     failed = recipients.c.state.in_(("failed", "undelivered")) & (recipients.c.channel == "voice")
     key = (recipients.c.announcement_id == announcement_id) & failed & is_newest(announcement_id)
     rows = [build_recipient(row) for row in db.execute(select(recipients).where(key))]
-    planned = [
-        _build_next_round(one, "voice", at + CALL_RETRY_DELAYS[one.round]) for one in rows if _should_call_again(one)
-    ]
-    planned += [_build_next_round(one, "sms", at) for one in rows if allow_text and not _should_call_again(one)]
-    add_all(db, announcement_id, planned, at)
+    planned = []
+    for row in rows:
+        if _should_call_again(row):
+            planned.append(_build_next_round(row, "voice", now + CALL_RETRY_DELAYS[row.round]))
+        elif allow_text:
+            planned.append(_build_next_round(row, "sms", now))
+    add_all(db, announcement_id, planned, now)
     return len(planned)
 
 

@@ -1,4 +1,4 @@
-"""Kits: the picture and the sound of an announcement in each language, made once for all who pass it on."""
+"""Share kits: the picture and the audio of an announcement in each language, for everyone who shares it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, UniqueCon
 from bot.base.database import Transaction, UtcDateTime, metadata
 
 share_kits = Table(
-    "announcement_kits",
+    "share_kits",
     metadata,
     Column("announcement_id", ForeignKey("announcements.id"), nullable=False),
     Column("language", String(8), nullable=False),
@@ -22,7 +22,11 @@ share_kits = Table(
 
 @dataclass(frozen=True)
 class ShareKit:
-    """`picture` is a PNG; `sound` an MP3 that a machine speaks (the district's own stands with the wording)."""
+    """A share kit.
+
+    `picture` is a PNG. `sound` is an MP3 with a computer voice; the district's own recording is stored with the
+    translation.
+    """
 
     language: str
     digest: str
@@ -30,22 +34,22 @@ class ShareKit:
     sound: bytes | None
 
 
-def save(db: Transaction, announcement_id: int, kit: ShareKit, at: datetime) -> None:
-    """Put it in place of an older one."""
+def save(db: Transaction, announcement_id: int, kit: ShareKit, now: datetime) -> None:
+    """Store the kit in place of an older one."""
     key = (share_kits.c.announcement_id == announcement_id) & (share_kits.c.language == kit.language)
     db.execute(delete(share_kits).where(key))
-    db.execute(insert(share_kits).values(announcement_id=announcement_id, **vars(kit), made_at=at))
+    db.execute(insert(share_kits).values(announcement_id=announcement_id, **vars(kit), made_at=now))
 
 
 def find(db: Transaction, announcement_id: int, language: str) -> ShareKit | None:
-    """The kit in this language, if it was made."""
+    """Return the kit in this language, or None."""
     key = (share_kits.c.announcement_id == announcement_id) & (share_kits.c.language == language)
     row = db.execute(select(share_kits).where(key)).one_or_none()
     return ShareKit(row.language, row.digest, row.picture, row.sound) if row else None
 
 
 def get_digests(db: Transaction, announcement_id: int) -> dict[str, tuple[str, bool, bool]]:
-    """Language → (of which words, is there a picture, is there a sound)."""
+    """Return language → (hash of the text, whether a picture exists, whether audio exists)."""
     columns = (
         share_kits.c.language,
         share_kits.c.digest,
@@ -53,4 +57,4 @@ def get_digests(db: Transaction, announcement_id: int) -> dict[str, tuple[str, b
         share_kits.c.sound.is_not(None),
     )
     rows = db.execute(select(*columns).where(share_kits.c.announcement_id == announcement_id))
-    return {language: (digest, picture, sound) for language, digest, picture, sound in rows}
+    return {language: (digest, has_picture, has_sound) for language, digest, has_picture, has_sound in rows}

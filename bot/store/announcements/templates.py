@@ -1,23 +1,23 @@
-"""Announcements that wait ready for a bad day: per school two drafts, approved long before, released by two people.
+"""Announcement templates: two approved drafts per school, which two people release on the day they are needed.
 
-The draft itself never leaves: a release is a copy of it (bot/announcements/templates.py), so that it is there another
-day.
+The draft itself is never sent. A release is a copy of it (bot/announcements/templates.py), so that the draft can be
+used again.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, or_, select, update
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, or_, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_if_new
 
 AGENTS_WERE_HERE, AGENTS_HAVE_LEFT = "were_here", "have_left"
 
 announcement_templates = Table(
-    "ready_made",
+    "announcement_templates",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("announcement_id", ForeignKey("announcements.id"), nullable=False, unique=True),
@@ -32,14 +32,17 @@ announcement_templates = Table(
 )
 
 PROPOSAL_LIFETIME = timedelta(minutes=30)
-"""So long a proposal waits for the second person; then somebody must look again."""
+"""How long a proposal waits for the second person."""
 MIN_TIME_BETWEEN_RELEASES = timedelta(minutes=30)
-"""So long after a release the same is not released again: two pairs of people must not send it twice."""
+"""After a release, the time in which the same template cannot be released again by another two people."""
 
 
 @dataclass(frozen=True)
 class AnnouncementTemplate:
-    """One that waits.  `released_id` is the newest copy that was sent."""
+    """A template.
+
+    `released_id` is the ID of the newest copy that was sent.
+    """
 
     id: int
     announcement_id: int
@@ -51,66 +54,70 @@ class AnnouncementTemplate:
     released_at: datetime | None
     released_id: int | None
 
-    def is_proposed_at(self, at: datetime) -> bool:
-        """Whether somebody waits for a second person now."""
-        return self.proposed_at is not None and self.proposed_at > at - PROPOSAL_LIFETIME
+    def is_proposed_at(self, now: datetime) -> bool:
+        """Return whether a proposal waits for the second person at this time."""
+        return self.proposed_at is not None and self.proposed_at > now - PROPOSAL_LIFETIME
 
-    def is_recently_released(self, at: datetime) -> bool:
-        """Whether it was sent so lately that it cannot be sent again."""
-        return self.released_at is not None and self.released_at > at - MIN_TIME_BETWEEN_RELEASES
+    def is_recently_released(self, now: datetime) -> bool:
+        """Return whether the last release is too recent for another one."""
+        return self.released_at is not None and self.released_at > now - MIN_TIME_BETWEEN_RELEASES
 
 
 def add(db: Transaction, announcement_id: int, school: str, kind: str) -> bool:
-    """Make this draft the ready one; False if the school has one."""
-    try:
-        with db.begin_nested():
-            db.execute(insert(announcement_templates).values(announcement_id=announcement_id, school=school, what=kind))
-    except IntegrityError:
-        return False
-    return True
+    """Make this draft a template.
+
+    Returns False if the school has one of this kind.
+    """
+    row = {"announcement_id": announcement_id, "school": school, "what": kind}
+    return insert_if_new(db, announcement_templates, row) is not None
 
 
 def list_all(db: Transaction) -> list[AnnouncementTemplate]:
-    """All of them."""
-    return [
-        _build_template(row) for row in db.execute(select(announcement_templates).order_by(announcement_templates.c.id))
-    ]
+    """Return all templates."""
+    query = select(announcement_templates).order_by(announcement_templates.c.id)
+    return [_build_template(row) for row in db.execute(query)]
 
 
 def find(db: Transaction, template_id: int) -> AnnouncementTemplate | None:
-    """The one with this number, if there is one."""
+    """Return the template with this ID, or None."""
     row = db.execute(select(announcement_templates).where(announcement_templates.c.id == template_id)).one_or_none()
     return _build_template(row) if row else None
 
 
 def is_template(db: Transaction, announcement_id: int) -> bool:
-    """Whether this draft is a ready-made one."""
+    """Return whether this draft is a template."""
     query = select(announcement_templates.c.id).where(announcement_templates.c.announcement_id == announcement_id)
     return db.execute(query).first() is not None
 
 
-def propose(db: Transaction, template_id: int, by: str, at: datetime) -> bool:
-    """The first of two people; False if somebody has proposed it, or it has just been released."""
-    nobody = or_(
-        announcement_templates.c.proposed_at.is_(None), announcement_templates.c.proposed_at <= at - PROPOSAL_LIFETIME
+def propose(db: Transaction, template_id: int, by: str, now: datetime) -> bool:
+    """Record the first of the two people who release it.
+
+    Returns False if a proposal waits, or if the last release is too recent.
+    """
+    is_not_proposed = or_(
+        announcement_templates.c.proposed_at.is_(None), announcement_templates.c.proposed_at <= now - PROPOSAL_LIFETIME
     )
-    key = (announcement_templates.c.id == template_id) & nobody & _match_releasable(at)
-    return db.execute(update(announcement_templates).where(key).values(proposed_by=by, proposed_at=at)).rowcount == 1
+    key = (announcement_templates.c.id == template_id) & is_not_proposed & _match_releasable(now)
+    return db.execute(update(announcement_templates).where(key).values(proposed_by=by, proposed_at=now)).rowcount == 1
 
 
-def confirm(db: Transaction, template: AnnouncementTemplate, by: str, at: datetime) -> bool:
-    """The second: somebody else; False if that is the same person, or the proposal is gone or too old."""
-    key = (announcement_templates.c.id == template.id) & (announcement_templates.c.proposed_by == template.proposed_by)
-    key &= (announcement_templates.c.proposed_at == template.proposed_at) & (
-        announcement_templates.c.proposed_at > at - PROPOSAL_LIFETIME
-    )
-    key &= (announcement_templates.c.proposed_by != by) & _match_releasable(at)
-    values = {"proposed_by": None, "proposed_at": None, "released_by": by, "released_at": at}
+def confirm(db: Transaction, template: AnnouncementTemplate, by: str, now: datetime) -> bool:
+    """Record the second person who releases it.
+
+    Returns False if it is the same person, or if the proposal was withdrawn, replaced, or expired.
+    """
+    key = (announcement_templates.c.id == template.id) & _match_releasable(now)
+    key &= announcement_templates.c.proposed_by == template.proposed_by
+    key &= announcement_templates.c.proposed_by != by
+    key &= announcement_templates.c.proposed_at == template.proposed_at
+    key &= announcement_templates.c.proposed_at > now - PROPOSAL_LIFETIME
+    values = {"proposed_by": None, "proposed_at": None, "released_by": by, "released_at": now}
     return db.execute(update(announcement_templates).where(key).values(values)).rowcount == 1
 
 
 def set_released_copy(db: Transaction, template_id: int, announcement_id: int) -> None:
-    """Which announcement it became this time."""
+    """Set the announcement that was released from this template."""
     db.execute(
         update(announcement_templates)
         .where(announcement_templates.c.id == template_id)
@@ -119,17 +126,19 @@ def set_released_copy(db: Transaction, template_id: int, announcement_id: int) -
 
 
 def withdraw_proposal(db: Transaction, template_id: int) -> bool:
-    """The proposal is taken back; False if there was none."""
+    """Withdraw the proposal.
+
+    Returns False if there was none.
+    """
     key = (announcement_templates.c.id == template_id) & announcement_templates.c.proposed_at.is_not(None)
-    return (
-        db.execute(update(announcement_templates).where(key).values(proposed_by=None, proposed_at=None)).rowcount == 1
-    )
+    values = {"proposed_by": None, "proposed_at": None}
+    return db.execute(update(announcement_templates).where(key).values(values)).rowcount == 1
 
 
-def _match_releasable(at: datetime):  # type: ignore[no-untyped-def]  # SQLAlchemy's own condition
+def _match_releasable(now: datetime):  # type: ignore[no-untyped-def]  # SQLAlchemy's own condition
     return or_(
         announcement_templates.c.released_at.is_(None),
-        announcement_templates.c.released_at <= at - MIN_TIME_BETWEEN_RELEASES,
+        announcement_templates.c.released_at <= now - MIN_TIME_BETWEEN_RELEASES,
     )
 
 

@@ -1,10 +1,10 @@
-"""The wordings of an announcement: one for each language, sentence by sentence, with who approved it."""
+"""Translations of an announcement: one for each language, by sentence, with the reviewer."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     Column,
@@ -21,12 +21,15 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_if_new
+
+TranslationState = Literal["waiting", "draft", "approved"]
+"""`waiting` is for the translator."""
 
 announcement_translations = Table(
-    "announcement_wordings",
+    "announcement_translations",
     metadata,
     Column("announcement_id", ForeignKey("announcements.id"), nullable=False),
     Column("language", String(8), nullable=False),
@@ -44,7 +47,10 @@ announcement_translations = Table(
 
 @dataclass(frozen=True)
 class TranslatedSentence:
-    """One sentence.  `after` is what stands between it and the next; `machine` "yes", "no" (a person's) or ""."""
+    """One sentence and its translation.
+
+    `after` is the text between it and the next sentence. `machine` is "yes", "no" (a person translated), or "".
+    """
 
     english: str
     wording: str = ""
@@ -56,12 +62,15 @@ class TranslatedSentence:
 
 @dataclass(frozen=True)
 class AnnouncementTranslation:
-    """`state`: waiting (for the translator), draft, or approved; `failed` why a part has no translation."""
+    """The translation into one language.
+
+    `failed` says why a sentence has no translation.
+    """
 
     announcement_id: int
     language: str
     parts: tuple[TranslatedSentence, ...]
-    state: str
+    state: TranslationState
     failed: str
     reviewed_by: str | None
     recorded_by: str | None
@@ -70,54 +79,50 @@ class AnnouncementTranslation:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every sentence has a wording."""
+        """Return whether every sentence has a translation."""
         return bool(self.parts) and all(part.wording.strip() for part in self.parts)
 
     @property
     def text(self) -> str:
-        """The whole."""
+        """Return the whole text."""
         return "".join(part.wording.strip() + part.after for part in self.parts).strip()
 
 
 def request(
-    db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], at: datetime
+    db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], now: datetime
 ) -> bool:
-    """Have it translated from now on, as these sentences; False if they stand there already."""
-    row = {"parts": _dump_sentences(parts), "state": "waiting", "failed": "", "due_at": at, "reviewed_by": None}
+    """Request a translation of these sentences.
+
+    Returns False if the same sentences are stored.
+    """
+    row = {"parts": _dump_sentences(parts), "state": "waiting", "failed": "", "due_at": now, "reviewed_by": None}
     row |= {"recorded_by": None, "reviewed_at": None}
-    before = find(db, announcement_id, language)
-    if before is None:
-        return _insert_row(db, {"announcement_id": announcement_id, "language": language, **row})
-    if [(one.english, one.after) for one in before.parts] == [(one.english, one.after) for one in parts]:
+    translation = find(db, announcement_id, language)
+    if translation is None:
+        new_row = {"announcement_id": announcement_id, "language": language, **row}
+        return insert_if_new(db, announcement_translations, new_row) is not None
+    old_sentences = [(part.english, part.after) for part in translation.parts]
+    if old_sentences == [(part.english, part.after) for part in parts]:
         return False
-    values = row | {"audio": None}  # somebody has said the old sentences
+    values = row | {"audio": None}  # the recording is of the old sentences
     db.execute(update(announcement_translations).where(_match_translation(announcement_id, language)).values(values))
     return True
 
 
-def _insert_row(db: Transaction, row: dict[str, object]) -> bool:
-    try:
-        with db.begin_nested():
-            db.execute(insert(announcement_translations).values(row))
-    except IntegrityError:
-        return False  # asked for by another process just now
-    return True
-
-
-def request_again(db: Transaction, announcement_id: int, language: str, at: datetime) -> None:
-    """Have a draft made anew; an approved wording stays."""
+def request_again(db: Transaction, announcement_id: int, language: str, now: datetime) -> None:
+    """Request a new draft, unless the translation is approved."""
     key = _match_translation(announcement_id, language) & (announcement_translations.c.state != "approved")
-    db.execute(update(announcement_translations).where(key).values(state="waiting", due_at=at, failed=""))
+    db.execute(update(announcement_translations).where(key).values(state="waiting", due_at=now, failed=""))
 
 
 def find(db: Transaction, announcement_id: int, language: str) -> AnnouncementTranslation | None:
-    """The wording in this language, if it was asked for."""
+    """Return the translation into this language, or None."""
     row = db.execute(_select_without_audio().where(_match_translation(announcement_id, language))).one_or_none()
     return _build_translation(row) if row else None
 
 
 def list_for_announcement(db: Transaction, announcement_id: int) -> dict[str, AnnouncementTranslation]:
-    """All wordings, by language."""
+    """Return all translations, by language."""
     rows = db.execute(
         _select_without_audio()
         .where(announcement_translations.c.announcement_id == announcement_id)
@@ -126,9 +131,9 @@ def list_for_announcement(db: Transaction, announcement_id: int) -> dict[str, An
     return {row.language: _build_translation(row) for row in rows}
 
 
-def list_due(db: Transaction, at: datetime, limit: int) -> Sequence[tuple[int, str]]:
-    """(announcement, language) of those that wait for the translator."""
-    key = (announcement_translations.c.state == "waiting") & (announcement_translations.c.due_at <= at)
+def list_due(db: Transaction, now: datetime, limit: int) -> Sequence[tuple[int, str]]:
+    """Return (announcement ID, language) of the translations that wait for the translator."""
+    key = (announcement_translations.c.state == "waiting") & (announcement_translations.c.due_at <= now)
     query = (
         select(announcement_translations.c.announcement_id, announcement_translations.c.language)
         .where(key)
@@ -137,12 +142,15 @@ def list_due(db: Transaction, at: datetime, limit: int) -> Sequence[tuple[int, s
     return [(row.announcement_id, row.language) for row in db.execute(query)]
 
 
-def claim(db: Transaction, announcement_id: int, language: str, at: datetime, until: datetime) -> bool:
-    """Take one for translating; False while another job has it."""
+def claim(db: Transaction, announcement_id: int, language: str, now: datetime, until: datetime) -> bool:
+    """Claim a translation for the translator until `until`.
+
+    Returns False if another job claimed it.
+    """
     key = (
         _match_translation(announcement_id, language)
         & (announcement_translations.c.state == "waiting")
-        & (announcement_translations.c.due_at <= at)
+        & (announcement_translations.c.due_at <= now)
     )
     return db.execute(update(announcement_translations).where(key).values(due_at=until)).rowcount == 1
 
@@ -150,10 +158,14 @@ def claim(db: Transaction, announcement_id: int, language: str, at: datetime, un
 def save_draft(
     db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], failed: str = ""
 ) -> bool:
-    """What the translator made; False if it was changed or approved meanwhile."""
-    before = find(db, announcement_id, language)
-    same = before and [one.english for one in before.parts] == [one.english for one in parts]
-    if not before or before.state == "approved" or not same:
+    """Store the translator's draft.
+
+    Returns False if the sentences changed, or if the translation was approved meanwhile.
+    """
+    translation = find(db, announcement_id, language)
+    if not translation or translation.state == "approved":
+        return False
+    if [part.english for part in translation.parts] != [part.english for part in parts]:
         return False
     values = {"parts": _dump_sentences(parts), "state": "draft", "failed": failed[:24]}
     db.execute(update(announcement_translations).where(_match_translation(announcement_id, language)).values(values))
@@ -162,7 +174,10 @@ def save_draft(
 
 @dataclass(frozen=True)
 class TranslationReview:
-    """A named person says that a wording is right; `recorded_by` is the login that says so."""
+    """A review of a translation.
+
+    `reviewed_by` is the reviewer's name. `recorded_by` is the login that recorded the review.
+    """
 
     reviewed_by: str
     recorded_by: str
@@ -172,46 +187,43 @@ class TranslationReview:
 def approve(
     db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], review: TranslationReview
 ) -> None:
-    """Keep this wording as approved."""
+    """Store the sentences as an approved translation."""
     values: dict[str, object] = {"parts": _dump_sentences(parts), "state": "approved", "failed": ""}
     values |= {"reviewed_by": review.reviewed_by[:80], "recorded_by": review.recorded_by, "reviewed_at": review.at}
     db.execute(update(announcement_translations).where(_match_translation(announcement_id, language)).values(values))
 
 
 def set_audio(db: Transaction, announcement_id: int, language: str, audio: bytes | None) -> None:
-    """The district's own recording of it (MP3)."""
+    """Store the district's recording (MP3), or delete it if `audio` is None."""
     db.execute(
         update(announcement_translations).where(_match_translation(announcement_id, language)).values(audio=audio)
     )
 
 
 def get_audio(db: Transaction, announcement_id: int, language: str) -> bytes | None:
-    """The recording, if there is one."""
-    return db.execute(
-        select(announcement_translations.c.audio).where(_match_translation(announcement_id, language))
-    ).scalar_one_or_none()
+    """Return the district's recording, or None."""
+    query = select(announcement_translations.c.audio).where(_match_translation(announcement_id, language))
+    return db.execute(query).scalar_one_or_none()
 
 
 def list_audio_by_language(db: Transaction, announcement_id: int) -> dict[str, bytes]:
-    """All recordings, by language."""
-    spoken = (
-        announcement_translations.c.announcement_id == announcement_id
-    ) & announcement_translations.c.audio.is_not(None)
-    return {
-        row.language: row.audio
-        for row in db.execute(
-            select(announcement_translations.c.language, announcement_translations.c.audio).where(spoken)
-        )
-    }
+    """Return all recordings, by language."""
+    query = select(announcement_translations.c.language, announcement_translations.c.audio).where(
+        announcement_translations.c.announcement_id == announcement_id,
+        announcement_translations.c.audio.is_not(None),
+    )
+    return {row.language: row.audio for row in db.execute(query)}
 
 
 def copy(db: Transaction, announcement_id: int, target_id: int) -> None:
-    """The same wordings, with who approved them, for another announcement of the same words; recordings are not copied
-    (what is read aloud names no time)."""
+    """Copy the translations and their reviews to an announcement with the same text.
+
+    Recordings are not copied. Text that is read aloud names no time.
+    """
     names = [column.name for column in announcement_translations.c if column.name not in ("announcement_id", "audio")]
-    whose = announcement_translations.c.announcement_id == announcement_id
-    chosen = select(literal(target_id), *(announcement_translations.c[name] for name in names)).where(whose)
-    db.execute(insert(announcement_translations).from_select(["announcement_id", *names], chosen))
+    key = announcement_translations.c.announcement_id == announcement_id
+    query = select(literal(target_id), *(announcement_translations.c[name] for name in names)).where(key)
+    db.execute(insert(announcement_translations).from_select(["announcement_id", *names], query))
 
 
 def _select_without_audio() -> Select[Any]:
@@ -230,8 +242,15 @@ def _dump_sentences(parts: Sequence[TranslatedSentence]) -> str:
 
 
 def _build_translation(row: Row[Any]) -> AnnouncementTranslation:
-    parts = tuple(TranslatedSentence(**{**one, "warnings": tuple(one["warnings"])}) for one in json.loads(row.parts))
-    who = (row.reviewed_by, row.recorded_by, row.reviewed_at)
+    parts = tuple(TranslatedSentence(**{**part, "warnings": tuple(part["warnings"])}) for part in json.loads(row.parts))
     return AnnouncementTranslation(
-        row.announcement_id, row.language, parts, row.state, row.failed, *who, bool(row.has_audio)
+        announcement_id=row.announcement_id,
+        language=row.language,
+        parts=parts,
+        state=row.state,
+        failed=row.failed,
+        reviewed_by=row.reviewed_by,
+        recorded_by=row.recorded_by,
+        reviewed_at=row.reviewed_at,
+        has_audio=bool(row.has_audio),
     )

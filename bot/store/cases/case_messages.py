@@ -1,24 +1,36 @@
-"""What was said about a case: the last turns before it, the talk between staff and the family, internal notes.
+"""Messages of a case: the last turns before it, the conversation with staff, and internal notes.
 
-All words are sealed.  The original always stands beside the translation; `state` says what became of it:
-`kept` (nothing to translate), `before` (a turn before the case, for the translator), `waiting` (for the translator),
-`done`, `untranslated`, `drafting` and `draft` (staff look at it first), `to_send` (from a staff phone), `dropped`.
+All texts are encrypted. Each row holds the original and its translation.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
 from bot.store.cases import cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
+from bot.store.unique_rows import insert_or_get
 
 MessageAuthor = Literal["family", "helper", "staff", "note"]
+CaseMessageState = Literal[
+    "kept", "before", "waiting", "done", "untranslated", "drafting", "draft", "to_send", "dropped"
+]
+"""The progress of a message:
+
+- `kept`: needs no translation.
+- `before`: a turn before the case, which waits for the translator.
+- `waiting`: waits for the translator.
+- `done`: translated, or sent.
+- `untranslated`: the translation failed.
+- `drafting`, then `draft`: staff check the translation before sending.
+- `to_send`: written on a staff phone, translated, and ready to send.
+- `dropped`: staff dropped the draft.
+"""
 
 case_messages = Table(
     "case_messages",
@@ -41,12 +53,15 @@ case_messages = Table(
     **NO_ID_REUSE,
 )
 
-PENDING_TRANSLATION_STATES = ("waiting", "before", "drafting")
+PENDING_TRANSLATION_STATES: tuple[CaseMessageState, ...] = ("waiting", "before", "drafting")
 
 
 @dataclass(frozen=True)
 class CaseMessage:
-    """One thing said.  `machine`: `yes` (a machine translated), `no` (a reviewed phrase), or empty (no translation)."""
+    """One message of a case.
+
+    `machine` is `yes` (machine translation), `no` (approved phrase), or empty (no translation).
+    """
 
     id: int
     case_id: int
@@ -59,16 +74,17 @@ class CaseMessage:
     back: str
     warnings: tuple[str, ...]
     machine: str
-    state: str
+    state: CaseMessageState
     delivery_id: str | None
     at: datetime
 
 
 @dataclass(frozen=True)
 class NewCaseMessage:
-    """What is said: by whom, in which language, in which it is to be read (None: as it is).
+    """A message to store, with its author and language.
 
-    `cause` makes it unique: a repeat of the same message, form or job adds nothing.
+    If `to_language` is set, the message needs a translation into that language. `cause` is unique: a repeat of the same
+    message, form, or job adds no row.
     """
 
     case_id: int
@@ -78,12 +94,12 @@ class NewCaseMessage:
     original: str
     staff: str | None = None
     to_language: str | None = None
-    state: str = "kept"
+    state: CaseMessageState = "kept"
 
 
 @dataclass(frozen=True)
 class MessageTranslation:
-    """What a translator made of it."""
+    """The result of a translation."""
 
     text: str
     back: str = ""
@@ -91,8 +107,11 @@ class MessageTranslation:
     machine: str = "yes"
 
 
-def add(db: Transaction, new: NewCaseMessage, at: datetime) -> int:
-    """The row's number; of the one that was there before, if this was said already."""
+def add(db: Transaction, new: NewCaseMessage, now: datetime) -> int:
+    """Store the message and return its ID.
+
+    If a row with the same `cause` exists, return the ID of that row.
+    """
     row = {
         "case_id": new.case_id,
         "cause": new.cause,
@@ -103,20 +122,19 @@ def add(db: Transaction, new: NewCaseMessage, at: datetime) -> int:
         "state": new.state,
         "warnings": "",
         "machine": "",
-        "at": at,
+        "at": now,
         "sealed_original": cases.get_encryptor(db, new.case_id).encrypt(
             new.original, build_context(new.cause, "original")
         ),
     }
-    try:
-        with db.begin_nested():
-            return int(db.execute(insert(case_messages).values(row).returning(case_messages.c.id)).scalar_one())
-    except IntegrityError:
-        return int(db.execute(select(case_messages.c.id).where(case_messages.c.cause == new.cause)).scalar_one())
+    return int(insert_or_get(db, case_messages, row, "cause").id)
 
 
 def get(db: Transaction, message_id: int) -> CaseMessage:
-    """The message with this number; raises `sqlalchemy.exc.NoResultFound`."""
+    """Return the message with this ID.
+
+    Raises `sqlalchemy.exc.NoResultFound`.
+    """
     return _build_message(
         db.execute(select(case_messages).where(case_messages.c.id == message_id)).one(),
         record_keys.get_decryptor(db),
@@ -124,28 +142,38 @@ def get(db: Transaction, message_id: int) -> CaseMessage:
 
 
 def list_for_case(db: Transaction, case_id: int) -> list[CaseMessage]:
-    """Everything said about a case, in order; drafts too."""
+    """Return all messages of a case in order, including drafts."""
     query = select(case_messages).where(case_messages.c.case_id == case_id).order_by(case_messages.c.id)
     return [_build_message(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def list_pending_ids(db: Transaction, before: datetime, limit: int) -> list[int]:
-    """Messages that no translator has seen, or that were not handed over yet: the sweep queues them."""
-    late = case_messages.c.state.in_((*PENDING_TRANSLATION_STATES, "to_send")) & (case_messages.c.at < before)
-    return list(db.execute(select(case_messages.c.id).where(late).order_by(case_messages.c.id).limit(limit)).scalars())
+    """Return the IDs of messages that still wait for translation or sending.
+
+    The sweep adds them to the queue again.
+    """
+    is_late = case_messages.c.state.in_((*PENDING_TRANSLATION_STATES, "to_send")) & (case_messages.c.at < before)
+    return list(
+        db.execute(select(case_messages.c.id).where(is_late).order_by(case_messages.c.id).limit(limit)).scalars()
+    )
 
 
-def save_translation(db: Transaction, message_id: int, translation: MessageTranslation, state: str) -> bool:
-    """Keep the translation (empty: none could be had); False if another process was first."""
+def save_translation(
+    db: Transaction, message_id: int, translation: MessageTranslation, state: CaseMessageState
+) -> bool:
+    """Store the translation, which is empty if it failed.
+
+    Returns False if another process was first, or if the family was erased.
+    """
     columns = (case_messages.c.cause, case_messages.c.case_id)
     row = db.execute(select(*columns).where(case_messages.c.id == message_id)).first()
     if row is None:
-        return False  # its family was erased meanwhile
-    cause, own = row.cause, cases.get_encryptor(db, row.case_id)
+        return False
+    cause, encryptor = row.cause, cases.get_encryptor(db, row.case_id)
     key = (case_messages.c.id == message_id) & case_messages.c.state.in_(PENDING_TRANSLATION_STATES)
     values = {
-        "sealed_translation": own.encrypt(translation.text, build_context(cause, "translation")),
-        "sealed_back": own.encrypt(translation.back, build_context(cause, "back")),
+        "sealed_translation": encryptor.encrypt(translation.text, build_context(cause, "translation")),
+        "sealed_back": encryptor.encrypt(translation.back, build_context(cause, "back")),
         "warnings": ",".join(translation.warnings),
         "machine": translation.machine,
         "state": state,
@@ -154,32 +182,41 @@ def save_translation(db: Transaction, message_id: int, translation: MessageTrans
 
 
 def claim(db: Transaction, message_id: int) -> bool:
-    """Take a text of staff for sending; one process gets it, once."""
+    """Claim a message of staff for sending.
+
+    Returns True for one process only.
+    """
     key = (case_messages.c.id == message_id) & case_messages.c.state.in_(("draft", "to_send"))
     return db.execute(update(case_messages).where(key).values(state="done")).rowcount == 1
 
 
 def set_delivery(db: Transaction, message_id: int, before: str | None, delivery_id: str) -> bool:
-    """The delivery that is followed from now on; False if another process has put a newer one there."""
+    """Set the delivery of the message.
+
+    Returns False if another process has set a newer one.
+    """
     key = (case_messages.c.id == message_id) & case_messages.c.delivery_id.is_not_distinct_from(before)
     return db.execute(update(case_messages).where(key).values(delivery_id=delivery_id)).rowcount == 1
 
 
 def find_by_delivery(db: Transaction, delivery_id: str) -> CaseMessage | None:
-    """The text of staff that this delivery carries."""
+    """Return the message of staff that this delivery sends."""
     row = db.execute(select(case_messages).where(case_messages.c.delivery_id == delivery_id)).one_or_none()
     return _build_message(row, record_keys.get_decryptor(db)) if row else None
 
 
 def drop_draft(db: Transaction, message_id: int) -> bool:
-    """Staff threw a draft away; False if it was sent already."""
+    """Drop a draft of staff.
+
+    Returns False if it is no longer a draft.
+    """
     key = (case_messages.c.id == message_id) & (case_messages.c.state == "draft")
     return db.execute(update(case_messages).where(key).values(state="dropped")).rowcount == 1
 
 
 def _build_message(row: Row[Any], decryptor: Decryptor) -> CaseMessage:
-    def read(sealed: str | None, part: str) -> str:
-        return decryptor.decrypt(sealed, build_context(row.cause, part)) if sealed else ""
+    def read(encrypted: str | None, part: str) -> str:
+        return decryptor.decrypt(encrypted, build_context(row.cause, part)) if encrypted else ""
 
     return CaseMessage(
         id=row.id,

@@ -1,4 +1,7 @@
-"""What the report pages read: how long cases took, what nobody has, the alerts of one member of staff; never a text."""
+"""Read case data for the report pages: durations, unassigned cases, and the alerts of one staff member.
+
+These queries read no text of a family.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,12 +12,15 @@ from bot.base.database import Transaction
 from bot.store.audit_log import audit
 from bot.store.cases.case_transitions import UNASSIGNED_STATES
 from bot.store.cases.cases import OPEN_STATES, STAFF_TOPICS, cases
-from bot.store.cases.deliveries import deliveries
+from bot.store.cases.deliveries import DeliveryState, DeliveryTransport, deliveries
 
 
 @dataclass(frozen=True)
 class CaseTiming:
-    """One case: how long until somebody took it, and until it was done; None: not yet."""
+    """How long it took until a staff member took and resolved a case.
+
+    A duration is None until that step happens.
+    """
 
     school: str | None
     severity: str
@@ -24,28 +30,33 @@ class CaseTiming:
 
 @dataclass(frozen=True)
 class StaffAlert:
-    """One text or call to a member of staff; `due_at` is when it left or leaves."""
+    """One text or call to a staff member.
+
+    `due_at` is the planned time of sending.
+    """
 
     kind: str
-    means: str
+    transport: DeliveryTransport
     case_id: int | None
-    state: str
+    state: DeliveryState
     due_at: datetime
 
 
 def list_timings(db: Transaction, since: datetime, until: datetime) -> list[CaseTiming]:
-    """The cases opened between these moments.  A case that was handed over was taken when the first one took it."""
-    took = select(func.min(audit.c.at)).where(
+    """Return the timings of the cases opened from `since` until `until`, without `until`.
+
+    If a case was handed over, the first assignment counts.
+    """
+    first_claim = select(func.min(audit.c.at)).where(
         audit.c.subject == literal("case ") + cast(cases.c.id, String),
         audit.c.what == "took",
         audit.c.at >= cases.c.opened_at,
     )
-    first = func.coalesce(took.scalar_subquery(), cases.c.claimed_at, type_=audit.c.at.type)
-    columns = (cases.c.school, cases.c.severity, cases.c.opened_at, cases.c.resolved_at, first.label("taken_at"))
-    families = cases.c.topic.not_in(
-        STAFF_TOPICS
-    )  # no family waits for what the front office opened, least of all a drill
-    rows = db.execute(select(*columns).where(cases.c.opened_at >= since, cases.c.opened_at < until, families))
+    taken_at = func.coalesce(first_claim.scalar_subquery(), cases.c.claimed_at, type_=audit.c.at.type)
+    columns = (cases.c.school, cases.c.severity, cases.c.opened_at, cases.c.resolved_at, taken_at.label("taken_at"))
+    # The front office opens the cases of staff topics, so no family waits for them.
+    is_from_family = cases.c.topic.not_in(STAFF_TOPICS)
+    rows = db.execute(select(*columns).where(cases.c.opened_at >= since, cases.c.opened_at < until, is_from_family))
     return [
         CaseTiming(
             row.school,
@@ -58,25 +69,27 @@ def list_timings(db: Transaction, since: datetime, until: datetime) -> list[Case
 
 
 def list_unassigned(db: Transaction) -> list[tuple[str | None, str]]:
-    """(school, severity) of every case that nobody has taken."""
+    """Return (school, severity) of each case that has no assignee."""
     key = cases.c.state.in_(UNASSIGNED_STATES) & cases.c.topic.not_in(STAFF_TOPICS)
     rows = db.execute(select(cases.c.school, cases.c.severity).where(key))
     return [(row.school, row.severity) for row in rows]
 
 
 def list_open_assignments(db: Transaction) -> list[tuple[str | None, str]]:
-    """(who took it, whom it is for) of every open case."""
+    """Return (assignee, role) of each open case."""
     rows = db.execute(select(cases.c.claimed_by, cases.c.role).where(cases.c.state.in_(OPEN_STATES)))
     return [(row.claimed_by, row.role) for row in rows]
 
 
 def list_staff_alerts(db: Transaction, staff: str, since: datetime, limit: int) -> list[StaffAlert]:
-    """What went to this member of staff, the newest first."""
+    """Return the alerts of this staff member, newest first."""
     columns = (deliveries.c[name] for name in StaffAlert.__dataclass_fields__)
-    mine = (deliveries.c.staff == staff) & (deliveries.c.due_at >= since)
-    rows = db.execute(select(*columns).where(mine).order_by(deliveries.c.due_at.desc()).limit(limit))
+    key = (deliveries.c.staff == staff) & (deliveries.c.due_at >= since)
+    rows = db.execute(select(*columns).where(key).order_by(deliveries.c.due_at.desc()).limit(limit))
     return [StaffAlert(**row) for row in rows.mappings()]
 
 
 def _compute_duration(start: datetime, end: datetime | None) -> timedelta | None:
-    return end - start if end else None
+    if end is None:
+        return None
+    return end - start

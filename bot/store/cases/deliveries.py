@@ -1,14 +1,9 @@
-"""Deliveries: one row for each message that we send of our own accord, from the plan to the phone's receipt.
-
-States: waiting → claimed → (queued → sent → delivered → read | undelivered | failed), and two ways aside:
-`unknown` (the request was made and its outcome is not known: never sent again before Twilio's list was read) and
-`held` (a person must decide).  What Twilio reports only ever moves a row forward.
-"""
+"""Deliveries: one row for each outgoing message, from planning to the last delivery status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -22,18 +17,42 @@ from sqlalchemy import (
     UniqueConstraint,
     case,
     func,
-    insert,
     select,
     update,
 )
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.base.logs import get_trace
 from bot.store.cases import cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor, Encryptor
+from bot.store.unique_rows import insert_if_new
+
+DeliveryState = Literal[
+    "waiting",
+    "claimed",
+    "unknown",
+    "held",
+    "queued",
+    "accepted",
+    "scheduled",
+    "sending",
+    "sent",
+    "delivered",
+    "undelivered",
+    "failed",
+    "canceled",
+    "read",
+]
+"""The progress of a delivery. Twilio's reports advance a row and never move it back.
+
+- `waiting`, then `claimed`: Puente has not sent the message.
+- `unknown`: the outcome of the request is not known. Before it sends again, Puente looks in Twilio's list.
+- `held`: a person must decide.
+- All others are Twilio's statuses.
+"""
+DeliveryTransport = Literal["text", "call"]
 
 deliveries = Table(
     "deliveries",
@@ -54,15 +73,15 @@ deliveries = Table(
     Column("error_code", Integer),
     Column("created_at", UtcDateTime, nullable=False),
     Column("round", Integer, nullable=False, server_default="0"),
-    Column("means", String(8), nullable=False, server_default="text"),
+    Column("transport", String(8), nullable=False, server_default="text"),
     Column("template", String(40)),
     Column("trace", String(12)),
     Index("ix_deliveries_created_at", "created_at"),
-    UniqueConstraint("case_id", "staff", "kind", "round", "means"),
+    UniqueConstraint("case_id", "staff", "kind", "round", "transport"),
     UniqueConstraint("follow_up_id"),
 )
 
-DELIVERY_STATE_RANKS = {
+DELIVERY_STATE_RANKS: dict[str, int] = {
     "waiting": 0,
     "claimed": 0,
     "unknown": 0,
@@ -78,14 +97,17 @@ DELIVERY_STATE_RANKS = {
     "canceled": 4,
     "read": 5,
 }
-"""How far a state is on its way; a report of a lower or equal rank comes late and is dropped (twilio.md, section 2)."""
+"""The order of states. A late report with a lower or equal rank is dropped (twilio.md, section 2)."""
 
-OPEN_DELIVERY_STATES = ("waiting", "claimed", "unknown")
+OPEN_DELIVERY_STATES: tuple[DeliveryState, ...] = ("waiting", "claimed", "unknown")
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message to one person.  `staff` is an id of the district file; else `contact_id` says who gets it."""
+    """One message to one person.
+
+    `staff` is a staff ID of the district file. If it is None, `contact_id` names the recipient.
+    """
 
     id: str
     kind: str
@@ -93,192 +115,232 @@ class Delivery:
     staff: str | None
     contact_id: int | None
     body: str
-    state: str
+    state: DeliveryState
     attempts: int
     due_at: datetime
     claimed_at: datetime | None
     sid: str | None
     error_code: int | None
     created_at: datetime
-    means: str = "text"
+    transport: DeliveryTransport = "text"
     round: int = 0
     template: str | None = None
     trace: str | None = None
-    """What the log calls the message that led to it (`bot/base/logs.py`)."""
+    """The trace ID in the log of the message that caused this delivery (`bot/base/logs.py`)."""
 
 
 @dataclass(frozen=True)
 class StaffPage:
-    """One page of a case to one member of staff: in which round, by text or by call, and when."""
+    """One page of a case to one staff member, in one escalation round."""
 
     case_id: int
     staff: str
     round: int
-    transport: str
+    transport: DeliveryTransport
     body: str
     due_at: datetime
 
 
-def plan_page(db: Transaction, page: StaffPage, at: datetime) -> None:
-    """A page as a row: written once, however often the job runs."""
-    about = {
+def plan_page(db: Transaction, page: StaffPage, now: datetime) -> None:
+    """Plan a page.
+
+    A repeat adds no row.
+    """
+    columns = {
         "kind": "alert",
         "case_id": page.case_id,
         "staff": page.staff,
         "round": page.round,
-        "means": page.transport,
+        "transport": page.transport,
     }
-    _insert_delivery(db, about | {"due_at": page.due_at}, page.body, at)
+    _insert_delivery(db, columns | {"due_at": page.due_at}, page.body, now)
 
 
-def plan_notice(db: Transaction, columns: dict[str, object], body: str, due: datetime) -> str:
-    """A text that tells staff (`staff`) or a family (`contact_id`) how a case stands; the caller writes it once, or
-    gives an `id` of 32 letters, under which it is written once however often it is planned."""
-    return _insert_delivery(db, {"kind": "notice", **columns}, body, due)
+def plan_notice(db: Transaction, columns: dict[str, object], body: str, due_at: datetime) -> str:
+    """Plan a notice to staff (`staff`) or a family (`contact_id`) about the state of a case.
+
+    To make a repeat safe, pass an `id` of 32 hexadecimal digits. Otherwise, the caller must prevent repeats.
+    """
+    return _insert_delivery(db, {"kind": "notice", **columns}, body, due_at)
 
 
-def plan_staff_message(db: Transaction, contact_id: int, body: str, at: datetime, kind: str = "talk") -> str:
-    """What a member of staff writes to a family; the caller sees to it that it is written once."""
-    return _insert_delivery(db, {"kind": kind, "contact_id": contact_id}, body, at)
+def plan_staff_message(db: Transaction, contact_id: int, body: str, now: datetime, kind: str = "talk") -> str:
+    """Plan a message from a staff member to a family.
+
+    The caller must prevent repeats.
+    """
+    return _insert_delivery(db, {"kind": kind, "contact_id": contact_id}, body, now)
 
 
-def plan_follow_up(db: Transaction, follow_up_id: int, contact_id: int, body: str, at: datetime) -> None:
-    """The opening text of a follow-up: written once, however often the job runs."""
-    _insert_delivery(db, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, at)
+def plan_follow_up(db: Transaction, follow_up_id: int, contact_id: int, body: str, now: datetime) -> None:
+    """Plan the first text of a follow-up.
+
+    A repeat adds no row.
+    """
+    _insert_delivery(db, {"kind": "follow_up", "follow_up_id": follow_up_id, "contact_id": contact_id}, body, now)
 
 
-def plan_reminder(db: Transaction, staff: str, body: str, due: datetime) -> str:
-    """A text to one member of staff about content that needs a look; the caller sees to it that it is written once."""
-    return _insert_delivery(db, {"kind": "reminder", "staff": staff}, body, due)
+def plan_reminder(db: Transaction, staff: str, body: str, due_at: datetime) -> str:
+    """Plan a reminder to one staff member.
+
+    The caller must prevent repeats.
+    """
+    return _insert_delivery(db, {"kind": "reminder", "staff": staff}, body, due_at)
 
 
-def plan_late_reply(db: Transaction, columns: dict[str, object], body: str, at: datetime) -> None:
-    """The reply to a message that had not reached us, to `contact_id` or `staff`: once under its `id` of 32 letters."""
-    _insert_delivery(db, {"kind": "late", **columns}, body, at)
+def plan_late_reply(db: Transaction, columns: dict[str, object], body: str, now: datetime) -> None:
+    """Plan the reply to a message that Puente missed, to `contact_id` or `staff`.
+
+    The `id` of 32 hexadecimal digits makes a repeat safe.
+    """
+    _insert_delivery(db, {"kind": "late", **columns}, body, now)
 
 
-def plan_correction(db: Transaction, contact_id: int, body: str, due: datetime) -> str:
-    """A right wording for a family that was sent a wrong one; the caller sees to it that it is written once."""
-    return _insert_delivery(db, {"kind": "correction", "contact_id": contact_id}, body, due)
+def plan_correction(db: Transaction, contact_id: int, body: str, due_at: datetime) -> str:
+    """Plan a correction for a family that received a wrong text.
+
+    The caller must prevent repeats.
+    """
+    return _insert_delivery(db, {"kind": "correction", "contact_id": contact_id}, body, due_at)
 
 
-def _insert_delivery(db: Transaction, columns: dict[str, object], body: str, at: datetime) -> str:
-    """The new row's id, also if one with the same case or follow-up was there before and nothing is written."""
-    new = str(columns.get("id") or uuid4().hex)
-    own = _get_encryptor(db, columns)
-    due = columns.get("due_at", at)  # a page for the morning is not old when the morning comes
+def _insert_delivery(db: Transaction, columns: dict[str, object], body: str, now: datetime) -> str:
+    """Insert the row and return its ID.
+
+    If the delivery was planned before, nothing is written.
+    """
+    delivery_id = str(columns.get("id") or uuid4().hex)
+    encryptor = _get_encryptor(db, columns)
+    planned_at = columns.get("due_at", now)  # the age of a delayed page counts from its due time
     row = {
-        "id": new,
-        "sealed_body": own.encrypt(body, build_context(new)),
-        "created_at": due,
-        "due_at": due,
+        "id": delivery_id,
+        "sealed_body": encryptor.encrypt(body, build_context(delivery_id)),
+        "created_at": planned_at,
+        "due_at": planned_at,
         "trace": get_trace(),
     } | columns
-    try:
-        with db.begin_nested():
-            db.execute(insert(deliveries).values(**row, state="waiting", rank=0, attempts=0))
-    except IntegrityError:
-        pass  # planned before
-    return new
+    insert_if_new(db, deliveries, {**row, "state": "waiting", "rank": 0, "attempts": 0})
+    return delivery_id
 
 
 def _get_encryptor(db: Transaction, columns: dict[str, object]) -> Encryptor:
-    """The key of the family that it goes to, or whose case it tells of."""
-    contact, case_id = columns.get("contact_id"), columns.get("case_id")
-    if isinstance(contact, int):
-        return record_keys.get_encryptor(db, contact)
+    """Return the encryptor of the family that receives the message, or of the family of its case."""
+    contact_id, case_id = columns.get("contact_id"), columns.get("case_id")
+    if isinstance(contact_id, int):
+        return record_keys.get_encryptor(db, contact_id)
     return cases.get_encryptor(db, case_id if isinstance(case_id, int) else None)
 
 
 def find(db: Transaction, delivery_id: str) -> Delivery | None:
-    """The delivery with this id, if there is one."""
+    """Return the delivery with this ID, or None."""
     row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
     return _build_delivery(row, record_keys.get_decryptor(db)) if row else None
 
 
 def list_for_case(db: Transaction, case_id: int) -> list[Delivery]:
-    """The alerts of a case."""
+    """Return the deliveries of a case, oldest first."""
     query = select(deliveries).where(deliveries.c.case_id == case_id).order_by(deliveries.c.created_at)
     return [_build_delivery(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def cancel_pages(db: Transaction, case_id: int) -> None:
-    """Pages that have not left are not sent any more: somebody has taken the case."""
+    """Cancel the pages of a case that still wait, because a staff member took the case."""
     key = (deliveries.c.case_id == case_id) & (deliveries.c.kind == "alert") & (deliveries.c.state == "waiting")
-    db.execute(
-        update(deliveries).where(key).values(state="canceled", rank=DELIVERY_STATE_RANKS["canceled"], sealed_body=None)
-    )
+    values = {"state": "canceled", "rank": DELIVERY_STATE_RANKS["canceled"], "sealed_body": None}
+    db.execute(update(deliveries).where(key).values(values))
 
 
 def cancel_waiting(db: Transaction, delivery_id: str) -> bool:
-    """What it says counts no more: one that has not left is not sent; False if it is on its way or there."""
+    """Cancel an outdated delivery that still waits.
+
+    Returns False if it no longer waits.
+    """
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
     values = {"state": "canceled", "rank": DELIVERY_STATE_RANKS["canceled"], "sealed_body": None}
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
-def list_due_for_case(db: Transaction, case_id: int, at: datetime) -> Sequence[str]:
-    """What is to be sent about a case now."""
-    key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
+def list_due_for_case(db: Transaction, case_id: int, now: datetime) -> Sequence[str]:
+    """Return the IDs of the deliveries of a case that are due."""
+    key = (deliveries.c.case_id == case_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= now)
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
 
 
 def find_last_planned_at(db: Transaction, contact_id: int, kind: str) -> datetime | None:
-    """When something of this kind was last planned for a family."""
+    """Return when a delivery of this kind was last planned for a contact."""
     key = (deliveries.c.contact_id == contact_id) & (deliveries.c.kind == kind)
     return db.execute(select(func.max(deliveries.c.created_at)).where(key)).scalar_one_or_none()
 
 
 def list_waiting_for_follow_up(db: Transaction, follow_up_id: int) -> Sequence[str]:
-    """The message of a follow-up, if it waits to be sent."""
+    """Return the ID of the follow-up's delivery, if it waits for sending."""
     key = (deliveries.c.follow_up_id == follow_up_id) & (deliveries.c.state == "waiting")
     return db.execute(select(deliveries.c.id).where(key)).scalars().all()
 
 
-def list_unfinished(db: Transaction, at: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
-    """(id, kind) of what the sweep must carry on: due and waiting or unknown, or claimed before `lease_ended`."""
-    due = deliveries.c.state.in_(("waiting", "unknown")) & (deliveries.c.due_at <= at)
-    left = (deliveries.c.state == "claimed") & (deliveries.c.claimed_at <= lease_ended)
-    query = select(deliveries.c.id, deliveries.c.kind).where(due | left).order_by(deliveries.c.due_at).limit(limit)
+def list_unfinished(db: Transaction, now: datetime, lease_ended: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    """Return (ID, kind) of the deliveries that the sweep must continue.
+
+    These are waiting or unknown and due, or they were claimed before `lease_ended`.
+    """
+    is_due = deliveries.c.state.in_(("waiting", "unknown")) & (deliveries.c.due_at <= now)
+    is_lease_expired = (deliveries.c.state == "claimed") & (deliveries.c.claimed_at <= lease_ended)
+    query = (
+        select(deliveries.c.id, deliveries.c.kind)
+        .where(is_due | is_lease_expired)
+        .order_by(deliveries.c.due_at)
+        .limit(limit)
+    )
     return [(row.id, row.kind) for row in db.execute(query)]
 
 
-def claim(db: Transaction, delivery_id: str, at: datetime, template: str = "", transport: str = "text") -> bool:
-    """Take a waiting row for sending (as this template, by text or call); False if it is not due or another has it."""
-    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= at)
-    values: dict[str, Any] = {"state": "claimed", "claimed_at": at, "attempts": deliveries.c.attempts + 1}
-    values |= {"template": template or None, "means": transport}
+def claim(
+    db: Transaction, delivery_id: str, now: datetime, template: str = "", transport: DeliveryTransport = "text"
+) -> bool:
+    """Claim a waiting delivery for sending, with this template and transport.
+
+    Returns False if it is not due or another process claimed it.
+    """
+    key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting") & (deliveries.c.due_at <= now)
+    values: dict[str, Any] = {"state": "claimed", "claimed_at": now, "attempts": deliveries.c.attempts + 1}
+    values |= {"template": template or None, "transport": transport}
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
 def postpone(db: Transaction, delivery_id: str, due_at: datetime) -> None:
-    """A row that nobody has taken yet waits until then."""
+    """Set a new due time if the delivery still waits."""
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "waiting")
     db.execute(update(deliveries).where(key).values(due_at=due_at))
 
 
-def claim_unknown(db: Transaction, delivery: Delivery, at: datetime) -> bool:
-    """Take a row whose outcome is unknown for a look into Twilio's list; one process at a time gets it."""
+def claim_unknown(db: Transaction, delivery: Delivery, now: datetime) -> bool:
+    """Claim a delivery with an unknown outcome, to look it up in Twilio's list.
+
+    Returns True for one process at a time.
+    """
     key = (
         (deliveries.c.id == delivery.id)
         & (deliveries.c.state == delivery.state)
         & (deliveries.c.claimed_at == delivery.claimed_at)
     )
-    return db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=at)).rowcount == 1
+    return db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=now)).rowcount == 1
 
 
 def hold_family_deliveries(db: Transaction) -> Sequence[str]:
-    """Hold every text to a family of which Twilio has not said anything; their ids."""
+    """Hold all texts to families that Twilio has not confirmed, and return their IDs."""
     key = deliveries.c.contact_id.is_not(None) & deliveries.c.state.in_(OPEN_DELIVERY_STATES)
-    found = db.execute(select(deliveries.c.id).where(key)).scalars().all()
+    delivery_ids = db.execute(select(deliveries.c.id).where(key)).scalars().all()
     db.execute(update(deliveries).where(key).values(state="held"))
-    return found
+    return delivery_ids
 
 
 def release_claim(
-    db: Transaction, delivery_id: str, state: str, due_at: datetime, error_code: int | None = None
+    db: Transaction, delivery_id: str, state: DeliveryState, due_at: datetime, error_code: int | None = None
 ) -> None:
-    """Put a claimed row into an open state again (waiting, unknown, held), unless a report has overtaken us."""
+    """Return a claimed delivery to an open state: waiting, unknown, or held.
+
+    If a report has changed the state meanwhile, nothing changes.
+    """
     key = (deliveries.c.id == delivery_id) & (deliveries.c.state == "claimed")
     db.execute(update(deliveries).where(key).values(state=state, due_at=due_at, error_code=error_code))
 
@@ -286,26 +348,23 @@ def release_claim(
 def advance(
     db: Transaction, delivery_id: str, status: str, sid: str | None = None, error_code: int | None = None
 ) -> bool:
-    """Move a row forward to what Twilio says of it; False if it is there or further already.
+    """Advance a delivery to Twilio's `status`.
 
-    The text is dropped with the first report: Twilio has it, and we need it no more.  A call's is read out later, so
-    it stays until the call is over.
+    Returns False if the state has an equal or higher rank. The first report deletes the text, because Twilio has it.
+    The text of a call stays until the call ends, because Puente reads it aloud.
     """
     rank = DELIVERY_STATE_RANKS[status]
     key = (deliveries.c.id == delivery_id) & (deliveries.c.rank < rank)
-    kept = (
-        case((deliveries.c.means == "call", deliveries.c.sealed_body))
-        if rank < DELIVERY_STATE_RANKS["delivered"]
-        else None
-    )
-    values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": kept}
+    values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": None}
+    if rank < DELIVERY_STATE_RANKS["delivered"]:
+        values["sealed_body"] = case((deliveries.c.transport == "call", deliveries.c.sealed_body))
     if sid:
         values["sid"] = sid
     return db.execute(update(deliveries).where(key).values(values)).rowcount == 1
 
 
 def find_id_by_sid(db: Transaction, sid: str) -> str | None:
-    """The delivery that Twilio knows by this SID."""
+    """Return the ID of the delivery with this Twilio SID."""
     return db.execute(select(deliveries.c.id).where(deliveries.c.sid == sid)).scalars().first()
 
 
@@ -325,7 +384,7 @@ def _build_delivery(row: Row[tuple[object, ...]], decryptor: Decryptor) -> Deliv
         sid=row.sid,
         error_code=row.error_code,
         created_at=row.created_at,
-        means=row.means,
+        transport=row.transport,
         round=row.round,
         template=row.template,
         trace=row.trace,

@@ -1,4 +1,4 @@
-"""Interpreters: who asked for one, for which case, and whether the coordinator has booked it."""
+"""Interpreter requests: who asked for an interpreter, for which case, and who booked one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ InterpreterMode = Literal["phone", "in person", "video"]
 InterpreterKind = Literal["trained", "bilingual"]
 
 interpreter_requests = Table(
-    "interpreters",
+    "interpreter_requests",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
@@ -35,7 +35,11 @@ interpreter_requests = Table(
 
 @dataclass(frozen=True)
 class InterpreterRequest:
-    """`when` is in the words of who asked ("Tuesday at 3"); sealed, for it may tell where a family will be."""
+    """A request for an interpreter.
+
+    `requested_time` is the requester's own text, such as "Tuesday at 3". It is encrypted, because it can reveal where a
+    family will be.
+    """
 
     id: int
     case_id: int
@@ -47,11 +51,16 @@ class InterpreterRequest:
     booked_by: str | None = None
 
 
-def add(db: Transaction, cause: str, new_request: InterpreterRequest, at: datetime) -> tuple[int, bool]:
-    """The number of the request, and whether it is new: `cause` makes a repeated form ask once."""
-    known = db.execute(select(interpreter_requests.c.id).where(interpreter_requests.c.cause == cause)).scalars().first()
-    if known is not None:
-        return int(known), False
+def add(db: Transaction, cause: str, new_request: InterpreterRequest, now: datetime) -> tuple[int, bool]:
+    """Store the request and return its ID, and whether it is new.
+
+    If a request with the same `cause` exists, return the ID of that request.
+    """
+    request_id = (
+        db.execute(select(interpreter_requests.c.id).where(interpreter_requests.c.cause == cause)).scalars().first()
+    )
+    if request_id is not None:
+        return int(request_id), False
     row = {
         "case_id": new_request.case_id,
         "cause": cause,
@@ -59,24 +68,26 @@ def add(db: Transaction, cause: str, new_request: InterpreterRequest, at: dateti
         "how": new_request.how,
         "kind": new_request.kind,
         "asked_by": new_request.asked_by,
-        "asked_at": at,
+        "asked_at": now,
         "sealed_when": cases.get_encryptor(db, new_request.case_id).encrypt(
             new_request.requested_time, build_context(cause)
         ),
     }
-    return int(
-        db.execute(insert(interpreter_requests).values(row).returning(interpreter_requests.c.id)).scalar_one()
-    ), True
+    statement = insert(interpreter_requests).values(row).returning(interpreter_requests.c.id)
+    return int(db.execute(statement).scalar_one()), True
 
 
-def book(db: Transaction, request_id: int, booked_by: str, at: datetime) -> bool:
-    """The coordinator has found somebody; False if that was written down before."""
+def book(db: Transaction, request_id: int, booked_by: str, now: datetime) -> bool:
+    """Record that an interpreter is booked.
+
+    Returns False if it was recorded before.
+    """
     key = (interpreter_requests.c.id == request_id) & interpreter_requests.c.booked_at.is_(None)
-    return db.execute(update(interpreter_requests).where(key).values(booked_by=booked_by, booked_at=at)).rowcount == 1
+    return db.execute(update(interpreter_requests).where(key).values(booked_by=booked_by, booked_at=now)).rowcount == 1
 
 
 def list_for_case(db: Transaction, case_id: int) -> Sequence[InterpreterRequest]:
-    """What was asked for a case."""
+    """Return the requests for a case, oldest first."""
     query = (
         select(interpreter_requests)
         .where(interpreter_requests.c.case_id == case_id)
@@ -86,7 +97,7 @@ def list_for_case(db: Transaction, case_id: int) -> Sequence[InterpreterRequest]
 
 
 def list_open(db: Transaction) -> Sequence[InterpreterRequest]:
-    """What nobody has booked yet, the oldest first."""
+    """Return the requests without a booking, oldest first."""
     query = (
         select(interpreter_requests)
         .where(interpreter_requests.c.booked_at.is_(None))
@@ -97,13 +108,15 @@ def list_open(db: Transaction) -> Sequence[InterpreterRequest]:
 
 def _fetch_requests(db: Transaction, query: Select[Any]) -> Sequence[InterpreterRequest]:
     rows = db.execute(query).all()
-    opens = record_keys.get_decryptor(db, (row.sealed_when for row in rows))
-    return [_build_request(row, opens) for row in rows]
+    decryptor = record_keys.get_decryptor(db, (row.sealed_when for row in rows))
+    return [_build_request(row, decryptor) for row in rows]
 
 
 def _build_request(row: Row[Any], decryptor: Decryptor) -> InterpreterRequest:
-    when = decryptor.decrypt(row.sealed_when, build_context(row.cause))
-    return InterpreterRequest(row.id, row.case_id, row.language, when, row.how, row.kind, row.asked_by, row.booked_by)
+    requested_time = decryptor.decrypt(row.sealed_when, build_context(row.cause))
+    return InterpreterRequest(
+        row.id, row.case_id, row.language, requested_time, row.how, row.kind, row.asked_by, row.booked_by
+    )
 
 
 def build_context(cause: str) -> str:

@@ -1,4 +1,7 @@
-"""One-time links: what staff get by text instead of a family's words.  A link opens a case once, after login."""
+"""One-time links, which staff receive by text instead of a family's message.
+
+A link opens a case once, after login.
+"""
 
 import secrets
 from datetime import datetime, timedelta
@@ -21,28 +24,36 @@ case_links = Table(
 LINK_LIFETIME = timedelta(hours=12)
 
 
-def create(db: Transaction, case_id: int, staff: str, at: datetime) -> str:
-    """A new link's secret part; only its hash is kept."""
+def create(db: Transaction, case_id: int, staff: str, now: datetime) -> str:
+    """Create a link and return its secret.
+
+    Only the hash of the secret is stored.
+    """
     secret = secrets.token_urlsafe(9)
-    db.execute(
-        insert(case_links).values(digest=_hash_secret(secret), case_id=case_id, staff=staff, until=at + LINK_LIFETIME)
-    )
+    row = {"digest": _hash_secret(secret), "case_id": case_id, "staff": staff, "until": now + LINK_LIFETIME}
+    db.execute(insert(case_links).values(row))
     return secret
 
 
-def find_case_id(db: Transaction, secret: str, at: datetime) -> int | None:
-    """The case that it opens; None if it was used before, is too old, or never was."""
-    return db.execute(select(case_links.c.case_id).where(_match_usable(secret, at))).scalar_one_or_none()
+def find_case_id(db: Transaction, secret: str, now: datetime) -> int | None:
+    """Return the ID of the case that the link opens.
+
+    Returns None if the link was used, is expired, or never existed.
+    """
+    return db.execute(select(case_links.c.case_id).where(_match_usable(secret, now))).scalar_one_or_none()
 
 
-def use(db: Transaction, secret: str, at: datetime) -> bool:
-    """Use it up; False if somebody else has just done so."""
-    used = db.execute(update(case_links).where(_match_usable(secret, at)).values(used_at=at))
-    return used.rowcount == 1
+def use(db: Transaction, secret: str, now: datetime) -> bool:
+    """Mark the link as used.
+
+    Returns False if it is no longer usable.
+    """
+    result = db.execute(update(case_links).where(_match_usable(secret, now)).values(used_at=now))
+    return result.rowcount == 1
 
 
-def _match_usable(secret: str, at: datetime) -> ColumnElement[bool]:
-    return (case_links.c.digest == _hash_secret(secret)) & case_links.c.used_at.is_(None) & (case_links.c.until > at)
+def _match_usable(secret: str, now: datetime) -> ColumnElement[bool]:
+    return (case_links.c.digest == _hash_secret(secret)) & case_links.c.used_at.is_(None) & (case_links.c.until > now)
 
 
 def _hash_secret(secret: str) -> str:

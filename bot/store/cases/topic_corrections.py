@@ -1,4 +1,7 @@
-"""Corrections: "this was about something else", says staff of a case.  To be reviewed, never a lesson by itself."""
+"""Corrections of the topic of a case by staff.
+
+A person reviews each correction; nothing is learned from it automatically.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +15,7 @@ from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
 
 corrections = Table(
-    "corrections",
+    "topic_corrections",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("case_id", ForeignKey("cases.id"), nullable=False, unique=True),
@@ -29,7 +32,7 @@ corrections = Table(
 
 @dataclass(frozen=True)
 class TopicCorrection:
-    """What a family wrote (masked), the topic that was guessed and the one that a member of staff says it is."""
+    """A family's masked message, the topic that was guessed, and the topic that a staff member chose."""
 
     id: int
     case_id: int
@@ -40,42 +43,45 @@ class TopicCorrection:
     corrected_by: str
 
 
-def save(db: Transaction, correction: TopicCorrection, at: datetime) -> None:
-    """Put it on the list; a second correction of the same case takes the first one's place."""
-    own = cases.get_encryptor(db, correction.case_id)
-    said = {
-        "sealed_phrase": own.encrypt(correction.phrase, build_context(correction.case_id)),
+def save(db: Transaction, correction: TopicCorrection, now: datetime) -> None:
+    """Store the correction for review.
+
+    It replaces an earlier correction of the same case.
+    """
+    encryptor = cases.get_encryptor(db, correction.case_id)
+    values = {
+        "sealed_phrase": encryptor.encrypt(correction.phrase, build_context(correction.case_id)),
         "language": correction.language,
         "guessed": correction.guessed,
         "topic": correction.topic,
         "corrected_by": correction.corrected_by,
-        "corrected_at": at,
+        "corrected_at": now,
         "reviewed_by": None,
         "reviewed_at": None,
     }
     key = corrections.c.case_id == correction.case_id
-    if db.execute(update(corrections).where(key).values(said)).rowcount == 0:
-        db.execute(insert(corrections).values(case_id=correction.case_id, **said))
+    if db.execute(update(corrections).where(key).values(values)).rowcount == 0:
+        db.execute(insert(corrections).values(case_id=correction.case_id, **values))
 
 
 def find_for_case(db: Transaction, case_id: int) -> TopicCorrection | None:
-    """What was said of this case, if anything."""
+    """Return the correction of this case, or None."""
     row = db.execute(select(corrections).where(corrections.c.case_id == case_id)).first()
     return _build_correction(row, record_keys.get_decryptor(db)) if row else None
 
 
 def list_unreviewed(db: Transaction) -> list[TopicCorrection]:
-    """Those that nobody has looked at yet, by language and topic."""
+    """Return the corrections without a review, by language and topic."""
     query = select(corrections).where(corrections.c.reviewed_at.is_(None))
     rows = db.execute(query.order_by(corrections.c.language, corrections.c.topic, corrections.c.id)).all()
-    opens = record_keys.get_decryptor(db, (row.sealed_phrase for row in rows))
-    return [_build_correction(row, opens) for row in rows]
+    decryptor = record_keys.get_decryptor(db, (row.sealed_phrase for row in rows))
+    return [_build_correction(row, decryptor) for row in rows]
 
 
-def mark_reviewed(db: Transaction, correction_id: int, by: str, at: datetime) -> None:
-    """Somebody has taken the phrase into a file, or thinks better of it: off the list."""
+def mark_reviewed(db: Transaction, correction_id: int, by: str, now: datetime) -> None:
+    """Record the review, which removes the correction from the list."""
     key = (corrections.c.id == correction_id) & corrections.c.reviewed_at.is_(None)
-    db.execute(update(corrections).where(key).values(reviewed_by=by, reviewed_at=at))
+    db.execute(update(corrections).where(key).values(reviewed_by=by, reviewed_at=now))
 
 
 def _build_correction(row: Row[tuple[object, ...]], decryptor: Decryptor) -> TopicCorrection:

@@ -1,6 +1,6 @@
-"""The register of community leaders and organizations: who keeps the contact, by which way a community is reached.
+"""The register of community leaders and organizations, with the owner of each contact.
 
-Names and numbers are sealed.  The district writes each of them in by hand: there is no import, and no list of whom a
+Names and numbers are encrypted. Staff enter each leader by hand. There is no import, and no list of the families that a
 leader knows.
 """
 
@@ -16,9 +16,10 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.base.encryption import Vault
+from bot.store.unique_rows import insert_if_new
 
 community_leaders = Table(
-    "leaders",
+    "community_leaders",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("number_index", String(64), unique=True),
@@ -38,7 +39,7 @@ leader_requests = Table(
     "leader_requests",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("leader_id", ForeignKey("leaders.id"), nullable=False, index=True),
+    Column("leader_id", ForeignKey("community_leaders.id"), nullable=False, index=True),
     Column("why", String(200), nullable=False),
     Column("asked_by", String(64), nullable=False),
     Column("asked_at", UtcDateTime, nullable=False),
@@ -46,7 +47,7 @@ leader_requests = Table(
     Column("done_by", String(64)),
     Column("done_at", UtcDateTime),
 )
-"""What staff want of a leader.  `with_id`: it is asked together with that request, in one call."""
+"""Requests of staff to a leader. `with_id` is the request that is asked in the same call."""
 leader_tasks = Table(
     "leader_tasks",
     metadata,
@@ -59,12 +60,15 @@ leader_tasks = Table(
 )
 
 MIN_TIME_BETWEEN_REQUESTS = timedelta(days=7)
-"""A leader is asked once in this time, whoever in the district wants something (SEED_MAP.md, P1b)."""
+"""The minimum time between two calls to a leader, for the whole district (SEED_MAP.md, P1b)."""
 
 
 @dataclass(frozen=True)
 class CommunityLeader:
-    """`channel` is how this community is best reached, in the leader's words; `due_on` when it is to be called next."""
+    """A community leader.
+
+    `channel` says how to reach the community, in the leader's words. `due_on` is the day of the next call.
+    """
 
     id: int
     name: str
@@ -80,7 +84,10 @@ class CommunityLeader:
 
 @dataclass(frozen=True)
 class LeaderRequest:
-    """One matter; `with_id` the request with which it is asked."""
+    """A request to a leader.
+
+    `with_id` is the request that is asked in the same call.
+    """
 
     id: int
     leader_id: int
@@ -94,7 +101,7 @@ class LeaderRequest:
 
 @dataclass(frozen=True)
 class LeaderTask:
-    """Find a partner of this kind, and invite it with these words, until this day."""
+    """A task to find a partner of this kind by `due_on`, and to send the invitation."""
 
     kind: str
     due_on: date
@@ -102,40 +109,44 @@ class LeaderTask:
     invitation: str
 
 
-def add(db: Transaction, leader: CommunityLeader, at: datetime) -> int | None:
-    """Write a leader into the register; None if the number stands there already."""
-    place = uuid4().hex
-    row = {**_build_columns(db.vault, leader, place), "place": place, "created_at": at}
-    try:
-        with db.begin_nested():
-            return int(db.execute(insert(community_leaders).values(row).returning(community_leaders.c.id)).scalar_one())
-    except IntegrityError:
-        return None
+def add(db: Transaction, leader: CommunityLeader, now: datetime) -> int | None:
+    """Store the leader and return its ID.
+
+    Returns None if the number is already registered.
+    """
+    context_id = uuid4().hex
+    row = {**_build_columns(db.vault, leader, context_id), "place": context_id, "created_at": now}
+    new_row = insert_if_new(db, community_leaders, row)
+    return None if new_row is None else int(new_row.id)
 
 
 def change(db: Transaction, leader: CommunityLeader) -> bool:
-    """Put what is known now in place of what was; False if another leader has this number."""
-    place = db.execute(select(community_leaders.c.place).where(community_leaders.c.id == leader.id)).scalar_one()
+    """Replace the details of the leader.
+
+    Returns False if another leader has this number.
+    """
+    context_id = db.execute(select(community_leaders.c.place).where(community_leaders.c.id == leader.id)).scalar_one()
     try:
         with db.begin_nested():
             db.execute(
                 update(community_leaders)
                 .where(community_leaders.c.id == leader.id)
-                .values(_build_columns(db.vault, leader, place))
+                .values(_build_columns(db.vault, leader, context_id))
             )
     except IntegrityError:
         return False
     return True
 
 
-def remove(db: Transaction, leader_id: int, at: datetime) -> None:
-    """Who wants to be in no register: name and number are gone, the organization stays on no list."""
-    gone = {"left_at": at, "sealed": "", "number_index": None, "channel": ""}  # the way may name a person
-    db.execute(update(community_leaders).where(community_leaders.c.id == leader_id).values(gone))
+def remove(db: Transaction, leader_id: int, now: datetime) -> None:
+    """Remove a leader from the register: delete name and number, and show the row in no list."""
+    # The channel can name a person.
+    values = {"left_at": now, "sealed": "", "number_index": None, "channel": ""}
+    db.execute(update(community_leaders).where(community_leaders.c.id == leader_id).values(values))
 
 
 def list_all(db: Transaction) -> list[CommunityLeader]:
-    """The register, by organization."""
+    """Return all leaders, by organization."""
     query = (
         select(community_leaders)
         .where(community_leaders.c.left_at.is_(None))
@@ -145,14 +156,14 @@ def list_all(db: Transaction) -> list[CommunityLeader]:
 
 
 def find(db: Transaction, leader_id: int) -> CommunityLeader | None:
-    """The leader with this number of the register."""
+    """Return the leader with this ID, or None."""
     key = (community_leaders.c.id == leader_id) & community_leaders.c.left_at.is_(None)
     row = db.execute(select(community_leaders).where(key)).one_or_none()
     return _build_leader(row, db.vault) if row else None
 
 
 def record_contact(db: Transaction, leader_id: int, contacted_on: date, due_on: date) -> None:
-    """Somebody talked with them on this day."""
+    """Record the day of the last call and of the next one."""
     db.execute(
         update(community_leaders)
         .where(community_leaders.c.id == leader_id)
@@ -160,35 +171,44 @@ def record_contact(db: Transaction, leader_id: int, contacted_on: date, due_on: 
     )
 
 
-def add_request(db: Transaction, leader_id: int, reason: str, by: str, at: datetime) -> LeaderRequest | None:
-    """Put a matter into the queue.  One that waits already takes it along, and is given back: who asked, and when."""
+def add_request(db: Transaction, leader_id: int, reason: str, by: str, now: datetime) -> LeaderRequest | None:
+    """Add a request to the leader, and return the open request that it joins.
+
+    Returns None if the leader has no open request.
+    """
     lock = update(community_leaders).where(community_leaders.c.id == leader_id).values(owner=community_leaders.c.owner)
-    db.execute(lock)  # two who ask at once must not both open a request
-    waiting = next((one for one in list_open_requests(db) if one.leader_id == leader_id and one.with_id is None), None)
-    row = {"leader_id": leader_id, "why": reason, "asked_by": by, "asked_at": at}
-    db.execute(insert(leader_requests).values(**row, with_id=waiting.id if waiting else None))
-    return waiting
+    db.execute(lock)  # two concurrent requests must not both become the open one
+    open_requests = [
+        request for request in list_open_requests(db) if request.leader_id == leader_id and request.with_id is None
+    ]
+    open_request = open_requests[0] if open_requests else None
+    row = {"leader_id": leader_id, "why": reason, "asked_by": by, "asked_at": now}
+    db.execute(insert(leader_requests).values(**row, with_id=open_request.id if open_request else None))
+    return open_request
 
 
 def list_open_requests(db: Transaction) -> list[LeaderRequest]:
-    """The queue, the oldest first."""
+    """Return the open requests, oldest first."""
     query = select(leader_requests).where(leader_requests.c.done_at.is_(None)).order_by(leader_requests.c.id)
     return [_build_request(row) for row in db.execute(query)]
 
 
-def complete_request(db: Transaction, request_id: int, by: str, at: datetime) -> int | None:
-    """It was asked, and all that waited with it; the leader's number, None if that was written down before."""
+def complete_request(db: Transaction, request_id: int, by: str, now: datetime) -> int | None:
+    """Complete the request and all that joined it, and return the ID of the leader.
+
+    Returns None if the request was completed before.
+    """
     key = (
         (leader_requests.c.id == request_id) & leader_requests.c.done_at.is_(None) & leader_requests.c.with_id.is_(None)
     )
-    if db.execute(update(leader_requests).where(key).values(done_by=by, done_at=at)).rowcount != 1:
+    if db.execute(update(leader_requests).where(key).values(done_by=by, done_at=now)).rowcount != 1:
         return None
-    db.execute(update(leader_requests).where(leader_requests.c.with_id == request_id).values(done_by=by, done_at=at))
+    db.execute(update(leader_requests).where(leader_requests.c.with_id == request_id).values(done_by=by, done_at=now))
     return int(db.execute(select(leader_requests.c.leader_id).where(leader_requests.c.id == request_id)).scalar_one())
 
 
 def find_last_completed_request(db: Transaction, leader_id: int) -> LeaderRequest | None:
-    """The request for which this leader was called last."""
+    """Return the request of the last call to this leader, or None."""
     key = (
         (leader_requests.c.leader_id == leader_id)
         & leader_requests.c.done_at.is_not(None)
@@ -199,42 +219,54 @@ def find_last_completed_request(db: Transaction, leader_id: int) -> LeaderReques
 
 
 def add_task(db: Transaction, task: LeaderTask) -> None:
-    """A task of the plan for the first week, if it is not there."""
-    try:
-        with db.begin_nested():
-            db.execute(insert(leader_tasks).values(vars(task)))
-    except IntegrityError:
-        pass
+    """Add a task to the plan of the first week, unless it exists."""
+    insert_if_new(db, leader_tasks, vars(task))
 
 
 def set_task(db: Transaction, task: LeaderTask, by: str) -> None:
-    """Another day, another person, other words."""
+    """Replace the date, owner, and invitation of a task."""
     db.execute(update(leader_tasks).where(leader_tasks.c.kind == task.kind).values(**vars(task), changed_by=by))
 
 
 def list_tasks(db: Transaction) -> list[LeaderTask]:
-    """The tasks, the most pressing first."""
+    """Return the tasks, earliest due date first."""
     query = select(leader_tasks).order_by(leader_tasks.c.due_on, leader_tasks.c.id)
     return [LeaderTask(row.kind, row.due_on, row.owner, row.invitation) for row in db.execute(query)]
 
 
-def _build_columns(vault: Vault, leader: CommunityLeader, place: str) -> dict[str, Any]:
-    sealed = vault.encrypt(json.dumps([leader.name, leader.phone]), build_context(place))
-    kept = ("organization", "kind", "channel", "owner", "contacted_on", "due_on")
-    index = vault.compute_lookup_hash(leader.phone) if leader.phone else None
-    values: dict[str, Any] = {name: getattr(leader, name) for name in kept}
-    return {**values, "sealed": sealed, "number_index": index, "languages": json.dumps(leader.languages)}
+def _build_columns(vault: Vault, leader: CommunityLeader, context_id: str) -> dict[str, Any]:
+    return {
+        "sealed": vault.encrypt(json.dumps([leader.name, leader.phone]), build_context(context_id)),
+        "number_index": vault.compute_lookup_hash(leader.phone) if leader.phone else None,
+        "organization": leader.organization,
+        "kind": leader.kind,
+        "languages": json.dumps(leader.languages),
+        "channel": leader.channel,
+        "owner": leader.owner,
+        "contacted_on": leader.contacted_on,
+        "due_on": leader.due_on,
+    }
 
 
 def _build_leader(row: Row[Any], vault: Vault) -> CommunityLeader:
     name, phone = json.loads(vault.decrypt(row.sealed, build_context(row.place)))
-    more = (row.channel, row.owner, row.contacted_on, row.due_on)
-    return CommunityLeader(row.id, name, phone, row.organization, row.kind, tuple(json.loads(row.languages)), *more)
+    return CommunityLeader(
+        id=row.id,
+        name=name,
+        phone=phone,
+        organization=row.organization,
+        kind=row.kind,
+        languages=tuple(json.loads(row.languages)),
+        channel=row.channel,
+        owner=row.owner,
+        contacted_on=row.contacted_on,
+        due_on=row.due_on,
+    )
 
 
 def _build_request(row: Row[Any]) -> LeaderRequest:
     return LeaderRequest(**{name: getattr(row, name) for name in LeaderRequest.__dataclass_fields__})
 
 
-def build_context(place: str) -> str:
-    return f"leader:{place}"
+def build_context(context_id: str) -> str:
+    return f"leader:{context_id}"

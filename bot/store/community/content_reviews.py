@@ -1,4 +1,4 @@
-"""Who looked at which fact, policy, partner or source on the watch list, when, and whether it is still right."""
+"""Reviews of facts, policies, partners, and sources: who checked which one, when, and whether it is still right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,43 +19,46 @@ content_reviews = Table(
     Column("subject", String(64), nullable=False, index=True),
     Column("by", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    Column("still_right", Boolean, nullable=False),
+    Column("is_still_correct", Boolean, nullable=False),
     Column("note", String(MAX_REVIEW_NOTE_LENGTH), nullable=False, server_default=""),
 )
 
 
 @dataclass(frozen=True)
 class ContentReview:
-    """`subject` such as `fact home_entry`; `note` what must change, in the words of who looked."""
+    """One review.
+
+    `subject` is such as `fact home_entry`. `note` says what must change, in the reviewer's words.
+    """
 
     subject: str
     by: str
     at: datetime
-    still_right: bool
+    is_still_correct: bool
     note: str = ""
 
 
 def add(db: Transaction, review: ContentReview) -> None:
-    """Write it down; no file changes by it."""
-    db.execute(insert(content_reviews).values(**{**vars(review), "note": review.note[:MAX_REVIEW_NOTE_LENGTH]}))
+    """Store the review.
+
+    It changes no file.
+    """
+    row = {**vars(review), "note": review.note[:MAX_REVIEW_NOTE_LENGTH]}
+    db.execute(insert(content_reviews).values(row))
 
 
 def list_newest(db: Transaction, limit: int) -> Sequence[ContentReview]:
-    """The last ones, of everything."""
-    return [
-        _build_review(row)
-        for row in db.execute(select(content_reviews).order_by(content_reviews.c.id.desc()).limit(limit))
-    ]
+    """Return the newest reviews of all subjects."""
+    query = select(content_reviews).order_by(content_reviews.c.id.desc()).limit(limit)
+    return [_build_review(row) for row in db.execute(query)]
 
 
 def find_last_by_subject(db: Transaction) -> dict[str, ContentReview]:
-    """Subject → the last time that somebody looked at it."""
+    """Return subject → its newest review."""
     ids = select(func.max(content_reviews.c.id)).group_by(content_reviews.c.subject)
-    return {
-        row.subject: _build_review(row)
-        for row in db.execute(select(content_reviews).where(content_reviews.c.id.in_(ids)))
-    }
+    rows = db.execute(select(content_reviews).where(content_reviews.c.id.in_(ids)))
+    return {row.subject: _build_review(row) for row in rows}
 
 
 def _build_review(row: Row[Any]) -> ContentReview:
-    return ContentReview(row.subject, row.by, row.at, row.still_right, row.note)
+    return ContentReview(row.subject, row.by, row.at, row.is_still_correct, row.note)

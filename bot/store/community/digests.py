@@ -1,28 +1,28 @@
-"""The weekly digest: its lines as they were sent, and who has read them."""
+"""The weekly digest: its lines, and who has read them."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Column, ForeignKey, String, Table, Text, UniqueConstraint, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, ForeignKey, String, Table, Text, UniqueConstraint, select
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_if_new
 
 digests = Table(
-    "digests",
+    "weekly_digests",
     metadata,
     Column("week", String(10), primary_key=True),
     Column("lines", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
-"""`week` is its Monday."""
+"""`week` is the Monday of the week."""
 
 digest_reads = Table(
     "digest_reads",
     metadata,
-    Column("week", ForeignKey("digests.week"), nullable=False),
+    Column("week", ForeignKey("weekly_digests.week"), nullable=False),
     Column("by", String(64), nullable=False),
     Column("role", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
@@ -32,7 +32,10 @@ digest_reads = Table(
 
 @dataclass(frozen=True)
 class Digest:
-    """One week's."""
+    """The digest of one week.
+
+    `week` is the Monday.
+    """
 
     week: date
     lines: tuple[str, ...]
@@ -41,7 +44,7 @@ class Digest:
 
 @dataclass(frozen=True)
 class DigestReader:
-    """Somebody says that they have read it; `role` as the district file names it."""
+    """A staff member who confirmed reading the digest, with the role in the district file."""
 
     by: str
     role: str
@@ -49,37 +52,34 @@ class DigestReader:
 
 
 def add(db: Transaction, digest: Digest) -> bool:
-    """Keep this week's; False if it was made before."""
+    """Store the digest of the week.
+
+    Returns False if it exists.
+    """
     row = {"week": digest.week.isoformat(), "lines": json.dumps(digest.lines, ensure_ascii=False), "at": digest.at}
-    return _insert_once(db, insert(digests).values(row))
+    return insert_if_new(db, digests, row) is not None
 
 
 def find_newest(db: Transaction) -> Digest | None:
-    """The last one."""
+    """Return the newest digest, or None."""
     row = db.execute(select(digests).order_by(digests.c.week.desc()).limit(1)).one_or_none()
     return Digest(date.fromisoformat(row.week), tuple(json.loads(row.lines)), row.at) if row else None
 
 
 def exists_for_week(db: Transaction, week: date) -> bool:
-    """Whether this week's was made."""
+    """Return whether this week has a digest."""
     return db.execute(select(digests.c.week).where(digests.c.week == week.isoformat())).first() is not None
 
 
 def record_reader(db: Transaction, week: date, reader: DigestReader) -> bool:
-    """Note that somebody has read it; False if that was noted before."""
-    return _insert_once(db, insert(digest_reads).values(week=week.isoformat(), **vars(reader)))
+    """Record that a staff member read the digest.
+
+    Returns False if it was recorded before.
+    """
+    return insert_if_new(db, digest_reads, {"week": week.isoformat(), **vars(reader)}) is not None
 
 
 def list_readers(db: Transaction, week: date) -> Sequence[DigestReader]:
-    """Who has read it, in the order in which they did."""
+    """Return the readers of the digest, in the order of reading."""
     query = select(digest_reads).where(digest_reads.c.week == week.isoformat()).order_by(digest_reads.c.at)
     return [DigestReader(row.by, row.role, row.at) for row in db.execute(query)]
-
-
-def _insert_once(db: Transaction, statement) -> bool:  # type: ignore[no-untyped-def]  # SQLAlchemy's own
-    try:
-        with db.begin_nested():
-            db.execute(statement)
-    except IntegrityError:
-        return False
-    return True

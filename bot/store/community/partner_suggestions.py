@@ -1,23 +1,24 @@
-"""Organizations that families, leaders and staff suggest: read by staff, and never live by themselves.
+"""Partners that families, community leaders, and staff suggest.
 
-The words are sealed (a family may write more than a name).  `contact_id` is kept so that erasing a family finds them.
+Staff review each suggestion, and nothing is published automatically. The text is encrypted, because a family may write
+more than a name. `contact_id` lets an erasure find the rows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
+from bot.store.unique_rows import insert_if_new
 
 partner_suggestions = Table(
-    "suggestions",
+    "partner_suggestions",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("cause", String(80), nullable=False, unique=True),
@@ -31,26 +32,35 @@ partner_suggestions = Table(
     Column("reviewed_at", UtcDateTime),
 )
 
-NEW, ADDED, DECLINED = "new", "added", "declined"
+PartnerSuggestionState = Literal["new", "added", "declined"]
+NEW: PartnerSuggestionState = "new"
+ADDED: PartnerSuggestionState = "added"
+DECLINED: PartnerSuggestionState = "declined"
 FAMILY_SUGGESTER = "family"
-"""`from_whom` of what came by text; else who of the staff wrote it."""
+"""The value of `from_whom` for texts from families. Otherwise, it is the staff member who wrote the suggestion."""
 
 
 @dataclass(frozen=True)
 class PartnerSuggestion:
-    """What somebody wrote (masked), in which language; `state` goes from `new` to `added` or `declined`, once."""
+    """A suggestion with its masked text.
+
+    `state` changes once, from `new` to `added` or `declined`.
+    """
 
     id: int
     from_whom: str
     language: str
     text: str
-    state: str
+    state: PartnerSuggestionState
     at: datetime
 
 
 @dataclass(frozen=True)
 class NewPartnerSuggestion:
-    """`cause` makes a repeated message or form count once."""
+    """A suggestion to store.
+
+    `cause` makes a repeated message or form add no row.
+    """
 
     cause: str
     from_whom: str
@@ -59,32 +69,33 @@ class NewPartnerSuggestion:
     contact_id: int | None = None
 
 
-def add(db: Transaction, new: NewPartnerSuggestion, at: datetime) -> bool:
-    """Put it on the list; False if it stands there already."""
+def add(db: Transaction, new: NewPartnerSuggestion, now: datetime) -> bool:
+    """Store the suggestion.
+
+    Returns False if it exists.
+    """
     row = {"cause": new.cause, "contact_id": new.contact_id, "from_whom": new.from_whom, "language": new.language}
-    own = record_keys.get_encryptor(db, new.contact_id)
-    row |= {"sealed_text": own.encrypt(new.text, build_context(new.cause)), "state": NEW}
-    try:
-        with db.begin_nested():
-            db.execute(insert(partner_suggestions).values(**row, at=at))
-    except IntegrityError:
-        return False
-    return True
+    encryptor = record_keys.get_encryptor(db, new.contact_id)
+    row |= {"sealed_text": encryptor.encrypt(new.text, build_context(new.cause)), "state": NEW}
+    return insert_if_new(db, partner_suggestions, {**row, "at": now}) is not None
 
 
 def list_to_review(db: Transaction) -> Sequence[PartnerSuggestion]:
-    """What nobody has decided on yet, the oldest first."""
+    """Return the new suggestions, oldest first."""
     query = select(partner_suggestions).where(partner_suggestions.c.state == NEW).order_by(partner_suggestions.c.id)
     rows = db.execute(query).all()
-    opens = record_keys.get_decryptor(db, (row.sealed_text for row in rows))
-    return [_build_suggestion(row, opens) for row in rows]
+    decryptor = record_keys.get_decryptor(db, (row.sealed_text for row in rows))
+    return [_build_suggestion(row, decryptor) for row in rows]
 
 
-def review(db: Transaction, suggestion_id: int, state: str, by: str, at: datetime) -> bool:
-    """Somebody has decided; False if another one was first."""
+def review(db: Transaction, suggestion_id: int, state: PartnerSuggestionState, by: str, now: datetime) -> bool:
+    """Record the decision.
+
+    Returns False if someone decided before.
+    """
     key = (partner_suggestions.c.id == suggestion_id) & (partner_suggestions.c.state == NEW)
-    decided = {"state": state, "reviewed_by": by, "reviewed_at": at}
-    return db.execute(update(partner_suggestions).where(key).values(decided)).rowcount == 1
+    values = {"state": state, "reviewed_by": by, "reviewed_at": now}
+    return db.execute(update(partner_suggestions).where(key).values(values)).rowcount == 1
 
 
 def _build_suggestion(row: Row[Any], decryptor: Decryptor) -> PartnerSuggestion:

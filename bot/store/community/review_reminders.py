@@ -1,11 +1,14 @@
-"""Who was told that a text is past its time: once each; the console's page keeps it until it is done."""
+"""Reminders about overdue reviews, each recorded once.
+
+The console shows an overdue text until someone reviews it.
+"""
 
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, UniqueConstraint, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, String, Table, UniqueConstraint
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_if_new
 
 review_reminders = Table(
     "reminders",
@@ -17,11 +20,9 @@ review_reminders = Table(
 )
 
 
-def record(db: Transaction, subject: str, since: str, at: datetime) -> bool:
-    """Note that the owner of this task is being told; False if that was done before."""
-    try:
-        with db.begin_nested():
-            db.execute(insert(review_reminders).values(subject=subject, since=since, at=at))
-    except IntegrityError:
-        return False
-    return True
+def record(db: Transaction, subject: str, since: str, now: datetime) -> bool:
+    """Record that the owner receives a reminder.
+
+    Returns False if it was recorded before.
+    """
+    return insert_if_new(db, review_reminders, {"subject": subject, "since": since, "at": now}) is not None

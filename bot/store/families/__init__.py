@@ -1,1 +1,1 @@
-"""Tables about families and their contacts."""
+"""Tables about families and their contacts, consent, rosters, and conversations."""

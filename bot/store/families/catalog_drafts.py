@@ -1,17 +1,17 @@
-"""Texts that a machine drafted for a language without a catalog: our own texts only, never a family's.
+"""Machine drafts of Puente's own texts for languages without a message catalog.
 
-A language stands here from the moment somebody chose it.  `ready_for` is the version of the texts that it was drafted
-for last, empty until all were drafted once; `due_at` when the drafting goes on, which is a lease while a job works.
+A language has a row as soon as a family chooses it. `ready_for` is the version of the texts that was drafted last, or
+empty until all texts are drafted. Drafting goes on at `due_at`; while a job works, `due_at` is the end of its claim.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, String, Table, Text, UniqueConstraint, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.families.sent_texts import compute_text_id
+from bot.store.unique_rows import insert_if_new
 
 drafted_languages = Table(
     "drafted_languages",
@@ -24,7 +24,7 @@ drafted_languages = Table(
 )
 
 catalog_drafts = Table(
-    "drafts",
+    "catalog_drafts",
     metadata,
     Column("language", String(8), nullable=False),
     Column("text", String(12), nullable=False),
@@ -35,86 +35,71 @@ catalog_drafts = Table(
 )
 
 
-def request_language(db: Transaction, language: str, at: datetime) -> None:
-    """A family chose this language: from now on it is drafted.  The first one who asks counts."""
+def request_language(db: Transaction, language: str, now: datetime) -> None:
+    """Request drafts for a language that a family chose. Only the first request counts."""
     if db.execute(select(drafted_languages.c.language).where(drafted_languages.c.language == language)).first():
         return
-    row = {"language": language, "ready_for": "", "due_at": at, "failures": 0, "asked_at": at}
-    try:
-        with db.begin_nested():
-            db.execute(insert(drafted_languages).values(row))
-    except IntegrityError:
-        pass  # asked for by another process just now
+    row = {"language": language, "ready_for": "", "due_at": now, "failures": 0, "asked_at": now}
+    insert_if_new(db, drafted_languages, row)
 
 
-def list_due_languages(db: Transaction, version: str, at: datetime) -> Sequence[str]:
-    """The languages that are to be drafted now, because some text of this version is missing."""
-    query = select(drafted_languages.c.language).where(
-        (drafted_languages.c.ready_for != version) & (drafted_languages.c.due_at <= at)
-    )
-    return db.execute(query).scalars().all()
+def list_due_languages(db: Transaction, version: str, now: datetime) -> Sequence[str]:
+    """Return the languages that lack drafts of this version and are due."""
+    is_due = (drafted_languages.c.ready_for != version) & (drafted_languages.c.due_at <= now)
+    return db.execute(select(drafted_languages.c.language).where(is_due)).scalars().all()
 
 
-def claim_language(db: Transaction, language: str, at: datetime, until: datetime) -> bool:
-    """Take a language for one batch; False while another process has it, or it has to wait."""
-    key = (drafted_languages.c.language == language) & (drafted_languages.c.due_at <= at)
+def claim_language(db: Transaction, language: str, now: datetime, until: datetime) -> bool:
+    """Claim a language for one batch. Return False if another process has claimed it or it isn't due."""
+    key = (drafted_languages.c.language == language) & (drafted_languages.c.due_at <= now)
     return db.execute(update(drafted_languages).where(key).values(due_at=until)).rowcount == 1
 
 
 def reschedule(db: Transaction, language: str, due_at: datetime, failures: int) -> None:
-    """When to go on, after so many batches in a row that brought nothing."""
-    db.execute(
-        update(drafted_languages)
-        .where(drafted_languages.c.language == language)
-        .values(due_at=due_at, failures=failures)
-    )
+    """Set when drafting goes on, and how many batches in a row have failed."""
+    key = drafted_languages.c.language == language
+    db.execute(update(drafted_languages).where(key).values(due_at=due_at, failures=failures))
 
 
-def mark_ready(db: Transaction, language: str, version: str, at: datetime) -> None:
-    """Every text of this version is drafted."""
-    ready = {"ready_for": version, "failures": 0, "due_at": at}
-    db.execute(update(drafted_languages).where(drafted_languages.c.language == language).values(ready))
+def mark_ready(db: Transaction, language: str, version: str, now: datetime) -> None:
+    """Record that every text of this version is drafted."""
+    values = {"ready_for": version, "failures": 0, "due_at": now}
+    db.execute(update(drafted_languages).where(drafted_languages.c.language == language).values(values))
 
 
 def get_ready_version(db: Transaction, language: str) -> str:
-    """The version it was last drafted for; empty while it is not to be used yet."""
+    """Return the version of the last complete drafts, or "" if the language can't be used yet."""
     query = select(drafted_languages.c.ready_for).where(drafted_languages.c.language == language)
     return db.execute(query).scalars().first() or ""
 
 
 def count_failures(db: Transaction, language: str) -> int:
-    """How many batches in a row brought nothing."""
-    return (
-        db.execute(select(drafted_languages.c.failures).where(drafted_languages.c.language == language))
-        .scalars()
-        .first()
-        or 0
-    )
+    """Return how many batches in a row have failed."""
+    query = select(drafted_languages.c.failures).where(drafted_languages.c.language == language)
+    return db.execute(query).scalars().first() or 0
 
 
-def save(db: Transaction, language: str, translations: Mapping[str, str], provider: str, at: datetime) -> None:
-    """Keep these drafts (English → wording); a text that was drafted before is replaced."""
+def save(db: Transaction, language: str, translations: Mapping[str, str], provider: str, now: datetime) -> None:
+    """Save drafts (a mapping of English to wording) and replace earlier drafts of the same texts."""
     rows = [
-        {"language": language, "text": compute_text_id(english), "wording": wording, "provider": provider, "at": at}
+        {"language": language, "text": compute_text_id(english), "wording": wording, "provider": provider, "at": now}
         for english, wording in translations.items()
     ]
     if rows:
-        texts = [row["text"] for row in rows]
-        db.execute(
-            delete(catalog_drafts).where((catalog_drafts.c.language == language) & catalog_drafts.c.text.in_(texts))
-        )
+        text_ids = [row["text"] for row in rows]
+        key = (catalog_drafts.c.language == language) & catalog_drafts.c.text.in_(text_ids)
+        db.execute(delete(catalog_drafts).where(key))
         db.execute(insert(catalog_drafts), rows)
 
 
 def get_translations(db: Transaction, language: str) -> dict[str, str]:
-    """Text id → wording, all that is drafted."""
+    """Return all drafts of a language, as a mapping of text id to wording."""
     query = select(catalog_drafts.c.text, catalog_drafts.c.wording).where(catalog_drafts.c.language == language)
     return {row.text: row.wording for row in db.execute(query)}
 
 
 def list_progress(db: Transaction) -> list[tuple[str, int, int]]:
-    """(language, drafted texts, failures in a row) of every language that was asked for."""
-    rows = db.execute(
-        select(drafted_languages.c.language, drafted_languages.c.failures).order_by(drafted_languages.c.language)
-    )
-    return [(row.language, len(get_translations(db, row.language)), row.failures) for row in list(rows)]
+    """Return (language, number of drafted texts, failures in a row) of every requested language."""
+    query = select(drafted_languages.c.language, drafted_languages.c.failures).order_by(drafted_languages.c.language)
+    rows = db.execute(query).all()
+    return [(row.language, len(get_translations(db, row.language)), row.failures) for row in rows]

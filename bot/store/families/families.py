@@ -1,17 +1,19 @@
-"""Families: one person with one telephone number, however many addresses (SMS, WhatsApp) write from it.
+"""Families: one row for each phone number, for all its addresses (SMS, WhatsApp, voice).
 
-What is kept of a family beyond its addresses: which schools' messages it gets, tags, on what basis it may be written
-to unasked, and whether its number works.  No names, no children, no addresses of homes.
+A family has schools whose messages it gets, tags, the basis of its consent, and whether its number works. Puente
+stores no names, no children, and no home addresses.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine import Row
 
 from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_or_get
 
 families = Table(
     "families",
@@ -37,7 +39,7 @@ family_schools = Table(
     Column("seen", String(32), nullable=False, server_default=""),
     UniqueConstraint("family_id", "school", "source"),
 )
-"""`source`: "roster", or "self" for what the family said; `seen`: the import that named it last."""
+"""`source` is "roster", or "self" if the family chose the school. `seen` is the last import that named the family."""
 
 family_tags = Table(
     "family_tags",
@@ -52,7 +54,10 @@ FAMILY_ROLES = ("family", "leader", "staff")
 
 @dataclass(frozen=True)
 class Family:
-    """`bad_number` is Twilio's code that said for good that the number gets no texts."""
+    """A phone number and the people who use it.
+
+    `bad_number` is the Twilio error code that says that the number can never receive texts.
+    """
 
     id: int
     role: str
@@ -61,66 +66,66 @@ class Family:
     bad_number: int | None
     no_whatsapp_at: datetime | None
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build a family from a row of the table."""
+        return cls(row.id, row.role, row.consent_basis, row.consent_at, row.bad_number, row.no_whatsapp_at)
+
 
 def extract_number(address: str) -> str:
-    """What makes a person: the telephone number of an address; the address itself where it has none."""
+    """Return the phone number of an address, or the address itself if it has none. It identifies a family."""
     number = address.removeprefix("whatsapp:").removeprefix("voice:")
     return number if number.startswith("+") else address
 
 
-def find_or_create(db: Transaction, address: str, at: datetime) -> int:
-    """The id of the family with this address's number, made if it is new."""
-    index = db.vault.compute_lookup_hash(extract_number(address))
-    found = _find_id(db, index)
-    if found is not None:
-        return found
-    try:
-        with db.begin_nested():
-            db.execute(insert(families).values(person_index=index, created_at=at))
-    except IntegrityError:
-        pass  # made by another process just now
-    made = _find_id(db, index)
-    assert made is not None, "just made"
-    return made
+def find_or_create(db: Transaction, address: str, now: datetime) -> int:
+    """Return the id of the family with this address's number. Create the family if it is new."""
+    family_id = find(db, address)
+    if family_id is not None:
+        return family_id
+    number_hash = db.vault.compute_lookup_hash(extract_number(address))
+    row = insert_or_get(db, families, {"person_index": number_hash, "created_at": now}, "person_index")
+    return int(row.id)
 
 
 def find(db: Transaction, address: str) -> int | None:
-    """The id of the family with this address's number, if it is known."""
-    return _find_id(db, db.vault.compute_lookup_hash(extract_number(address)))
-
-
-def _find_id(db: Transaction, index: str) -> int | None:
-    return db.execute(select(families.c.id).where(families.c.person_index == index)).scalar_one_or_none()
+    """Return the id of the family with this address's number, if any."""
+    number_hash = db.vault.compute_lookup_hash(extract_number(address))
+    return db.execute(select(families.c.id).where(families.c.person_index == number_hash)).scalar_one_or_none()
 
 
 def get(db: Transaction, family_id: int) -> Family:
-    """The family with this id; raises `sqlalchemy.exc.NoResultFound` if it was erased."""
+    """Return the family with this id.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: The family was erased.
+    """
     row = db.execute(select(families).where(families.c.id == family_id)).one()
-    return Family(row.id, row.role, row.consent_basis, row.consent_at, row.bad_number, row.no_whatsapp_at)
+    return Family.from_row(row)
 
 
 def set_role(db: Transaction, family_id: int, role: str) -> None:
-    """One of `ROLES`."""
+    """Set the role, one of `FAMILY_ROLES`."""
     db.execute(update(families).where(families.c.id == family_id).values(role=role))
 
 
-def set_consent(db: Transaction, family_id: int, basis: str | None, at: datetime | None) -> None:
-    """On what basis, since when, this family may be written to about school (FCC 16-88); None: it said no."""
-    db.execute(update(families).where(families.c.id == family_id).values(consent_basis=basis, consent_at=at))
+def set_consent(db: Transaction, family_id: int, basis: str | None, consented_at: datetime | None) -> None:
+    """Set the basis and time of the consent to messages about school (FCC 16-88), or None if the family refused."""
+    db.execute(update(families).where(families.c.id == family_id).values(consent_basis=basis, consent_at=consented_at))
 
 
-def mark_bad_number(db: Transaction, family_id: int, code: int | None, at: datetime | None) -> None:
-    """Twilio says for good that this number gets no texts; None: it is to be tried again."""
-    db.execute(update(families).where(families.c.id == family_id).values(bad_number=code, bad_number_at=at))
+def mark_bad_number(db: Transaction, family_id: int, code: int | None, reported_at: datetime | None) -> None:
+    """Record the Twilio error code that says that this number can never receive texts. None clears it."""
+    db.execute(update(families).where(families.c.id == family_id).values(bad_number=code, bad_number_at=reported_at))
 
 
-def mark_no_whatsapp(db: Transaction, family_id: int, at: datetime | None) -> None:
-    """This number is not on WhatsApp."""
-    db.execute(update(families).where(families.c.id == family_id).values(no_whatsapp_at=at))
+def mark_no_whatsapp(db: Transaction, family_id: int, reported_at: datetime | None) -> None:
+    """Record when Twilio reported that this number is not on WhatsApp. None clears it."""
+    db.execute(update(families).where(families.c.id == family_id).values(no_whatsapp_at=reported_at))
 
 
 def join_school(db: Transaction, family_id: int, school: str, source: str, seen: str = "") -> None:
-    """This family gets the messages of this school; once however often it is said."""
+    """Add a school whose messages the family gets. If it is there, update `seen`."""
     key = (
         (family_schools.c.family_id == family_id)
         & (family_schools.c.school == school)
@@ -131,7 +136,7 @@ def join_school(db: Transaction, family_id: int, school: str, source: str, seen:
 
 
 def remove_unseen_schools(db: Transaction, school_ids: Iterable[str], seen: str) -> int:
-    """Take families off these schools whom an import (`seen`) of their whole roster no longer names; how many."""
+    """Remove the families at these schools that the full import `seen` no longer names, and return how many."""
     key = (
         family_schools.c.school.in_(tuple(school_ids))
         & (family_schools.c.source == "roster")
@@ -141,18 +146,18 @@ def remove_unseen_schools(db: Transaction, school_ids: Iterable[str], seen: str)
 
 
 def list_schools(db: Transaction, family_id: int) -> list[str]:
-    """The schools whose messages it gets."""
+    """Return the sorted ids of the schools whose messages the family gets."""
     query = select(family_schools.c.school).where(family_schools.c.family_id == family_id).distinct()
     return sorted(db.execute(query).scalars())
 
 
 def add_tag(db: Transaction, family_id: int, name: str) -> None:
-    """Put a tag on ("bus 4", "soccer"); once."""
+    """Add a tag, such as "bus 4" or "soccer", once."""
     key = (family_tags.c.family_id == family_id) & (family_tags.c.tag == name)
     if db.execute(select(family_tags.c.tag).where(key)).first() is None:
         db.execute(insert(family_tags).values(family_id=family_id, tag=name))
 
 
 def list_tags(db: Transaction) -> list[str]:
-    """Every tag that some family has."""
+    """Return all tags of all families, sorted."""
     return sorted(db.execute(select(family_tags.c.tag).distinct()).scalars())

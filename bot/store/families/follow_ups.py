@@ -1,13 +1,15 @@
-"""Follow-ups: a flow to be started with a family later ("did this help?"), or a question that times out."""
+"""Follow-ups: flows that start with a family later ("Did this help?"), and time-outs of questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, select, update
+from sqlalchemy.engine import Row
 
 from bot.base.database import NO_ID_REUSE, Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_if_new
 
 follow_ups = Table(
     "follow_ups",
@@ -28,7 +30,7 @@ follow_ups = Table(
 
 @dataclass(frozen=True)
 class FollowUpTarget:
-    """A flow, or with `step` a question of it."""
+    """The flow to start, or with `step` the question of it that times out."""
 
     flow: str
     step: str | None = None
@@ -37,9 +39,9 @@ class FollowUpTarget:
 
 @dataclass(frozen=True)
 class FollowUp:
-    """`state` goes waiting → started, or waiting → dropped (the family stopped, or the flow is gone).
+    """A planned flow, or with `step` the time-out of a question, which applies only if the question still waits.
 
-    With a `step` it is the time-out of that question: it starts only if the question still waits.
+    `state` changes from "waiting" to "started", or to "dropped" if the family opted out or the flow no longer exists.
     """
 
     id: int
@@ -50,72 +52,80 @@ class FollowUp:
     step: str | None = None
     case_id: int | None = None
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build a follow-up from a row of the table."""
+        return cls(row.id, row.contact_id, row.flow, row.due_at, row.state, row.step, row.case_id)
+
 
 def plan(db: Transaction, cause: tuple[str, int], contact_id: int, target: FollowUpTarget, due_at: datetime) -> None:
-    """Write down that a flow starts (or its step times out) at `due_at`.
+    """Plan the start of a flow, or the time-out of its step, at `due_at`.
 
-    `cause` is the message and the number of the effect in it: a repeat of the message plans nothing twice.
+    `cause` is the message SID and the number of the effect in that message. A repeat of the message plans nothing.
     """
-    row: dict[str, object] = {
-        "message_sid": cause[0],
-        "n": cause[1],
+    message_sid, effect_number = cause
+    values = {
+        "message_sid": message_sid,
+        "n": effect_number,
         "contact_id": contact_id,
         "flow": target.flow,
         "step": target.step,
+        "case_id": target.case_id,
+        "due_at": due_at,
+        "state": "waiting",
     }
-    row["case_id"] = target.case_id
-    try:
-        with db.begin_nested():
-            db.execute(insert(follow_ups).values(**row, due_at=due_at, state="waiting"))
-    except IntegrityError:
-        pass  # the same message again
+    insert_if_new(db, follow_ups, values)
 
 
 def get(db: Transaction, follow_up_id: int) -> FollowUp:
-    """The follow-up with this id; raises `sqlalchemy.exc.NoResultFound`."""
+    """Return the follow-up with this id.
+
+    Raises:
+        sqlalchemy.exc.NoResultFound: There is none.
+    """
     row = db.execute(select(follow_ups).where(follow_ups.c.id == follow_up_id)).one()
-    return FollowUp(row.id, row.contact_id, row.flow, row.due_at, row.state, row.step, row.case_id)
+    return FollowUp.from_row(row)
 
 
-def list_due(db: Transaction, at: datetime, limit: int) -> Sequence[int]:
-    """Those whose time has come, earliest first."""
-    ready = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= at)
-    query = select(follow_ups.c.id).where(ready).order_by(follow_ups.c.due_at).limit(limit)
+def list_due(db: Transaction, now: datetime, limit: int) -> Sequence[int]:
+    """Return the ids of the follow-ups that are due, earliest first."""
+    is_due = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= now)
+    query = select(follow_ups.c.id).where(is_due).order_by(follow_ups.c.due_at).limit(limit)
     return db.execute(query).scalars().all()
 
 
 def claim(db: Transaction, follow_up_id: int, state: str) -> bool:
-    """Move it on from waiting; False if another process did so first."""
+    """Change the state of a waiting follow-up. Return False if another process changed it first."""
     key = (follow_ups.c.id == follow_up_id) & (follow_ups.c.state == "waiting")
     return db.execute(update(follow_ups).where(key).values(state=state)).rowcount == 1
 
 
 def postpone(db: Transaction, follow_up_id: int, due_at: datetime) -> None:
-    """Ask again later: the family is in the middle of another conversation, or it is night there."""
+    """Start it later, because the family is in another conversation or it is night there."""
     key = (follow_ups.c.id == follow_up_id) & (follow_ups.c.state == "waiting")
     db.execute(update(follow_ups).where(key).values(due_at=due_at))
 
 
 def is_planned_between(db: Transaction, contact_ids: Sequence[int], flow: str, start: datetime, end: datetime) -> bool:
-    """Whether this flow started, or starts, with one of these contacts between two moments."""
-    mine = follow_ups.c.contact_id.in_(tuple(contact_ids)) & (follow_ups.c.flow == flow)
-    then = (follow_ups.c.due_at >= start) & (follow_ups.c.due_at < end) & (follow_ups.c.state != "dropped")
-    return db.execute(select(follow_ups.c.id).where(mine & then)).first() is not None
+    """Return whether this flow is or was planned with one of these contacts from `start` to before `end`."""
+    is_same_flow = follow_ups.c.contact_id.in_(tuple(contact_ids)) & (follow_ups.c.flow == flow)
+    is_in_time = (follow_ups.c.due_at >= start) & (follow_ups.c.due_at < end) & (follow_ups.c.state != "dropped")
+    return db.execute(select(follow_ups.c.id).where(is_same_flow & is_in_time)).first() is not None
 
 
 def drop(db: Transaction, contact_id: int, flow: str) -> None:
-    """A flow that was planned for later is not started any more: something better was planned instead."""
+    """Drop the waiting follow-ups of this flow, because a better one replaces them."""
     key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.flow == flow) & (follow_ups.c.state == "waiting")
     db.execute(update(follow_ups).where(key).values(state="dropped"))
 
 
-def bring_forward(db: Transaction, contact_id: int, at: datetime) -> int:
-    """The simulator's "let two days pass": this contact's follow-ups are due at once; how many there were."""
+def bring_forward(db: Transaction, contact_id: int, now: datetime) -> int:
+    """Make this contact's waiting follow-ups due now in the simulator, and return how many."""
     key = (follow_ups.c.contact_id == contact_id) & (follow_ups.c.state == "waiting")
-    return db.execute(update(follow_ups).where(key).values(due_at=at)).rowcount
+    return db.execute(update(follow_ups).where(key).values(due_at=now)).rowcount
 
 
-def drop_due(db: Transaction, at: datetime) -> int:
-    """Those whose time has come are not started any more; how many."""
-    key = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= at)
+def drop_due(db: Transaction, now: datetime) -> int:
+    """Drop all follow-ups that are due and return how many."""
+    key = (follow_ups.c.state == "waiting") & (follow_ups.c.due_at <= now)
     return int(db.execute(update(follow_ups).where(key).values(state="dropped")).rowcount)

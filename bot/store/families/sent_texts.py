@@ -1,6 +1,6 @@
-"""Which text, in which wording, which family was sent: so that a wrong one can be traced and put right.
+"""Which text each contact received in which wording, so that staff can find and correct wrong texts.
 
-Ids only: the text by a hash of its English, the wording by a hash of what it read in the family's language.
+The table holds only hashes: of the English text, and of the wording in the family's language.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstrain
 from bot.base.database import Transaction, UtcDateTime, metadata
 
 sent_texts = Table(
-    "told",
+    "sent_texts",
     metadata,
     Column("contact_id", ForeignKey("contacts.id"), nullable=False),
     Column("text", String(12), nullable=False),
@@ -21,46 +21,56 @@ sent_texts = Table(
     Column("wording", String(12), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("contact_id", "text", "wording"),
-    Index("ix_told_text", "text", "language"),
+    Index("ix_sent_texts_text", "text", "language"),
 )
 
 
 @lru_cache(maxsize=8192)
 def compute_text_id(english: str) -> str:
-    """The id of a text: a hash of its English.  Texts are the catalogs' and few; each is hashed once."""
+    """Return the id of a text, a hash of its English. The cache holds all texts of the message catalogs."""
     return sha256(english.encode()).hexdigest()[:12]
 
 
 def build_key(english: str, language: str, wording: str) -> str:
-    """A text in a wording, as `record` takes it."""
+    """Return the key of a text in a wording, as `record` and `add` take it."""
     return f"{compute_text_id(english)}:{language}:{compute_text_id(wording)}"
 
 
-def record(db: Transaction, contact_id: int, text_keys: Iterable[str], known_keys: list[str], at: datetime) -> None:
-    """Write down what this family was told for the first time; `before` holds what is known to be there, and grows."""
-    new = [one for one in text_keys if one not in known_keys]
-    if not new:
+def record(db: Transaction, contact_id: int, text_keys: Iterable[str], known_keys: list[str], now: datetime) -> None:
+    """Record the texts that this contact receives for the first time.
+
+    `known_keys` holds keys that are already recorded. This function adds the new ones to it.
+    """
+    new_keys = [text_key for text_key in text_keys if text_key not in known_keys]
+    if not new_keys:
         return
     query = select(sent_texts.c.text, sent_texts.c.wording).where(sent_texts.c.contact_id == contact_id)
-    there = {(row.text, row.wording) for row in db.execute(query)}
-    rows = [dict(zip(("text", "language", "wording"), one.split(":"), strict=True)) for one in new]
-    rows = [row for row in rows if (row["text"], row["wording"]) not in there]
+    recorded = {(row.text, row.wording) for row in db.execute(query)}
+    rows = [_split_key(text_key) for text_key in new_keys]
+    rows = [row for row in rows if (row["text"], row["wording"]) not in recorded]
     if rows:
-        db.execute(insert(sent_texts), [{**row, "contact_id": contact_id, "at": at} for row in rows])
-    known_keys += new
+        db.execute(insert(sent_texts), [{**row, "contact_id": contact_id, "at": now} for row in rows])
+    known_keys += new_keys
 
 
-def add(db: Transaction, contact_id: int, text_key: str, at: datetime) -> None:
-    """Write down one text (as `key` gives it); raises IntegrityError if this family was told it before."""
-    row = dict(zip(("text", "language", "wording"), text_key.split(":"), strict=True))
-    db.execute(insert(sent_texts).values(**row, contact_id=contact_id, at=at))
+def add(db: Transaction, contact_id: int, text_key: str, now: datetime) -> None:
+    """Record one text.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: This contact received the text in this wording before.
+    """
+    db.execute(insert(sent_texts).values(**_split_key(text_key), contact_id=contact_id, at=now))
+
+
+def _split_key(text_key: str) -> dict[str, str]:
+    return dict(zip(("text", "language", "wording"), text_key.split(":"), strict=True))
 
 
 def find_outdated_contacts(db: Transaction, english: str, language: str, current_wording: str) -> list[int]:
-    """The contacts that were sent this text in this language, in another wording than today's, and not in today's."""
+    """Return the contacts that received this text in this language only in outdated wordings."""
     query = select(sent_texts.c.contact_id, sent_texts.c.wording).where(
         sent_texts.c.text == compute_text_id(english), sent_texts.c.language == language
     )
-    rows = list(db.execute(query))
-    right = {row.contact_id for row in rows if row.wording == compute_text_id(current_wording)}
-    return sorted({row.contact_id for row in rows} - right)
+    rows = db.execute(query).all()
+    up_to_date = {row.contact_id for row in rows if row.wording == compute_text_id(current_wording)}
+    return sorted({row.contact_id for row in rows} - up_to_date)

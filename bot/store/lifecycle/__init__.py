@@ -1,1 +1,1 @@
-"""What covers all tables: erasure, expiry, exports, and key rotation."""
+"""Operations on the rows of all tables: erasure, expiry, exports, and key rotation."""

@@ -1,4 +1,4 @@
-"""What is held about one family, as numbers: for the family that asks, and for the records officer."""
+"""Counts of the data about one family, for the family that asks and for the records officer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from bot.store.schools import absences, home_visits, support_needs
 
 @dataclass(frozen=True)
 class DataSummary:
-    """How much there is; `next_done`: when the oldest request that is done was done (deleted so many days later)."""
+    """Counts by kind. `oldest_resolved_at` is when the oldest done case was resolved; retention deletes it next."""
 
     cases: int = 0
     messages: int = 0
@@ -31,29 +31,25 @@ class DataSummary:
 
 
 def summary_for_contact(db: Transaction, contact_id: int) -> DataSummary:
-    """What is held about the family of this contact, on all its addresses."""
-    family = contacts.find_family_id(db, contact_id)
-    ids = contacts.list_family_contact_ids(db, family) if family is not None else [contact_id]
-    case, talk = cases.cases.c, case_messages.case_messages.c
-    own = select(case.id).where(case.contact_id.in_(ids))
-    addresses = select(contacts.contacts.c.address_index).where(contacts.contacts.c.id.in_(ids))
+    """Count the data about the family of this contact, over all its addresses."""
+    family_id = contacts.find_family_id(db, contact_id)
+    ids = [contact_id] if family_id is None else contacts.list_family_contact_ids(db, family_id)
+    case, message, suggestion = cases.cases.c, case_messages.case_messages.c, partner_suggestions.partner_suggestions.c
     note, need, visit = voice_notes.voice_notes.c, support_needs.support_needs.c, home_visits.home_visits.c
+    absence, rsvp, consent = absences.absences.c, rsvps.rsvps.c, consent_events.consent_events.c
+    case_ids = select(case.id).where(case.contact_id.in_(ids))
+    hashes = select(contacts.contacts.c.address_index).where(contacts.contacts.c.id.in_(ids))
+    need_count = _count_rows(db, need.id, need.contact_id.in_(ids))
+    visit_count = _count_rows(db, visit.id, visit.contact_id.in_(ids))
     return DataSummary(
         cases=_count_rows(db, case.id, case.contact_id.in_(ids)),
-        messages=_count_rows(db, talk.id, talk.case_id.in_(own)),
+        messages=_count_rows(db, message.id, message.case_id.in_(case_ids)),
         voice_notes=_count_rows(db, note.id, note.contact_id.in_(ids) & (note.state != "gone")),
-        absences=_count_rows(db, absences.absences.c.id, absences.absences.c.contact_id.in_(ids)),
-        support_requests=_count_rows(db, need.id, need.contact_id.in_(ids))
-        + _count_rows(db, visit.id, visit.contact_id.in_(ids)),
-        suggestions=_count_rows(
-            db,
-            partner_suggestions.partner_suggestions.c.id,
-            partner_suggestions.partner_suggestions.c.contact_id.in_(ids),
-        ),
-        meetings=_count_rows(db, rsvps.rsvps.c.id, rsvps.rsvps.c.contact_id.in_(ids)),
-        consents=_count_rows(
-            db, consent_events.consent_events.c.id, consent_events.consent_events.c.address_index.in_(addresses)
-        ),
+        absences=_count_rows(db, absence.id, absence.contact_id.in_(ids)),
+        support_requests=need_count + visit_count,
+        suggestions=_count_rows(db, suggestion.id, suggestion.contact_id.in_(ids)),
+        meetings=_count_rows(db, rsvp.id, rsvp.contact_id.in_(ids)),
+        consents=_count_rows(db, consent.id, consent.address_index.in_(hashes)),
         oldest_resolved_at=_find_oldest_resolved_at(db, ids),
     )
 
@@ -65,5 +61,5 @@ def _count_rows(db: Transaction, column: Column[int], key: ColumnElement[bool]) 
 def _find_oldest_resolved_at(db: Transaction, contact_ids: Sequence[int]) -> datetime | None:
     case = cases.cases.c
     key = case.contact_id.in_(contact_ids) & case.state.not_in(cases.OPEN_STATES)
-    found: datetime | None = db.execute(select(func.min(case.resolved_at)).where(key)).scalar_one()
-    return found
+    resolved_at: datetime | None = db.execute(select(func.min(case.resolved_at)).where(key)).scalar_one()
+    return resolved_at

@@ -1,4 +1,4 @@
-"""What the district could be made to hand over today, as counts by kind; never a name, a number or a word."""
+"""Inventory of what a disclosure could include today: only counts by kind, never a name, a number, or a text."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bot.store.schools import absences, home_visits, support_needs
 
 @dataclass(frozen=True)
 class DisclosureCount:
-    """One kind: its name, how many, and whether words of families (or their voices) are among it."""
+    """The count of one kind of data. `has_words` says whether it includes texts or voice notes of families."""
 
     kind: str
     count: int
@@ -27,13 +27,15 @@ class DisclosureCount:
 
 
 def list_counts(db: Transaction) -> list[DisclosureCount]:
-    """All kinds, also those of which there is nothing."""
-    return [DisclosureCount(kind, _count_rows(db, table, key), words) for kind, table, key, words in _list_kinds()]
+    """Return the counts of all kinds, including those with no rows."""
+    return [
+        DisclosureCount(kind, _count_rows(db, table, key), has_words) for kind, table, key, has_words in _list_kinds()
+    ]
 
 
 def _list_kinds() -> Iterable[tuple[str, Table, ColumnElement[bool], bool]]:
-    case, note, body = cases.cases.c, voice_notes.c, deliveries.deliveries.c
-    is_open, no_case = case.state.in_(cases.OPEN_STATES), absences.absences.c.contact_id.is_not(None)
+    case, note, delivery = cases.cases.c, voice_notes.c, deliveries.deliveries.c
+    is_open, has_family = case.state.in_(cases.OPEN_STATES), absences.absences.c.contact_id.is_not(None)
     yield "families", families.families, true(), False
     yield "addresses", contacts.contacts, true(), False
     yield "open_cases", cases.cases, is_open, True
@@ -42,10 +44,10 @@ def _list_kinds() -> Iterable[tuple[str, Table, ColumnElement[bool], bool]]:
     yield "voices", voice_notes, note.sealed_audio.is_not(None), True
     yield "needs", support_needs.support_needs, support_needs.support_needs.c.sealed_words.is_not(None), True
     yield "visits", home_visits.home_visits, home_visits.home_visits.c.contact_id.is_not(None), True
-    yield "unsent", deliveries.deliveries, body.sealed_body.is_not(None), True
-    yield "sent", deliveries.deliveries, body.sealed_body.is_(None), False
+    yield "unsent", deliveries.deliveries, delivery.sealed_body.is_not(None), True
+    yield "sent", deliveries.deliveries, delivery.sealed_body.is_(None), False
     yield "announced", recipients.recipients, recipients.recipients.c.family_id > 0, False
-    yield "absences", absences.absences, no_case, False
+    yield "absences", absences.absences, has_family, False
     yield "meetings", rsvps.rsvps, true(), False
     yield "consents", consent_events.consent_events, true(), False
     yield "leaders", community_leaders.community_leaders, community_leaders.community_leaders.c.left_at.is_(None), False

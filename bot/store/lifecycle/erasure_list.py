@@ -1,6 +1,7 @@
-"""Who was erased, once more in Redis: a backup of the database brings families back, and Redis does not come with it.
+"""Tokens of erased families in Redis, so that families that a restored backup brings back can be erased again.
 
-By tokens (`erasures.token_of`) that lead to nobody without the row that they are about.
+A database backup doesn't include Redis. A token (`erasure_log.compute_token`) identifies a family only together with
+the restored row of that family.
 """
 
 from collections.abc import Mapping
@@ -11,23 +12,23 @@ from redis import Redis
 
 ERASED_TOKENS_KEY = "puente:erased"
 ERASURE_LIST_RETENTION = timedelta(days=366)
-"""As long as the rows of `erasures`, and longer than any backup should live."""
+"""As long as the rows of `erasures`, and longer than any backup may be kept."""
 
 
 def add(redis: Redis, tokens: Mapping[str, datetime]) -> None:
-    """Note that these were erased; any number of times."""
+    """Add the tokens of erased families, with the times of the erasures. Adding a token again changes nothing."""
     if tokens:
         redis.zadd(ERASED_TOKENS_KEY, {token: at.timestamp() for token, at in tokens.items()})
 
 
-def list_tokens(redis: Redis, at: datetime) -> list[str]:
-    """The tokens of all who were erased within a year; older ones are forgotten."""
-    redis.zremrangebyscore(ERASED_TOKENS_KEY, "-inf", (at - ERASURE_LIST_RETENTION).timestamp())
-    return [one.decode() for one in cast(list[bytes], redis.zrange(ERASED_TOKENS_KEY, 0, -1))]
+def list_tokens(redis: Redis, now: datetime) -> list[str]:
+    """Return the tokens of the families that were erased within a year, and delete older ones."""
+    redis.zremrangebyscore(ERASED_TOKENS_KEY, "-inf", (now - ERASURE_LIST_RETENTION).timestamp())
+    return [token.decode() for token in cast(list[bytes], redis.zrange(ERASED_TOKENS_KEY, 0, -1))]
 
 
 def flush_everything_else(redis: Redis) -> None:
-    """Empty the whole of Redis but for this: after a restore its conversations and jobs are newer than the database."""
+    """Delete everything in Redis except the tokens: after a restore, it is newer than the database."""
     tokens = cast(list[tuple[bytes, float]], redis.zrange(ERASED_TOKENS_KEY, 0, -1, withscores=True))
     pipe = redis.pipeline()
     pipe.flushdb()

@@ -1,4 +1,7 @@
-"""Erasures: that somebody was erased, when and by whom; never who.  A repeat of the message is known by its hash."""
+"""The erasure log: when a family was erased and by whom, never which family.
+
+A hash of the cause identifies a repeat of the same message or form.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +23,8 @@ erasures = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("token", String(64)),
 )
-"""`cause`: a hash of the message's or form's id; `language`: that of the answer, for the same one again; `token`: by
-what a backup's row of the family is known (`token_of`), which leads to nobody without that row."""
+"""`cause` is a hash of the id of the message or form. `language` is that of the reply, for a repeat of the message.
+`token` identifies the row of the family in a restored backup (`compute_token`), and nothing without that row."""
 
 FAMILY_ACTOR = "family"
 ERASURE_LOOKUP_BATCH_SIZE = 500
@@ -29,49 +32,52 @@ ERASURE_LOOKUP_BATCH_SIZE = 500
 
 @dataclass(frozen=True)
 class Erasure:
-    """One erasing as the pages count it."""
+    """One erasure, as the console counts it."""
 
     by: str
     at: datetime
 
 
-def record(db: Transaction, cause: str, language: str, by: str, at: datetime, token: str | None = None) -> None:
-    """Write it down, in the transaction that erases."""
-    db.execute(insert(erasures).values(cause=_hash_cause(cause), language=language, by=by, at=at, token=token))
+def record(db: Transaction, cause: str, language: str, by: str, now: datetime, token: str | None = None) -> None:
+    """Record an erasure in the transaction that erases the family."""
+    db.execute(insert(erasures).values(cause=_hash_cause(cause), language=language, by=by, at=now, token=token))
 
 
 def compute_token(db: Transaction, family_id: int) -> str:
-    """By what this family's row is known again if a backup brings it back: its number and the very moment when it was
-    made, hashed.  Who comes later under the same telephone number is another row."""
-    made = db.execute(select(families.families.c.created_at).where(families.families.c.id == family_id)).scalar_one()
-    return f"{family_id}:{sha256(f'family {family_id} of {made.isoformat()}'.encode()).hexdigest()[:40]}"
+    """Return a token that identifies the row of this family if a backup restores it.
+
+    The token is a hash of the family's id and creation time. A later family with the same phone number is another row.
+    """
+    query = select(families.families.c.created_at).where(families.families.c.id == family_id)
+    created_at = db.execute(query).scalar_one()
+    return f"{family_id}:{sha256(f'family {family_id} of {created_at.isoformat()}'.encode()).hexdigest()[:40]}"
 
 
 def get_tokens(db: Transaction, since: datetime) -> dict[str, datetime]:
-    """The tokens of all who were erased since then, with when."""
-    row = erasures.c
-    query = select(row.token, row.at).where(row.at >= since, row.token.is_not(None))
-    return {found.token: found.at for found in db.execute(query)}
+    """Return the tokens of all families that were erased since this time, with the times of the erasures."""
+    query = select(erasures.c.token, erasures.c.at).where(erasures.c.at >= since, erasures.c.token.is_not(None))
+    return {row.token: row.at for row in db.execute(query)}
 
 
 def find_restored_families(db: Transaction, tokens: Iterable[str]) -> list[int]:
-    """The families among these tokens that are there (again)."""
-    erased, there = frozenset(tokens), families.families.c.id
-    ids = sorted({int(token.partition(":")[0]) for token in erased})
-    found: list[int] = []
-    for start in range(0, len(ids), ERASURE_LOOKUP_BATCH_SIZE):
-        found += db.execute(select(there).where(there.in_(ids[start : start + ERASURE_LOOKUP_BATCH_SIZE]))).scalars()
-    return [one for one in found if compute_token(db, one) in erased]
+    """Return the ids of the erased families that exist again."""
+    erased_tokens, family_id_column = frozenset(tokens), families.families.c.id
+    erased_ids = sorted({int(token.partition(":")[0]) for token in erased_tokens})
+    existing_ids: list[int] = []
+    for start in range(0, len(erased_ids), ERASURE_LOOKUP_BATCH_SIZE):
+        batch = erased_ids[start : start + ERASURE_LOOKUP_BATCH_SIZE]
+        existing_ids += db.execute(select(family_id_column).where(family_id_column.in_(batch))).scalars()
+    return [family_id for family_id in existing_ids if compute_token(db, family_id) in erased_tokens]
 
 
 def find_language(db: Transaction, cause: str) -> str | None:
-    """In which language this very message was answered when it erased its sender; None: it did not."""
+    """Return the language of the reply if this message erased its sender, else None."""
     query = select(erasures.c.language).where(erasures.c.cause == _hash_cause(cause))
     return db.execute(query).scalar_one_or_none()
 
 
 def count_since(db: Transaction, since: datetime) -> int:
-    """How many families were erased since then."""
+    """Return how many families were erased since this time."""
     return int(db.execute(select(func.count()).where(erasures.c.at >= since)).scalar_one())
 
 

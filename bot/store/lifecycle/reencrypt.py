@@ -1,8 +1,8 @@
-"""Sealing anew: every sealed column of every table, by which key it is sealed and under which it belongs.
+"""Re-encryption: encrypt every value with the key that it belongs to.
 
-One table says where everything sealed lies (`PLACES`; a test finds a column that is missing).  A family's records
-belong under its own key, the rest under the newest `DATA_KEY`.  It is done in short transactions, and what is done is
-not done again: it may be killed and run again at any time, beside the running program.
+`ENCRYPTED_COLUMNS` lists every encrypted column; a test finds a column that is missing. The records of a family
+belong to the family's own key, everything else to the newest `DATA_KEY`. Each batch is a short transaction, and
+finished rows are not read again. You can stop and restart the run at any time while the program is running.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, Table, func, select, update
+from sqlalchemy import Column, ColumnElement, LargeBinary, Table, func, select, update
 from sqlalchemy.engine import Row
 
 from bot.base.database import Database, Transaction
@@ -25,16 +25,19 @@ from bot.store.schools import home_visits, incidents, support_needs
 from bot.store.staff import staff_accounts
 
 REENCRYPT_BATCH_SIZE = 100
-"""So many rows a transaction: on SQLite nobody else writes meanwhile, so it must be short."""
+"""Rows per transaction. SQLite has only one writer, so that the transaction must be short."""
 KEY_PREFIX_CHARACTERS = 5
-"""So many characters of a sealed text tell which key sealed it (thirty of the 32 bits)."""
+"""How many base64 characters of an encrypted text identify its key (30 of the 32 bits)."""
+LARGE_VALUE_BATCH_SIZE = 5
+"""Rows per transaction for columns with the sound of voice notes."""
 
 
 @dataclass(frozen=True)
 class EncryptedColumn:
-    """A sealed column: `place` says for which place a row's value is sealed, `owner` whose (a contact's id) it is.
+    """A column with encrypted values.
 
-    `owner` None: nobody's family, it stays under `DATA_KEY`.
+    `build_context` returns the encryption context of a row. `find_owner_id` returns the id of the contact whose family
+    owns the row. If it is None, no family owns the rows, and their values stay under `DATA_KEY`.
     """
 
     column: Column[Any]
@@ -43,18 +46,18 @@ class EncryptedColumn:
 
     @property
     def table(self) -> Table:
-        """The table that the column is of."""
+        """The table of the column."""
         return self.column.table
 
     @property
     def is_binary(self) -> bool:
-        """Whether it holds bytes; else they are written as base64."""
+        """Whether the column holds bytes. Otherwise it holds base64 text."""
         return isinstance(self.column.type, LargeBinary)
 
 
 def _get_contact_id(_db: Transaction, row: Row[Any]) -> int | None:
-    found: int | None = row.contact_id
-    return found
+    contact_id: int | None = row.contact_id
+    return contact_id
 
 
 def _find_case_contact_id(db: Transaction, row: Row[Any]) -> int | None:
@@ -62,7 +65,7 @@ def _find_case_contact_id(db: Transaction, row: Row[Any]) -> int | None:
 
 
 def _find_contact_id(db: Transaction, row: Row[Any]) -> int | None:
-    return _get_contact_id(db, row) if row.contact_id is not None else _find_case_contact_id(db, row)
+    return _find_case_contact_id(db, row) if row.contact_id is None else _get_contact_id(db, row)
 
 
 def _build_message_context(part: str) -> Callable[[Row[Any]], str]:
@@ -142,9 +145,9 @@ ENCRYPTED_COLUMNS: tuple[EncryptedColumn, ...] = (
 
 @dataclass
 class EncryptedValueCounts:
-    """How many sealed values there are: of families' own keys, the newest `DATA_KEY`, older ones, and unknown keys.
+    """How many values each kind of key encrypts: families' own keys, the newest `DATA_KEY`, older ones, unknown ones.
 
-    `to_move`: those that a run of `reseal` would seal anew.
+    `to_reencrypt` counts the values that `reencrypt_all` would change.
     """
 
     own: int = 0
@@ -155,75 +158,87 @@ class EncryptedValueCounts:
 
 
 def count_by_key(db: Transaction) -> EncryptedValueCounts:
-    """What lies under which key now."""
-    found = EncryptedValueCounts()
-    for place in ENCRYPTED_COLUMNS:
-        begins = func.substr(place.column, 1, len(FAMILY_KEY_MARKER) if place.is_binary else KEY_PREFIX_CHARACTERS)
-        query = select(begins, func.count()).where(place.column.is_not(None)).group_by(begins)
-        for begin, many in db.execute(query):
-            if begin:
-                name = _classify_key(place, begin, db.vault)
-                setattr(found, name, getattr(found, name) + many)
-                found.to_reencrypt += many if name == "older" or (name == "newest" and place.find_owner_id) else 0
-    return found
+    """Count the encrypted values by the key that encrypts them now."""
+    counts = EncryptedValueCounts()
+    for encrypted_column in ENCRYPTED_COLUMNS:
+        column = encrypted_column.column
+        prefix = _select_key_prefix(encrypted_column)
+        query = select(prefix, func.count()).where(column.is_not(None)).group_by(prefix)
+        for value_prefix, count in db.execute(query):
+            if value_prefix:
+                kind = _classify_key(encrypted_column, value_prefix, db.vault)
+                setattr(counts, kind, getattr(counts, kind) + count)
+                if kind == "older" or (kind == "newest" and encrypted_column.find_owner_id):
+                    counts.to_reencrypt += count
+    return counts
+
+
+def _select_key_prefix(column: EncryptedColumn) -> ColumnElement[Any]:
+    """Return the start of a value that identifies its key, as SQL."""
+    return func.substr(column.column, 1, len(FAMILY_KEY_MARKER) if column.is_binary else KEY_PREFIX_CHARACTERS)
+
+
+def _encode_key_prefix(column: EncryptedColumn, key_id: bytes) -> bytes | str:
+    """Return a key id as the values of this column start with it."""
+    return key_id if column.is_binary else urlsafe_b64encode(key_id).decode()[:KEY_PREFIX_CHARACTERS]
 
 
 def _classify_key(column: EncryptedColumn, prefix: bytes | str, vault: Vault) -> str:
-    known = {FAMILY_KEY_MARKER: "own"} | dict.fromkeys(vault.key_ids, "older") | {vault.newest_key_id: "newest"}
-    shown = {
-        key if column.is_binary else urlsafe_b64encode(key).decode()[:KEY_PREFIX_CHARACTERS]: name
-        for key, name in known.items()
-    }
-    return shown.get(bytes(prefix) if isinstance(prefix, memoryview) else prefix, "unknown")
+    kinds = {FAMILY_KEY_MARKER: "own"} | dict.fromkeys(vault.key_ids, "older") | {vault.newest_key_id: "newest"}
+    kinds_by_prefix = {_encode_key_prefix(column, key_id): kind for key_id, kind in kinds.items()}
+    return kinds_by_prefix.get(bytes(prefix) if isinstance(prefix, memoryview) else prefix, "unknown")
 
 
 def reencrypt_all(database: Database) -> Iterator[Counter[str]]:
-    """Seal anew whatever lies under another key than it should; after each transaction what was done ("sealed") and
-    what no present key opens ("unreadable", left as it is)."""
-    for place in ENCRYPTED_COLUMNS:
-        last: Any = None
+    """Encrypt every value with the key that it belongs to, and yield counts after each transaction.
+
+    "sealed" counts the values that were encrypted again. "unreadable" counts values that no current key decrypts; they
+    stay as they are.
+    """
+    for column in ENCRYPTED_COLUMNS:
+        last_id: Any = None
         while True:
             with database.write() as db:
-                rows = _fetch_batch(db, place, last)
-                done = Counter(_reencrypt_row(db, place, row) for row in rows)
+                rows = _fetch_batch(db, column, last_id)
+                counts = Counter(_reencrypt_row(db, column, row) for row in rows)
             if not rows:
                 break
-            last = rows[-1]._mapping[_get_primary_key(place)]
-            yield done
+            last_id = rows[-1]._mapping[_get_primary_key(column)]
+            yield counts
 
 
 def _fetch_batch(db: Transaction, column: EncryptedColumn, last_id: Any) -> list[Row[Any]]:
-    key = _get_primary_key(column)
-    own = urlsafe_b64encode(FAMILY_KEY_MARKER).decode()[:KEY_PREFIX_CHARACTERS]
-    begins = func.substr(column.column, 1, len(FAMILY_KEY_MARKER) if column.is_binary else KEY_PREFIX_CHARACTERS)
-    query = select(column.table).where(
-        column.column.is_not(None), begins != (FAMILY_KEY_MARKER if column.is_binary else own)
-    )
-    query = query.where(key > last_id) if last_id is not None else query
-    few = 5 if column.is_binary and column.find_owner_id else REENCRYPT_BATCH_SIZE  # sounds are large
-    return list(db.execute(query.order_by(key).limit(few).with_for_update()))
+    """Return the next rows whose value is not under a family's own key yet."""
+    primary_key = _get_primary_key(column)
+    is_under_other_key = _select_key_prefix(column) != _encode_key_prefix(column, FAMILY_KEY_MARKER)
+    query = select(column.table).where(column.column.is_not(None), is_under_other_key)
+    if last_id is not None:
+        query = query.where(primary_key > last_id)
+    has_large_values = column.is_binary and column.find_owner_id
+    batch_size = LARGE_VALUE_BATCH_SIZE if has_large_values else REENCRYPT_BATCH_SIZE
+    return list(db.execute(query.order_by(primary_key).limit(batch_size).with_for_update()))
 
 
 def _get_primary_key(column: EncryptedColumn) -> Column[Any]:
-    (key,) = column.table.primary_key.columns
-    return key
+    (primary_key,) = column.table.primary_key.columns
+    return primary_key
 
 
 def _reencrypt_row(db: Transaction, column: EncryptedColumn, row: Row[Any]) -> str:
     value = row._mapping[column.column]
     if not value:
         return "empty"
-    sealed = bytes(value) if column.is_binary else urlsafe_b64decode(value)
-    owner = column.find_owner_id(db, row) if column.find_owner_id else None
-    if sealed.startswith(FAMILY_KEY_MARKER) or (owner is None and sealed.startswith(db.vault.newest_key_id)):
+    encrypted = bytes(value) if column.is_binary else urlsafe_b64decode(value)
+    owner_id = column.find_owner_id(db, row) if column.find_owner_id else None
+    if encrypted.startswith(FAMILY_KEY_MARKER) or (owner_id is None and encrypted.startswith(db.vault.newest_key_id)):
         return "right"
-    where = column.build_context(row)
+    context = column.build_context(row)
     try:
-        plain = db.vault.decrypt_bytes(sealed, where)
+        data = db.vault.decrypt_bytes(encrypted, context)
     except DecryptionError:
         return "unreadable"
-    anew = record_keys.get_encryptor(db, owner).encrypt_bytes(plain, where)
-    stored = anew if column.is_binary else urlsafe_b64encode(anew).decode()
-    key = _get_primary_key(column)
-    db.execute(update(column.table).where(key == row._mapping[key]).values({column.column: stored}))
+    reencrypted = record_keys.get_encryptor(db, owner_id).encrypt_bytes(data, context)
+    new_value = reencrypted if column.is_binary else urlsafe_b64encode(reencrypted).decode()
+    primary_key = _get_primary_key(column)
+    db.execute(update(column.table).where(primary_key == row._mapping[primary_key]).values({column.column: new_value}))
     return "sealed"

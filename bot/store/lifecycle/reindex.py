@@ -1,7 +1,7 @@
-"""Indexing anew: the keyed hashes of addresses, under the `DATA_KEY` that is to stay alone.
+"""Reindexing: compute the lookup hashes of all addresses with a new `DATA_KEY`.
 
-All in one transaction, while nothing else runs: a process that looks for a family under the old hash would take it for
-a stranger.  What nobody can read again (opt-outs of erased families) lies under a lasting hash and is not touched.
+Everything happens in one transaction while no other process runs. A process that still uses the old hash would not
+find a family and would treat it as new. Opt-outs of erased families have permanent hashes, which don't change.
 """
 
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ REINDEX_BATCH_SIZE = 500
 
 @dataclass
 class ReindexCounts:
-    """How many addresses and leaders have a new hash."""
+    """How many contacts and community leaders have a new hash."""
 
     contacts: int = 0
     leaders: int = 0
 
 
 def is_needed(db: Transaction) -> bool:
-    """Whether addresses lie under another hash than this vault makes."""
+    """Return whether stored hashes differ from those that this vault computes."""
     row = db.execute(select(contacts.contacts).limit(1)).first()
     if row is None:
         return False
@@ -38,26 +38,26 @@ def is_needed(db: Transaction) -> bool:
 
 
 def rehash_all(db: Transaction, new_vault: Vault) -> ReindexCounts:
-    """Hash anew every address that `before` finds, as `after` finds it; raises `Unreadable`, and nothing is kept."""
-    done, last = ReindexCounts(), 0
-    while rows := _fetch_batch(db, last):
-        last = rows[-1].id
+    """Replace every lookup hash by that of the new vault.
+
+    Raises:
+        DecryptionError: No key decrypts an address. Roll back the transaction.
+    """
+    counts, last_id = ReindexCounts(), 0
+    while rows := _fetch_batch(db, last_id):
+        last_id = rows[-1].id
         addresses = {row.id: contacts.decrypt_address(db.vault, row.sealed_address, row.address_index) for row in rows}
+        numbers = {families.extract_number(address) for address in addresses.values()}
         _rehash_contacts(db, new_vault, addresses)
-        _rehash_families_and_consents(
-            db, new_vault, {families.extract_number(address) for address in addresses.values()}
-        )
-        done.contacts += len(rows)
+        _rehash_families_and_consents(db, new_vault, numbers)
+        counts.contacts += len(rows)
+    table = community_leaders.community_leaders
     for leader in community_leaders.list_all(db):
         if leader.phone:
-            values = {"number_index": new_vault.compute_lookup_hash(leader.phone)}
-            db.execute(
-                update(community_leaders.community_leaders)
-                .where(community_leaders.community_leaders.c.id == leader.id)
-                .values(values)
-            )
-            done.leaders += 1
-    return done
+            new_hash = new_vault.compute_lookup_hash(leader.phone)
+            db.execute(update(table).where(table.c.id == leader.id).values(number_index=new_hash))
+            counts.leaders += 1
+    return counts
 
 
 def _fetch_batch(db: Transaction, last_id: int) -> list[Row[Any]]:
@@ -66,46 +66,50 @@ def _fetch_batch(db: Transaction, last_id: int) -> list[Row[Any]]:
 
 
 def _rehash_contacts(db: Transaction, new_vault: Vault, addresses: dict[int, str]) -> None:
-    hashed = {number: new_vault.compute_lookup_hash(address) for number, address in addresses.items()}
+    hashes = {contact_id: new_vault.compute_lookup_hash(address) for contact_id, address in addresses.items()}
     rows = [
-        {"which": number, "index": index, "sealed": contacts.encrypt_address(new_vault, addresses[number], index)}
-        for number, index in hashed.items()
+        {
+            "contact_id": contact_id,
+            "new_hash": new_hash,
+            "encrypted": contacts.encrypt_address(new_vault, addresses[contact_id], new_hash),
+        }
+        for contact_id, new_hash in hashes.items()
     ]
-    values: dict[str, Any] = {"address_index": bindparam("index"), "sealed_address": bindparam("sealed")}
-    db.execute(update(contacts.contacts).where(contacts.contacts.c.id == bindparam("which")).values(values), rows)
+    values: dict[str, Any] = {"address_index": bindparam("new_hash"), "sealed_address": bindparam("encrypted")}
+    db.execute(update(contacts.contacts).where(contacts.contacts.c.id == bindparam("contact_id")).values(values), rows)
 
 
 def _rehash_families_and_consents(db: Transaction, new_vault: Vault, numbers: set[str]) -> None:
-    """The families of these numbers, and what was said about consent from any of their addresses."""
-    own = families.families.c.person_index
-    rows = [
-        {"old": db.vault.compute_lookup_hash(number), "new": new_vault.compute_lookup_hash(number)}
-        for number in numbers
-    ]
-    key = update(families.families).where(own == bindparam("old"))
-    db.execute(key.values(person_index=bindparam("new")), rows)
-    written = [f"{way}{number}" for number in numbers for way in ("", "whatsapp:", "voice:")]
-    new = {db.vault.compute_lookup_hash(address): new_vault.compute_lookup_hash(address) for address in written}
-    event = consent_events.c.address_index
-    said = db.execute(select(event).where(event.in_(new)).distinct()).scalars().all()
-    if said:
-        key = update(consent_events).where(event == bindparam("old"))
-        db.execute(key.values(address_index=bindparam("new")), [{"old": one, "new": new[one]} for one in said])
+    """Replace the hashes of the families with these numbers, and of the consent events of all their addresses."""
+    compute_old, compute_new = db.vault.compute_lookup_hash, new_vault.compute_lookup_hash
+    rows = [{"old_hash": compute_old(number), "new_hash": compute_new(number)} for number in numbers]
+    statement = update(families.families).where(families.families.c.person_index == bindparam("old_hash"))
+    db.execute(statement.values(person_index=bindparam("new_hash")), rows)
+    addresses = [f"{prefix}{number}" for number in numbers for prefix in ("", "whatsapp:", "voice:")]
+    new_hashes = {compute_old(address): compute_new(address) for address in addresses}
+    column = consent_events.c.address_index
+    old_hashes = db.execute(select(column).where(column.in_(new_hashes)).distinct()).scalars().all()
+    if old_hashes:
+        statement = update(consent_events).where(column == bindparam("old_hash"))
+        rows = [{"old_hash": old_hash, "new_hash": new_hashes[old_hash]} for old_hash in old_hashes]
+        db.execute(statement.values(address_index=bindparam("new_hash")), rows)
 
 
 def explain_wrong_keys(db: Transaction) -> str:
-    """Why the program must not start with these keys ("": it may): it would take every family for a stranger."""
+    """Return why the program must not start with these keys, or "": with wrong keys, it would not find any family."""
     try:
-        wrong = is_needed(db)
+        if is_needed(db):
+            return "DATA_KEY lacks the key that addresses are hashed with. See `python -m bot keys status`."
     except DecryptionError:
-        return "DATA_KEY opens nothing of what is stored: put back the key that was used before."
-    return (
-        "" if not wrong else "DATA_KEY lacks the key that addresses are hashed with: see `python -m bot keys status`."
-    )
+        return "DATA_KEY can't decrypt the stored data. Restore the key that was used before."
+    return ""
 
 
 def explain_unfit_database(database: Database) -> str:
-    """The same of a database; "" for one that is away, or not brought up to date yet: /readyz and doctor tell that."""
+    """Return why the program must not start with the keys of this database, or "".
+
+    A database that is unavailable or not migrated is no reason: `/readyz` and `bot doctor` report it.
+    """
     try:
         with database.read() as db:
             return explain_wrong_keys(db)

@@ -1,11 +1,13 @@
-"""Runs of retention, with how many rows each rule took; and what is counted of rows that are gone."""
+"""Runs of retention with the number of rows per rule, and counts of the rows that were deleted."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
 
 from sqlalchemy import Column, Integer, String, Table, Text, UniqueConstraint, delete, insert, select, update
+from sqlalchemy.engine import Row
 
 from bot.base.database import Transaction, UtcDateTime, metadata
 
@@ -29,53 +31,55 @@ retention_counts = Table(
     Column("many", Integer, nullable=False),
     UniqueConstraint("month", "what", "kind", "state"),
 )
-"""What was sent in a month, by kind and how it ended: of nobody in particular."""
+"""Counts of deleted rows by month, kind, and final state, without any family."""
 
 
 @dataclass(frozen=True)
 class RetentionRun:
-    """One run; `counts`: rows by rule, without the rules that found nothing.  `ended_at` None: it was cut short."""
+    """One run.
+
+    `counts` maps each rule to its number of rows, without rules that found none. If `ended_at` is None, the run was
+    interrupted or has not ended yet.
+    """
 
     by: str
     started_at: datetime
     ended_at: datetime | None
     counts: Mapping[str, int]
 
-
-def start(db: Transaction, by: str, at: datetime) -> int:
-    """The number of a new run."""
-    return int(
-        db.execute(insert(retention_runs).values(by=by, started_at=at).returning(retention_runs.c.id)).scalar_one()
-    )
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build a run from a row of the table."""
+        return cls(row.by, row.started_at, row.ended_at, json.loads(row.counts))
 
 
-def end(db: Transaction, number: int, counts: Mapping[str, int], at: datetime) -> None:
-    """It has done everything."""
-    values = {"ended_at": at, "counts": json.dumps(dict(counts))}
-    db.execute(update(retention_runs).where(retention_runs.c.id == number).values(values))
+def start(db: Transaction, by: str, now: datetime) -> int:
+    """Start a run and return its id."""
+    statement = insert(retention_runs).values(by=by, started_at=now).returning(retention_runs.c.id)
+    return int(db.execute(statement).scalar_one())
+
+
+def end(db: Transaction, run_id: int, counts: Mapping[str, int], now: datetime) -> None:
+    """Record that a run has finished."""
+    values = {"ended_at": now, "counts": json.dumps(dict(counts))}
+    db.execute(update(retention_runs).where(retention_runs.c.id == run_id).values(values))
 
 
 def list_newest(db: Transaction, limit: int) -> list[RetentionRun]:
-    """The newest runs first."""
+    """Return the newest runs first."""
     rows = db.execute(select(retention_runs).order_by(retention_runs.c.id.desc()).limit(limit))
-    return [RetentionRun(row.by, row.started_at, row.ended_at, json.loads(row.counts)) for row in rows]
+    return [RetentionRun.from_row(row) for row in rows]
 
 
 def find_last_completed_start(db: Transaction) -> datetime | None:
-    """When the last run that did everything began."""
-    query = (
-        select(retention_runs.c.started_at)
-        .where(retention_runs.c.ended_at.is_not(None))
-        .order_by(retention_runs.c.id.desc())
-        .limit(1)
-    )
-    found: datetime | None = db.execute(query).scalar_one_or_none()
-    return found
+    """Return the start time of the last run that finished."""
+    query = select(retention_runs.c.started_at).where(retention_runs.c.ended_at.is_not(None))
+    return db.execute(query.order_by(retention_runs.c.id.desc()).limit(1)).scalar_one_or_none()
 
 
-def count_deleted(db: Transaction, record_type: str, at: datetime, kind: str, state: str) -> None:
-    """One more row of this kind is gone."""
-    month = at.strftime("%Y-%m")
+def count_deleted(db: Transaction, record_type: str, created_at: datetime, kind: str, state: str) -> None:
+    """Count one deleted row in the month of its creation."""
+    month = created_at.strftime("%Y-%m")
     key = (
         (retention_counts.c.month == month)
         & (retention_counts.c.what == record_type)
@@ -87,6 +91,6 @@ def count_deleted(db: Transaction, record_type: str, at: datetime, kind: str, st
 
 
 def delete_before(db: Transaction, before: datetime, limit: int) -> int:
-    """Delete older runs; how many."""
+    """Delete runs that started before this time and return how many."""
     old = select(retention_runs.c.id).where(retention_runs.c.started_at < before).limit(limit)
     return db.execute(delete(retention_runs).where(retention_runs.c.id.in_(old))).rowcount

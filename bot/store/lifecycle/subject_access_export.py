@@ -1,7 +1,7 @@
-"""Everything that is held about one family, opened, table by table: for a records request.
+"""Subject access export: the decrypted rows of every table about one family, for a records request.
 
-The rows are found by the same way down that erasing goes, by the columns that name a contact or case without the
-database knowing, so that a table that is new tomorrow is in it too, and by the hash of the number.
+The export finds rows by the foreign keys that erasure follows, by id columns without a foreign key, and by the hash of
+the number. It therefore includes tables that are added later.
 """
 
 from base64 import b64encode, urlsafe_b64encode
@@ -23,9 +23,9 @@ from bot.store.lifecycle.reencrypt import ENCRYPTED_COLUMNS, EncryptedColumn
 
 PARENT_TABLE_OF_COLUMN = {"family_id": "families", "contact_id": "contacts", "case_id": "cases"}
 EXPORT_EXCLUDED_TABLES = frozenset(
-    {"family_keys", "incidents", "incident_people", "incident_entries", "gathering_themes", "case_links"}
+    {"family_keys", "incidents", "incident_people", "incident_entries", "meeting_themes", "case_links"}
 )
-"""A key is no record; agents at a school are the school's record; a link is its hash."""
+"""Keys and link hashes are not records about the family. Incidents are records of the school."""
 EXPORT_EXCLUDED_COLUMNS = frozenset(
     {
         "address_index",
@@ -39,120 +39,115 @@ EXPORT_EXCLUDED_COLUMNS = frozenset(
         "number_index",
     }
 )
-"""Hashes and marks that say nothing to a reader."""
+"""Hashes and technical ids that mean nothing to a reader."""
 EXPORT_ID_BATCH_SIZE = 500
 
 
 def export_family(db: Transaction, family_id: int) -> dict[str, list[dict[str, Any]]]:
-    """Rows by table, sealed columns opened (a sound as base64); values are text, numbers, truth or None."""
-    sealed = {place.column: place for place in ENCRYPTED_COLUMNS}
-    found: dict[str, list[dict[str, Any]]] = {}
-    for table, rows in {**_find_family_rows(db, family_id), **_find_rows_by_number(db, family_id)}.items():
-        shown = [_format_row(db, table, row, sealed) for row in rows]
-        if shown:
-            found[table.name] = shown
-    return found
+    """Return the decrypted rows by table name. Values are text, numbers, or booleans; a sound is base64."""
+    encrypted_columns = {encrypted.column: encrypted for encrypted in ENCRYPTED_COLUMNS}
+    rows_by_table = {**_find_family_rows(db, family_id), **_find_rows_by_number(db, family_id)}
+    return {
+        table.name: [_format_row(db, table, row, encrypted_columns) for row in rows]
+        for table, rows in rows_by_table.items()
+        if rows
+    }
 
 
 def _find_rows_by_number(db: Transaction, family_id: int) -> dict[Table, list[RowMapping]]:
-    """What is known by a hash of the number: every word about consent (from before an erasing, too), and the line in
-    the register of leaders."""
-    known, leader = metadata.tables["contacts"], community_leaders.community_leaders
-    rows = db.execute(select(known).where(known.c.family_id == family_id)).all()
-    indexes = {row.address_index for row in rows}
+    """Return the rows that only a hash of the number identifies: consent events and the community leader's row.
+
+    Consent events include those from before an earlier erasure.
+    """
+    contact, event, leader = contacts.contacts, consent_events.consent_events, community_leaders.community_leaders
+    rows = db.execute(select(contact).where(contact.c.family_id == family_id)).all()
+    hashes = {row.address_index for row in rows}
     for row in rows:
-        with suppress(DecryptionError):  # the rest of the copy is worth having
+        with suppress(DecryptionError):  # the rest of the export is still useful
             address = contacts.decrypt_address(db.vault, row.sealed_address, row.address_index)
-            ways = {address, *contacts.list_possible_addresses(families.extract_number(address))}
-            indexes |= {
-                *map(db.vault.compute_lookup_hash, ways),
-                *permanent_hashes.compute_hashes(db, [*ways]).values(),
-            }
-    said = consent_events.consent_events
-    person = select(families.families.c.person_index).where(families.families.c.id == family_id).scalar_subquery()
+            addresses = {address, *contacts.list_possible_addresses(families.extract_number(address))}
+            hashes.update(map(db.vault.compute_lookup_hash, addresses))
+            hashes.update(permanent_hashes.compute_hashes(db, [*addresses]).values())
+    family = families.families.c
+    number_hash = select(family.person_index).where(family.id == family_id).scalar_subquery()
+    event_query = select(event).where(event.c.address_index.in_(hashes)).order_by(event.c.id)
+    leader_query = select(leader).where(leader.c.number_index == number_hash)
     return {
-        said: list(db.execute(select(said).where(said.c.address_index.in_(indexes)).order_by(said.c.id)).mappings()),
-        leader: list(db.execute(select(leader).where(leader.c.number_index == person)).mappings()),
+        event: list(db.execute(event_query).mappings()),
+        leader: list(db.execute(leader_query).mappings()),
     }
 
 
 def _find_family_rows(db: Transaction, family_id: int) -> dict[Table, list[RowMapping]]:
-    """Whatever leads to the family, from the family down."""
+    """Return the rows that reference the family directly or indirectly."""
     ids: dict[str, set[Any]] = {"families": {family_id}}
-    found: dict[Table, list[RowMapping]] = {}
+    rows_by_table: dict[Table, list[RowMapping]] = {}
     for table in _list_tables_in_order():
         keys: list[ColumnElement[bool]] = [
-            column.in_(some) for column in table.c for some in _batch_referenced_ids(ids, column)
+            column.in_(batch) for column in table.c for batch in _batch_referenced_ids(ids, column)
         ]
         if table.name == "families":
             keys = [table.c.id == family_id]
         rows = list(db.execute(select(table).where(or_(*keys))).mappings()) if keys else []
         if rows:
-            found[table] = rows
+            rows_by_table[table] = rows
             ids[table.name] = {row[table.c.id] for row in rows} if "id" in table.c else set()
-    return found
+    return rows_by_table
 
 
 def _list_tables_in_order() -> list[Table]:
-    return [
-        table
-        for table in metadata.sorted_tables
-        if table.name not in EXPORT_EXCLUDED_TABLES and _is_linked_to_family(table)
-    ] + [
-        table
-        for table in metadata.sorted_tables
-        if table.name not in EXPORT_EXCLUDED_TABLES
-        and not _is_linked_to_family(table)
-        and set(PARENT_TABLE_OF_COLUMN) & set(table.c.keys())
-    ]
+    """Return the tables with foreign keys to a family, then those with such ids but no foreign keys."""
+    tables = [table for table in metadata.sorted_tables if table.name not in EXPORT_EXCLUDED_TABLES]
+    linked = [table for table in tables if _is_linked_to_family(table)]
+    unlinked = [table for table in tables if table not in linked and PARENT_TABLE_OF_COLUMN.keys() & table.c.keys()]
+    return linked + unlinked
 
 
 def _is_linked_to_family(table: Table) -> bool:
-    """Whether the database itself knows the way from here to a family."""
-    return table.name == "families" or any(
-        parent in erasure.find_family_tables() for parent in _list_parent_tables(table)
-    )
-
-
-def _list_parent_tables(table: Table) -> Iterable[str]:
-    return (key.column.table.name for column in table.c for key in column.foreign_keys)
+    """Return whether a foreign key leads from this table to a family, directly or indirectly."""
+    parents = {key.column.table.name for key in table.foreign_keys}
+    return table.name == "families" or not parents.isdisjoint(erasure.find_family_tables())
 
 
 def _batch_referenced_ids(ids: dict[str, set[Any]], column: Column[Any]) -> Iterable[list[Any]]:
-    """The ids of the rows that this column names, some at a time."""
+    """Return the exported ids that this column may reference, in batches."""
     parents = [key.column.table.name for key in column.foreign_keys] or [PARENT_TABLE_OF_COLUMN.get(column.name, "")]
-    known = sorted({one for parent in parents for one in ids.get(parent, ())})
-    return [known[start : start + EXPORT_ID_BATCH_SIZE] for start in range(0, len(known), EXPORT_ID_BATCH_SIZE)]
+    parent_ids = sorted({parent_id for parent in parents for parent_id in ids.get(parent, ())})
+    starts = range(0, len(parent_ids), EXPORT_ID_BATCH_SIZE)
+    return [parent_ids[start : start + EXPORT_ID_BATCH_SIZE] for start in starts]
 
 
 def _format_row(
     db: Transaction, table: Table, row: RowMapping, encrypted_columns: dict[Column[Any], EncryptedColumn]
 ) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for column in table.c:
         value = row[column]
         if column.name in EXPORT_EXCLUDED_COLUMNS or value is None or value == "":
             continue
-        place = encrypted_columns.get(column)
-        shown[column.name.removeprefix("sealed_")] = (
-            _decrypt_value(db, place, row, value) if place else _format_value(value)
-        )
-    return shown
+        encrypted_column = encrypted_columns.get(column)
+        if encrypted_column:
+            value = _decrypt_value(db, encrypted_column, row, value)
+        values[column.name.removeprefix("sealed_")] = _format_value(value)
+    return values
 
 
 class _RowAttributes:
-    """A row's values by name, as the places want them."""
+    """The values of a row as attributes, as `EncryptedColumn.build_context` reads them."""
 
     def __init__(self, row: RowMapping) -> None:
         self.__dict__.update({str(name): value for name, value in row.items()})
 
 
-def _decrypt_value(db: Transaction, place: EncryptedColumn, row: RowMapping, value: Any) -> str:
-    opens, where = record_keys.get_decryptor(db), place.build_context(_RowAttributes(row))  # type: ignore[arg-type]
+def _decrypt_value(db: Transaction, column: EncryptedColumn, row: RowMapping, value: Any) -> str:
+    decryptor = record_keys.get_decryptor(db)
+    context = column.build_context(_RowAttributes(row))  # type: ignore[arg-type]
     try:
-        return b64encode(opens.decrypt_bytes(value, where)).decode() if place.is_binary else opens.decrypt(value, where)
+        if column.is_binary:
+            return b64encode(decryptor.decrypt_bytes(value, context)).decode()
+        return decryptor.decrypt(value, context)
     except DecryptionError:
-        return "(no key opens this any more)"
+        return "(no key decrypts this value)"
 
 
 def _format_value(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Who interprets at a gathering: a trained interpreter, or a bilingual colleague, who is not enough alone."""
+"""Interpreters of a meeting: trained interpreters, or bilingual colleagues, who are not enough alone."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, delete, insert, select
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+from bot.store.cases.interpreter_requests import InterpreterKind
 
 meeting_interpreters = Table(
-    "gathering_interpreters",
+    "meeting_interpreters",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("gathering_id", ForeignKey("gatherings.id"), nullable=False, index=True),
+    Column("meeting_id", ForeignKey("meetings.id"), nullable=False, index=True),
     Column("language", String(8), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("name", String(80), nullable=False),
@@ -22,34 +23,43 @@ meeting_interpreters = Table(
 
 @dataclass(frozen=True)
 class BookedInterpreter:
-    """`kind` is "trained" or "bilingual"; `name` the person, agency or line, as staff call it."""
+    """A booked interpreter.
+
+    `name` is the person, agency, or phone service.
+    """
 
     id: int
     language: str
-    kind: str
+    kind: InterpreterKind
     name: str
     booked_by: str
 
 
-def book(db: Transaction, meeting_id: int, booked: BookedInterpreter, at: datetime) -> None:
-    """Write down who was found; the same once."""
-    same = (meeting_interpreters.c.language == booked.language) & (meeting_interpreters.c.name == booked.name)
-    key = (meeting_interpreters.c.gathering_id == meeting_id) & same
+def book(db: Transaction, meeting_id: int, booked: BookedInterpreter, now: datetime) -> None:
+    """Record the booked interpreter.
+
+    It replaces an entry with the same language and name.
+    """
+    is_same = (meeting_interpreters.c.language == booked.language) & (meeting_interpreters.c.name == booked.name)
+    key = (meeting_interpreters.c.meeting_id == meeting_id) & is_same
     db.execute(delete(meeting_interpreters).where(key))
-    row = {"gathering_id": meeting_id, "language": booked.language, "kind": booked.kind, "name": booked.name}
-    db.execute(insert(meeting_interpreters).values(**row, booked_by=booked.booked_by, booked_at=at))
+    row = {"meeting_id": meeting_id, "language": booked.language, "kind": booked.kind, "name": booked.name}
+    db.execute(insert(meeting_interpreters).values(**row, booked_by=booked.booked_by, booked_at=now))
 
 
 def remove(db: Transaction, meeting_id: int, interpreter_id: int) -> bool:
-    """Somebody cannot come; False if nobody was there."""
+    """Remove an interpreter who cannot come.
+
+    Returns False if there is no such entry.
+    """
     table = meeting_interpreters.c
-    key = (table.id == interpreter_id) & (table.gathering_id == meeting_id)
+    key = (table.id == interpreter_id) & (table.meeting_id == meeting_id)
     return db.execute(delete(meeting_interpreters).where(key)).rowcount == 1
 
 
 def list_for_meeting(db: Transaction, meeting_id: int) -> list[BookedInterpreter]:
-    """By language."""
+    """Return the interpreters of the meeting, by language."""
     table = meeting_interpreters.c
     query = select(table.id, table.language, table.kind, table.name, table.booked_by)
-    rows = db.execute(query.where(table.gathering_id == meeting_id).order_by(table.language, table.id))
+    rows = db.execute(query.where(table.meeting_id == meeting_id).order_by(table.language, table.id))
     return [BookedInterpreter(**row) for row in rows.mappings()]

@@ -1,6 +1,6 @@
-"""The question box of a gathering: what was asked, in which language, on which day; never who.
+"""Anonymous questions before a meeting: the text, the language, and the day.
 
-No contact, no number, no hour and no id of a message is kept: not even who holds the keys can find out who asked.
+No contact, number, time, or message ID is stored. Even a person who has the keys cannot find out who asked.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from sqlalchemy import Column, Date, ForeignKey, Integer, String, Table, Text, i
 from bot.base.database import Transaction, metadata
 
 meeting_questions = Table(
-    "gathering_questions",
+    "meeting_questions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("gathering_id", ForeignKey("gatherings.id"), nullable=False, index=True),
+    Column("meeting_id", ForeignKey("meetings.id"), nullable=False, index=True),
     Column("sealed_text", Text, nullable=False),
     Column("place", String(32), nullable=False),
     Column("language", String(8), nullable=False),
@@ -25,7 +25,10 @@ meeting_questions = Table(
 
 @dataclass(frozen=True)
 class MeetingQuestion:
-    """`text` is masked; `language` "" where nobody could tell."""
+    """A question with its masked text.
+
+    `language` is "" if it is not known.
+    """
 
     id: int
     language: str
@@ -34,16 +37,16 @@ class MeetingQuestion:
 
 
 def add(db: Transaction, meeting_id: int, text: str, language: str, day: date) -> None:
-    """Put a masked question into the box."""
-    place = uuid4().hex
-    sealed = db.vault.encrypt(text, build_context(place))
-    row = {"gathering_id": meeting_id, "sealed_text": sealed, "place": place, "language": language, "day": day}
+    """Store a masked question."""
+    context_id = uuid4().hex
+    encrypted = db.vault.encrypt(text, build_context(context_id))
+    row = {"meeting_id": meeting_id, "sealed_text": encrypted, "place": context_id, "language": language, "day": day}
     db.execute(insert(meeting_questions).values(row))
 
 
 def list_for_meeting(db: Transaction, meeting_id: int) -> list[MeetingQuestion]:
-    """Everything that was asked, by language."""
-    query = select(meeting_questions).where(meeting_questions.c.gathering_id == meeting_id)
+    """Return the questions of the meeting, by language."""
+    query = select(meeting_questions).where(meeting_questions.c.meeting_id == meeting_id)
     rows = db.execute(query.order_by(meeting_questions.c.language, meeting_questions.c.id))
     return [
         MeetingQuestion(row.id, row.language, db.vault.decrypt(row.sealed_text, build_context(row.place)), row.day)
@@ -51,5 +54,5 @@ def list_for_meeting(db: Transaction, meeting_id: int) -> list[MeetingQuestion]:
     ]
 
 
-def build_context(place: str) -> str:
-    return f"question:text:{place}"
+def build_context(context_id: str) -> str:
+    return f"question:text:{context_id}"

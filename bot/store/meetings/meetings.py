@@ -1,24 +1,33 @@
-"""Gatherings: a meeting that the district holds with families, online unless it says a place.
+"""Meetings of the district with families, online or at a place.
 
-States: planned → ready (interpreters are there) → invited (its announcement is drafted) → over, or canceled before.
-Who comes stands in `rsvps`, who interprets in `gathering_interpreters`, what was asked before in `questions`.
+The answers of families are in `rsvps`, the interpreters in `meeting_interpreters`, and the questions in
+`meeting_questions`.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, insert, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import IntegrityError
 
 from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.announcements.announcements import generate_code
+from bot.store.unique_rows import insert_if_new
+
+MeetingState = Literal["planned", "ready", "invited", "over", "canceled"]
+"""The progress of a meeting:
+
+- `planned`: interpreters may be missing.
+- `ready`: all interpreters are booked.
+- `invited`: its announcement is drafted.
+- `over` or `canceled`: the end.
+"""
 
 meetings = Table(
-    "gatherings",
+    "meetings",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("code", String(8), nullable=False, unique=True),
@@ -44,23 +53,26 @@ meetings = Table(
 )
 
 meeting_interpreter_requests = Table(
-    "gathering_needs",
+    "meeting_interpreter_requests",
     metadata,
-    Column("gathering_id", ForeignKey("gatherings.id"), nullable=False),
+    Column("meeting_id", ForeignKey("meetings.id"), nullable=False),
     Column("language", String(8), nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    UniqueConstraint("gathering_id", "language"),
+    UniqueConstraint("meeting_id", "language"),
 )
-"""Languages for which the coordinator was asked to find an interpreter: once each."""
+"""Languages for which the coordinator was asked to find an interpreter, once each."""
 
-UPCOMING_STATES = ("planned", "ready", "invited")
-"""States of a gathering that is still to come."""
+UPCOMING_STATES: tuple[MeetingState, ...] = ("planned", "ready", "invited")
+"""States of a meeting that has not ended and is not canceled."""
 JSON_LIST_COLUMNS = ("schools", "helpers", "languages")
 
 
 @dataclass(frozen=True)
 class MeetingPlan:
-    """What somebody fills in.  `link`, `dial_in` and `dial_code` are empty where it is at a `place`."""
+    """The plan of a meeting.
+
+    For a meeting at a `place`, `link`, `dial_in`, and `dial_code` are empty.
+    """
 
     title: str
     host: str
@@ -77,11 +89,14 @@ class MeetingPlan:
 
 @dataclass(frozen=True)
 class Meeting(MeetingPlan):
-    """One that is kept.  `revision` counts the changes that those who said yes must hear of."""
+    """A stored meeting.
+
+    `revision` counts the changes that attendees must be notified of.
+    """
 
     id: int = 0
     code: str = ""
-    state: str = "planned"
+    state: MeetingState = "planned"
     revision: int = 0
     announcement_id: int | None = None
     sheet: str = ""
@@ -91,86 +106,105 @@ class Meeting(MeetingPlan):
 
     @property
     def is_upcoming(self) -> bool:
-        """Whether it is still planned to take place."""
+        """Return whether the meeting is still planned to take place."""
         return self.state in UPCOMING_STATES
 
     def get_attendee_facts(self) -> tuple[object, ...]:
-        """What somebody who comes must know: a change of it is told."""
+        """Return the details that attendees need.
+
+        If one changes, attendees are notified.
+        """
         return (self.starts_at, self.ends_at, self.link, self.dial_in, self.dial_code, self.place)
 
 
-def add(db: Transaction, plan: MeetingPlan, by: str, at: datetime) -> int:
-    """Keep a new gathering; its number."""
-    values = {**_build_columns(plan), "code": generate_code(), "state": "planned", "written_by": by, "created_at": at}
+def add(db: Transaction, plan: MeetingPlan, by: str, now: datetime) -> int:
+    """Store a meeting and return its ID."""
+    values = {**_build_columns(plan), "code": generate_code(), "state": "planned", "written_by": by, "created_at": now}
     return int(db.execute(insert(meetings).values(values).returning(meetings.c.id)).scalar_one())
 
 
 def change(db: Transaction, current: Meeting, plan: MeetingPlan, is_announced: bool) -> bool:
-    """Put a new plan in place of the one that was looked at; False if it is over, canceled or changed meanwhile.
+    """Replace the plan of the meeting.
 
-    `told`: people rely on it, so that a change of its facts is a new revision; an invitation with the old ones holds
-    no more, and is drafted anew.
+    Returns False if the meeting is over, canceled, or changed meanwhile. If `is_announced` is True, the change is a new
+    revision, because families rely on the old plan. An invitation with the old details becomes invalid and is drafted
+    again.
     """
-    same = (meetings.c.id == current.id) & (meetings.c.revision == current.revision)
-    values = {**_build_columns(plan), "revision": current.revision + (1 if is_announced else 0)}
+    is_unchanged = (meetings.c.id == current.id) & (meetings.c.revision == current.revision)
+    values = {**_build_columns(plan), "revision": current.revision}
+    if is_announced:
+        values["revision"] += 1
     if current.state == "ready" or (is_announced and current.state == "invited"):
         values["state"] = "planned"
-    return db.execute(update(meetings).where(same & meetings.c.state.in_(UPCOMING_STATES)).values(values)).rowcount == 1
+    key = is_unchanged & meetings.c.state.in_(UPCOMING_STATES)
+    return db.execute(update(meetings).where(key).values(values)).rowcount == 1
 
 
 def change_state(
-    db: Transaction, meeting_id: int, from_states: Sequence[str], to_state: str, **other_columns: Any
+    db: Transaction,
+    meeting_id: int,
+    from_states: Sequence[MeetingState],
+    to_state: MeetingState,
+    **other_columns: Any,
 ) -> bool:
-    """From one of these states to another (with other columns); False if it was in none of them."""
+    """Change the state from one of `from_states` to `to_state`, and set other columns.
+
+    Returns False if the meeting was in another state.
+    """
     key = (meetings.c.id == meeting_id) & meetings.c.state.in_(from_states)
     return db.execute(update(meetings).where(key).values(state=to_state, **other_columns)).rowcount == 1
 
 
 def set_answer_sheet(db: Transaction, meeting_id: int, text: str, by: str) -> None:
-    """The questions with their answers, as staff will say them; whoever approved the old one must do so again."""
+    """Store the questions with their answers for staff.
+
+    The new text needs a new approval.
+    """
     key = meetings.c.id == meeting_id
     db.execute(update(meetings).where(key).values(sheet=text, sheet_by=by, sheet_approved_by=None))
 
 
 def approve_answer_sheet(db: Transaction, meeting_id: int, text: str, by: str) -> bool:
-    """Somebody besides its writer approves this very text; False if it was changed, or is one's own."""
+    """Approve exactly this text.
+
+    Returns False if the text changed, or if `by` wrote it.
+    """
     key = (meetings.c.id == meeting_id) & (meetings.c.sheet == text) & (meetings.c.sheet_by != by)
     return db.execute(update(meetings).where(key).values(sheet_approved_by=by)).rowcount == 1
 
 
-def record_interpreter_request(db: Transaction, meeting_id: int, language: str, at: datetime) -> bool:
-    """Note that an interpreter of this language is asked for; False if that was done before."""
-    try:
-        with db.begin_nested():
-            db.execute(insert(meeting_interpreter_requests).values(gathering_id=meeting_id, language=language, at=at))
-    except IntegrityError:
-        return False
-    return True
+def record_interpreter_request(db: Transaction, meeting_id: int, language: str, now: datetime) -> bool:
+    """Record that an interpreter for this language is requested.
+
+    Returns False if it was recorded before.
+    """
+    row = {"meeting_id": meeting_id, "language": language, "at": now}
+    return insert_if_new(db, meeting_interpreter_requests, row) is not None
 
 
 def find(db: Transaction, meeting_id: int) -> Meeting | None:
-    """The gathering with this number, if there is one."""
+    """Return the meeting with this ID, or None."""
     return _find_meeting(db, meetings.c.id == meeting_id)
 
 
 def find_by_code(db: Transaction, code: str) -> Meeting | None:
-    """The gathering with this code, written in any case."""
+    """Return the meeting with this code, in upper or lower case, or None."""
     return _find_meeting(db, meetings.c.code == code.upper())
 
 
 def find_by_announcement(db: Transaction, announcement_id: int) -> Meeting | None:
-    """The gathering to which this announcement invites."""
+    """Return the meeting of this invitation, or None."""
     return _find_meeting(db, meetings.c.announcement_id == announcement_id)
 
 
 def list_newest(db: Transaction, limit: int) -> list[Meeting]:
-    """The latest day first."""
+    """Return the meetings, latest start first."""
     query = select(meetings).order_by(meetings.c.starts_at.desc()).limit(limit)
     return [_build_meeting(row) for row in db.execute(query)]
 
 
-def list_by_state(db: Transaction, *states: str) -> list[Meeting]:
-    """All in one of these states."""
+def list_by_state(db: Transaction, *states: MeetingState) -> list[Meeting]:
+    """Return all meetings in one of these states."""
     return [_build_meeting(row) for row in db.execute(select(meetings).where(meetings.c.state.in_(states)))]
 
 
@@ -180,10 +214,9 @@ def _find_meeting(db: Transaction, key: Any) -> Meeting | None:
 
 
 def _build_columns(plan: MeetingPlan) -> dict[str, Any]:
-    names = MeetingPlan.__dataclass_fields__
-    return {
-        name: json.dumps(getattr(plan, name)) if name in JSON_LIST_COLUMNS else getattr(plan, name) for name in names
-    }
+    columns = {name: getattr(plan, name) for name in MeetingPlan.__dataclass_fields__}
+    lists = {name: json.dumps(columns[name]) for name in JSON_LIST_COLUMNS}
+    return columns | lists
 
 
 def _build_meeting(row: Row[Any]) -> Meeting:

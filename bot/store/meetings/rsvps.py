@@ -1,41 +1,44 @@
-"""Who said that it comes to a gathering: one row a family, however often it says so; what it was told, once each."""
+"""Answers of families to meeting invitations: one row for each family and meeting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, func, select, update
 
 from bot.base.database import Transaction, UtcDateTime, metadata
 from bot.store.families.contacts import contacts
 from bot.store.meetings.meetings import meetings
+from bot.store.unique_rows import insert_if_new
 
 rsvps = Table(
     "rsvps",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("gathering_id", ForeignKey("gatherings.id"), nullable=False),
+    Column("meeting_id", ForeignKey("meetings.id"), nullable=False),
     Column("family_id", ForeignKey("families.id", ondelete="CASCADE"), nullable=False),
     Column("contact_id", ForeignKey("contacts.id", ondelete="CASCADE"), nullable=False),
     Column("language", String(8), nullable=False),
     Column("people", Integer, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("revision", Integer, nullable=False, server_default="0"),
-    Column("told_day_at", UtcDateTime),
-    Column("told_hour_at", UtcDateTime),
+    Column("day_reminder_at", UtcDateTime),
+    Column("hour_reminder_at", UtcDateTime),
     Column("asked_at", UtcDateTime),
-    UniqueConstraint("gathering_id", "family_id"),
+    UniqueConstraint("meeting_id", "family_id"),
 )
-"""`people` 0: it said that it does not come.  `revision`: up to which change of the gathering it was told."""
+"""`people` is 0 if the family does not come. `revision` is the newest revision that the family was notified of."""
 
-RsvpMark = Literal["told_day_at", "told_hour_at", "asked_at"]
+RsvpMark = Literal["day_reminder_at", "hour_reminder_at", "asked_at"]
 
 
 @dataclass(frozen=True)
 class Rsvp:
-    """One family that comes; `language` the one it reads now, "" where nobody knows."""
+    """A family that comes.
+
+    `language` is the family's current language, or "" if it is not known.
+    """
 
     id: int
     contact_id: int
@@ -47,7 +50,7 @@ class Rsvp:
 
 @dataclass(frozen=True)
 class AttendeeCount:
-    """How many families and people of one language come."""
+    """The number of families and people that come, for one language."""
 
     language: str
     families: int
@@ -55,87 +58,93 @@ class AttendeeCount:
 
 
 def set_response(
-    db: Transaction, meeting: tuple[int, int], family: tuple[int, int], language: str, people: int, at: datetime
+    db: Transaction, meeting: tuple[int, int], family: tuple[int, int], language: str, people: int, now: datetime
 ) -> None:
-    """A family (its id, its contact's id) says how many of it come to this gathering (its id, its revision).
+    """Store how many people of a family come.
 
-    Said again it replaces what was said before; 0 takes it back.
+    `meeting` is (meeting ID, revision). `family` is (family ID, contact ID). A new answer replaces the old one. 0
+    people means that the family does not come.
     """
-    values = {"contact_id": family[1], "language": language, "people": people, "revision": meeting[1]}
-    key = (rsvps.c.gathering_id == meeting[0]) & (rsvps.c.family_id == family[0])
-    try:
-        with db.begin_nested():
-            row = {"gathering_id": meeting[0], "family_id": family[0], "at": at, **values}
-            db.execute(insert(rsvps).values(row))
-    except IntegrityError:
+    meeting_id, revision = meeting
+    family_id, contact_id = family
+    values = {"contact_id": contact_id, "language": language, "people": people, "revision": revision}
+    key = (rsvps.c.meeting_id == meeting_id) & (rsvps.c.family_id == family_id)
+    row = {"meeting_id": meeting_id, "family_id": family_id, "at": now, **values}
+    if insert_if_new(db, rsvps, row) is None:
         db.execute(update(rsvps).where(key).values(values))
 
 
 def get_response(db: Transaction, meeting_id: int, family_id: int) -> int | None:
-    """How many this family said; None: it said nothing."""
-    key = (rsvps.c.gathering_id == meeting_id) & (rsvps.c.family_id == family_id)
+    """Return how many people this family announced, or None if it has not answered."""
+    key = (rsvps.c.meeting_id == meeting_id) & (rsvps.c.family_id == family_id)
     return db.execute(select(rsvps.c.people).where(key)).scalar_one_or_none()
 
 
 def count_attendees(db: Transaction, meeting_id: int) -> list[AttendeeCount]:
-    """By language (the one each family reads now), the largest first."""
+    """Return the attendees by the current language of the family, largest number of families first."""
     language = _select_language()
     columns = (language.label("language"), func.count().label("families"), func.sum(rsvps.c.people).label("people"))
-    key = (rsvps.c.gathering_id == meeting_id) & (rsvps.c.people > 0)
+    key = (rsvps.c.meeting_id == meeting_id) & (rsvps.c.people > 0)
     query = select(*columns).join(contacts, contacts.c.id == rsvps.c.contact_id).where(key).group_by(language)
-    found = [AttendeeCount(row.language, row.families, int(row.people)) for row in db.execute(query)]
-    return sorted(found, key=lambda one: (-one.families, one.language))
+    counts = [AttendeeCount(row.language, row.families, int(row.people)) for row in db.execute(query)]
+    return sorted(counts, key=lambda count: (-count.families, count.language))
 
 
 def list_to_remind(
     db: Transaction, meeting_id: int, mark: RsvpMark, responded_before: datetime, limit: int
 ) -> list[Rsvp]:
-    """Who comes, said so before this moment, and was not told so far."""
+    """Return the families that come, answered before `responded_before`, and lack this reminder."""
     return _fetch_rsvps(db, meeting_id, _match_not_notified(mark, responded_before), limit)
 
 
 def list_not_notified(db: Transaction, meeting_id: int, revision: int, limit: int) -> list[Rsvp]:
-    """Who comes and does not know of the newest change."""
+    """Return the families that come and were not notified of this revision."""
     return _fetch_rsvps(db, meeting_id, (rsvps.c.people > 0) & (rsvps.c.revision < revision), limit)
 
 
-def mark_notified(db: Transaction, rsvp_id: int, name: RsvpMark, at: datetime) -> bool:
-    """Note that this family is told; False if another process did so first."""
+def mark_notified(db: Transaction, rsvp_id: int, name: RsvpMark, now: datetime) -> bool:
+    """Record that the family receives this reminder.
+
+    Returns False if another process recorded it first.
+    """
     key = (rsvps.c.id == rsvp_id) & rsvps.c[name].is_(None)
-    return db.execute(update(rsvps).where(key).values({name: at})).rowcount == 1
+    return db.execute(update(rsvps).where(key).values({name: now})).rowcount == 1
 
 
 def mark_all_notified(
-    db: Transaction, meeting_id: int, name: RsvpMark, responded_before: datetime, at: datetime
+    db: Transaction, meeting_id: int, name: RsvpMark, responded_before: datetime, now: datetime
 ) -> int:
-    """Note of everybody of `to_remind` that they are told; how many."""
-    key = (rsvps.c.gathering_id == meeting_id) & _match_not_notified(name, responded_before)
-    return int(db.execute(update(rsvps).where(key).values({name: at})).rowcount)
+    """Record the reminder for all families of `list_to_remind`, and return their number."""
+    key = (rsvps.c.meeting_id == meeting_id) & _match_not_notified(name, responded_before)
+    return int(db.execute(update(rsvps).where(key).values({name: now})).rowcount)
 
 
 def mark_notified_revision(db: Transaction, rsvp_id: int, revision: int, **other_columns: Any) -> bool:
-    """Note that this family is told of a change; its reminders are for the new time; False if it was told before."""
+    """Record that the family is notified of this revision, and set other columns.
+
+    Returns False if it was recorded before.
+    """
     key = (rsvps.c.id == rsvp_id) & (rsvps.c.revision < revision)
     return db.execute(update(rsvps).where(key).values(revision=revision, **other_columns)).rowcount == 1
 
 
 def list_contact_ids(db: Transaction, meeting_id: int) -> Sequence[int]:
-    """The contacts that said they come."""
-    key = (rsvps.c.gathering_id == meeting_id) & (rsvps.c.people > 0)
+    """Return the contact IDs of the families that come."""
+    key = (rsvps.c.meeting_id == meeting_id) & (rsvps.c.people > 0)
     return db.execute(select(rsvps.c.contact_id).where(key)).scalars().all()
 
 
 def find_next_end(db: Transaction, contact_id: int, after: datetime) -> datetime | None:
-    """When the next gathering to which this contact comes ends; None: there is none yet."""
-    mine = (rsvps.c.contact_id == contact_id) & (rsvps.c.people > 0) & (meetings.c.state != "canceled")
-    query = select(func.min(meetings.c.ends_at)).join(rsvps, rsvps.c.gathering_id == meetings.c.id)
-    found: datetime | None = db.execute(query.where(mine & (meetings.c.ends_at > after))).scalar_one()
-    return found
+    """Return when the next meeting of this contact ends, or None if there is none."""
+    key = (rsvps.c.contact_id == contact_id) & (rsvps.c.people > 0) & (meetings.c.state != "canceled")
+    query = select(func.min(meetings.c.ends_at)).join(rsvps, rsvps.c.meeting_id == meetings.c.id)
+    ends_at: datetime | None = db.execute(query.where(key & (meetings.c.ends_at > after))).scalar_one()
+    return ends_at
 
 
 def has_opted_out(db: Transaction, family_id: int) -> bool:
-    """Whether this family texted STOP on any of its addresses."""
-    key = (contacts.c.family_id == family_id) & contacts.c.stopped_at.is_not(None)
+    """Return whether this family sent STOP from any of its addresses."""
+    key = (contacts.c.family_id == family_id) & contacts.c.opted_out_at.is_not(None)
     return db.execute(select(contacts.c.id).where(key).limit(1)).first() is not None
 
 
@@ -150,5 +159,5 @@ def _select_language() -> Any:
 def _fetch_rsvps(db: Transaction, meeting_id: int, key: Any, limit: int) -> list[Rsvp]:
     columns = (rsvps.c.id, rsvps.c.contact_id, rsvps.c.family_id, _select_language().label("language"))
     query = select(*columns, rsvps.c.people, rsvps.c.at).join(contacts, contacts.c.id == rsvps.c.contact_id)
-    query = query.where((rsvps.c.gathering_id == meeting_id) & key).order_by(rsvps.c.id).limit(limit)
+    query = query.where((rsvps.c.meeting_id == meeting_id) & key).order_by(rsvps.c.id).limit(limit)
     return [Rsvp(**row) for row in db.execute(query).mappings()]

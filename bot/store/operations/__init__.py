@@ -1,1 +1,1 @@
-"""Tables and counts that operating the line needs."""
+"""Tables, values in Redis, and counts for operating Puente."""

@@ -1,7 +1,7 @@
-"""Incidents: agents came to a school, or a drill of it.  Who is in it, at which step, and what was written when.
+"""Incidents: agents at a school, or a drill, with the participants, their steps, and the record.
 
-An entry is written once (`cause`, the message's SID or the form's token) with the reply that it got, so that a repeat
-changes nothing and reads the same.  Words are sealed.
+An entry is stored once with its reply. `cause` is the SID of the message or the token of the form, so a repeat returns
+the same reply. The texts are encrypted.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ incident_participants = Table(
     Column("done_at", UtcDateTime),
     UniqueConstraint("incident_id", "staff"),
 )
-"""`step` is what is shown now, `reached` the furthest one, both from 1 (0: none was shown)."""
+"""`step` is the current step, and `reached` the furthest one. Both count from 1; 0 means that no step was shown."""
 
 incident_entries = Table(
     "incident_entries",
@@ -78,12 +78,16 @@ incident_entries = Table(
 
 
 INCIDENT_LOCK_ID = 8_231_965
-"""PostgreSQL's advisory lock; incidents are rare."""
+"""The ID of PostgreSQL's advisory lock. One lock is enough, because incidents are rare."""
 
 
 @dataclass(frozen=True)
 class Incident:
-    """`live`: counsel's signature held when it began; `ending`: ended, idle, mistake, or real (a drill cut short)."""
+    """An incident.
+
+    `live` is True if counsel's signature was valid when it began. `ending` is ended, idle, mistake, or real (a real
+    incident replaced the drill).
+    """
 
     id: int
     school: str | None
@@ -102,7 +106,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class IncidentParticipant:
-    """Somebody in an incident, and where this person stands in the protocol."""
+    """A staff member in an incident, with the current step of the protocol."""
 
     incident_id: int
     staff: str
@@ -115,7 +119,10 @@ class IncidentParticipant:
 
 @dataclass(frozen=True)
 class IncidentEntry:
-    """What somebody did (`kind`: start, join, step, answer, school, end) at a step; `text` are their own words."""
+    """One entry of the record: what a staff member did at a step.
+
+    `kind` is start, join, step, answer, school, or end. `text` holds the staff member's own words.
+    """
 
     incident_id: int
     cause: str
@@ -128,57 +135,63 @@ class IncidentEntry:
 
 
 def acquire_lock(db: Transaction) -> None:
-    """Until the transaction ends nobody else changes an incident: two colleagues who text ICE are in one record, and
-    two texts of one person do not both take the same step.  SQLite has one writer anyway."""
+    """Lock all incidents until the transaction ends.
+
+    Two colleagues who text ICE join one record, and two texts of one person do not both take the same step. SQLite
+    needs no lock, because it has only one writer.
+    """
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INCIDENT_LOCK_ID})
 
 
 def add(db: Transaction, new: Incident) -> Incident:
-    """Write a new incident; the one that was written, with its number."""
+    """Store an incident, and return it with its ID."""
     row = {name: getattr(new, name) for name in Incident.__dataclass_fields__ if name != "id"}
-    number = db.execute(insert(incidents).values(row).returning(incidents.c.id)).scalar_one()
-    return get(db, int(number))
+    incident_id = db.execute(insert(incidents).values(row).returning(incidents.c.id)).scalar_one()
+    return get(db, int(incident_id))
 
 
-def get(db: Transaction, number: int) -> Incident:
-    """The incident with this number; raises `sqlalchemy.exc.NoResultFound`."""
-    return _build_incident(db.execute(select(incidents).where(incidents.c.id == number)).one())
+def get(db: Transaction, incident_id: int) -> Incident:
+    """Return the incident with this ID.
+
+    Raises `sqlalchemy.exc.NoResultFound`.
+    """
+    return _build_incident(db.execute(select(incidents).where(incidents.c.id == incident_id)).one())
 
 
-def find(db: Transaction, number: int) -> Incident | None:
-    """The incident with this number, if there is one."""
-    row = db.execute(select(incidents).where(incidents.c.id == number)).one_or_none()
+def find(db: Transaction, incident_id: int) -> Incident | None:
+    """Return the incident with this ID, or None."""
+    row = db.execute(select(incidents).where(incidents.c.id == incident_id)).one_or_none()
     return _build_incident(row) if row else None
 
 
 def find_by_case(db: Transaction, case_id: int) -> Incident | None:
-    """The newest incident whose alert this case is."""
+    """Return the newest incident that pages staff by this case, or None."""
     query = select(incidents).where(incidents.c.case_id == case_id).order_by(incidents.c.id.desc()).limit(1)
     row = db.execute(query).one_or_none()
     return _build_incident(row) if row else None
 
 
 def list_running(db: Transaction) -> list[Incident]:
-    """What has not ended, the real ones first, then the newest."""
+    """Return the running incidents, drills last, and newest first."""
     query = select(incidents).where(incidents.c.ended_at.is_(None))
     return [_build_incident(row) for row in db.execute(query.order_by(incidents.c.drill, incidents.c.id.desc()))]
 
 
 def list_ended(db: Transaction, limit: int) -> list[Incident]:
-    """What is over, the newest first."""
+    """Return the ended incidents, newest first."""
     query = select(incidents).where(incidents.c.ended_at.is_not(None)).order_by(incidents.c.id.desc())
     return [_build_incident(row) for row in db.execute(query.limit(limit))]
 
 
 def list_drills(db: Transaction, since: datetime) -> list[Incident]:
-    """Every drill that began since then, the oldest first; those that were a mistake are none."""
+    """Return the drills since this time, oldest first, without mistakes."""
     key = incidents.c.drill & (incidents.c.started_at >= since) & (incidents.c.ending != "mistake")
     return [_build_incident(row) for row in db.execute(select(incidents).where(key).order_by(incidents.c.id))]
 
 
 def find_running_for_staff(db: Transaction, staff: str) -> Incident | None:
-    """The running incident that this person is in: a real one before a drill, the newest first."""
+    """Return the newest running incident of this staff member, and drills last, or None."""
     query = (
         select(incidents)
         .join(incident_participants, incident_participants.c.incident_id == incidents.c.id)
@@ -191,74 +204,81 @@ def find_running_for_staff(db: Transaction, staff: str) -> Incident | None:
 
 
 def find_running_drill_for_staff(db: Transaction, staff: str) -> Incident | None:
-    """The running drill that this person is in, the newest."""
+    """Return the newest running drill of this staff member, or None."""
     key = (incident_participants.c.staff == staff) & incidents.c.ended_at.is_(None) & incidents.c.drill
-    joined = (
+    query = (
         select(incidents).join(incident_participants, incident_participants.c.incident_id == incidents.c.id).where(key)
     )
-    row = db.execute(joined.order_by(incidents.c.id.desc()).limit(1)).one_or_none()
+    row = db.execute(query.order_by(incidents.c.id.desc()).limit(1)).one_or_none()
     return _build_incident(row) if row else None
 
 
 def find_running_at_school(db: Transaction, school: str | None, drill: bool) -> Incident | None:
-    """The running incident (or drill) of a school, the newest."""
+    """Return the newest running incident (or drill) at a school, or None."""
     key = (incidents.c.school == school) & (incidents.c.drill == drill) & incidents.c.ended_at.is_(None)
     row = db.execute(select(incidents).where(key).order_by(incidents.c.id.desc()).limit(1)).one_or_none()
     return _build_incident(row) if row else None
 
 
 def list_idle(db: Transaction, drill: bool, before: datetime) -> list[Incident]:
-    """Running ones in which nothing was written since that moment."""
+    """Return the running incidents (or drills) without an entry since this time."""
     key = (incidents.c.drill == drill) & incidents.c.ended_at.is_(None) & (incidents.c.touched_at < before)
     return [_build_incident(row) for row in db.execute(select(incidents).where(key))]
 
 
-def set_case(db: Transaction, number: int, case_id: int) -> None:
-    """The case by which the chain is paged."""
-    db.execute(update(incidents).where(incidents.c.id == number).values(case_id=case_id))
+def set_case(db: Transaction, incident_id: int, case_id: int) -> None:
+    """Set the case that pages staff."""
+    db.execute(update(incidents).where(incidents.c.id == incident_id).values(case_id=case_id))
 
 
-def set_school(db: Transaction, number: int, school: str) -> bool:
-    """Where it is; False if that was said before."""
-    key = (incidents.c.id == number) & incidents.c.school.is_(None)
+def set_school(db: Transaction, incident_id: int, school: str) -> bool:
+    """Set the school.
+
+    Returns False if it was set before.
+    """
+    key = (incidents.c.id == incident_id) & incidents.c.school.is_(None)
     return db.execute(update(incidents).where(key).values(school=school)).rowcount == 1
 
 
-def touch(db: Transaction, number: int, at: datetime) -> None:
-    """Something was written: it does not end by itself for some time."""
-    db.execute(update(incidents).where(incidents.c.id == number).values(touched_at=at))
+def touch(db: Transaction, incident_id: int, now: datetime) -> None:
+    """Record activity, which delays the automatic end."""
+    db.execute(update(incidents).where(incidents.c.id == incident_id).values(touched_at=now))
 
 
-def end(db: Transaction, number: int, ended_by: str, ending: str, at: datetime) -> bool:
-    """It is over; False if it was before."""
-    key = (incidents.c.id == number) & incidents.c.ended_at.is_(None)
-    values = {"ended_by": ended_by, "ended_at": at, "ending": ending}
+def end(db: Transaction, incident_id: int, ended_by: str, ending: str, now: datetime) -> bool:
+    """End the incident.
+
+    Returns False if it ended before.
+    """
+    key = (incidents.c.id == incident_id) & incidents.c.ended_at.is_(None)
+    values = {"ended_by": ended_by, "ended_at": now, "ending": ending}
     return db.execute(update(incidents).where(key).values(values)).rowcount == 1
 
 
 def find_or_add_participant(
-    db: Transaction, number: int, staff: str, language: str, at: datetime
+    db: Transaction, incident_id: int, staff: str, language: str, now: datetime
 ) -> IncidentParticipant:
-    """This person in the incident, as it was or new, before the first step."""
-    found = find_participant(db, number, staff)
-    if found is None:
-        row = {"incident_id": number, "staff": staff, "step": 0, "reached": 0, "language": language, "joined_at": at}
-        db.execute(insert(incident_participants).values(row))
-    return found or IncidentParticipant(number, staff, 0, 0, language, at, None)
+    """Return the staff member's participation, and add it before the first step if needed."""
+    participant = find_participant(db, incident_id, staff)
+    if participant is not None:
+        return participant
+    row = {"incident_id": incident_id, "staff": staff, "step": 0, "reached": 0, "language": language, "joined_at": now}
+    db.execute(insert(incident_participants).values(row))
+    return IncidentParticipant(incident_id, staff, 0, 0, language, now, None)
 
 
-def find_participant(db: Transaction, number: int, staff: str) -> IncidentParticipant | None:
-    """Where this person stands, if in the incident at all."""
-    key = (incident_participants.c.incident_id == number) & (incident_participants.c.staff == staff)
+def find_participant(db: Transaction, incident_id: int, staff: str) -> IncidentParticipant | None:
+    """Return the staff member's participation, or None."""
+    key = (incident_participants.c.incident_id == incident_id) & (incident_participants.c.staff == staff)
     row = db.execute(select(incident_participants).where(key)).one_or_none()
     return IncidentParticipant(**row._mapping) if row else None
 
 
-def list_participants(db: Transaction, number: int) -> list[IncidentParticipant]:
-    """Everybody in it, who came first first."""
+def list_participants(db: Transaction, incident_id: int) -> list[IncidentParticipant]:
+    """Return the participants, in the order of joining."""
     query = (
         select(incident_participants)
-        .where(incident_participants.c.incident_id == number)
+        .where(incident_participants.c.incident_id == incident_id)
         .order_by(incident_participants.c.joined_at, incident_participants.c.staff)
     )
     return [IncidentParticipant(**row._mapping) for row in db.execute(query)]
@@ -267,7 +287,10 @@ def list_participants(db: Transaction, number: int) -> list[IncidentParticipant]
 def set_participant_step(
     db: Transaction, participant: IncidentParticipant, step: int, done_at: datetime | None
 ) -> None:
-    """This person reads that step now; `done_at`: it is the last one."""
+    """Set the current step of the participant.
+
+    If it is the last step, pass `done_at`.
+    """
     key = (incident_participants.c.incident_id == participant.incident_id) & (
         incident_participants.c.staff == participant.staff
     )
@@ -276,33 +299,41 @@ def set_participant_step(
 
 
 def add_entry(db: Transaction, entry: IncidentEntry) -> None:
-    """Write an entry; raises `sqlalchemy.exc.IntegrityError` if its cause was written before."""
-    row: dict[str, Any] = {
-        name: getattr(entry, name) for name in ("incident_id", "cause", "at", "staff", "kind", "step")
+    """Store an entry.
+
+    Raises `sqlalchemy.exc.IntegrityError` if an entry with the same cause exists.
+    """
+    row = {
+        "incident_id": entry.incident_id,
+        "cause": entry.cause,
+        "at": entry.at,
+        "staff": entry.staff,
+        "kind": entry.kind,
+        "step": entry.step,
+        "sealed_text": db.vault.encrypt(entry.text, build_context(entry.cause, "text")),
+        "sealed_reply": db.vault.encrypt(entry.reply, build_context(entry.cause, "reply")),
     }
-    sealed = {
-        f"sealed_{name}": db.vault.encrypt(getattr(entry, name), build_context(entry.cause, name))
-        for name in ("text", "reply")
-    }
-    db.execute(insert(incident_entries).values(row | sealed))
+    db.execute(insert(incident_entries).values(row))
 
 
 def find_entry_by_cause(db: Transaction, cause: str) -> IncidentEntry | None:
-    """The entry of this message or form, if it was handled before."""
+    """Return the entry of this message or form, or None."""
     row = db.execute(select(incident_entries).where(incident_entries.c.cause == cause)).one_or_none()
     return _build_entry(row, db.vault) if row else None
 
 
-def list_entries(db: Transaction, number: int) -> Sequence[IncidentEntry]:
-    """The whole record, in order."""
-    query = select(incident_entries).where(incident_entries.c.incident_id == number).order_by(incident_entries.c.id)
+def list_entries(db: Transaction, incident_id: int) -> Sequence[IncidentEntry]:
+    """Return all entries, in order."""
+    query = (
+        select(incident_entries).where(incident_entries.c.incident_id == incident_id).order_by(incident_entries.c.id)
+    )
     return [_build_entry(row, db.vault) for row in db.execute(query)]
 
 
-def has_answered_step(db: Transaction, number: int, staff: str, step: int) -> bool:
-    """Whether this person has answered that step."""
+def has_answered_step(db: Transaction, incident_id: int, staff: str, step: int) -> bool:
+    """Return whether this staff member has answered the step."""
     key = (
-        (incident_entries.c.incident_id == number)
+        (incident_entries.c.incident_id == incident_id)
         & (incident_entries.c.staff == staff)
         & (incident_entries.c.step == step)
     )
@@ -311,11 +342,14 @@ def has_answered_step(db: Transaction, number: int, staff: str, step: int) -> bo
 
 
 def delete_ended_before(db: Transaction, drill: bool, ended_before: datetime) -> int:
-    """Delete the records of incidents (or drills) that were over before this moment, words and people; how many."""
+    """Delete the incidents (or drills) that ended before this time, and return their number.
+
+    Their entries and participants are deleted too.
+    """
     key = (incidents.c.drill == drill) & (incidents.c.ended_at < ended_before)
-    old = select(incidents.c.id).where(key)
+    old_ids = select(incidents.c.id).where(key)
     for table in (incident_entries, incident_participants):
-        db.execute(delete(table).where(table.c.incident_id.in_(old)))
+        db.execute(delete(table).where(table.c.incident_id.in_(old_ids)))
     return db.execute(delete(incidents).where(key)).rowcount
 
 
@@ -324,10 +358,16 @@ def _build_incident(row: Row[Any]) -> Incident:
 
 
 def _build_entry(row: Row[Any], vault: Vault) -> IncidentEntry:
-    text, reply = (
-        vault.decrypt(row._mapping[f"sealed_{name}"], build_context(row.cause, name)) for name in ("text", "reply")
+    return IncidentEntry(
+        incident_id=row.incident_id,
+        cause=row.cause,
+        at=row.at,
+        staff=row.staff,
+        kind=row.kind,
+        step=row.step,
+        text=vault.decrypt(row.sealed_text, build_context(row.cause, "text")),
+        reply=vault.decrypt(row.sealed_reply, build_context(row.cause, "reply")),
     )
-    return IncidentEntry(row.incident_id, row.cause, row.at, row.staff, row.kind, row.step, text, reply)
 
 
 def build_context(cause: str, name: str) -> str:

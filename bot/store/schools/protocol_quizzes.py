@@ -1,15 +1,18 @@
-"""Quiz results: who answered the protocol's questions, when, and how many were right; never which ones."""
+"""Results of the protocol quiz: who took it, when, and how many answers were right.
+
+No row says which answers were right.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, Integer, String, Table, delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Integer, String, Table, delete, select
 
 from bot.base.database import Transaction, UtcDateTime, metadata
+from bot.store.unique_rows import insert_if_new
 
 quizzes = Table(
-    "quizzes",
+    "quiz_results",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("cause", String(80), nullable=False, unique=True),
@@ -23,7 +26,7 @@ quizzes = Table(
 
 @dataclass(frozen=True)
 class QuizResult:
-    """`correct` of so many `questions`, of the protocol with this version."""
+    """The number of correct answers, for one version of the protocol."""
 
     staff: str
     version: str
@@ -33,21 +36,20 @@ class QuizResult:
 
 
 def save(db: Transaction, cause: str, result: QuizResult) -> None:
-    """Keep a result; a form that is sent twice counts once."""
-    try:
-        with db.begin_nested():
-            db.execute(insert(quizzes).values(cause=cause, **vars(result)))
-    except IntegrityError:
-        pass
+    """Store a result.
+
+    A repeat of the same form adds no row.
+    """
+    insert_if_new(db, quizzes, {"cause": cause, **vars(result)})
 
 
 def list_newest_by_staff(db: Transaction) -> dict[str, QuizResult]:
-    """The last result of everybody who ever took it."""
+    """Return the newest result of each staff member."""
     names = QuizResult.__dataclass_fields__
     rows = db.execute(select(*(quizzes.c[name] for name in names)).order_by(quizzes.c.id))
     return {row["staff"]: QuizResult(**row) for row in rows.mappings()}
 
 
 def delete_before(db: Transaction, before: datetime) -> int:
-    """Delete the results of before this moment; how many."""
+    """Delete the results before this time, and return their number."""
     return db.execute(delete(quizzes).where(quizzes.c.at < before)).rowcount

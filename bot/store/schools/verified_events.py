@@ -1,4 +1,7 @@
-"""Verified events at a school (agents came, say): for the days after one, nobody is told off for truancy."""
+"""Verified events at a school, such as agents who came.
+
+In the days after one, no family is warned about truancy.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,12 +23,12 @@ verified_events = Table(
     Column("withdrawn_by", String(64)),
     Column("withdrawn_at", UtcDateTime),
 )
-"""No word of what happened: this is read by a calendar, not by people."""
+"""No column says what happened, because a calendar reads the rows."""
 
 
 @dataclass(frozen=True)
 class VerifiedEvent:
-    """Somebody with the right to say so says that something happened at this school on this day."""
+    """An event at this school on this day, verified by an authorized staff member."""
 
     id: int
     school: str
@@ -34,29 +37,38 @@ class VerifiedEvent:
     at: datetime
 
 
-def add(db: Transaction, school: str, day: date, by: str, at: datetime) -> bool:
-    """Write it down; False if it stands there already."""
-    same = (verified_events.c.school == school) & (verified_events.c.day == day)
-    standing = same & verified_events.c.withdrawn_at.is_(None)
-    if db.execute(select(verified_events.c.id).where(standing)).first() is not None:
+def add(db: Transaction, school: str, day: date, by: str, now: datetime) -> bool:
+    """Store the event.
+
+    Returns False if it exists.
+    """
+    is_same = (verified_events.c.school == school) & (verified_events.c.day == day)
+    key = is_same & verified_events.c.withdrawn_at.is_(None)
+    if db.execute(select(verified_events.c.id).where(key)).first() is not None:
         return False
-    db.execute(insert(verified_events).values(school=school, day=day, by=by, at=at))
-    audit_log.record(db, by, "verified an event", f"school {school}", at, day.isoformat())
+    db.execute(insert(verified_events).values(school=school, day=day, by=by, at=now))
+    audit_log.record(db, by, "verified an event", f"school {school}", now, day.isoformat())
     return True
 
 
-def withdraw(db: Transaction, event_id: int, by: str, at: datetime) -> bool:
-    """It was a mistake; False if that was said before."""
+def withdraw(db: Transaction, event_id: int, by: str, now: datetime) -> bool:
+    """Withdraw an event that was recorded by mistake.
+
+    Returns False if it was withdrawn before.
+    """
     key = (verified_events.c.id == event_id) & verified_events.c.withdrawn_at.is_(None)
-    if db.execute(update(verified_events).where(key).values(withdrawn_by=by, withdrawn_at=at)).rowcount != 1:
+    if db.execute(update(verified_events).where(key).values(withdrawn_by=by, withdrawn_at=now)).rowcount != 1:
         return False
     school = db.execute(select(verified_events.c.school).where(verified_events.c.id == event_id)).scalar_one()
-    audit_log.record(db, by, "took a verified event back", f"school {school}", at)
+    audit_log.record(db, by, "took a verified event back", f"school {school}", now)
     return True
 
 
 def list_since(db: Transaction, day: date, schools: Iterable[str] | None = None) -> Sequence[VerifiedEvent]:
-    """The events from this day on that stand, at these schools (None: at any)."""
+    """Return the events from this day on that are not withdrawn.
+
+    If `schools` is None, return those of all schools.
+    """
     key = (verified_events.c.day >= day) & verified_events.c.withdrawn_at.is_(None)
     if schools is not None:
         key &= verified_events.c.school.in_(tuple(schools))

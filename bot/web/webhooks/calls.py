@@ -58,7 +58,7 @@ def _answer_outgoing_call(
         rows = recipients.get_many(db, [delivery_id]) if recipients.is_recipient_id(delivery_id) else []
     if rows and rows[0].channel == "voice":
         return outgoing_call.answer_announcement_call(runtime, form, rows[0])
-    if delivery and delivery.means == "call" and delivery.contact_id is not None:
+    if delivery and delivery.transport == "call" and delivery.contact_id is not None:
         return outgoing_call.answer_message_call(runtime, form, delivery, delivery.contact_id)
     if (delivery and delivery.staff) or _is_staff(runtime, form):
         return _answer_alert_call(runtime, form, delivery)
@@ -87,7 +87,7 @@ def _answer_incoming_call(runtime: Runtime, form: Mapping[str, str], args: Mappi
 def _answer_alert_call(runtime: Runtime, form: Mapping[str, str], delivery: Delivery | None) -> VoiceResponse:
     """Our call to a member of staff; the same request always has the same effect."""
     staff, case = (delivery.staff or "", delivery.case_id) if delivery else ("", None)
-    if not delivery or delivery.means != "call" or case is None or staff not in runtime.library.district.staff:
+    if not delivery or delivery.transport != "call" or case is None or staff not in runtime.library.district.staff:
         return _build_spoken_message(ALERT_OVER_MESSAGE)
     if form.get("CallSid"):
         delivery_status.record_report(

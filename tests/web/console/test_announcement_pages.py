@@ -28,8 +28,8 @@ def write(page: Page) -> None:
     page.locator("[name=text]").fill("Stay at home today.\nWe call you at {office_phone}.")
     page.get_by_label("Families", exact=True).check()
     expect(page.locator("#count")).to_contain_text("people are meant")
-    page.get_by_label("These families wait").check()
-    page.get_by_role("button", name="Keep the draft").click()
+    page.get_by_label("Families wait until").check()
+    page.get_by_role("button", name="Save and translate").click()
 
 
 def test_written_approved_released_and_watched(browser: Browser, served: Served, district: District) -> None:
@@ -40,14 +40,14 @@ def test_written_approved_released_and_watched(browser: Browser, served: Served,
         assert page.url.endswith("/console/announcements/3"), "after the two that are there"
         log_in_as(served, page, "rosa_lind", "approver")
         page.goto("/console/announcements/3/preview")
-        page.get_by_role("button", name="I have read it: approve").click()
+        page.get_by_role("button", name="Approve announcement").click()
         wrong += faults(page, "en")
-        page.get_by_role("button", name="Release it now").click()
+        page.get_by_role("button", name="Send announcement").click()
         assert page.url.endswith("/preview"), "first the box that says what happens"
         box = page.locator("[name=sure]")
-        expect(page.locator("label", has=box)).to_contain_text("Spanish (nobody has approved it)")
+        expect(page.locator("label", has=box)).to_contain_text("Spanish (not approved)")
         box.check()
-        page.get_by_role("button", name="Release it now").click()
+        page.get_by_role("button", name="Send announcement").click()
         expect(page.locator("h1")).to_have_text("Released, waits for its hour")
         launch.start(served.services, 3)
         expect(page.locator("h1")).to_have_text("Is being sent")

@@ -168,7 +168,7 @@ def test_a_change_withdraws_approvals_and_what_has_left_is_not_changed(
     assert "Come on Friday" not in ana.get(f"{HOME}/{draft}/edit").text
     send(ana, f"{HOME}/{draft}/edit", **FORM)
     page = ana.get(f"{HOME}/{draft}").text
-    assert "Come on Friday" in page and "Nobody has approved it yet." in page
+    assert "Come on Friday" in page and "No approvals yet." in page
     gone = district.say()
     answer = send(ana, f"{HOME}/{gone}/edit", follow=True, **FORM)
     assert "has been released" in answer.text and kept(services, gone).text.startswith("There is no school")
@@ -287,9 +287,9 @@ def test_the_machine_is_asked_again_and_the_page_says_when_it_is_there(
     path = f"{HOME}/{draft}/languages/es"
     send(ana, f"{path}/again")
     assert ana.get(path, headers={"HX-Request": "true"}).status_code == 204
-    assert "Being translated" in ana.get(path).text
+    assert "Translating" in ana.get(path).text
     translation_drafts.create_draft(services, draft, "es")
-    assert "The draft is there." in ana.get(path, headers={"HX-Request": "true"}).text
+    assert "The draft is ready." in ana.get(path, headers={"HX-Request": "true"}).text
     assert "Missing: no machine translates it here." in ana.get(f"{HOME}/{draft}").text, "there is no translator"
 
 
@@ -333,11 +333,11 @@ def test_the_superintendents_own_wait_for_her(services: Runtime, ana: FlaskClien
     number = district.draft(sender="ruth_adams").id
     approver = who(services, ana, "rosa_lind", "approver")
     page = send(approver, f"{HOME}/{number}/approve", follow=True).text
-    assert "Ruth Adams must approve it in person." in page and "Release it now" not in page
+    assert "Ruth Adams must approve it in person." in page and "Send announcement" not in page
     page = send(approver, f"{HOME}/{number}/release", follow=True, sure="none").text
     assert "Ruth Adams must approve it in person." in page and kept(services, number).state == "draft"
     send(who(services, ana, "ruth_adams"), f"{HOME}/{number}/approve")
-    assert "Release it now" in approver.get(f"{HOME}/{number}/preview").text
+    assert "Send announcement" in approver.get(f"{HOME}/{number}/preview").text
 
 
 def test_the_preview_says_who_gets_what_and_who_does_not(
@@ -348,11 +348,11 @@ def test_the_preview_says_who_gets_what_and_who_does_not(
     district.family(C, consent=False)
     page = ana.get(f"{HOME}/{draft}/preview").text
     assert "<b>1</b> of 3; waiting for their language: 1" in page
-    assert "<b>Spanish</b>" in page.replace(' class="named"', "") and "these families wait until somebody" in page
+    assert "<b>Spanish</b>" in page.replace(' class="named"', "") and "families wait until someone" in page
     assert "<b>1</b>: They have not agreed to this kind of message." in page
     assert "Riverbend Public Schools, Dana Cole:\nNo hay clases el jueves." in page and "segments: 2" in page
     assert "$0.02" in page and "217-555-0100" in page
-    assert "Languages that none of these people read: 14" in page
+    assert "Languages without recipients: 14" in page
 
 
 def test_a_missing_language_is_named_with_what_will_happen(
@@ -361,7 +361,7 @@ def test_a_missing_language_is_named_with_what_will_happen(
     district.family(B, language="uk")
     number = district.draft(unapproved="machine").id
     page = ana.get(f"{HOME}/{number}/preview").text
-    assert "(no translation yet): people: 1; missing: leaves in English, with a notice" in page
+    assert "(not translated yet): recipients: 1; not translated, so it is sent in English with a notice" in page
     assert "Missing: nobody has asked for it yet." in ana.get(f"{HOME}/{number}").text
     send(ana, f"{HOME}/{number}/languages")
     assert "nobody has asked" not in ana.get(f"{HOME}/{number}").text
@@ -373,7 +373,7 @@ def test_it_is_released_only_knowing_what_happens(
     district.family(B, language="es")
     approval.approve(services, draft, "rosa_lind")
     page = ana.get(f"{HOME}/{draft}/preview").text
-    assert 'name="sure" value="es:machine"' in page and "Release it now" in page
+    assert 'name="sure" value="es:machine"' in page and "Send announcement" in page
     path = f"{HOME}/{draft}/release"
     assert "Tick the box" in send(ana, path, follow=True).text
     assert send(who(services, ana, "kim_novak"), path, sure="es:machine").status_code == 403
@@ -393,7 +393,7 @@ def test_what_no_message_holds_is_not_released(services: Runtime, ana: FlaskClie
     district.family(A)
     number = district.draft("👋" * 800).id
     approval.approve(services, number, "rosa_lind")
-    assert "Too long in: English." in ana.get(f"{HOME}/{number}/preview").text
+    assert "too long in: English." in ana.get(f"{HOME}/{number}/preview").text
     assert "too long for one message" in send(ana, f"{HOME}/{number}/release", follow=True, sure="none").text
     assert kept(services, number).state == "draft"
 
@@ -430,8 +430,8 @@ def test_everything_that_became_of_it_is_seen_with_what_helps(services: Runtime,
     for count, group in ((1, "Arrived"), (2, "Failed"), (1, "Held"), (0, "In line")):
         assert f"<b>{count}</b> {group}" in page
     assert "The phone is off or out of reach. Try again later, or call." in page and "(code 30003)" in page
-    assert "They have not agreed to this kind of message." in page and "4 of 4 handed over" in page
-    assert "Try the failed again (1)" in page, "not the wrong number"
+    assert "They have not agreed to this kind of message." in page and "4 of 4 processed" in page
+    assert "Retry failed messages (1)" in page, "not the wrong number"
     assert "Tried once more: 1." in send(ana, f"{HOME}/{sent}/again", follow=True).text
     assert kept(services, sent).state == "sending"
 
@@ -445,10 +445,14 @@ def test_anybody_pulls_the_brake_but_not_anybody_lets_it_go_on(
     kim = who(services, ana, "kim_novak")
     assert "every 2s" in kim.get(f"{HOME}/{number}/watch").text
     page = send(kim, f"{HOME}/{number}/pause", follow=True).text
-    assert kept(services, number).state == "paused" and "Somebody has paused it" in page and "Go on" not in page
+    assert (
+        kept(services, number).state == "paused"
+        and "This announcement is paused" in page
+        and "Resume announcement" not in page
+    )
     assert send(kim, f"{HOME}/{number}/resume").status_code == 403 and kept(services, number).state == "paused"
     assert send(kim, f"{HOME}/{number}/again").status_code == 403
-    assert "Go on" in ana.get(f"{HOME}/{number}/watch").text
+    assert "Resume announcement" in ana.get(f"{HOME}/{number}/watch").text
     send(ana, f"{HOME}/{number}/resume")
     assert kept(services, number).state == "sending"
     assert "Tick the box" in send(kim, f"{HOME}/{number}/stop", follow=True).text
@@ -472,9 +476,9 @@ def test_replies_are_listed_for_who_may_see_them(
         cases.link_announcement(db, 1, sent)
     assert "/console/cases/1" in ana.get(f"{HOME}/{sent}/watch").text
     grace = who(services, ana, "grace_wu").get(f"{HOME}/{sent}/watch").text
-    assert "Cases that answer it: 1. You see those of your roles" in grace and "/console/cases/1" not in grace
+    assert "Cases opened by replies: 1. You see only cases for your roles" in grace and "/console/cases/1" not in grace
     page = ana.get("/console/cases/1").text
-    assert "Answers the announcement" in page and f'href="{HOME}/{sent}"' in page
+    assert "In reply to" in page and f'href="{HOME}/{sent}"' in page
 
 
 def test_the_report_names_nobody_and_is_no_formula(services: Runtime, ana: FlaskClient, sent: int) -> None:
@@ -522,9 +526,9 @@ def test_consent_is_proved_without_the_number_in_any_log(
         families.mark_bad_number(db, family, 30006, at)
     office = member(services, ana.application, "records_officer")
     page = send(office, "/console/consent", number=spelled).text
-    assert "Yes, since November 24, 2026" in page and "(roster)" in page and "Stopped since November 24, 2026" in page
+    assert "Yes, since November 24, 2026" in page and "(roster)" in page and "Opted out since November 24, 2026" in page
     assert "Agreed, says the school&#39;s list" in page and "enrollment form" in page
-    assert "Wants no messages (STOP)" in page and "SM77" in page and "landline" in page and "Not stopped" in page
+    assert "Wants no messages (STOP)" in page and "SM77" in page and "landline" in page and "Not opted out" in page
     with services.database.read() as db:
         entries = [one for one in audit_log.list_newest(db, 100) if one.what == "looked up consent"]
     assert [one.subject for one in entries] == [f"family {family}"]
@@ -533,7 +537,7 @@ def test_consent_is_proved_without_the_number_in_any_log(
 
 def test_of_an_unknown_number_nothing_is_kept(services: Runtime, ana: FlaskClient, district: District) -> None:
     office = member(services, ana.application, "records_officer")
-    assert "Nothing is kept of this number." in send(office, "/console/consent", number=B).text
+    assert "No data is stored for this number." in send(office, "/console/consent", number=B).text
     assert "This is not a phone number." in send(office, "/console/consent", number="Maria").text
     with services.database.read() as db:
         assert contacts.find(db, B) is None, "looking makes no family"

@@ -108,7 +108,7 @@ def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
         post(client, "/console/logout")
     told = ("Lincoln", "Haitian", "person", "/console/cases/1")
     assert all(one in pages[0] for one in told) and not any(one in pages[1] for one in told)
-    assert "<strong>1</strong>" in pages[1] and "nobody has it" in pages[1]
+    assert "<strong>1</strong>" in pages[1] and "Unassigned" in pages[1]
 
 
 def test_the_first_login_is_told_once(services: Runtime) -> None:
@@ -119,10 +119,10 @@ def test_a_case_is_taken_answered_and_done(
     services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
-    assert "nobody has it" in client.get("/console/").text
+    assert "Unassigned" in client.get("/console/").text
     read = client.get("/console/cases/1").text
     assert opened.address in read and "<script>alert" not in read and 'name="text"' not in read
-    assert "You have this case" in post(client, "/console/cases/1/take")
+    assert "Assigned to you" in post(client, "/console/cases/1/take")
     assert "By WhatsApp, open until Wednesday, November 25" in client.get("/console/cases/1").text
     checked = post(client, "/console/cases/1/draft", text="The bus comes at 8:15.", once="a1")
     assert "Not sent yet" in checked and twilio.sent_to(opened.address) == []
@@ -130,7 +130,7 @@ def test_a_case_is_taken_answered_and_done(
     send_all(services)
     assert twilio.sent_to(opened.address)[-1].body.endswith("The bus comes at 8:15.")
     assert opened.text("thank you") == "" and "thank you" in client.get("/console/cases/1/talk").text
-    assert "Done" in post(client, "/console/cases/1/resolve", why="answered")
+    assert "Closed" in post(client, "/console/cases/1/resolve", why="answered")
     assert "The bus" in client.get("/console/cases/1").text
     assert "/console/cases/1" in client.get("/console/?show=done").text
     assert "/console/cases/1" not in client.get("/console/").text
@@ -196,7 +196,7 @@ def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
     send_all(services)
     with services.database.read() as db:
         one = cases.get(db, 1)
-        assert one.is_open and contacts.get(db, one.contact_id).talking_case == 1
+        assert one.is_open and contacts.get(db, one.contact_id).active_case_id == 1
     assert twilio.sent_to(opened.address) == []
 
 
@@ -226,7 +226,7 @@ def test_handing_over_and_giving_the_family_back(
     log_in_as(services, client, "ana_ruiz")
     assert "not yours" in post(client, "/console/cases/1/give", to="jean_pierre")
     post(client, "/console/cases/1/take")
-    assert "Jean Pierre has it" in post(client, "/console/cases/1/give", to="jean_pierre")
+    assert "Assigned to Jean Pierre" in post(client, "/console/cases/1/give", to="jean_pierre")
     send_all(services)
     assert "gives you case 1" in twilio.sent_to("+12175550142")[-1].body
 
@@ -238,7 +238,7 @@ def test_a_case_is_found_by_its_number_or_by_a_phone_that_is_typed(
     for asked in ("1", "#1", "217-555-0177", "+1 217 555 0177"):
         assert "/console/cases/1" in post(client, "/console/search", **{"for": asked}), asked
     for asked in ("2", "217-555-0178", "5550177"):
-        assert "No case that you may see." in post(client, "/console/search", **{"for": asked}), asked
+        assert "No case found that you can open." in post(client, "/console/search", **{"for": asked}), asked
 
 
 def test_a_one_time_link_opens_the_case_once(
@@ -278,7 +278,7 @@ def test_a_wrong_topic_is_put_on_the_review_list_masked(services: Runtime, clien
     family.text("I want to talk to a person, my number is A123456789")
     log_in(client, "ana", issue_password(services, "ana"))
     page = client.get("/console/cases/1").text
-    assert "They wrote" in page and "123456789" not in page
+    assert "First message" in page and "123456789" not in page
     form = {"csrf_token": token(page), "topic": "legal_help"}
     client.post("/console/cases/1/topic", data=form)
     client.post("/console/cases/1/topic", data=form | {"topic": "immigration_case"})

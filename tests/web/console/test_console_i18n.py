@@ -43,7 +43,7 @@ def test_after_it_the_person_does(services: Runtime, ana: FlaskClient) -> None:
     assert '<html lang="es">' in page and "Quién está de guardia" in page and "Ana Ruiz (usted)" in page
     assert "martes 24 de noviembre" in page and "7:30" in page
     other = member(services, ana.application, "staff", "grace_wu")
-    assert "Who is on call" in other.get("/console/on-call", headers={"Accept-Language": "es"}).text
+    assert "On-call schedule" in other.get("/console/on-call", headers={"Accept-Language": "es"}).text
 
 
 def test_a_language_that_there_is_not_is_english(services: Runtime, ana: FlaskClient) -> None:

@@ -41,8 +41,8 @@ def record(page: Page) -> None:
     page.wait_for_function(
         "[...document.querySelectorAll('audio')].some(one => one.src.startsWith('blob:') && !one.error)"
     )
-    form.get_by_text("Keep the recording").click()
-    page.get_by_text("Waits for a review").wait_for()
+    form.get_by_text("Save recording").click()
+    page.get_by_text("Waiting for review").wait_for()
 
 
 def test_recorded_in_the_browser(heard: Browser, served: Served) -> None:

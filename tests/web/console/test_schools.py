@@ -39,21 +39,21 @@ def test_the_safety_lead_says_how_a_school_is_and_takes_it_back(
     dana = as_("staff", "dana_cole")
     page = post(dana, "/console/schools/status", **CLEAR)
     post(dana, "/console/schools/status", **CLEAR)
-    assert "There were no immigration agents there." in page and "Take it back" in page
+    assert "There were no immigration agents there." in page and "Withdraw status" in page
     with services.database.read() as db:
         assert len(school_statuses.list_newest(db, "lincoln", 9)) == 1, "a click twice is one statement"
     assert "No agents were there" in dana.get("/console/schools").text
     family.text("English")
     assert "We checked Lincoln" in family.text("is ICE at Lincoln?")
-    assert "Nothing is said now" in post(dana, "/console/schools/withdraw", id="1")
-    assert "taken back by Dana Cole" in dana.get("/console/schools/lincoln").text
+    assert "No status is posted" in post(dana, "/console/schools/withdraw", id="1")
+    assert "withdrawn by Dana Cole" in dana.get("/console/schools/lincoln").text
 
 
 def test_others_read_it_and_cannot_say_it(as_: Callable[..., FlaskClient]) -> None:
     grace, viewer = as_("staff", "grace_wu"), as_("viewer")
     for client in (grace, viewer):
         page = client.get("/console/schools/lincoln").text
-        assert "Nothing is said now" in page and "Say how it is" not in page
+        assert "No status is posted" in page and "Post a school status" not in page
     assert refused(grace, "/console/schools/status", **CLEAR) == 403
     assert refused(as_("staff", "sam_ortiz"), "/console/schools/status", **{**CLEAR, "school": "harbor"}) == 403
     assert "We checked" in post(as_("approver"), "/console/schools/status", **CLEAR)
@@ -65,7 +65,7 @@ def test_others_read_it_and_cannot_say_it(as_: Callable[..., FlaskClient]) -> No
 def test_what_is_wrong_is_said_and_nothing_kept(
     services: Runtime, as_: Callable[..., FlaskClient], wrong: dict[str, str]
 ) -> None:
-    assert "Nothing is said now" in post(as_("staff", "dana_cole"), "/console/schools/status", **{**CLEAR, **wrong})
+    assert "No status is posted" in post(as_("staff", "dana_cole"), "/console/schools/status", **{**CLEAR, **wrong})
     assert services.statuses.get_current(now()) == {}
 
 
@@ -83,12 +83,12 @@ def test_two_people_release_a_ready_made_announcement_in_two_taps(
     approval.approve(services, one.announcement_id, "lee_tran")
     dana, sam = as_("staff", "dana_cole"), as_("staff", "sam_ortiz")
     post(dana, "/console/schools/status", **CLEAR)
-    assert "Somebody else must confirm it now" in post(dana, "/console/schools/ready/propose", id=str(one.id))
+    assert "Another person must confirm it now" in post(dana, "/console/schools/ready/propose", id=str(one.id))
     assert "you have proposed it" in post(dana, "/console/schools/ready/confirm", id=str(one.id))
-    assert "waits for a second person" in sam.get("/console/schools").text
-    assert "Confirm: send it to 1 families now" in sam.get("/console/schools/lincoln").text
+    assert "needs a second person" in sam.get("/console/schools").text
+    assert "Confirm and send to 1 families" in sam.get("/console/schools/lincoln").text
     page = post(sam, "/console/schools/ready/confirm", id=str(one.id))
-    assert "It leaves now, as announcement 7" in page and "Nothing is said now" in page, "no “no agents” beside it"
+    assert "It leaves now, as announcement 7" in page and "No status is posted" in page, "no “no agents” beside it"
     assert page.index("They have left") < page.index("Agents were at the school”"), "the other of the pair comes first"
     with services.database.read() as db:
         assert announcements.get_state(db, 7) == "ready"
@@ -108,7 +108,7 @@ def test_the_calendar_says_what_is_planned_and_what_was_sent(
         "There is a fair on Monday.", send_at=now() + timedelta(days=3), until=now() + timedelta(days=9)
     )
     page = as_("staff", "ana_ruiz").get("/console/announcements").text
-    assert "Friday, November 27" in page and "to come" in page and "There is a fair on Monday." in page
+    assert "Friday, November 27" in page and "upcoming" in page and "There is a fair on Monday." in page
     district.family("+12175550230")
     district.send(district.say("There is no school on Friday."))
     page = as_("viewer").get("/console/announcements").text
@@ -135,11 +135,11 @@ def test_the_same_announcement_in_each_form(
     translation_drafts.request_drafts(services, one)
     dana = as_("approver", "dana_cole")
     page = dana.get(f"/console/announcements/{one.id}/preview").text
-    for form in ("By SMS", "By WhatsApp", "Read aloud", "Flyer to print"):
+    for form in ("By SMS", "By WhatsApp", "By voice call", "Printable flyer"):
         assert form in page
     assert "2 1 7, 5 5 5, 0 1 0 0" in page, "a number is read digit by digit"
     sheet = dana.get(f"/console/announcements/{one.id}/languages/en/flyer").text
-    assert "There is a fair. Call 217-555-0100." in sheet and "Is this real?" in sheet and "Do not hand it out" in sheet
+    assert "There is a fair. Call 217-555-0100." in sheet and "Is this real?" in sheet and "hand out the flyer" in sheet
     assert "nothing to print" in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
     translation_drafts.approve(
         services,
@@ -153,4 +153,4 @@ def test_the_same_announcement_in_each_form(
 
 def test_ready_made_drafts_do_not_fill_the_list(services: Runtime, as_: Callable[..., FlaskClient]) -> None:
     templates.create_missing(services, "ana_ruiz")
-    assert "Nothing was announced yet" in as_("staff", "ana_ruiz").get("/console/announcements").text
+    assert "No announcements yet" in as_("staff", "ana_ruiz").get("/console/announcements").text

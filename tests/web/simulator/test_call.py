@@ -19,7 +19,7 @@ def call_everybody(services: Runtime) -> str:
     with services.database.read() as db:
         case = db.execute(select(cases.c.id)).scalar_one()
     carry_on(services, case)
-    called = deliveries.c.means == "call"
+    called = deliveries.c.transport == "call"
     with services.database.write() as db:
         db.execute(update(deliveries).where(called).values(due_at=now()))
         rows = db.execute(select(deliveries.c.id, deliveries.c.staff).where(called).order_by(deliveries.c.staff)).all()
@@ -36,12 +36,12 @@ def test_a_call_rings_and_1_takes_it(page: Page, served: Served) -> None:
     expect(family.get_by_role("log")).to_contain_text("911", timeout=10_000)
     address = call_everybody(served.services)
     staff = page.get_by_role("region").last
-    staff.get_by_label("Who").select_option(address)
+    staff.get_by_label("Person").select_option(address)
     log = staff.get_by_role("log", name="Messages")
     expect(log).to_contain_text("📞 Riverbend Public Schools. Urgent. Case 1.", timeout=10_000)
     expect(log).to_contain_text("ringing", timeout=10_000)
     log.get_by_role("button", name="Answer", exact=True).click()
-    heard = staff.get_by_role("log", name="What the call says")
+    heard = staff.get_by_role("log", name="Call transcript")
     expect(heard).to_contain_text("Press 1 to take it.", timeout=10_000)
     staff.get_by_role("button", name="Key 1").click()
     expect(heard).to_contain_text("You have case 1.", timeout=10_000)
@@ -59,12 +59,12 @@ def test_a_call_that_is_gone_is_told(served: Served) -> None:
 def test_a_family_rings_and_is_answered_in_its_language(page: Page) -> None:
     family = phone(page, "A family")
     family.get_by_role("button", name="Call the school").click()
-    heard = family.get_by_role("log", name="What the call says")
+    heard = family.get_by_role("log", name="Call transcript")
     expect(heard).to_contain_text("Polly.Mia, es-MX", timeout=10_000)
     family.get_by_role("button", name="Key 2").click()
     expect(heard).to_contain_text("Oprima 3.", timeout=10_000)
-    family.get_by_label("Say words").fill("mi hijo está enfermo hoy")
-    family.get_by_role("button", name="Say it").click()
+    family.get_by_label("Words to say").fill("mi hijo está enfermo hoy")
+    family.get_by_role("button", name="Say words").click()
     expect(heard.locator("li").last).to_have_attribute("class", "said", timeout=10_000)
     family.get_by_role("button", name="Hang up").click()
     expect(family.get_by_role("log", name="Messages")).to_contain_text("The call has ended", timeout=10_000)

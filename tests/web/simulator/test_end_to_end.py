@@ -81,7 +81,7 @@ def staff_page(browser: Browser, served: Served, size: str) -> Page:
     page.get_by_label("Name").fill("jean")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="Who needs a person")).to_be_visible()
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     return page
 
 
@@ -103,16 +103,16 @@ def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) ->
     work(line.services)
 
     staff.get_by_role("link").filter(has_text="Talk to a person").click()
-    staff.get_by_role("button", name="Take this case").click()
-    expect(staff.get_by_text("You have this case.")).to_be_visible()
+    staff.get_by_role("button", name="Claim case").click()
+    expect(staff.get_by_text("Assigned to you.")).to_be_visible()
 
-    staff.get_by_label("Write to the family").fill(ASKED)
-    staff.get_by_role("button", name="Look at the translation").click()
+    staff.get_by_label("Your message").fill(ASKED)
+    staff.get_by_role("button", name="Preview translation").click()
     expect(staff.get_by_text(SAID)).to_be_visible()
-    expect(staff.get_by_text("Translated back:")).to_be_visible()
+    expect(staff.get_by_text("Back-translation:")).to_be_visible()
     staff.get_by_text("it is about the bus").scroll_into_view_if_needed()
     picture(staff, f"case-{size}")
-    staff.get_by_role("button", name="Send it").click()
+    staff.get_by_role("button", name="Send message").click()
     work(line.services)
     expect(family.get_by_role("log")).to_contain_text(SAID, timeout=10_000)
     expect(family.get_by_role("log")).to_contain_text(ASKED)
@@ -125,11 +125,11 @@ def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) ->
 
     staff.locator("summary", has_text="Interpreter").click()
     staff.get_by_label("When?").fill("Tuesday at 3")
-    staff.get_by_role("button", name="Ask for an interpreter").click()
+    staff.get_by_role("button", name="Request an interpreter").click()
     expect(staff.get_by_text("not booked yet")).to_be_visible()
 
-    staff.locator("summary", has_text="Finish").click()
-    staff.get_by_role("button", name="It is done").click()
+    staff.locator("summary", has_text="Close case").click()
+    staff.get_by_role("button", name="Close case").click()
     work(line.services)
     expect(family.get_by_role("log")).to_contain_text("0", timeout=10_000)
     staff.goto(f"{line.url}/console/?show=done")

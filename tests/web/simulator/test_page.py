@@ -47,7 +47,7 @@ def test_an_alert_arrives_with_its_ticks(page: Page, served: Served) -> None:
 
 
 def test_everything_works_by_keyboard(page: Page) -> None:
-    page.get_by_role("button", name="Add a phone").focus()
+    page.get_by_role("button", name="Add phone").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("region")).to_have_count(3)
     page.keyboard.type("menu")
@@ -78,7 +78,7 @@ def test_days_can_pass(page: Page, served: Served) -> None:
     one = phone(page, "A family")
     write(one, "I want to talk to a person")
     expect(one.get_by_role("log")).to_contain_text("should write or call you", timeout=10_000)
-    one.get_by_role("button", name="Let some days pass").click()
+    one.get_by_role("button", name="Skip a few days").click()
     expect(one.get_by_role("log")).to_contain_text("1 follow-up(s) are due now", timeout=10_000)
 
 
@@ -105,7 +105,7 @@ def test_a_conversation_is_recorded_as_a_test(page: Page, tmp_path: Path, served
     write(one, "my son is sick today, how do I report it")
     expect(one.get_by_role("log")).to_contain_text("first name", timeout=10_000)
     with page.expect_download() as waiting:
-        one.get_by_role("link", name="Record as a test").click()
+        one.get_by_role("link", name="Download as a test").click()
     waiting.value.save_as(tmp_path / "recorded.yaml")
     assert "report_absence.open" in (tmp_path / "recorded.yaml").read_text()
     assert play_all(served.services.library, tmp_path, ["sms"]).problems == []

@@ -57,7 +57,7 @@ def test_with_a_twilio_account_there_is_no_such_door_and_no_other_host(services:
 def test_a_file_is_sent_as_a_voice_note(page: Page, served: Served, tmp_path: Path) -> None:
     (tmp_path / "note.webm").write_bytes(sound())
     one = phone(page, "A family")
-    one.get_by_label("Kind").select_option("voice note")
+    one.get_by_label("Type").select_option("voice note")
     one.get_by_label("Sound file").set_input_files(tmp_path / "note.webm")
     one.get_by_role("button", name="Send").click()
     expect(one.get_by_role("log")).to_contain_text("A person should listen", timeout=10_000)

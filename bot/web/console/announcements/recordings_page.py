@@ -19,6 +19,7 @@ from bot.messaging.catalog_drafts import get_localized_library
 from bot.speech.twilio_voices import TWILIO_VOICES
 from bot.store import audit_log
 from bot.store.announcements import announcements, recordings
+from bot.store.announcements.announcements import AnnouncementState
 from bot.store.announcements.recordings import Recording
 from bot.voice.audio_conversion import MAX_INPUT_BYTES, UnusableAudioError, convert_recording
 from bot.voice.recordable_texts import (
@@ -34,7 +35,7 @@ from bot.web.console.core.inbox import console
 from bot.web.console.core.permissions import STAFF, allow_roles
 from bot.web.core.current_runtime import get_runtime
 
-UNFINISHED_STATES = ("draft", "ready", "freezing", "sending", "paused")
+UNFINISHED_STATES: tuple[AnnouncementState, ...] = ("draft", "ready", "freezing", "sending", "paused")
 RECORDED_TEXT_FORM_BYTES = 16 * 1024
 """What stands in the form beside the recording."""
 UNUSABLE_RECORDING_TEXTS = (

@@ -41,7 +41,7 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
         case = cases.get(db, case_id)
         contact = contacts.get(db, case.contact_id)
         refusal = _explain_refusal(
-            case.school, home_visits.has_refused_visits(db, contact.id), bool(contact.stopped_at)
+            case.school, home_visits.has_refused_visits(db, contact.id), bool(contact.opted_out_at)
         )
         if refusal:
             audit_log.record(db, current_user.by, "was refused a visit", f"case {case_id}", at)

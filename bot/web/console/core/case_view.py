@@ -119,7 +119,7 @@ def format_age(at: datetime) -> str:
 
 def find_reply_route(runtime: Runtime, contact: Contact) -> ReplyRoute:
     """What the reply box promises: it never takes a text that would silently fail."""
-    if contact.stopped_at:
+    if contact.opted_out_at:
         return ReplyRoute(False, _("The family wants no texts (STOP). Please call."))
     way = find_delivery_route(runtime, contact)
     if way.address is None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -16,6 +16,7 @@ from bot.content.district import District
 from bot.meetings import planning, rules, texts
 from bot.meetings.planning import MeetingPlanError
 from bot.store import audit_log
+from bot.store.cases.interpreter_requests import InterpreterKind
 from bot.store.meetings import meeting_interpreters as booked
 from bot.store.meetings import meetings, rsvps
 from bot.store.meetings.meeting_interpreters import BookedInterpreter
@@ -274,7 +275,8 @@ def book_for_gathering(gathering_id: int) -> ResponseReturnValue:
     language, kind, name = (request.form.get(field, "").strip() for field in ("language", "kind", "name"))
     if not language or kind not in INTERPRETER_KIND_LABELS or not name or len(language) > 8:
         return _render_page(found, _("Choose a language and a kind, and write who interprets.")), 422
-    planning.book_interpreter(get_runtime(), found, BookedInterpreter(0, language, kind, name[:80], current_user.by))
+    interpreter = BookedInterpreter(0, language, cast(InterpreterKind, kind), name[:80], current_user.by)
+    planning.book_interpreter(get_runtime(), found, interpreter)
     return _redirect_to_meeting(found)
 
 

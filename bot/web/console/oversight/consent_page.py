@@ -39,7 +39,7 @@ class ConsentAddress:
     """One address of the number: its channel, and since when it wants nothing."""
 
     channel: str
-    stopped_at: datetime | None
+    opted_out_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -112,4 +112,4 @@ def format_moment_with_year(at: datetime) -> str:
 
 
 def _build_consent_address(contact: Contact) -> ConsentAddress:
-    return ConsentAddress(contact.channel, contact.stopped_at)
+    return ConsentAddress(contact.channel, contact.opted_out_at)

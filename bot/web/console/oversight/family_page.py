@@ -26,7 +26,7 @@ from bot.web.console.core.permissions import RECORDS_OFFICER, allow_roles
 from bot.web.console.oversight.consent_page import MAX_PHONE_INPUT_LENGTH, normalize_phone_number
 from bot.web.core.current_runtime import get_runtime
 
-HASH_ONLY_TABLES = frozenset({"told"})
+HASH_ONLY_TABLES = frozenset({"sent_texts"})
 """Nothing that a person could read; the JSON copy has it."""
 TODAY_SECTION = "conversation_of_today"
 ERASE_CONFIRMATION = "ERASE"
