@@ -4,7 +4,6 @@ WeasyPrint and PDFium are imported when something is drawn: they take memory tha
 need not hold from its start.
 """
 
-import gc
 import logging
 import re
 import unicodedata
@@ -105,12 +104,8 @@ def build_qr_code(link: str) -> Markup:
 
 
 def _draw_exclusively(draw: Callable[[], bytes]) -> bytes:
-    """Pages are circles of boxes: swept up at once, they take half the memory in a process that lives on."""
     with _DRAWING_LOCK:
-        try:
-            return draw()
-        finally:
-            gc.collect()
+        return draw()
 
 
 def _find_fitting_layout(pages: Sequence[str]) -> Any:
