@@ -55,9 +55,7 @@ def match_command(text: str, phrasebook: Phrasebook) -> Command | None:
     return _parse_short_text(text, normal, phrasebook)
 
 
-@lru_cache(maxsize=16)
 def _parse_short_text(text: str, normal: str, phrasebook: Phrasebook) -> Command | None:
-    """Several rooms ask it of one message; so few are remembered that it is hardly longer than they take."""
     if normal == "0":
         return Command("person")
     accented = phrasebook.accented_commands.get(normalize_keeping_accents(text))

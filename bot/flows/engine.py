@@ -7,7 +7,6 @@ in circles, and always either says something or ends.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 
 from bot.base.text_normalization import normalize_text
 from bot.flows.choice_matching import match_choice, parse_number
@@ -182,7 +181,7 @@ def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResul
     while name is not None and name in flow.steps and name not in visited:
         visited.add(name)
         step = flow.steps[name]
-        effects.append(build_step_reached(flow.flow, name))
+        effects.append(StepReached(flow.flow, name))
         if step.when and (
             target := next((condition.then for condition in step.when if condition.is_met(condition_values)), None)
         ):
@@ -211,10 +210,6 @@ def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResul
             return FlowState(step.go, answers=state.answers), tuple(effects)
         name = step.then
     return _return_to_caller(state), tuple(effects)
-
-
-build_step_reached = lru_cache(maxsize=4096)(StepReached)
-"""The same few hundred marks again and again."""
 
 
 def _return_to_caller(state: FlowState) -> FlowState | None:

@@ -131,7 +131,6 @@ def list_translatable_texts(library: Library) -> Iterator[str | Plural]:
     yield from (fact.text for fact in library.facts.values())
 
 
-@lru_cache(maxsize=8)
 def _list_plain_texts(library: Library) -> tuple[str, ...]:
     """Each once, the forms of a plural one by one."""
     texts: dict[str, None] = {}
@@ -140,7 +139,6 @@ def _list_plain_texts(library: Library) -> tuple[str, ...]:
     return tuple(texts)
 
 
-@lru_cache(maxsize=8)
 def compute_texts_version(library: Library) -> str:
     """Changes when any text changes: a language that was ready is drafted again where texts are new."""
     return sha256("\0".join(_list_plain_texts(library)).encode()).hexdigest()[:12]

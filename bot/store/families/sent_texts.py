@@ -5,7 +5,6 @@ Ids only: the text by a hash of its English, the wording by a hash of what it re
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 
 from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint, insert, select
@@ -26,9 +25,8 @@ sent_texts = Table(
 )
 
 
-@lru_cache(maxsize=8192)
 def compute_text_id(english: str) -> str:
-    """The id of a text: a hash of its English.  Texts are the catalogs' and few; each is hashed once."""
+    """The id of a text: a hash of its English."""
     return sha256(english.encode()).hexdigest()[:12]
 
 
