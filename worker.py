@@ -85,9 +85,9 @@ def main(queues: list[str]) -> None:
         sys.exit(f"The worker cannot start:\n{error}")
     preload_language_model(library.understood_languages)
     dates.preload_calendars(library.district.languages)
-    gc.collect()
     _check_redis(process_settings.redis_url)
-    gc.freeze()  # what was read before the fork stays shared: no work-horse copies it by looking for rubbish in it
+    gc.collect()
+    gc.freeze()  # a collection in a work-horse then copies nothing: 55 MB each (docs/performance.md)
     rq(["worker", "--url", process_settings.redis_url, *RQ_OPTIONS, *(queues or QUEUE_NAMES)])
 
 

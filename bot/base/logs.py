@@ -1,7 +1,7 @@
 """Logs of ids: a line says what happened to which row, never a number, a name or a text.
 
-In production a line is a JSON object, in development a line to read.  Three things keep what is personal out, whoever
-wrote the line:
+Write lines with `logging`.  structlog renders them: in production as JSON objects, in development for a person.  Three
+rules of `redact_event` keep out what is personal:
 
 - of our own lines (`log.info("sent: delivery=%s kind=%s", …)`) only fields in `FIELDS` show their value;
 - of a library's lines only the words that stand in its code, and arguments that look like an id;
@@ -13,82 +13,34 @@ the rows of deliveries up to the last status callback.  It leads to nobody witho
 its own (`a7`), which its jobs begin.
 """
 
-import json
 import logging
 import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import JSONRenderer
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict
+
 Fields = dict[str, Any]
 
-ALLOWED_FIELDS = frozenset(
-    [
-        "addresses",
-        "after",
-        "announcement",
-        "attempt",
-        "bytes",
-        "call",
-        "case",
-        "cases",
-        "code",
-        "contacts",
-        "count",
-        "delivery",
-        "deliveries",
-        "drill",
-        "failed",
-        "families",
-        "follow_up",
-        "follow_ups",
-        "gathering",
-        "how",
-        "id",
-        "ids",
-        "incident",
-        "joined",
-        "job",
-        "kind",
-        "language",
-        "left_in_english",
-        "live",
-        "message",
-        "needs",
-        "note",
-        "outcome",
-        "owners",
-        "pace",
-        "parts",
-        "queue",
-        "ready",
-        "reason",
-        "recipient",
-        "round",
-        "school",
-        "seconds",
-        "severity",
-        "sid",
-        "state",
-        "status",
-        "step",
-        "tasks",
-        "text",
-        "texts",
-        "voice_notes",
-        "webhook",
-        "alarm",
-        "sweeps",
-    ]
-)
+ALLOWED_FIELDS = frozenset([
+    "addresses", "after", "announcement", "attempt", "bytes", "call", "case", "cases", "code", "contacts", "count",
+    "delivery", "deliveries", "drill", "failed", "families", "follow_up", "follow_ups", "gathering", "how", "id",
+    "ids", "incident", "joined", "job", "kind", "language", "left_in_english", "live", "message", "needs", "note",
+    "outcome", "owners", "pace", "parts", "queue", "ready", "reason", "recipient", "round", "school", "seconds",
+    "severity", "sid", "state", "status", "step", "tasks", "text", "texts", "voice_notes", "webhook", "alarm",
+    "sweeps",
+])  # fmt: skip
 """What a field of our own lines may be called.  `text` is a text's hash; another name shows "(hidden)"."""
 PHONE_NUMBER_PATTERN = re.compile(r"(?<![A-Za-z0-9])\+?\d[\d\s().-]{5,18}\d(?![A-Za-z0-9])")
 """What might be dialled; the digits within an id in letters are not."""
@@ -102,21 +54,19 @@ LISTEN_ADDRESS_PATTERN = re.compile(r"(?:https?://[\d.:\[\]]{3,60}|unix:/[\w./-]
 """Where gunicorn listens."""
 TRUSTED_LOGGERS = ("rq", "gunicorn", "alembic")
 """Libraries whose words are their own; of any other library only its name and the level are written."""
+OWN_LOGGERS = ("bot", "__main__", "worker", "tests")
 ROOT = Path(__file__).resolve().parents[2]
 TRACE_LENGTH = 12
 """So much of a keyed hash tells one message from all others of a year."""
 MAX_TRACEBACK_DEPTH = 12
 """So many places of a traceback: its end says where it broke."""
 
-_CURRENT_TRACE: ContextVar[str | None] = ContextVar("trace", default=None)
 _FIELD_PATTERN = re.compile(r"(?:(\w+)=)?%[sd]")
 
 
 def configure(level: int = logging.INFO) -> None:
     """Send this process's log lines to standard error: JSON in production, else to be read by a person."""
     is_production = os.environ.get("ENVIRONMENT") == "production"
-    # What no line of ours tells is not looked up for each (the documented way to spare it).
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogFormatter(is_production))
     if is_production:
@@ -134,62 +84,34 @@ def _log_uncaught_exception(
     error_type: type[BaseException], error: BaseException, error_traceback: TracebackType | None
 ) -> None:
     """What ends a process is told like every other error; Python itself would repeat its words."""
-    if issubclass(error_type, KeyboardInterrupt):
-        return
-    logging.getLogger("bot").critical("ended by an error", exc_info=(error_type, error, error_traceback))
+    if not issubclass(error_type, KeyboardInterrupt):
+        logging.getLogger("bot").critical("ended by an error", exc_info=(error_type, error, error_traceback))
 
 
-class LogFormatter(logging.Formatter):
-    """How a record becomes a line: for a machine (JSON), or for a person."""
+class LogFormatter(ProcessorFormatter):
+    """Redacts each record, whoever made it, and writes it as JSON or for a person."""
 
     def __init__(self, is_json: bool) -> None:
-        super().__init__()
-        self._render = _render_json if is_json else _render_text
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Only what may be told (see above)."""
-        timestamp = (
-            datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        console = ConsoleRenderer(
+            colors=False, timestamp_key="at", pad_event_to=0, pad_level=False, exception_formatter=plain_traceback
         )
-        fields: Fields = {"at": timestamp, "level": record.levelname.lower(), "logger": record.name}
-        if current_trace := _CURRENT_TRACE.get():
-            fields["trace"] = current_trace
-        fields |= _redact_record(record)
-        return self._render(fields)
+        renderers = (JSONRenderer(ensure_ascii=False, default=str),) if is_json else (_render_exception, console)
+        super().__init__(processors=(redact_event, *renderers), pass_foreign_args=True, use_get_message=False)
 
 
-@contextmanager
-def trace_context(trace: str | None) -> Iterator[None]:
-    """Within this block every line carries this trace, and so do the jobs and deliveries that are made; None changes
-    nothing."""
-    if not trace:
-        yield
-        return
-    token = _CURRENT_TRACE.set(trace)
-    try:
-        yield
-    finally:
-        _CURRENT_TRACE.reset(token)
-
-
-def bind_trace(trace: str) -> None:
-    """From here on, in this thread, lines carry this trace; for a request, which ends in another function."""
-    _CURRENT_TRACE.set(trace)
-
-
-def clear_trace() -> None:
-    """The request is over."""
-    _CURRENT_TRACE.set(None)
+def trace_context(trace: str | None) -> AbstractContextManager[None]:
+    """Give every line, job, and delivery of this block this trace; None changes nothing."""
+    return bound_contextvars(trace=trace) if trace else nullcontext()
 
 
 def get_trace() -> str | None:
-    """The trace of what is being done, if it has one."""
-    return _CURRENT_TRACE.get()
+    """Return the trace of what is being done, if it has one."""
+    return get_contextvars().get("trace")
 
 
-def describe_exception_chain(error: BaseException | None) -> list[dict[str, object]]:
-    """An exception and what caused it, the outermost first: kind, code, and where in the code; never its words."""
-    errors: list[dict[str, object]] = []
+def describe_exception_chain(error: BaseException | None) -> list[Fields]:
+    """List an exception and what caused it, the outermost first: kind, code, and where in the code; never its words."""
+    errors: list[Fields] = []
     while error is not None and len(errors) < MAX_TRACEBACK_DEPTH:
         errors.append(_describe_exception(error))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -197,19 +119,13 @@ def describe_exception_chain(error: BaseException | None) -> list[dict[str, obje
 
 
 def format_exception_line(error: BaseException) -> str:
-    """The same as one line, for where only a text is kept (RQ's failed jobs)."""
+    """Write the same as one line, for where only a text is kept (RQ's failed jobs)."""
     entries = describe_exception_chain(error)
-    return " < ".join(f"{entry['type']} at {_join_places(entry['where'])}" for entry in entries)
+    return " < ".join(f"{entry['type']} at {', '.join(entry['where']) or '?'}" for entry in entries)
 
 
-def _join_places(places: object) -> str:
-    return ", ".join(map(str, places)) if isinstance(places, list) and places else "?"
-
-
-def _describe_exception(error: BaseException) -> dict[str, object]:
-    description: dict[str, object] = {
-        "type": f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")
-    }
+def _describe_exception(error: BaseException) -> Fields:
+    description: Fields = {"type": f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")}
     for name in ("errno", "status", "code", "sqlstate"):
         value = getattr(error, name, None)
         if isinstance(value, int | str) and re.fullmatch(r"\w{1,8}", str(value)):
@@ -220,50 +136,46 @@ def _describe_exception(error: BaseException) -> dict[str, object]:
 def _list_frames(error_traceback: TracebackType | None) -> list[str]:
     """File, line and function of the last frames, without the values in them."""
     frames = traceback.extract_tb(error_traceback)[-MAX_TRACEBACK_DEPTH:]
-    return [f"{_shorten_path(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+    paths = (frame.filename.rpartition("/site-packages/")[2].removeprefix(f"{ROOT}/") for frame in frames)
+    return [f"{path}:{frame.lineno} {frame.name}" for path, frame in zip(paths, frames, strict=True)]
 
 
-def _shorten_path(path: str) -> str:
-    relative_path = path.rpartition("/site-packages/")[2]
-    return relative_path.removeprefix(f"{ROOT}/")
+def redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Make an event of what may be told of a record, and of nothing else of it (see above)."""
+    record, raw_args = event["_record"], event.get("positional_args") or ()
+    args = tuple(raw_args.values() if isinstance(raw_args, Mapping) else raw_args)
+    timestamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    safe_event: Fields = {"at": timestamp.replace("+00:00", "Z")}
+    safe_event |= {"level": record.levelname.lower(), "logger": record.name}
+    if trace := get_trace():
+        safe_event["trace"] = trace
+    is_own = record.name.split(".")[0] in OWN_LOGGERS
+    safe_event |= _redact_own_record(record.msg, args) if is_own else _redact_library_record(record, args)
+    error = event["exc_info"][1] if event.get("exc_info") else None
+    return safe_event | ({"exception": describe_exception_chain(error)} if error else {})
 
 
-def _redact_record(record: logging.LogRecord) -> Fields:
-    raw_args: Any = record.args or ()
-    args = tuple(raw_args.values()) if isinstance(raw_args, Mapping) else tuple(raw_args)
-    is_own_logger = record.name.split(".")[0] in ("bot", "__main__", "worker", "tests")
-    fields = _redact_own_record(str(record.msg), args) if is_own_logger else _redact_library_record(record, args)
-    if record.exc_info and record.exc_info[1]:
-        fields["exception"] = describe_exception_chain(record.exc_info[1])
-    return fields
-
-
-def _redact_own_record(template: str, args: tuple[Any, ...]) -> Fields:
+def _redact_own_record(message: object, args: tuple[Any, ...]) -> Fields:
     """Our line: what happened stands before the colon, then fields; what is no field is the kind of an error."""
-    event, names = _parse_template(template) if args else (template, ())
-    fields: Fields = {"event": event}
-    for name, value in zip(names, args, strict=False):
+    template = str(message)
+    if not args:
+        return {"event": template}
+    fields: Fields = {"event": re.sub("%[sd]", "…", template.partition(": ")[0])}
+    for name, value in zip(_FIELD_PATTERN.findall(template), args, strict=False):
         is_safe = name in ALLOWED_FIELDS if name else SAFE_UNNAMED_VALUE_PATTERN.fullmatch(str(value))
         fields[name or ("counts" if "=" in str(value) else "error")] = _redact_value(value) if is_safe else "(hidden)"
     return fields
-
-
-@lru_cache(256)
-def _parse_template(template: str) -> tuple[str, tuple[str, ...]]:
-    """What happened, and the names of the fields ("" for one without)."""
-    return template.partition(": ")[0].replace("%s", "…").replace("%d", "…"), tuple(_FIELD_PATTERN.findall(template))
 
 
 def _redact_library_record(record: logging.LogRecord, args: tuple[Any, ...]) -> Fields:
     """A library's line: of a trusted one the first line of its words, with those arguments that look like ids."""
     if record.name.split(".")[0] not in TRUSTED_LOGGERS:
         return {"event": "a library's words are not repeated", "file": f"{record.module}:{record.lineno}"}
-    template = str(record.msg).split("\n")[0] if args else PHONE_NUMBER_PATTERN.sub("…", str(record.msg).split("\n")[0])
-    safe_args = tuple(arg if LISTEN_ADDRESS_PATTERN.fullmatch(str(arg)) else _redact_value(arg) for arg in args)[
-        : template.count("%s") + template.count("%d")
-    ]
+    template = str(record.msg).split("\n")[0]
+    template = template if args else PHONE_NUMBER_PATTERN.sub("…", template)
+    safe_args = tuple(arg if LISTEN_ADDRESS_PATTERN.fullmatch(str(arg)) else _redact_value(arg) for arg in args)
     try:
-        return {"event": template.replace("%d", "%s").replace("%r", "%s") % safe_args}
+        return {"event": re.sub("%[dr]", "%s", template) % safe_args[: len(re.findall("%[sd]", template))]}
     except (TypeError, ValueError):
         return {"event": template}
 
@@ -276,16 +188,8 @@ def _redact_value(value: object) -> object:
     return text if SAFE_VALUE_PATTERN.fullmatch(text) and not PHONE_NUMBER_PATTERN.search(text) else "(hidden)"
 
 
-def _render_json(fields: Fields) -> str:
-    return json.dumps(fields, ensure_ascii=False, default=str)
-
-
-def _render_text(record_fields: Fields) -> str:
-    """A line for a person: when, how grave, where, what, and the fields."""
-    timestamp, level, name, event = (record_fields.pop(key) for key in ("at", "level", "logger", "event"))
-    errors = record_fields.pop("exception", [])
-    fields = " ".join(f"{key}={value}" for key, value in record_fields.items())
-    lines = [f"{timestamp[:19]} {level} {name} {event}{': ' if fields else ''}{fields}"]
-    for error in errors:
-        lines += [f"  {error['type']}", *(f"    {place}" for place in error["where"])]
-    return "\n".join(lines)
+def _render_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """For a person: each error on a line, then its places."""
+    errors = event.pop("exception", ())
+    lines = (line for error in errors for line in (f"  {error['type']}", *(f"    {one}" for one in error["where"])))
+    return {**event, "exception": "\n".join(lines)} if errors else event

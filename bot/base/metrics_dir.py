@@ -1,4 +1,4 @@
-"""Where the web processes of one gunicorn keep their counts together; app.py calls it before anything counts."""
+"""Where the web processes of one gunicorn keep their counts together; gunicorn.conf.py calls it."""
 
 import os
 import shutil
@@ -12,7 +12,9 @@ MULTIPROCESS_DIR_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def prepare_metrics_dir(var_dir: Path) -> None:
-    """A folder for the processes of this gunicorn (they share a parent); those of parents that are gone are deleted.
+    """Make a folder for the processes of this gunicorn and name it in the environment; delete those of dead gunicorns.
+
+    Call it in gunicorn's main process: its processes inherit the name.
 
     Where it cannot be made each process counts for itself, and a scrape shows one of them.
     """
@@ -20,8 +22,8 @@ def prepare_metrics_dir(var_dir: Path) -> None:
         return
     folder = var_dir / "metrics"
     with suppress(OSError):
-        (folder / str(os.getppid())).mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.environ[MULTIPROCESS_DIR_VARIABLE] = str(folder / str(os.getppid()))
+        (folder / str(os.getpid())).mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.environ[MULTIPROCESS_DIR_VARIABLE] = str(folder / str(os.getpid()))
         for process_dir in folder.iterdir():
             if process_dir.name.isdigit() and not psutil.pid_exists(int(process_dir.name)):
                 shutil.rmtree(process_dir, ignore_errors=True)

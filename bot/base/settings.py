@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -138,7 +137,7 @@ class Settings(BaseSettings):
         }
         return [f"Production needs {name}: {remedies[name]}." for name, is_valid in checks.items() if not is_valid]
 
-    @cached_property
+    @property
     def data_keys(self) -> tuple[str, ...]:
         """The keys that records are sealed with, newest first."""
         return tuple(key.strip() for key in self.data_key.split(",") if key.strip())
@@ -183,12 +182,12 @@ class Settings(BaseSettings):
         """The account that inbound webhooks must name."""
         return self.twilio_account_sid or DEVELOPMENT_ACCOUNT_SID
 
-    @cached_property
+    @property
     def public_base(self) -> str:
         """`PUBLIC_URL` without the slash at its end; on a developer's machine the local address."""
         return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
 
-    @cached_property
+    @property
     def signed_bases(self) -> tuple[str, ...]:
         """The addresses that a webhook's signature may be made for: `PUBLIC_URL`, and nothing else.
 

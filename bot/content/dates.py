@@ -14,7 +14,6 @@ HAITIAN_MONTHS = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=512)
 def format_day(moment: date, language: str) -> str:
     """A day with its weekday, no year: "Thursday, November 26"; for something close."""
     if language == "ht":
@@ -22,7 +21,6 @@ def format_day(moment: date, language: str) -> str:
     return format_date(moment, format=_get_day_pattern(language), locale=_choose_locale(language))
 
 
-@lru_cache(maxsize=512)
 def format_full_date(moment: date, language: str) -> str:
     """A day with its year: "November 23, 2026"; for when something was checked."""
     if language == "ht":
@@ -49,7 +47,6 @@ def _format_weekday(day: int, language: str) -> str:
     return str(get_day_names("abbreviated", "format", _choose_locale(language))[day])
 
 
-@lru_cache(maxsize=2048)
 def format_clock_time(moment: time, language: str) -> str:
     """An hour: "7:30 AM".  Narrow spaces would make a text twice as dear (UCS-2)."""
     pattern, locale = ("HH:mm", "en") if language == "ht" else ("short", _choose_locale(language))

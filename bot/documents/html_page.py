@@ -5,7 +5,6 @@ Every text on a page is escaped.
 The module imports WeasyPrint and PDFium only to draw. The web process rarely draws and saves their memory at start.
 """
 
-import gc
 import logging
 import re
 import unicodedata
@@ -118,15 +117,8 @@ def build_qr_code(link: str) -> Markup:
 
 
 def _draw_exclusively(draw: Callable[[], bytes]) -> bytes:
-    """Draw, then collect garbage at once.
-
-    Pages have reference cycles, and collecting them halves the process memory.
-    """
     with _DRAWING_LOCK:
-        try:
-            return draw()
-        finally:
-            gc.collect()
+        return draw()
 
 
 def _find_fitting_layout(pages: Sequence[str]) -> Any:

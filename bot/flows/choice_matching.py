@@ -109,6 +109,7 @@ THANKS_WORDS = [
 ]
 WORDS_BY_CHOICE_NAME: Mapping[str, Sequence[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "done": THANKS_WORDS}
 """Flows don't need to list these words. Puente understands choices named `yes`, `no`, or `done` in every language."""
+_OPENING_WORDS = {name: frozenset(map(normalize_text, WORDS_BY_CHOICE_NAME[name])) for name in ("yes", "no")}
 
 NUMBER_WORDS = {
     1: [
@@ -240,7 +241,7 @@ def is_unambiguous(
 def _match_first_word(answer: str, names: Sequence[str]) -> str | None:
     """Match an answer that starts with yes or no, such as "Yes, they are with my sister"."""
     first_word = answer.split(" ", 1)[0]
-    matches = [name for name in ("yes", "no") if name in names and first_word in _list_opening_words(name)]
+    matches = [name for name, words in _OPENING_WORDS.items() if name in names and first_word in words]
     return matches[0] if len(matches) == 1 else None
 
 
@@ -249,11 +250,6 @@ def _match_contained_word(answer: str, choices: Mapping[str, Choice]) -> str | N
     padded_answer = f" {answer} "
     matches = [name for name, choice in choices.items() if any(word in padded_answer for word in choice.padded_words)]
     return matches[0] if len(matches) == 1 else None
-
-
-@lru_cache(maxsize=2)
-def _list_opening_words(name: str) -> frozenset[str]:
-    return frozenset(_normalize_cached(word) for word in WORDS_BY_CHOICE_NAME[name])
 
 
 def parse_number(answer: str) -> int | None:
@@ -289,18 +285,13 @@ def _compile_wordings(label: str, translated_label: str, other_words: tuple[str,
     """
     wordings = frozenset(
         (
-            _normalize_cached(label),
-            _normalize_cached(translated_label),
+            normalize_text(label),
+            normalize_text(translated_label),
             *other_words,
-            *map(_normalize_cached, WORDS_BY_CHOICE_NAME.get(name, ())),
+            *map(normalize_text, WORDS_BY_CHOICE_NAME.get(name, ())),
         )
     )
     return _ChoiceWordings(wordings, f" {' | '.join(sorted(wordings))} ")
-
-
-@lru_cache(maxsize=8192)
-def _normalize_cached(wording: str) -> str:
-    return normalize_text(wording)
 
 
 def _is_exact_match(answer: str, wordings: _ChoiceWordings) -> bool:

@@ -9,7 +9,6 @@ newer version of the flow doesn't have. The engine always sends something or end
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 
 from bot.base.text_normalization import NO_TEXT, NormalizedText
 from bot.flows.choice_matching import match_choice, parse_number
@@ -176,7 +175,7 @@ def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResul
     while name is not None and name in flow.steps and name not in visited:
         visited.add(name)
         step = flow.steps[name]
-        effects.append(build_step_reached(flow.flow, name))
+        effects.append(StepReached(flow.flow, name))
         target = next((condition.then for condition in step.when if condition.is_met(condition_values)), None)
         if target:
             name = target
@@ -201,10 +200,6 @@ def _run_steps(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepResul
             return FlowState(step.go, answers=state.answers), tuple(effects)
         name = step.then
     return _return_to_caller(state), tuple(effects)
-
-
-build_step_reached = lru_cache(maxsize=4096)(StepReached)
-"""Build a `StepReached` effect. The cache reuses the same few hundred values."""
 
 
 def _return_to_caller(state: FlowState) -> FlowState | None:

@@ -132,7 +132,6 @@ def list_translatable_texts(library: Library) -> Iterator[str | Plural]:
     yield from (fact.text for fact in library.facts.values())
 
 
-@lru_cache(maxsize=8)
 def _list_plain_texts(library: Library) -> tuple[str, ...]:
     """Return each text once, with the two forms of a plural as separate texts."""
     texts: dict[str, None] = {}
@@ -141,7 +140,6 @@ def _list_plain_texts(library: Library) -> tuple[str, ...]:
     return tuple(texts)
 
 
-@lru_cache(maxsize=8)
 def compute_texts_version(library: Library) -> str:
     """Return a hash of all texts. When a text changes, a ready language is drafted again."""
     return sha256("\0".join(_list_plain_texts(library)).encode()).hexdigest()[:12]

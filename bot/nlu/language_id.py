@@ -105,10 +105,8 @@ def _get_identifier(languages: tuple[str, ...]) -> Any:
 def preload_language_model(languages: tuple[str, ...]) -> None:
     """Load the model now, so that the first message of a family doesn't wait for it."""
     _rank_with_general_model("hello, this is a first message", languages)
-    _group_by_script(languages)
 
 
-@lru_cache(maxsize=64)
 def _group_by_script(languages: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     scripts: dict[str, tuple[str, ...]] = {}
     for lang in languages:
@@ -117,7 +115,6 @@ def _group_by_script(languages: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     return scripts
 
 
-@lru_cache(maxsize=4096)
 def _find_script(char: str) -> tuple[str, int] | None:
     for script, first, last, worth in _SCRIPT_RANGES:
         if first <= char <= last:

@@ -6,7 +6,6 @@ Each raises `BadLine` where the line cannot be used, and takes `warn` where it c
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
@@ -191,7 +190,6 @@ def parse_day(cell: str, today: date, warn: WarnCallback) -> date | None:
     return found
 
 
-@lru_cache(maxsize=4096)  # most families of a file signed on one of a few hundred days
 def _parse_date(text: str) -> date | None:
     for pattern in DATE_FORMATS:
         try:

@@ -1,6 +1,5 @@
 """`python -m bot roster import FILE.csv …`"""
 
-import gc
 import sys
 from contextlib import ExitStack
 from datetime import date, datetime
@@ -60,7 +59,6 @@ def _check_options(files: tuple[Path, ...], options: RosterImportOptions, report
 def _run_import(
     runtime: Runtime, files: tuple[Path, ...], options: RosterImportOptions, report: Path | None
 ) -> ImportReport:
-    gc.freeze()  # the flows and weights are many objects: looked through inside a transaction, they make others wait
     with ExitStack() as stack:
         file = stack.enter_context(report.open("w", encoding="utf-8-sig", newline="")) if report else None
         keep: FindingCallback = create_csv_writer(file) if file else lambda one: None

@@ -46,7 +46,7 @@ NAME_LANGUAGES = ("en", "es", "fr", "pt")
 """Languages in which American school lists name languages."""
 _CODE_PATTERN = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
 _PART_SEPARATOR_PATTERN = re.compile(r"[;,/()\[\]&|]|\s-\s|\bor\b|\band\b", re.IGNORECASE)
-MAX_CACHED_LANGUAGE_CELLS, MAX_LANGUAGE_CELL_LENGTH = 2000, 200
+MAX_LANGUAGE_CELL_LENGTH = 200
 
 
 class LanguageFinder:
@@ -55,19 +55,11 @@ class LanguageFinder:
     def __init__(self, spoken: Iterable[str]) -> None:
         self._spoken = {_get_canonical_code(code): code for code in reversed(tuple(spoken))}
         self._names = _build_table(tuple(self._spoken.values()))
-        self._known: dict[str, str | None] = {}
 
     def find(self, cell: str) -> str | None:
         """The district's code for what a cell names; None for what is not known, not spoken here, or two at once."""
         if len(cell) > MAX_LANGUAGE_CELL_LENGTH:
             return None
-        if cell not in self._known:
-            if len(self._known) >= MAX_CACHED_LANGUAGE_CELLS:
-                self._known.clear()
-            self._known[cell] = self._find_uncached(cell)
-        return self._known[cell]
-
-    def _find_uncached(self, cell: str) -> str | None:
         found = self._find_code(cell)
         if found is None:
             parts = {

@@ -12,7 +12,7 @@ from bot.roster.report import BadLineError
 _SCHOOL_SEPARATOR_PATTERN = re.compile(r"[;,/|\n]|\band\b", re.IGNORECASE)
 MIN_PREFIX_LENGTH = 3
 MAX_SUGGESTIONS, MIN_SUGGESTION_SCORE = 2, 45
-MAX_CACHED_SCHOOL_CELLS, MAX_SCHOOL_CELL_LENGTH = 2000, 500
+MAX_SCHOOL_CELL_LENGTH = 500
 
 
 class SchoolFinder:
@@ -22,17 +22,12 @@ class SchoolFinder:
         self._ids = {normalize_text(school_id.replace("_", " ")): school_id for school_id in schools}
         self._names = {normalize_text(school.name): school_id for school_id, school in schools.items()}
         self._shown = {school_id: school.name for school_id, school in schools.items()}
-        self._known: dict[str, tuple[str, ...]] = {}
 
     def find(self, cell: str) -> tuple[str, ...]:
         """The schools of a cell, none for an empty one; raises `BadLine` with the nearest names."""
         if len(cell) > MAX_SCHOOL_CELL_LENGTH:
             raise BadLineError("the school cell is far too long: write the school's name or id as in the district file")
-        if cell not in self._known:
-            if len(self._known) >= MAX_CACHED_SCHOOL_CELLS:
-                self._known.clear()
-            self._known[cell] = self._find_uncached(cell)
-        return self._known[cell]
+        return self._find_schools(cell)
 
     def find_one(self, text: str) -> str | None:
         """The school that this names, if it names one and no other."""
@@ -52,7 +47,7 @@ class SchoolFinder:
         names = [f"“{self._shown[self._names[name]]}”" for name, _, _ in found]
         return f"nearest: {' or '.join(names)}" if names else "write its name or id as in the district file"
 
-    def _find_uncached(self, cell: str) -> tuple[str, ...]:
+    def _find_schools(self, cell: str) -> tuple[str, ...]:
         if not cell.strip():
             return ()
         if whole := self.find_one(cell):

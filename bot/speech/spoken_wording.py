@@ -67,7 +67,6 @@ def is_check_date(library: Library, language: str, text: str) -> bool:
     return re.fullmatch(_build_check_date_pattern(library, language), text) is not None
 
 
-@lru_cache(maxsize=64)
 def _build_check_date_pattern(library: Library, language: str) -> str:
     prefix, _, suffix = library.catalogs.translate(language, library.texts["checked_on"]).partition("{date}")
     return f"{re.escape(prefix)}[^()（）]+?{re.escape(suffix)}"

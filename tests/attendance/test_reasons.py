@@ -63,7 +63,7 @@ def report(services: Runtime, family: Family, reason: str) -> str:
 def counted(services: Runtime) -> list[tuple[str, str | None, str]]:
     with services.database.read() as db:
         rows = db.execute(select(absences.absences).order_by(absences.absences.c.id)).all()
-    return [(row.language, row.school, row.found or row.reason) for row in rows]
+    return [(row.language, row.school, row.outcome or row.reason) for row in rows]
 
 
 @pytest.mark.long

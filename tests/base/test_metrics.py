@@ -138,7 +138,7 @@ def test_web_processes_of_one_gunicorn_count_into_one_folder(tmp_path: Path, mon
     monkeypatch.delenv(metrics_dir.MULTIPROCESS_DIR_VARIABLE, raising=False)
     (tmp_path / "metrics" / "4194999").mkdir(parents=True)  # of a parent that is gone
     metrics_dir.prepare_metrics_dir(tmp_path)
-    assert [one.name for one in (tmp_path / "metrics").iterdir()] == [str(os.getppid())]
+    assert [one.name for one in (tmp_path / "metrics").iterdir()] == [str(os.getpid())]
     monkeypatch.delenv(metrics_dir.MULTIPROCESS_DIR_VARIABLE)
     monkeypatch.setenv("VAR_DIR", "/proc/nowhere")
     metrics_dir.prepare_metrics_dir(Path("/proc/nowhere"))

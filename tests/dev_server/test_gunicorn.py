@@ -1,15 +1,22 @@
 """gunicorn as the Procfile starts it, and clients that mean harm (real processes, real sockets)."""
 
+import runpy
 import shlex
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
 from bot.base.settings import ROOT
+from bot.monitoring import notifier
+from bot.runtime import Runtime
+from bot.store.lifecycle import reindex
+from bot.web.app import create_app
 from bot.web.server import gunicorn_worker
 from tests.dev_server.conftest import Start, wait_for
 
@@ -31,7 +38,7 @@ def options() -> list[str]:
     (web,) = [line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web:")]
     given = shlex.split(web.removeprefix("web: gunicorn "))[:-1]
     return [
-        one
+        str(ROOT / one) if one == "gunicorn.conf.py" else one
         for number, one in enumerate(given)
         if "$" not in one and not (number + 1 < len(given) and "$" in given[number + 1])
     ]
@@ -43,7 +50,8 @@ def port(start: Start, tmp_path: Path) -> Iterator[int]:
     (tmp_path / "slow.py").write_text(SLOW + APP)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         found = free.getsockname()[1]
-    start(sys.executable, "-m", "gunicorn", *options(), "--bind", f"127.0.0.1:{found}", "slow:app")
+    command = [sys.executable, "-m", "gunicorn", *options(), "--bind", f"127.0.0.1:{found}", "slow:app"]
+    start(*command, VAR_DIR=str(tmp_path / "var"))
     wait_for(lambda: answered(found))
     yield found
 
@@ -77,3 +85,18 @@ def test_nobody_writes_what_only_a_proxy_may(port: int) -> None:
 
 def test_a_recording_on_a_slow_line_has_its_time() -> None:
     assert gunicorn_worker.MAX_REQUEST_READ_SECONDS * 5_000_000 / 8 > 16 * 1024 * 1024
+
+
+def test_a_web_process_checks_its_keys_and_watches_for_alarms(
+    services: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_watching, worker = Event(), SimpleNamespace(wsgi=create_app(runtime=services))
+    monkeypatch.setattr(notifier, "check_forever", lambda runtime: runtime is services and is_watching.set())
+    start_web_process = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_worker_init"]
+    start_web_process(worker)
+    assert is_watching.wait(5)
+    is_watching.clear()
+    monkeypatch.setattr(reindex, "explain_unfit_database", lambda database: "another DATA_KEY")
+    with pytest.raises(SystemExit, match="cannot start:\nanother DATA_KEY"):
+        start_web_process(worker)
+    assert not is_watching.is_set()

@@ -55,6 +55,15 @@ def test_a_dead_owners_lock_runs_out(clean_redis: Redis) -> None:
     assert 0 < clean_redis.pttl("puente:lock:f") <= CONVERSATION_LOCK_MS < 15_000
 
 
+def test_scripts_work_after_redis_forgot_them_and_cut_the_connection(clean_redis: Redis) -> None:
+    talks = ConversationStore(clean_redis, Vault([OLD]))
+    assert talks.acquire("f", "SM1", "first").outcome == "go"
+    clean_redis.script_flush()
+    assert talks.save_and_release("f", "SM1", "first", Conversation(), "hello")
+    clean_redis.client_kill_filter(_type="normal", skipme=True)
+    assert talks.acquire("f", "SM1", "second").reply == "hello"
+
+
 def test_nothing_personal_stands_in_clear_in_redis_or_the_database(family: Family, services: Runtime) -> None:
     family.text("I want to talk to a person")
     family.text("my name is Rosalinda Quispe, call me at 217 555 0133")

@@ -13,7 +13,6 @@ from typing import Any, Literal, cast
 from redis import Redis, ResponseError
 
 from bot.base.encryption import DecryptionError, Vault
-from bot.base.redis_scripts import ThreadLocalScripts
 from bot.store.families import flow_stats, rate_limits
 from bot.store.families.rate_limits import MessageRateLimit, RateLimitResult
 
@@ -104,7 +103,6 @@ class ConversationStore:
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
         self.redis, self._vault = redis, vault
-        self._scripts = ThreadLocalScripts(redis)
         self._acquire_script = redis.register_script(ACQUIRE_SCRIPT)
         self._count_script = redis.register_script(rate_limits.COUNT_SCRIPT)
         self._save_and_release_script = redis.register_script(SAVE_AND_RELEASE_SCRIPT)
@@ -127,7 +125,7 @@ class ConversationStore:
             CONVERSATION_LOCK_MS,
             *rate_limits.build_script_limits(rate_limit or rate_limits.get_default_limit()),
         ]
-        outcome, found, talking, over = self._scripts.run(self._acquire_script, keys, args)
+        outcome, found, talking, over = self._acquire_script(keys=keys, args=args)
         if outcome == b"seen":
             return AcquireResult("seen", reply=self._vault.decrypt_bytes(found, f"reply:{message_sid}").decode())
         case = int(talking) if talking else None
@@ -179,7 +177,7 @@ class ConversationStore:
         if counts:
             keys.append(counts[0])
             args += [flow_stats.FLOW_STATS_TTL_SECONDS, *counts[1]]
-        return bool(self._scripts.run(self._save_and_release_script, keys, args))
+        return bool(self._save_and_release_script(keys=keys, args=args))
 
     def record_answered(self, message_sid: str) -> None:
         """A message that never came to `enter` was answered.  Raises RedisError."""

@@ -5,7 +5,6 @@ The table holds only hashes: of the English text, and of the wording in the fami
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 
 from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint, insert, select
@@ -25,9 +24,8 @@ sent_texts = Table(
 )
 
 
-@lru_cache(maxsize=8192)
 def compute_text_id(english: str) -> str:
-    """Return the id of a text, a hash of its English. The cache holds all texts of the message catalogs."""
+    """Return the id of a text, a hash of its English."""
     return sha256(english.encode()).hexdigest()[:12]
 
 

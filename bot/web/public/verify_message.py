@@ -6,7 +6,6 @@ Families open these pages frightened, on cheap phones: no login, no script, noth
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from urllib.parse import quote
 
@@ -263,14 +262,9 @@ def find_reader_language() -> str:
         or requested_language in get_localized_library(get_runtime(), requested_language).catalogs.texts
     ):
         return requested_language
-    finder = _get_language_finder(library.district.languages)
+    finder = LanguageFinder(library.district.languages)
     matches = (finder.find(tag) for tag, quality in request.accept_languages if quality > 0)
     return next((code for code in matches if code), SOURCE_LANGUAGE)
-
-
-@lru_cache(maxsize=4)
-def _get_language_finder(languages: tuple[str, ...]) -> LanguageFinder:
-    return LanguageFinder(languages)
 
 
 def _isolate_left_to_right(text: str) -> Iterator[Markup]:

@@ -1,4 +1,4 @@
-"""gunicorn's log lines in our format (`--logger-class bot.web.server.gunicorn_logger.Logger`)."""
+"""gunicorn's log lines in our format (`logger_class` in gunicorn.conf.py)."""
 
 from typing import Any
 

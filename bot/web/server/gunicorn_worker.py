@@ -1,4 +1,4 @@
-"""gunicorn's threads (`--worker-class bot.web.server.gunicorn_worker.Worker`), which wait for nobody without end.
+"""gunicorn's threads (`worker_class` in gunicorn.conf.py), which wait for nobody without end.
 
 A thread reads a request until it is whole.  A dozen clients that begin one and fall silent (a phone that lost its net,
 somebody who means harm) would hold every thread for ever, and no message of a family would be answered.

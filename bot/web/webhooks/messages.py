@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, abort, g, request
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bind_contextvars, clear_contextvars
 from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
@@ -51,7 +52,7 @@ def reject_unsigned_request() -> None:
     if form.get("AccountSid", settings.account_sid) != settings.account_sid:
         abort(403, "Another account's message.")
     sid = form.get("MessageSid") or form.get("CallSid") or secrets.token_hex(8)
-    logs.bind_trace(runtime.database.vault.compute_lookup_hash(sid[:64])[: logs.TRACE_LENGTH])
+    bind_contextvars(trace=runtime.database.vault.compute_lookup_hash(sid[:64])[: logs.TRACE_LENGTH])
 
 
 @webhooks.after_request
@@ -66,7 +67,7 @@ def measure_request(response: Response) -> Response:
 @webhooks.teardown_request
 def clear_trace(error: BaseException | None) -> None:
     """The next request of this thread is another one."""
-    logs.clear_trace()
+    clear_contextvars()
 
 
 @webhooks.post("/messages")

@@ -1,6 +1,5 @@
 """The words of the console, in the language of who reads them: English in the code, the others in `words/<lang>.po`."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -70,7 +69,7 @@ def full_day(on: date) -> str:
 
 def language_name(code: str) -> str:
     """What a family's language is called in the page's language."""
-    return _get_language_names(page_language()).get(code.replace("-", "_")) or code
+    return Locale.parse(page_language()).languages.get(code.replace("-", "_")) or code
 
 
 def register_translations(app: Flask) -> None:
@@ -85,11 +84,5 @@ def _load_console_catalogs() -> Catalogs:
     return load_catalogs({path.stem: path.read_bytes() for path in CATALOG_DIR.glob("*.po")})
 
 
-@cache
 def _list_languages() -> tuple[str, ...]:
     return ENGLISH, *sorted(_load_console_catalogs().texts)
-
-
-@cache
-def _get_language_names(language: str) -> Mapping[str, str]:
-    return Locale.parse(language).languages
